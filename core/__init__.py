@@ -1,0 +1,46 @@
+"""crosslens: see inside vision networks, with one engine for PyTorch, TensorFlow/Keras and ONNX Runtime.
+
+>>> import crosslens
+>>> crosslens.method("grad_cam").name
+'grad_cam'
+"""
+
+from .compare import Comparison, compare
+from .errors import CrosslensError
+from .hookspecs import hookimpl
+from .image import load_image, save_image
+from .method import Method, param
+from .model import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
+from .objective import Objective
+from .plugins import backends, method, methods
+from .preprocess import PRESETS, Preprocess
+from .result import Attribution, Result, Synthesis
+from .wrap import wrap
+
+__all__ = [
+    "INPUT",
+    "OUTPUT",
+    "PRESETS",
+    "Attribution",
+    "Comparison",
+    "CrosslensError",
+    "InputSpec",
+    "Layer",
+    "Linearization",
+    "Method",
+    "Model",
+    "Objective",
+    "Preprocess",
+    "Pullback",
+    "Result",
+    "Synthesis",
+    "backends",
+    "compare",
+    "hookimpl",
+    "load_image",
+    "method",
+    "methods",
+    "param",
+    "save_image",
+    "wrap",
+]

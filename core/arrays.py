@@ -1,0 +1,87 @@
+"""The few array helpers beyond the array API standard. They take any array that follows it and return the same kind."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_torch_array
+
+__all__ = ["Array", "as_numpy", "interpolation", "like", "namespace", "one_hot", "relu", "softmax", "upsample"]
+
+Array: TypeAlias = Any
+"""An array that follows the Python array API standard: NumPy's, or torch's on its GPU."""
+
+
+def namespace(*arrays: Array) -> Any:
+    """The array API namespace of these arrays."""
+    return array_namespace(*arrays)
+
+
+def as_numpy(x: Array) -> np.ndarray[Any, Any]:
+    """The same values as a NumPy array on the CPU; no copy where none is needed."""
+    if is_torch_array(x):
+        x = x.detach().cpu()
+    return np.asarray(x) if isinstance(x, np.ndarray) else np.from_dlpack(x)
+
+
+def like(values: Any, x: Array) -> Array:
+    """`values` as an array of the namespace, data type and device of `x`."""
+    xp = namespace(x)
+    if hasattr(values, "__array_namespace__") or isinstance(values, np.ndarray):
+        values = as_numpy(values) if namespace(values) is not xp else values
+    return xp.asarray(values, dtype=x.dtype, device=device(x))
+
+
+def relu(x: Array) -> Array:
+    """The positive part, element by element."""
+    xp = namespace(x)
+    return xp.where(x > 0, x, xp.zeros_like(x))
+
+
+def softmax(x: Array) -> Array:
+    """exp(x) over its sum along the last axis, without overflow."""
+    xp = namespace(x)
+    e = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
+    return e / xp.sum(e, axis=-1, keepdims=True)
+
+
+def one_hot(index: Array, x: Array) -> Array:
+    """Zeros of the shape (N, K) of `x` with a one in column index[n] of row n."""
+    xp = namespace(x)
+    columns = xp.arange(x.shape[1], device=device(x))
+    return xp.astype(columns[None, :] == index[:, None], x.dtype)
+
+
+def interpolation(n: int, m: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The (m, n) matrix that resamples n pixels to m linearly, with pixel centres at half-integers.
+
+    Shrinking widens the kernel by n / m, so that every pixel counts (an antialiased triangle filter); each row sums
+    to one. This is `torch.nn.functional.interpolate(mode="bilinear", align_corners=False, antialias=True)` in 1-D.
+    """
+    stretch = max(n / m, 1.0)
+    centres = (np.arange(m) + 0.5) * (n / m) - 0.5
+    if stretch == 1.0:
+        centres = centres.clip(0, n - 1)
+    weights = np.clip(1 - np.abs(np.arange(n)[None, :] - centres[:, None]) / stretch, 0, None)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def upsample(maps: Array, size: tuple[int, int]) -> Array:
+    """Enlarge maps to image size, bilinearly, with pixel centres at half-integers.
+
+    Args:
+        maps: values of shape (..., h, w); any unit, kept.
+        size: (H, W) in pixels, each at least as large as (h, w).
+
+    Returns:
+        Shape (..., H, W), same unit and dtype; minimum and maximum never leave those of `maps`.
+
+    Raises:
+        ValueError: `size` is smaller than the maps (that needs an average: see `crosslens.operators.Resize`).
+
+    Agrees with torch.nn.functional.interpolate(mode="bilinear", align_corners=False) to 1e-6 (tests/core/test_arrays.py).
+    """
+    height, width = maps.shape[-2:]
+    if size[0] < height or size[1] < width:
+        raise ValueError(f"upsample enlarges: maps are {(height, width)}, the size asked for is {tuple(size)}")
+    rows, columns = like(interpolation(height, size[0]), maps), like(interpolation(width, size[1]), maps)
+    return rows @ maps @ namespace(maps).matrix_transpose(columns)

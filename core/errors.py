@@ -1,0 +1,74 @@
+"""What can go wrong, as one tree. Every message says what was received, what would be right and what to do next.
+
+CrosslensError
+├── ImageError          a picture or an array that cannot be explained: wrong shape, range, type, NaN, unreadable file
+├── ModelError          a network that cannot be wrapped or run: file, format, mode, outputs
+│   └── UnsupportedOperators    an ONNX graph needs derivative rules that nobody registered; names them all
+├── LayerError          no such layer, or a layer of the wrong kind for what was asked
+├── TargetError         a class, label or objective that this model does not have
+├── ParameterError      a method's parameter has a value that the method cannot use
+├── ComparisonError     models or results that cannot be compared with each other
+└── PluginError         a plugin that cannot be found, loaded or trusted to be the only one of its name
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "ComparisonError",
+    "CrosslensError",
+    "ImageError",
+    "LayerError",
+    "ModelError",
+    "ParameterError",
+    "PluginError",
+    "TargetError",
+    "UnsupportedOperators",
+    "did_you_mean",
+]
+
+
+class CrosslensError(Exception):
+    """An error that crosslens foresees; the command line prints its text and no traceback."""
+
+
+class ImageError(CrosslensError, ValueError):
+    """A picture or an array that cannot be explained."""
+
+
+class ModelError(CrosslensError, ValueError):
+    """A network that cannot be wrapped or run."""
+
+
+class UnsupportedOperators(ModelError):
+    """An ONNX graph needs derivative rules that nobody registered."""
+
+
+class LayerError(CrosslensError, LookupError):
+    """No such layer, or a layer of the wrong kind for what was asked."""
+
+
+class TargetError(CrosslensError, ValueError):
+    """A class, label or objective that this model does not have."""
+
+
+class ParameterError(CrosslensError, ValueError):
+    """A method's parameter has a value that the method cannot use."""
+
+
+class ComparisonError(CrosslensError, ValueError):
+    """Models or results that cannot be compared with each other."""
+
+
+class PluginError(CrosslensError, RuntimeError):
+    """A plugin that cannot be found, loaded or trusted to be the only one of its name."""
+
+
+def did_you_mean(wrong: str, known: Iterable[str], most: int = 2) -> str:
+    """A sentence with the names nearest to a wrong one, or an empty string.
+
+    >>> did_you_mean("grad_can", ["cam", "grad_cam"])
+    " Did you mean 'grad_cam'?"
+    """
+    near = get_close_matches(wrong, list(known), n=most)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

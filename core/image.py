@@ -1,0 +1,159 @@
+"""Pictures in and out. The layout is decided here, once: float32, RGB, (N, C, H, W), values in [0, 1]."""
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .errors import ImageError
+from .model import Model
+
+__all__ = ["colour", "contact_sheet", "load_image", "overlay", "save_image"]
+
+Pixels = np.ndarray[Any, Any]
+
+
+def load_image(
+    path: str | Path | Image.Image,
+    like: Model | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    crop: float = 0.875,
+) -> Pixels:
+    """A picture as a batch of one, ready for a model.
+
+    The short side is resized (bicubic, antialiased) to the size over `crop`, then the centre is cut out, as the ImageNet
+    networks' own evaluation does. Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey
+    becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel.
+
+    Args:
+        path: any file that Pillow reads, or one of its images.
+        like: the model that decides size and number of channels.
+        size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
+        crop: the share of the short side that stays; 1 keeps it all.
+
+    Returns:
+        float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in [0, 1].
+
+    Raises:
+        ImageError: no such file, or no picture.
+    """
+    picture = path if isinstance(path, Image.Image) else _opened(Path(path))
+    grey = like is not None and like.input.shape[0] == 1
+    picture = _eight_bits(ImageOps.exif_transpose(picture))
+    picture = _on_white(picture).convert("L" if grey else "RGB")
+    if size is None and like is not None:
+        size = like.input.size
+    if size is not None:
+        picture = _fitted(picture, size, crop)
+    pixels = np.asarray(picture, np.float32) / 255
+    return np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            return picture.copy() if picture.getexif() is None else picture
+    except FileNotFoundError as error:
+        raise ImageError(f"no picture at '{path}': the file does not exist") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"'{path}' is a folder, not a picture") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"'{path}' is no picture that Pillow can read ({error})") from error
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey pictures of 16 or 32 bits, which Pillow would clip to 255, scaled to 8."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture, np.float64)
+    full = 65535.0 if picture.mode != "F" else max(float(values.max()), 1e-12)
+    return Image.fromarray((values.clip(0, full) / full * 255).round().astype(np.uint8))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture
+    layer = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
+    """Resize so that `size` over `crop` is just covered, then cut the centre out."""
+    height, width = size
+    scale = max(height / picture.height, width / picture.width) / crop
+    resized = max(width, round(picture.width * scale)), max(height, round(picture.height * scale))
+    picture = picture.resize(resized, Image.Resampling.BICUBIC)
+    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
+    return picture.crop((left, top, left + width, top + height))
+
+
+def save_image(image: Pixels, path: str | Path) -> Path:
+    """Write one picture: (H, W, 3) uint8, or (C, H, W) or (1, C, H, W) in [0, 1].
+
+    Raises:
+        ImageError: the folder does not exist, or the suffix is not a picture's.
+    """
+    path = Path(path)
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8:
+        chw = pixels[0] if pixels.ndim == 4 else pixels
+        pixels = (np.moveaxis(chw, 0, -1).clip(0, 1) * 255).round().astype(np.uint8)
+    try:
+        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
+    except ValueError as error:
+        raise ImageError(f"cannot write '{path}': {error}; use .png") from error
+    return path
+
+
+_HEAT = np.array(
+    [[0, 0, 4], [59, 15, 112], [140, 41, 129], [222, 73, 104], [254, 159, 109], [252, 253, 191]], np.float64
+)
+_SIGNED = np.array([[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]], np.float64)
+
+
+def colour(values: Pixels, limit: float | None = None) -> Pixels:
+    """Numbers (H, W) as colours (H, W, 3), uint8.
+
+    Values of one sign go from dark to bright; values of both from blue through white at zero to red. `limit` is the
+    magnitude at the end of the scale, the largest one if not given.
+    """
+    limit = limit or float(np.abs(values).max()) or 1.0
+    signed = bool((values < 0).any())
+    scaled = (values / limit + 1) / 2 if signed else values / limit
+    table = _SIGNED if signed else _HEAT
+    places = scaled.clip(0, 1) * (len(table) - 1)
+    channels = [np.interp(places, np.arange(len(table)), table[:, c]) for c in range(3)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def overlay(image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6) -> Pixels:
+    """A map (H, W) laid over its image (C, H, W) in [0, 1]; (H, W, 3), uint8.
+
+    The stronger the value, the more the colour covers: where it is zero the picture shows through in grey.
+    """
+    luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
+    limit = limit or float(np.abs(values).max()) or 1.0
+    cover = (strength * (np.abs(values) / limit).clip(0, 1) ** 0.7 + 0.1)[..., None]
+    mixed = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit)
+    return mixed.round().clip(0, 255).astype(np.uint8)
+
+
+def contact_sheet(pictures: Sequence[Pixels], gap: int = 4) -> Pixels:
+    """Pictures (H, W, 3) of one size in a grid, about square, on white."""
+    if len(pictures) == 1:
+        return pictures[0]
+    columns = ceil(sqrt(len(pictures)))
+    rows = ceil(len(pictures) / columns)
+    height, width, _ = pictures[0].shape
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        y, x = (place // columns) * (height + gap), (place % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = picture
+    return sheet

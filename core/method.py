@@ -1,0 +1,119 @@
+"""The contract of a method: parameters as dataclass fields, one call, the same on every backend.
+
+A method is a frozen dataclass with a `name` and a `run`. What all methods share happens in `__call__`: images are
+checked, the target becomes an `Objective`, batches are split by what memory allows, progress is shown, and the result
+carries everything needed to repeat it. Parameters are stored as given and checked when used.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from time import perf_counter
+from typing import Any, ClassVar
+
+from .arrays import Array, namespace
+from .batching import batch_limit, slices
+from .errors import ImageError
+from .model import Model
+from .objective import Objective
+from .progress import Progress, silent
+from .provenance import described, provenance
+from .result import Result
+from .target import resolve_target
+
+__all__ = ["Method", "param", "parameters"]
+
+
+def param(default: Any = MISSING, doc: str = "", **extra: Any) -> Any:
+    """A documented parameter: its default, one line of text, and for the command line `choices=` if it has any."""
+    return field(default=default, metadata={"doc": doc, **extra})
+
+
+def parameters(method: "type[Method] | Method") -> tuple[Field[Any], ...]:
+    """A method's parameters, in order, with type, default and `metadata["doc"]`."""
+    return fields(method)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(ABC):
+    """A way to look inside a network. Subclasses are frozen dataclasses with `name` and `run`."""
+
+    name: ClassVar[str]
+    batched: ClassVar[bool] = True
+    """Whether images are independent of each other, so that a batch may be split."""
+    needs_images: ClassVar[bool] = True
+    """Whether it explains given images; False for one that makes its own from the network alone."""
+    needs_target: ClassVar[bool] = True
+    """Whether a target means anything to it."""
+
+    @abstractmethod
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
+        """The method itself, on one batch that fits into memory. Returns raw values; `__call__` adds the provenance."""
+
+    def __call__(self, model: Model, images: Array = None, target: Any = None, *, progress: Progress = silent) -> Any:
+        """Apply the method.
+
+        Args:
+            model: what `crosslens.wrap` gave.
+            images: (N, C, H, W), float32 in [0, 1].
+            target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
+            progress: called after each step with (done, total, what).
+
+        Returns:
+            A `Result`: raw values, with the method, its parameters and the provenance.
+
+        Raises:
+            CrosslensError: what is wrong with the images, the target, a layer or a parameter.
+        """
+        start = perf_counter()
+        images = self._checked(model, images)
+        count = 1 if images is None else images.shape[0]
+        objective = resolve_target(target, model, count) if self.needs_target else resolve_nothing()
+        result = self._batches(model, images, objective, progress)
+        return replace(
+            result,
+            method=self.name,
+            parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
+            provenance=provenance(model, objective, perf_counter() - start),
+            images=images if result.images is None else result.images,
+        )
+
+    def _batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
+        limit = batch_limit(model)
+        if images is None or not self.batched or images.shape[0] <= limit:
+            return self.run(model, images, objective, progress)
+        parts = [
+            self.run(model, images[start:stop, ...], objective.select(start, stop), progress)
+            for start, stop in slices(images.shape[0], limit)
+        ]
+        return parts[0].joined(parts[1:])
+
+    def _checked(self, model: Model, images: Array) -> Array:
+        if images is None:
+            if self.needs_images:
+                raise ImageError(f"{self.name} explains images: method(model, images), images (N, C, H, W) in [0, 1]")
+            return None
+        model.input.check(images, strict=True)
+        return images
+
+
+class _Nothing(Objective):
+    """The objective of a method that has none."""
+
+    layers = frozenset()
+    linear = True
+
+    def value(self, activations: Mapping[str, Array]) -> Array:
+        (any_layer, *_) = activations.values()
+        return namespace(any_layer).zeros(any_layer.shape[0])
+
+    def cotangents(self, activations: Mapping[str, Array]) -> dict[str, Array]:
+        return {}
+
+    def __str__(self) -> str:
+        return "none"
+
+
+def resolve_nothing() -> Objective:
+    """The objective of a method for which `needs_target` is False."""
+    return _Nothing()

@@ -1,0 +1,461 @@
+"""The contract of a backend: activations by name, and vector-Jacobian products from any layers to any layers.
+
+What every backend promises (`crosslens.testing` turns each line into a check):
+
+- Images are float32, RGB, (N, C, H, W), in [0, 1]. The network's own preprocessing is applied inside, with its exact
+  adjoint. Gradients at `INPUT` are with respect to that image.
+- Activations are channels-first whatever the framework stores: (N, C, H, W) maps, (N, T, D) tokens, (N, K) vectors.
+- `layers` is in execution order, `INPUT` first and `OUTPUT` last. A layer that runs several times appears once per run,
+  the later ones as `name#2`, `name#3`.
+- `vjp` and `linearize` give, for each layer L of `wrt`, the gradient of sum_l <cotangent_l, activation_l> as a function
+  of L's output: total downstream, and zeros where L has no influence. A cotangent at L itself counts.
+- `replace={L: a}` runs on from `a` instead of L's own output. Capturing L then gives `a`; `wrt` L is the gradient at `a`.
+- The wrapped object is never changed: modes, hooks, weights, `requires_grad` and global settings are as they were, after
+  an error too. Wrapping copies no weights unless `modified` or `randomised` must.
+- Arrays come back as NumPy on the CPU, or as the framework's own where that follows the array API and lives on a GPU.
+
+A backend implements `_forward`, `_linearize` and the few properties below; names, aliases, shapes and `INPUT` are
+resolved here, so that every backend gives the same errors.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import ClassVar, Self
+
+import numpy as np
+
+from .arrays import Array, as_numpy, namespace
+from .errors import ImageError, LayerError, ModelError, did_you_mean
+from .preprocess import Preprocess
+from .weights import redraw
+
+__all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
+
+INPUT = "<input>"
+"""The image itself, as a layer: priors on the image are objectives like any other."""
+OUTPUT = "<output>"
+"""What the network returns, as a layer; (N, K) for a classifier."""
+BACKWARD_RULES = ("exact", "guided", "deconvnet", "linear")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place in a network. `kind` is the framework's own word for it (Conv2d, Activation, Relu)."""
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    """Channels-first, as at `InputSpec.example_shape`; the batch axis, first, is None."""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether the output is (N, C, H, W) with more than one position."""
+        return len(self.shape) == 4 and self.shape[2:] != (1, 1)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network takes, as its user sees it: an image (C, H, W), None = any size, or a latent vector."""
+
+    shape: tuple[int | None, ...] = (3, None, None)
+    bounds: tuple[float, float] | None = (0.0, 1.0)
+
+    @classmethod
+    def latent(cls, shape: Sequence[int]) -> "InputSpec":
+        """The input of a generator: a code of this shape without bounds."""
+        return cls(tuple(shape), None)
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the input is a picture, (C, H, W) with bounds."""
+        return len(self.shape) == 3 and self.bounds is not None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels to load a picture at; 224 where any will do."""
+        height, width = self.shape[-2:]
+        return height or 224, width or 224
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """A concrete (C, H, W) that the network accepts."""
+        return (self.shape[0] or 3, *self.size) if self.is_image else tuple(n or 1 for n in self.shape)
+
+    def check(self, x: Array, *, strict: bool = False) -> None:
+        """Refuse what this network would silently get wrong.
+
+        Args:
+            x: a batch, (N, *shape).
+            strict: values must lie in `bounds` (as an image to explain does), not merely near them (as noise may).
+
+        Raises:
+            ImageError: wrong type, shape or channels, NaN, or a range that is not that of `bounds`.
+        """
+        expected = "(N, " + ", ".join("any" if n is None else str(n) for n in self.shape) + ")"
+        if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+            raise ImageError(
+                f"images are {type(x).__name__}; they must be an array {expected}: see crosslens.load_image"
+            )
+        if x.ndim != len(self.shape) + 1 or any(
+            a not in {None, b} for a, b in zip(self.shape, x.shape[1:], strict=True)
+        ):
+            raise ImageError(f"images have shape {tuple(x.shape)}; this model takes {expected}.{self._shape_hint(x)}")
+        if x.shape[0] == 0:
+            raise ImageError("the batch holds no image")
+        xp = namespace(x)
+        if x.dtype != xp.float32:
+            hint = " Divide by 255 first." if "uint8" in str(x.dtype) else ""
+            raise ImageError(f"images have dtype {x.dtype}; they must be float32 in [0, 1].{hint}")
+        self._check_values(float(xp.min(x)), float(xp.max(x)), strict)
+
+    def _shape_hint(self, x: Array) -> str:
+        shape = tuple(x.shape)
+        if len(shape) == len(self.shape):
+            return " Add the batch axis: image[None]."
+        if len(shape) == 4 and len(self.shape) == 3 and shape[3] == self.shape[0]:
+            return " This looks like (N, H, W, C): move the channels to the front."
+        return " Load the picture with crosslens.load_image(path, like=model)."
+
+    def _check_values(self, low: float, high: float, strict: bool) -> None:
+        if not np.isfinite(low) or not np.isfinite(high):
+            raise ImageError("images hold NaN or infinite values; every value must be finite")
+        if self.bounds is None:
+            return
+        slack = (1e-3 if strict else 8.0) * (self.bounds[1] - self.bounds[0])
+        if low < self.bounds[0] - slack or high > self.bounds[1] + slack:
+            hint = " Divide by 255 first." if high > 2 else " Undo the normalisation: the model does its own."
+            raise ImageError(
+                f"images reach from {low:.4g} to {high:.4g}; values must lie in {list(self.bounds)}.{hint}"
+            )
+
+
+@dataclass(frozen=True)
+class Pullback:
+    """What `Model.vjp` returns: gradients by layer of `wrt`, activations by layer of `capture`."""
+
+    gradients: Mapping[str, Array]
+    activations: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Linearization(ABC):
+    """A network at one batch of images: its activations, and products with its Jacobian until closed."""
+
+    activations: Mapping[str, Array]
+
+    @abstractmethod
+    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Gradients at the `wrt` layers for cotangents at captured layers; can be called again until closed.
+
+        No cotangents at all give zeros.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most backends hold nothing that the garbage collector does not free
+        """Let go of what the backward pass needs. Called on leaving a `with` block."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Model(ABC):
+    """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
+
+    backend: ClassVar[str]
+    """The framework's name: "torch", "tensorflow", "onnx"."""
+    input: InputSpec
+    preprocess: Preprocess
+    labels: Sequence[str] | None = None
+    batch_size: int | None = None
+    """Images at once, as the user set it; None lets `crosslens.batching` decide."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> Mapping[str, Layer]:
+        """Every layer by name, in execution order, `INPUT` first and `OUTPUT` last."""
+
+    @property
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of each framework that computes, for provenance."""
+
+    @abstractmethod
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The parameters of one layer, by name, in one layout for all frameworks.
+
+        kernel (out, in / groups, kh, kw) or (out, in), bias (out,); scale, offset, mean and variance (C,) of a
+        normalisation. Empty for a layer without parameters.
+        """
+
+    @abstractmethod
+    def modified(self, *, relu: str = "exact") -> "Model":
+        """The same network with another backward rule at its rectifiers (ReLU, ReLU6 or any clip, LeakyReLU, PReLU).
+
+        With f the rectifier and dy the gradient at its output, the gradient at its input is, for "exact", f'(x) dy;
+        "guided" (Springenberg et al. 2015), f'(x) max(dy, 0); "deconvnet" (Zeiler and Fergus 2014), max(dy, 0);
+        "linear", dy.
+
+        Raises:
+            ParameterError: no such rule.
+            ModelError: another rule than "exact" is asked for and the network has no rectifier.
+        """
+
+    @abstractmethod
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "Model":
+        """A copy of the network with these parameters, named and laid out as `weights` gives them."""
+
+    @abstractmethod
+    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Activations of these layers; names are canonical, checked, and never `INPUT`."""
+
+    @abstractmethod
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> Linearization:
+        """As `linearize`; `capture` holds no `INPUT`, `wrt` may."""
+
+    def _vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> Pullback:
+        """As `vjp`; override where knowing the cotangents beforehand saves work."""
+        with self._linearize(x, (*capture, *(c for c in cotangents if c not in capture)), wrt, replace) as at:
+            return Pullback(at.vjp(cotangents), {name: at.activations[name] for name in capture})
+
+    def forward(
+        self, x: Array, capture: Iterable[str] = (OUTPUT,), *, replace: Mapping[str, Array] | None = None
+    ) -> Mapping[str, Array]:
+        """The activations of these layers.
+
+        Args:
+            x: images (N, C, H, W), float32 in [0, 1].
+            capture: names or aliases of layers.
+            replace: activations, channels-first, to run on from instead of a layer's own.
+
+        Returns:
+            One array per name in `capture`, channels-first, under the name that was asked for.
+
+        Raises:
+            ImageError, LayerError: what is wrong with `x`, `capture` or `replace`.
+        """
+        names = self._resolve(capture)
+        x, replace = self._checked(x, replace)
+        inner = _without_input(names.values())
+        found = {**(self._forward(x, inner, replace) if inner else {}), INPUT: x}
+        return {asked: found[name] for asked, name in names.items()}
+
+    def vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        *,
+        wrt: Iterable[str] = (INPUT,),
+        capture: Iterable[str] = (),
+        replace: Mapping[str, Array] | None = None,
+    ) -> Pullback:
+        """Gradients of sum_l <cotangents[l], activation of l> at the `wrt` layers, the cotangents known beforehand.
+
+        Args:
+            x: images (N, C, H, W), float32 in [0, 1].
+            cotangents: by layer, of the shape of its activations.
+            wrt: layers to differentiate with respect to.
+            capture: layers whose activations to hand out as well, at no further forward pass.
+            replace: as in `forward`.
+        """
+        seeds, wanted, captured = self._resolve(cotangents), self._resolve(wrt), self._resolve(capture)
+        x, replace = self._checked(x, replace)
+        given = {name: cotangents[asked] for asked, name in seeds.items()}
+        at_input = given.pop(INPUT, None)
+        inner, targets = _without_input(captured.values()), tuple(dict.fromkeys(wanted.values()))
+        if given:
+            pull = self._vjp(x, given, targets, inner, replace)
+        else:
+            pull = _nothing_flows(self, x, targets, inner, replace)
+        gradients = _add_at_input(pull.gradients, at_input)
+        found = {**pull.activations, INPUT: x}
+        return Pullback(
+            {asked: gradients[name] for asked, name in wanted.items()},
+            {asked: found[name] for asked, name in captured.items()},
+        )
+
+    def linearize(
+        self,
+        x: Array,
+        capture: Iterable[str],
+        *,
+        wrt: Iterable[str] = (INPUT,),
+        replace: Mapping[str, Array] | None = None,
+    ) -> Linearization:
+        """The network at `x`: activations first, then gradients for cotangents computed from them.
+
+        Use it as a context manager. `capture` must hold every layer that cotangents will be given for.
+        """
+        names, wanted = self._resolve(capture), self._resolve(wrt)
+        x, replace = self._checked(x, replace)
+        inner = self._linearize(x, _without_input(names.values()), tuple(dict.fromkeys(wanted.values())), replace)
+        return _Named(inner, x, names, wanted)
+
+    def randomised(self, layers: Iterable[str], seed: int) -> "Model":
+        """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.
+
+        Each kernel and bias becomes normal with its own mean and deviation, in the layout of `weights`, so that the
+        same seed and the same order of layers give the same draws on every backend.
+
+        Raises:
+            LayerError: a layer has no weights.
+        """
+        names = self._resolve(layers)
+        changed = {}
+        for position, name in enumerate(names.values()):
+            weights = self.weights(name)
+            if not weights:
+                raise LayerError(f"layer {name!r} has no weights to redraw; layers with weights: {self._weighted()}")
+            changed[name] = redraw(weights, np.random.default_rng([seed, position]))
+        return self._with_weights(changed)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of the layers' kinds, shapes and weights: two files of one network in one framework share it."""
+        from hashlib import blake2b
+
+        state = blake2b(digest_size=16)
+        for layer in self.layers.values():
+            state.update(f"{layer.kind}{layer.shape}".encode())
+            for name, values in sorted(self.weights(layer.name).items()):
+                state.update(name.encode() + np.ascontiguousarray(as_numpy(values)).tobytes())
+        return state.hexdigest()
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name or alias.
+
+        Raises:
+            LayerError: no such layer; the message names the nearest.
+        """
+        found = self.layers.get(name) or self._aliases.get(name)
+        if found is None:
+            known = [*self.layers, *self._aliases]
+            hint = did_you_mean(name, known) or f" The last ones are {', '.join(list(self.layers)[-4:])}."
+            raise LayerError(
+                f"no layer {name!r} in this model ({len(self.layers)} layers).{hint} "
+                "List them with model.layers, or `crosslens layers MODEL`."
+            )
+        return found
+
+    @cached_property
+    def _aliases(self) -> Mapping[str, Layer]:
+        return {alias: layer for layer in self.layers.values() for alias in layer.aliases}
+
+    def _weighted(self) -> str:
+        names = [name for name in self.layers if self.weights(name)]
+        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+    def _resolve(self, names: Iterable[str]) -> dict[str, str]:
+        if isinstance(names, str):
+            raise LayerError(f"layers are given as a list of names, not as one string: [{names!r}]")
+        return {name: self.layer(name).name if name not in {INPUT, OUTPUT} else name for name in names}
+
+    def _checked(self, x: Array, replace: Mapping[str, Array] | None) -> tuple[Array, dict[str, Array]]:
+        replaced = {name: (replace or {})[asked] for asked, name in self._resolve(replace or ()).items()}
+        x = replaced.pop(INPUT, x)
+        self.input.check(x)
+        for name, values in replaced.items():
+            if values.shape[0] != x.shape[0]:
+                raise LayerError(f"replace[{name!r}] holds {values.shape[0]} activations for {x.shape[0]} images")
+        return x, replaced
+
+
+class _Named(Linearization):
+    """A backend's linearisation under the names that were asked for, with `INPUT` as a layer."""
+
+    def __init__(self, inner: Linearization, x: Array, names: Mapping[str, str], wrt: Mapping[str, str]) -> None:
+        self._inner, self._names, self._wrt = inner, names, wrt
+        found = {**inner.activations, INPUT: x}
+        self._found = found
+        self.activations = {asked: found[name] for asked, name in names.items()}
+
+    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        missing = [name for name in cotangents if name not in self._names]
+        if missing:
+            raise LayerError(f"cotangents at {missing}, but only {list(self._names)} were captured")
+        given = {self._names[asked]: value for asked, value in cotangents.items()}
+        for name, value in given.items():
+            _check_cotangent(name, value, self._found[name])
+        at_input = given.pop(INPUT, None)
+        gradients = _add_at_input(self._inner.vjp(given), at_input)
+        return {asked: gradients[name] for asked, name in self._wrt.items()}
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _check_cotangent(name: str, value: Array, activation: Array) -> None:
+    if tuple(value.shape) != tuple(activation.shape):
+        raise LayerError(
+            f"the cotangent at {name!r} has shape {tuple(value.shape)}, its layer {tuple(activation.shape)}"
+        )
+
+
+def _without_input(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name != INPUT))
+
+
+def _add_at_input(gradients: Mapping[str, Array], at_input: Array | None) -> Mapping[str, Array]:
+    if at_input is None or INPUT not in gradients:
+        return gradients
+    return {**gradients, INPUT: gradients[INPUT] + at_input}
+
+
+def _nothing_flows(
+    model: Model, x: Array, wrt: tuple[str, ...], capture: tuple[str, ...], replace: Mapping[str, Array]
+) -> Pullback:
+    """The pullback of no cotangent at all: zeros of the right shapes."""
+    inner = tuple(dict.fromkeys((*capture, *_without_input(wrt))))
+    found = {**(model._forward(x, inner, replace) if inner else {}), INPUT: x}
+    zeros = {name: namespace(found[name]).zeros_like(found[name]) for name in wrt}
+    return Pullback(zeros, {name: found[name] for name in capture})
+
+
+def spatial_layers(model: Model) -> Iterator[Layer]:
+    """The layers with maps (N, C, H, W), in execution order, without `INPUT` and `OUTPUT`."""
+    return (layer for name, layer in model.layers.items() if layer.has_maps and name not in {INPUT, OUTPUT})
+
+
+def last_maps(model: Model) -> str:
+    """The last layer with maps.
+
+    Raises:
+        LayerError: this network has none.
+    """
+    names = [layer.name for layer in spatial_layers(model)]
+    if not names:
+        raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
+    return names[-1]
+
+
+def classes(model: Model) -> int:
+    """The number K of classes of a model with outputs (N, K).
+
+    Raises:
+        ModelError: the output has another shape.
+    """
+    shape = model.layers[OUTPUT].shape
+    if len(shape) != 2 or shape[1] is None:
+        raise ModelError(
+            f"the output has shape {shape}, not (N, classes): a class is no target here. Give an Objective on a layer, "
+            "such as channel(layer, 11), or wrap the model with output= naming its logits"
+        )
+    return shape[1]
+
+
+__all__ += ["classes", "last_maps", "spatial_layers"]

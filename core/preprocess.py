@@ -1,0 +1,95 @@
+"""Preprocessing: from an RGB image in [0, 1] to what a network was trained on. One affine map per channel.
+
+It belongs to the model: every backend applies `gain * x[:, order] + offset` inside, so that a step size, an occluder's
+grey or an adversarial radius means the same on every backend, and its adjoint is exact.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import ParameterError, did_you_mean
+
+__all__ = ["PRESETS", "Preprocess", "preprocessing"]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """y[c] = (scale * x[order[c]] - mean[c]) / std[c] for a channels-first image x in [0, 1].
+
+    `mean` and `std` stand in the network's channel order and unit, one number per channel or one for all.
+    `order` is "RGB", "BGR" or "L": grey by the luma weights of ITU-R BT.601 is the loader's work, so "L" keeps x.
+    """
+
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    order: str = "RGB"
+
+    def __post_init__(self) -> None:
+        if self.order not in {"RGB", "BGR", "L"}:
+            raise ParameterError(f"preprocess order is {self.order!r}; it can be 'RGB', 'BGR' or 'L'")
+        if any(s == 0 or not np.isfinite(s) for s in self.std):
+            raise ParameterError(f"preprocess std is {self.std}; each number must be finite and not zero")
+
+    def affine(self, channels: int) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+        """(gain, offset), float32 of shape (channels,): y = gain * x[:, order] + offset."""
+        mean, std = (np.array(v, np.float64) for v in (self.mean, self.std))
+        for name, v in (("mean", mean), ("std", std)):
+            if v.size not in {1, channels}:
+                raise ParameterError(
+                    f"preprocess {name} has {v.size} numbers; this model's images have {channels} channels"
+                )
+        ones = np.ones(channels)
+        return (self.scale / std * ones).astype(np.float32), (-mean / std * ones).astype(np.float32)
+
+    @property
+    def reverses(self) -> bool:
+        """Whether the channel axis is turned round before the affine map (BGR networks)."""
+        return self.order == "BGR"
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is changed at all."""
+        return self == Preprocess(order="L" if self.order == "L" else "RGB")
+
+
+PRESETS: Mapping[str, Preprocess] = {
+    "imagenet": Preprocess(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    "tf": Preprocess(scale=2.0, mean=(1.0,)),
+    "caffe": Preprocess(scale=255.0, mean=(103.939, 116.779, 123.68), order="BGR"),
+    "unit": Preprocess(),
+    "raw255": Preprocess(scale=255.0),
+    "lite": Preprocess(scale=255.0, mean=(127.0,), std=(128.0,)),
+}
+"""What networks were trained on: torchvision's, Keras' "tf" (-1..1) and "caffe" modes, [0, 1], 0..255, EfficientNet-Lite's."""
+
+
+def preprocessing(spec: "str | Preprocess | Mapping[str, Any] | None") -> Preprocess:
+    """A preset's name, keywords of `Preprocess` (mean, std, scale, order), one itself, or None for none.
+
+    >>> preprocessing("tf").affine(1)
+    (array([2.], dtype=float32), array([-1.], dtype=float32))
+
+    Raises:
+        ParameterError: no such preset, or keywords that `Preprocess` does not have.
+    """
+    if spec is None:
+        return PRESETS["unit"]
+    if isinstance(spec, Preprocess):
+        return spec
+    if isinstance(spec, str):
+        if spec not in PRESETS:
+            known = ", ".join(PRESETS)
+            raise ParameterError(f"no preprocess preset {spec!r}; there are {known}.{did_you_mean(spec, PRESETS)}")
+        return PRESETS[spec]
+    unknown = set(spec) - {"scale", "mean", "std", "order"}
+    if unknown:
+        raise ParameterError(f"preprocess has no {', '.join(sorted(unknown))}; it takes scale, mean, std and order")
+    return Preprocess(**{key: _numbers(value) if key in {"mean", "std"} else value for key, value in spec.items()})
+
+
+def _numbers(value: float | Sequence[float]) -> tuple[float, ...]:
+    return (float(value),) if isinstance(value, int | float) else tuple(float(v) for v in value)

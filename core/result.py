@@ -1,0 +1,147 @@
+"""What comes back: raw values, and all that is needed to repeat them. Making a picture of it is a separate, named step."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from .arrays import Array, as_numpy, namespace, upsample
+from .errors import ImageError
+from .image import colour, contact_sheet, overlay, save_image
+
+__all__ = ["Attribution", "Result", "Synthesis"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What every result carries beside its values."""
+
+    method: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    images: Array = None
+    """The images explained or made, (N, C, H, W) in [0, 1]."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know to trust the values: all-zero maps, for example."""
+
+    def picture(self) -> np.ndarray[Any, Any]:
+        """(H, W, 3), uint8: what `save` writes as PNG."""
+        raise NotImplementedError(f"{type(self).__name__} has no picture")
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """This batch's result with those of the batches after it."""
+        if not others:
+            return self
+        parts = (self, *others)
+        merged = {
+            f.name: _concatenated([getattr(p, f.name) for p in parts])
+            for f in fields(self)
+            if f.name in self._per_image()
+        }
+        notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
+        return replace(self, notes=notes, **merged)
+
+    def _per_image(self) -> tuple[str, ...]:
+        return ("images",)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance.
+
+        Raises:
+            ImageError: another suffix.
+        """
+        path = Path(path)
+        if path.suffix == ".png":
+            return save_image(self.picture(), path)
+        if path.suffix != ".npz":
+            raise ImageError(f"cannot save a result as {path.name!r}; use .png for a picture, .npz for everything")
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "shape")}
+        record = {"kind": type(self).__name__, "method": self.method, "parameters": self.parameters}
+        record |= {"provenance": self.provenance, "notes": self.notes}
+        np.savez_compressed(path, record=json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()})
+        return path
+
+
+def _concatenated(parts: list[Any]) -> Any:
+    return None if parts[0] is None else namespace(parts[0]).concat(parts, axis=0)
+
+
+@dataclass(frozen=True)
+class Attribution(Result):
+    """What mattered where: raw values, at the resolution of the layer explained."""
+
+    values: Array
+    """(N, h, w), or (N, C, H, W) where each channel of the image has its own."""
+    scores: Array = field(default=None, kw_only=True)
+    """The objective at each image, (N,)."""
+
+    def _per_image(self) -> tuple[str, ...]:
+        return ("images", "values", "scores")
+
+    def maps(self) -> Array:
+        """(N, h, w): the values themselves, or over an image's channels the value of largest magnitude, with its sign."""
+        if self.values.ndim == 3:
+            return self.values
+        xp = namespace(self.values)
+        strongest = xp.argmax(xp.abs(self.values), axis=1)
+        channels = xp.arange(self.values.shape[1], device=self.values.device)
+        chosen = channels[None, :, None, None] == strongest[:, None, :, :]
+        return xp.sum(xp.where(chosen, self.values, xp.zeros_like(self.values)), axis=1)
+
+    def upsampled(self, size: tuple[int, int]) -> Array:
+        """The maps enlarged bilinearly to (H, W), raw otherwise."""
+        return upsample(self.maps(), size)
+
+    def picture(self) -> np.ndarray[Any, Any]:
+        """Each image with its map laid over it, side by side; red speaks for the target, blue against it."""
+        images = as_numpy(self.images)
+        maps = as_numpy(self.upsampled(images.shape[-2:]))
+        return contact_sheet([overlay(image, values) for image, values in zip(images, maps, strict=True)])
+
+    def plot(self, axes: Any = None, index: int = 0) -> Any:
+        """Draw image `index` and its map on matplotlib axes (new ones if not given); returns the axes."""
+        axes = axes or _new_axes()
+        image = as_numpy(self.images)[index]
+        values = as_numpy(self.upsampled(image.shape[-2:]))[index]
+        axes.imshow(overlay(image, values))
+        axes.set_title(f"{self.method}, {self.provenance.get('objective', '')}")
+        axes.set_axis_off()
+        return axes
+
+    def heat(self, index: int = 0) -> np.ndarray[Any, Any]:
+        """The map of image `index` alone in colours, (h, w, 3) uint8, at its own resolution."""
+        return colour(as_numpy(self.maps())[index])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synthesis(Result):
+    """Pictures made by optimising through a network: `images`, and how the objective went."""
+
+    history: Array = None
+    """The objective's value at each step, (steps,) or (steps, N)."""
+
+    def picture(self) -> np.ndarray[Any, Any]:
+        """The images side by side."""
+        return contact_sheet([_pixels(image) for image in as_numpy(self.images)])
+
+    def plot(self, axes: Any = None, index: int = 0) -> Any:
+        """Draw image `index` on matplotlib axes (new ones if not given); returns the axes."""
+        axes = axes or _new_axes()
+        axes.imshow(_pixels(as_numpy(self.images)[index]))
+        axes.set_title(self.method)
+        axes.set_axis_off()
+        return axes
+
+
+def _pixels(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    rgb = np.moveaxis(image, 0, -1) if image.shape[0] == 3 else np.repeat(image[0][..., None], 3, axis=-1)
+    return (rgb.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _new_axes() -> Any:
+    from matplotlib import pyplot
+
+    return pyplot.subplots()[1]

@@ -1,0 +1,189 @@
+"""A small convolutional network in plain array code, so that a method's author needs no framework."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from array_api_compat import device
+
+from ..arrays import Array, like, namespace
+from ..errors import ModelError, ParameterError
+from ..model import BACKWARD_RULES, INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
+from ..preprocess import Preprocess
+
+__all__ = ["TinyModel"]
+
+_ORDER = ("conv1", "act1", "conv2", "act2", "pool", "fc")
+_KINDS = {"conv1": "Conv", "conv2": "Conv", "pool": "GlobalAveragePool", "fc": "Linear"}
+
+
+class TinyModel(Model):
+    """conv 3x3 - activation - conv 3x3 - activation - global average pooling - linear; smooth unless `relu`.
+
+    It runs in whatever array API namespace its images come from, `array_api_strict` among them.
+    """
+
+    backend = "tiny"
+
+    def __init__(
+        self,
+        *,
+        size: int = 8,
+        classes: int = 5,
+        relu: bool = False,
+        seed: int = 0,
+        preprocess: Preprocess | None = None,
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self.input = InputSpec((3, size, size))
+        self.preprocess = preprocess or Preprocess()
+        self.labels = [f"class {k}" for k in range(classes)]
+        self.relu = relu
+        self._rule = "exact"
+        shapes = {"conv1": (4, 3, 3, 3), "conv2": (6, 4, 3, 3), "fc": (classes, 6)}
+        self._parameters: dict[str, dict[str, Any]] = {
+            name: {
+                "kernel": rng.normal(0, 0.5, shape).astype(np.float32),
+                "bias": rng.normal(0, 0.1, shape[0]).astype(np.float32),
+            }
+            for name, shape in shapes.items()
+        }
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """Six layers between `INPUT` and `OUTPUT`."""
+        found = self._run(np.zeros((1, *self.input.example_shape), np.float32), {})
+        act = "Relu" if self.relu else "Softplus"
+        inner = [Layer(name, _KINDS.get(name, act), (None, *found[name].shape[1:])) for name in _ORDER]
+        ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", inner[-1].shape)
+        return {layer.name: layer for layer in (ends[0], *inner, ends[1])}
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """NumPy's."""
+        return {"numpy": version("numpy")}
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """Kernel and bias of `conv1`, `conv2` and `fc`."""
+        return dict(self._parameters.get(self.layer(layer).name, {}))
+
+    def modified(self, *, relu: str = "exact") -> "TinyModel":
+        """A copy with another backward rule; needs `TinyModel(relu=True)`."""
+        if relu not in BACKWARD_RULES:
+            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
+        if relu != "exact" and not self.relu:
+            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+        copy = self._copy()
+        copy._rule = relu
+        return copy
+
+    def _copy(self) -> "TinyModel":
+        copy = object.__new__(TinyModel)
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("digest", None)
+        return copy
+
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TinyModel":
+        copy = self._copy()
+        copy._parameters = {name: {**old, **changed.get(name, {})} for name, old in self._parameters.items()}
+        return copy
+
+    def _affine(self, x: Array) -> tuple[Array, Array]:
+        gain, offset = (like(v, x)[None, :, None, None] for v in self.preprocess.affine(3))
+        return gain, offset
+
+    def _run(self, x: Array, replace: Mapping[str, Array]) -> dict[str, Array]:
+        gain, offset = self._affine(x)
+        xp = namespace(x)
+        a = gain * (xp.flip(x, axis=1) if self.preprocess.reverses else x) + offset
+        found: dict[str, Array] = {}
+        for name in _ORDER:
+            if name.startswith("conv"):
+                a = _conv(a, **self._here(name, x))
+            elif name.startswith("act"):
+                a = xp.where(a > 0, a, xp.zeros_like(a)) if self.relu else _softplus(a)
+            elif name == "pool":
+                a = xp.mean(a, axis=(2, 3))
+            else:
+                p = self._here(name, x)
+                a = a @ xp.matrix_transpose(p["kernel"]) + p["bias"]
+            a = found[name] = replace.get(name, a)
+        found[OUTPUT] = replace.get(OUTPUT, a)
+        return found
+
+    def _here(self, name: str, x: Array) -> dict[str, Array]:
+        return {key: like(value, x) for key, value in self._parameters[name].items()}
+
+    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
+        found = self._run(x, replace)
+        return {name: found[name] for name in capture}
+
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> Linearization:
+        return _TinyLinearization(self, x, capture, wrt, replace)
+
+
+class _TinyLinearization(Linearization):
+    def __init__(
+        self, model: TinyModel, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> None:
+        self._model, self._x, self._wrt, self._replace = model, x, wrt, replace
+        self._found = model._run(x, replace)
+        self.activations = {name: self._found[name] for name in capture}
+
+    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        xp = namespace(self._x)
+        found = self._found
+        gradients = {OUTPUT: cotangents.get(OUTPUT, xp.zeros_like(found[OUTPUT]))}
+        dy = xp.zeros_like(gradients[OUTPUT]) if OUTPUT in self._replace else gradients[OUTPUT]
+        for name in reversed(_ORDER):
+            dy = dy + cotangents[name] if name in cotangents else dy
+            gradients[name] = dy
+            dy = self._back(name, xp.zeros_like(dy) if name in self._replace else dy)
+        gain, _ = self._model._affine(self._x)
+        dx = gain * dy
+        gradients[INPUT] = xp.flip(dx, axis=1) if self._model.preprocess.reverses else dx
+        return {name: gradients[name] for name in self._wrt}
+
+    def _back(self, name: str, dy: Array) -> Array:
+        """From the gradient at a layer's output to that at its input."""
+        xp = namespace(dy)
+        if name == "fc":
+            return dy @ self._model._here("fc", dy)["kernel"]
+        if name == "pool":
+            y = self._found["act2"]
+            return (dy / (y.shape[2] * y.shape[3]))[:, :, None, None] + xp.zeros_like(y)
+        if name.startswith("conv"):
+            kernel = self._model._here(name, dy)["kernel"]
+            turned = xp.flip(xp.permute_dims(kernel, (1, 0, 2, 3)), axis=(2, 3))
+            return _conv(dy, turned, xp.zeros(kernel.shape[1], dtype=dy.dtype, device=device(dy)))
+        return self._rectify(name, dy) if self._model.relu else dy * (1 - xp.exp(-self._found[name]))
+
+    def _rectify(self, name: str, dy: Array) -> Array:
+        xp = namespace(dy)
+        zero = xp.zeros_like(dy)
+        if self._model._rule in {"guided", "deconvnet"}:
+            dy = xp.where(dy > 0, dy, zero)
+        return dy if self._model._rule in {"deconvnet", "linear"} else xp.where(self._found[name] > 0, dy, zero)
+
+
+def _softplus(a: Array) -> Array:
+    """log(1 + exp(a)); its derivative is 1 - exp(-softplus(a))."""
+    return namespace(a).log1p(namespace(a).exp(a))
+
+
+def _conv(x: Array, kernel: Array, bias: Array) -> Array:
+    """Convolution 3x3 with a border of zeros, as nine shifted products."""
+    xp = namespace(x)
+    n, c, h, w = x.shape
+    padded = xp.zeros((n, c, h + 2, w + 2), dtype=x.dtype, device=device(x))
+    padded[:, :, 1:-1, 1:-1] = x
+    total = xp.zeros((n, kernel.shape[0], h * w), dtype=x.dtype, device=device(x))
+    for i in range(3):
+        for j in range(3):
+            shifted = xp.reshape(padded[:, :, i : i + h, j : j + w], (n, c, h * w))
+            total = total + kernel[:, :, i, j] @ shifted
+    return xp.reshape(total, (n, kernel.shape[0], h, w)) + bias[None, :, None, None]

@@ -1,0 +1,127 @@
+"""From whatever a user has to a `Model`: the backend is found by the object's root module or the file's suffix."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .errors import ModelError, did_you_mean
+from .model import InputSpec, Model
+from .plugins import BACKENDS, load, plugin, plugins
+from .preprocess import Preprocess, preprocessing
+
+__all__ = ["wrap"]
+
+
+def wrap(
+    network: Any,
+    *,
+    preprocess: str | Preprocess | Mapping[str, Any] | None = "imagenet",
+    labels: Sequence[str] | None = None,
+    batch_size: int | None = None,
+    input_shape: Sequence[int | None] | InputSpec | None = None,
+    output: int | str | None = None,
+    device: Any = None,
+    providers: Sequence[Any] | None = None,
+) -> Model:
+    """A network as a `Model`.
+
+    Args:
+        network: an object of a framework; a path (`.pt2`, `.keras`, `.h5`, a SavedModel folder, `.onnx`);
+            "package.module:factory"; "demo:NAME"; or a `Model`, which is returned as it is.
+        preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
+            keywords of `Preprocess`, or None for none.
+        labels: class names, in the order of the outputs.
+        batch_size: images at once; decided by memory if not given.
+        input_shape: (C, H, W), None = any, where the network itself does not say; `InputSpec.latent(...)` for a generator.
+        output: index or name of the output to explain, where there are several.
+        device: where torch computes, "cuda" for example; where the weights are if not given.
+        providers: onnxruntime's execution providers.
+
+    Raises:
+        ModelError: the object or file is none that a backend knows, or cannot be loaded.
+        PluginError: the backend cannot be imported.
+    """
+    if isinstance(network, Model):
+        return network
+    options = {
+        "preprocess": preprocessing(preprocess),
+        "labels": labels,
+        "batch_size": _positive(batch_size),
+        "input": input_shape if isinstance(input_shape, InputSpec | None) else InputSpec(tuple(input_shape)),
+        "output": output,
+        "device": device,
+        "providers": providers,
+    }
+    if isinstance(network, str) and ":" in network and not Path(network).exists():
+        network = _factory(network)
+        if isinstance(network, Model):
+            return network
+    names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
+    for name in names:
+        model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=options)
+        if model:
+            return model[0]  # type: ignore[no-any-return]
+    raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
+
+
+def _positive(batch_size: int | None) -> int | None:
+    if batch_size is not None and batch_size < 1:
+        raise ModelError(f"batch_size is {batch_size}; it must be at least 1, or None")
+    return batch_size
+
+
+def _known() -> list[str]:
+    return sorted({p.name for p in plugins(BACKENDS)})
+
+
+def _called(network: Any) -> str:
+    return (
+        f"'{network}'" if isinstance(network, str | Path) else f"a {type(network).__module__}.{type(network).__name__}"
+    )
+
+
+def _file_names(path: Path) -> list[str]:
+    """The suffix under which a backend may be registered."""
+    if not path.exists():
+        raise ModelError(f"no model at '{path}': the file does not exist")
+    suffix = ".pb" if path.is_dir() and (path / "saved_model.pb").exists() else path.suffix
+    if suffix in _known():
+        return [suffix]
+    suffixes = [name for name in _known() if name.startswith(".")]
+    if path.is_dir():
+        raise ModelError(
+            f"'{path}' is a folder without saved_model.pb, so no SavedModel; files end in {', '.join(suffixes)}"
+        )
+    raise ModelError(
+        f"'{path}' ends in {suffix!r}; a model file ends in {', '.join(suffixes)}.{did_you_mean(suffix, suffixes)}"
+    )
+
+
+def _object_names(network: Any) -> list[str]:
+    """Root modules of the object's classes, the framework underneath first (Keras on torch is torch's)."""
+    roots = [kind.__module__.partition(".")[0] for kind in reversed(type(network).__mro__)]
+    names = [root for root in dict.fromkeys(roots) if root in _known()]
+    if not names:
+        raise ModelError(
+            f"no backend wraps {_called(network)}; backends know objects and files of {', '.join(_known())}"
+        )
+    return names
+
+
+def _factory(spec: str) -> Any:
+    """What "package.module:factory" returns; "demo:NAME" is a network of `crosslens.backends.zoo`."""
+    module, _, name = spec.partition(":")
+    if module == "demo":
+        module = "crosslens.backends.zoo"
+    elif "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
+    except AttributeError as error:
+        known = [n for n in vars(sys.modules[module]) if not n.startswith("_")]
+        raise ModelError(f"module {module!r} has no {name!r}.{did_you_mean(name, known)}") from error
+    return found() if callable(found) and not hasattr(found, "forward") else found

@@ -1,0 +1,35 @@
+"""The gradient of a target with respect to the image (Simonyan et al., 2014, https://arxiv.org/abs/1312.6034)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, pullback
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gradient(Method):
+    """How the target changes with each pixel: dS/dx, signed, per channel.
+
+    Section 3 of the paper takes the largest magnitude over the channels of this; `Attribution.maps` does so, with its
+    sign kept.
+    """
+
+    name = "gradient"
+    layer: str = param(INPUT, "layer to differentiate with respect to; the image if not given")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Raw gradients, of the shape of the image or of the layer."""
+        pull, scores = pullback(model, images, objective, wrt=[self.layer])
+        return Attribution(pull.gradients[self.layer], scores=scores)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [Gradient]
