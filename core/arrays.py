@@ -51,7 +51,7 @@ def one_hot(index: Array, x: Array) -> Array:
     return xp.astype(columns[None, :] == index[:, None], x.dtype)
 
 
-def interpolation(n: int, m: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+def interpolation(n: int, m: int) -> np.ndarray[Any, Any]:
     """The (m, n) matrix that resamples n pixels to m linearly, with pixel centres at half-integers.
 
     Shrinking widens the kernel by n / m, so that every pixel counts (an antialiased triangle filter); each row sums
@@ -61,8 +61,9 @@ def interpolation(n: int, m: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     centres = (np.arange(m) + 0.5) * (n / m) - 0.5
     if stretch == 1.0:
         centres = centres.clip(0, n - 1)
-    weights = np.clip(1 - np.abs(np.arange(n)[None, :] - centres[:, None]) / stretch, 0, None)
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights: np.ndarray[Any, Any] = np.clip(1 - np.abs(np.arange(n)[None, :] - centres[:, None]) / stretch, 0, None)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def upsample(maps: Array, size: tuple[int, int]) -> Array:
@@ -78,7 +79,8 @@ def upsample(maps: Array, size: tuple[int, int]) -> Array:
     Raises:
         ValueError: `size` is smaller than the maps (that needs an average: see `crosslens.operators.Resize`).
 
-    Agrees with torch.nn.functional.interpolate(mode="bilinear", align_corners=False) to 1e-6 (tests/core/test_arrays.py).
+    Agrees with torch.nn.functional.interpolate(mode="bilinear", align_corners=False) to 1e-6
+    (tests/core/test_arrays.py).
     """
     height, width = maps.shape[-2:]
     if size[0] < height or size[1] < width:

@@ -40,7 +40,7 @@ class ModelError(CrosslensError, ValueError):
     """A network that cannot be wrapped or run."""
 
 
-class UnsupportedOperators(ModelError):
+class UnsupportedOperators(ModelError):  # noqa: N818 - reads as what is listed
     """An ONNX graph needs derivative rules that nobody registered."""
 
 

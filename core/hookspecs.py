@@ -23,8 +23,9 @@ def crosslens_methods() -> Sequence[type[Method]]:  # type: ignore[empty-body]
 def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     """A `Model` around an object or a path, or None if this backend does not know it (group `crosslens.backends`).
 
-    `options` holds what `crosslens.wrap` was given: preprocess (a `Preprocess`), labels, batch_size, input (an `InputSpec` or None), output,
-    device, providers. A backend ignores none in silence: it raises a `ModelError` for one that it cannot obey.
+    `options` holds what `crosslens.wrap` was given: preprocess (a `Preprocess`), labels, batch_size, input (an
+    `InputSpec` or None), output, device, providers. A backend ignores none in silence: it raises a `ModelError` for one
+    that it cannot obey.
     """
 
 

@@ -25,8 +25,8 @@ def load_image(
 ) -> Pixels:
     """A picture as a batch of one, ready for a model.
 
-    The short side is resized (bicubic, antialiased) to the size over `crop`, then the centre is cut out, as the ImageNet
-    networks' own evaluation does. Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey
+    The short side is resized (bicubic, antialiased) to the size over `crop`, then the centre is cut out, as in the
+    evaluation of ImageNet networks. Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey
     becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel.
 
     Args:
@@ -130,7 +130,7 @@ def colour(values: Pixels, limit: float | None = None) -> Pixels:
     table = _SIGNED if signed else _HEAT
     places = scaled.clip(0, 1) * (len(table) - 1)
     channels = [np.interp(places, np.arange(len(table)), table[:, c]) for c in range(3)]
-    return np.stack(channels, axis=-1).round().astype(np.uint8)
+    return np.asarray(np.stack(channels, axis=-1).round(), np.uint8)
 
 
 def overlay(image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6) -> Pixels:
@@ -141,8 +141,8 @@ def overlay(image: Pixels, values: Pixels, limit: float | None = None, strength:
     luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
     limit = limit or float(np.abs(values).max()) or 1.0
     cover = (strength * (np.abs(values) / limit).clip(0, 1) ** 0.7 + 0.1)[..., None]
-    mixed = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit)
-    return mixed.round().clip(0, 255).astype(np.uint8)
+    mixed: Pixels = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit)
+    return np.asarray(mixed.round().clip(0, 255), np.uint8)
 
 
 def contact_sheet(pictures: Sequence[Pixels], gap: int = 4) -> Pixels:

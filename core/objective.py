@@ -7,7 +7,7 @@ and needs no framework's autodiff. Objectives add, subtract and scale: `logit(28
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,14 @@ class Objective(ABC):
         """The gradient of the sum of `value` over the batch, by layer, in the shape of its activations."""
 
     def select(self, start: int, stop: int) -> "Objective":
-        """The same objective for images `start` to `stop` of the batch; differs where it holds one item per image."""
+        """The same objective for images `start` to `stop` of the batch; differs where it holds one item per image.
+
+        Selected for a single image, it serves any number of variants of that image.
+        """
+        return self
+
+    def pinned(self, activations: Activations) -> "Objective":
+        """The same objective with whatever it chooses by itself (the predicted class) fixed as it is here."""
         return self
 
     def check(self, model: Model) -> None:
@@ -116,6 +123,9 @@ class Total(Objective):
     def select(self, start: int, stop: int) -> Objective:
         return Total(tuple((weight, term.select(start, stop)) for weight, term in self.terms))
 
+    def pinned(self, activations: Activations) -> Objective:
+        return Total(tuple((weight, term.pinned(activations)) for weight, term in self.terms))
+
     def check(self, model: Model) -> None:
         for _, term in self.terms:
             term.check(model)
@@ -161,9 +171,12 @@ class Value(Objective):
         return {OUTPUT: p * (chosen - namespace(output).sum(p * chosen, axis=1, keepdims=True))}
 
     def select(self, start: int, stop: int) -> Objective:
-        if isinstance(self.target, tuple):
-            return Value(self.target[start:stop], self.softmax)
-        return self
+        if not isinstance(self.target, tuple):
+            return self
+        return Value(self.target[start] if stop - start == 1 else self.target[start:stop], self.softmax)
+
+    def pinned(self, activations: Activations) -> Objective:
+        return Value(tuple(int(c) for c in as_numpy(self.classes(activations))), self.softmax)
 
     def check(self, model: Model) -> None:
         from .model import classes
@@ -205,7 +218,7 @@ class Channel(Objective):
         ):
             raise LayerError(f"position {self.position} is out of range; layer {self.name!r} has positions {positions}")
         weights = np.zeros(shape, np.float32)
-        where = list(self.position or [slice(None)] * len(positions))
+        where: list[Any] = list(self.position or [slice(None)] * len(positions))
         where.insert(axis, self.index)
         weights[tuple(where)] = 1.0 if self.position else 1.0 / max(int(np.prod(positions)), 1)
         return like(weights, a)
@@ -282,9 +295,12 @@ class Energy(Objective):
         if self.reference is None:
             return a
         reference = like(self.reference, a)
-        if tuple(reference.shape[-(a.ndim - 1) :]) != tuple(a.shape[1:]):
+        if reference.ndim != a.ndim or reference.shape[0] not in {1, a.shape[0]} or reference.shape[1:] != a.shape[1:]:
             raise LayerError(f"{self} holds {tuple(reference.shape)}, the layer gives {tuple(a.shape)}")
         return a - reference
+
+    def select(self, start: int, stop: int) -> Objective:
+        return replace(self, reference=_selected(self.reference, start, stop))
 
     def value(self, activations: Activations) -> Array:
         d = self._difference(activations)
@@ -304,7 +320,7 @@ class Energy(Objective):
 
 @dataclass(frozen=True)
 class Gram(Objective):
-    """Gatys et al. 2016, equation 4: sum (G - A)^2 / (4 C^2 M^2), with the Gram matrices G of the layer, A of the style."""
+    """Gatys et al. 2016, equation 4: sum (G - A)^2 / (4 C^2 M^2); Gram matrices G of the layer, A of the style."""
 
     name: str
     target: Any
@@ -327,6 +343,9 @@ class Gram(Objective):
         flat, difference, factor = self._parts(activations)
         maps = activations[self.name]
         return {self.name: namespace(maps).reshape(4.0 * factor * (difference @ flat), maps.shape)}
+
+    def select(self, start: int, stop: int) -> Objective:
+        return replace(self, target=_selected(self.target, start, stop))
 
     def __str__(self) -> str:
         return f"gram({self.name!r})"
@@ -363,6 +382,11 @@ class TotalVariation(Objective):
 
     def __str__(self) -> str:
         return f"total_variation({self.beta:g})"
+
+
+def _selected(values: Any, start: int, stop: int) -> Any:
+    """The rows of a batch of references; one that is shared by all images stays."""
+    return values if values is None or values.shape[0] == 1 else values[start:stop, ...]
 
 
 def _differences(x: Array) -> tuple[Array, Array]:
@@ -403,7 +427,7 @@ def probability(target: int | Sequence[int] | None = None) -> Objective:
 def _class_ids(target: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
     if target is None:
         return None
-    return int(target) if np.ndim(target) == 0 else tuple(int(t) for t in as_numpy(np.asarray(target)))  # type: ignore[arg-type]
+    return tuple(int(t) for t in np.asarray(target)) if np.ndim(target) else int(target)  # type: ignore[arg-type]
 
 
 def channel(layer: str, index: int) -> Objective:
@@ -437,12 +461,18 @@ def total_variation(beta: float = 2.0, layer: str = INPUT) -> Objective:
 
 
 def match(layer: str, activation: Any) -> Objective:
-    """Half the squared distance to an activation: Gatys et al. 2016, equation 1. Minimise it: subtract it."""
+    """Half the squared distance to an activation: Gatys et al. 2016, equation 1. Minimise it: subtract it.
+
+    `activation` has a batch axis, as `Model.forward` gives it: one for all images, or one per image.
+    """
     return Energy(layer, reference=activation, scale=0.5, title="match")
 
 
 def gram(layer: str, target: Any) -> Objective:
-    """The squared distance to a Gram matrix: Gatys et al. 2016, equation 4. Minimise it: subtract it."""
+    """The squared distance to a Gram matrix: Gatys et al. 2016, equation 4. Minimise it: subtract it.
+
+    `target` is (1, C, C) or (N, C, C), as `gram_matrix` gives it.
+    """
     return Gram(layer, target)
 
 

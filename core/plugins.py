@@ -1,8 +1,8 @@
 """Finding plugins by their entry points: names from metadata at once, code only when something is asked for.
 
-pluggy's own loader drops the second of two plugins with one name in silence, lets one failing import end every command,
-accepts a misspelled hook and imports everything. This one refuses twins, names the guilty distribution, goes on with the
-others, and imports one module when it is needed.
+pluggy's own loader drops the second of two plugins with one name in silence, lets one failing import end every
+command, accepts a misspelled hook and imports everything. This one refuses twins, names the guilty distribution, goes
+on with the others, and imports one module when it is needed.
 """
 
 from collections.abc import Iterator, Mapping

@@ -64,7 +64,7 @@ PRESETS: Mapping[str, Preprocess] = {
     "raw255": Preprocess(scale=255.0),
     "lite": Preprocess(scale=255.0, mean=(127.0,), std=(128.0,)),
 }
-"""What networks were trained on: torchvision's, Keras' "tf" (-1..1) and "caffe" modes, [0, 1], 0..255, EfficientNet-Lite's."""
+"""What networks were trained on: torchvision's, Keras' "tf" (-1..1) and "caffe", [0, 1], 0..255, EfficientNet-Lite."""
 
 
 def preprocessing(spec: "str | Preprocess | Mapping[str, Any] | None") -> Preprocess:
@@ -88,7 +88,8 @@ def preprocessing(spec: "str | Preprocess | Mapping[str, Any] | None") -> Prepro
     unknown = set(spec) - {"scale", "mean", "std", "order"}
     if unknown:
         raise ParameterError(f"preprocess has no {', '.join(sorted(unknown))}; it takes scale, mean, std and order")
-    return Preprocess(**{key: _numbers(value) if key in {"mean", "std"} else value for key, value in spec.items()})
+    keywords: dict[str, Any] = {k: _numbers(v) if k in {"mean", "std"} else v for k, v in spec.items()}
+    return Preprocess(**keywords)
 
 
 def _numbers(value: float | Sequence[float]) -> tuple[float, ...]:

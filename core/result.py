@@ -1,4 +1,4 @@
-"""What comes back: raw values, and all that is needed to repeat them. Making a picture of it is a separate, named step."""
+"""What comes back: raw values, and all that is needed to repeat them. Making a picture is a separate, named step."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,8 @@ class Result:
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "shape")}
         record = {"kind": type(self).__name__, "method": self.method, "parameters": self.parameters}
         record |= {"provenance": self.provenance, "notes": self.notes}
-        np.savez_compressed(path, record=json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()})
+        everything: dict[str, Any] = {"record": json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()}}
+        np.savez_compressed(path, allow_pickle=False, **everything)
         return path
 
 
@@ -82,7 +83,7 @@ class Attribution(Result):
         return ("images", "values", "scores")
 
     def maps(self) -> Array:
-        """(N, h, w): the values themselves, or over an image's channels the value of largest magnitude, with its sign."""
+        """(N, h, w): the values, or over an image's channels the value of largest magnitude, with its sign."""
         if self.values.ndim == 3:
             return self.values
         xp = namespace(self.values)

@@ -34,7 +34,7 @@ def wrap(
             keywords of `Preprocess`, or None for none.
         labels: class names, in the order of the outputs.
         batch_size: images at once; decided by memory if not given.
-        input_shape: (C, H, W), None = any, where the network itself does not say; `InputSpec.latent(...)` for a generator.
+        input_shape: (C, H, W), None = any, where the network does not say; `InputSpec.latent(...)` for a generator.
         output: index or name of the output to explain, where there are several.
         device: where torch computes, "cuda" for example; where the weights are if not given.
         providers: onnxruntime's execution providers.

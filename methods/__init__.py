@@ -1,0 +1,1 @@
+"""The methods: one idea per file, each registered by one entry-point line."""

@@ -1,0 +1,71 @@
+"""What a result keeps, saves and shows."""
+
+import json
+
+import numpy as np
+import pytest
+from crosslens.errors import ImageError
+from crosslens.plugins import method
+from crosslens.testing import TinyModel
+
+
+@pytest.fixture
+def result():
+    images = np.random.default_rng(0).random((3, 3, 8, 8)).astype(np.float32)
+    return method("grad_cam", layer="act1")(TinyModel(), images, target=2)
+
+
+def test_npz_holds_the_raw_values_and_the_provenance(result, tmp_path):
+    saved = np.load(result.save(tmp_path / "cam.npz"))
+    record = json.loads(str(saved["record"]))
+    np.testing.assert_array_equal(saved["values"], result.values)
+    np.testing.assert_array_equal(saved["images"], result.images)
+    assert record["method"] == "grad_cam"
+    assert record["parameters"] == {"layer": "act1"}
+    assert {"crosslens", "backend", "versions", "model", "preprocess", "objective", "seconds"} <= set(
+        record["provenance"]
+    )
+
+
+def test_png_is_a_sheet_of_overlays(result, tmp_path):
+    from PIL import Image
+
+    with Image.open(result.save(tmp_path / "cam.png")) as sheet:
+        assert sheet.size == (2 * 8 + 4, 2 * 8 + 4)
+
+
+def test_another_suffix_is_refused(result, tmp_path):
+    with pytest.raises(
+        ImageError, match=r"cannot save a result as 'cam.tiff'; use .png for a picture, .npz for everything"
+    ):
+        result.save(tmp_path / "cam.tiff")
+
+
+def test_a_split_batch_gives_what_one_batch_gives(result):
+    model = TinyModel()
+    model.batch_size = 2
+    split = method("grad_cam", layer="act1")(model, result.images, target=2)
+    np.testing.assert_allclose(split.values, result.values, rtol=1e-6)
+    np.testing.assert_allclose(split.scores, result.scores, rtol=1e-6)
+
+
+def test_a_split_batch_keeps_each_image_its_own_target(result):
+    model = TinyModel()
+    whole = method("gradient")(model, result.images, target=[4, 0, 2])
+    model.batch_size = 1
+    np.testing.assert_allclose(
+        method("gradient")(model, result.images, target=[4, 0, 2]).values, whole.values, rtol=1e-6
+    )
+
+
+def test_plot_draws_on_given_axes(result):
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots()
+    assert result.plot(axes, index=1) is axes
+    assert axes.get_title() == "grad_cam, logit(2)"
+    assert axes.images[0].get_array().shape == (8, 8, 3)
+    pyplot.close(figure)

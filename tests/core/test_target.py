@@ -1,0 +1,69 @@
+"""What a user may give as a target."""
+
+import numpy as np
+import pytest
+from crosslens.errors import LayerError, ModelError, TargetError
+from crosslens.objective import channel, layer, logit, neuron, probability
+from crosslens.target import resolve_target
+from crosslens.testing import TinyModel
+
+
+@pytest.fixture
+def model():
+    made = TinyModel()
+    made.labels = ["tench", "tiger cat, cat", "tabby", "cardigan", "cardigan"]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        (None, logit()),
+        (2, logit(2)),
+        (np.int64(2), logit(2)),
+        ("2", logit(2)),
+        ("Tabby", logit(2)),
+        ("cat", logit(1)),
+        (["tabby", 0], logit([2, 0])),
+        ("probability:tabby", probability(2)),
+        ("logit:3", logit(3)),
+        ("channel:conv1:3", channel("conv1", 3)),
+        ("neuron:conv1:3:4:5", neuron("conv1", 3, 4, 5)),
+        ("layer:conv1", layer("conv1")),
+    ],
+)
+def test_targets_mean_objectives(model, target, meant):
+    assert resolve_target(target, model, 2) == meant
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "message"),
+    [
+        (5, TargetError, "target 5 is out of range; this model has 5 classes, 0 to 4"),
+        (-1, TargetError, "target -1 is out of range"),
+        ("taby", TargetError, "no label 'taby' among this model's 5 classes. Did you mean 'tabby'"),
+        ("cardigan", TargetError, "label 'cardigan' belongs to the classes 3, 4; give one of these numbers"),
+        ([0, 1, 2], TargetError, "3 targets for 2 images; give one, or one per image"),
+        (1.5, TargetError, "target 1.5 is no class"),
+        (True, TargetError, "target True is no class"),
+        ("channel:conv1", TargetError, "is not of the form channel:LAYER:INDEX"),
+        ("channel:conv9:1", LayerError, "no layer 'conv9' in this model.*Did you mean"),
+        ("channel:conv1:4", LayerError, "channel 4 is out of range; layer 'conv1' has 4 channels"),
+    ],
+)
+def test_wrong_targets_are_refused_by_name(model, target, kind, message):
+    with pytest.raises(kind, match=message):
+        resolve_target(target, model, 2)
+
+
+def test_a_label_needs_labels(model):
+    model.labels = None
+    with pytest.raises(TargetError, match="this model has no labels; give a class number, or labels="):
+        resolve_target("tabby", model, 1)
+
+
+def test_a_class_is_no_target_where_the_output_is_no_vector(model):
+    maps = model.layers["conv1"].shape
+    model.layers["<output>"] = type(model.layers["conv1"])("<output>", "Output", maps)
+    with pytest.raises(ModelError, match=r"the output has shape \(None, 4, 8, 8\), not \(N, classes\)"):
+        resolve_target(None, model, 1)
