@@ -1,0 +1,40 @@
+"""Image-space steps with exact adjoints; everything a picture is made of, without any framework's autodiff.
+
+>>> import numpy as np
+>>> view = Pad(2) >> Crop((12, 12), (8, 8), (1, 3))
+>>> x = np.random.default_rng(0).random((1, 3, 8, 8))
+>>> y = np.random.default_rng(1).random((1, 3, 8, 8))
+>>> bool(np.isclose(((view.apply(x) - view.apply(0 * x)) * y).sum(), (x * view.adjoint(y)).sum()))
+True
+"""
+
+from .colour import LUCID, PHOTOGRAPHS, Colour
+from .crop import Crop
+from .fourier import Fourier
+from .jitter import Jitter
+from .normalise import Normalise
+from .operator import Chain, Composition, Identity, Operator, Pull, Size, Step
+from .pad import Pad
+from .resize import Resize
+from .squash import Clip, Sigmoid
+
+__all__ = [
+    "LUCID",
+    "PHOTOGRAPHS",
+    "Chain",
+    "Clip",
+    "Colour",
+    "Composition",
+    "Crop",
+    "Fourier",
+    "Identity",
+    "Jitter",
+    "Normalise",
+    "Operator",
+    "Pad",
+    "Pull",
+    "Resize",
+    "Sigmoid",
+    "Size",
+    "Step",
+]

@@ -1,0 +1,38 @@
+"""A network's own preprocessing as an operator: one affine map per channel (see `crosslens.Preprocess`)."""
+
+from dataclasses import dataclass
+
+from ..arrays import Array, like, namespace
+from ..preprocess import Preprocess
+from .operator import Operator
+
+__all__ = ["Normalise"]
+
+
+@dataclass(frozen=True)
+class Normalise(Operator):
+    """y = gain * x[:, order] + offset for images (N, C, H, W); affine, so the adjoint leaves the offset out."""
+
+    preprocess: Preprocess
+
+    def _affine(self, x: Array) -> tuple[Array, Array]:
+        gain, offset = self.preprocess.affine(x.shape[1])
+        return like(gain, x)[None, :, None, None], like(offset, x)[None, :, None, None]
+
+    def _ordered(self, x: Array) -> Array:
+        return namespace(x).flip(x, axis=1) if self.preprocess.reverses else x
+
+    def apply(self, x: Array) -> Array:
+        """From [0, 1], RGB, to the network's unit and channel order."""
+        gain, offset = self._affine(x)
+        return gain * self._ordered(x) + offset
+
+    def adjoint(self, y: Array) -> Array:
+        """From a gradient in the network's unit to one with respect to the RGB image."""
+        gain, _ = self._affine(y)
+        return self._ordered(gain * y)
+
+    def inverse(self, y: Array) -> Array:
+        """Back from the network's unit to [0, 1]."""
+        gain, offset = self._affine(y)
+        return self._ordered((y - offset) / gain)

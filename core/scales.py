@@ -1,0 +1,46 @@
+"""Rectified layers by scale, found by what they compute: the same places in a network whatever a framework calls them.
+
+PyTorch has a Conv2d and a ReLU module, Keras often one Conv2D with its activation inside, ONNX a Conv and a Relu node.
+The rule that fits all: the first layer without a negative value at or after each layer with a kernel. Pooling, dropout
+and transposition after it repeat it and do not count.
+"""
+
+from .arrays import Array, namespace
+from .errors import LayerError
+from .model import Model, spatial_layers
+from .operators import Resize, Size
+
+__all__ = ["rectified_scales"]
+
+
+def rectified_scales(model: Model, image: Array) -> list[list[str]]:
+    """Names of the layers with rectified maps, in execution order, one list per resolution, finest first met first.
+
+    Args:
+        model: any network.
+        image: (1, C, H, W); looked at no larger than the model's own size, to find where nothing is negative.
+
+    Raises:
+        LayerError: there is no such layer, as in networks with GELU or SiLU; name the layers yourself.
+    """
+    names = [layer.name for layer in spatial_layers(model)]
+    found = model.forward(_small(image, model.input.size), names) if names else {}
+    scales: dict[Size, list[str]] = {}
+    fresh = False
+    for name in names:
+        fresh = fresh or "kernel" in model.weights(name)
+        maps = found[name]
+        if fresh and bool(namespace(maps).all(maps >= 0)):
+            scales.setdefault((maps.shape[2], maps.shape[3]), []).append(name)
+            fresh = False
+    if not scales:
+        raise LayerError(
+            "no layer of this model has rectified maps (N, C, H, W), so there is no default; "
+            f"name layers with maps yourself: {', '.join(names[:4]) or 'this model has none'}"
+        )
+    return list(scales.values())
+
+
+def _small(image: Array, limit: Size) -> Array:
+    size = image.shape[-2], image.shape[-1]
+    return Resize(size, limit).apply(image) if size[0] > limit[0] and size[1] > limit[1] else image
