@@ -1,0 +1,71 @@
+"""The zoo's networks as ONNX, written by torch's two exporters and by tf2onnx; each file once per process."""
+
+import io
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
+from tempfile import TemporaryDirectory
+
+import onnx
+from crosslens.errors import ModelError
+
+__all__ = ["EXPORTERS", "lite0"]
+
+EXPORTERS = ("dynamo", "legacy", "tf2onnx")
+"""torch.onnx.export by torch.export, by tracing, and tf2onnx from the Keras model (NHWC input)."""
+
+
+def lite0(exporter: str = "dynamo") -> onnx.ModelProto:
+    """EfficientNet-Lite0: "image" (N, 3, 224, 224), or (N, 224, 224, 3) by tf2onnx -> logits (N, 1000)."""
+    return _exported("lite0", (3, 224, 224), exporter)
+
+
+@cache
+def _exported(network: str, shape: tuple[int, ...], exporter: str) -> onnx.ModelProto:
+    if exporter not in EXPORTERS:
+        raise ModelError(f"no exporter {exporter!r}; there are {', '.join(EXPORTERS)}")
+    with _quiet():
+        return _by_tf2onnx(network) if exporter == "tf2onnx" else _by_torch(network, shape, exporter == "dynamo")
+
+
+def _by_torch(network: str, shape: tuple[int, ...], dynamo: bool) -> onnx.ModelProto:
+    import torch
+
+    from . import torch_nets
+
+    module = getattr(torch_nets, network)()
+    with TemporaryDirectory() as folder:
+        path = os.path.join(folder, "exported.onnx")
+        any_batch = {"dynamic_shapes": ({0: "batch"},)} if dynamo else {"dynamic_axes": {"image": {0: "batch"}}}
+        example = (torch.zeros(2, *shape),)
+        names = {"input_names": ["image"], "output_names": ["output"]}
+        torch.onnx.export(module, example, path, dynamo=dynamo, external_data=False, **names, **any_batch)
+        return onnx.load(path)
+
+
+def _by_tf2onnx(network: str) -> onnx.ModelProto:
+    import tensorflow as tf
+    import tf2onnx
+
+    from . import keras_nets
+
+    model = getattr(keras_nets, network)()
+    signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")]
+    proto, _ = tf2onnx.convert.from_function(tf.function(model), signature, opset=18)
+    return proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters talk: progress, tables and deprecations that say nothing about the file."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
