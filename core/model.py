@@ -277,6 +277,8 @@ class Model(ABC):
         seeds, wanted, captured = self._resolve(cotangents), self._resolve(wrt), self._resolve(capture)
         x, replace = self._checked(x, replace)
         given = {name: cotangents[asked] for asked, name in seeds.items()}
+        for name, value in given.items():
+            self._check_shape(f"the cotangent at {name!r}", value, name, x)
         at_input = given.pop(INPUT, None)
         inner, targets = _without_input(captured.values()), tuple(dict.fromkeys(wanted.values()))
         if given:
@@ -373,7 +375,18 @@ class Model(ABC):
         for name, values in replaced.items():
             if values.shape[0] != x.shape[0]:
                 raise LayerError(f"replace[{name!r}] holds {values.shape[0]} activations for {x.shape[0]} images")
+            self._check_shape(f"replace[{name!r}]", values, name, x)
         return x, replaced
+
+    def _check_shape(self, what: str, values: Array, name: str, x: Array) -> None:
+        """Refuse what a framework might broadcast in silence; positions are known at the example's size only."""
+        shape = (x.shape[0], *(self.layers[name].shape[1:] if name != INPUT else x.shape[1:]))
+        if tuple(x.shape[1:]) != self.input.example_shape and name != INPUT:
+            axis = 2 if len(shape) == 3 else 1
+            shape = tuple(n if i in {0, axis} else None for i, n in enumerate(shape))
+        got = tuple(values.shape)
+        if len(got) != len(shape) or any(n not in {None, m} for n, m in zip(shape, got, strict=True)):
+            raise LayerError(f"{what} has shape {got}, its layer {shape}")
 
 
 class _Named(Linearization):

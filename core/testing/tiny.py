@@ -80,7 +80,7 @@ class TinyModel(Model):
         return copy
 
     def _copy(self) -> "TinyModel":
-        copy = object.__new__(TinyModel)
+        copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         copy.__dict__.pop("digest", None)
         return copy
