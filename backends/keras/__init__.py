@@ -1,0 +1,57 @@
+"""Keras and TensorFlow: objects and files of Keras 3 on TensorFlow, and SavedModel folders.
+
+A Keras model that runs on Keras' torch backend is a torch module and goes to the torch backend.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from crosslens.errors import ModelError
+from crosslens.hookspecs import hookimpl
+from crosslens.model import Model
+from crosslens.plugins import BACKENDS, load, plugin
+
+__all__ = ["crosslens_wrap"]
+
+
+@hookimpl
+def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
+    """A `keras.Model`, a `.keras`, `.h5` or `.hdf5` file, a SavedModel folder, or what `tf.saved_model.load` gives."""
+    running = keras.backend.backend()
+    if running not in {"tensorflow", "torch"}:
+        raise ModelError(f"Keras runs on {running!r} here; set KERAS_BACKEND to tensorflow or torch before importing it")
+    return _on_torch(network, options) if running == "torch" else _on_tensorflow(network, options)
+
+
+def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
+    from .loading import load_keras
+
+    if isinstance(network, str | Path):
+        if Path(network).is_dir():
+            raise ModelError(f"'{network}' is a SavedModel, which Keras on torch cannot run; set KERAS_BACKEND=tensorflow")
+        network = load_keras(Path(network))
+    if not isinstance(network, keras.Model):
+        return None
+    found = load(plugin(BACKENDS, "torch")).hook.crosslens_wrap(network=network, options=options)
+    return found[0] if found else None
+
+
+def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
+    from .loading import load_keras
+    from .network import KerasNetwork
+    from .savedmodel import load_saved_model
+    from .tensorflow import TensorFlowModel
+
+    if isinstance(network, str | Path):
+        path = Path(network)
+        network = load_saved_model(path) if path.is_dir() else load_keras(path)
+    if isinstance(network, keras.Model):
+        return TensorFlowModel(KerasNetwork.of(network, options), options)
+    if hasattr(network, "signatures"):
+        from .savedmodel import GraphNetwork
+
+        return TensorFlowModel(GraphNetwork.of(network, options), options)
+    return None

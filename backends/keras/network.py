@@ -1,0 +1,259 @@
+"""A Keras model as something to trace: layers found by running it once, taps and replacements while it runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from crosslens.errors import ModelError
+from crosslens.model import OUTPUT, InputSpec
+
+from .rectifiers import Rectifiers, check_all_reached, refusing_functions, ruling
+from .visiting import LOCK, visiting
+
+__all__ = ["KerasNetwork", "Place"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One layer's output as the framework stores it."""
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    dtype: Any
+    channels_last: bool
+    """Whether maps (rank 4 and more) have their channels on the last axis."""
+    source: Any = None
+    """The Keras layer, or what else holds the weights."""
+
+
+Taps = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class KerasNetwork:
+    """A built Keras model, its input, and how it differs from the model: a backward rule, other weights."""
+
+    net: Any
+    input: InputSpec
+    channels_last: bool
+    output: int | str | None
+    rule: str = "exact"
+    values: Mapping[int, tuple[Any, Any]] = field(default_factory=dict)
+    """(variable, tensor) by the variable's id, in place of the model's own values."""
+
+    @classmethod
+    def of(cls, net: Any, options: Mapping[str, Any]) -> "KerasNetwork":
+        """The network of a `keras.Model`; one that has no weights yet is built first.
+
+        Raises:
+            ModelError: several inputs, or no input shape where the model does not say.
+        """
+        shape = _input_shape(net)
+        spec, channels_last = input_spec(shape, options["input"], _default_format())
+        if not net.built or _unbuilt_sequential(net):
+            _build(net, spec, channels_last)
+        return cls(net, spec, channels_last, options["output"])
+
+    def places(self) -> Sequence[Place]:
+        """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last."""
+        found: list[Place] = []
+
+        def run(x: Any) -> None:
+            root = tf.compat.v1.get_default_graph()
+
+            def see(name: str, operation: Any, call: Callable[[], Any]) -> Any:
+                y = call()
+                if name and _is_activation(y, root):
+                    last = _channels_last(operation, self.channels_last)
+                    found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, last, operation))
+                return y
+
+            with visiting(see):
+                y = self._called(x)
+            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.channels_last))
+
+        with LOCK:
+            tf.function(run, autograph=False).get_concrete_function(self._example())
+        return found
+
+    def _example(self) -> Any:
+        c, *rest = self.input.example_shape
+        shape = (*rest, c) if self.channels_last and rest else (c, *rest)
+        return tf.TensorSpec((None, *shape), tf.float32)
+
+    def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> Taps:
+        """Run the model on a native batch inside a function being traced, and keep these layers' outputs. Hold `LOCK`."""
+        found: Taps = {}
+        wanted = {*taps, *replaced}
+
+        def see(name: str, operation: Any, call: Callable[[], Any]) -> Any:
+            y = call()
+            if name not in wanted:
+                return y
+            y = y[0] if isinstance(y, list | tuple) else y
+            found[name] = tf.cast(replaced[name], y.dtype) if name in replaced else tf.identity(y)
+            return found[name]
+
+        rectifiers = Rectifiers(self.rule)
+        with ExitStack() as stack:
+            if self.rule != "exact":
+                stack.enter_context(ruling(rectifiers))
+            if self.values:
+                stack.enter_context(refusing_functions("other weights"))
+            stack.enter_context(visiting(see))
+            y = self._called(x)
+        found[OUTPUT] = tf.cast(replaced[OUTPUT], y.dtype) if OUTPUT in replaced else tf.identity(y)
+        if self.rule != "exact":
+            check_all_reached(tf.compat.v1.get_default_graph())
+        return found
+
+    def _called(self, x: Any) -> Any:
+        """The chosen output. In a stateless scope nothing that the model assigns (statistics, losses, seeds) is kept."""
+        with keras.StatelessScope(state_mapping=list(self.values.values()), initialize_variables=False):
+            return _selected(self.net, self.net(_packed(self.net, x), training=False), self.output)
+
+    def with_rule(self, rule: str) -> "KerasNetwork":
+        """The same network with another backward rule.
+
+        Raises:
+            ModelError: it has no rectifier, or one out of reach.
+        """
+        changed = replace(self, rule=rule)
+        rectifiers = Rectifiers(rule)
+
+        def run(x: Any) -> None:
+            with ruling(rectifiers):
+                changed._called(x)
+            check_all_reached(tf.compat.v1.get_default_graph())
+
+        with LOCK:
+            tf.function(run, autograph=False).get_concrete_function(self._example())
+        if rule != "exact" and not rectifiers.met:
+            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+        return changed
+
+    def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "KerasNetwork":
+        """The same network with other values for some of its variables."""
+        return replace(self, values={**self.values, **values})
+
+    def value(self, variable: Any) -> Any:
+        """What a variable holds in this network, as a NumPy array."""
+        tensor = self.values[id(variable)][1] if id(variable) in self.values else variable.value
+        return keras.ops.convert_to_numpy(tensor)
+
+
+def _default_format() -> bool:
+    return bool(keras.config.image_data_format() == "channels_last")
+
+
+def _input_shape(net: Any) -> tuple[int | None, ...] | None:
+    """The shape of the only input with its batch axis, as far as the model knows it."""
+    try:
+        shape = net.input_shape
+    except AttributeError:
+        shape = (net.get_build_config() or {}).get("input_shape") if net.built else None
+    shapes = _shapes(shape)
+    if len(shapes) > 1:
+        raise ModelError(f"the model takes {len(shapes)} inputs, of shapes {shapes}; crosslens explains models of one input")
+    return shapes[0] if shapes else None
+
+
+def _shapes(shape: Any) -> list[tuple[int | None, ...]]:
+    if shape is None:
+        return []
+    if isinstance(shape, dict):
+        return [each for item in shape.values() for each in _shapes(item)]
+    if all(isinstance(n, int | None) for n in shape):
+        return [tuple(shape)]
+    return [each for item in shape for each in _shapes(item)]
+
+
+def input_spec(
+    shape: tuple[int | None, ...] | None, asked: InputSpec | None, last: bool
+) -> tuple[InputSpec, bool]:
+    """What a network takes, channels first, and whether it stores channels last.
+
+    Raises:
+        ModelError: neither the model nor the user says the shape, or they disagree.
+    """
+    if shape is None:
+        if asked is None:
+            raise ModelError(
+                "this model does not know the shape of its images yet; give it: wrap(model, input_shape=(3, 224, 224))"
+            )
+        return asked, last
+    if len(shape) == 4:
+        last = _stores_channels_last(shape, last)
+    own = (shape[-1], *shape[1:-1]) if last and len(shape) == 4 else shape[1:]
+    if asked is None:
+        return (InputSpec(own) if len(own) == 3 else InputSpec.latent(own)), last  # type: ignore[arg-type]
+    if len(asked.shape) != len(own) or any(a and b and a != b for a, b in zip(asked.shape, own, strict=True)):
+        raise ModelError(f"input_shape is {asked.shape}, but the model takes {own} (channels first, None = any)")
+    return asked, last
+
+
+def _stores_channels_last(shape: tuple[int | None, ...], default: bool) -> bool:
+    """By which end of the shape looks like a picture's channels; by Keras' own setting where both or none does."""
+    front, back = shape[1] in {1, 3, 4}, shape[-1] in {1, 3, 4}
+    return default if front == back else back
+
+
+def _unbuilt_sequential(net: Any) -> bool:
+    return isinstance(net, keras.Sequential) and not getattr(net, "inputs", None)
+
+
+def _build(net: Any, spec: InputSpec, channels_last: bool) -> None:
+    c, *rest = spec.example_shape
+    shape = (1, *rest, c) if channels_last and rest else (1, c, *rest)
+    try:
+        net(tf.zeros(shape), training=False)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise ModelError(f"the model cannot be built with images of shape {spec.example_shape}: {line}") from error
+
+
+def _packed(net: Any, x: Any) -> Any:
+    """The image in the structure that a functional model calls its only input by: alone, [x] or {"name": x}."""
+    structure = net.input if getattr(net, "inputs", None) and not isinstance(net, keras.Sequential) else x
+    return keras.tree.pack_sequence_as(structure, [x]) if isinstance(structure, list | tuple | dict) else x
+
+
+def _selected(net: Any, y: Any, output: int | str | None) -> Any:
+    outputs = _outputs(net, y)
+    names = list(outputs)
+    if output is None and len(outputs) > 1:
+        raise ModelError(f"the model has {len(outputs)} outputs, {names}; choose one: wrap(model, output=...)")
+    if isinstance(output, int):
+        if not 0 <= output < len(names):
+            raise ModelError(f"output {output} is out of range; the model has {len(outputs)} outputs, {names}")
+        return outputs[names[output]]
+    if output is not None and output not in outputs:
+        raise ModelError(f"the model has no output {output!r}; it has {names}")
+    return outputs[names[0] if output is None else output]
+
+
+def _outputs(net: Any, y: Any) -> dict[Any, Any]:
+    if isinstance(y, dict):
+        return y
+    flat = list(y) if isinstance(y, list | tuple) else [y]
+    names = getattr(net, "output_names", None) or []
+    return dict(zip(names if len(names) == len(set(names)) == len(flat) else map(str, range(len(flat))), flat, strict=True))
+
+
+def _is_activation(y: Any, graph: Any) -> bool:
+    """Whether a call gave one floating tensor with a batch axis, in the function being traced and not in a loop."""
+    return bool(
+        tf.is_tensor(y) and y.graph is graph and y.dtype.is_floating and y.shape.rank and y.shape[0] is None
+    )
+
+
+def _channels_last(operation: Any, default: bool) -> bool:
+    form = getattr(operation, "data_format", None)
+    if form in {"channels_first", "channels_last"}:
+        return bool(form == "channels_last")
+    return default

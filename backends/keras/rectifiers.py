@@ -1,0 +1,178 @@
+"""Other backward rules at rectifiers, whatever form they have: layers, activations, keras.ops, tf.nn.
+
+`gradient_override_map` is silently ignored by `tf.GradientTape`, so the functions themselves are replaced while one
+thread traces. A rectifier that could not be reached is refused, never silently left exact.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.src.activations.activations import ReLU
+from keras.src.backend.tensorflow import nn as keras_nn
+
+from crosslens.errors import ModelError
+
+from .visiting import patched
+
+__all__ = ["Rectifiers", "check_all_reached", "refusing_functions", "ruled", "ruling"]
+
+_SCOPE = "crosslens_rectifier"
+_OPERATIONS = {"Relu", "Relu6", "LeakyRelu"}
+_TENSOR_NAMES = ("features", "x", "t")
+_here = threading.local()
+
+
+class Rectifiers:
+    """One trace under one rule: counts the rectifiers met."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        self.met = 0
+        self.inside = False
+
+    def __call__(self, f: Callable[[Any], Any], x: Any) -> Any:
+        """`f(x)` with the backward rule; the outermost rectifier counts, those that it is built of do not."""
+        if self.inside or not (tf.is_tensor(x) and x.dtype.is_floating):
+            return f(x)
+        self.met += 1
+        with self._within():
+            return ruled(f, self.rule)(x)
+
+    def exactly(self, call: Callable[[], Any]) -> Any:
+        """A function that is no rectifier itself but is built of one (hard sigmoid is relu6(x + 3) / 6)."""
+        if self.inside:
+            return call()
+        with self._within():
+            return call()
+
+    @contextmanager
+    def _within(self) -> Iterator[None]:
+        self.inside = True
+        try:
+            with tf.name_scope(_SCOPE):
+                yield
+        finally:
+            self.inside = False
+
+
+def ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
+    """An elementwise rectifier f with the backward rule of `Model.modified`."""
+
+    @tf.custom_gradient
+    def rectify(x: Any) -> Any:
+        with tf.name_scope(_SCOPE):
+            y = f(x)
+
+        def gradient(dy: Any, variables: Any = None) -> Any:
+            if rule in {"guided", "deconvnet"}:
+                dy = tf.where(dy > 0, dy, tf.zeros_like(dy))
+            dx = dy if rule in {"deconvnet", "linear"} else _derivative(f, x, dy)
+            return dx if variables is None else (dx, [None] * len(variables))
+
+        return y, gradient
+
+    return rectify  # type: ignore[no-any-return]
+
+
+def _derivative(f: Callable[[Any], Any], x: Any, dy: Any) -> Any:
+    with tf.GradientTape() as tape, tf.name_scope(_SCOPE):
+        tape.watch(x)
+        y = f(x)
+    return tape.gradient(y, x, dy)
+
+
+@contextmanager
+def ruling(rectifiers: Rectifiers) -> Iterator[None]:
+    """Within the block, rectifiers called in this thread go through `rectifiers`. Hold the tracing lock."""
+    with ExitStack() as stack:
+        for owner, name in _places():
+            stack.enter_context(patched(owner, name, _intercepted(owner.__dict__[name])))
+        for name in ("hard_sigmoid", "hard_silu"):
+            stack.enter_context(patched(keras_nn, name, _left_exact(getattr(keras_nn, name))))
+        stack.enter_context(refusing_functions("another backward rule"))
+        _here.rectifiers = rectifiers
+        try:
+            yield
+        finally:
+            del _here.rectifiers
+
+
+def _places() -> Iterator[tuple[Any, str]]:
+    yield ReLU, "static_call"
+    yield keras.layers.PReLU, "call"
+    yield from ((tf.nn, name) for name in ("relu", "relu6", "leaky_relu"))
+    yield from ((tf.raw_ops, name) for name in ("Relu", "Relu6", "LeakyRelu"))
+    yield tf, "clip_by_value"
+
+
+def _intercepted(original: Any) -> Any:
+    if isinstance(original, staticmethod):
+        return staticmethod(_intercepted(original.__func__))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        rectifiers = getattr(_here, "rectifiers", None)
+        if rectifiers is None:
+            return original(*args, **kwargs)
+        for name in _TENSOR_NAMES:
+            if name in kwargs:
+                rest = {key: value for key, value in kwargs.items() if key != name}
+                return rectifiers(lambda x: original(*args, **{name: x}, **rest), kwargs[name])
+        owner, (x, *rest_args) = _split(args)
+        return rectifiers(lambda x: original(*owner, x, *rest_args, **kwargs), x)
+
+    return call
+
+
+def _split(args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """A method's own object apart from what it is called on."""
+    return (args[:1], args[1:]) if isinstance(args[0], keras.Layer) else ((), args)
+
+
+def _left_exact(original: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        rectifiers = getattr(_here, "rectifiers", None)
+        if rectifiers is None:
+            return original(*args, **kwargs)
+        return rectifiers.exactly(lambda: original(*args, **kwargs))
+
+    return call
+
+
+@contextmanager
+def refusing_functions(what: str) -> Iterator[None]:
+    """Within the block, a `tf.function` of the network's own is refused: it would keep what is traced into it."""
+    function = type(tf.function(lambda: None))
+    original = function.__call__
+    thread = threading.get_ident()
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        module = getattr(self.python_function, "__module__", None) or ""
+        if threading.get_ident() == thread and not module.startswith(("keras.", "crosslens.")):
+            raise ModelError(
+                f"the network calls the tf.function {self.__name__!r}, into which {what} cannot reach; "
+                "wrap a model that calls the plain function instead"
+            )
+        return original(self, *args, **kwargs)
+
+    with patched(function, "__call__", call):
+        yield
+
+
+def check_all_reached(graph: Any) -> None:
+    """Refuse a traced graph that holds a rectifier outside the rule.
+
+    Raises:
+        ModelError: names the operations.
+    """
+    definition = graph.as_graph_def()
+    nodes = [*definition.node, *(node for f in definition.library.function for node in f.node_def)]
+    missed = [node.name for node in nodes if node.op in _OPERATIONS and _SCOPE not in node.name]
+    if missed:
+        raise ModelError(
+            f"the backward rule cannot reach the rectifiers {', '.join(missed[:4])}; "
+            "call them as tf.nn.relu, keras.ops.relu, keras.activations.relu or a layer"
+        )

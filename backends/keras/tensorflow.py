@@ -1,0 +1,304 @@
+"""The contract of a backend on TensorFlow: functions traced once per question, cached by what they compute."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from crosslens.arrays import Array, as_numpy
+from crosslens.errors import LayerError, ModelError, ParameterError
+from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.preprocess import Preprocess
+
+from .network import Place
+from .visiting import LOCK
+from .weights import stored
+
+__all__ = ["TensorFlowModel"]
+
+MOST_FUNCTIONS = 24
+"""Traced functions kept for one model; the one unused for longest goes first."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a traced function computes, apart from numbers."""
+
+    capture: tuple[str, ...] = ()
+    wrt: tuple[str, ...] = ()
+    cotangents: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer but `INPUT` whose output is needed."""
+        names = (*self.capture, *self.wrt, *self.cotangents)
+        return tuple(dict.fromkeys(name for name in names if name != INPUT))
+
+
+class TensorFlowModel(Model):
+    """A Keras model or a SavedModel. Numbers come and go as NumPy arrays, channels first."""
+
+    backend = "tensorflow"
+
+    def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
+        self.network = network
+        self.input = network.input
+        self.preprocess = options["preprocess"] if self.input.is_image else Preprocess()
+        self.labels = options["labels"]
+        self.batch_size = options["batch_size"]
+        self._device = _device(options)
+        if self.input.is_image:
+            self.preprocess.affine(self.input.example_shape[0])
+        self._forget()
+
+    def _forget(self) -> None:
+        self._functions: OrderedDict[Question, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _places(self) -> Mapping[str, Place]:
+        return {place.name: place for place in self.network.places()}
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """Layers by name, "outer/inner" in nested models; the inner name alone is an alias where it is unique."""
+        shapes = {place.name: _first_shape(place) for place in self._places.values()}
+        unknown = tuple(name for name, shape in shapes.items() if None in shape[1:])
+        if unknown:
+            example = np.zeros((1, *self.input.example_shape), np.float32)
+            shapes |= {name: (None, *a.shape[1:]) for name, a in self._forward(example, unknown, {}).items()}
+        owners: dict[str, list[str]] = {}
+        for name in shapes:
+            owners.setdefault(name.rpartition("/")[2], []).append(name)
+        short = {names[0]: (alias,) for alias, names in owners.items() if len(names) == 1 and names[0] != alias}
+        found = [Layer(p.name, p.kind, shapes[p.name], short.get(p.name, ())) for p in self._places.values()]
+        return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *found)}
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """TensorFlow's and Keras'."""
+        return {"tensorflow": tf.__version__, "keras": version("keras")}
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """Kernels (out, in / groups, kh, kw) or (out, in), biases, normalisations as scale, offset, mean, variance.
+
+        A separable convolution has a "depthwise_kernel" before its "kernel", a PReLU a "slope"; parameters of other
+        layers keep Keras' name and layout.
+        """
+        place = self._places.get(self.layer(layer).name)
+        found = stored(place.source) if place else {}
+        return {name: each.outside(self.network.value(each.variable)) for name, each in found.items()}
+
+    def modified(self, *, relu: str = "exact") -> "TensorFlowModel":
+        """The same network, sharing its weights, with another backward rule at its rectifiers."""
+        if relu not in BACKWARD_RULES:
+            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
+        return self._with(self.network.with_rule(relu))
+
+    def _with(self, network: Any) -> "TensorFlowModel":
+        copy = object.__new__(TensorFlowModel)
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("digest", None)
+        copy.network = network
+        copy._forget()
+        return copy
+
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TensorFlowModel":
+        values = {}
+        for layer, arrays in changed.items():
+            found = stored(self._places[layer].source)
+            for name, array in arrays.items():
+                variable = found[name].variable
+                values[id(variable)] = (variable, tf.constant(found[name].inside(as_numpy(array)), variable.dtype))
+        return self._with(self.network.with_values(values))
+
+    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
+        found, _ = self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)
+        return found
+
+    def _vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> Pullback:
+        question = Question(capture, wrt, tuple(cotangents), tuple(replace))
+        found, gradients = self._answer(question, x, cotangents, replace)
+        return Pullback(gradients, found)
+
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> Linearization:
+        return _Recomputed(self, x, capture, wrt, replace)
+
+    def _answer(
+        self, question: Question, x: Array, cotangents: Mapping[str, Array], replace: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Run the function of a question: its activations and its gradients."""
+        function = self._function(question)
+        given = [self._fed(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
+        replaced = [self._fed(name, replace[name], x, "the replacement of") for name in question.replace]
+        try:
+            found, gradients = function(tf.constant(as_numpy(x)), given, replaced)
+        except (tf.errors.OpError, ValueError) as error:
+            raise ModelError(f"TensorFlow cannot run the network on {tuple(x.shape)}: {_line(error)}") from error
+        return (
+            dict(zip(question.capture, (t.numpy() for t in found), strict=True)),
+            dict(zip(question.wrt, (t.numpy() for t in gradients), strict=True)),
+        )
+
+    def _fed(self, name: str, value: Array, x: Array, what: str) -> Any:
+        spec = self._spec(name)
+        if value.shape[0] != x.shape[0] or not spec.shape.is_compatible_with(value.shape):
+            expected = (x.shape[0], *spec.shape[1:])
+            raise LayerError(f"{what} {name!r} has shape {tuple(value.shape)}; this layer gives {expected}")
+        return tf.constant(np.asarray(as_numpy(value), spec.dtype.as_numpy_dtype))
+
+    def _spec(self, name: str) -> Any:
+        """The signature of an activation outside; spatial sizes stay open where those of the image do."""
+        shape = _first_shape(self._places[name])
+        if None in self.input.shape[1:] and len(shape) > 2:
+            shape = (None, shape[1], *(None for _ in shape[2:])) if len(shape) > 3 else (None, None, shape[2])
+        return tf.TensorSpec(shape, _outside_dtype(self._places[name].dtype))
+
+    def _function(self, question: Question) -> Any:
+        self._places  # noqa: B018 - traced before, for the shapes of cotangents and replacements
+        with self._lock:
+            if question in self._functions:
+                self._functions.move_to_end(question)
+                return self._functions[question]
+        function = self._traced(question)
+        with self._lock:
+            self._functions[question] = function
+            while len(self._functions) > MOST_FUNCTIONS:
+                self._functions.popitem(last=False)
+        return function
+
+    def _traced(self, question: Question) -> Any:
+        signature = (
+            tf.TensorSpec((None, *self.input.shape), tf.float32),
+            [self._spec(name) for name in question.cotangents],
+            [self._spec(name) for name in question.replace],
+        )
+
+        def compute(x: Any, cotangents: Sequence[Any], replaced: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+            with tf.device(self._device):
+                return self._computed(question, x, cotangents, replaced)
+
+        with LOCK:
+            return tf.function(compute, autograph=False, input_signature=signature).get_concrete_function()
+
+    def _computed(
+        self, question: Question, x: Any, cotangents: Sequence[Any], replaced: Sequence[Any]
+    ) -> tuple[list[Any], list[Any]]:
+        inside = {name: self._native(name, a) for name, a in zip(question.replace, replaced, strict=True)}
+        image = tf.cast(x, self._wide)
+        found = self.network.trace(self._prepared(image), question.layers, inside)
+        missing = [name for name in question.layers if name not in found]
+        if missing:
+            raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")
+        activations = [_outside(found[name], self._places[name]) for name in question.capture]
+        sources = [image if name == INPUT else found[name] for name in question.wrt]
+        targets = [found[name] for name in question.cotangents]
+        seeds = [
+            tf.cast(self._native(name, dy), found[name].dtype)
+            for name, dy in zip(question.cotangents, cotangents, strict=True)
+        ]
+        gradients = tf.gradients(targets, sources, seeds, unconnected_gradients="zero") if sources else []
+        return activations, [
+            dx if name == INPUT else _outside(dx, self._places[name])
+            for name, dx in zip(question.wrt, gradients, strict=True)
+        ]
+
+    @property
+    def _wide(self) -> Any:
+        """The type that the image has inside: float64 where the output has it, so that gradients keep it."""
+        return _outside_dtype(self._places[OUTPUT].dtype)
+
+    def _native(self, name: str, a: Any) -> Any:
+        return _channels_to_end(a) if self._places[name].channels_last and a.shape.rank >= 4 else a
+
+    def _prepared(self, image: Any) -> Any:
+        """The image as the network takes it: reordered, scaled and shifted, in the network's layout."""
+        x = _channels_to_end(image) if self.network.channels_last and image.shape.rank >= 4 else image
+        if not self.input.is_image or self.preprocess.identity:
+            return x
+        axis = 3 if self.network.channels_last else 1
+        x = tf.reverse(x, [axis]) if self.preprocess.reverses else x
+        shape = [-1 if i == axis else 1 for i in range(4)]
+        gain, offset = (v.reshape(shape) for v in self.preprocess.affine(self.input.example_shape[0]))
+        return x * tf.constant(gain, x.dtype) + tf.constant(offset, x.dtype)
+
+
+class _Recomputed(Linearization):
+    """Activations from one traced function, products from another that runs the forward pass again.
+
+    An eager tape over the network costs four times as much as both.
+    """
+
+    def __init__(
+        self,
+        model: TensorFlowModel,
+        x: Array,
+        capture: tuple[str, ...],
+        wrt: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> None:
+        self._model, self._x, self._wrt, self._replace = model, x, wrt, replace
+        self.activations = model._forward(x, capture, replace) if capture else {}
+
+    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        """Gradients at the `wrt` layers; zeros for no cotangents."""
+        if not cotangents:
+            inner = tuple(name for name in self._wrt if name != INPUT)
+            found = {**(self._model._forward(self._x, inner, self._replace) if inner else {}), INPUT: as_numpy(self._x)}
+            return {name: np.zeros_like(found[name]) for name in self._wrt}
+        return self._model._vjp(self._x, cotangents, self._wrt, (), self._replace).gradients
+
+
+def _device(options: Mapping[str, Any]) -> str | None:
+    """A TensorFlow device by name, or None for TensorFlow's own choice."""
+    if options["providers"] is not None:
+        raise ModelError("providers are onnxruntime's; TensorFlow takes device='/GPU:0' or leaves the choice to itself")
+    device = options["device"]
+    if device is None:
+        return None
+    known = [each.name.removeprefix("/device:") for each in tf.config.list_logical_devices()]
+    asked = str(device).removeprefix("/").removeprefix("device:").upper()
+    asked = asked if ":" in asked else f"{asked}:0"
+    if asked not in known:
+        raise ModelError(f"no device {str(device)!r} in TensorFlow; there are {', '.join(f'/{name}' for name in known)}")
+    return f"/{asked}"
+
+
+def _first_shape(place: Place) -> tuple[int | None, ...]:
+    shape = place.shape
+    return (shape[0], shape[-1], *shape[1:-1]) if place.channels_last and len(shape) >= 4 else shape
+
+
+def _outside_dtype(dtype: Any) -> Any:
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def _outside(a: Any, place: Place) -> Any:
+    """Channels first, and float32 where the network computes in halves."""
+    rank = a.shape.rank
+    a = tf.transpose(a, [0, rank - 1, *range(1, rank - 1)]) if place.channels_last and rank >= 4 else a
+    return tf.cast(a, _outside_dtype(a.dtype))
+
+
+def _channels_to_end(a: Any) -> Any:
+    return tf.transpose(a, [0, *range(2, a.shape.rank), 1])
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

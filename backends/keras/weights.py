@@ -1,0 +1,111 @@
+"""The parameters of a Keras layer in the one layout of `Model.weights`, and back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["Stored", "stored"]
+
+Values = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One variable: its axes in the order that they have outside, and the shape there."""
+
+    variable: Any
+    axes: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def outside(self, values: Values) -> Values:
+        """From Keras' layout to ours; a copy."""
+        return np.array(values.transpose(self.axes).reshape(self.shape), order="C")
+
+    def inside(self, values: Values) -> Values:
+        """From our layout to Keras'."""
+        turned = values.reshape([self.variable.shape[axis] for axis in self.axes])
+        return turned.transpose(np.argsort(self.axes))
+
+
+def stored(layer: Any) -> Mapping[str, Stored]:
+    """The parameters of one layer by our names; those of its sub-layers stand under their own names."""
+    own = [*getattr(layer, "_trainable_variables", ()), *getattr(layer, "_non_trainable_variables", ())]
+    special = next((names for kinds, names in _SPECIAL if isinstance(layer, kinds)), {})
+    found = {}
+    for variable in own:
+        name, lay_out = special.get(variable.name, (_COMMON.get(variable.name, variable.name), _as_it_is))
+        found[name] = lay_out(variable, layer)
+    return found
+
+
+def _arranged(variable: Any, axes: Sequence[int], shape: Sequence[int] | None = None) -> Stored:
+    return Stored(variable, tuple(axes), tuple(shape or (variable.shape[axis] for axis in axes)))
+
+
+def _as_it_is(variable: Any, _: Any) -> Stored:
+    return _arranged(variable, range(len(variable.shape)))
+
+
+def _convolution(variable: Any, _: Any) -> Stored:
+    """(kh, kw, in / groups, out) as (out, in / groups, kh, kw); a Dense kernel (in, out) as (out, in)."""
+    rank = len(variable.shape)
+    return _arranged(variable, (rank - 1, rank - 2, *range(rank - 2)))
+
+
+def _depthwise(variable: Any, _: Any) -> Stored:
+    """(kh, kw, in, multiplier) as (in * multiplier, 1, kh, kw)."""
+    *space, channels, multiplier = variable.shape
+    rank = len(variable.shape)
+    return _arranged(variable, (rank - 2, rank - 1, *range(rank - 2)), (channels * multiplier, 1, *space))
+
+
+def _transposed(variable: Any, _: Any) -> Stored:
+    """(kh, kw, out, in) as (out, in, kh, kw)."""
+    rank = len(variable.shape)
+    return _arranged(variable, (rank - 2, rank - 1, *range(rank - 2)))
+
+
+def _einsum(variable: Any, layer: Any) -> Stored:
+    """The kernel of "abc,cde->abde" and its like as a matrix (out, in)."""
+    inputs, result = layer.equation.replace("...", "").split("->")
+    letters = inputs.split(",")[1]
+    out = [axis for axis, letter in enumerate(letters) if letter in result]
+    into = [axis for axis, letter in enumerate(letters) if letter not in result]
+    sizes = [prod(variable.shape[axis] for axis in axes) for axes in (out, into)]
+    return _arranged(variable, (*out, *into), sizes)
+
+
+def _slope(variable: Any, _: Any) -> Stored:
+    """(H, W, C) as (C, H, W), and (1, 1, C) as (C,)."""
+    *space, channels = variable.shape
+    rank = len(variable.shape)
+    shape = (channels, *space) if prod(space) > 1 else (channels,)
+    return _arranged(variable, (rank - 1, *range(rank - 1)), shape)
+
+
+_COMMON = {"gamma": "scale", "beta": "offset", "moving_mean": "mean", "moving_variance": "variance"}
+_Layout = Callable[[Any, Any], Stored]
+_SPECIAL: tuple[tuple[Any, dict[str, tuple[str, _Layout]]], ...] = (
+    (
+        (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D),
+        {
+            "depthwise_kernel": ("depthwise_kernel", _depthwise),
+            "pointwise_kernel": ("kernel", _convolution),
+        },
+    ),
+    ((keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D), {"kernel": ("kernel", _depthwise)}),
+    (
+        (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose),
+        {"kernel": ("kernel", _transposed)},
+    ),
+    (
+        (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense),
+        {"kernel": ("kernel", _convolution)},
+    ),
+    (keras.layers.EinsumDense, {"kernel": ("kernel", _einsum)}),
+    (keras.layers.PReLU, {"alpha": ("slope", _slope)}),
+)
