@@ -342,7 +342,9 @@ class Gram(Objective):
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         flat, difference, factor = self._parts(activations)
         maps = activations[self.name]
-        return {self.name: namespace(maps).reshape(4.0 * factor * (difference @ flat), maps.shape)}
+        xp = namespace(maps)
+        gradient = 4.0 * factor * (difference @ flat)
+        return {self.name: xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)}
 
     def select(self, start: int, stop: int) -> Objective:
         return replace(self, target=_selected(self.target, start, stop))

@@ -9,7 +9,7 @@ from crosslens.errors import ModelError, ParameterError, TargetError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
-from crosslens.objective import Objective, Value, logit, pullback
+from crosslens.objective import Objective, Value, pullback
 from crosslens.operators import Size
 from crosslens.optimise import Adam, optimise
 from crosslens.parameterise import COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
@@ -105,15 +105,14 @@ def _fixed(objective: Objective, model: Model, images: Array) -> Objective:
     Raises:
         TargetError: no target and no images.
     """
-    if not isinstance(objective, Value) or objective.target is not None:
-        return objective
-    if images is None:
+    if images is not None:
+        return objective.pinned(model.forward(images, sorted(objective.layers)))
+    if isinstance(objective, Value) and objective.target is None:
         raise TargetError(
             "activation_maximisation without images has no predicted class; give a target: a class, a label, or an "
             "Objective such as channel(layer, 11)"
         )
-    found = objective.classes(model.forward(images))
-    return logit([int(found[n]) for n in range(images.shape[0])])
+    return objective
 
 
 def _clean_scores(model: Model, images: Array, objective: Objective) -> Array:

@@ -17,7 +17,7 @@ LUCID: Matrix = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 """The square root of ImageNet's colour covariance as Lucid publishes it (`lucid.optvis.param.color`)."""
 PHOTOGRAPHS: Matrix = ((0.2258, 0.0920, -0.0285), (0.2340, -0.0047, 0.0616), (0.2320, -0.0848, -0.0344))
 """Ours: U sqrt(S) of the covariance of RGB pixels in [0, 1], measured by benchmarks/colour_statistics.py on 25 natural
-photographs: 5 of scikit-image 0.26.0 (astronaut, chelsea, coffee, motorcycle_left, rocket), 20 of foolbox 3.3.4 (ImageNet).
+photographs: astronaut, chelsea, coffee, motorcycle_left and rocket of scikit-image 0.26.0, and the 20 of foolbox 3.3.4.
 """
 
 

@@ -1,0 +1,212 @@
+"""Operators against <A x, y> = <x, A' y>, against torch, and against the formula written slowly; steps against differences."""
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+from crosslens.arrays import as_numpy, interpolation
+from crosslens.errors import ImageError, ParameterError
+from crosslens.operators import (
+    LUCID,
+    PHOTOGRAPHS,
+    Clip,
+    Colour,
+    Crop,
+    Fourier,
+    Identity,
+    Jitter,
+    Normalise,
+    Operator,
+    Pad,
+    Resize,
+    Sigmoid,
+)
+from crosslens.preprocess import PRESETS
+
+SIZES = [(8, 8), (7, 9), (6, 5), (9, 4)]
+
+
+def operators(size):
+    height, width = size
+    return {
+        "normalise": (Normalise(PRESETS["imagenet"]), (2, 3, *size)),
+        "normalise BGR": (Normalise(PRESETS["caffe"]), (2, 3, *size)),
+        "shrink": (Resize(size, (height - 3, width - 1)), (2, 3, *size)),
+        "enlarge": (Resize(size, (height + 4, 2 * width + 1)), (2, 3, *size)),
+        "pad": (Pad(3), (2, 3, *size)),
+        "crop": (Crop(size, (height - 3, width - 2), (2, 1)), (2, 3, *size)),
+        "jitter": (Jitter(3, -2), (2, 3, *size)),
+        "fourier": (Fourier(size), (2, 2, 3, height, width // 2 + 1)),
+        "flat fourier": (Fourier(size, decay=0.0), (2, 2, 3, height, width // 2 + 1)),
+        "colour": (Colour(PHOTOGRAPHS), (2, 3, *size)),
+        "identity": (Identity(), (2, 3, *size)),
+        "composed": (Pad(2) >> Crop((height + 4, width + 4), size, (1, 3)) >> Colour(LUCID), (2, 3, *size)),
+    }
+
+
+EVERY = [pytest.param(size, name, id=f"{name} {size}") for size in SIZES for name in operators((8, 8))]
+
+
+def draw(shape, seed=0, dtype=np.float64):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+@pytest.mark.parametrize(("size", "name"), EVERY)
+def test_the_adjoint_is_the_transpose(size, name):
+    operator, shape = operators(size)[name]
+    assert isinstance(operator, Operator)
+    x = draw(shape)
+    linear = operator.apply(x) - operator.apply(np.zeros_like(x))
+    y = draw(linear.shape, seed=1)
+    back = operator.adjoint(y)
+    assert back.shape == x.shape
+    np.testing.assert_allclose((linear * y).sum(), (x * back).sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "name"), EVERY)
+def test_any_array_namespace_gives_what_numpy_gives(size, name):
+    operator, shape = operators(size)[name]
+    x = draw(shape, dtype=np.float32)
+    expected = operator.apply(x)
+    got = operator.apply(strict.asarray(x))
+    assert got.dtype == strict.float32
+    np.testing.assert_array_equal(as_numpy(got), expected)
+    y = draw(expected.shape, seed=1, dtype=np.float32)
+    np.testing.assert_array_equal(as_numpy(operator.adjoint(strict.asarray(y))), operator.adjoint(y))
+
+
+@pytest.mark.parametrize(("size", "name"), EVERY)
+def test_torch_tensors_stay_torch_tensors_with_the_same_values(size, name):
+    torch = pytest.importorskip("torch")
+    operator, shape = operators(size)[name]
+    x = draw(shape, dtype=np.float32)
+    expected = operator.apply(x)
+    got = operator.apply(torch.from_numpy(x))
+    assert got.dtype == torch.float32
+    np.testing.assert_allclose(got.numpy(), expected, atol=1e-5)
+    y = draw(expected.shape, seed=1, dtype=np.float32)
+    np.testing.assert_allclose(operator.adjoint(torch.from_numpy(y)).numpy(), operator.adjoint(y), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["normalise", "normalise BGR", "pad", "jitter", "fourier", "colour", "identity"])
+def test_applying_the_inverse_of_a_picture_gives_it_back(size, name):
+    operator, shape = operators(size)[name]
+    y = operator.apply(draw(shape))
+    np.testing.assert_allclose(operator.apply(operator.inverse(y)), y, atol=1e-10)
+
+
+@pytest.mark.parametrize("to", [(5, 7), (8, 20), (16, 16), (31, 9), (1, 1)])
+def test_resize_is_torchs_antialiased_bilinear(to):
+    torch = pytest.importorskip("torch")
+    x = draw((2, 3, 12, 13))
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(x), to, mode="bilinear", align_corners=False, antialias=True
+    )
+    np.testing.assert_allclose(Resize((12, 13), to).apply(x), expected.numpy(), atol=1e-6)
+
+
+def test_resizing_to_the_same_size_changes_nothing_and_a_flat_picture_stays_flat():
+    x = draw((1, 3, 6, 7))
+    np.testing.assert_allclose(Resize((6, 7), (6, 7)).apply(x), x, atol=1e-12)
+    np.testing.assert_allclose(Resize((6, 7), (4, 11)).apply(np.full((1, 3, 6, 7), 0.3)), 0.3)
+    np.testing.assert_allclose(interpolation(6, 4).sum(axis=1), 1)
+
+
+def slow_fourier(parameters, size):
+    """Each pixel as a sum of waves: a column that has a conjugate twin counts twice, the others once."""
+    height, width = size
+    picture = np.zeros((*parameters.shape[:1], parameters.shape[2], height, width))
+    i, j = np.arange(height)[:, None], np.arange(width)[None, :]
+    for u in range(height):
+        for v in range(width // 2 + 1):
+            fu, fv = min(u, height - u) / height, v / width
+            scale = 1 / max(np.hypot(fu, fv), 1 / max(height, width)) / 4 / np.sqrt(height * width)
+            twins = 1 if v == 0 or 2 * v == width else 2
+            angle = 2 * np.pi * (u * i / height + v * j / width)
+            re, im = parameters[:, 0, :, u, v, None, None], parameters[:, 1, :, u, v, None, None]
+            picture += scale * twins * (re * np.cos(angle) - im * np.sin(angle))
+    return picture
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_fourier_is_a_sum_of_waves_with_amplitudes_over_frequency(size):
+    parameters = draw((2, 2, 3, size[0], size[1] // 2 + 1))
+    np.testing.assert_allclose(Fourier(size).apply(parameters), slow_fourier(parameters, size), atol=1e-12)
+
+
+def test_normalise_is_the_preprocessing_that_networks_publish():
+    x = np.random.default_rng(0).random((1, 3, 4, 4))
+    caffe = Normalise(PRESETS["caffe"]).apply(x)
+    mean = (103.939, 116.779, 123.68)
+    for c in range(3):
+        np.testing.assert_allclose(caffe[0, c], 255 * x[0, 2 - c] - mean[c], rtol=1e-5)
+
+
+def test_pad_surrounds_with_grey_and_crop_cuts_where_it_says():
+    x = draw((1, 1, 2, 3))
+    padded = Pad(2).apply(x)
+    assert padded.shape == (1, 1, 6, 7)
+    assert (padded[..., :2, :] == 0.5).all()
+    assert (padded[..., :, -2:] == 0.5).all()
+    np.testing.assert_array_equal(Crop((6, 7), (2, 3), (2, 2)).apply(padded), x)
+    np.testing.assert_array_equal(Crop.centre((6, 7), (2, 3)).apply(padded), x)
+
+
+def test_jitter_moves_down_and_right_and_wraps_round():
+    x = np.arange(6.0).reshape(1, 1, 2, 3)
+    np.testing.assert_array_equal(Jitter(1, 1).apply(x)[0, 0], [[5, 3, 4], [2, 0, 1]])
+
+
+def test_the_decorrelated_colours_longest_axis_has_length_one():
+    lengths = np.linalg.norm(np.array(Colour.decorrelated(LUCID).matrix), axis=0)
+    np.testing.assert_allclose(lengths.max(), 1)
+    np.testing.assert_allclose(np.array(Colour.decorrelated(LUCID).matrix)[0, 0], 0.26 / np.sqrt(0.26**2 + 2 * 0.27**2))
+
+
+def test_our_colour_axes_are_near_lucids():
+    ours, theirs = np.array(PHOTOGRAPHS), np.array(LUCID)
+    cosines = (ours * theirs).sum(axis=0) / np.linalg.norm(ours, axis=0) / np.linalg.norm(theirs, axis=0)
+    assert (np.abs(cosines) > 0.97).all()
+
+
+@pytest.mark.parametrize("step", [Sigmoid(), Clip(-0.5, 0.75), Colour(LUCID) >> Sigmoid(), Sigmoid() >> Clip(0.3, 0.6)])
+def test_a_steps_pull_is_its_derivative(step):
+    x = draw((1, 3, 4, 5))
+    dy = draw((1, 3, 4, 5), seed=1)
+    _, pull = step.linearize(x)
+    got = pull(dy)
+    for place in np.ndindex(x.shape):
+        nudge = np.zeros_like(x)
+        nudge[place] = 1e-6
+        slope = (dy * (step.apply(x + nudge) - step.apply(x - nudge))).sum() / 2e-6
+        np.testing.assert_allclose(got[place], slope, atol=1e-8)
+
+
+def test_sigmoid_neither_overflows_nor_warns_and_comes_back_from_pictures():
+    y = Sigmoid().apply(np.array([-1e4, 0.0, 1e4], np.float32))
+    np.testing.assert_array_equal(y, [0, 0.5, 1])
+    pictures = np.array([0.0, 0.001, 0.3, 0.999, 1.0])
+    np.testing.assert_allclose(Sigmoid().apply(Sigmoid().inverse(pictures)), [0.001, 0.001, 0.3, 0.999, 0.999])
+
+
+def test_a_chain_of_operators_is_an_operator_and_one_with_a_sigmoid_is_not():
+    assert isinstance(Pad(1) >> Jitter(1, 0), Operator)
+    assert not isinstance(Pad(1) >> Sigmoid(), Operator)
+    assert not isinstance(Sigmoid() >> Pad(1), Operator)
+
+
+def test_wrong_sizes_are_named():
+    with pytest.raises(ImageError, match=r"a window of \(5, 5\) pixels at \(2, 2\) does not lie within \(6, 6\)"):
+        Crop((6, 6), (5, 5), (2, 2))
+    with pytest.raises(ImageError, match=r"Resize was made for \(6, 6\) pixels, not \(5, 6\)"):
+        Resize((6, 6), (3, 3)).apply(np.zeros((1, 3, 5, 6)))
+    with pytest.raises(ImageError, match=r"Fourier was made for \(6, 4\) pixels, not \(6, 6\)"):
+        Fourier((6, 6)).apply(np.zeros((1, 2, 3, 6, 6)))
+    with pytest.raises(ParameterError, match="a colour matrix for 3 channels cannot mix 1"):
+        Colour(LUCID).apply(np.zeros((1, 1, 4, 4)))
+
+
+def test_what_loses_pixels_cannot_be_turned_back():
+    with pytest.raises(ParameterError, match="Crop cannot be turned back: start from noise, not from an image"):
+        (Crop((6, 6), (5, 5), (0, 0)) >> Sigmoid()).inverse(np.zeros((1, 3, 5, 5)))

@@ -1,0 +1,55 @@
+"""Parameterisations: noise that every backend shares, pictures in [0, 1], and the way back to parameters."""
+
+import numpy as np
+import pytest
+
+from crosslens.errors import ParameterError
+from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
+
+
+@pytest.mark.parametrize("name", PARAMETERISATIONS)
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
+def test_noise_becomes_a_nearly_grey_picture_and_a_picture_comes_back(name, colour, size):
+    made = parameterisation(name, size, 3, colour)
+    noise = made.noise(2, np.random.default_rng(0))
+    assert noise.dtype == np.float32
+    picture = made.image.apply(noise)
+    assert picture.shape == (2, 3, *size)
+    assert np.abs(picture - 0.5).max() < 0.15
+    photograph = np.random.default_rng(1).uniform(0.05, 0.95, (2, 3, *size)).astype(np.float32)
+    np.testing.assert_allclose(made.image.apply(made.of(photograph)), photograph, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PARAMETERISATIONS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_gradient_at_the_parameters_is_the_derivative(name, channels):
+    made = parameterisation(name, (5, 6), channels)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, *made.shape))
+    dy = rng.normal(size=(1, channels, 5, 6))
+    _, back = made.image.linearize(x)
+    for _ in range(5):
+        direction = rng.normal(size=x.shape)
+        slope = (dy * (made.image.apply(x + 1e-6 * direction) - made.image.apply(x - 1e-6 * direction))).sum() / 2e-6
+        np.testing.assert_allclose((back(dy) * direction).sum(), slope, rtol=1e-6)
+
+
+def test_fourier_noise_has_its_energy_at_low_frequencies_and_pixel_noise_everywhere():
+    def slope(name):
+        made = parameterisation(name, (64, 64), 1)
+        picture = made.image.apply(made.noise(1, np.random.default_rng(0)))[0, 0] - 0.5
+        power = np.abs(np.fft.fft2(picture)) ** 2
+        frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))
+        inside = frequency > 0
+        return np.polyfit(np.log(frequency[inside]), np.log(power[inside]), 1)[0]
+
+    assert -2.3 < slope("fourier") < -1.7
+    assert abs(slope("pixels")) < 0.3
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(ParameterError, match=r"no parameterisation 'furier'; there are .*Did you mean 'fourier'\?"):
+        parameterisation("furier", (8, 8))
+    with pytest.raises(ParameterError, match="no colour 'cmyk'; there are photographs, lucid, rgb"):
+        parameterisation("pixels", (8, 8), 3, "cmyk")

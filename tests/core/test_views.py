@@ -1,0 +1,65 @@
+"""Random views: their sizes, their draws, and how far they move."""
+
+import numpy as np
+import pytest
+
+from crosslens.errors import ParameterError
+from crosslens.operators import Identity
+from crosslens.views import robust_view
+
+
+@pytest.mark.parametrize("size", [(8, 8), (33, 17), (224, 224)])
+@pytest.mark.parametrize(("shift", "zoom"), [(0, 0.0), (3, 0.0), (0, 0.2), (5, 0.3)])
+def test_a_view_keeps_the_pictures_size_and_has_an_exact_adjoint(size, shift, zoom):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 1, *size)), rng.normal(size=(1, 1, *size))
+    view = robust_view(size, shift, zoom)
+    for step in range(5):
+        operator, to = view.draw(size, np.random.default_rng([0, step]))
+        seen = operator.apply(x)
+        assert to == size == seen.shape[2:]
+        linear = seen - operator.apply(np.zeros_like(x))
+        np.testing.assert_allclose((linear * y).sum(), (x * operator.adjoint(y)).sum(), rtol=1e-9)
+
+
+def test_the_same_seed_draws_the_same_view_and_another_another():
+    x = np.random.default_rng(0).random((1, 3, 20, 20))
+    view = robust_view((20, 20), 4, 0.1)
+
+    def seen(seed):
+        return view.draw((20, 20), np.random.default_rng(seed))[0].apply(x)
+
+    np.testing.assert_array_equal(seen([3, 1]), seen([3, 1]))
+    assert np.abs(seen([3, 1]) - seen([3, 2])).max() > 0.1
+
+
+def test_a_shift_moves_by_every_number_of_pixels_up_to_its_limit_and_no_further():
+    x = np.zeros((1, 1, 21, 21))
+    x[..., 10, 10] = 1
+    view, rng = robust_view((21, 21), 2, 0.0), np.random.default_rng(0)
+    places = {divmod(int(view.draw((21, 21), rng)[0].apply(x).argmax()), 21) for _ in range(400)}
+    assert places == {(i, j) for i in range(8, 13) for j in range(8, 13)}
+
+
+def test_a_zoom_makes_a_square_larger_and_smaller_by_up_to_its_amount():
+    x = np.zeros((1, 1, 60, 60))
+    x[..., 20:40, 20:40] = 1
+    view, rng = robust_view((60, 60), 0, 0.25), np.random.default_rng(0)
+    grey = view.draw((60, 60), np.random.default_rng(0))[0]
+    assert grey.apply(x).shape == x.shape
+    areas = []
+    for _ in range(200):
+        operator, _ = view.draw((60, 60), rng)
+        areas.append((operator.apply(2 * x) - operator.apply(x)).sum() / 400)
+    assert 0.75**2 - 0.05 < min(areas) < 0.8**2
+    assert 1.2**2 < max(areas) < 1.25**2 + 0.05
+
+
+def test_no_shift_and_no_zoom_is_the_picture_itself():
+    assert isinstance(robust_view((8, 8), 0, 0.0).draw((8, 8), np.random.default_rng(0))[0], Identity)
+
+
+@pytest.mark.parametrize(("shift", "zoom"), [(-1, 0.1), (4, 1.0), (4, -0.1)])
+def test_impossible_views_are_refused(shift, zoom):
+    with pytest.raises(ParameterError, match=r"shift must be 0 or more pixels, zoom in \[0, 1\)"):
+        robust_view((8, 8), shift, zoom)
