@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import array_api_strict as strict
 import numpy as np
 import pytest
-
 from crosslens.arrays import as_numpy
 from crosslens.errors import LayerError, TargetError
 from crosslens.model import INPUT, OUTPUT, Linearization, Pullback

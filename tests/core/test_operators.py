@@ -1,9 +1,8 @@
-"""Operators against <A x, y> = <x, A' y>, against torch, and against the formula written slowly; steps against differences."""
+"""Operators against their transposes, against torch and against the formula written slowly; steps against differences."""
 
 import array_api_strict as strict
 import numpy as np
 import pytest
-
 from crosslens.arrays import as_numpy, interpolation
 from crosslens.errors import ImageError, ParameterError
 from crosslens.operators import (

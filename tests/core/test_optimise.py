@@ -3,7 +3,6 @@
 import array_api_strict as strict
 import numpy as np
 import pytest
-
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError, ParameterError
 from crosslens.optimise import LBFGS, Adam, optimise

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from crosslens.errors import ParameterError
 from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
 
