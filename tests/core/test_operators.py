@@ -1,4 +1,4 @@
-"""Operators against their transposes, against torch and against the formula written slowly; steps against differences."""
+"""Operators against their transposes, torch and the formula written slowly; steps against differences."""
 
 import array_api_strict as strict
 import numpy as np
