@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .errors import ImageError
 from .model import Model
 
-__all__ = ["colour", "contact_sheet", "load_image", "overlay", "save_image"]
+__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "overlay", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
 
@@ -118,14 +118,19 @@ _HEAT = np.array(
 _SIGNED = np.array([[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]], np.float64)
 
 
-def colour(values: Pixels, limit: float | None = None) -> Pixels:
+def full_scale(values: Pixels) -> float:
+    """The magnitude at the end of a colour scale: 99.5 % of the values lie within, so that one pixel hides no others."""
+    return float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max()) or 1.0
+
+
+def colour(values: Pixels, limit: float | None = None, signed: bool | None = None) -> Pixels:
     """Numbers (H, W) as colours (H, W, 3), uint8.
 
     Values of one sign go from dark to bright; values of both from blue through white at zero to red. `limit` is the
-    magnitude at the end of the scale, the largest one if not given.
+    magnitude at the end of the scale, `full_scale` if not given; `signed` chooses the scale, the values if not given.
     """
-    limit = limit or float(np.abs(values).max()) or 1.0
-    signed = bool((values < 0).any())
+    limit = limit or full_scale(values)
+    signed = bool((values < 0).any()) if signed is None else signed
     scaled = (values / limit + 1) / 2 if signed else values / limit
     table = _SIGNED if signed else _HEAT
     places = scaled.clip(0, 1) * (len(table) - 1)
@@ -133,15 +138,17 @@ def colour(values: Pixels, limit: float | None = None) -> Pixels:
     return np.asarray(np.stack(channels, axis=-1).round(), np.uint8)
 
 
-def overlay(image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6) -> Pixels:
+def overlay(
+    image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6, signed: bool | None = None
+) -> Pixels:
     """A map (H, W) laid over its image (C, H, W) in [0, 1]; (H, W, 3), uint8.
 
     The stronger the value, the more the colour covers: where it is zero the picture shows through in grey.
     """
     luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
-    limit = limit or float(np.abs(values).max()) or 1.0
+    limit = limit or full_scale(values)
     cover = (strength * (np.abs(values) / limit).clip(0, 1) ** 0.7 + 0.1)[..., None]
-    mixed: Pixels = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit)
+    mixed: Pixels = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit, signed)
     return np.asarray(mixed.round().clip(0, 255), np.uint8)
 
 
