@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
@@ -29,6 +30,7 @@ class ActivationMaximisation(Method):
     name = "activation_maximisation"
     batched = False
     needs_images = False
+    example: ClassVar = {"steps": 4, "shift": 1}
     steps: int = param(128, "steps of Adam")
     learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit")
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
@@ -26,6 +26,7 @@ class Occlusion(Method):
     """
 
     name = "occlusion"
+    example: ClassVar = {"window": 4, "stride": 3}
     window: int = param(32, "side of the square that is covered, in pixels")
     stride: int = param(16, "distance between windows, in pixels; at most the window")
     fill: float = param(0.5, "value in the image's unit that covers; 0.5 is mid grey")

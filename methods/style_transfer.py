@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like, namespace
@@ -34,6 +34,7 @@ class StyleTransfer(Method):
     name = "style_transfer"
     batched = False
     needs_target = False
+    example: ClassVar = {"style": np.linspace(0, 1, 192, dtype=np.float32).reshape(3, 8, 8), "steps": 3}
     style: Any = param(None, "picture whose style to take: a file, or an array (3, H, W) in [0, 1]")  # noqa: RUF009 - a field
     content_layer: str | None = param(
         None, "layer to match; if not given, the second rectified one of the last scale but one"

@@ -80,11 +80,11 @@ class Check:
         except Unsuited:
             raise
         except Exception as error:
-            error.add_note(f"{self.subject} breaks the promise {self.name!r}: {self.claim}")
+            error.add_note(f"{_named(self.subject)} breaks the promise {self.name!r}: {self.claim}")
             raise
 
     def __str__(self) -> str:
-        return f"{self.subject}-{self.name}"
+        return f"{_named(self.subject)}-{self.name}"
 
 
 def checks(*subjects: Subject) -> Iterator[Check]:
@@ -130,13 +130,13 @@ def parametrize(*subjects: Subject, broken: Mapping[str, str] | None = None) -> 
     def case(check: Check) -> Any:
         reason = broken.get(check.name)
         marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-        return pytest.param(_skipping(check), id=_id(check), marks=marks)
+        return pytest.param(_skipping(check), id=str(check), marks=marks)
 
     return pytest.mark.parametrize("check", [case(check) for check in found])
 
 
-def _id(check: Check) -> str:
-    return f"{getattr(check.subject, 'name', check.subject)}-{check.name}"
+def _named(subject: Any) -> str:
+    return str(getattr(subject, "name", subject))
 
 
 def _skipping(check: Check) -> Callable[[], None]:

@@ -1,8 +1,7 @@
-"""Every backend x every network of the zoo x every promise of a backend; and the values themselves, against the oracle."""
+"""Every backend x every network of the zoo x every promise of a backend; and its values, against the oracle."""
 
 import numpy as np
 import pytest
-
 from crosslens import INPUT, OUTPUT, testing
 from crosslens.testing import same
 

@@ -1,0 +1,52 @@
+"""Every registered method: the kit's promises; on every backend x network of the zoo; equal values on the smooth one."""
+
+import crosslens
+import numpy as np
+import pytest
+from crosslens import testing
+from crosslens.arrays import as_numpy
+from crosslens.method import parameters
+from crosslens.plugins import METHODS, method_class, plugins
+from crosslens.testing import same
+from crosslens.testing.promises.method import values_of
+
+from .plans import PLANS, images
+from .zoo import BUILDERS, net
+
+NAMES = tuple(p.name for p in plugins(METHODS) if p.distribution == "crosslens")
+TARGET = 2
+
+
+@testing.parametrize(*NAMES)
+def test_method_keeps_its_promise(check):
+    check()
+
+
+def layers(method):
+    """Names for parameters such as `content_layer` and `style_layers`, whose defaults look for rectifiers."""
+    named = [parameter.name for parameter in parameters(method)]
+    several = {name: ("act1", "act3") for name in named if name.endswith("_layers")}
+    return several | {name: "act3" for name in named if name.endswith("_layer")}
+
+
+def run(name, backend, network):
+    tried = method_class(name)
+    method = crosslens.method(name, **tried.example, **(layers(tried) if network == "smooth" else {}))
+    x, target = images() if tried.needs_images else None, TARGET if tried.needs_target else None
+    return as_numpy(values_of(method(net(backend, network).model, x, target)))
+
+
+@pytest.mark.parametrize("backend", BUILDERS)
+@pytest.mark.parametrize("network", PLANS)
+@pytest.mark.parametrize("name", NAMES)
+def test_method_runs_on_every_backend(name, network, backend):
+    values = run(name, backend, network)
+    assert np.isfinite(values).all()
+    assert values.min() < values.max()
+
+
+@pytest.mark.parametrize("backend", BUILDERS[1:])
+@pytest.mark.parametrize("name", NAMES)
+def test_values_agree_on_the_smooth_network(name, backend):
+    allowed = 1e-5 if name == "gradient" else 1e-4
+    same(run(name, backend, "smooth"), run(name, BUILDERS[0], "smooth"), rtol=allowed, what=f"{name} on {backend}")
