@@ -16,7 +16,7 @@ from .model import OUTPUT, Model, classes
 from .progress import Progress, silent, track
 from .result import Attribution, Result, Synthesis
 
-__all__ = ["Comparison", "agreement", "compare"]
+__all__ = ["Comparison", "Prediction", "agreement", "compare", "probabilities"]
 
 Values = np.ndarray[Any, Any]
 
@@ -191,11 +191,16 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 def _prediction(name: str, model: Model, images: Array) -> Prediction:
     output = as_numpy(model.forward(images)[OUTPUT])
-    probabilities = output if _is_distribution(output) else softmax(output)
+    shares = probabilities(output)
     best = output.argmax(axis=1)
     labels = tuple(model.labels[c] if model.labels else str(c) for c in best)
     rows = range(len(best))
-    return Prediction(name, tuple(map(int, best)), tuple(float(probabilities[r, best[r]]) for r in rows), labels)
+    return Prediction(name, tuple(map(int, best)), tuple(float(shares[r, best[r]]) for r in rows), labels)
+
+
+def probabilities(output: Values) -> Values:
+    """Outputs (N, K) as probabilities: their softmax, or they themselves where the network ends in one."""
+    return output if _is_distribution(output) else np.asarray(softmax(output))
 
 
 def _is_distribution(output: Values) -> bool:

@@ -124,4 +124,4 @@ def _factory(spec: str) -> Any:
     except AttributeError as error:
         known = [n for n in vars(sys.modules[module]) if not n.startswith("_")]
         raise ModelError(f"module {module!r} has no {name!r}.{did_you_mean(name, known)}") from error
-    return found() if callable(found) and not hasattr(found, "forward") else found
+    return found() if isinstance(found, type) or (callable(found) and not hasattr(found, "forward")) else found

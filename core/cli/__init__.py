@@ -1,0 +1,50 @@
+"""The command line: one module per subcommand, found by its file and imported when it is asked for.
+
+A module here without a leading underscore is a subcommand: it holds a `command` and imports nothing heavy at its top.
+"""
+
+import os
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import click
+
+from ..errors import CrosslensError
+
+__all__ = ["cli", "main"]
+
+
+class Commands(click.Group):
+    """The subcommands of this package. Errors that crosslens foresees become one line and exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        return import_module(f".{cmd_name}", __name__).command  # type: ignore[no-any-return]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CrosslensError as error:
+            raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted", err=True)
+            ctx.exit(130)
+
+
+@click.command(cls=Commands)
+def cli() -> None:
+    """See inside vision networks: PyTorch, TensorFlow/Keras and ONNX, with one engine.
+
+    A MODEL is a file (.pt2, .keras, .h5, .onnx), a SavedModel folder, package.module:factory, or demo:NAME.
+    """
+
+
+def main() -> None:
+    """The entry point of the `crosslens` command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    cli(prog_name="crosslens")

@@ -1,0 +1,81 @@
+"""A model from the command line: its options, and what they mean to `crosslens.wrap`."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import ModelError
+from ..model import OUTPUT, Model
+from ..preprocess import PRESETS
+from ..wrap import wrap
+from ._files import read_labels
+
+__all__ = ["MODEL", "MODEL_OPTIONS", "opened", "quiet"]
+
+
+class Shape(click.ParamType):  # type: ignore[type-arg]
+    """(C, H, W) as "3,224,224"; "any" or "?" for a side that may be of any size."""
+
+    name = "C,H,W"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, ...]:
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part in {"any", "?"} or part.isdecimal() for part in parts):
+            self.fail(f"{value!r} is no shape; write 3,224,224, or 3,any,any", param, ctx)
+        return tuple(None if part in {"any", "?"} else int(part) for part in parts)
+
+
+MODEL = click.Argument(["model"])
+MODEL_OPTIONS = [
+    click.Option(["--preprocess"], metavar="NAME", help="What the network was trained on: imagenet, tf, caffe, ..."),
+    click.Option(["--input-shape"], type=Shape(), help="Where the file does not say: 3,224,224, or 3,any,any."),
+    click.Option(["--output"], metavar="NAME", help="The network's output to explain, where there are several."),
+    click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; decided by memory if not given."),
+    click.Option(["--device"], help="Where torch computes: cpu, cuda."),
+    click.Option(
+        ["--labels"], type=click.Path(path_type=Path), metavar="FILE", help="Class names: JSON list or lines."
+    ),
+]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What frameworks print goes to stderr, so that stdout holds what was asked for and nothing else."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def opened(spec: str, options: Mapping[str, Any]) -> Model:
+    """The model of a path, "package.module:factory" or "demo:NAME", with the values of `MODEL_OPTIONS`.
+
+    Raises:
+        ModelError: it cannot be wrapped, or the labels are not as many as its classes.
+    """
+    preset = options["preprocess"]
+    model = wrap(
+        spec,
+        preprocess=preset or "imagenet",
+        labels=read_labels(options["labels"]) if options["labels"] else None,
+        batch_size=options["batch_size"],
+        input_shape=options["input_shape"],
+        output=_output(options["output"]),
+        device=options["device"],
+    )
+    if preset is None and not spec.startswith("demo:") and model.preprocess is PRESETS["imagenet"]:
+        click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
+    _check_labels(model)
+    return model
+
+
+def _output(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+def _check_labels(model: Model) -> None:
+    shape = model.layers[OUTPUT].shape
+    if model.labels and len(shape) == 2 and shape[1] not in {None, len(model.labels)}:
+        raise ModelError(f"{len(model.labels)} labels for a model of {shape[1]} classes; give one label per class")

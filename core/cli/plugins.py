@@ -1,0 +1,46 @@
+"""`crosslens plugins`: who brings what, and whether it loads."""
+
+from typing import Any
+
+import click
+
+from ..errors import PluginError
+from ..plugins import BACKENDS, METHODS, Plugin, load, plugin, plugins
+from ._models import quiet
+from ._tables import JSON, echo_json, table
+
+__all__ = ["command", "states"]
+
+
+def _plugins(as_json: bool) -> None:
+    """List every plugin with the distribution that brings it, and whether it loads.
+
+    This imports each of them, the frameworks among them, so it takes some seconds.
+    """
+    with quiet():
+        found = [state for group in (METHODS, BACKENDS) for state in states(group)]
+    if as_json:
+        echo_json(found)
+        return
+    rows = [[*(state[key] for key in _COLUMNS), state["error"] or "loads"] for state in found]
+    click.echo(table([*_COLUMNS, "state"], rows))
+
+
+_COLUMNS = ("group", "name", "module", "distribution", "version")
+
+
+def states(group: str) -> list[dict[str, Any]]:
+    """Each plugin of a group as a record, with `error`: why it does not load, or None."""
+    return [{**vars(each), "group": group.rpartition(".")[2], "error": _failure(each)} for each in plugins(group)]
+
+
+def _failure(found: Plugin) -> str | None:
+    """Why a plugin does not load, or cannot be told from another of its name."""
+    try:
+        load(plugin(found.group, found.name))
+    except PluginError as error:
+        return str(error)
+    return None
+
+
+command = click.Command("plugins", callback=_plugins, params=[JSON], help=_plugins.__doc__)

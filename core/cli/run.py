@@ -1,0 +1,116 @@
+"""`crosslens run`: one method on one model and one picture."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..arrays import as_numpy
+from ..compare import probabilities
+from ..image import load_image
+from ..method import Method
+from ..model import OUTPUT, Model
+from ..objective import Objective, Value
+from ..result import Attribution, Result
+from ..target import resolve_target
+from ._files import Writable
+from ._models import MODEL, MODEL_OPTIONS, opened, quiet
+from ._parameters import MethodGroup, chosen, parameter_options
+from ._progress import bar
+from ._tables import JSON, echo_json
+
+__all__ = ["command"]
+
+_OUT = click.Option(
+    ["-o", "--out"], type=Writable(".png", ".npz"), help="Write a picture, or raw values and provenance."
+)
+_TARGET = click.Option(
+    ["--target"],
+    metavar="TARGET",
+    help="What to explain: a class number, a label, probability:281, channel:LAYER:11, neuron:LAYER:11:3:4, "
+    "layer:LAYER; the predicted class if not given.",
+)
+
+
+def _command(kind: type[Method]) -> click.Command:
+    image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
+    target = [_TARGET] if kind.needs_target else []
+    params = [MODEL, image, *target, *parameter_options(kind), _OUT, *MODEL_OPTIONS, JSON]
+    return click.Command(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
+
+
+def _run(
+    kind: type[Method],
+    *,
+    model: str,
+    image: Path | None,
+    out: Path | None,
+    as_json: bool,
+    target: str | None = None,
+    **options: Any,
+) -> None:
+    method = kind(**chosen(options))
+    with quiet(), bar() as progress:
+        network = opened(model, options)
+        pictures = None if image is None else load_image(image, like=network)
+        objective = resolve_target(target, network, 1) if kind.needs_target else None
+        result: Result = method(network, pictures, objective, progress=progress)
+        found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
+    if out:
+        result.save(out)
+    for note in result.notes:
+        click.echo(f"Note: {note}", err=True)
+    record = {"model": model, "image": image and str(image), **_record(result), "target": found}
+    if as_json:
+        echo_json({**record, "file": out and str(out)})
+    else:
+        click.echo(f"{result.method} of {model}" + (f" on {image}" if image else ""))
+        click.echo(f"explained: {_in_words(record)}")
+        click.echo(
+            f"written: {out}" if out else "nothing written: -o FILE.png writes a picture, -o FILE.npz raw values"
+        )
+
+
+def _explained(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:
+    """The class that was explained, and its probability; nothing where it was no class."""
+    if not isinstance(objective, Value):
+        return {}
+    output = as_numpy(model.forward(pictures)[OUTPUT])
+    best = int(as_numpy(objective.classes({OUTPUT: output}))[0])
+    label = model.labels[best] if model.labels else None
+    return {"class": best, "label": label, "probability": float(probabilities(output)[0, best])}
+
+
+def _record(result: Result) -> dict[str, Any]:
+    """What was done and found, without the arrays."""
+    record: dict[str, Any] = {
+        "method": result.method,
+        "parameters": dict(result.parameters),
+        "objective": result.provenance["objective"],
+        "provenance": dict(result.provenance),
+        "notes": list(result.notes),
+    }
+    if isinstance(result, Attribution):
+        values = as_numpy(result.values)
+        record |= {"values": {"shape": values.shape, "least": float(values.min()), "largest": float(values.max())}}
+        record |= {} if result.scores is None else {"score": float(as_numpy(result.scores)[0])}
+    return record
+
+
+def _in_words(record: Mapping[str, Any]) -> str:
+    target = record["target"]
+    score = f", score {record['score']:.4g}" if "score" in record else ""
+    if not target:
+        return f"{record['objective']}{score}"
+    name = f"{target['label']} (class {target['class']})" if target["label"] else f"class {target['class']}"
+    return f"{name}, probability {target['probability']:.3f}{score}"
+
+
+command = MethodGroup(
+    "run",
+    _command,
+    "METHOD MODEL [IMAGE] [OPTIONS]",
+    help="Explain one picture to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png",
+)

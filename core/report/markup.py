@@ -1,0 +1,32 @@
+"""HTML that escapes by construction: text becomes markup only inside an element."""
+
+from html import escape
+
+__all__ = ["Markup", "element", "joined"]
+
+_VOID = {"img"}
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def element(name: str, *children: str, **attributes: str | int | None) -> Markup:
+    """An element. Children that are no `Markup` are escaped, and so is every attribute; `class_` is written `class`.
+
+    >>> element("p", "1 < 2", class_="note")
+    '<p class="note">1 &lt; 2</p>'
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{written}>" + ("" if name in _VOID else f"{joined(*children)}</{name}>"))
+
+
+def joined(*children: str) -> Markup:
+    """Children one after the other, those that are no `Markup` escaped."""
+    return Markup("".join(child if isinstance(child, Markup) else escape(child, quote=False) for child in children))
