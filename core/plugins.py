@@ -84,8 +84,9 @@ def load(found: Plugin) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("crosslens")
     manager.add_hookspecs(hookspecs)
     try:
-        manager.register(import_module(found.module), name=found.name)
-        manager.check_pending()
+        module = import_module(found.module)
+        _refuse_misspelled(found, module)
+        manager.register(module, name=found.name)
     except PluginError:
         raise
     except ImportError as error:
@@ -93,7 +94,6 @@ def load(found: Plugin) -> pluggy.PluginManager:
         raise PluginError(f"plugin {found} cannot be imported: {error}{missing}") from error
     except Exception as error:
         raise PluginError(f"plugin {found} is broken: {type(error).__name__}: {error}") from error
-    _refuse_misspelled(found, import_module(found.module))
     return manager
 
 
