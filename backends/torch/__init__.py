@@ -1,0 +1,88 @@
+"""PyTorch: any `nn.Module`, exported programs and `.pt2` files, Keras models on Keras' torch backend."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from crosslens.errors import ModelError
+from crosslens.hookspecs import hookimpl
+from crosslens.model import InputSpec, Model
+from torch import nn
+from torch.export import ExportedProgram
+
+from .model import TorchModel
+from .network import ModuleNetwork, copied
+from .program import load_program, program_network
+
+__all__ = ["TorchModel", "crosslens_wrap"]
+
+
+@hookimpl
+def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
+    """A module, a program, or the path of a `.pt2` file.
+
+    Raises:
+        ModelError: an option that torch cannot obey, or a network that does not run; what is no network at all.
+    """
+    if isinstance(network, str | Path):
+        if Path(network).suffix != ".pt2":
+            return None
+        network = load_program(Path(network))
+    if options["providers"] is not None:
+        raise ModelError("providers are onnxruntime's; torch computes where device= says")
+    if isinstance(network, ExportedProgram):
+        return TorchModel(_placed(program_network(network, options["input"]), options["device"]), options)
+    if isinstance(network, nn.Module):
+        return TorchModel(_network(network, options), options)
+    raise ModelError(_advice(network))
+
+
+def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
+    net = getattr(net, "_orig_mod", net)
+    if isinstance(net, torch.jit.ScriptModule):
+        raise ModelError("a TorchScript module hides its layers; wrap the nn.Module it was made of, or export that one")
+    keras = sys.modules.get("keras")
+    if keras is not None and isinstance(net, keras.Model):
+        return _keras(net, options)
+    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in net.parameters()):
+        raise ModelError("the network has lazy layers without weights; call it once on a batch of its images first")
+    if any(p.is_meta for p in net.parameters()):
+        raise ModelError("the network's weights are on the meta device and have no values; load them first")
+    return _placed(ModuleNetwork(net, options["input"] or _guessed(net)), options["device"])
+
+
+def _keras(net: Any, options: Mapping[str, Any]) -> Any:
+    from .keras_network import KerasOnTorch
+
+    if options["device"] is not None:
+        raise ModelError("Keras decides where its models compute; leave device= out")
+    return KerasOnTorch.of(net, options["input"])
+
+
+def _guessed(net: nn.Module) -> InputSpec:
+    """Images of any size, with as many channels as the first convolution takes."""
+    convolutions = (m for m in net.modules() if isinstance(m, nn.Conv2d))
+    first = next(convolutions, None)
+    return InputSpec((first.in_channels if first else 3, None, None))
+
+
+def _placed(network: ModuleNetwork, device: Any) -> ModuleNetwork:
+    """The network on a device; a copy where the module's own weights are elsewhere."""
+    if device is None:
+        return network
+    try:
+        wanted = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"torch has no device {device!r} here: {str(error).splitlines()[0]}") from error
+    if all(t.device == wanted for t in (*network.net.parameters(), *network.net.buffers())):
+        return network
+    return ModuleNetwork(copied(network.net).to(wanted), network.input, kinds=network._kinds, batch=network.batch)
+
+
+def _advice(network: Any) -> str:
+    kind = f"{type(network).__module__}.{type(network).__name__}"
+    if isinstance(network, Mapping):
+        return f"a {kind} is weights without a network; load them into the nn.Module: net.load_state_dict(...)"
+    return f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a .pt2 file"

@@ -1,0 +1,92 @@
+"""A Keras model on Keras' torch backend: its layers are called Keras' way, so that torch's hooks do not fire."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import keras
+import torch
+from crosslens.arrays import Array, as_numpy
+from crosslens.errors import ModelError
+from crosslens.model import InputSpec
+from torch import Tensor
+
+from ..keras.visiting import LOCK, visiting
+from ..keras.weights import stored
+from .network import Place, See
+
+__all__ = ["KerasOnTorch"]
+
+
+class KerasOnTorch:
+    """Layers are named as in the Keras backend, "outer/inner"; channels are where Keras has them."""
+
+    batch = None
+
+    def __init__(self, net: Any, spec: InputSpec, values: Mapping[int, tuple[Any, Tensor]] | None = None) -> None:
+        self.net, self.input = net, spec
+        self.channels_last = keras.config.image_data_format() == "channels_last"
+        self._values = values or {}
+
+    @classmethod
+    def of(cls, net: Any, given: InputSpec | None) -> "KerasOnTorch":
+        """The network of a `keras.Model` that has its weights, or that gets them from the input shape given.
+
+        Raises:
+            ModelError: several inputs, or no input shape where the model does not say.
+        """
+        shape = getattr(net, "input_shape", None) if net.built else None
+        if isinstance(shape, list | dict):
+            raise ModelError(f"the model has several inputs, {shape}; wrap a model of one")
+        if given is not None:
+            return cls(net, given)
+        if not isinstance(shape, tuple):
+            raise ModelError("this Keras model does not say its input; give it: wrap(model, input_shape=(C, H, W))")
+        return cls(net, _spec(shape[1:]))
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """torch's and Keras'."""
+        return {"torch": torch.__version__, "keras": keras.__version__}
+
+    def run(self, x: Tensor, names: Collection[str] | None, see: See) -> Any:
+        """Run on a native batch; `see` gets the outputs of these layers, of all if None."""
+
+        def visit(name: str, operation: Any, call: Any) -> Any:
+            y = call()
+            if not name or (names is not None and name not in names):
+                return y
+            last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
+            seen = see(Place(name, type(operation).__name__, operation, y, last))
+            return y if seen is None else seen
+
+        with LOCK, visiting(visit):
+            if not self._values:
+                return self.net(x, training=False)
+            with keras.StatelessScope(state_mapping=list(self._values.values())):
+                return self.net(x, training=False)
+
+    def weights(self, source: Any) -> dict[str, Array]:
+        """Copies of one layer's own parameters."""
+        found = {}
+        for name, each in stored(source).items():
+            _, value = self._values.get(id(each.variable), (None, each.variable.value))
+            found[name] = each.outside(as_numpy(value.detach().float()))
+        return found
+
+    def with_weights(self, changed: Mapping[Any, Mapping[str, Array]]) -> "KerasOnTorch":
+        """The same model with other values, by layer object, in the place of its variables."""
+        values = dict(self._values)
+        for source, arrays in changed.items():
+            found = stored(source)
+            for name, array in arrays.items():
+                variable = found[name].variable
+                inside = torch.from_numpy(found[name].inside(as_numpy(array)).copy())
+                values[id(variable)] = (variable, inside.to(variable.value.device, variable.value.dtype))
+        return KerasOnTorch(self.net, self.input, values)
+
+
+def _spec(shape: tuple[int | None, ...]) -> InputSpec:
+    """Keras' input shape without the batch axis, channels first."""
+    if len(shape) != 3:
+        return InputSpec.latent(tuple(n or 1 for n in shape))
+    return InputSpec((shape[2], *shape[:2]) if keras.config.image_data_format() == "channels_last" else shape)

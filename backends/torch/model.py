@@ -1,0 +1,281 @@
+"""The contract of a backend on torch: hooks for the layers asked for, autograd from and to edges in the graph."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from crosslens.arrays import Array
+from crosslens.errors import CrosslensError, ImageError, ModelError, ParameterError
+from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.preprocess import Preprocess
+from torch import Tensor
+
+from .fixed import FixedBatch, joined, pieces
+from .network import LOCK, Place, outputs
+from .recording import Recording
+from .rectifiers import Rectifiers
+from .tensors import channels_first, channels_last, to_array, to_tensor
+
+__all__ = ["TorchModel"]
+
+
+class TorchModel(Model):
+    """A torch network. NumPy arrays in, NumPy arrays out; tensors on a GPU in, tensors on that GPU out.
+
+    The module runs in eval mode, each part's own mode is restored afterwards. It computes in the type of its weights
+    and answers in float32, a float64 module in float64. Layers are the modules that return one floating tensor with the
+    batch as first axis, by dotted name, in the order in which they finish; a module that only passes its last child's
+    output on is a layer too ("layer4"). Threads take turns: one network runs at a time.
+    """
+
+    backend = "torch"
+
+    def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
+        self.network = network
+        self.input = network.input
+        self.preprocess = options["preprocess"] if self.input.is_image else Preprocess()
+        self.labels = options["labels"]
+        self.batch_size = options["batch_size"]
+        self._output = options["output"]
+        self._rule = "exact"
+        self._settle()
+        gain, offset = self.preprocess.affine(self.input.example_shape[0])
+        self._gain, self._offset = (
+            torch.from_numpy(v)[:, None, None].to(self._device, self._leaf_type) for v in (gain, offset)
+        )
+        self._places: dict[str, Place] = {}
+        self._layers = self._found_layers()
+
+    def _settle(self) -> None:
+        """Where and in which type the weights are."""
+        tensors = [t for t in (*self.network.net.parameters(), *self.network.net.buffers()) if t.is_floating_point()]
+        self._device = tensors[0].device if tensors else torch.device("cpu")
+        self._dtype = tensors[0].dtype if tensors else torch.float32
+        self._leaf_type = torch.float64 if self._dtype == torch.float64 else torch.float32
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """Modules by dotted name, "name#2" for the second call of one; shapes as at the example's size."""
+        return self._layers
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """torch's, and Keras' where it is one of its models."""
+        versions: Mapping[str, str] = self.network.versions
+        return versions
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """Kernels (out, in / groups, kh, kw) or (out, in), biases, normalisations as scale, offset, mean, variance.
+
+        A PReLU has a "slope"; parameters of other modules keep torch's name and layout. Copies, as NumPy arrays.
+        """
+        place = self._places.get(self.layer(layer).name)
+        found: Mapping[str, Array] = self.network.weights(place.source) if place else {}
+        return found
+
+    def modified(self, *, relu: str = "exact") -> "TorchModel":
+        """The same network, sharing its weights, with another backward rule at its rectifiers.
+
+        Modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs are caught.
+        """
+        if relu not in BACKWARD_RULES:
+            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
+        if relu != "exact":
+            with Rectifiers("exact") as met:
+                self._run(self._example(), Recording(), grad=False)
+            if not met.count:
+                raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+        twin = self._twin(self.network)
+        twin._rule = relu
+        return twin
+
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TorchModel":
+        by_source = {self._places[layer].source: values for layer, values in changed.items()}
+        twin = self._twin(self.network.with_weights(by_source))
+        twin._layers = twin._found_layers()
+        return twin
+
+    def _twin(self, network: Any) -> "TorchModel":
+        twin = object.__new__(TorchModel)
+        twin.__dict__.update(self.__dict__)
+        twin.__dict__.pop("digest", None)
+        twin.network, twin._places = network, dict(self._places)
+        return twin
+
+    def _example(self) -> Tensor:
+        batch = self.network.batch or 2
+        return torch.zeros((batch, *self.input.example_shape), dtype=torch.float32)
+
+    def _found_layers(self) -> dict[str, Layer]:
+        """Run once on zeros, and note each module that returns a tensor with a batch axis."""
+        example = self._example()
+        found: list[Layer] = []
+
+        def see(place: Place) -> None:
+            y = place.output
+            if isinstance(y, Tensor) and y.is_floating_point() and y.ndim > 1 and y.shape[0] == len(example):
+                shape = (channels_first(y) if place.channels_last else y).shape
+                self._places[place.name] = place
+                found.append(Layer(place.name, place.kind, (None, *shape[1:])))
+
+        y = self._called(example, see)
+        if y.ndim < 2 or y.shape[0] != len(example):
+            raise ModelError(
+                f"the output has shape {tuple(y.shape)} for {len(example)} images; its first axis must be theirs"
+            )
+        shape = (channels_first(y) if self.network.channels_last else y).shape
+        self._places = {name: _without_output(place) for name, place in self._places.items()}
+        ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", (None, *shape[1:]))
+        return {layer.name: layer for layer in (ends[0], *found, ends[1])}
+
+    def _called(self, x: Tensor, see: Any) -> Tensor:
+        with self._running(x, grad=False):
+            image = x.to(self._device, self._leaf_type)
+            return outputs(self.network.run(self._prepared(image), None, see), self._output)
+
+    @contextmanager
+    def _running(self, x: Array, *, grad: bool) -> Iterator[None]:
+        """Alone, with gradients on or off whatever the caller has, and with errors that say what was run."""
+        with LOCK, torch.inference_mode(False), torch.set_grad_enabled(grad), ExitStack() as stack:
+            if grad and self._rule != "exact":
+                stack.enter_context(Rectifiers(self._rule))
+            try:
+                yield
+            except CrosslensError:
+                raise
+            except Exception as error:
+                raise self._failure(tuple(x.shape), error) from error
+
+    def _failure(self, shape: tuple[int, ...], error: Exception) -> CrosslensError:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        if shape[1:] == self.input.example_shape:
+            return ModelError(
+                f"the network does not run on a batch of shape {shape}: {reason}. "
+                "If it takes another size, say so: wrap(net, input_shape=(C, H, W))"
+            )
+        return ImageError(
+            f"the network runs on {self.input.example_shape}, but not on images of shape {shape}: {reason}"
+        )
+
+    def _prepared(self, image: Tensor) -> Tensor:
+        """What the network takes, of a leaf that nothing may overwrite."""
+        if self.preprocess.identity or not self.input.is_image:
+            image = image.clone()
+        else:
+            image = torch.addcmul(self._offset, image.flip(1) if self.preprocess.reverses else image, self._gain)
+        image = image.to(self._dtype)
+        return channels_last(image).contiguous() if self.network.channels_last else image
+
+    def _run(self, x: Array, recording: Recording, *, grad: bool) -> None:
+        """One pass over native images, as `recording` wants it."""
+        names = recording.layers - {OUTPUT}
+        with self._running(x, grad=grad):
+            image = to_tensor(x, self._device, self._leaf_type)
+            if INPUT in recording.wrt:
+                recording.watch(INPUT, image.requires_grad_())
+            y = self.network.run(self._prepared(image), names, lambda place: _seen(recording, place))
+            y = outputs(y, self._output)
+            if image.requires_grad and not y.requires_grad and not recording.replace:
+                raise ModelError(
+                    "no gradient gets from the output to the image: the network's forward method runs "
+                    "under torch.no_grad, detaches, or ignores its input"
+                )
+            recording.see(OUTPUT, y)
+        recording.check()
+
+    def _inside(self, values: Mapping[str, Array]) -> dict[str, Tensor]:
+        """Activations or cotangents from outside as the layers have them."""
+        found = {}
+        with torch.inference_mode(False):
+            for name, each in values.items():
+                tensor = to_tensor(each, self._device, self._dtype)
+                found[name] = channels_last(tensor) if self._is_last(name) else tensor
+        return found
+
+    def _outside(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
+        return {
+            name: to_array(channels_first(each) if self._is_last(name) else each, x) for name, each in values.items()
+        }
+
+    def _is_last(self, name: str) -> bool:
+        place = self._places.get(name)
+        return place.channels_last if place else self.network.channels_last and name == OUTPUT
+
+    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
+        if self.network.batch:
+            parts = [
+                {name: a[:count] for name, a in self._once(piece, capture, given).items()}
+                for count, piece, given in pieces(x, replace, self.network.batch)
+            ]
+            return joined(parts)
+        return self._once(x, capture, replace)
+
+    def _once(self, x: Array, capture: Collection[str], replace: Mapping[str, Array]) -> dict[str, Array]:
+        recording = Recording(capture=frozenset(capture), replace=self._inside(replace))
+        self._run(x, recording, grad=False)
+        return self._outside({name: recording.values[name] for name in capture}, x)
+
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> Linearization:
+        if self.network.batch:
+            return FixedBatch(
+                [
+                    (count, Tape(self, piece, capture, capture, wrt, given))
+                    for count, piece, given in pieces(x, replace, self.network.batch)
+                ],
+                self.network.batch,
+            )
+        return Tape(self, x, capture, capture, wrt, replace)
+
+    def _vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> Pullback:
+        if self.network.batch:
+            return super()._vjp(x, cotangents, wrt, capture, replace)
+        tape = Tape(self, x, capture, tuple(cotangents), wrt, replace)
+        return Pullback(tape.vjp(cotangents, keep=False), tape.activations)
+
+
+class Tape(Linearization):
+    """A pass with its graph. `capture` is handed out, cotangents may be given at `sources`."""
+
+    def __init__(
+        self,
+        model: TorchModel,
+        x: Array,
+        capture: Collection[str],
+        sources: Collection[str],
+        wrt: Collection[str],
+        replace: Mapping[str, Array],
+    ) -> None:
+        self._model, self._x = model, x
+        self._recording = Recording(frozenset(capture), frozenset(wrt), frozenset(sources), model._inside(replace))
+        model._run(x, self._recording, grad=True)
+        self.activations = model._outside({name: self._recording.values[name] for name in capture}, x)
+
+    def vjp(self, cotangents: Mapping[str, Array], *, keep: bool = True) -> Mapping[str, Array]:
+        """Gradients at the `wrt` layers; the graph is freed unless it shall be kept."""
+        given = self._model._inside(cotangents)
+        return self._model._outside(self._recording.gradients(given, keep=keep), self._x)
+
+    def close(self) -> None:
+        """Free the graph."""
+        self._recording.release()
+
+
+def _seen(recording: Recording, place: Place) -> Tensor:
+    """A layer's output, which must be what it was when the layers were listed."""
+    if not isinstance(place.output, Tensor):
+        raise ModelError(f"layer {place.name!r} now returns a {type(place.output).__name__}, no tensor as before")
+    return recording.see(place.name, place.output)
+
+
+def _without_output(place: Place) -> Place:
+    return Place(place.name, place.kind, place.source, None, place.channels_last)

@@ -1,0 +1,167 @@
+"""An `nn.Module` as something to run: its layers seen while it runs, and nothing of it changed afterwards."""
+
+import copy
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+import torch
+from crosslens.arrays import Array
+from crosslens.errors import ModelError
+from crosslens.model import InputSpec
+from torch import Tensor, nn
+
+from . import weights
+
+__all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
+
+LOCK = threading.RLock()
+"""Held while a network runs: hooks and modes of modules that threads may share."""
+
+See = Callable[["Place"], Tensor | None]
+"""Called with each output; returns what the network goes on with, or None to leave it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One output of one layer."""
+
+    name: str
+    kind: str
+    source: Any
+    output: Any
+    channels_last: bool = False
+
+
+class ModuleNetwork:
+    """A module in eval mode while it runs, whatever mode it is in."""
+
+    channels_last = False
+
+    def __init__(
+        self, net: nn.Module, spec: InputSpec, *, kinds: Mapping[str, str] | None = None, batch: int | None = None
+    ) -> None:
+        self.net, self.input, self.batch = net, spec, batch
+        self._kinds = kinds or {}
+        self._modules = tuple(net.modules())
+        self._named = tuple((_base(name), module) for name, module in net.named_modules() if name)
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """torch's."""
+        return {"torch": torch.__version__}
+
+    def run(self, x: Tensor, names: Collection[str] | None, see: See) -> Any:
+        """Run on a native batch; `see` gets the outputs of these layers, of all if None. Hold `LOCK`."""
+        with _evaluating(self._modules), ExitStack() as hooks:
+            self._watch(hooks, names, see)
+            return self.net(x)
+
+    def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> None:
+        calls: Counter[str] = Counter()
+        thread = threading.get_ident()
+        wanted = None if names is None else {name.partition("#")[0] for name in names}
+
+        def hook(base: str, module: nn.Module, output: Any) -> Any:
+            if threading.get_ident() != thread:
+                return None
+            calls[base] += 1
+            name = base if calls[base] == 1 else f"{base}#{calls[base]}"
+            if names is not None and name not in names:
+                return None
+            return see(Place(name, self._kinds.get(base, type(module).__name__), module, output))
+
+        for base, module in self._named:
+            if wanted is None or base in wanted:
+                handle = module.register_forward_hook(lambda m, _, y, base=base: hook(base, m, y))
+                hooks.callback(handle.remove)
+
+    def weights(self, source: Any) -> dict[str, Array]:
+        """Copies of one layer's own parameters."""
+        return weights.read(source)
+
+    def with_weights(self, changed: Mapping[nn.Module, Mapping[str, Array]]) -> "ModuleNetwork":
+        """A copy of the network with other parameters, by module.
+
+        Raises:
+            ModelError: the module cannot be copied, or a parameter is no stored one.
+        """
+        twin = ModuleNetwork(copied(self.net), self.input, kinds=self._kinds, batch=self.batch)
+        twins = dict(zip(self._modules, twin._modules, strict=True))
+        for module, values in changed.items():
+            weights.write(twins[module], values)
+        return twin
+
+
+def copied(net: nn.Module) -> nn.Module:
+    """A deep copy of a module.
+
+    Raises:
+        ModelError: it holds something that cannot be copied.
+    """
+    try:
+        with LOCK, deprecations_of_torch():
+            return copy.deepcopy(net)
+    except Exception as error:
+        raise ModelError(f"the {type(net).__name__} cannot be copied, which changing it needs: {error}") from error
+
+
+@contextmanager
+def deprecations_of_torch() -> Iterator[None]:
+    """Within this block torch 2.13 does not warn about what itself does while it copies an exported program."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+        yield
+
+
+def _base(name: str) -> str:
+    """The module's name without the marks that `torch.export.unflatten` gives to further calls, as in relu@1."""
+    return ".".join(part.partition("@")[0] for part in name.split("."))
+
+
+@contextmanager
+def _evaluating(modules: Collection[nn.Module]) -> Iterator[None]:
+    training = [module for module in modules if module.training]
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def outputs(y: Any, chosen: int | str | None) -> Tensor:
+    """The output to explain, of a tensor, a sequence, a mapping or a dataclass of tensors.
+
+    Raises:
+        ModelError: there are several and none is chosen, or the chosen one does not exist; the message names them.
+    """
+    found = _named_outputs(y)
+    names = list(found)
+    if not found:
+        raise ModelError(f"the network returns a {type(y).__name__} without a tensor; it must return one, or several")
+    if chosen is None and len(found) > 1:
+        raise ModelError(f"the network has {len(found)} outputs, {names}; choose one: wrap(net, output={names[0]!r})")
+    if isinstance(chosen, int):
+        if not 0 <= chosen < len(found):
+            raise ModelError(f"output {chosen} is out of range; the network has {len(found)} outputs, {names}")
+        return found[names[chosen]]
+    if chosen is not None and chosen not in found:
+        raise ModelError(f"the network has no output {chosen!r}; it has {names}")
+    return found[names[0] if chosen is None else chosen]
+
+
+def _named_outputs(y: Any) -> dict[str, Tensor]:
+    if isinstance(y, Tensor):
+        return {"output": y}
+    if is_dataclass(y) and not isinstance(y, Mapping):
+        y = {field.name: getattr(y, field.name) for field in fields(y)}
+    if isinstance(y, Mapping):
+        return {str(name): each for name, each in y.items() if isinstance(each, Tensor)}
+    names = getattr(y, "_fields", None) or range(len(y) if isinstance(y, list | tuple) else 0)
+    return {str(name): each for name, each in zip(names, y, strict=True) if isinstance(each, Tensor)} if names else {}

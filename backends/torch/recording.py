@@ -1,0 +1,114 @@
+"""What is kept of one pass through a network: copies of activations, and where gradients enter and leave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from crosslens.errors import ModelError
+from crosslens.model import INPUT
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+__all__ = ["Recording"]
+
+
+class Target(NamedTuple):
+    """Where the gradient at one layer is read; `edge` is None where the network itself cuts the graph."""
+
+    edge: Any
+    shape: torch.Size
+    dtype: torch.dtype
+    device: torch.device
+
+
+@dataclass
+class Recording:
+    """One pass: `see` is called with each wanted layer's output and says what the network goes on with.
+
+    An in-place operation after a layer overwrites its output and takes its place in the graph. So values are copied,
+    and gradients enter and leave at edges noted before anything happens to the tensor. Below a layer of `wrt` the
+    network goes on with a copy: what bypasses an Identity or a Dropout does not count as that layer's influence.
+    """
+
+    capture: frozenset[str] = frozenset()
+    wrt: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    replace: Mapping[str, Tensor] = field(default_factory=dict)
+    values: dict[str, Tensor] = field(default_factory=dict)
+    edges: dict[str, GradientEdge] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+    _bypassed: list[tuple[str, Tensor, int]] = field(default_factory=list)
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """All that must be seen."""
+        return self.capture | self.wrt - {INPUT} | self.sources | frozenset(self.replace)
+
+    def see(self, name: str, y: Tensor) -> Tensor:
+        """Keep what is wanted of a layer's output; returns what runs on."""
+        self._seen.add(name)
+        if name in self.replace:
+            y = self.replace[name].clone()
+        if name in self.wrt:
+            y = self._parted(name, y)
+        if name in self.capture:
+            self.values[name] = y.detach().clone()
+        if name in self.sources and y.requires_grad:
+            self.edges[name] = get_gradient_edge(y)
+        return y
+
+    def _parted(self, name: str, y: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            raise ModelError(
+                f"the network runs layer {name!r} under torch.no_grad, which hides its gradient; "
+                "take the no_grad out of its forward method"
+            )
+        self._bypassed.append((name, y, y._version))
+        y = (y if y.requires_grad else y.detach().requires_grad_()).clone()
+        self.watch(name, y)
+        return y
+
+    def watch(self, name: str, y: Tensor) -> None:
+        """Read the gradient at this tensor."""
+        self.targets[name] = Target(get_gradient_edge(y), y.shape, y.dtype, y.device)
+
+    def check(self) -> None:
+        """Refuse a pass that did not do what was asked.
+
+        Raises:
+            ModelError: a layer did not run, or its output was overwritten through another reference to it.
+        """
+        missing = sorted(self.layers - self._seen)
+        if missing:
+            raise ModelError(f"layers {missing} did not run for these images: the network took another path")
+        for name, y, version in self._bypassed:
+            if y._version != version:
+                raise ModelError(
+                    f"the network overwrites the output of layer {name!r} through another reference to it, "
+                    "so gradients there cannot be told apart; choose the layer before or after it"
+                )
+
+    def gradients(self, cotangents: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+        """The gradient at each layer of `wrt`; zeros where nothing flows. `keep` allows another call."""
+        given = [(self.edges[name], values) for name, values in cotangents.items() if name in self.edges]
+        found: list[Tensor | None] = [None] * len(self.targets)
+        if given and found:
+            with torch.inference_mode(False):
+                found = torch.autograd.grad(
+                    [edge for edge, _ in given],
+                    [target.edge for target in self.targets.values()],
+                    [values for _, values in given],
+                    retain_graph=keep,
+                    allow_unused=True,
+                )
+        return {
+            name: torch.zeros(target.shape, dtype=target.dtype, device=target.device) if gradient is None else gradient
+            for (name, target), gradient in zip(self.targets.items(), found, strict=True)
+        }
+
+    def release(self) -> None:
+        """Let the graph go."""
+        self.edges.clear()
+        self._bypassed.clear()

@@ -1,0 +1,39 @@
+"""The border between arrays outside, channels-first, and torch's tensors inside."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from crosslens.arrays import Array, as_numpy
+from torch import Tensor
+
+__all__ = ["channels_first", "channels_last", "stays_on_gpu", "to_array", "to_tensor"]
+
+
+def to_tensor(values: Array, device: Any, dtype: torch.dtype) -> Tensor:
+    """A tensor of its own with these values: what torch overwrites is never the caller's."""
+    if isinstance(values, Tensor):
+        return values.detach().to(device, dtype, copy=True)
+    return torch.from_numpy(np.array(as_numpy(values), order="C")).to(device, dtype)
+
+
+def stays_on_gpu(x: Array) -> bool:
+    """Whether answers about `x` are handed out as tensors: only where `x` itself is one and lives on no CPU."""
+    return isinstance(x, Tensor) and x.device.type != "cpu"
+
+
+def to_array(tensor: Tensor, x: Array) -> Array:
+    """A tensor as the kind of array that `x` is: NumPy, or torch on the device of `x`; float64 or float32."""
+    values = tensor.detach()
+    values = values if values.dtype == torch.float64 else values.to(torch.float32)
+    return values.to(x.device) if stays_on_gpu(x) else values.cpu().numpy()
+
+
+def channels_first(tensor: Tensor) -> Tensor:
+    """(N, H, W, C) as (N, C, H, W); tokens and vectors as they are."""
+    return tensor.movedim(-1, 1) if tensor.ndim >= 4 else tensor
+
+
+def channels_last(tensor: Tensor) -> Tensor:
+    """(N, C, H, W) as (N, H, W, C); tokens and vectors as they are."""
+    return tensor.movedim(1, -1) if tensor.ndim >= 4 else tensor

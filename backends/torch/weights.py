@@ -1,0 +1,121 @@
+"""The parameters of a torch module in the one layout of `Model.weights`, and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from crosslens.arrays import Array, as_numpy
+from crosslens.errors import ModelError
+from torch import Tensor, nn
+from torch.export.unflatten import InterpreterModule
+
+__all__ = ["read", "write"]
+
+_NORMS = (
+    nn.modules.batchnorm._NormBase,
+    nn.LayerNorm,
+    nn.GroupNorm,
+    *((nn.RMSNorm,) if hasattr(nn, "RMSNorm") else ()),
+)
+_OPERATORS = (
+    ("conv_transpose", "transposed"),
+    ("conv", "kernel"),
+    ("linear", "kernel"),
+    ("addmm", "kernel"),
+    ("prelu", "slope"),
+    ("_norm", "norm"),
+)
+"""What an exported operator's name holds, and what that makes of the module's "weight"."""
+_NAMES = {
+    "kernel": {"weight": "kernel"},
+    "transposed": {"weight": "kernel"},
+    "norm": {"weight": "scale", "bias": "offset", "running_mean": "mean", "running_var": "variance"},
+    "slope": {"weight": "slope"},
+}
+
+
+def read(module: nn.Module) -> dict[str, Array]:
+    """Copies of a module's own parameters and statistics by our names; those of its children stand under theirs."""
+    role = _role(module)
+    found = {}
+    for name, tensor in _own(module, role).items():
+        values = tensor.detach().cpu()
+        array = values.to(values.dtype if values.dtype == torch.float64 else torch.float32).numpy().copy()
+        found[_NAMES.get(role.kind, {}).get(name, name)] = role.outside(name, array)
+    return found
+
+
+def write(module: nn.Module, changed: Mapping[str, Array]) -> None:
+    """Set parameters of a module that is our own.
+
+    Raises:
+        ModelError: a parameter is computed from others (weight norm, spectral norm), or there is none of that name.
+    """
+    role = _role(module)
+    stored = {ours: theirs for theirs, ours in _NAMES.get(role.kind, {}).items()}
+    for ours, values in changed.items():
+        name = stored.get(ours, ours)
+        tensor = module._parameters.get(name, module._buffers.get(name))
+        if tensor is None:
+            raise ModelError(f"{type(module).__name__} computes its {ours!r} from other parameters; it cannot be set")
+        with torch.no_grad():
+            tensor.copy_(torch.from_numpy(np.array(role.inside(name, as_numpy(values)), order="C")))
+
+
+@dataclass(frozen=True)
+class _Role:
+    kind: str = ""
+    groups: int = 1
+
+    def outside(self, name: str, values: Array) -> Array:
+        """(in, out / groups, ...) of a transposed convolution as (out, in / groups, ...)."""
+        return self._turned(values) if self.kind == "transposed" and name == "weight" else values
+
+    inside = outside
+    """The turn is its own inverse."""
+
+    def _turned(self, values: Array) -> Array:
+        groups, rest = self.groups, values.shape[2:]
+        parts = values.reshape(groups, values.shape[0] // groups, values.shape[1], *rest)
+        return np.ascontiguousarray(parts.swapaxes(1, 2)).reshape(
+            groups * values.shape[1], values.shape[0] // groups, *rest
+        )
+
+
+def _role(module: nn.Module) -> _Role:
+    if isinstance(module, nn.modules.conv._ConvTransposeNd):
+        return _Role("transposed", module.groups)
+    if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
+        return _Role("kernel")
+    if isinstance(module, _NORMS):
+        return _Role("norm")
+    if isinstance(module, nn.PReLU):
+        return _Role("slope")
+    return _exported_role(module)
+
+
+def _exported_role(module: nn.Module) -> _Role:
+    """What the operators of an exported program's module say of its parameters."""
+    nodes = module.graph.nodes if isinstance(module, InterpreterModule) else ()
+    for node in nodes:
+        operator = getattr(node.target, "_opname", "")
+        kind = next((kind for part, kind in _OPERATORS if part in operator), "")
+        if operator == "convolution" and node.args[6]:
+            return _Role("transposed", int(node.args[8]))
+        if kind == "transposed":
+            return _Role(kind, int(node.args[6]) if len(node.args) > 6 else 1)
+        if kind:
+            return _Role(kind)
+    return _Role()
+
+
+def _own(module: nn.Module, role: _Role) -> dict[str, Tensor]:
+    """Tensors by torch's names: registered ones, and a known layer's where they are computed (weight norm)."""
+    known: Mapping[str, Any] = {name: getattr(module, name, None) for name in _NAMES.get(role.kind, ())}
+    if role.kind in {"kernel", "transposed"}:
+        known = {**known, "bias": getattr(module, "bias", None)}
+    elif not role.kind:
+        known = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
+    return {name: value for name, value in known.items() if isinstance(value, Tensor) and value.is_floating_point()}
