@@ -1,0 +1,63 @@
+"""ONNX networks on plain onnxruntime, gradients included: a file, or a ModelProto."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from crosslens.errors import ModelError, did_you_mean
+from crosslens.hookspecs import hookimpl
+from crosslens.model import INPUT, OUTPUT
+
+from .batch import free_batch, lead_with_batch
+from .emit import prune
+from .graph import Graph
+from .image_input import entry_of, prepend
+from .infer import fold
+from .load import graph_of, read
+from .model import OnnxModel
+from .registry import stops, vjp
+
+__all__ = ["OnnxModel", "stops", "vjp"]
+
+
+@hookimpl
+def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None:
+    """An `OnnxModel` of an .onnx file or an onnx.ModelProto."""
+    if not isinstance(network, ModelProto | str | Path):
+        return None
+    if options.get("device") is not None:
+        raise ModelError(f"device is {options['device']!r}; onnxruntime computes where providers= says")
+    graph = graph_of(read(network))
+    _choose_output(graph, options.get("output"))
+    entry = entry_of(graph, options.get("input"))
+    prune(graph)
+    own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
+    prepend(graph, entry, options["preprocess"])
+    fold(graph)
+    if entry.batch is None:
+        lead_with_batch(graph)
+    else:
+        graph, entry = free_batch(graph, entry)
+    given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
+    return OnnxModel(graph, entry, options["preprocess"], own, **given)
+
+
+def _choose_output(graph: Graph, wished: int | str | None) -> None:
+    """Leave one output, under the name `OUTPUT`, in place."""
+    names = graph.outputs
+    if wished is None and len(names) > 1:
+        raise ModelError(f"the network has {len(names)} outputs: {', '.join(names)}; choose one with output=")
+    if isinstance(wished, str) and wished not in names:
+        raise ModelError(
+            f"the network has no output {wished!r}; it has {', '.join(names)}.{did_you_mean(wished, names)}"
+        )
+    if isinstance(wished, int) and not -len(names) <= wished < len(names):
+        raise ModelError(f"output is {wished}; the network has {len(names)}: {', '.join(names)}")
+    chosen = wished if isinstance(wished, str) else names[wished or 0]
+    graph.nodes.append(graph.node("Identity", chosen, outputs=[OUTPUT]))
+    if chosen in graph.types:
+        graph.types[OUTPUT] = graph.types[chosen]
+    graph.outputs = [OUTPUT]
+    graph.taken |= {INPUT, OUTPUT}

@@ -1,0 +1,127 @@
+"""Reverse mode over an ONNX graph: one sweep from the seeds back to the tensors asked for, one rule per operator."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from crosslens.errors import UnsupportedOperators
+
+from .expand import expand
+from .graph import DynamicShape, Graph, Node
+from .rectifiers import is_rectifier, rectified
+from .registry import Cotangents, Rule, rule_for
+
+__all__ = ["append_gradients"]
+
+Differentiate: TypeAlias = Callable[[Graph, Node, Rule, Sequence[str | None]], Cotangents]
+
+
+def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str], relu: str = "exact") -> dict[str, str]:
+    """Append the nodes that compute gradients of sum_t <seed_t, t>; constants and shapes must be known (`fold`).
+
+    Args:
+        graph: the forward pass; changed in place.
+        seeds: tensor to its cotangent's tensor, of the same shape and element type.
+        wrt: tensors to differentiate with respect to.
+        relu: the rule at rectifiers, as in `Model.modified`.
+
+    Returns:
+        The gradient's tensor by tensor of `wrt`; zeros where nothing flows.
+
+    Raises:
+        UnsupportedOperators: operators on the way have no rule; all of them are named, nothing is appended.
+        DynamicShape: a rule needs a size that only a batch in hand decides.
+    """
+    wrt = tuple(wrt)
+    graph.nodes = expand(graph, _path(graph, seeds, wrt))
+    path = _path(graph, seeds, wrt)
+    _refuse_unsupported(graph, path)
+    reached = _reached(path, wrt)
+    parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
+    for node in reversed(path):
+        dys = [_total(graph, parts, o) for o in node.outputs]
+        if any(dys):
+            asked = replace(node, wants=tuple(i in reached for i in node.inputs))
+            _pull(graph, asked, dys, parts, relu)
+    return {tensor: _total(graph, parts, tensor) or graph.zeros_like(tensor) for tensor in wrt}
+
+
+def _path(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
+    """The nodes through which gradients flow: downstream of `wrt` and upstream of a seed."""
+    reached, below = set(wrt), []
+    for node in graph.nodes:
+        rule = rule_for(node)
+        if (rule is None or rule.derivative) and any(i in reached for i in node.reads) and _floats(graph, node):
+            below.append(node)
+            reached.update(node.outputs)
+    wanted, path = set(seeds), []
+    for node in reversed(below):
+        if any(o in wanted for o in node.outputs):
+            path.append(node)
+            wanted.update(node.reads)
+    return path[::-1]
+
+
+def _floats(graph: Graph, node: Node) -> bool:
+    return any(o not in graph.types or graph.types[o].is_float for o in node.outputs if o)
+
+
+def _reached(path: Iterable[Node], wrt: Iterable[str]) -> set[str]:
+    return {*wrt, *(o for node in path for o in node.outputs)}
+
+
+def _refuse_unsupported(graph: Graph, path: Iterable[Node]) -> None:
+    missing: dict[str, list[str]] = {}
+    for node in path:
+        if rule_for(node) is None:
+            operator = f"{node.domain}.{node.op}" if node.domain else node.op
+            missing.setdefault(f"{operator} (opset {node.version})", []).append(node.name or node.outputs[0])
+    if missing:
+        said = "; ".join(f"{operator} at node {_few(names)}" for operator, names in missing.items())
+        raise UnsupportedOperators(
+            f"no derivative rule for {said}. A rule is one file: see plugins.md, section 'Operator rules'"
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    return f"{names[0]!r}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _total(graph: Graph, parts: dict[str, list[str]], tensor: str) -> str | None:
+    """The sum of what has flowed to a tensor; kept, so that it is added up once."""
+    flowed = parts.get(tensor)
+    if not flowed:
+        return None
+    if len(flowed) > 1:
+        parts[tensor] = flowed = [graph.op("Add" if len(flowed) == 2 else "Sum", *flowed)]
+    return flowed[0]
+
+
+def _pull(graph: Graph, node: Node, dys: Sequence[str | None], parts: dict[str, list[str]], relu: str) -> None:
+    rule = rule_for(node)
+    assert rule is not None and rule.derivative is not None
+    if relu != "exact" and is_rectifier(graph, node):
+        cotangents = rectified(graph, node, rule, dys, relu)
+    else:
+        cotangents = rule.derivative(graph, node, *dys)
+    for tensor, wanted, cotangent in zip(node.inputs, node.wants, cotangents, strict=False):
+        if wanted and cotangent is not None:
+            summed = _summed_back(graph, cotangent, node.outputs[0], tensor) if rule.broadcasts else cotangent
+            parts.setdefault(tensor, []).append(summed)
+
+
+def _summed_back(graph: Graph, cotangent: str, output: str, tensor: str) -> str:
+    """The adjoint of broadcasting `tensor` to the shape of `output`."""
+    large, small = graph.dims(output), graph.dims(tensor)
+    extra = len(large) - len(small)
+    axes = [a for a in range(len(large)) if a < extra or _repeated(small[a - extra], large[a])]
+    if not axes:
+        return cotangent
+    total = graph.op("ReduceSum", cotangent, graph.ints(axes), keepdims=1)
+    return graph.reshape_like(total, tensor) if extra else total
+
+
+def _repeated(small: int | str, large: int | str) -> bool:
+    if small == large or isinstance(small, int):
+        return small == 1 != large
+    raise DynamicShape(f"are sizes {small!r} and {large!r} the same, or is one broadcast?")

@@ -1,0 +1,85 @@
+"""Any number of images at once, also through a graph that was exported for one."""
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from crosslens.model import INPUT
+
+from .graph import Graph, Node
+from .image_input import Entry
+from .infer import fold, infer
+
+__all__ = ["free_batch", "lead_with_batch"]
+
+BATCH = "N"
+
+
+def free_batch(graph: Graph, entry: Entry) -> tuple[Graph, Entry]:
+    """A graph of a fixed batch for any batch; as it is where that is not safe, and images must go through in turns.
+
+    Safe means: with the batch axis of the input named, inference finds the same name in front of every tensor on the
+    way to the output. A Reshape to a constant shape that starts with the old size keeps its input's instead.
+    """
+    freed = graph.copy()
+    kind = freed.inputs[INPUT]
+    assert kind.dims is not None
+    fixed = kind.dims[0]
+    freed.inputs[INPUT] = replace(kind, dims=(BATCH, *kind.dims[1:]))
+    freed.nodes = [_freed(freed, node, fixed) for node in graph.nodes]
+    freed.types = {}
+    fold(freed)
+    lead_with_batch(freed)
+    return (freed, replace(entry, batch=None)) if _all_batched(freed) else (graph, entry)
+
+
+def _freed(graph: Graph, node: Node, fixed: int | str) -> Node:
+    shape = _constant_shape(graph, node)
+    if shape is None or not shape.size or shape[0] != fixed or graph.dims(node.inputs[0])[:1] != (fixed,):
+        return node
+    return _reshaped(graph, node, [0, *shape[1:]])
+
+
+def lead_with_batch(graph: Graph) -> None:
+    """Write Reshapes to (-1, sizes) that only keep the batch as (0, sizes), in place: inference follows the name then."""
+    while True:
+        nodes = [_led(graph, node) for node in graph.nodes]
+        if nodes == graph.nodes:
+            return
+        graph.nodes = nodes
+        infer(graph)
+
+
+def _led(graph: Graph, node: Node) -> Node:
+    shape = _constant_shape(graph, node)
+    if shape is None or not shape.size or shape[0] != -1:
+        return node
+    kind = graph.types.get(node.inputs[0])
+    if kind is None or not kind.dims or kind.dims[0] != BATCH or any(isinstance(d, str) for d in kind.dims[1:]):
+        return node
+    if prod(map(int, shape[1:])) != prod(int(d) for d in kind.dims[1:]):
+        return node
+    return _reshaped(graph, node, [0, *shape[1:]])
+
+
+def _constant_shape(graph: Graph, node: Node) -> np.ndarray | None:  # type: ignore[type-arg]
+    if node.op != "Reshape" or node.domain or node.attr("allowzero", 0):
+        return None
+    return graph.value(node.inputs[1])
+
+
+def _reshaped(graph: Graph, node: Node, shape: list[int]) -> Node:
+    return replace(node, inputs=(node.inputs[0], graph.ints(shape)))
+
+
+def _all_batched(graph: Graph) -> bool:
+    behind = {INPUT}
+    for node in graph.nodes:
+        if not any(i in behind for i in node.reads):
+            continue
+        behind.update(node.outputs)
+        kinds = [graph.types.get(o) for o in node.outputs if o]
+        if any(k is None or (k.is_float and (not k.dims or k.dims[0] != BATCH)) for k in kinds):
+            return False
+    return True

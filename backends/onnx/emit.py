@@ -1,0 +1,105 @@
+"""From a `Graph` back to ONNX, and on to onnxruntime: weights are handed over as they lie in memory, never copied."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
+
+from .graph import SMALL, Graph, Node, Type
+
+__all__ = ["model_proto", "open_session", "prune", "run_constants"]
+
+_IR_VERSION = 10
+
+
+def prune(graph: Graph) -> None:
+    """Keep only what the outputs need, in place."""
+    needed, kept = set(graph.outputs), []
+    for node in reversed(graph.nodes):
+        if any(o in needed for o in node.outputs):
+            kept.append(node)
+            needed.update(node.reads)
+    graph.nodes = kept[::-1]
+    graph.constants = {name: value for name, value in graph.constants.items() if name in needed}
+    graph.inputs = {name: kind for name, kind in graph.inputs.items() if name in needed}
+
+
+def model_proto(graph: Graph, *, large_as_inputs: bool = False, external: bool = False) -> ModelProto:
+    """The graph as a model.
+
+    Args:
+        large_as_inputs: large constants become inputs, for shape inference.
+        external: large constants become references that `open_session` fills.
+    """
+    inputs = [_info(name, kind) for name, kind in graph.inputs.items()]
+    tensors = []
+    for name, value in graph.constants.items():
+        if value.nbytes <= SMALL or not (large_as_inputs or external):
+            tensors.append(numpy_helper.from_array(value, name))
+        elif external:
+            tensors.append(_reference(name, value))
+        else:
+            inputs.append(_info(name, _type(value)))
+    outputs = [_info(name, graph.types.get(name)) for name in graph.outputs]
+    made = helper.make_graph([node.proto() for node in graph.nodes], "crosslens", inputs, outputs, tensors)
+    opsets = [helper.make_opsetid(domain, version) for domain, version in _opsets(graph).items()]
+    return helper.make_model(made, opset_imports=opsets, ir_version=_ir_version(graph))
+
+
+def _opsets(graph: Graph) -> dict[str, int]:
+    return {**{node.domain: 1 for node in graph.nodes}, **graph.opsets}
+
+
+def _ir_version(graph: Graph) -> int:
+    return max(_IR_VERSION, helper.find_min_ir_version_for(
+        [helper.make_opsetid("", graph.opsets.get("", 18))], ignore_unknown=True
+    ))  # fmt: skip
+
+
+def _type(value: np.ndarray[Any, Any]) -> Type:
+    return Type(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+
+
+def _info(name: str, kind: Type | None) -> ValueInfoProto:
+    if kind is None or kind.elem == TensorProto.UNDEFINED:
+        return ValueInfoProto(name=name)
+    return helper.make_tensor_value_info(name, kind.elem, kind.dims)
+
+
+def _reference(name: str, value: np.ndarray[Any, Any]) -> TensorProto:
+    kind = _type(value)
+    tensor = TensorProto(name=name, data_type=kind.elem, dims=value.shape, data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="in memory")
+    return tensor
+
+
+def open_session(
+    graph: Graph, providers: Sequence[Any] | None = None, *, optimise: bool = True
+) -> ort.InferenceSession:
+    """A session that computes `graph.outputs`; the graph's constants must live as long as it does."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    if not optimise:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    large = {name: value for name, value in graph.constants.items() if value.nbytes > SMALL}
+    values = [ort.OrtValue.ortvalue_from_numpy(value) for value in large.values()]
+    if large:
+        options.add_external_initializers(list(large), values)
+    content = model_proto(graph, external=True).SerializeToString()
+    return ort.InferenceSession(content, options, providers=list(providers or ["CPUExecutionProvider"]))
+
+
+def run_constants(graph: Graph, nodes: Iterable[Node], wanted: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """The values of tensors that depend on constants only."""
+    part = Graph(list(nodes), graph.constants, {}, list(wanted), graph.opsets)
+    part.nodes = [node for node in part.nodes if node.op not in {"Shape", "Size"}]
+    prune(part)
+    if not part.nodes:
+        return {}
+    part.outputs = [o for node in part.nodes for o in node.outputs if o in set(wanted)]
+    values = open_session(part, optimise=False).run(None, {})
+    return dict(zip(part.outputs, values, strict=True))

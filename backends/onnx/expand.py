@@ -1,0 +1,77 @@
+"""Operators without a rule that ONNX defines by other operators are replaced by those."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from onnx import AttributeProto, FunctionProto, TypeProto, defs, helper
+
+from .graph import Graph, Node, node_of
+from .infer import fold
+from .registry import rule_for
+
+__all__ = ["expand"]
+
+_DEEPEST = 8
+
+
+def expand(graph: Graph, path: Iterable[Node]) -> list[Node]:
+    """The graph's nodes with every node of `path` that has no rule written out, as far as ONNX defines it."""
+    lacking = {node for node in path if rule_for(node) is None and _body(graph, node) is not None}
+    if lacking:
+        graph.nodes = [p for node in graph.nodes for p in (_written_out(graph, node) if node in lacking else [node])]
+        fold(graph)
+    return graph.nodes
+
+
+def _body(graph: Graph, node: Node) -> FunctionProto | None:
+    if not defs.has(node.op, node.domain):
+        return None
+    schema = defs.get_schema(node.op, node.version, node.domain)
+    if schema.has_function:
+        versions = [v for v in schema.function_opset_versions if v <= node.version] or schema.function_opset_versions
+        content = schema.get_function_with_opset_version(max(versions))
+    elif schema.has_context_dependent_function:
+        versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.version]
+        types = [_type(graph, i) for i in node.inputs]
+        content = schema.get_context_dependent_function_with_opset_version(
+            max(versions), node.proto().SerializeToString(), types
+        )
+    else:
+        return None
+    body = FunctionProto()
+    body.ParseFromString(content)
+    return body
+
+
+def _type(graph: Graph, name: str) -> bytes:
+    if not name:
+        return TypeProto().SerializeToString()  # type: ignore[no-any-return]
+    kind = graph.types[name]
+    return helper.make_tensor_type_proto(kind.elem, kind.dims).SerializeToString()  # type: ignore[no-any-return]
+
+
+def _written_out(graph: Graph, node: Node, depth: int = 0) -> list[Node]:
+    body = _body(graph, node)
+    if body is None or rule_for(node) is not None or depth > _DEEPEST:
+        return [node]
+    names = dict(zip(body.input, (*node.inputs, *[""] * len(body.input)), strict=False))
+    names |= dict(zip(body.output, node.outputs, strict=False))
+    parts = []
+    for proto in body.node:
+        for name in proto.output:
+            if name and name not in names:
+                names[name] = graph.unique(f"{node.outputs[0]}:{name}")
+        inner = node_of(proto, graph.opsets)
+        given = {a.name: _given(node, a.ref_attr_name, a.name) for a in proto.attribute if a.ref_attr_name}
+        attributes = {key: given.get(key, value) for key, value in inner.attributes.items()}
+        parts.append(replace(
+            inner, inputs=tuple(names.get(i, "") for i in inner.inputs), outputs=tuple(names[o] for o in inner.outputs),
+            attributes={key: value for key, value in attributes.items() if value is not None}, scopes=node.scopes,
+        ))  # fmt: skip
+    return [piece for part in parts for piece in _written_out(graph, part, depth + 1)]
+
+
+def _given(node: Node, name: str, called: str) -> AttributeProto | None:
+    """An attribute of the node under the name that the body calls it by, None if it has none."""
+    value = node.attr(name)
+    return None if value is None else helper.make_attribute(called, value)

@@ -1,0 +1,238 @@
+"""A light, editable view of an ONNX graph: nodes, constants, types, and a builder for new nodes.
+
+Constants are NumPy arrays under a name, shared by every copy of a graph and by every session that reads them. Nodes are
+never changed once made: a copy of a graph shares them too.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
+
+__all__ = ["BOOL", "FLOAT", "INT64", "SMALL", "DynamicShape", "Graph", "Node", "Type", "node_of"]
+
+FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
+FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16})
+SMALL = 1024
+"""Bytes up to which a constant is written into a graph; larger ones are handed to the session as they lie in memory."""
+Dim = int | str
+
+
+class DynamicShape(Exception):
+    """A derivative needs a size that is only known once the batch is: build again for that batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """Element type (a TensorProto number) and sizes; a str is a size known by name only, dims None an unknown rank."""
+
+    elem: int
+    dims: tuple[Dim, ...] | None = None
+
+    @property
+    def is_float(self) -> bool:
+        """Whether gradients can flow through such a tensor."""
+        return self.elem in FLOATS
+
+    @property
+    def static(self) -> bool:
+        """Whether every size is a number."""
+        return self.dims is not None and all(isinstance(d, int) for d in self.dims)
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operator: positional tensors, keyword attributes."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, AttributeProto] = field(default_factory=dict)
+    domain: str = ""
+    name: str = ""
+    version: int = 18
+    scopes: tuple[str, ...] = ()
+    """The dotted names of the modules it came from, outermost first, where the exporter wrote them down."""
+    wants: tuple[bool, ...] = ()
+    """For a rule: which inputs a gradient is asked for."""
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """An attribute's value; if not set, the one of the operator's schema, else `default`."""
+        if name in self.attributes:
+            return _plain(self.attributes[name])
+        return self._defaults.get(name, default)
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, Any]:
+        if not defs.has(self.op, self.domain):
+            return {}
+        known = defs.get_schema(self.op, self.version, self.domain).attributes
+        return {name: _plain(a.default_value) for name, a in known.items() if a.default_value.name}
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """Inputs that are there, and what its subgraphs (of If, Loop) read from outside."""
+        inner = [a.g for a in self.attributes.values() if a.type == AttributeProto.GRAPH]
+        return (*(i for i in self.inputs if i), *(name for graph in inner for name in _free_names(graph)))
+
+    def has(self, position: int) -> bool:
+        """Whether the optional input at this position is given."""
+        return len(self.inputs) > position and bool(self.inputs[position])
+
+    def proto(self) -> NodeProto:
+        """The node as ONNX stores it."""
+        made = NodeProto(op_type=self.op, domain=self.domain, name=self.name, input=self.inputs, output=self.outputs)
+        made.attribute.extend(self.attributes.values())
+        return made
+
+
+def node_of(proto: NodeProto, opsets: Mapping[str, int], scopes: tuple[str, ...] = ()) -> Node:
+    """A `Node` from its protobuf form."""
+    domain = "" if proto.domain == "ai.onnx" else proto.domain
+    attributes = {a.name: a for a in proto.attribute}
+    return Node(
+        proto.op_type, tuple(proto.input), tuple(proto.output), attributes, domain, proto.name,
+        opsets.get(domain, 1), scopes,
+    )  # fmt: skip
+
+
+def _plain(attribute: AttributeProto) -> Any:
+    value = helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode()
+    if attribute.type == AttributeProto.TENSOR:
+        return numpy_helper.to_array(value)
+    return tuple(value) if attribute.type in {AttributeProto.INTS, AttributeProto.FLOATS} else value
+
+
+def _free_names(graph: Any) -> list[str]:
+    inside = {t.name for t in graph.initializer} | {i.name for i in graph.input}
+    free: list[str] = []
+    for proto in graph.node:
+        free += [name for name in node_of(proto, {}).reads if name not in inside]
+        inside.update(proto.output)
+    return free + [o.name for o in graph.output if o.name not in inside]
+
+
+@dataclass
+class Graph:
+    """Nodes in execution order, with what they read."""
+
+    nodes: list[Node]
+    constants: dict[str, np.ndarray[Any, Any]]
+    inputs: dict[str, Type]
+    outputs: list[str]
+    opsets: Mapping[str, int]
+    types: dict[str, Type] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    store: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """Constants derived from the network's, shared by all graphs of one network."""
+
+    def __post_init__(self) -> None:
+        self.taken |= {*self.constants, *self.inputs, *(o for n in self.nodes for o in n.outputs)}
+
+    def copy(self) -> "Graph":
+        """A graph to add to; nodes are shared, and constants' values, but not the containers."""
+        return Graph(
+            list(self.nodes), dict(self.constants), dict(self.inputs), list(self.outputs), self.opsets,
+            dict(self.types), set(self.taken), self.store,
+        )  # fmt: skip
+
+    def unique(self, wish: str) -> str:
+        """A tensor name that nothing has yet."""
+        name, count = wish, 1
+        while name in self.taken:
+            name, count = f"{wish}:{count}", count + 1
+        self.taken.add(name)
+        return name
+
+    def node(self, op: str, *inputs: str | None, domain: str = "", outputs: Sequence[str], **attributes: Any) -> Node:
+        """A node that is not yet part of the graph."""
+        made = {key: helper.make_attribute(key, value) for key, value in attributes.items() if value is not None}
+        named = tuple(i or "" for i in inputs)
+        return Node(op, named, tuple(outputs), made, domain, outputs[0], self.opsets.get(domain, 1))
+
+    def op(self, op: str, *inputs: str | None, domain: str = "", **attributes: Any) -> str:
+        """Append a node with one output; its name comes back."""
+        return self.ops(op, 1, *inputs, domain=domain, **attributes)[0]
+
+    def ops(self, op: str, outputs: int, *inputs: str | None, domain: str = "", **attributes: Any) -> tuple[str, ...]:
+        """Append a node with several outputs; their names come back."""
+        names = tuple(self.unique(f"{op}:d") for _ in range(outputs))
+        self.nodes.append(self.node(op, *inputs, domain=domain, outputs=names, **attributes))
+        return names
+
+    def const(self, value: Any, dtype: Any = None) -> str:
+        """A small constant; equal ones are one."""
+        array = np.asarray(value, dtype)
+        name = f"const:{array.dtype}{list(array.shape)}:{array.tobytes().hex()}"
+        return self.derived(name if len(name) < 200 else self.unique("const"), lambda: array)
+
+    def ints(self, values: Iterable[int]) -> str:
+        """A constant vector of int64, as axes and shapes are."""
+        return self.const(list(values), np.int64)
+
+    def scalar(self, value: float, like: str) -> str:
+        """A constant number of the element type of the tensor `like`."""
+        return self.const(value, helper.tensor_dtype_to_np_dtype(self.elem(like)))
+
+    def derived(self, name: str, make: Callable[[], np.ndarray[Any, Any]]) -> str:
+        """A constant made once under this name: a kernel flipped ahead of time, for example."""
+        if name not in self.constants:
+            made = self.store[name] if name in self.store else np.asarray(make(), order="C")
+            self.constants[name] = made
+            self.taken.add(name)
+            if made.nbytes > SMALL:
+                self.store[name] = made
+        return name
+
+    def value(self, name: str) -> np.ndarray[Any, Any] | None:
+        """The values of a constant; None if the tensor is computed."""
+        return self.constants.get(name)
+
+    def elem(self, name: str) -> int:
+        """A tensor's element type."""
+        return self.types[name].elem if name in self.types else FLOAT
+
+    def rank(self, name: str) -> int:
+        """A tensor's number of axes."""
+        return len(self.dims(name))
+
+    def dims(self, name: str) -> tuple[Dim, ...]:
+        """A tensor's sizes, numbers where known."""
+        if name in self.constants:
+            return self.constants[name].shape
+        known = self.types.get(name)
+        if known is None or known.dims is None:
+            raise DynamicShape(f"the shape of {name!r} is not known before it is computed")
+        return known.dims
+
+    def sizes(self, name: str, axes: Iterable[int] | slice = slice(2, None)) -> tuple[int, ...]:
+        """A tensor's sizes along these axes, as numbers; the spatial ones if not given."""
+        dims = self.dims(name)
+        chosen = dims[axes] if isinstance(axes, slice) else tuple(dims[a] for a in axes)
+        if any(isinstance(d, str) for d in chosen):
+            raise DynamicShape(f"{name!r} has sizes {dims}")
+        return tuple(int(d) for d in chosen)
+
+    def shape_of(self, name: str) -> str:
+        """A tensor's shape as a tensor: a constant where it is known."""
+        dims = self.dims(name)
+        return self.ints(int(d) for d in dims) if all(isinstance(d, int) for d in dims) else self.op("Shape", name)
+
+    def reshape_like(self, dy: str, x: str) -> str:
+        """`dy` in the shape of `x`."""
+        dims = self.dims(x)
+        unknown = sum(isinstance(d, str) for d in dims)
+        if unknown > 1 or 0 in dims:
+            return self.op("Reshape", dy, self.op("Shape", x))
+        return self.op("Reshape", dy, self.ints(-1 if isinstance(d, str) else d for d in dims))
+
+    def zeros_like(self, name: str) -> str:
+        """Zeros of a tensor's shape and element type."""
+        zero = TensorProto(data_type=self.elem(name), dims=[1])
+        zero.raw_data = bytes(helper.tensor_dtype_to_np_dtype(self.elem(name)).itemsize)
+        return self.op("ConstantOfShape", self.shape_of(name), value=zero)

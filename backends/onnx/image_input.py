@@ -1,0 +1,118 @@
+"""The one input of a network: an image, channels first or last, or a latent code; preprocessing becomes part of the graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onnx import TensorProto
+
+from crosslens.errors import ModelError
+from crosslens.model import INPUT, InputSpec
+from crosslens.preprocess import Preprocess
+
+from .graph import FLOAT, Dim, Graph, Type
+
+__all__ = ["Entry", "entry_of", "prepend"]
+
+_CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the graph's input is."""
+
+    spec: InputSpec
+    tensor: str
+    channels_last: bool
+    batch: int | None
+    """The only batch size that the file allows; None if any."""
+
+
+def entry_of(graph: Graph, wished: InputSpec | None) -> Entry:
+    """Find out from the graph, or from what the user says, what it takes.
+
+    Raises:
+        ModelError: several inputs, or a shape that is not clearly an image's.
+    """
+    if len(graph.inputs) != 1:
+        named = ", ".join(f"{name!r} {_written(kind)}" for name, kind in graph.inputs.items())
+        raise ModelError(
+            f"the network has {len(graph.inputs)} inputs: {named or 'none'}; crosslens takes networks with one. Make the "
+            "others constants (initialisers) of the graph"
+        )
+    ((name, kind),) = graph.inputs.items()
+    if kind.elem not in {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE}:
+        raise ModelError(f"the input {name!r} is {_written(kind)}; an image must be float32 or float16")
+    spec, last = _spec(name, kind, wished)
+    batch = (kind.dims or ("N",))[0]
+    return Entry(spec, name, last, batch if isinstance(batch, int) else None)
+
+
+def _written(kind: Type) -> str:
+    sizes = "of unknown rank" if kind.dims is None else "(" + ", ".join(map(_plain, kind.dims)) + ")"
+    return f"{TensorProto.DataType.Name(kind.elem).lower()} {sizes}"
+
+
+def _plain(dim: Dim) -> str:
+    return "any" if isinstance(dim, str) else str(dim)
+
+
+def _spec(name: str, kind: Type, wished: InputSpec | None) -> tuple[InputSpec, bool]:
+    dims = kind.dims or ("N", *(("?",) * (3 if wished is None else len(wished.shape))))
+    rest = tuple(None if isinstance(d, str) else d for d in dims[1:])
+    if wished is not None:
+        return _as_wished(name, kind, rest, wished)
+    first, last = (len(rest) == 3 and rest[p] in _CHANNELS for p in (0, 2))
+    if first == last:
+        raise ModelError(
+            f"the input {name!r} is {_written(kind)}: that does not say whether and where an image's channels are. Give "
+            "input_shape=(C, H, W), or InputSpec.latent(shape) for a generator's code"
+        )
+    return InputSpec((rest[2], *rest[:2]) if last else rest), last
+
+
+def _as_wished(name: str, kind: Type, rest: Sequence[int | None], wished: InputSpec) -> tuple[InputSpec, bool]:
+    turned = (*wished.shape[1:], wished.shape[0])
+    if _fits(wished.shape, rest):
+        return _narrowed(wished, rest), False
+    if wished.is_image and _fits(turned, rest):
+        return _narrowed(wished, (rest[-1], *rest[:-1])), True
+    raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {_written(kind)}")
+
+
+def _fits(asked: Sequence[int | None], rest: Sequence[int | None]) -> bool:
+    return len(asked) == len(rest) and all(a is None or b is None or a == b for a, b in zip(asked, rest, strict=True))
+
+
+def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
+    shape = tuple(a if b is None else b for a, b in zip(wished.shape, rest, strict=True))
+    return InputSpec(shape, wished.bounds)
+
+
+def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
+    """Make the graph take `INPUT`, float32 RGB (N, C, H, W) in [0, 1], in place: preprocessing, layout, element type."""
+    kind = graph.inputs.pop(entry.tensor)
+    body, graph.nodes = graph.nodes, []
+    graph.inputs[INPUT] = Type(FLOAT, ("N" if entry.batch is None else entry.batch, *_named(entry.spec.shape)))
+    graph.types[INPUT] = graph.inputs[INPUT]
+    graph.taken.add(INPUT)
+    x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
+    if entry.channels_last:
+        x = graph.op("Transpose", x, perm=[0, 2, 3, 1])
+    how = {"to": kind.elem} if kind.elem != FLOAT else {}
+    graph.nodes.append(graph.node("Cast" if how else "Identity", x, outputs=[entry.tensor], **how))
+    graph.nodes += body
+
+
+def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:
+    return tuple(f"size{axis}" if n is None else n for axis, n in enumerate(shape))
+
+
+def _preprocessed(graph: Graph, entry: Entry, preprocess: Preprocess) -> str:
+    channels = entry.spec.shape[0] or 3
+    gain, offset = (v.reshape(1, channels, 1, 1) for v in preprocess.affine(channels))
+    x = INPUT
+    if preprocess.reverses:
+        x = graph.op("Gather", x, graph.ints(range(channels - 1, -1, -1)), axis=1)
+    if (gain != 1).any():
+        x = graph.op("Mul", x, graph.const(gain))
+    return graph.op("Add", x, graph.const(offset)) if offset.any() else x

@@ -1,0 +1,207 @@
+"""A `Model` on plain onnxruntime: gradients by our own reverse mode over the graph."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from crosslens.arrays import Array, as_numpy
+from crosslens.errors import ModelError, ParameterError
+from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.preprocess import Preprocess
+
+from .emit import open_session
+from .graph import DynamicShape, Graph, Type
+from .image_input import Entry
+from .infer import fold
+from .batch import BATCH, lead_with_batch
+from .linearization import OnnxLinearization
+from .layers import Place, layouts, places
+from .program import Request, forward, fused, split
+from .rectifiers import is_rectifier
+from .session import Executable, Pair, Sessions, filled
+from .weights import replaced_weights, weights_of
+
+__all__ = ["OnnxModel"]
+
+Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
+
+
+class OnnxModel(Model):
+    """An ONNX network. `crosslens.wrap` makes one from a file or a ModelProto."""
+
+    backend = "onnx"
+
+    def __init__(
+        self,
+        graph: Graph,
+        entry: Entry,
+        preprocess: Preprocess,
+        own: frozenset[str],
+        *,
+        labels: Sequence[str] | None = None,
+        batch_size: int | None = None,
+        providers: Sequence[Any] | None = None,
+    ) -> None:
+        """Use `crosslens.wrap`. `own` names the tensors of the network itself, without preprocessing."""
+        self.input, self.preprocess = entry.spec, preprocess
+        self.labels, self.batch_size = labels, batch_size
+        self._graph, self._entry, self._own, self._providers = graph, entry, own, providers
+        self._relu = "exact"
+        self._sessions = Sessions()
+        self._shaped = Sessions(most=8)
+        self._by_batch: set[Any] = set()
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Those of onnx and onnxruntime."""
+        return {"onnx": version("onnx"), "onnxruntime": version("onnxruntime")}
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """One layer per node with a floating output; what only passes values on belongs to the layer before it."""
+        ends = Layer(INPUT, "Input", (None, *self.input.shape))
+        return {INPUT: ends, **{name: place.layer for name, place in self._places.items() if name != INPUT}}
+
+    @cached_property
+    def _places(self) -> Mapping[str, Place]:
+        graph = self._at((self._entry.batch or 1, *self.input.example_shape))
+        last = layouts(graph, self._entry.tensor, self._entry.channels_last)
+        found = places(graph, last, self._own, _sizes(graph, self._measured))
+        return {INPUT: Place(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
+
+    def _measured(self, graph: Graph, tensors: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Shapes that inference cannot know, from one run on an example."""
+        graph = graph.copy()
+        graph.outputs = list(tensors)
+        x = np.zeros((self._entry.batch or 1, *self.input.example_shape), np.float32)
+        found = open_session(graph, self._providers, optimise=False).run(None, {INPUT: x})
+        return {name: value.shape for name, value in zip(tensors, found, strict=True)}
+
+    def _at(self, shape: tuple[int | str, ...]) -> Graph:
+        """The graph with shapes worked out for inputs of this shape."""
+
+        def build() -> Graph:
+            graph = self._graph.copy()
+            graph.inputs[INPUT] = Type(graph.inputs[INPUT].elem, shape)
+            fold(graph)
+            lead_with_batch(graph)
+            return graph
+
+        return self._shaped.get(shape, build)  # type: ignore[no-any-return]
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""
+        return weights_of(self._graph, self._places[self.layer(layer).name].tensor)
+
+    def modified(self, *, relu: str = "exact") -> "OnnxModel":
+        """The same network and weights with another backward rule at Relu, Clip from 0, LeakyRelu and PRelu."""
+        if relu not in BACKWARD_RULES:
+            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
+        if relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
+            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+        copy = self._copy()
+        copy._relu = relu
+        return copy
+
+    def _copy(self) -> "OnnxModel":
+        copy = object.__new__(OnnxModel)
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("digest", None)
+        return copy
+
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "OnnxModel":
+        by_tensor = {self._places[name].tensor: values for name, values in changed.items()}
+        copy = self._copy()
+        copy._graph = replaced_weights(self._graph, by_tensor)
+        copy._sessions, copy._shaped = Sessions(), Sessions(most=8)
+        return copy
+
+    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
+        request = Request(capture, replaced=tuple(replace))
+
+        def run(x: Array, replace: Mapping[str, Array], _: Mapping[str, Array]) -> dict[str, Array]:
+            return self._executable("forward", request, x).run(x, replace, {})[0]
+
+        return self._in_batches(run, x, replace, {})
+
+    def _vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> Pullback:
+        request = Request(capture, tuple(cotangents), wrt, tuple(replace), self._relu)
+
+        def run(x: Array, replace: Mapping[str, Array], dys: Mapping[str, Array]) -> dict[tuple[str, str], Array]:
+            activations, gradients = self._executable("fused", request, x).run(x, replace, dys)
+            return {("a", k): v for k, v in activations.items()} | {("g", k): v for k, v in gradients.items()}
+
+        found = self._in_batches(run, x, replace, cotangents)
+        return Pullback({name: found["g", name] for name in wrt}, {name: found["a", name] for name in capture})
+
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> Linearization:
+        request = Request(capture, capture, wrt, tuple(replace), self._relu)
+        return OnnxLinearization(self._executable, request, list(self._parts(as_numpy(x), replace, {})), len(x))
+
+    def _executable(self, kind: str, request: Request, x: Array) -> Any:
+        """The open session, or the pair of them, for a request at images of this shape.
+
+        One session serves all batch sizes, unless shapes inside the network hang on the batch: then each gets its own.
+        """
+        if kind == "forward":
+            return self._opened(kind, request, self._graph.inputs[INPUT].dims)
+        shape = (self._entry.batch or BATCH, *x.shape[1:])
+        if (request, shape) not in self._by_batch:
+            try:
+                return self._opened(kind, request, shape)
+            except DynamicShape:
+                self._by_batch.add((request, shape))
+        return self._opened(kind, request, tuple(x.shape))
+
+    def _opened(self, kind: str, request: Request, shape: Any) -> Any:
+        return self._sessions.get((kind, request, shape), lambda: self._build(kind, request, shape))
+
+    def _build(self, kind: str, request: Request, shape: tuple[int | str, ...]) -> Any:
+        graph = self._at(shape)
+        if kind == "forward":
+            return Executable(forward(graph, self._places, request), self._providers)
+        if BATCH in shape and any(node.op in {"Shape", "Size"} for node in graph.nodes):
+            raise DynamicShape("the graph computes with the batch size")
+        if kind == "fused":
+            return Executable(fused(graph, self._places, request), self._providers)
+        return Pair(*(Executable(program, self._providers) for program in split(graph, self._places, request)))
+
+    def _in_batches(
+        self, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+    ) -> dict[Any, Array]:
+        """`run` on all images at once, or, through a graph for a fixed number, on that many after each other."""
+        parts = [run(*part) for part in self._parts(as_numpy(x), replace, cotangents)]
+        if len(parts) == 1:
+            return {key: value[: len(x)] for key, value in parts[0].items()}
+        return {key: np.concatenate([part[key] for part in parts])[: len(x)] for key in parts[0]}
+
+    def _parts(
+        self, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+    ) -> Iterator[tuple[Array, dict[str, Array], dict[str, Array]]]:
+        size = self._entry.batch or len(x)
+        for start in range(0, len(x), size):
+            yield (
+                filled(x, start, size),
+                {name: filled(value, start, size) for name, value in replace.items()},
+                {name: filled(value, start, size) for name, value in cotangents.items()},
+            )
+
+
+def _sizes(graph: Graph, measured: Callable[[Graph, Sequence[str]], dict[str, tuple[int, ...]]]) -> dict[str, Any]:
+    """The shape of every floating tensor that a node makes, as numbers."""
+    kinds = {o: graph.types.get(o) for node in graph.nodes for o in node.outputs if o}
+    known = {name: kind.dims for name, kind in kinds.items() if kind is not None and kind.static}
+    unknown = [name for name, kind in kinds.items() if name not in known and (kind is None or kind.is_float)]
+    return {**known, **(measured(graph, unknown) if unknown else {})}

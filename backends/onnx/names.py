@@ -1,0 +1,69 @@
+"""Where a node came from: the modules of the network that was exported, as each exporter writes them down.
+
+torch (dynamo) keeps a list of scopes in the node's metadata; torch (legacy) and tf2onnx keep a path in the node's name.
+"""
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+
+from onnx import NodeProto
+
+__all__ = ["module_aliases", "scopes"]
+
+_DYNAMO = "pkg.torch.onnx.name_scopes"
+_FUSED = "onnx::Conv_"
+"""The legacy exporter gives a kernel such a name when it has folded something else into it."""
+
+
+def scopes(node: NodeProto) -> tuple[str, ...]:
+    """Names of the modules around a node, outermost first; empty where the exporter kept none.
+
+    torch's are dotted ("layer4.1.relu"), those of TensorFlow are paths ("model/block1_conv1").
+    """
+    for entry in node.metadata_props:
+        if entry.key == _DYNAMO:
+            return tuple(name for name in ast.literal_eval(entry.value)[:-1] if name)
+    if not node.name.startswith("/"):
+        parts = [p for p in node.name.split("/")[:-1] if p != "StatefulPartitionedCall"]
+        return tuple("/".join(parts[: n + 1]) for n in range(len(parts)))
+    found = tuple(_dotted(node.name.split("/")[1:-1]))
+    fused = node.op_type.startswith("Conv") and any(i.startswith(_FUSED) for i in node.input[1:2])
+    return found[:-1] if fused else found
+
+
+def _dotted(parts: Iterable[str]) -> Iterable[str]:
+    """layer4, layer4.1, relu -> layer4, layer4.1, layer4.1.relu: a list repeats its own name, an attribute does not."""
+    path, last = "", ""
+    for part in parts:
+        if last and part.startswith(f"{last}."):
+            path = path[: len(path) - len(last)] + part
+        else:
+            path = f"{path}.{part}" if path else part
+        last = part
+        yield path
+
+
+def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str, str]:
+    """Module name to layer: the last one of its run; a later run of the same module is `name#2`, `name#3`.
+
+    Args:
+        nodes: (scopes, layer) of each node in execution order.
+    """
+    found: dict[str, str] = {}
+    runs: dict[str, int] = {}
+    before: tuple[str, ...] = ()
+    for around, layer in nodes:
+        for scope in around:
+            name = _first_run(scope, runs)
+            if scope not in before:
+                runs[name] = runs.get(name, 0) + 1
+            found[name if runs[name] == 1 else f"{name}#{runs[name]}"] = layer
+        before = around
+    return found
+
+
+def _first_run(scope: str, runs: Mapping[str, int]) -> str:
+    """The legacy exporter calls a module's second run `relu_1`."""
+    again = re.fullmatch(r"(.+)_(\d+)", scope)
+    return again[1] if again and again[1] in runs and runs[again[1]] == int(again[2]) else scope

@@ -1,0 +1,146 @@
+"""What is asked of a network, as graphs: forward, forward and backward fused, or both apart with what passes between."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+
+from .backward import append_gradients
+from .emit import prune
+from .graph import BOOL, FLOAT, Graph, Node, Type
+from .infer import infer
+from .layers import Place
+
+__all__ = ["Program", "Request", "forward", "fused", "split"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to compute, by names of layers."""
+
+    capture: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
+    wrt: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    relu: str = "exact"
+
+
+@dataclass
+class Program:
+    """A graph with what goes in and comes out, by layer; everything is float32 and channels-first at its border."""
+
+    graph: Graph
+    replaced: Mapping[str, str]
+    seeds: Mapping[str, str]
+    activations: Mapping[str, str]
+    gradients: Mapping[str, str]
+    kept: tuple[str, ...] = ()
+    """Tensors that pass from a forward to a backward program."""
+
+
+def forward(graph: Graph, places: Mapping[str, Place], request: Request) -> Program:
+    """Activations only."""
+    graph = graph.copy()
+    replaced = _cut(graph, places, request.replaced)
+    activations = {name: _leave(graph, places[name]) for name in request.capture}
+    return _finished(Program(graph, replaced, {}, activations, {}))
+
+
+def fused(graph: Graph, places: Mapping[str, Place], request: Request) -> Program:
+    """Activations and gradients in one graph."""
+    made, _ = _with_gradients(graph, places, request)
+    return _finished(made)
+
+
+def split(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[Program, Program]:
+    """A forward program that also gives what the backward program reads."""
+    made, before = _with_gradients(graph, places, request)
+    whole = made.graph
+    whole.outputs = list(dict.fromkeys((*made.activations.values(), *made.gradients.values())))
+    prune(whole)
+    infer(whole)
+    late = _late(whole, made.seeds.values(), before)
+    early = [node for node in whole.nodes if node not in late]
+    made_early = {*(o for node in early for o in node.outputs), *whole.inputs} - set(made.seeds.values())
+    read = dict.fromkeys(i for node in whole.nodes if node in late for i in node.reads if i in made_early)
+    first, second = whole.copy(), whole.copy()
+    first.nodes = early
+    second.nodes = [node for node in whole.nodes if node in late]
+    second.inputs = {**whole.inputs, **{name: whole.types[name] for name in read}}
+    ahead = replace(made, graph=first, seeds={}, gradients={}, kept=tuple(read))
+    back = replace(made, graph=second, activations={}, replaced={}, kept=tuple(read))
+    return _finished(ahead), _finished(back)
+
+
+def _with_gradients(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[Program, set[Node]]:
+    graph = graph.copy()
+    replaced = _cut(graph, places, request.replaced)
+    activations = {name: _leave(graph, places[name]) for name in request.capture}
+    before = set(graph.nodes)
+    seeds = {name: f"seed:{name}" for name in request.seeds}
+    entered = {places[name].tensor: _enter(graph, places[name], seed) for name, seed in seeds.items()}
+    tensors = [places[name].tensor for name in request.wrt]
+    found = append_gradients(graph, entered, tensors, request.relu)
+    gradients = {name: _leave(graph, places[name], found[places[name].tensor]) for name in request.wrt}
+    return Program(graph, replaced, seeds, activations, gradients), before
+
+
+def _finished(program: Program) -> Program:
+    graph = program.graph
+    graph.outputs = list(dict.fromkeys((*program.activations.values(), *program.gradients.values())))
+    if not program.gradients:
+        graph.outputs += [k for k in program.kept if k not in graph.outputs and k not in graph.inputs]
+    prune(graph)
+    for name in (*program.activations.values(), *program.gradients.values()):
+        graph.types[name] = Type(FLOAT)
+    return program
+
+
+def _cut(graph: Graph, places: Mapping[str, Place], names: Iterable[str]) -> dict[str, str]:
+    """Let the graph run on from given activations, in place; what computed them is left to `prune`."""
+    given = {}
+    for name in names:
+        tensor = places[name].tensor
+        own = graph.unique(f"{tensor}:own")
+        graph.nodes = [
+            replace(node, outputs=tuple(own if o == tensor else o for o in node.outputs)) if tensor in node.outputs
+            else node for node in graph.nodes
+        ]  # fmt: skip
+        body, graph.nodes = graph.nodes, []
+        given[name] = f"replace:{name}"
+        entered = _enter(graph, places[name], given[name])
+        graph.nodes += [graph.node("Identity", entered, outputs=[tensor]), *body]
+    return given
+
+
+def _enter(graph: Graph, place: Place, name: str) -> str:
+    """A new input of the graph, channels-first float32, as the layer's tensor lies."""
+    dims = graph.dims(place.tensor)
+    rank = len(dims)
+    graph.inputs[name] = Type(FLOAT, (dims[0], dims[-1], *dims[1:-1]) if place.channels_last else dims)
+    graph.types[name] = graph.inputs[name]
+    graph.taken.add(name)
+    x = graph.op("Transpose", name, perm=[0, *range(2, rank), 1]) if place.channels_last else name
+    elem = graph.elem(place.tensor)
+    return x if elem == FLOAT else graph.op("Cast", x, to=elem)
+
+
+def _leave(graph: Graph, place: Place, tensor: str | None = None) -> str:
+    """A layer's tensor, or another of its kind, channels-first float32, to be an output of the graph."""
+    x = tensor or place.tensor
+    if graph.elem(place.tensor) != FLOAT:
+        x = graph.op("Cast", x, to=FLOAT)
+    if place.channels_last:
+        rank = graph.rank(place.tensor)
+        x = graph.op("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
+    return graph.op("Identity", x) if x in graph.inputs or x in graph.constants else x
+
+
+def _late(graph: Graph, seeds: Iterable[str], before: set[Node]) -> set[Node]:
+    """The nodes to run once the cotangents are there; a mask waits as bool, a quarter of its size as float32."""
+    after, late = set(seeds), set()
+    for node in graph.nodes:
+        widens = node.op == "Cast" and node not in before and graph.elem(node.inputs[0]) == BOOL
+        if widens or any(i in after for i in node.reads):
+            after.update(node.outputs)
+            late.add(node)
+    return late

@@ -1,0 +1,81 @@
+"""Derivative rules, one operator per file, found in the `rules` package and in those that plugins name.
+
+A rule gets the graph to append to, the node, and one cotangent per output (None where nothing flows); it returns one
+cotangent per input, None where nothing flows. A cotangent has the shape of its input; the rule of a broadcasting
+operator may leave it in the shape of the output (`broadcasts=True`), and the sweep sums it back.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TypeAlias
+
+from crosslens.errors import PluginError
+from crosslens.plugins import BACKENDS, load, plugins
+
+from .graph import Graph, Node
+
+__all__ = ["Cotangents", "Rule", "rule_for", "stops", "vjp"]
+
+Cotangents: TypeAlias = Sequence[str | None]
+Derivative: TypeAlias = Callable[..., Cotangents]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one operator is differentiated, from version `since` on. No derivative: the gradient stops here."""
+
+    since: int
+    derivative: Derivative | None
+    broadcasts: bool = False
+
+
+_RULES: dict[tuple[str, str], list[Rule]] = {}
+
+
+def vjp(
+    *operators: str, since: int = 1, domain: str = "", broadcasts: bool = False
+) -> Callable[[Derivative], Derivative]:
+    """Register a function `(g, node, *dys) -> Cotangents` for these operators, from opset `since` on."""
+
+    def register(derivative: Derivative) -> Derivative:
+        for operator in operators:
+            _RULES.setdefault((domain, operator), []).append(Rule(since, derivative, broadcasts))
+        return derivative
+
+    return register
+
+
+def stops(*operators: str, since: int = 1, domain: str = "") -> None:
+    """Register operators whose output no gradient flows through: they are constant or count things."""
+    for operator in operators:
+        _RULES.setdefault((domain, operator), []).append(Rule(since, None))
+
+
+def rule_for(node: Node) -> Rule | None:
+    """The newest rule that this node's opset allows; None if there is none."""
+    _discover()
+    rules = [r for r in _RULES.get((node.domain, node.op), []) if r.since <= node.version]
+    return max(rules, key=lambda r: r.since, default=None)
+
+
+@cache
+def _discover() -> None:
+    _import_all(f"{__package__}.rules")
+    for found in plugins(BACKENDS):
+        if found.distribution != "crosslens":
+            for names in load(found).hook.crosslens_vjp_rules():
+                for name in names:
+                    _import_all(name)
+
+
+def _import_all(name: str) -> None:
+    """Import a module, and every module of a package: importing registers."""
+    try:
+        package = import_module(name)
+        for info in iter_modules(getattr(package, "__path__", ())):
+            import_module(f"{name}.{info.name}")
+    except ImportError as error:
+        raise PluginError(f"derivative rules {name!r} cannot be imported: {error}") from error

@@ -1,0 +1,42 @@
+"""Pad with a constant: dy is cut back; what was cut off by negative pads gets zeros."""
+
+import numpy as np
+
+from ..graph import DynamicShape, Graph, Node
+from ..registry import Cotangents, vjp
+
+
+@vjp("Pad", since=11)
+def pad(g: Graph, node: Node, dy: str) -> Cotangents:
+    """Padding by the negative amounts."""
+    x = node.inputs[0]
+    amounts = g.value(node.inputs[1])
+    axes = g.value(node.inputs[3]) if node.has(3) else np.arange(g.rank(x))
+    if amounts is None or axes is None:
+        raise DynamicShape(f"{node.name!r} pads by what is computed")
+    if node.attr("mode", "constant") != "constant":
+        return [_folded(g, node, dy, amounts, axes % g.rank(x))]
+    return [g.op("Pad", dy, g.ints(-amounts), None, g.ints(axes))]
+
+
+def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray, axes: np.ndarray) -> str:  # type: ignore[type-arg]
+    """Modes that repeat x: along each axis, a product with the matrix that adds each copy to its source."""
+    x, rank, half = node.inputs[0], g.rank(node.inputs[0]), len(amounts) // 2
+    for axis, before, after in zip(axes.tolist(), amounts[:half].tolist(), amounts[half:].tolist(), strict=True):
+        if before == after == 0:
+            continue
+        size = g.sizes(x, [axis])[0]
+        mode = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}[node.attr("mode")]
+        source = np.pad(np.arange(size), (max(before, 0), max(after, 0)), mode=mode)  # type: ignore[call-overload]
+        source = source[max(-before, 0) : len(source) - max(-after, 0)]
+        matrix = g.const(np.eye(size, dtype=np.float32)[source].astype(_dtype(g, x)))
+        last = [a for a in range(rank) if a != axis] + [axis]
+        turned = g.op("MatMul", g.op("Transpose", dy, perm=last), matrix)
+        dy = g.op("Transpose", turned, perm=[last.index(a) for a in range(rank)])
+    return dy
+
+
+def _dtype(g: Graph, x: str) -> np.dtype:  # type: ignore[type-arg]
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(g.elem(x))  # type: ignore[no-any-return]

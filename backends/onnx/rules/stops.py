@@ -1,0 +1,10 @@
+"""Operators that gradients do not flow through: what they give is constant, counts, compares or chooses places."""
+
+from ..registry import stops
+
+stops(
+    "Shape", "Size", "Constant", "ConstantOfShape", "ArgMax", "ArgMin", "NonZero", "Equal", "Greater", "GreaterOrEqual",
+    "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf", "Sign", "Floor", "Ceil", "Round", "OneHot",
+    "Range", "EyeLike", "NonMaxSuppression", "Hardmax", "RandomNormal", "RandomUniform", "RandomNormalLike",
+    "RandomUniformLike", "Bernoulli", "Multinomial", "Unique", "BitShift",
+)  # fmt: skip

@@ -1,0 +1,119 @@
+"""Sessions by what they compute: few enough to fit, opened once, used from any thread."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from crosslens.arrays import Array, as_numpy
+from crosslens.model import INPUT
+
+from .emit import open_session
+from .program import Program
+
+__all__ = ["Executable", "Pair", "Sessions", "filled"]
+
+MOST = 16
+"""Sessions kept open per network; the one unused for longest is closed first."""
+MOST_BYTES = 1 << 30
+"""Bytes of constants that open sessions may read in sum; onnxruntime keeps a rearranged copy of most of them."""
+
+
+class Executable:
+    """A program in an open session."""
+
+    def __init__(self, program: Program, providers: Sequence[Any] | None) -> None:
+        self.program = program
+        self.session = open_session(program.graph, providers)
+        self.nbytes = sum(value.nbytes for value in program.graph.constants.values())
+        self._inputs = {i.name for i in self.session.get_inputs()}
+
+    def feeds(self, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]) -> dict[str, Any]:
+        """Arrays by the session's own input names; what its graph does not need is left out."""
+        program = self.program
+        given = {INPUT: x}
+        given |= {tensor: replace[name] for name, tensor in program.replaced.items()}
+        given |= {tensor: cotangents[name] for name, tensor in program.seeds.items()}
+        return {name: _float32(value) for name, value in given.items() if name in self._inputs}
+
+    def run(
+        self, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Activations and gradients by layer."""
+        names = self.program.graph.outputs
+        found = dict(zip(names, self.session.run(names, self.feeds(x, replace, cotangents)), strict=True))
+        return self._by_layer(found)
+
+    def bound(self, feeds: Mapping[str, Any], kept: Mapping[str, ort.OrtValue]) -> dict[str, ort.OrtValue]:
+        """All outputs, as values that stay where onnxruntime put them."""
+        binding = self.session.io_binding()
+        for name, value in feeds.items():
+            binding.bind_cpu_input(name, value)
+        for name, value in kept.items():
+            if name in self._inputs:
+                binding.bind_ortvalue_input(name, value)
+        names = self.program.graph.outputs
+        for name in names:
+            binding.bind_output(name, "cpu")
+        self.session.run_with_iobinding(binding)
+        return dict(zip(names, binding.get_outputs(), strict=True))
+
+    def _by_layer(self, found: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
+        program = self.program
+        activations = {name: found[tensor] for name, tensor in program.activations.items()}
+        return activations, {name: found[tensor] for name, tensor in program.gradients.items()}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A forward and a backward executable; the first leaves in place what the second reads."""
+
+    ahead: Executable
+    back: Executable
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both ones' constants."""
+        return self.ahead.nbytes + self.back.nbytes
+
+
+def _float32(value: Array) -> np.ndarray[Any, Any]:
+    return np.ascontiguousarray(as_numpy(value), dtype=np.float32)
+
+
+def filled(values: Array, start: int, size: int) -> Array:
+    """`size` rows from `start` on; where there are too few, the last one is repeated (what it gives is cut off again)."""
+    part = as_numpy(values)[start : start + size]
+    missing = size - len(part)
+    return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+
+
+class Sessions:
+    """A bounded cache; what is not in it is built by the caller's function, by one thread at a time."""
+
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+        self._open: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
+        self._most, self._most_bytes = most, most_bytes
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
+        """What stands under `key`; built if it is not there, and the oldest let go where there are too many."""
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = build()
+            self._open.move_to_end(key)
+            while len(self._open) > 1 and self._too_much():
+                self._open.popitem(last=False)
+            return self._open[key]
+
+    def _too_much(self) -> bool:
+        return (
+            len(self._open) > self._most or sum(getattr(e, "nbytes", 0) for e in self._open.values()) > self._most_bytes
+        )

@@ -1,0 +1,78 @@
+"""The parameters of a layer, in one layout for all frameworks: where they lie in a node, and how they are turned."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from crosslens.arrays import Array, as_numpy
+
+from .graph import Graph, Node
+
+__all__ = ["replaced_weights", "weights_of"]
+
+_POSITIONS = {
+    "Conv": {"kernel": 1, "bias": 2},
+    "ConvTranspose": {"kernel": 1, "bias": 2},
+    "Gemm": {"kernel": 1, "bias": 2},
+    "MatMul": {"kernel": 1},
+    "BatchNormalization": {"scale": 1, "offset": 2, "mean": 3, "variance": 4},
+    "InstanceNormalization": {"scale": 1, "offset": 2},
+    "LayerNormalization": {"scale": 1, "offset": 2},
+    "GroupNormalization": {"scale": 1, "offset": 2},
+    "PRelu": {"slope": 1},
+}
+
+
+def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
+    """The constants of the node that makes `tensor`, by name; empty if it has none."""
+    node = _maker(graph, tensor)
+    if node is None or node.domain:
+        return {}
+    found = {}
+    for name, position in _POSITIONS.get(node.op, {}).items():
+        value = graph.value(node.inputs[position]) if node.has(position) else None
+        if value is not None:
+            found[name] = _seen(node, name, value)
+    return found
+
+
+def _maker(graph: Graph, tensor: str) -> Node | None:
+    return next((node for node in graph.nodes if tensor in node.outputs), None)
+
+
+def _seen(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A constant as `Model.weights` gives it, or back: the turn is its own inverse."""
+    if name != "kernel" or not _turned(node):
+        return value
+    return _transposed_conv(value, node.attr("group", 1)) if node.op == "ConvTranspose" else value.T
+
+
+def _turned(node: Node) -> bool:
+    return node.op in {"ConvTranspose", "MatMul"} or (node.op == "Gemm" and not node.attr("transB", 0))
+
+
+def _transposed_conv(kernel: np.ndarray[Any, Any], groups: int) -> np.ndarray[Any, Any]:
+    """(in, out / g, *k) to (out, in / g, *k), and back."""
+    inputs, outputs, *size = kernel.shape
+    split = kernel.reshape(groups, inputs // groups, outputs, *size).swapaxes(1, 2)
+    return split.reshape(groups * outputs, inputs // groups, *size)
+
+
+def replaced_weights(graph: Graph, changed: Mapping[str, Mapping[str, Array]]) -> Graph:
+    """A copy with other constants at the nodes that make these tensors; constants they share stay with the others."""
+    copy = graph.copy()
+    copy.store = {}
+    copy.nodes = [_replaced(copy, node, changed.get(node.outputs[0], {})) for node in graph.nodes]
+    return copy
+
+
+def _replaced(graph: Graph, node: Node, values: Mapping[str, Array]) -> Node:
+    inputs = list(node.inputs)
+    for name, value in values.items():
+        position = _POSITIONS[node.op][name]
+        old = graph.constants[inputs[position]]
+        new = np.asarray(_seen(node, name, as_numpy(value)), dtype=old.dtype, order="C")
+        inputs[position] = graph.derived(graph.unique(f"{inputs[position]}:redrawn"), lambda new=new: new)
+    return replace(node, inputs=tuple(inputs)) if values else node
