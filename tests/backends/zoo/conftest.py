@@ -58,7 +58,8 @@ def _keras(network):
     from crosslens.backends.zoo import keras_nets
 
     model = getattr(keras_nets, network)()
-    return lambda x: np.moveaxis(model(np.moveaxis(x, 1, -1), training=False).numpy(), -1, 1)
+    as_given = (lambda x: [x]) if isinstance(model.input, list) else (lambda x: x)
+    return lambda x: np.moveaxis(model(as_given(np.moveaxis(x, 1, -1)), training=False).numpy(), -1, 1)
 
 
 def _onnx(network, exporter):
