@@ -188,19 +188,30 @@ def input_spec(
             )
         return asked, last
     if len(shape) == 4:
-        last = _stores_channels_last(shape, last)
+        last = _stores_channels_last(shape, asked, last)
     own = (shape[-1], *shape[1:-1]) if last and len(shape) == 4 else shape[1:]
     if asked is None:
         return (InputSpec(own) if len(own) == 3 else InputSpec.latent(own)), last  # type: ignore[arg-type]
-    if len(asked.shape) != len(own) or any(a and b and a != b for a, b in zip(asked.shape, own, strict=True)):
+    if not _fits(asked, own):
         raise ModelError(f"input_shape is {asked.shape}, but the model takes {own} (channels first, None = any)")
     return asked, last
 
 
-def _stores_channels_last(shape: tuple[int | None, ...], default: bool) -> bool:
-    """By which end of the shape looks like a picture's channels; by Keras' own setting where both or none does."""
-    front, back = shape[1] in {1, 3, 4}, shape[-1] in {1, 3, 4}
+def _stores_channels_last(shape: tuple[int | None, ...], asked: InputSpec | None, default: bool) -> bool:
+    """By the one layout that fits what the user said, else by the end that looks like a picture's channels.
+
+    Keras' own setting decides where both or none does.
+    """
+    first, last = shape[1:], (shape[-1], *shape[1:-1])
+    if asked is not None and _fits(asked, first) != _fits(asked, last):
+        return _fits(asked, last)
+    front, back = first[0] in {1, 3, 4}, last[0] in {1, 3, 4}
     return default if front == back else back
+
+
+def _fits(asked: InputSpec, own: tuple[int | None, ...]) -> bool:
+    same = len(asked.shape) == len(own)
+    return same and not any(a and b and a != b for a, b in zip(asked.shape, own, strict=True))
 
 
 def _unbuilt_sequential(net: Any) -> bool:
