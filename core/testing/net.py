@@ -18,6 +18,7 @@ __all__ = ["Net"]
 class Net:
     """A network that some backend wraps. Only a name and a function that builds it are needed.
 
+    >>> from crosslens.testing import TinyModel
     >>> Net("tiny", TinyModel).model.backend
     'tiny'
     """

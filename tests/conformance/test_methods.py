@@ -1,4 +1,4 @@
-"""Every registered method: the kit's promises; on every backend x network of the zoo; equal values on the smooth one."""
+"""Every registered method: the promises; every backend x network of the zoo; equal values on the smooth one."""
 
 import crosslens
 import numpy as np

@@ -166,7 +166,8 @@ def test_no_method_of_that_name():
     with pytest.raises(PluginError) as caught:
         crosslens.method("grad_can")
     assert str(caught.value) == (
-        "no plugin named 'grad_can' among the methods. Did you mean 'grad_cam' or 'gradient'? `crosslens plugins` lists them."
+        "no plugin named 'grad_can' among the methods. Did you mean 'grad_cam' or 'gradient'? "
+        "`crosslens plugins` lists them."
     )
 
 

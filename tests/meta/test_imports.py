@@ -1,0 +1,95 @@
+"""methods -> core <- backends: who may import whom, and what `import crosslens` costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from .tree import FOLDERS, FRAMEWORKS, ROOT, imports, modules, parsed
+
+OURS = modules(*FOLDERS)
+
+
+def offenders(paths, wrong):
+    every = ((path, *each) for path in paths for each in imports(path))
+    return [f"{path}:{line} imports {name or '.'}" for path, line, name, level in every if wrong(path, name, level)]
+
+
+def test_core_and_methods_import_no_framework():
+    assert not offenders(modules("core", "methods"), lambda path, name, level: name.partition(".")[0] in FRAMEWORKS)
+
+
+def test_methods_and_backends_do_not_import_each_other():
+    def crosses(path, name, level):
+        other = {"methods": "crosslens.backends", "backends": "crosslens.methods"}[path.parts[0]]
+        return f"{name}.".startswith(f"{other}.")
+
+    assert not offenders(modules("methods", "backends"), crosses)
+
+
+def test_core_imports_neither_methods_nor_backends():
+    """It finds them by their entry points."""
+    wrong = ("crosslens.methods.", "crosslens.backends.")
+    assert not offenders(modules("core"), lambda path, name, level: f"{name}.".startswith(wrong))
+
+
+def test_the_folders_names_are_no_import_names():
+    """From the repository's root `import core` would work in silence, and make every class twice."""
+    everywhere = [*OURS, *modules("tests", "benchmarks")]
+    assert not offenders(everywhere, lambda path, name, level: not level and name.partition(".")[0] in FOLDERS)
+
+
+def test_inside_a_folder_imports_are_relative_and_across_by_the_real_name():
+    def wrong(path, name, level):
+        depth = len(path.parts) - 1
+        if level:
+            return level > depth  # climbs out of its top-level folder
+        inside = FOLDERS[path.parts[0]]
+        if path.parts[0] == "core":
+            return name == inside or name.startswith("crosslens.")
+        return f"{name}.".startswith(f"{inside}.")
+
+    assert not offenders(OURS, wrong)
+
+
+def test_nothing_walks_the_package_s_path():
+    """`crosslens.__path__` is core/; walking it would import every module under two names."""
+    walkers = {"walk_packages", "iter_modules"}
+    found = []
+    for path in OURS:
+        text = (ROOT / path).read_text()
+        if any(walker in text for walker in walkers) and "crosslens.__path__" in text:
+            found.append(str(path))
+    assert not found
+    assert any("iter_modules" in (ROOT / path).read_text() for path in OURS), "the test looks for the wrong names"
+
+
+def fresh(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import crosslens",
+        "import crosslens; crosslens.methods(); crosslens.backends()",
+        "import crosslens; [crosslens.plugins.method_class(name) for name in crosslens.methods()]",
+        "import crosslens.testing",
+        "import crosslens.cli",
+    ],
+)
+def test_no_framework_is_loaded(code):
+    loaded = fresh(f"{code}\nimport sys\nprint(*sys.modules)")
+    assert not (FRAMEWORKS | {"matplotlib", "pandas", "sympy", "pytest"}).intersection(loaded)
+
+
+def test_importing_crosslens_imports_no_method_and_no_backend():
+    loaded = fresh("import crosslens, sys; print(*sys.modules)")
+    assert not [name for name in loaded if name.startswith(("crosslens.methods.", "crosslens.backends"))]
+
+
+def test_each_module_has_one_docstring_at_its_top():
+    import ast
+
+    bare = [str(path) for path in OURS if parsed(path).body and not ast.get_docstring(parsed(path))]
+    assert not bare
