@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from onnx import ModelProto
-
 from crosslens.errors import ModelError, did_you_mean
 from crosslens.hookspecs import hookimpl
 from crosslens.model import INPUT, OUTPUT
+from onnx import ModelProto
 
 from .batch import free_batch, lead_with_batch
 from .emit import prune

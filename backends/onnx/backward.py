@@ -36,7 +36,7 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
     graph.nodes = expand(graph, _path(graph, seeds, wrt))
     path = _path(graph, seeds, wrt)
     _refuse_unsupported(graph, path)
-    reached = _reached(path, wrt)
+    reached, graph.watched = _reached(path, wrt), frozenset(wrt)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]

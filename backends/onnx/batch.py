@@ -4,7 +4,6 @@ from dataclasses import replace
 from math import prod
 
 import numpy as np
-
 from crosslens.model import INPUT
 
 from .graph import Graph, Node

@@ -130,6 +130,8 @@ class Graph:
     taken: set[str] = field(default_factory=set)
     store: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """Constants derived from the network's, shared by all graphs of one network."""
+    watched: frozenset[str] = frozenset()
+    """While gradients are appended: tensors whose own gradient is asked for, so that no rule may pass them by."""
 
     def __post_init__(self) -> None:
         self.taken |= {*self.constants, *self.inputs, *(o for n in self.nodes for o in n.outputs)}

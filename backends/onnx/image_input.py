@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onnx import TensorProto
-
 from crosslens.errors import ModelError
 from crosslens.model import INPUT, InputSpec
 from crosslens.preprocess import Preprocess
+from onnx import TensorProto
 
 from .graph import FLOAT, Dim, Graph, Type
 

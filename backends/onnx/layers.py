@@ -12,9 +12,31 @@ from .names import module_aliases
 __all__ = ["Place", "layouts", "places"]
 
 _CHANNELS_FIRST = frozenset(
-    "Conv ConvTranspose MaxPool AveragePool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool BatchNormalization "
-    "InstanceNormalization GroupNormalization LRN DepthToSpace SpaceToDepth GridSample RoiAlign MaxRoiPool FusedConv "
-    "QLinearConv ConvInteger DeformConv MaxUnpool Upsample".split()
+    [
+        "Conv",
+        "ConvTranspose",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "GlobalLpPool",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "LRN",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "GridSample",
+        "RoiAlign",
+        "MaxRoiPool",
+        "FusedConv",
+        "QLinearConv",
+        "ConvInteger",
+        "DeformConv",
+        "MaxUnpool",
+        "Upsample",
+    ]
 )
 """Operators that are defined on (N, C, H, W)."""
 _LOSES_TRACK = frozenset(

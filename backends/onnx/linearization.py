@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-
 from crosslens.arrays import Array
 from crosslens.errors import LayerError
 from crosslens.model import Linearization

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import onnx
+from crosslens.errors import ModelError
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, version_converter
 
-from crosslens.errors import ModelError
-
-from .infer import infer, type_of
 from .graph import Graph, Node, Type, node_of
+from .infer import infer, type_of
 from .names import scopes
 from .opset import TARGET, raise_opset
 

@@ -6,19 +6,18 @@ from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
-
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
-from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model import BACKWARD_RULES, INPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
+from .batch import BATCH, lead_with_batch
 from .emit import open_session
 from .graph import DynamicShape, Graph, Type
 from .image_input import Entry
 from .infer import fold
-from .batch import BATCH, lead_with_batch
-from .linearization import OnnxLinearization
 from .layers import Place, layouts, places
+from .linearization import OnnxLinearization
 from .program import Request, forward, fused, split
 from .rectifiers import is_rectifier
 from .session import Executable, Pair, Sessions, filled

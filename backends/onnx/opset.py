@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from onnx import helper
-
 from crosslens.errors import ModelError
+from onnx import helper
 
 from .graph import Graph, Node
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-
 from .backward import append_gradients
 from .emit import prune
 from .graph import BOOL, FLOAT, Graph, Node, Type

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from crosslens.errors import PluginError
 from crosslens.plugins import BACKENDS, load, plugins
 
-from .graph import Graph, Node
+from .graph import Node
 
 __all__ = ["Cotangents", "Rule", "rule_for", "stops", "vjp"]
 

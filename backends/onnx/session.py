@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-
 from crosslens.arrays import Array, as_numpy
 from crosslens.model import INPUT
 

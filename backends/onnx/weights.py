@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-
 from crosslens.arrays import Array, as_numpy
 
 from .graph import Graph, Node

@@ -14,20 +14,25 @@ def conv_transpose(g: Graph, node: Node, dy: str) -> Cotangents:
     dilations = node.attr("dilations", (1,) * rank)
     groups = node.attr("group", 1)
     pads = _pads(g, node, kernel, strides, dilations)
+    whole = dy
+    if min(pads) < 0:
+        reached = [n + min(p, 0) for n, p in zip(g.sizes(node.outputs[0]), pads[rank:], strict=True)]
+        dy = g.op("Slice", dy, g.ints([0] * rank), g.ints(reached), g.ints(range(2, rank + 2)))
+        pads = tuple(max(p, 0) for p in pads)
     dx = dw = db = None
     if node.wants[0]:
         dx = g.op("Conv", dy, w, strides=strides, dilations=dilations, group=groups, pads=pads)
     if node.wants[1]:
         dw = _to_kernel(g, x, dy, groups, pads, strides, dilations, kernel)
     if len(node.wants) > 2 and node.wants[2]:
-        db = g.op("ReduceSum", dy, g.ints([0, *range(2, rank + 2)]), keepdims=0)
+        db = g.op("ReduceSum", whole, g.ints([0, *range(2, rank + 2)]), keepdims=0)
     return [dx, dw, db][: len(node.inputs)]
 
 
 def _pads(
     g: Graph, node: Node, kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Padding such that Conv gives back exactly the input's sizes; output padding becomes a shorter end."""
+    """Padding such that Conv gives back exactly the input's sizes; a negative end is output that no input reached."""
     inputs, outputs = g.sizes(node.inputs[0]), g.sizes(node.outputs[0])
     rank = len(kernel)
     whole = [s * (i - 1) + d * (k - 1) + 1 for i, s, d, k in zip(inputs, strides, dilations, kernel, strict=True)]

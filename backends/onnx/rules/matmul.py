@@ -9,7 +9,7 @@ def matmul(g: Graph, node: Node, dy: str) -> Cotangents:
     """Vectors become matrices first; a constant B is turned ahead of time."""
     a, b = node.inputs
     ranks = g.rank(a), g.rank(b)
-    for rank, axis in ((ranks[0], -2), (ranks[1], -1)):
+    for rank, axis in ((ranks[1], -1), (ranks[0], -2)):
         dy = g.op("Unsqueeze", dy, g.ints([axis])) if rank == 1 else dy
     wide_a = g.op("Unsqueeze", a, g.ints([0])) if ranks[0] == 1 else a
     wide_b = g.op("Unsqueeze", b, g.ints([1])) if ranks[1] == 1 else b

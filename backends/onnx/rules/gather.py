@@ -1,0 +1,37 @@
+"""Gather: rows of x along an axis; each row gets the sum of the cotangents of its copies."""
+
+import numpy as np
+
+from ..graph import Graph, Node
+from ..registry import Cotangents, vjp
+
+
+@vjp("Gather")
+def gather(g: Graph, node: Node, dy: str) -> Cotangents:
+    """Constant places that do not repeat: rows of dy, with one of zeros, put in order. Else a scatter that adds."""
+    x, places = node.inputs
+    axis = node.attr("axis") % g.rank(x)
+    value = g.value(places)
+    rank = g.rank(places)
+    if rank == 0:
+        dy = g.op("Unsqueeze", dy, g.ints([axis]))
+    elif rank > 1:
+        dy = g.op("Reshape", dy, g.ints([*(0,) * axis, -1, *g.sizes(x, slice(axis + 1, None))]))
+    if value is not None and len(set(value.ravel().tolist())) == value.size:
+        return [_in_order(g, x, dy, value.ravel(), axis), None]
+    return [_added(g, x, dy, places, axis), None]
+
+
+def _in_order(g: Graph, x: str, dy: str, places: np.ndarray, axis: int) -> str:  # type: ignore[type-arg]
+    (size,) = g.sizes(x, [axis])
+    rows = np.full(size, len(places))
+    rows[places % size] = np.arange(len(places))
+    if (rows == len(places)).any():
+        dy = g.op("Pad", dy, g.ints([0, 1]), None, g.ints([axis]))
+    return g.op("Gather", dy, g.ints(rows), axis=axis)
+
+
+def _added(g: Graph, x: str, dy: str, places: str, axis: int) -> str:
+    wide = g.op("Reshape", places, g.ints([-1 if a == axis else 1 for a in range(g.rank(x))]))
+    everywhere = g.op("Expand", wide, g.op("Shape", dy))
+    return g.op("ScatterElements", g.zeros_like(x), everywhere, dy, axis=axis, reduction="add")

@@ -1,0 +1,73 @@
+"""One operator as a graph: its derivative by our rules, in float32 on onnxruntime."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import onnx
+import pytest
+from crosslens.backends.onnx.backward import append_gradients
+from crosslens.backends.onnx.emit import model_proto, open_session, prune
+from crosslens.backends.onnx.infer import fold
+from crosslens.backends.onnx.load import graph_of
+from onnx import checker, helper, shape_inference
+
+NodeVjp = Callable[..., dict[str, np.ndarray]]
+
+
+def node_vjp(
+    op: str,
+    inputs: Mapping[str, np.ndarray | None],
+    dys: Mapping[str, np.ndarray],
+    *,
+    wrt: Sequence[str] = ("x",),
+    constants: Sequence[str] = (),
+    opset: int = 18,
+    domain: str = "",
+    **attributes: object,
+) -> dict[str, np.ndarray]:
+    """Gradients of one node's outputs (named as in `dys`, empty names for others) at the inputs in `wrt`."""
+    names = ["" if value is None else name for name, value in inputs.items()]
+    given = {name: value for name, value in inputs.items() if value is not None}
+    node = helper.make_node(op, names, list(dys), domain=domain, **attributes)
+    infos = {
+        n: helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for n, v in given.items()
+    }
+    tensors = [onnx.numpy_helper.from_array(given[n], n) for n in constants]
+    outputs = [onnx.ValueInfoProto(name=name) for name in dys if name]
+    made = helper.make_graph([node], "one", [infos[n] for n in given if n not in constants], outputs, tensors)
+    opsets = [helper.make_opsetid("", opset)] + [helper.make_opsetid(domain, 1)] * bool(domain)
+    graph = graph_of(helper.make_model(made, opset_imports=opsets, ir_version=10))
+    fold(graph)
+    return gradients_of(
+        graph,
+        {n: v for n, v in given.items() if n not in constants},
+        {n: d for n, d in dys.items() if d is not None},
+        wrt,
+    )
+
+
+def gradients_of(graph, feeds, dys, wrt):
+    """Append gradients, check the graph as onnx does, run it."""
+    seeds = {}
+    for name, dy in dys.items():
+        seeds[name] = f"seed:{name}"
+        graph.inputs[seeds[name]] = graph.types[name]
+        graph.types[seeds[name]] = graph.types[name]
+    found = append_gradients(graph, seeds, wrt)
+    graph.outputs = [found[name] for name in wrt]
+    prune(graph)
+    for name, tensor in found.items():
+        graph.types[tensor] = graph.types[name]
+    model = model_proto(graph)
+    checker.check_model(model)
+    shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    session = open_session(graph)
+    needed = {i.name for i in session.get_inputs()}
+    everything = {**feeds, **{seeds[name]: dy for name, dy in dys.items()}}
+    values = session.run(graph.outputs, {k: v for k, v in everything.items() if k in needed})
+    return dict(zip(wrt, values, strict=True))
+
+
+@pytest.fixture(scope="session")
+def vjp_of_node() -> NodeVjp:
+    return node_vjp
