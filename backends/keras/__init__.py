@@ -22,7 +22,9 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     """A `keras.Model`, a `.keras`, `.h5` or `.hdf5` file, a SavedModel folder, or what `tf.saved_model.load` gives."""
     running = keras.backend.backend()
     if running not in {"tensorflow", "torch"}:
-        raise ModelError(f"Keras runs on {running!r} here; set KERAS_BACKEND to tensorflow or torch before importing it")
+        raise ModelError(
+            f"Keras runs on {running!r} here; set KERAS_BACKEND to tensorflow or torch before importing it"
+        )
     return _on_torch(network, options) if running == "torch" else _on_tensorflow(network, options)
 
 
@@ -31,7 +33,9 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
 
     if isinstance(network, str | Path):
         if Path(network).is_dir():
-            raise ModelError(f"'{network}' is a SavedModel, which Keras on torch cannot run; set KERAS_BACKEND=tensorflow")
+            raise ModelError(
+                f"'{network}' is a SavedModel, which Keras on torch cannot run; set KERAS_BACKEND=tensorflow"
+            )
         network = load_keras(Path(network))
     if not isinstance(network, keras.Model):
         return None

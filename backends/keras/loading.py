@@ -50,7 +50,9 @@ def _h5_config(path: Path) -> Any:
 
     with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:
-            raise ModelError(f"'{path}' holds weights but no network; build it and call model.load_weights, then wrap it")
+            raise ModelError(
+                f"'{path}' holds weights but no network; build it and call model.load_weights, then wrap it"
+            )
         config = file.attrs["model_config"]
         return json.loads(config)
 
@@ -87,5 +89,7 @@ def _advice(error: BaseException) -> str:
     if "safe_mode" in text or "unsafe" in text.lower():
         return f"; {_ALLOW}"
     if "custom" in text.lower() or "Could not locate" in text or "Unknown layer" in text:
-        return "; it uses classes of its own: load it with keras.models.load_model(path, custom_objects=...) and wrap that"
+        return (
+            "; it uses classes of its own: load it with keras.models.load_model(path, custom_objects=...) and wrap that"
+        )
     return ""

@@ -13,6 +13,7 @@ from crosslens.model import OUTPUT, InputSpec
 
 from .rectifiers import Rectifiers, check_all_reached, refusing_functions, ruling
 from .visiting import LOCK, visiting
+from .weights import Stored, stored
 
 __all__ = ["KerasNetwork", "Place"]
 
@@ -29,6 +30,7 @@ class Place:
     """Whether maps (rank 4 and more) have their channels on the last axis."""
     source: Any = None
     """The Keras layer, or what else holds the weights."""
+    aliases: tuple[str, ...] = ()
 
 
 Taps = dict[str, Any]
@@ -95,8 +97,7 @@ class KerasNetwork:
             y = call()
             if name not in wanted:
                 return y
-            y = y[0] if isinstance(y, list | tuple) else y
-            found[name] = tf.cast(replaced[name], y.dtype) if name in replaced else tf.identity(y)
+            found[name] = replaced[name] if name in replaced else tf.identity(y)
             return found[name]
 
         rectifiers = Rectifiers(self.rule)
@@ -107,7 +108,7 @@ class KerasNetwork:
                 stack.enter_context(refusing_functions("other weights"))
             stack.enter_context(visiting(see))
             y = self._called(x)
-        found[OUTPUT] = tf.cast(replaced[OUTPUT], y.dtype) if OUTPUT in replaced else tf.identity(y)
+        found[OUTPUT] = replaced[OUTPUT] if OUTPUT in replaced else tf.identity(y)
         if self.rule != "exact":
             check_all_reached(tf.compat.v1.get_default_graph())
         return found
@@ -137,6 +138,10 @@ class KerasNetwork:
             raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
         return changed
 
+    def stored(self, place: Place) -> Mapping[str, Stored]:
+        """The parameters of one layer by our names."""
+        return stored(place.source) if place.source is not None else {}
+
     def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "KerasNetwork":
         """The same network with other values for some of its variables."""
         return replace(self, values={**self.values, **values})
@@ -144,7 +149,7 @@ class KerasNetwork:
     def value(self, variable: Any) -> Any:
         """What a variable holds in this network, as a NumPy array."""
         tensor = self.values[id(variable)][1] if id(variable) in self.values else variable.value
-        return keras.ops.convert_to_numpy(tensor)
+        return tensor.numpy()
 
 
 def _default_format() -> bool:
@@ -159,7 +164,9 @@ def _input_shape(net: Any) -> tuple[int | None, ...] | None:
         shape = (net.get_build_config() or {}).get("input_shape") if net.built else None
     shapes = _shapes(shape)
     if len(shapes) > 1:
-        raise ModelError(f"the model takes {len(shapes)} inputs, of shapes {shapes}; crosslens explains models of one input")
+        raise ModelError(
+            f"the model takes {len(shapes)} inputs, of shapes {shapes}; crosslens explains models of one input"
+        )
     return shapes[0] if shapes else None
 
 
@@ -173,9 +180,7 @@ def _shapes(shape: Any) -> list[tuple[int | None, ...]]:
     return [each for item in shape for each in _shapes(item)]
 
 
-def input_spec(
-    shape: tuple[int | None, ...] | None, asked: InputSpec | None, last: bool
-) -> tuple[InputSpec, bool]:
+def input_spec(shape: tuple[int | None, ...] | None, asked: InputSpec | None, last: bool) -> tuple[InputSpec, bool]:
     """What a network takes, channels first, and whether it stores channels last.
 
     Raises:
@@ -253,14 +258,14 @@ def _outputs(net: Any, y: Any) -> dict[Any, Any]:
         return y
     flat = list(y) if isinstance(y, list | tuple) else [y]
     names = getattr(net, "output_names", None) or []
-    return dict(zip(names if len(names) == len(set(names)) == len(flat) else map(str, range(len(flat))), flat, strict=True))
+    return dict(
+        zip(names if len(names) == len(set(names)) == len(flat) else map(str, range(len(flat))), flat, strict=True)
+    )
 
 
 def _is_activation(y: Any, graph: Any) -> bool:
     """Whether a call gave one floating tensor with a batch axis, in the function being traced and not in a loop."""
-    return bool(
-        tf.is_tensor(y) and y.graph is graph and y.dtype.is_floating and y.shape.rank and y.shape[0] is None
-    )
+    return bool(tf.is_tensor(y) and y.graph is graph and y.dtype.is_floating and y.shape.rank and y.shape[0] is None)
 
 
 def _channels_last(operation: Any, default: bool) -> bool:

@@ -1,3 +1,267 @@
-"""stub"""
-def load_saved_model(path): ...
-class GraphNetwork: ...
+"""A SavedModel folder as something to trace: its inference function, inlined, with one layer per operation.
+
+What can be reached: every operation that gives one floating tensor per image, by its name in the graph; forward,
+gradients to and from any of them, `replace`, and the constants that enter an operation as its weights. What cannot:
+the Keras layers themselves (a SavedModel holds none), other backward rules, a forward function that a control-flow
+operation hides, training.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from crosslens.errors import ModelError
+from crosslens.model import OUTPUT, InputSpec
+
+from .network import Place, input_spec
+from .weights import Stored, arranged, depthwise, matrix
+
+__all__ = ["Constant", "GraphNetwork", "load_saved_model"]
+
+_PASSED_ON = {"Identity", "Placeholder", "Const", "NoOp"}
+_INLINED = "StatefulPartitionedCall/"
+_FED = "fed/"
+_SMALL = 16
+"""Constants of fewer elements stay in the graph: they are axes, shapes and scalars that TensorFlow folds."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """What was a variable before the function was frozen; shared by all traced functions."""
+
+    name: str
+    values: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes, in TensorFlow's order."""
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """TensorFlow's data type."""
+        return self.values.dtype
+
+    @property
+    def value(self) -> Any:
+        """The tensor."""
+        return self.values
+
+
+def load_saved_model(path: Path) -> Any:
+    """What `tf.saved_model.load` gives: graphs, no Python code.
+
+    Raises:
+        ModelError: the folder is damaged or holds no signatures.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about functions for training, which play no part here
+            loaded = tf.saved_model.load(str(path))
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"TensorFlow cannot load the SavedModel '{path}': {line}; export it again") from error
+    if not loaded.signatures:
+        raise ModelError(f"the SavedModel '{path}' has no signatures; export it with model.export('{path.name}')")
+    return loaded
+
+
+@dataclass(frozen=True)
+class GraphNetwork:
+    """The frozen graph of one signature, its big constants beside it."""
+
+    definition: Any
+    image: str
+    result: str
+    input: InputSpec
+    channels_last: bool
+    constants: Mapping[str, Constant]
+    values: Mapping[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, loaded: Any, options: Mapping[str, Any]) -> "GraphNetwork":
+        """The network behind the serving signature of a loaded SavedModel.
+
+        Raises:
+            ModelError: no signature to serve, several inputs, or several outputs and none chosen.
+        """
+        function = _signature(loaded)
+        result = _chosen(function.structured_outputs, options["output"])
+        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+        images = [t for t in frozen.inputs if t.dtype != tf.resource]
+        if len(images) != 1:
+            raise ModelError(f"the SavedModel takes {len(images)} inputs; crosslens explains models of one input")
+        shape = tuple(images[0].shape) if images[0].shape.rank is not None else None
+        spec, last = input_spec(shape, options["input"], last=True)
+        definition, constants = _lifted(frozen.graph.as_graph_def())
+        names = sorted(function.structured_outputs)
+        return cls(definition, images[0].op.name, frozen.outputs[names.index(result)].name, spec, last, constants)
+
+    def places(self) -> Sequence[Place]:
+        """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last."""
+        found: list[Place] = []
+
+        def run(x: Any) -> None:
+            graph = tf.compat.v1.get_default_graph()
+            (y,) = self._imported(x, [self.result], {})
+            operations = {
+                op.name.removeprefix("net/"): op for op in graph.get_operations() if op.name.startswith("net/")
+            }
+            found.extend(self._place(name, op, operations) for name, op in operations.items() if _is_layer(op))
+            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.channels_last))
+
+        c, *rest = self.input.example_shape
+        shape = (*rest, c) if self.channels_last and rest else (c, *rest)
+        tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
+        return found
+
+    def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> Place:
+        y = op.outputs[0]
+        weights = tuple(_constants_of(op))
+        short = name.removeprefix(_INLINED)
+        scope = short.rpartition("/")[0]
+        aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
+        return Place(short, op.type, tuple(y.shape), y.dtype, self.channels_last, (op.type, weights), aliases)
+
+    def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
+        inner = [name for name in taps if name not in replaced and name != OUTPUT]
+        given = {name: value for name, value in replaced.items() if name != OUTPUT}
+        *found, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
+        return {**dict(zip(inner, found, strict=True)), **replaced, OUTPUT: replaced.get(OUTPUT, tf.identity(y))}
+
+    def _tensor(self, name: str) -> str:
+        names = self._names
+        return f"{_INLINED + name if _INLINED + name in names else name}:0"
+
+    @property
+    def _names(self) -> set[str]:
+        return {node.name for node in self.definition.node}
+
+    def _imported(self, x: Any, wanted: Sequence[str], replaced: Mapping[str, Any]) -> list[Any]:
+        feeds = {f"{name}:0": self._value(constant) for name, constant in self.constants.items()}
+        feeds |= {self._tensor(name): value for name, value in replaced.items()}
+        feeds[f"{self.image}:0"] = x
+        used = {edge.split(":")[0].lstrip("^") for node in self.definition.node for edge in node.input}
+        feeds = {
+            name: tf.identity(value, name=_FED + name.removesuffix(":0"))
+            for name, value in feeds.items()
+            if name.removesuffix(":0") in used
+        }
+        return list(tf.graph_util.import_graph_def(self.definition, feeds, list(wanted), name="net"))
+
+    def _value(self, constant: Constant) -> Any:
+        return self.values[id(constant)][1] if id(constant) in self.values else constant.values
+
+    def stored(self, place: Place) -> Mapping[str, Stored]:
+        """The constants that enter one operation: kernel, bias, or by their name in the graph."""
+        if place.source is None:
+            return {}
+        kind, found = place.source
+        stored = {}
+        for position, name in found:
+            if name not in self.constants:
+                continue
+            constant = self.constants[name]
+            if position == 1 and kind in _KERNELS and len(constant.shape) > 1:
+                stored["kernel"] = _KERNELS[kind](constant, None)
+            else:
+                stored["bias" if kind == "BiasAdd" else name] = arranged(constant, range(len(constant.shape)))
+        return stored
+
+    def value(self, constant: Constant) -> Any:
+        """What a constant holds in this network, as a NumPy array."""
+        return self._value(constant).numpy()
+
+    def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "GraphNetwork":
+        """The same network with other values for some of its constants."""
+        return replace(self, values={**self.values, **values})
+
+    def with_rule(self, rule: str) -> "GraphNetwork":
+        """Itself for "exact".
+
+        Raises:
+            ModelError: for any other rule.
+        """
+        if rule != "exact":
+            raise ModelError(
+                f"the backward rule {rule!r} cannot be put into a SavedModel, whose functions are fixed; "
+                "save the network as NAME.keras with model.save, and wrap that"
+            )
+        return self
+
+
+_KERNELS = {"Conv2D": matrix, "MatMul": matrix, "DepthwiseConv2dNative": depthwise}
+
+
+def _signature(loaded: Any) -> Any:
+    names = list(loaded.signatures)
+    for name in ("serving_default", "serve", *names[:1]):
+        if name in loaded.signatures:
+            return loaded.signatures[name]
+    raise ModelError("the SavedModel has no signatures; export it with model.export(folder)")
+
+
+def _chosen(outputs: Mapping[str, Any], output: int | str | None) -> str:
+    names = sorted(outputs)
+    if output is None and len(names) > 1:
+        raise ModelError(f"the SavedModel has {len(names)} outputs, {names}; choose one: wrap(folder, output=...)")
+    if isinstance(output, int) and 0 <= output < len(names):
+        return names[output]
+    if output is None or output in names:
+        return names[0] if output is None else str(output)
+    raise ModelError(f"the SavedModel has no output {output!r}; it has {names}")
+
+
+def _lifted(definition: Any) -> tuple[Any, dict[str, Constant]]:
+    """The graph with its big constants turned into placeholders, and those constants."""
+    constants = {}
+    for node in definition.node:
+        if node.op != "Const":
+            continue
+        tensor = node.attr["value"].tensor
+        if np.prod([d.size for d in tensor.tensor_shape.dim]) < _SMALL and "/" in node.name:
+            continue
+        values = tf.make_ndarray(tensor)
+        if values.dtype.kind != "f":
+            continue
+        constants[node.name] = Constant(node.name, tf.constant(values))
+        dtype = node.attr["dtype"].type
+        node.op = "Placeholder"
+        node.attr.clear()
+        node.attr["dtype"].type = dtype
+        node.attr["shape"].shape.CopyFrom(tf.TensorShape(values.shape).as_proto())
+    return definition, constants
+
+
+def _is_layer(op: Any) -> bool:
+    """Whether an operation gives one floating tensor with a batch axis that is not just passed on."""
+    if op.type in _PASSED_ON or len(op.outputs) == 0:
+        return False
+    y = op.outputs[0]
+    return bool(y.dtype.is_floating and y.shape.rank and y.shape[0] is None)
+
+
+def _constants_of(op: Any) -> Iterator[tuple[int, str]]:
+    """(input, constant's name) for what enters an operation without the image having a part in it."""
+    for position, tensor in enumerate(op.inputs):
+        waiting = [tensor.op]
+        while waiting:
+            node = waiting.pop()
+            if node.name.startswith(_FED):
+                yield position, node.name.removeprefix(_FED)
+            elif not _is_layer(node):
+                waiting.extend(t.op for t in node.inputs)
+
+
+def _last_of_scope(name: str, operations: Mapping[str, Any]) -> bool:
+    """Whether no later operation stands under the same scope: its output is then that of the layer of that name."""
+    scope = name.rpartition("/")[0] + "/"
+    inside = [other for other, op in operations.items() if other.startswith(scope) and _is_layer(op)]
+    return bool(inside) and inside[-1] == name

@@ -2,12 +2,12 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,7 +18,6 @@ from crosslens.preprocess import Preprocess
 
 from .network import Place
 from .visiting import LOCK
-from .weights import stored
 
 __all__ = ["TensorFlowModel"]
 
@@ -74,17 +73,16 @@ class TensorFlowModel(Model):
         if unknown:
             example = np.zeros((1, *self.input.example_shape), np.float32)
             shapes |= {name: (None, *a.shape[1:]) for name, a in self._forward(example, unknown, {}).items()}
-        owners: dict[str, list[str]] = {}
-        for name in shapes:
-            owners.setdefault(name.rpartition("/")[2], []).append(name)
-        short = {names[0]: (alias,) for alias, names in owners.items() if len(names) == 1 and names[0] != alias}
-        found = [Layer(p.name, p.kind, shapes[p.name], short.get(p.name, ())) for p in self._places.values()]
+        short = _unique_ends(shapes)
+        found = [
+            Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._places.values()
+        ]
         return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *found)}
 
     @property
     def versions(self) -> Mapping[str, str]:
         """TensorFlow's and Keras'."""
-        return {"tensorflow": tf.__version__, "keras": version("keras")}
+        return {"tensorflow": tf.__version__, "keras": keras.__version__}
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernels (out, in / groups, kh, kw) or (out, in), biases, normalisations as scale, offset, mean, variance.
@@ -93,7 +91,7 @@ class TensorFlowModel(Model):
         layers keep Keras' name and layout.
         """
         place = self._places.get(self.layer(layer).name)
-        found = stored(place.source) if place else {}
+        found = self.network.stored(place) if place else {}
         return {name: each.outside(self.network.value(each.variable)) for name, each in found.items()}
 
     def modified(self, *, relu: str = "exact") -> "TensorFlowModel":
@@ -113,7 +111,7 @@ class TensorFlowModel(Model):
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TensorFlowModel":
         values = {}
         for layer, arrays in changed.items():
-            found = stored(self._places[layer].source)
+            found = self.network.stored(self._places[layer])
             for name, array in arrays.items():
                 variable = found[name].variable
                 values[id(variable)] = (variable, tf.constant(found[name].inside(as_numpy(array)), variable.dtype))
@@ -209,10 +207,7 @@ class TensorFlowModel(Model):
         activations = [_outside(found[name], self._places[name]) for name in question.capture]
         sources = [image if name == INPUT else found[name] for name in question.wrt]
         targets = [found[name] for name in question.cotangents]
-        seeds = [
-            tf.cast(self._native(name, dy), found[name].dtype)
-            for name, dy in zip(question.cotangents, cotangents, strict=True)
-        ]
+        seeds = [self._native(name, dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
         gradients = tf.gradients(targets, sources, seeds, unconnected_gradients="zero") if sources else []
         return activations, [
             dx if name == INPUT else _outside(dx, self._places[name])
@@ -225,7 +220,8 @@ class TensorFlowModel(Model):
         return _outside_dtype(self._places[OUTPUT].dtype)
 
     def _native(self, name: str, a: Any) -> Any:
-        return _channels_to_end(a) if self._places[name].channels_last and a.shape.rank >= 4 else a
+        place = self._places[name]
+        return tf.cast(_channels_to_end(a) if place.channels_last and a.shape.rank >= 4 else a, place.dtype)
 
     def _prepared(self, image: Any) -> Any:
         """The image as the network takes it: reordered, scaled and shifted, in the network's layout."""
@@ -276,8 +272,18 @@ def _device(options: Mapping[str, Any]) -> str | None:
     asked = str(device).removeprefix("/").removeprefix("device:").upper()
     asked = asked if ":" in asked else f"{asked}:0"
     if asked not in known:
-        raise ModelError(f"no device {str(device)!r} in TensorFlow; there are {', '.join(f'/{name}' for name in known)}")
+        raise ModelError(
+            f"no device {str(device)!r} in TensorFlow; there are {', '.join(f'/{name}' for name in known)}"
+        )
     return f"/{asked}"
+
+
+def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The last part of each "outer/inner" that no other name ends in."""
+    owners: dict[str, list[str]] = {}
+    for name in names:
+        owners.setdefault(name.rpartition("/")[2], []).append(name)
+    return {found[0]: (end,) for end, found in owners.items() if len(found) == 1 and found[0] != end}
 
 
 def _first_shape(place: Place) -> tuple[int | None, ...]:

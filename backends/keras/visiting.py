@@ -57,14 +57,18 @@ class Path:
 def visiting(visit: Visit) -> Iterator[None]:
     """Within the block, each call of a Keras operation in this thread goes through `visit`. Hold `LOCK`."""
     original = keras.Operation.__call__
-    path = Path()
+    path, owners = Path(), list[Any]()
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
         seen = getattr(_here, "visit", None)
-        if seen is None:
+        if seen is None or not _lasting(operation, owners):
             return original(operation, *args, **kwargs)
-        with path.entered(operation.name) as name:
-            return seen(name, operation, lambda: original(operation, *args, **kwargs))
+        owners.append(operation)
+        try:
+            with path.entered(operation.name) as name:
+                return seen(name, operation, lambda: original(operation, *args, **kwargs))
+        finally:
+            owners.pop()
 
     with patched(keras.Operation, "__call__", call):
         _here.visit = visit
@@ -72,3 +76,12 @@ def visiting(visit: Visit) -> Iterator[None]:
             yield
         finally:
             del _here.visit
+
+
+def _lasting(operation: Any, owners: list[Any]) -> bool:
+    """Whether it is there at the next call too: a layer, or a node of a functional graph.
+
+    Some of `keras.ops`, `pad` in `ZeroPadding2D` for one, make an operation with a new name each time they are called.
+    """
+    graph = getattr(owners[-1], "operations", ()) if owners else ()
+    return isinstance(operation, keras.Layer) or any(operation is node for node in graph)

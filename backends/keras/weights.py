@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["Stored", "stored"]
+__all__ = ["Stored", "arranged", "depthwise", "matrix", "stored"]
 
 Values = np.ndarray[Any, Any]
 
@@ -42,31 +42,32 @@ def stored(layer: Any) -> Mapping[str, Stored]:
     return found
 
 
-def _arranged(variable: Any, axes: Sequence[int], shape: Sequence[int] | None = None) -> Stored:
+def arranged(variable: Any, axes: Sequence[int], shape: Sequence[int] | None = None) -> Stored:
+    """A variable with its axes in this order outside; `shape` where some of them are one axis there."""
     return Stored(variable, tuple(axes), tuple(shape or (variable.shape[axis] for axis in axes)))
 
 
 def _as_it_is(variable: Any, _: Any) -> Stored:
-    return _arranged(variable, range(len(variable.shape)))
+    return arranged(variable, range(len(variable.shape)))
 
 
-def _convolution(variable: Any, _: Any) -> Stored:
+def matrix(variable: Any, _: Any) -> Stored:
     """(kh, kw, in / groups, out) as (out, in / groups, kh, kw); a Dense kernel (in, out) as (out, in)."""
     rank = len(variable.shape)
-    return _arranged(variable, (rank - 1, rank - 2, *range(rank - 2)))
+    return arranged(variable, (rank - 1, rank - 2, *range(rank - 2)))
 
 
-def _depthwise(variable: Any, _: Any) -> Stored:
+def depthwise(variable: Any, _: Any) -> Stored:
     """(kh, kw, in, multiplier) as (in * multiplier, 1, kh, kw)."""
     *space, channels, multiplier = variable.shape
     rank = len(variable.shape)
-    return _arranged(variable, (rank - 2, rank - 1, *range(rank - 2)), (channels * multiplier, 1, *space))
+    return arranged(variable, (rank - 2, rank - 1, *range(rank - 2)), (channels * multiplier, 1, *space))
 
 
 def _transposed(variable: Any, _: Any) -> Stored:
     """(kh, kw, out, in) as (out, in, kh, kw)."""
     rank = len(variable.shape)
-    return _arranged(variable, (rank - 2, rank - 1, *range(rank - 2)))
+    return arranged(variable, (rank - 2, rank - 1, *range(rank - 2)))
 
 
 def _einsum(variable: Any, layer: Any) -> Stored:
@@ -76,7 +77,7 @@ def _einsum(variable: Any, layer: Any) -> Stored:
     out = [axis for axis, letter in enumerate(letters) if letter in result]
     into = [axis for axis, letter in enumerate(letters) if letter not in result]
     sizes = [prod(variable.shape[axis] for axis in axes) for axes in (out, into)]
-    return _arranged(variable, (*out, *into), sizes)
+    return arranged(variable, (*out, *into), sizes)
 
 
 def _slope(variable: Any, _: Any) -> Stored:
@@ -84,7 +85,7 @@ def _slope(variable: Any, _: Any) -> Stored:
     *space, channels = variable.shape
     rank = len(variable.shape)
     shape = (channels, *space) if prod(space) > 1 else (channels,)
-    return _arranged(variable, (rank - 1, *range(rank - 1)), shape)
+    return arranged(variable, (rank - 1, *range(rank - 1)), shape)
 
 
 _COMMON = {"gamma": "scale", "beta": "offset", "moving_mean": "mean", "moving_variance": "variance"}
@@ -93,18 +94,18 @@ _SPECIAL: tuple[tuple[Any, dict[str, tuple[str, _Layout]]], ...] = (
     (
         (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D),
         {
-            "depthwise_kernel": ("depthwise_kernel", _depthwise),
-            "pointwise_kernel": ("kernel", _convolution),
+            "depthwise_kernel": ("depthwise_kernel", depthwise),
+            "pointwise_kernel": ("kernel", matrix),
         },
     ),
-    ((keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D), {"kernel": ("kernel", _depthwise)}),
+    ((keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D), {"kernel": ("kernel", depthwise)}),
     (
         (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose),
         {"kernel": ("kernel", _transposed)},
     ),
     (
         (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense),
-        {"kernel": ("kernel", _convolution)},
+        {"kernel": ("kernel", matrix)},
     ),
     (keras.layers.EinsumDense, {"kernel": ("kernel", _einsum)}),
     (keras.layers.PReLU, {"alpha": ("slope", _slope)}),
