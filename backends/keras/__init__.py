@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-
 from crosslens.errors import ModelError
 from crosslens.hookspecs import hookimpl
 from crosslens.model import Model

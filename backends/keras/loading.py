@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-
 from crosslens.errors import ModelError
 
 __all__ = ["load_keras"]
@@ -40,13 +39,14 @@ def _config(path: Path) -> Any:
                 return json.loads(archive.read("config.json"))
         return _h5_config(path)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        line = _first_line(error)
         raise ModelError(
-            f"'{path}' is no complete Keras model file ({_first_line(error)}); save it again with model.save('NAME.keras')"
+            f"'{path}' is no complete Keras model file ({line}); save it again with model.save('NAME.keras')"
         ) from error
 
 
 def _h5_config(path: Path) -> Any:
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     with h5py.File(path, "r") as file:
         if "model_config" not in file.attrs:

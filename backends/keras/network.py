@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
@@ -89,7 +88,7 @@ class KerasNetwork:
         return tf.TensorSpec((None, *shape), tf.float32)
 
     def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> Taps:
-        """Run the model on a native batch inside a function being traced, and keep these layers' outputs. Hold `LOCK`."""
+        """Run the model on a native batch while a function is traced, and keep these layers' outputs. Hold `LOCK`."""
         found: Taps = {}
         wanted = {*taps, *replaced}
 
@@ -114,7 +113,7 @@ class KerasNetwork:
         return found
 
     def _called(self, x: Any) -> Any:
-        """The chosen output. In a stateless scope nothing that the model assigns (statistics, losses, seeds) is kept."""
+        """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
         with keras.StatelessScope(state_mapping=list(self.values.values()), initialize_variables=False):
             return _selected(self.net, self.net(_packed(self.net, x), training=False), self.output)
 

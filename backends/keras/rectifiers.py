@@ -11,10 +11,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from crosslens.errors import ModelError
 from keras.src.activations.activations import ReLU
 from keras.src.backend.tensorflow import nn as keras_nn
-
-from crosslens.errors import ModelError
 
 from .visiting import patched
 
@@ -62,7 +61,7 @@ class Rectifiers:
 def ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
     """An elementwise rectifier f with the backward rule of `Model.modified`."""
 
-    @tf.custom_gradient
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
     def rectify(x: Any) -> Any:
         with tf.name_scope(_SCOPE):
             y = f(x)
@@ -117,12 +116,12 @@ def _intercepted(original: Any) -> Any:
         rectifiers = getattr(_here, "rectifiers", None)
         if rectifiers is None:
             return original(*args, **kwargs)
-        for name in _TENSOR_NAMES:
-            if name in kwargs:
-                rest = {key: value for key, value in kwargs.items() if key != name}
-                return rectifiers(lambda x: original(*args, **{name: x}, **rest), kwargs[name])
-        owner, (x, *rest_args) = _split(args)
-        return rectifiers(lambda x: original(*owner, x, *rest_args, **kwargs), x)
+        named = next((name for name in _TENSOR_NAMES if name in kwargs), None)
+        if named:
+            x = kwargs.pop(named)
+            return rectifiers(lambda x: original(*args, **{named: x}, **kwargs), x)
+        owner, (x, *rest) = _split(args)
+        return rectifiers(lambda x: original(*owner, x, *rest, **kwargs), x)
 
     return call
 

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from .network import Place, input_spec
 from .weights import Stored, arranged, depthwise, matrix
