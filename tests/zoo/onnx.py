@@ -65,6 +65,11 @@ NODES = {
 CONSTANTS = {"zero": 0.0, "half": 0.5, "one": 1.0, "six": 6.0, "sqrt2": 2**0.5}
 
 
+def named(tensor):
+    """The plan's name for the image is an odd one for a tensor."""
+    return "image" if tensor == "<input>" else tensor
+
+
 def parameters(step, *names):
     return [f"{step.name}.{name}" for name in names if name in step.weights]
 
@@ -74,7 +79,7 @@ def nodes(step):
     found = list(NODES[step.kind](step))
     for i, (operator, reads, attributes) in enumerate(found):
         name = step.name if i == len(found) - 1 else f"{step.name}_{i}"
-        yield helper.make_node(operator, list(reads), [name], name=name, **attributes)
+        yield helper.make_node(operator, [named(each) for each in reads], [name], name=name, **attributes)
 
 
 def build(plan, shape):
@@ -88,7 +93,7 @@ def build(plan, shape):
         helper.make_graph(
             graph,
             "zoo",
-            [helper.make_tensor_value_info(plan[0].reads[0], TensorProto.FLOAT, ["N", *shape])],
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", *shape])],
             [helper.make_tensor_value_info(plan[-1].name, TensorProto.FLOAT, ["N", classes])],
             [numpy_helper.from_array(v, k) for k, v in (weights | constants).items() if k in used],
         ),
