@@ -122,6 +122,6 @@ def _factory(spec: str) -> Any:
     except ModuleNotFoundError as error:
         raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
     except AttributeError as error:
-        known = [n for n in vars(sys.modules[module]) if not n.startswith("_")]
+        known = [n for n in dir(sys.modules[module]) if not n.startswith("_")]
         raise ModelError(f"module {module!r} has no {name!r}.{did_you_mean(name, known)}") from error
     return found() if isinstance(found, type) or (callable(found) and not hasattr(found, "forward")) else found
