@@ -26,12 +26,17 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     Raises:
         ModelError: an option that torch cannot obey, or a network that does not run; what is no network at all.
     """
-    if isinstance(network, str | Path):
-        if Path(network).suffix != ".pt2":
-            return None
-        network = load_program(Path(network))
+    if isinstance(network, str | Path) and Path(network).suffix != ".pt2":
+        return None
     if options["providers"] is not None:
         raise ModelError("providers are onnxruntime's; torch computes where device= says")
+    with torch.inference_mode(False):
+        return _wrapped(network, options)
+
+
+def _wrapped(network: Any, options: Mapping[str, Any]) -> TorchModel:
+    if isinstance(network, str | Path):
+        network = load_program(Path(network))
     if isinstance(network, ExportedProgram):
         return TorchModel(_placed(program_network(network, options["input"]), options["device"]), options)
     if isinstance(network, nn.Module):

@@ -19,49 +19,46 @@ from .network import LOCK, ModuleNetwork, deprecations_of_torch
 __all__ = ["load_program", "program_network"]
 
 _TRUST = "; if you trust the file, open it yourself: wrap(torch.export.load(path))"
+_GRAPH = "models/model.json"
+_EXAMPLE = "data/sample_inputs/model.pt"
 _MEMBERS = re.compile(
-    r"(data/(weights|constants)/(?!.*custom_obj)[\w.]+|data/sample_inputs/model\.pt|models/model\.json|extra/.*"
-    r"|archive_format|archive_version|version|byteorder|\.data/\w+|\.format_version|\.storage_alignment)"
+    r"data/weights/(weight_\d+|model_weights_config\.json)|data/constants/(tensor_\d+|model_constants_config\.json)"
+    r"|data/sample_inputs/model\.pt|models/model\.json|extra/[\w./-]+"
+    r"|archive_format|archive_version|version|byteorder|\.data/\w+|\.format_version|\.storage_alignment"
 )
 _OPERATORS = re.compile(
-    r"torch\.ops\.(aten|prim|prims|higher_order|torchvision|quantized|quantized_decomposed)\.\w+(\.\w+)?"
+    r"torch\.ops\.(aten|prim|prims|higher_order|torchvision|quantized|quantized_decomposed)"
+    r"\.(?!from_file)((?!__)\w+|__i?(and|or|xor|lshift|rshift)__)(\.(?!_)\w+)?"
     r"|_operator\.(getitem|add|sub|mul|floordiv|truediv|mod|neg|pow|eq|ne|lt|le|gt|ge|and_|or_)"
     r"|torch\.sym_(sum|max|min|int|float|not|sqrt|ite)|math\.(ceil|floor|trunc|sqrt)"
 )
-_SYMPY = {"Symbol", "Integer", "Float", "Rational", "Add", "Mul", "Pow", "Max", "Min", "Mod", "true", "false"}
-_SYMPY |= {"Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Equality", "Unequality", "StrictLessThan", "StrictGreaterThan"}
-_SYMPY |= {
-    "LessThan",
-    "GreaterThan",
-    "And",
-    "Or",
-    "Not",
-    "FloorDiv",
-    "CleanDiv",
-    "CeilDiv",
-    "PythonMod",
-    "ModularIndexing",
+_SYMPY = {
+    *("Integer", "Float", "Rational", "Add", "Mul", "Pow", "Max", "Min", "Mod", "And", "Or", "Not", "true", "false"),
+    *("Eq", "Ne", "Lt", "Le", "Gt", "Ge", "Equality", "Unequality", "StrictLessThan", "StrictGreaterThan"),
+    *("LessThan", "GreaterThan", "FloorDiv", "CleanDiv", "CeilDiv", "PythonMod", "ModularIndexing", "IntTrueDiv"),
+    *("FloatTrueDiv", "CeilToInt", "FloorToInt", "TruncToInt", "ToFloat", "Where", "PowByNatural"),
 }
-_SYMPY |= {"IntTrueDiv", "FloatTrueDiv", "CeilToInt", "FloorToInt", "TruncToInt", "ToFloat", "Where", "PowByNatural"}
+_ARITHMETIC = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp)
+_SIGNS = (ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
 
 
 def load_program(path: Path) -> ExportedProgram:
     """The program in a `.pt2` file.
 
     `torch.export.load` unpickles, evaluates strings and resolves any name below `torch`. So the archive is read first,
-    and refused if it holds more than plain tensors, known operators and arithmetic on sizes.
+    refused if it holds more than plain tensors, known operators and arithmetic on sizes, and what was read is loaded.
 
     Raises:
         ModelError: the file is no such archive, cannot be read, or could run code.
     """
-    content = path.read_bytes()
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _check(archive, path)
-        return torch.export.load(io.BytesIO(content))
+        with zipfile.ZipFile(path) as archive:
+            members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+        _check(members, path)
+        return torch.export.load(_archive(members))
     except ModelError:
         raise
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, EOFError) as error:
         raise ModelError(
             f"'{path}' is no .pt2 archive, or is cut off: {error}. torch.export.save writes one"
         ) from error
@@ -70,40 +67,42 @@ def load_program(path: Path) -> ExportedProgram:
         raise ModelError(f"'{path}' cannot be opened by torch {torch.__version__}: {reason}") from error
 
 
-def _check(archive: zipfile.ZipFile, path: Path) -> None:
-    members = {_inner(name): name for name in archive.namelist()}
-    if "models/model.json" not in members:
-        old = "serialized_exported_program.json" in archive.namelist()
-        what = "comes from an older torch, whose files are pickles" if old else "holds no exported program"
-        raise ModelError(f"'{path}' {what}; save it again with torch.export.save" + _TRUST * old)
-    for inner in members:
-        if not _MEMBERS.fullmatch(inner):
-            raise ModelError(f"'{path}' holds '{inner}', which could run code{_TRUST}")
+def _archive(members: Mapping[str, bytes]) -> io.BytesIO:
+    """A new archive of what was checked: another reader of the old one could have found something else in it."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(f"checked/{name}", data)
+    content.seek(0)
+    return content
+
+
+def _check(members: Mapping[str, bytes], path: Path) -> None:
+    if _GRAPH not in members:
+        raise ModelError(
+            f"'{path}' holds no exported program as torch 2.8 and later save it with torch.export.save. "
+            f"Older files are pickles{_TRUST}"
+        )
+    for name in members:
+        if not _MEMBERS.fullmatch(name):
+            raise ModelError(f"'{path}' holds '{name}', which could run code{_TRUST}")
     for kind in ("weights", "constants"):
-        name = members.get(f"data/{kind}/model_{kind}_config.json")
-        config = json.loads(archive.read(name))["config"] if name else {}
-        pickled = [key for key, entry in config.items() if entry["use_pickle"] or "custom_obj" in entry["path_name"]]
-        if pickled:
-            raise ModelError(f"'{path}' holds {pickled[0]!r} as a pickle, which could run code{_TRUST}")
-    if "data/sample_inputs/model.pt" in members:
-        _check_pickle(archive.read(members["data/sample_inputs/model.pt"]), path)
-    for key, text in _texts(json.loads(archive.read(members["models/model.json"]))):
+        config = json.loads(members[f"data/{kind}/model_{kind}_config.json"])["config"]
+        for name, entry in config.items():
+            if entry["use_pickle"] or not _MEMBERS.fullmatch(f"data/{kind}/{entry['path_name']}"):
+                raise ModelError(f"'{path}' holds {name!r} as a pickle, which could run code{_TRUST}")
+    if _EXAMPLE in members:
+        _check_pickle(members[_EXAMPLE], path)
+    for key, text in _texts(json.loads(members[_GRAPH])):
         if not _harmless(key, text):
             raise ModelError(f"'{path}' holds the {key} {text[:60]!r}, which could run code{_TRUST}")
-
-
-def _inner(member: str) -> str:
-    """The member's path below the archive's own folder."""
-    return member.partition("/")[2]
 
 
 def _check_pickle(content: bytes, path: Path) -> None:
     try:
         torch.load(io.BytesIO(content), weights_only=True)
     except Exception as error:
-        raise ModelError(
-            f"'{path}' holds example inputs that are more than tensors, which could run code{_TRUST}"
-        ) from error
+        raise ModelError(f"'{path}' holds example inputs other than tensors, which could run code{_TRUST}") from error
 
 
 def _texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -120,31 +119,33 @@ def _texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _harmless(key: str, text: str) -> bool:
     if key in {"target", "as_operator"}:
-        return bool(_OPERATORS.fullmatch(text)) and "__init" not in text
-    if key == "expr_str":
-        return _is_arithmetic(text)
-    return "__enum__" not in text
+        return bool(_OPERATORS.fullmatch(text))
+    return _is_arithmetic(text) if key == "expr_str" else "__enum__" not in text
 
 
 def _is_arithmetic(text: str) -> bool:
     """Whether sympy evaluates sizes only: calls of known functions, numbers, strings as names of symbols."""
     try:
-        tree = ast.parse(text, mode="eval")
+        return _is_plain(ast.parse(text, mode="eval"))
     except SyntaxError:
         return False
-    return all(_is_plain(node) for node in ast.walk(tree))
 
 
 def _is_plain(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call):
-        named = isinstance(node.func, ast.Name) and node.func.id in _SYMPY
-        symbol = named and node.func.id == "Symbol"  # type: ignore[attr-defined]
-        texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-        return named and all(re.fullmatch(r"\w+" if symbol else r"-?[\d.]+(e[+-]?\d+)?", text) for text in texts)
-    if isinstance(node, ast.Name):
-        return node.id in _SYMPY or bool(re.fullmatch(r"[a-z]{1,3}\d+", node.id))
-    numbers = ast.Expression | ast.Constant | ast.keyword | ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp
-    return isinstance(node, numbers | ast.operator | ast.unaryop | ast.cmpop | ast.boolop | ast.expr_context)
+    match node:
+        case ast.Constant(value=bool() | int() | float()) | ast.expr_context():
+            return True
+        case ast.Name(id=name):
+            return name in _SYMPY or bool(re.fullmatch(r"[a-z]{1,3}\d+", name))
+        case ast.Call(func=ast.Name(id="Symbol"), args=[ast.Constant(value=str(name))], keywords=keywords):
+            return bool(re.fullmatch(r"\w+", name)) and all(_is_plain(k.value) for k in keywords)
+        case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str(number))], keywords=keywords):
+            return bool(re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", number)) and all(_is_plain(k.value) for k in keywords)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+            return name in _SYMPY and all(_is_plain(a) for a in (*args, *(k.value for k in keywords)))
+    return isinstance(node, _SIGNS) or (
+        isinstance(node, _ARITHMETIC) and all(_is_plain(child) for child in ast.iter_child_nodes(node))
+    )
 
 
 def program_network(program: ExportedProgram, given: InputSpec | None) -> ModuleNetwork:
