@@ -1,9 +1,10 @@
-"""Measure how red, green and blue vary together in the photographs that scikit-image and foolbox ship.
+"""Measure colours and frequencies of the photographs that scikit-image and foolbox ship.
 
     python benchmarks/colour_statistics.py
 
 prints the matrix of `crosslens.operators.PHOTOGRAPHS`: the covariance of RGB pixels in [0, 1], each picture with the
 same weight, as U sqrt(S) of its singular value decomposition: columns are principal colours, strongest first.
+Then `crosslens.operators.NATURAL`: the power of 1 / f with which amplitudes fall.
 """
 
 from importlib.util import find_spec
@@ -43,7 +44,24 @@ def root(matrix: np.ndarray) -> np.ndarray:
     return columns * np.sign(columns[np.abs(columns).argmax(axis=0), np.arange(3)])
 
 
+def amplitude_decay(path: Path) -> float:
+    """The slope of log amplitude against log frequency, of the luminance under a Hann window, in 20 bins of power."""
+    grey = load_image(path)[0].mean(axis=0)
+    n = min(grey.shape)
+    window = np.hanning(n)
+    power = np.abs(np.fft.fft2((grey[:n, :n] - grey[:n, :n].mean()) * window[:, None] * window)) ** 2
+    frequency = np.hypot(np.fft.fftfreq(n)[:, None], np.fft.fftfreq(n))
+    inside = (frequency > 2 / n) & (frequency < 0.4)
+    logs, power = np.log(frequency[inside]), power[inside]
+    bins = np.digitize(logs, np.linspace(np.log(2 / n), np.log(0.4), 20))
+    where = [logs[bins == b].mean() for b in np.unique(bins)]
+    mean_power = [np.log(power[bins == b].mean()) for b in np.unique(bins)]
+    return -float(np.polyfit(where, mean_power, 1)[0]) / 2
+
+
 if __name__ == "__main__":
     files = photographs()
     print(f"{len(files)} photographs: {', '.join(path.name for path in files)}")
     print(np.round(root(covariance(files)), 4))
+    decays = [amplitude_decay(path) for path in files]
+    print(f"amplitudes fall as f^-{np.mean(decays):.2f}; the photographs from {min(decays):.2f} to {max(decays):.2f}")

@@ -123,15 +123,17 @@ def optimise(
 
     Raises:
         ParameterError: `steps` is less than one.
-        CrosslensError: a loss or a gradient is NaN or infinite; the message names the step.
+        CrosslensError: a parameter, a loss or a gradient is NaN or infinite; the message names the step.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ParameterError(f"steps is {steps!r}; it must be a whole number, at least 1")
     history: list[Array] = []
 
     def checked(x: Array, step: int) -> tuple[Array, Array]:
+        _check_finite("parameters", x, step)
         losses, gradient = evaluate(x, step)
-        _check_finite(losses, gradient, step)
+        _check_finite("loss", losses, step)
+        _check_finite("gradient", gradient, step)
         return losses, gradient
 
     def report(done: int, losses: Array) -> None:
@@ -143,10 +145,9 @@ def optimise(
     return found, namespace(history[0]).stack(history) if history else np.zeros((0, 1))
 
 
-def _check_finite(losses: Array, gradient: Array, step: int) -> None:
-    xp = namespace(gradient)
-    for what, values in (("loss", losses), ("gradient", gradient)):
-        if not bool(xp.all(xp.isfinite(values))):
-            raise CrosslensError(
-                f"the {what} is not finite at step {step + 1}: take smaller steps (learning_rate), or smaller weights"
-            )
+def _check_finite(what: str, values: Array, step: int) -> None:
+    xp = namespace(values)
+    if not bool(xp.all(xp.isfinite(values))):
+        raise CrosslensError(
+            f"{what} not finite at step {step + 1}: take smaller steps (learning_rate), or smaller weights"
+        )

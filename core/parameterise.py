@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ParameterError, did_you_mean
-from .operators import LUCID, PHOTOGRAPHS, Colour, Fourier, Identity, Operator, Sigmoid, Size, Step
+from .operators import LUCID, NATURAL, PHOTOGRAPHS, Colour, Fourier, Identity, Operator, Sigmoid, Size, Step
 
 __all__ = ["COLOURS", "PARAMETERISATIONS", "Parameterisation", "fourier", "parameterisation", "pixels"]
 
@@ -46,8 +46,8 @@ def pixels(size: Size, channels: int, colour: Operator) -> Parameterisation:
 
 
 def fourier(size: Size, channels: int, colour: Operator) -> Parameterisation:
-    """Frequencies scaled by 1/f (Olah et al. 2017, "Preconditioning and parameterization")."""
-    spectrum = Fourier(size)
+    """Frequencies scaled as in photographs, about 1/f (Olah et al. 2017, "Preconditioning and parameterization")."""
+    spectrum = Fourier(size, NATURAL)
     return Parameterisation(spectrum >> colour >> Sigmoid(), (2, channels, size[0], spectrum.columns), 0.01)
 
 

@@ -90,16 +90,17 @@ class Views(View):
         return total, size
 
 
-def robust_view(size: Size, shift: int, zoom: float) -> View:
-    """Zoomed by up to `zoom`, moved by up to `shift` pixels, on grey, at the picture's own size.
+def robust_view(size: Size, shift: float, zoom: float) -> View:
+    """Zoomed by up to `zoom`, moved along each axis by up to `shift` of the shorter side, on grey, at the same size.
 
     Raises:
-        ParameterError: `shift` is negative or `zoom` not within [0, 1).
+        ParameterError: one of them does not lie within [0, 1).
     """
-    if shift < 0 or not 0 <= zoom < 1:
-        raise ParameterError(f"shift is {shift} and zoom {zoom}; shift must be 0 or more pixels, zoom in [0, 1)")
+    if not 0 <= shift < 1 or not 0 <= zoom < 1:
+        raise ParameterError(f"shift is {shift} and zoom {zoom}; both are shares of the picture's side, within [0, 1)")
     if shift == 0 and zoom == 0:
         return Unchanged()
-    margin = max(ceil(((n + 2 * shift) / (1 - zoom) - n) / 2) for n in size)
+    moved = round(shift * min(size))
+    margin = max(ceil(((n + 2 * moved) / (1 - zoom) - n) / 2) for n in size)
     zoomed = (Zoomed(zoom),) if zoom else ()
-    return Views((Bordered(margin), *zoomed, Cut(size, shift)))
+    return Views((Bordered(margin), *zoomed, Cut(size, moved)))

@@ -30,13 +30,13 @@ class ActivationMaximisation(Method):
     name = "activation_maximisation"
     batched = False
     needs_images = False
-    example: ClassVar = {"steps": 4, "shift": 1}
+    example: ClassVar = {"steps": 4}
     steps: int = param(128, "steps of Adam")
-    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit")
+    learning_rate: float = param(0.03, "length of a step, in the parameterisation's unit")
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
-    shift: int = param(8, "the view moves by up to this many pixels along each axis")
-    zoom: float = param(0.1, "the view is larger or smaller by up to this share")
+    shift: float = param(0.07, "the view moves along each axis by up to this share of the side")
+    zoom: float = param(0.25, "the view is larger or smaller by up to this share")
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
     seed: int = param(0, "of the starting noise and of the views")
 

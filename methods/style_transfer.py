@@ -35,7 +35,7 @@ class StyleTransfer(Method):
     batched = False
     needs_target = False
     example: ClassVar = {"style": np.linspace(0, 1, 192, dtype=np.float32).reshape(3, 8, 8), "steps": 3}
-    style: Any = param(None, "picture whose style to take: a file, or an array (3, H, W) in [0, 1]")  # noqa: RUF009 - a field
+    style: Any = param(None, "picture whose style to take: a file, or an array (3, H, W) in [0, 1]")
     content_layer: str | None = param(
         None, "layer to match; if not given, the second rectified one of the last scale but one"
     )
@@ -84,7 +84,7 @@ class StyleTransfer(Method):
 
     def _start(self, content: Array) -> Array:
         if self.start not in {"content", "noise"}:
-            raise ParameterError(f"no start {self.start!r}; there are content and noise")
+            raise ParameterError(f"no start {self.start!r}; there are content, noise")
         if self.start == "content":
             return content
         noise = np.random.default_rng(self.seed).normal(0.5, 0.1, content.shape)

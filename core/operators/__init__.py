@@ -10,7 +10,7 @@ True
 
 from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
-from .fourier import Fourier
+from .fourier import NATURAL, Fourier
 from .jitter import Jitter
 from .normalise import Normalise
 from .operator import Chain, Composition, Identity, Operator, Pull, Size, Step
@@ -20,6 +20,7 @@ from .squash import Clip, Sigmoid
 
 __all__ = [
     "LUCID",
+    "NATURAL",
     "PHOTOGRAPHS",
     "Chain",
     "Clip",

@@ -121,8 +121,13 @@ def test_nan_stops_the_work_and_names_the_step(optimiser, what):
             bad if what == "gradient" else gradient
         )
 
-    with pytest.raises(CrosslensError, match=f"the {what} is not finite at step 4: take smaller steps"):
+    with pytest.raises(CrosslensError, match=f"{what} not finite at step 4: take smaller steps"):
         optimise(cliff, np.zeros((1, 3)), 10, optimiser=optimiser)
+
+
+def test_a_step_out_of_all_bounds_is_named_before_anything_is_computed_there():
+    with pytest.raises(CrosslensError, match="parameters not finite at step 2: take smaller steps"):
+        optimise(bowl, np.zeros((1, 3)), 10, optimiser=Adam(float("inf")))
 
 
 @pytest.mark.parametrize("steps", [0, -3, 1.5, True])

@@ -43,7 +43,7 @@ def test_fourier_noise_has_its_energy_at_low_frequencies_and_pixel_noise_everywh
         inside = frequency > 0
         return np.polyfit(np.log(frequency[inside]), np.log(power[inside]), 1)[0]
 
-    assert -2.3 < slope("fourier") < -1.7
+    assert -2.7 < slope("fourier") < -2.1
     assert abs(slope("pixels")) < 0.3
 
 

@@ -1,0 +1,157 @@
+"""Style transfer: the loss is the paper's, it falls, and what can be given wrong is refused in words."""
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+from crosslens import load_image, method, save_image
+from crosslens.arrays import as_numpy
+from crosslens.errors import CrosslensError, ImageError, LayerError, ParameterError
+from crosslens.testing import TinyModel
+
+MODEL = TinyModel(size=16, relu=True)
+CONTENT = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 16, 16)).astype(np.float32)
+STYLE = np.random.default_rng(1).uniform(0, 1, (3, 16, 16)).astype(np.float32) ** 3
+LAYERS = {"content_layer": "act2", "style_layers": ("conv1", "act2")}
+
+
+def transfer(images=CONTENT, model=MODEL, **parameters):
+    return method("style_transfer", **{"steps": 20, "style": STYLE, **parameters})(model, images)
+
+
+def loss_from_the_paper(picture, content, style, alpha, beta, model=MODEL):
+    """Equations 1, 3, 4, 5 and 7, with equal weights w_l that add up to one."""
+
+    def gram(a):
+        channels = a.shape[1]
+        flat = a[0].reshape(channels, -1).astype(np.float64)
+        return np.array([[(flat[i] * flat[j]).sum() for j in range(channels)] for i in range(channels)])
+
+    names = ("conv1", "act2")
+    f, p, s = (model.forward(x, names) for x in (picture, content, style))
+    content_loss = 0.5 * ((f["act2"].astype(np.float64) - p["act2"]) ** 2).sum()
+    style_loss = 0.0
+    for name in names:
+        n, m = f[name].shape[1], f[name].shape[2] * f[name].shape[3]
+        style_loss += 0.5 * ((gram(f[name]) - gram(s[name])) ** 2).sum() / (4 * n**2 * m**2)
+    return alpha * content_loss + beta * style_loss
+
+
+@pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
+def test_the_loss_is_the_papers(optimiser):
+    two = {"content_weight": 0.3, "style_weight": 50.0, **LAYERS, "optimiser": optimiser}
+    result = transfer(CONTENT[:1], steps=3, **two)
+    after = loss_from_the_paper(result.images, CONTENT[:1], STYLE[None], 0.3, 50.0)
+    if optimiser == "lbfgs":  # its history is the loss after each step
+        np.testing.assert_allclose(result.history[-1, 0], after, rtol=1e-4)
+    else:  # Adam's the loss before
+        before = loss_from_the_paper(CONTENT[:1], CONTENT[:1], STYLE[None], 0.3, 50.0)
+        np.testing.assert_allclose(result.history[0, 0], before, rtol=1e-4)
+
+
+@pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
+@pytest.mark.parametrize("start", ["content", "noise"])
+def test_the_loss_falls_and_the_picture_stays_a_picture(optimiser, start):
+    result = transfer(optimiser=optimiser, start=start, learning_rate=0.005, steps=40)
+    assert (result.history[-1] < 0.7 * result.history[0]).all()
+    assert result.images.shape == CONTENT.shape
+    assert result.images.dtype == np.float32
+    assert result.images.min() >= 0
+    assert result.images.max() <= 1
+
+
+def test_lbfgs_never_goes_up():
+    assert (np.diff(transfer().history, axis=0) <= 1e-6).all()
+
+
+def test_without_style_noise_becomes_a_picture_with_the_contents_activations():
+    smooth = TinyModel(size=16)
+    result = transfer(CONTENT[:1], smooth, style_weight=0.0, start="noise", steps=200)
+    wanted, got = (smooth.forward(x, ["act2"])["act2"] for x in (CONTENT[:1], result.images))
+    assert ((got - wanted) ** 2).sum() < 1e-3 * (wanted**2).sum()
+
+
+def test_without_content_the_gram_matrices_become_the_styles():
+    result = transfer(CONTENT[:1], content_weight=0.0, steps=200, **LAYERS)
+    assert loss_from_the_paper(result.images, CONTENT[:1], STYLE[None], 0, 1) < 1e-3 * loss_from_the_paper(
+        CONTENT[:1], CONTENT[:1], STYLE[None], 0, 1
+    )
+
+
+def test_a_picture_in_its_own_style_stays_as_it_is():
+    result = transfer(CONTENT[:1], style=CONTENT[0])
+    np.testing.assert_array_equal(result.images, CONTENT[:1])
+
+
+def test_each_picture_of_a_batch_is_made_as_if_alone():
+    both = transfer(steps=5)
+    assert both.history.shape == (5, 2)
+    for n in range(2):
+        alone = transfer(CONTENT[n : n + 1], steps=5)
+        np.testing.assert_array_equal(both.images[n : n + 1], alone.images)
+        np.testing.assert_array_equal(both.history[:, n : n + 1], alone.history)
+
+
+def test_the_default_layers_are_the_first_rectified_of_each_scale_and_the_second_of_the_last_but_one():
+    by_name = transfer(steps=2, content_layer="act2", style_layers=("act1",))
+    np.testing.assert_array_equal(transfer(steps=2).images, by_name.images)
+
+
+def test_any_array_namespace_gives_the_picture_that_numpy_gives():
+    expected = transfer(steps=3)
+    got = transfer(strict.asarray(CONTENT), steps=3)
+    assert type(got.images) is type(strict.asarray(CONTENT))
+    np.testing.assert_allclose(as_numpy(got.images), expected.images, atol=1e-4)
+
+
+def test_a_seed_decides_the_noise_to_start_from():
+    def made(seed):
+        return transfer(CONTENT[:1], start="noise", seed=seed, steps=2).images
+
+    np.testing.assert_array_equal(made(1), made(1))
+    assert np.abs(made(1) - made(2)).max() > 0.01
+
+
+def test_a_style_file_is_the_same_as_its_pixels(tmp_path):
+    path = save_image(STYLE, tmp_path / "style.png")
+    from_file, from_text = transfer(steps=2, style=path), transfer(steps=2, style=str(path))
+    np.testing.assert_array_equal(from_file.images, transfer(steps=2, style=load_image(path)).images)
+    np.testing.assert_array_equal(from_file.images, from_text.images)
+    assert from_file.parameters["style"] == str(path)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 24), (3, 9, 50), (1, 3, 16, 31)])
+def test_a_style_of_another_size_covers_the_content_without_being_stretched(shape):
+    style = np.zeros(shape, np.float32)
+    style[..., ::2, :] = 1  # a lattice of rows
+    result = transfer(CONTENT[:1], steps=2, style=style)
+    assert result.images.shape == (1, 3, 16, 16)
+
+
+def test_progress_hears_every_step_and_its_loss():
+    heard = []
+    method("style_transfer", steps=2, style=STYLE)(MODEL, CONTENT[:1], progress=lambda *told: heard.append(told))
+    assert [told[:2] for told in heard] == [(1, 2), (2, 2)]
+    assert heard[0][2].startswith("loss ")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"style": None}, ParameterError, "style is None; style_transfer needs a picture: style='starry_night.jpg'"),
+        ({"style": 3}, ParameterError, "style is 3; style_transfer needs a picture"),
+        ({"style": "no_such.png"}, ImageError, r"no picture at 'no_such.png': the file does not exist"),
+        ({"style": STYLE[0]}, ParameterError, r"style has shape \(16, 16\); it must be one picture, \(3, H, W\)"),
+        ({"style": CONTENT}, ParameterError, r"style has shape \(2, 3, 16, 16\); it must be one picture"),
+        ({"style": 255 * STYLE}, ImageError, "Divide by 255 first"),
+        ({"style_layers": ("act9",)}, LayerError, r"no layer 'act9' in this model .* Did you mean"),
+        ({"style_layers": ("act1", "fc")}, LayerError, r"style layer 'fc' gives \(None, 5\); a style needs maps"),
+        ({"content_layer": "relu4"}, LayerError, "no layer 'relu4' in this model"),
+        ({"steps": 0}, ParameterError, "steps is 0; it must be a whole number, at least 1"),
+        ({"optimiser": "sgd"}, ParameterError, "no optimiser 'sgd'; there are lbfgs, adam"),
+        ({"start": "style"}, ParameterError, "no start 'style'; there are content, noise"),
+        ({"content_weight": float("nan")}, CrosslensError, "loss not finite at step 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_would_be_right(parameters, error, message):
+    with pytest.raises(error, match=message):
+        transfer(**parameters)
