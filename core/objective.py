@@ -189,7 +189,8 @@ class Value(Objective):
 
     def __str__(self) -> str:
         kind = "probability" if self.softmax else "logit"
-        return f"{kind}({'predicted class' if self.target is None else self.target})"
+        classes = self.target if isinstance(self.target, tuple) else (self.target,)
+        return f"{kind}({'predicted class' if self.target is None else ', '.join(map(str, classes))})"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from . import hookspecs
 from .errors import PluginError, did_you_mean
 from .method import Method
 
-__all__ = ["BACKENDS", "METHODS", "Plugin", "backends", "load", "method", "methods", "plugins"]
+__all__ = ["BACKENDS", "METHODS", "Listing", "Plugin", "backends", "load", "method", "methods", "plugins"]
 
 METHODS = "crosslens.methods"
 BACKENDS = "crosslens.backends"
@@ -148,9 +148,23 @@ def _configured(kind: type[Method], values: Mapping[str, Any]) -> Method:
 
 def methods() -> tuple[str, ...]:
     """The names of all methods there are; nothing is imported."""
-    return tuple(dict.fromkeys(p.name for p in plugins(METHODS)))
+    return _names(METHODS)
 
 
 def backends() -> tuple[str, ...]:
     """The root modules whose objects, and the suffixes whose files, can be wrapped; nothing is imported."""
-    return tuple(dict.fromkeys(p.name for p in plugins(BACKENDS)))
+    return _names(BACKENDS)
+
+
+def _names(group: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(p.name for p in plugins(group)))
+
+
+class Listing(ModuleType):
+    """A package that answers like the function of its name: `crosslens.methods()` works before and after its import.
+
+    The import system puts the package in the function's place as soon as one of its modules is imported.
+    """
+
+    def __call__(self) -> tuple[str, ...]:
+        return _names(self.__name__)

@@ -156,10 +156,18 @@ def _scale_bar(common: Scale) -> Markup:
 
 def _differences(comparison: Comparison, method: str, index: int, common: Scale) -> Iterator[Markup]:
     for a, b in combinations(comparison.models, 2):
-        pixels, largest = difference(comparison.results[method, a], comparison.results[method, b], index)
-        share = f"{100 * largest / common.limit:.2g} %" if common.limit else "0 %"
-        detail = element("span", f"full colour is {share} of the largest value", class_="quiet")
-        yield _figure(data_uri(pixels), f"{method}: {a} minus {b}, at most {share}", f"{a} − {b}: ", detail)
+        pixels, limit = difference(comparison.results[method, a], comparison.results[method, b], index)
+        detail = _magnified(common.limit, limit)
+        caption = element("span", detail, class_="quiet")
+        yield _figure(data_uri(pixels), f"{method}: {a} minus {b}, {detail}", f"{a} − {b}: ", caption)
+
+
+def _magnified(above: float, here: float) -> str:
+    """How much stronger the colours of a difference are than those of the maps that it is of."""
+    if not here:
+        return "no difference"
+    times = above / here
+    return f"magnified {float(f'{times:.2g}'):,.{0 if times >= 10 else 1}f} times"
 
 
 def _figures(comparison: Comparison) -> Markup:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..arrays import as_numpy
 from ..compare import Comparison
-from ..image import colour, overlay
+from ..image import colour, full_scale, overlay
 from ..result import Attribution, Result, Synthesis
 
 __all__ = ["Scale", "data_uri", "difference", "has_maps", "original", "scale", "shown"]
@@ -44,7 +44,7 @@ class Scale:
     """The colour scale that all models' maps of one image share."""
 
     limit: float
-    """The magnitude at its end."""
+    """The magnitude at its end; see `crosslens.image.full_scale`."""
     signed: bool
     """Whether it has two sides, zero in the middle."""
 
@@ -57,7 +57,7 @@ class Scale:
 def scale(comparison: Comparison, method: str, index: int) -> Scale:
     """From the maps of one image by one method on every model."""
     maps = [_map(comparison.results[method, model], index) for model in comparison.models]
-    return Scale(max(float(np.abs(m).max()) for m in maps), any(bool((m < 0).any()) for m in maps))
+    return Scale(full_scale(np.stack(maps)), any(bool((m < 0).any()) for m in maps))
 
 
 def shown(result: Result, index: int, on: Scale) -> Pixels:
@@ -67,17 +67,17 @@ def shown(result: Result, index: int, on: Scale) -> Pixels:
     image = as_numpy(result.images)[index]
     assert isinstance(result, Attribution)
     values = as_numpy(result.upsampled(image.shape[-2:]))[index]
-    return overlay(image, values, on.limit or None, signed=on.signed)
+    return overlay(image, values, on.limit, signed=on.signed)
 
 
 def difference(a: Result, b: Result, index: int) -> tuple[Pixels, float]:
-    """The difference of two maps in colours, red where the first is larger, and its largest magnitude.
+    """The difference of two maps in colours, red where the first is larger, and the magnitude of full colour.
 
-    The colour scale ends at the difference's own largest magnitude, so that it shows where, not how much.
+    The colour scale is the difference's own, so that it shows where, not how much. No difference at all is 0.
     """
     values = _map(a, index) - _map(b, index)
-    largest = float(np.abs(values).max())
-    return colour(values, largest or None, signed=True), largest
+    limit = full_scale(values) if values.any() else 0.0
+    return colour(values, limit, signed=True), limit
 
 
 def _map(result: Result, index: int) -> Pixels:

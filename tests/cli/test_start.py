@@ -1,0 +1,77 @@
+"""How the command starts: what it imports, how it finds its subcommands, how it fails."""
+
+import json
+import subprocess
+import sys
+
+import click
+import crosslens.cli
+import pytest
+
+HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "scipy", "matplotlib", "skimage", "rich"}
+
+
+def loaded_after(*args):
+    """Top-level modules in a fresh process after `crosslens ARGS`."""
+    code = (
+        "import json, sys\nfrom crosslens.cli import cli\n"
+        f"try: cli({list(args)!r}, prog_name='crosslens')\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["run", "--help"], ["run", "grad_cam", "--help"], ["methods"], ["doctor"], ["layers", "--help"]],
+    ids=" ".join,
+)
+def test_help_and_listings_load_no_framework_and_nothing_heavy(args):
+    assert not loaded_after(*args) & HEAVY
+
+
+def test_running_on_a_network_in_plain_arrays_loads_no_framework(picture, tiny):
+    assert not loaded_after("run", "grad_cam", tiny, str(picture)) & HEAVY
+
+
+def test_every_module_of_the_package_is_a_subcommand_with_a_line_of_help():
+    group = crosslens.cli.cli
+    context = click.Context(group)
+    assert set(group.list_commands(context)) >= {"run", "compare", "layers", "methods", "plugins", "doctor", "demo"}
+    for name in group.list_commands(context):
+        assert group.get_command(context, name).name == name
+        assert group.get_command(context, name).get_short_help_str(), name
+
+
+def test_an_unknown_subcommand_is_wrong_usage(command):
+    done = command("rum")
+    assert done.exit_code == 2
+    assert "No such command 'rum'" in done.stderr
+
+
+def test_a_foreseen_error_is_one_line_and_exit_code_1(command, module):
+    name = module("from crosslens.errors import ModelError\ndef broken(): raise ModelError('the weights are gone')")
+    done = command("layers", f"{name}:broken")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", "Error: the weights are gone\n")
+
+
+def test_an_unforeseen_error_keeps_its_traceback(command, module):
+    name = module("def broken(): raise ZeroDivisionError('a bug')")
+    assert isinstance(command("layers", f"{name}:broken").exception, ZeroDivisionError)
+
+
+def test_an_interrupt_says_so_and_ends_with_130(command, module):
+    name = module("def slow(): raise KeyboardInterrupt")
+    done = command("layers", f"{name}:slow")
+    assert (done.exit_code, done.stderr.strip()) == (130, "Interrupted")
+
+
+def test_what_a_framework_prints_stays_off_stdout(command, module):
+    name = module(
+        "from crosslens.testing import TinyModel\ndef chatty():\n    print('I built it')\n    return TinyModel()"
+    )
+    done = command("layers", f"{name}:chatty", "--json")
+    assert json.loads(done.stdout)[0]["name"] == "<input>"
+    assert "I built it" in done.stderr
