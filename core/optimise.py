@@ -21,7 +21,7 @@ __all__ = ["LBFGS", "Adam", "Evaluate", "Optimiser", "optimise"]
 Evaluate: TypeAlias = Callable[[Array, int], tuple[Array, Array]]
 """(parameters, step, from 0) to (losses (N,), gradient of their sum, shaped as the parameters)."""
 Report: TypeAlias = Callable[[int, Array], None]
-"""Told after each step: how many are done, and the losses (N,) at the parameters before it."""
+"""Told how many steps are done, and the losses (N,) that were seen there."""
 
 
 class Optimiser(ABC):
@@ -75,11 +75,16 @@ class LBFGS(Optimiser):
         """As `Optimiser.minimise`; ends early where the line search finds nothing lower."""
         from scipy.optimize import Bounds, minimize
 
-        done = 0
+        done = -1
 
         def loss_and_gradient(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
-            losses, gradient = evaluate(like(flat.reshape(start.shape), start), done)
-            return float(as_numpy(losses).sum(dtype=np.float64)), as_numpy(gradient).astype(np.float64).ravel()
+            nonlocal done
+            losses, gradient = evaluate(like(flat.reshape(start.shape), start), max(done, 0))
+            loss = float(as_numpy(losses).sum(dtype=np.float64))
+            if done < 0:
+                done = 0
+                report(done, np.asarray([loss]))
+            return loss, as_numpy(gradient).astype(np.float64).ravel()
 
         def after(intermediate_result: Any) -> None:
             nonlocal done
@@ -119,7 +124,7 @@ def optimise(
 
     Returns:
         The last parameters, in the namespace of `start`, and the history: for Adam the losses (steps, N) before each
-        step, for L-BFGS their sum (steps, 1) after each.
+        step, for L-BFGS their sum at the start and after each step, (steps + 1, 1).
 
     Raises:
         ParameterError: `steps` is less than one.
@@ -138,11 +143,12 @@ def optimise(
 
     def report(done: int, losses: Array) -> None:
         history.append(losses)
-        progress(done, steps, describe(float(namespace(losses).sum(losses))))
+        if done:
+            progress(done, steps, describe(float(namespace(losses).sum(losses))))
 
     with threadpool_limits(limits=1, user_api="blas"):
         found = (optimiser or Adam()).minimise(checked, start, steps, report)
-    return found, namespace(history[0]).stack(history) if history else np.zeros((0, 1))
+    return found, namespace(history[0]).stack(history)
 
 
 def _check_finite(what: str, values: Array, step: int) -> None:

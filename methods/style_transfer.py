@@ -51,27 +51,22 @@ class StyleTransfer(Method):
     seed: int = param(0, "of the noise to start from")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
-        """One picture for each of `images`, of its size; history (steps, N) is the loss."""
+        """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
         optimiser = self._optimiser()
         size = images.shape[-2], images.shape[-1]
-        style = like(_style(self.style, size), images)
+        style = like(_style(self.style, size, model), images)
         content_layer, style_layers = self._layers(model, images)
         look = _style_loss(model, style, style_layers)
         made, losses = [], []
         for n in range(images.shape[0]):
             content = images[n : n + 1, ...]
-            goal = match(content_layer, model.forward(content, [content_layer])[content_layer])
-            loss = self.content_weight * goal + self.style_weight * look
-            found, history = optimise(
-                _descent(model, loss),
-                like(self._start(content), content),
-                self.steps,
-                optimiser=optimiser,
-                progress=progress,
-            )
+            target = model.forward(content, [content_layer])[content_layer]
+            loss = self.content_weight * match(content_layer, target) + self.style_weight * look
+            start = like(self._start(content), target)
+            found, history = optimise(_descent(model, loss), start, self.steps, optimiser=optimiser, progress=progress)
             made.append(found)
-            losses.append(namespace(history).sum(history, axis=1))
-        return Synthesis(images=namespace(images).concat(made, axis=0), history=_together(losses))
+            losses.append(as_numpy(history)[:, 0])
+        return Synthesis(images=namespace(*made).concat(made, axis=0), history=_together(losses))
 
     def _optimiser(self) -> Optimiser:
         known: Mapping[str, Optimiser] = {
@@ -100,7 +95,7 @@ class StyleTransfer(Method):
         return self.content_layer or deep[min(1, len(deep) - 1)], style
 
 
-def _style(style: Any, size: Size) -> Array:
+def _style(style: Any, size: Size, model: Model) -> Array:
     """The style picture (1, C, H, W) at the content's size: covered, not stretched, its middle.
 
     Raises:
@@ -108,7 +103,7 @@ def _style(style: Any, size: Size) -> Array:
         ImageError: a file that cannot be read.
     """
     if isinstance(style, str | Path):
-        return load_image(style, size=size, crop=1.0)
+        return load_image(style, like=model, size=size, crop=1.0)
     if style is None or not hasattr(style, "ndim"):
         raise ParameterError(
             f"style is {style!r}; style_transfer needs a picture: style='starry_night.jpg', or an array"
@@ -147,9 +142,8 @@ def _descent(model: Model, loss: Objective) -> Evaluate:
     return evaluate
 
 
-def _together(losses: Sequence[Array]) -> np.ndarray[Any, Any]:
+def _together(columns: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     """(steps, N) of runs that may have converged at different steps: the last loss stays."""
-    columns = [as_numpy(values) for values in losses]
     steps = max(len(column) for column in columns)
     return np.stack([np.pad(column, (0, steps - len(column)), mode="edge") for column in columns], axis=1)
 
