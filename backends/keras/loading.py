@@ -10,6 +10,8 @@ from typing import Any
 import keras
 from crosslens.errors import ModelError
 
+from .messages import reason
+
 __all__ = ["load_keras"]
 
 _ALLOW = "if you trust it, load it yourself with keras.models.load_model(path, safe_mode=False) and wrap the model"
@@ -28,7 +30,7 @@ def load_keras(path: Path) -> Any:
             warnings.simplefilter("ignore")  # about optimizers and compilation, which play no part here
             return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        raise ModelError(f"Keras cannot load '{path}': {_first_line(error)}{_advice(error)}") from error
+        raise ModelError(f"Keras cannot load '{path}': {reason(error)}{_advice(error)}") from error
 
 
 def _config(path: Path) -> Any:
@@ -39,7 +41,7 @@ def _config(path: Path) -> Any:
                 return json.loads(archive.read("config.json"))
         return _h5_config(path)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        line = _first_line(error)
+        line = reason(error)
         raise ModelError(
             f"'{path}' is no complete Keras model file ({line}); save it again with model.save('NAME.keras')"
         ) from error
@@ -78,10 +80,6 @@ def _nodes(config: Any) -> Iterator[dict[str, Any]]:
     if isinstance(config, list):
         for item in config:
             yield from _nodes(item)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(". ")
 
 
 def _advice(error: BaseException) -> str:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
+from .messages import explained
 from .rectifiers import Rectifiers, check_all_reached, refusing_functions, ruling
 from .visiting import LOCK, visiting
 from .weights import Stored, stored
@@ -118,7 +119,7 @@ class KerasNetwork:
             return _selected(self.net, self.net(_packed(self.net, x), training=False), self.output)
 
     def with_rule(self, rule: str) -> "KerasNetwork":
-        """The same network with another backward rule.
+        """The same network with another backward rule, tried out at once.
 
         Raises:
             ModelError: it has no rectifier, or one out of reach.
@@ -131,7 +132,7 @@ class KerasNetwork:
                 changed._called(x)
             check_all_reached(tf.compat.v1.get_default_graph())
 
-        with LOCK:
+        with LOCK, explained("the network cannot be run with another backward rule"):
             tf.function(run, autograph=False).get_concrete_function(self._example())
         if rule != "exact" and not rectifiers.met:
             raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
@@ -225,11 +226,8 @@ def _unbuilt_sequential(net: Any) -> bool:
 def _build(net: Any, spec: InputSpec, channels_last: bool) -> None:
     c, *rest = spec.example_shape
     shape = (1, *rest, c) if channels_last and rest else (1, c, *rest)
-    try:
+    with explained(f"the model cannot be built with images of shape {spec.example_shape}"):
         net(tf.zeros(shape), training=False)
-    except (ValueError, TypeError, tf.errors.OpError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise ModelError(f"the model cannot be built with images of shape {spec.example_shape}: {line}") from error
 
 
 def _packed(net: Any, x: Any) -> Any:

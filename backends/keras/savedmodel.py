@@ -18,6 +18,7 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from .messages import reason
 from .network import Place, input_spec
 from .weights import Stored, arranged, depthwise, matrix
 
@@ -64,8 +65,7 @@ def load_saved_model(path: Path) -> Any:
             warnings.simplefilter("ignore")  # about functions for training, which play no part here
             loaded = tf.saved_model.load(str(path))
     except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"TensorFlow cannot load the SavedModel '{path}': {line}; export it again") from error
+        raise ModelError(f"TensorFlow cannot load the SavedModel '{path}': {reason(error)}; export it again") from error
     if not loaded.signatures:
         raise ModelError(f"the SavedModel '{path}' has no signatures; export it with model.export('{path.name}')")
     return loaded

@@ -15,6 +15,7 @@ from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
+from .messages import explained
 from .network import Place
 from .visiting import LOCK
 
@@ -62,7 +63,8 @@ class TensorFlowModel(Model):
 
     @cached_property
     def _places(self) -> Mapping[str, Place]:
-        return {place.name: place for place in self.network.places()}
+        with explained(f"the network cannot be run on images of shape {self.input.example_shape}"):
+            return {place.name: place for place in self.network.places()}
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
@@ -144,10 +146,8 @@ class TensorFlowModel(Model):
         function = self._function(question)
         given = [self._fed(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
         replaced = [self._fed(name, replace[name], x, "the replacement of") for name in question.replace]
-        try:
+        with explained(f"TensorFlow cannot run the network on {tuple(x.shape)}"):
             found, gradients = function(tf.constant(as_numpy(x)), given, replaced)
-        except (tf.errors.OpError, ValueError) as error:
-            raise ModelError(f"TensorFlow cannot run the network on {tuple(x.shape)}: {_line(error)}") from error
         return (
             dict(zip(question.capture, (t.numpy() for t in found), strict=True)),
             dict(zip(question.wrt, (t.numpy() for t in gradients), strict=True)),
@@ -191,7 +191,7 @@ class TensorFlowModel(Model):
             with tf.device(self._device):
                 return self._computed(question, x, cotangents, replaced)
 
-        with LOCK:
+        with LOCK, explained("the network cannot be traced"):
             return tf.function(compute, autograph=False, input_signature=signature).get_concrete_function()
 
     def _computed(
@@ -303,7 +303,3 @@ def _outside(a: Any, place: Place) -> Any:
 
 def _channels_to_end(a: Any) -> Any:
     return tf.transpose(a, [0, *range(2, a.shape.rank), 1])
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
