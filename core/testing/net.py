@@ -33,7 +33,10 @@ class Net:
     smooth: bool = True
     """Whether the network is differentiable everywhere, so that central differences tell its gradient."""
     follows: Mapping[str, str] = field(default_factory=dict)
-    """By layer, the one layer that it reads: {"relu1": "conv1"}. Promises about single layers need it."""
+    """By layer without an activation of its own inside, the one layer that it reads: {"relu1": "conv1"}.
+
+    Promises about single layers need it.
+    """
 
     @cached_property
     def network(self) -> Any:

@@ -1,6 +1,6 @@
 """A promise is a function with a claim as its docstring; a check is a promise about one network or one method.
 
-Without pytest, `for check in checks(subject): check()`. With it:
+Without pytest, `for check in checks(subject): check()`, which raises `Unsuited` where a promise says nothing. With it:
 
     @testing.parametrize(testing.Net("mine", my_network))
     def test_my_backend(check):

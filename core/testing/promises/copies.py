@@ -35,9 +35,10 @@ def kernels_give_the_activations(net: Net) -> None:
     for name, before in net.follows.items():
         weights = {key: as_numpy(v).astype(np.float64) for key, v in net.model.weights(name).items()}
         found = {key: as_numpy(v) for key, v in net.model.forward(x, [before, name]).items()}
-        if "kernel" not in weights or found[before].shape[2:] != found[name].shape[2:]:
+        flat = "kernel" in weights and weights["kernel"].ndim == 2
+        if "kernel" not in weights or not (flat or found[before].shape[2:] == found[name].shape[2:]):
             continue
-        applied = _linear if weights["kernel"].ndim == 2 else _convolution
+        applied = _linear if flat else _convolution
         y = applied(found[before].astype(np.float64), weights["kernel"])
         bias = weights.get("bias", np.zeros(y.shape[1]))
         same(found[name], y + bias.reshape(1, -1, *[1] * (y.ndim - 2)), rtol=1e-5, what=f"layer {name!r}")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array, as_numpy
-from ...errors import CrosslensError, LayerError, TargetError
+from ...errors import CrosslensError, LayerError, ModelError, TargetError
 from ...method import Method, parameters
 from ...plugins import METHODS, method, plugins
 from ...result import Attribution, Result, Synthesis
@@ -33,9 +33,13 @@ def _images(count: int = 3) -> Array:
 def _run(tried: Method, model: Any = None, images: Array = None, target: Any = TARGET) -> Result:
     """The method on a batch, with images and target only where it takes them."""
     given = (_images() if images is None else images) if tried.needs_images else None
-    result = tried(model or TinyModel(), given, target if tried.needs_target else None)
+    result = tried(model or _model(tried), given, target if tried.needs_target else None)
     assert isinstance(result, Result), f"returned a {type(result).__name__}, not a Result"
     return result
+
+
+def _model(tried: Method, seed: int = 0) -> TinyModel:
+    return TinyModel(relu=tried.needs_rectifier, seed=seed)
 
 
 def values_of(result: Result) -> Array:
@@ -111,7 +115,7 @@ def batch_is_its_images_one_by_one(tried: Method) -> None:
     if not tried.batched or not tried.needs_images:
         raise Unsuited("it is not batched")
     whole = _run(tried)
-    split = TinyModel()
+    split = _model(tried)
     split.batch_size = 2
     same(values_of(_run(tried, split)), values_of(whole), rtol=1e-5, what="split in two")
     for n in range(3):
@@ -123,7 +127,7 @@ def batch_is_its_images_one_by_one(tried: Method) -> None:
 def one_object_any_number_of_models(tried: Method) -> None:
     """One configured object serves several networks, and is not changed by running."""
     before = {f.name: getattr(tried, f.name) for f in parameters(tried)}
-    other, first = TinyModel(seed=4), TinyModel()
+    other, first = _model(tried, seed=4), _model(tried)
     expected = values_of(_run(replace(tried), first))
     _run(tried, other)
     same(values_of(_run(tried, first)), expected, exact=True, what="after another network")
@@ -202,6 +206,14 @@ def layer_must_exist(tried: Method) -> None:
 
 
 @method_promise
+def a_network_without_rectifiers_is_refused(tried: Method) -> None:
+    """Where it `needs_rectifier`, another network is refused: its values would look like an answer."""
+    if not tried.needs_rectifier:
+        raise Unsuited("it takes any network")
+    refused(lambda: _run(tried, TinyModel()), ModelError)
+
+
+@method_promise
 def bad_images_are_refused(tried: Method) -> None:
     """NaN, values of 0..255 and no images at all are refused before any work."""
     if not tried.needs_images:
@@ -210,7 +222,7 @@ def bad_images_are_refused(tried: Method) -> None:
     nan[0, 0, 0, 0] = np.nan
     refused(lambda: _run(tried, images=nan), CrosslensError, "NaN")
     refused(lambda: _run(tried, images=_images() * 255), CrosslensError, "Divide by 255 first.")
-    refused(lambda: tried(TinyModel(), None), CrosslensError, f"{tried.name} explains images")
+    refused(lambda: tried(_model(tried), None), CrosslensError, f"{tried.name} explains images")
 
 
 def _field(tried: Method, name: str) -> bool:
