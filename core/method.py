@@ -45,6 +45,8 @@ class Method(ABC):
     """Whether it explains given images; False for one that makes its own from the network alone."""
     needs_target: ClassVar[bool] = True
     """Whether a target means anything to it."""
+    needs_rectifier: ClassVar[bool] = False
+    """Whether it makes sense only on a network with rectifiers; it raises a `ModelError` on any other."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default, and few steps."""
 

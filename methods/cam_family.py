@@ -1,0 +1,108 @@
+"""What Grad-CAM and its successors share: maps and gradients of a layer, or of several, from one pass."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, namespace, upsample
+from crosslens.errors import LayerError
+from crosslens.layout import tokens_to_maps
+from crosslens.method import Method, param
+from crosslens.model import Model, last_maps
+from crosslens.objective import Objective, pullback
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+SPARE_TOKENS = 16
+"""Class and register tokens that a transformer may put in front of its patches (see `tokens_to_maps`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientCAM(Method):
+    """A map (N, h, w) made of a layer's maps A and of the target's gradient there, dy/dA."""
+
+    layer: str | tuple[str, ...] | None = param(
+        None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given; several are fused"
+    )
+    counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
+
+    @abstractmethod
+    def combine(self, maps: Array, gradient: Array) -> Array:
+        """The paper's map (N, h, w) from maps and gradient, both (N, C, h, w)."""
+
+    def fuse(self, found: Sequence[Array]) -> Array:
+        """One map (N, h, w) for several layers: enlarged to the finest, then averaged; all in the target's unit."""
+        return namespace(found[0]).mean(enlarged(found), axis=0)
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
+        layers = [self.layer] if isinstance(self.layer, str) else self.layer or [chosen_layer(model)]
+        pull, scores = pullback(model, images, facing(objective, self.counterfactual), wrt=layers, capture=layers)
+        found = [
+            self.combine(as_maps(pull.activations[name], name), as_maps(pull.gradients[name], name)) for name in layers
+        ]
+        values = found[0] if len(found) == 1 else self.fuse(found)
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, layers))
+
+
+def facing(objective: Objective, counterfactual: bool) -> Objective:
+    """The objective, or its negative: what speaks against it (Selvaraju et al. 2017, section 3.3)."""
+    return -objective if counterfactual else objective
+
+
+def enlarged(found: Sequence[Array]) -> Array:
+    """Maps (N, h, w) of several layers at the finest of their resolutions, (layers, N, h, w)."""
+    size = max(m.shape[1] for m in found), max(m.shape[2] for m in found)
+    return namespace(found[0]).stack([upsample(m, size) for m in found], axis=0)
+
+
+def as_maps(activation: Array, layer: str) -> Array:
+    """(N, C, h, w) from maps or tokens.
+
+    Raises:
+        LayerError: the layer gives neither.
+    """
+    if activation.ndim == 3:
+        return tokens_to_maps(activation)
+    if activation.ndim != 4:
+        shape = tuple(activation.shape)
+        raise LayerError(f"layer {layer!r} gives {shape}, no maps (N, C, H, W); choose a layer before the pooling")
+    return activation
+
+
+def chosen_layer(model: Model, layer: str | None = None) -> str:
+    """The layer that is given, or else the last one with maps.
+
+    Raises:
+        LayerError: this network has no maps, or they are cut into tokens afterwards, so that the last maps are its
+            first layer.
+    """
+    if layer is not None:
+        return layer
+    last = last_maps(model)
+    tokens = _tokens_after(model, last)
+    if tokens:
+        raise LayerError(
+            f"this network cuts its last maps, {last!r}, into tokens: name the layer to explain, layer=. Where a class "
+            f"token is read, that is one before the last attention; tokens are given by {', '.join(tokens[-6:])}"
+        )
+    return last
+
+
+def _tokens_after(model: Model, layer: str) -> list[str]:
+    """The layers after `layer` with one token for each of its positions."""
+    names = list(model.layers)
+    rows, columns = (n or 1 for n in model.layer(layer).shape[2:])
+    counts = range(rows * columns, rows * columns + SPARE_TOKENS + 1)
+    after = [model.layers[name] for name in names[names.index(layer) + 1 :]]
+    return [found.name for found in after if len(found.shape) == 3 and found.shape[1] in counts]
+
+
+def empty_note(values: Array, layers: Sequence[str]) -> tuple[str, ...]:
+    """What to say where a map is zero everywhere: the picture would look like an answer."""
+    xp = namespace(values)
+    blank = int(xp.sum(xp.astype(xp.max(xp.abs(values), axis=(1, 2)) == 0, xp.int64)))
+    if not blank:
+        return ()
+    names = " or ".join(map(repr, layers))
+    return (f"{blank} of {values.shape[0]} maps are zero everywhere: no channel of {names} speaks for the target",)

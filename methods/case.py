@@ -1,0 +1,66 @@
+"""One image of a batch with its target fixed: the target and its gradient as functions of what stands at one layer.
+
+Methods that ask a network about many variants of an image (noisy, mixed, masked) ask here, batch after batch, so that
+their memory does not grow with the number of variants.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, namespace
+from crosslens.batching import batch_limit, slices
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, pullback
+from crosslens.progress import Progress
+
+__all__ = ["Case", "cases", "portions"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The target as a function of the activation of `layer`; the image stays what it is elsewhere."""
+
+    model: Model
+    image: Array
+    """(1, C, H, W)"""
+    objective: Objective
+    layer: str
+    activation: Array
+    """What the image itself gives at the layer, (1, ...)."""
+
+    def scores(self, variants: Array) -> Array:
+        """The target, (B,), where the layer holds each of `variants`, (B, ...)."""
+        images, replace = self._given(variants)
+        return self.objective.value(self.model.forward(images, self.objective.layers, replace=replace))
+
+    def gradients(self, variants: Array) -> Array:
+        """The target's gradient at each of `variants`, of their shape."""
+        images, replace = self._given(variants)
+        return pullback(self.model, images, self.objective, wrt=[self.layer], replace=replace)[0].gradients[self.layer]
+
+    def seen(self, image: Array) -> Array:
+        """What other images (M, C, H, W) give at the layer."""
+        return image if self.layer == INPUT else self.model.forward(image, [self.layer])[self.layer]
+
+    def _given(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
+        if self.layer == INPUT:
+            return variants, None
+        return namespace(variants).concat([self.image] * variants.shape[0], axis=0), {self.layer: variants}
+
+
+def cases(model: Model, images: Array, objective: Objective, layer: str = INPUT) -> tuple[list[Case], Array]:
+    """A case for each image, its predicted class fixed where no other was given; and the targets' values (N,)."""
+    clean = model.forward(images, {layer, *objective.layers})
+    scores, pinned = objective.value(clean), objective.pinned(clean)
+    found = [
+        Case(model, images[n : n + 1, ...], pinned.select(n, n + 1), layer, clean[layer][n : n + 1, ...])
+        for n in range(images.shape[0])
+    ]
+    return found, scores
+
+
+def portions(model: Model, count: int, progress: Progress, what: str) -> Iterator[tuple[int, int]]:
+    """(start, stop) of consecutive variants that fit into memory together, each reported once it has been worked on."""
+    for start, stop in slices(count, batch_limit(model)):
+        yield start, stop
+        progress(stop, count, what)

@@ -1,0 +1,46 @@
+"""Eigen-CAM (Muhammad and Yeasin, 2020, https://arxiv.org/abs/2008.00299)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, namespace
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+from .cam_family import as_maps, chosen_layer, empty_note
+
+
+@dataclass(frozen=True, kw_only=True)
+class EigenCAM(Method):
+    """What a layer shows most, whatever the class: its maps along their first principal direction.
+
+    With the maps as a matrix O (positions, channels) = U S V', the map is O v_1 = u_1 s_1; nothing is centred. A
+    direction has no sign of its own: the one is taken with which the map's sum is positive.
+    """
+
+    name = "eigen_cam"
+    needs_target = False
+    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
+        layer = chosen_layer(model, self.layer)
+        maps = as_maps(model.forward(images, [layer])[layer], layer)
+        xp = namespace(maps)
+        count, channels, height, width = maps.shape
+        positions = xp.matrix_transpose(xp.reshape(maps, (count, channels, height * width)))
+        u, s, _ = xp.linalg.svd(positions, full_matrices=False)
+        first = u[:, :, 0] * s[:, :1]
+        facing = xp.where(xp.sum(first, axis=1, keepdims=True) < 0, -first, first)
+        values = xp.reshape(facing, (count, height, width))
+        return Attribution(values, notes=empty_note(values, [layer]))
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [EigenCAM]

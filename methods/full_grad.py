@@ -1,0 +1,144 @@
+"""FullGrad (Srinivas and Fleuret, 2019, https://arxiv.org/abs/1905.00780)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace, upsample
+from crosslens.errors import ModelError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method
+from crosslens.model import INPUT, OUTPUT, Model, Pullback
+from crosslens.objective import Objective, pullback
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+TOLERANCE = 1e-3
+"""How far the parts may miss the target, relative to the sum of the layers' shares: float32 on a deep network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullGrad(Method):
+    """Where the input counts and where each layer's biases count, all layers added up in the image's resolution.
+
+    A network of linear layers and rectifiers is f(x) = <df/dx, x> + sum_l <df/db_l, b_l> exactly (proposition 1), x
+    being what the network sees after its preprocessing and b the biases, those of normalisations and of clipped ReLUs
+    among them. The map is psi(df/dx x) + sum over layers with maps and over channels of psi(df/db b) (section 4), where
+    psi takes the magnitude, scales it to [0, 1] over each layer, as the authors' code does, and enlarges it bilinearly.
+
+    The decomposition is checked at each call; a network of which it does not hold (another activation, biases that
+    `Model.weights` does not reach) is refused.
+    """
+
+    name = "full_grad"
+    needs_rectifier = True
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Maps (N, H, W) of the image's size, nowhere negative."""
+        inner = [name for name in model.layers if name not in {INPUT, OUTPUT}]
+        pull, scores = pullback(model, images, objective, wrt=[INPUT, *inner], capture=inner)
+        shares = {INPUT: pull.gradients[INPUT] * _seen(model, images), **_bias_shares(model, inner, pull)}
+        _check_complete(shares, scores)
+        maps = [_psi(share, (images.shape[2], images.shape[3])) for share in shares.values() if share.ndim == 4]
+        return Attribution(sum(maps[1:], maps[0]), scores=scores)
+
+
+def _seen(model: Model, images: Array) -> Array:
+    """The preprocessed image in the unit of the given one: gradient times this is what it is inside the network."""
+    gain, offset = model.preprocess.affine(images.shape[1])
+    shift = (offset / gain)[::-1] if model.preprocess.reverses else offset / gain
+    return images + like(np.ascontiguousarray(shift), images)[None, :, None, None]
+
+
+def _bias_shares(model: Model, inner: Sequence[str], pull: Pullback) -> dict[str, Array]:
+    """df/db b for each layer that adds something of its own, of the shape of its activation."""
+    found = {}
+    for place, name in enumerate(inner):
+        y, dy = pull.activations[name], pull.gradients[name]
+        before = [x for x in (pull.activations[n] for n in reversed(inner[:place])) if x.shape == y.shape]
+        weights = model.weights(name)
+        if "variance" in weights:
+            found[name] = dy * _per_channel(_norm_bias(weights, y, before, name), y)
+        elif "bias" in weights:
+            found[name] = _reaching(dy, y) * _per_channel(like(weights["bias"], y), y)
+        elif not weights and (clipped := _clipped(y, before)) is not None:
+            found[name] = dy * clipped
+    return found
+
+
+def _per_channel(values: Array, y: Array) -> Array:
+    shape = (1, *values.shape, *[1] * (y.ndim - 2)) if y.ndim != 3 else (1, 1, *values.shape)
+    return namespace(y).reshape(values, shape)
+
+
+def _reaching(dy: Array, y: Array) -> Array:
+    """The gradient before a rectifier that is part of the layer itself, as Keras' `activation="relu"` is."""
+    xp = namespace(y)
+    return xp.where(y > 0, dy, xp.zeros_like(dy)) if float(xp.min(y)) >= 0 else dy
+
+
+def _norm_bias(weights: Mapping[str, Array], y: Array, before: Sequence[Array], name: str) -> Array:
+    """b of a normalisation y = a x + b, (C,), with b = offset - a mean; a is told from its input, one of `before`.
+
+    Raises:
+        ModelError: its input is no layer of this model.
+    """
+    xp = namespace(y)
+    axes = tuple(i for i in range(y.ndim) if i != 1)
+    mean = like(weights["mean"], y)
+    offset = like(weights["offset"], y) if "offset" in weights else xp.zeros_like(mean)
+    out = y - _per_channel(offset, y)
+    for x in before:
+        inside = x - _per_channel(mean, y)
+        squares = xp.sum(inside * inside, axis=axes)
+        gain = xp.sum(inside * out, axis=axes) / xp.where(squares > 0, squares, xp.ones_like(squares))
+        if float(xp.max(xp.abs(out - _per_channel(gain, y) * inside))) <= TOLERANCE * float(xp.max(xp.abs(out))):
+            return offset - gain * mean
+    raise ModelError(
+        f"what goes into the normalisation {name!r} is no layer of this model, so its bias cannot be told, and "
+        "FullGrad needs every bias; use integrated_gradients, whose values are complete on any network"
+    )
+
+
+def _clipped(y: Array, before: Sequence[Array]) -> Array | None:
+    """What a ReLU with a ceiling (ReLU6) adds: y where it has cut something off, else 0; None for any other layer."""
+    xp = namespace(y)
+    zero, ceiling = xp.zeros_like(y), xp.zeros_like(y) + xp.max(y)
+    for x in before:
+        cut = x > ceiling
+        if bool(xp.any(cut)) and bool(xp.all(xp.where(cut, ceiling, xp.where(x > 0, x, zero)) == y)):
+            return xp.where(cut, y, zero)
+    return None
+
+
+def _check_complete(shares: Mapping[str, Array], scores: Array) -> None:
+    """The shares must add up to the target.
+
+    Raises:
+        ModelError: they do not, so biases are out of reach or the network is not piecewise linear.
+    """
+    xp = namespace(scores)
+    sums = xp.stack([xp.sum(share, axis=tuple(range(1, share.ndim))) for share in shares.values()])
+    gap, scale = xp.abs(xp.sum(sums, axis=0) - scores), xp.sum(xp.abs(sums), axis=0)
+    worst = int(xp.argmax(gap - TOLERANCE * scale))
+    if float(gap[worst]) > TOLERANCE * float(scale[worst]):
+        raise ModelError(
+            f"input and biases add up to {float(xp.sum(sums[:, worst])):.6g}, the target is {float(scores[worst]):.6g}:"
+            " FullGrad needs a network of linear layers and rectifiers whose biases are all in reach (model.weights), "
+            "and a target before any softmax; use integrated_gradients, whose values are complete on any network"
+        )
+
+
+def _psi(share: Array, size: tuple[int, int]) -> Array:
+    """|share| scaled to [0, 1] over the layer, enlarged, added over channels (first, which is as good): (N, H, W)."""
+    xp = namespace(share)
+    values = xp.abs(share)
+    low, high = (f(values, axis=(1, 2, 3), keepdims=True) for f in (xp.min, xp.max))
+    scaled = (values - low) / xp.where(high > low, high - low, xp.ones_like(high))
+    return upsample(xp.sum(scaled, axis=1), size)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [FullGrad]

@@ -1,0 +1,35 @@
+"""Gradient times input (Shrikumar et al., 2016, https://arxiv.org/abs/1605.01713)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, pullback
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientXInput(Method):
+    """Each pixel times the target's gradient there: x dS/dx, the first-order share of each pixel in the target.
+
+    On a network of linear layers and ReLU without biases the values add up to the target. The image is the one in
+    [0, 1], so black pixels get nothing; another zero is a matter for integrated_gradients.
+    """
+
+    name = "gradient_x_input"
+    layer: str = param(INPUT, "layer whose activation takes the image's place; the image if not given")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Signed values of the shape of the image, or of the layer."""
+        pull, scores = pullback(model, images, objective, wrt=[self.layer], capture=[self.layer])
+        return Attribution(pull.gradients[self.layer] * pull.activations[self.layer], scores=scores)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [GradientXInput]

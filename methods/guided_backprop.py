@@ -1,0 +1,36 @@
+"""Guided backpropagation (Springenberg et al., 2015, https://arxiv.org/abs/1412.6806)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, pullback
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedBackprop(Method):
+    """The gradient with every rectifier letting only positive gradients back, where its own input was positive too.
+
+    Section 3.4 and figure 1 of the paper: at each ReLU, dx = (x > 0) (dy > 0) dy. A network without a rectifier is
+    refused. Adebayo et al. (2018) show that the picture depends little on the network's weights: it shows edges.
+    """
+
+    name = "guided_backprop"
+    needs_rectifier = True
+    layer: str = param(INPUT, "layer to go back to; the image if not given")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Signed values of the shape of the image, or of the layer."""
+        pull, scores = pullback(model.modified(relu="guided"), images, objective, wrt=[self.layer])
+        return Attribution(pull.gradients[self.layer], scores=scores)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [GuidedBackprop]

@@ -1,0 +1,40 @@
+"""Guided Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391, section 3.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, upsample
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+from .grad_cam import GradCAM
+from .guided_backprop import GuidedBackprop
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuidedGradCAM(Method):
+    """Guided backpropagation where Grad-CAM sees the class: fine and class-discriminative.
+
+    The product, pixel by pixel, of guided backpropagation and of Grad-CAM enlarged bilinearly to the image.
+    """
+
+    name = "guided_grad_cam"
+    needs_rectifier = True
+    layer: str | tuple[str, ...] | None = param(None, "layer of the Grad-CAM; the last one with maps if not given")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Signed values of the shape of the image."""
+        guided = GuidedBackprop().run(model, images, objective, progress)
+        where = GradCAM(layer=self.layer).run(model, images, objective, progress)
+        maps = upsample(where.values, images.shape[2:])
+        return Attribution(guided.values * maps[:, None, :, :], scores=where.scores, notes=where.notes)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [GuidedGradCAM]

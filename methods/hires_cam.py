@@ -1,0 +1,30 @@
+"""HiResCAM (Draelos and Carin, 2020, https://arxiv.org/abs/2011.08891)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, namespace
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method
+
+from .cam_family import GradientCAM
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiResCAM(GradientCAM):
+    """Multiply maps and gradient position by position and add up over channels: only what the network uses is shown.
+
+    L = sum_k dy/dA_k * A_k, signed. On a network that ends in one linear layer, the sum of the map is the score less
+    its bias, and no gradient is averaged into places where it was not.
+    """
+
+    name = "hires_cam"
+
+    def combine(self, maps: Array, gradient: Array) -> Array:
+        return namespace(maps).sum(gradient * maps, axis=1)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [HiResCAM]

@@ -1,0 +1,125 @@
+"""Integrated gradients (Sundararajan et al., 2017, https://arxiv.org/abs/1703.01365)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+from .baselines import baselines
+from .case import Case, cases, portions
+
+RULES = ("gauss_legendre", "trapezoid", "left", "right", "middle")
+TOLERANCE = 0.05
+"""The completeness gap, as a share of the score's difference, above which the result says so."""
+
+
+@dataclass(frozen=True)
+class PathAttribution(Attribution):
+    """Values that should add up to the difference of the target between image and baseline."""
+
+    gap: Array = field(default=None, kw_only=True)
+    """What they miss it by: sum(values) - (S(x) - S(x')), (N,), in the target's unit; a mean over baselines."""
+
+    def _per_image(self) -> tuple[str, ...]:
+        return (*super()._per_image(), "gap")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegratedGradients(Method):
+    """The gradient gathered on the straight way from a baseline x' to the image, times the way: equation 1.
+
+    (x - x') integral_0^1 dS/dx (x' + a (x - x')) da. The values add up to S(x) - S(x') (completeness, proposition 1);
+    what the numerical integral misses is the result's `gap`. Gauss-Legendre with n steps is exact where the gradient
+    along the way is a polynomial of degree 2 n - 1; "right" is the paper's equation 3. Values are averaged over several
+    baselines.
+    """
+
+    name = "integrated_gradients"
+    example: ClassVar[Mapping[str, Any]] = {"steps": 8}
+    baseline: str | tuple[str, ...] | Any = param(
+        "black", "where the way starts: black, white, grey, blurred, noise, a picture's file or an array; or several"
+    )
+    steps: int = param(50, "gradients along the way")
+    rule: str = param("gauss_legendre", "how the integral is taken", choices=RULES)
+    layer: str = param(
+        INPUT, "layer to attribute to, from the baseline's activation to the image's; the image if not given"
+    )
+    seed: int = param(0, "of the baseline 'noise'")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> PathAttribution:
+        """Signed values of the shape of the image, or of the layer, in the target's unit."""
+        places, weights = quadrature(self.rule, self.steps)
+        found, scores = cases(model, images, objective, self.layer)
+        xp = namespace(images)
+        results = [self._case(case, scores[n], places, weights, progress) for n, case in enumerate(found)]
+        values, gaps, differences = (xp.stack(parts) for parts in zip(*results, strict=True))
+        return PathAttribution(values, scores=scores, gap=gaps, notes=self._note(gaps, differences))
+
+    def _case(self, case: Case, score: Array, places: Array, weights: Array, progress: Progress) -> tuple[Array, ...]:
+        """Values, completeness gap and score difference of one image, averaged over the baselines."""
+        starts = case.seen(baselines(self.baseline, case.image, case.model, self.seed))
+        xp = namespace(starts)
+        values = xp.mean(
+            xp.stack([_along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]),
+            axis=0,
+        )
+        difference = score - xp.mean(xp.stack([case.scores(starts[m : m + 1, ...])[0] for m in range(starts.shape[0])]))
+        return values, xp.sum(values) - difference, difference
+
+    def _note(self, gaps: Array, differences: Array) -> tuple[str, ...]:
+        xp = namespace(gaps)
+        wide = int(xp.sum(xp.astype(xp.abs(gaps) > TOLERANCE * xp.abs(differences), xp.int64)))
+        if not wide:
+            return ()
+        return (
+            f"the values of {wide} of {gaps.shape[0]} images miss the score's difference from the baseline by more "
+            f"than {TOLERANCE:.0%} (at most by {float(xp.max(xp.abs(gaps))):.3g}): raise steps, now {self.steps}",
+        )
+
+
+def _along(case: Case, start: Array, places: Array, weights: Array, progress: Progress) -> Array:
+    """The integral from one baseline (1, ...), of the shape of the activation without the batch axis."""
+    way = case.activation - start
+    xp = namespace(way)
+    total = xp.zeros_like(way[0, ...])
+    for first, stop in portions(case.model, len(places), progress, "integrating gradients"):
+        along = xp.reshape(like(places[first:stop], way), (-1, *[1] * (way.ndim - 1)))
+        total = total + xp.tensordot(like(weights[first:stop], way), case.gradients(start + along * way), axes=1)
+    return total * way[0, ...]
+
+
+def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Where between 0 and 1 to look, and how much each place counts; `steps` of both.
+
+    Raises:
+        ParameterError: no such rule, or too few steps for it.
+    """
+    if rule not in RULES:
+        raise ParameterError(f"no rule {rule!r}; there are {', '.join(RULES)}")
+    least = 2 if rule == "trapezoid" else 1
+    if steps < least:
+        raise ParameterError(f"steps is {steps}; the rule {rule!r} needs at least {least}")
+    if rule == "gauss_legendre":
+        places, weights = np.polynomial.legendre.leggauss(steps)
+        return (places + 1) / 2, weights / 2
+    if rule == "trapezoid":
+        weights = np.full(steps, 1 / (steps - 1))
+        weights[[0, -1]] /= 2
+        return np.linspace(0, 1, steps), weights
+    shift = {"left": 0.0, "middle": 0.5, "right": 1.0}[rule]
+    return (np.arange(steps) + shift) / steps, np.full(steps, 1 / steps)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [IntegratedGradients]

@@ -1,0 +1,43 @@
+"""LayerCAM (Jiang et al., 2021, https://doi.org/10.1109/TIP.2021.3089943)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, namespace, relu
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method
+
+from .cam_family import GradientCAM, enlarged
+
+STRETCH = 2.0
+"""gamma of the paper: how steeply the weak maps of shallow layers are raised before they are fused."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCAM(GradientCAM):
+    """Weight each position of each channel by its own positive gradient, so that shallow layers give fine maps.
+
+    L = relu(sum_k relu(dy/dA_kij) A_kij). Several layers are fused as in the paper: each map M becomes
+    tanh(2 M / max M), and the largest at each position is kept.
+    """
+
+    name = "layer_cam"
+
+    def combine(self, maps: Array, gradient: Array) -> Array:
+        return relu(namespace(maps).sum(relu(gradient) * maps, axis=1))
+
+    def fuse(self, found: Sequence[Array]) -> Array:
+        return namespace(found[0]).max(enlarged([_raised(m) for m in found]), axis=0)
+
+
+def _raised(maps: Array) -> Array:
+    """tanh(gamma M / max M) for each image; a map of zeros stays one."""
+    xp = namespace(maps)
+    largest = xp.max(maps, axis=(1, 2), keepdims=True)
+    return xp.tanh(STRETCH * maps / xp.where(largest > 0, largest, xp.ones_like(largest)))
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [LayerCAM]

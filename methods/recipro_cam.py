@@ -1,0 +1,79 @@
+"""Recipro-CAM (Byun and Lee, 2022, https://arxiv.org/abs/2209.14074)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+from .cam_family import as_maps, chosen_layer, empty_note, facing
+from .case import Case, cases, portions
+
+MASKS = {"gaussian": (0.25, 0.5, 0.25), "single": (0.0, 1.0, 0.0)}
+"""By name, how much is kept of the position before, of the position itself and of the one after, along each axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReciproCAM(Method):
+    """The target's value when only one position of a layer's maps is left, for each position; no gradient.
+
+    Masks are Gaussian, 3 x 3, or a single position. What is left of the target when nothing is left of the maps is
+    taken off; the paper scales the map to [0, 1] at last, which takes the same away. One pass per position.
+    """
+
+    name = "recipro_cam"
+    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
+    mask: str = param("gaussian", "what is left around a position", choices=tuple(MASKS))
+    counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Maps (N, h, w) at the layer's resolution, signed, in the target's unit."""
+        if self.mask not in MASKS:
+            raise ParameterError(f"no mask {self.mask!r}; there are {', '.join(MASKS)}")
+        layer = chosen_layer(model, self.layer)
+        found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
+        values = namespace(images).stack([self._map(case, progress) for case in found])
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
+
+    def _map(self, case: Case, progress: Progress) -> Array:
+        height, width = as_maps(case.activation, case.layer).shape[2:]
+        masks = self._masks(height, width)
+        left = [
+            case.scores(case.activation * _shaped(masks[start:stop], case.activation))
+            for start, stop in portions(case.model, len(masks), progress, "masking")
+        ]
+        scores = namespace(case.activation).concat(left)
+        return namespace(scores).reshape(scores[1:] - scores[0], (height, width))
+
+    def _masks(self, height: int, width: int) -> Array:
+        """(1 + height width, height, width): nothing kept, then one position after the other."""
+        rows, columns = (_band(n, MASKS[self.mask]) for n in (height, width))
+        kept = np.einsum("ai,bj->abij", rows, columns).reshape(-1, height, width)
+        return np.concatenate([np.zeros((1, height, width)), kept]).astype(np.float32)
+
+
+def _band(n: int, weights: tuple[float, float, float]) -> Array:
+    before, here, after = weights
+    return before * np.eye(n, k=-1) + here * np.eye(n) + after * np.eye(n, k=1)
+
+
+def _shaped(masks: Array, activation: Array) -> Array:
+    """Masks to multiply maps (1, C, H, W) or tokens (1, T, D) with; tokens in front of the patches are kept."""
+    if activation.ndim == 4:
+        return like(masks[:, None], activation)
+    flat = masks.reshape(len(masks), -1)
+    front = np.ones((len(masks), activation.shape[1] - flat.shape[1]), np.float32)
+    return like(np.concatenate([front, flat], axis=1)[:, :, None], activation)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [ReciproCAM]
