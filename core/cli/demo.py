@@ -1,5 +1,6 @@
 """`crosslens demo`: one network in three frameworks, one photograph, four methods, a report."""
 
+import shlex
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -40,8 +41,9 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
         click.echo(f"Note: {note}", err=True)
     click.echo(f"{_says(found, image.stem)}\n\n{summary(found)}\n")
     click.echo("".join(f"written: {path}\n" for path in written), nl=False)
-    subject = f"{folder / 'lite0.onnx'} --preprocess lite" if models else f"demo:lite0_{next(iter(networks))}"
-    click.echo(f"next: crosslens run grad_cam {subject} {image} -o {folder / 'grad_cam.png'}")
+    network = [str(folder / "lite0.onnx"), "--preprocess", "lite"] if models else [f"demo:lite0_{next(iter(networks))}"]
+    words = ["crosslens", "run", "grad_cam", *network, str(image), "-o", str(folder / "grad_cam.png")]
+    click.echo(f"next: {shlex.join(words)}")
 
 
 def _chelsea() -> Path:
