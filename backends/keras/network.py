@@ -11,7 +11,7 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
 from .messages import explained
-from .rectifiers import Rectifiers, check_all_reached, refusing_functions, ruling
+from .rectifiers import Rectifiers, reached, refusing_functions, ruling
 from .visiting import LOCK, visiting
 from .weights import Stored, stored
 
@@ -110,7 +110,7 @@ class KerasNetwork:
             y = self._called(x)
         found[OUTPUT] = replaced[OUTPUT] if OUTPUT in replaced else tf.identity(y)
         if self.rule != "exact":
-            check_all_reached(tf.compat.v1.get_default_graph())
+            reached(tf.compat.v1.get_default_graph())
         return found
 
     def _called(self, x: Any) -> Any:
@@ -125,16 +125,19 @@ class KerasNetwork:
             ModelError: it has no rectifier, or one out of reach.
         """
         changed = replace(self, rule=rule)
-        rectifiers = Rectifiers(rule)
+        met = []
 
         def run(x: Any) -> None:
+            rectifiers = Rectifiers(rule)
             with ruling(rectifiers):
                 changed._called(x)
-            check_all_reached(tf.compat.v1.get_default_graph())
+            met.append(reached(tf.compat.v1.get_default_graph()) or rectifiers.met)
 
+        if rule == "exact":
+            return changed
         with LOCK, explained("the network cannot be run with another backward rule"):
             tf.function(run, autograph=False).get_concrete_function(self._example())
-        if rule != "exact" and not rectifiers.met:
+        if not any(met):
             raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
         return changed
 

@@ -1,32 +1,43 @@
 """Other backward rules at rectifiers, whatever form they have: layers, activations, keras.ops, tf.nn.
 
-`gradient_override_map` is silently ignored by `tf.GradientTape`, so the functions themselves are replaced while one
-thread traces. A rectifier that could not be reached is refused, never silently left exact.
+TensorFlow's own operations (Relu, Relu6, LeakyRelu) get another gradient by `gradient_override_map`. A `GradientTape`
+ignores that map in silence; this backend differentiates by `tf.gradients`, which obeys it. Rectifiers that are built of
+several operations (PReLU, ReLU with a slope and a maximum, clip) are replaced as functions while one thread traces. A
+rectifier that neither way reaches is refused, never silently left exact.
 """
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from typing import Any
 
 import keras
 import tensorflow as tf
 from crosslens.errors import ModelError
+from crosslens.model import BACKWARD_RULES
 from keras.src.activations.activations import ReLU
 from keras.src.backend.tensorflow import nn as keras_nn
 
 from .visiting import patched
 
-__all__ = ["Rectifiers", "check_all_reached", "refusing_functions", "ruled", "ruling"]
+__all__ = ["Rectifiers", "reached", "refusing_functions", "ruling"]
 
 _SCOPE = "crosslens_rectifier"
-_OPERATIONS = {"Relu", "Relu6", "LeakyRelu"}
-_TENSOR_NAMES = ("features", "x", "t")
+_OPERATIONS = {
+    "Relu": lambda op, dy: tf.raw_ops.ReluGrad(gradients=dy, features=op.outputs[0]),
+    "Relu6": lambda op, dy: tf.raw_ops.Relu6Grad(gradients=dy, features=op.outputs[0]),
+    "LeakyRelu": lambda op, dy: tf.raw_ops.LeakyReluGrad(
+        gradients=dy, features=op.inputs[0], alpha=op.get_attr("alpha")
+    ),
+}
+_OWN = "_gradient_op_type"
+_TENSOR_NAMES = ("x", "t")
 _here = threading.local()
 
 
 class Rectifiers:
-    """One trace under one rule: counts the rectifiers met."""
+    """One trace under one rule: the rectifiers that are built of several operations."""
 
     def __init__(self, rule: str) -> None:
         self.rule = rule
@@ -39,7 +50,7 @@ class Rectifiers:
             return f(x)
         self.met += 1
         with self._within():
-            return ruled(f, self.rule)(x)
+            return _ruled(f, self.rule)(x)
 
     def exactly(self, call: Callable[[], Any]) -> Any:
         """A function that is no rectifier itself but is built of one (hard sigmoid is relu6(x + 3) / 6)."""
@@ -52,13 +63,13 @@ class Rectifiers:
     def _within(self) -> Iterator[None]:
         self.inside = True
         try:
-            with tf.name_scope(_SCOPE):
+            with tf.name_scope(_SCOPE), _graph().gradient_override_map({kind: kind for kind in _OPERATIONS}):
                 yield
         finally:
             self.inside = False
 
 
-def ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
+def _ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
     """An elementwise rectifier f with the backward rule of `Model.modified`."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -67,14 +78,37 @@ def ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
             y = f(x)
 
         def gradient(dy: Any, variables: Any = None) -> Any:
-            if rule in {"guided", "deconvnet"}:
-                dy = tf.where(dy > 0, dy, tf.zeros_like(dy))
-            dx = dy if rule in {"deconvnet", "linear"} else _derivative(f, x, dy)
+            dx = _by_rule(rule, lambda dy: _derivative(f, x, dy), dy)
             return dx if variables is None else (dx, [None] * len(variables))
 
         return y, gradient
 
     return rectify  # type: ignore[no-any-return]
+
+
+def _by_rule(rule: str, derivative: Callable[[Any], Any], dy: Any) -> Any:
+    """The formula of `Model.modified`, with `derivative` for the product with f'."""
+    if rule in {"guided", "deconvnet"}:
+        dy = tf.where(dy > 0, dy, tf.zeros_like(dy))
+    return dy if rule in {"deconvnet", "linear"} else derivative(dy)
+
+
+def _register(rule: str, kind: str) -> None:
+    @tf.RegisterGradient(_registered(rule, kind))  # type: ignore[untyped-decorator]
+    def gradient(op: Any, dy: Any) -> Any:
+        return _by_rule(rule, lambda dy: _OPERATIONS[kind](op, dy), dy)
+
+
+def _registered(rule: str, kind: str) -> str:
+    return f"Crosslens{rule.title()}{kind}"
+
+
+for _rule, _kind in product(BACKWARD_RULES[1:], _OPERATIONS):
+    _register(_rule, _kind)
+
+
+def _graph() -> Any:
+    return tf.compat.v1.get_default_graph()
 
 
 def _derivative(f: Callable[[Any], Any], x: Any, dy: Any) -> Any:
@@ -92,6 +126,8 @@ def ruling(rectifiers: Rectifiers) -> Iterator[None]:
             stack.enter_context(patched(owner, name, _intercepted(owner.__dict__[name])))
         for name in ("hard_sigmoid", "hard_silu"):
             stack.enter_context(patched(keras_nn, name, _left_exact(getattr(keras_nn, name))))
+        kinds = {kind: _registered(rectifiers.rule, kind) for kind in _OPERATIONS}
+        stack.enter_context(_graph().gradient_override_map(kinds))
         stack.enter_context(refusing_functions("another backward rule"))
         _here.rectifiers = rectifiers
         try:
@@ -103,8 +139,6 @@ def ruling(rectifiers: Rectifiers) -> Iterator[None]:
 def _places() -> Iterator[tuple[Any, str]]:
     yield ReLU, "static_call"
     yield keras.layers.PReLU, "call"
-    yield from ((tf.nn, name) for name in ("relu", "relu6", "leaky_relu"))
-    yield from ((tf.raw_ops, name) for name in ("Relu", "Relu6", "LeakyRelu"))
     yield tf, "clip_by_value"
 
 
@@ -161,17 +195,20 @@ def refusing_functions(what: str) -> Iterator[None]:
         yield
 
 
-def check_all_reached(graph: Any) -> None:
-    """Refuse a traced graph that holds a rectifier outside the rule.
+def reached(graph: Any) -> bool:
+    """Whether a traced graph holds rectifiers of TensorFlow's own under the rule.
 
     Raises:
-        ModelError: names the operations.
+        ModelError: it holds some that are not, named in the message.
     """
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(node for f in definition.library.function for node in f.node_def)]
-    missed = [node.name for node in nodes if node.op in _OPERATIONS and _SCOPE not in node.name]
+    found = [node for node in nodes if node.op in _OPERATIONS and _SCOPE not in node.name]
+    missed = [node.name for node in found if not node.attr[_OWN].s.startswith(b"Crosslens")]
     if missed:
+        names = ", ".join(missed[:4])
         raise ModelError(
-            f"the backward rule cannot reach the rectifiers {', '.join(missed[:4])}; "
-            "call them as tf.nn.relu, keras.ops.relu, keras.activations.relu or a layer"
+            f"the backward rule cannot reach the rectifiers {names} inside a loop or a compiled function; "
+            "call them outside it"
         )
+    return bool(found)

@@ -99,8 +99,12 @@ class GraphNetwork:
         shape = tuple(images[0].shape) if images[0].shape.rank is not None else None
         spec, last = input_spec(shape, options["input"], last=True)
         definition, constants = _lifted(frozen.graph.as_graph_def())
+        own = _without_own_gradients(definition)
         names = sorted(function.structured_outputs)
-        return cls(definition, images[0].op.name, frozen.outputs[names.index(result)].name, spec, last, constants)
+        network = cls(definition, images[0].op.name, frozen.outputs[names.index(result)].name, spec, last, constants)
+        if own:
+            _check_derivative(network, function, result, own)
+        return network
 
     def places(self) -> Sequence[Place]:
         """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last."""
@@ -115,10 +119,14 @@ class GraphNetwork:
             found.extend(self._place(name, op, operations) for name, op in operations.items() if _is_layer(op))
             found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.channels_last))
 
-        c, *rest = self.input.example_shape
-        shape = (*rest, c) if self.channels_last and rest else (c, *rest)
-        tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec((None, *shape), tf.float32))
+        tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec((None, *self.native_shape), tf.float32))
         return found
+
+    @property
+    def native_shape(self) -> tuple[int, ...]:
+        """Of one example image, as the graph takes it."""
+        c, *rest = self.input.example_shape
+        return (*rest, c) if self.channels_last and len(rest) > 1 else (c, *rest)
 
     def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> Place:
         y = op.outputs[0]
@@ -237,6 +245,42 @@ def _lifted(definition: Any) -> tuple[Any, dict[str, Constant]]:
         node.attr["dtype"].type = dtype
         node.attr["shape"].shape.CopyFrom(tf.TensorShape(values.shape).as_proto())
     return definition, constants
+
+
+def _without_own_gradients(definition: Any) -> list[str]:
+    """Drop from a graph what `tf.custom_gradient` left in it, and name those operations.
+
+    The gradient functions read tensors of the function that was inlined; without them TensorFlow differentiates what
+    was computed, which is the same for silu and its like.
+    """
+    own = [node for node in definition.node if "_gradient_op_type" in node.attr]
+    for node in own:
+        del node.attr["_gradient_op_type"]
+    return [node.name for node in own]
+
+
+def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Sequence[str]) -> None:
+    """Refuse a SavedModel whose own gradients are not the derivative of what it computes (a reversed gradient, say).
+
+    Raises:
+        ModelError: the gradient at one example differs from the one through the SavedModel's own function.
+    """
+    x = tf.constant(np.random.default_rng(0).random((1, *network.native_shape), np.float32))
+
+    def inlined(x: Any) -> Any:
+        (y,) = network._imported(x, [network.result], {})
+        return tf.gradients(y, x, unconnected_gradients="zero")[0]
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(**dict.fromkeys(function.structured_input_signature[1], x))[result]
+    expected = tape.gradient(y, x, unconnected_gradients="zero").numpy()
+    got = tf.function(inlined, autograph=False)(x).numpy()
+    if not np.allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()):
+        raise ModelError(
+            f"the SavedModel brings gradients of its own at {', '.join(own[:3])} that are not the derivative of what "
+            "it computes; save the network as NAME.keras, or wrap the object"
+        )
 
 
 def _is_layer(op: Any) -> bool:

@@ -41,7 +41,7 @@ def test_the_legacy_file_of_fer_opens_and_sees_faces_in_64_pixels():
     model = crosslens.wrap(path, preprocess={"scale": 2.0, "mean": 1.0})
     assert model.input.shape == (1, 64, 64)
     face = np.random.default_rng(0).random((1, 1, 64, 64), dtype=np.float32)
-    expected = keras.models.load_model(path, compile=False)(face.transpose(0, 2, 3, 1) * 2 - 1, training=False)
+    expected = keras.models.load_model(path, compile=False)([face.transpose(0, 2, 3, 1) * 2 - 1], training=False)
     got = model.forward(face)[OUTPUT]
     assert got.shape == (1, 7)
     np.testing.assert_allclose(got, expected.numpy(), rtol=1e-5)
@@ -150,6 +150,22 @@ def test_a_damaged_saved_model_gets_one_line(exported, tmp_path):
     with pytest.raises(ModelError, match="TensorFlow cannot load the SavedModel") as caught:
         crosslens.wrap(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_gradients_of_its_own_that_are_no_derivative_are_refused(tmp_path):
+    @tf.custom_gradient
+    def reversed_gradient(x):
+        return tf.identity(x), lambda dy: -dy
+
+    class Reversed(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 3), tf.float32)])
+        def __call__(self, x):
+            return tf.reduce_mean(reversed_gradient(x), axis=(1, 2))
+
+    module = Reversed()
+    tf.saved_model.save(module, str(tmp_path), signatures=module.__call__)
+    with pytest.raises(ModelError, match=r"brings gradients of its own at .* that are not the derivative"):
+        crosslens.wrap(tmp_path)
 
 
 def test_a_module_saved_by_hand_is_wrapped(tmp_path):
