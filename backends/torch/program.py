@@ -165,6 +165,8 @@ def program_network(program: ExportedProgram, given: InputSpec | None) -> Module
         net = torch.export.unflatten(program)
     for module in net.modules():
         module.training = False
+        for node in module.graph.nodes:
+            node.meta = {}  # stand-ins for tensors, which cannot be copied
     return ModuleNetwork(net, given or spec, kinds=_kinds(program), batch=batch)
 
 

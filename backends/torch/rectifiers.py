@@ -1,11 +1,11 @@
 """Other backward rules at rectifiers, however a network calls them: as module, function, in place, exported."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
 
 __all__ = ["Rectifiers"]
 
@@ -16,34 +16,47 @@ _CLAMPS = {"clamp", "clip", "clamp_min"}
 class Rectifiers(TorchFunctionMode):
     """Within this context each rectifier has the backward rule of `crosslens.model.Model.modified`; values stay exact.
 
-    A clamp counts as a rectifier where its lower bound is the number 0. `count` says how many were met.
+    A clamp counts as a rectifier where its lower bound is the number 0; an exported where(x > 0, x, ...), into which
+    decompositions turn a PReLU, does too. `count` says how many were met.
     """
 
     def __init__(self, rule: str) -> None:
         super().__init__()
         self.rule = rule
         self.count = 0
+        self._above_zero: Any = WeakTensorKeyDictionary()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `func`, with another gradient if it is a rectifier."""
-        name = getattr(func, "__name__", "").partition(".")[0]
-        kwargs = kwargs or {}
+        name, kwargs = getattr(func, "__name__", "").partition(".")[0], dict(kwargs or {})
+        key = next((k for k in ("input", "self") if k in kwargs), None)
+        if key:
+            args = (kwargs.pop(key), *args)
+        if isinstance(func, torch._ops.OpOverload) and name in {"gt", "where"}:
+            return self._compared(name, func, args, kwargs)
         if not _rectifies(name.rstrip("_"), args, kwargs):
             return func(*args, **kwargs)
+        x, *rest = args
+        if name.endswith("_") or kwargs.get("inplace", False) or any(a is True for a in rest):
+            ruled = self._ruled(x, func(x.clone(), *rest, **kwargs))
+            return x.copy_(ruled)
+        return self._ruled(x, func(x, *rest, **kwargs))
+
+    def _compared(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
+        y: Tensor = func(*args, **kwargs)
+        if name == "gt" and not isinstance(args[1], Tensor) and args[1] == 0:
+            self._above_zero[y] = args[0]
+        if name == "where" and self._above_zero.get(args[0]) is args[1]:
+            return self._ruled(args[1], y)
+        return y
+
+    def _ruled(self, x: Tensor, y: Tensor) -> Tensor:
+        """`y`, which is f(x), with the gradient that the rule gives `x`."""
         self.count += 1
         if self.rule == "exact":
-            return func(*args, **kwargs)
-        in_place = name.endswith("_") or kwargs.get("inplace", False) or any(a is True for a in args)
-        return self._ruled(func, in_place, args, kwargs)
-
-    def _ruled(self, func: Callable[..., Tensor], in_place: bool, args: Any, kwargs: Any) -> Tensor:
-        key = next((k for k in ("input", "self") if k in kwargs), None)
-        x = kwargs.pop(key) if key else args[0]
-        source = x.clone() if in_place else x
-        y = func(source, *args[0 if key else 1 :], **kwargs)
-        through = y if self.rule == "guided" else x
-        ruled: Tensor = _Ruled.apply(through, y.detach(), self.rule != "linear")
-        return x.copy_(ruled) if in_place else ruled
+            return y
+        ruled: Tensor = _Ruled.apply(y if self.rule == "guided" else x, y.detach(), self.rule != "linear")
+        return ruled
 
 
 def _rectifies(name: str, args: Any, kwargs: Any) -> bool:

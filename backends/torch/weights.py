@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ _OPERATORS = (
     ("linear", "kernel"),
     ("addmm", "kernel"),
     ("prelu", "slope"),
+    ("where", "slope"),
     ("_norm", "norm"),
 )
 """What an exported operator's name holds, and what that makes of the module's "weight"."""
@@ -113,9 +113,6 @@ def _exported_role(module: nn.Module) -> _Role:
 
 def _own(module: nn.Module, role: _Role) -> dict[str, Tensor]:
     """Tensors by torch's names: registered ones, and a known layer's where they are computed (weight norm)."""
-    known: Mapping[str, Any] = {name: getattr(module, name, None) for name in _NAMES.get(role.kind, ())}
-    if role.kind in {"kernel", "transposed"}:
-        known = {**known, "bias": getattr(module, "bias", None)}
-    elif not role.kind:
-        known = {**dict(module.named_parameters(recurse=False)), **dict(module.named_buffers(recurse=False))}
-    return {name: value for name, value in known.items() if isinstance(value, Tensor) and value.is_floating_point()}
+    names = [*_NAMES.get(role.kind, ()), *module._parameters, *module._buffers]
+    found = {name: getattr(module, name, None) for name in dict.fromkeys(names)}
+    return {name: value for name, value in found.items() if isinstance(value, Tensor) and value.is_floating_point()}

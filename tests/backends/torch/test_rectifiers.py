@@ -114,21 +114,23 @@ def test_each_rule_is_its_formula_however_the_rectifier_is_called(form, rule, im
 @pytest.mark.parametrize("fixed", [1, None])
 def test_operators_of_an_exported_program_follow_the_rules_too(images, fixed):
     net = nn.Sequential(
-        Between(nn.ReLU(inplace=True)), nn.ReLU6(), nn.Conv2d(2, 2, 1), nn.PReLU(), nn.LeakyReLU(0.2)
+        *(Between(nn.ReLU(inplace=True)), nn.ReLU6(), nn.Conv2d(2, 4, 1)),
+        *(PRELU, nn.Conv2d(4, 4, 1), nn.LeakyReLU(0.2), nn.Conv2d(4, 2, 1)),
     ).eval()
     batch = None if fixed else ({0: torch.export.Dim("batch")},)
     program = torch.export.export(net, (torch.zeros(fixed or 2, *SIZE),), dynamic_shapes=batch)
+    dy = np.random.default_rng(1).standard_normal((2, 2, 2, 2)).astype(np.float32)
     for given in (program, program.run_decompositions()):
         for rule in ("guided", "deconvnet", "linear"):
             expected, got = (
                 crosslens.wrap(n, preprocess=None, input_shape=SIZE)
                 .modified(relu=rule)
-                .vjp(images, {OUTPUT: np.ones((2, 2, 2, 2), np.float32)}, wrt=["0.first", INPUT])
+                .vjp(images, {OUTPUT: dy}, wrt=["0.first", "2", "3", "4"])
                 .gradients
                 for n in (net, given)
             )
-            np.testing.assert_allclose(got[INPUT], expected[INPUT], rtol=1e-5, atol=1e-7)
-            np.testing.assert_allclose(got["0.first"], expected["0.first"], rtol=1e-5, atol=1e-7)
+            for name in expected:
+                np.testing.assert_allclose(got[name], expected[name], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("rectify", [nn.SiLU(), nn.GELU(), lambda x: x.clamp(max=1), lambda x: x.clamp(min=-0.5)])
