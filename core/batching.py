@@ -9,8 +9,8 @@ __all__ = ["batch_limit", "slices"]
 
 BUDGET = 1 << 30
 """Bytes that one batch's activations and gradients may take: 1 GiB."""
-LARGEST = 32
-"""More images at once than this gained nothing on any backend (benchmarks/NOTES.md)."""
+LARGEST = 8
+"""More images at once gained little on any backend and cost torch a third of its speed (benchmarks/NOTES.md)."""
 
 
 def batch_limit(model: Model) -> int:

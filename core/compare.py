@@ -1,6 +1,5 @@
 """One method on many models of one network: the maps side by side, and how far they are apart."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -15,6 +14,7 @@ from .method import Method
 from .model import OUTPUT, Model, classes
 from .progress import Progress, silent, track
 from .result import Attribution, Result, Synthesis
+from .strict_json import dumps
 
 __all__ = ["Comparison", "Prediction", "agreement", "compare", "probabilities"]
 
@@ -116,7 +116,7 @@ class Comparison:
 
             path.write_text(page(self), encoding="utf-8")
         elif path.suffix == ".json":
-            path.write_text(json.dumps(self.as_json(), indent=2) + "\n", encoding="utf-8")
+            path.write_text(dumps(self.as_json()) + "\n", encoding="utf-8")
         else:
             raise ComparisonError(
                 f"cannot save a comparison as '{path.name}'; use .html for a report, .json for figures"

@@ -1,10 +1,11 @@
 """Tables and JSON on stdout."""
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
+
+from ..strict_json import dumps
 
 __all__ = ["JSON", "echo_json", "table"]
 
@@ -13,15 +14,7 @@ JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON instea
 
 def echo_json(value: Any) -> None:
     """Print a value as JSON, numbers that JSON does not have (NaN, infinity) as null."""
-    click.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value
+    click.echo(dumps(value))
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

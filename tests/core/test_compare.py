@@ -80,3 +80,12 @@ def test_models_that_are_not_one_network_are_refused(models, message, image):
 def test_a_comparison_is_saved_as_html_or_json_only(image, tmp_path):
     with pytest.raises(ComparisonError, match=r"use .html for a report, .json for figures"):
         compare([TinyModel(), TinyModel()], method("gradient"), image).save(tmp_path / "x.txt")
+
+
+def test_a_figure_that_is_infinite_is_null_in_json(image, tmp_path):
+    """Strict parsers refuse Infinity."""
+    still = TinyModel().modified(relu="exact")
+    still = still.randomised(["fc"], 0)._with_weights({"fc": {"kernel": np.zeros((5, 6), np.float32)}})
+    text = compare([still, TinyModel()], method("gradient"), image, target=0).save(tmp_path / "c.json").read_text()
+    assert "Infinity" not in text
+    assert json.loads(text)["figures"][0]["max_relative_difference"] is None
