@@ -1,0 +1,145 @@
+"""The commands on the three kinds of file, good and bad, as a user meets them."""
+
+import json
+import warnings
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from crosslens.cli import cli
+from PIL import Image
+
+
+class Net(torch.nn.Module):
+    """conv - ReLU - global average pooling - linear, on 16 px."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.act, self.fc = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Linear(4, 5)
+
+    def forward(self, x):
+        return self.fc(self.act(self.conv(x)).mean((2, 3)))
+
+
+def keras_twin(net):
+    """The same network in Keras."""
+    image = keras.Input((16, 16, 3))
+    maps = keras.layers.ReLU(name="act")(keras.layers.Conv2D(4, 3, padding="same", name="conv")(image))
+    output = keras.layers.Dense(5, name="fc")(keras.layers.GlobalAveragePooling2D()(maps))
+    twin = keras.Model(image, output)
+    conv, fc = net.conv, net.fc
+    twin.get_layer("conv").set_weights([conv.weight.detach().permute(2, 3, 1, 0).numpy(), conv.bias.detach().numpy()])
+    twin.get_layer("fc").set_weights([fc.weight.detach().T.numpy(), fc.bias.detach().numpy()])
+    return twin
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    net = Net().eval()
+    example = (torch.zeros(2, 3, 16, 16),)
+    shapes = ({0: torch.export.Dim("batch", min=1, max=64)},)
+    torch.export.save(torch.export.export(net, example, dynamic_shapes=shapes), folder / "net.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        torch.onnx.export(
+            net, example, folder / "net.onnx", dynamo=True, external_data=False, verbose=False, dynamic_shapes=shapes
+        )
+    keras_twin(net).save(folder / "net.keras")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(folder / "cat.png")
+    return SimpleNamespace(
+        folder=folder, picture=folder / "cat.png", models=[folder / f"net.{s}" for s in ("pt2", "keras", "onnx")]
+    )
+
+
+def crosslens(*arguments):
+    return CliRunner().invoke(cli, [str(a) for a in arguments], prog_name="crosslens")
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])
+def test_run_explains_a_picture_by_each_kind_of_file(files, kind, tmp_path):
+    out = tmp_path / "cam.png"
+    done = crosslens(
+        "run", "grad_cam", files.folder / f"net.{kind}", files.picture, "--target", 2, "--preprocess", "unit", "-o", out
+    )
+    assert done.exit_code == 0, done.output
+    with Image.open(out) as picture:
+        assert picture.size == (16, 16)
+
+
+def test_compare_finds_the_three_files_alike(files, tmp_path):
+    report, figures = tmp_path / "report.html", tmp_path / "figures.json"
+    done = crosslens("compare", "grad_cam", *files.models, "--image", files.picture, "-o", report, "-o", figures)
+    assert done.exit_code == 0, done.output
+    rows = json.loads(figures.read_text())["figures"]
+    assert len(rows) == 3
+    assert max(row["max_relative_difference"] for row in rows) < 1e-4
+    assert "<html" in report.read_text()
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])
+def test_a_truncated_file_is_one_clear_line(files, kind, tmp_path):
+    broken = tmp_path / f"broken.{kind}"
+    broken.write_bytes((files.folder / f"net.{kind}").read_bytes()[:700])
+    assert_one_line(crosslens("layers", broken), f"broken.{kind}")
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "h5", "onnx"])
+def test_a_text_file_with_a_models_suffix_is_one_clear_line(kind, tmp_path):
+    text = tmp_path / f"text.{kind}"
+    text.write_text("these are not the weights you are looking for")
+    assert_one_line(crosslens("layers", text), f"text.{kind}")
+
+
+def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
+    assert_one_line(crosslens("layers", tmp_path / "none.onnx"), "the file does not exist")
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layer", "akt"], "no layer 'akt' in this model"),
+        (["--layer", "fc"], r"no maps (N, C, H, W)"),
+        (["--target", "5"], "target 5 is out of range; this model has 5 classes, 0 to 4"),
+        (["--target", "tabby"], "this model has no labels"),
+        (["--preprocess", "imagnet"], "Did you mean 'imagenet'"),
+    ],
+)
+def test_wrong_options_are_one_clear_line_on_each_backend(files, kind, options, message):
+    done = crosslens("run", "grad_cam", files.folder / f"net.{kind}", files.picture, *options)
+    assert_one_line(done, message)
+
+
+def test_a_picture_that_is_none_is_one_clear_line(files):
+    assert_one_line(
+        crosslens("run", "gradient", files.models[2], files.models[1]), "is no picture that Pillow can read"
+    )
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])
+def test_an_output_that_is_no_vector_of_classes_is_one_clear_line(files, kind, tmp_path):
+    path = tmp_path / f"maps.{kind}"
+    maps = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1)).eval()
+    example = (torch.zeros(2, 3, 16, 16),)
+    if kind == "pt2":
+        torch.export.save(torch.export.export(maps, example), path)
+    elif kind == "onnx":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations
+            torch.onnx.export(maps, example, path, dynamo=True, external_data=False, verbose=False)
+    else:
+        keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(4, 3)]).save(path)
+    assert_one_line(crosslens("run", "gradient", path, files.picture), "not (N, classes)")
+
+
+def assert_one_line(done, message):
+    assert done.exit_code == 1, done.output
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, done.stderr
+    assert message in errors[0]
+    assert "Traceback" not in done.output
