@@ -1,7 +1,7 @@
 """A Keras model as something to trace: layers found by running it once, taps and replacements while it runs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,26 +11,12 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
 from .messages import explained
+from .place import Place, native_shape
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
 from .visiting import LOCK, visiting
 from .weights import Stored, stored
 
-__all__ = ["KerasNetwork", "Place"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """One layer's output as the framework stores it."""
-
-    name: str
-    kind: str
-    shape: tuple[int | None, ...]
-    dtype: Any
-    channels_last: bool
-    """Whether maps (rank 4 and more) have their channels on the last axis."""
-    source: Any = None
-    """The Keras layer, or what else holds the weights."""
-    aliases: tuple[str, ...] = ()
+__all__ = ["KerasNetwork", "input_spec"]
 
 
 Taps = dict[str, Any]
@@ -64,29 +50,34 @@ class KerasNetwork:
     def places(self) -> Sequence[Place]:
         """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last."""
         found: list[Place] = []
+        attention: list[Any] = []
 
         def run(x: Any) -> None:
             root = tf.compat.v1.get_default_graph()
 
             def see(name: str, operation: Any, call: Callable[[], Any]) -> Any:
-                y = call()
-                if name and _is_activation(y, root):
-                    last = _channels_last(operation, self.channels_last)
-                    found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, last, operation))
+                with _attending(attention, operation):
+                    y = call()
+                layout = _layout(operation, self.layout, bool(attention))
+                if name and layout and _is_activation(y, root):
+                    found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, layout, operation))
                 return y
 
             with visiting(see):
                 y = self._called(x)
-            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.channels_last))
+            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
 
         with LOCK:
             tf.function(run, autograph=False).get_concrete_function(self._example())
         return found
 
     def _example(self) -> Any:
-        c, *rest = self.input.example_shape
-        shape = (*rest, c) if self.channels_last and rest else (c, *rest)
-        return tf.TensorSpec((None, *shape), tf.float32)
+        return tf.TensorSpec((None, *native_shape(self.input, self.channels_last)), tf.float32)
+
+    @property
+    def layout(self) -> str:
+        """Of layers that do not say."""
+        return "last" if self.channels_last else "first"
 
     def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> Taps:
         """Run the model on a native batch while a function is traced, and keep these layers' outputs. Hold `LOCK`."""
@@ -227,10 +218,8 @@ def _unbuilt_sequential(net: Any) -> bool:
 
 
 def _build(net: Any, spec: InputSpec, channels_last: bool) -> None:
-    c, *rest = spec.example_shape
-    shape = (1, *rest, c) if channels_last and rest else (1, c, *rest)
     with explained(f"the model cannot be built with images of shape {spec.example_shape}"):
-        net(tf.zeros(shape), training=False)
+        net(tf.zeros((1, *native_shape(spec, channels_last))), training=False)
 
 
 def _packed(net: Any, x: Any) -> Any:
@@ -268,8 +257,23 @@ def _is_activation(y: Any, graph: Any) -> bool:
     return bool(tf.is_tensor(y) and y.graph is graph and y.dtype.is_floating and y.shape.rank and y.shape[0] is None)
 
 
-def _channels_last(operation: Any, default: bool) -> bool:
+_ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention)
+
+
+@contextmanager
+def _attending(attention: list[Any], operation: Any) -> Iterator[None]:
+    """`attention` holds the attention layers whose call is going on."""
+    if not isinstance(operation, _ATTENTION):
+        yield
+        return
+    attention.append(operation)
+    yield
+    attention.pop()
+
+
+def _layout(operation: Any, default: str, attending: bool) -> str | None:
+    """How a layer stores tensors of rank 4; None for one inside attention that gives no tokens (its weights, say)."""
+    if attending:
+        return "heads" if isinstance(operation, keras.layers.EinsumDense) else None
     form = getattr(operation, "data_format", None)
-    if form in {"channels_first", "channels_last"}:
-        return bool(form == "channels_last")
-    return default
+    return {"channels_first": "first", "channels_last": "last"}.get(form, default) if isinstance(form, str) else default

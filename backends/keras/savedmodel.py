@@ -19,7 +19,8 @@ from crosslens.model import OUTPUT, InputSpec
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from .messages import reason
-from .network import Place, input_spec
+from .network import input_spec
+from .place import Place, native_shape
 from .weights import Stored, arranged, depthwise, matrix
 
 __all__ = ["Constant", "GraphNetwork", "load_saved_model"]
@@ -117,16 +118,17 @@ class GraphNetwork:
                 op.name.removeprefix("net/"): op for op in graph.get_operations() if op.name.startswith("net/")
             }
             found.extend(self._place(name, op, operations) for name, op in operations.items() if _is_layer(op))
-            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.channels_last))
+            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
 
-        tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec((None, *self.native_shape), tf.float32))
+        tf.function(run, autograph=False).get_concrete_function(
+            tf.TensorSpec((None, *native_shape(self.input, self.channels_last)), tf.float32)
+        )
         return found
 
     @property
-    def native_shape(self) -> tuple[int, ...]:
-        """Of one example image, as the graph takes it."""
-        c, *rest = self.input.example_shape
-        return (*rest, c) if self.channels_last and len(rest) > 1 else (c, *rest)
+    def layout(self) -> str:
+        """Of every tensor of rank 4 in the graph."""
+        return "last" if self.channels_last else "first"
 
     def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> Place:
         y = op.outputs[0]
@@ -134,7 +136,7 @@ class GraphNetwork:
         short = name.removeprefix(_INLINED)
         scope = short.rpartition("/")[0]
         aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
-        return Place(short, op.type, tuple(y.shape), y.dtype, self.channels_last, (op.type, weights), aliases)
+        return Place(short, op.type, tuple(y.shape), y.dtype, self.layout, (op.type, weights), aliases)
 
     def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> dict[str, Any]:
         """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
@@ -265,7 +267,9 @@ def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Se
     Raises:
         ModelError: the gradient at one example differs from the one through the SavedModel's own function.
     """
-    x = tf.constant(np.random.default_rng(0).random((1, *network.native_shape), np.float32))
+    x = tf.constant(
+        np.random.default_rng(0).random((1, *native_shape(network.input, network.channels_last)), np.float32)
+    )
 
     def inlined(x: Any) -> Any:
         (y,) = network._imported(x, [network.result], {})

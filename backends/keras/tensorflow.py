@@ -16,7 +16,7 @@ from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization,
 from crosslens.preprocess import Preprocess
 
 from .messages import explained
-from .network import Place
+from .place import Place, outside_dtype, to_channels_last
 from .visiting import LOCK
 
 __all__ = ["TensorFlowModel"]
@@ -69,7 +69,7 @@ class TensorFlowModel(Model):
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Layers by name, "outer/inner" in nested models; the inner name alone is an alias where it is unique."""
-        shapes = {place.name: _first_shape(place) for place in self._places.values()}
+        shapes = {place.name: place.outside_shape for place in self._places.values()}
         unknown = tuple(name for name, shape in shapes.items() if None in shape[1:])
         if unknown:
             example = np.zeros((1, *self.input.example_shape), np.float32)
@@ -162,10 +162,10 @@ class TensorFlowModel(Model):
 
     def _spec(self, name: str) -> Any:
         """The signature of an activation outside; spatial sizes stay open where those of the image do."""
-        shape = _first_shape(self._places[name])
+        shape = self._places[name].outside_shape
         if None in self.input.shape[1:] and len(shape) > 2:
             shape = (None, shape[1], *(None for _ in shape[2:])) if len(shape) > 3 else (None, None, shape[2])
-        return tf.TensorSpec(shape, _outside_dtype(self._places[name].dtype))
+        return tf.TensorSpec(shape, outside_dtype(self._places[name].dtype))
 
     def _function(self, question: Question) -> Any:
         self._places  # noqa: B018 - traced before, for the shapes of cotangents and replacements
@@ -197,34 +197,30 @@ class TensorFlowModel(Model):
     def _computed(
         self, question: Question, x: Any, cotangents: Sequence[Any], replaced: Sequence[Any]
     ) -> tuple[list[Any], list[Any]]:
-        inside = {name: self._native(name, a) for name, a in zip(question.replace, replaced, strict=True)}
+        inside = {name: self._places[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
         image = tf.cast(x, self._wide)
         found = self.network.trace(self._prepared(image), question.layers, inside)
         missing = [name for name in question.layers if name not in found]
         if missing:
             raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")
-        activations = [_outside(found[name], self._places[name]) for name in question.capture]
+        activations = [self._places[name].outside(found[name]) for name in question.capture]
         sources = [image if name == INPUT else found[name] for name in question.wrt]
         targets = [found[name] for name in question.cotangents]
-        seeds = [self._native(name, dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
+        seeds = [self._places[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
         gradients = tf.gradients(targets, sources, seeds, unconnected_gradients="zero") if sources else []
         return activations, [
-            dx if name == INPUT else _outside(dx, self._places[name])
+            dx if name == INPUT else self._places[name].outside(dx)
             for name, dx in zip(question.wrt, gradients, strict=True)
         ]
 
     @property
     def _wide(self) -> Any:
         """The type that the image has inside: float64 where the output has it, so that gradients keep it."""
-        return _outside_dtype(self._places[OUTPUT].dtype)
-
-    def _native(self, name: str, a: Any) -> Any:
-        place = self._places[name]
-        return tf.cast(_channels_to_end(a) if place.channels_last and a.shape.rank >= 4 else a, place.dtype)
+        return outside_dtype(self._places[OUTPUT].dtype)
 
     def _prepared(self, image: Any) -> Any:
         """The image as the network takes it: reordered, scaled and shifted, in the network's layout."""
-        x = _channels_to_end(image) if self.network.channels_last and image.shape.rank >= 4 else image
+        x = to_channels_last(image) if self.network.channels_last and image.shape.rank >= 4 else image
         if not self.input.is_image or self.preprocess.identity:
             return x
         axis = 3 if self.network.channels_last else 1
@@ -283,23 +279,3 @@ def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     for name in names:
         owners.setdefault(name.rpartition("/")[2], []).append(name)
     return {found[0]: (end,) for end, found in owners.items() if len(found) == 1 and found[0] != end}
-
-
-def _first_shape(place: Place) -> tuple[int | None, ...]:
-    shape = place.shape
-    return (shape[0], shape[-1], *shape[1:-1]) if place.channels_last and len(shape) >= 4 else shape
-
-
-def _outside_dtype(dtype: Any) -> Any:
-    return tf.float64 if dtype == tf.float64 else tf.float32
-
-
-def _outside(a: Any, place: Place) -> Any:
-    """Channels first, and float32 where the network computes in halves."""
-    rank = a.shape.rank
-    a = tf.transpose(a, [0, rank - 1, *range(1, rank - 1)]) if place.channels_last and rank >= 4 else a
-    return tf.cast(a, _outside_dtype(a.dtype))
-
-
-def _channels_to_end(a: Any) -> Any:
-    return tf.transpose(a, [0, *range(2, a.shape.rank), 1])

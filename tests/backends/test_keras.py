@@ -328,3 +328,27 @@ def test_keras_on_torch_goes_to_the_torch_backend(engine, expected, tmp_path):
         check=True,
     )
     assert done.stdout.split() == [expected, expected]
+
+
+def test_attention_gives_tokens_and_its_scores_are_no_maps():
+    tokens = keras.Input((5, 12))
+    y = L.MultiHeadAttention(3, 4, name="mha")(tokens, tokens)
+    net = keras.Model(tokens, L.Dense(2)(L.GlobalAveragePooling1D()(y)))
+    model = crosslens.wrap(net)
+    x = np.random.default_rng(0).standard_normal((2, 5, 12)).astype(np.float32)
+    inside = next(name for name in model.layers if name.endswith("query"))
+    assert not any(layer.has_maps for layer in model.layers.values())
+    kernel = model.weights(inside)
+    query = model.forward(x, [inside])[inside]
+    np.testing.assert_allclose(query, x @ kernel["kernel"].T + kernel["bias"].reshape(-1), rtol=1e-4, atol=1e-6)
+    seed = np.random.default_rng(1).standard_normal((2, 2)).astype(np.float32)
+    gradient = model.vjp(x, {OUTPUT: seed}, wrt=[inside]).gradients[inside]
+    step = 1e-2 * np.random.default_rng(2).standard_normal(query.shape).astype(np.float32)
+    up, down = (model.forward(x, replace={inside: query + s * step})[OUTPUT] for s in (1, -1))
+    np.testing.assert_allclose(((up - down) / 2 * seed).sum(), (gradient * step).sum(), rtol=1e-2)
+
+
+def test_another_engine_of_keras_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ModelError, match="Keras runs on 'jax' here; set KERAS_BACKEND to tensorflow or torch"):
+        crosslens.wrap(functional())
