@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
@@ -18,7 +19,7 @@ __all__ = ["described", "provenance"]
 def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
     """Versions, the model's digest, the preprocessing, the objective and the time it took."""
     return {
-        "crosslens": version("crosslens"),
+        "crosslens": _own_version(),
         "backend": model.backend,
         "versions": dict(model.versions),
         "model": model.digest,
@@ -27,6 +28,12 @@ def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[st
         "seconds": round(seconds, 4),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+@cache
+def _own_version() -> str:
+    """Read once: metadata takes a millisecond, as long as a small network."""
+    return version("crosslens")
 
 
 def described(value: Any) -> Any:
