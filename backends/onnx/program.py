@@ -58,6 +58,8 @@ def split(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[
     prune(whole)
     infer(whole)
     late = _late(whole, made.seeds.values(), before)
+    given = set(made.gradients.values())  # zeros, where a layer has no influence, wait for no cotangent
+    late |= {node for node in whole.nodes if node not in before and given.intersection(node.outputs)}
     early = [node for node in whole.nodes if node not in late]
     made_early = {*(o for node in early for o in node.outputs), *whole.inputs} - set(made.seeds.values())
     read = dict.fromkeys(i for node in whole.nodes if node in late for i in node.reads if i in made_early)
@@ -89,8 +91,6 @@ def _finished(program: Program) -> Program:
     if not program.gradients:
         graph.outputs += [k for k in program.kept if k not in graph.outputs and k not in graph.inputs]
     prune(graph)
-    for name in (*program.activations.values(), *program.gradients.values()):
-        graph.types[name] = Type(FLOAT)
     return program
 
 
@@ -113,10 +113,8 @@ def _cut(graph: Graph, places: Mapping[str, Place], names: Iterable[str]) -> dic
 
 def _enter(graph: Graph, place: Place, name: str) -> str:
     """A new input of the graph, channels-first float32, as the layer's tensor lies."""
-    dims = graph.dims(place.tensor)
-    rank = len(dims)
-    graph.inputs[name] = Type(FLOAT, (dims[0], dims[-1], *dims[1:-1]) if place.channels_last else dims)
-    graph.types[name] = graph.inputs[name]
+    rank = graph.rank(place.tensor)
+    graph.inputs[name] = graph.types[name] = _seen(graph, place)
     graph.taken.add(name)
     x = graph.op("Transpose", name, perm=[0, *range(2, rank), 1]) if place.channels_last else name
     elem = graph.elem(place.tensor)
@@ -131,7 +129,15 @@ def _leave(graph: Graph, place: Place, tensor: str | None = None) -> str:
     if place.channels_last:
         rank = graph.rank(place.tensor)
         x = graph.op("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
-    return graph.op("Identity", x) if x in graph.inputs or x in graph.constants else x
+    x = graph.op("Identity", x) if x in graph.inputs or x in graph.constants else x
+    graph.types[x] = _seen(graph, place)
+    return x
+
+
+def _seen(graph: Graph, place: Place) -> Type:
+    """The type of a layer at the border."""
+    dims = graph.dims(place.tensor)
+    return Type(FLOAT, (dims[0], dims[-1], *dims[1:-1]) if place.channels_last else dims)
 
 
 def _late(graph: Graph, seeds: Iterable[str], before: set[Node]) -> set[Node]:

@@ -112,11 +112,15 @@ def cotangent_at_the_image_counts(net: Net) -> None:
 def no_influence_is_zero(net: Net) -> None:
     """A layer behind the one that the cotangent is at has no influence on it: zeros of the layer's shape."""
     x, first, middle = net.images(), net.inner()[0].name, net.middle()
-    pull = net.model.vjp(x, {first: net.cotangent(first)}, wrt=[middle, OUTPUT, INPUT])
-    for name in (middle, OUTPUT):
-        assert tuple(pull.gradients[name].shape) == (2, *net.model.layers[name].shape[1:]), f"wrong shape at {name!r}"
-        assert not as_numpy(pull.gradients[name]).any(), f"{name!r} runs after {first!r} and got a gradient"
-    assert as_numpy(pull.gradients[INPUT]).any(), "the image has influence, but got zeros"
+    seeds = {first: net.cotangent(first)}
+    with net.model.linearize(x, [first], wrt=[middle, OUTPUT, INPUT]) as at:
+        apart = at.vjp(seeds)
+    for gradients in (net.model.vjp(x, seeds, wrt=[middle, OUTPUT, INPUT]).gradients, apart):
+        for name in (middle, OUTPUT):
+            shape = (2, *net.model.layers[name].shape[1:])
+            assert tuple(gradients[name].shape) == shape, f"wrong shape at {name!r}"
+            assert not as_numpy(gradients[name]).any(), f"{name!r} runs after {first!r} and got a gradient"
+        assert as_numpy(gradients[INPUT]).any(), "the image has influence, but got zeros"
 
 
 @backend_promise
