@@ -164,10 +164,9 @@ def test_a_failing_backend_does_not_touch_methods_and_models_of_others(site):
 
 def test_no_method_of_that_name():
     with pytest.raises(PluginError) as caught:
-        crosslens.method("grad_can")
+        crosslens.method("ocklusion")
     assert str(caught.value) == (
-        "no plugin named 'grad_can' among the methods. Did you mean 'grad_cam' or 'gradient'? "
-        "`crosslens plugins` lists them."
+        "no plugin named 'ocklusion' among the methods. Did you mean 'occlusion'? `crosslens plugins` lists them."
     )
 
 
