@@ -33,8 +33,8 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
         DynamicShape: a rule needs a size that only a batch in hand decides.
     """
     wrt = tuple(wrt)
-    graph.nodes = expand(graph, _path(graph, seeds, wrt))
-    path = _path(graph, seeds, wrt)
+    while expand(graph, path := _path(graph, seeds, wrt)):
+        pass
     _refuse_unsupported(graph, path)
     reached, graph.watched = _reached(path, wrt), frozenset(wrt)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
@@ -99,7 +99,8 @@ def _total(graph: Graph, parts: dict[str, list[str]], tensor: str) -> str | None
 
 def _pull(graph: Graph, node: Node, dys: Sequence[str | None], parts: dict[str, list[str]], relu: str) -> None:
     rule = rule_for(node)
-    assert rule is not None and rule.derivative is not None
+    if rule is None or rule.derivative is None:
+        raise UnsupportedOperators(f"no derivative rule for {node.op}")
     if relu != "exact" and is_rectifier(graph, node):
         cotangents = rectified(graph, node, rule, dys, relu)
     else:

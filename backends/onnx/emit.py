@@ -1,18 +1,29 @@
 """From a `Graph` back to ONNX, and on to onnxruntime: weights are handed over as they lie in memory, never copied."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from crosslens.errors import ModelError
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from .graph import SMALL, Graph, Node, Type
 
-__all__ = ["model_proto", "open_session", "prune", "run_constants"]
+__all__ = ["explained", "model_proto", "open_session", "prune", "run_constants"]
 
 _IR_VERSION = 10
+_FAILURES = (
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.NotImplemented,
+    state.RuntimeException,
+    state.EPFail,
+)
 
 
 def prune(graph: Graph) -> None:
@@ -90,7 +101,22 @@ def open_session(
     if large:
         options.add_external_initializers(list(large), values)
     content = model_proto(graph, external=True).SerializeToString()
-    return ort.InferenceSession(content, options, providers=list(providers or ["CPUExecutionProvider"]))
+    with explained("open the network"):
+        return ort.InferenceSession(content, options, providers=list(providers or ["CPUExecutionProvider"]))
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn onnxruntime's own failures into one line.
+
+    Raises:
+        ModelError: what onnxruntime could not do and what it says about it.
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        said = str(error).strip().partition("\n")[0]
+        raise ModelError(f"onnxruntime cannot {doing}: {said}") from error
 
 
 def run_constants(graph: Graph, nodes: Iterable[Node], wanted: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:
@@ -101,5 +127,6 @@ def run_constants(graph: Graph, nodes: Iterable[Node], wanted: Sequence[str]) ->
     if not part.nodes:
         return {}
     part.outputs = [o for node in part.nodes for o in node.outputs if o in set(wanted)]
-    values = open_session(part, optimise=False).run(None, {})
+    with explained("compute the network's constants"):
+        values = open_session(part, optimise=False).run(None, {})
     return dict(zip(part.outputs, values, strict=True))

@@ -11,16 +11,19 @@ from .registry import rule_for
 
 __all__ = ["expand"]
 
-_DEEPEST = 8
 
+def expand(graph: Graph, path: Iterable[Node]) -> bool:
+    """Write out, in place and by one level, every node of `path` that has no rule and that ONNX defines by others.
 
-def expand(graph: Graph, path: Iterable[Node]) -> list[Node]:
-    """The graph's nodes with every node of `path` that has no rule written out, as far as ONNX defines it."""
-    lacking = {node for node in path if rule_for(node) is None and _body(graph, node) is not None}
-    if lacking:
-        graph.nodes = [p for node in graph.nodes for p in (_written_out(graph, node) if node in lacking else [node])]
+    Returns:
+        Whether there was one.
+    """
+    bodies = {node: body for node in path if rule_for(node) is None and (body := _body(graph, node)) is not None}
+    if bodies:
+        nodes = [_written_out(graph, node, bodies[node]) if node in bodies else [node] for node in graph.nodes]
+        graph.nodes = [part for parts in nodes for part in parts]
         fold(graph)
-    return graph.nodes
+    return bool(bodies)
 
 
 def _body(graph: Graph, node: Node) -> FunctionProto | None:
@@ -50,10 +53,7 @@ def _type(graph: Graph, name: str) -> bytes:
     return helper.make_tensor_type_proto(kind.elem, kind.dims).SerializeToString()  # type: ignore[no-any-return]
 
 
-def _written_out(graph: Graph, node: Node, depth: int = 0) -> list[Node]:
-    body = _body(graph, node)
-    if body is None or rule_for(node) is not None or depth > _DEEPEST:
-        return [node]
+def _written_out(graph: Graph, node: Node, body: FunctionProto) -> list[Node]:
     names = dict(zip(body.input, (*node.inputs, *[""] * len(body.input)), strict=False))
     names |= dict(zip(body.output, node.outputs, strict=False))
     parts = []
@@ -68,7 +68,7 @@ def _written_out(graph: Graph, node: Node, depth: int = 0) -> list[Node]:
             inner, inputs=tuple(names.get(i, "") for i in inner.inputs), outputs=tuple(names[o] for o in inner.outputs),
             attributes={key: value for key, value in attributes.items() if value is not None}, scopes=node.scopes,
         ))  # fmt: skip
-    return [piece for part in parts for piece in _written_out(graph, part, depth + 1)]
+    return parts
 
 
 def _given(node: Node, name: str, called: str) -> AttributeProto | None:

@@ -73,7 +73,7 @@ def _as_wished(name: str, kind: Type, rest: Sequence[int | None], wished: InputS
     turned = (*wished.shape[1:], wished.shape[0])
     if _fits(wished.shape, rest):
         return _narrowed(wished, rest), False
-    if wished.is_image and _fits(turned, rest):
+    if len(turned) == 3 and _fits(turned, rest):
         return _narrowed(wished, (rest[-1], *rest[:-1])), True
     raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {_written(kind)}")
 

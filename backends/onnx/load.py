@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from crosslens.errors import ModelError
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, version_converter
+from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
 
 from .graph import Graph, Node, Type, node_of
 from .infer import infer, type_of
@@ -41,10 +41,20 @@ def read(network: str | Path | ModelProto) -> ModelProto:
 def _checked(model: ModelProto, what: ModelProto | str, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
+    if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
+        model = what = _with_output_shapes(model)
     try:
         checker.check_model(what)
     except checker.ValidationError as error:
         raise ModelError(f"{called} is not a valid ONNX model: {_line(error)}") from error
+    return model
+
+
+def _with_output_shapes(model: ModelProto) -> ModelProto:
+    """onnxruntime runs networks whose outputs have no shape written down; onnx's checker wants one, right or not."""
+    model = shape_inference.infer_shapes(model)
+    for output in model.graph.output:
+        output.type.tensor_type.shape.SetInParent()
     return model
 
 
@@ -73,7 +83,18 @@ def graph_of(model: ModelProto) -> Graph:
     if opsets.get("", TARGET) < TARGET:
         infer(graph)
         raise_opset(graph)
+    _refuse_training(graph)
     return graph
+
+
+def _refuse_training(graph: Graph) -> None:
+    for node in graph.nodes:
+        flag = graph.value(node.inputs[2]) if node.op == "Dropout" and node.has(2) else None
+        if (flag is not None and flag.any()) or (node.op == "BatchNormalization" and node.attr("training_mode", 0)):
+            raise ModelError(
+                f"the network was exported in training mode: {node.op} {node.name or node.outputs[0]!r} is random or "
+                "depends on the batch. Call eval() on it before exporting"
+            )
 
 
 def _raised_by_onnx(model: ModelProto) -> ModelProto:

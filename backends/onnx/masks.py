@@ -1,16 +1,16 @@
-"""Masks for piecewise operators: ones and zeros of the element type of what they multiply."""
+"""Masks of piecewise operators, from their output: comparisons to bool, a cast, a product.
+
+Tried and slower on EfficientNet-Lite0 (onnxruntime 1.31.1, AVX2): a 1x1 convolution by 2^124 clipped to [0, 1], which
+stays in onnxruntime's blocked layout (51 ms a gradient against 41); Where instead of cast and product (equal).
+"""
 
 from .graph import BOOL, Graph
 
-__all__ = ["between", "positive"]
+__all__ = ["between"]
 
 
-def positive(g: Graph, x: str) -> str:
-    """1 where x > 0, else 0."""
-    return g.op("Cast", g.op("Greater", x, g.scalar(0, x)), to=g.elem(x))
-
-
-def between(g: Graph, y: str, low: float, high: float) -> str:
-    """1 where low < y < high, else 0, for a tensor that never leaves these bounds."""
+def between(g: Graph, y: str, low: float, high: float | None) -> str:
+    """1 where low < y < high, else 0, for a tensor that never leaves these bounds; high None for no upper bound."""
     above = g.op("Cast", y, to=BOOL) if low == 0 else g.op("Greater", y, g.scalar(low, y))
-    return g.op("Cast", g.op("And", above, g.op("Less", y, g.scalar(high, y))), to=g.elem(y))
+    mask = above if high is None else g.op("And", above, g.op("Less", y, g.scalar(high, y)))
+    return g.op("Cast", mask, to=g.elem(y))

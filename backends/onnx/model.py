@@ -10,9 +10,10 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
+from onnx import helper
 
 from .batch import BATCH, lead_with_batch
-from .emit import open_session
+from .emit import explained, open_session
 from .graph import DynamicShape, Graph, Type
 from .image_input import Entry
 from .infer import fold
@@ -68,16 +69,22 @@ class OnnxModel(Model):
     def _places(self) -> Mapping[str, Place]:
         graph = self._at((self._entry.batch or 1, *self.input.example_shape))
         last = layouts(graph, self._entry.tensor, self._entry.channels_last)
-        found = places(graph, last, self._own, _sizes(graph, self._measured))
+        sizes = {o: graph.sizes(o, slice(None)) for node in graph.nodes for o in node.outputs if o}
+        found = places(graph, last, self._own, sizes)
         return {INPUT: Place(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
 
-    def _measured(self, graph: Graph, tensors: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """Shapes that inference cannot know, from one run on an example."""
-        graph = graph.copy()
-        graph.outputs = list(tensors)
-        x = np.zeros((self._entry.batch or 1, *self.input.example_shape), np.float32)
-        found = open_session(graph, self._providers, optimise=False).run(None, {INPUT: x})
-        return {name: value.shape for name, value in zip(tensors, found, strict=True)}
+    def _measure(self, graph: Graph, shape: tuple[Any, ...]) -> None:
+        """Types that inference cannot know, from one run on an example, in place."""
+        made = (o for node in graph.nodes for o in node.outputs if o)
+        unknown = [o for o in made if o not in graph.types or not graph.types[o].static]
+        if unknown:
+            run = graph.copy()
+            run.outputs = unknown
+            session = open_session(run, self._providers, optimise=False)
+            with explained(f"run the network on images {shape}"):
+                found = session.run(None, {INPUT: np.full(shape, 0.5, np.float32)})
+            for name, value in zip(unknown, found, strict=True):
+                graph.types[name] = Type(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
     def _at(self, shape: tuple[int | str, ...]) -> Graph:
         """The graph with shapes worked out for inputs of this shape."""
@@ -87,6 +94,8 @@ class OnnxModel(Model):
             graph.inputs[INPUT] = Type(graph.inputs[INPUT].elem, shape)
             fold(graph)
             lead_with_batch(graph)
+            if all(isinstance(n, int) for n in shape):
+                self._measure(graph, shape)
             return graph
 
         return self._shaped.get(shape, build)  # type: ignore[no-any-return]
@@ -154,15 +163,20 @@ class OnnxModel(Model):
 
         One session serves all batch sizes, unless shapes inside the network hang on the batch: then each gets its own.
         """
-        if kind == "forward":
-            return self._opened(kind, request, self._graph.inputs[INPUT].dims)
         shape = (self._entry.batch or BATCH, *x.shape[1:])
+        if kind == "forward":
+            shape = self._graph.inputs[INPUT].dims
         if (request, shape) not in self._by_batch:
             try:
                 return self._opened(kind, request, shape)
             except DynamicShape:
                 self._by_batch.add((request, shape))
-        return self._opened(kind, request, tuple(x.shape))
+        try:
+            return self._opened(kind, request, tuple(x.shape))
+        except DynamicShape as error:
+            raise ModelError(
+                f"the gradient of this network cannot be built: {error}. Export it for a fixed image size"
+            ) from error
 
     def _opened(self, kind: str, request: Request, shape: Any) -> Any:
         return self._sessions.get((kind, request, shape), lambda: self._build(kind, request, shape))
@@ -196,11 +210,3 @@ class OnnxModel(Model):
                 {name: filled(value, start, size) for name, value in replace.items()},
                 {name: filled(value, start, size) for name, value in cotangents.items()},
             )
-
-
-def _sizes(graph: Graph, measured: Callable[[Graph, Sequence[str]], dict[str, tuple[int, ...]]]) -> dict[str, Any]:
-    """The shape of every floating tensor that a node makes, as numbers."""
-    kinds = {o: graph.types.get(o) for node in graph.nodes for o in node.outputs if o}
-    known = {name: kind.dims for name, kind in kinds.items() if kind is not None and kind.static}
-    unknown = [name for name, kind in kinds.items() if name not in known and (kind is None or kind.is_float)]
-    return {**known, **(measured(graph, unknown) if unknown else {})}

@@ -52,18 +52,20 @@ def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str,
     """
     found: dict[str, str] = {}
     runs: dict[str, int] = {}
+    called: dict[str, str] = {}
     before: tuple[str, ...] = ()
     for around, layer in nodes:
         for scope in around:
-            name = _first_run(scope, runs)
             if scope not in before:
-                runs[name] = runs.get(name, 0) + 1
-            found[name if runs[name] == 1 else f"{name}#{runs[name]}"] = layer
+                called[scope] = _next_run(scope, runs)
+            found[called[scope]] = layer
         before = around
     return found
 
 
-def _first_run(scope: str, runs: Mapping[str, int]) -> str:
-    """The legacy exporter calls a module's second run `relu_1`."""
+def _next_run(scope: str, runs: dict[str, int]) -> str:
+    """The name of one more run of a module; the legacy exporter calls the second one of `relu` `relu_1`."""
     again = re.fullmatch(r"(.+)_(\d+)", scope)
-    return again[1] if again and again[1] in runs and runs[again[1]] == int(again[2]) else scope
+    name = again[1] if again and runs.get(again[1]) == int(again[2]) else scope
+    runs[name] = runs.get(name, 0) + 1
+    return name if runs[name] == 1 else f"{name}#{runs[name]}"

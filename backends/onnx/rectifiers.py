@@ -44,7 +44,8 @@ def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
 def rectified(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:
     """With f the rectifier: "guided" f'(x) max(dy, 0), "deconvnet" max(dy, 0), "linear" dy. Slopes and bounds get none."""
     (dy,) = dys
-    assert dy is not None and rule.derivative is not None
+    assert dy is not None
+    assert rule.derivative is not None
     if relu != "linear":
         dy = graph.op("Relu", dy)
     cotangents = rule.derivative(graph, node, dy) if relu == "guided" else [dy if w else None for w in node.wants]

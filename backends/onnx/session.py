@@ -11,7 +11,7 @@ import onnxruntime as ort
 from crosslens.arrays import Array, as_numpy
 from crosslens.model import INPUT
 
-from .emit import open_session
+from .emit import explained, open_session
 from .program import Program
 
 __all__ = ["Executable", "Pair", "Sessions", "filled"]
@@ -44,7 +44,9 @@ class Executable:
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Activations and gradients by layer."""
         names = self.program.graph.outputs
-        found = dict(zip(names, self.session.run(names, self.feeds(x, replace, cotangents)), strict=True))
+        feeds = self.feeds(x, replace, cotangents)
+        with explained(f"run the network on images {x.shape}"):
+            found = dict(zip(names, self.session.run(names, feeds), strict=True))
         return self._by_layer(found)
 
     def bound(self, feeds: Mapping[str, Any], kept: Mapping[str, ort.OrtValue]) -> dict[str, ort.OrtValue]:
@@ -58,7 +60,8 @@ class Executable:
         names = self.program.graph.outputs
         for name in names:
             binding.bind_output(name, "cpu")
-        self.session.run_with_iobinding(binding)
+        with explained("run the network"):
+            self.session.run_with_iobinding(binding)
         return dict(zip(names, binding.get_outputs(), strict=True))
 
     def _by_layer(self, found: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:

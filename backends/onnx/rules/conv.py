@@ -6,7 +6,7 @@ remainder that no window reached. dW is a Conv too, with batch and channels exch
 
 import numpy as np
 
-from ..graph import Graph, Node
+from ..graph import FLOAT, Graph, Node
 from ..registry import Cotangents, vjp
 from ..windows import Windows, windows_of
 
@@ -35,10 +35,30 @@ def _to_input(g: Graph, w: str, dy: str, windows: Windows, groups: int) -> str:
     if value is not None and windows.unit_stride and min(pads) >= 0 and not few:
         kernel = g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
         return g.op("Conv", dy, kernel, pads=pads, dilations=windows.dilations, group=groups)
+    ends = [
+        i - s * o + b
+        for i, s, o, b in zip(windows.inputs, windows.strides, windows.outputs, windows.before, strict=True)
+    ]
+    starts = pads[: len(ends)]
+    if value is not None and g.sizes(w, [0, 1]) == (groups, 1) and len(ends) == 2 and min(*starts, *ends) >= 0:
+        kernel = g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
+        return g.op(
+            "Conv", _apart(g, dy, windows), kernel, pads=[*starts, *ends], dilations=windows.dilations, group=groups
+        )
     return g.op(
         "ConvTranspose", dy, w, strides=windows.strides, dilations=windows.dilations, group=groups, pads=windows.pads,
         output_padding=windows.remainder,
     )  # fmt: skip
+
+
+def _apart(g: Graph, dy: str, windows: Windows) -> str:
+    """dy with zeros between its pixels, as far apart as the windows were: each repeated, all copies but one masked out."""
+    how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    repeated = g.op("Resize", dy, None, g.const([1, 1, *windows.strides], np.float32), **how)
+    one = np.zeros(windows.strides, np.float32)
+    one[0, 0] = 1
+    mask = g.derived(f"apart:{windows.strides}{windows.outputs}", lambda: np.tile(one, windows.outputs)[None, None])
+    return g.op("Mul", repeated, g.op("Cast", mask, to=g.elem(dy)) if g.elem(dy) != FLOAT else mask)
 
 
 def flipped(kernel: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", groups: int) -> np.ndarray:  # type: ignore[type-arg]
