@@ -41,7 +41,8 @@ def _wrapped(network: Any, options: Mapping[str, Any]) -> TorchModel:
         return TorchModel(_placed(program_network(network, options["input"]), options["device"]), options)
     if isinstance(network, nn.Module):
         return TorchModel(_network(network, options), options)
-    raise ModelError(_advice(network))
+    kind = f"{type(network).__module__}.{type(network).__name__}"
+    raise ModelError(f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a .pt2 file")
 
 
 def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
@@ -84,10 +85,3 @@ def _placed(network: ModuleNetwork, device: Any) -> ModuleNetwork:
     if all(t.device == wanted for t in (*network.net.parameters(), *network.net.buffers())):
         return network
     return ModuleNetwork(copied(network.net).to(wanted), network.input, kinds=network._kinds, batch=network.batch)
-
-
-def _advice(network: Any) -> str:
-    kind = f"{type(network).__module__}.{type(network).__name__}"
-    if isinstance(network, Mapping):
-        return f"a {kind} is weights without a network; load them into the nn.Module: net.load_state_dict(...)"
-    return f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a .pt2 file"

@@ -35,6 +35,7 @@ class Recording:
     wrt: frozenset[str] = frozenset()
     sources: frozenset[str] = frozenset()
     replace: Mapping[str, Tensor] = field(default_factory=dict)
+    """Tensors of this pass alone: the network may overwrite them."""
     values: dict[str, Tensor] = field(default_factory=dict)
     edges: dict[str, GradientEdge] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Recording:
         """Keep what is wanted of a layer's output; returns what runs on."""
         self._seen.add(name)
         if name in self.replace:
-            y = self.replace[name].clone()
+            y = self.replace[name]
         if name in self.wrt:
             y = self._parted(name, y)
         if name in self.capture:

@@ -305,6 +305,29 @@ def test_threads_on_one_module_do_not_mix_their_activations(net):
         np.testing.assert_array_equal(mine, theirs)
 
 
+def test_a_pass_of_the_user_in_another_thread_is_not_recorded(images):
+    class Interrupted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.other = nn.Conv2d(3, 2, 3), None
+
+        def forward(self, x):
+            y = self.conv(x)
+            if self.other is not None and threading.current_thread() is threading.main_thread():
+                thread = threading.Thread(target=self, args=(self.other,))
+                thread.start()
+                thread.join()
+            return self.conv(x + y.mean()).mean((2, 3))
+
+    net = Interrupted()
+    model = crosslens.wrap(net)
+    expected = model.forward(images, ["conv", "conv#2"])
+    net.other = torch.zeros(1, 3, 8, 8)
+    got = model.forward(images, ["conv", "conv#2"])
+    for name, activation in expected.items():
+        np.testing.assert_array_equal(got[name], activation)
+
+
 def test_a_float64_module_answers_in_float64(net, images):
     net = net.double()
     model = crosslens.wrap(net)
