@@ -7,7 +7,7 @@ from typing import TypeAlias
 from crosslens.errors import UnsupportedOperators
 
 from .expand import expand
-from .graph import DynamicShape, Graph, Node
+from .graph import DynamicShapeError, Graph, Node
 from .rectifiers import is_rectifier, rectified
 from .registry import Cotangents, Rule, rule_for
 
@@ -30,7 +30,7 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
 
     Raises:
         UnsupportedOperators: operators on the way have no rule; all of them are named, nothing is appended.
-        DynamicShape: a rule needs a size that only a batch in hand decides.
+        DynamicShapeError: a rule needs a size that only a batch in hand decides.
     """
     wrt = tuple(wrt)
     while expand(graph, path := _path(graph, seeds, wrt)):
@@ -125,4 +125,4 @@ def _summed_back(graph: Graph, cotangent: str, output: str, tensor: str) -> str:
 def _repeated(small: int | str, large: int | str) -> bool:
     if small == large or isinstance(small, int):
         return small == 1 != large
-    raise DynamicShape(f"are sizes {small!r} and {large!r} the same, or is one broadcast?")
+    raise DynamicShapeError(f"are sizes {small!r} and {large!r} the same, or is one broadcast?")

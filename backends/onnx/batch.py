@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import prod
+from typing import Any
 
 import numpy as np
 from crosslens.model import INPUT
@@ -16,7 +17,7 @@ BATCH = "N"
 
 
 def free_batch(graph: Graph, entry: Entry) -> tuple[Graph, Entry]:
-    """A graph of a fixed batch for any batch; as it is where that is not safe, and images must go through in turns.
+    """A graph of a fixed batch freed for any; left as it is where that is not safe: images then go in turns.
 
     Safe means: with the batch axis of the input named, inference finds the same name in front of every tensor on the
     way to the output. A Reshape to a constant shape that starts with the old size keeps its input's instead.
@@ -41,7 +42,7 @@ def _freed(graph: Graph, node: Node, fixed: int | str) -> Node:
 
 
 def lead_with_batch(graph: Graph) -> None:
-    """Write Reshapes to (-1, sizes) that only keep the batch as (0, sizes), in place: inference follows the name then."""
+    """Write Reshapes to (-1, sizes) that only keep the batch as (0, sizes), in place: then inference follows it."""
     while True:
         nodes = [_led(graph, node) for node in graph.nodes]
         if nodes == graph.nodes:
@@ -62,7 +63,7 @@ def _led(graph: Graph, node: Node) -> Node:
     return _reshaped(graph, node, [0, *shape[1:]])
 
 
-def _constant_shape(graph: Graph, node: Node) -> np.ndarray | None:  # type: ignore[type-arg]
+def _constant_shape(graph: Graph, node: Node) -> np.ndarray[Any, Any] | None:
     if node.op != "Reshape" or node.domain or node.attr("allowzero", 0):
         return None
     return graph.value(node.inputs[1])

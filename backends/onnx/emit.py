@@ -65,9 +65,8 @@ def _opsets(graph: Graph) -> dict[str, int]:
 
 
 def _ir_version(graph: Graph) -> int:
-    return max(_IR_VERSION, helper.find_min_ir_version_for(
-        [helper.make_opsetid("", graph.opsets.get("", 18))], ignore_unknown=True
-    ))  # fmt: skip
+    needed = helper.find_min_ir_version_for([helper.make_opsetid("", graph.opsets.get("", 18))], ignore_unknown=True)
+    return max(_IR_VERSION, int(needed))
 
 
 def _type(value: np.ndarray[Any, Any]) -> Type:

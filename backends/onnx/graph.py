@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
-__all__ = ["BOOL", "FLOAT", "INT64", "SMALL", "DynamicShape", "Graph", "Node", "Type", "node_of"]
+__all__ = ["BOOL", "FLOAT", "INT64", "SMALL", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
 
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16})
@@ -21,7 +21,7 @@ SMALL = 1024
 Dim = int | str
 
 
-class DynamicShape(Exception):
+class DynamicShapeError(Exception):
     """A derivative needs a size that is only known once the batch is: build again for that batch."""
 
 
@@ -206,10 +206,10 @@ class Graph:
     def dims(self, name: str) -> tuple[Dim, ...]:
         """A tensor's sizes, numbers where known."""
         if name in self.constants:
-            return self.constants[name].shape
+            return tuple(self.constants[name].shape)
         known = self.types.get(name)
         if known is None or known.dims is None:
-            raise DynamicShape(f"the shape of {name!r} is not known before it is computed")
+            raise DynamicShapeError(f"the shape of {name!r} is not known before it is computed")
         return known.dims
 
     def sizes(self, name: str, axes: Iterable[int] | slice = slice(2, None)) -> tuple[int, ...]:
@@ -217,7 +217,7 @@ class Graph:
         dims = self.dims(name)
         chosen = dims[axes] if isinstance(axes, slice) else tuple(dims[a] for a in axes)
         if any(isinstance(d, str) for d in chosen):
-            raise DynamicShape(f"{name!r} has sizes {dims}")
+            raise DynamicShapeError(f"{name!r} has sizes {dims}")
         return tuple(int(d) for d in chosen)
 
     def shape_of(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The one input of a network: an image, channels first or last, or a latent code; preprocessing becomes part of the graph."""
+"""The one input of a network, an image or a latent code; preprocessing becomes part of the graph."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def entry_of(graph: Graph, wished: InputSpec | None) -> Entry:
     if len(graph.inputs) != 1:
         named = ", ".join(f"{name!r} {_written(kind)}" for name, kind in graph.inputs.items())
         raise ModelError(
-            f"the network has {len(graph.inputs)} inputs: {named or 'none'}; crosslens takes networks with one. Make the "
+            f"the network has {len(graph.inputs)} inputs: {named or 'none'}; crosslens takes one. Make the "
             "others constants (initialisers) of the graph"
         )
     ((name, kind),) = graph.inputs.items()
@@ -63,7 +63,7 @@ def _spec(name: str, kind: Type, wished: InputSpec | None) -> tuple[InputSpec, b
     first, last = (len(rest) == 3 and rest[p] in _CHANNELS for p in (0, 2))
     if first == last:
         raise ModelError(
-            f"the input {name!r} is {_written(kind)}: that does not say whether and where an image's channels are. Give "
+            f"the input {name!r} is {_written(kind)}: that does not say whether and where there are channels. Give "
             "input_shape=(C, H, W), or InputSpec.latent(shape) for a generator's code"
         )
     return InputSpec((rest[2], *rest[:2]) if last else rest), last
@@ -88,7 +88,7 @@ def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
 
 
 def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
-    """Make the graph take `INPUT`, float32 RGB (N, C, H, W) in [0, 1], in place: preprocessing, layout, element type."""
+    """Make the graph take `INPUT`, float32 RGB (N, C, H, W) in [0, 1]: preprocessing, layout and type, in place."""
     kind = graph.inputs.pop(entry.tensor)
     body, graph.nodes = graph.nodes, []
     graph.inputs[INPUT] = Type(FLOAT, ("N" if entry.batch is None else entry.batch, *_named(entry.spec.shape)))
@@ -97,8 +97,8 @@ def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
     x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
     if entry.channels_last:
         x = graph.op("Transpose", x, perm=[0, 2, 3, 1])
-    how = {"to": kind.elem} if kind.elem != FLOAT else {}
-    graph.nodes.append(graph.node("Cast" if how else "Identity", x, outputs=[entry.tensor], **how))
+    cast = kind.elem if kind.elem != FLOAT else None
+    graph.nodes.append(graph.node("Identity" if cast is None else "Cast", x, outputs=[entry.tensor], to=cast))
     graph.nodes += body
 
 

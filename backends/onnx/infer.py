@@ -4,6 +4,8 @@ ONNX's own inference runs on a graph without its large constants, so it takes mi
 """
 
 from collections.abc import Iterable
+from math import prod
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto, TypeProto, helper, shape_inference
@@ -67,7 +69,7 @@ def _constant_nodes(graph: Graph) -> list[Node]:
 
 def _small(graph: Graph, node: Node) -> bool:
     kind = graph.types.get(node.outputs[0])
-    return kind is None or not kind.static or int(np.prod(kind.dims or (1,), dtype=np.int64)) <= _MOST_FOLDED
+    return kind is None or not kind.static or prod(int(d) for d in kind.dims or ()) <= _MOST_FOLDED
 
 
 def _has_known_shape(graph: Graph, node: Node) -> bool:
@@ -83,12 +85,12 @@ def _window(node: Node) -> slice:
     return slice(node.attr("start", 0), node.attr("end"))
 
 
-def _known_shapes(graph: Graph, nodes: Iterable[Node]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _known_shapes(graph: Graph, nodes: Iterable[Node]) -> dict[str, np.ndarray[Any, Any]]:
     found = {}
     for node in nodes:
         if node.op in {"Shape", "Size"}:
             dims = graph.dims(node.inputs[0])
-            value = int(np.prod(dims)) if node.op == "Size" else dims[_window(node)]  # type: ignore[arg-type]
+            value = prod(int(d) for d in dims) if node.op == "Size" else dims[_window(node)]
             found[node.outputs[0]] = np.asarray(value, np.int64)
     return found
 

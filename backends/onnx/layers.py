@@ -55,7 +55,7 @@ class Place:
 
 
 def layouts(graph: Graph, image: str, channels_last: bool) -> set[str]:
-    """The tensors that lie channels-last, found by following the graph from its input; all others lie channels-first."""
+    """The tensors that lie channels-last, by following the graph from its input; all others are channels-first."""
     last = {image} if channels_last else set()
     tracked = {image}
     for node in graph.nodes:

@@ -40,7 +40,7 @@ class OnnxLinearization(Linearization):
         }
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Gradients at the `wrt` layers; cotangents for a part of what was captured get a backward session of their own."""
+        """Gradients at the `wrt` layers; layers without a cotangent count as zero."""
         if self._kept is None:
             raise LayerError("this linearisation is closed: use it inside its `with` block")
         found = [self._back(position, cotangents) for position in range(len(self._parts))]

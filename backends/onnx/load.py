@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 from crosslens.errors import ModelError
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
 
 from .graph import Graph, Node, Type, node_of

@@ -14,7 +14,7 @@ from onnx import helper
 
 from .batch import BATCH, lead_with_batch
 from .emit import explained, open_session
-from .graph import DynamicShape, Graph, Type
+from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry
 from .infer import fold
 from .layers import Place, layouts, places
@@ -131,7 +131,8 @@ class OnnxModel(Model):
         request = Request(capture, replaced=tuple(replace))
 
         def run(x: Array, replace: Mapping[str, Array], _: Mapping[str, Array]) -> dict[str, Array]:
-            return self._executable("forward", request, x).run(x, replace, {})[0]
+            found: dict[str, Array] = self._executable("forward", request, x).run(x, replace, {})[0]
+            return found
 
         return self._in_batches(run, x, replace, {})
 
@@ -165,15 +166,15 @@ class OnnxModel(Model):
         """
         shape = (self._entry.batch or BATCH, *x.shape[1:])
         if kind == "forward":
-            shape = self._graph.inputs[INPUT].dims
+            shape = self._graph.inputs[INPUT].dims or shape
         if (request, shape) not in self._by_batch:
             try:
                 return self._opened(kind, request, shape)
-            except DynamicShape:
+            except DynamicShapeError:
                 self._by_batch.add((request, shape))
         try:
             return self._opened(kind, request, tuple(x.shape))
-        except DynamicShape as error:
+        except DynamicShapeError as error:
             raise ModelError(
                 f"the gradient of this network cannot be built: {error}. Export it for a fixed image size"
             ) from error
@@ -186,7 +187,7 @@ class OnnxModel(Model):
         if kind == "forward":
             return Executable(forward(graph, self._places, request), self._providers)
         if BATCH in shape and any(node.op in {"Shape", "Size"} for node in graph.nodes):
-            raise DynamicShape("the graph computes with the batch size")
+            raise DynamicShapeError("the graph computes with the batch size")
         if kind == "fused":
             return Executable(fused(graph, self._places, request), self._providers)
         return Pair(*(Executable(program, self._providers) for program in split(graph, self._places, request)))

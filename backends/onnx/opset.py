@@ -1,4 +1,4 @@
-"""One dialect: graphs of opsets 7 to 17 are raised to 18 when they are read, so that a rule knows one form of each operator.
+"""One dialect: graphs of opsets 7 to 17 are raised to 18 when read, so that a rule knows one form of each operator.
 
 Only operators whose interface or meaning changed between 7 and 18 are touched; names of tensors and nodes stay.
 Source: https://github.com/onnx/onnx/blob/main/docs/Changelog.md

@@ -1,4 +1,4 @@
-"""What is asked of a network, as graphs: forward, forward and backward fused, or both apart with what passes between."""
+"""What is asked of a network, as graphs: forward, forward and backward fused, or the two apart."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -42,7 +42,7 @@ def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
 
 
 def rectified(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:
-    """With f the rectifier: "guided" f'(x) max(dy, 0), "deconvnet" max(dy, 0), "linear" dy. Slopes and bounds get none."""
+    """With f the rectifier: "guided" f'(x) max(dy, 0), "deconvnet" max(dy, 0), "linear" dy; no slopes."""
     (dy,) = dys
     assert dy is not None
     assert rule.derivative is not None

@@ -1,6 +1,6 @@
 """What the derivatives of all reductions share: which axes, and how a cotangent gets them back."""
 
-from .graph import DynamicShape, Graph, Node
+from .graph import DynamicShapeError, Graph, Node
 
 __all__ = ["axes_of", "kept", "widened"]
 
@@ -12,7 +12,7 @@ def axes_of(g: Graph, node: Node) -> list[int]:
         return [] if node.attr("noop_with_empty_axes", 0) else list(range(rank))
     value = g.value(node.inputs[1])
     if value is None:
-        raise DynamicShape(f"{node.name!r} reduces axes that are computed")
+        raise DynamicShapeError(f"{node.name!r} reduces axes that are computed")
     if not value.size and not node.attr("noop_with_empty_axes", 0):
         return list(range(rank))
     return sorted(int(a) % rank for a in value)

@@ -7,7 +7,7 @@ __all__ = ["selected"]
 
 
 def selected(g: Graph, node: Node, dy: str) -> Cotangents:
-    """dy to the first input that equals the output; with a constant, a tie gives nothing to the other (as ReLU has it)."""
+    """dy to the first input that equals the output; at a tie with a constant to that one (as ReLU has it)."""
     (y,) = node.outputs
     order = sorted(range(len(node.inputs)), key=lambda p: node.wants[p])
     cotangents: list[str | None] = [None] * len(node.inputs)

@@ -88,7 +88,7 @@ def _float32(value: Array) -> np.ndarray[Any, Any]:
 
 
 def filled(values: Array, start: int, size: int) -> Array:
-    """`size` rows from `start` on; where there are too few, the last one is repeated (what it gives is cut off again)."""
+    """`size` rows from `start` on; where there are too few, the last is repeated (its results are cut off again)."""
     part = as_numpy(values)[start : start + size]
     missing = size - len(part)
     return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part

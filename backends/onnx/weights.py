@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,5 +74,5 @@ def _replaced(graph: Graph, node: Node, values: Mapping[str, Array]) -> Node:
         position = _POSITIONS[node.op][name]
         old = graph.constants[inputs[position]]
         new = np.asarray(_seen(node, name, as_numpy(value)), dtype=old.dtype, order="C")
-        inputs[position] = graph.derived(graph.unique(f"{inputs[position]}:redrawn"), lambda new=new: new)
+        inputs[position] = graph.derived(graph.unique(f"{inputs[position]}:redrawn"), partial(np.asarray, new))
     return replace(node, inputs=tuple(inputs)) if values else node

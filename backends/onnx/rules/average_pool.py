@@ -1,6 +1,7 @@
-"""AveragePool: y is a window's mean, so each pixel of the window gets dy / count; the counts are known ahead of time."""
+"""AveragePool: y is a window's mean, so each pixel of the window gets dy / count, the count known ahead of time."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ def average_pool(g: Graph, node: Node, dy: str) -> Cotangents:
     return [_spread(g, share, windows, g.sizes(node.inputs[0], [1])[0], node.inputs[0])]
 
 
-def _counts(windows: Windows, with_padding: bool) -> np.ndarray:  # type: ignore[type-arg]
+def _counts(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
     """How many pixels each window averages: those of the image, or those of the image and its declared border."""
     total = np.ones((1,) * len(windows.kernel))
     for axis, outputs in enumerate(windows.outputs):

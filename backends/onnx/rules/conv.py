@@ -1,8 +1,11 @@
 """Conv: y = W * x + b, a correlation, so dx is dy correlated with the flipped kernel, channels exchanged.
 
-With stride 1 that is a Conv again, whose blocked kernels are fast; else a ConvTranspose whose output padding is the
-remainder that no window reached. dW is a Conv too, with batch and channels exchanged.
+With stride 1 that is a Conv again, whose blocked kernels are fast. With strides it is a ConvTranspose whose output
+padding is the remainder that no window reached; but for depthwise kernels a Conv over dy spread apart (1 ms against 10
+for 5x5 over 144 maps of 56x56). dW is a Conv too, with batch and channels exchanged.
 """
+
+from typing import Any
 
 import numpy as np
 
@@ -35,16 +38,12 @@ def _to_input(g: Graph, w: str, dy: str, windows: Windows, groups: int) -> str:
     if value is not None and windows.unit_stride and min(pads) >= 0 and not few:
         kernel = g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
         return g.op("Conv", dy, kernel, pads=pads, dilations=windows.dilations, group=groups)
-    ends = [
-        i - s * o + b
-        for i, s, o, b in zip(windows.inputs, windows.strides, windows.outputs, windows.before, strict=True)
-    ]
-    starts = pads[: len(ends)]
-    if value is not None and g.sizes(w, [0, 1]) == (groups, 1) and len(ends) == 2 and min(*starts, *ends) >= 0:
+    sizes = zip(windows.inputs, windows.strides, windows.outputs, windows.before, strict=True)
+    spread = (*pads[: len(windows.kernel)], *(i - s * o + b for i, s, o, b in sizes))
+    depthwise = g.sizes(w, [0, 1]) == (groups, 1) and len(windows.kernel) == 2
+    if value is not None and depthwise and min(spread) >= 0:
         kernel = g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
-        return g.op(
-            "Conv", _apart(g, dy, windows), kernel, pads=[*starts, *ends], dilations=windows.dilations, group=groups
-        )
+        return g.op("Conv", _apart(g, dy, windows), kernel, pads=spread, dilations=windows.dilations, group=groups)
     return g.op(
         "ConvTranspose", dy, w, strides=windows.strides, dilations=windows.dilations, group=groups, pads=windows.pads,
         output_padding=windows.remainder,
@@ -52,7 +51,7 @@ def _to_input(g: Graph, w: str, dy: str, windows: Windows, groups: int) -> str:
 
 
 def _apart(g: Graph, dy: str, windows: Windows) -> str:
-    """dy with zeros between its pixels, as far apart as the windows were: each repeated, all copies but one masked out."""
+    """dy with zeros between its pixels, as far apart as the windows were: pixels repeated, all but one masked out."""
     how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     repeated = g.op("Resize", dy, None, g.const([1, 1, *windows.strides], np.float32), **how)
     one = np.zeros(windows.strides, np.float32)
@@ -61,7 +60,7 @@ def _apart(g: Graph, dy: str, windows: Windows) -> str:
     return g.op("Mul", repeated, g.op("Cast", mask, to=g.elem(dy)) if g.elem(dy) != FLOAT else mask)
 
 
-def flipped(kernel: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", groups: int) -> np.ndarray:  # type: ignore[type-arg]
+def flipped(kernel: np.ndarray[Any, Any], groups: int) -> np.ndarray[Any, Any]:
     """(M, C / groups, *k) turned round in space, inputs and outputs exchanged: (C, M / groups, *k)."""
     outputs, inputs, *size = kernel.shape
     split = kernel.reshape(groups, outputs // groups, inputs, *size).swapaxes(1, 2)

@@ -1,5 +1,7 @@
 """Gather: rows of x along an axis; each row gets the sum of the cotangents of its copies."""
 
+from typing import Any
+
 import numpy as np
 
 from ..graph import Graph, Node
@@ -22,7 +24,7 @@ def gather(g: Graph, node: Node, dy: str) -> Cotangents:
     return [_added(g, x, dy, places, axis), None]
 
 
-def _in_order(g: Graph, x: str, dy: str, places: np.ndarray, axis: int) -> str:  # type: ignore[type-arg]
+def _in_order(g: Graph, x: str, dy: str, places: np.ndarray[Any, Any], axis: int) -> str:
     (size,) = g.sizes(x, [axis])
     rows = np.full(size, len(places))
     rows[places % size] = np.arange(len(places))

@@ -8,7 +8,7 @@ from ..registry import Cotangents, vjp
 
 
 @vjp("LayerNormalization", since=17)
-def layer_normalization(g: Graph, node: Node, dy: str, *_: str | None) -> Cotangents:
+def layer_normalization(g: Graph, node: Node, dy: str, *_others: str | None) -> Cotangents:
     """Mean and inverse deviation are the operator's own further outputs."""
     x, scale = node.inputs[:2]
     rank = g.rank(x)

@@ -1,4 +1,4 @@
-"""Mul: y = a b with broadcasting, so da = b dy, db = a dy. x sigmoid(x), SiLU, is taken as one: dx = (s + y (1 - s)) dy."""
+"""Mul: y = a b with broadcasting, so da = b dy, db = a dy. SiLU, x s(x), is taken as one: dx = (s + y (1 - s)) dy."""
 
 from ..graph import Graph, Node
 from ..registry import Cotangents, vjp

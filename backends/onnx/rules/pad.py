@@ -1,8 +1,10 @@
 """Pad with a constant: dy is cut back; what was cut off by negative pads gets zeros."""
 
+from typing import Any
+
 import numpy as np
 
-from ..graph import DynamicShape, Graph, Node
+from ..graph import DynamicShapeError, Graph, Node
 from ..registry import Cotangents, vjp
 
 
@@ -13,13 +15,13 @@ def pad(g: Graph, node: Node, dy: str) -> Cotangents:
     amounts = g.value(node.inputs[1])
     axes = g.value(node.inputs[3]) if node.has(3) else np.arange(g.rank(x))
     if amounts is None or axes is None:
-        raise DynamicShape(f"{node.name!r} pads by what is computed")
+        raise DynamicShapeError(f"{node.name!r} pads by what is computed")
     if node.attr("mode", "constant") != "constant":
         return [_folded(g, node, dy, amounts, axes % g.rank(x))]
     return [g.op("Pad", dy, g.ints(-amounts), None, g.ints(axes))]
 
 
-def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray, axes: np.ndarray) -> str:  # type: ignore[type-arg]
+def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray[Any, Any], axes: np.ndarray[Any, Any]) -> str:
     """Modes that repeat x: along each axis, a product with the matrix that adds each copy to its source."""
     x, rank, half = node.inputs[0], g.rank(node.inputs[0]), len(amounts) // 2
     for axis, before, after in zip(axes.tolist(), amounts[:half].tolist(), amounts[half:].tolist(), strict=True):
@@ -36,7 +38,7 @@ def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray, axes: np.ndarray
     return dy
 
 
-def _dtype(g: Graph, x: str) -> np.dtype:  # type: ignore[type-arg]
+def _dtype(g: Graph, x: str) -> np.dtype:
     from onnx import helper
 
     return helper.tensor_dtype_to_np_dtype(g.elem(x))  # type: ignore[no-any-return]

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from ..graph import DynamicShape, Graph, Node
+from ..graph import DynamicShapeError, Graph, Node
 from ..registry import Cotangents, vjp
 
 
 @vjp("Slice", since=10)
 def slice_(g: Graph, node: Node, dy: str) -> Cotangents:
-    """Steps of one: a Pad. Other steps: a product with a one-hot matrix per axis would be slow, so ScatterND by axis."""
+    """Steps of one: a Pad. Other steps: each place takes its row of dy or one of zeros."""
     x = node.inputs[0]
     rank = g.rank(x)
     starts, ends = (_values(g, node, p) for p in (1, 2))
@@ -30,7 +30,7 @@ def slice_(g: Graph, node: Node, dy: str) -> Cotangents:
 def _values(g: Graph, node: Node, position: int) -> list[int]:
     value = g.value(node.inputs[position])
     if value is None:
-        raise DynamicShape(f"{node.name!r} is cut at places that are computed")
+        raise DynamicShapeError(f"{node.name!r} is cut at places that are computed")
     return [int(v) for v in np.ravel(value)]
 
 

@@ -49,7 +49,7 @@ def node_vjp(
 def gradients_of(graph, feeds, dys, wrt):
     """Append gradients, check the graph as onnx does, run it."""
     seeds = {}
-    for name, dy in dys.items():
+    for name in dys:
         seeds[name] = f"seed:{name}"
         graph.inputs[seeds[name]] = graph.types[name]
         graph.types[seeds[name]] = graph.types[name]

@@ -153,7 +153,7 @@ def test_a_latent_code_is_an_input_too(shape):
 
 
 def test_an_integer_input_is_told():
-    with pytest.raises(ModelError, match="the input 'x' is int64 .* must be float32 or float16"):
+    with pytest.raises(ModelError, match=r"the input 'x' is int64 .* must be float32 or float16"):
         wrap(proto([helper.make_node("Cast", ["x"], ["y"], to=1)], elem=7))
 
 
@@ -269,19 +269,27 @@ def test_preprocessing_is_applied_with_its_adjoint():
 @pytest.mark.parametrize("old", [7, 9, 10, 11, 12, 13, 16])
 def test_old_opsets_are_read_and_differentiated(old):
     node = helper.make_node
-    axes = old < 13
     nodes = [
-        node("Pad", ["x"], ["p"], pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="constant") if old < 11 else node("Pad", ["x", "pads"], ["p"]),
-        node("Clip", ["p"], ["c"], min=0.0, max=0.9) if old < 11 else node("Clip", ["p", "low", "high"], ["c"]),
-        node("Slice", ["c"], ["s"], starts=[1, 0], ends=[9, 5], axes=[2, 3]) if old < 10 else node("Slice", ["c", "from", "to", "ax"], ["s"]),
+        node("Pad", ["x"], ["p"], pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="constant"),
+        node("Clip", ["p"], ["c"], min=0.0, max=0.9),
+        node("Slice", ["c"], ["s"], starts=[1, 0], ends=[9, 5], axes=[2, 3]),
         node("ReduceMean", ["s"], ["m"], axes=[2], keepdims=1),
-        node("Squeeze", ["m"], ["q"], axes=[2]) if axes else node("Squeeze", ["m", "two"], ["q"]),
-        node("Split", ["q"], ["f", "g"], axis=2, split=[2, 3]) if axes else node("Split", ["q", "parts"], ["f", "g"], axis=2),
+        node("Squeeze", ["m"], ["q"], axes=[2]),
+        node("Split", ["q"], ["f", "g"], axis=2, split=[2, 3]),
         node("Softmax", ["g"], ["y"], axis=1),
-    ]  # fmt: skip
+    ]
+    newer = {
+        0: (11, node("Pad", ["x", "pads"], ["p"])),
+        1: (11, node("Clip", ["p", "low", "high"], ["c"])),
+        2: (10, node("Slice", ["c", "from", "to", "ax"], ["s"])),
+        4: (13, node("Squeeze", ["m", "two"], ["q"])),
+        5: (13, node("Split", ["q", "parts"], ["f", "g"], axis=2)),
+    }
+    nodes = [newer[k][1] if k in newer and old >= newer[k][0] else each for k, each in enumerate(nodes)]
     constants = {
-        "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "low": np.float32(0), "high": np.float32(0.9), "from": np.array([1, 0]),
-        "to": np.array([9, 5]), "ax": np.array([2, 3]), "two": np.array([2]), "parts": np.array([2, 3]),
+        "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "low": np.float32(0), "high": np.float32(0.9),
+        "from": np.array([1, 0]), "to": np.array([9, 5]), "ax": np.array([2, 3]), "two": np.array([2]),
+        "parts": np.array([2, 3]),
     }  # fmt: skip
     used = {i for n in nodes for i in n.input}
     model = wrap(proto(nodes, constants={k: v for k, v in constants.items() if k in used}, opset=old), preprocess=None)

@@ -1,4 +1,4 @@
-"""Whole networks from torch's two exporters: forward, gradients to inner layers, modified rules, against torch itself."""
+"""Whole networks from torch's two exporters: forward, gradients to inner layers, modified rules, against torch."""
 
 import io
 import warnings
@@ -7,11 +7,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import torch.nn.functional as F
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx.emit import model_proto
 from onnx import checker, helper, shape_inference
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 
 class Mobile(nn.Module):
