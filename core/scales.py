@@ -5,9 +5,10 @@ The rule that fits all: the first layer without a negative value at or after eac
 and transposition after it repeat it and do not count.
 """
 
+from .anatomy import spatial_layers
 from .arrays import Array, namespace
 from .errors import LayerError
-from .model import Model, spatial_layers
+from .model import Model
 from .operators import Resize, Size
 
 __all__ = ["rectified_scales"]

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crosslens.anatomy import last_maps
 from crosslens.arrays import Array, namespace
 from crosslens.errors import LayerError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
-from crosslens.model import Model, last_maps
+from crosslens.model import Model
 from crosslens.objective import Objective, pullback
 from crosslens.progress import Progress
 from crosslens.result import Attribution

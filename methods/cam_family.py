@@ -4,11 +4,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crosslens.anatomy import last_maps
 from crosslens.arrays import Array, namespace, upsample
 from crosslens.errors import LayerError
 from crosslens.layout import tokens_to_maps
 from crosslens.method import Method, param
-from crosslens.model import Model, last_maps
+from crosslens.model import Model
 from crosslens.objective import Objective, pullback
 from crosslens.progress import Progress
 from crosslens.result import Attribution

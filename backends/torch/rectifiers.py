@@ -9,14 +9,15 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 __all__ = ["Rectifiers"]
 
-_RECTIFIERS = {"relu", "relu6", "hardtanh", "leaky_relu", "prelu", "_prelu_kernel"}
-_CLAMPS = {"clamp", "clip", "clamp_min"}
+_RECTIFIERS = {"relu", "relu6", "leaky_relu", "prelu", "_prelu_kernel"}
+_CLIPS = {"clamp": "min", "clip": "min", "clamp_min": "min", "hardtanh": "min_val"}
+"""What clips, and the keyword of its lower bound."""
 
 
 class Rectifiers(TorchFunctionMode):
     """Within this context each rectifier has the backward rule of `crosslens.model.Model.modified`; values stay exact.
 
-    A clamp counts as a rectifier where its lower bound is the number 0; an exported where(x > 0, x, ...), into which
+    A clip (clamp, hardtanh) counts as a rectifier where its lower bound is the number 0; an exported where(x > 0, x, ...), into which
     decompositions turn a PReLU, does too. `count` says how many were met.
     """
 
@@ -62,9 +63,9 @@ class Rectifiers(TorchFunctionMode):
 def _rectifies(name: str, args: Any, kwargs: Any) -> bool:
     if name in _RECTIFIERS:
         return True
-    if name not in _CLAMPS:
+    if name not in _CLIPS:
         return False
-    lowest = kwargs.get("min", args[1] if len(args) > 1 else None)
+    lowest = kwargs.get(_CLIPS[name], args[1] if len(args) > 1 else None)
     return isinstance(lowest, int | float) and lowest == 0
 
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
+from ..anatomy import last_maps, spatial_layers
 from ..arrays import namespace
 from ..errors import CrosslensError
-from ..model import INPUT, OUTPUT, Model, last_maps, spatial_layers
+from ..model import INPUT, OUTPUT, Model
 from ..plugins import METHODS
 from ._models import MODEL_OPTIONS, opened, quiet
 from ._tables import JSON, echo_json, table

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT, InputSpec, Layer
+from crosslens.anatomy import classes, last_maps, spatial_layers
 from crosslens.errors import ImageError, LayerError, ModelError
-from crosslens.model import classes, last_maps, spatial_layers
 from crosslens.testing import TinyModel
 
 X = np.random.default_rng(0).random((2, 3, 8, 8), dtype=np.float32)
@@ -208,3 +208,13 @@ def test_the_digest_tells_networks_apart(model):
     assert model.digest == TinyModel().digest
     assert model.digest != TinyModel(seed=1).digest
     assert model.digest != model.randomised(["fc"], 0).digest
+
+
+def test_cotangents_of_one_layer_under_two_names_are_added():
+    """One of them used to be lost."""
+    model, one = Aliased(), np.ones((2, 6, 8, 8), np.float32)
+    both = {"conv2": one, "features.2": 2 * one}
+    expected = 3 * model.vjp(X, {"conv2": one}).gradients[INPUT]
+    np.testing.assert_allclose(model.vjp(X, both).gradients[INPUT], expected, rtol=1e-5)
+    with model.linearize(X, list(both)) as at:
+        np.testing.assert_allclose(at.vjp(both)[INPUT], expected, rtol=1e-5)

@@ -21,7 +21,7 @@ def test_npz_holds_the_raw_values_and_the_provenance(result, tmp_path):
     np.testing.assert_array_equal(saved["values"], result.values)
     np.testing.assert_array_equal(saved["images"], result.images)
     assert record["method"] == "grad_cam"
-    assert record["parameters"] == {"layer": "act1"}
+    assert record["parameters"]["layer"] == "act1"
     assert {"crosslens", "backend", "versions", "model", "preprocess", "objective", "seconds"} <= set(
         record["provenance"]
     )

@@ -56,8 +56,8 @@ FORMS = {
     "nn.ReLU6(inplace)": (nn.ReLU6(inplace=True), RELU6),
     "F.relu6": (functional.relu6, RELU6),
     "clip": (lambda x: torch.clip(x, 0, 6), RELU6),
-    "nn.Hardtanh": (nn.Hardtanh(-1, 2), CLIP),
-    "F.hardtanh_": (lambda x: functional.hardtanh_(x, -1, 2), CLIP),
+    "nn.Hardtanh": (nn.Hardtanh(0, 2), CLIP),
+    "F.hardtanh_": (lambda x: functional.hardtanh_(x, 0, 2), CLIP),
     "nn.LeakyReLU": (nn.LeakyReLU(0.3), LEAKY),
     "nn.LeakyReLU(inplace)": (nn.LeakyReLU(0.3, inplace=True), LEAKY),
     "F.leaky_relu": (lambda x: functional.leaky_relu(x, 0.3), LEAKY),
@@ -69,7 +69,7 @@ FORMS = {
 def value_and_slope(kind, a):
     """f and f' by their definitions."""
     slopes = PRELU.weight.detach().numpy()[:, None, None]
-    low, high = {RELU: (0, np.inf), RELU6: (0, 6), CLIP: (-1, 2)}.get(kind, (0, np.inf))
+    low, high = {RELU: (0, np.inf), RELU6: (0, 6), CLIP: (0, 2)}.get(kind, (0, np.inf))
     below = {LEAKY: 0.3, SLOPES: slopes}.get(kind)
     if below is not None:
         return np.where(a > 0, a, below * a), np.where(a > 0, 1, below)
@@ -189,3 +189,9 @@ def test_grad_cam_is_what_captum_publishes(one_conv, layer, expected):
     pull = one_conv.vjp(ARANGE, {OUTPUT: FIRST}, wrt=[layer], capture=[layer])
     weights = pull.gradients[layer].mean(axis=(2, 3), keepdims=True)
     np.testing.assert_array_equal(np.maximum((weights * pull.activations[layer]).sum(axis=1)[0], 0), expected)
+
+
+def test_a_clip_that_lets_negatives_through_is_no_rectifier():
+    model = crosslens.wrap(nn.Sequential(nn.Conv2d(3, 2, 3), nn.Hardtanh()), preprocess=None, input_shape=(3, 8, 8))
+    with pytest.raises(ModelError, match="no rectifier"):
+        model.modified(relu="guided")

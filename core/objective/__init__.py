@@ -1,0 +1,31 @@
+"""What is explained or maximised: a value per image with the cotangents of that value. One algebra for both.
+
+An objective reads activations by layer name (`INPUT` and `OUTPUT` among them), so it means the same on every backend
+and needs no framework's autodiff. Objectives add, subtract and scale: `logit(281) - logit(285)`,
+`channel("layer4", 11) - 0.1 * total_variation()`.
+"""
+
+from .algebra import Objective
+from .energy import layer, match, norm
+from .pulling import pullback
+from .score import Value, logit, probability
+from .style import gram, gram_matrix
+from .unit import channel, direction, neuron
+from .variation import total_variation
+
+__all__ = [
+    "Objective",
+    "Value",
+    "channel",
+    "direction",
+    "gram",
+    "gram_matrix",
+    "layer",
+    "logit",
+    "match",
+    "neuron",
+    "norm",
+    "probability",
+    "pullback",
+    "total_variation",
+]

@@ -1,0 +1,115 @@
+"""The contract of an objective, and its algebra: sums, differences and multiples of objectives are objectives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..arrays import Array
+from ..model import INPUT, OUTPUT, Model
+
+__all__ = ["Activations", "Objective", "Total", "selected"]
+
+Activations: TypeAlias = Mapping[str, Array]
+
+
+class Objective(ABC):
+    """A number per image, computed from activations, that knows its own derivative."""
+
+    layers: frozenset[str]
+    """The layers it reads."""
+    linear: bool = False
+    """Whether the cotangents depend on the activations' shapes only, so that they are known before any pass."""
+
+    @abstractmethod
+    def value(self, activations: Activations) -> Array:
+        """The objective, shape (N,)."""
+
+    @abstractmethod
+    def cotangents(self, activations: Activations) -> dict[str, Array]:
+        """The gradient of the sum of `value` over the batch, by layer, in the shape of its activations."""
+
+    def select(self, start: int, stop: int) -> "Objective":
+        """The same objective for images `start` to `stop` of the batch; differs where it holds one item per image.
+
+        Selected for a single image, it serves any number of variants of that image.
+        """
+        return self
+
+    def pinned(self, activations: Activations) -> "Objective":
+        """The same objective with whatever it chooses by itself (the predicted class) fixed as it is here."""
+        return self
+
+    def check(self, model: Model) -> None:
+        """Refuse a model that does not have what this objective reads.
+
+        Raises:
+            LayerError, TargetError: which layer, channel or class is missing.
+        """
+        for name in self.layers:
+            model.layer(name) if name not in {INPUT, OUTPUT} else None
+
+    def _terms(self) -> "tuple[tuple[float, Objective], ...]":
+        """The objective as a weighted sum."""
+        return ((1.0, self),)
+
+    def __add__(self, other: "Objective") -> "Objective":
+        return Total((*self._terms(), *other._terms()))
+
+    def __sub__(self, other: "Objective") -> "Objective":
+        return self + (-other)
+
+    def __neg__(self) -> "Objective":
+        return self * -1.0
+
+    def __mul__(self, factor: float) -> "Objective":
+        return Total(tuple((float(factor) * weight, term) for weight, term in self._terms()))
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Total(Objective):
+    """A weighted sum of objectives."""
+
+    terms: tuple[tuple[float, Objective], ...]
+
+    def _terms(self) -> tuple[tuple[float, Objective], ...]:
+        return self.terms
+
+    @property
+    def layers(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset().union(*(term.layers for _, term in self.terms))
+
+    @property
+    def linear(self) -> bool:  # type: ignore[override]
+        return all(term.linear for _, term in self.terms)
+
+    def value(self, activations: Activations) -> Array:
+        first, *rest = (weight * term.value(activations) for weight, term in self.terms)
+        return sum(rest, first)
+
+    def cotangents(self, activations: Activations) -> dict[str, Array]:
+        total: dict[str, Array] = {}
+        for weight, term in self.terms:
+            for name, gradient in term.cotangents(activations).items():
+                total[name] = total[name] + weight * gradient if name in total else weight * gradient
+        return total
+
+    def select(self, start: int, stop: int) -> Objective:
+        return Total(tuple((weight, term.select(start, stop)) for weight, term in self.terms))
+
+    def pinned(self, activations: Activations) -> Objective:
+        return Total(tuple((weight, term.pinned(activations)) for weight, term in self.terms))
+
+    def check(self, model: Model) -> None:
+        for _, term in self.terms:
+            term.check(model)
+
+    def __str__(self) -> str:
+        return " + ".join(str(term) if weight == 1 else f"{weight:g} * {term}" for weight, term in self.terms)
+
+
+def selected(values: Array, start: int, stop: int) -> Array:
+    """The rows of a batch of references; one that is shared by all images stays."""
+    return values if values is None or values.shape[0] == 1 else values[start:stop, ...]

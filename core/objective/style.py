@@ -1,0 +1,69 @@
+"""Gram matrices: the style of Gatys et al. 2016 (https://doi.org/10.1109/CVPR.2016.265)."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..arrays import Array, like, namespace
+from ..errors import LayerError
+from .algebra import Activations, Objective, selected
+
+__all__ = ["Gram", "gram", "gram_matrix"]
+
+
+@dataclass(frozen=True)
+class Gram(Objective):
+    """Gatys et al. 2016, equation 4: sum (G - A)^2 / (4 C^2 M^2); Gram matrices G of the layer, A of the style."""
+
+    name: str
+    target: Any
+
+    @property
+    def layers(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({self.name})
+
+    def _parts(self, activations: Activations) -> tuple[Array, Array, float]:
+        maps = activations[self.name]
+        flat = _positions(maps)
+        difference = gram_matrix(maps) - like(self.target, maps)
+        return flat, difference, 1.0 / (4.0 * float(flat.shape[1]) ** 2 * float(flat.shape[2]) ** 2)
+
+    def value(self, activations: Activations) -> Array:
+        _, difference, factor = self._parts(activations)
+        return factor * namespace(difference).sum(difference * difference, axis=(1, 2))
+
+    def cotangents(self, activations: Activations) -> dict[str, Array]:
+        flat, difference, factor = self._parts(activations)
+        maps = activations[self.name]
+        xp = namespace(maps)
+        gradient = 4.0 * factor * (difference @ flat)
+        return {self.name: xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)}
+
+    def select(self, start: int, stop: int) -> Objective:
+        return replace(self, target=selected(self.target, start, stop))
+
+    def __str__(self) -> str:
+        return f"gram({self.name!r})"
+
+
+def _positions(maps: Array) -> Array:
+    """(N, C, H, W) as (N, C, H W); tokens (N, T, D) as (N, D, T)."""
+    xp = namespace(maps)
+    if maps.ndim == 3:
+        return xp.matrix_transpose(maps)
+    if maps.ndim != 4:
+        raise LayerError(f"a Gram matrix needs maps (N, C, H, W) or tokens; this layer gives {tuple(maps.shape)}")
+    return xp.reshape(maps, (maps.shape[0], maps.shape[1], -1))
+
+
+def gram_matrix(maps: Array) -> Array:
+    """Gatys et al. 2016, equation 3: inner products of a layer's channels over positions, not normalised, (N, C, C)."""
+    flat = _positions(maps)
+    return flat @ namespace(flat).matrix_transpose(flat)
+
+
+def gram(layer: str, target: Any) -> Objective:
+    """The squared distance to a Gram matrix: Gatys et al. 2016, equation 4. Minimise it: subtract it.
+
+    `target` is (1, C, C) or (N, C, C), as `gram_matrix` gives it.
+    """
+    return Gram(layer, target)
