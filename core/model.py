@@ -70,7 +70,7 @@ class Model(ABC):
 
     @abstractmethod
     def modified(self, *, relu: str = "exact") -> "Model":
-        """The same network with another backward rule at its rectifiers: ReLU, ReLU6 or any clip from 0, LeakyReLU, PReLU.
+        """The same network with another backward rule at its rectifiers: ReLU, any clip from 0, LeakyReLU, PReLU.
 
         With f the rectifier and dy the gradient at its output, the gradient at its input is, for "exact", f'(x) dy;
         "guided" (Springenberg et al. 2015), f'(x) max(dy, 0); "deconvnet" (Zeiler and Fergus 2014), max(dy, 0);

@@ -5,15 +5,17 @@ cotangent per input, None where nothing flows. A cotangent has the shape of its 
 operator may leave it in the shape of the output (`broadcasts=True`), and the sweep sums it back.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from pkgutil import iter_modules
 from typing import TypeAlias
 
 from crosslens.errors import PluginError
-from crosslens.plugins import BACKENDS, load, plugins
+from crosslens.plugins import BACKENDS, Plugin, load, plugins
 
 from .graph import Node
 
@@ -66,9 +68,16 @@ def _discover() -> None:
     _import_all(f"{__package__}.rules")
     for found in plugins(BACKENDS):
         if found.distribution != "crosslens":
-            for names in load(found).hook.crosslens_vjp_rules():
-                for name in names:
-                    _import_all(name)
+            _discover_outside(found)
+
+
+def _discover_outside(found: Plugin) -> None:
+    """A plugin that fails takes only its own rules with it."""
+    try:
+        for name in chain.from_iterable(load(found).hook.crosslens_vjp_rules()):
+            _import_all(name)
+    except PluginError as error:
+        warnings.warn(f"{error}. Derivative rules that it may bring are missing", stacklevel=2)
 
 
 def _import_all(name: str) -> None:
