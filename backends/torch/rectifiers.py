@@ -17,8 +17,8 @@ _CLIPS = {"clamp": "min", "clip": "min", "clamp_min": "min", "hardtanh": "min_va
 class Rectifiers(TorchFunctionMode):
     """Within this context each rectifier has the backward rule of `crosslens.model.Model.modified`; values stay exact.
 
-    A clip (clamp, hardtanh) counts as a rectifier where its lower bound is the number 0; an exported where(x > 0, x, ...), into which
-    decompositions turn a PReLU, does too. `count` says how many were met.
+    A clip (clamp, hardtanh) counts as a rectifier where its lower bound is the number 0; an exported
+    where(x > 0, x, ...), into which decompositions turn a PReLU, does too. `count` says how many were met.
     """
 
     def __init__(self, rule: str) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from crosslens.plugins import METHODS, plugins
 
 from .tree import FOLDERS, ROOT, modules, real_name
 
@@ -52,3 +53,9 @@ def test_links_in_markdown_lead_somewhere():
     link = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
     targets = [(page, target) for page in PAGES for target in link.findall((ROOT / page).read_text())]
     assert not [f"{page}: {target}" for page, target in targets if not (ROOT / target).exists()]
+
+
+def test_the_readmes_table_has_a_row_for_every_method():
+    listed = re.findall(r"^\| `(\w+)` \| reference", (ROOT / "README.md").read_text(), re.MULTILINE)
+    registered = [p.name for p in plugins(METHODS) if p.distribution == "crosslens"]
+    assert sorted(listed) == sorted(registered), "run python -m benchmarks.support_table"

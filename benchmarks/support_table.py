@@ -1,0 +1,40 @@
+"""The README's table of what runs where, measured: `python -m benchmarks.support_table` writes it into README.md.
+
+Each method runs on one small network with the same weights in each framework (the conformance suite's); a cell is the
+largest difference from torch's values over their largest magnitude.
+"""
+
+import re
+from pathlib import Path
+
+import crosslens
+import numpy as np
+from crosslens.plugins import method_class
+
+from tests.conformance.test_methods import run
+from tests.conformance.zoo import BUILDERS
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- support table: begin -->", "<!-- support table: end -->"
+
+
+def rows() -> list[str]:
+    others = [name for name in BUILDERS if name != "torch"]
+    lines = [f"| method | torch | {' | '.join(others)} |", "|--" * (2 + len(others)) + "|"]
+    for name in crosslens.methods():
+        network = "relu" if method_class(name).needs_rectifier else "smooth"
+        reference = run(name, "torch", network)
+        scale = np.abs(reference).max()
+        cells = [f"{np.abs(run(name, other, network) - reference).max() / scale:.0e}" for other in others]
+        lines.append(f"| `{name}` | reference | {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> None:
+    table = "\n".join([BEGIN, "", *rows(), "", END])
+    print(table)
+    README.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: table, README.read_text(), flags=re.DOTALL))
+
+
+if __name__ == "__main__":
+    main()
