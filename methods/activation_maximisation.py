@@ -31,8 +31,8 @@ class ActivationMaximisation(Method):
     batched = False
     needs_images = False
     example: ClassVar = {"steps": 4}
-    steps: int = param(128, "steps of Adam")
-    learning_rate: float = param(0.03, "length of a step, in the parameterisation's unit")
+    steps: int = param(192, "steps of Adam")
+    learning_rate: float = param(0.015, "length of a step, in the parameterisation's unit")
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.07, "the view moves along each axis by up to this share of the side")

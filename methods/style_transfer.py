@@ -43,8 +43,8 @@ class StyleTransfer(Method):
         None, "layers for the style; if not given, the first rectified of each scale"
     )
     content_weight: float = param(1.0, "alpha of the paper's equation 7")
-    style_weight: float = param(1000.0, "beta of the paper's equation 7")
-    steps: int = param(150, "steps of the optimiser")
+    style_weight: float = param(3000.0, "beta of the paper's equation 7: more for textures, less for photographs")
+    steps: int = param(100, "steps of the optimiser")
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
     learning_rate: float = param(0.02, "length of Adam's steps, in the unit of pixels")
     start: str = param("content", "picture to start from", choices=("content", "noise"))

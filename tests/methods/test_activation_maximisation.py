@@ -17,7 +17,9 @@ PICTURES = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 16, 16)).astype(np.
 
 
 def maximise(target=1, images=None, model=MODEL, **parameters):
-    return method("activation_maximisation", **{"steps": 40, **parameters})(model, images, target)
+    return method("activation_maximisation", **{"steps": 40, "learning_rate": 0.05, **parameters})(
+        model, images, target
+    )
 
 
 def score(objective, images, model=MODEL):
