@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import torch
-from crosslens.backends import zoo
+from crosslens.backends.zoo import keras_nets, torch_nets
 from crosslens.preprocess import PRESETS
 
 from . import resnet50
@@ -68,7 +68,7 @@ def keras_by_hand(net: Any, layer: str, preset: str) -> dict[str, Callable[[Any]
 
 def cases() -> Iterator[tuple[str, str, Any, dict[str, Callable[[Any], Any]], str]]:
     """Backend, network, our Model, the same by hand, the layer for Grad-CAM."""
-    lite_torch, lite_keras = zoo.torch_nets.lite0(), zoo.keras_nets.lite0()
+    lite_torch, lite_keras = torch_nets.lite0(), keras_nets.lite0()
     yield "torch", "Lite0", lite_torch, torch_by_hand(lite_torch, "relu1", "lite"), "relu1"
     net = resnet50.in_torch()
     yield "torch", "ResNet-50", net, torch_by_hand(net, "blocks", "imagenet"), "blocks"
@@ -89,7 +89,9 @@ def main() -> None:
             for batch in (1, 8):
                 image = rng.random((batch, 3, 224, 224), np.float32)
                 ours = method(model, image, target=TARGET).values
-                assert np.allclose(ours, function(image), rtol=1e-3, atol=1e-2 * np.abs(ours).max())
+                theirs = function(image)
+                theirs = theirs if theirs.shape == ours.shape else np.moveaxis(theirs, -1, 1)
+                assert np.linalg.norm(ours - theirs) < 0.05 * np.linalg.norm(ours), "not the same maths"
                 timing = in_turns(
                     {
                         "hand": lambda f=function, x=image: f(x),

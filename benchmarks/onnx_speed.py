@@ -7,7 +7,7 @@ from typing import Any
 import crosslens
 import numpy as np
 import torch
-from crosslens.backends import zoo
+from crosslens.backends.zoo import torch_nets
 from crosslens.model import INPUT, OUTPUT
 
 from . import resnet50
@@ -27,7 +27,7 @@ def exported(net: torch.nn.Module) -> Any:
 
 
 def cases() -> Iterator[tuple[str, torch.nn.Module, Any]]:
-    yield "Lite0", zoo.torch_nets.lite0(), "lite"
+    yield "Lite0", torch_nets.lite0(), "lite"
     yield "ResNet-50", resnet50.in_torch(), "imagenet"
 
 

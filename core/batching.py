@@ -7,8 +7,8 @@ from .model import Model
 
 __all__ = ["batch_limit", "slices"]
 
-BUDGET = 1 << 30
-"""Bytes that one batch's activations and gradients may take: 1 GiB."""
+BUDGET = 2 << 30
+"""Bytes that one batch's activations and gradients may take: 2 GiB."""
 LARGEST = 8
 """More images at once gained little on any backend and cost torch a third of its speed (benchmarks/NOTES.md)."""
 
