@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 TABLES = ("engine_cost", "onnx_speed")
-SETTINGS = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3"}
+SETTINGS = {"OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
 SETTINGS |= {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2"}
 
 for table in sys.argv[1:] or TABLES:

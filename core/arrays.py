@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
@@ -13,6 +14,8 @@ Array: TypeAlias = Any
 
 def namespace(*arrays: Array) -> Any:
     """The array API namespace of these arrays."""
+    if all(type(x) is np.ndarray for x in arrays):  # the common case, at a tenth of the cost
+        return array_api_compat.numpy
     return array_namespace(*arrays)
 
 

@@ -1,7 +1,6 @@
 """How many images at once: what the user said, or what fits into a fixed share of memory by the layers' own sizes."""
 
 from collections.abc import Iterator
-from math import prod
 
 from .model import Model
 
@@ -17,8 +16,7 @@ def batch_limit(model: Model) -> int:
     """Images that `model` takes at once: `model.batch_size`, or as many as fit into `BUDGET`, at most `LARGEST`."""
     if model.batch_size is not None:
         return model.batch_size
-    elements = sum(prod(n or 1 for n in layer.shape[1:]) for layer in model.layers.values())
-    return max(1, min(LARGEST, BUDGET // (2 * 4 * max(elements, 1))))
+    return max(1, min(LARGEST, BUDGET // (2 * 4 * max(model.elements, 1))))
 
 
 def slices(count: int, limit: int) -> Iterator[tuple[int, int]]:

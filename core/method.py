@@ -83,12 +83,11 @@ class Method(ABC):
         )
 
     def _batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
-        limit = batch_limit(model)
-        if images is None or not self.batched or images.shape[0] <= limit:
+        if images is None or not self.batched or images.shape[0] <= batch_limit(model):
             return self.run(model, images, objective, progress)
         parts = [
             self.run(model, images[start:stop, ...], objective.select(start, stop), progress)
-            for start, stop in slices(images.shape[0], limit)
+            for start, stop in slices(images.shape[0], batch_limit(model))
         ]
         return parts[0].joined(parts[1:])
 

@@ -22,6 +22,7 @@ resolved here, so that every backend gives the same errors.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -211,6 +212,11 @@ class Model(ABC):
             for name, values in sorted(self.weights(layer.name).items()):
                 state.update(name.encode() + np.ascontiguousarray(as_numpy(values)).tobytes())
         return state.hexdigest()
+
+    @cached_property
+    def elements(self) -> int:
+        """Activations of all layers of one image, counted."""
+        return sum(prod(n or 1 for n in layer.shape[1:]) for layer in self.layers.values())
 
     def layer(self, name: str) -> Layer:
         """The layer of this name or alias.

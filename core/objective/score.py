@@ -41,6 +41,8 @@ class Value(Objective):
     def value(self, activations: Activations) -> Array:
         output = activations[OUTPUT]
         score = softmax(output) if self.softmax else output
+        if isinstance(self.target, int):
+            return score[:, self.target]
         return namespace(output).sum(score * one_hot(self.classes(activations), output), axis=1)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:

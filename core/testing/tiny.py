@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -63,7 +62,7 @@ class TinyModel(Model):
     @property
     def versions(self) -> Mapping[str, str]:
         """NumPy's."""
-        return {"numpy": version("numpy")}
+        return {"numpy": np.__version__}
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of `conv1`, `conv2` and `fc`."""
