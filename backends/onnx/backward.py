@@ -47,11 +47,16 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
 
 
 def _path(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
-    """The nodes through which gradients flow: downstream of `wrt` and upstream of a seed."""
+    """The nodes through which gradients flow: downstream of `wrt` and upstream of a seed.
+
+    An operator without a rule is one of them even where its outputs are integers (QuantizeLinear): to stop the gradient
+    there would be a zero that nobody asked for.
+    """
     reached, below = set(wrt), []
     for node in graph.nodes:
         rule = rule_for(node)
-        if (rule is None or rule.derivative) and any(i in reached for i in node.reads) and _floats(graph, node):
+        flows = rule is None or (rule.derivative and _floats(graph, node))
+        if flows and any(i in reached for i in node.reads):
             below.append(node)
             reached.update(node.outputs)
     wanted, path = set(seeds), []

@@ -184,6 +184,18 @@ def test_operators_without_a_rule_are_named_all_at_once_with_opset_and_node():
         model.vjp(x, {OUTPUT: dy})
 
 
+def test_quantised_numbers_without_a_rule_are_refused_not_taken_for_constants():
+    """Their integers ended the gradient: zeros without a word."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale"], ["q"], name="quantise"),
+        helper.make_node("DequantizeLinear", ["q", "scale"], ["y"]),
+    ]
+    model = wrap(proto(nodes, constants={"scale": np.float32(0.01)}))
+    x = images()
+    with pytest.raises(UnsupportedOperators, match=r"QuantizeLinear \(opset 18\) at node 'quantise'"):
+        model.vjp(x, {OUTPUT: x})
+
+
 def test_an_operator_without_a_rule_off_the_path_does_no_harm():
     nodes = [helper.make_node("Det", ["x"], ["d"]), helper.make_node("Relu", ["x"], ["r"], name="r"),
              helper.make_node("Unsqueeze", ["d", "a"], ["u"]), helper.make_node("Add", ["r", "u"], ["y"])]  # fmt: skip
