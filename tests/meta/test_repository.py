@@ -13,7 +13,7 @@ PLACES = [
     "/" + "home/",
     "/" + "Users/",
     "pypi" + r"\.org",
-    "pythonhosted" + r"\.org",
+    "python" + "hosted" + r"\.org",
     "registry" + r"\.npmjs",
     "conda" + r"\.anaconda",
     "index" + "-url",
