@@ -1,20 +1,22 @@
 """Occlusion sensitivity (Zeiler and Fergus, 2014, https://arxiv.org/abs/1311.2901, section 4.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
-from crosslens.batching import batch_limit, slices
-from crosslens.errors import ParameterError
+from crosslens.errors import LayerError, ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
-from crosslens.model import Model
+from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+
+from .case import Case, cases, portions
+from .fills import DOC, Fill, filled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,59 +24,62 @@ class Occlusion(Method):
     """How far the target falls when a window of the image is covered, averaged over the windows that cover each pixel.
 
     The windows start every `stride` pixels from the upper left; the last ones are cut off at the border, so that every
-    pixel is covered. A class that is not given is the one predicted for the whole image.
+    pixel is covered. A class that is not given is the one predicted for the whole image. At a layer, windows of all its
+    maps are covered and the network runs on from there: ablation of a place instead of a channel.
     """
 
     name = "occlusion"
-    example: ClassVar = {"window": 4, "stride": 3}
-    window: int = param(32, "side of the square that is covered, in pixels")
+    example: ClassVar[Mapping[str, Any]] = {"window": 4, "stride": 3}
+    window: int = param(32, "side of the square that is covered, in pixels, or in positions of the layer")
     stride: int = param(16, "distance between windows, in pixels; at most the window")
-    fill: float = param(0.5, "value in the image's unit that covers; 0.5 is mid grey")
+    fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
+    layer: str = param(INPUT, "layer whose maps are covered; the image if not given")
+    seed: int = param(0, "of the fill 'noise'")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Score differences (N, H, W): positive where the target needs the pixel."""
-        self._check()
-        clean = model.forward(images, objective.layers)
-        scores, objective = objective.value(clean), objective.pinned(clean)
-        windows = _windows(images.shape[2], images.shape[3], self.window, self.stride)
-        xp = namespace(images)
-        maps = [
-            self._map(model, images[n : n + 1, ...], objective.select(n, n + 1), scores[n], windows, progress)
-            for n in range(images.shape[0])
-        ]
-        return Attribution(xp.stack(maps), scores=scores)
+        """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the place."""
+        found, scores = cases(model, images, objective, self.layer)
+        self._check(found[0].activation)
+        values = [self._map(case, scores[n], progress) for n, case in enumerate(found)]
+        return Attribution(namespace(images).stack(values), scores=scores)
 
-    def _check(self) -> None:
-        if self.window < 1:
-            raise ParameterError(f"window is {self.window}; it must be at least 1 pixel")
+    def _check(self, activation: Array) -> None:
+        if activation.ndim != 4:
+            raise LayerError(
+                f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
+            )
+        longer = max(activation.shape[2:])
+        if not 1 <= self.window <= longer:
+            raise ParameterError(
+                f"window is {self.window}; it must be at least 1 pixel and at most {longer}, the longer side"
+            )
         if not 1 <= self.stride <= self.window:
             raise ParameterError(
                 f"stride is {self.stride}; it must lie between 1 and the window, {self.window}, or pixels are left out"
             )
 
-    def _map(
-        self, model: Model, image: Array, objective: Objective, score: Any, windows: "list[Window]", progress: Progress
-    ) -> Array:
-        """The mean drop at each pixel of one image, (H, W)."""
-        xp = namespace(image)
-        total = xp.zeros(image.shape[2:], dtype=image.dtype, device=image.device)
-        count = np.zeros(image.shape[2:], np.float32)
-        for window, covered in self._scores(model, image, objective, windows, progress):
+    def _map(self, case: Case, score: Any, progress: Progress) -> Array:
+        """The mean drop at each place of one image, (H, W)."""
+        x = case.activation
+        total, count = namespace(x).zeros_like(x[0, 0, ...]), np.zeros(x.shape[2:], np.float32)
+        fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
+        cover = filled(fill, x, case.model, self.seed, self.layer)
+        for window, covered in _scores(
+            case, _windows(x.shape[2], x.shape[3], self.window, self.stride), cover, progress
+        ):
             total[window.rows, window.columns] += score - covered
             count[window.rows, window.columns] += 1
         return total / like(count, total)
 
-    def _scores(
-        self, model: Model, image: Array, objective: Objective, windows: "list[Window]", progress: Progress
-    ) -> Iterator[tuple["Window", Any]]:
-        """Each window with the objective of the image that it covers."""
-        for start, stop in slices(len(windows), batch_limit(model)):
-            covered = namespace(image).concat([image] * (stop - start), axis=0)
-            for row, window in enumerate(windows[start:stop]):
-                covered[row, :, window.rows, window.columns] = self.fill
-            values = objective.value(model.forward(covered, objective.layers))
-            yield from zip(windows[start:stop], (values[row] for row in range(stop - start)), strict=True)
-            progress(stop, len(windows), "occluding")
+
+def _scores(case: Case, windows: "list[Window]", cover: Array, progress: Progress) -> Iterator[tuple["Window", Any]]:
+    """Each window with the target's value where it shows `cover`, (1, C, H, W)."""
+    for start, stop in portions(case.model, len(windows), progress, "occluding"):
+        variants = namespace(cover).concat([case.activation] * (stop - start), axis=0)
+        for row, window in enumerate(windows[start:stop]):
+            variants[row, :, window.rows, window.columns] = cover[0, :, window.rows, window.columns]
+        values = case.scores(variants)
+        yield from zip(windows[start:stop], (values[row] for row in range(stop - start)), strict=True)
 
 
 class Window(NamedTuple):
