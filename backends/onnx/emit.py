@@ -93,6 +93,7 @@ def open_session(
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads slow down whoever is next
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     large = {name: value for name, value in graph.constants.items() if value.nbytes > SMALL}
