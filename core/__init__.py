@@ -15,6 +15,7 @@ from .objective import Objective
 from .plugins import backends, method, methods
 from .preprocess import PRESETS, Preprocess
 from .result import Attribution, Result, Synthesis
+from .scores import Scores
 from .wrap import wrap
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Preprocess",
     "Pullback",
     "Result",
+    "Scores",
     "Synthesis",
     "backends",
     "compare",

@@ -13,8 +13,10 @@ from .arrays import Array, as_numpy, softmax
 from .errors import ComparisonError
 from .method import Method
 from .model import OUTPUT, Model
+from .objective import is_distribution
 from .progress import Progress, silent, track
 from .result import Attribution, Result, Synthesis
+from .scores import Scores
 from .strict_json import dumps
 
 __all__ = ["Comparison", "Prediction", "agreement", "compare", "probabilities"]
@@ -201,16 +203,11 @@ def _prediction(name: str, model: Model, images: Array) -> Prediction:
 
 def probabilities(output: Values) -> Values:
     """Outputs (N, K) as probabilities: their softmax, or they themselves where the network ends in one."""
-    return output if _is_distribution(output) else np.asarray(softmax(output))
-
-
-def _is_distribution(output: Values) -> bool:
-    """Whether a network ends in a softmax: its outputs are positive and add up to one."""
-    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1, atol=1e-4))
+    return output if is_distribution(output) else np.asarray(softmax(output))
 
 
 def _values(result: Result) -> Values:
-    if isinstance(result, Attribution):
+    if isinstance(result, Attribution | Scores):
         return as_numpy(result.values)
     if isinstance(result, Synthesis):
         return as_numpy(result.images)

@@ -12,7 +12,7 @@ from .arrays import Array, as_numpy, namespace, upsample
 from .errors import ImageError
 from .image import colour, contact_sheet, overlay, save_image
 
-__all__ = ["Attribution", "Result", "Synthesis"]
+__all__ = ["Attribution", "Result", "Synthesis", "new_axes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,14 @@ class Result:
     def _per_image(self) -> tuple[str, ...]:
         return ("images",)
 
+    def details(self) -> Mapping[str, Any]:
+        """What else belongs into the record of a saved result, as JSON can hold it."""
+        return {}
+
+    def figures(self) -> Mapping[str, Any]:
+        """The few numbers that sum the result up, by name, as JSON can hold them; none where it is a map."""
+        return {}
+
     def save(self, path: str | Path) -> Path:
         """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance.
 
@@ -60,13 +68,15 @@ class Result:
             raise ImageError(f"cannot save a result as {path.name!r}; use .png for a picture, .npz for everything")
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "shape")}
         record = {"kind": type(self).__name__, "method": self.method, "parameters": self.parameters}
-        record |= {"provenance": self.provenance, "notes": self.notes}
+        record |= {"provenance": self.provenance, "notes": self.notes, **self.details()}
         everything: dict[str, Any] = {"record": json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()}}
         np.savez_compressed(path, allow_pickle=False, **everything)
         return path
 
 
 def _concatenated(parts: list[Any]) -> Any:
+    if isinstance(parts[0], tuple):
+        return tuple(item for part in parts for item in part)
     return None if parts[0] is None else namespace(parts[0]).concat(parts, axis=0)
 
 
@@ -104,7 +114,7 @@ class Attribution(Result):
 
     def plot(self, axes: Any = None, index: int = 0) -> Any:
         """Draw image `index` and its map on matplotlib axes (new ones if not given); returns the axes."""
-        axes = axes or _new_axes()
+        axes = axes or new_axes()
         image = as_numpy(self.images)[index]
         values = as_numpy(self.upsampled(image.shape[-2:]))[index]
         axes.imshow(overlay(image, values))
@@ -130,7 +140,7 @@ class Synthesis(Result):
 
     def plot(self, axes: Any = None, index: int = 0) -> Any:
         """Draw image `index` on matplotlib axes (new ones if not given); returns the axes."""
-        axes = axes or _new_axes()
+        axes = axes or new_axes()
         axes.imshow(_pixels(as_numpy(self.images)[index]))
         axes.set_title(self.method)
         axes.set_axis_off()
@@ -142,7 +152,8 @@ def _pixels(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (rgb.clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def _new_axes() -> Any:
+def new_axes() -> Any:
+    """Axes of a new matplotlib figure."""
     from matplotlib import pyplot
 
     return pyplot.subplots()[1]

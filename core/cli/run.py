@@ -14,6 +14,7 @@ from ..method import Method
 from ..model import OUTPUT, Model
 from ..objective import Objective, Value
 from ..result import Attribution, Result
+from ..scores import Scores
 from ..target import resolve_target
 from ._files import Writable
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
@@ -68,6 +69,8 @@ def _run(
     else:
         click.echo(f"{result.method} of {model}" + (f" on {image}" if image else ""))
         click.echo(f"explained: {_in_words(record)}")
+        for name, value in result.figures().items():
+            click.echo(f"{name}: {_short(value)}")
         click.echo(
             f"written: {out}" if out else "nothing written: -o FILE.png writes a picture, -o FILE.npz raw values"
         )
@@ -92,11 +95,20 @@ def _record(result: Result) -> dict[str, Any]:
         "provenance": dict(result.provenance),
         "notes": list(result.notes),
     }
+    if figures := result.figures():
+        record |= {"figures": dict(figures)}
+    if isinstance(result, Scores):
+        record |= {"values": as_numpy(result.values).tolist(), **result.details()}
     if isinstance(result, Attribution):
         values = as_numpy(result.values)
         record |= {"values": {"shape": values.shape, "least": float(values.min()), "largest": float(values.max())}}
         record |= {} if result.scores is None else {"score": float(as_numpy(result.scores)[0])}
     return record
+
+
+def _short(value: Any) -> str:
+    """A figure in four digits; anything else as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _in_words(record: Mapping[str, Any]) -> str:

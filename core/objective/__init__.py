@@ -8,7 +8,7 @@ and needs no framework's autodiff. Objectives add, subtract and scale: `logit(28
 from .algebra import Objective
 from .energy import layer, match, norm
 from .pulling import pullback
-from .score import Value, logit, probability
+from .score import Value, is_distribution, logit, probability
 from .style import gram, gram_matrix
 from .unit import channel, direction, neuron
 from .variation import total_variation
@@ -20,6 +20,7 @@ __all__ = [
     "direction",
     "gram",
     "gram_matrix",
+    "is_distribution",
     "layer",
     "logit",
     "match",

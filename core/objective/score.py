@@ -12,7 +12,7 @@ from ..errors import TargetError
 from ..model import OUTPUT, Model
 from .algebra import Activations, Objective
 
-__all__ = ["Value", "logit", "probability"]
+__all__ = ["Value", "is_distribution", "logit", "probability"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Value(Objective):
 
     def value(self, activations: Activations) -> Array:
         output = activations[OUTPUT]
-        score = softmax(output) if self.softmax else output
+        score = _probabilities(output) if self.softmax else output
         if isinstance(self.target, int):
             return score[:, self.target]
         return namespace(output).sum(score * one_hot(self.classes(activations), output), axis=1)
@@ -50,8 +50,10 @@ class Value(Objective):
         chosen = one_hot(self.classes(activations), output)
         if not self.softmax:
             return {OUTPUT: chosen}
-        p = softmax(output)
-        return {OUTPUT: p * (chosen - namespace(output).sum(p * chosen, axis=1, keepdims=True))}
+        xp, p = namespace(output), _probabilities(output)
+        one = xp.sum(p * chosen, axis=1, keepdims=True)
+        rest = xp.sum(p * (1 - chosen), axis=1, keepdims=True)  # 1 - one would be 0 where the softmax is saturated
+        return {OUTPUT: p * (chosen * rest - (1 - chosen) * one)}
 
     def select(self, start: int, stop: int) -> Objective:
         if not isinstance(self.target, tuple):
@@ -80,8 +82,28 @@ def logit(target: int | Sequence[int] | None = None) -> Objective:
 
 
 def probability(target: int | Sequence[int] | None = None) -> Objective:
-    """Entry `target` of the softmax of the network's output, which must be logits."""
+    """Entry `target` of the softmax of the network's output, which must be logits.
+
+    A network that ends in a softmax itself is refused at its first values: there `logit` is the probability.
+    """
     return Value(_class_ids(target), softmax=True)
+
+
+def is_distribution(output: Array) -> bool:
+    """Whether outputs (N, K) are probabilities already: two or more, none negative, adding up to one to 1e-4."""
+    xp = namespace(output)
+    if output.ndim != 2 or output.shape[1] < 2 or bool(xp.any(output < 0)):
+        return False
+    return bool(xp.all(xp.abs(xp.sum(output, axis=1) - 1) < 1e-4))
+
+
+def _probabilities(output: Array) -> Array:
+    if is_distribution(output):
+        raise TargetError(
+            "probability(...) takes the softmax of the output, but this network ends in a softmax already: its logit "
+            "is the probability. Give the class number alone, or wrap the network without its softmax"
+        )
+    return softmax(output)
 
 
 def _class_ids(target: int | Sequence[int] | None) -> int | tuple[int, ...] | None:

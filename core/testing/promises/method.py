@@ -17,6 +17,7 @@ from ...errors import CrosslensError, LayerError, ModelError, TargetError
 from ...method import Method, parameters
 from ...plugins import METHODS, method, plugins
 from ...result import Attribution, Result, Synthesis
+from ...scores import Scores
 from ..assertions import refused, same
 from ..promise import Unsuited, method_promise
 from ..tiny import TinyModel
@@ -43,12 +44,12 @@ def _model(tried: Method, seed: int = 0) -> TinyModel:
 
 
 def values_of(result: Result) -> Array:
-    """What a result is about: an attribution's values, a synthesis' images.
+    """What a result is about: the values of an attribution or of scores, a synthesis' images.
 
     Raises:
         Unsuited: another kind of result.
     """
-    if isinstance(result, Attribution):
+    if isinstance(result, Attribution | Scores):
         return result.values
     if isinstance(result, Synthesis):
         return result.images
@@ -181,7 +182,7 @@ def saves_and_shows(tried: Method) -> None:
         assert png.read_bytes().startswith(b"\x89PNG"), "the .png is no PNG"
         with np.load(npz) as stored:
             record = json.loads(str(stored["record"]))
-            saved = stored["values" if isinstance(result, Attribution) else "images"]
+            saved = stored["images" if isinstance(result, Synthesis) else "values"]
             same(saved, before, exact=True, what="what was saved")
     assert record["method"] == tried.name
     same(values_of(result), before, exact=True, what="after the picture")

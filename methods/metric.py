@@ -1,0 +1,79 @@
+"""What methods that judge other methods share: the method judged, its maps, and what is measured of the target."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from crosslens.arrays import Array, as_numpy, namespace
+from crosslens.errors import ParameterError
+from crosslens.method import Method, param
+from crosslens.model import OUTPUT, Model
+from crosslens.objective import Objective, Value, is_distribution
+from crosslens.plugins import method as named
+from crosslens.progress import silent
+from crosslens.result import Attribution
+
+TIE = 1e-5
+"""Values that differ by less than this share of the largest are equal: rounding must not decide about an order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Method):
+    """A judgement of another method on given images."""
+
+    method: str | Method = param("grad_cam", "the method that is judged: its name, or in Python a configured method")
+
+    @cached_property
+    def judged(self) -> Method:
+        """The method that is judged.
+
+        Raises:
+            ParameterError: it is neither a name nor a method, or it takes no images.
+            PluginError: no method has this name.
+        """
+        found = named(self.method) if isinstance(self.method, str) else self.method
+        if not isinstance(found, Method) or not found.needs_images:
+            raise ParameterError(f"{self.name} judges a method that explains images, by name or configured: {found!r}")
+        return found
+
+    def explained(self, model: Model, images: Array, objective: Objective) -> Attribution:
+        """What the judged method says of images (N, C, H, W).
+
+        Raises:
+            ParameterError: it gives no attribution.
+        """
+        result = self.judged.run(model, images, objective, silent)
+        if not isinstance(result, Attribution):
+            raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, no attribution to judge")
+        return result
+
+
+def pinned(model: Model, images: Array, objective: Objective) -> Objective:
+    """The objective with each image's predicted class fixed where no other was given."""
+    return objective.pinned(model.forward(images, objective.layers))
+
+
+def measured(model: Model, images: Array, objective: Objective) -> Objective:
+    """What is followed: the probability where the target is a class, as the papers do; any other target itself."""
+    if not isinstance(objective, Value) or objective.softmax or is_distribution(model.forward(images)[OUTPUT]):
+        return objective
+    return Value(objective.target, softmax=True)
+
+
+def ranks(values: Array) -> np.ndarray[Any, Any]:
+    """The place of each value in the order from the largest down, of the shape of `values`.
+
+    Values within `TIE` of each other, seen from the largest magnitude, keep their order.
+    """
+    flat = as_numpy(values).ravel().astype(np.float64)
+    steps = np.round(flat / (np.abs(flat).max() or 1.0) / TIE)
+    places = np.empty(flat.size, np.int64)
+    places[np.argsort(-steps, kind="stable")] = np.arange(flat.size)
+    return places.reshape(values.shape)
+
+
+def length(values: Array) -> Array:
+    """The Euclidean length of each item of a batch, (N,)."""
+    xp = namespace(values)
+    return xp.sqrt(xp.sum(values**2, axis=tuple(range(1, values.ndim))))

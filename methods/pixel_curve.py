@@ -1,0 +1,66 @@
+"""What deletion and insertion share: pixels change side in the order of an explanation, and the target is followed."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.method import param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.scores import Scores
+
+from .case import Case, cases, portions
+from .fills import DOC, Fill, filled
+from .metric import Metric, measured, pinned, ranks
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelCurve(Metric):
+    """The target's value at each step from one image to another, the most important pixels first."""
+
+    example: ClassVar[Mapping[str, Any]] = {"steps": 6}
+    verb: ClassVar[str]
+    fill: Fill
+    steps: int = param(50, "steps from the one image to the other, of about as many pixels each")
+    magnitude: bool = param(False, "order by magnitude, for signed values whose sign says nothing of importance")
+    seed: int = param(0, "of the fill 'noise'")
+
+    @abstractmethod
+    def ends(self, image: Array, fill: Array) -> tuple[Array, Array]:
+        """The image to begin with and the one to end with, (1, C, H, W) each."""
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
+        """One curve for each image, (N, 1, steps + 1): the target's value against the share of pixels changed."""
+        pixels = images.shape[2] * images.shape[3]
+        if not 1 <= self.steps <= pixels:
+            raise ParameterError(f"steps is {self.steps}; it must lie between 1 and the number of pixels, {pixels}")
+        fixed = pinned(model, images, objective)
+        maps = self.explained(model, images, fixed).upsampled(images.shape[2:])
+        maps = namespace(maps).abs(maps) if self.magnitude else maps
+        found, _ = cases(model, images, measured(model, images, fixed))
+        counts = np.round(np.linspace(0, pixels, self.steps + 1)).astype(int)
+        curves = [self._curve(case, maps[n, ...], counts, progress) for n, case in enumerate(found)]
+        return Scores(
+            namespace(images).stack(curves)[:, None, :],
+            series=(str(found[0].objective).partition("(")[0],),
+            axis=f"share of pixels {self.verb}",
+            positions=tuple(float(c) / pixels for c in counts),
+        )
+
+    def _curve(self, case: Case, importance: Array, counts: Array, progress: Progress) -> Array:
+        """(steps + 1,)"""
+        before, after = self.ends(case.image, filled(self.fill, case.image, case.model, self.seed))
+        order = ranks(importance)
+        scores = []
+        for start, stop in portions(case.model, len(counts), progress, f"pixels {self.verb}"):
+            changed = like(order[None] < counts[start:stop, None, None], case.image)[:, None, :, :]
+            scores.append(case.scores(changed * after + (1 - changed) * before))
+        return namespace(case.image).concat(scores)
+
+
+FILL = f"what stands where a pixel is missing: {DOC}"
