@@ -1,0 +1,80 @@
+"""Kernel SHAP (Lundberg and Lee, 2017, https://arxiv.org/abs/1705.07874)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+from crosslens.errors import ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method
+
+from .superpixels import Floats, Pieces, SuperpixelMethod, Weights
+
+Coalitions = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelSHAP(SuperpixelMethod):
+    """Each superpixel's Shapley value: the mean change of the target as it joins the others, over all orders.
+
+    Theorem 2 of the paper: they minimise sum_z pi(z) (S(z) - S(nothing) - sum_k phi_k z_k)^2 with
+    pi(z) = (K - 1) / (C(K, |z|) |z| (K - |z|)) under sum_k phi_k = S(image) - S(nothing), which holds exactly here.
+    If `samples` allows all 2^K - 2 coalitions the values are exact; otherwise coalitions are drawn in proportion to pi,
+    each with its complement (Covert and Lee 2021, https://arxiv.org/abs/2012.01536).
+    """
+
+    name = "kernel_shap"
+
+    def explain(self, pieces: Pieces, score: float) -> Weights:
+        """Shapley values; the rest is the target where nothing is left."""
+        coalitions, weights = _coalitions(pieces.count, self.samples, np.random.default_rng(self.seed))
+        nothing, *scores = pieces.scores(np.concatenate([np.zeros_like(coalitions[:1]), coalitions]))
+        y, z, gain = np.asarray(scores) - nothing, coalitions.astype(np.float64), score - nothing
+        values = _constrained(z.T @ (weights[:, None] * z), z.T @ (weights * y), gain)
+        mean = weights @ y / weights.sum()
+        spread = float(weights @ (y - mean) ** 2)
+        fit = 1 - float(weights @ (y - z @ values) ** 2) / spread if spread > 0 else 1.0
+        return Weights(values, float(nothing), fit)
+
+
+def _coalitions(count: int, samples: int, rng: np.random.Generator) -> tuple[Coalitions, Floats]:
+    """Some but not all of `count` superpixels, (S, count), and how much each coalition counts, (S,).
+
+    Raises:
+        ParameterError: too few samples to tell the superpixels apart.
+    """
+    sizes = np.arange(1, count)
+    kernel = (count - 1) / (sizes * (count - sizes))  # pi summed over all coalitions of a size
+    if count < 30 and 2**count - 2 <= samples:
+        every = (np.arange(1, 2**count - 1)[:, None] >> np.arange(count) & 1).astype(np.bool_)
+        number = np.asarray([float(comb(count, int(s))) for s in sizes])
+        return every, (kernel / number)[every.sum(axis=1) - 1]
+    if samples < 2 * count:
+        raise ParameterError(
+            f"samples is {samples}; {count} superpixels need at least {2 * count}, or fewer superpixels"
+        )
+    half = np.zeros((samples // 2, count), np.bool_)
+    for row, size in zip(half, rng.choice(sizes, samples // 2, p=kernel / kernel.sum()), strict=True):
+        row[rng.permutation(count)[:size]] = True
+    return np.concatenate([half, ~half]), np.ones(2 * len(half))
+
+
+def _constrained(gram: Floats, moment: Floats, total: float) -> Floats:
+    """The minimum of w' G w - 2 w' m under sum w = total, by Lagrange's multiplier.
+
+    Raises:
+        ParameterError: the coalitions leave it open.
+    """
+    ones = np.ones((len(moment), 1))
+    system = np.block([[gram, ones], [ones.T, np.zeros((1, 1))]])
+    if np.linalg.matrix_rank(system) < len(system):
+        raise ParameterError("the coalitions drawn do not tell all superpixels apart: raise samples")
+    found: Floats = np.linalg.solve(system, np.append(moment, total))[:-1]
+    return found
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [KernelSHAP]

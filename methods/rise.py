@@ -1,0 +1,84 @@
+"""RISE (Petsiuk, Das and Saenko, 2018, https://arxiv.org/abs/1806.07421)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, interpolation, like, namespace
+from crosslens.errors import ImageError, ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+from .case import Case, cases, portions
+from .fills import DOC, Fill, filled
+
+
+@dataclass(frozen=True, kw_only=True)
+class RISE(Method):
+    """The mean of random masks, each weighted by the target of the image that shows through it.
+
+    Equation 6 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, each open with
+    probability p, enlarged bilinearly to one cell more than the image and cut out at a random shift (section 3.2). The
+    paper takes probabilities for S: target "probability:LABEL".
+    """
+
+    name = "rise"
+    example: ClassVar[Mapping[str, Any]] = {"samples": 20, "cells": 3}
+    samples: int = param(2000, "masks to try")
+    cells: int = param(7, "cells along each side of a mask")
+    p: float = param(0.5, "probability that a cell is open")
+    fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")
+    seed: int = param(0, "of the masks, and of the fill 'noise'; each image gets the same draws")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Values (N, H, W) in the target's unit."""
+        self._check(images)
+        found, scores = cases(model, images, objective)
+        return Attribution(namespace(images).stack([self._map(case, progress) for case in found]), scores=scores)
+
+    def _check(self, images: Array) -> None:
+        if images.ndim != 4:
+            raise ImageError(f"masks are for pictures (C, H, W); this network takes {tuple(images.shape[1:])}")
+        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
+            raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
+        if not 1 <= self.cells <= min(images.shape[2:]):
+            raise ParameterError(f"cells is {self.cells}; it must lie between 1 and {min(images.shape[2:])}, the side")
+        if not 0 < self.p < 1:
+            raise ParameterError(f"p is {self.p}; the probability of an open cell lies between 0 and 1, both excluded")
+
+    def _map(self, case: Case, progress: Progress) -> Array:
+        image, rng = case.image, np.random.default_rng(self.seed)
+        xp, cover = namespace(image), filled(self.fill, image, case.model, self.seed)
+        total = xp.zeros_like(image[0, 0, ...])
+        for start, stop in portions(case.model, self.samples, progress, "masking"):
+            drawn = [_mask(image.shape[2], image.shape[3], self.cells, self.p, rng) for _ in range(start, stop)]
+            masks = like(np.stack(drawn), image)
+            scores = case.scores(cover + masks[:, None, :, :] * (image - cover))
+            total = total + xp.tensordot(scores, masks, axes=1)
+        return total / (self.samples * self.p)
+
+
+def _mask(height: int, width: int, cells: int, p: float, rng: np.random.Generator) -> Array:
+    """(height, width): a grid enlarged to cells + 1 cells of ceil(side / cells) pixels, then cut out."""
+    grid = (rng.random((cells, cells)) < p).astype(np.float32)
+    rows, columns = (_window(side, cells, rng) for side in (height, width))
+    return rows @ grid @ columns.T
+
+
+def _window(side: int, cells: int, rng: np.random.Generator) -> Array:
+    """(side, cells): the interpolation along one side at a random shift of less than a cell."""
+    cell = ceil(side / cells)
+    shift = int(rng.integers(cell))
+    return interpolation(cells, (cells + 1) * cell)[shift : shift + side].astype(np.float32)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [RISE]

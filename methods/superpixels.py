@@ -1,0 +1,180 @@
+"""Superpixels, and the target as a function of which of them are left: what LIME and Kernel SHAP share."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.errors import ImageError, ParameterError
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.progress import Progress
+from crosslens.result import Attribution
+
+from .case import Case, cases, portions
+from .fills import DOC, Fill, filled
+
+__all__ = ["Pieces", "SuperpixelAttribution", "SuperpixelMethod", "Weights", "segmented"]
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+KINDS = ("slic", "grid")
+
+
+@dataclass(frozen=True)
+class SuperpixelAttribution(Attribution):
+    """Values that are the same all over a superpixel."""
+
+    segments: Array = field(default=None, kw_only=True)
+    """The superpixel that each pixel belongs to, from 0, (N, H, W)."""
+    rest: Array = field(default=None, kw_only=True)
+    """The target that the linear model predicts where every superpixel is covered, (N,)."""
+    fit: Array = field(default=None, kw_only=True)
+    """The share of the target's weighted variance that the linear model explains, (N,); 1 is all of it."""
+
+    def _per_image(self) -> tuple[str, ...]:
+        return (*super()._per_image(), "segments", "rest", "fit")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What was found for the K superpixels of one image."""
+
+    values: Floats
+    """(K,)"""
+    rest: float
+    fit: float
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """One image in K superpixels, and what covers those that are taken away."""
+
+    case: Case
+    segments: np.ndarray[Any, np.dtype[np.int64]]
+    """(H, W), from 0 to K - 1."""
+    cover: Array
+    """(1, C, H, W)"""
+    progress: Progress
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return int(self.segments.max()) + 1
+
+    def scores(self, left: np.ndarray[Any, Any]) -> Floats:
+        """The target, (S,), where only these superpixels are left: (S, K), true or false."""
+        found = []
+        for start, stop in portions(self.case.model, len(left), self.progress, "covering superpixels"):
+            masks = like(left[start:stop].astype(np.float32)[:, self.segments][:, None], self.cover)
+            variants = namespace(masks).where(masks > 0.5, self.case.image, self.cover)
+            found.append(as_numpy(self.case.scores(variants)).astype(np.float64))
+        return np.concatenate(found) if found else np.zeros(0)
+
+    def painted(self, values: Floats) -> Array:
+        """Each pixel with its superpixel's value, (H, W)."""
+        return like(values[self.segments].astype(np.float32), self.cover)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperpixelMethod(Method):
+    """A linear model of the target in the presence of superpixels, fitted to covered copies of the image."""
+
+    example: ClassVar[Mapping[str, Any]] = {"superpixels": "grid", "segments": 6, "samples": 20}
+    superpixels: str | Array = param(
+        "slic", "how pixels are grouped: slic (needs scikit-image), grid, or integers (H, W) as an array"
+    )
+    segments: int = param(50, "superpixels to aim at; slic and grid come near")
+    samples: int = param(1000, "copies of the image to try")
+    fill: Fill = param("grey", f"what stands where a superpixel is covered: superpixel (its own mean), {DOC}")
+    seed: int = param(0, "of the choice of superpixels, and of the fill 'noise'; each image gets the same draws")
+
+    @abstractmethod
+    def explain(self, pieces: Pieces, score: float) -> Weights:
+        """The weights of one image's superpixels; `score` is the target of the image itself."""
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> SuperpixelAttribution:
+        """Values (N, H, W), the same all over a superpixel, in the target's unit."""
+        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
+            raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
+        found, scores = cases(model, images, objective)
+        pieces = [self._pieces(case, progress) for case in found]
+        weights = [self.explain(each, float(scores[n])) for n, each in enumerate(pieces)]
+        xp = namespace(images)
+        return SuperpixelAttribution(
+            xp.stack([each.painted(w.values) for each, w in zip(pieces, weights, strict=True)]),
+            scores=scores,
+            segments=xp.stack([xp.asarray(each.segments, device=images.device) for each in pieces]),
+            rest=like(np.asarray([w.rest for w in weights]), images),
+            fit=like(np.asarray([w.fit for w in weights]), images),
+        )
+
+    def _pieces(self, case: Case, progress: Progress) -> Pieces:
+        if case.image.ndim != 4:
+            raise ImageError(f"superpixels are of pictures (C, H, W); this network takes {tuple(case.image.shape[1:])}")
+        segments = segmented(case, self.superpixels, self.segments)
+        if isinstance(self.fill, str) and self.fill == "superpixel":
+            return Pieces(case, segments, _own_means(case.image, segments), progress)
+        return Pieces(case, segments, filled(self.fill, case.image, case.model, self.seed), progress)
+
+
+def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The superpixel of each pixel of a case's image, (H, W), numbered from 0 without gaps.
+
+    Args:
+        case: the image.
+        how: "slic" (Achanta et al. 2012, in Lab, by scikit-image), "grid" (rectangles), or any integers (H, W).
+        count: about how many; at least 2. Not read where `how` is an array.
+
+    Raises:
+        ParameterError: no such way, scikit-image is missing, fewer than two superpixels, or another shape.
+    """
+    size = (case.image.shape[2], case.image.shape[3])
+    if not isinstance(how, str):
+        labels = as_numpy(how)
+        if labels.shape != size or labels.dtype.kind not in "iu":
+            raise ParameterError(f"superpixels are {labels.dtype} {labels.shape}; they must be integers {size}")
+    elif how not in KINDS:
+        raise ParameterError(f"no superpixels {how!r}; there are {', '.join(KINDS)}, and arrays (H, W)")
+    elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= size[0] * size[1]:
+        raise ParameterError(f"segments is {count!r}; it must be at least 2 and at most one per pixel of {size}")
+    else:
+        labels = _grid(size, count) if how == "grid" else _slic(case, count)
+    segments = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int64)
+    if segments.max() < 1:
+        raise ParameterError(
+            "the whole image is one superpixel; there is nothing to compare: give another `superpixels`"
+        )
+    return segments
+
+
+def _grid(size: tuple[int, int], count: int) -> np.ndarray[Any, Any]:
+    """About square cells."""
+    height, width = size
+    rows = min(max(round(np.sqrt(count * height / width)), 1), height)
+    columns = min(max(round(count / rows), 1), width)
+    down: np.ndarray[Any, Any] = np.arange(height) * rows // height
+    return down[:, None] * columns + np.arange(width) * columns // width
+
+
+def _slic(case: Case, count: int) -> np.ndarray[Any, Any]:
+    try:
+        from skimage.segmentation import slic
+    except ImportError as error:
+        raise ParameterError(
+            "superpixels 'slic' need scikit-image: pip install scikit-image, or give superpixels='grid'"
+        ) from error
+    low, high = case.model.input.bounds or (0.0, 1.0)
+    pixels = (np.moveaxis(as_numpy(case.image)[0], 0, -1) - low) / (high - low)
+    labels: np.ndarray[Any, Any] = slic(pixels, n_segments=count, sigma=1.0, start_label=0)
+    return labels
+
+
+def _own_means(image: Array, segments: np.ndarray[Any, Any]) -> Array:
+    """(1, C, H, W): each superpixel in its own mean colour."""
+    flat = as_numpy(image)[0].reshape(image.shape[1], -1)
+    sizes = np.bincount(segments.ravel())
+    means: np.ndarray[Any, Any] = np.stack([np.bincount(segments.ravel(), channel) / sizes for channel in flat])
+    return like(means[:, segments][None], image)
