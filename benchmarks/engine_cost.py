@@ -11,7 +11,7 @@ import torch
 from crosslens.backends.zoo import keras_nets, torch_nets
 from crosslens.preprocess import PRESETS
 
-from . import resnet50
+from .networks import resnet50
 from .paired import in_turns
 
 TARGET = 281
@@ -70,10 +70,11 @@ def cases() -> Iterator[tuple[str, str, Any, dict[str, Callable[[Any], Any]], st
     """Backend, network, our Model, the same by hand, the layer for Grad-CAM."""
     lite_torch, lite_keras = torch_nets.lite0(), keras_nets.lite0()
     yield "torch", "Lite0", lite_torch, torch_by_hand(lite_torch, "relu1", "lite"), "relu1"
-    net = resnet50.in_torch()
+    net = resnet50()
     yield "torch", "ResNet-50", net, torch_by_hand(net, "blocks", "imagenet"), "blocks"
     yield "tensorflow", "Lite0", lite_keras, keras_by_hand(lite_keras, "relu1", "lite"), "relu1"
-    net = resnet50.in_keras()
+    keras.utils.set_random_seed(0)
+    net = keras.applications.ResNet50(weights=None, classifier_activation=None)
     yield "tensorflow", "ResNet-50", net, keras_by_hand(net, "conv5_block3_out", "imagenet"), "conv5_block3_out"
 
 

@@ -1,6 +1,5 @@
 """Forward and input gradient on onnxruntime through crosslens, against torch eager on the network that was exported."""
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,25 +9,14 @@ import torch
 from crosslens.backends.zoo import torch_nets
 from crosslens.model import INPUT, OUTPUT
 
-from . import resnet50
 from .engine_cost import torch_by_hand
+from .networks import exported, resnet50
 from .paired import in_turns
-
-
-def exported(net: torch.nn.Module) -> Any:
-    """The network as a ModelProto with a dynamic batch, by torch's exporter."""
-    batch = torch.export.Dim("batch", min=1, max=64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            net, (torch.zeros(2, 3, 224, 224),), dynamo=True, dynamic_shapes=({0: batch},), verbose=False
-        )
-    return program.model_proto
 
 
 def cases() -> Iterator[tuple[str, torch.nn.Module, Any]]:
     yield "Lite0", torch_nets.lite0(), "lite"
-    yield "ResNet-50", resnet50.in_torch(), "imagenet"
+    yield "ResNet-50", resnet50(), "imagenet"
 
 
 def main() -> None:

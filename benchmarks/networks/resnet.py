@@ -1,14 +1,15 @@
-"""A ResNet-50 look-alike with random weights (He et al. 2016, table 1), in torch and in Keras.
+"""ResNet-50 (He et al. 2016, table 1)."""
 
-No registry package ships a ResNet-50; for speed the weights do not matter.
-"""
-
-from typing import Any
-
-import torch
 from torch import Tensor, nn
 
+from .weights import drawn, repeated, scaled
+
 STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
+
+
+def resnet50(num_classes: int = 1000, width: float = 1.0, depth: float = 1.0, size: int = 224) -> nn.Module:
+    """(N, 3, H, W), made for `size` pixels -> (N, num_classes) logits."""
+    return drawn(lambda: ResNet(num_classes, width, depth), size)
 
 
 def conv(cin: int, cout: int, size: int, stride: int = 1) -> nn.Sequential:
@@ -29,29 +30,19 @@ class Bottleneck(nn.Module):
         return self.relu3(inner + self.shortcut(x))
 
 
-class ResNet50(nn.Module):
-    def __init__(self) -> None:
+class ResNet(nn.Module):
+    def __init__(self, num_classes: int, width: float, depth: float) -> None:
         super().__init__()
-        self.stem = nn.Sequential(conv(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
-        blocks, cin = [], 64
-        for width, count, stride in STAGES:
-            for index in range(count):
-                blocks.append(Bottleneck(cin, width, stride if index == 0 else 1))
-                cin = 4 * width
+        cin = scaled(64, width)
+        self.stem = nn.Sequential(conv(3, cin, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+        blocks = []
+        for channels, count, stride in STAGES:
+            inner = scaled(channels, width)
+            for index in range(repeated(count, depth)):
+                blocks.append(Bottleneck(cin, inner, stride if index == 0 else 1))
+                cin = 4 * inner
         self.blocks = nn.Sequential(*blocks)
-        self.pool, self.fc = nn.AdaptiveAvgPool2d(1), nn.Linear(2048, 1000)
+        self.pool, self.fc = nn.AdaptiveAvgPool2d(1), nn.Linear(cin, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.pool(self.blocks(self.stem(x))).flatten(1))
-
-
-def in_torch() -> nn.Module:
-    torch.manual_seed(0)
-    return ResNet50().eval()
-
-
-def in_keras() -> Any:
-    import keras
-
-    keras.utils.set_random_seed(0)
-    return keras.applications.ResNet50(weights=None, classifier_activation=None)

@@ -1,0 +1,44 @@
+"""A torch network as an ONNX model with a free batch size, by either of torch's exporters."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import onnx
+import torch
+
+__all__ = ["exported"]
+
+
+def exported(
+    net: torch.nn.Module, exporter: str = "dynamo", shape: tuple[int, ...] = (3, 224, 224), **options: Any
+) -> onnx.ModelProto:
+    """The network on images of `shape`: "input" (N, *shape); `options` are torch.onnx.export's, as opset_version."""
+    buffer, batch = io.BytesIO(), torch.zeros(2, *shape)
+    dynamo = exporter == "dynamo"
+    if not dynamo and exporter != "legacy":
+        raise ValueError(f"no exporter {exporter!r}; there are dynamo and legacy")
+    free = {
+        "dynamic_shapes": ({0: torch.export.Dim("batch", min=1, max=64)},),
+        "verbose": False,
+        "external_data": False,
+    }
+    named = free if dynamo else {"dynamic_axes": {"input": {0: "batch"}}}
+    with _quiet():
+        torch.onnx.export(net, (batch,), buffer, dynamo=dynamo, input_names=["input"], **named, **options)
+    return onnx.load_from_string(buffer.getvalue())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
