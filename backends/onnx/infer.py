@@ -18,6 +18,8 @@ __all__ = ["fold", "infer", "type_of"]
 _RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
+_AS_THEIR_INPUT = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
+"""Operators whose output onnx does not know the shape of: it is that of the first input."""
 _MOST_FOLDED = 1 << 26
 """Elements up to which a constant is computed ahead; a larger one would cost more memory than it saves time."""
 
@@ -37,6 +39,9 @@ def type_of(proto: TypeProto, name: str) -> Type:
 def infer(graph: Graph) -> None:
     """Set `graph.types` from the types of its inputs, in place."""
     stub = model_proto(graph, large_as_inputs=True)
+    for node in stub.graph.node:
+        if node.op_type in _AS_THEIR_INPUT and not node.domain:
+            node.CopyFrom(helper.make_node("Identity", node.input[:1], node.output))
     done = shape_inference.infer_shapes(stub, data_prop=True).graph
     types = {v.name: type_of(v.type, v.name) for v in (*done.input, *done.value_info, *done.output)}
     constants = {

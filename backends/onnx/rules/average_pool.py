@@ -19,7 +19,7 @@ def average_pool(g: Graph, node: Node, dy: str) -> Cotangents:
         share = g.op("Mul", dy, g.scalar(1 / counts.flat[0], dy))
     else:
         share = g.op("Div", dy, g.op("Cast", g.const(counts[None, None], np.float32), to=g.elem(dy)))
-    return [_spread(g, share, windows, g.sizes(node.inputs[0], [1])[0], node.inputs[0])]
+    return [spread(g, share, windows, g.sizes(node.inputs[0], [1])[0], node.inputs[0])]
 
 
 def _counts(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
@@ -34,7 +34,8 @@ def _counts(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
     return total
 
 
-def _spread(g: Graph, share: str, windows: Windows, channels: int, x: str) -> str:
+def spread(g: Graph, share: str, windows: Windows, channels: int, x: str) -> str:
+    """The adjoint of summing over windows: `share` (N, C, *out) added to each pixel of its window of x."""
     size = prod(windows.kernel)
     tiles = windows.kernel == windows.strides and not any(windows.pads) and min(windows.remainder) >= 0
     if tiles and len(windows.kernel) == 2:
