@@ -61,15 +61,17 @@ def measured(model: Model, images: Array, objective: Objective) -> Objective:
     return Value(objective.target, softmax=True)
 
 
-def ranks(values: Array) -> np.ndarray[Any, Any]:
-    """The place of each value in the order from the largest down, of the shape of `values`.
+def stepped(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Values in whole steps of `TIE` of their largest magnitude, float64: what differs by rounding only is equal."""
+    exact = values.astype(np.float64)
+    return np.asarray(np.round(exact / (np.abs(exact).max(initial=0.0) or 1.0) / TIE))
 
-    Values within `TIE` of each other, seen from the largest magnitude, keep their order.
-    """
-    flat = as_numpy(values).ravel().astype(np.float64)
-    steps = np.round(flat / (np.abs(flat).max() or 1.0) / TIE)
-    places = np.empty(flat.size, np.int64)
-    places[np.argsort(-steps, kind="stable")] = np.arange(flat.size)
+
+def ranks(values: Array) -> np.ndarray[Any, Any]:
+    """The place of each value in the order from the largest down, of the shape of `values`; equal ones keep theirs."""
+    steps = stepped(as_numpy(values)).ravel()
+    places = np.empty(steps.size, np.int64)
+    places[np.argsort(-steps, kind="stable")] = np.arange(steps.size)
     return places.reshape(values.shape)
 
 
