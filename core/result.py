@@ -75,8 +75,6 @@ class Result:
 
 
 def _concatenated(parts: list[Any]) -> Any:
-    if isinstance(parts[0], tuple):
-        return tuple(item for part in parts for item in part)
     return None if parts[0] is None else namespace(parts[0]).concat(parts, axis=0)
 
 

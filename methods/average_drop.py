@@ -21,8 +21,8 @@ class AverageDrop(Metric):
     """Judge a method: what of the class is left of the image seen through its map; low drop, high increase are good.
 
     With Y the class's probability for the image and O for the image times the map, which is cut at zero, scaled to
-    at most 1 and enlarged: the drop is 100 max(0, Y - O) / Y per cent, the increase 100 where O > Y, else 0; both are
-    averaged over images (more by rounding alone does not count). A map without a positive value hides the image completely.
+    at most 1 and enlarged: the drop is 100 max(0, Y - O) / Y per cent, the increase 100 where O > Y by more
+    than rounding, else 0; both are averaged over images. A map without a positive value hides the image completely.
     """
 
     name = "average_drop"
