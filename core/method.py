@@ -7,21 +7,24 @@ carries everything needed to repeat it. Parameters are stored as given and check
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass, replace
+from functools import cache
 from time import perf_counter
 from typing import Any, ClassVar
 
 from .arrays import Array, namespace
 from .batching import batch_limit, slices
-from .errors import ImageError
+from .doubts import doubts
+from .errors import ImageError, ParameterError, did_you_mean
 from .model import Model
 from .objective import Objective
+from .preset import Preset
 from .progress import Progress, silent
 from .provenance import described, provenance
 from .result import Result
 from .target import resolve_target
 
-__all__ = ["Method", "param", "parameters"]
+__all__ = ["Method", "as_in", "param", "parameters"]
 
 
 def param(default: Any = MISSING, doc: str = "", **extra: Any) -> Any:
@@ -50,6 +53,11 @@ class Method(ABC):
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default, and few steps."""
 
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    """What other libraries return by default, by their names."""
+    preset: ClassVar[Preset | None] = None
+    """The one that this class follows; see `as_in`."""
+
     @abstractmethod
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
         """The method itself, on one batch that fits into memory. Returns raw values; `__call__` adds the provenance."""
@@ -74,12 +82,16 @@ class Method(ABC):
         count = 1 if images is None else images.shape[0]
         objective = resolve_target(target, model, count) if self.needs_target else resolve_nothing()
         result = self._batches(model, images, objective, progress)
+        followed = {} if self.preset is None else self.preset.record()
+        if self.preset is not None:
+            result = replace(result, values=self.preset.apply(result.values, images.shape[-2:]))  # type: ignore[call-arg, attr-defined]
         return replace(
             result,
             method=self.name,
             parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
-            provenance=provenance(model, objective, perf_counter() - start),
+            provenance={**provenance(model, objective, perf_counter() - start), **followed},
             images=images if result.images is None else result.images,
+            notes=(*result.notes, *doubts(model, images, objective, result)),
         )
 
     def _batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
@@ -98,6 +110,28 @@ class Method(ABC):
             return None
         model.input.check(images, strict=True)
         return images
+
+
+@cache
+def as_in(kind: type[Method], library: str) -> type[Method]:
+    """A method's class with the defaults of another library, and with that library's steps after it.
+
+    Raises:
+        ParameterError: the method has no preset of that name.
+    """
+    preset = kind.presets.get(library)
+    if preset is None:
+        has = f"it has {', '.join(kind.presets)}" if kind.presets else "it has none"
+        raise ParameterError(f"{kind.name} has no preset {library!r}; {has}.{did_you_mean(library, kind.presets)}")
+    known = {f.name: f for f in parameters(kind)}
+    return make_dataclass(
+        kind.__name__,
+        [(name, known[name].type, param(value, **known[name].metadata)) for name, value in preset.parameters.items()],  # type: ignore[arg-type]
+        bases=(kind,),
+        namespace={"__doc__": kind.__doc__, "preset": replace(preset, library=library)},
+        frozen=True,
+        kw_only=True,
+    )
 
 
 class _Nothing(Objective):

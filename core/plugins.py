@@ -16,8 +16,8 @@ from typing import Any
 import pluggy
 
 from . import hookspecs
-from .errors import PluginError, did_you_mean
-from .method import Method
+from .errors import ParameterError, PluginError, did_you_mean
+from .method import Method, as_in, parameters
 
 __all__ = ["BACKENDS", "METHODS", "Listing", "Plugin", "backends", "load", "method", "methods", "plugins"]
 
@@ -110,17 +110,24 @@ def _refuse_misspelled(found: Plugin, module: ModuleType) -> None:
         raise PluginError(f"plugin {found} implements no hook; mark one of {sorted(hooks)} with @crosslens.hookimpl")
 
 
-def method(name: str, **values: Any) -> Method:
+def method(name: str, *, preset: str | None = None, **values: Any) -> Method:
     """A method by name, with its parameters.
+
+    Args:
+        name: one of `crosslens.methods()`.
+        preset: a library, "captum" for example, whose default output is to be reproduced: its values of the parameters
+            that are not given, and its steps on the values; `crosslens methods NAME` lists those there are.
+        values: the method's parameters.
 
     >>> method("grad_cam").name
     'grad_cam'
 
     Raises:
         PluginError: no such method, or its plugin fails.
-        ParameterError: the method has no such parameter.
+        ParameterError: the method has no such parameter or preset.
     """
-    return _configured(method_class(name), values)
+    kind = method_class(name)
+    return _configured(as_in(kind, preset) if preset else kind, values)
 
 
 def method_class(name: str) -> type[Method]:
@@ -135,9 +142,6 @@ def method_class(name: str) -> type[Method]:
 
 
 def _configured(kind: type[Method], values: Mapping[str, Any]) -> Method:
-    from .errors import ParameterError
-    from .method import parameters
-
     known = [p.name for p in parameters(kind)]
     for name in values:
         if name not in known:

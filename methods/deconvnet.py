@@ -1,15 +1,18 @@
 """Deconvolutional network (Zeiler and Fergus, 2014, https://arxiv.org/abs/1311.2901, section 2.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import channel_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,11 @@ class Deconvnet(Method):
     """
 
     name = "deconvnet"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(),
+        "xplique": Preset(steps=(channel_mean,)),
+        "zennit": Preset(),
+    }
     needs_rectifier = True
     layer: str = param(INPUT, "layer to go back to; the image if not given")
 

@@ -1,15 +1,18 @@
 """The gradient of a target with respect to the image (Simonyan et al., 2014, https://arxiv.org/abs/1312.6034)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import absolute, channel_max, channel_sum, eight_bits_of_the_batch, unit_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,17 @@ class Gradient(Method):
     """
 
     name = "gradient"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(steps=(absolute,)),
+        "tf-keras-vis": Preset(steps=(absolute, channel_max, unit_range(1e-7))),
+        "xplique": Preset(steps=(absolute, channel_max)),
+        "tf-explain": Preset(
+            steps=(absolute, channel_sum, eight_bits_of_the_batch),
+            doc="bug: one standardisation for all images, and values below the mean wrap around to bright",
+        ),
+        "pair": Preset(),
+        "zennit": Preset(),
+    }
     layer: str = param(INPUT, "layer to differentiate with respect to; the image if not given")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:

@@ -1,15 +1,18 @@
 """Gradient times input (Shrikumar et al., 2016, https://arxiv.org/abs/1605.01713)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import absolute, channel_mean, channel_sum, eight_bits_of_the_batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,14 @@ class GradientXInput(Method):
     """
 
     name = "gradient_x_input"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(),
+        "xplique": Preset(steps=(channel_mean,)),
+        "tf-explain": Preset(
+            steps=(absolute, channel_sum, eight_bits_of_the_batch),
+            doc="bug: one standardisation for all images, and values below the mean wrap around to bright",
+        ),
+    }
     layer: str = param(INPUT, "layer whose activation takes the image's place; the image if not given")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:

@@ -1,15 +1,18 @@
 """Guided backpropagation (Springenberg et al., 2015, https://arxiv.org/abs/1412.6806)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import channel_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,12 @@ class GuidedBackprop(Method):
     """
 
     name = "guided_backprop"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(),
+        "xplique": Preset(steps=(channel_mean,)),
+        "zennit": Preset(),
+        "pytorch-grad-cam": Preset(),
+    }
     needs_rectifier = True
     layer: str = param(INPUT, "layer to go back to; the image if not given")
 

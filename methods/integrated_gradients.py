@@ -11,13 +11,15 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import absolute, channel_mean, channel_sum, eight_bits_of_the_batch
 
 from .baselines import baselines
 from .case import Case, cases, portions
 
-RULES = ("gauss_legendre", "trapezoid", "left", "right", "middle")
+RULES = ("gauss_legendre", "trapezoid", "left", "right", "middle", "mean")
 TOLERANCE = 0.05
 """The completeness gap, as a share of the score's difference, above which the result says so."""
 
@@ -39,17 +41,29 @@ class IntegratedGradients(Method):
 
     (x - x') integral_0^1 dS/dx (x' + a (x - x')) da. The values add up to S(x) - S(x') (completeness, proposition 1);
     what the numerical integral misses is the result's `gap`. Gauss-Legendre with n steps is exact where the gradient
-    along the way is a polynomial of degree 2 n - 1; "right" is the paper's equation 3. Values are averaged over several
-    baselines.
+    along the way is a polynomial of degree 2 n - 1; "right" is the paper's equation 3; "mean" looks at both ends and
+    counts each place alike. Values are averaged over several baselines.
     """
 
     name = "integrated_gradients"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset({"rule": "gauss_legendre", "steps": 50}),
+        "xplique": Preset({"rule": "trapezoid", "steps": 50}, (channel_mean,)),
+        "pair": Preset({"rule": "mean", "steps": 25}, doc="both ends of the way count in full"),
+        "tf-explain": Preset(
+            {"rule": "mean", "steps": 10, "times_way": False},
+            (absolute, channel_sum, eight_bits_of_the_batch),
+            doc="bugs: not multiplied by the way, both ends in full, one standardisation for all images that wraps",
+        ),
+        "zennit": Preset({"rule": "right", "steps": 20}),
+    }
     example: ClassVar[Mapping[str, Any]] = {"steps": 8}
     baseline: str | tuple[str, ...] | Any = param(
         "black", "where the way starts: black, white, grey, blurred, noise, a picture's file or an array; or several"
     )
     steps: int = param(50, "gradients along the way")
     rule: str = param("gauss_legendre", "how the integral is taken", choices=RULES)
+    times_way: bool = param(True, "multiply by the way from the baseline; else the mean gradient, not complete")
     layer: str = param(
         INPUT, "layer to attribute to, from the baseline's activation to the image's; the image if not given"
     )
@@ -69,32 +83,33 @@ class IntegratedGradients(Method):
         starts = case.seen(baselines(self.baseline, case.image, case.model, self.seed))
         xp = namespace(starts)
         values = xp.mean(
-            xp.stack([_along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]),
+            xp.stack(
+                [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(len(starts))]
+            ),
             axis=0,
         )
         difference = score - xp.mean(xp.stack([case.scores(starts[m : m + 1, ...])[0] for m in range(starts.shape[0])]))
         return values, xp.sum(values) - difference, difference
 
+    def _along(self, case: Case, start: Array, places: Array, weights: Array, progress: Progress) -> Array:
+        """The integral from one baseline (1, ...), of the shape of the activation without the batch axis."""
+        way = case.activation - start
+        xp = namespace(way)
+        total = xp.zeros_like(way[0, ...])
+        for first, stop in portions(case.model, len(places), progress, "integrating gradients"):
+            along = xp.reshape(like(places[first:stop], way), (-1, *[1] * (way.ndim - 1)))
+            total = total + xp.tensordot(like(weights[first:stop], way), case.gradients(start + along * way), axes=1)
+        return total * way[0, ...] if self.times_way else total
+
     def _note(self, gaps: Array, differences: Array) -> tuple[str, ...]:
         xp = namespace(gaps)
         wide = int(xp.sum(xp.astype(xp.abs(gaps) > TOLERANCE * xp.abs(differences), xp.int64)))
-        if not wide:
+        if not wide or not self.times_way:
             return ()
         return (
             f"the values of {wide} of {gaps.shape[0]} images miss the score's difference from the baseline by more "
             f"than {TOLERANCE:.0%} (at most by {float(xp.max(xp.abs(gaps))):.3g}): raise steps, now {self.steps}",
         )
-
-
-def _along(case: Case, start: Array, places: Array, weights: Array, progress: Progress) -> Array:
-    """The integral from one baseline (1, ...), of the shape of the activation without the batch axis."""
-    way = case.activation - start
-    xp = namespace(way)
-    total = xp.zeros_like(way[0, ...])
-    for first, stop in portions(case.model, len(places), progress, "integrating gradients"):
-        along = xp.reshape(like(places[first:stop], way), (-1, *[1] * (way.ndim - 1)))
-        total = total + xp.tensordot(like(weights[first:stop], way), case.gradients(start + along * way), axes=1)
-    return total * way[0, ...]
 
 
 def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -105,12 +120,14 @@ def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[
     """
     if rule not in RULES:
         raise ParameterError(f"no rule {rule!r}; there are {', '.join(RULES)}")
-    least = 2 if rule == "trapezoid" else 1
+    least = 2 if rule in {"trapezoid", "mean"} else 1
     if steps < least:
         raise ParameterError(f"steps is {steps}; the rule {rule!r} needs at least {least}")
     if rule == "gauss_legendre":
         places, weights = np.polynomial.legendre.leggauss(steps)
         return (places + 1) / 2, weights / 2
+    if rule == "mean":
+        return np.linspace(0, 1, steps), np.full(steps, 1 / steps)
     if rule == "trapezoid":
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2

@@ -11,8 +11,10 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import channel_max, channel_mean, unit_range
 
 from .case import Case, cases, portions
 
@@ -30,11 +32,25 @@ class SmoothGrad(Method):
     """
 
     name = "smooth_grad"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(
+            {"samples": 5, "noise": 1.0, "relative": False, "statistic": "magnitude"}, doc="NoiseTunnel over Saliency"
+        ),
+        "tf-keras-vis": Preset(
+            {"noise": 0.2, "statistic": "magnitude"},
+            (channel_max, unit_range(1e-7)),
+            doc="its own default is no sample at all: give samples",
+        ),
+        "xplique": Preset({"noise": 0.2, "relative": False}, (channel_mean,)),
+        "pair": Preset({"samples": 25, "noise": 0.15, "statistic": "square"}),
+        "zennit": Preset({"samples": 20, "noise": 0.1, "clean_last": True}),
+    }
     example: ClassVar[Mapping[str, Any]] = {"samples": 5}
     samples: int = param(50, "noisy copies of each image")
     noise: float = param(0.15, "deviation of the noise: a share of the image's range, or an amount in its unit")
     relative: bool = param(True, "take the noise as a share of each image's range")
     statistic: str = param("mean", "what is taken of the gradients", choices=STATISTICS)
+    clean_last: bool = param(False, "the last copy is the image itself, without noise")
     layer: str = param(INPUT, "layer whose activation is made noisy; the image if not given")
     seed: int = param(0, "of the noise; each image gets the same draws")
 
@@ -59,6 +75,8 @@ class SmoothGrad(Method):
         deviation = self.noise * (float(xp.max(x) - xp.min(x)) if self.relative else 1.0)
         for start, stop in portions(case.model, self.samples, progress, "averaging noisy gradients"):
             noise = rng.standard_normal((stop - start, *x.shape[1:]), dtype=np.float32)
+            if self.clean_last:
+                noise[self.samples - 1 - start :] = 0
             gradients = case.gradients(x + deviation * like(noise, x))
             moments.add(xp.abs(gradients) if self.statistic == "magnitude" else gradients)
         if self.statistic == "variance":

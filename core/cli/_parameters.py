@@ -8,12 +8,13 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import click
+from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method import Method, parameters
+from ..method import Method, as_in, parameters
 from ..plugins import method_class, methods
 
-__all__ = ["MethodGroup", "chosen", "default_of", "first_line", "parameter_options", "type_name"]
+__all__ = ["MethodGroup", "built", "default_of", "first_line", "parameter_options", "type_name"]
 
 _PREFIX = "parameter_"
 """Keeps a method's parameters apart from the options that every command has."""
@@ -83,9 +84,16 @@ def default_of(parameter: Field[Any]) -> Any:
 
 
 def parameter_options(kind: type[Method]) -> list[click.Parameter]:
-    """One option per parameter of a method: `--layer TEXT`, `--ratio / --no-ratio`, `--rule [a|b]`."""
+    """One option per parameter of a method: `--layer TEXT`, `--ratio / --no-ratio`, `--rule [a|b]`; and `--preset`."""
     hints = get_type_hints(kind)
-    return [_option(parameter, hints[parameter.name]) for parameter in parameters(kind)]
+    return [*(_option(parameter, hints[parameter.name]) for parameter in parameters(kind)), *_preset(kind)]
+
+
+def _preset(kind: type[Method]) -> list[click.Option]:
+    """Nothing where the method has no presets."""
+    libraries = click.Choice(list(kind.presets))
+    text = "Reproduce this library's default output; options that are given stay."
+    return [click.Option(["--preset"], type=libraries, help=text)] if kind.presets else []
 
 
 def _option(parameter: Field[Any], annotation: Any) -> click.Option:
@@ -106,9 +114,14 @@ def _shown(default: Any) -> bool | str:
     return default is not None and default is not MISSING
 
 
-def chosen(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a method's parameters among all of a command's options."""
-    return {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
+def built(kind: type[Method], options: Mapping[str, Any]) -> Method:
+    """The method with its options among all of a command's; under a preset, defaults are the preset's."""
+    values = {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
+    if not options.get("preset"):
+        return kind(**values)
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in values.items() if source(_PREFIX + name) is not ParameterSource.DEFAULT}
+    return as_in(kind, options["preset"])(**given)
 
 
 def first_line(kind: type[Method]) -> str:

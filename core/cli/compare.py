@@ -15,7 +15,7 @@ from ..model import Model
 from ..report.verdict import FIGURES, agrees, verdict, written
 from ._files import Writable
 from ._models import MODEL_OPTIONS, opened, quiet
-from ._parameters import MethodGroup, chosen, parameter_options
+from ._parameters import MethodGroup, built, parameter_options
 from ._progress import bar
 from ._tables import JSON, echo_json, table
 
@@ -61,7 +61,7 @@ def _compare(
         models = {name: opened(spec, options) for name, spec in zip(_names(specs), specs, strict=True)}
         pictures = _pictures(images, next(iter(models.values())))
         titles = [path.name for path in images]
-        found = compare(models, kind(**chosen(options)), pictures, target, titles=titles, progress=progress)
+        found = compare(models, built(kind, options), pictures, target, titles=titles, progress=progress)
         for path in out:
             found.save(path)
     for note in notes(found):

@@ -44,7 +44,14 @@ def _page(kind: type[Method]) -> str:
     ]
     listing = table(["option", "takes", "default", "meaning"], rows) if rows else "It has no parameters."
     usage = f"crosslens run {kind.name} MODEL {'IMAGE ' if kind.needs_images else ''}-o {kind.name}.png"
-    return f"{kind.name}: {cleandoc(kind.__doc__ or '')}\n\n{listing}\n\n{usage}"
+    parts = [f"{kind.name}: {cleandoc(kind.__doc__ or '')}", listing, *_presets(kind), usage]
+    return "\n\n".join(parts)
+
+
+def _presets(kind: type[Method]) -> list[str]:
+    """What `--preset` reproduces; nothing where the method has none."""
+    rows = [(library, preset.summary(), preset.doc) for library, preset in kind.presets.items()]
+    return [table(["--preset", "parameters and steps", "peculiar"], rows)] if rows else []
 
 
 def _default(value: Any) -> str:
@@ -69,6 +76,14 @@ def _described(kind: type[Method]) -> dict[str, Any]:
             }
             for p in parameters(kind)
         ],
+        "presets": {
+            library: {
+                "parameters": dict(preset.parameters),
+                "steps": [step.name for step in preset.steps],
+                "doc": preset.doc,
+            }
+            for library, preset in kind.presets.items()
+        },
     }
 
 

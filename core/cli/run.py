@@ -18,7 +18,7 @@ from ..scores import Scores
 from ..target import resolve_target
 from ._files import Writable
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
-from ._parameters import MethodGroup, chosen, parameter_options
+from ._parameters import MethodGroup, built, parameter_options
 from ._progress import bar
 from ._tables import JSON, echo_json
 
@@ -52,7 +52,7 @@ def _run(
     target: str | None = None,
     **options: Any,
 ) -> None:
-    method = kind(**chosen(options))
+    method = built(kind, options)
     with quiet(), bar() as progress:
         network = opened(model, options)
         pictures = None if image is None else load_image(image, like=network)
