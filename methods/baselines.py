@@ -9,6 +9,7 @@ from crosslens.arrays import Array, like, namespace
 from crosslens.errors import ParameterError, did_you_mean
 from crosslens.image import load_image
 from crosslens.model import Model
+from crosslens.operators import Blur
 
 __all__ = ["NAMES", "Baseline", "baselines"]
 
@@ -76,12 +77,4 @@ def _given(values: Array, image: Array) -> Array:
 
 def blurred(image: Array, deviation: float) -> Array:
     """An image (..., H, W) blurred by a Gaussian of this deviation in pixels, cut off at the border."""
-    rows, columns = (like(_gaussian(n, deviation), image) for n in image.shape[2:])
-    return rows @ image @ namespace(image).matrix_transpose(columns)
-
-
-def _gaussian(n: int, deviation: float) -> Array:
-    """(n, n); each row a Gaussian around its pixel, summing to one."""
-    places = np.arange(n)
-    weights = np.exp(-0.5 * ((places[:, None] - places[None, :]) / deviation) ** 2)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return Blur(deviation).apply(image)

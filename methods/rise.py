@@ -25,7 +25,9 @@ class RISE(Method):
 
     Equation 6 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, each open with
     probability p, enlarged bilinearly to one cell more than the image and cut out at a random shift (section 3.2). The
-    paper takes probabilities for S: target "probability:LABEL".
+    paper takes probabilities for S: target "probability:LABEL". The map has a flat part, the mean of S, which hides the
+    rest in a picture and is most of the noise: it is taken off S unless told otherwise, so that values tell how far the
+    target rises above its mean where a pixel is open.
     """
 
     name = "rise"
@@ -34,13 +36,17 @@ class RISE(Method):
     cells: int = param(7, "cells along each side of a mask")
     p: float = param(0.5, "probability that a cell is open")
     fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")
+    centred: bool = param(True, "take the masks' mean target off, which says nothing about places; no is equation 6")
     seed: int = param(0, "of the masks, and of the fill 'noise'; each image gets the same draws")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Values (N, H, W) in the target's unit."""
         self._check(images)
         found, scores = cases(model, images, objective)
-        return Attribution(namespace(images).stack([self._map(case, progress) for case in found]), scores=scores)
+        return Attribution(
+            namespace(images).stack([self._map(case, scores[n], progress) for n, case in enumerate(found)]),
+            scores=scores,
+        )
 
     def _check(self, images: Array) -> None:
         if images.ndim != 4:
@@ -52,16 +58,19 @@ class RISE(Method):
         if not 0 < self.p < 1:
             raise ParameterError(f"p is {self.p}; the probability of an open cell lies between 0 and 1, both excluded")
 
-    def _map(self, case: Case, progress: Progress) -> Array:
+    def _map(self, case: Case, score: Array, progress: Progress) -> Array:
+        """The weighted mask of one image, (H, W); sums are kept of what lies above or below its own `score`, ()."""
         image, rng = case.image, np.random.default_rng(self.seed)
         xp, cover = namespace(image), filled(self.fill, image, case.model, self.seed)
-        total = xp.zeros_like(image[0, 0, ...])
+        weighted, opened = xp.zeros_like(image[0, 0, ...]), xp.zeros_like(image[0, 0, ...])
+        mean = xp.zeros_like(score)
         for start, stop in portions(case.model, self.samples, progress, "masking"):
             drawn = [_mask(image.shape[2], image.shape[3], self.cells, self.p, rng) for _ in range(start, stop)]
             masks = like(np.stack(drawn), image)
-            scores = case.scores(cover + masks[:, None, :, :] * (image - cover))
-            total = total + xp.tensordot(scores, masks, axes=1)
-        return total / (self.samples * self.p)
+            rises = case.scores(cover + masks[:, None, :, :] * (image - cover)) - score
+            weighted, opened = weighted + xp.tensordot(rises, masks, axes=1), opened + xp.sum(masks, axis=0)
+            mean = mean + xp.sum(rises) / self.samples
+        return (weighted - (mean if self.centred else -score) * opened) / (self.samples * self.p)
 
 
 def _mask(height: int, width: int, cells: int, p: float, rng: np.random.Generator) -> Array:

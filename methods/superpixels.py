@@ -155,8 +155,9 @@ def _grid(size: tuple[int, int], count: int) -> np.ndarray[Any, Any]:
     height, width = size
     rows = min(max(round(np.sqrt(count * height / width)), 1), height)
     columns = min(max(round(count / rows), 1), width)
-    down: np.ndarray[Any, Any] = np.arange(height) * rows // height
-    return down[:, None] * columns + np.arange(width) * columns // width
+    down, across = np.arange(height) * rows // height, np.arange(width) * columns // width
+    labels: np.ndarray[Any, Any] = np.add.outer(down * columns, across)
+    return labels
 
 
 def _slic(case: Case, count: int) -> np.ndarray[Any, Any]:

@@ -8,6 +8,7 @@
 True
 """
 
+from .blur import Blur
 from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
 from .fourier import NATURAL, Fourier
@@ -16,12 +17,14 @@ from .normalise import Normalise
 from .operator import Chain, Composition, Identity, Operator, Pull, Size, Step
 from .pad import Pad
 from .resize import Resize
+from .smooth_max import SmoothMax
 from .squash import Clip, Sigmoid
 
 __all__ = [
     "LUCID",
     "NATURAL",
     "PHOTOGRAPHS",
+    "Blur",
     "Chain",
     "Clip",
     "Colour",
@@ -37,5 +40,6 @@ __all__ = [
     "Resize",
     "Sigmoid",
     "Size",
+    "SmoothMax",
     "Step",
 ]

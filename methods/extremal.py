@@ -1,0 +1,106 @@
+"""Extremal perturbations (Fong, Patrick and Vedaldi, 2019, https://arxiv.org/abs/1910.08485)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array, namespace
+from crosslens.errors import ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.operators import Blur, SmoothMax
+from crosslens.optimise import Adam, optimise
+from crosslens.progress import Progress
+
+from .case import Case
+from .fills import filled
+from .masking import MaskMethod, Stage
+
+VARIANTS = ("preserve", "delete")
+LEVELS = 8
+"""Levels of the pyramid of blurs."""
+GROWTH = 16.0
+"""How much the area's weight has grown at the last step: 1.0035 at each of TorchRay's 800."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extremal(MaskMethod):
+    """The mask of a given area that keeps the target highest: the image outside of it is blurred away.
+
+    Equations 2 and 4 of the paper: the target behind the mask m, less lambda |sort(m) - r_a|^2, is maximised, r_a being
+    zeros and then as many ones as the area a has pixels. m is a smooth maximum of a coarse grid (section 3.2). "delete"
+    looks for the area without which the target is lowest. Several areas give the mean of their masks. The target is
+    taken as its share between the image, 1, and the image blurred everywhere, 0, so that one lambda fits all.
+    """
+
+    name = "extremal"
+    learning_rate: float = param(0.05, "of Adam; a mask reaches from 0 to 1")
+    areas: float | tuple[float, ...] = param(0.1, "share of the image that the mask shows; or several, each for itself")
+    variant: str = param("preserve", "keep the target inside the mask, or delete it", choices=VARIANTS)
+    smooth: float = param(0.09, "width of the mask's softest detail, as a share of the shorter side")
+    blur: float = param(0.09, "deviation of the strongest blur, as a share of the longer side")
+    weight: float = param(20.0, "lambda, of the area, at first; it grows 16-fold")
+
+    def check(self) -> None:
+        """As `MaskMethod.check`."""
+        wrong = [area for area in self._areas() if not 0 < area < 1]
+        if wrong or not self._areas():
+            raise ParameterError(f"areas is {self.areas}; each is a share of the image, between 0 and 1, both excluded")
+        if self.variant not in VARIANTS:
+            raise ParameterError(f"no variant {self.variant!r}; there are {', '.join(VARIANTS)}")
+        if not 0 < self.smooth < 1:
+            raise ParameterError(f"smooth is {self.smooth}; it is a share of the shorter side, between 0 and 1")
+        if not self.weight > 0:
+            raise ParameterError(f"weight is {self.weight}; it must be more than 0")
+
+    def _areas(self) -> tuple[float, ...]:
+        return (self.areas,) if isinstance(self.areas, int | float) else tuple(self.areas)
+
+    def levels(self, case: Case) -> Array:
+        """A pyramid of stronger and stronger blurs, or the image and another fill."""
+        xp, image = namespace(case.image), case.image
+        if not isinstance(self.fill, str) or self.fill != "blurred":
+            return xp.concat([image, filled(self.fill, image, case.model, self.seed)], axis=0)
+        strongest = self.blur * max(image.shape[2:])
+        blurs = [Blur(strongest * k / (LEVELS - 1)).apply(image) for k in range(1, LEVELS)]
+        return xp.concat([image, *blurs], axis=0)
+
+    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array]:
+        """The mean of the areas' masks, and of the targets that they leave."""
+        xp = namespace(stage.levels)
+        masks = [self._one(stage, area, progress) for area in self._areas()]
+        left = [stage.score(m if self.variant == "preserve" else 1 - m) for m in masks]
+        return xp.mean(xp.stack(masks), axis=0), xp.mean(xp.stack(left))
+
+    def _one(self, stage: Stage, area: float, progress: Progress) -> Array:
+        """The mask of one area, (H, W)."""
+        size = (stage.levels.shape[2], stage.levels.shape[3])
+        width, keep = self.smooth * min(size), self.variant == "preserve"
+        smooth = SmoothMax(size, max(1, round(width / 3)), width)
+
+        def evaluate(grid: Array, step: int) -> tuple[Array, Array]:
+            mask, back = smooth.linearize(grid)
+            share, gradient = stage.share(mask if keep else 1 - mask)
+            miss, pull = area_loss(mask, area)
+            weight = self.weight * GROWTH ** (step / self.steps)
+            return (-share if keep else share) + weight * miss, back(weight * pull - gradient)
+
+        start = namespace(stage.levels).full(smooth.grid, 0.5, dtype=stage.levels.dtype, device=stage.levels.device)
+        adam = Adam(self.learning_rate, bounds=(0.0, 1.0))
+        return smooth.apply(optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)[0])
+
+
+def area_loss(mask: Array, area: float) -> tuple[Array, Array]:
+    """The mean of (sort(m) - r_a)^2, (1,), and its gradient (H, W); pixels of equal value share their places' mean."""
+    xp = namespace(mask)
+    n = mask.shape[0] * mask.shape[1]
+    ones = max(1, min(n - 1, round(area * n)))
+    edge = xp.sort(xp.reshape(mask, (-1,)))[n - ones]
+    above, level = (xp.astype(found, mask.dtype) for found in (mask > edge, mask == edge))
+    wanted = above + level * ((ones - xp.sum(above)) / xp.sum(level))
+    return xp.reshape(xp.mean((mask - wanted) ** 2), (1,)), 2 * (mask - wanted) / n
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [Extremal]

@@ -1,0 +1,96 @@
+"""Meaningful perturbation (Fong and Vedaldi, 2017, https://arxiv.org/abs/1704.03296)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from crosslens.arrays import Array, namespace
+from crosslens.errors import ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.operators import Blur, Operator, Resize
+from crosslens.optimise import Adam, optimise
+from crosslens.progress import Progress
+
+from .case import Case
+from .fills import filled
+from .masking import MaskMethod, Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeaningfulPerturbation(MaskMethod):
+    """The smallest smooth mask that deletes the target: where it is, 1 - m, from 0 to 1.
+
+    Equation 5 of the paper: lambda_1 |1 - m|_1 + lambda_2 sum |grad m|^beta + the target where m is 0 shows `fill`, the
+    image being shifted under the mask by up to `jitter` pixels at each step. m is a coarse grid, enlarged and blurred.
+    The paper's target is a probability. Any other is taken as its share between the image, 1, and the image that is
+    `fill` everywhere, 0, and counts as deleted there, so that the same weights fit.
+    """
+
+    name = "meaningful_perturbation"
+    cell: int = param(8, "pixels along each side of a cell of the mask's grid")
+    smooth: float = param(5.0, "deviation in pixels of the Gaussian that blurs the enlarged mask")
+    area: float = param(1e-4, "lambda_1, the price of deleting one cell of the grid, as a share of the target")
+    variation: float = param(1e-2, "lambda_2, the price of a mask that is not flat")
+    beta: float = param(3.0, "power of the mask's gradient; larger ones prefer slopes to steps")
+    jitter: int = param(4, "pixels that the image is shifted by at most, at random")
+
+    def check(self) -> None:
+        """As `MaskMethod.check`."""
+        if self.cell < 1:
+            raise ParameterError(f"cell is {self.cell}; it must be at least 1 pixel")
+        if self.area < 0 or self.variation < 0 or self.beta < 1 or self.jitter < 0:
+            raise ParameterError(
+                f"area is {self.area}, variation {self.variation}, jitter {self.jitter} and beta {self.beta}; "
+                "the first three must be 0 or more, beta at least 1"
+            )
+
+    def levels(self, case: Case) -> Array:
+        """The image and what deletes it."""
+        return namespace(case.image).concat([case.image, filled(self.fill, case.image, case.model, self.seed)], axis=0)
+
+    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array]:
+        """1 - m, and the target that is left."""
+        image, rng = stage.case.image, np.random.default_rng(self.seed)
+        xp, size = namespace(image), (image.shape[2], image.shape[3])
+        grid = (ceil(size[0] / self.cell), ceil(size[1] / self.cell))
+        enlarge: Operator = Resize(grid, size) >> Blur(self.smooth)  # type: ignore[assignment]  # two make an operator
+        start = xp.ones(grid, dtype=image.dtype, device=image.device)
+
+        def evaluate(coarse: Array, step: int) -> tuple[Array, Array]:
+            down, right = (int(n) for n in rng.integers(-self.jitter, self.jitter + 1, 2))
+            share, gradient = stage.share(enlarge.apply(coarse), (down, right))
+            price, slope = self._price(coarse)
+            left = xp.astype(share > 0, share.dtype)
+            return share * left + price, enlarge.adjoint(gradient) * left + slope
+
+        adam = Adam(self.learning_rate, bounds=(0.0, 1.0))
+        coarse, _ = optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)
+        mask = enlarge.apply(coarse)
+        return 1 - mask, stage.score(mask)
+
+    def _price(self, m: Array) -> tuple[Array, Array]:
+        """What a mask (h, w) costs, (1,), and the gradient; |grad m|^beta adds up powers of differences of neighbours."""
+        xp = namespace(m)
+        total, gradient = self.area * xp.sum(1 - m), xp.zeros_like(m) - self.area
+        for axis, before, after in _NEIGHBOURS:
+            if m.shape[axis] > 1:
+                apart = m[after] - m[before]
+                size = xp.abs(apart)
+                total = total + self.variation * xp.sum(size**self.beta)
+                slope = self.variation * self.beta * size ** (self.beta - 1) * xp.sign(apart)
+                gradient[after] += slope
+                gradient[before] -= slope
+        return xp.reshape(total, (1,)), gradient
+
+
+_ALL, _BUT_LAST, _BUT_FIRST = slice(None), slice(None, -1), slice(1, None)
+_NEIGHBOURS = ((0, (_BUT_LAST, _ALL), (_BUT_FIRST, _ALL)), (1, (_ALL, _BUT_LAST), (_ALL, _BUT_FIRST)))
+"""Along each axis, the places that have a neighbour after them, and these neighbours."""
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [MeaningfulPerturbation]
