@@ -1,7 +1,8 @@
 """Class activation mapping (Zhou et al., 2016, https://arxiv.org/abs/1512.04150)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.anatomy import last_maps
 from crosslens.arrays import Array, namespace
@@ -10,8 +11,10 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, pullback
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import unit_range
 
 TOLERANCE = 1e-3
 """How far a gradient may vary, relative to its largest, and still count as one number per channel."""
@@ -26,6 +29,9 @@ class CAM(Method):
     """
 
     name = "cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "torchcam": Preset(steps=(unit_range(1e-8),)),
+    }
     layer: str | None = param(
         None, "the layer that is pooled, with maps (N, C, H, W); the last one with maps if not given"
     )
@@ -35,7 +41,7 @@ class CAM(Method):
         layer = self.layer or last_maps(model)
         pull, scores = pullback(model, images, objective, wrt=[layer], capture=[layer, *sorted(objective.layers)])
         maps, gradient = pull.activations[layer], pull.gradients[layer]
-        if maps.ndim != 4:
+        if maps.ndim != 4 or maps.shape[2:] == (1, 1):
             raise LayerError(
                 f"layer {layer!r} gives {tuple(maps.shape)}, no maps (N, C, H, W); choose one before the pooling"
             )

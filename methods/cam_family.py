@@ -61,13 +61,15 @@ def as_maps(activation: Array, layer: str) -> Array:
     """(N, C, h, w) from maps or tokens.
 
     Raises:
-        LayerError: the layer gives neither.
+        LayerError: the layer gives neither, or a single position, as after a global pooling.
     """
     if activation.ndim == 3:
         return tokens_to_maps(activation)
+    shape = tuple(activation.shape)
     if activation.ndim != 4:
-        shape = tuple(activation.shape)
         raise LayerError(f"layer {layer!r} gives {shape}, no maps (N, C, H, W); choose a layer before the pooling")
+    if shape[2:] == (1, 1):
+        raise LayerError(f"layer {layer!r} gives {shape}: one position is no map; choose a layer before the pooling")
     return activation
 
 
