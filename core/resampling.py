@@ -38,16 +38,16 @@ def resampling(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
     if kind == "linear":
         return interpolation(n, m)
     if kind == "nearest":
-        return np.eye(n)[np.arange(m) * n // m]
+        return np.asarray(np.eye(n)[np.arange(m) * n // m])
     if kind == "cubic":
         return _cubic(n, m)
     places = np.linspace(0, n - 1, m) if kind == "corners" else _mirrored((np.arange(m) + 0.5) * (n / m) - 0.5, n)
-    return np.clip(1 - np.abs(np.arange(n)[None, :] - places[:, None]), 0, None)
+    return np.asarray(np.clip(1 - np.abs(np.arange(n)[None, :] - places[:, None]), 0, None))
 
 
 def _mirrored(places: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
     """Positions outside mirrored at the first and the last pixel's centre."""
-    return np.clip((n - 1) - np.abs((n - 1) - np.abs(places)), 0, n - 1)
+    return np.asarray(np.clip((n - 1) - np.abs((n - 1) - np.abs(places)), 0, n - 1))
 
 
 def _cubic(n: int, m: int) -> np.ndarray[Any, Any]:
@@ -59,7 +59,7 @@ def _cubic(n: int, m: int) -> np.ndarray[Any, Any]:
         pixel = (left + shift).astype(int)
         inside = (pixel >= 0) & (pixel < n)
         weights[np.flatnonzero(inside), pixel[inside]] = _keys(np.abs(share - shift))[inside]
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _keys(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

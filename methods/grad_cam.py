@@ -1,11 +1,14 @@
 """Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.hookspecs import hookimpl
-from crosslens.method import Method
+from crosslens.method import Method, param
+from crosslens.preset import Preset
+from crosslens.steps import enlarged, over_largest, unit_range
 
 from .cam_family import GradientCAM
 
@@ -18,11 +21,30 @@ class GradCAM(GradientCAM):
     """
 
     name = "grad_cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset({"rectified": False}),
+        "tf-keras-vis": Preset(steps=(enlarged("corners"), unit_range(1e-7))),
+        "xplique": Preset(steps=(enlarged("cubic"),)),
+        "pair": Preset(steps=(over_largest, enlarged("mirrored"))),
+        "pytorch-grad-cam": Preset(steps=(unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
+        "torchcam": Preset(steps=(unit_range(1e-8),)),
+        "tf-explain": Preset(
+            {"rectified": False, "guided": True},
+            (enlarged("linear"), unit_range()),
+            doc="its map, before it is coloured",
+        ),
+    }
+
+    rectified: bool = param(True, "keep the positive part only; the paper's equation 2")
+    guided: bool = param(False, "count a gradient only where it and the activation are positive")
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)
+        if self.guided:
+            gradient = xp.where(maps > 0, relu(gradient), xp.zeros_like(gradient))
         weights = xp.mean(gradient, axis=(2, 3), keepdims=True)
-        return relu(xp.sum(weights * maps, axis=1))
+        found = xp.sum(weights * maps, axis=1)
+        return relu(found) if self.rectified else found
 
 
 @hookimpl

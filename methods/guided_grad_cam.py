@@ -1,15 +1,19 @@
 """Guided Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391, section 3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from crosslens.arrays import Array, upsample
+from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
+from crosslens.resampling import KINDS
 from crosslens.result import Attribution
+from crosslens.steps import enlarged
 
 from .grad_cam import GradCAM
 from .guided_backprop import GuidedBackprop
@@ -19,18 +23,20 @@ from .guided_backprop import GuidedBackprop
 class GuidedGradCAM(Method):
     """Guided backpropagation where Grad-CAM sees the class: fine and class-discriminative.
 
-    The product, pixel by pixel, of guided backpropagation and of Grad-CAM enlarged bilinearly to the image.
+    The product, pixel by pixel, of guided backpropagation and of Grad-CAM enlarged to the image.
     """
 
     name = "guided_grad_cam"
     needs_rectifier = True
+    presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset({"enlargement": "nearest"})}
     layer: str | tuple[str, ...] | None = param(None, "layer of the Grad-CAM; the last one with maps if not given")
+    enlargement: str = param("linear", "how the Grad-CAM is enlarged to the image", choices=KINDS)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image."""
         guided = GuidedBackprop().run(model, images, objective, progress)
         where = GradCAM(layer=self.layer).run(model, images, objective, progress)
-        maps = upsample(where.values, images.shape[2:])
+        maps = enlarged(self.enlargement)(where.values, images.shape[2:])
         return Attribution(guided.values * maps[:, None, :, :], scores=where.scores, notes=where.notes)
 
 

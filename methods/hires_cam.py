@@ -1,11 +1,14 @@
 """HiResCAM (Draelos and Carin, 2020, https://arxiv.org/abs/2011.08891)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method
+from crosslens.preset import Preset
+from crosslens.steps import enlarged, positive, unit_range
 
 from .cam_family import GradientCAM
 
@@ -19,6 +22,9 @@ class HiResCAM(GradientCAM):
     """
 
     name = "hires_cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "pytorch-grad-cam": Preset(steps=(positive, unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
+    }
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         return namespace(maps).sum(gradient * maps, axis=1)

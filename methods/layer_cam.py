@@ -1,11 +1,15 @@
 """LayerCAM (Jiang et al., 2021, https://doi.org/10.1109/TIP.2021.3089943)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method
+from crosslens.preset import Preset
+from crosslens.steps import enlarged as to_image
+from crosslens.steps import unit_range
 
 from .cam_family import GradientCAM, enlarged
 
@@ -22,6 +26,11 @@ class LayerCAM(GradientCAM):
     """
 
     name = "layer_cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "tf-keras-vis": Preset(steps=(to_image("corners"), unit_range(1e-7))),
+        "pytorch-grad-cam": Preset(steps=(unit_range(1e-7), to_image("linear"), unit_range(1e-7))),
+        "torchcam": Preset(steps=(unit_range(1e-8),)),
+    }
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         return relu(namespace(maps).sum(relu(gradient) * maps, axis=1))

@@ -12,11 +12,14 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
 
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
+
+BORDERS, OVERLAPS = ("cut", "inside"), ("mean", "sum")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,15 +27,23 @@ class Occlusion(Method):
     """How far the target falls when a window of the image is covered, averaged over the windows that cover each pixel.
 
     The windows start every `stride` pixels from the upper left; the last ones are cut off at the border, so that every
-    pixel is covered. A class that is not given is the one predicted for the whole image. At a layer, windows of all its
-    maps are covered and the network runs on from there: ablation of a place instead of a channel.
+    pixel is covered, or, with `border` "inside", are left out. A class that is not given is the one predicted for the
+    whole image. At a layer, windows of all its maps are covered and the network runs on from there: ablation of a place
+    instead of a channel.
     """
 
     name = "occlusion"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset({"stride": 1, "fill": 0.0}, doc="it has no default window"),
+        "xplique": Preset({"window": 3, "stride": 3, "fill": 0.0, "border": "inside", "overlap": "sum"}),
+        "pair": Preset({"window": 15, "stride": 1, "fill": 0.0, "border": "inside", "overlap": "sum"}),
+    }
     example: ClassVar[Mapping[str, Any]] = {"window": 4, "stride": 3}
     window: int = param(32, "side of the square that is covered, in pixels, or in positions of the layer")
     stride: int = param(16, "distance between windows, in pixels; at most the window")
     fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
+    border: str = param("cut", "windows that reach beyond the border: cut off, or left out", choices=BORDERS)
+    overlap: str = param("mean", "what is taken of the windows that cover a pixel", choices=OVERLAPS)
     layer: str = param(INPUT, "layer whose maps are covered; the image if not given")
     seed: int = param(0, "of the fill 'noise'")
 
@@ -47,6 +58,11 @@ class Occlusion(Method):
         if activation.ndim != 4:
             raise LayerError(
                 f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
+            )
+        if self.border not in BORDERS or self.overlap not in OVERLAPS:
+            raise ParameterError(
+                f"border is {self.border!r} and overlap {self.overlap!r}; there are {', '.join(BORDERS)}, and "
+                f"{', '.join(OVERLAPS)}"
             )
         longer = max(activation.shape[2:])
         if not 1 <= self.window <= longer:
@@ -64,12 +80,15 @@ class Occlusion(Method):
         total, count = namespace(x).zeros_like(x[0, 0, ...]), np.zeros(x.shape[2:], np.float32)
         fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
         cover = filled(fill, x, case.model, self.seed, self.layer)
-        for window, covered in _scores(
-            case, _windows(x.shape[2], x.shape[3], self.window, self.stride), cover, progress
-        ):
+        for window, covered in _scores(case, self._windows(*x.shape[2:]), cover, progress):
             total[window.rows, window.columns] += score - covered
             count[window.rows, window.columns] += 1
-        return total / like(count, total)
+        return total if self.overlap == "sum" else total / like(np.maximum(count, 1), total)
+
+    def _windows(self, height: int, width: int) -> "list[Window]":
+        """All windows, row by row."""
+        rows, columns = (_spans(n, self.window, self.stride, self.border == "cut") for n in (height, width))
+        return [Window(y, x) for y in rows for x in columns]
 
 
 def _scores(case: Case, windows: "list[Window]", cover: Array, progress: Progress) -> Iterator[tuple["Window", Any]]:
@@ -89,14 +108,10 @@ class Window(NamedTuple):
     columns: slice
 
 
-def _windows(height: int, width: int, window: int, stride: int) -> list[Window]:
-    rows, columns = _starts(height, window, stride), _starts(width, window, stride)
-    return [Window(slice(y, min(y + window, height)), slice(x, min(x + window, width))) for y in rows for x in columns]
-
-
-def _starts(length: int, window: int, stride: int) -> range:
-    """As few as cover every pixel."""
-    return range(0, max(ceil((length - window) / stride), 0) * stride + 1, stride)
+def _spans(length: int, window: int, stride: int, cut: bool) -> list[slice]:
+    """As few as cover every pixel, the last one cut off; or those that lie inside."""
+    last = max(ceil((length - window) / stride), 0) * stride if cut else length - window
+    return [slice(start, min(start + window, length)) for start in range(0, last + 1, stride)]
 
 
 @hookimpl

@@ -1,11 +1,14 @@
 """XGrad-CAM (Fu et al., 2020, "Axiom-based Grad-CAM", https://arxiv.org/abs/2008.02312)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method
+from crosslens.preset import Preset
+from crosslens.steps import enlarged, unit_range
 
 from .cam_family import GradientCAM
 
@@ -19,6 +22,10 @@ class XGradCAM(GradientCAM):
     """
 
     name = "x_grad_cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "pytorch-grad-cam": Preset(steps=(unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
+        "torchcam": Preset(steps=(unit_range(1e-8),)),
+    }
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)
