@@ -4,17 +4,18 @@ Constants are NumPy arrays under a name, shared by every copy of a graph and by 
 never changed once made: a copy of a graph shares them too.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
-__all__ = ["BOOL", "FLOAT", "INT64", "SMALL", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
+__all__ = ["BOOL", "DOUBLE", "FLOAT", "INT64", "SMALL", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
 
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
+DOUBLE = TensorProto.DOUBLE
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16})
 SMALL = 1024
 """Bytes up to which a constant is written into a graph; larger ones are handed to the session as they lie in memory."""
@@ -87,6 +88,23 @@ class Node:
         made = NodeProto(op_type=self.op, domain=self.domain, name=self.name, input=self.inputs, output=self.outputs)
         made.attribute.extend(self.attributes.values())
         return made
+
+
+@cache
+def _like(op: str, version: int, domain: str) -> tuple[int | tuple[int] | None, ...]:
+    """For each output of an operator: its element type if there is but one, or the input (position,) that has it."""
+    if not defs.has(op, domain):
+        return ()
+    schema = defs.get_schema(op, version, domain)
+    inputs = [i.type_str for i in schema.inputs]
+    allowed = {c.type_param_str: tuple(c.allowed_type_strs) for c in schema.type_constraints}
+    return tuple(
+        (inputs.index(o.type_str),) if o.type_str in inputs else _ELEMS.get(allowed.get(o.type_str, (o.type_str,)))
+        for o in schema.outputs
+    )
+
+
+_ELEMS = {("tensor(bool)",): BOOL, ("tensor(int64)",): INT64, ("tensor(float)",): FLOAT}
 
 
 def node_of(proto: NodeProto, opsets: Mapping[str, int], scopes: tuple[str, ...] = ()) -> Node:
@@ -164,8 +182,24 @@ class Graph:
     def ops(self, op: str, outputs: int, *inputs: str | None, domain: str = "", **attributes: Any) -> tuple[str, ...]:
         """Append a node with several outputs; their names come back."""
         names = tuple(self.unique(f"{op}:d") for _ in range(outputs))
-        self.nodes.append(self.node(op, *inputs, domain=domain, outputs=names, **attributes))
+        made = self.node(op, *inputs, domain=domain, outputs=names, **attributes)
+        self.nodes.append(made)
+        for name, elem in zip(names, self._elems(made), strict=False):
+            if elem is not None:
+                self.types[name] = Type(elem)
         return names
+
+    def _elems(self, node: Node) -> Iterator[int | None]:
+        """Element types of a new node's outputs, None where its schema leaves them open: shapes wait for inference."""
+        if node.op in {"Cast", "ConstantOfShape"}:
+            yield node.attr("to") or node.attributes["value"].t.data_type
+            return
+        sources = _like(node.op, node.version, node.domain)
+        for source in (*sources, *sources[-1:] * (len(node.outputs) - len(sources))):
+            if isinstance(source, tuple):
+                yield self.elem(node.inputs[source[0]]) if node.has(source[0]) else None
+            else:
+                yield source
 
     def const(self, value: Any, dtype: Any = None) -> str:
         """A small constant; equal ones are one."""
@@ -230,7 +264,7 @@ class Graph:
         dims = self.dims(x)
         unknown = sum(isinstance(d, str) for d in dims)
         if unknown > 1 or 0 in dims:
-            return self.op("Reshape", dy, self.op("Shape", x))
+            return self.op("Reshape", dy, self.op("Shape", x), allowzero=1)
         return self.op("Reshape", dy, self.ints(-1 if isinstance(d, str) else d for d in dims))
 
     def zeros_like(self, name: str) -> str:

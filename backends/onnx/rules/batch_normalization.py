@@ -1,6 +1,7 @@
 """BatchNormalization at inference: y = scale (x - mean) / sqrt(variance + epsilon) + offset, so dx = gain dy.
 
-Scale and offset that are computed (conditional normalisation) get theirs too.
+Scale, offset, mean and variance that are computed (conditional normalisation) get theirs too: the mean -gain dy, the
+variance -gain (x - mean) / (2 (variance + epsilon)) dy, summed over all but the channels.
 """
 
 import numpy as np
@@ -17,13 +18,18 @@ def batch_normalization(g: Graph, node: Node, dy: str, *_: str | None) -> Cotang
     inverse = _inverse(g, variance, node.attr("epsilon"), rank)
     dx = g.op("Mul", dy, _gain(g, scale, inverse, variance, rank))
     axes = g.ints([0, *range(2, rank)])
-    dscale = doffset = None
-    if node.wants[1]:
+    dscale = doffset = dmean = dvariance = None
+    if node.wants[1] or node.wants[4]:
         centred = g.op("Mul", g.op("Sub", x, _column(g, mean, rank)), inverse)
         dscale = g.op("ReduceSum", g.op("Mul", dy, centred), axes, keepdims=0)
+        if node.wants[4]:
+            square = g.op("Reshape", g.op("Mul", inverse, inverse), g.ints([-1]))
+            dvariance = g.op("Mul", g.op("Mul", dscale, scale), g.op("Mul", square, g.scalar(-0.5, x)))
     if node.wants[2]:
         doffset = g.op("ReduceSum", dy, axes, keepdims=0)
-    return [dx, dscale, doffset, None, None]
+    if node.wants[3]:
+        dmean = g.op("Neg", g.op("ReduceSum", dx, axes, keepdims=0))
+    return [dx, dscale, doffset, dmean, dvariance]
 
 
 def _column(g: Graph, name: str, rank: int) -> str:

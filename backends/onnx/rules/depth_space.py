@@ -17,5 +17,5 @@ def depth_to_space(g: Graph, node: Node, dy: str) -> Cotangents:
 
 @vjp("SpaceToDepth")
 def space_to_depth(g: Graph, node: Node, dy: str) -> Cotangents:
-    """DepthToSpace undoes it."""
-    return [g.op("DepthToSpace", dy, blocksize=node.attr("blocksize"))]
+    """DepthToSpace in the same mode undoes it; before opset 28 there is but DCR."""
+    return [g.op("DepthToSpace", dy, blocksize=node.attr("blocksize"), mode=node.attr("mode", "DCR"))]

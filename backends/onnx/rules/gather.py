@@ -10,7 +10,10 @@ from ..registry import Cotangents, vjp
 
 @vjp("Gather")
 def gather(g: Graph, node: Node, dy: str) -> Cotangents:
-    """Constant places that do not repeat: rows of dy, with one of zeros, put in order. Else a scatter that adds."""
+    """Constant places that do not repeat, counted from either end: rows of dy, with one of zeros, put in order.
+
+    Else a scatter that adds.
+    """
     x, places = node.inputs
     axis = node.attr("axis") % g.rank(x)
     value = g.value(places)
@@ -19,15 +22,15 @@ def gather(g: Graph, node: Node, dy: str) -> Cotangents:
         dy = g.op("Unsqueeze", dy, g.ints([axis]))
     elif rank > 1:
         dy = g.op("Reshape", dy, g.ints([*(0,) * axis, -1, *g.sizes(x, slice(axis + 1, None))]))
-    if value is not None and len(set(value.ravel().tolist())) == value.size:
-        return [_in_order(g, x, dy, value.ravel(), axis), None]
+    (size,) = g.dims(x)[axis : axis + 1]
+    if value is not None and isinstance(size, int) and len(set((value % size).ravel().tolist())) == value.size:
+        return [_in_order(g, dy, value.ravel() % size, axis, size), None]
     return [_added(g, x, dy, places, axis), None]
 
 
-def _in_order(g: Graph, x: str, dy: str, places: np.ndarray[Any, Any], axis: int) -> str:
-    (size,) = g.sizes(x, [axis])
+def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: int) -> str:
     rows = np.full(size, len(places))
-    rows[places % size] = np.arange(len(places))
+    rows[places] = np.arange(len(places))
     if (rows == len(places)).any():
         dy = g.op("Pad", dy, g.ints([0, 1]), None, g.ints([axis]))
     return g.op("Gather", dy, g.ints(rows), axis=axis)

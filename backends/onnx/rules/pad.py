@@ -1,8 +1,12 @@
-"""Pad with a constant: dy is cut back; what was cut off by negative pads gets zeros."""
+"""Pad: dy is cut back, what was cut off by negative pads gets zeros; a computed constant gets the sum over the border.
+
+In the modes that repeat x, each copy's dy is added to its source.
+"""
 
 from typing import Any
 
 import numpy as np
+from onnx import helper
 
 from ..graph import DynamicShapeError, Graph, Node
 from ..registry import Cotangents, vjp
@@ -18,7 +22,12 @@ def pad(g: Graph, node: Node, dy: str) -> Cotangents:
         raise DynamicShapeError(f"{node.name!r} pads by what is computed")
     if node.attr("mode", "constant") != "constant":
         return [_folded(g, node, dy, amounts, axes % g.rank(x))]
-    return [g.op("Pad", dy, g.ints(-amounts), None, g.ints(axes))]
+    dx = g.op("Pad", dy, g.ints(-amounts), None, g.ints(axes))
+    if not node.has(2) or not node.wants[2]:
+        return [dx]
+    inner = g.op("Pad", dx, g.ints(amounts), None, g.ints(axes))
+    border = g.op("ReduceSum", g.op("Sub", dy, inner), keepdims=0)
+    return [dx, None, g.reshape_like(border, node.inputs[2])]
 
 
 def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray[Any, Any], axes: np.ndarray[Any, Any]) -> str:
@@ -31,14 +40,8 @@ def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray[Any, Any], axes: 
         mode = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}[node.attr("mode")]
         source = np.pad(np.arange(size), (max(before, 0), max(after, 0)), mode=mode)  # type: ignore[call-overload]
         source = source[max(-before, 0) : len(source) - max(-after, 0)]
-        matrix = g.const(np.eye(size, dtype=np.float32)[source].astype(_dtype(g, x)))
+        matrix = g.const(np.eye(size)[source], helper.tensor_dtype_to_np_dtype(g.elem(x)))
         last = [a for a in range(rank) if a != axis] + [axis]
         turned = g.op("MatMul", g.op("Transpose", dy, perm=last), matrix)
         dy = g.op("Transpose", turned, perm=[last.index(a) for a in range(rank)])
     return dy
-
-
-def _dtype(g: Graph, x: str) -> np.dtype:
-    from onnx import helper
-
-    return helper.tensor_dtype_to_np_dtype(g.elem(x))  # type: ignore[no-any-return]

@@ -5,6 +5,6 @@ from ..registry import stops
 stops(
     "Shape", "Size", "Constant", "ConstantOfShape", "ArgMax", "ArgMin", "NonZero", "Equal", "Greater", "GreaterOrEqual",
     "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf", "Sign", "Floor", "Ceil", "Round", "OneHot",
-    "Range", "EyeLike", "NonMaxSuppression", "Hardmax", "RandomNormal", "RandomUniform", "RandomNormalLike",
+    "EyeLike", "NonMaxSuppression", "Hardmax", "RandomNormal", "RandomUniform", "RandomNormalLike",
     "RandomUniformLike", "Bernoulli", "Multinomial", "Unique", "BitShift",
 )  # fmt: skip
