@@ -13,6 +13,7 @@ from .graph import Graph, Node, Type, node_of
 from .infer import infer, type_of
 from .names import scopes
 from .opset import TARGET, raise_opset
+from .rewrite import homed, rewrite
 
 __all__ = ["graph_of", "read"]
 
@@ -41,6 +42,9 @@ def read(network: str | Path | ModelProto) -> ModelProto:
 def _checked(model: ModelProto, what: ModelProto | str, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
+    at_home = homed(model)
+    if at_home is not model:
+        model = what = at_home
     if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
         model = what = _with_output_shapes(model)
     try:
@@ -63,7 +67,7 @@ def _line(error: Exception) -> str:
 
 
 def graph_of(model: ModelProto) -> Graph:
-    """The model's graph: functions inlined, constants as arrays, opset 18 or newer."""
+    """The model's graph: functions inlined, fused operators written out, constants as arrays, opset 18 or newer."""
     if model.functions:
         model = inliner.inline_local_functions(model)
     model = _raised_by_onnx(model)
@@ -83,6 +87,7 @@ def graph_of(model: ModelProto) -> Graph:
     if opsets.get("", TARGET) < TARGET:
         infer(graph)
         raise_opset(graph)
+    rewrite(graph)
     _refuse_training(graph)
     return graph
 

@@ -14,6 +14,8 @@ __all__ = ["module_aliases", "scopes"]
 _DYNAMO = "pkg.torch.onnx.name_scopes"
 _FUSED = "onnx::Conv_"
 """The legacy exporter gives a kernel such a name when it has folded something else into it."""
+_GEMM = "fused "
+"""onnxruntime writes this before the name of a Gemm that it has fused with what follows."""
 
 
 def scopes(node: NodeProto) -> tuple[str, ...]:
@@ -24,11 +26,12 @@ def scopes(node: NodeProto) -> tuple[str, ...]:
     for entry in node.metadata_props:
         if entry.key == _DYNAMO:
             return tuple(name for name in ast.literal_eval(entry.value)[:-1] if name)
-    if not node.name.startswith("/"):
-        parts = [p for p in node.name.split("/")[:-1] if p != "StatefulPartitionedCall"]
+    name = node.name.removeprefix(_GEMM)
+    if not name.startswith("/"):
+        parts = [p for p in name.split("/")[:-1] if p != "StatefulPartitionedCall"]
         return tuple("/".join(parts[: n + 1]) for n in range(len(parts)))
-    found = tuple(_dotted(node.name.split("/")[1:-1]))
-    fused = node.op_type.startswith("Conv") and any(i.startswith(_FUSED) for i in node.input[1:2])
+    found = tuple(_dotted(name.split("/")[1:-1]))
+    fused = node.op_type.removeprefix("Fused").startswith("Conv") and any(i.startswith(_FUSED) for i in node.input[1:2])
     return found[:-1] if fused else found
 
 
