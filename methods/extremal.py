@@ -18,16 +18,16 @@ from .masking import MaskMethod, Stage
 VARIANTS = ("preserve", "delete")
 LEVELS = 8
 """Levels of the pyramid of blurs."""
-GROWTH = 16.0
-"""How much the area's weight has grown at the last step: 1.0035 at each of TorchRay's 800."""
+GROWTH = 300.0
+"""How much the area's weight has grown at the last step: first the target decides where the mask is, then the area."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Extremal(MaskMethod):
     """The mask of a given area that keeps the target highest: the image outside of it is blurred away.
 
-    Equations 2 and 4 of the paper: the target behind the mask m, less lambda |sort(m) - r_a|^2, is maximised, r_a being
-    zeros and then as many ones as the area a has pixels. m is a smooth maximum of a coarse grid (section 3.2). "delete"
+    Section 3 of the paper: the target behind the mask m, less lambda |sort(m) - r_a|^2, is maximised, r_a being
+    zeros and then as many ones as the area a has pixels. m is a smooth maximum of a coarse grid. "delete"
     looks for the area without which the target is lowest. Several areas give the mean of their masks. The target is
     taken as its share between the image, 1, and the image blurred everywhere, 0, so that one lambda fits all.
     """
@@ -38,7 +38,7 @@ class Extremal(MaskMethod):
     variant: str = param("preserve", "keep the target inside the mask, or delete it", choices=VARIANTS)
     smooth: float = param(0.09, "width of the mask's softest detail, as a share of the shorter side")
     blur: float = param(0.09, "deviation of the strongest blur, as a share of the longer side")
-    weight: float = param(20.0, "lambda, of the area, at first; it grows 16-fold")
+    weight: float = param(1.0, "lambda, of the area, at first; it grows 300-fold")
 
     def check(self) -> None:
         """As `MaskMethod.check`."""

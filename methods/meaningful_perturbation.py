@@ -22,7 +22,7 @@ from .masking import MaskMethod, Stage
 class MeaningfulPerturbation(MaskMethod):
     """The smallest smooth mask that deletes the target: where it is, 1 - m, from 0 to 1.
 
-    Equation 5 of the paper: lambda_1 |1 - m|_1 + lambda_2 sum |grad m|^beta + the target where m is 0 shows `fill`, the
+    Section 4 of the paper: lambda_1 |1 - m|_1 + lambda_2 sum |grad m|^beta + the target where m is 0 shows `fill`, the
     image being shifted under the mask by up to `jitter` pixels at each step. m is a coarse grid, enlarged and blurred.
     The paper's target is a probability. Any other is taken as its share between the image, 1, and the image that is
     `fill` everywhere, 0, and counts as deleted there, so that the same weights fit.
@@ -67,11 +67,11 @@ class MeaningfulPerturbation(MaskMethod):
 
         adam = Adam(self.learning_rate, bounds=(0.0, 1.0))
         coarse, _ = optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)
-        mask = enlarge.apply(coarse)
+        mask = xp.clip(enlarge.apply(coarse), 0.0, 1.0)  # rounding leaves it
         return 1 - mask, stage.score(mask)
 
     def _price(self, m: Array) -> tuple[Array, Array]:
-        """What a mask (h, w) costs, (1,), and the gradient; |grad m|^beta adds up powers of differences of neighbours."""
+        """What a mask (h, w) costs, (1,), and the gradient; |grad m|^beta is a sum over the two axes."""
         xp = namespace(m)
         total, gradient = self.area * xp.sum(1 - m), xp.zeros_like(m) - self.area
         for axis, before, after in _NEIGHBOURS:

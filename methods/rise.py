@@ -23,8 +23,8 @@ from .fills import DOC, Fill, filled
 class RISE(Method):
     """The mean of random masks, each weighted by the target of the image that shows through it.
 
-    Equation 6 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, each open with
-    probability p, enlarged bilinearly to one cell more than the image and cut out at a random shift (section 3.2). The
+    Section 3 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, each open with
+    probability p, enlarged bilinearly to one cell more than the image and cut out at a random shift. The
     paper takes probabilities for S: target "probability:LABEL". The map has a flat part, the mean of S, which hides the
     rest in a picture and is most of the noise: it is taken off S unless told otherwise, so that values tell how far the
     target rises above its mean where a pixel is open.
@@ -36,7 +36,9 @@ class RISE(Method):
     cells: int = param(7, "cells along each side of a mask")
     p: float = param(0.5, "probability that a cell is open")
     fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")
-    centred: bool = param(True, "take the masks' mean target off, which says nothing about places; no is equation 6")
+    centred: bool = param(
+        True, "take the masks' mean target off, which says nothing about places; no is the paper's map"
+    )
     seed: int = param(0, "of the masks, and of the fill 'noise'; each image gets the same draws")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:

@@ -13,10 +13,10 @@ __all__ = ["SmoothMax"]
 
 @dataclass(frozen=True)
 class SmoothMax(Step):
-    """m(u) = smax_i k(|u - u_i| / width) v_i, from a grid v to pixels (Fong et al. 2019, section 3.2).
+    """m(u) = smax_i k(|u - u_i| / width) v_i, from a grid v to pixels (Fong et al. 2019, section 3).
 
-    k(z) = exp(-2 max(z - 1/2, 0)^2), and smax f = sum f exp(f / T) / sum exp(f / T) over the grid points around u,
-    those outside the picture being 0. Unlike a sum, it neither exceeds 1 nor is sharper than k. The constants and the
+    k(z) = exp(-2 max(z - 1/2, 0)^2), and smax f = sum f exp(f / T) / sum exp(f / T) over the grid points around u.
+    Unlike a sum, it neither exceeds 1 nor is sharper than k. The constants and the
     reach of k are those of the authors' TorchRay.
     """
 
@@ -49,13 +49,15 @@ class SmoothMax(Step):
         xp, (h, w), every, reach = namespace(x), self.grid, self.every, self._reach
         kernel = like(self._kernel(), x)
         padded = xp.zeros((h + 2 * reach, w + 2 * reach), dtype=x.dtype, device=x.device)
+        there = xp.zeros_like(padded)
         padded[reach : reach + h, reach : reach + w] = x
+        there[reach : reach + h, reach : reach + w] = 1.0
         top = xp.zeros((h, every, w, every), dtype=x.dtype, device=x.device)
         bottom = xp.zeros_like(top)
         places = [(i, j) for i in range(2 * reach + 1) for j in range(2 * reach + 1)]
         for i, j in places:
             f = kernel[i, j, ...][None, :, None, :] * padded[i : i + h, j : j + w][:, None, :, None]
-            e = xp.exp(f / self.temperature)
+            e = xp.exp(f / self.temperature) * there[i : i + h, j : j + w][:, None, :, None]
             top, bottom = top + f * e, bottom + e
         mask = top / bottom
 

@@ -8,6 +8,7 @@ from crosslens.errors import ImageError, ParameterError
 from crosslens.operators import (
     LUCID,
     PHOTOGRAPHS,
+    Blur,
     Clip,
     Colour,
     Crop,
@@ -19,6 +20,7 @@ from crosslens.operators import (
     Pad,
     Resize,
     Sigmoid,
+    SmoothMax,
 )
 from crosslens.preprocess import PRESETS
 
@@ -38,6 +40,7 @@ def operators(size):
         "fourier": (Fourier(size), (2, 2, 3, height, width // 2 + 1)),
         "flat fourier": (Fourier(size, decay=0.0), (2, 2, 3, height, width // 2 + 1)),
         "colour": (Colour(PHOTOGRAPHS), (2, 3, *size)),
+        "blur": (Blur(1.5), (2, 3, *size)),
         "identity": (Identity(), (2, 3, *size)),
         "composed": (Pad(2) >> Crop((height + 4, width + 4), size, (1, 3)) >> Colour(LUCID), (2, 3, *size)),
     }
@@ -209,3 +212,53 @@ def test_wrong_sizes_are_named():
 def test_what_loses_pixels_cannot_be_turned_back():
     with pytest.raises(ParameterError, match="Crop cannot be turned back: start from noise, not from an image"):
         (Crop((6, 6), (5, 5), (0, 0)) >> Sigmoid()).inverse(np.zeros((1, 3, 5, 5)))
+
+
+@pytest.mark.parametrize("deviation", [0.4, 1.5, 6.0])
+def test_blur_is_scipys_gaussian_over_the_share_of_it_that_lies_within_the_picture(deviation):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    x = draw((7, 9))
+    how = {"sigma": deviation, "mode": "constant", "truncate": 40.0}
+    expected = ndimage.gaussian_filter(x, **how) / ndimage.gaussian_filter(np.ones_like(x), **how)
+    np.testing.assert_allclose(Blur(deviation).apply(x), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_a_blur_without_width_is_refused():
+    with pytest.raises(ParameterError, match="deviation of a blur is 0 pixels; it must be more than 0"):
+        Blur(0)
+
+
+def smooth_max_by_hand(step, grid):
+    """Every pixel, over the grid points within reach: a mean weighted by exp(f / T)."""
+    mask, reach = np.zeros(step.size), 1 + int(np.ceil(step.width / step.every))
+    for y, x in np.ndindex(*step.size):
+        top = bottom = 0.0
+        for i, j in np.ndindex(*grid.shape):
+            if max(abs(y // step.every - i), abs(x // step.every - j)) <= reach:
+                centre = np.array([i, j]) * step.every + (step.every - 1) / 2
+                z = np.hypot(*(np.array([y, x]) - centre)) / step.width
+                f = np.exp(-2 * max(z - 0.5, 0) ** 2) * grid[i, j]
+                top, bottom = top + f * np.exp(f / 0.05), bottom + np.exp(f / 0.05)
+        mask[y, x] = top / bottom
+    return mask
+
+
+@pytest.mark.parametrize("step", [SmoothMax((12, 9), 3, 4.0), SmoothMax((10, 8), 3, 2.0), SmoothMax((5, 5), 1, 1.5)])
+def test_a_smooth_maximum_is_its_formula_and_its_pull_the_derivative(step):
+    grid = np.random.default_rng(0).random(step.grid)
+    mask, pull = step.linearize(grid)
+    np.testing.assert_allclose(mask, smooth_max_by_hand(step, grid), rtol=1e-9)
+    dy = draw(step.size, seed=1)
+    gradient = pull(dy)
+    for place in np.ndindex(*step.grid):
+        up, down = grid.copy(), grid.copy()
+        up[place], down[place] = grid[place] + 1e-6, grid[place] - 1e-6
+        by_hand = ((step.apply(up) - step.apply(down)) * dy).sum() / 2e-6
+        np.testing.assert_allclose(gradient[place], by_hand, rtol=1e-5, atol=1e-8)
+
+
+def test_a_smooth_maximum_is_a_mask():
+    step = SmoothMax((24, 24), 2, 6.0)
+    full, empty = step.apply(np.ones(step.grid)), step.apply(np.zeros(step.grid))
+    assert 0.9 < full.min() <= full.max() <= 1
+    assert (empty == 0).all()

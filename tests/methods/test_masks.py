@@ -1,0 +1,197 @@
+"""Extremal and meaningful perturbations: their losses against the papers, and what they find where it is planted."""
+
+import numpy as np
+import pytest
+from crosslens.errors import ParameterError
+from crosslens.methods.extremal import area_loss
+from crosslens.methods.masking import blended
+from crosslens.methods.meaningful_perturbation import MeaningfulPerturbation
+from crosslens.model import INPUT, OUTPUT
+from crosslens.objective import Objective
+from crosslens.plugins import method
+from crosslens.testing import TinyModel
+
+SIDE = 32
+PLANTED = (slice(6, 16), slice(14, 26))
+"""The only part of the picture that the planted target looks at, 12 % of it."""
+
+
+class Planted(Objective):
+    """The mean brightness of one window."""
+
+    layers = frozenset({INPUT})
+    linear = True
+
+    def __init__(self):
+        self.w = np.zeros((3, SIDE, SIDE), np.float32)
+        self.w[:, *PLANTED] = 1 / self.w[:, *PLANTED].size
+
+    def value(self, activations):
+        return (activations[INPUT] * self.w).sum(axis=(1, 2, 3))
+
+    def cotangents(self, activations):
+        return {INPUT: np.broadcast_to(self.w, activations[INPUT].shape).astype(np.float32)}
+
+
+@pytest.fixture
+def model():
+    return TinyModel(size=SIDE)
+
+
+@pytest.fixture
+def white():
+    return np.ones((1, 3, SIDE, SIDE), np.float32)
+
+
+@pytest.fixture
+def photo():
+    return np.random.default_rng(0).random((1, 3, SIDE, SIDE)).astype(np.float32)
+
+
+def inside(values, margin=0):
+    """The share of the values that lies within the planted window, or as near to it as a mask is soft."""
+    rows, columns = (slice(s.start - margin, s.stop + margin) for s in PLANTED)
+    return values[rows, columns].sum() / values.sum()
+
+
+def slope(loss, x, place, h=1e-4):
+    up, down = x.copy(), x.copy()
+    up[place] += h
+    down[place] -= h
+    return (loss(up) - loss(down)) / (2 * h)
+
+
+def test_extremal_preserves_the_planted_region(model, white):
+    result = method("extremal", areas=0.12, fill="black", steps=150)(model, white, Planted())
+    assert abs(result.values[0].mean() - 0.12) < 0.02
+    assert inside(result.values[0]) > 0.8
+    assert result.masked[0] > 0.8
+    np.testing.assert_allclose([result.scores[0], result.blank[0]], [1, 0], atol=1e-5)
+
+
+def test_extremal_deletes_the_planted_region(model, white):
+    result = method("extremal", areas=0.12, fill="black", steps=150, variant="delete")(model, white, Planted())
+    assert abs(result.values[0].mean() - 0.12) < 0.02
+    assert inside(result.values[0]) > 0.8
+    assert result.masked[0] < 0.2
+
+
+@pytest.mark.parametrize("area", [0.05, 0.2, 0.5])
+def test_the_area_is_respected(model, photo, area):
+    values = method("extremal", areas=area, steps=150)(model, photo, 2).values[0]
+    assert abs(values.mean() - area) < 0.03
+    assert ((values > 0.1) & (values < 0.9)).mean() < 0.35, "a mask is nearly binary"
+    assert 0 <= values.min() <= values.max() <= 1
+
+
+def test_several_areas_give_the_mean_of_their_masks(model, photo):
+    each = [method("extremal", areas=a, steps=10)(model, photo, 2).values for a in (0.1, 0.3)]
+    both = method("extremal", areas=(0.1, 0.3), steps=10)(model, photo, 2).values
+    np.testing.assert_allclose(both, (each[0] + each[1]) / 2, rtol=1e-4, atol=1e-6)
+
+
+def test_the_area_loss_is_the_distance_of_the_sorted_mask_to_zeros_then_ones():
+    mask = np.random.default_rng(0).random((5, 8))
+    loss, gradient = area_loss(mask, 0.3)
+    wanted = np.r_[np.zeros(28), np.ones(12)]
+    by_hand = lambda m: float(np.mean((np.sort(m.ravel()) - wanted) ** 2))  # noqa: E731
+    np.testing.assert_allclose(loss, [by_hand(mask)], rtol=1e-9)
+    for place in [(0, 0), (2, 5), (4, 7)]:
+        np.testing.assert_allclose(gradient[place], slope(by_hand, mask, place), rtol=1e-6)
+
+
+def test_pixels_of_equal_value_are_pulled_alike():
+    """A flat mask has no order; if one were made up, it would draw a region of its own."""
+    _, gradient = area_loss(np.full((6, 6), 0.5), 0.25)
+    np.testing.assert_allclose(gradient, 2 * (0.5 - 0.25) / 36)
+
+
+def test_meaningful_perturbation_deletes_the_planted_region(model, white):
+    options = {"cell": 2, "smooth": 1.0, "jitter": 0, "steps": 150, "area": 1e-3, "variation": 0.0}
+    result = method("meaningful_perturbation", fill="black", **options)(model, white, Planted())
+    assert inside(result.values[0], margin=4) > 0.95
+    assert result.masked[0] < 0.2
+    assert 0 <= result.values.min() <= result.values.max() <= 1
+
+
+def test_a_mask_costs_its_area_and_its_variation():
+    tried = MeaningfulPerturbation(area=0.3, variation=0.7, beta=3.0)
+    mask = np.random.default_rng(0).random((4, 5))
+
+    def price(m):
+        apart = np.abs(np.diff(m, axis=0)) ** 3, np.abs(np.diff(m, axis=1)) ** 3
+        return 0.3 * np.abs(1 - m).sum() + 0.7 * (apart[0].sum() + apart[1].sum())
+
+    total, gradient = tried._price(mask)
+    np.testing.assert_allclose(total, [price(mask)], rtol=1e-9)
+    for place in np.ndindex(4, 5):
+        np.testing.assert_allclose(gradient[place], slope(price, mask, place), rtol=1e-5, atol=1e-8)
+
+
+def test_where_deleting_costs_more_than_the_target_nothing_is_deleted(model, white):
+    options = {"cell": 2, "jitter": 0, "steps": 40, "fill": "black"}
+    dear = method("meaningful_perturbation", area=1.0, **options)(model, white, Planted())
+    np.testing.assert_allclose(dear.values, 0, atol=1e-6)
+    np.testing.assert_allclose(dear.masked, dear.scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 8])
+def test_a_blend_is_linear_between_neighbouring_levels(levels):
+    rng = np.random.default_rng(0)
+    stack, mask, dy = rng.random((levels, 3, 4, 5)), rng.random((4, 5)), rng.normal(size=(1, 3, 4, 5))
+    mask[0, 0], mask[0, 1] = 0.0, 1.0
+    image, back = blended(stack, mask)
+    depths = np.linspace(1, 0, levels)
+    for y, x in np.ndindex(4, 5):
+        expected = [np.interp(mask[y, x], depths[::-1], stack[::-1, c, y, x]) for c in range(3)]
+        np.testing.assert_allclose(image[0, :, y, x], expected, rtol=1e-9)
+    gradient = back(dy)
+    for place in [(1, 1), (2, 3), (3, 4)]:
+        by_hand = slope(lambda m: float((blended(stack, m)[0] * dy).sum()), mask, place, 1e-7)
+        np.testing.assert_allclose(gradient[place], by_hand, rtol=1e-5)
+    assert (gradient[0, :2] != 0).all(), "a mask at its bound can leave it"
+
+
+@pytest.mark.parametrize("name", ["extremal", "meaningful_perturbation"])
+def test_what_the_network_says_behind_the_mask_is_told(model, photo, name):
+    result = method(name, steps=2, fill="grey")(model, photo, 2)
+    assert result.blank[0] == pytest.approx(model.forward(0 * photo + 0.5)[OUTPUT][0, 2], rel=1e-5)
+    kept = result.values if name == "extremal" else 1 - result.values
+    shown = (photo * kept[:, None] + 0.5 * (1 - kept[:, None])).astype(np.float32)
+    assert result.masked[0] == pytest.approx(model.forward(shown)[OUTPUT][0, 2], rel=1e-4)
+
+
+def test_a_target_that_the_image_does_not_raise_is_told(model, white):
+    result = method("meaningful_perturbation", steps=2, fill="white")(model, white, Planted())
+    assert result.notes == ("the target of 1 of 1 images is no higher than where all is perturbed",)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("extremal", {"areas": 0.0}, "areas is 0.0; each is a share of the image"),
+        ("extremal", {"areas": (0.1, 1.0)}, r"areas is \(0.1, 1.0\)"),
+        ("extremal", {"areas": ()}, r"areas is \(\)"),
+        ("extremal", {"variant": "dual"}, "no variant 'dual'; there are preserve, delete"),
+        ("extremal", {"smooth": 0.0}, "smooth is 0.0; it is a share of the shorter side"),
+        ("extremal", {"weight": 0.0}, "weight is 0.0; it must be more than 0"),
+        ("extremal", {"blur": 0.0}, "deviation of a blur is 0.0 pixels; it must be more than 0"),
+        ("extremal", {"steps": 0}, "steps is 0; it must be a whole number, at least 1"),
+        ("meaningful_perturbation", {"cell": 0}, "cell is 0; it must be at least 1 pixel"),
+        ("meaningful_perturbation", {"beta": 0.5}, "beta 0.5; the first three must be 0 or more, beta at least 1"),
+        ("meaningful_perturbation", {"jitter": -1}, "jitter -1"),
+    ],
+)
+def test_wrong_parameters_are_refused(model, photo, name, options, message):
+    with pytest.raises(ParameterError, match=message):
+        method(name, **options)(model, photo, 2)
+
+
+def test_ctrl_c_stops_the_work_and_leaves_no_trace(model, photo):
+    def stop(done, total, what):
+        raise KeyboardInterrupt
+
+    expected = method("extremal", steps=2)(model, photo, 2).values
+    with pytest.raises(KeyboardInterrupt):
+        method("extremal", steps=2)(model, photo, 2, progress=stop)
+    np.testing.assert_array_equal(method("extremal", steps=2)(model, photo, 2).values, expected)
