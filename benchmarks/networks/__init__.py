@@ -7,19 +7,24 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from .convnext import convnext
 from .densenet import densenet121
+from .detectors import ssd, yolo
 from .efficientnet import efficientnet_b0
 from .export import exported
 from .googlenet import googlenet
+from .inception import inception
 from .mobilenet_v2 import mobilenet_v2
 from .mobilenet_v3 import mobilenet_v3
 from .resnet import resnet50
+from .swin import swin
+from .unet import unet_resize, unet_transposed
 from .vgg import vgg16
 from .vit import vit_b16
 
 __all__ = [
-    "densenet121", "efficientnet_b0", "exported", "googlenet", "mobilenet_v2", "mobilenet_v3", "networks", "resnet50",
-    "vgg16", "vit_b16",
+    "convnext", "densenet121", "efficientnet_b0", "exported", "googlenet", "inception", "mobilenet_v2", "mobilenet_v3",
+    "networks", "resnet50", "ssd", "swin", "unet_resize", "unet_transposed", "vgg16", "vit_b16", "yolo",
 ]  # fmt: skip
 
 
