@@ -10,6 +10,7 @@ from crosslens.model import INPUT, OUTPUT
 from onnx import ModelProto
 
 from .batch import free_batch, lead_with_batch
+from .checking import check_rule
 from .emit import prune
 from .graph import Graph
 from .image_input import entry_of, prepend
@@ -18,7 +19,7 @@ from .load import graph_of, read
 from .model import OnnxModel
 from .registry import stops, vjp
 
-__all__ = ["OnnxModel", "stops", "vjp"]
+__all__ = ["OnnxModel", "check_rule", "stops", "vjp"]
 
 
 @hookimpl
