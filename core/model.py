@@ -61,6 +61,10 @@ class Model(ABC):
     def versions(self) -> Mapping[str, str]:
         """Name and version of each framework that computes, for provenance."""
 
+    def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
+        """What the backend can say before any work: (what, well or not or None for a fact, text) of each finding."""
+        return ()
+
     @abstractmethod
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The parameters of one layer, by name, in one layout for all frameworks.

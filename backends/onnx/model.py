@@ -13,6 +13,7 @@ from crosslens.preprocess import Preprocess
 from onnx import helper
 
 from .batch import BATCH, lead_with_batch
+from .diagnosis import diagnosed
 from .emit import explained, open_session
 from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry
@@ -99,6 +100,9 @@ class OnnxModel(Model):
             return graph
 
         return self._shaped.get(shape, build)  # type: ignore[no-any-return]
+
+    def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
+        yield from diagnosed(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""

@@ -4,13 +4,14 @@ import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import numpy as np
 
-from ..anatomy import last_maps, spatial_layers
+from ..anatomy import last_maps
 from ..arrays import namespace
+from ..diagnosis import Finding, examined
 from ..errors import CrosslensError
 from ..model import INPUT, OUTPUT, Model
 from ..plugins import METHODS
@@ -31,14 +32,6 @@ _PACKAGES = {
     "scikit-image": "crosslens[demo]",
 }
 """Each package with what to install to have it."""
-
-
-class Check(NamedTuple):
-    """One thing that was looked at; `ok` is None where it is a fact and no test."""
-
-    name: str
-    ok: bool | None
-    detail: str
 
 
 def _doctor(model: str | None, as_json: bool, **options: Any) -> None:
@@ -62,34 +55,34 @@ def _mark(ok: bool | None) -> str:
     return "" if ok is None else "ok" if ok else "FAILS"
 
 
-def _installed() -> Iterator[Check]:
-    yield Check("python", None, platform.python_version())
-    yield Check("crosslens", None, version("crosslens"))
+def _installed() -> Iterator[Finding]:
+    yield Finding("python", None, platform.python_version())
+    yield Finding("crosslens", None, version("crosslens"))
     for package, wanted in _PACKAGES.items():
         try:
-            yield Check(package, None, version(package))
+            yield Finding(package, None, version(package))
         except PackageNotFoundError:
-            yield Check(package, None, f"not installed: pip install '{wanted}'")
+            yield Finding(package, None, f"not installed: pip install '{wanted}'")
 
 
-def _plugins(group: str) -> list[Check]:
+def _plugins(group: str) -> list[Finding]:
     found = states(group)
-    failing = [Check(f"plugin {state['name']}", False, state["error"]) for state in found if state["error"]]
-    return failing or [Check(group.rpartition(".")[2], True, f"all {len(found)} plugins load")]
+    failing = [Finding(f"plugin {state['name']}", False, state["error"]) for state in found if state["error"]]
+    return failing or [Finding(group.rpartition(".")[2], True, f"all {len(found)} plugins load")]
 
 
-def _examined(spec: str, options: dict[str, Any]) -> Iterator[Check]:
+def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
     """What a model is, and whether it runs forward and backward."""
     start = perf_counter()
     try:
         model = opened(spec, options)
     except CrosslensError as error:
-        yield Check("model", False, str(error))
+        yield Finding("model", False, str(error))
         return
-    yield Check("model", True, f"{model.backend} {dict(model.versions)}, loaded in {perf_counter() - start:.2f} s")
-    yield Check("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
-    yield Check("output", None, str(model.layers[OUTPUT].shape))
-    yield Check("layers", None, f"{len(model.layers)}, {len(list(spatial_layers(model)))} of them with maps")
+    yield Finding("model", True, f"{model.backend} {dict(model.versions)}, loaded in {perf_counter() - start:.2f} s")
+    yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
+    yield Finding("output", None, str(model.layers[OUTPUT].shape))
+    yield from examined(model)
     image = np.full((1, *model.input.example_shape), 0.5, np.float32)
     yield _tried("last maps", lambda: last_maps(model))
     yield _tried("forward", lambda: _timed(lambda: model.forward(image)))
@@ -103,11 +96,11 @@ def _gradient(model: Model, image: Any) -> None:
         at.vjp({OUTPUT: namespace(output).ones_like(output)})
 
 
-def _tried(name: str, work: Callable[[], str]) -> Check:
+def _tried(name: str, work: Callable[[], str]) -> Finding:
     try:
-        return Check(name, True, work())
+        return Finding(name, True, work())
     except CrosslensError as error:
-        return Check(name, False, str(error))
+        return Finding(name, False, str(error))
 
 
 def _timed(work: Callable[[], Any]) -> str:
@@ -120,13 +113,13 @@ def _timed(work: Callable[[], Any]) -> str:
     return f"{1000 * times[1]:.1f} ms; {1000 * times[0]:.1f} ms the first time"
 
 
-def _rectifiers(model: Model) -> Check:
+def _rectifiers(model: Model) -> Finding:
     """Having none is a property of the network, no failure."""
     try:
         model.modified(relu="guided")
     except CrosslensError as error:
-        return Check("guided backpropagation", None, str(error))
-    return Check("guided backpropagation", True, "the rectifiers' backward rule can be changed")
+        return Finding("guided backpropagation", None, str(error))
+    return Finding("guided backpropagation", True, "the rectifiers' backward rule can be changed")
 
 
 command = click.Command(

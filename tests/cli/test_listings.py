@@ -127,7 +127,7 @@ def test_doctor_tries_a_model_forward_and_backward(command, tiny):
     found = {check["name"]: check for check in json.loads(done.stdout)}
     assert all(found[name]["ok"] for name in ("model", "last maps", "forward", "gradient"))
     assert found["last maps"]["detail"] == "act2"
-    assert found["layers"]["detail"] == "8, 4 of them with maps"
+    assert found["layers"]["detail"] == "8, 4 of them with maps; the last ones: act1, conv2, act2"
     assert "no rectifier" in found["guided backpropagation"]["detail"]
 
 

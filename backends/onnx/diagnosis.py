@@ -1,0 +1,41 @@
+"""What can be said of an ONNX graph before any work: is it differentiable, exactly or nearly, and for which sizes."""
+
+from collections.abc import Iterator
+
+from crosslens.errors import UnsupportedOperators
+from crosslens.model import INPUT, OUTPUT
+
+from .backward import append_gradients
+from .graph import Graph
+from .registry import rule_for
+
+__all__ = ["diagnosed"]
+
+Said = tuple[str, bool | None, str]
+
+
+def diagnosed(graph: Graph, declared: Graph) -> Iterator[Said]:
+    """(what, whether it is well, text): `Model.diagnosis` of an ONNX network.
+
+    Args:
+        graph: with shapes for one image.
+        declared: with the sizes that the file allows.
+    """
+    yield _differentiable(graph.copy())
+    near = {node.op: rule.approximate for node in graph.nodes if (rule := rule_for(node)) and rule.approximate}
+    if near:
+        yield "approximate", None, ", ".join(f"{op}: {how}" for op, how in sorted(near.items()))
+    batch, *sizes = declared.inputs[INPUT].dims or ("N",)
+    free = "any" if isinstance(batch, str) else f"{batch} at once"
+    fixed = "free sizes" if any(isinstance(n, str) for n in sizes) else "a fixed size " + " x ".join(map(str, sizes))
+    yield "axes", None, f"batch: {free}; images of {fixed}"
+
+
+def _differentiable(graph: Graph) -> Said:
+    """The way from the output to the image; missing rules are all named before anything is computed."""
+    graph.types["seed"] = graph.inputs["seed"] = graph.types[OUTPUT]
+    try:
+        append_gradients(graph, {OUTPUT: "seed"}, [INPUT])
+    except UnsupportedOperators as error:
+        return "differentiable", False, str(error)
+    return "differentiable", True, "every operator on the way has a rule"
