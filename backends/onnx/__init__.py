@@ -32,7 +32,6 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     graph = graph_of(read(network))
     _choose_output(graph, options.get("output"))
     entry = entry_of(graph, options.get("input"))
-    prune(graph)
     own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
     prepend(graph, entry, options["preprocess"])
     fold(graph)
@@ -45,7 +44,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
 
 
 def _choose_output(graph: Graph, wished: int | str | None) -> None:
-    """Leave one output, under the name `OUTPUT`, in place."""
+    """Leave one output, under the name `OUTPUT`, in place; the others stay, to be looked at as layers."""
     names = graph.outputs
     if wished is None and len(names) > 1:
         raise ModelError(f"the network has {len(names)} outputs: {', '.join(names)}; choose one with output=")
@@ -59,5 +58,7 @@ def _choose_output(graph: Graph, wished: int | str | None) -> None:
     graph.nodes.append(graph.node("Identity", chosen, outputs=[OUTPUT]))
     if chosen in graph.types:
         graph.types[OUTPUT] = graph.types[chosen]
+    graph.outputs = [OUTPUT, *names]
+    prune(graph)
     graph.outputs = [OUTPUT]
     graph.taken |= {INPUT, OUTPUT}
