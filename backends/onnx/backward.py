@@ -7,7 +7,7 @@ from typing import TypeAlias
 from crosslens.errors import UnsupportedOperators
 
 from .expand import expand
-from .graph import DynamicShapeError, Graph, Node
+from .graph import FLOAT, DynamicShapeError, Graph, Node
 from .rectifiers import is_rectifier, rectified
 from .registry import Cotangents, Rule, rule_for
 
@@ -50,15 +50,18 @@ def _path(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
     """The nodes through which gradients flow: downstream of `wrt` and upstream of a seed.
 
     An operator without a rule is one of them even where its outputs are integers (QuantizeLinear): to stop the gradient
-    there would be a zero that nobody asked for.
+    there would be a zero that nobody asked for. Behind a rule that is approximate (QuantizeLinear) integers count as
+    numbers, and gradients flow along them too.
     """
-    reached, below = set(wrt), []
+    reached, numbers, below = set(wrt), set[str](), []
     for node in graph.nodes:
         rule = rule_for(node)
-        flows = rule is None or (rule.derivative and _floats(graph, node))
+        along = rule is not None and (rule.approximate or numbers.intersection(node.inputs))
+        flows = rule is None or (rule.derivative and (along or _floats(graph, node)))
         if flows and any(i in reached for i in node.reads):
             below.append(node)
             reached.update(node.outputs)
+            numbers.update(o for o in node.outputs if along and o in graph.types and not graph.types[o].is_float)
     wanted, path = set(seeds), []
     for node in reversed(below):
         if any(o in wanted for o in node.outputs):
@@ -106,14 +109,30 @@ def _pull(graph: Graph, node: Node, dys: Sequence[str | None], parts: dict[str, 
     rule = rule_for(node)
     if rule is None or rule.derivative is None:
         raise UnsupportedOperators(f"no derivative rule for {node.op}")
+    inputs = node.inputs
+    if not rule.approximate:
+        node = _as_floats(graph, node)
     if relu != "exact" and is_rectifier(graph, node):
         cotangents = rectified(graph, node, rule, dys, relu)
     else:
         cotangents = rule.derivative(graph, node, *dys)
-    for tensor, wanted, cotangent in zip(node.inputs, node.wants, cotangents, strict=False):
+    for tensor, wanted, cotangent in zip(inputs, node.wants, cotangents, strict=False):
         if wanted and cotangent is not None:
             summed = _summed_back(graph, cotangent, node.outputs[0], tensor) if rule.broadcasts else cotangent
             parts.setdefault(tensor, []).append(summed)
+
+
+def _as_floats(graph: Graph, node: Node) -> Node:
+    """The node as a rule knows it: integers that gradients flow along (when quantised) seen as float32."""
+    wanted = {i for i, w in zip(node.inputs, node.wants, strict=False) if w}
+    integers = {t for t in (*wanted, *node.outputs) if t in graph.types and not graph.types[t].is_float}
+    if wanted.isdisjoint(integers):
+        return node
+    seen = {name: graph.op("Cast", name, to=FLOAT) for name in sorted(integers)}
+    for name, copy in seen.items():
+        graph.types[copy] = replace(graph.types[name], elem=FLOAT)
+    inputs, outputs = (tuple(seen.get(t, t) for t in names) for names in (node.inputs, node.outputs))
+    return replace(node, inputs=inputs, outputs=outputs)
 
 
 def _summed_back(graph: Graph, cotangent: str, output: str, tensor: str) -> str:

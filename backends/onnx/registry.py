@@ -32,19 +32,21 @@ class Rule:
     since: int
     derivative: Derivative | None
     broadcasts: bool = False
+    approximate: str = ""
+    """In what way it is not the derivative ("straight through"), if it is not; gradients then flow along integers."""
 
 
 _RULES: dict[tuple[str, str], list[Rule]] = {}
 
 
 def vjp(
-    *operators: str, since: int = 1, domain: str = "", broadcasts: bool = False
+    *operators: str, since: int = 1, domain: str = "", broadcasts: bool = False, approximate: str = ""
 ) -> Callable[[Derivative], Derivative]:
     """Register a function `(g, node, *dys) -> Cotangents` for these operators, from opset `since` on."""
 
     def register(derivative: Derivative) -> Derivative:
         for operator in operators:
-            _RULES.setdefault((domain, operator), []).append(Rule(since, derivative, broadcasts))
+            _RULES.setdefault((domain, operator), []).append(Rule(since, derivative, broadcasts, approximate))
         return derivative
 
     return register

@@ -1,0 +1,159 @@
+"""Gradients of quantised networks: straight through the rounding, against torch's fake_quantize and the float net."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from crosslens import INPUT, OUTPUT, wrap
+from crosslens.backends.onnx.graph import Node
+from crosslens.backends.onnx.registry import rule_for
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization import shape_inference as preprocessing
+
+IMAGES = np.random.default_rng(0).random((2, 3, 16, 16), np.float32)
+
+
+def quantised_and_back(scale, zero, elem, shape, opset=21, **how):
+    """x -> QuantizeLinear -> DequantizeLinear."""
+    constants = [numpy_helper.from_array(np.asarray(scale, np.float32), "s"), helper.make_tensor(
+        "z", elem, np.shape(zero), np.ravel(zero))]  # fmt: skip
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], **how),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], **how),
+    ]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "xy"]
+    graph = helper.make_graph(nodes, "one", ends[:1], ends[1:], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def gradient(model, x, dy):
+    return model.vjp(x, {OUTPUT: dy}).gradients[INPUT]
+
+
+TYPES = {
+    "uint8": (TensorProto.UINT8, 0, 255, 128),
+    "int8": (TensorProto.INT8, -128, 127, 5),
+    "uint16": (TensorProto.UINT16, 0, 65535, 32000),
+    "int16": (TensorProto.INT16, -32768, 32767, 0),
+    "int4": (TensorProto.INT4, -8, 7, 1),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_quantisation_is_straight_through_inside_its_range_as_torchs(name):
+    elem, low, high, zero = TYPES[name]
+    scale = 2.0 / (high - low)
+    x = np.random.default_rng(1).uniform(-2, 2, (2, 3, 6, 5)).astype(np.float32)
+    dy = np.random.default_rng(2).standard_normal(x.shape).astype(np.float32)
+    exact = torch.tensor(x, requires_grad=True)
+    y = torch.fake_quantize_per_tensor_affine(exact, scale, zero, low, high)
+    y.backward(torch.tensor(dy))
+    model = wrap(quantised_and_back(scale, zero, elem, ["N", 3, 6, 5]), preprocess=None)
+    np.testing.assert_allclose(model.forward(x)[OUTPUT], y.detach().numpy(), atol=1e-5)
+    np.testing.assert_allclose(gradient(model, x, dy), exact.grad.numpy(), rtol=1e-6)
+    assert 0.2 < (exact.grad == 0).float().mean() < 0.8
+
+
+@pytest.mark.parametrize("axis", [1, -3])
+def test_quantisation_with_a_scale_for_each_channel(axis):
+    scale, zero = np.array([0.01, 0.02, 0.004], np.float32), np.array([0, 3, -7])
+    x = np.random.default_rng(1).uniform(-2, 2, (2, 3, 6, 5)).astype(np.float32)
+    dy = np.random.default_rng(2).standard_normal(x.shape).astype(np.float32)
+    exact = torch.tensor(x, requires_grad=True)
+    torch.fake_quantize_per_channel_affine(
+        exact, torch.tensor(scale), torch.tensor(zero, dtype=torch.int32), 1, -128, 127
+    ).backward(torch.tensor(dy))
+    model = wrap(quantised_and_back(scale, zero, TensorProto.INT8, ["N", 3, 6, 5], axis=axis), preprocess=None)
+    np.testing.assert_allclose(gradient(model, x, dy), exact.grad.numpy(), rtol=1e-6)
+
+
+def test_quantisation_in_blocks_has_the_range_of_each_block():
+    scale = np.array([0.01, 0.001], np.float32).reshape(1, 1, 1, 2) * np.ones((1, 3, 7, 2), np.float32)
+    made = quantised_and_back(scale, np.zeros((1, 3, 7, 2), int), TensorProto.INT8, [1, 3, 7, 6], axis=3, block_size=3)
+    x = np.full((1, 3, 7, 6), 0.5, np.float32)
+    want = np.broadcast_to(np.float32([1, 1, 1, 0, 0, 0]), x.shape)
+    np.testing.assert_allclose(gradient(wrap(made, preprocess=None), x, np.ones_like(x)), want, rtol=1e-6)
+
+
+def test_a_range_that_starts_at_zero_is_a_relu():
+    model = wrap(quantised_and_back(0.01, 0, TensorProto.UINT8, [1, 3, 1, 2]), preprocess=None)
+    x = np.float32([-0.004, 0.004]) * np.ones((1, 3, 1, 2), np.float32)
+    np.testing.assert_allclose(gradient(model, x, np.ones_like(x))[0, 0, 0], [0, 1], rtol=1e-6)
+
+
+class Network(torch.nn.Module):
+    """Every kind of node that onnxruntime's quantiser treats: convolutions, a residual sum, pooling, a matrix."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 8, 3, padding=1)
+        self.second = torch.nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.last = torch.nn.Linear(8 * 16, 5)
+
+    def forward(self, x):
+        y = torch.max_pool2d(torch.relu(self.first(x)), 2)
+        y = torch.cat([y[:, :4], (y + torch.sigmoid(self.second(y)))[:, 4:]], 1)
+        return self.last(torch.nn.functional.avg_pool2d(y, 2).flatten(1))
+
+
+class Calibration(CalibrationDataReader):
+    """The images themselves, so that nothing is cut off."""
+
+    def __init__(self):
+        self.left = [{"x": IMAGES}]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("quantised") / "plain.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that this exporter is torch's older one
+        torch.onnx.export(
+            Network().eval(), torch.tensor(IMAGES), str(path), dynamo=False, input_names=["x"],
+            dynamic_axes={"x": {0: "N"}},
+        )  # fmt: skip
+    preprocessing.quant_pre_process(str(path), str(path))
+    return path
+
+
+def statically(plain, **how):
+    path = plain.with_name("static.onnx")
+    quantize_static(str(plain), str(path), Calibration(), **how)
+    return path
+
+
+def dynamically(plain):
+    path = plain.with_name("dynamic.onnx")
+    quantize_dynamic(str(plain), str(path))
+    return path
+
+
+INT8 = {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8}
+QUANTISERS = {
+    "QDQ": lambda p: statically(p, quant_format=QuantFormat.QDQ),
+    "QDQ, signed, per channel": lambda p: statically(p, quant_format=QuantFormat.QDQ, per_channel=True, **INT8),
+    "dynamic": dynamically,
+}
+
+
+@pytest.mark.parametrize("name", QUANTISERS)
+def test_the_gradient_of_a_quantised_network_is_that_of_the_float_one_but_for_rounding(plain, name):
+    model, exact = wrap(QUANTISERS[name](plain), preprocess=None), wrap(plain, preprocess=None)
+    dy = np.random.default_rng(3).standard_normal((2, 5)).astype(np.float32)
+    want, got = gradient(exact, IMAGES, dy), gradient(model, IMAGES, dy)
+    assert np.corrcoef(got.ravel(), want.ravel())[0, 1] > 0.97
+    assert 0.95 < np.linalg.norm(got) / np.linalg.norm(want) < 1.05
+    with model.linearize(IMAGES, [OUTPUT]) as at:
+        np.testing.assert_allclose(at.vjp({OUTPUT: dy})[INPUT], got, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.forward(IMAGES)[OUTPUT], exact.forward(IMAGES)[OUTPUT], atol=0.1)
+
+
+def test_what_is_approximate_says_so():
+    approximate = {op: rule_for(Node(op, (), ())).approximate for op in ("QuantizeLinear", "ConvInteger", "Relu")}
+    assert approximate == {"QuantizeLinear": "straight through", "ConvInteger": "straight through", "Relu": ""}
