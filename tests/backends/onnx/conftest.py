@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import onnx
 import pytest
+import torch
+from crosslens import INPUT, OUTPUT
 from crosslens.backends.onnx.backward import append_gradients
 from crosslens.backends.onnx.emit import model_proto, open_session, prune
 from crosslens.backends.onnx.infer import fold
@@ -71,3 +73,44 @@ def gradients_of(graph, feeds, dys, wrt):
 @pytest.fixture(scope="session")
 def vjp_of_node() -> NodeVjp:
     return node_vjp
+
+
+def relative(got, want):
+    """L2 distance over the L2 norm of what is wanted."""
+    return float(np.linalg.norm(got - want) / np.linalg.norm(want))
+
+
+def by_torch(net, x, dy, dtype, inner=None):
+    """Output, gradient at the images and at a module's output, by torch's autograd in `dtype`."""
+    kept = []
+    hook = net.get_submodule(inner).register_forward_hook(lambda m, i, o: kept.append(o)) if inner else None
+    t = torch.tensor(x, dtype=dtype, requires_grad=True)
+    y = net.to(dtype)(t)
+    y = y[0] if isinstance(y, tuple) else y
+    found = torch.autograd.grad(y, [t, *kept[:1]], torch.tensor(dy, dtype=dtype))
+    net.float()
+    if hook:
+        hook.remove()
+    return [v.detach().double().numpy() for v in (y, *found)]
+
+
+def no_further_than_torch(net, model, n, shape, *, inner=None):
+    """Output, gradients and linearize are no further from float64 than three times what torch float32 is, or 2e-5."""
+    x = np.random.default_rng(n).random((n, *shape), np.float32)
+    y = model.forward(x)[OUTPUT]
+    dy = np.random.default_rng(5).standard_normal(y.shape).astype(np.float32)
+    wrt = [INPUT, *([inner] if inner else [])]
+    pull = model.vjp(x, {OUTPUT: dy}, wrt=wrt, capture=[OUTPUT])
+    with model.linearize(x, [OUTPUT], wrt=wrt) as at:
+        again = at.vjp({OUTPUT: dy})
+    found = {"forward": y, "captured": pull.activations[OUTPUT]}
+    found |= {f"vjp {k}": pull.gradients[k] for k in wrt} | {f"linearize {k}": again[k] for k in wrt}
+    exact, single = (by_torch(net, x, dy, dtype, inner) for dtype in (torch.float64, torch.float32))
+    for (name, got), place in zip(found.items(), [0, 0, *range(1, 1 + len(wrt)), *range(1, 1 + len(wrt))], strict=True):
+        bound = max(2e-5, 3 * relative(single[place], exact[place]))
+        assert relative(got, exact[place]) < bound, f"{name}, batch {n}: torch's own error is {bound / 3:.1e}"
+
+
+@pytest.fixture(scope="session")
+def agrees_with_torch():
+    return no_further_than_torch
