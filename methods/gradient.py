@@ -30,7 +30,7 @@ class Gradient(Method):
         "xplique": Preset(steps=(absolute, channel_max)),
         "tf-explain": Preset(
             steps=(absolute, channel_sum, eight_bits_of_the_batch),
-            doc="bug: one standardisation for all images, and values below the mean wrap around to bright",
+            doc="bug: one standardisation for all images, and all below the mean is 0",
         ),
         "pair": Preset(),
         "zennit": Preset(),

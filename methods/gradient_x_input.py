@@ -29,7 +29,7 @@ class GradientXInput(Method):
         "xplique": Preset(steps=(channel_mean,)),
         "tf-explain": Preset(
             steps=(absolute, channel_sum, eight_bits_of_the_batch),
-            doc="bug: one standardisation for all images, and values below the mean wrap around to bright",
+            doc="bug: one standardisation for all images, and all below the mean is 0",
         ),
     }
     layer: str = param(INPUT, "layer whose activation takes the image's place; the image if not given")

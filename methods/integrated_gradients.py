@@ -53,7 +53,7 @@ class IntegratedGradients(Method):
         "tf-explain": Preset(
             {"rule": "mean", "steps": 10, "times_way": False},
             (absolute, channel_sum, eight_bits_of_the_batch),
-            doc="bugs: not multiplied by the way, both ends in full, one standardisation for all images that wraps",
+            doc="bugs: not multiplied by the way, both ends in full, one standardisation for all images",
         ),
         "zennit": Preset({"rule": "right", "steps": 20}),
     }

@@ -1,0 +1,105 @@
+"""What tf-keras-vis, xplique and tf-explain return by default for a Keras network."""
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from tf_explain.core import grad_cam as explained_cam
+from tf_explain.core import gradients_inputs, vanilla_gradients
+from tf_explain.core import integrated_gradients as explained_path
+from tf_explain.utils.image import transform_to_normalized_grayscale
+from tf_keras_vis.gradcam import Gradcam
+from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+from tf_keras_vis.layercam import Layercam
+from tf_keras_vis.saliency import Saliency
+from tf_keras_vis.utils.scores import CategoricalScore
+from xplique import attributions as xplique
+
+from .draws import Draws
+
+Array = np.ndarray[Any, Any]
+Peer = Callable[..., Array]
+SAMPLES = 10
+
+
+def last(x: Array) -> Array:
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def keras_vis_cam(kind: Any) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        score = CategoricalScore([target] * x.shape[0])
+        return np.asarray(kind(net)(score, last(x), penultimate_layer=layer, seek_penultimate_conv_layer=False))
+
+    return run
+
+
+def keras_vis_saliency(samples: int = 0) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        draws = Draws(x.shape[1:]).take(samples).transpose(0, 2, 3, 1)[:, None]
+        with mock.patch("numpy.random.normal", lambda mean, deviation, shape: draws * deviation):
+            score = CategoricalScore([target] * x.shape[0])
+            return np.asarray(Saliency(net)(score, last(x), smooth_samples=samples))
+
+    return run
+
+
+def explained(kind: Any, layer_as: str = "", **settings: Any) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        draws = Draws(x.shape[1:])
+
+        def normal(shape: Any, mean: float, deviation: Any, dtype: Any) -> Any:
+            return deviation * draws.take(shape[0]).transpose(0, 2, 3, 1)
+
+        given = settings | ({layer_as: layer} if layer_as else {})
+        with mock.patch("tensorflow.random.normal", normal):
+            targets = tf.one_hot([target] * x.shape[0], net.output.shape[-1])
+            found = kind(net, **given).explain(last(x), targets).numpy()
+        return found[..., 0]
+
+    return run
+
+
+def tf_explain_pixels(gradients: Callable[..., Any]) -> Peer:
+    """Grey values before they are put side by side."""
+    return lambda net, layer, x, target: transform_to_normalized_grayscale(
+        tf.abs(gradients(last(x), net, target))
+    ).numpy()
+
+
+def tf_explain_path(x: Array, net: Any, target: int, steps: int = 10) -> Any:
+    kind = explained_path.IntegratedGradients
+    return kind.get_integrated_gradients(kind.generate_interpolations(x, steps), net, target, steps)
+
+
+def tf_explain_cam(net: Any, layer: str, x: Array, target: int) -> Array:
+    """Its map as it is before it is coloured and laid over the image: enlarged, from 0 to 1."""
+    kind = explained_cam.GradCAM
+    maps = kind.generate_ponderated_output(*kind.get_gradients_and_filters(net, last(x), layer, target, True))
+    large = [cv2.resize(found.numpy(), x.shape[:1:-1]) for found in maps]
+    return np.stack([(m - m.min()) / (m.max() - m.min()) for m in large])
+
+
+PEERS: dict[tuple[str, str], Peer] = {
+    ("tf-keras-vis", "gradient"): keras_vis_saliency(),
+    ("tf-keras-vis", "smooth_grad"): keras_vis_saliency(SAMPLES),
+    ("tf-keras-vis", "grad_cam"): keras_vis_cam(Gradcam),
+    ("tf-keras-vis", "grad_cam_plus_plus"): keras_vis_cam(GradcamPlusPlus),
+    ("tf-keras-vis", "layer_cam"): keras_vis_cam(Layercam),
+    ("xplique", "gradient"): explained(xplique.Saliency),
+    ("xplique", "gradient_x_input"): explained(xplique.GradientInput),
+    ("xplique", "smooth_grad"): explained(xplique.SmoothGrad),
+    ("xplique", "integrated_gradients"): explained(xplique.IntegratedGradients),
+    ("xplique", "guided_backprop"): explained(xplique.GuidedBackprop),
+    ("xplique", "deconvnet"): explained(xplique.DeconvNet),
+    ("xplique", "grad_cam"): explained(xplique.GradCAM, "conv_layer"),
+    ("xplique", "grad_cam_plus_plus"): explained(xplique.GradCAMPP, "conv_layer"),
+    ("xplique", "occlusion"): explained(xplique.Occlusion),
+    ("tf-explain", "gradient"): tf_explain_pixels(vanilla_gradients.VanillaGradients.compute_gradients),
+    ("tf-explain", "gradient_x_input"): tf_explain_pixels(gradients_inputs.GradientsInputs.compute_gradients),
+    ("tf-explain", "integrated_gradients"): tf_explain_pixels(tf_explain_path),
+    ("tf-explain", "grad_cam"): tf_explain_cam,
+}

@@ -1,0 +1,170 @@
+"""What captum, torchcam, pytorch-grad-cam, zennit and PAIR's saliency return by default for a torch network."""
+
+import warnings
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+import zennit.attribution
+from captum import attr
+from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, GuidedBackpropReLUModel, HiResCAM, LayerCAM, XGradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from saliency import core as pair
+from torchcam import methods as torchcam
+from zennit.composites import DeconvNet, GuidedBackprop
+
+from .draws import Draws
+
+Array = np.ndarray[Any, Any]
+Peer = Callable[..., Array]
+"""(net, layer, images (N, C, H, W), target, settings) -> values."""
+STEP = {"window": 6, "stride": 4}
+
+
+def captum_input(kind: Any) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return kind(net).attribute(torch.from_numpy(x.copy()), target=target).detach().numpy()
+
+    return run
+
+
+def captum_smooth(net: Any, layer: str, x: Array, target: int) -> Array:
+    draws = Draws(x.shape[1:])
+
+    def normal(mean: float, deviation: Any) -> Any:
+        images = x.shape[0]
+        return deviation * torch.from_numpy(np.tile(draws.take(deviation.shape[0] // images), (images, 1, 1, 1)))
+
+    with mock.patch("torch.normal", normal):
+        found = attr.NoiseTunnel(attr.Saliency(net)).attribute(torch.from_numpy(x.copy()), target=target)
+    return found.detach().numpy()
+
+
+def captum_occlusion(net: Any, layer: str, x: Array, target: int) -> Array:
+    window = (x.shape[1], STEP["window"], STEP["window"])
+    return attr.Occlusion(net).attribute(torch.from_numpy(x), window, target=target).numpy()[:, 0]
+
+
+def captum_grad_cam(net: Any, layer: str, x: Array, target: int) -> Array:
+    kind = attr.LayerGradCam(net, net.get_submodule(layer))
+    return kind.attribute(torch.from_numpy(x), target=target).detach().numpy()[:, 0]
+
+
+def captum_guided_grad_cam(net: Any, layer: str, x: Array, target: int) -> Array:
+    return captum_input(lambda n: attr.GuidedGradCam(n, n.get_submodule(layer)))(net, layer, x, target)
+
+
+def torch_cam(kind: Any, **settings: Any) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        with kind(net, layer, **settings) as cam:
+            scores = net(torch.from_numpy(x).requires_grad_())
+            return cam(target, scores)[0].detach().numpy()
+
+    return run
+
+
+def grad_cam_package(kind: Any) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        with kind(model=net, target_layers=[net.get_submodule(layer)]) as cam:
+            images = torch.from_numpy(x).requires_grad_()
+            return cam(input_tensor=images, targets=[ClassifierOutputTarget(target)] * x.shape[0])
+
+    return run
+
+
+def grad_cam_package_guided(net: Any, layer: str, x: Array, target: int) -> Array:
+    """It takes one image at a time, gives (H, W, C) and leaves the network with other modules: it gets a copy."""
+    run = GuidedBackpropReLUModel(deepcopy(net))
+    return np.stack([run(torch.from_numpy(x[n : n + 1].copy()), target).transpose(2, 0, 1) for n in range(len(x))])
+
+
+def zennit_input(kind: Any, composite: Any = None, **replaced: Any) -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        classes = net(torch.from_numpy(x[:1])).shape[1]
+        chosen = composite() if composite else None
+        draws = Draws(x.shape[1:])
+        noise = mock.patch("torch.randn_like", lambda image: torch.from_numpy(draws.take(1)).expand_as(image))
+        one = torch.eye(classes)[[target] * x.shape[0]]
+        with kind(net, composite=chosen, **replaced) as attributor, noise:
+            return attributor(torch.from_numpy(x.copy()), one)[1].detach().numpy()
+
+    return run
+
+
+def pair_saliency(kind: Any, method: str = "GetMask", **settings: Any) -> Peer:
+    """It takes one image (H, W, C) at a time, and the user's own function for output and gradients."""
+
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        found = []
+        for image in x.transpose(0, 2, 3, 1):
+            draws = Draws(x.shape[1:])
+            noise = lambda mean, deviation, shape, d=draws: deviation * d.take(1)[0].transpose(1, 2, 0)  # noqa: E731
+            with mock.patch("numpy.random.normal", noise):
+                mask = getattr(kind(), method)(image, _call(net, layer, target), **settings)
+            found.append(mask if mask.ndim == 2 else mask.transpose(2, 0, 1))
+        return np.stack(found)
+
+    return run
+
+
+def _call(net: Any, layer: str, target: int) -> Callable[..., dict[str, Array]]:
+    def call(images: Array, call_model_args: Any, expected_keys: Any) -> dict[str, Array]:
+        kept: list[Any] = []
+        handle = net.get_submodule(layer).register_forward_hook(lambda m, i, o: kept.append(o))
+        x = torch.from_numpy(np.float32(images).transpose(0, 3, 1, 2)).requires_grad_()
+        score = net(x)[:, target]
+        handle.remove()
+        if expected_keys == [pair.base.OUTPUT_LAYER_VALUES]:
+            return {pair.base.OUTPUT_LAYER_VALUES: score.detach().numpy()}
+        dx, dy = torch.autograd.grad(score.sum(), [x, kept[0]])
+        return {
+            pair.base.INPUT_OUTPUT_GRADIENTS: dx.numpy().transpose(0, 2, 3, 1),
+            pair.base.CONVOLUTION_LAYER_VALUES: kept[0].detach().numpy().transpose(0, 2, 3, 1),
+            pair.base.CONVOLUTION_OUTPUT_GRADIENTS: dy.numpy().transpose(0, 2, 3, 1),
+        }
+
+    return call
+
+
+def pair_first_channel(run: Peer) -> Peer:
+    """It repeats a map over three channels."""
+    return lambda *given: run(*given)[:, 0]
+
+
+PEERS: dict[tuple[str, str], Peer] = {
+    ("captum", "gradient"): captum_input(attr.Saliency),
+    ("captum", "gradient_x_input"): captum_input(attr.InputXGradient),
+    ("captum", "smooth_grad"): captum_smooth,
+    ("captum", "integrated_gradients"): captum_input(attr.IntegratedGradients),
+    ("captum", "guided_backprop"): captum_input(attr.GuidedBackprop),
+    ("captum", "deconvnet"): captum_input(attr.Deconvolution),
+    ("captum", "guided_grad_cam"): captum_guided_grad_cam,
+    ("captum", "grad_cam"): captum_grad_cam,
+    ("captum", "occlusion"): captum_occlusion,
+    ("torchcam", "cam"): torch_cam(torchcam.CAM, fc_layer="fc"),
+    ("torchcam", "grad_cam"): torch_cam(torchcam.GradCAM),
+    ("torchcam", "grad_cam_plus_plus"): torch_cam(torchcam.GradCAMpp),
+    ("torchcam", "x_grad_cam"): torch_cam(torchcam.XGradCAM),
+    ("torchcam", "layer_cam"): torch_cam(torchcam.LayerCAM),
+    ("pytorch-grad-cam", "grad_cam"): grad_cam_package(GradCAM),
+    ("pytorch-grad-cam", "grad_cam_plus_plus"): grad_cam_package(GradCAMPlusPlus),
+    ("pytorch-grad-cam", "x_grad_cam"): grad_cam_package(XGradCAM),
+    ("pytorch-grad-cam", "layer_cam"): grad_cam_package(LayerCAM),
+    ("pytorch-grad-cam", "hires_cam"): grad_cam_package(HiResCAM),
+    ("pytorch-grad-cam", "guided_backprop"): grad_cam_package_guided,
+    ("zennit", "gradient"): zennit_input(zennit.attribution.Gradient),
+    ("zennit", "smooth_grad"): zennit_input(zennit.attribution.SmoothGrad),
+    ("zennit", "integrated_gradients"): zennit_input(zennit.attribution.IntegratedGradients),
+    ("zennit", "guided_backprop"): zennit_input(zennit.attribution.Gradient, GuidedBackprop),
+    ("zennit", "deconvnet"): zennit_input(zennit.attribution.Gradient, DeconvNet),
+    ("pair", "gradient"): pair_saliency(pair.GradientSaliency),
+    ("pair", "smooth_grad"): pair_saliency(pair.GradientSaliency, "GetSmoothedMask"),
+    ("pair", "integrated_gradients"): pair_saliency(pair.IntegratedGradients),
+    ("pair", "grad_cam"): pair_first_channel(pair_saliency(pair.GradCam)),
+    ("pair", "occlusion"): pair_first_channel(pair_saliency(pair.Occlusion)),
+}
