@@ -19,7 +19,12 @@ VARIANTS = ("preserve", "delete")
 LEVELS = 8
 """Levels of the pyramid of blurs."""
 GROWTH = 300.0
-"""How much the area's weight has grown at the last step: first the target decides where the mask is, then the area."""
+"""How much the area's weight has grown at the last step."""
+TIE = 1e-3
+"""Pixels whose values differ by no more are of equal rank."""
+SHRINKING = 0.7
+"""The share of the steps in which the area shrinks from the whole image, evenly, to what is asked for; only then its
+weight grows. So the target decides where the mask is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +43,7 @@ class Extremal(MaskMethod):
     variant: str = param("preserve", "keep the target inside the mask, or delete it", choices=VARIANTS)
     smooth: float = param(0.09, "width of the mask's softest detail, as a share of the shorter side")
     blur: float = param(0.09, "deviation of the strongest blur, as a share of the longer side")
-    weight: float = param(1.0, "lambda, of the area, at first; it grows 300-fold")
+    weight: float = param(2.0, "lambda, of the area, at first; it grows 300-fold")
 
     def check(self) -> None:
         """As `MaskMethod.check`."""
@@ -77,16 +82,22 @@ class Extremal(MaskMethod):
         width, keep = self.smooth * min(size), self.variant == "preserve"
         smooth = SmoothMax(size, max(1, round(width / 3)), width)
 
+        xp = namespace(stage.levels)
+        start = xp.full(smooth.grid, 1.0, dtype=stage.levels.dtype, device=stage.levels.device)
+        full = smooth.apply(start)  # nowhere quite 1, and nearest at the border
+
         def evaluate(grid: Array, step: int) -> tuple[Array, Array]:
             mask, back = smooth.linearize(grid)
+            mask = mask / full
             share, gradient = stage.share(mask if keep else 1 - mask)
-            miss, pull = area_loss(mask, area)
-            weight = self.weight * GROWTH ** (step / self.steps)
-            return (-share if keep else share) + weight * miss, back(weight * pull - gradient)
+            time = step / self.steps
+            miss, pull = area_loss(mask, 1 - (1 - area) * min(1.0, time / SHRINKING))
+            weight = self.weight * GROWTH ** max(0.0, (time - SHRINKING) / (1 - SHRINKING))
+            return (-share if keep else share) + weight * miss, back((weight * pull - gradient) / full)
 
-        start = namespace(stage.levels).full(smooth.grid, 0.5, dtype=stage.levels.dtype, device=stage.levels.device)
         adam = Adam(self.learning_rate, bounds=(0.0, 1.0))
-        return smooth.apply(optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)[0])
+        grid, _ = optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)
+        return xp.clip(smooth.apply(grid) / full, 0.0, 1.0)
 
 
 def area_loss(mask: Array, area: float) -> tuple[Array, Array]:
@@ -95,7 +106,7 @@ def area_loss(mask: Array, area: float) -> tuple[Array, Array]:
     n = mask.shape[0] * mask.shape[1]
     ones = max(1, min(n - 1, round(area * n)))
     edge = xp.sort(xp.reshape(mask, (-1,)))[n - ones]
-    above, level = (xp.astype(found, mask.dtype) for found in (mask > edge, mask == edge))
+    above, level = (xp.astype(found, mask.dtype) for found in (mask > edge + TIE, xp.abs(mask - edge) <= TIE))
     wanted = above + level * ((ones - xp.sum(above)) / xp.sum(level))
     return xp.reshape(xp.mean((mask - wanted) ** 2), (1,)), 2 * (mask - wanted) / n
 

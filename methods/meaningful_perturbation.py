@@ -31,7 +31,7 @@ class MeaningfulPerturbation(MaskMethod):
     name = "meaningful_perturbation"
     cell: int = param(8, "pixels along each side of a cell of the mask's grid")
     smooth: float = param(5.0, "deviation in pixels of the Gaussian that blurs the enlarged mask")
-    area: float = param(1e-4, "lambda_1, the price of deleting one cell of the grid, as a share of the target")
+    area: float = param(1e-3, "lambda_1, the price of deleting one cell of the grid, as a share of the target")
     variation: float = param(1e-2, "lambda_2, the price of a mask that is not flat")
     beta: float = param(3.0, "power of the mask's gradient; larger ones prefer slopes to steps")
     jitter: int = param(4, "pixels that the image is shifted by at most, at random")

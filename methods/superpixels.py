@@ -88,7 +88,7 @@ class SuperpixelMethod(Method):
     )
     segments: int = param(50, "superpixels to aim at; slic and grid come near")
     samples: int = param(1000, "copies of the image to try")
-    fill: Fill = param("grey", f"what stands where a superpixel is covered: superpixel (its own mean), {DOC}")
+    fill: Fill = param("blurred", f"what stands where a superpixel is covered: superpixel (its own mean), {DOC}")
     seed: int = param(0, "of the choice of superpixels, and of the fill 'noise'; each image gets the same draws")
 
     @abstractmethod

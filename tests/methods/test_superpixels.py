@@ -75,7 +75,15 @@ def lime_draws(samples, count, seed):
 
 def test_lime_is_the_papers_weighted_ridge_regression(image):
     model = TinyModel()
-    options = {"superpixels": "grid", "segments": 6, "samples": 60, "penalty": 0.02, "width": 0.4, "seed": 5}
+    options = {
+        "fill": "grey",
+        "superpixels": "grid",
+        "segments": 6,
+        "samples": 60,
+        "penalty": 0.02,
+        "width": 0.4,
+        "seed": 5,
+    }
     found = method("lime", **options)(model, image, TARGET)
     z = lime_draws(60, 6, 5)
     y = scores_by_hand(model, image, found.segments[0], z, 0.5)
@@ -95,7 +103,15 @@ def test_lime_is_the_papers_weighted_ridge_regression(image):
 def test_the_lasso_keeps_the_conditions_of_a_minimum_and_leaves_superpixels_out(image):
     """Where w is not 0 the loss pulls with the threshold, against w's sign; elsewhere with less."""
     model = TinyModel()
-    options = {"superpixels": "grid", "segments": 16, "samples": 80, "penalty": 0.3, "regression": "lasso", "seed": 5}
+    options = {
+        "fill": "grey",
+        "superpixels": "grid",
+        "segments": 16,
+        "samples": 80,
+        "penalty": 0.3,
+        "regression": "lasso",
+        "seed": 5,
+    }
     found = method("lime", **options)(model, image, TARGET)
     segments, z = found.segments[0], lime_draws(80, 16, 5)
     y = scores_by_hand(model, image, segments, z, 0.5)
@@ -134,7 +150,7 @@ def values_of_coalitions(model, image, segments, cover):
 @pytest.mark.parametrize("superpixels", ["grid", THREE])
 def test_kernel_shap_over_all_coalitions_is_the_shapley_value(image, superpixels):
     model = TinyModel()
-    found = method("kernel_shap", superpixels=superpixels, segments=6, samples=62)(model, image, TARGET)
+    found = method("kernel_shap", superpixels=superpixels, segments=6, samples=62, fill="grey")(model, image, TARGET)
     segments = found.segments[0]
     value = values_of_coalitions(model, image, segments, 0.5)
     expected = shapley_by_brute_force(value, segments.max() + 1)
