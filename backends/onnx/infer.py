@@ -3,7 +3,7 @@
 ONNX's own inference runs on a graph without its large constants, so it takes milliseconds whatever the weights weigh.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from math import prod
 from typing import Any
 
@@ -65,11 +65,17 @@ def _constant_nodes(graph: Graph) -> list[Node]:
     known = set(graph.constants)
     found = []
     for node in graph.nodes:
-        ready = all(name in known for name in node.reads) and node.op not in _RANDOM
-        if (ready or _has_known_shape(graph, node)) and _small(graph, node):
+        if _ready(graph, node, known) and _small(graph, node):
             found.append(node)
             known.update(node.outputs)
     return found
+
+
+def _ready(graph: Graph, node: Node, known: Container[str]) -> bool:
+    """Whether a node can be computed now; a shape that inference missed waits until its tensor is a constant."""
+    if node.op in {"Shape", "Size"} and not node.domain:
+        return _has_known_shape(graph, node)
+    return node.op not in _RANDOM and all(name in known for name in node.reads)
 
 
 def _small(graph: Graph, node: Node) -> bool:
@@ -78,9 +84,7 @@ def _small(graph: Graph, node: Node) -> bool:
 
 
 def _has_known_shape(graph: Graph, node: Node) -> bool:
-    if node.op not in {"Shape", "Size"} or node.domain or node.inputs[0] not in graph.types:
-        return False
-    dims = graph.types[node.inputs[0]].dims
+    dims = graph.types[node.inputs[0]].dims if node.inputs[0] in graph.types else None
     if dims is None:
         return False
     return all(isinstance(d, int) for d in (dims if node.op == "Size" else dims[_window(node)]))
