@@ -4,7 +4,7 @@ import copy
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
@@ -16,12 +16,15 @@ from crosslens.model import InputSpec
 from torch import Tensor, nn
 
 from . import weights
+from .attention import Attention
 
 __all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
 
 LOCK = threading.RLock()
 """Held while a network runs: hooks and modes of modules that threads may share."""
 
+ATTENTION = "/attention"
+"""Ends the name of what torch's functions attend with; no module's name holds a slash."""
 See = Callable[["Place"], Tensor | None]
 """Called with each output; returns what the network goes on with, or None to leave it."""
 
@@ -48,6 +51,7 @@ class ModuleNetwork:
         self.net, self.input, self.batch = net, spec, batch
         self._kinds = kinds or {}
         self._modules = tuple(net.modules())
+        self._attending: tuple[str, ...] = ()
         self._named = tuple((_base(name), module) for name, module in net.named_modules() if name)
 
     @property
@@ -59,7 +63,38 @@ class ModuleNetwork:
         """Run on a native batch; `see` gets the outputs of these layers, of all if None. Hold `LOCK`."""
         with _evaluating(self._modules), ExitStack() as hooks:
             self._watch(hooks, names, see)
+            if names is None or any(ATTENTION in name for name in names):
+                hooks.enter_context(Attention(self._attention(hooks, names, see)))
             return self.net(x)
+
+    def _attention(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> Callable[[Tensor], Tensor]:
+        """What is done with the weights of each attention in turn: they are a layer of the module around them."""
+        around = self._entered(hooks) if names is None else []
+        found: list[str] = []
+        turns = iter(range(1 << 30))
+
+        def seen(weights: Tensor) -> Tensor:
+            turn = next(turns)
+            if names is None:
+                found.append(_attention_name(around, found))
+                self._attending = tuple(found)
+            name = self._attending[turn] if turn < len(self._attending) else ""
+            shown = see(Place(name, "Attention", None, weights)) if name and (names is None or name in names) else None
+            return weights if shown is None else shown
+
+        return seen
+
+    def _entered(self, hooks: ExitStack) -> list[tuple[str, nn.Module]]:
+        """The modules that run at this moment, innermost last."""
+        around: list[tuple[str, nn.Module]] = []
+
+        def leave(*_: Any) -> None:
+            around.pop()
+
+        for place in self._named:
+            hooks.callback(place[1].register_forward_pre_hook(lambda *_, place=place: around.append(place)).remove)
+            hooks.callback(place[1].register_forward_hook(leave).remove)
+        return around
 
     def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> None:
         calls: Counter[str] = Counter()
@@ -82,7 +117,7 @@ class ModuleNetwork:
 
     def weights(self, source: Any) -> dict[str, Array]:
         """Copies of one layer's own parameters."""
-        return weights.read(source)
+        return {} if source is None else weights.read(source)
 
     def with_weights(self, changed: Mapping[nn.Module, Mapping[str, Array]]) -> "ModuleNetwork":
         """A copy of the network with other parameters, by module.
@@ -95,6 +130,16 @@ class ModuleNetwork:
         for module, values in changed.items():
             weights.write(twins[module], values)
         return twin
+
+
+def _attention_name(around: Sequence[tuple[str, nn.Module]], taken: Collection[str]) -> str:
+    """A name that no other attention has; empty where a Softmax module, a layer itself, computes the weights."""
+    base, module = around[-1] if around else ("", None)
+    if isinstance(module, nn.Softmax):
+        return ""
+    name = f"{base}{ATTENTION}"
+    before = sum(other == name or other.startswith(f"{name}#") for other in taken)
+    return name if not before else f"{name}#{before + 1}"
 
 
 def copied(net: nn.Module) -> nn.Module:
