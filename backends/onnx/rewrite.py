@@ -26,6 +26,9 @@ DOMAIN = "com.microsoft"
 _BLOCKED = frozenset({"com.microsoft.nchwc", "com.ms.internal.nhwc"})
 """Operators on memory layouts of one processor, or of one execution provider."""
 
+_HIDING = frozenset({"QLinearConv", "QLinearMatMul"})
+"""Standard operators that hide another one between integers."""
+
 Writer: TypeAlias = Callable[[Graph, Node], Sequence[str | None] | None]
 _WRITERS: dict[str, Writer] = {}
 
@@ -121,7 +124,8 @@ def _refuse_blocked(graph: Graph) -> None:
 
 
 def _writer(node: Node) -> Writer | None:
-    return _writers().get(node.op) if node.domain == DOMAIN else None
+    ours = node.domain == DOMAIN or (not node.domain and node.op in _HIDING)
+    return _writers().get(node.op) if ours else None
 
 
 def _write(graph: Graph, node: Node, called: set[str]) -> None:

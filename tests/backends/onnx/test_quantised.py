@@ -138,6 +138,10 @@ INT8 = {"activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8}
 QUANTISERS = {
     "QDQ": lambda p: statically(p, quant_format=QuantFormat.QDQ),
     "QDQ, signed, per channel": lambda p: statically(p, quant_format=QuantFormat.QDQ, per_channel=True, **INT8),
+    "QOperator": lambda p: statically(p, quant_format=QuantFormat.QOperator),
+    "QOperator, signed, per channel": lambda p: statically(
+        p, quant_format=QuantFormat.QOperator, per_channel=True, **INT8
+    ),
     "dynamic": dynamically,
 }
 

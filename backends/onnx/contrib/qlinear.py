@@ -1,0 +1,82 @@
+"""Operators on quantised tensors (onnxruntime's "QOperator" format), as DequantizeLinear, the plain operator, Quantize.
+
+QLinearConv and its like hide a plain operator between integers: written out its layers are found, and their gradient is
+taken straight through as everywhere. onnxruntime joins the three again when it runs them.
+"""
+
+import numpy as np
+
+from ..graph import Graph, Node
+from ..rewrite import writes
+
+_UNARY = ("QLinearSigmoid", "QLinearLeakyRelu", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax")
+_OURS = frozenset({"channels_last", "opset"})
+
+
+@writes(*_UNARY)
+def unary(g: Graph, node: Node) -> list[str] | None:
+    """Inputs: x, its scale and zero point, those of y."""
+    if node.attr("channels_last", 0) or (node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13):
+        return None
+    x, y = _float(g, node, 0), node.inputs[3:5]
+    return _quantised(g, node, y, x)
+
+
+@writes("QLinearAdd", "QLinearMul")
+def binary(g: Graph, node: Node) -> list[str]:
+    """Inputs: a and b, each with scale and zero point, those of y."""
+    return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3))
+
+
+@writes("QLinearMatMul")
+def matmul(g: Graph, node: Node) -> list[str]:
+    """As `binary`; a scale for each column of b."""
+    return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=-1))
+
+
+@writes("QLinearConcat")
+def concat(g: Graph, node: Node) -> list[str]:
+    """Inputs: scale and zero point of y, then each part with its own."""
+    return _quantised(g, node, node.inputs[:2], *(_float(g, node, p) for p in range(2, len(node.inputs), 3)))
+
+
+@writes("QLinearConv")
+def conv(g: Graph, node: Node) -> list[str] | None:
+    """Inputs: x and w, each with scale and zero point, scale and zero point of y, the bias in steps of both scales."""
+    bias = _bias(g, node, 8)
+    if bias is None:
+        return None
+    return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=0), *bias)
+
+
+@writes("QGemm")
+def gemm(g: Graph, node: Node) -> list[str] | None:
+    """Inputs: a and b, each with scale and zero point, the bias in steps of both scales, those of y if any."""
+    bias = _bias(g, node, 6)
+    if bias is None or node.attr("alpha", 1.0) != 1:
+        return None
+    b = _float(g, node, 3, axis=0 if node.attr("transB", 0) else 1)
+    return _quantised(g, node, node.inputs[7:9], _float(g, node, 0), b, *bias)
+
+
+def _float(g: Graph, node: Node, position: int, **how: int) -> str:
+    return g.op("DequantizeLinear", *node.inputs[position : position + 3], **how)
+
+
+def _bias(g: Graph, node: Node, position: int) -> list[str] | None:
+    """The bias as floats, ahead of time; none if there is none, None if it or its scale is computed."""
+    if not node.has(position):
+        return []
+    name = node.inputs[position]
+    values = [g.value(i) for i in (name, node.inputs[1], node.inputs[4])]
+    if any(v is None for v in values):
+        return None
+    steps, of_x, of_w = (np.asarray(v, np.float32) for v in values)
+    return [g.derived(f"{name}:float:{node.outputs[0]}", lambda: steps * of_x.reshape(()) * of_w.reshape(-1))]
+
+
+def _quantised(g: Graph, node: Node, of_y: tuple[str, ...], *operands: str) -> list[str]:
+    op = node.op.removeprefix("QLinear").removeprefix("Q")
+    kept = {key: node.attr(key) for key in node.attributes if key not in _OURS}
+    y = g.op(op, *operands, **kept)
+    return [g.op("QuantizeLinear", y, *of_y) if of_y and of_y[0] else y]
