@@ -139,3 +139,25 @@ def test_wrong_usage_is_exit_code_2(command, tiny, picture, args, text):
     done = command("run", *({"TINY": tiny, "PICTURE": picture}.get(arg, arg) for arg in args))
     assert done.exit_code == 2
     assert text in done.stderr
+
+
+def test_a_preset_is_followed_where_no_option_says_otherwise(command, tiny, picture, tmp_path):
+    def values(*options):
+        done = command("run", "smooth_grad", tiny, picture, *options, "-o", tmp_path / "s.npz")
+        assert done.exit_code == 0, done.output
+        with np.load(tmp_path / "s.npz") as saved:
+            return saved["values"], json.loads(str(saved["record"]))
+
+    image = crosslens.load_image(picture, like=TinyModel())
+    found, record = values("--preset", "captum", "--samples", "3")
+    expected = crosslens.method("smooth_grad", preset="captum", samples=3)(TinyModel(), image).values
+    np.testing.assert_array_equal(found, expected)
+    assert (record["parameters"]["samples"], record["parameters"]["statistic"]) == (3, "magnitude")
+    assert record["provenance"]["preset"] == "captum"
+    assert values()[1]["parameters"]["statistic"] == "mean"
+
+
+def test_a_methods_page_lists_its_presets(command):
+    assert "captum            rectified=False" in command("methods", "grad_cam").stdout
+    presets = json.loads(command("methods", "gradient", "--json").stdout)["presets"]
+    assert presets["xplique"]["steps"] == ["absolute value", "largest over channels"]

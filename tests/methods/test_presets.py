@@ -1,0 +1,310 @@
+"""Each preset against its library's arithmetic written slowly, and against values that captum publishes."""
+
+import crosslens
+import numpy as np
+import pytest
+import scipy.ndimage
+import skimage.transform
+import tensorflow as tf
+import torch
+from crosslens import OUTPUT
+from crosslens.errors import ParameterError
+from crosslens.method import as_in
+from crosslens.plugins import method_class
+from crosslens.testing import TinyModel
+from torch.nn import functional
+
+MODEL = TinyModel(size=12, relu=True)
+X = np.random.default_rng(4).random((2, 3, 12, 12), dtype=np.float32)
+LAYER, CLASS = "conv2", 2
+GIVEN = {("captum", "occlusion"): {"window": 5}, ("tf-keras-vis", "smooth_grad"): {"samples": 6}}
+
+
+def slopes(x=X, model=MODEL, wrt=crosslens.INPUT):
+    seed = np.zeros((len(x), 5), np.float32)
+    seed[:, CLASS] = 1
+    return model.vjp(x, {OUTPUT: seed}, wrt=[wrt], capture=[wrt])
+
+
+def gradient(x=X, rule="exact"):
+    return slopes(x, MODEL.modified(relu=rule)).gradients[crosslens.INPUT].astype(float)
+
+
+def score(x):
+    return MODEL.forward(x.astype(np.float32))[OUTPUT][:, CLASS].astype(float)
+
+
+def maps():
+    pull = slopes(wrt=LAYER)
+    return pull.activations[LAYER].astype(float), pull.gradients[LAYER].astype(float)
+
+
+def noisy(samples, deviation, gather, clean_last=False):
+    """One image after the other, one sample after the other."""
+    found = []
+    for image in X:
+        noise = np.random.default_rng(0).standard_normal((samples, *image.shape), dtype=np.float32)
+        if clean_last:
+            noise[-1] = 0
+        found.append(gather(np.stack([gradient((image + deviation(image) * n)[None])[0] for n in noise])))
+    return np.stack(found)
+
+
+def absolute_noise(amount):
+    return lambda image: np.float32(amount)
+
+
+def relative_noise(share):
+    return lambda image: np.float32(share) * (image.max() - image.min())
+
+
+def path(places, weights):
+    return sum(w * gradient((a * X).astype(np.float32)) for a, w in zip(places, weights, strict=True))
+
+
+def legendre(n):
+    places, weights = np.polynomial.legendre.leggauss(n)
+    return (places + 1) / 2, weights / 2
+
+
+def trapezoid(n):
+    return np.linspace(0, 1, n), np.array([0.5, *[1.0] * (n - 2), 0.5]) / (n - 1)
+
+
+def minmax(values, epsilon):
+    return np.stack([(v - v.min()) / (v.max() - v.min() + epsilon) for v in values])
+
+
+def eight_bits(values):
+    grey = values.sum(axis=1)
+    return np.trunc(np.clip(255 * (grey - grey.mean()) / max(grey.std(), grey.size**-0.5), 0, 255))
+
+
+def by_torch(values, mode="bilinear"):
+    settings = {} if mode == "nearest" else {"align_corners": False}
+    return functional.interpolate(torch.from_numpy(values)[:, None], X.shape[2:], mode=mode, **settings).numpy()[:, 0]
+
+
+def by_tensorflow(values):
+    return tf.image.resize(values[..., None].astype(np.float32), X.shape[2:], "bicubic").numpy()[..., 0]
+
+
+def by_scipy(values):
+    return np.stack(
+        [scipy.ndimage.zoom(v, [n / m for n, m in zip(X.shape[2:], v.shape, strict=True)], order=1) for v in values]
+    )
+
+
+def by_skimage(values):
+    return np.stack([skimage.transform.resize(v / v.max(), X.shape[2:]) for v in values])
+
+
+def opencv_style(values):
+    return minmax(by_torch(minmax(values, 1e-7)), 1e-7)
+
+
+def keras_vis_style(values):
+    return minmax(by_scipy(values), 1e-7)
+
+
+def torchcam_style(values):
+    return minmax(values, 1e-8)
+
+
+def weighted(weights, rectify=True):
+    found = (weights[:, :, None, None] * maps()[0]).sum(1)
+    return np.maximum(found, 0) if rectify else found
+
+
+def grad_cam(rectify=True):
+    return weighted(maps()[1].mean((2, 3)), rectify)
+
+
+def guided_cam():
+    a, g = maps()
+    return weighted((g * (g > 0) * (a > 0)).mean((2, 3)), rectify=False)
+
+
+def plus_plus(alpha, gather=np.sum):
+    a, g = maps()
+    return weighted(gather(alpha(a, g) * np.maximum(g, 0), axis=(2, 3)))
+
+
+def alpha(a, g, gather=np.sum, epsilon=0.0):
+    below = 2 * g**2 + gather(a, axis=(2, 3), keepdims=True) * g**3 + epsilon
+    return np.where(g != 0, g**2 / np.where(below != 0, below, 1), 0)
+
+
+def shares(a, g):
+    found = alpha(a, g)
+    return found / found.sum((2, 3), keepdims=True)
+
+
+def exp_score():
+    return np.exp(score(X))[:, None, None]
+
+
+def x_grad_cam():
+    a, g = maps()
+    return weighted((a * g).sum((2, 3)) / a.sum((2, 3)))
+
+
+def layer_cam():
+    a, g = maps()
+    return np.maximum((np.maximum(g, 0) * a).sum(1), 0)
+
+
+def covered(window, stride, inside, gather):
+    """Row by row, window by window."""
+    side, total, count = X.shape[2], np.zeros((2, 12, 12)), np.zeros((12, 12))
+    last = side - window if inside else int(np.ceil((side - window) / stride)) * stride
+    for top in range(0, last + 1, stride):
+        for left in range(0, last + 1, stride):
+            image = X.copy()
+            image[:, :, top : top + window, left : left + window] = 0
+            total[:, top : top + window, left : left + window] += (score(X) - score(image))[:, None, None]
+            count[top : top + window, left : left + window] += 1
+    return total if gather == "sum" else total / count
+
+
+SLOW = {
+    ("captum", "gradient"): lambda: abs(gradient()),
+    ("tf-keras-vis", "gradient"): lambda: minmax(abs(gradient()).max(1), 1e-7),
+    ("xplique", "gradient"): lambda: abs(gradient()).max(1),
+    ("tf-explain", "gradient"): lambda: eight_bits(abs(gradient())),
+    ("pair", "gradient"): gradient,
+    ("zennit", "gradient"): gradient,
+    ("captum", "gradient_x_input"): lambda: X * gradient(),
+    ("xplique", "gradient_x_input"): lambda: (X * gradient()).mean(1),
+    ("tf-explain", "gradient_x_input"): lambda: eight_bits(abs(X * gradient())),
+    ("captum", "smooth_grad"): lambda: noisy(5, absolute_noise(1.0), lambda g: abs(g).mean(0)),
+    ("tf-keras-vis", "smooth_grad"): lambda: minmax(
+        noisy(6, relative_noise(0.2), lambda g: abs(g).mean(0)).max(1), 1e-7
+    ),
+    ("xplique", "smooth_grad"): lambda: noisy(50, absolute_noise(0.2), lambda g: g.mean(0)).mean(1),
+    ("pair", "smooth_grad"): lambda: noisy(25, relative_noise(0.15), lambda g: (g * g).mean(0)),
+    ("zennit", "smooth_grad"): lambda: noisy(20, relative_noise(0.1), lambda g: g.mean(0), clean_last=True),
+    ("captum", "integrated_gradients"): lambda: X * path(*legendre(50)),
+    ("xplique", "integrated_gradients"): lambda: (X * path(*trapezoid(50))).mean(1),
+    ("pair", "integrated_gradients"): lambda: X * path(np.linspace(0, 1, 25), np.full(25, 1 / 25)),
+    ("tf-explain", "integrated_gradients"): lambda: eight_bits(abs(path(np.linspace(0, 1, 10), np.full(10, 0.1)))),
+    ("zennit", "integrated_gradients"): lambda: X * path(np.arange(1, 21) / 20, np.full(20, 1 / 20)),
+    ("captum", "guided_backprop"): lambda: gradient(rule="guided"),
+    ("xplique", "guided_backprop"): lambda: gradient(rule="guided").mean(1),
+    ("zennit", "guided_backprop"): lambda: gradient(rule="guided"),
+    ("pytorch-grad-cam", "guided_backprop"): lambda: gradient(rule="guided"),
+    ("captum", "deconvnet"): lambda: gradient(rule="deconvnet"),
+    ("xplique", "deconvnet"): lambda: gradient(rule="deconvnet").mean(1),
+    ("zennit", "deconvnet"): lambda: gradient(rule="deconvnet"),
+    ("captum", "guided_grad_cam"): lambda: gradient(rule="guided") * by_torch(grad_cam(), "nearest")[:, None],
+    ("captum", "grad_cam"): lambda: grad_cam(rectify=False),
+    ("tf-keras-vis", "grad_cam"): lambda: keras_vis_style(grad_cam()),
+    ("xplique", "grad_cam"): lambda: by_tensorflow(grad_cam()),
+    ("pair", "grad_cam"): lambda: by_skimage(grad_cam()),
+    ("pytorch-grad-cam", "grad_cam"): lambda: opencv_style(grad_cam()),
+    ("torchcam", "grad_cam"): lambda: torchcam_style(grad_cam()),
+    ("tf-explain", "grad_cam"): lambda: minmax(by_torch(guided_cam()), 0),
+    ("pytorch-grad-cam", "grad_cam_plus_plus"): lambda: opencv_style(plus_plus(lambda a, g: alpha(a, g, epsilon=1e-6))),
+    ("tf-keras-vis", "grad_cam_plus_plus"): lambda: keras_vis_style(plus_plus(shares) * exp_score()),
+    ("xplique", "grad_cam_plus_plus"): lambda: by_tensorflow(plus_plus(lambda a, g: alpha(a, g, np.mean), np.mean)),
+    ("torchcam", "grad_cam_plus_plus"): lambda: torchcam_style(plus_plus(lambda a, g: g**2)),
+    ("pytorch-grad-cam", "x_grad_cam"): lambda: opencv_style(x_grad_cam()),
+    ("torchcam", "x_grad_cam"): lambda: torchcam_style(x_grad_cam()),
+    ("tf-keras-vis", "layer_cam"): lambda: keras_vis_style(layer_cam()),
+    ("pytorch-grad-cam", "layer_cam"): lambda: opencv_style(layer_cam()),
+    ("torchcam", "layer_cam"): lambda: torchcam_style(layer_cam()),
+    ("pytorch-grad-cam", "hires_cam"): lambda: opencv_style(np.maximum((maps()[0] * maps()[1]).sum(1), 0)),
+    ("captum", "occlusion"): lambda: covered(5, 1, inside=False, gather="mean"),
+    ("xplique", "occlusion"): lambda: covered(3, 3, inside=True, gather="sum"),
+    ("pair", "occlusion"): lambda: covered(11, 1, inside=True, gather="sum"),
+}
+GIVEN["pair", "occlusion"] = {"window": 11}
+PAIRS = [pytest.param(*pair, id="-".join(pair)) for pair in SLOW]
+CAMS_OF_A_LAYER = ("grad_cam", "grad_cam_plus_plus", "x_grad_cam", "layer_cam", "hires_cam", "guided_grad_cam")
+
+
+def configured(library, method):
+    layer = {"layer": LAYER} if method in CAMS_OF_A_LAYER else {}
+    return crosslens.method(method, preset=library, **layer, **GIVEN.get((library, method), {}))
+
+
+@pytest.mark.parametrize(("library", "method"), PAIRS)
+def test_a_preset_is_its_librarys_arithmetic(library, method):
+    result = configured(library, method)(MODEL, X, target=CLASS)
+    expected = SLOW[library, method]()
+    assert result.values.shape == expected.shape
+    np.testing.assert_allclose(result.values, expected, rtol=1e-4, atol=2e-6 * np.abs(expected).max())
+
+
+def test_torchcams_cam_is_the_weighted_sum_from_0_to_1():
+    raw = crosslens.method("cam")(MODEL, X, target=CLASS).values
+    got = crosslens.method("cam", preset="torchcam")(MODEL, X, target=CLASS).values
+    np.testing.assert_allclose(got, torchcam_style(raw), rtol=1e-5, atol=1e-7)
+
+
+def test_no_preset_is_declared_without_a_test():
+    declared = {(library, name) for name in crosslens.methods() for library in method_class(name).presets}
+    assert declared == {*SLOW, ("torchcam", "cam")}
+
+
+class OneConvolution(torch.nn.Module):
+    """captum's BasicModel_ConvNet_One_Conv."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.relu1 = torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU()
+        self.fc1, self.relu2 = torch.nn.Linear(8, 4), torch.nn.ReLU()
+        with torch.no_grad():
+            self.conv1.weight.fill_(1)
+            self.conv1.bias.copy_(torch.tensor([-50.0, -75.0]))
+            self.fc1.weight.copy_(torch.tensor([[1.0] * 5 + [-1.0] * 3] * 4))
+            self.fc1.bias.zero_()
+
+    def forward(self, x):
+        return self.relu2(self.fc1(self.relu1(self.conv1(x)).flatten(1)))
+
+
+PUBLISHED = {
+    ("grad_cam", "conv1"): [[11.25, 13.5], [20.25, 22.5]],
+    ("grad_cam", "relu1"): [[0, 4], [28, 32.5]],
+    ("guided_backprop", None): [[0, 1, 1, 1], [1, 3, 3, 2], [1, 3, 3, 2], [1, 2, 2, 1]],
+}
+
+
+@pytest.mark.parametrize(("method", "layer"), PUBLISHED)
+def test_captums_published_values_come_out_of_its_presets(method, layer):
+    model = crosslens.wrap(OneConvolution().eval(), preprocess=None, input_shape=(1, 4, 4))
+    model.input = crosslens.InputSpec((1, 4, 4), bounds=None)
+    image = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    settings = {"layer": layer} if layer else {}
+    values = crosslens.method(method, preset="captum", **settings)(model, image, target=0).values
+    np.testing.assert_allclose(values.squeeze(), PUBLISHED[method, layer], rtol=1e-6)
+
+
+def test_what_is_given_stays_under_a_preset():
+    assert crosslens.method("smooth_grad", preset="captum", samples=9).samples == 9
+    assert crosslens.method("smooth_grad", preset="captum").samples == 5
+    assert crosslens.method("smooth_grad").samples == method_class("smooth_grad").samples != 5
+
+
+def test_the_provenance_names_the_preset_and_its_steps():
+    provenance = crosslens.method("gradient", preset="xplique")(MODEL, X, target=CLASS).provenance
+    assert provenance["preset"] == "xplique"
+    assert provenance["steps"] == ["absolute value", "largest over channels"]
+    assert "preset" not in crosslens.method("gradient")(MODEL, X, target=CLASS).provenance
+
+
+def test_a_preset_is_a_subclass_with_other_defaults():
+    kind = method_class("grad_cam")
+    assert issubclass(as_in(kind, "captum"), kind)
+    assert as_in(kind, "captum")().rectified is False
+    assert kind().rectified is True
+
+
+def test_an_unknown_preset_is_told_what_there_is():
+    with pytest.raises(
+        ParameterError, match=r"grad_cam has no preset 'captun'; it has captum, .* Did you mean 'captum'"
+    ):
+        crosslens.method("grad_cam", preset="captun")
+    with pytest.raises(ParameterError, match="eigen_cam has no preset 'captum'; it has none"):
+        crosslens.method("eigen_cam", preset="captum")
