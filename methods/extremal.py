@@ -1,21 +1,25 @@
 """Extremal perturbations (Fong, Patrick and Vedaldi, 2019, https://arxiv.org/abs/1910.08485)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crosslens.arrays import Array, namespace
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
 from crosslens.operators import Blur, SmoothMax
 from crosslens.optimise import Adam, optimise
 from crosslens.progress import Progress
 
 from .case import Case
 from .fills import filled
-from .masking import MaskMethod, Stage
+from .masking import MaskAttribution, MaskMethod, Stage
 
 VARIANTS = ("preserve", "delete")
+MISSED = 0.3
+"""How far the masks' mean area may be from the one asked for, as a share of it, before the result says so."""
 LEVELS = 8
 """Levels of the pyramid of blurs."""
 GROWTH = 300.0
@@ -68,6 +72,16 @@ class Extremal(MaskMethod):
         strongest = self.blur * max(image.shape[2:])
         blurs = [Blur(strongest * k / (LEVELS - 1)).apply(image) for k in range(1, LEVELS)]
         return xp.concat([image, *blurs], axis=0)
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> MaskAttribution:
+        """Masks (N, H, W) in [0, 1]; a note where they miss the area."""
+        result = super().run(model, images, objective, progress)
+        asked = sum(self._areas()) / len(self._areas())
+        shown = float(namespace(result.values).mean(result.values))
+        if abs(shown - asked) <= MISSED * asked:
+            return result
+        note = f"the masks show {shown:.1%} of the image, not {asked:.1%}: raise steps, now {self.steps}"
+        return replace(result, notes=(*result.notes, note))
 
     def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array]:
         """The mean of the areas' masks, and of the targets that they leave."""

@@ -32,7 +32,7 @@ class RISE(Method):
 
     name = "rise"
     example: ClassVar[Mapping[str, Any]] = {"samples": 20, "cells": 3}
-    samples: int = param(2000, "masks to try")
+    samples: int = param(1000, "masks to try")
     cells: int = param(7, "cells along each side of a mask")
     p: float = param(0.5, "probability that a cell is open")
     fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")

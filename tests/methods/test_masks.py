@@ -84,6 +84,12 @@ def test_the_area_is_respected(model, photo, area):
     assert 0 <= values.min() <= values.max() <= 1
 
 
+def test_an_area_that_is_missed_is_told(model, photo):
+    few, many = (method("extremal", steps=n)(model, photo, 2).notes for n in (3, 150))
+    assert "of the image, not 10.0%: raise steps, now 3" in few[-1]
+    assert many == ()
+
+
 def test_several_areas_give_the_mean_of_their_masks(model, photo):
     each = [method("extremal", areas=a, steps=10)(model, photo, 2).values for a in (0.1, 0.3)]
     both = method("extremal", areas=(0.1, 0.3), steps=10)(model, photo, 2).values
