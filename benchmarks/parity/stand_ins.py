@@ -6,6 +6,7 @@ installs its own tests as a package `tests`, which would hide the networks of th
 """
 
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +26,7 @@ def install() -> None:
     """Put the stand-ins where an import finds them."""
     for name, classes in NAMES.items():
         module = ModuleType(name)
+        module.__spec__ = ModuleSpec(name, None)
         for each in classes:
             setattr(module, each, type(each, (), {}))
         parent, _, child = name.rpartition(".")
