@@ -1,17 +1,67 @@
 """Finding one's way in a network: its layers with maps, the last of them, its classes."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from .errors import LayerError, ModelError
 from .layer import INPUT, OUTPUT, Layer
 from .model import Model
 
-__all__ = ["classes", "last_maps", "spatial_layers"]
+__all__ = ["attention_maps", "classes", "last_maps", "spatial_layers"]
 
 
 def spatial_layers(model: Model) -> Iterator[Layer]:
-    """The layers with maps (N, C, H, W), in execution order, without `INPUT` and `OUTPUT`."""
-    return (layer for name, layer in model.layers.items() if layer.has_maps and name not in {INPUT, OUTPUT})
+    """The layers with maps (N, C, H, W), in execution order; not `INPUT`, `OUTPUT` and what is inside attention."""
+    tokens = _tokens(model)
+    inner = (layer for name, layer in model.layers.items() if name not in {INPUT, OUTPUT})
+    return (layer for layer in inner if layer.has_maps and not _inside_attention(layer, tokens))
+
+
+def attention_maps(model: Model) -> list[str]:
+    """The layers that hold attention's weights (N, heads, T, T) between tokens, rows adding up to 1, in order.
+
+    They are found by kind and shape: a softmax over pairs of as many tokens as some layer (N, T, D) has.
+
+    Raises:
+        LayerError: none is to be seen.
+    """
+    counts = {count for count, _ in _tokens(model)}
+    found = [
+        layer.name
+        for layer in model.layers.values()
+        if len(layer.shape) == 4 and layer.kind in _WEIGHTS and layer.shape[2] == layer.shape[3] in counts
+    ]
+    if not found:
+        raise LayerError(
+            "no attention is to be seen in this network: no softmax gives weights (N, heads, T, T) between T tokens "
+            f"of a layer (N, T, D); {_advice(model, counts)}. grad_cam with layer= explains any layer of tokens"
+        )
+    return found
+
+
+_WEIGHTS = frozenset({"Softmax", "Attention"})
+"""Kinds of layers whose rows add up to 1: ONNX' and Keras' Softmax, torch's module, and what torch's functions hide."""
+
+
+def _advice(model: Model, counts: set[int | None]) -> str:
+    if not counts:
+        return "it has no layer of tokens (N, T, D) at all, so it is no transformer with the batch as first axis"
+    return "fused attention hides it: in Keras set flash_attention=False, for ONNX export with softmax and MatMul nodes"
+
+
+def _tokens(model: Model) -> "Counter[tuple[int | None, int | None]]":
+    """(T, D) of the layers of tokens (N, T, D), and how many there are of each."""
+    return Counter((layer.shape[1], layer.shape[2]) for layer in model.layers.values() if len(layer.shape) == 3)
+
+
+def _inside_attention(layer: Layer, tokens: "Counter[tuple[int | None, int | None]]") -> bool:
+    """Whether the axes are heads and tokens: weights (N, heads, T, T), or queries and keys with heads * d = D."""
+    first, a, b = layer.shape[1:]
+    if first is None or a is None or b is None:
+        return False
+    split = (a, first * b) in tokens or (b, first * a) in tokens
+    beside = tokens[first, a * b] > 2  # heads after tokens; maps (C, H, W) flattened to (C, H W) once are none
+    return split or beside or any(a == b == count for count, _ in tokens)
 
 
 def last_maps(model: Model) -> str:

@@ -5,7 +5,7 @@ from math import isqrt
 from .arrays import Array, namespace
 from .errors import LayerError
 
-__all__ = ["channels_first", "channels_first_shape", "channels_last", "tokens_to_maps"]
+__all__ = ["SPARE_TOKENS", "channels_first", "channels_first_shape", "channels_last", "patch_grid", "tokens_to_maps"]
 
 
 def channels_first(x: Array) -> Array:
@@ -23,20 +23,45 @@ def channels_first_shape(shape: tuple[int | None, ...]) -> tuple[int | None, ...
     return (shape[0], shape[-1], *shape[1:-1])
 
 
-def tokens_to_maps(tokens: Array) -> Array:
+SPARE_TOKENS = 16
+"""Class and register tokens that a transformer may put in front of its patches."""
+
+
+def tokens_to_maps(tokens: Array, size: tuple[int, int] | None = None) -> Array:
     """Transformer tokens (N, T, D) as maps (N, D, h, w), class and register tokens in front dropped.
 
-    The patch grid is taken as the largest square that fits into T with at most 16 tokens to spare: 197 is 1 + 14 x 14,
-    201 is 5 + 14 x 14.
+    Args:
+        tokens: activations, or anything else with one row a token.
+        size: of the image, (H, W); its shape decides how patches lie where it is not square.
 
     Raises:
-        LayerError: no such square; the grid is not square or these are no patch tokens.
+        LayerError: T tokens are no grid of patches; see `patch_grid`.
     """
     xp = namespace(tokens)
-    count = tokens.shape[1]
-    side = isqrt(count)
-    extra = count - side * side
-    if side < 2 or extra > 16:
-        raise LayerError(f"{count} tokens are no square grid of patches with up to 16 extra tokens in front")
-    maps = xp.reshape(tokens[:, extra:, :], (tokens.shape[0], side, side, tokens.shape[2]))
-    return channels_first(maps)
+    height, width = patch_grid(tokens.shape[1], size)
+    patches = tokens[:, tokens.shape[1] - height * width :, :]
+    return channels_first(xp.reshape(patches, (tokens.shape[0], height, width, tokens.shape[2])))
+
+
+def patch_grid(count: int, size: tuple[int, int] | None = None) -> tuple[int, int]:
+    """How many rows and columns of patches T tokens are, with at most `SPARE_TOKENS` in front of them.
+
+    Of a square image, the largest square: 197 is 1 + 14 x 14, 201 is 5 + 14 x 14. Of any other, the grid of the
+    smallest square patches of whole pixels, those first that fill the image: 141 of 224 x 160 is 1 + 14 x 10.
+
+    Raises:
+        LayerError: there is no such grid.
+    """
+    if size is None or size[0] == size[1]:
+        grids = [(isqrt(count), isqrt(count))]
+    else:
+        sides = range(1, min(size) // 2 + 1)
+        whole = [side for side in sides if size[0] % side == size[1] % side == 0]
+        grids = [(size[0] // side, size[1] // side) for side in (*whole, *sides)]
+    fitting = [(h, w) for h, w in grids if h > 1 and w > 1 and count - SPARE_TOKENS <= h * w <= count]
+    if not fitting:
+        shape = "square" if size is None or size[0] == size[1] else f"{size[0]} x {size[1]}"
+        raise LayerError(
+            f"{count} tokens are no {shape} grid of patches with up to {SPARE_TOKENS} extra tokens in front"
+        )
+    return fitting[0]

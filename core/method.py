@@ -50,6 +50,8 @@ class Method(ABC):
     """Whether a target means anything to it."""
     needs_rectifier: ClassVar[bool] = False
     """Whether it makes sense only on a network with rectifiers; it raises a `ModelError` on any other."""
+    needs_attention: ClassVar[bool] = False
+    """Whether it makes sense only on a transformer whose attention is to be seen; it raises a `LayerError` else."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default, and few steps."""
 

@@ -40,7 +40,7 @@ class AblationCAM(Method):
     def _map(self, case: Case, score: Array, progress: Progress) -> Array:
         if float(score) == 0:
             raise TargetError("the target's value is exactly 0, so no share of it can be lost; choose another target")
-        maps = as_maps(case.activation, case.layer)
+        maps = as_maps(case.activation, case.layer, case.image.shape[2:])
         xp = namespace(maps)
         lost = [
             score - case.scores(case.activation * _without(start, stop, case.activation))

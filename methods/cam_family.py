@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from crosslens.anatomy import last_maps
 from crosslens.arrays import Array, namespace, upsample
 from crosslens.errors import LayerError
-from crosslens.layout import tokens_to_maps
+from crosslens.layout import SPARE_TOKENS, tokens_to_maps
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, pullback
 from crosslens.progress import Progress
 from crosslens.result import Attribution
-
-SPARE_TOKENS = 16
-"""Class and register tokens that a transformer may put in front of its patches (see `tokens_to_maps`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +36,10 @@ class GradientCAM(Method):
         """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
         layers = [self.layer] if isinstance(self.layer, str) else self.layer or [chosen_layer(model)]
         pull, scores = pullback(model, images, facing(objective, self.counterfactual), wrt=layers, capture=layers)
+        size = images.shape[2], images.shape[3]
         found = [
-            self.combine(as_maps(pull.activations[name], name), as_maps(pull.gradients[name], name)) for name in layers
+            self.combine(as_maps(pull.activations[name], name, size), as_maps(pull.gradients[name], name, size))
+            for name in layers
         ]
         values = found[0] if len(found) == 1 else self.fuse(found)
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, layers))
@@ -57,14 +56,14 @@ def enlarged(found: Sequence[Array]) -> Array:
     return namespace(found[0]).stack([upsample(m, size) for m in found], axis=0)
 
 
-def as_maps(activation: Array, layer: str) -> Array:
-    """(N, C, h, w) from maps or tokens.
+def as_maps(activation: Array, layer: str, size: tuple[int, int]) -> Array:
+    """(N, C, h, w) from maps or tokens; the image's size (H, W) says how tokens lie.
 
     Raises:
         LayerError: the layer gives neither, or a single position, as after a global pooling.
     """
     if activation.ndim == 3:
-        return tokens_to_maps(activation)
+        return tokens_to_maps(activation, size)
     shape = tuple(activation.shape)
     if activation.ndim != 4:
         raise LayerError(f"layer {layer!r} gives {shape}, no maps (N, C, H, W); choose a layer before the pooling")

@@ -29,7 +29,7 @@ class EigenCAM(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
         layer = chosen_layer(model, self.layer)
-        maps = as_maps(model.forward(images, [layer])[layer], layer)
+        maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         xp = namespace(maps)
         count, channels, height, width = maps.shape
         positions = xp.matrix_transpose(xp.reshape(maps, (count, channels, height * width)))

@@ -1,6 +1,6 @@
 """What methods that judge other methods share: the method judged, its maps, and what is measured of the target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -46,7 +46,8 @@ class Metric(Method):
         result = self.judged.run(model, images, objective, silent)
         if not isinstance(result, Attribution):
             raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, no attribution to judge")
-        return result
+        preset = self.judged.preset
+        return result if preset is None else replace(result, values=preset.apply(result.values, images.shape[-2:]))
 
 
 def pinned(model: Model, images: Array, objective: Objective) -> Objective:

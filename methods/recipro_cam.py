@@ -43,7 +43,7 @@ class ReciproCAM(Method):
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
 
     def _map(self, case: Case, progress: Progress) -> Array:
-        height, width = as_maps(case.activation, case.layer).shape[2:]
+        height, width = as_maps(case.activation, case.layer, case.image.shape[2:]).shape[2:]
         masks = self._masks(height, width)
         left = [
             case.scores(case.activation * _shaped(masks[start:stop], case.activation))

@@ -31,7 +31,7 @@ class ScoreCAM(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative."""
         layer = chosen_layer(model, self.layer)
-        maps = as_maps(model.forward(images, [layer])[layer], layer)
+        maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         found, scores = cases(model, images, facing(objective, self.counterfactual))
         xp = namespace(maps)
         values = xp.stack([self._map(case, maps[n, ...], progress) for n, case in enumerate(found)])

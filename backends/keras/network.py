@@ -1,8 +1,9 @@
 """A Keras model as something to trace: layers found by running it once, taps and replacements while it runs."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -55,9 +56,9 @@ class KerasNetwork:
         def run(x: Any) -> None:
             root = tf.compat.v1.get_default_graph()
 
-            def see(name: str, operation: Any, call: Callable[[], Any]) -> Any:
+            def see(name: str, operation: Any, call: "partial[Any]") -> Any:
                 with _attending(attention, operation):
-                    y = call()
+                    y = _opened(operation, call)
                 layout = _layout(operation, self.layout, bool(attention))
                 if name and layout and _is_activation(y, root):
                     found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, layout, operation))
@@ -84,8 +85,9 @@ class KerasNetwork:
         found: Taps = {}
         wanted = {*taps, *replaced}
 
-        def see(name: str, operation: Any, call: Callable[[], Any]) -> Any:
-            y = call()
+        def see(name: str, operation: Any, call: "partial[Any]") -> Any:
+            inner = f"{name.partition('#')[0]}/"
+            y = _opened(operation, call) if any(each.startswith(inner) for each in wanted) else call()
             if name not in wanted:
                 return y
             found[name] = replaced[name] if name in replaced else tf.identity(y)
@@ -271,9 +273,19 @@ def _attending(attention: list[Any], operation: Any) -> Iterator[None]:
     attention.pop()
 
 
+def _opened(operation: Any, call: "partial[Any]") -> Any:
+    """Call a layer; attention so that its softmax runs as a layer of its own, which Keras does if asked for scores."""
+    asked = call.keywords.get("return_attention_scores", False)
+    if not isinstance(operation, _ATTENTION) or asked or getattr(operation, "_flash_attention", False):
+        return call()
+    y, _ = call(return_attention_scores=True)
+    return y
+
+
 def _layout(operation: Any, default: str, attending: bool) -> str | None:
-    """How a layer stores tensors of rank 4; None for one inside attention that gives no tokens (its weights, say)."""
+    """How a layer stores tensors of rank 4; None for one inside attention that gives neither tokens nor weights."""
     if attending:
-        return "heads" if isinstance(operation, keras.layers.EinsumDense) else None
+        heads = "heads" if isinstance(operation, keras.layers.EinsumDense) else None
+        return "first" if isinstance(operation, keras.layers.Softmax) else heads
     form = getattr(operation, "data_format", None)
     return {"channels_first": "first", "channels_last": "last"}.get(form, default) if isinstance(form, str) else default

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ LOCK = threading.RLock()
 """Held while tracing: one function is traced at a time."""
 _here = threading.local()
 
-Visit = Callable[[str, Any, Callable[[], Any]], Any]
+Visit = Callable[[str, Any, "partial[Any]"], Any]
 """visit(name, operation, call): makes the call and returns the layer's value, or another in its place."""
 
 
@@ -66,7 +67,7 @@ def visiting(visit: Visit) -> Iterator[None]:
         owners.append(operation)
         try:
             with path.entered(operation.name) as name:
-                return seen(name, operation, lambda: original(operation, *args, **kwargs))
+                return seen(name, operation, partial(original, operation, *args, **kwargs))
         finally:
             owners.pop()
 

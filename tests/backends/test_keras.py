@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from crosslens import INPUT, OUTPUT
+from crosslens.anatomy import spatial_layers
 from crosslens.backends.keras.tensorflow import MOST_FUNCTIONS
 from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.model import InputSpec
@@ -337,7 +338,7 @@ def test_attention_gives_tokens_and_its_scores_are_no_maps():
     model = crosslens.wrap(net)
     x = np.random.default_rng(0).standard_normal((2, 5, 12)).astype(np.float32)
     inside = next(name for name in model.layers if name.endswith("query"))
-    assert not any(layer.has_maps for layer in model.layers.values())
+    assert not list(spatial_layers(model))
     kernel = model.weights(inside)
     query = model.forward(x, [inside])[inside]
     np.testing.assert_allclose(query, x @ kernel["kernel"].T + kernel["bias"].reshape(-1), rtol=1e-4, atol=1e-6)

@@ -40,6 +40,8 @@ def _run(tried: Method, model: Any = None, images: Array = None, target: Any = T
 
 
 def _model(tried: Method, seed: int = 0) -> TinyModel:
+    if tried.needs_attention:
+        raise Unsuited("it needs attention, which TinyModel does not have")
     return TinyModel(relu=tried.needs_rectifier, seed=seed)
 
 
