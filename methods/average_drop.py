@@ -30,7 +30,8 @@ class AverageDrop(Metric):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Drop and increase of each image in per cent, (N, 2, 1)."""
         fixed = pinned(model, images, objective)
-        shown = images * seen_through(self.explained(model, images, fixed).maps(), images)
+        judged = self.explained(model, images, fixed)
+        shown = images * seen_through(judged.maps(), images)
         found, whole = cases(model, images, measured(model, images, fixed))
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
@@ -41,7 +42,8 @@ class AverageDrop(Metric):
             )
         drop = 100 * relu(whole - left) / whole
         increase = 100 * xp.astype(left > (1 + TIE) * whole, whole.dtype)
-        return Scores(xp.stack([drop, increase], axis=1)[:, :, None], series=("drop, %", "increase, %"))
+        both = xp.stack([drop, increase], axis=1)[:, :, None]
+        return Scores(both, series=("drop, %", "increase, %"), notes=judged.notes)
 
 
 def seen_through(maps: Array, images: Array) -> Array:

@@ -40,7 +40,8 @@ class PixelCurve(Metric):
         if not 1 <= self.steps <= pixels:
             raise ParameterError(f"steps is {self.steps}; it must lie between 1 and the number of pixels, {pixels}")
         fixed = pinned(model, images, objective)
-        maps = self.explained(model, images, fixed).upsampled(images.shape[2:])
+        judged = self.explained(model, images, fixed)
+        maps = judged.upsampled(images.shape[2:])
         maps = namespace(maps).abs(maps) if self.magnitude else maps
         found, _ = cases(model, images, measured(model, images, fixed))
         counts = np.round(np.linspace(0, pixels, self.steps + 1)).astype(int)
@@ -50,6 +51,7 @@ class PixelCurve(Metric):
             series=(str(found[0].objective).partition("(")[0],),
             axis=f"share of pixels {self.verb}",
             positions=tuple(float(c) / pixels for c in counts),
+            notes=judged.notes,
         )
 
     def _curve(self, case: Case, importance: Array, counts: Array, progress: Progress) -> Array:
