@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, TypeProto, helper, shape_inference
 
+from .branches import inline_known_branches
 from .emit import model_proto, run_constants
 from .graph import Graph, Node, Type
 
@@ -51,8 +52,18 @@ def infer(graph: Graph) -> None:
 
 
 def fold(graph: Graph) -> None:
-    """Compute what depends on constants and known shapes only, in place; types are set as well."""
+    """Compute what depends on constants and known shapes only, in place; types are set as well.
+
+    An If whose condition is known by then is replaced by the branch that is taken.
+    """
     infer(graph)
+    _fold_constants(graph)
+    while inline_known_branches(graph):
+        infer(graph)
+        _fold_constants(graph)
+
+
+def _fold_constants(graph: Graph) -> None:
     while found := _constant_nodes(graph):
         graph.constants |= _known_shapes(graph, found)
         graph.constants |= run_constants(graph, found, _read_outside(graph, found))
