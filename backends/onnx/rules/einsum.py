@@ -73,8 +73,7 @@ def _to_operand(g: Graph, node: Node, position: int, dy: str, labels: _Labels, f
     places, diagonals = _apart(own, labels.free)
     for one, again in diagonals:
         size = g.sizes(x, [own.index(one)])[0]
-        dtype = helper.tensor_dtype_to_np_dtype(g.elem(x))
-        factors.append(g.derived(f"unit:{size}:{dtype}", lambda size=size: np.eye(size, dtype=dtype)))
+        factors.append(g.const(np.eye(size), helper.tensor_dtype_to_np_dtype(g.elem(x))))
         letters.append(one + again)
     given = set("".join(letters))
     narrow = {p for p, (size, letter) in enumerate(zip(g.dims(x), own, strict=True)) if size == 1 != full[letter]}

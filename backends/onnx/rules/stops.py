@@ -7,4 +7,7 @@ stops(
     "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf", "Sign", "Floor", "Ceil", "Round", "OneHot",
     "EyeLike", "NonMaxSuppression", "Hardmax", "RandomNormal", "RandomUniform", "RandomNormalLike",
     "RandomUniformLike", "Bernoulli", "Multinomial", "Unique", "BitShift",
+    "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "BlackmanWindow", "HammingWindow", "HannWindow",
+    "ImageDecoder", "MelWeightMatrix", "OptionalHasElement", "RegexFullMatch", "SequenceEmpty", "SequenceLength",
+    "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer",
 )  # fmt: skip
