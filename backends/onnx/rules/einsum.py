@@ -93,7 +93,8 @@ def _without_ones(g: Graph, name: str, letters: str, full: dict[str, Dim]) -> tu
 
 def _apart(own: str, free: str) -> tuple[str, list[tuple[str, str]]]:
     """Letters that do not repeat, and which of them are the same in truth."""
-    places, pairs = "", []
+    places = ""
+    pairs: list[tuple[str, str]] = []
     for letter in own:
         fresh = letter if letter not in places else free[len(pairs)]
         pairs += [(letter, fresh)] if fresh != letter else []
