@@ -38,6 +38,8 @@ class Rectifiers(TorchFunctionMode):
         if not _rectifies(name.rstrip("_"), args, kwargs):
             return func(*args, **kwargs)
         x, *rest = args
+        if self.rule == "guided":
+            return self._guided(func(*args, **kwargs))
         if name.endswith("_") or kwargs.get("inplace", False) or any(a is True for a in rest):
             ruled = self._ruled(x, func(x.clone(), *rest, **kwargs))
             return x.copy_(ruled)
@@ -51,12 +53,21 @@ class Rectifiers(TorchFunctionMode):
             return self._ruled(args[1], y)
         return y
 
+    def _guided(self, y: Tensor) -> Tensor:
+        """`y` itself, which lets only positive gradients back to the rectifier's own rule; nothing is copied."""
+        self.count += 1
+        if y.requires_grad:
+            y.register_hook(_positive)
+        return y
+
     def _ruled(self, x: Tensor, y: Tensor) -> Tensor:
         """`y`, which is f(x), with the gradient that the rule gives `x`."""
+        if self.rule == "guided":
+            return self._guided(y)
         self.count += 1
         if self.rule == "exact":
             return y
-        ruled: Tensor = _Ruled.apply(y if self.rule == "guided" else x, y.detach(), self.rule != "linear")
+        ruled: Tensor = _Ruled.apply(x, y.detach(), self.rule != "linear")
         return ruled
 
 
@@ -67,6 +78,10 @@ def _rectifies(name: str, args: Any, kwargs: Any) -> bool:
         return False
     lowest = kwargs.get(_CLIPS[name], args[1] if len(args) > 1 else None)
     return isinstance(lowest, int | float) and lowest == 0
+
+
+def _positive(dy: Tensor) -> Tensor:
+    return dy.clamp(min=0)
 
 
 class _Ruled(torch.autograd.Function):
