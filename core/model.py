@@ -23,12 +23,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .arrays import Array, as_numpy, namespace
 from .errors import LayerError, did_you_mean
+from .incremental import Found, Staged, occluded
 from .input_spec import InputSpec
 from .layer import INPUT, OUTPUT, Layer
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered
@@ -186,6 +187,17 @@ class Model(ABC):
         x, replace = self._checked(x, replace)
         inner = self._linearize(x, _without_input(names.values()), tuple(dict.fromkeys(wanted.values())), replace)
         return NamedLinearization(inner, x, names, wanted)
+
+    def occluded(
+        self, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int = 8
+    ) -> Found:
+        """What `forward` gives for one image with each of the boxes covered: see `crosslens.incremental.occluded`."""
+        names = self._resolve(capture)
+        return occluded(self, names, self._checked(x, None)[0], cover, np.asarray(boxes, np.int64), batch)
+
+    def _staged(self, size: tuple[int, int], capture: tuple[str, ...]) -> Staged | None:
+        """The network as stages for images of (H, W) pixels and these layers, never `INPUT`, where a backend can."""
+        return None
 
     def randomised(self, layers: Iterable[str], seed: int) -> "Model":
         """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.

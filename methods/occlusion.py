@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
+from crosslens.batching import batch_limit, slices
 from crosslens.errors import LayerError, ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -16,10 +17,14 @@ from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
 
-from .case import Case, cases, portions
+from .case import Case, cases
 from .fills import DOC, Fill, filled
 
 BORDERS, OVERLAPS = ("cut", "inside"), ("mean", "sum")
+
+
+Found: TypeAlias = Iterator[tuple[Sequence[int], Array]]
+"""Positions in the list of windows, with the target's values there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +98,28 @@ class Occlusion(Method):
 
 def _scores(case: Case, windows: "list[Window]", cover: Array, progress: Progress) -> Iterator[tuple["Window", Any]]:
     """Each window with the target's value where it shows `cover`, (1, C, H, W)."""
-    for start, stop in portions(case.model, len(windows), progress, "occluding"):
+    found = _at_image(case, windows, cover) if case.layer == INPUT else _at_layer(case, windows, cover)
+    done = 0
+    for which, values in found:
+        yield from ((windows[w], values[row]) for row, w in enumerate(which))
+        done += len(which)
+        progress(done, len(windows), "occluding")
+
+
+def _at_image(case: Case, windows: "list[Window]", cover: Array) -> Found:
+    """Windows of the image, for which a network may compute only what they can change."""
+    boxes = [(w.rows.start, w.rows.stop, w.columns.start, w.columns.stop) for w in windows]
+    layers, batch = case.objective.layers, batch_limit(case.model)
+    for which, activations in case.model.occluded(case.image, cover, boxes, layers, batch=batch):
+        yield which, case.objective.value(activations)
+
+
+def _at_layer(case: Case, windows: "list[Window]", cover: Array) -> Found:
+    for start, stop in slices(len(windows), batch_limit(case.model)):
         variants = namespace(cover).concat([case.activation] * (stop - start), axis=0)
         for row, window in enumerate(windows[start:stop]):
             variants[row, :, window.rows, window.columns] = cover[0, :, window.rows, window.columns]
-        values = case.scores(variants)
-        yield from zip(windows[start:stop], (values[row] for row in range(stop - start)), strict=True)
+        yield range(start, stop), case.scores(variants)
 
 
 class Window(NamedTuple):

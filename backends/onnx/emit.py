@@ -38,12 +38,15 @@ def prune(graph: Graph) -> None:
     graph.inputs = {name: kind for name, kind in graph.inputs.items() if name in needed}
 
 
-def model_proto(graph: Graph, *, large_as_inputs: bool = False, external: bool = False) -> ModelProto:
+def model_proto(
+    graph: Graph, *, large_as_inputs: bool = False, external: bool = False, noted: Iterable[str] = ()
+) -> ModelProto:
     """The graph as a model.
 
     Args:
         large_as_inputs: large constants become inputs, for shape inference.
         external: large constants become references that `open_session` fills.
+        noted: tensors whose types are written down.
     """
     inputs = [_info(name, kind) for name, kind in graph.inputs.items()]
     tensors = []
@@ -56,6 +59,7 @@ def model_proto(graph: Graph, *, large_as_inputs: bool = False, external: bool =
             inputs.append(_info(name, _type(value)))
     outputs = [_info(name, graph.types.get(name)) for name in graph.outputs]
     made = helper.make_graph([node.proto() for node in graph.nodes], "crosslens", inputs, outputs, tensors)
+    made.value_info.extend(_info(name, graph.types[name]) for name in noted)
     opsets = [helper.make_opsetid(domain, version) for domain, version in _opsets(graph).items()]
     return helper.make_model(made, opset_imports=opsets, ir_version=_ir_version(graph))
 
@@ -87,9 +91,12 @@ def _reference(name: str, value: np.ndarray[Any, Any]) -> TensorProto:
 
 
 def open_session(
-    graph: Graph, providers: Sequence[Any] | None = None, *, optimise: bool = True
+    graph: Graph, providers: Sequence[Any] | None = None, *, optimise: bool = True, noted: Iterable[str] = ()
 ) -> ort.InferenceSession:
-    """A session that computes `graph.outputs`; the graph's constants must live as long as it does."""
+    """A session that computes `graph.outputs`; the graph's constants must live as long as it does.
+
+    The types of `noted` tensors are written down, for what onnxruntime cannot infer by itself.
+    """
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
@@ -100,7 +107,7 @@ def open_session(
     values = [ort.OrtValue.ortvalue_from_numpy(value) for value in large.values()]
     if large:
         options.add_external_initializers(list(large), values)
-    content = model_proto(graph, external=True).SerializeToString()
+    content = model_proto(graph, external=True, noted=noted).SerializeToString()
     with explained("open the network"):
         return ort.InferenceSession(content, options, providers=list(providers or ["CPUExecutionProvider"]))
 

@@ -17,6 +17,7 @@ from .diagnosis import diagnosed
 from .emit import explained, open_session
 from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry
+from .incremental import OnnxStaged
 from .infer import fold
 from .layers import Place, layouts, places
 from .linearization import OnnxLinearization
@@ -162,6 +163,16 @@ class OnnxModel(Model):
     ) -> Linearization:
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
         return OnnxLinearization(self._executable, request, list(self._parts(as_numpy(x), replace, {})), len(x))
+
+    def _staged(self, size: tuple[int, int], capture: tuple[str, ...]) -> OnnxStaged | None:
+        if self._entry.batch is not None or not self.input.is_image:
+            return None
+        graph = self._at((BATCH, self.input.example_shape[0], *size))
+        places, providers = self._places, self._providers
+        found: OnnxStaged = self._sessions.get(
+            ("staged", size, capture), lambda: OnnxStaged(graph, places, capture, providers)
+        )
+        return found
 
     def _executable(self, kind: str, request: Request, x: Array) -> Any:
         """The open session, or the pair of them, for a request at images of this shape.

@@ -1,0 +1,235 @@
+"""Occluding an image in many places: the plain way, and the one that computes again only what a place can change.
+
+A backend that can cut its network into `Stage`s gives a `Staged` network; the rectangles, the order of the places and
+the decision how far the stages pay are worked out here, the same for every backend.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from .arrays import Array, namespace
+from .errors import ImageError, ParameterError
+from .layer import INPUT
+from .patches import Maps, Rect, Sliding, Span, needed, rect_behind, rects_of
+
+if TYPE_CHECKING:
+    from .model import Model
+
+__all__ = ["Found", "Read", "Stage", "Staged", "occluded", "occluded_in_stages", "occluded_plainly"]
+
+Boxes: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
+Found: TypeAlias = Iterator[tuple[Sequence[int], Mapping[str, Array]]]
+COPY = 100.0
+"""What copying one number costs, in multiplications of a convolution; measured with onnxruntime on two cores."""
+WORTH = 0.9
+"""The share of the plain way's cost from which on the stages are not worth their trouble."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a stage reads of one tensor, for rows and columns; `fill` stands outside the map."""
+
+    tensor: str
+    sliding: tuple[Sliding, Sliding]
+    fill: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a network whose outputs all change in the same rectangle of maps of one size."""
+
+    reads: tuple[Read, ...]
+    writes: tuple[str, ...]
+    size: tuple[int, int]
+    cost: float
+    """Multiplications for whole maps of one image."""
+
+
+class Staged(ABC):
+    """A network as stages, and what is left when a number of them is done; ready for one size of images.
+
+    A stage computes what the whole network computes there, in the same order, so that its numbers are the same to the
+    last bit wherever the framework's own kernels do not choose their order by the size of a map.
+    """
+
+    stages: Sequence[Stage]
+    """In an order in which each can run. The first reads `INPUT`."""
+    image_size: tuple[int, int]
+    """(H, W)"""
+    rest: float
+    """The cost of what follows, per image."""
+    leaves: frozenset[str]
+    """Tensors of the stages that what follows reads, or that are asked for."""
+    channels: Mapping[str, int]
+    """Of each tensor that a stage reads or writes."""
+    axes: Mapping[str, int]
+    """The axis of the rows in such a tensor, 1 or 2."""
+
+    @abstractmethod
+    def run(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
+        """One stage on a crop for each of its reads; an array for each of its writes."""
+
+    @abstractmethod
+    def finish(self, done: int, wholes: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The layers asked for, of the tensors that `live(done)` names."""
+
+    def live(self, done: int) -> tuple[str, ...]:
+        """Tensors that are read when this many stages are done, and that these made."""
+        made = {INPUT, *(w for stage in self.stages[:done] for w in stage.writes)}
+        read = {read.tensor for stage in self.stages[done:] for read in stage.reads} | self.leaves
+        return tuple(sorted(made & read))
+
+    @cached_property
+    def cost(self) -> float:
+        """Of one image computed the plain way."""
+        return sum(stage.cost for stage in self.stages) + self.rest
+
+    def rects(self, boxes: Boxes) -> tuple[dict[str, Rect], list[Rect]]:
+        """What boxes (P, 4) can change, by tensor and by stage."""
+        by_tensor, by_stage = {INPUT: rects_of(boxes, self.image_size)}, []
+        for stage in self.stages:
+            rect = rect_behind([(by_tensor[read.tensor], read.sliding) for read in stage.reads], stage.size)
+            by_tensor.update(dict.fromkeys(stage.writes, rect))
+            by_stage.append(rect)
+        return by_tensor, by_stage
+
+
+def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, boxes: Boxes, batch: int) -> Found:
+    """Activations for one image with one box after another covered, as few of them computed again as pays.
+
+    Args:
+        model: the network.
+        names: layers by what was asked for.
+        x: one image, (1, C, H, W).
+        cover: what is seen in a box, (1, C, H, W).
+        boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
+        batch: boxes at once.
+
+    Yields:
+        (positions in `boxes`, activations by what was asked for), in any order, each box once; what `model.forward`
+        gives for the covered images (`Staged` says how exactly).
+
+    Raises:
+        ImageError: there is more than one image, or `cover` has another shape.
+        ParameterError: a box is empty or does not lie in the image.
+    """
+    _check(x, cover, boxes)
+    inner = tuple(dict.fromkeys(names.values()))
+    net = model._staged((int(x.shape[2]), int(x.shape[3])), inner) if INPUT not in inner else None
+    found = occluded_in_stages(net, x, cover, boxes, batch) if net else None
+    for which, activations in found or occluded_plainly(lambda v: model.forward(v, inner), x, cover, boxes, batch):
+        yield which, {asked: activations[name] for asked, name in names.items()}
+
+
+def _check(x: Array, cover: Array, boxes: Boxes) -> None:
+    if x.shape[0] != 1 or tuple(cover.shape) != tuple(x.shape):
+        raise ImageError(f"the image is {tuple(x.shape)} and its cover {tuple(cover.shape)}; both must be (1, C, H, W)")
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ParameterError(f"boxes have shape {boxes.shape}; give (P, 4): top, bottom, left, right of each")
+    top, bottom, left, right = boxes.T
+    fits = (top >= 0) & (top < bottom) & (bottom <= x.shape[2]) & (left >= 0) & (left < right) & (right <= x.shape[3])
+    if not fits.all():
+        wrong = tuple(boxes[int(np.argmin(fits))].tolist())
+        raise ParameterError(f"box {wrong} (top, bottom, left, right) is no part of an image of {tuple(x.shape[2:])}")
+
+
+def occluded_plainly(
+    forward: Callable[[Array], Mapping[str, Array]], x: Array, cover: Array, boxes: Boxes, batch: int
+) -> Found:
+    """Every place in a whole image of its own; (positions, activations) batch after batch."""
+    for start in range(0, len(boxes), batch):
+        some = boxes[start : start + batch]
+        variants = namespace(x).concat([x] * len(some), axis=0)
+        for row, (top, bottom, left, right) in enumerate(some.tolist()):
+            variants[row, :, top:bottom, left:right] = cover[0, :, top:bottom, left:right]
+        yield range(start, start + len(some)), forward(variants)
+
+
+def occluded_in_stages(net: Staged, x: Array, cover: Array, boxes: Boxes, batch: int) -> Found | None:
+    """The same by as many stages as pay, places with rectangles of like size together; None where no stage pays."""
+    rows, columns = _sizes(net, boxes)
+    done = _worth(net, rows, columns)
+    order = np.lexsort((columns.sum(axis=1), rows.sum(axis=1)))
+    return _walked(net, done, x, cover, boxes, order, batch) if done else None
+
+
+def _sizes(net: Staged, boxes: Boxes) -> tuple[Boxes, Boxes]:
+    """Rows and columns of each stage's rectangle for each box on its own, (P, stages) each."""
+    rows, which_rows = np.unique(boxes[:, :2], axis=0, return_inverse=True)
+    columns, which_columns = np.unique(boxes[:, 2:], axis=0, return_inverse=True)
+    count = max(len(rows), len(columns))
+    found = []
+    for top_bottom, left_right in zip(np.resize(rows, (count, 2)), np.resize(columns, (count, 2)), strict=True):
+        _, rects = net.rects(np.concatenate([top_bottom, left_right])[None])
+        found.append([(rect.rows.size, rect.columns.size) for rect in rects])
+    sizes = np.array(found)
+    return sizes[which_rows.ravel(), :, 0], sizes[which_columns.ravel(), :, 1]
+
+
+def _worth(net: Staged, rows: Boxes, columns: Boxes) -> int:
+    """How many stages to do: as many as make the whole the cheapest; none if that saves too little."""
+    sizes = {INPUT: net.image_size, **{w: stage.size for stage in net.stages for w in stage.writes}}
+    whole = {name: net.channels[name] * prod(size) for name, size in sizes.items() if name in net.channels}
+    left, spent, costs = net.cost, 0.0, [np.inf]
+    for done, stage in enumerate(net.stages, start=1):
+        high, wide = rows[:, done - 1], columns[:, done - 1]
+        crop = sum(
+            net.channels[read.tensor] * _read(high, read.sliding[0]) * _read(wide, read.sliding[1])
+            for read in stage.reads
+        )
+        left -= stage.cost
+        spent += float(np.mean(high * wide / prod(stage.size) * stage.cost + COPY * crop))
+        costs.append(spent + left + COPY * sum(whole[name] for name in net.live(done)))
+    best = int(np.argmin(costs))
+    return best if costs[best] < WORTH * net.cost else 0
+
+
+def _read(sizes: Boxes, sliding: Sliding) -> Boxes:
+    read: Boxes = (sizes - 1) * sliding.stride + sliding.reach + 1
+    return read
+
+
+def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order: Boxes, batch: int) -> Found:
+    everything = np.array([[0, x.shape[2], 0, x.shape[3]]])
+    kept = {name: maps.patches for name, maps in _done(net, done, x, x, everything, None).items()}
+    for start in range(0, len(order), batch):
+        which = order[start : start + batch]
+        maps = _done(net, done, x, cover, boxes[which], kept)
+        yield which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
+
+
+def _done(
+    net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, kept: Mapping[str, Array] | None
+) -> dict[str, Maps]:
+    """All tensors of the first stages; where no kept maps are given, of whole maps."""
+    rects, behind = net.rects(boxes)
+    maps = {INPUT: _covered(x, cover, boxes, rects[INPUT])}
+    for position, stage in enumerate(net.stages[:done]):
+        rect = behind[position] if kept else Rect(*(Span(np.zeros(1, np.int64), n) for n in stage.size))
+        made = net.run(position, [_crop(maps[read.tensor], read, rect) for read in stage.reads])
+        for name, patches in zip(stage.writes, made, strict=True):
+            maps[name] = Maps(patches if kept is None else kept[name], patches, rect, net.axes[name])
+    return maps
+
+
+def _crop(maps: Maps, read: Read, rect: Rect) -> Array:
+    rows, columns = (needed(span, sliding) for span, sliding in zip(rect, read.sliding, strict=True))
+    return maps.crop(Rect(rows, columns), read.fill)
+
+
+def _covered(x: Array, cover: Array, boxes: Boxes, rect: Rect) -> Maps:
+    """The image with its boxes covered: what lies in a box is `cover`'s, even where the rectangle is larger."""
+    xp = namespace(x)
+    patches = []
+    for p, (top, bottom, left, right) in enumerate(boxes.tolist()):
+        y, x0 = int(rect.rows.starts[p]), int(rect.columns.starts[p])
+        one = xp.asarray(x[0, :, y : y + rect.rows.size, x0 : x0 + rect.columns.size], copy=True)
+        one[:, top - y : bottom - y, left - x0 : right - x0] = cover[0, :, top:bottom, left:right]
+        patches.append(one)
+    return Maps(x, xp.stack(patches), rect)
