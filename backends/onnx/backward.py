@@ -8,6 +8,7 @@ from crosslens.errors import UnsupportedOperators
 
 from .expand import expand
 from .graph import FLOAT, DynamicShapeError, Graph, Node
+from .joining import added
 from .rectifiers import is_rectifier, rectified
 from .registry import Cotangents, Rule, rule_for
 
@@ -101,7 +102,7 @@ def _total(graph: Graph, parts: dict[str, list[str]], tensor: str) -> str | None
     if not flowed:
         return None
     if len(flowed) > 1:
-        parts[tensor] = flowed = [graph.op("Add" if len(flowed) == 2 else "Sum", *flowed)]
+        parts[tensor] = flowed = [added(graph, tensor, flowed)]
     return flowed[0]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from .backward import append_gradients
 from .emit import prune
+from .faster import faster_at_last, faster_copy
 from .graph import BOOL, FLOAT, Graph, Node, Type
 from .infer import infer
 from .layers import Place
@@ -38,7 +39,7 @@ class Program:
 
 def forward(graph: Graph, places: Mapping[str, Place], request: Request) -> Program:
     """Activations only."""
-    graph = graph.copy()
+    graph = faster_copy(graph)
     replaced = _cut(graph, places, request.replaced)
     activations = {name: _leave(graph, places[name]) for name in request.capture}
     return _finished(Program(graph, replaced, {}, activations, {}))
@@ -73,7 +74,7 @@ def split(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[
 
 
 def _with_gradients(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[Program, set[Node]]:
-    graph = graph.copy()
+    graph = faster_copy(graph)
     replaced = _cut(graph, places, request.replaced)
     activations = {name: _leave(graph, places[name]) for name in request.capture}
     before = set(graph.nodes)
@@ -90,6 +91,7 @@ def _finished(program: Program) -> Program:
     graph.outputs = list(dict.fromkeys((*program.activations.values(), *program.gradients.values())))
     if not program.gradients:
         graph.outputs += [k for k in program.kept if k not in graph.outputs and k not in graph.inputs]
+    faster_at_last(graph)
     prune(graph)
     return program
 

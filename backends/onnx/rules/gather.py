@@ -24,11 +24,15 @@ def gather(g: Graph, node: Node, dy: str) -> Cotangents:
         dy = g.op("Reshape", dy, g.ints([*(0,) * axis, -1, *g.sizes(x, slice(axis + 1, None))]))
     (size,) = g.dims(x)[axis : axis + 1]
     if value is not None and isinstance(size, int) and len(set((value % size).ravel().tolist())) == value.size:
-        return [_in_order(g, dy, value.ravel() % size, axis, size), None]
+        return [_in_order(g, dy, value.ravel() % size, axis, size, g.rank(x)), None]
     return [_added(g, x, dy, places, axis), None]
 
 
-def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: int) -> str:
+def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: int, rank: int) -> str:
+    if len(places) and (np.diff(places) == 1).all():
+        pads = [0] * (2 * rank)
+        pads[axis], pads[axis + rank] = int(places[0]), size - 1 - int(places[-1])
+        return g.op("Pad", dy, g.ints(pads))
     rows = np.full(size, len(places))
     rows[places] = np.arange(len(places))
     if (rows == len(places)).any():

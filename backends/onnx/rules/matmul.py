@@ -15,7 +15,7 @@ def matmul(g: Graph, node: Node, dy: str) -> Cotangents:
     wide_b = g.op("Unsqueeze", b, g.ints([1])) if ranks[1] == 1 else b
     da = g.op("MatMul", dy, _turned(g, wide_b, max(ranks[1], 2))) if node.wants[0] else None
     db = g.op("MatMul", _turned(g, wide_a, max(ranks[0], 2)), dy) if node.wants[1] else None
-    return [da and _as(g, da, a, g.rank(b)), db and _as(g, db, b, g.rank(a))]
+    return [da and _as(g, da, a, b), db and _as(g, db, b, a)]
 
 
 def _turned(g: Graph, name: str, rank: int) -> str:
@@ -25,12 +25,13 @@ def _turned(g: Graph, name: str, rank: int) -> str:
     return g.op("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])
 
 
-def _as(g: Graph, product: str, operand: str, other: int) -> str:
+def _as(g: Graph, product: str, operand: str, other: str) -> str:
     """Sum over the batch axes along which the operand was repeated, and give a vector its shape back."""
-    dims = g.dims(operand)
-    rank = max(len(dims), 2)
-    whole = max(rank, other)
-    axes = [axis for axis in range(whole - 2) if axis < whole - rank or dims[axis - whole + rank] == 1]
+    own, others = g.dims(operand)[:-2], g.dims(other)[:-2]
+    whole = max(len(own), len(others))
+    own, others = ((1,) * (whole - len(batch)) + tuple(batch) for batch in (own, others))
+    axes = [axis for axis, (small, large) in enumerate(zip(own, others, strict=True)) if small == 1 != large]
     if axes:
         product = g.op("ReduceSum", product, g.ints(axes), keepdims=1)
-    return g.reshape_like(product, operand) if axes or len(dims) == 1 else product
+    same = g.rank(operand) == whole + 2
+    return product if same else g.reshape_like(product, operand)

@@ -15,6 +15,9 @@ def _base(g: Graph, a: str, b: str, dy: str) -> str:
     value = g.value(b)
     if value is not None and value.size == 1 and float(value.reshape(())) == 2:
         return g.op("Mul", dy, g.op("Add", a, a))
+    if value is not None and value.size == 1:
+        less, slope = (g.scalar(float(value.reshape(())) - by, a) for by in (1, 0))
+        return g.op("Mul", dy, g.op("Mul", slope, g.op("Pow", a, less)))
     b = g.op("Cast", b, to=g.elem(a)) if g.elem(b) != g.elem(a) else b
     return g.op("Mul", dy, g.op("Mul", b, g.op("Pow", a, g.op("Sub", b, g.scalar(1, a)))))
 
