@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -81,14 +82,18 @@ class TorchModel(Model):
         """
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        if relu != "exact":
-            with Rectifiers("exact") as met:
-                self._run(self._example(), Recording(), grad=False)
-            if not met.count:
-                raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+        if relu != "exact" and not self._rectifiers:
+            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
         twin = self._twin(self.network)
         twin._rule = relu
         return twin
+
+    @cached_property
+    def _rectifiers(self) -> int:
+        """How many rectifiers a pass meets; counted once, for it takes a pass."""
+        with Rectifiers("exact") as met:
+            self._run(self._example(), Recording(), grad=False)
+        return met.count
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TorchModel":
         by_source = {self._places[layer].source: values for layer, values in changed.items()}
