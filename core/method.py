@@ -128,7 +128,7 @@ def as_in(kind: type[Method], library: str) -> type[Method]:
     known = {f.name: f for f in parameters(kind)}
     return make_dataclass(
         kind.__name__,
-        [(name, known[name].type, param(value, **known[name].metadata)) for name, value in preset.parameters.items()],  # type: ignore[arg-type]
+        [(name, known[name].type, param(value, **known[name].metadata)) for name, value in preset.parameters.items()],
         bases=(kind,),
         namespace={"__doc__": kind.__doc__, "preset": replace(preset, library=library)},
         frozen=True,

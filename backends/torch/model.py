@@ -93,7 +93,7 @@ class TorchModel(Model):
         """How many rectifiers a pass meets; counted once, for it takes a pass."""
         with Rectifiers("exact") as met:
             self._run(self._example(), Recording(), grad=False)
-        return met.count
+        return int(met.count)
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TorchModel":
         by_source = {self._places[layer].source: values for layer, values in changed.items()}
