@@ -5,6 +5,7 @@
 prints the matrix of `crosslens.operators.PHOTOGRAPHS`: the covariance of RGB pixels in [0, 1], each picture with the
 same weight, as U sqrt(S) of its singular value decomposition: columns are principal colours, strongest first.
 Then `crosslens.operators.NATURAL`: the power of 1 / f with which amplitudes fall.
+Last `crosslens.operators.AMPLITUDES`: mean magnitudes of colour coordinates at 0, 1, 2, 4 ... cycles per picture.
 """
 
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from crosslens import load_image
+from crosslens.parameterise import parameterisation
 
 SCIKIT_IMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 
@@ -59,9 +61,24 @@ def amplitude_decay(path: Path) -> float:
     return -float(np.polyfit(where, mean_power, 1)[0]) / 2
 
 
+def amplitudes(paths: list[Path], side: int = 224) -> np.ndarray:
+    """(octaves, 3): mean magnitudes of the coefficients of the pictures' colour coordinates, by cycles per picture.
+
+    The coordinates are those before the colour matrix and the sigmoid of a parameterisation; the transform is divided
+    by the number of pixels, so that the magnitudes do not depend on it. Row 0 is the mean, row k 2^(k - 1) cycles.
+    """
+    made = parameterisation("pixels", (side, side))
+    pictures = np.concatenate([load_image(path, size=(side, side), crop=1.0) for path in paths])
+    magnitude = np.abs(np.fft.fft2(made.of(pictures).astype(np.float64), norm="forward")).mean(axis=0)
+    cycles = side * np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side))
+    octave = np.where(cycles == 0, 0, 1 + np.rint(np.log2(np.maximum(cycles, 1)))).astype(int)
+    return np.stack([magnitude[:, octave == k].mean(axis=1) for k in range(octave.max() + 1)])
+
+
 if __name__ == "__main__":
     files = photographs()
     print(f"{len(files)} photographs: {', '.join(path.name for path in files)}")
     print(np.round(root(covariance(files)), 4))
     decays = [amplitude_decay(path) for path in files]
     print(f"amplitudes fall as f^-{np.mean(decays):.2f}; the photographs from {min(decays):.2f} to {max(decays):.2f}")
+    print(np.array2string(amplitudes(files), separator=", ", precision=5, suppress_small=True))

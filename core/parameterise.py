@@ -8,9 +8,32 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ParameterError, did_you_mean
-from .operators import LUCID, NATURAL, PHOTOGRAPHS, Colour, Fourier, Identity, Operator, Sigmoid, Size, Step
+from .operators import (
+    LUCID,
+    NATURAL,
+    PHOTOGRAPHS,
+    Colour,
+    Fourier,
+    Identity,
+    Operator,
+    Phase,
+    Pyramid,
+    Sigmoid,
+    Size,
+    Step,
+    natural_magnitude,
+)
 
-__all__ = ["COLOURS", "PARAMETERISATIONS", "Parameterisation", "fourier", "parameterisation", "pixels"]
+__all__ = [
+    "COLOURS",
+    "PARAMETERISATIONS",
+    "Parameterisation",
+    "fourier",
+    "parameterisation",
+    "phases",
+    "pixels",
+    "pyramid",
+]
 
 
 @dataclass(frozen=True)
@@ -51,11 +74,27 @@ def fourier(size: Size, channels: int, colour: Operator) -> Parameterisation:
     return Parameterisation(spectrum >> colour >> Sigmoid(), (2, channels, size[0], spectrum.columns), 0.01)
 
 
+def pyramid(size: Size, channels: int, colour: Operator) -> Parameterisation:
+    """A sum of pictures at halving resolutions, so that a step moves every scale (Mordvintsev et al. 2016)."""
+    bands = Pyramid(size)
+    return Parameterisation(bands >> colour >> Sigmoid(), (channels, bands.length), 0.01)
+
+
+def phases(size: Size, channels: int = 3) -> Parameterisation:
+    """Phases of frequencies whose magnitudes stay those of photographs (Fel et al. 2023); noise is random phases.
+
+    It has no choice of colours: magnitudes were measured along axes of their own. A picture's magnitudes are lost.
+    """
+    magnitude = natural_magnitude(size, channels)
+    axes = COLOURS["photographs"] if channels == 3 else Identity()
+    return Parameterisation(Phase(size, magnitude) >> axes >> Sigmoid(), magnitude.shape, float(np.pi))
+
+
 class _Factory(Protocol):
     def __call__(self, size: Size, channels: int, colour: Operator) -> Parameterisation: ...
 
 
-PARAMETERISATIONS: Mapping[str, _Factory] = {"fourier": fourier, "pixels": pixels}
+PARAMETERISATIONS: Mapping[str, _Factory] = {"fourier": fourier, "pixels": pixels, "pyramid": pyramid}
 
 
 def parameterisation(name: str, size: Size, channels: int = 3, colour: str = "photographs") -> Parameterisation:

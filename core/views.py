@@ -13,9 +13,9 @@ from math import ceil
 import numpy as np
 
 from .errors import ParameterError
-from .operators import Crop, Identity, Operator, Pad, Resize, Size
+from .operators import Crop, Identity, Operator, Pad, Resize, Rotate, Size
 
-__all__ = ["Bordered", "Cut", "Unchanged", "View", "Views", "Zoomed", "robust_view"]
+__all__ = ["Bordered", "Cut", "Turned", "Unchanged", "View", "Views", "Zoomed", "robust_view"]
 
 Place = Callable[[np.random.Generator], int]
 
@@ -61,6 +61,17 @@ class Zoomed(View):
 
 
 @dataclass(frozen=True)
+class Turned(View):
+    """About the middle by up to `degrees` either way, uniform."""
+
+    degrees: float
+
+    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+        """A `Rotate`."""
+        return Rotate(rng.uniform(-self.degrees, self.degrees)), size
+
+
+@dataclass(frozen=True)
 class Cut(View):
     """A window of `to` pixels, off the centre by up to `shift` pixels along each axis, uniform; never over the edge."""
 
@@ -90,14 +101,20 @@ class Views(View):
         return total, size
 
 
-def robust_view(size: Size, shift: float, zoom: float) -> View:
+def robust_view(size: Size, shift: float, zoom: float, turn: float = 0.0) -> View:
     """Zoomed by up to `zoom`, moved along each axis by up to `shift` of the shorter side, on grey, at the same size.
 
+    And turned by up to `turn` degrees either way.
+
     Raises:
-        ParameterError: one of them does not lie within [0, 1).
+        ParameterError: shift or zoom does not lie within [0, 1), turn not within [0, 180].
     """
     if not 0 <= shift < 1 or not 0 <= zoom < 1:
         raise ParameterError(f"shift is {shift} and zoom {zoom}; both are shares of the picture's side, within [0, 1)")
+    if not 0 <= turn <= 180:
+        raise ParameterError(f"turn is {turn} degrees; it must lie within [0, 180]")
+    if turn:
+        return Views((Turned(turn), robust_view(size, shift, zoom)))
     if shift == 0 and zoom == 0:
         return Unchanged()
     moved = round(shift * min(size))

@@ -16,11 +16,15 @@ from .jitter import Jitter
 from .normalise import Normalise
 from .operator import Chain, Composition, Identity, Operator, Pull, Size, Step
 from .pad import Pad
+from .phase import AMPLITUDES, Phase, natural_magnitude
+from .pyramid import Pyramid
 from .resize import Resize
+from .rotate import Rotate
 from .smooth_max import SmoothMax
 from .squash import Clip, Sigmoid
 
 __all__ = [
+    "AMPLITUDES",
     "LUCID",
     "NATURAL",
     "PHOTOGRAPHS",
@@ -36,10 +40,14 @@ __all__ = [
     "Normalise",
     "Operator",
     "Pad",
+    "Phase",
     "Pull",
+    "Pyramid",
     "Resize",
+    "Rotate",
     "Sigmoid",
     "Size",
     "SmoothMax",
     "Step",
+    "natural_magnitude",
 ]

@@ -18,9 +18,13 @@ from crosslens.operators import (
     Normalise,
     Operator,
     Pad,
+    Phase,
+    Pyramid,
     Resize,
+    Rotate,
     Sigmoid,
     SmoothMax,
+    natural_magnitude,
 )
 from crosslens.preprocess import PRESETS
 
@@ -41,6 +45,10 @@ def operators(size):
         "flat fourier": (Fourier(size, decay=0.0), (2, 2, 3, height, width // 2 + 1)),
         "colour": (Colour(PHOTOGRAPHS), (2, 3, *size)),
         "blur": (Blur(1.5), (2, 3, *size)),
+        "turn": (Rotate(11.0), (2, 3, *size)),
+        "turn back over": (Rotate(-130.0), (2, 3, *size)),
+        "quarter": (Rotate(90.0), (2, 3, *size)),
+        "pyramid": (Pyramid(size, 3), (2, 3, Pyramid(size, 3).length)),
         "identity": (Identity(), (2, 3, *size)),
         "composed": (Pad(2) >> Crop((height + 4, width + 4), size, (1, 3)) >> Colour(LUCID), (2, 3, *size)),
     }
@@ -91,7 +99,9 @@ def test_torch_tensors_stay_torch_tensors_with_the_same_values(size, name):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ["normalise", "normalise BGR", "pad", "jitter", "fourier", "colour", "identity"])
+@pytest.mark.parametrize(
+    "name", ["normalise", "normalise BGR", "pad", "jitter", "fourier", "colour", "pyramid", "identity"]
+)
 def test_applying_the_inverse_of_a_picture_gives_it_back(size, name):
     operator, shape = operators(size)[name]
     y = operator.apply(draw(shape))
@@ -262,3 +272,54 @@ def test_a_smooth_maximum_is_a_mask():
     full, empty = step.apply(np.ones(step.grid)), step.apply(np.zeros(step.grid))
     assert 0.9 < full.min() <= full.max() <= 1
     assert (empty == 0).all()
+
+
+def test_a_turn_by_a_quarter_is_numpys_and_a_whole_one_changes_nothing():
+    x = draw((1, 2, 7, 7))
+    np.testing.assert_allclose(Rotate(90.0).apply(x), np.rot90(x, axes=(2, 3)), atol=1e-12)
+    np.testing.assert_allclose(Rotate(360.0).apply(x), x, atol=1e-12)
+
+
+@pytest.mark.parametrize("degrees", [7.0, -33.0, 171.0])
+def test_a_turn_is_scipys_bilinear_one_inside_and_grey_outside(degrees):
+    ndimage = pytest.importorskip("scipy.ndimage")
+    x = draw((24, 15))
+    expected = ndimage.rotate(np.pad(x - 0.5, 30), degrees, order=1, reshape=False, mode="constant")[30:-30, 30:-30]
+    np.testing.assert_allclose(Rotate(degrees).apply(x[None, None])[0, 0], expected + 0.5, atol=1e-9)
+
+
+def test_a_pyramids_bands_are_the_picture_at_halving_sizes_and_flat_pictures_lie_in_the_coarsest():
+    pyramid = Pyramid((9, 6), 3)
+    assert pyramid.sizes == [(9, 6), (5, 3), (3, 2)]
+    fine, middle, coarse = pyramid.bands(pyramid.inverse(np.full((1, 1, 9, 6), 0.7)))
+    np.testing.assert_allclose(coarse, 0.7)
+    np.testing.assert_allclose([np.abs(fine).max(), np.abs(middle).max()], 0, atol=1e-12)
+
+
+def test_doubling_every_band_doubles_the_picture():
+    x = draw((1, 3, 8, 8))
+    np.testing.assert_allclose(Pyramid((8, 8)).each(x, lambda band: 2 * band), 2 * x, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 5)])
+def test_the_phases_gradient_is_the_derivative_and_the_magnitude_stays(size):
+    rng = np.random.default_rng(0)
+    magnitude = rng.uniform(0.5, 2, (2, size[0], size[1] // 2 + 1))
+    step, phases = Phase(size, magnitude), rng.uniform(-3, 3, (1, *magnitude.shape))
+    picture, back = step.linearize(phases)
+    spectrum = np.abs(np.fft.rfft2(picture, norm="ortho"))
+    paired = slice(1, (size[1] + 1) // 2)  # the other columns drop what a real picture cannot have
+    np.testing.assert_allclose(spectrum[0, :, :, paired], magnitude[:, :, paired])
+    dy, way = rng.normal(size=picture.shape), rng.normal(size=phases.shape)
+    slope = (dy * (step.apply(phases + 1e-6 * way) - step.apply(phases - 1e-6 * way))).sum() / 2e-6
+    np.testing.assert_allclose((back(dy) * way).sum(), slope, rtol=1e-7)
+    np.testing.assert_allclose(step.inverse(picture)[..., paired], phases[..., paired], atol=1e-9)
+
+
+def test_natural_magnitudes_fall_with_frequency_and_grow_with_the_picture_as_a_unitary_transform_does():
+    small, large = natural_magnitude((64, 64)), natural_magnitude((256, 256))
+    assert small.shape == (3, 64, 33)
+    assert (np.diff(small[:, 0, 1:], axis=1) < 0).all()
+    np.testing.assert_allclose(large[:, :32, :32] / small[:, :32, :32], 4, rtol=1e-9)
+    assert large[0, 0, 128] == pytest.approx(256 * 0.00116)
+    assert natural_magnitude((1024, 1024))[0, 0, 512] < large[0, 0, 128]

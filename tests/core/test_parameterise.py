@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
+from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation, phases
 
 
 @pytest.mark.parametrize("name", PARAMETERISATIONS)
@@ -45,6 +45,18 @@ def test_fourier_noise_has_its_energy_at_low_frequencies_and_pixel_noise_everywh
 
     assert -2.7 < slope("fourier") < -2.1
     assert abs(slope("pixels")) < 0.3
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_of_random_phases_spread_as_photographs_do(channels):
+    made = phases((48, 64), channels)
+    picture = made.image.apply(made.noise(8, np.random.default_rng(0)))
+    assert picture.shape == (8, channels, 48, 64)
+    assert 0.15 < picture.std(axis=(2, 3)).mean() < 0.3
+    photograph = np.random.default_rng(1).uniform(0.1, 0.9, (1, channels, 48, 64))
+    again = made.of(made.image.apply(made.of(photograph)))
+    turn = np.angle(np.exp(1j * (again - made.of(photograph))))[..., 1:-1]
+    np.testing.assert_allclose(turn, 0, atol=0.05)  # the sigmoid's inverse cuts the darkest and brightest off
 
 
 def test_unknown_names_are_refused_with_the_known_ones():

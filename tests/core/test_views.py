@@ -54,6 +54,22 @@ def test_a_zoom_makes_a_square_larger_and_smaller_by_up_to_its_amount():
     assert 1.2**2 < max(areas) < 1.25**2 + 0.05
 
 
+def test_a_turn_moves_a_dot_along_an_arc_by_up_to_its_degrees():
+    x = np.zeros((1, 1, 101, 101))
+    x[..., 48:53, 88:93] = 1
+    view, rng = robust_view((101, 101), 0, 0.0, turn=20.0), np.random.default_rng(0)
+    angles = []
+    for _ in range(100):
+        operator, to = view.draw((101, 101), rng)
+        assert to == (101, 101)
+        dot = operator.apply(2 * x) - operator.apply(x)
+        y, x_ = (float((dot[0, 0] * grid).sum() / dot.sum()) - 50 for grid in np.mgrid[:101, :101])
+        assert np.hypot(y, x_) == pytest.approx(40, abs=0.5)
+        angles.append(np.rad2deg(np.arctan2(-y, x_)))
+    assert -20.5 < min(angles) < -17
+    assert 17 < max(angles) < 20.5
+
+
 def test_no_shift_and_no_zoom_is_the_picture_itself():
     assert isinstance(robust_view((8, 8), 0, 0.0).draw((8, 8), np.random.default_rng(0))[0], Identity)
 
@@ -62,3 +78,8 @@ def test_no_shift_and_no_zoom_is_the_picture_itself():
 def test_impossible_views_are_refused(shift, zoom):
     with pytest.raises(ParameterError, match=r"both are shares of the picture's side, within \[0, 1\)"):
         robust_view((8, 8), shift, zoom)
+
+
+def test_a_turn_of_more_than_half_a_circle_is_refused():
+    with pytest.raises(ParameterError, match=r"turn is 200 degrees; it must lie within \[0, 180\]"):
+        robust_view((8, 8), 0, 0.0, turn=200)
