@@ -81,7 +81,7 @@ class Method(ABC):
         """
         start = perf_counter()
         images = self._checked(model, images)
-        count = 1 if images is None else images.shape[0]
+        count = None if images is None else images.shape[0]
         objective = resolve_target(target, model, count) if self.needs_target else resolve_nothing()
         result = self._batches(model, images, objective, progress)
         followed = {} if self.preset is None else self.preset.record()

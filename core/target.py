@@ -1,5 +1,6 @@
 """What a user may give as a target, and the objective it means."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,32 +13,42 @@ from .objective import Objective
 
 __all__ = ["resolve_target"]
 
-_SPELLED = {
-    "logit": ("class",),
-    "probability": ("class",),
-    "channel": ("layer", "index"),
-    "neuron": ("layer", "channel", "y", "x"),
-    "layer": ("layer",),
+_FORMS = {
+    "logit": "CLASS",
+    "probability": "CLASS",
+    "channel": "LAYER:INDEX",
+    "neuron": "LAYER:CHANNEL:Y:X",
+    "layer": "LAYER",
+    "negative": "LAYER:INDEX",
+    "interpolate": "LAYER:A:B:T",
+    "random_direction": "LAYER:SEED",
+    "diversity": "LAYER",
+    "norm": "ALPHA",
+    "total_variation": "BETA",
 }
+"""How each objective is spelled after its name and a colon."""
+_TERM = re.compile(r"\s([+-])\s(?:([0-9.]+(?:e-?[0-9]+)?)\s\*\s)?")
 
 
-def resolve_target(target: Any, model: Model, count: int) -> Objective:
+def resolve_target(target: Any, model: Model, count: int | None) -> Objective:
     """The objective that a target means for this model and a batch of `count` images.
 
     Args:
         target: None (each image's predicted class), a class number or one per image, a label, an `Objective`, or one
-            spelled as text: "logit:281", "probability:tabby", "channel:LAYER:11", "neuron:LAYER:11:3:4", "layer:LAYER".
+            spelled as text: "logit:281", "probability:tabby", "channel:LAYER:11", "neuron:LAYER:11:3:4", "layer:LAYER",
+            "negative:LAYER:11", "interpolate:LAYER:3:11:0.5", "random_direction:LAYER:0", "diversity:LAYER", and of
+            the image itself "norm:6", "total_variation:2". Texts add up with factors, spaces around the signs
+            ("channel:LAYER:11 - 0.01 * total_variation:2"); with " | " between them there is one for each image.
         model: where classes, labels and layers are looked up.
-        count: the number of images.
+        count: the number of images; None where a method makes as many as the target is for.
 
     Raises:
         TargetError, LayerError, ModelError: this model has no such class, label or layer.
     """
     objective = _objective(target, model)
     objective.check(model)
-    per_image = getattr(objective, "target", None)
-    if isinstance(per_image, tuple) and len(per_image) != count:
-        raise TargetError(f"{len(per_image)} targets for {count} images; give one, or one per image")
+    if None not in {count, objective.count} and objective.count != count:
+        raise TargetError(f"{objective.count} targets for {count} images; give one, or one per image")
     return objective
 
 
@@ -60,26 +71,61 @@ def _class(target: Any, model: Model) -> int:
 
 
 def _from_text(text: str, model: Model) -> Objective:
+    """One objective for each part between bars, each a sum of terms with factors."""
+    parts = [_sum(part, model) for part in text.split(" | ")]
+    return parts[0] if len(parts) == 1 else objectives.each(parts)
+
+
+def _sum(text: str, model: Model) -> Objective:
+    _, *pieces = _TERM.split(f" + {text.strip()}")
+    terms = []
+    for sign, factor, term in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+        weight = float(factor or 1) * (-1 if sign == "-" else 1)
+        one = _term(term.strip(), model)
+        terms.append(one if weight == 1 else weight * one)
+    return sum(terms[1:], terms[0])
+
+
+def _term(text: str, model: Model) -> Objective:
     if text.isdecimal() or (text.startswith("-") and text[1:].isdecimal()):
         return objectives.logit(int(text))
     kind, _, rest = text.partition(":")
-    if kind not in _SPELLED or not rest:
+    if kind not in _FORMS or not rest:
         return objectives.logit(_label(text, model))
     if kind in {"logit", "probability"}:
         index = int(rest) if rest.isdecimal() else _label(rest, model)
         return objectives.logit(index) if kind == "logit" else objectives.probability(index)
-    if kind == "layer":
-        return objectives.layer(rest)
-    return _unit(kind, rest, text)
+    if kind in {"norm", "total_variation"}:
+        (number,) = _numbers(kind, [rest], text)
+        return objectives.norm(number, centre=0.5) if kind == "norm" else objectives.total_variation(number)
+    return _of_layer(kind, rest, text, model)
 
 
-def _unit(kind: str, rest: str, text: str) -> Objective:
+def _of_layer(kind: str, rest: str, text: str, model: Model) -> Objective:
     """Layer names may hold colons themselves, so the numbers are read from the right."""
-    numbers = len(_SPELLED[kind]) - 1
-    layer, *indices = rest.rsplit(":", numbers)
-    if len(indices) != numbers or not all(i.isdecimal() for i in indices):
-        raise TargetError(f"target {text!r} is not of the form {kind}:{':'.join(_SPELLED[kind]).upper()}")
-    return getattr(objectives, kind)(layer, *map(int, indices))  # type: ignore[no-any-return]
+    count = _FORMS[kind].count(":")
+    layer, *written = rest.rsplit(":", count) if count else (rest,)
+    if len(written) != count:
+        raise _misspelled(kind, text)
+    numbers = _numbers(kind, written, text)
+    whole = numbers[:2] if kind == "interpolate" else numbers
+    if any(n != int(n) or n < 0 for n in whole):
+        raise _misspelled(kind, text)
+    indices = [*map(int, whole), *numbers[len(whole) :]]
+    if kind == "negative":
+        return objectives.negative(model, layer, *indices)  # type: ignore[arg-type]
+    return getattr(objectives, kind)(layer, *indices)  # type: ignore[no-any-return]
+
+
+def _numbers(kind: str, written: Sequence[str], text: str) -> list[float]:
+    try:
+        return [float(number) for number in written]
+    except ValueError as error:
+        raise _misspelled(kind, text) from error
+
+
+def _misspelled(kind: str, text: str) -> TargetError:
+    return TargetError(f"target {text!r} is not of the form {kind}:{_FORMS[kind]}")
 
 
 def _label(name: str, model: Model) -> int:

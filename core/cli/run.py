@@ -31,7 +31,9 @@ _TARGET = click.Option(
     ["--target"],
     metavar="TARGET",
     help="What to explain: a class number, a label, probability:281, channel:LAYER:11, neuron:LAYER:11:3:4, "
-    "layer:LAYER; the predicted class if not given.",
+    "layer:LAYER, negative:LAYER:11, interpolate:LAYER:3:11:0.5, random_direction:LAYER:0, diversity:LAYER, norm:6, "
+    "total_variation:2, or a sum of these such as 'channel:LAYER:11 - 0.01 * total_variation:2'; 'A | B' makes a "
+    "picture for each; the predicted class if not given.",
 )
 
 
@@ -56,7 +58,8 @@ def _run(
     with quiet(), bar() as progress:
         network = opened(model, options)
         pictures = None if image is None else load_image(image, like=network)
-        objective = resolve_target(target, network, 1) if kind.needs_target else None
+        count = None if pictures is None else 1
+        objective = resolve_target(target, network, count) if kind.needs_target else None
         result: Result = method(network, pictures, objective, progress=progress)
         found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
     if out:

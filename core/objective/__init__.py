@@ -6,11 +6,16 @@ and needs no framework's autodiff. Objectives add, subtract and scale: `logit(28
 """
 
 from .algebra import Objective
+from .directions import direction, random_direction
+from .diversity import diversity
+from .each import each, interpolate
 from .energy import layer, match, norm
+from .likeness import likeness, nearest
+from .negative import negative, preactivation
 from .pulling import pullback
 from .score import Value, is_distribution, logit, probability
 from .style import gram, gram_matrix
-from .unit import channel, direction, neuron
+from .unit import channel, neuron
 from .variation import total_variation
 
 __all__ = [
@@ -18,15 +23,23 @@ __all__ = [
     "Value",
     "channel",
     "direction",
+    "diversity",
+    "each",
     "gram",
     "gram_matrix",
+    "interpolate",
     "is_distribution",
     "layer",
+    "likeness",
     "logit",
     "match",
+    "nearest",
+    "negative",
     "neuron",
     "norm",
+    "preactivation",
     "probability",
     "pullback",
+    "random_direction",
     "total_variation",
 ]

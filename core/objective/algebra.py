@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..arrays import Array
+from ..errors import TargetError
 from ..model import INPUT, OUTPUT, Model
 
 __all__ = ["Activations", "Objective", "Total", "selected"]
@@ -20,6 +21,11 @@ class Objective(ABC):
     """The layers it reads."""
     linear: bool = False
     """Whether the cotangents depend on the activations' shapes only, so that they are known before any pass."""
+
+    @property
+    def count(self) -> int | None:
+        """The number of images that it is for, where it holds one item for each; None if any number will do."""
+        return None
 
     @abstractmethod
     def value(self, activations: Activations) -> Array:
@@ -84,6 +90,13 @@ class Total(Objective):
     @property
     def linear(self) -> bool:  # type: ignore[override]
         return all(term.linear for _, term in self.terms)
+
+    @property
+    def count(self) -> int | None:
+        counts = {term.count for _, term in self.terms if term.count is not None}
+        if len(counts) > 1:
+            raise TargetError(f"{self} is for {' and for '.join(map(str, sorted(counts)))} images at once")
+        return counts.pop() if counts else None
 
     def value(self, activations: Activations) -> Array:
         first, *rest = (weight * term.value(activations) for weight, term in self.terms)

@@ -20,6 +20,7 @@ class Energy(Objective):
     reference: Any = None
     scale: float = 1.0
     title: str = "layer"
+    centre: float = 0.0
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
@@ -28,7 +29,7 @@ class Energy(Objective):
     def _difference(self, activations: Activations) -> Array:
         a = activations[self.name]
         if self.reference is None:
-            return a
+            return a - self.centre if self.centre else a
         reference = like(self.reference, a)
         if reference.ndim != a.ndim or reference.shape[0] not in {1, a.shape[0]} or reference.shape[1:] != a.shape[1:]:
             raise LayerError(f"{self} holds {tuple(reference.shape)}, the layer gives {tuple(a.shape)}")
@@ -50,6 +51,8 @@ class Energy(Objective):
         return {self.name: self.scale * self.power * xp.sign(d) * xp.abs(d) ** (self.power - 1.0)}
 
     def __str__(self) -> str:
+        if self.title == "norm":
+            return f"norm({self.power:g}, {self.name!r}, {self.centre:g})"
         return f"{self.title}({self.name!r})"
 
 
@@ -58,9 +61,12 @@ def layer(name: str) -> Objective:
     return Energy(name)
 
 
-def norm(alpha: float = 2.0, layer: str = INPUT) -> Objective:
-    """sum |x|^alpha, Mahendran and Vedaldi's alpha-norm (2015, section 2), of the image or of a layer."""
-    return Energy(layer, power=float(alpha), title="norm")
+def norm(alpha: float = 2.0, layer: str = INPUT, centre: float = 0.0) -> Objective:
+    """sum |x - centre|^alpha, Mahendran and Vedaldi's alpha-norm (2015, section 2), of the image or of a layer.
+
+    alpha = 1 is the L1 norm, 2 the squared L2 norm. The paper's pictures have no mean: `centre=0.5` is grey in [0, 1].
+    """
+    return Energy(layer, power=float(alpha), title="norm", centre=float(centre))
 
 
 def match(layer: str, activation: Any) -> Objective:

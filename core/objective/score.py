@@ -27,6 +27,10 @@ class Value(Objective):
     def linear(self) -> bool:  # type: ignore[override]
         return self.target is not None and not self.softmax
 
+    @property
+    def count(self) -> int | None:
+        return len(self.target) if isinstance(self.target, tuple) else None
+
     def classes(self, activations: Activations) -> Array:
         """The class of each image, integers of shape (N,)."""
         output = activations[OUTPUT]

@@ -7,7 +7,7 @@ from ..arrays import Array, like, namespace
 from ..errors import LayerError
 from .algebra import Activations, Objective, selected
 
-__all__ = ["Gram", "gram", "gram_matrix"]
+__all__ = ["Gram", "flat_maps", "gram", "gram_matrix"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Gram(Objective):
 
     def _parts(self, activations: Activations) -> tuple[Array, Array, float]:
         maps = activations[self.name]
-        flat = _positions(maps)
+        flat = flat_maps(maps)
         difference = gram_matrix(maps) - like(self.target, maps)
         return flat, difference, 1.0 / (4.0 * float(flat.shape[1]) ** 2 * float(flat.shape[2]) ** 2)
 
@@ -45,8 +45,12 @@ class Gram(Objective):
         return f"gram({self.name!r})"
 
 
-def _positions(maps: Array) -> Array:
-    """(N, C, H, W) as (N, C, H W); tokens (N, T, D) as (N, D, T)."""
+def flat_maps(maps: Array) -> Array:
+    """(N, C, H, W) as (N, C, H W); tokens (N, T, D) as (N, D, T).
+
+    Raises:
+        LayerError: a layer of vectors.
+    """
     xp = namespace(maps)
     if maps.ndim == 3:
         return xp.matrix_transpose(maps)
@@ -57,7 +61,7 @@ def _positions(maps: Array) -> Array:
 
 def gram_matrix(maps: Array) -> Array:
     """Gatys et al. 2016, equation 3: inner products of a layer's channels over positions, not normalised, (N, C, C)."""
-    flat = _positions(maps)
+    flat = flat_maps(maps)
     return flat @ namespace(flat).matrix_transpose(flat)
 
 

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 from crosslens.errors import LayerError, ModelError, TargetError
-from crosslens.objective import channel, layer, logit, neuron, probability
+from crosslens.objective import (
+    channel,
+    diversity,
+    each,
+    interpolate,
+    layer,
+    logit,
+    neuron,
+    norm,
+    probability,
+    random_direction,
+    total_variation,
+)
 from crosslens.target import resolve_target
 from crosslens.testing import TinyModel
 
@@ -30,6 +42,16 @@ def model():
         ("channel:conv1:3", channel("conv1", 3)),
         ("neuron:conv1:3:4:5", neuron("conv1", 3, 4, 5)),
         ("layer:conv1", layer("conv1")),
+        ("negative:conv1:2", -channel("conv1", 2)),
+        ("interpolate:conv1:0:3:0.25", interpolate("conv1", 0, 3, 0.25)),
+        ("random_direction:conv2:7", random_direction("conv2", 7)),
+        ("diversity:conv2", diversity("conv2")),
+        ("norm:6", norm(6, centre=0.5)),
+        ("total_variation:1.5", total_variation(1.5)),
+        ("channel:conv1:1 + channel:conv1:2", channel("conv1", 1) + channel("conv1", 2)),
+        ("tabby - 0.01 * total_variation:2", logit(2) - 0.01 * total_variation()),
+        ("2 + 1e-3 * norm:1", logit(2) + 1e-3 * norm(1, centre=0.5)),
+        ("channel:conv1:1 | tabby - norm:6", each([channel("conv1", 1), logit(2) - norm(6, centre=0.5)])),
     ],
 )
 def test_targets_mean_objectives(model, target, meant):
@@ -46,6 +68,11 @@ def test_targets_mean_objectives(model, target, meant):
         ([0, 1, 2], TargetError, "3 targets for 2 images; give one, or one per image"),
         (1.5, TargetError, "target 1.5 is no class"),
         (True, TargetError, "target True is no class"),
+        ("1 | 2 | 3", TargetError, "3 targets for 2 images; give one, or one per image"),
+        ("negative:conv1:x", TargetError, "'negative:conv1:x' is not of the form negative:LAYER:INDEX"),
+        ("interpolate:conv1:1:2", TargetError, "is not of the form interpolate:LAYER:A:B:T"),
+        ("channel:conv1:1.5", TargetError, "is not of the form channel:LAYER:INDEX"),
+        ("norm:large", TargetError, "'norm:large' is not of the form norm:ALPHA"),
         ("channel:conv1", TargetError, "is not of the form channel:LAYER:INDEX"),
         ("channel:conv9:1", LayerError, "no layer 'conv9' in this model.*Did you mean"),
         ("channel:conv1:4", LayerError, "channel 4 is out of range; layer 'conv1' has 4 channels"),
