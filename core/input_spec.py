@@ -1,7 +1,7 @@
 """What a network takes, as its user sees it, and the refusal of what it would silently get wrong."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class InputSpec:
     def example_shape(self) -> tuple[int, ...]:
         """A concrete (C, H, W) that the network accepts."""
         return (self.shape[0] or 3, *self.size) if self.is_image else tuple(n or 1 for n in self.shape)
+
+    def of_any_size(self) -> "InputSpec":
+        """The same input with any height and width where it is an image."""
+        return replace(self, shape=(self.shape[0], None, None)) if self.is_image else self
 
     def check(self, x: Array, *, strict: bool = False) -> None:
         """Refuse what this network would silently get wrong.

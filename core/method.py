@@ -46,6 +46,8 @@ class Method(ABC):
     """Whether images are independent of each other, so that a batch may be split."""
     needs_images: ClassVar[bool] = True
     """Whether it explains given images; False for one that makes its own from the network alone."""
+    any_size: ClassVar[bool] = False
+    """Whether it takes pictures of any size, whatever size the network takes, which sees them through windows."""
     needs_target: ClassVar[bool] = True
     """Whether a target means anything to it."""
     needs_rectifier: ClassVar[bool] = False
@@ -110,7 +112,7 @@ class Method(ABC):
             if self.needs_images:
                 raise ImageError(f"{self.name} explains images: method(model, images), images (N, C, H, W) in [0, 1]")
             return None
-        model.input.check(images, strict=True)
+        (model.input.of_any_size() if self.any_size else model.input).check(images, strict=True)
         return images
 
 

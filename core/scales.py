@@ -11,7 +11,7 @@ from .errors import LayerError
 from .model import Model
 from .operators import Resize, Size
 
-__all__ = ["rectified_scales"]
+__all__ = ["last_of_scales", "rectified_scales"]
 
 
 def rectified_scales(model: Model, image: Array) -> list[list[str]]:
@@ -40,6 +40,19 @@ def rectified_scales(model: Model, image: Array) -> list[list[str]]:
             f"name layers with maps yourself: {', '.join(names[:4]) or 'this model has none'}"
         )
     return list(scales.values())
+
+
+def last_of_scales(model: Model) -> list[str]:
+    """The last layer with maps of each resolution that the network has, in execution order.
+
+    Raises:
+        LayerError: the network has no maps.
+    """
+    found = {layer.shape[2:]: layer.name for layer in spatial_layers(model)}
+    if not found:
+        raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
+    order = list(model.layers)
+    return sorted(found.values(), key=order.index)
 
 
 def _small(image: Array, limit: Size) -> Array:

@@ -1,0 +1,162 @@
+"""DeepDream (Mordvintsev, Olah and Tyka 2015, "Inceptionism: going deeper into neural networks")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, namespace
+from crosslens.errors import LayerError, ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.image import load_image
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective, layer, nearest
+from crosslens.operators import Crop, Jitter, Pyramid, Resize, Size
+from crosslens.progress import Progress
+from crosslens.result import Synthesis
+from crosslens.scales import last_of_scales
+from crosslens.tiling import tiled_gradient
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepDream(Method):
+    """More of whatever a layer sees: gradient ascent on its sum of squares, from small sizes (octaves) to the full one.
+
+    Each step rolls the picture by a random jitter and moves it by learning_rate * g / mean |g|. A guide picture makes
+    each place grow what it is most like of the guide instead ("Controlling dreams").
+    """
+
+    name = "deep_dream"
+    batched = False
+    needs_target = False
+    any_size = True
+    example: ClassVar = {"size": 10, "octaves": 2, "steps": 2}
+    layer: str | None = param(None, "layer with maps to dream of; if not given, the last of the last scale but one")
+    guide: Any = param(None, "picture to dream of: a file, or an array (3, H, W) in [0, 1] of the network's size")
+    size: int = param(512, "longer side of the dream in pixels; the picture is resized to it")
+    octaves: int = param(4, "sizes to dream at, the full one last")
+    octave_scale: float = param(1.4, "from each size to the next")
+    steps: int = param(10, "steps at each size")
+    learning_rate: float = param(0.006, "mean change of a pixel in a step")
+    jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis")
+    normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
+    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
+    zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif or .webp")
+    zoom: float = param(0.05, "share of the picture that leaves with each frame")
+    seed: int = param(0, "of the jitter")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
+        self._check(images)
+        dream = _Dream(self, model, self._objective(model), np.random.default_rng(self.seed), progress)
+        picture = _resized(images, self._size(images))
+        frames = [dream.octaves(picture, self.octaves)]
+        for _ in range(self.zoom_frames):
+            frames.append(dream.octaves(_zoomed(frames[-1], self.zoom), 1))
+        return Synthesis(
+            images=namespace(picture).concat(frames, axis=0), history=namespace(picture).stack(dream.history)
+        )
+
+    def _check(self, images: Array) -> None:
+        counts = {"size": self.size, "octaves": self.octaves, "steps": self.steps, "tile": self.tile}
+        if wrong := {name: value for name, value in counts.items() if value < 1}:
+            raise ParameterError(f"{' and '.join(f'{k} is {v}' for k, v in wrong.items())}; at least 1 is needed")
+        if not self.octave_scale > 1 or not 0 <= self.zoom < 1 or self.jitter < 0 or self.zoom_frames < 0:
+            raise ParameterError(
+                f"octave_scale is {self.octave_scale}, jitter {self.jitter}, zoom {self.zoom}, zoom_frames "
+                f"{self.zoom_frames}; a scale is more than 1, a zoom within [0, 1), the others 0 or more"
+            )
+        if self.normalise not in {"mean", "bands"}:
+            raise ParameterError(f"no way to normalise {self.normalise!r}; there are mean, bands")
+        if self.zoom_frames and images.shape[0] > 1:
+            raise ParameterError(f"zoom_frames is {self.zoom_frames}: a zoom is of one picture, not {images.shape[0]}")
+
+    def _size(self, images: Array) -> Size:
+        height, width = images.shape[-2:]
+        scale = self.size / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def _objective(self, model: Model) -> Objective:
+        name = self.layer or last_of_scales(model)[-2:][0]
+        if len(model.layer(name).shape) != 4:
+            raise LayerError(f"layer {name!r} gives {model.layer(name).shape}; a dream needs maps (N, C, H, W)")
+        if self.guide is None:
+            return layer(name)
+        return nearest(name, model.forward(_guide(self.guide, model), [name])[name])
+
+
+@dataclass(frozen=True)
+class _Dream:
+    """One run: how, through what, and the objective's values so far."""
+
+    how: DeepDream
+    model: Model
+    objective: Objective
+    rng: np.random.Generator
+    progress: Progress
+    history: list[Array] = field(default_factory=list)
+
+    def octaves(self, picture: Array, count: int) -> Array:
+        """The picture, dreamt on at `count` sizes; what a size brought is enlarged and laid over the next."""
+        full = _size(picture)
+        sizes = [tuple(max(1, round(n / self.how.octave_scale**k)) for n in full) for k in reversed(range(count))]
+        detail = None
+        for height, width in sizes:
+            base = _resized(picture, (height, width))
+            made = base if detail is None else base + _resized(detail, (height, width))
+            for _ in range(self.how.steps):
+                made = self._stepped(made)
+            detail = made - base
+        return made
+
+    def _stepped(self, picture: Array) -> Array:
+        down, right = self.rng.integers(-self.how.jitter, self.how.jitter + 1, size=2)
+        rolled = Jitter(int(down), int(right))
+        gradient, value = tiled_gradient(self.model, rolled.apply(picture), self.objective, self.how.tile)
+        self._record(value)
+        gradient = rolled.adjoint(gradient)
+        if self.how.normalise == "bands":
+            gradient = Pyramid(_size(gradient)).each(gradient, _over_its_size)
+        return namespace(picture).clip(picture + self.how.learning_rate * _over_its_size(gradient), 0.0, 1.0)
+
+    def _record(self, value: Array) -> None:
+        self.history.append(value)
+        total = self.how.steps * (self.how.octaves + self.how.zoom_frames)
+        self.progress(len(self.history), total, f"{self.objective} {float(namespace(value).sum(value)):.4g}")
+
+
+def _over_its_size(x: Array) -> Array:
+    """x / mean |x| of each picture; zeros stay zeros."""
+    xp = namespace(x)
+    return x / (xp.mean(xp.abs(x), axis=(1, 2, 3), keepdims=True) + 1e-12)
+
+
+def _size(x: Array) -> Size:
+    return x.shape[-2], x.shape[-1]
+
+
+def _resized(picture: Array, to: Size) -> Array:
+    return Resize(_size(picture), to).apply(picture)
+
+
+def _zoomed(picture: Array, share: float) -> Array:
+    """The middle of a picture, enlarged to its size."""
+    size = _size(picture)
+    inner = tuple(max(1, round(n * (1 - share))) for n in size)
+    return _resized(Crop.centre(size, (inner[0], inner[1])).apply(picture), size)
+
+
+def _guide(guide: Any, model: Model) -> Array:
+    if isinstance(guide, str | Path):
+        return load_image(guide, like=model)
+    if not hasattr(guide, "ndim"):
+        raise ParameterError(f"guide is {guide!r}; it must be a picture: a file, or an array (3, H, W) in [0, 1]")
+    return guide[None, ...] if guide.ndim == 3 else guide
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [DeepDream]
