@@ -7,6 +7,7 @@ never changed once made: a copy of a graph shares them too.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -202,10 +203,11 @@ class Graph:
                 yield source
 
     def const(self, value: Any, dtype: Any = None) -> str:
-        """A small constant; equal ones are one."""
+        """A constant; equal ones are one, also in another graph of the network: its name says what it holds."""
         array = np.asarray(value, dtype)
-        name = f"const:{array.dtype}{list(array.shape)}:{array.tobytes().hex()}"
-        return self.derived(name if len(name) < 200 else self.unique("const"), lambda: array)
+        held = array.tobytes()
+        named = held.hex() if len(held) <= 64 else blake2b(held, digest_size=16).hexdigest()
+        return self.derived(f"const:{array.dtype}{list(array.shape)}:{named}", lambda: array)
 
     def ints(self, values: Iterable[int]) -> str:
         """A constant vector of int64, as axes and shapes are."""

@@ -95,6 +95,8 @@ class OnnxModel(Model):
             graph = self._graph.copy()
             graph.inputs[INPUT] = Type(graph.inputs[INPUT].elem, shape)
             fold(graph)
+            if graph.constants.keys() - self._graph.constants.keys():
+                graph.store = {}  # what was computed from sizes is another constant of the same name at other sizes
             lead_with_batch(graph)
             if all(isinstance(n, int) for n in shape):
                 self._measure(graph, shape)
