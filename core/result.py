@@ -47,6 +47,10 @@ class Result:
     def _per_image(self) -> tuple[str, ...]:
         return ("images",)
 
+    def _arrays(self) -> dict[str, Array]:
+        """What a saved `.npz` holds beside the record."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "shape")}
+
     def details(self) -> Mapping[str, Any]:
         """What else belongs into the record of a saved result, as JSON can hold it."""
         return {}
@@ -66,7 +70,7 @@ class Result:
             return save_image(self.picture(), path)
         if path.suffix != ".npz":
             raise ImageError(f"cannot save a result as {path.name!r}; use .png for a picture, .npz for everything")
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "shape")}
+        arrays = self._arrays()
         record = {"kind": type(self).__name__, "method": self.method, "parameters": self.parameters}
         record |= {"provenance": self.provenance, "notes": self.notes, **self.details()}
         everything: dict[str, Any] = {"record": json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()}}
@@ -131,6 +135,42 @@ class Synthesis(Result):
 
     history: Array = None
     """The objective's value at each step, (steps,) or (steps, N)."""
+    starts: Array = None
+    """The pictures that it started from, (N, C, H, W), where these were given: `change` is what became of them."""
+    snapshots: Mapping[int, Array] = field(default_factory=dict)
+    """The images after so many steps, (N, C, H, W) each."""
+    state: Mapping[str, Array] = field(default_factory=dict)
+    """What the optimiser needs to go on; the `.npz` holds it, and `resume=` reads it."""
+
+    def change(self) -> Array:
+        """(N, C, H, W), raw: the images minus what they started from.
+
+        Raises:
+            ImageError: they started from noise.
+        """
+        if self.starts is None:
+            raise ImageError("these pictures started from noise, not from images: nothing was changed")
+        return self.images - self.starts
+
+    def _arrays(self) -> dict[str, Array]:
+        kept = {f"snapshot_{step}": images for step, images in self.snapshots.items()}
+        return super()._arrays() | kept | {f"state_{name}": array for name, array in self.state.items()}
+
+    def save(self, path: str | Path) -> Path:
+        """As `Result.save`; beside a `.png` its snapshots, `name-0016.png` after 16 steps."""
+        saved = super().save(path)
+        for step, images in self.snapshots.items() if saved.suffix == ".png" else ():
+            replace(self, images=images, snapshots={}).save(saved.with_name(f"{saved.stem}-{step:04d}.png"))
+        return saved
+
+    def plot_history(self, axes: Any = None) -> Any:
+        """Draw the objective step by step on matplotlib axes (new ones if not given); returns the axes."""
+        axes = axes or new_axes()
+        axes.plot(as_numpy(self.history))
+        axes.set_xlabel("step")
+        axes.set_ylabel(str(self.provenance.get("objective", "objective")))
+        axes.set_title(self.method)
+        return axes
 
     def picture(self) -> np.ndarray[Any, Any]:
         """The images side by side."""

@@ -2,21 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, like, namespace
+from crosslens.arrays import Array, like
+from crosslens.ascent import Ascent, story
 from crosslens.errors import ModelError, ParameterError, TargetError
 from crosslens.hookspecs import hookimpl
-from crosslens.method import Method, param
-from crosslens.model import INPUT, Model
-from crosslens.objective import Objective, Value, pullback
+from crosslens.method import Method, param, parameters
+from crosslens.model import Model
+from crosslens.objective import Objective, Value
 from crosslens.operators import Size
-from crosslens.optimise import Adam, optimise
+from crosslens.optimise import Adam, State, long_run
 from crosslens.parameterise import COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.progress import Progress
+from crosslens.provenance import described
 from crosslens.result import Synthesis
-from crosslens.views import View, robust_view
+from crosslens.resume import resumed, saved_state
+from crosslens.step_rules import step_rules
+from crosslens.views import robust_view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,28 +42,65 @@ class ActivationMaximisation(Method):
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.07, "the view moves along each axis by up to this share of the side")
     zoom: float = param(0.25, "the view is larger or smaller by up to this share")
+    turn: float = param(0.0, "the view is turned by up to so many degrees either way")
+    rules: tuple[str, ...] = param(
+        (),
+        "between steps: decay:RATE, blur:PIXELS:EVERY, bilateral:PIXELS:RANGE:EVERY, clip_norm:PERCENT:EVERY, "
+        "clip_contribution:PERCENT:EVERY, blur_gradient:PIXELS, laplacian:LEVELS",
+    )
+    start: str = param("noise", "picture to start from where no image is given", choices=("noise", "grey"))
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
     seed: int = param(0, "of the starting noise and of the views")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture from noise, or one from each of `images`; history (steps, N) is the objective on the views."""
+        return self._climbed(model, images, fixed(objective, model, images), progress)
+
+    def _climbed(
+        self, model: Model, images: Array, objective: Objective, progress: Progress, *, alone: bool = True
+    ) -> Synthesis:
+        """The pictures of a fixed objective; `alone` is False where one of many may be dead."""
         size = self._size(model, images)
-        view = robust_view(size, self.shift, self.zoom)
         pixels = parameterisation(self.parameterisation, size, model.input.shape[0] or 3, self.colour)
-        start = pixels.noise(1, np.random.default_rng(self.seed)) if images is None else pixels.of(images)
-        objective = _fixed(objective, model, images)
-        before = _clean_scores(model, pixels.image.apply(start), objective)
-        parameters, losses = optimise(
-            _Climb(model, objective, pixels, view, size, self.seed),
-            like(start, before),
+        view = robust_view(size, self.shift, self.zoom, self.turn)
+        start = self._start(pixels, objective.count or 1) if images is None else pixels.of(images)
+        climb = Ascent(model, objective, pixels, view, size, self.seed, step_rules(self.rules), not alone)
+        before = objective.value(model.forward(pixels.image.apply(start), sorted(objective.layers)))
+        state, past = (State(like(start, before)), None) if self.resume is None else self._resumed(model, climb, before)
+        run = long_run(
+            climb,
+            state,
             self.steps,
+            past=past,
+            every=self.every,
             optimiser=Adam(self.learning_rate),
+            amend=climb.amend if climb.rules else None,
             progress=progress,
             describe=lambda loss: f"{objective} {-loss:.4g}",
         )
-        made = pixels.image.apply(parameters)
-        after = _clean_scores(model, made, objective)
-        return Synthesis(images=made, history=-losses, notes=_risen(before, after, objective))
+        made = pixels.image.apply(run.parameters)
+        return Synthesis(
+            images=made,
+            history=-run.history,
+            starts=images,
+            snapshots={step: pixels.image.apply(kept) for step, kept in run.snapshots},
+            state=saved_state(run.state),
+            notes=story(run, self.steps, climb, before, made, images),
+        )
+
+    def _start(self, pixels: Parameterisation, count: int) -> Array:
+        if self.start not in {"noise", "grey"}:
+            raise ParameterError(f"no start {self.start!r}; there are noise, grey, and images=")
+        noise = pixels.noise(count, np.random.default_rng(self.seed))
+        return noise if self.start == "noise" else np.zeros_like(noise)
+
+    def _resumed(self, model: Model, climb: Ascent, x: Array) -> tuple[State, Array]:
+        """The saved state and losses, as arrays like `x`."""
+        own = {f.name: described(getattr(self, f.name)) for f in parameters(self)}
+        state, losses = resumed(self.resume, self.name, own, str(climb.objective), model.digest)
+        return State(like(state.parameters, x), tuple(like(m, x) for m in state.moments), state.step), like(losses, x)
 
     def _size(self, model: Model, images: Array) -> Size:
         if not model.input.is_image:
@@ -73,35 +115,7 @@ class ActivationMaximisation(Method):
         return size
 
 
-@dataclass(frozen=True)
-class _Climb:
-    """The loss of one step: minus the objective on a view of the picture, and its gradient at the parameters."""
-
-    model: Model
-    objective: Objective
-    pixels: Parameterisation
-    view: View
-    size: Size
-    seed: int
-
-    def __call__(self, parameters: Array, step: int) -> tuple[Array, Array]:
-        view, _ = self.view.draw(self.size, np.random.default_rng([self.seed, step]))
-        image, back = self.pixels.image.linearize(parameters)
-        pull, score = pullback(self.model, view.apply(image), self.objective)
-        gradient = like(pull.gradients[INPUT], image)
-        if step == 0:
-            self._check_alive(gradient)
-        return -score, -back(view.adjoint(gradient))
-
-    def _check_alive(self, gradient: Array) -> None:
-        if not bool(namespace(gradient).any(gradient != 0)):
-            raise TargetError(
-                f"{self.objective} has no gradient at the starting picture: nothing there excites it. Start from "
-                "images that do (images=...), take the layer before the ReLU, or another channel"
-            )
-
-
-def _fixed(objective: Objective, model: Model, images: Array) -> Objective:
+def fixed(objective: Objective, model: Model, images: Array) -> Objective:
     """ "The predicted class" means that of the images at the start, and nothing where there are none.
 
     Raises:
@@ -115,15 +129,6 @@ def _fixed(objective: Objective, model: Model, images: Array) -> Objective:
             "Objective such as channel(layer, 11)"
         )
     return objective
-
-
-def _clean_scores(model: Model, images: Array, objective: Objective) -> Array:
-    return objective.value(model.forward(images, sorted(objective.layers)))
-
-
-def _risen(before: Array, after: Array, objective: Objective) -> tuple[str, ...]:
-    pairs = [f"{float(a):.4g} to {float(b):.4g}" for a, b in zip(before, after, strict=True)]
-    return (f"{objective} on the picture itself rose from {', '.join(pairs)}",)
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import pytest
 from crosslens import INPUT, InputSpec, method
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError, ModelError, ParameterError, TargetError
-from crosslens.methods.activation_maximisation import _Climb
+from crosslens.ascent import Ascent
 from crosslens.objective import channel, logit, neuron, probability, pullback, total_variation
 from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
 from crosslens.testing import TinyModel
@@ -55,7 +55,7 @@ def test_the_note_says_how_far_the_objective_rose_on_the_picture_itself():
 @pytest.mark.parametrize("name", PARAMETERISATIONS)
 def test_one_steps_gradient_is_the_derivative_through_view_and_parameterisation(name):
     made = parameterisation(name, (16, 16))
-    climb = _Climb(MODEL, logit(1), made, robust_view((16, 16), 0.1, 0.2), (16, 16), 7)
+    climb = Ascent(MODEL, logit(1), made, robust_view((16, 16), 0.1, 0.2), (16, 16), 7)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, *made.shape)).astype(np.float32)
     _, gradient = climb(x, 3)

@@ -1,0 +1,111 @@
+"""Climbing an objective: parameters, picture, view, network, objective, and the same way back through adjoints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .arrays import Array, as_numpy, like, namespace
+from .errors import TargetError
+from .model import INPUT, Model
+from .objective import Objective, pullback
+from .objective.each import Each
+from .objective.unit import Channel
+from .operators import Size
+from .optimise import Run
+from .parameterise import Parameterisation
+from .step_rules import StepRule
+from .views import View
+
+__all__ = ["Ascent", "story"]
+
+
+@dataclass
+class Ascent:
+    """The loss of one step: minus the objective on a view of the picture, and its gradient at the parameters."""
+
+    model: Model
+    objective: Objective
+    pixels: Parameterisation
+    view: View
+    size: Size
+    seed: int
+    rules: tuple[StepRule, ...] = ()
+    may_be_dead: bool = False
+    """Whether a picture without any gradient may stay as it is, being one of many."""
+    dead: tuple[int, ...] = ()
+    """The pictures that had no gradient at the first step."""
+    _latest: Array = field(default=None, repr=False)
+
+    def __call__(self, parameters: Array, step: int) -> tuple[Array, Array]:
+        """Losses (N,) and the gradient at the parameters; the view depends on seed and step alone."""
+        view, _ = self.view.draw(self.size, np.random.default_rng([self.seed, step]))
+        image, back = self.pixels.image.linearize(parameters)
+        seen = view.apply(image)
+        pull, score = pullback(self.model, seen, self.objective)
+        gradient = view.adjoint(like(pull.gradients[INPUT], image))
+        if step == 0:
+            self._check_alive(gradient, seen)
+        self._latest = gradient
+        for rule in self.rules:
+            gradient = rule.gradient(gradient)
+        return -score, -back(gradient)
+
+    def amend(self, parameters: Array, step: int) -> Array:
+        """The parameters after the rules that are due for the picture."""
+        due = [rule for rule in self.rules if rule.due(step)]
+        if not due:
+            return parameters
+        image = self.pixels.image.apply(parameters)
+        for rule in due:
+            image = rule.picture(image, self._latest)
+        return self.pixels.of(image)
+
+    def _check_alive(self, gradient: Array, seen: Array) -> None:
+        xp = namespace(gradient)
+        alive = as_numpy(xp.any(xp.reshape(gradient, (gradient.shape[0], -1)) != 0, axis=1))
+        self.dead = tuple(int(n) for n in np.flatnonzero(~alive))
+        if not self.dead or (self.may_be_dead and len(self.dead) < alive.size):
+            return
+        first = self.dead[0]
+        objective = self.objective if self.objective.count is None else self.objective.select(first, first + 1)
+        raise TargetError(
+            f"{objective} has no gradient at the starting picture: nothing there excites it. Start from images that do "
+            f"(images=...), take the layer before the ReLU, or another channel{self._firing(objective, seen)}"
+        )
+
+    def _firing(self, objective: Objective, seen: Array) -> str:
+        """The three channels of the layer that fire most at the start."""
+        if not isinstance(objective, Channel):
+            return ""
+        maps = as_numpy(self.model.forward(seen[:1, ...], [objective.name])[objective.name])[0]
+        means = maps if maps.ndim == 1 else maps.mean(axis=0) if maps.ndim == 2 else maps.mean(axis=(1, 2))
+        best: Sequence[int] = [int(k) for k in np.argsort(-means)[:3] if means[k] > 0]
+        return f": {', '.join(map(str, best))} fire there" if best else "; none of this layer fires there"
+
+
+def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, images: Array) -> tuple[str, ...]:
+    """A run in notes: whether it was interrupted, what was dead, how far the objective rose and the pictures changed.
+
+    Args:
+        run, steps: what came back, and how many steps were asked for.
+        climb: what was climbed.
+        before: the objective at the start, (N,).
+        made: the pictures, (N, C, H, W).
+        images: those it started from; None for noise.
+    """
+    objective = climb.objective
+    after = objective.value(climb.model.forward(made, sorted(objective.layers)))
+    pairs = [f"{float(a):.4g} to {float(b):.4g}" for a, b in zip(before, after, strict=True)]
+    notes = [f"{objective} on the picture itself rose from {', '.join(pairs)}"]
+    if run.interrupted:
+        notes.append(f"interrupted after {run.state.step} of {steps} steps: this is the best so far")
+    if climb.dead:
+        parts = objective.parts if isinstance(objective, Each) else (objective,) * len(made)
+        names = ", ".join(str(parts[n]) for n in climb.dead)
+        notes.append(f"no gradient at the start, so that the picture stayed as it began: {names}")
+    if images is not None:
+        xp = namespace(made)
+        apart = [f"{float(share):.3f}" for share in xp.mean(xp.abs(made - images), axis=(1, 2, 3))]
+        notes.append(f"changed from the start by {', '.join(apart)} a pixel on average (`starts`, `change()`)")
+    return tuple(notes)

@@ -1,0 +1,53 @@
+"""A strip from one channel to another (Olah et al. 2017, "Interaction between neurons")."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from crosslens.anatomy import last_maps
+from crosslens.arrays import Array
+from crosslens.errors import ParameterError
+from crosslens.hookspecs import hookimpl
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective, interpolate
+from crosslens.parameterise import Parameterisation
+from crosslens.progress import Progress
+from crosslens.result import Synthesis
+
+from .activation_maximisation import ActivationMaximisation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolation(ActivationMaximisation):
+    """What lies between two channels: picture n climbs (1 - t) * channel a + t * channel b, t = n / (count - 1).
+
+    All start from the same noise and see the same views, so that neighbours stay alike.
+    """
+
+    name = "interpolation"
+    needs_target = False
+    example: ClassVar = {"steps": 4, "count": 2, "first": 2, "second": 4}
+    layer: str | None = param(None, "layer of the channels; the last one with maps if not given")
+    first: int = param(0, "channel at the left end, a")
+    second: int = param(1, "channel at the right end, b")
+    count: int = param(5, "how many pictures, both ends included")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """`count` pictures from the same noise."""
+        if images is not None or self.count < 2:
+            raise ParameterError(f"interpolation makes pictures from noise, at least 2; count is {self.count}")
+        shares = np.linspace(0, 1, self.count).tolist()
+        strip = interpolate(self.layer or last_maps(model), self.first, self.second, shares)
+        strip.check(model)
+        return self._climbed(model, None, strip, progress)
+
+    def _start(self, pixels: Parameterisation, count: int) -> Array:
+        return np.repeat(super()._start(pixels, 1), count, axis=0)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [Interpolation]
