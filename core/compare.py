@@ -1,73 +1,37 @@
-"""One method on many models of one network: the maps side by side, and how far they are apart."""
+"""Methods on many models of one network: the maps side by side, how far they are apart, and what rounding explains."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .agreement import agreement, map_agreement
 from .anatomy import classes
-from .arrays import Array, as_numpy, softmax
+from .arrays import Array, as_numpy
+from .counterpart import for_each_model
 from .errors import ComparisonError
+from .figures import FIGURES, Limit, quantiles, worst
 from .method import Method
-from .model import OUTPUT, Model
-from .objective import is_distribution
+from .model import Model
+from .noise import Noise, again, chosen
+from .prediction import Prediction, predict, prediction_agreement, probabilities
 from .progress import Progress, silent, track
 from .result import Attribution, Result, Synthesis
 from .scores import Scores
 from .strict_json import dumps
 
+if TYPE_CHECKING:
+    from .diverge import Divergence
+
 __all__ = ["Comparison", "Prediction", "agreement", "compare", "probabilities"]
 
-Values = np.ndarray[Any, Any]
-
-
-def agreement(a: Values, b: Values) -> dict[str, float]:
-    """How far two arrays of values are apart.
-
-    Returns:
-        max_relative_difference: max |a - b| / max |a|; relative_l2: |a - b| / |a|; rank_correlation: Spearman's, 1 if
-        both order their values alike. All zeros in both count as equal.
-
-    Raises:
-        ComparisonError: the shapes differ.
-    """
-    if a.shape != b.shape:
-        raise ComparisonError(
-            f"values of shape {a.shape} and {b.shape} cannot be compared; were the same layers explained?"
-        )
-    a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    largest, length = float(np.abs(a).max()), float(np.linalg.norm(a))
-    difference = a - b
-    return {
-        "max_relative_difference": _ratio(float(np.abs(difference).max()), largest),
-        "relative_l2": _ratio(float(np.linalg.norm(difference)), length),
-        "rank_correlation": _rank_correlation(a, b),
-    }
-
-
-def _ratio(difference: float, scale: float) -> float:
-    return 0.0 if difference == 0 else difference / scale if scale else float("inf")
-
-
-def _rank_correlation(a: Values, b: Values) -> float:
-    from scipy.stats import rankdata
-
-    x, y = (rankdata(v) - (v.size + 1) / 2 for v in (a, b))
-    scale = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return float(x @ y) / scale if scale else float(np.array_equal(a, b))
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What one model says of each image."""
-
-    model: str
-    classes: tuple[int, ...]
-    probabilities: tuple[float, ...]
-    labels: tuple[str, ...]
+Row = dict[str, Any]
+_WALKED = 2
+"""So many of the images take the walk through the layers."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +44,76 @@ class Comparison:
     results: Mapping[tuple[str, str], Result]
     """By (method, model)."""
     predictions: tuple[Prediction, ...] = ()
-    titles: tuple[str, ...] = field(default=())
+    titles: tuple[str, ...] = ()
     """A name for each image."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """By method: what rounding alone does to its maps; see `crosslens.noise`."""
+    divergences: tuple["Divergence", ...] = ()
+    """The walk through the layers of the first model and of each other one."""
 
-    def figures(self) -> Iterator[dict[str, Any]]:
-        """One row per method and pair of models: the keys of `agreement`, with `method` and `models`."""
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Each two models, by name."""
+        return list(combinations(self.models, 2))
+
+    @cached_property
+    def images(self) -> tuple[Row, ...]:
+        """One row per method, pair of models and image: `method`, `models`, `image` (its place), and the figures.
+
+        The figures are those of `crosslens.agreement`; for values that are no maps, the ones that fit.
+        """
+        views = {key: _view(result) for key, result in self.results.items()}
+        return tuple(
+            {"method": method, "models": [a, b], "image": n, **_apart(views[method, a], views[method, b], n, n)}
+            for method in self.methods
+            for a, b in self.pairs
+            for n in range(len(views[method, a][0]))
+        )
+
+    def figures(self) -> list[Row]:
+        """One row per method and pair of models: `method`, `models`, and of each figure the worst over the images."""
+        return [{**who, **worst(rows)} for who, rows in self._grouped()]
+
+    def quantiles(self) -> list[Row]:
+        """One row per method and pair of models: of each figure its median, "90 %" and worst over the images."""
+        return [{**who, **quantiles(rows)} for who, rows in self._grouped()]
+
+    def _grouped(self) -> Iterator[tuple[Row, list[Mapping[str, float]]]]:
         for method in self.methods:
-            for a, b in combinations(self.models, 2):
-                first, second = (_values(self.results[method, model]) for model in (a, b))
-                yield {"method": method, "models": [a, b], **agreement(first, second)}
+            for pair in self.pairs:
+                who = {"method": method, "models": list(pair)}
+                yield (
+                    who,
+                    [_figures(row) for row in self.images if row["method"] == method and row["models"] == [*pair]],
+                )
+
+    @cached_property
+    def predicted(self) -> tuple[Row, ...]:
+        """One row per pair of models: `models`, and how far what they say of the images agrees."""
+        said = {p.model: p for p in self.predictions}
+        return tuple(
+            {"models": [a, b], **prediction_agreement(said[a], said[b], range(len(said[a].classes)))}
+            for a, b in self.pairs
+            if said
+        )
+
+    def passed(self, limits: Sequence[Limit]) -> list[str]:
+        """What does not keep its limit, in words; nothing if all is well."""
+        rows = [(" and ".join(row["models"]), row) for row in self.predicted]
+        rows += [(f"{row['method']} on {' and '.join(row['models'])}", row) for row in self.figures()]
+        return [
+            f"{limit.figure} of {who} is {row[limit.figure]:.3g}; the limit is {limit}"
+            for limit in limits
+            for who, row in rows
+            if limit.figure in row and not limit.kept(row[limit.figure])
+        ]
+
+    def title(self, index: int) -> str:
+        """The name of an image."""
+        return self.titles[index] if index < len(self.titles) else f"picture {index + 1}"
 
     def as_json(self) -> dict[str, Any]:
-        """Figures, predictions and provenance, as `comparison.json` holds them."""
+        """Figures, noise, predictions, divergence and provenance, as `comparison.json` holds them."""
         return {
             "models": list(self.models),
             "predictions": [
@@ -103,7 +125,12 @@ class Comparison:
                 }
                 for p in self.predictions
             ],
-            "figures": list(self.figures()),
+            "predicted": list(self.predicted),
+            "figures": self.figures(),
+            "quantiles": self.quantiles(),
+            "noise": {method: {"how": noise.text, **noise.figures} for method, noise in self.noise.items()},
+            "images": [{**row, "image": self.title(row["image"])} for row in self.images],
+            "divergence": [found.as_json() for found in self.divergences],
             "provenance": {model: dict(self.results[self.methods[0], model].provenance) for model in self.models},
         }
 
@@ -134,34 +161,54 @@ def compare(
     target: Any = None,
     *,
     titles: Sequence[str] = (),
+    layers: bool = False,
     progress: Progress = silent,
 ) -> Comparison:
     """Run one or more methods on two or more models with the same images and the same target.
 
     Args:
         models: what `crosslens.wrap` gave, in a list or by a name to show.
-        methods: what `crosslens.method` gave, one or several.
+        methods: what `crosslens.method` gave, one or several. A `layer=` may be named in any of the models.
         images: (N, C, H, W), float32 in [0, 1].
         target: as for a method; None means the class that the first model predicts, for all of them.
         titles: a name for each image, for the report.
+        layers: walk the layers of the first model and of each other one as well, to say where they part.
         progress: called after each result with (done, total, what).
 
     Raises:
-        ComparisonError: fewer than two models, or models that take different images or have different classes.
+        ComparisonError: fewer than two models, or models that take different images or have different classes; one
+            method twice.
     """
     named = dict(models) if isinstance(models, Mapping) else dict(zip(_names(models), models, strict=True))
-    chosen = [methods] if isinstance(methods, Method) else list(methods)
+    chosen_methods = [methods] if isinstance(methods, Method) else list(methods)
     _comparable(named)
-    predictions = tuple(_prediction(name, model, images) for name, model in named.items()) if images is not None else ()
+    _once(chosen_methods)
+    predictions = _predictions(named, images)
     if target is None and predictions:
         target = list(predictions[0].classes)
-    work = [(method, name) for method in chosen for name in named]
-    results = {
-        (method.name, name): method(named[name], images, target if method.needs_target else None)
-        for method, name in track(work, progress, "comparing")
-    }
-    kinds = tuple(method.name for method in chosen)
-    return Comparison(tuple(named), kinds, results, predictions, tuple(titles))
+    work = [(method, name) for method in chosen_methods for name in (*named, None)]
+    results: dict[tuple[str, str], Result] = {}
+    noise: dict[str, Noise] = {}
+    first = next(iter(named))
+    fitted = {method.name: for_each_model(method, named, images) for method in chosen_methods}
+    for method, name in track(work, progress, "comparing"):
+        asked = target if method.needs_target else None
+        if name is not None:
+            results[method.name, name] = fitted[method.name][name](named[name], images, asked)
+        elif method.needs_images:
+            once = results[method.name, first]
+            noise[method.name] = _noise(fitted[method.name][first], first, named[first], once, asked)
+    kinds = tuple(method.name for method in chosen_methods)
+    walks = _walks(named, images) if layers and images is not None else ()
+    return Comparison(tuple(named), kinds, results, predictions, tuple(titles), noise, walks)
+
+
+def _walks(models: Mapping[str, Model], images: Array) -> tuple["Divergence", ...]:
+    from .diverge import diverge
+
+    (first, leader), *others = models.items()
+    few = images[:_WALKED, ...]
+    return tuple(diverge(leader, model, few, names=(first, name)) for name, model in others)
 
 
 def _names(models: Sequence[Model]) -> list[str]:
@@ -188,25 +235,48 @@ def _comparable(models: Mapping[str, Model]) -> None:
         )
 
 
+def _once(methods: Sequence[Method]) -> None:
+    names = [method.name for method in methods]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ComparisonError(f"{', '.join(twice)} is given twice; compare one method with other parameters by itself")
+
+
 def _listed(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _prediction(name: str, model: Model, images: Array) -> Prediction:
-    output = as_numpy(model.forward(images)[OUTPUT])
-    shares = probabilities(output)
-    best = output.argmax(axis=1)
-    labels = tuple(model.labels[c] if model.labels else str(c) for c in best)
-    rows = range(len(best))
-    return Prediction(name, tuple(map(int, best)), tuple(float(shares[r, best[r]]) for r in rows), labels)
+def _predictions(models: Mapping[str, Model], images: Array) -> tuple[Prediction, ...]:
+    """None without images; the first model's come first and are what the others are asked about."""
+    if images is None:
+        return ()
+    (first, leader), *others = models.items()
+    leading = predict(first, leader, images)
+    return (leading, *(predict(name, model, images, leading) for name, model in others))
 
 
-def probabilities(output: Values) -> Values:
-    """Outputs (N, K) as probabilities: their softmax, or they themselves where the network ends in one."""
-    return output if is_distribution(output) else np.asarray(softmax(output))
+def _noise(method: Method, name: str, model: Model, result: Result, target: Any) -> Noise:
+    places = chosen(len(_values(result)))
+    still, moved = _view(result), _view(again(method, model, result.images, target, places))
+    return Noise(name, len(places), worst(_apart(still, moved, n, m) for m, n in enumerate(places)))
 
 
-def _values(result: Result) -> Values:
+def _view(result: Result) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
+    """A result's values, and its maps (N, h, w) if it has any."""
+    has_maps = isinstance(result, Attribution) and result.values.ndim in {3, 4}
+    return _values(result), as_numpy(result.maps()) if has_maps else None  # type: ignore[attr-defined]
+
+
+def _apart(a: tuple[Any, Any], b: tuple[Any, Any], n: int, m: int) -> dict[str, float]:
+    """The figures of image `n` of one view and image `m` of the other."""
+    found = agreement(a[0][n], b[0][m])
+    return found | ({} if a[1] is None or b[1] is None else map_agreement(a[1][n], b[1][m]))
+
+
+def _figures(row: Row) -> dict[str, float]:
+    return {name: value for name, value in row.items() if name in FIGURES}
+
+
+def _values(result: Result) -> np.ndarray[Any, Any]:
     if isinstance(result, Attribution | Scores):
         return as_numpy(result.values)
     if isinstance(result, Synthesis):

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .errors import ImageError
 from .model import Model
 
-__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "overlay", "save_image"]
+__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
 
@@ -147,9 +147,14 @@ def overlay(
     """
     luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
     limit = limit or full_scale(values)
-    cover = (strength * (np.abs(values) / limit).clip(0, 1) ** 0.7 + 0.1)[..., None]
+    cover = opacity(values / limit, strength)[..., None]
     mixed: Pixels = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit, signed)
     return np.asarray(mixed.round().clip(0, 255), np.uint8)
+
+
+def opacity(share: Pixels, strength: float = 0.6) -> Pixels:
+    """How far the colour of a value, as a share of the scale's end, covers the picture under it: 0.1 at zero."""
+    return np.asarray(strength * np.abs(share).clip(0, 1) ** 0.7 + 0.1)
 
 
 def contact_sheet(pictures: Sequence[Pixels], gap: int = 4) -> Pixels:

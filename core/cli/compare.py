@@ -1,27 +1,37 @@
-"""`crosslens compare`: one method on several models, side by side."""
+"""`crosslens compare`: one or more methods on several models, side by side."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
+from click.core import ParameterSource
 
 from ..compare import Comparison, compare
-from ..image import load_image
-from ..method import Method
-from ..model import Model
-from ..report.verdict import FIGURES, agrees, verdict, written
+from ..figures import Limit
+from ..method import Method, as_in
+from ..plugins import method_class, methods
+from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable
 from ._models import MODEL_OPTIONS, opened, quiet
-from ._parameters import MethodGroup, built, parameter_options
+from ._parameters import MethodGroup, parameter_options
+from ._pictures import SUFFIXES, loaded, picture_files, titles
 from ._progress import bar
-from ._tables import JSON, echo_json, table
+from ._tables import echo_json, table
 
 __all__ = ["command", "notes", "summary"]
 
-_MODELS = click.Argument(["specs"], metavar="MODEL MODEL...", nargs=-1, required=True)
+LIMIT_PASSED = 3
+"""The exit code where a limit of --fail-over is passed."""
+
+_GIVEN = click.Argument(["given"], metavar="MODEL MODEL...", nargs=-1, required=True)
+_IMAGES = click.Option(
+    ["--images", "--image", "images"],
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE|FOLDER",
+    help="Pictures to explain; can be given several times, and further files may stand behind it.",
+)
 _OUT = click.Option(
     ["-o", "--out"],
     type=Writable(".html", ".json"),
@@ -29,55 +39,115 @@ _OUT = click.Option(
     help="Write a report (.html), or the figures (.json); can be given twice.",
 )
 _TARGET = click.Option(["--target"], help="What to explain, as in `run`; the first model's prediction if not given.")
+_LIMITS = click.Option(
+    ["--fail-over", "limits"],
+    multiple=True,
+    metavar="FIGURE=NUMBER",
+    help="End with exit code 3 if this figure of any picture passes the number: relative_l2=1e-3.",
+)
 
 
-def _command(kind: type[Method]) -> click.Command:
-    image = click.Option(
-        ["--image", "images"],
-        type=click.Path(path_type=Path),
-        multiple=True,
-        required=kind.needs_images,
-        metavar="FILE",
-        help="A picture to explain; can be given several times.",
-    )
-    target = [_TARGET] if kind.needs_target else []
-    params = [_MODELS, image, *target, *parameter_options(kind), _OUT, *MODEL_OPTIONS, JSON]
-    return click.Command(kind.name, callback=partial(_compare, kind), params=params, help=kind.__doc__)
+class _OnStdout(Writable):
+    """A file to write, or "-" for stdout, which an option without a value means."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "-" else super().convert(value, param, ctx)
+
+
+_JSON = click.Option(
+    ["--json", "json_file"],
+    type=_OnStdout(".json"),
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Print JSON instead of text; with a FILE, write it there.",
+)
+
+
+def _command(kinds: tuple[type[Method], ...]) -> click.Command:
+    target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
+    params = [_GIVEN, _IMAGES, *target, *_shared(kinds), _OUT, *MODEL_OPTIONS, _LIMITS, _JSON]
+    text = "\n\n".join(kind.__doc__ or "" for kind in kinds)
+
+    def run(**options: Any) -> None:
+        _compare(kinds, **options)
+
+    return click.Command(" ".join(kind.name for kind in kinds), callback=run, params=params, help=text)
+
+
+def _shared(kinds: tuple[type[Method], ...]) -> list[click.Parameter]:
+    """The methods' parameters as options; one that several methods have is read by each of them as its own."""
+    found: dict[str, list[click.Parameter]] = {}
+    for option in (option for kind in kinds for option in parameter_options(kind)):
+        found.setdefault(str(option.name), []).append(option)
+    return [same[0] if len(same) == 1 or _is_flag(same[0]) else _text(same[0]) for same in found.values()]
+
+
+def _is_flag(option: click.Parameter) -> bool:
+    return isinstance(option, click.Option) and option.is_flag
+
+
+def _text(option: click.Parameter) -> click.Option:
+    """An option of the same name that takes any text; each method's own says what it may be."""
+    return click.Option([str(option.name), *option.opts], help=getattr(option, "help", None))
+
+
+def _built(kind: type[Method], options: Mapping[str, Any]) -> Method:
+    """A method with the options that were given and that it has; its own defaults for the rest."""
+    context = click.get_current_context()
+    given = {}
+    for option in parameter_options(kind):
+        name = str(option.name)
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            value = options[name]
+            given[name] = option.type.convert(value, option, context) if isinstance(value, str) else value
+    preset = given.pop("preset", None)
+    values = {name.removeprefix("parameter_"): value for name, value in given.items()}
+    return (as_in(kind, preset) if preset else kind)(**values)
 
 
 def _compare(
-    kind: type[Method],
+    kinds: tuple[type[Method], ...],
     *,
-    specs: tuple[str, ...],
+    given: tuple[str, ...],
     images: tuple[Path, ...],
     out: tuple[Path, ...],
-    as_json: bool,
+    limits: tuple[str, ...],
+    json_file: str | Path | None,
     target: str | None = None,
     **options: Any,
 ) -> None:
-    if len(specs) < 2:
-        raise click.UsageError(f"comparing takes two models or more; there is {len(specs)}")
+    specs = [each for each in given if Path(each).suffix.lower() not in SUFFIXES]
+    files = picture_files([*images, *(Path(each) for each in given if each not in specs)])
+    kept = [Limit.read(text) for text in limits]
+    _check(kinds, specs, files)
+    chosen = [_built(kind, options) for kind in kinds]
     with quiet(), bar() as progress:
         models = {name: opened(spec, options) for name, spec in zip(_names(specs), specs, strict=True)}
-        pictures = _pictures(images, next(iter(models.values())))
-        titles = [path.name for path in images]
-        found = compare(models, built(kind, options), pictures, target, titles=titles, progress=progress)
-        for path in out:
-            found.save(path)
+        pictures = loaded(files, next(iter(models.values())))
+        found = compare(models, chosen, pictures, target, titles=titles(files), layers=True, progress=progress)
+        written = [found.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]
     for note in notes(found):
         click.echo(f"Note: {note}", err=True)
-    if as_json:
+    if json_file == "-":
         echo_json(found.as_json())
     else:
         click.echo(summary(found))
-        click.echo("".join(f"written: {path}\n" for path in out), nl=False)
+        click.echo("".join(f"written: {path}\n" for path in written), nl=False)
+    if failed := found.passed(kept):
+        click.echo("".join(f"Limit passed: {text}\n" for text in failed), nl=False, err=True)
+        click.get_current_context().exit(LIMIT_PASSED)
 
 
-def _pictures(images: Sequence[Path], like: Model) -> Any:
-    return np.concatenate([load_image(path, like=like) for path in images]) if images else None
+def _check(kinds: tuple[type[Method], ...], specs: list[str], files: list[Path]) -> None:
+    if len(specs) < 2:
+        raise click.UsageError(f"comparing takes two models or more; there is {len(specs)}")
+    asking = [kind.name for kind in kinds if kind.needs_images]
+    if asking and not files:
+        raise click.UsageError(f"Missing option '--images': {', '.join(asking)} explains pictures; give FILE or FOLDER")
 
 
-def _names(specs: Sequence[str]) -> list[str]:
+def _names(specs: list[str]) -> list[str]:
     """File names where they differ, the paths as given where they do not, numbered where those are the same."""
     names = [Path(spec).name for spec in specs]
     names = names if len(set(names)) == len(names) else list(specs)
@@ -90,31 +160,58 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield from (f"{method} on {model}: {note}" for note in result.notes)
 
 
+MOST_PREDICTIONS = 8
+"""With more pictures than this, those alone are listed whose classes differ."""
+
+
 def summary(comparison: Comparison) -> str:
     """Predictions, figures and verdict as text."""
-    said = [
-        (title, p.model, p.classes[n], p.labels[n], f"{p.probabilities[n]:.4f}")
-        for n, title in enumerate(comparison.titles)
-        for p in comparison.predictions
-    ]
-    figures = [
-        (
-            row["method"],
-            *row["models"],
-            *written(row),
-            "yes" if agrees(row) else "NO",
-        )
-        for row in comparison.figures()
-    ]
-    parts = [table(["picture", "model", "class", "label", "probability"], said)] if said else []
-    parts += [table(["method", "model", "and", *(figure.short for figure in FIGURES.values()), "agrees"], figures)]
+    parts = [table(["picture", "model", "class", "label", "probability"], said)] if (said := _said(comparison)) else []
+    marks = {"agree": "yes", "rounding": "yes (rounding)", "apart": "NO"}
+    rows = []
+    for row in comparison.figures():
+        noise = comparison.noise.get(row["method"])
+        expected = f"{noise.figures['relative_l2']:.2e}" if noise else "-"
+        rows.append((row["method"], *row["models"], *written(row), expected, marks[judged(row, noise)]))
+    names = [figure.short for figure in FIGURES.values()]
+    parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)]
     return "\n\n".join([*parts, verdict(comparison).text])
 
 
-command = MethodGroup(
+def _said(comparison: Comparison) -> list[tuple[Any, ...]]:
+    """A row for each picture and model; of many pictures those alone that the models see differently."""
+    count = max((len(p.classes) for p in comparison.predictions), default=0)
+    differ = [n for n in range(count) if len({p.classes[n] for p in comparison.predictions}) > 1]
+    return [
+        (comparison.title(n), p.model, p.classes[n], p.labels[n], f"{p.probabilities[n]:.4f}")
+        for n in (range(count) if count <= MOST_PREDICTIONS else differ)
+        for p in comparison.predictions
+    ]
+
+
+class _Methods(MethodGroup):
+    """Several methods may stand before the models."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        names = args[:1]
+        for word in args[1:]:
+            if word not in methods() and not _meant_as_method(word):
+                break
+            names.append(word)
+        return names[0], _command(tuple(map(method_class, names))), args[len(names) :]
+
+
+def _meant_as_method(word: str) -> bool:
+    """Whether a word that is no method's name cannot be a model either, so that it is a method misspelled."""
+    return word.replace("_", "").isalnum() and not Path(word).exists()
+
+
+command = _Methods(
     "compare",
-    _command,
-    "METHOD MODEL MODEL... --image FILE [OPTIONS]",
+    lambda kind: _command((kind,)),
+    "METHOD... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
     help="Explain the same pictures to several models, and measure how far the maps are apart: "
-    "crosslens compare grad_cam net.pt2 net.keras net.onnx --image cat.jpg -o report.html",
+    "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html",
 )

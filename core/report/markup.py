@@ -2,9 +2,9 @@
 
 from html import escape
 
-__all__ = ["Markup", "element", "joined"]
+__all__ = ["Markup", "anchor", "element", "joined", "section"]
 
-_VOID = {"img"}
+_VOID = {"img", "input"}
 
 
 class Markup(str):
@@ -13,7 +13,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(name: str, *children: str, **attributes: str | int | None) -> Markup:
+def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
     """An element. Children that are no `Markup` are escaped, and so is every attribute; `class_` is written `class`.
 
     >>> element("p", "1 < 2", class_="note")
@@ -30,3 +30,17 @@ def element(name: str, *children: str, **attributes: str | int | None) -> Markup
 def joined(*children: str) -> Markup:
     """Children one after the other, those that are no `Markup` escaped."""
     return Markup("".join(child if isinstance(child, Markup) else escape(child, quote=False) for child in children))
+
+
+def section(title: str, *content: str) -> Markup:
+    """A part of the page under its heading, with an id to link to; nothing if it has no content."""
+    return element("section", element("h2", title), *content, id=anchor(title)) if any(content) else Markup()
+
+
+def anchor(title: str) -> str:
+    """The id of the part of this title.
+
+    >>> anchor("Layer by layer")
+    'layer-by-layer'
+    """
+    return title.lower().replace(" ", "-")

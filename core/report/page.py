@@ -1,44 +1,62 @@
-"""The page: overview, predictions, maps and differences picture by picture, figures, provenance."""
+"""The page: overview, pictures, figures, charts, the walk through the layers, provenance."""
 
-from collections.abc import Iterator, Sequence
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from html import unescape
 from importlib.resources import files
-from itertools import combinations
+from re import search
 from string import Template
+from typing import TYPE_CHECKING, Any
 
 from ..compare import Comparison
-from ..result import Synthesis
-from .markup import Markup, element, joined
-from .pictures import Scale, data_uri, difference, has_maps, original, scale, shown
-from .verdict import FIGURES, agrees, verdict, written
+from .cases import case
+from .charts import Lane, curve, strips
+from .markup import Markup, anchor, element, joined, section
+from .pictures import room
+from .tables import Cell, Heading, table
+from .verdict import FIGURES, bound, judged, mark, verdict, written
+
+if TYPE_CHECKING:
+    from ..diverge import Divergence
 
 __all__ = ["page"]
+
+_OPENED = 3
+"""So many pictures are open from the start."""
 
 
 def page(comparison: Comparison) -> str:
     """A comparison as one HTML file that needs nothing else."""
     title = f"{', '.join(comparison.methods)} on {', '.join(comparison.models)}"
-    body = joined(
-        _overview(comparison),
-        _predictions(comparison),
-        *(_picture(comparison, n) for n in range(_count(comparison))),
-        _figures(comparison),
-        _notes(comparison),
-        _provenance(comparison),
-    )
-    return Template(_file("page.html")).substitute(title=joined(title), style=_file("page.css"), body=body)
+    figures = [_figures(comparison), _distribution(comparison), _layers(comparison)]
+    cases = [_cases(comparison)]
+    inner = [*cases, *figures] if _count(comparison) <= _OPENED else [*figures, *cases]
+    parts = [_pictures(comparison), *inner, _notes(comparison), _provenance(comparison)]
+    body = joined(_overview(comparison), _contents(parts), *parts)
+    script = _file("page.js")
+    filled = {"title": joined(title), "style": _file("page.css"), "body": body, "script": script}
+    return Template(_file("page.html")).substitute(filled, digest=_digest(script))
+
+
+def _contents(parts: Sequence[Markup]) -> Markup:
+    """Links to the parts that there are."""
+    titles = [unescape(found[1]) for part in parts if (found := search("<h2>(.*?)</h2>", part))]
+    return element("nav", *(element("a", t, href=f"#{anchor(t)}") for t in titles), aria_label="Parts of this page")
 
 
 def _file(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+def _digest(script: str) -> str:
+    """What the page's policy lets run: this script and no other."""
+    return b64encode(sha256(f"\n{script}\n".encode()).digest()).decode()
+
+
 def _count(comparison: Comparison) -> int:
     """How many pictures were explained or made."""
     return max(len(result.images) for result in comparison.results.values())
-
-
-def _title(comparison: Comparison, index: int) -> str:
-    return comparison.titles[index] if index < len(comparison.titles) else f"picture {index + 1}"
 
 
 def _overview(comparison: Comparison) -> Markup:
@@ -62,144 +80,170 @@ def _number(count: int, of: str) -> str:
     return f"{count} {of}" + "s" * (count != 1)
 
 
-def _predictions(comparison: Comparison) -> Markup:
+def _pictures(comparison: Comparison) -> Markup:
+    """A row for each picture: what each model says, and how far the maps are apart."""
     if not comparison.predictions:
         return Markup()
-    rows = [
-        [_title(comparison, n), p.model, p.labels[n], str(p.classes[n]), f"{p.probabilities[n]:.4f}"]
-        for n in range(_count(comparison))
-        for p in comparison.predictions
+    apart = Heading(
+        "probability apart", "How far the models' probabilities of the class that the first one predicts lie apart."
+    )
+    header: list[Heading | str] = [
+        "picture",
+        *comparison.models,
+        "same class",
+        apart,
+        *(_distance(name) for name in comparison.methods),
     ]
-    return _section("Predictions", _table("Predictions", ["picture", "model", "label", "class", "probability"], rows))
+    worst = _distances(comparison)
+    rows = [_row(comparison, n, worst.get(n, {})) for n in range(_count(comparison))]
+    tall = "tall" if len(rows) > 12 else ""
+    return section("Predictions", table("Predictions", header, rows, tall))
 
 
-def _section(title: str, *content: str) -> Markup:
-    return element("section", element("h2", title), *content)
-
-
-def _table(name: str, header: list[str], rows: list[list[str]]) -> Markup:
-    """A table that scrolls by itself where the window is narrow; cells that read as numbers stand right."""
-    columns = list(zip(*rows, strict=True))
-    numeric = [all(_is_number(cell) for cell in column) for column in columns]
-    kinds = ["number" if right else None for right in numeric]
-    head = element("tr", *(element("th", h, scope="col", class_=k) for h, k in zip(header, kinds, strict=True)))
-    body = [element("tr", *(element("td", c, class_=k) for c, k in zip(row, kinds, strict=True))) for row in rows]
-    table = element("table", element("thead", head), element("tbody", *body))
-    return element("div", table, class_="scroll", role="region", aria_label=name, tabindex=0)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _picture(comparison: Comparison, index: int) -> Markup:
-    title = _title(comparison, index)
-    first = comparison.results[comparison.methods[0], comparison.models[0]]
-    seen = Markup() if isinstance(first, Synthesis) else element("div", _original(comparison, index), class_="original")
-    return _section(title, seen, *(_method(comparison, method, index) for method in comparison.methods))
-
-
-def _original(comparison: Comparison, index: int) -> Markup:
-    first = comparison.results[comparison.methods[0], comparison.models[0]]
-    said = dict.fromkeys(f"{p.labels[index]}, {p.probabilities[index]:.2f}" for p in comparison.predictions)
-    caption = "as the models see it" + (f": {' / '.join(said)}" if said else "")
-    return _figure(data_uri(original(first, index)), f"the picture {_title(comparison, index)}", caption)
-
-
-def _figure(uri: str, alt: str, *caption: str) -> Markup:
-    image = element("img", src=uri, alt=alt, decoding="async")
-    return element("figure", image, element("figcaption", *caption))
-
-
-def _method(comparison: Comparison, method: str, index: int) -> Markup:
-    """One method's row: the maps side by side, then the differences of each pair."""
-    heading = element("h3", method)
-    results = [comparison.results[method, model] for model in comparison.models]
-    if index >= len(results[0].images):
-        return Markup()
-    if not all(map(has_maps, results)):
-        return element("article", heading, element("p", "These values are no maps: see the figures below."))
-    common = scale(comparison, method, index)
-    maps = [
-        _figure(data_uri(shown(r, index, common)), f"{method} on {model}, {_title(comparison, index)}", model)
-        for model, r in zip(comparison.models, results, strict=True)
-    ]
-    bar = Markup() if isinstance(results[0], Synthesis) else _scale_bar(common)
-    apart = list(_differences(comparison, method, index, common))
-    summary = element("summary", "Where they differ")
-    return element(
-        "article",
-        heading,
-        element("p", _parameters(comparison, method), class_="quiet"),
-        element("div", *maps, class_="maps"),
-        bar,
-        element("details", summary, element("div", *apart, class_="maps small"), open="open"),
+def _distance(method: str) -> Heading:
+    return Heading(
+        method, f"The largest relative L2 difference of two models' maps of {method}. {FIGURES['relative_l2'].meaning}"
     )
 
 
-def _parameters(comparison: Comparison, method: str) -> str:
-    result = comparison.results[method, comparison.models[0]]
-    values = [f"{name} {value}" for name, value in result.parameters.items() if value is not None]
-    return ", ".join([f"of {result.provenance.get('objective', 'the network')}", *values])
+def _distances(comparison: Comparison) -> dict[int, dict[str, float]]:
+    """By image and method, the largest relative L2 difference of any pair."""
+    found: dict[int, dict[str, float]] = {}
+    for row in comparison.images:
+        of = found.setdefault(row["image"], {})
+        of[row["method"]] = max(of.get(row["method"], 0.0), row["relative_l2"])
+    return found
 
 
-def _scale_bar(common: Scale) -> Markup:
-    ends = ("against", "for the target") if common.signed else ("nothing", "most")
-    alt = f"colour scale from {-common.limit if common.signed else 0:.3g} to {common.limit:.3g}"
-    bar = element("img", src=data_uri(common.bar()), alt=alt)
-    return element("p", element("span", ends[0]), bar, element("span", f"{ends[1]} ({common.limit:.3g})"), class_="bar")
+def _row(comparison: Comparison, n: int, distances: dict[str, float]) -> list[Cell | str]:
+    said = [
+        Cell(joined(p.labels[n].partition(",")[0], " ", element("b", f"{p.probabilities[n]:.4f}")), p.probabilities[n])
+        for p in comparison.predictions
+    ]
+    asked = [p.of_first[n] for p in comparison.predictions if p.of_first]
+    spread = max(asked) - min(asked) if asked else float("nan")
+    same = len({p.classes[n] for p in comparison.predictions}) == 1
+    link = element("a", comparison.title(n), href=f"#picture-{n}")
+    figures = [Cell(f"{distances[m]:.2e}", distances[m]) if m in distances else Cell("-") for m in comparison.methods]
+    return [Cell(link), *said, Cell(mark("agree" if same else "apart")), Cell(f"{spread:.1e}", spread), *figures]
 
 
-def _differences(comparison: Comparison, method: str, index: int, common: Scale) -> Iterator[Markup]:
-    for a, b in combinations(comparison.models, 2):
-        pixels, limit = difference(comparison.results[method, a], comparison.results[method, b], index)
-        detail = _magnified(common.limit, limit)
-        caption = element("span", detail, class_="quiet")
-        yield _figure(data_uri(pixels), f"{method}: {a} minus {b}, {detail}", f"{a} − {b}: ", caption)
+def _layers(comparison: Comparison) -> Markup:
+    """The walk through the layers of the first model and of each other one."""
+    if not comparison.divergences:
+        return Markup()
+    walks = [part for walk in comparison.divergences for part in _walk(walk)]
+    key = _key(error="error so far", own="added by the layer", noise="by rounding")
+    return section("Layer by layer", key, *walks)
 
 
-def _magnified(above: float, here: float) -> str:
-    """How much stronger the colours of a difference are than those of the maps that it is of."""
-    if not here:
-        return "no difference"
-    times = above / here
-    return f"magnified {float(f'{times:.2g}'):,.{0 if times >= 10 else 1}f} times"
+def _key(**lines: str) -> Markup:
+    """What each kind of line in a chart is."""
+    return element("p", *(element("span", text, class_=f"key {name}") for name, text in lines.items()), class_="quiet")
+
+
+def _walk(walk: "Divergence") -> list[Markup]:
+    header = ["layer", f"in {walk.models[1]}", "error so far", "added by the layer", "by rounding", "correlation"]
+    rows: list[list[Cell | str]] = [
+        [s.a, s.b, *(Cell(f"{v:.2e}", v) for v in (s.error, s.own, s.noise)), f"{s.agreement:.6f}"] for s in walk.steps
+    ]
+    name = " and ".join(walk.models)
+    inner = table(f"Layers of {name}", header, rows, "tall")
+    shown = element("details", element("summary", f"All {len(rows)} pairs of layers as a table"), inner)
+    fine = "verdict agree" if walk.first is None else "verdict apart"
+    return [element("h3", name), element("p", walk.text, class_=fine), curve(walk), shown]
 
 
 def _figures(comparison: Comparison) -> Markup:
-    """Every figure of every pair, with what it means one focus away."""
-    header = ["method", "models", *map(_explained, FIGURES), "agree"]
+    """Every figure of every pair, the worst of the pictures; what each means is one focus away."""
+    noise = Heading("L2 by rounding", _how(comparison))
+    header: list[Heading | str] = [
+        "method",
+        "models",
+        *(Heading(f.short, f.meaning) for f in FIGURES.values()),
+        noise,
+        "agree",
+    ]
+    rows: list[list[Cell | str]] = []
+    for row in comparison.figures():
+        found = comparison.noise.get(row["method"])
+        expected = Cell(f"{found.figures['relative_l2']:.2e}") if found else Cell("-")
+        rows.append([row["method"], " − ".join(row["models"]), *written(row), expected, Cell(mark(judged(row, found)))])
+    meanings = [joined(element("dt", f.short), element("dd", f.meaning)) for f in FIGURES.values()]
+    meanings.append(joined(element("dt", noise.text), element("dd", noise.meaning)))
+    legend = element("details", element("summary", "What the figures mean"), element("dl", *meanings))
+    of = "Of each figure the worst of all pictures. " if _count(comparison) > 1 else ""
+    return section(
+        "Figures", element("p", of + _how(comparison), class_="quiet"), table("Figures", header, rows), legend
+    )
+
+
+def _how(comparison: Comparison) -> str:
+    told = [noise.text for noise in comparison.noise.values()]
+    return f"What rounding alone does to a map, measured: {told[0]}." if told else "Not measured."
+
+
+def _distribution(comparison: Comparison) -> Markup:
+    """How the differences of many pictures are spread."""
+    if _count(comparison) < 2:
+        return Markup()
+    lanes = [_lane(comparison, row["method"], row["models"]) for row in comparison.figures()]
+    wanted = ("max_relative_difference", "relative_l2", "rank_correlation", "ssim", "top_k")
+    points = Heading("same maximum", f"The share of pictures of which this holds. {FIGURES['pointing'].meaning}")
+    names = ["median", "90 %", "worst"]
+    header: list[Heading | str] = [
+        "method",
+        "models",
+        *(f"{FIGURES[w].short}, {n}" for w in wanted for n in names),
+        points,
+    ]
     rows = [
         [
             row["method"],
             " − ".join(row["models"]),
-            *written(row),
-            _mark(agrees(row)),
+            *(_quantile(row, w, n) for w in wanted for n in names),
+            _quantile(row, "pointing", "mean"),
         ]
-        for row in comparison.figures()
+        for row in comparison.quantiles()
     ]
-    meanings = [joined(element("dt", f.short), element("dd", f.meaning)) for f in FIGURES.values()]
-    legend = element("details", element("summary", "What the figures mean"), element("dl", *meanings))
-    return _section("Figures", _table("Figures", header, rows), legend)
+    text = "Each point is a picture; its relative L2 difference from left to right."
+    key = _key(noise="by rounding", limit="limit")
+    chart = strips("Relative L2 difference of each picture, by method and pair", lanes)
+    return section("All pictures", element("p", text, class_="quiet"), key, chart, table("Quantiles", header, rows))
 
 
-def _mark(fine: bool) -> Markup:
-    return element("span", "✓ yes" if fine else "✗ no", class_="yes" if fine else "no")
+def _quantile(row: dict[str, Any], figure: str, name: str) -> str:
+    digits = ".3f" if figure == "pointing" else FIGURES[figure].digits
+    return f"{row[figure][name]:{digits}}" if figure in row else "-"
 
 
-def _explained(key: str) -> Markup:
-    figure = FIGURES[key]
-    tip = element("span", figure.meaning, role="tooltip", id=f"tip-{key}")
-    return element("span", figure.short, tip, class_="tip", tabindex=0, aria_describedby=f"tip-{key}")
+def _lane(comparison: Comparison, method: str, models: list[str]) -> Lane:
+    rows = [row for row in comparison.images if row["method"] == method and row["models"] == models]
+    noise = comparison.noise.get(method)
+    points = [(row["relative_l2"], comparison.title(row["image"]), row["image"]) for row in rows]
+    expected = noise.figures["relative_l2"] if noise else None
+    return Lane(f"{method}, {' − '.join(models)}", points, expected, bound(noise))
+
+
+def _cases(comparison: Comparison) -> Markup:
+    """The pictures, those first whose maps differ most against what rounding explains."""
+    count = _count(comparison)
+    distances = _distances(comparison)
+    limits = {method: bound(comparison.noise.get(method)) for method in comparison.methods}
+
+    def severity(n: int) -> float:
+        return max((v / limits[m] for m, v in distances.get(n, {}).items()), default=0.0)
+
+    order = sorted(range(count), key=severity, reverse=True) if count > _OPENED else list(range(count))
+    within = room(count)
+    blocks = [case(comparison, n, within, opened=place < _OPENED) for place, n in enumerate(order)]
+    sorted_by = [element("p", "Those first whose maps differ most.", class_="quiet")] if count > _OPENED else []
+    return section("Pictures" if count > 1 else "The picture", *sorted_by, *blocks)
 
 
 def _notes(comparison: Comparison) -> Markup:
     said = [f"{method} on {model}: {note}" for (method, model), r in comparison.results.items() for note in r.notes]
-    return _section("Notes", element("ul", *(element("li", note) for note in said))) if said else Markup()
+    return section("Notes", element("ul", *(element("li", note) for note in said))) if said else Markup()
 
 
 def _provenance(comparison: Comparison) -> Markup:
@@ -217,4 +261,4 @@ def _provenance(comparison: Comparison) -> Markup:
         for (method, model), result in comparison.results.items()
     ]
     header = ["model", "method", "time", "computed by", "digest of the model", "preprocessing", "date"]
-    return _section("Provenance", _table("Provenance", header, rows))
+    return section("Provenance", table("Provenance", header, rows))

@@ -1,7 +1,11 @@
-"""The pictures of a report, as data URIs: originals, maps on one colour scale, differences on their own."""
+"""The pictures of a report, as data URIs: originals, maps on one colour scale to lay over them, and differences.
+
+An original stands in the page once, and each map lies over it as colours with transparency, at the map's own
+resolution: a page of 200 photographs stays small.
+"""
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -10,22 +14,41 @@ from PIL import Image
 
 from ..arrays import as_numpy
 from ..compare import Comparison
-from ..image import colour, full_scale, overlay
+from ..image import colour, full_scale, opacity
 from ..result import Attribution, Result, Synthesis
 
-__all__ = ["Scale", "data_uri", "difference", "has_maps", "original", "scale", "shown"]
+__all__ = ["Room", "Scale", "data_uri", "difference", "has_maps", "layer", "original", "room", "scale"]
 
 Pixels = np.ndarray[Any, Any]
-SMALLEST = 160
-"""A picture of fewer pixels is enlarged to this many a side, pixel by pixel, so that a browser does not blur it."""
+_LEVELS = 255
+"""Colours of a scale; an odd number, so that zero has its own."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """How large pictures may be, so that a page of many stays small."""
+
+    side: int
+    """Pixels a side, of an original."""
+    map_side: int
+    """Values a side, of a map."""
+    colours: int | None
+    """Colours of an original; None for all."""
+
+
+def room(count: int) -> Room:
+    """The room for each of `count` pictures: all there is for a few, less for many."""
+    return Room(512, 512, None) if count <= 4 else Room(256, 256, 256) if count <= 16 else Room(224, 112, 96)
 
 
 def data_uri(pixels: Pixels) -> str:
     """(H, W, 3) uint8 as a PNG inside a URI."""
-    factor = -(-SMALLEST // min(pixels.shape[:2])) if min(pixels.shape[:2]) < SMALLEST else 1
-    large = pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+    return _encoded(Image.fromarray(pixels))
+
+
+def _encoded(picture: Image.Image, **options: Any) -> str:
     file = BytesIO()
-    Image.fromarray(large).save(file, "PNG", optimize=True)
+    picture.save(file, "PNG", optimize=True, **options)
     return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
 
 
@@ -34,9 +57,11 @@ def has_maps(result: Result) -> bool:
     return isinstance(result, Synthesis) or (isinstance(result, Attribution) and result.values.ndim in {3, 4})
 
 
-def original(result: Result, index: int) -> Pixels:
-    """Image `index` that a result explains."""
-    return _rgb(as_numpy(result.images)[index])
+def original(result: Result, index: int, within: Room) -> str:
+    """Image `index` that a result explains, or that it made, as a URI."""
+    picture = Image.fromarray(_rgb(as_numpy(result.images)[index]))
+    picture.thumbnail((within.side, within.side))
+    return _encoded(picture if within.colours is None else picture.quantize(within.colours))
 
 
 @dataclass(frozen=True)
@@ -49,9 +74,26 @@ class Scale:
     """Whether it has two sides, zero in the middle."""
 
     def bar(self) -> Pixels:
-        """Its colours from least to largest, (8, 256, 3)."""
-        values = np.linspace(-1.0 if self.signed else 0.0, 1.0, 256)[None]
-        return colour(values, 1.0, self.signed).repeat(8, axis=0)
+        """Its colours from least to largest, (8, 255, 3)."""
+        return self._colours()[None].repeat(8, axis=0)
+
+    def _places(self) -> Pixels:
+        return np.linspace(-1.0 if self.signed else 0.0, 1.0, _LEVELS)
+
+    def _colours(self) -> Pixels:
+        return np.asarray(colour(self._places()[None], 1.0, self.signed)[0])
+
+    def levels(self, values: Pixels) -> Pixels:
+        """Which of the scale's colours each value takes, uint8."""
+        share = (values / self.limit).clip(-1, 1)
+        return np.asarray(((share + 1) / 2 if self.signed else share.clip(0)) * (_LEVELS - 1) + 0.5, np.uint8)
+
+    def coloured(self, values: Pixels, *, over_picture: bool) -> str:
+        """Values (h, w) in the scale's colours as a URI; to lay over a picture, the fainter the nearer to zero."""
+        picture = Image.fromarray(self.levels(values))
+        picture.putpalette(self._colours().tobytes())
+        covers = (255 * opacity(self._places())).round().astype(np.uint8)
+        return _encoded(picture, **({"transparency": covers.tobytes()} if over_picture else {}))
 
 
 def scale(comparison: Comparison, method: str, index: int) -> Scale:
@@ -60,24 +102,21 @@ def scale(comparison: Comparison, method: str, index: int) -> Scale:
     return Scale(full_scale(np.stack(maps)), any(bool((m < 0).any()) for m in maps))
 
 
-def shown(result: Result, index: int, on: Scale) -> Pixels:
-    """A map laid over its image; or the picture made."""
+def layer(result: Result, index: int, on: Scale, within: Room) -> str:
+    """A map to lay over its image, as a URI; or the picture made."""
     if isinstance(result, Synthesis):
-        return original(result, index)
-    image = as_numpy(result.images)[index]
-    assert isinstance(result, Attribution)
-    values = as_numpy(result.upsampled(image.shape[-2:]))[index]
-    return overlay(image, values, on.limit, signed=on.signed)
+        return original(result, index, within)
+    return on.coloured(_shrunk(_map(result, index), within.map_side), over_picture=True)
 
 
-def difference(a: Result, b: Result, index: int) -> tuple[Pixels, float]:
+def difference(a: Result, b: Result, index: int, within: Room) -> tuple[str, float]:
     """The difference of two maps in colours, red where the first is larger, and the magnitude of full colour.
 
     The colour scale is the difference's own, so that it shows where, not how much. No difference at all is 0.
     """
     values = _map(a, index) - _map(b, index)
     limit = full_scale(values) if values.any() else 0.0
-    return colour(values, limit, signed=True), limit
+    return Scale(limit or 1.0, True).coloured(_shrunk(values, within.map_side), over_picture=False), limit
 
 
 def _map(result: Result, index: int) -> Pixels:
@@ -85,7 +124,20 @@ def _map(result: Result, index: int) -> Pixels:
     if isinstance(result, Synthesis):
         return np.asarray(as_numpy(result.images)[index].mean(axis=0), np.float64)
     assert isinstance(result, Attribution)
-    return np.asarray(as_numpy(result.maps())[index], np.float64)
+    return np.asarray(as_numpy(replace(result, values=result.values[index : index + 1, ...]).maps())[0], np.float64)
+
+
+def _shrunk(values: Pixels, side: int) -> Pixels:
+    """(h, w) with at most `side` values a side: of each block the value of largest magnitude, so that none is lost."""
+    factor = -(-max(values.shape) // side)
+    if factor == 1:
+        return values
+    height, width = (-(-n // factor) for n in values.shape)
+    padded = np.zeros((height * factor, width * factor))
+    padded[: values.shape[0], : values.shape[1]] = values
+    blocks = padded.reshape(height, factor, width, factor).swapaxes(1, 2).reshape(height, width, -1)
+    strongest = np.abs(blocks).argmax(axis=2)
+    return np.asarray(np.take_along_axis(blocks, strongest[..., None], axis=2)[..., 0])
 
 
 def _rgb(image: Pixels) -> Pixels:

@@ -170,8 +170,9 @@ class _TinyLinearization(Linearization):
 
 
 def _softplus(a: Array) -> Array:
-    """log(1 + exp(a)); its derivative is 1 - exp(-softplus(a))."""
-    return namespace(a).log1p(namespace(a).exp(a))
+    """log(1 + exp(a)), without overflow for large a; its derivative is 1 - exp(-softplus(a))."""
+    xp = namespace(a)
+    return xp.where(a > 0, a, xp.zeros_like(a)) + xp.log1p(xp.exp(-xp.abs(a)))
 
 
 def _conv(x: Array, kernel: Array, bias: Array) -> Array:
