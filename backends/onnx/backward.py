@@ -37,7 +37,7 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
     while expand(graph, path := _path(graph, seeds, wrt)):
         pass
     _refuse_unsupported(graph, path)
-    reached, graph.watched = _reached(path, wrt), frozenset(wrt)
+    reached, graph.watched = _reached(graph, path, wrt), frozenset(wrt)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]
@@ -75,8 +75,16 @@ def _floats(graph: Graph, node: Node) -> bool:
     return any(o not in graph.types or graph.types[o].is_float for o in node.outputs if o)
 
 
-def _reached(path: Iterable[Node], wrt: Iterable[str]) -> set[str]:
-    return {*wrt, *(o for node in path for o in node.outputs)}
+def _reached(graph: Graph, path: Iterable[Node], wrt: Iterable[str]) -> set[str]:
+    """What gradients flow to along a path; integers only where they stand for numbers, not TopK's places."""
+    found, numbers = set(wrt), set[str]()
+    for node in path:
+        rule = rule_for(node)
+        along = rule is None or rule.approximate or numbers.intersection(node.inputs)
+        integers = {o for o in node.outputs if o in graph.types and not graph.types[o].is_float}
+        numbers.update(integers if along else ())
+        found.update(o for o in node.outputs if along or o not in integers)
+    return found
 
 
 def _refuse_unsupported(graph: Graph, path: Iterable[Node]) -> None:
