@@ -73,6 +73,8 @@ def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool
     """Whether a node's outputs lie channels-last; None where nothing is known."""
     if node.op in _CHANNELS_FIRST:
         return False
+    if source is not None and not last and _moves_pooled(graph, node):
+        return True
     if source is None or node.op in _LOSES_TRACK or _rank(graph, node.outputs[0]) != _rank(graph, source):
         return None
     if node.op != "Transpose":
@@ -85,6 +87,13 @@ def _turns(node: Node, last: bool) -> bool:
     perm = node.attr("perm", ())
     rank = len(perm)
     return rank > 2 and perm == ((0, rank - 1, *range(1, rank - 1)) if last else (0, *range(2, rank), 1))
+
+
+def _moves_pooled(graph: Graph, node: Node) -> bool:
+    """Whether a Reshape makes (N, 1, 1, C) of (N, C, 1, 1): tf2onnx writes so the Transpose after global pooling."""
+    known = [graph.types.get(name) for name in (node.inputs[0], node.outputs[0])] if node.op == "Reshape" else []
+    before, after = ([*kind.dims[1:]] if kind is not None and kind.dims else [] for kind in known or [None, None])
+    return len(before) > 1 and before[0] != 1 and set(before[1:]) == {1} and after == [*before[1:], before[0]]
 
 
 def _rank(graph: Graph, name: str) -> int | None:
@@ -145,10 +154,10 @@ def _named(
 
 def _passes_on(node: Node, last: set[str]) -> bool:
     """Whether the values are those of the input, seen channels-first."""
-    if node.op != "Transpose":
+    if node.op in _NO_LAYER or node.op not in {"Transpose", "Reshape"}:
         return node.op in _NO_LAYER
     before, after = (name in last for name in (node.inputs[0], node.outputs[0]))
-    return before != after and _turns(node, before)
+    return before != after and (_turns(node, before) if node.op == "Transpose" else after)
 
 
 def _aliases(nodes: Sequence[Node], named: Mapping[str, str]) -> Mapping[str, str]:
