@@ -1,4 +1,4 @@
-"""Does `crosslens diverge` find faults? `python -m benchmarks.planted_faults` plants them and writes the README's table.
+"""Does `crosslens diverge` find faults? `python -m benchmarks.planted_faults` plants them and fills the README's table.
 
 Each fault is planted in a copy of a torch network, which is exported to ONNX; the untouched torch network is the
 reference. A row says where the fault was planted, which layer was named, and as what.
@@ -16,7 +16,7 @@ import crosslens
 import numpy as np
 import onnx
 import torch
-from crosslens.diverge import diverge
+from crosslens.diverge import Divergence, diverge
 from crosslens.image import load_image
 from crosslens.probes import probes
 from torch import nn
@@ -119,9 +119,10 @@ class Shifted(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         conv = self.conv[0]
-        size = conv(x).shape[-1]
-        total = max((size - 1) * conv.stride[0] + conv.kernel_size[0] - x.shape[-1], 0)
-        before = total - total // 2 if total % 2 else total // 2 - 1
+        step, size = conv.stride[0], int(x.shape[-1])
+        total = max((-(-size // step) - 1) * step + conv.kernel_size[0] - size, 0)
+        own = conv.padding[0] or total // 2
+        before = total - own if total % 2 else own - 1
         pads = (before, total - before) * 2
         return nn.functional.conv2d(nn.functional.pad(x, pads), self.weight, conv.bias, conv.stride, 0, 1, conv.groups)
 
@@ -141,8 +142,11 @@ def replace(net: nn.Module, name: str, new: nn.Module) -> None:
 
 def half(proto: onnx.ModelProto) -> onnx.ModelProto:
     from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.onnx_model import OnnxModel
 
-    return convert_float_to_float16(copy.deepcopy(proto), keep_io_types=True)
+    halved = OnnxModel(convert_float_to_float16(copy.deepcopy(proto), keep_io_types=True))
+    halved.topological_sort()
+    return halved.model
 
 
 def eight_bits(proto: onnx.ModelProto, pictures: np.ndarray) -> onnx.ModelProto:
@@ -162,7 +166,7 @@ def eight_bits(proto: onnx.ModelProto, pictures: np.ndarray) -> onnx.ModelProto:
         return onnx.load(after)
 
 
-def found(net: nn.Module, fault: Fault, options: Mapping[str, Any], x: np.ndarray) -> crosslens.diverge.Divergence:
+def found(net: nn.Module, fault: Fault, options: Mapping[str, Any], x: np.ndarray) -> Divergence:
     """What `diverge` says of the network and its faulty ONNX form."""
     faulty = copy.deepcopy(net)
     fault.plant(faulty)
@@ -172,7 +176,7 @@ def found(net: nn.Module, fault: Fault, options: Mapping[str, Any], x: np.ndarra
     return diverge(crosslens.wrap(net, **options), wrong, x, others=None if others is x else others)
 
 
-def right(fault: Fault, said: Any) -> bool:
+def right(fault: Fault, said: Divergence) -> bool:
     """Whether the planted layer and what was done to it are named."""
     return said.cause is not None and said.cause.layer == fault.layer and said.cause.kind in fault.kinds
 

@@ -5,7 +5,9 @@
 'grad_cam'
 """
 
+from .align import Alignment, align
 from .compare import Comparison, compare
+from .diverge import Divergence, diverge
 from .errors import CrosslensError
 from .hookspecs import hookimpl
 from .image import load_image, save_image
@@ -22,9 +24,11 @@ __all__ = [
     "INPUT",
     "OUTPUT",
     "PRESETS",
+    "Alignment",
     "Attribution",
     "Comparison",
     "CrosslensError",
+    "Divergence",
     "InputSpec",
     "Layer",
     "Linearization",
@@ -36,8 +40,10 @@ __all__ = [
     "Result",
     "Scores",
     "Synthesis",
+    "align",
     "backends",
     "compare",
+    "diverge",
     "hookimpl",
     "load_image",
     "method",

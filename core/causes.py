@@ -7,6 +7,7 @@ import numpy as np
 
 from .arrays import as_numpy
 from .faulty_weights import altered_weights
+from .faulty_windows import window_starts
 from .matching import Values, agreement
 from .model import Model
 from .pairing import Pair, Twins, family
@@ -40,8 +41,8 @@ class _Place:
     between_a: tuple[str, ...]
     """The first model's layers after the last matched one, up to and with the pair's; without what only echoes it."""
     between_b: tuple[str, ...]
-    first: bool
-    """Whether no matched layer comes before it."""
+    before: tuple[Pair, ...]
+    """The pairs before it."""
     want: Values
     """The first model's activation, in the second's layout."""
     got: Values
@@ -82,13 +83,13 @@ def _place(twins: Twins, pairs: list[Pair], n: int) -> _Place:
         start = max((k + 1 for k in range(here) if order[k] in done), default=0)
         sides.append(tuple(order[start : here + 1]))
     got = twins.healed(before, [pair.b])[pair.b]
-    return _Place(twins, pair, sides[0], sides[1], not before, twins.handed(pair), got)
+    return _Place(twins, pair, sides[0], sides[1], tuple(before), twins.handed(pair), got)
 
 
 def _preprocessing(place: _Place) -> Cause | None:
     """Each known preprocessing in place of the second model's own, and each other channel order."""
     b = place.twins.b
-    if not place.first or not b.input.is_image:
+    if place.before or not b.input.is_image:
         return None
     x = as_numpy(place.twins.x)
     for name, candidate in _candidates(place.twins.a, b):
@@ -150,13 +151,20 @@ def _precision(place: _Place) -> Cause | None:
     if quantised and not any("quantize" in layer.kind.lower() for layer in a.layers.values()):
         text = f"int8: {len(quantised)} layers round to 8 bits, {quantised[0]!r} first, and the reference has none"
         return Cause("int8", text, place.pair.a)
-    want, got = place.want, place.twins.of_b[place.pair.b]
+    seen = place.want, place.twins.of_b[place.pair.b]
+    held = _kernels(place.twins.a, place.between_a), _kernels(b, place.between_b)
     for kind, rounded in (("float16", _half), ("bfloat16", _brain)):
-        if np.array_equal(rounded(got), got) and not np.array_equal(rounded(want), want):
-            return Cause(
-                kind, f"{kind}: every value here is one that {kind} holds, the reference's are not", place.pair.a
-            )
+        for what, mine, theirs in (("value", *seen), ("weight", *held)):
+            if theirs.size and mine.size and (rounded(theirs) == theirs).all() and not (rounded(mine) == mine).all():
+                text = f"{kind}: every {what} here is one that {kind} holds, the reference's are not"
+                return Cause(kind, text, place.pair.a)
     return None
+
+
+def _kernels(model: Model, layers: tuple[str, ...]) -> Values:
+    """All weights of these layers, one after the other."""
+    held = [as_numpy(values).ravel() for layer in layers for values in model.weights(layer).values()]
+    return np.concatenate(held) if held else np.zeros(0, np.float32)
 
 
 def _half(values: Values) -> Values:
@@ -226,14 +234,14 @@ def _padding(place: _Place) -> Cause | None:
     if height > 2 and width > 2 and place.holds(place.want[inside], place.got[inside]):
         text = "wrong padding: the maps differ along the border only, inside they agree"
         return Cause("padding", text, _window(place))
-    moved = agreement(place.want, place.got)[0]
-    if moved > 0.2:
-        text = (
-            "wrong padding: with the same weights and input the maps are alike (correlation "
-            f"{moved:.2f}) but moved, as by a window that starts one pixel off"
-        )
-        return Cause("padding", text, _window(place))
-    return None
+    starts = window_starts(place.twins, place.before, place.pair, place.want, place.got)
+    if starts is None or starts[0] == starts[1]:
+        return None
+    text = (
+        f"wrong padding: {starts[1][0]} rows above and {starts[1][1]} columns to the left, the reference has "
+        f"{starts[0][0]} and {starts[0][1]}; with the same weights and input that gives its values"
+    )
+    return Cause("padding", text, _window(place))
 
 
 def _window(place: _Place) -> str:

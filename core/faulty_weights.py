@@ -61,7 +61,7 @@ def _altered(mine: Values, theirs: Values) -> tuple[str, str] | None:
 def _turned(mine: Values, theirs: Values) -> tuple[str, str] | None:
     for words, turn in _TURNS.items():
         turned = turn(mine) if mine.ndim in {2, 4} else mine
-        if turned.shape == theirs.shape and agreement(turned, theirs)[1] <= SAME:
+        if turned.shape == theirs.shape and agreement(turned, theirs)[1] <= FOLDED:
             return "transposed", f"is transposed: {words}"
     return None
 
@@ -102,12 +102,12 @@ _TURNS: Mapping[str, Callable[[Values], Values]] = {
 
 def _order(mine: Values, theirs: Values, axis: int) -> list[int] | None:
     """The permutation of one axis that makes them equal."""
-    a, b = (np.moveaxis(v, axis, 0).reshape(v.shape[axis], -1) for v in (mine, theirs))
-    places: dict[bytes, list[int]] = {}
-    for k, row in enumerate(a):
-        places.setdefault(row.tobytes(), []).append(k)
-    order = [places[row.tobytes()].pop(0) if places.get(row.tobytes()) else None for row in b]
-    return None if None in order else [int(k) for k in order if k is not None]
+    a, b = (np.moveaxis(v, axis, 0).reshape(v.shape[axis], -1).astype(np.float64) for v in (mine, theirs))
+    far = (a**2).sum(axis=1)[None] + (b**2).sum(axis=1)[:, None] - 2 * b @ a.T
+    order = far.argmin(axis=1)
+    if len(set(order.tolist())) < len(order) or agreement(a[order], b)[1] > FOLDED:
+        return None
+    return [int(k) for k in order]
 
 
 def _levels(values: Values) -> int:
@@ -156,15 +156,15 @@ def _fitted(values: Mapping[str, Values], layer: str, norm: Mapping[str, Values]
 
 
 def _solved(gain: Values, norm: Mapping[str, Values]) -> float | None:
-    """Epsilon from gains scale / sqrt(variance + epsilon): the median over the channels that it matters most in."""
+    """Epsilon from gains scale / sqrt(variance + epsilon), channels weighted by how exactly each gives it."""
     variance = norm["variance"].astype(np.float64)
     scale = norm["scale"].astype(np.float64) if "scale" in norm else np.ones_like(variance)
-    known = (np.abs(gain) > 1e-12) & (np.abs(scale) > 1e-12)
+    known = (np.abs(gain) > 1e-12) & (np.abs(scale) > 1e-6 * np.abs(scale).max(initial=0))
     if not known.any():
         return None
     epsilon = (scale[known] / gain[known]) ** 2 - variance[known]
-    least = np.argsort(variance[known])[: max(1, known.sum() // 4)]
-    return max(0.0, float(np.median(epsilon[least])))
+    trust = 1 / (variance[known] + np.abs(epsilon) + 1e-12) ** 2
+    return max(0.0, float((trust * epsilon).sum() / trust.sum()))
 
 
 def _folded(twins: Twins, a: list[_Named], b: list[_Named], pair: Pair) -> Finding | None:
@@ -182,16 +182,47 @@ def _folded(twins: Twins, a: list[_Named], b: list[_Named], pair: Pair) -> Findi
         restored = _unfolded(plain, folded, norm[1])
         found = _altered(*((plain, restored) if _norm(a) else (restored, plain)))
         return Finding(found[0], f"the kernel of {layer!r} {found[1]}", layer) if found else None
+    other = _fitted(twins.of_a if _norm(a) else twins.of_b, *norm)
+    return None if other is None else _rescaled(gain, norm, other, (a, b), pair)
+
+
+def _rescaled(
+    gain: Values, norm: tuple[str, dict[str, Values]], other: float, held: tuple[list[_Named], list[_Named]], pair: Pair
+) -> Finding | None:
+    """A kernel that was multiplied by channel: by another epsilon, or by what else."""
+    expected = np.where(gain != 0, _gain(norm[1], other), 0)  # a channel without weights tells nothing
+    if agreement(expected, gain)[1] <= SAME:
+        return _shifted(expected, norm, held)
     epsilon = _solved(gain, norm[1])
-    values = twins.of_a if _norm(a) else twins.of_b
-    other = _fitted(values, *norm)
-    if epsilon is None or other is None:
-        return None
-    if abs(epsilon - other) > 1e-2 * max(epsilon, other) + 1e-7:
-        theirs_is, mine_is = (epsilon, other) if _norm(a) else (other, epsilon)
-        text = f"another epsilon at {pair.a!r}: {theirs_is:.2g}, the reference has {mine_is:.2g} (fitted)"
+    if epsilon is not None and agreement(np.where(gain != 0, _gain(norm[1], epsilon), 0), gain)[1] <= FOLDED:
+        second, first = (epsilon, other) if _norm(held[0]) else (other, epsilon)
+        text = f"another epsilon at {pair.a!r}: {second:.2g}, the reference has {first:.2g} (fitted)"
         return Finding("epsilon", text, pair.a)
-    return None
+    ratio = np.divide(gain, expected, out=np.ones_like(gain), where=np.abs(expected) > 1e-12)
+    ratio = ratio if _norm(held[0]) else 1 / ratio
+    layer = next(layer for layer, name, _ in reversed(held[0]) if name == "kernel")
+    words = f"is multiplied, by {ratio.min():.4g} to {ratio.max():.4g} by output channel"
+    return Finding("weights", f"the kernel of {layer!r}, or the scale after it, {words}", layer)
+
+
+def _shifted(
+    gain: Values, norm: tuple[str, dict[str, Values]], held: tuple[list[_Named], list[_Named]]
+) -> Finding | None:
+    """Kernels are the same: the bias into which offset and mean were folded."""
+    plain, folded = held if _norm(held[0]) else held[::-1]
+    given = next((v for _, name, v in plain if name == "bias"), 0.0)
+    bias = next((v for _, name, v in folded if name == "bias"), np.zeros_like(gain))
+    expected = norm[1].get("offset", 0.0) + gain * (given - norm[1]["mean"])
+    difference = agreement(expected * (gain != 0), bias * (gain != 0))[1]
+    if difference <= FOLDED:
+        return None
+    layer = norm[0] if _norm(held[0]) else held[0][-1][0]
+    return Finding("weights", f"the offset or mean at {layer!r} differs: relative L2 {difference:.1e}", layer)
+
+
+def _gain(norm: Mapping[str, Values], epsilon: float) -> Values:
+    variance = norm["variance"].astype(np.float64)
+    return np.asarray(norm.get("scale", np.ones_like(variance)) / np.sqrt(np.maximum(variance + epsilon, 1e-30)))
 
 
 def _gains(plain: Values, folded: Values) -> Values | None:
@@ -206,11 +237,9 @@ def _gains(plain: Values, folded: Values) -> Values | None:
 
 def _unfolded(plain: Values, folded: Values, norm: Mapping[str, Values]) -> Values:
     """The folded kernel with the normalisation taken out, at the epsilon under which most values are as in `plain`."""
-    variance = norm["variance"].astype(np.float64)
-    scale = norm["scale"].astype(np.float64) if "scale" in norm else np.ones_like(variance)
     tried = []
     for epsilon in (1e-3, 1e-5, 1e-6, 1e-4, 1e-2, 0.0):
-        gain = (scale / np.sqrt(variance + epsilon)).reshape(-1, *[1] * (folded.ndim - 1))
+        gain = _gain(norm, epsilon).reshape(-1, *[1] * (folded.ndim - 1))
         kernel = np.divide(folded, gain, out=np.zeros(folded.shape), where=np.abs(gain) > 1e-12)
         same = np.isclose(kernel, plain, rtol=1e-4, atol=1e-7).mean() if kernel.shape == plain.shape else 0.0
         tried.append((same, -len(tried), kernel))

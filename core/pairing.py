@@ -20,6 +20,8 @@ __all__ = ["Pair", "Twins", "captured", "family", "paired"]
 
 WELL = 0.9
 """From this score on two layers are taken for counterparts; a rectifier between them costs more."""
+EXACT = 0.9999
+"""From this score on nothing but rounding is between two layers."""
 AKIN = 0.25
 """Where a fault is, layers of one shape are counterparts from this score on; unrelated ones stay below 0.1."""
 HEALS = 12
@@ -144,22 +146,23 @@ class _Search:
     def heal(self) -> None:
         """Look beyond faults, one after the other, until the outputs agree or nothing heals."""
         for _ in range(HEALS):
-            if self.end >= WELL or not self._heal_one():
+            if self.end >= EXACT or not self._heal_one():
                 return
 
     def _heal_one(self) -> bool:
-        well = self.like.score.max(axis=1 - 1, initial=0) >= WELL
-        start = int(np.argmax(np.concatenate([[0], np.cumsum(well - 0.3)])))
-        broken = [j for j in range(start, len(well)) if not well[j]][:AHEAD]
-        return any(self._heal_at(j, well) for j in broken)
+        """Try the layers that have no counterpart yet, from where the two networks cease to be equal."""
+        best = self.like.score.max(axis=0, initial=0)
+        start = int(np.argmax(np.concatenate([[0], np.cumsum((best >= EXACT) - 0.3)])))
+        broken = [j for j in range(start, len(best)) if best[j] < WELL][:AHEAD]
+        return any(self._heal_at(j, best >= EXACT) for j in broken)
 
-    def _heal_at(self, j: int, well: Values) -> bool:
+    def _heal_at(self, j: int, exact: Values) -> bool:
         """Hand each possible counterpart to layer j; keep that after which most layers agree, the first of equals."""
         tried = []
         for i in self._candidates(j):
             like, end = self._look({**self.fixed, j: i})
-            after = int((like.score.max(axis=0, initial=0) >= WELL)[j + 1 :].sum()) - int(well[j + 1 :].sum())
-            tried.append((after + 2 * (end >= WELL), -i, like, end))
+            after = int((like.score.max(axis=0, initial=0) >= EXACT)[j + 1 :].sum()) - int(exact[j + 1 :].sum())
+            tried.append((after + 2 * (end >= EXACT), -i, like, end))
         if not tried or max(tried, key=lambda t: t[:2])[0] < 2:
             return False
         _, place, self.like, self.end = max(tried, key=lambda t: t[:2])

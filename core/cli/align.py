@@ -1,0 +1,64 @@
+"""`crosslens align`: which layer of one network is which of another."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ..align import Alignment, align
+from ..image import load_image
+from ._models import MODEL_OPTIONS, opened, quiet
+from ._progress import bar
+from ._tables import JSON, echo_json, table
+
+__all__ = ["IMAGES", "command", "summary", "told_apart"]
+
+IMAGES = click.Option(
+    ["--image", "images"],
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A picture to ask the networks about; can be given several times. Photographs of scikit-image if not given.",
+)
+_MODELS = click.Argument(["specs"], metavar="MODEL MODEL...", nargs=-1, required=True)
+
+
+def _align(specs: tuple[str, ...], images: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """Match the layers of two or more networks without their names: by order, shape and activations.
+
+    Networks of one kind in several frameworks, converted, fused or quantised: crosslens align net.pt2 net.onnx
+    """
+    if len(specs) < 2:
+        raise click.UsageError(f"aligning takes two models or more; there is {len(specs)}")
+    with quiet(), bar() as progress:
+        models = [opened(spec, options) for spec in specs]
+        x = np.concatenate([load_image(path, like=models[0]) for path in images]) if images else None
+        found = align(*models, images=x, names=told_apart(specs), progress=progress)
+    if as_json:
+        echo_json(found.as_json())
+    else:
+        click.echo(summary(found))
+
+
+def told_apart(specs: tuple[str, ...]) -> tuple[str, ...]:
+    """File names where they differ, the paths as given where they do not, numbered where those are the same."""
+    names = [Path(spec).name for spec in specs]
+    names = names if len(set(names)) == len(names) else list(specs)
+    return tuple(name if name not in names[:i] else f"{name} #{i + 1}" for i, name in enumerate(names))
+
+
+def summary(alignment: Alignment) -> str:
+    """The rows as a table, then what has no counterpart."""
+    rows = [
+        (*(layer or "-" for layer in row.layers), f"{row.agreement:.6f}", f"{row.difference:.1e}")
+        for row in alignment.rows
+    ]
+    parts = [table([*alignment.models, "correlation", "relative L2"], rows)]
+    for model in alignment.models:
+        left = alignment.unmatched(model)
+        parts.append(f"{model}: {len(left)} layers without a counterpart{': ' + ', '.join(left) if left else ''}")
+    return "\n\n".join([parts[0], "\n".join(parts[1:])])
+
+
+command = click.Command("align", callback=_align, params=[_MODELS, IMAGES, *MODEL_OPTIONS, JSON], help=_align.__doc__)

@@ -1,0 +1,62 @@
+"""`crosslens diverge`: where two versions of a network part, and why."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ..diverge import Divergence, diverge
+from ..image import load_image
+from ._models import MODEL_OPTIONS, opened, quiet
+from ._progress import bar
+from ._tables import JSON, echo_json, table
+from .align import IMAGES, told_apart
+
+__all__ = ["command", "summary"]
+
+_MODELS = [click.Argument(["reference"]), click.Argument(["model"])]
+_PREPROCESS = click.Option(
+    ["--preprocess-of-model"], metavar="NAME", help="What MODEL was trained on, if not what --preprocess says."
+)
+
+
+def _diverge(
+    reference: str,
+    model: str,
+    images: tuple[Path, ...],
+    as_json: bool,
+    preprocess_of_model: str | None,
+    **options: Any,
+) -> None:
+    """Walk through two networks that should be one, and name the first layer that computes something else, and why.
+
+    REFERENCE is right by definition: crosslens diverge net.pt2 net.onnx --image cat.jpg
+    """
+    with quiet(), bar() as progress:
+        a = opened(reference, options)
+        b = opened(model, {**options, "preprocess": preprocess_of_model or options["preprocess"]})
+        x = np.concatenate([load_image(path, like=a) for path in images]) if images else None
+        found = diverge(a, b, x, names=told_apart((reference, model)), progress=progress)
+    if as_json:
+        echo_json(found.as_json())
+    else:
+        click.echo(summary(found))
+
+
+def summary(divergence: Divergence) -> str:
+    """Every step with its error, its own share and what rounding explains; then the finding."""
+    header = [*divergence.models, "error", "own", "noise", ""]
+    return "\n\n".join([table(header, _rows(divergence)), f"Noise: {divergence.noise}.", divergence.text])
+
+
+def _rows(divergence: Divergence) -> Iterator[tuple[str, ...]]:
+    for step in divergence.steps:
+        mark = "<- parts here" if step is divergence.first else "<- too" if step.leaves_noise else ""
+        yield step.a, step.b, f"{step.error:.1e}", f"{step.own:.1e}", f"{step.noise:.1e}", mark
+
+
+command = click.Command(
+    "diverge", callback=_diverge, params=[*_MODELS, IMAGES, _PREPROCESS, *MODEL_OPTIONS, JSON], help=_diverge.__doc__
+)
