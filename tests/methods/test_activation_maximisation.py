@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from crosslens import INPUT, InputSpec, method
 from crosslens.arrays import as_numpy
-from crosslens.errors import CrosslensError, ModelError, ParameterError, TargetError
 from crosslens.ascent import Ascent
+from crosslens.errors import CrosslensError, ModelError, ParameterError, TargetError
 from crosslens.objective import channel, logit, neuron, probability, pullback, total_variation
 from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
 from crosslens.testing import TinyModel

@@ -3,9 +3,10 @@
 import array_api_strict as strict
 import numpy as np
 import pytest
-from crosslens import load_image, method, save_image
+from crosslens import InputSpec, load_image, method, save_image
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError, ImageError, LayerError, ParameterError
+from crosslens.methods.style_picture import matched
 from crosslens.testing import TinyModel
 
 MODEL = TinyModel(size=16, relu=True)
@@ -155,4 +156,76 @@ def test_progress_hears_every_step_and_its_loss():
 )
 def test_what_cannot_be_is_refused_with_what_would_be_right(parameters, error, message):
     with pytest.raises(error, match=message):
+        transfer(**parameters)
+
+
+def test_the_gram_matrix_aimed_at_is_the_styles_blended_and_layers_count_by_their_weights():
+    other = np.random.default_rng(2).uniform(0, 1, (3, 16, 16)).astype(np.float32)
+    settings = {"content_weight": 0.0, "style_weight": 1.0, "steps": 1, "style_layers": ("conv1", "act2")}
+    result = transfer(CONTENT[:1], style=[STYLE, other], blend=(3, 1), layer_weights=(1, 4), **settings)
+    found = [MODEL.forward(x, ["conv1", "act2"]) for x in (CONTENT[:1], STYLE[None], other[None])]
+    expected = 0.0
+    for name, weight in (("conv1", 0.2), ("act2", 0.8)):
+        flat = [f[name][0].reshape(f[name].shape[1], -1).astype(np.float64) for f in found]
+        (c, m), (g, a, b) = flat[0].shape, [f @ f.T for f in flat]
+        expected += weight * ((g - 0.75 * a - 0.25 * b) ** 2).sum() / (4 * c**2 * m**2)
+    np.testing.assert_allclose(result.history[0, 0], expected, rtol=1e-4)
+
+
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def test_only_the_luminance_changes_where_the_contents_colours_are_kept():
+    grey = np.clip(CONTENT[:1], 0.4, 0.6)  # far from 0 and 1, where clipping would change colours
+    made = transfer(grey, colours="luminance", steps=3, style_weight=1.0).images[0].astype(np.float64)
+    luma = np.tensordot(LUMA, made, axes=1)
+    inside = ((made > 0) & (made < 1)).all(axis=0)
+    differences = (made - luma) - (grey[0] - np.tensordot(LUMA, grey[0], axes=1))
+    assert inside.mean() > 0.5
+    assert np.abs(differences[:, inside]).max() < 5e-3
+    assert np.abs(made - grey[0]).max() > 0.01
+
+
+def test_a_matched_style_has_the_mean_and_covariance_of_the_contents_colours():
+    style, content = 0.4 + 0.2 * STYLE[None], 0.4 + 0.2 * CONTENT[:1]
+    got = matched(style, content)[0].reshape(3, -1)
+    wanted = content[0].reshape(3, -1)
+    np.testing.assert_allclose(got.mean(axis=1), wanted.mean(axis=1), atol=2e-3)
+    np.testing.assert_allclose(np.cov(got), np.cov(wanted), atol=2e-4)
+
+
+def test_from_coarse_to_fine_takes_its_steps_at_each_scale():
+    model = TinyModel(size=16, relu=True)
+    model.input = InputSpec((3, None, None))
+    result = transfer(CONTENT[:1], model, scales=2, steps=3, style=np.tile(STYLE, (1, 2, 2)), **LAYERS)
+    assert result.images.shape == (1, 3, 16, 16)
+    assert result.history.shape == (8, 1)
+
+
+def test_interrupted_it_gives_the_best_so_far_and_says_so():
+    def stop(done, total, what):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    result = method("style_transfer", style=STYLE, steps=9)(MODEL, CONTENT, progress=stop)
+    assert result.images.shape == (1, 3, 16, 16)
+    assert result.notes == ("interrupted after 3 of 9 steps of picture 1 of 2: the best so far",)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"style": STYLE[:, :4, :4], "style_layers": ("act2",)},
+            "a style of 4 x 4 pixels is smaller than the 5 pixels that one",
+        ),
+        ({"blend": (1, 2)}, r"blend is \(1, 2\); give 1 numbers for 1 styles, with a sum above 0"),
+        ({"layer_weights": (1, 2, 3)}, r"layer_weights is \(1, 2, 3\); give 1 numbers for 1 style layers"),
+        ({"colours": "blue"}, "no colours 'blue'; there are style, luminance, matched"),
+        ({"scales": 0}, "scales is 0; it must be a whole number, at least 1"),
+        ({"scales": 2}, r"scales is 2, but this model takes pictures \(16, 16\) only"),
+    ],
+)
+def test_impossible_mixtures_are_refused(parameters, message):
+    with pytest.raises(ParameterError, match=message):
         transfer(**parameters)

@@ -1,0 +1,64 @@
+"""The loss of a style transfer (Gatys et al. 2016, equations 4 and 5), and what became of its runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from crosslens.arrays import Array, like
+from crosslens.errors import ParameterError
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, gram, gram_matrix, pullback
+from crosslens.optimise import Evaluate, Run
+
+
+def style_loss(
+    model: Model,
+    styles: Sequence[Array],
+    layers: Sequence[str],
+    blend: Sequence[float] | None,
+    layer_weights: Sequence[float] | None,
+) -> Objective:
+    """The weighted sum over layers of equation 4, the Gram matrices being the styles' blended.
+
+    Raises:
+        ParameterError: not one share for each style, or not one weight for each layer.
+    """
+    shares = _shares("blend", blend, len(styles), "styles")
+    weights = _shares("layer_weights", layer_weights, len(layers), "style layers")
+    found = [model.forward(style, layers) for style in styles]
+    terms = []
+    for name, weight in zip(layers, weights, strict=True):
+        mixed = [share * gram_matrix(maps[name]) for share, maps in zip(shares, found, strict=True)]
+        terms.append(weight * gram(name, sum(mixed[1:], mixed[0])))
+    return sum(terms[1:], terms[0])
+
+
+def _shares(name: str, given: Sequence[float] | None, count: int, of: str) -> list[float]:
+    """Weights as shares of one."""
+    weights = [1.0] * count if given is None else [float(weight) for weight in given]
+    if len(weights) != count or sum(weights) <= 0:
+        raise ParameterError(f"{name} is {given}; give {count} numbers for {count} {of}, with a sum above 0")
+    return [weight / sum(weights) for weight in weights]
+
+
+def descent(model: Model, loss: Objective) -> Evaluate:
+    """A loss as `optimise` takes it, at the picture itself."""
+
+    def evaluate(picture: Array, step: int) -> tuple[Array, Array]:
+        pull, value = pullback(model, picture, loss)
+        return value, like(pull.gradients[INPUT], picture)
+
+    return evaluate
+
+
+def together(columns: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """(steps, N) of runs that may have converged at different steps: the last loss stays."""
+    steps = max(len(column) for column in columns)
+    return np.stack([np.pad(column, (0, steps - len(column)), mode="edge") for column in columns], axis=1)
+
+
+def interrupted(runs: Sequence[Run], count: int, steps: int) -> tuple[str, ...]:
+    """A note on where the work was stopped, if it was."""
+    last = runs[-1]
+    text = f"interrupted after {last.state.step} of {steps} steps of picture {len(runs)} of {count}: the best so far"
+    return (text,) if last.interrupted else ()
