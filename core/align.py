@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from .alike import numbered, same_input
 from .arrays import Array
 from .errors import ComparisonError, LayerError
-from .matching import Values
+from .matching import Values, echoes
 from .model import INPUT, OUTPUT, Model
 from .pairing import Pair, Twins, paired
 from .probes import probes
@@ -177,14 +175,16 @@ class _Table:
             called,
             rows,
             tuple(tuple(model.layers) for model in models),
-            tuple(_echoes(self.values[m], names) for m, names in enumerate(matched)),
+            tuple(_same(self.values[m], names) for m, names in enumerate(matched)),
             tuple({alias: layer.name for layer in m.layers.values() for alias in layer.aliases} for m in models),
         )
 
 
-def _echoes(values: Mapping[str, Values], matched: set[str | None]) -> dict[str, str]:
+def _same(values: Mapping[str, Values], matched: set[str | None]) -> dict[str, str]:
     """Layers that are not matched, with the matched one that has the very same values."""
-    by_sum = {(v.size, float(v.ravel()[:1000].sum())): name for name, v in values.items() if name in matched}
-    left = ((name, v) for name, v in values.items() if name not in matched)
-    found = ((name, v, by_sum.get((v.size, float(v.ravel()[:1000].sum())))) for name, v in left)
-    return {name: other for name, v, other in found if other and np.array_equal(values[other].ravel(), v.ravel())}
+    kin: dict[str, list[str]] = {}
+    found = echoes(values)
+    for name in values:
+        kin.setdefault(found.get(name, name), []).append(name)
+    pairs = ((name, [n for n in family if n in matched]) for family in kin.values() for name in family)
+    return {name: others[0] for name, others in pairs if others and name not in matched}

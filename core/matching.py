@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Likeness", "agreement", "arranged", "best_in_order", "likeness"]
+__all__ = ["Likeness", "agreement", "arranged", "best_in_order", "echoes", "likeness"]
 
 Values = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
@@ -45,6 +45,18 @@ def likeness(a: list[Values], b: list[Values]) -> Likeness:
     return Likeness(score, layouts)
 
 
+def echoes(layers: Mapping[str, Values]) -> dict[str, str]:
+    """Layers with the very same numbers as an earlier one (a block and its last layer, a flattening), and that one."""
+    first: dict[tuple[int, float], str] = {}
+    found = {}
+    for name, values in layers.items():
+        key = (values.size, float(values.ravel()[:1000].sum()))
+        other = first.setdefault(key, name)
+        if other != name and np.array_equal(layers[other].ravel(), values.ravel()):
+            found[name] = other
+    return found
+
+
 def _squeezed(values: Values) -> Shape:
     return tuple(int(n) for n in values.shape[1:] if n != 1)
 
@@ -61,7 +73,10 @@ def _arrangements(values: Values, maps: Shape | None) -> Iterator[tuple[str, Sha
     n, shape = len(values), _squeezed(values)
     yield "same", shape, lambda: values.reshape(n, *shape)
     if len(shape) == 3:
+        maps3 = values.reshape(n, *shape)
         yield "tokens", (shape[1] * shape[2], shape[0]), lambda: values.reshape(n, shape[0], -1).swapaxes(1, 2)
+        yield "last", (shape[1], shape[2], shape[0]), lambda: np.moveaxis(maps3, 1, -1)
+        yield "first", (shape[2], shape[0], shape[1]), lambda: np.moveaxis(maps3, -1, 1)
     if len(shape) == 2:
         side = round(shape[0] ** 0.5)
         if side * side == shape[0]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrays import Array, as_numpy
-from .matching import Likeness, Values, agreement, arranged, best_in_order, likeness
+from .matching import Likeness, Values, agreement, arranged, best_in_order, echoes, likeness
 from .model import INPUT, OUTPUT, Model
 
 __all__ = ["Pair", "Twins", "captured", "family", "paired"]
@@ -178,10 +178,16 @@ class _Search:
         return [i for i in free if i > last][:AHEAD] or [i for i in free if i < last][-AHEAD:]
 
     def pairs(self) -> list[tuple[int, int]]:
-        """In order by activations, then branches that ran in another order, then what only structure can say."""
+        """In order by activations, then branches that ran in another order, then what only structure can say.
+
+        What echoes an earlier layer waits until those are matched: a block is not the last step but one of the other's.
+        """
         score = self.like.score
         kin = np.array([[x == y != "" for y in self.kinds_b] for x in self.kinds_a]).reshape(score.shape)
-        found = best_in_order(np.where(score >= WELL, score**4 + 1e-7 * kin, 0))
+        weight = np.where(score >= WELL, score**4 + 1e-7 * kin, 0)
+        for names, layers, of in ((self.names_a, self.twins.of_a, weight), (self.names_b, self.twins.of_b, weight.T)):
+            of[[names.index(name) for name in echoes(layers)]] = 0
+        found = best_in_order(weight)
         found += self._out_of_order(found)
         return sorted([*found, *self._by_structure(found, kin)], key=lambda pair: pair[1])
 
