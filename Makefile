@@ -22,6 +22,7 @@ check: $(STAMP) view
 	$(BIN)/mypy
 
 bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps onnx-ad -c constraints.txt
 	$(BIN)/python -m benchmarks
 
 parity: $(PARITY)/.installed

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-TABLES = ("engine_cost", "onnx_speed")
+TABLES = ("engine_cost", "onnx_speed", "onnx_cost")
 SETTINGS = {"OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
 SETTINGS |= {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2"}
 

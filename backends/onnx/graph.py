@@ -111,11 +111,18 @@ _ELEMS = {("tensor(bool)",): BOOL, ("tensor(int64)",): INT64, ("tensor(float)",)
 def node_of(proto: NodeProto, opsets: Mapping[str, int], scopes: tuple[str, ...] = ()) -> Node:
     """A `Node` from its protobuf form."""
     domain = "" if proto.domain == "ai.onnx" else proto.domain
-    attributes = {a.name: a for a in proto.attribute}
+    attributes = {a.name: _alone(a) for a in proto.attribute}
     return Node(
         proto.op_type, tuple(proto.input), tuple(proto.output), attributes, domain, proto.name,
         opsets.get(domain, 1), scopes,
     )  # fmt: skip
+
+
+def _alone(attribute: AttributeProto) -> AttributeProto:
+    """A copy: a part of a message keeps the whole of it in memory, with all the weights of a model."""
+    copy = AttributeProto()
+    copy.CopyFrom(attribute)
+    return copy
 
 
 def _plain(attribute: AttributeProto) -> Any:

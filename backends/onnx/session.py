@@ -18,8 +18,11 @@ __all__ = ["Executable", "Pair", "Sessions", "filled"]
 
 MOST = 16
 """Sessions kept open per network; the one unused for longest is closed first."""
-MOST_BYTES = 1 << 30
-"""Bytes of constants that open sessions may read in sum; onnxruntime keeps a rearranged copy of most of them."""
+MOST_BYTES = 4 << 30
+"""Bytes of constants that open sessions may read in sum; onnxruntime keeps a rearranged copy of most of them.
+
+VGG-16 alone, whose forward pass, gradient and linearisation are four sessions, comes to 3 GiB.
+"""
 
 
 class Executable:

@@ -7,6 +7,7 @@ import onnx
 import pytest
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx import stops, vjp
+from crosslens.backends.onnx.load import graph_of
 from crosslens.backends.onnx.names import module_aliases
 from crosslens.backends.onnx.registry import _RULES
 from crosslens.errors import LayerError, ModelError, ParameterError, UnsupportedOperators
@@ -413,3 +414,12 @@ def test_module_names_of_repeated_runs_are_numbered():
     ]
     want = {"a": "4", "a.b": "2", "a.c": "3", "a.b#2": "4", "d": "5", "a#2": "6"}
     assert module_aliases(runs) == want
+
+
+def test_a_graph_shares_nothing_with_the_message_it_was_read_from():
+    """A part of a message keeps the whole of it in memory: all the weights a second time."""
+    node = helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[3, 3])
+    message = proto([node], constants={"w": weights(2, 3, 3, 3)})
+    graph = graph_of(message)
+    message.graph.node[0].attribute[0].ints[0] = 7
+    assert graph.nodes[0].attr("kernel_shape") == (3, 3)
