@@ -1,24 +1,17 @@
-"""The README's picture: methods down, frameworks across, one photograph. `python -m benchmarks.gallery METHOD ...`."""
+"""The picture at the top of the README: `python -m benchmarks.gallery.demo METHOD ...`, one photograph."""
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import crosslens
 import numpy as np
 from PIL import Image, ImageDraw
 
+from .photographs import photograph
+
 NETWORKS = ("lite0_torch", "lite0_keras", "lite0_onnx")
 METHODS = ("grad_cam", "cam", "occlusion", "gradient")
 TILE, GAP, MARGIN = 168, 6, 96
-
-
-def photograph(name: str = "chelsea.png") -> Path:
-    """A picture that scikit-image ships."""
-    spec = find_spec("skimage")
-    assert spec is not None, "pip install scikit-image"
-    assert spec.submodule_search_locations is not None
-    return Path(spec.submodule_search_locations[0]) / "data" / name
 
 
 def sheet(rows: list[tuple[str, list[np.ndarray]]], columns: list[str]) -> Image.Image:
@@ -44,7 +37,7 @@ def main() -> None:
         for name in sys.argv[1:] or METHODS
     ]
     columns = [name.rpartition("_")[2] for name in NETWORKS]
-    path = Path(__file__).parent / "pictures" / "demo.jpg"
+    path = Path(__file__).parents[1] / "pictures" / "demo.jpg"
     path.parent.mkdir(exist_ok=True)
     sheet(rows, columns).save(path, quality=88)
     print(path)
