@@ -1,6 +1,6 @@
 """What is wrong at the first layer that differs: hypotheses, each shown by the numbers or not named."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,7 +189,10 @@ def _rectifier(place: _Place) -> Cause | None:
         if family(twins.a.layers[name].kind) == "rectifier" and name not in set(place.between_b):
             text = f"a rectifier is missing: nothing in the second network does what {name!r} does"
             return Cause("rectifier", text, name)
-    cuts = {"max(x, 0)": lambda v: np.maximum(v, 0), "min(max(x, 0), 6)": lambda v: np.clip(v, 0, 6)}
+    cuts: dict[str, Callable[[Values], Values]] = {
+        "max(x, 0)": lambda v: np.maximum(v, 0),
+        "min(max(x, 0), 6)": lambda v: np.clip(v, 0, 6),
+    }
     for words, cut in cuts.items():
         if place.holds(place.want, cut(place.got)):
             text = f"a rectifier is missing: with {words} the second network's values are the reference's"

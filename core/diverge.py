@@ -162,7 +162,7 @@ def _steps(twins: Twins, pairs: list[Pair], others: Array) -> tuple[Step, ...]:
 
 def _own(twins: Twins, pairs: list[Pair]) -> dict[str, float]:
     """What each layer adds: every second one is handed over and the others are looked at, then the other way round."""
-    own = {}
+    own: dict[str, float] = {}
     for given, looked in ((pairs[0::2], pairs[1::2]), (pairs[1::2], pairs[0::2])):
         found = twins.healed(given, [pair.b for pair in looked])
         own |= {pair.b: twins.agree(pair, found[pair.b])[1] for pair in looked}
@@ -182,7 +182,7 @@ def _checked(twins: Twins, pairs: list[Pair], steps: list[Step]) -> tuple[Step, 
 
 def _noise(twins: Twins, pairs: list[Pair]) -> dict[str, float]:
     """What rounding may do to each layer of the reference; see `NOISE`."""
-    noise = {}
+    noise: dict[str, float] = {}
     x = _moved(as_numpy(twins.x))
     for given, looked in ((pairs[0::2], pairs[1::2]), (pairs[1::2], pairs[0::2])):
         replace: Mapping[str, Values] = {pair.a: _moved(twins.of_a[pair.a]) for pair in given}

@@ -237,10 +237,10 @@ def _gains(plain: Values, folded: Values) -> Values | None:
 
 def _unfolded(plain: Values, folded: Values, norm: Mapping[str, Values]) -> Values:
     """The folded kernel with the normalisation taken out, at the epsilon under which most values are as in `plain`."""
-    tried = []
+    tried: list[tuple[float, int, Values]] = []
     for epsilon in (1e-3, 1e-5, 1e-6, 1e-4, 1e-2, 0.0):
         gain = _gain(norm, epsilon).reshape(-1, *[1] * (folded.ndim - 1))
         kernel = np.divide(folded, gain, out=np.zeros(folded.shape), where=np.abs(gain) > 1e-12)
         same = np.isclose(kernel, plain, rtol=1e-4, atol=1e-7).mean() if kernel.shape == plain.shape else 0.0
-        tried.append((same, -len(tried), kernel))
+        tried.append((float(same), -len(tried), kernel))
     return np.asarray(max(tried, key=lambda t: t[:2])[2], np.float32)

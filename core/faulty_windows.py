@@ -68,7 +68,7 @@ def _start(x: Values, kernel: Values, bias: Values, y: Values) -> Start | None:
         made = _convolved(padded, kernel, [k - s for k, s in zip(size, start, strict=True)], strides, y.shape[2:])
         few = made.shape[1]
         if agreement(y[:1, :few], made + bias[None, :few, None, None])[1] < FITS:
-            return start
+            return start[0], start[1]
     return None
 
 

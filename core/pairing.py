@@ -184,19 +184,20 @@ class _Search:
         """
         score = self.like.score
         kin = np.array([[x == y != "" for y in self.kinds_b] for x in self.kinds_a]).reshape(score.shape)
-        weight = np.where(score >= WELL, score**4 + 1e-7 * kin, 0)
-        for names, layers, of in ((self.names_a, self.twins.of_a, weight), (self.names_b, self.twins.of_b, weight.T)):
-            of[[names.index(name) for name in echoes(layers)]] = 0
+        kept = [np.array([n not in echoes(v) for n in v]) for v in (self.twins.of_a, self.twins.of_b)]
+        original = kept[0][:, None] & kept[1][None]
+        weight = np.where((score >= WELL) & original, score**4 + 1e-7 * kin, 0)
         found = best_in_order(weight)
-        found += self._out_of_order(found)
+        found += self._out_of_order(found, np.where(score >= np.where(original, WELL, EXACT), score, 0))
         return sorted([*found, *self._by_structure(found, kin)], key=lambda pair: pair[1])
 
-    def _out_of_order(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        left = self.like.score.copy()
+    @staticmethod
+    def _out_of_order(found: list[tuple[int, int]], left: Values) -> list[tuple[int, int]]:
+        """The best of what is left, one pair after the other."""
         for i, j in found:
             left[i, :] = left[:, j] = 0
         more = []
-        while left.size and left.max() >= WELL:
+        while left.size and left.max() > 0:
             i, j = (int(n) for n in np.unravel_index(left.argmax(), left.shape))
             more.append((i, j))
             left[i, :] = left[:, j] = 0
