@@ -16,11 +16,11 @@ from crosslens.result import Attribution
 
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
+from .segments import segmented
 
-__all__ = ["Pieces", "SuperpixelAttribution", "SuperpixelMethod", "Weights", "segmented"]
+__all__ = ["Pieces", "SuperpixelAttribution", "SuperpixelMethod", "Weights"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-KINDS = ("slic", "grid")
 
 
 @dataclass(frozen=True)
@@ -118,59 +118,6 @@ class SuperpixelMethod(Method):
         if isinstance(self.fill, str) and self.fill == "superpixel":
             return Pieces(case, segments, _own_means(case.image, segments), progress)
         return Pieces(case, segments, filled(self.fill, case.image, case.model, self.seed), progress)
-
-
-def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The superpixel of each pixel of a case's image, (H, W), numbered from 0 without gaps.
-
-    Args:
-        case: the image.
-        how: "slic" (Achanta et al. 2012, in Lab, by scikit-image), "grid" (rectangles), or any integers (H, W).
-        count: about how many; at least 2. Not read where `how` is an array.
-
-    Raises:
-        ParameterError: no such way, scikit-image is missing, fewer than two superpixels, or another shape.
-    """
-    size = (case.image.shape[2], case.image.shape[3])
-    if not isinstance(how, str):
-        labels = as_numpy(how)
-        if labels.shape != size or labels.dtype.kind not in "iu":
-            raise ParameterError(f"superpixels are {labels.dtype} {labels.shape}; they must be integers {size}")
-    elif how not in KINDS:
-        raise ParameterError(f"no superpixels {how!r}; there are {', '.join(KINDS)}, and arrays (H, W)")
-    elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= size[0] * size[1]:
-        raise ParameterError(f"segments is {count!r}; it must be at least 2 and at most one per pixel of {size}")
-    else:
-        labels = _grid(size, count) if how == "grid" else _slic(case, count)
-    segments = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int64)
-    if segments.max() < 1:
-        raise ParameterError(
-            "the whole image is one superpixel; there is nothing to compare: give another `superpixels`"
-        )
-    return segments
-
-
-def _grid(size: tuple[int, int], count: int) -> np.ndarray[Any, Any]:
-    """About square cells."""
-    height, width = size
-    rows = min(max(round(np.sqrt(count * height / width)), 1), height)
-    columns = min(max(round(count / rows), 1), width)
-    down, across = np.arange(height) * rows // height, np.arange(width) * columns // width
-    labels: np.ndarray[Any, Any] = np.add.outer(down * columns, across)
-    return labels
-
-
-def _slic(case: Case, count: int) -> np.ndarray[Any, Any]:
-    try:
-        from skimage.segmentation import slic
-    except ImportError as error:
-        raise ParameterError(
-            "superpixels 'slic' need scikit-image: pip install scikit-image, or give superpixels='grid'"
-        ) from error
-    low, high = case.model.input.bounds or (0.0, 1.0)
-    pixels = (np.moveaxis(as_numpy(case.image)[0], 0, -1) - low) / (high - low)
-    labels: np.ndarray[Any, Any] = slic(pixels, n_segments=count, sigma=1.0, start_label=0)
-    return labels
 
 
 def _own_means(image: Array, segments: np.ndarray[Any, Any]) -> Array:

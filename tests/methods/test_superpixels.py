@@ -188,7 +188,7 @@ def test_a_covered_superpixel_can_show_its_own_mean(image):
 
 @pytest.mark.parametrize(("size", "count", "shape"), [((8, 8), 16, (4, 4)), ((8, 16), 8, (2, 4)), ((7, 9), 4, (2, 2))])
 def test_a_grid_has_about_square_cells(size, count, shape):
-    from crosslens.methods.superpixels import _grid
+    from crosslens.methods.segments import _grid
 
     labels = _grid(size, count)
     assert labels.shape == size

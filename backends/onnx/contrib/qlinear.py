@@ -59,8 +59,8 @@ def gemm(g: Graph, node: Node) -> list[str] | None:
     return _quantised(g, node, node.inputs[7:9], _float(g, node, 0), b, *bias)
 
 
-def _float(g: Graph, node: Node, position: int, **how: int) -> str:
-    return g.op("DequantizeLinear", *node.inputs[position : position + 3], **how)
+def _float(g: Graph, node: Node, position: int, axis: int | None = None) -> str:
+    return g.op("DequantizeLinear", *node.inputs[position : position + 3], axis=axis)
 
 
 def _bias(g: Graph, node: Node, position: int) -> list[str] | None:
