@@ -2,7 +2,7 @@
 
 PyTorch has a Conv2d and a ReLU module, Keras often one Conv2D with its activation inside, ONNX a Conv and a Relu node.
 The rule that fits all: the first layer without a negative value at or after each layer with a kernel. Pooling, dropout
-and transposition after it repeat it and do not count.
+and transposition after it repeat it and do not count; nor does a sigmoid, the gate that ONNX shows of a SiLU.
 """
 
 from .anatomy import spatial_layers
@@ -12,6 +12,8 @@ from .model import Model
 from .operators import Resize, Size
 
 __all__ = ["last_of_scales", "rectified_scales"]
+
+_GATES = frozenset({"Sigmoid", "HardSigmoid"})
 
 
 def rectified_scales(model: Model, image: Array) -> list[list[str]]:
@@ -25,15 +27,7 @@ def rectified_scales(model: Model, image: Array) -> list[list[str]]:
         LayerError: there is no such layer, as in networks with GELU or SiLU; name the layers yourself.
     """
     names = [layer.name for layer in spatial_layers(model)]
-    found = model.forward(_small(image, model.input.size), names) if names else {}
-    scales: dict[Size, list[str]] = {}
-    fresh = False
-    for name in names:
-        fresh = fresh or "kernel" in model.weights(name)
-        maps = found[name]
-        if fresh and bool(namespace(maps).all(maps >= 0)):
-            scales.setdefault((maps.shape[2], maps.shape[3]), []).append(name)
-            fresh = False
+    scales = _rectified(model, image, names)
     if not scales:
         raise LayerError(
             "no layer of this model has rectified maps (N, C, H, W), so there is no default; "
@@ -42,17 +36,37 @@ def rectified_scales(model: Model, image: Array) -> list[list[str]]:
     return list(scales.values())
 
 
-def last_of_scales(model: Model) -> list[str]:
-    """The last layer with maps of each resolution that the network has, in execution order.
+def _rectified(model: Model, image: Array, names: list[str]) -> dict[Size, list[str]]:
+    """`rectified_scales` by (h, w); empty where nothing is rectified."""
+    found = model.forward(_small(image, model.input.size), names) if names else {}
+    scales: dict[Size, list[str]] = {}
+    fresh = False
+    for name in names:
+        fresh = fresh or "kernel" in model.weights(name)
+        maps = found[name]
+        gate = model.layer(name).kind in _GATES
+        if fresh and not gate and bool(namespace(maps).all(maps >= 0)):
+            scales.setdefault((maps.shape[2], maps.shape[3]), []).append(name)
+            fresh = False
+    return scales
+
+
+def last_of_scales(model: Model, image: Array) -> list[str]:
+    """The last rectified layer of each resolution; where a network has none, the last with a kernel, in any framework.
 
     Raises:
-        LayerError: the network has no maps.
+        LayerError: no layer with maps has a kernel.
     """
-    found = {layer.shape[2:]: layer.name for layer in spatial_layers(model)}
-    if not found:
-        raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
-    order = list(model.layers)
-    return sorted(found.values(), key=order.index)
+    names = [layer.name for layer in spatial_layers(model)]
+    scales = _rectified(model, image, names)
+    if not scales:
+        for name in (name for name in names if "kernel" in model.weights(name)):
+            scales.setdefault(model.layer(name).shape[2:], []).append(name)  # type: ignore[arg-type]
+    if not scales:
+        raise LayerError(
+            "this network has no layer with a kernel and maps (N, C, H, W), so there is no default; name one"
+        )
+    return [inner[-1] for inner in scales.values()]
 
 
 def _small(image: Array, limit: Size) -> Array:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
+from crosslens.ascent import Ascent
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
@@ -15,7 +16,6 @@ from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.scales import last_of_scales
-from crosslens.viewed import ViewedLoss
 from crosslens.views import robust_view
 
 
@@ -31,7 +31,9 @@ class Caricature(Method):
     batched = False
     needs_target = False
     example: ClassVar = {"steps": 4}
-    layer: str | None = param(None, "layer whose view to exaggerate; if not given, the last of the last scale but one")
+    layer: str | None = param(
+        None, "layer whose view to exaggerate; if not given, the last rectified of the last scale but one"
+    )
     power: float = param(1.0, "of the cosine: the more, the nearer to the image")
     steps: int = param(192, "steps of Adam")
     learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit")
@@ -43,14 +45,14 @@ class Caricature(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each image; history (steps, N) is the objective on the views."""
-        name = self.layer or last_of_scales(model)[-2:][0]
+        name = self.layer or last_of_scales(model, images[:1, ...])[-2:][0]
         wanted = model.forward(images, [name])[name]
         aim = likeness(name, wanted, self.power)
         count, channels, *size = images.shape
         pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels, self.colour)
         view = robust_view((size[0], size[1]), self.shift, self.zoom)
         found, losses = optimise(
-            ViewedLoss(model, -aim, pixels, (size[0], size[1]), view, self.seed),
+            Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed),
             like(pixels.noise(count, np.random.default_rng(self.seed)), images),
             self.steps,
             optimiser=Adam(self.learning_rate),

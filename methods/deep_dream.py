@@ -33,7 +33,9 @@ class DeepDream(Method):
     needs_target = False
     any_size = True
     example: ClassVar = {"size": 10, "octaves": 2, "steps": 2}
-    layer: str | None = param(None, "layer with maps to dream of; if not given, the last of the last scale but one")
+    layer: str | None = param(
+        None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"
+    )
     guide: Any = param(None, "picture to dream of: a file, or an array (3, H, W) in [0, 1] of the network's size")
     size: int = param(512, "longer side of the dream in pixels; the picture is resized to it")
     octaves: int = param(4, "sizes to dream at, the full one last")
@@ -50,7 +52,7 @@ class DeepDream(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
         self._check(images)
-        dream = _Dream(self, model, self._objective(model), np.random.default_rng(self.seed), progress)
+        dream = _Dream(self, model, self._objective(model, images), np.random.default_rng(self.seed), progress)
         picture = _resized(images, self._size(images))
         frames = [dream.octaves(picture, self.octaves)]
         for _ in range(self.zoom_frames):
@@ -78,8 +80,8 @@ class DeepDream(Method):
         scale = self.size / max(height, width)
         return max(1, round(height * scale)), max(1, round(width * scale))
 
-    def _objective(self, model: Model) -> Objective:
-        name = self.layer or last_of_scales(model)[-2:][0]
+    def _objective(self, model: Model, images: Array) -> Objective:
+        name = self.layer or last_of_scales(model, _resized(images[:1, ...], model.input.size))[-2:][0]
         if len(model.layer(name).shape) != 4:
             raise LayerError(f"layer {name!r} gives {model.layer(name).shape}; a dream needs maps (N, C, H, W)")
         if self.guide is None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.ascent import Ascent
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -17,7 +18,7 @@ from crosslens.parameterise import PARAMETERISATIONS, parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.scales import last_of_scales
-from crosslens.viewed import ViewedLoss
+from crosslens.views import Unchanged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +33,22 @@ class FeatureInversion(Method):
     batched = False
     needs_target = False
     example: ClassVar = {"steps": 4}
-    layer: str | None = param(None, "layer to invert; if not given, the last of the last scale but one")
-    sheet: bool = param(False, "a picture for the last layer of each scale, finest first, instead")
+    layer: str | None = param(None, "layer to invert; if not given, the last rectified of the last scale but one")
+    sheet: bool = param(False, "a picture for the last rectified layer of each scale, finest first, instead")
     alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
-    alpha_weight: float = param(1.0, "weight of that norm")
+    alpha_weight: float = param(0.1, "weight of that norm")
     beta: float = param(2.0, "power of the total variation")
-    tv_weight: float = param(1.0, "weight of the total variation")
-    parameterisation: str = param("pixels", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
+    tv_weight: float = param(0.05, "weight of the total variation")
+    parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
-    steps: int = param(200, "steps of the optimiser")
+    steps: int = param(150, "steps of the optimiser")
     learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit")
     seed: int = param(0, "of the noise to start from")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """For each image one picture, or one per layer of the sheet; history (steps, pictures) is the loss."""
         made, losses, notes = [], [], []
-        names = last_of_scales(model) if self.sheet else [self.layer or last_of_scales(model)[-2:][0]]
+        names = self._layers(model, images[:1, ...])
         for n in range(images.shape[0]):
             for name in names:
                 wanted = model.forward(images[n : n + 1, ...], [name])[name]
@@ -59,13 +60,19 @@ class FeatureInversion(Method):
             images=namespace(images).concat(made, axis=0), history=_together(losses), notes=("; ".join(notes),)
         )
 
+    def _layers(self, model: Model, image: Array) -> list[str]:
+        if self.layer and not self.sheet:
+            return [self.layer]
+        scales = last_of_scales(model, image)
+        return scales if self.sheet else scales[-2:][:1]
+
     def _inverted(
         self, model: Model, name: str, wanted: Array, shape: tuple[int, ...], progress: Progress
     ) -> tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
         channels, *size = shape
         pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels)
         start = like(pixels.noise(1, np.random.default_rng(self.seed)), wanted)
-        loss = ViewedLoss(model, self._loss(name, wanted, shape), pixels, (size[0], size[1]))
+        loss = Ascent(model, -self._loss(name, wanted, shape), pixels, Unchanged(), (size[0], size[1]), self.seed)
         found, history = optimise(loss, start, self.steps, optimiser=self._optimiser(), progress=progress)
         return pixels.image.apply(found), as_numpy(history)[:, 0]
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.ascent import Ascent
 from crosslens.errors import LayerError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -17,7 +18,7 @@ from crosslens.parameterise import Parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.scales import rectified_scales
-from crosslens.viewed import ViewedLoss
+from crosslens.views import Unchanged
 
 SCALES = 5
 """The paper's layers: one per resolution of VGG."""
@@ -27,7 +28,7 @@ SCALES = 5
 class TextureSynthesis(Method):
     """A new picture with an image's texture: from noise, the Gram matrices of the image at several layers.
 
-    loss = weight * mean over layers of sum (G - A)^2 / (4 C^2 M^2), equations 2 to 4 of the paper, by L-BFGS.
+    loss = mean over layers of sum (G - A)^2 / (4 C^2 M^2), equations 2 to 4 of the paper, by L-BFGS.
     """
 
     name = "texture_synthesis"
@@ -38,8 +39,7 @@ class TextureSynthesis(Method):
         None, "layers whose Gram matrices to match; if not given, the first rectified of each scale"
     )
     sheet: bool = param(False, "a picture for each depth instead: the first layer, the first two, and so on")
-    weight: float = param(1e4, "of the loss: L-BFGS starts with small steps where it is small")
-    steps: int = param(200, "steps of L-BFGS")
+    steps: int = param(100, "steps of L-BFGS")
     seed: int = param(0, "of the noise to start from")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
@@ -55,10 +55,10 @@ class TextureSynthesis(Method):
         return Synthesis(images=namespace(*made).concat(made, axis=0), history=_together(losses))
 
     def _woven(self, model: Model, image: Array, layers: Sequence[str], progress: Progress) -> tuple[Array, Array]:
-        noise = np.random.default_rng(self.seed).uniform(0, 1, image.shape)
+        noise = np.random.default_rng(self.seed).normal(0.5, 0.1, image.shape).clip(0, 1)
         pixels = Parameterisation(Identity(), image.shape[1:], 1.0)
         size = image.shape[-2], image.shape[-1]
-        loss = ViewedLoss(model, self.weight * _texture_loss(model, image, layers), pixels, size)
+        loss = Ascent(model, -_texture_loss(model, image, layers), pixels, Unchanged(), size, self.seed)
         start = like(noise.astype(np.float32), image)
         return optimise(loss, start, self.steps, optimiser=LBFGS(bounds=(0.0, 1.0)), progress=progress)
 
