@@ -47,7 +47,7 @@ class Comparison:
     titles: tuple[str, ...] = ()
     """A name for each image."""
     noise: Mapping[str, Noise] = field(default_factory=dict)
-    """By method: what rounding alone does to its maps; see `crosslens.noise`."""
+    """By method: what rounding alone does to its maps on the model that took the least time; see `crosslens.noise`."""
     divergences: tuple["Divergence", ...] = ()
     """The walk through the layers of the first model and of each other one."""
 
@@ -189,15 +189,15 @@ def compare(
     work = [(method, name) for method in chosen_methods for name in (*named, None)]
     results: dict[tuple[str, str], Result] = {}
     noise: dict[str, Noise] = {}
-    first = next(iter(named))
     fitted = {method.name: for_each_model(method, named, images) for method in chosen_methods}
     for method, name in track(work, progress, "comparing"):
         asked = target if method.needs_target else None
         if name is not None:
             results[method.name, name] = fitted[method.name][name](named[name], images, asked)
         elif method.needs_images:
-            once = results[method.name, first]
-            noise[method.name] = _noise(fitted[method.name][first], first, named[first], once, asked)
+            quick = min(named, key=lambda each: results[method.name, each].provenance["seconds"])
+            once = results[method.name, quick]
+            noise[method.name] = _noise(fitted[method.name][quick], quick, named[quick], once, asked)
     kinds = tuple(method.name for method in chosen_methods)
     walks = _walks(named, images) if layers and images is not None else ()
     return Comparison(tuple(named), kinds, results, predictions, tuple(titles), noise, walks)

@@ -2,13 +2,16 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..compare import Comparison, compare
+from ..diverge import Divergence, diverge
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
 from ..image import load_image
 from ..model import Model
@@ -35,6 +38,7 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
         picture = load_image(image, like=next(iter(networks.values())))
         chosen = [method(name) for name in METHODS]
         found = compare(networks, chosen, picture, titles=[image.name], progress=progress)
+        found = replace(found, divergences=(_walk(networks, picture),))
         written = [found.save(folder / "report.html"), found.save(folder / "comparison.json")]
         written += import_module("crosslens.backends.zoo.files").write(folder) if models else []
     for note in notes(found):
@@ -44,6 +48,12 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
     network = [str(folder / "lite0.onnx"), "--preprocess", "lite"] if models else [f"demo:lite0_{next(iter(networks))}"]
     words = ["crosslens", "run", "grad_cam", *network, str(image), "-o", str(folder / "grad_cam.png")]
     click.echo(f"next: {shlex.join(words)}")
+
+
+def _walk(networks: Mapping[str, Model], picture: Any) -> Divergence:
+    """Through the layers of the first network and the last; a Keras network in between would take ten seconds more."""
+    (first, a), *_, (last, b) = networks.items()
+    return diverge(a, b, picture, names=(first, last))
 
 
 def _chelsea() -> Path:

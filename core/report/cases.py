@@ -86,7 +86,9 @@ def _map(comparison: Comparison, key: tuple[str, str], index: int, on: Scale, wi
 def _parameters(comparison: Comparison, method: str) -> str:
     result = comparison.results[method, comparison.models[0]]
     values = [f"{name} {value}" for name, value in result.parameters.items() if value is not None]
-    return ", ".join([f"of {result.provenance.get('objective', 'the network')[:80]}", *values])
+    objective = str(result.provenance.get("objective", "the network"))
+    many = len(result.images) > 1 and "," in objective
+    return ", ".join(["of each picture's own class" if many else f"of {objective}", *values])
 
 
 def _scale_bar(common: Scale) -> Markup:

@@ -60,7 +60,7 @@ def test_one_framework_alone_is_nothing_to_compare(command, networks, tmp_path):
 
 def test_networks_that_see_different_things_are_said_to(command, networks, tmp_path):
     networks["onnx"] = TinyModel(size=64, seed=8)
-    networks["onnx"].labels = ["whale"] * 5
+    networks["onnx"].labels = networks["torch"].labels
     said = command("demo", "-o", tmp_path).stdout
     assert said.startswith("chelsea is seen differently: tiger cat 0.")
     assert "of 12 pairs of maps do not agree" in said
