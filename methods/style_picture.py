@@ -9,7 +9,7 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import LayerError, ParameterError
 from crosslens.image import load_image
-from crosslens.model import INPUT, Model
+from crosslens.model import INPUT, Linearization, Model
 from crosslens.operators import Crop, Resize, Size
 from crosslens.optimise import Run
 
@@ -56,7 +56,7 @@ def covering(picture: Array, size: Size) -> Array:
 def check_field(model: Model, content: Array, layers: Sequence[str], styles: Sequence[Array]) -> None:
     """Refuse a style that fits into the receptive field of a style layer: there is no texture to speak of in it.
 
-    The field is measured on the content: where the gradient of the deepest layer's middle is not zero.
+    The field is measured on the content: where the gradient of a place near the deepest layer's middle is not zero.
 
     Raises:
         ParameterError: with the field and the picture's size, and what would help.
@@ -64,20 +64,25 @@ def check_field(model: Model, content: Array, layers: Sequence[str], styles: Seq
     order = list(model.layers)
     deepest = max(layers, key=lambda name: order.index(model.layer(name).name))
     with model.linearize(content, [deepest]) as at:
-        maps = as_numpy(at.activations[deepest])
-        middle = np.zeros_like(maps)
-        if maps.ndim == 4:
-            middle[:, :, maps.shape[2] // 2, maps.shape[3] // 2] = 1
-        else:
-            middle[:, maps.shape[1] // 2] = 1
-        seen = np.abs(as_numpy(at.vjp({deepest: like(middle, at.activations[deepest])})[INPUT])).max(axis=(0, 1)) > 0
-    field = max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 if seen.any() else 0 for axis in (0, 1))
+        maps = at.activations[deepest]
+        field = max(_extent(at, deepest, as_numpy(maps).shape, maps, shift) for shift in (-1, 0, 1))
     for style in styles:
         if min(style.shape[-2:]) < field:
             raise ParameterError(
                 f"a style of {style.shape[-2]} x {style.shape[-1]} pixels is smaller than the {field} pixels that one "
                 f"place of layer {deepest!r} sees: give a larger picture, or style_layers without the deepest"
             )
+
+
+def _extent(at: Linearization, layer: str, shape: tuple[int, ...], maps: Array, shift: int) -> int:
+    """Pixels, along the longer side, that one place near the layer's middle reacts to."""
+    place = np.zeros(shape, np.float32)
+    if len(shape) == 4:
+        place[:, :, *(min(max(n // 2 + shift, 0), n - 1) for n in shape[2:])] = 1
+    else:
+        place[:, min(max(shape[1] // 2 + shift, 0), shape[1] - 1)] = 1
+    seen = (as_numpy(at.vjp({layer: like(place, maps)})[INPUT]) != 0).any(axis=(0, 1))
+    return max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)) if seen.any() else 0
 
 
 def check_colours(colours: str, images: Array) -> None:
