@@ -36,8 +36,8 @@ def rectified_scales(model: Model, image: Array) -> list[list[str]]:
     return list(scales.values())
 
 
-def _rectified(model: Model, image: Array, names: list[str]) -> dict[Size, list[str]]:
-    """`rectified_scales` by (h, w); empty where nothing is rectified."""
+def _rectified(model: Model, image: Array, names: list[str], zeros: bool = False) -> dict[Size, list[str]]:
+    """`rectified_scales` by (h, w), empty where nothing is rectified; with `zeros`, a layer must also hold some."""
     found = model.forward(_small(image, model.input.size), names) if names else {}
     scales: dict[Size, list[str]] = {}
     fresh = False
@@ -45,7 +45,12 @@ def _rectified(model: Model, image: Array, names: list[str]) -> dict[Size, list[
         fresh = fresh or "kernel" in model.weights(name)
         maps = found[name]
         gate = model.layer(name).kind in _GATES
-        if fresh and not gate and bool(namespace(maps).all(maps >= 0)):
+        if (
+            fresh
+            and not gate
+            and bool(namespace(maps).all(maps >= 0))
+            and (not zeros or bool(namespace(maps).any(maps == 0)))
+        ):
             scales.setdefault((maps.shape[2], maps.shape[3]), []).append(name)
             fresh = False
     return scales
@@ -58,7 +63,7 @@ def last_of_scales(model: Model, image: Array) -> list[str]:
         LayerError: no layer with maps has a kernel.
     """
     names = [layer.name for layer in spatial_layers(model)]
-    scales = _rectified(model, image, names)
+    scales = _rectified(model, image, names, zeros=True)  # inside a GELU, ONNX shows 1 + erf, positive and no rectifier
     if not scales:
         for name in (name for name in names if "kernel" in model.weights(name)):
             scales.setdefault(model.layer(name).shape[2:], []).append(name)  # type: ignore[arg-type]
