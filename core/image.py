@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from .errors import ImageError
 from .model import Model
 
-__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_image"]
+__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_animation", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
 
@@ -22,6 +22,7 @@ def load_image(
     *,
     size: tuple[int, int] | None = None,
     crop: float = 0.875,
+    whole: bool = False,
 ) -> Pixels:
     """A picture as a batch of one, ready for a model.
 
@@ -34,6 +35,7 @@ def load_image(
         like: the model that decides size and number of channels.
         size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
         crop: the share of the short side that stays; 1 keeps it all.
+        whole: take all of the picture at its own size; `like` decides the channels only.
 
     Returns:
         float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in [0, 1].
@@ -45,7 +47,7 @@ def load_image(
     grey = like is not None and like.input.shape[0] == 1
     picture = _eight_bits(ImageOps.exif_transpose(picture))
     picture = _on_white(picture).convert("L" if grey else "RGB")
-    if size is None and like is not None:
+    if size is None and like is not None and not whole:
         size = like.input.size
     if size is not None:
         picture = _fitted(picture, size, crop)
@@ -110,6 +112,20 @@ def save_image(image: Pixels, path: str | Path) -> Path:
     except ValueError as error:
         raise ImageError(f"cannot write '{path}': {error}; use .png") from error
     return path
+
+
+def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int = 80) -> Path:
+    """Write pictures (H, W, 3), uint8, as an endless .gif or .webp.
+
+    Raises:
+        ImageError: the folder does not exist, or cannot be written to.
+    """
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    try:
+        first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
+    return Path(path)
 
 
 _HEAT = np.array(

@@ -48,6 +48,8 @@ class Method(ABC):
     """Whether it explains given images; False for one that makes its own from the network alone."""
     any_size: ClassVar[bool] = False
     """Whether it takes pictures of any size, whatever size the network takes, which sees them through windows."""
+    animates: ClassVar[bool] = False
+    """Whether its pictures make sense one after the other, as .gif or .webp."""
     needs_target: ClassVar[bool] = True
     """Whether a target means anything to it."""
     needs_rectifier: ClassVar[bool] = False

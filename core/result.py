@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import Array, as_numpy, namespace, upsample
 from .errors import ImageError
-from .image import colour, contact_sheet, overlay, save_image
+from .image import colour, contact_sheet, overlay, save_animation, save_image
 
 __all__ = ["Attribution", "Result", "Synthesis", "new_axes"]
 
@@ -30,6 +30,14 @@ class Result:
     def picture(self) -> np.ndarray[Any, Any]:
         """(H, W, 3), uint8: what `save` writes as PNG."""
         raise NotImplementedError(f"{type(self).__name__} has no picture")
+
+    def frames(self) -> list[np.ndarray[Any, Any]]:
+        """Pictures (H, W, 3), uint8, to be shown one after the other.
+
+        Raises:
+            ImageError: this result is no sequence of pictures.
+        """
+        raise ImageError(f"{self.method} makes no animation; save it as .png or .npz")
 
     def joined(self, others: Sequence[Self]) -> Self:
         """This batch's result with those of the batches after it."""
@@ -60,7 +68,8 @@ class Result:
         return {}
 
     def save(self, path: str | Path) -> Path:
-        """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance.
+        """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance; `.gif` or `.webp` the
+        pictures made, one after the other.
 
         Raises:
             ImageError: another suffix.
@@ -68,6 +77,8 @@ class Result:
         path = Path(path)
         if path.suffix == ".png":
             return save_image(self.picture(), path)
+        if path.suffix in {".gif", ".webp"}:
+            return save_animation(self.frames(), path)
         if path.suffix != ".npz":
             raise ImageError(f"cannot save a result as {path.name!r}; use .png for a picture, .npz for everything")
         arrays = self._arrays()
@@ -175,6 +186,10 @@ class Synthesis(Result):
     def picture(self) -> np.ndarray[Any, Any]:
         """The images side by side."""
         return contact_sheet([_pixels(image) for image in as_numpy(self.images)])
+
+    def frames(self) -> list[np.ndarray[Any, Any]]:
+        """Each image, (H, W, 3), uint8."""
+        return [_pixels(image) for image in as_numpy(self.images)]
 
     def plot(self, axes: Any = None, index: int = 0) -> Any:
         """Draw image `index` on matplotlib axes (new ones if not given); returns the axes."""

@@ -32,6 +32,7 @@ class DeepDream(Method):
     batched = False
     needs_target = False
     any_size = True
+    animates = True
     example: ClassVar = {"size": 10, "octaves": 2, "steps": 2}
     layer: str | None = param(
         None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"

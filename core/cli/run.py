@@ -27,6 +27,11 @@ __all__ = ["command"]
 _OUT = click.Option(
     ["-o", "--out"], type=Writable(".png", ".npz"), help="Write a picture, or raw values and provenance."
 )
+_ANIMATED = click.Option(
+    ["-o", "--out"],
+    type=Writable(".png", ".npz", ".gif", ".webp"),
+    help="Write a picture, raw values and provenance, or the pictures as an animation.",
+)
 _TARGET = click.Option(
     ["--target"],
     metavar="TARGET",
@@ -40,7 +45,15 @@ _TARGET = click.Option(
 def _command(kind: type[Method]) -> click.Command:
     image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
     target = [_TARGET] if kind.needs_target else []
-    params = [MODEL, image, *target, *parameter_options(kind), _OUT, *MODEL_OPTIONS, JSON]
+    params = [
+        MODEL,
+        image,
+        *target,
+        *parameter_options(kind),
+        _ANIMATED if kind.animates else _OUT,
+        *MODEL_OPTIONS,
+        JSON,
+    ]
     return click.Command(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
 
 
@@ -57,7 +70,7 @@ def _run(
     method = built(kind, options)
     with quiet(), bar() as progress:
         network = opened(model, options)
-        pictures = None if image is None else load_image(image, like=network)
+        pictures = None if image is None else load_image(image, like=network, whole=kind.any_size)
         count = None if pictures is None else 1
         objective = resolve_target(target, network, count) if kind.needs_target else None
         result: Result = method(network, pictures, objective, progress=progress)

@@ -151,3 +151,13 @@ def test_any_array_namespace_gives_the_dream_that_numpy_gives():
 def test_what_cannot_be_is_refused_with_what_would_be_right(parameters, error, message):
     with pytest.raises(error, match=message):
         dream(**parameters)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp"])
+def test_a_zoom_is_saved_as_an_endless_animation(suffix, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    result = dream(zoom_frames=3, zoom=0.25, steps=1)
+    with image.open(result.save(tmp_path / f"zoom{suffix}")) as animation:
+        assert animation.n_frames == 4
+        assert animation.info["loop"] == 0
+        assert animation.size == (16, 16)
