@@ -78,7 +78,8 @@ def _extent(at: Linearization, layer: str, shape: tuple[int, ...], maps: Array, 
     """Pixels, along the longer side, that one place near the layer's middle reacts to."""
     place = np.zeros(shape, np.float32)
     if len(shape) == 4:
-        place[:, :, *(min(max(n // 2 + shift, 0), n - 1) for n in shape[2:])] = 1
+        y, x = (min(max(n // 2 + shift, 0), n - 1) for n in shape[2:])
+        place[:, :, y, x] = 1
     else:
         place[:, min(max(shape[1] // 2 + shift, 0), shape[1] - 1)] = 1
     seen = (as_numpy(at.vjp({layer: like(place, maps)})[INPUT]) != 0).any(axis=(0, 1))
