@@ -10,7 +10,7 @@ from .model import INPUT, Model
 from .objective import Objective, pullback
 from .operators import Crop, Size
 
-__all__ = ["tiled_gradient", "windows"]
+__all__ = ["over_mean_size", "tiled_gradient", "windows"]
 
 
 def windows(size: Size, window: Size) -> Iterator[Crop]:
@@ -49,3 +49,9 @@ def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int)
         count += crop.adjoint(np.ones(crop.to))
         values.append(like(value, whole))
     return inside.apply(total / like(count, whole)), sum(values[1:], values[0]) / len(values)
+
+
+def over_mean_size(x: Array) -> Array:
+    """x / mean |x| of each picture (N, C, H, W): gradients of any strength become steps of one length; zeros stay."""
+    xp = namespace(x)
+    return x / (xp.mean(xp.abs(x), axis=(1, 2, 3), keepdims=True) + 1e-12)

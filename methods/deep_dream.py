@@ -17,7 +17,7 @@ from crosslens.operators import Crop, Jitter, Pyramid, Resize, Size
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.scales import last_of_scales
-from crosslens.tiling import tiled_gradient
+from crosslens.tiling import over_mean_size, tiled_gradient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,19 +121,13 @@ class _Dream:
         self._record(value)
         gradient = rolled.adjoint(gradient)
         if self.how.normalise == "bands":
-            gradient = Pyramid(_size(gradient)).each(gradient, _over_its_size)
-        return namespace(picture).clip(picture + self.how.learning_rate * _over_its_size(gradient), 0.0, 1.0)
+            gradient = Pyramid(_size(gradient)).each(gradient, over_mean_size)
+        return namespace(picture).clip(picture + self.how.learning_rate * over_mean_size(gradient), 0.0, 1.0)
 
     def _record(self, value: Array) -> None:
         self.history.append(value)
         total = self.how.steps * (self.how.octaves + self.how.zoom_frames)
         self.progress(len(self.history), total, f"{self.objective} {float(namespace(value).sum(value)):.4g}")
-
-
-def _over_its_size(x: Array) -> Array:
-    """x / mean |x| of each picture; zeros stay zeros."""
-    xp = namespace(x)
-    return x / (xp.mean(xp.abs(x), axis=(1, 2, 3), keepdims=True) + 1e-12)
 
 
 def _size(x: Array) -> Size:
