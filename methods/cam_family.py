@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crosslens.anatomy import last_maps
+from crosslens.anatomy import attention_maps, last_maps
 from crosslens.arrays import Array, namespace, upsample
 from crosslens.errors import LayerError
 from crosslens.layout import SPARE_TOKENS, tokens_to_maps
@@ -73,22 +73,39 @@ def as_maps(activation: Array, layer: str, size: tuple[int, int]) -> Array:
 
 
 def chosen_layer(model: Model, layer: str | None = None) -> str:
-    """The layer that is given, or else the last one with maps.
+    """The layer that is given, or else the last one with maps; in a transformer what its last attention reads.
+
+    A class token reads the others there for the last time: on what comes behind, nothing but its own token counts.
 
     Raises:
         LayerError: this network has no maps, or they are cut into tokens afterwards, so that the last maps are its
-            first layer.
+            first layer, and its attention is not to be seen.
     """
     if layer is not None:
         return layer
     last = last_maps(model)
     tokens = _tokens_after(model, last)
+    read = _read_by_last_attention(model, tokens) if tokens else None
+    if read:
+        return read
     if tokens:
         raise LayerError(
             f"this network cuts its last maps, {last!r}, into tokens: name the layer to explain, layer=. Where a class "
             f"token is read, that is one before the last attention; tokens are given by {', '.join(tokens[-6:])}"
         )
     return last
+
+
+def _read_by_last_attention(model: Model, tokens: Sequence[str]) -> str | None:
+    """The last normalised layer of tokens before the last attention; None where the backend shows none."""
+    try:
+        attention = attention_maps(model)[-1]
+    except LayerError:
+        return None
+    names = list(model.layers)
+    before = [name for name in tokens if names.index(name) < names.index(attention)]
+    normalised = [name for name in before if model.layers[name].kind.startswith("LayerNorm")]
+    return normalised[-1] if normalised else None
 
 
 def _tokens_after(model: Model, layer: str) -> list[str]:

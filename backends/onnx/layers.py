@@ -75,11 +75,18 @@ def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool
         return False
     if source is not None and not last and _moves_pooled(graph, node):
         return True
+    if source is None and _normalises_channels(graph, node):
+        return True
     if source is None or node.op in _LOSES_TRACK or _rank(graph, node.outputs[0]) != _rank(graph, source):
         return None
     if node.op != "Transpose":
         return last
     return not last if _turns(node, last) else None
+
+
+def _normalises_channels(graph: Graph, node: Node) -> bool:
+    """Whether a normalisation of maps over their last axis shows, after windows or merging, that channels stand there."""
+    return node.op == "LayerNormalization" and _rank(graph, node.inputs[0]) == 4 and node.attr("axis") in {-1, 3}
 
 
 def _turns(node: Node, last: bool) -> bool:

@@ -123,8 +123,18 @@ def test_an_onnx_file_gives_what_torch_gives(exported):
 def test_what_lies_inside_attention_is_never_taken_for_maps(exported):
     for model in (wrapped(), exported):
         assert len(list(spatial_layers(model))) == 1
-        with pytest.raises(LayerError, match=r"cuts its last maps, .* into tokens: name the layer"):
-            crosslens.method("grad_cam")(model, images())
+
+
+def test_grad_cam_of_a_transformer_explains_what_its_last_attention_reads(exported):
+    for model in (wrapped(), exported):
+        found = crosslens.method("grad_cam")(model, images(), TARGET)
+        names = list(model.layers)
+        read = [n for n in names[: names.index(attention_maps(model)[-1])] if "LayerNorm" in model.layers[n].kind][-1]
+        np.testing.assert_array_equal(
+            found.values, crosslens.method("grad_cam", layer=read)(model, images(), TARGET).values
+        )
+        assert found.values.shape[1:] == (4, 4)
+        assert found.values.any()
 
 
 @pytest.mark.parametrize(("front", "size", "grid"), SIZES)

@@ -95,3 +95,11 @@ def test_grad_cam_finds_the_last_maps_by_itself(made, name):
     assert result.values.shape[0] == 2
     assert min(result.values.shape[1:]) > 1
     assert np.isfinite(result.values).all()
+
+
+def test_the_last_maps_of_a_windowed_transformer_keep_their_channels(made):
+    """Behind windows only the normalisation over the last axis shows that the channels stand there."""
+    _, model, _ = made("swin", "legacy", opset_version=17)
+    last = model.layers[crosslens.anatomy.last_maps(model)]
+    assert last.kind == "LayerNormalization"
+    assert last.shape[2] == last.shape[3] < last.shape[1]
