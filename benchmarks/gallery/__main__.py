@@ -10,8 +10,8 @@ from pathlib import Path
 
 import crosslens
 
-from .cells import KEPT, computed, kept, read, spread
-from .page import Page, Row
+from .cells import KEPT, computed, kept, read, spread, thumbnail
+from .page import TILE, Page, Row
 from .photographs import SUBJECTS
 from .rows import rows, settings
 
@@ -30,15 +30,15 @@ def fill_column(backend: str, names: list[str], subject: str) -> None:
 def row(name: str, backends: list[str], subject: str) -> Row:
     cells = [read(kept(name, backend, subject)) for backend in backends]
     figure = f"{spread(cells):.0e}" if len(cells) > 1 else ""
-    return Row(name, [cell.picture for cell in cells], settings(name), figure)
+    return Row(name, [thumbnail(cell, SUBJECTS[subject], TILE) for cell in cells], settings(name), figure)
 
 
 def written(subject: str, names: list[str], backends: list[str]) -> Path:
     """The sheet of one photograph, drawn and saved."""
     whole = tuple(backends) == BACKENDS
     title = f"EfficientNet-Lite0, what speaks for '{SUBJECTS[subject].target}'"
-    title += "; at the right the largest difference of the raw values, over the largest value" * whole
-    page = Page(list(backends), title, blocks=2 if whole else 4, tile=112 if whole else 200)
+    title += "; at the right the largest difference between raw values, over the largest value" * whole
+    page = Page(list(backends), title, blocks=2 if whole else 4, tile=TILE if whole else 2 * TILE)
     path = PICTURES / f"attribution_{subject}.jpg" if whole else KEPT / f"{subject}-{'-'.join(backends)}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     page.drawn([row(name, backends, subject) for name in names]).save(path, quality=82)

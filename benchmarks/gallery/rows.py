@@ -8,14 +8,14 @@ from crosslens.plugins import method_class
 
 QUICK: dict[str, dict[str, Any]] = {
     "expected_gradients": {"samples": 60},
-    "extremal": {"steps": 150},
     "kernel_shap": {"samples": 300},
     "lime": {"samples": 300},
     "meaningful_perturbation": {"steps": 150},
     "rise": {"samples": 400},
+    "sensitivity": {"block": 28},
     "smooth_grad": {"samples": 25},
 }
-"""Where a method's own default takes long: fewer samples or steps, printed under its name."""
+"""Where a method's own default takes long: fewer samples, steps or blocks, printed under its name."""
 
 
 def left_out(name: str) -> str | None:
@@ -44,4 +44,4 @@ def rows() -> list[str]:
 
 def settings(name: str) -> str:
     """The quick settings of a row in a few words; empty where they are the method's own."""
-    return ", ".join(f"{value} {key}" for key, value in QUICK.get(name, {}).items())
+    return ", ".join(f"{key} {value}" for key, value in QUICK.get(name, {}).items())
