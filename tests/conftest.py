@@ -1,7 +1,11 @@
 """What all tests share: quiet frameworks, and folders that are no tests of this project."""
 
 import os
+import sys
+from pathlib import Path
 
+# Tests look at the networks in benchmarks/. At the end: metadata that a build left in the root must not hide the installed.
+sys.path.append(str(Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 collect_ignore = [

@@ -85,7 +85,7 @@ def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool
 
 
 def _normalises_channels(graph: Graph, node: Node) -> bool:
-    """Whether a normalisation of maps over their last axis shows, after windows or merging, that channels stand there."""
+    """Whether a normalisation of maps over their last axis shows, after windows, that channels stand there."""
     return node.op == "LayerNormalization" and _rank(graph, node.inputs[0]) == 4 and node.attr("axis") in {-1, 3}
 
 
