@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-# Tests look at the networks in benchmarks/. At the end: metadata that a build left in the root must not hide the installed.
+# Tests look at the networks in benchmarks/; at the end, so that metadata left in the root hides no installed ones.
 sys.path.append(str(Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
