@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .agreement import agreement, map_agreement
+from .alike import numbered, same_input, same_output
 from .anatomy import classes
 from .arrays import Array, as_numpy
 from .counterpart import for_each_model
@@ -179,7 +180,7 @@ def compare(
         ComparisonError: fewer than two models, or models that take different images or have different classes; one
             method twice.
     """
-    named = dict(models) if isinstance(models, Mapping) else dict(zip(_names(models), models, strict=True))
+    named = dict(models) if isinstance(models, Mapping) else dict(zip(numbered(models), models, strict=True))
     chosen_methods = [methods] if isinstance(methods, Method) else list(methods)
     _comparable(named)
     _once(chosen_methods)
@@ -211,38 +212,19 @@ def _walks(models: Mapping[str, Model], images: Array) -> tuple["Divergence", ..
     return tuple(diverge(leader, model, few, names=(first, name)) for name, model in others)
 
 
-def _names(models: Sequence[Model]) -> list[str]:
-    counts: dict[str, int] = {}
-    names = []
-    for model in models:
-        counts[model.backend] = counts.get(model.backend, 0) + 1
-        names.append(model.backend if counts[model.backend] == 1 else f"{model.backend} {counts[model.backend]}")
-    return names
-
-
 def _comparable(models: Mapping[str, Model]) -> None:
     if len(models) < 2:
         raise ComparisonError(f"comparing takes two models or more; there is {len(models)}")
-    counts = {name: classes(model) for name, model in models.items()}
-    if len(set(counts.values())) > 1:
-        raise ComparisonError(
-            f"the models have different numbers of classes: {_listed(counts)}; they are not one network"
-        )
-    shapes = {name: model.input.example_shape for name, model in models.items()}
-    if len(set(shapes.values())) > 1:
-        raise ComparisonError(
-            f"the models take different images: {_listed(shapes)}; give each input_shape= of one size"
-        )
+    for model in models.values():
+        classes(model)
+    same_output(models)
+    same_input(models)
 
 
 def _once(methods: Sequence[Method]) -> None:
     names = [method.name for method in methods]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ComparisonError(f"{', '.join(twice)} is given twice; compare one method with other parameters by itself")
-
-
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _predictions(models: Mapping[str, Model], images: Array) -> tuple[Prediction, ...]:

@@ -61,7 +61,7 @@ def test_several_pictures_are_explained_together(command, tiny, picture, tmp_pat
 
 @pytest.mark.parametrize(
     ("models", "text"),
-    [(["TINY", "OTHER:wider"], "the models have different numbers of classes"), (["TINY", "gone.pt2"], "no model at")],
+    [(["TINY", "OTHER:wider"], "the models have different outputs"), (["TINY", "gone.pt2"], "no model at")],
 )
 def test_models_that_are_not_one_network_are_refused(command, tiny, picture, module, models, text):
     name = module(TWO_NETS)

@@ -46,8 +46,14 @@ def test_the_json_holds_figures_and_predictions(image, tmp_path):
     ("models", "message"),
     [
         ([TinyModel()], "comparing takes two models or more; there is 1"),
-        ([TinyModel(), TinyModel(classes=4)], "different numbers of classes: tiny 5, tiny 2 4"),
-        ([TinyModel(), TinyModel(size=9)], r"take different images: tiny \(3, 8, 8\), tiny 2 \(3, 9, 9\)"),
+        (
+            [TinyModel(), TinyModel(classes=4)],
+            r"different outputs: tiny \(5,\), tiny 2 \(4,\); they are not one network",
+        ),
+        (
+            [TinyModel(), TinyModel(size=9)],
+            r"take different images: tiny \(3, 8, 8\), tiny 2 \(3, 9, 9\); resize one of them",
+        ),
     ],
 )
 def test_models_that_are_not_one_network_are_refused(models, message, image):
