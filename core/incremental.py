@@ -55,7 +55,8 @@ class Staged(ABC):
     """A network as stages, and what is left when a number of them is done; ready for one size of images.
 
     A stage computes what the whole network computes there, in the same order, so that its numbers are the same to the
-    last bit wherever the framework's own kernels do not choose their order by the size of a map.
+    last bit wherever the framework's own kernels do not choose their order by the size of a map; onnxruntime's tanh,
+    sigmoid, exp and erf round otherwise at the end of a thread's share, by one unit in the last place.
     """
 
     stages: Sequence[Stage]

@@ -145,6 +145,18 @@ def gathered(found, count: int, layers) -> dict:
     return {k: np.stack([by_place[p][k] for p in range(count)]) for k in layers}
 
 
+SERIES = {"Elu", "Erf", "Exp", "Sigmoid", "Tanh"}
+"""Summed up by onnxruntime in vectors, and otherwise at the end of a thread's share: the last bit hangs on the place."""
+
+
+def same(got, expected, model, called=""):
+    """To the last bit, but for what is computed by series."""
+    if SERIES & {layer.kind for layer in model.layers.values()}:
+        np.testing.assert_allclose(got, expected, rtol=2e-6, atol=2e-7, err_msg=called)
+    else:
+        np.testing.assert_array_equal(got, expected, called)
+
+
 def test_stages_give_the_bits_of_whole_images_at_each_number_of_stages(model, picture):
     boxes = places(9, 13)
     expected = gathered(incremental.occluded_plainly(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
@@ -152,7 +164,7 @@ def test_stages_give_the_bits_of_whole_images_at_each_number_of_stages(model, pi
     assert len(net.stages) >= 3
     for done in range(1, len(net.stages) + 1):
         found = incremental._walked(net, done, *picture, boxes, np.arange(len(boxes))[::-1], 4)
-        np.testing.assert_array_equal(gathered(found, len(boxes), [OUTPUT])[OUTPUT], expected[OUTPUT], f"{done}")
+        same(gathered(found, len(boxes), [OUTPUT])[OUTPUT], expected[OUTPUT], model, f"{done}")
 
 
 def test_any_layers_can_be_asked_for(model, picture, monkeypatch):
@@ -165,7 +177,7 @@ def test_any_layers_can_be_asked_for(model, picture, monkeypatch):
             [found[layer] for _, found in incremental.occluded_plainly(forward, *picture, boxes, 5)]
         )
         got = gathered(model.occluded(*picture, boxes, [layer], batch=5), len(boxes), [layer])[layer]
-        np.testing.assert_array_equal(got, expected, layer)
+        same(got, expected, model, layer)
 
 
 def test_a_map_of_occlusion_is_the_one_of_whole_images(model, picture, monkeypatch):
@@ -173,7 +185,7 @@ def test_a_map_of_occlusion_is_the_one_of_whole_images(model, picture, monkeypat
     monkeypatch.setattr(incremental, "WORTH", 0.0)
     expected = method(model, picture[0], target=3).values
     monkeypatch.setattr(incremental, "WORTH", 10.0)
-    np.testing.assert_array_equal(method(model, picture[0], target=3).values, expected)
+    same(method(model, picture[0], target=3).values, expected, model)
 
 
 def test_a_box_as_large_as_the_image_is_computed_plainly(model, picture, monkeypatch):
