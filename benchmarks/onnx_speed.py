@@ -93,10 +93,14 @@ def by_onnx_ad(proto: onnx.ModelProto) -> Gradient:
     return lambda x: gain * session.run([wanted], {image: gain * x + offset, seed: cotangent})[0].reshape(x.shape)
 
 
-def candidates(name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int) -> dict[str, Gradient]:
+def candidates(
+    name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int, *, quick: bool
+) -> dict[str, Gradient]:
     """Everybody who can take this network and this batch."""
-    found = {"torch": in_torch(net), "channels_last": in_torch(net, channels_last=True)}
-    if batch == 1:
+    found = {"torch": in_torch(net)}
+    if not quick:
+        found["channels_last"] = in_torch(net, channels_last=True)
+    if batch == 1 and not quick:
         found["compile"] = in_torch(torch.compile(net))
         if name in KERAS:
             found["tf.function"] = in_tensorflow(KERAS[name])
@@ -110,13 +114,13 @@ def far(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
-def row(name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int) -> tuple[str, Timing]:
+def row(name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int, *, quick: bool) -> tuple[str, Timing]:
     """One line of the table, and its times."""
     model = crosslens.wrap(proto, preprocess="imagenet")
     image = np.random.default_rng(0).random((batch, 3, 224, 224), np.float32)
     seed = np.zeros((batch, 1000), np.float32)
     seed[:, TARGET] = 1
-    peers = candidates(name, net, proto, batch)
+    peers = candidates(name, net, proto, batch, quick=quick)
     ours = model.vjp(image, {OUTPUT: seed}).gradients[INPUT]
     assert far(peers["torch"](image), ours) < 0.05, name
     if "onnx-ad" in peers and (distance := far(peers["onnx-ad"](image), ours)) > 0.05:
@@ -137,8 +141,9 @@ def row(name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int) -> 
 
 
 def main() -> None:
-    """Print the table for the networks named on the command line, or for all: milliseconds, and how often as fast."""
-    chosen = sys.argv[1:]
+    """Print the table for the networks named, or for all; --quick leaves out all peers but torch eager."""
+    quick = "--quick" in sys.argv
+    chosen = [word for word in sys.argv[1:] if word != "--quick"]
     print(f"forward + input gradient, 224 px, {torch.get_num_threads()} threads each; medians of pairs in one run")
     print("how many times as long as crosslens on onnxruntime each peer takes\n")
     print("| network | batch | torch ms | onnx ms | torch | channels_last | compile | tf.function | onnx-ad |", end="")
@@ -151,7 +156,7 @@ def main() -> None:
         frozen = net.eval().requires_grad_(False)
         proto = exported(frozen)
         for batch in (1, 8):
-            text, timing = row(name, frozen, proto, batch)
+            text, timing = row(name, frozen, proto, batch, quick=quick)
             print(text, flush=True)
             if name != "Lite0":
                 ratios[batch].append(timing.ratio("torch", "onnx"))

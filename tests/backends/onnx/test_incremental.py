@@ -146,7 +146,7 @@ def gathered(found, count: int, layers) -> dict:
 
 
 SERIES = {"Elu", "Erf", "Exp", "Sigmoid", "Tanh"}
-"""Summed up by onnxruntime in vectors, and otherwise at the end of a thread's share: the last bit hangs on the place."""
+"""Summed up in vectors, and otherwise at the end of a thread's share: the last bit hangs on the place."""
 
 
 def same(got, expected, model, called=""):
