@@ -84,7 +84,7 @@ class IntegratedGradients(Method):
         xp = namespace(starts)
         values = xp.mean(
             xp.stack(
-                [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(len(starts))]
+                [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]
             ),
             axis=0,
         )
