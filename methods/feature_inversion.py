@@ -20,6 +20,8 @@ from crosslens.result import Synthesis
 from crosslens.scales import last_of_scales
 from crosslens.views import Unchanged
 
+from .style_loss import together
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureInversion(Method):
@@ -57,7 +59,7 @@ class FeatureInversion(Method):
                 losses.append(history)
                 notes.append(f"{name}: relative error {_error(model, name, wanted, picture):.3g}")
         return Synthesis(
-            images=namespace(images).concat(made, axis=0), history=_together(losses), notes=("; ".join(notes),)
+            images=namespace(images).concat(made, axis=0), history=together(losses), notes=("; ".join(notes),)
         )
 
     def _layers(self, model: Model, image: Array) -> list[str]:
@@ -105,12 +107,6 @@ def _error(model: Model, name: str, wanted: Array, picture: Array) -> float:
     got = model.forward(picture, [name])[name]
     xp = namespace(wanted)
     return float(xp.sqrt(xp.sum((like(got, wanted) - wanted) ** 2) / xp.sum(wanted * wanted)))
-
-
-def _together(columns: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> Array:
-    """(steps, N) of runs that may have converged at different steps: the last loss stays."""
-    steps = max(len(column) for column in columns)
-    return np.stack([np.pad(column, (0, steps - len(column)), mode="edge") for column in columns], axis=1)
 
 
 @hookimpl

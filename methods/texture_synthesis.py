@@ -20,6 +20,8 @@ from crosslens.result import Synthesis
 from crosslens.scales import rectified_scales
 from crosslens.views import Unchanged
 
+from .style_loss import together
+
 SCALES = 5
 """The paper's layers: one per resolution of VGG."""
 
@@ -52,7 +54,7 @@ class TextureSynthesis(Method):
                 picture, history = self._woven(model, images[n : n + 1, ...], layers, progress)
                 made.append(picture)
                 losses.append(as_numpy(history)[:, 0])
-        return Synthesis(images=namespace(*made).concat(made, axis=0), history=_together(losses))
+        return Synthesis(images=namespace(*made).concat(made, axis=0), history=together(losses))
 
     def _woven(self, model: Model, image: Array, layers: Sequence[str], progress: Progress) -> tuple[Array, Array]:
         noise = np.random.default_rng(self.seed).normal(0.5, 0.1, image.shape).clip(0, 1)
@@ -75,12 +77,6 @@ def _texture_loss(model: Model, image: Array, layers: Sequence[str]) -> Objectiv
             raise LayerError(f"layer {name!r} gives {tuple(found.shape)}; a texture needs maps (N, C, H, W)")
     first, *rest = (gram(name, gram_matrix(activations[name])) for name in layers)
     return (1.0 / len(layers)) * sum(rest, first)
-
-
-def _together(columns: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> Array:
-    """(steps, N) of runs that may have converged at different steps: the last loss stays."""
-    steps = max(len(column) for column in columns)
-    return np.stack([np.pad(column, (0, steps - len(column)), mode="edge") for column in columns], axis=1)
 
 
 @hookimpl

@@ -14,7 +14,7 @@ from crosslens.errors import ModelError
 
 from .packaged import VGG16, packaged
 
-__all__ = ["EXPORTERS", "dcgan", "lite0", "vgg16", "xception"]
+__all__ = ["EXPORTERS", "dcgan", "lite0", "quiet", "vgg16", "xception"]
 
 EXPORTERS = ("dynamo", "legacy", "tf2onnx")
 """torch.onnx.export by torch.export, by tracing, and tf2onnx from the Keras model (NHWC input)."""
@@ -47,7 +47,7 @@ def dcgan(exporter: str = "dynamo") -> onnx.ModelProto:
 def _exported(network: str, shape: tuple[int, ...], exporter: str) -> onnx.ModelProto:
     if exporter not in EXPORTERS:
         raise ModelError(f"no exporter {exporter!r}; there are {', '.join(EXPORTERS)}")
-    with _quiet():
+    with quiet():
         return _by_tf2onnx(network) if exporter == "tf2onnx" else _by_torch(network, shape, exporter == "dynamo")
 
 
@@ -83,7 +83,7 @@ def _by_tf2onnx(network: str) -> onnx.ModelProto:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Exporters talk: progress, tables and deprecations that say nothing about the file."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -1,14 +1,11 @@
 """A torch network as an ONNX model with a free batch size, by either of torch's exporters."""
 
 import io
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import onnx
 import torch
+from crosslens.backends.zoo.onnx_files import quiet
 
 __all__ = ["exported"]
 
@@ -27,18 +24,6 @@ def exported(
         "external_data": False,
     }
     named = free if dynamo else {"dynamic_axes": {"input": {0: "batch"}}}
-    with _quiet():
+    with quiet():
         torch.onnx.export(net, (batch,), buffer, dynamo=dynamo, input_names=["input"], **named, **options)
     return onnx.load_from_string(buffer.getvalue())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)

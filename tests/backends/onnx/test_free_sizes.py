@@ -8,12 +8,12 @@ import onnx
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
+from crosslens.backends.zoo.onnx_files import quiet
 from onnx import helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from benchmarks import networks
-from benchmarks.networks.export import _quiet
 
 
 class UNet(nn.Module):
@@ -83,7 +83,7 @@ def exported(net, exporter, size):
     free = dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)
     by = {"dynamo": {"dynamic_shapes": (free,), "external_data": False, "verbose": False}}
     named = by.get(exporter, {"dynamic_axes": {"input": {0: "n", 2: "h", 3: "w"}}, "opset_version": 17})
-    with _quiet():
+    with quiet():
         torch.onnx.export(net, example, buffer, dynamo=exporter == "dynamo", input_names=["input"], **named)
     return onnx.load_from_string(buffer.getvalue())
 
