@@ -18,6 +18,8 @@ from .plugins import backends, method, methods
 from .preprocess import PRESETS, Preprocess
 from .result import Attribution, Result, Synthesis
 from .scores import Scores
+from .search import search
+from .trials import Search, Trial
 from .wrap import wrap
 
 __all__ = [
@@ -39,7 +41,9 @@ __all__ = [
     "Pullback",
     "Result",
     "Scores",
+    "Search",
     "Synthesis",
+    "Trial",
     "align",
     "backends",
     "compare",
@@ -50,5 +54,6 @@ __all__ = [
     "methods",
     "param",
     "save_image",
+    "search",
     "wrap",
 ]

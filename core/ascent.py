@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .arrays import Array, as_numpy, like, namespace
-from .errors import TargetError
+from .errors import ModelError, ParameterError, TargetError
 from .model import INPUT, Model
 from .objective import Objective, pullback
 from .objective.each import Each
@@ -17,7 +17,7 @@ from .parameterise import Parameterisation
 from .step_rules import StepRule
 from .views import View
 
-__all__ = ["Ascent", "story"]
+__all__ = ["Ascent", "picture_size", "story"]
 
 
 @dataclass
@@ -61,6 +61,15 @@ class Ascent:
             image = rule.picture(image, self._latest)
         return self.pixels.of(image)
 
+    def whole(self, images: Array) -> Array:
+        """The pictures as the network takes them, without any view."""
+        return images
+
+    def score(self, images: Array) -> Array:
+        """The objective at the pictures themselves, (N,)."""
+        found = self.model.forward(self.whole(images), sorted(self.objective.layers))
+        return self.objective.value(found)
+
     def _check_alive(self, gradient: Array, seen: Array) -> None:
         xp = namespace(gradient)
         alive = as_numpy(xp.any(xp.reshape(gradient, (gradient.shape[0], -1)) != 0, axis=1))
@@ -95,8 +104,7 @@ def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, image
         images: those it started from; None for noise.
     """
     objective = climb.objective
-    after = objective.value(climb.model.forward(made, sorted(objective.layers)))
-    pairs = [f"{float(a):.4g} to {float(b):.4g}" for a, b in zip(before, after, strict=True)]
+    pairs = [f"{float(a):.4g} to {float(b):.4g}" for a, b in zip(before, climb.score(made), strict=True)]
     notes = [f"{objective} on the picture itself rose from {', '.join(pairs)}"]
     if run.interrupted:
         notes.append(f"interrupted after {run.state.step} of {steps} steps: this is the best so far")
@@ -109,3 +117,22 @@ def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, image
         apart = [f"{float(share):.3f}" for share in xp.mean(xp.abs(made - images), axis=(1, 2, 3))]
         notes.append(f"changed from the start by {', '.join(apart)} a pixel on average (`starts`, `change()`)")
     return tuple(notes)
+
+
+def picture_size(model: Model, images: Array, side: int | None) -> Size:
+    """(H, W) of the pictures to make: those of the images to start from, `side` twice, or the network's own.
+
+    Raises:
+        ModelError: the network takes no pictures.
+        ParameterError: the network does not take this size, or there are images and a side.
+    """
+    if not model.input.is_image:
+        raise ModelError(f"this method makes pictures (C, H, W) in [0, 1]; this model takes {model.input.shape}")
+    if images is not None and side is not None:
+        raise ParameterError(f"size is {side}, but the picture starts from images, which have their own size")
+    if images is not None:
+        return images.shape[-2], images.shape[-1]
+    size = model.input.size if side is None else (side, side)
+    if any(n < 1 or n != (fixed or n) for n, fixed in zip(size, model.input.shape[1:], strict=True)):
+        raise ParameterError(f"size is {side}; this model takes pictures {model.input.shape[1:]}, None = any")
+    return size

@@ -21,15 +21,21 @@ from .objective import Objective
 from .preset import Preset
 from .progress import Progress, silent
 from .provenance import described, provenance
-from .result import Result
+from .result import Result, Synthesis
 from .target import resolve_target
 
-__all__ = ["Method", "as_in", "param", "parameters"]
+__all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]
 
 
 def param(default: Any = MISSING, doc: str = "", **extra: Any) -> Any:
     """A documented parameter: its default, one line of text, and for the command line `choices=` if it has any."""
     return field(default=default, metadata={"doc": doc, **extra})
+
+
+def makes_pictures(method: "type[Method]") -> bool:
+    """Whether it comes back with a `Synthesis`, as the annotation of its `run` says."""
+    returned = method.run.__annotations__.get("return")
+    return returned in {Synthesis, "Synthesis"}
 
 
 def parameters(method: "type[Method] | Method") -> tuple[Field[Any], ...]:

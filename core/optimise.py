@@ -1,143 +1,35 @@
-"""Minimise a loss whose gradient is known: Adam where the arrays live, or SciPy's L-BFGS on the CPU.
+"""Minimise a loss whose gradient is known, with Adam or L-BFGS, where the arrays live.
 
 One interface for both: `optimise(evaluate, start, steps, optimiser=...)`. `evaluate(parameters, step)` gives the
 losses, one per item of the batch, and the gradient of their sum; `step` lets it draw a new random view each time.
 For work that takes minutes, `long_run` keeps snapshots, ends well on ctrl-C and goes on from a saved state.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from .arrays import Array, as_numpy, like, namespace
+from .arrays import Array, namespace
 from .errors import CrosslensError, ParameterError
+from .lbfgs import LBFGS
+from .optimiser import Adam, Amend, Evaluate, Optimiser, Report, State
 from .progress import Progress, silent
 
-__all__ = ["LBFGS", "Adam", "Amend", "Evaluate", "Optimiser", "Run", "State", "long_run", "optimise"]
-
-Evaluate: TypeAlias = Callable[[Array, int], tuple[Array, Array]]
-"""(parameters, step, from 0) to (losses (N,), gradient of their sum, shaped as the parameters)."""
-Amend: TypeAlias = Callable[[Array, int], Array]
-"""(parameters, steps done) to the parameters to go on from: a rule that is no gradient, such as a blur now and then."""
-
-
-@dataclass(frozen=True)
-class State:
-    """Where an optimiser stands after a step; all that it needs to go on, bit by bit as if it had never stopped."""
-
-    parameters: Array
-    moments: tuple[Array, ...] = ()
-    """Adam's two, shaped as the parameters; none for L-BFGS, whose memory is SciPy's own."""
-    step: int = 0
-    """Steps done."""
-
-
-Report: TypeAlias = Callable[[State, Array], None]
-"""Told the state after a step, and the losses (N,) that were seen there."""
-
-
-class Optimiser(ABC):
-    """A rule from gradients to better parameters."""
-
-    @abstractmethod
-    def minimise(
-        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
-    ) -> Array:
-        """Parameters after `steps` steps in all, or fewer where no step can lower the loss any more.
-
-        Raises:
-            ParameterError: it cannot go on from a state, or not have its parameters amended.
-        """
-
-
-@dataclass(frozen=True)
-class Adam(Optimiser):
-    """Kingma and Ba 2015, algorithm 1, in the arrays' own namespace: torch tensors stay on their GPU.
-
-    `bounds`, if given, are kept by projection: after each step parameters are clipped to (low, high).
-    """
-
-    learning_rate: float = 0.05
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    bounds: tuple[float, float] | None = None
-
-    def minimise(
-        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
-    ) -> Array:
-        """As `Optimiser.minimise`; always all steps."""
-        zeros = namespace(start.parameters).zeros_like(start.parameters)
-        state = start if start.moments else State(start.parameters, (zeros, zeros), start.step)
-        while state.step < steps:
-            losses, gradient = evaluate(state.parameters, state.step)
-            state = self._after(state, gradient)
-            if amend is not None:
-                state = replace(state, parameters=amend(state.parameters, state.step))
-            report(state, losses)
-        return state.parameters
-
-    def _after(self, state: State, g: Array) -> State:
-        xp, (m, v), t = namespace(g), state.moments, state.step + 1
-        m = self.beta1 * m + (1 - self.beta1) * g
-        v = self.beta2 * v + (1 - self.beta2) * g * g
-        rate = self.learning_rate / (1 - self.beta1**t)
-        x = state.parameters - rate * m / (xp.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
-        return State(x if self.bounds is None else xp.clip(x, *self.bounds), (m, v), t)
-
-
-@dataclass(frozen=True)
-class LBFGS(Optimiser):
-    """SciPy's L-BFGS-B (Byrd, Lu, Nocedal and Zhu 1995): for a loss that is the same function at every step.
-
-    One step is one iteration, of one evaluation and sometimes more. `memory` pairs approximate the curvature; `bounds`
-    (low, high) hold for every parameter, exactly. It works in float64 on the CPU, whatever computes the loss.
-    """
-
-    memory: int = 10
-    bounds: tuple[float, float] | None = None
-
-    def minimise(
-        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
-    ) -> Array:
-        """As `Optimiser.minimise`; ends early where the line search finds nothing lower."""
-        from scipy.optimize import Bounds, minimize
-
-        if amend is not None or start.step:
-            raise ParameterError("L-BFGS neither goes on from a saved state nor takes rules between steps; take Adam")
-        x0, done = start.parameters, -1
-
-        def shaped(flat: np.ndarray[Any, Any]) -> Array:
-            return like(flat.reshape(x0.shape), x0)
-
-        def loss_and_gradient(flat: np.ndarray[Any, Any]) -> tuple[float, np.ndarray[Any, Any]]:
-            nonlocal done
-            losses, gradient = evaluate(shaped(flat), max(done, 0))
-            loss = float(as_numpy(losses).sum(dtype=np.float64))
-            if done < 0:
-                done = 0
-                report(start, np.asarray([loss]))
-            return loss, as_numpy(gradient).astype(np.float64).ravel()
-
-        def after(intermediate_result: Any) -> None:
-            nonlocal done
-            done += 1
-            report(State(shaped(intermediate_result.x), (), done), np.asarray([intermediate_result.fun]))
-
-        found = minimize(
-            loss_and_gradient,
-            as_numpy(x0).astype(np.float64).ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=None if self.bounds is None else Bounds(*self.bounds),
-            callback=after,
-            options={"maxiter": steps, "maxfun": 20 * steps, "maxcor": self.memory, "ftol": 0.0, "gtol": 0.0},
-        )
-        return shaped(found.x)
+__all__ = [
+    "LBFGS",
+    "Adam",
+    "Amend",
+    "Evaluate",
+    "Optimiser",
+    "Run",
+    "State",
+    "check_every",
+    "check_finite",
+    "long_run",
+    "optimise",
+]
 
 
 def optimise(
@@ -165,7 +57,7 @@ def optimise(
 
     Returns:
         The last parameters, in the namespace of `start`, and the history: for Adam the losses (steps, N) before each
-        step, for L-BFGS their sum at the start and after each step, (steps + 1, 1).
+        step, for L-BFGS their sum at the start and after each step, (steps + 1, 1). Of an earlier run's, nothing.
 
     Raises:
         ParameterError: `steps` is less than one, or the earlier run has taken them all.
@@ -179,10 +71,10 @@ def optimise(
     history: list[Array] = []
 
     def checked(x: Array, step: int) -> tuple[Array, Array]:
-        _check_finite("parameters", x, step)
+        check_finite("parameters", x, step)
         losses, gradient = evaluate(x, step)
-        _check_finite("loss", losses, step)
-        _check_finite("gradient", gradient, step)
+        check_finite("loss", losses, step)
+        check_finite("gradient", gradient, step)
         return losses, gradient
 
     def report(now: State, losses: Array) -> None:
@@ -194,7 +86,7 @@ def optimise(
 
     with threadpool_limits(limits=1, user_api="blas"):
         found = (optimiser or Adam()).minimise(checked, state, steps, report, amend)
-    return found, namespace(history[0]).stack(history)
+    return found, stacked(history, state.parameters)
 
 
 @dataclass(frozen=True)
@@ -233,9 +125,8 @@ def long_run(
         ParameterError: `every` is less than one; else as `optimise`.
         KeyboardInterrupt: interrupted before the first step was done: there is nothing to give.
     """
-    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-        raise ParameterError(f"every is {every!r}; it must be a whole number of steps, at least 1")
-    states: list[State] = []
+    check_every(every)
+    states: list[State] = [start] if isinstance(start, State) and start.step else []
     history: list[Array] = [] if past is None else list(past)
     snapshots: list[tuple[int, Array]] = []
     best: list[tuple[float, Array]] = []
@@ -259,11 +150,32 @@ def long_run(
     except KeyboardInterrupt:
         if not states:
             raise
-        interrupted, found = True, best[0][1]
-    return Run(found, namespace(history[-1]).stack(history), states[0], tuple(snapshots), interrupted)
+        interrupted, found = True, best[0][1] if best else states[0].parameters
+    return Run(found, stacked(history, found), states[0], tuple(snapshots), interrupted)
 
 
-def _check_finite(what: str, values: Array, step: int) -> None:
+def stacked(history: list[Array], x: Array) -> Array:
+    """Losses step by step as one array (steps, N); (0, 1) for none, in the namespace of `x`."""
+    xp = namespace(x)
+    return xp.stack(history) if history else xp.zeros((0, 1), dtype=x.dtype, device=x.device)
+
+
+def check_every(every: int | None) -> None:
+    """Refuse what is no number of steps between snapshots.
+
+    Raises:
+        ParameterError: with what was given.
+    """
+    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
+        raise ParameterError(f"every is {every!r}; it must be a whole number of steps, at least 1")
+
+
+def check_finite(what: str, values: Array, step: int) -> None:
+    """Refuse NaN and infinite values.
+
+    Raises:
+        CrosslensError: with the step, counted from 1.
+    """
     xp = namespace(values)
     if not bool(xp.all(xp.isfinite(values))):
         raise CrosslensError(

@@ -37,10 +37,12 @@ def _own_version() -> str:
 
 
 def described(value: Any) -> Any:
-    """A parameter as JSON can hold it: arrays by shape and digest, objects by their text."""
+    """A parameter as JSON can hold it: arrays by shape and digest, models by digest, others as text."""
     if hasattr(value, "__array_namespace__") or isinstance(value, np.ndarray):
         values = np.ascontiguousarray(as_numpy(value))
         return {"shape": list(values.shape), "digest": blake2b(values.tobytes(), digest_size=16).hexdigest()}
+    if isinstance(value, Model):
+        return {"model": value.digest}
     if isinstance(value, Mapping):
         return {str(key): described(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

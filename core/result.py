@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from .arrays import Array, as_numpy, namespace, upsample
-from .errors import ImageError
+from .errors import ImageError, ParameterError
 from .image import colour, contact_sheet, overlay, save_animation, save_image
 
 __all__ = ["Attribution", "Result", "Synthesis", "new_axes"]
@@ -148,6 +148,8 @@ class Synthesis(Result):
     """The objective's value at each step, (steps,) or (steps, N)."""
     starts: Array = None
     """The pictures that it started from, (N, C, H, W), where these were given: `change` is what became of them."""
+    mask: Array = None
+    """Where the objective had anything to gain, (N, H, W): |gradient| at the picture added up over the steps, raw."""
     snapshots: Mapping[int, Array] = field(default_factory=dict)
     """The images after so many steps, (N, C, H, W) each."""
     state: Mapping[str, Array] = field(default_factory=dict)
@@ -163,15 +165,33 @@ class Synthesis(Result):
             raise ImageError("these pictures started from noise, not from images: nothing was changed")
         return self.images - self.starts
 
+    def masked(self, percent: float = 80.0) -> Array:
+        """The images, faded to white where the mask is small: opaque from this percentile of each mask on.
+
+        Raises:
+            ImageError: this method keeps no mask.
+        """
+        if self.mask is None:
+            raise ImageError(f"{self.method} keeps no mask of where its pictures matter")
+        xp, mask = namespace(self.images), self.mask
+        flat = xp.sort(xp.reshape(mask, (mask.shape[0], -1)), axis=1)
+        full = flat[:, min(int(percent / 100 * flat.shape[1]), flat.shape[1] - 1)][:, None, None]
+        opaque = xp.clip(mask / xp.where(full > 0, full, xp.ones_like(full)), 0.0, 1.0)[:, None, :, :]
+        return opaque * self.images + (1.0 - opaque)
+
     def _arrays(self) -> dict[str, Array]:
         kept = {f"snapshot_{step}": images for step, images in self.snapshots.items()}
         return super()._arrays() | kept | {f"state_{name}": array for name, array in self.state.items()}
 
     def save(self, path: str | Path) -> Path:
-        """As `Result.save`; beside a `.png` its snapshots, `name-0016.png` after 16 steps."""
+        """As `Result.save`; beside a `.png` its snapshots, `name-0016.png` after 16 steps, and `name-masked.png`."""
         saved = super().save(path)
-        for step, images in self.snapshots.items() if saved.suffix == ".png" else ():
-            replace(self, images=images, snapshots={}).save(saved.with_name(f"{saved.stem}-{step:04d}.png"))
+        if saved.suffix != ".png":
+            return saved
+        for step, images in self.snapshots.items():
+            replace(self, images=images, mask=None, snapshots={}).save(saved.with_name(f"{saved.stem}-{step:04d}.png"))
+        if self.mask is not None:
+            save_image(replace(self, images=self.masked()).picture(), saved.with_name(f"{saved.stem}-masked.png"))
         return saved
 
     def plot_history(self, axes: Any = None) -> Any:
@@ -182,6 +202,23 @@ class Synthesis(Result):
         axes.set_ylabel(str(self.provenance.get("objective", "objective")))
         axes.set_title(self.method)
         return axes
+
+    def save_history(self, path: str | Path) -> Path:
+        """Write the plot of the history, as .png or .svg.
+
+        Raises:
+            ParameterError: matplotlib is not installed.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ParameterError(
+                "a plot needs matplotlib: pip install 'crosslens[plot]'; a result saved as .npz holds its `history`"
+            ) from error
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        self.plot_history(figure.subplots())
+        figure.savefig(path)
+        return Path(path)
 
     def picture(self) -> np.ndarray[Any, Any]:
         """The images side by side."""

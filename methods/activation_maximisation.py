@@ -3,23 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
-from crosslens.ascent import Ascent, story
-from crosslens.errors import ModelError, ParameterError, TargetError
+from crosslens.ascent import Ascent, picture_size, story
+from crosslens.errors import ParameterError, TargetError
+from crosslens.generator import generator
 from crosslens.hookspecs import hookimpl
-from crosslens.method import Method, param, parameters
+from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, Value
 from crosslens.operators import Size
-from crosslens.optimise import Adam, State, long_run
-from crosslens.parameterise import COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
+from crosslens.optimise import Adam
+from crosslens.parameterise import BOUNDS, COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.progress import Progress
-from crosslens.provenance import described
 from crosslens.result import Synthesis
 from crosslens.resume import resumed, saved_state
+from crosslens.series import series
 from crosslens.step_rules import step_rules
 from crosslens.views import robust_view
 
@@ -37,16 +38,29 @@ class ActivationMaximisation(Method):
     needs_images = False
     example: ClassVar = {"steps": 4}
     steps: int = param(192, "steps of Adam")
-    learning_rate: float = param(0.015, "length of a step, in the parameterisation's unit")
+    learning_rate: float = param(0.015, "length of a step, in the parameterisation's unit", search=(0.005, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
-    shift: float = param(0.07, "the view moves along each axis by up to this share of the side")
-    zoom: float = param(0.25, "the view is larger or smaller by up to this share")
+    shift: float = param(0.07, "the view moves along each axis by up to this share of the side", search=(0.0, 0.15))
+    zoom: float = param(0.25, "the view is larger or smaller by up to this share", search=(0.0, 0.4))
     turn: float = param(0.0, "the view is turned by up to so many degrees either way")
+    noise: float = param(0.0, "deviation of the noise that the view is seen under")
+    bound: str = param("sigmoid", "how pixels are kept in [0, 1]", choices=tuple(BOUNDS))
+    shared: int = param(0, "pictures of one run share a component of so many pixels a side; 0 for none")
+    generator: Any = param(
+        None, "a network whose code to climb instead of coordinates: a model, its file, or demo:dcgan_torch"
+    )
+    code_bound: float = param(3.0, "numbers of a generator's code stay within this either way")
     rules: tuple[str, ...] = param(
         (),
         "between steps: decay:RATE, blur:PIXELS:EVERY, bilateral:PIXELS:RANGE:EVERY, clip_norm:PERCENT:EVERY, "
         "clip_contribution:PERCENT:EVERY, blur_gradient:PIXELS, laplacian:LEVELS",
+        search=(
+            "decay:0.0001..0.02",
+            "blur:0.3..1.0:4..12",
+            "clip_norm:5.0..40.0:4..12",
+            "clip_contribution:5.0..40.0:4..12",
+        ),
     )
     start: str = param("noise", "picture to start from where no image is given", choices=("noise", "grey"))
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
@@ -56,26 +70,32 @@ class ActivationMaximisation(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture from noise, or one from each of `images`; history (steps, N) is the objective on the views."""
-        return self._climbed(model, images, fixed(objective, model, images), progress)
+        return self._climbed(model, images, fixed(objective, model, images), objective, progress)
 
     def _climbed(
-        self, model: Model, images: Array, objective: Objective, progress: Progress, *, alone: bool = True
+        self,
+        model: Model,
+        images: Array,
+        objective: Objective,
+        asked: Objective,
+        progress: Progress,
+        *,
+        alone: bool = True,
     ) -> Synthesis:
-        """The pictures of a fixed objective; `alone` is False where one of many may be dead."""
-        size = self._size(model, images)
-        pixels = parameterisation(self.parameterisation, size, model.input.shape[0] or 3, self.colour)
-        view = robust_view(size, self.shift, self.zoom, self.turn)
+        """The pictures of a fixed objective, for the target `asked`; not `alone`, one of many may be dead."""
+        size = picture_size(model, images, self.size)
+        pixels = self._coordinates(model, size)
+        view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
         start = self._start(pixels, objective.count or 1) if images is None else pixels.of(images)
         climb = Ascent(model, objective, pixels, view, size, self.seed, step_rules(self.rules), not alone)
-        before = objective.value(model.forward(pixels.image.apply(start), sorted(objective.layers)))
-        state, past = (State(like(start, before)), None) if self.resume is None else self._resumed(model, climb, before)
-        run = long_run(
-            climb,
-            state,
+        before = climb.score(pixels.image.apply(start))
+        (run,) = series(
+            lambda n, last: (climb, like(start, before)),
+            1,
             self.steps,
-            past=past,
+            saved=resumed(self, model, asked, before, images),
             every=self.every,
-            optimiser=Adam(self.learning_rate),
+            optimiser=Adam(self.learning_rate, bounds=pixels.bounds),
             amend=climb.amend if climb.rules else None,
             progress=progress,
             describe=lambda loss: f"{objective} {-loss:.4g}",
@@ -86,33 +106,21 @@ class ActivationMaximisation(Method):
             history=-run.history,
             starts=images,
             snapshots={step: pixels.image.apply(kept) for step, kept in run.snapshots},
-            state=saved_state(run.state),
+            state=saved_state([run], images),
             notes=story(run, self.steps, climb, before, made, images),
         )
+
+    def _coordinates(self, model: Model, size: Size) -> Parameterisation:
+        channels = model.input.shape[0] or 3
+        if self.generator is not None:
+            return generator(self.generator, self.code_bound, size, channels)
+        return parameterisation(self.parameterisation, size, channels, self.colour, self.bound, self.shared)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
         if self.start not in {"noise", "grey"}:
             raise ParameterError(f"no start {self.start!r}; there are noise, grey, and images=")
         noise = pixels.noise(count, np.random.default_rng(self.seed))
         return noise if self.start == "noise" else np.zeros_like(noise)
-
-    def _resumed(self, model: Model, climb: Ascent, x: Array) -> tuple[State, Array]:
-        """The saved state and losses, as arrays like `x`."""
-        own = {f.name: described(getattr(self, f.name)) for f in parameters(self)}
-        state, losses = resumed(self.resume, self.name, own, str(climb.objective), model.digest)
-        return State(like(state.parameters, x), tuple(like(m, x) for m in state.moments), state.step), like(losses, x)
-
-    def _size(self, model: Model, images: Array) -> Size:
-        if not model.input.is_image:
-            raise ModelError(f"{self.name} makes pictures (C, H, W) in [0, 1]; this model takes {model.input.shape}")
-        if images is not None and self.size is not None:
-            raise ParameterError(f"size is {self.size}, but the picture starts from images, which have their own size")
-        if images is not None:
-            return images.shape[-2], images.shape[-1]
-        size = model.input.size if self.size is None else (self.size, self.size)
-        if any(n < 1 or n != (fixed or n) for n, fixed in zip(size, model.input.shape[1:], strict=True)):
-            raise ParameterError(f"size is {self.size}; this model takes pictures {model.input.shape[1:]}, None = any")
-        return size
 
 
 def fixed(objective: Objective, model: Model, images: Array) -> Objective:

@@ -1,7 +1,8 @@
 """Caricature: an image as a layer sees it, exaggerated (Olah 2018, Lucid's activation caricatures)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -11,11 +12,13 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, likeness
-from crosslens.optimise import Adam, optimise
+from crosslens.optimise import Adam
 from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.resume import resumed
 from crosslens.scales import last_of_scales
+from crosslens.series import made_by, series
 from crosslens.views import robust_view
 
 
@@ -34,14 +37,16 @@ class Caricature(Method):
     layer: str | None = param(
         None, "layer whose view to exaggerate; if not given, the last rectified of the last scale but one"
     )
-    power: float = param(1.0, "of the cosine: the more, the nearer to the image")
+    power: float = param(1.0, "of the cosine: the more, the nearer to the image", search=(0.0, 4.0))
     steps: int = param(192, "steps of Adam")
-    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit")
+    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", search=(0.01, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.03, "the view moves along each axis by up to this share of the side")
     zoom: float = param(0.05, "the view is larger or smaller by up to this share")
     seed: int = param(0, "of the starting noise and of the views")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each image; history (steps, N) is the objective on the views."""
@@ -51,15 +56,19 @@ class Caricature(Method):
         count, channels, *size = images.shape
         pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels, self.colour)
         view = robust_view((size[0], size[1]), self.shift, self.zoom)
-        found, losses = optimise(
-            Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed),
-            like(pixels.noise(count, np.random.default_rng(self.seed)), images),
+        climb = Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed)
+        (run,) = series(
+            lambda n, last: (climb, like(pixels.noise(count, np.random.default_rng(self.seed)), images)),
+            1,
             self.steps,
+            saved=resumed(self, model, objective, images, images),
+            every=self.every,
             optimiser=Adam(self.learning_rate),
             progress=progress,
             describe=lambda loss: f"{aim} {-loss:.4g}",
         )
-        return Synthesis(images=pixels.image.apply(found), history=-losses)
+        made = made_by([run], 1, self.steps, lambda x, n: pixels.image.apply(x), images)
+        return replace(made, history=-run.history)
 
 
 @hookimpl

@@ -50,7 +50,7 @@ class ChannelGrid(ActivationMaximisation):
         parts = []
         for place, (start, stop) in enumerate(batches):
             made = replace(self, seed=self.seed + place)._climbed(
-                model, None, each(units[start:stop]), _part(progress, place, len(batches)), alone=False
+                model, None, each(units[start:stop]), objective, _part(progress, place, len(batches)), alone=False
             )
             parts.append(replace(made, state={}))
             if any(note.startswith("interrupted") for note in made.notes):

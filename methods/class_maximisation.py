@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crosslens.arrays import Array, as_numpy, softmax
+from crosslens.ascent import picture_size
 from crosslens.errors import TargetError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -36,8 +37,9 @@ class ClassMaximisation(ActivationMaximisation):
             )
         fixed = objective if images is None else objective.pinned(model.forward(images, [OUTPUT]))
         scores = logit(fixed.target)  # type: ignore[attr-defined]
-        share = self.decay / _values(model, self._size(model, images))
-        result = self._climbed(model, images, scores - share * norm(2, centre=0.5) if self.decay else scores, progress)
+        share = self.decay / _values(model, picture_size(model, images, self.size))
+        aim = scores - share * norm(2, centre=0.5) if self.decay else scores
+        result = self._climbed(model, images, aim, objective, progress)
         return replace(result, notes=(*result.notes, *_classified(model, result.images, scores)))
 
 

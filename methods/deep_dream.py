@@ -1,11 +1,10 @@
 """DeepDream (Mordvintsev, Olah and Tyka 2015, "Inceptionism: going deeper into neural networks")."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from crosslens.arrays import Array, namespace
 from crosslens.errors import LayerError, ParameterError
 from crosslens.hookspecs import hookimpl
@@ -13,11 +12,14 @@ from crosslens.image import load_image
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, layer, nearest
-from crosslens.operators import Crop, Jitter, Pyramid, Resize, Size
+from crosslens.operators import Size
+from crosslens.optimise import check_every
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.resume import FREE, resumed, saved_state
 from crosslens.scales import last_of_scales
-from crosslens.tiling import over_mean_size, tiled_gradient
+
+from .octaves import Dream, resized
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,26 +42,61 @@ class DeepDream(Method):
     guide: Any = param(None, "picture to dream of: a file, or an array (3, H, W) in [0, 1] of the network's size")
     size: int = param(512, "longer side of the dream in pixels; the picture is resized to it")
     octaves: int = param(4, "sizes to dream at, the full one last")
-    octave_scale: float = param(1.4, "from each size to the next")
+    octave_scale: float = param(1.4, "from each size to the next", search=(1.2, 1.8))
     steps: int = param(10, "steps at each size")
-    learning_rate: float = param(0.006, "mean change of a pixel in a step")
+    learning_rate: float = param(0.006, "mean change of a pixel in a step", search=(0.002, 0.02))
     jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis")
     normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
     tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
     zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif or .webp")
     zoom: float = param(0.05, "share of the picture that leaves with each frame")
     seed: int = param(0, "of the jitter")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(
+        None, "go on from a run that was saved as .npz: one that was interrupted, or that shall have more zoom_frames"
+    )
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
         self._check(images)
-        dream = _Dream(self, model, self._objective(model, images), np.random.default_rng(self.seed), progress)
-        picture = _resized(images, self._size(images))
-        frames = [dream.octaves(picture, self.octaves)]
-        for _ in range(self.zoom_frames):
-            frames.append(dream.octaves(_zoomed(frames[-1], self.zoom), 1))
+        check_every(self.every)
+        picture = resized(images, self._size(images))
+        dream = self._dream(model, picture, self._objective(model, images))
+        total = self.steps * (self.octaves + self.zoom_frames)
+        for state, values in resumed(self, model, objective, picture, images, FREE - {"steps"} | {"zoom_frames"}):
+            dream.goes_on_from(state, values)
+        if dream.done >= total:
+            raise ParameterError(f"the dream to go on from has taken all its {dream.done} steps; ask for zoom_frames")
+
+        def tell(value: Array) -> None:
+            progress(dream.done, total, f"{dream.objective} {float(namespace(value).sum(value)):.4g}")
+
+        interrupted = dream.run(total, self.every, tell)
+        ended = f"interrupted after {dream.done} of {total} steps: this is the dream so far"
+        frames = dream.frames or [dream.shown()]
         return Synthesis(
-            images=namespace(picture).concat(frames, axis=0), history=namespace(picture).stack(dream.history)
+            images=namespace(picture).concat(frames, axis=0),
+            history=namespace(picture).stack(dream.history),
+            starts=None if self.zoom_frames else picture,
+            snapshots=dream.snapshots,
+            state=saved_state([dream.saved()], images),
+            notes=(ended,) if interrupted else (),
+        )
+
+    def _dream(self, model: Model, picture: Array, objective: Objective) -> Dream:
+        return Dream(
+            model=model,
+            objective=objective,
+            picture=picture,
+            octaves=self.octaves,
+            octave_scale=self.octave_scale,
+            zoom=self.zoom,
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            jitter=self.jitter,
+            bands=self.normalise == "bands",
+            tile=self.tile,
+            seed=self.seed,
         )
 
     def _check(self, images: Array) -> None:
@@ -82,67 +119,12 @@ class DeepDream(Method):
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def _objective(self, model: Model, images: Array) -> Objective:
-        name = self.layer or last_of_scales(model, _resized(images[:1, ...], model.input.size))[-2:][0]
+        name = self.layer or last_of_scales(model, resized(images[:1, ...], model.input.size))[-2:][0]
         if len(model.layer(name).shape) != 4:
             raise LayerError(f"layer {name!r} gives {model.layer(name).shape}; a dream needs maps (N, C, H, W)")
         if self.guide is None:
             return layer(name)
         return nearest(name, model.forward(_guide(self.guide, model), [name])[name])
-
-
-@dataclass(frozen=True)
-class _Dream:
-    """One run: how, through what, and the objective's values so far."""
-
-    how: DeepDream
-    model: Model
-    objective: Objective
-    rng: np.random.Generator
-    progress: Progress
-    history: list[Array] = field(default_factory=list)
-
-    def octaves(self, picture: Array, count: int) -> Array:
-        """The picture, dreamt on at `count` sizes; what a size brought is enlarged and laid over the next."""
-        full = _size(picture)
-        sizes = [tuple(max(1, round(n / self.how.octave_scale**k)) for n in full) for k in reversed(range(count))]
-        detail = None
-        for height, width in sizes:
-            base = _resized(picture, (height, width))
-            made = base if detail is None else base + _resized(detail, (height, width))
-            for _ in range(self.how.steps):
-                made = self._stepped(made)
-            detail = made - base
-        return made
-
-    def _stepped(self, picture: Array) -> Array:
-        down, right = self.rng.integers(-self.how.jitter, self.how.jitter + 1, size=2)
-        rolled = Jitter(int(down), int(right))
-        gradient, value = tiled_gradient(self.model, rolled.apply(picture), self.objective, self.how.tile)
-        self._record(value)
-        gradient = rolled.adjoint(gradient)
-        if self.how.normalise == "bands":
-            gradient = Pyramid(_size(gradient)).each(gradient, over_mean_size)
-        return namespace(picture).clip(picture + self.how.learning_rate * over_mean_size(gradient), 0.0, 1.0)
-
-    def _record(self, value: Array) -> None:
-        self.history.append(value)
-        total = self.how.steps * (self.how.octaves + self.how.zoom_frames)
-        self.progress(len(self.history), total, f"{self.objective} {float(namespace(value).sum(value)):.4g}")
-
-
-def _size(x: Array) -> Size:
-    return x.shape[-2], x.shape[-1]
-
-
-def _resized(picture: Array, to: Size) -> Array:
-    return Resize(_size(picture), to).apply(picture)
-
-
-def _zoomed(picture: Array, share: float) -> Array:
-    """The middle of a picture, enlarged to its size."""
-    size = _size(picture)
-    inner = tuple(max(1, round(n * (1 - share))) for n in size)
-    return _resized(Crop.centre(size, (inner[0], inner[1])).apply(picture), size)
 
 
 def _guide(guide: Any, model: Model) -> Array:

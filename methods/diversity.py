@@ -40,7 +40,7 @@ class Diversity(ActivationMaximisation):
             raise ParameterError(f"diversity makes pictures from noise, at least 2; count is {self.count}")
         target = fixed(objective, model, None)
         apart = diversity_of(self._layer(model, target))
-        return self._climbed(model, None, each([target] * self.count) + self.weight * apart, progress)
+        return self._climbed(model, None, each([target] * self.count) + self.weight * apart, objective, progress)
 
     def _layer(self, model: Model, target: Objective) -> str:
         chosen = [self.layer] if self.layer else [name for name in target.layers if model.layer(name).has_maps]

@@ -1,11 +1,13 @@
 """Feature inversion (Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them")."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.arrays import Array, like, namespace
 from crosslens.ascent import Ascent
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
@@ -13,14 +15,14 @@ from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, match, total_variation
 from crosslens.objective.energy import Energy
-from crosslens.optimise import LBFGS, Adam, Optimiser, optimise
-from crosslens.parameterise import PARAMETERISATIONS, parameterisation
+from crosslens.optimise import LBFGS, Adam, Evaluate, Optimiser
+from crosslens.parameterise import PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.resume import resumed
 from crosslens.scales import last_of_scales
+from crosslens.series import made_by, series
 from crosslens.views import Unchanged
-
-from .style_loss import together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,29 +40,34 @@ class FeatureInversion(Method):
     layer: str | None = param(None, "layer to invert; if not given, the last rectified of the last scale but one")
     sheet: bool = param(False, "a picture for the last rectified layer of each scale, finest first, instead")
     alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
-    alpha_weight: float = param(0.1, "weight of that norm")
+    alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
     beta: float = param(2.0, "power of the total variation")
-    tv_weight: float = param(0.05, "weight of the total variation")
+    tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
     steps: int = param(150, "steps of the optimiser")
     learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit")
     seed: int = param(0, "of the noise to start from")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """For each image one picture, or one per layer of the sheet; history (steps, pictures) is the loss."""
-        made, losses, notes = [], [], []
         names = self._layers(model, images[:1, ...])
-        for n in range(images.shape[0]):
-            for name in names:
-                wanted = model.forward(images[n : n + 1, ...], [name])[name]
-                picture, history = self._inverted(model, name, wanted, images.shape[1:], progress)
-                made.append(like(picture, images))
-                losses.append(history)
-                notes.append(f"{name}: relative error {_error(model, name, wanted, picture):.3g}")
-        return Synthesis(
-            images=namespace(images).concat(made, axis=0), history=together(losses), notes=("; ".join(notes),)
+        tasks = [_Task(self, model, images[n : n + 1, ...], name) for n in range(images.shape[0]) for name in names]
+        runs = series(
+            lambda n, last: tasks[n].job(),
+            len(tasks),
+            self.steps,
+            saved=resumed(self, model, objective, tasks[0].wanted, images),
+            every=self.every,
+            optimiser=self._optimiser(),
+            progress=progress,
         )
+        pixels = tasks[0].pixels
+        made = made_by(runs, len(tasks), self.steps, lambda x, n: pixels.image.apply(x), images)
+        errors = [task.error(made.images[n : n + 1, ...]) for n, task in enumerate(tasks[: len(runs)])]
+        return replace(made, notes=("; ".join(errors), *made.notes))
 
     def _layers(self, model: Model, image: Array) -> list[str]:
         if self.layer and not self.sheet:
@@ -68,45 +75,62 @@ class FeatureInversion(Method):
         scales = last_of_scales(model, image)
         return scales if self.sheet else scales[-2:][:1]
 
-    def _inverted(
-        self, model: Model, name: str, wanted: Array, shape: tuple[int, ...], progress: Progress
-    ) -> tuple[Array, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-        channels, *size = shape
-        pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels)
-        start = like(pixels.noise(1, np.random.default_rng(self.seed)), wanted)
-        loss = Ascent(model, -self._loss(name, wanted, shape), pixels, Unchanged(), (size[0], size[1]), self.seed)
-        found, history = optimise(loss, start, self.steps, optimiser=self._optimiser(), progress=progress)
-        return pixels.image.apply(found), as_numpy(history)[:, 0]
-
-    def _loss(self, name: str, wanted: Array, shape: tuple[int, ...]) -> Objective:
-        """Equation 2; `match` is half a squared distance.
-
-        Raises:
-            ParameterError: the layer's activation is zero everywhere.
-        """
-        squares = float(namespace(wanted).sum(wanted * wanted))
-        if squares == 0:
-            raise ParameterError(f"layer {name!r} is zero everywhere at this image: nothing is there to be inverted")
-        grey = np.full((1, *shape), 0.5, np.float32)
-        norm = Energy(INPUT, power=self.alpha, reference=grey, title="norm")
-        count = float(np.prod(shape))
-        return (
-            2.0 / squares * match(name, wanted)
-            + self.alpha_weight / count * norm
-            + self.tv_weight / count * total_variation(self.beta)
-        )
-
     def _optimiser(self) -> Optimiser:
         if self.optimiser not in {"lbfgs", "adam"}:
             raise ParameterError(f"no optimiser {self.optimiser!r}; there are lbfgs, adam")
         return LBFGS() if self.optimiser == "lbfgs" else Adam(self.learning_rate)
 
 
-def _error(model: Model, name: str, wanted: Array, picture: Array) -> float:
-    """|f(x) - f0| / |f0|, the error of the paper's table 3."""
-    got = model.forward(picture, [name])[name]
-    xp = namespace(wanted)
-    return float(xp.sqrt(xp.sum((like(got, wanted) - wanted) ** 2) / xp.sum(wanted * wanted)))
+@dataclass(frozen=True)
+class _Task:
+    """One image, inverted from one layer."""
+
+    how: FeatureInversion
+    model: Model
+    image: Array
+    layer: str
+
+    @property
+    def pixels(self) -> Parameterisation:
+        _, channels, *size = self.image.shape
+        return parameterisation(self.how.parameterisation, (size[0], size[1]), channels)
+
+    @cached_property
+    def wanted(self) -> Array:
+        """The layer's activation at the image."""
+        return self.model.forward(self.image, [self.layer])[self.layer]
+
+    def job(self) -> tuple[Evaluate, Array]:
+        """The loss on the picture's parameters, and the noise to start from."""
+        size = self.image.shape[-2], self.image.shape[-1]
+        start = like(self.pixels.noise(1, np.random.default_rng(self.how.seed)), self.wanted)
+        return Ascent(self.model, -self._loss(), self.pixels, Unchanged(), size, self.how.seed), start
+
+    def _loss(self) -> Objective:
+        """Equation 2; `match` is half a squared distance.
+
+        Raises:
+            ParameterError: the layer's activation is zero everywhere.
+        """
+        how, name, wanted, shape = self.how, self.layer, self.wanted, self.image.shape[1:]
+        squares = float(namespace(wanted).sum(wanted * wanted))
+        if squares == 0:
+            raise ParameterError(f"layer {name!r} is zero everywhere at this image: nothing is there to be inverted")
+        grey = np.full((1, *shape), 0.5, np.float32)
+        norm = Energy(INPUT, power=how.alpha, reference=grey, title="norm")
+        count = float(np.prod(shape))
+        return (
+            2.0 / squares * match(name, wanted)
+            + how.alpha_weight / count * norm
+            + how.tv_weight / count * total_variation(how.beta)
+        )
+
+    def error(self, picture: Array) -> str:
+        """|f(x) - f0| / |f0|, the error of the paper's table 3, in words."""
+        got = like(self.model.forward(picture, [self.layer])[self.layer], self.wanted)
+        xp = namespace(got)
+        error = float(xp.sqrt(xp.sum((got - self.wanted) ** 2) / xp.sum(self.wanted**2)))
+        return f"{self.layer}: relative error {error:.3g}"
 
 
 @hookimpl

@@ -41,10 +41,11 @@ class Interpolation(ActivationMaximisation):
         shares = np.linspace(0, 1, self.count).tolist()
         strip = interpolate(self.layer or last_maps(model), self.first, self.second, shares)
         strip.check(model)
-        return self._climbed(model, None, strip, progress)
+        return self._climbed(model, None, strip, objective, progress)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
-        return np.repeat(super()._start(pixels, 1), count, axis=0)
+        start = super()._start(pixels, 1)
+        return np.concatenate([np.repeat(start[:1], count, axis=0), start[1:]])
 
 
 @hookimpl

@@ -1,14 +1,12 @@
-"""The loss of a style transfer (Gatys et al. 2016, equations 4 and 5), and what became of its runs."""
+"""The loss of a style transfer (Gatys et al. 2016, equations 4 and 5)."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 from crosslens.arrays import Array, like
 from crosslens.errors import ParameterError
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, gram, gram_matrix, pullback
-from crosslens.optimise import Evaluate, Run
+from crosslens.optimise import Evaluate
 
 
 def style_loss(
@@ -49,16 +47,3 @@ def descent(model: Model, loss: Objective) -> Evaluate:
         return value, like(pull.gradients[INPUT], picture)
 
     return evaluate
-
-
-def together(columns: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """(steps, N) of runs that may have converged at different steps: the last loss stays."""
-    steps = max(len(column) for column in columns)
-    return np.stack([np.pad(column, (0, steps - len(column)), mode="edge") for column in columns], axis=1)
-
-
-def interrupted(runs: Sequence[Run], count: int, steps: int) -> tuple[str, ...]:
-    """A note on where the work was stopped, if it was."""
-    last = runs[-1]
-    text = f"interrupted after {last.state.step} of {steps} steps of picture {len(runs)} of {count}: the best so far"
-    return (text,) if last.interrupted else ()

@@ -1,7 +1,6 @@
 """The pictures of a style transfer: styles fitted to the content, the content's colours kept, a field to fill."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from crosslens.errors import LayerError, ParameterError
 from crosslens.image import load_image
 from crosslens.model import INPUT, Linearization, Model
 from crosslens.operators import Crop, Resize, Size
-from crosslens.optimise import Run
 
 COLOURS = ("style", "luminance", "matched")
 """Whose colours the result has: the style's; the content's, only its luminance being changed; or the content's, to
@@ -144,7 +142,14 @@ def sized(picture: Array, size: Size) -> Array:
     return picture if tuple(picture.shape[-2:]) == size else covering(picture, size)
 
 
-def repainted(run: Run, content: Array) -> Run:
-    """The run's pictures in the content's colours."""
-    kept = tuple((step, recoloured(sized(made, content.shape[-2:]), content)) for step, made in run.snapshots)
-    return replace(run, parameters=recoloured(run.parameters, content), snapshots=kept)
+def sizes_of(scales: int, model: Model, size: Size) -> list[Size]:
+    """(H, W) of each scale, the coarsest first.
+
+    Raises:
+        ParameterError: no such number of scales, or a model that takes one size only.
+    """
+    if isinstance(scales, bool) or not isinstance(scales, int) or scales < 1:
+        raise ParameterError(f"scales is {scales!r}; it must be a whole number, at least 1")
+    if scales > 1 and None not in model.input.shape[1:]:
+        raise ParameterError(f"scales is {scales}, but this model takes pictures {model.input.shape[1:]} only")
+    return [(max(1, size[0] >> n), max(1, size[1] >> n)) for n in reversed(range(scales))]

@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.arrays import Array, like
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, match
-from crosslens.operators import Size
-from crosslens.optimise import LBFGS, Adam, Optimiser, Run, long_run
+from crosslens.optimise import LBFGS, Adam, Evaluate, Optimiser, Run
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.resume import FREE, resumed, saved_state
 from crosslens.scales import rectified_scales
+from crosslens.series import joined, made_by, series
 
-from .style_loss import descent, interrupted, style_loss, together
+from .style_loss import descent, style_loss
 from .style_picture import (
     COLOURS,
     check_colours,
@@ -26,8 +28,9 @@ from .style_picture import (
     covering,
     in_grey,
     matched,
-    repainted,
+    recoloured,
     sized,
+    sizes_of,
     style_pictures,
 )
 
@@ -56,8 +59,10 @@ class StyleTransfer(Method):
         None, "layers for the style; if not given, the first rectified of each scale"
     )
     layer_weights: tuple[float, ...] | None = param(None, "w of equation 5, one per style layer; equal if not given")
-    content_weight: float = param(1.0, "alpha of the paper's equation 7")
-    style_weight: float = param(3000.0, "beta of the paper's equation 7: more for textures, less for photographs")
+    content_weight: float = param(1.0, "alpha of the paper's equation 7", search=(0.1, 10.0))
+    style_weight: float = param(
+        3000.0, "beta of the paper's equation 7: more for textures, less for photographs", search=(300.0, 30000.0)
+    )
     colours: str = param("style", "whose colours the result has; two ways to keep the content's", choices=COLOURS)
     steps: int = param(100, "steps of the optimiser at each scale")
     scales: int = param(1, "from coarse to fine: the first is smaller than the picture by 2^(scales - 1)")
@@ -66,66 +71,28 @@ class StyleTransfer(Method):
     start: str = param("content", "picture to start from", choices=("content", "noise"))
     seed: int = param(0, "of the noise to start from")
     every: int | None = param(None, "keep a snapshot after every so many steps of the last scale")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
-        optimiser, sizes = self._optimiser(), self._sizes(model, images)
         check_colours(self.colours, images)
-        styles = [like(style, images) for style in style_pictures(self.style, model)]
-        layers = self._layers(model, images)
-        check_maps(model, layers[1])
-        check_field(model, images[:1, ...], layers[1], styles)
-        runs: list[Run] = []
-        for n in range(images.shape[0]):
-            runs.append(self._one(model, images[n : n + 1, ...], styles, layers, sizes, optimiser, progress))
-            if runs[-1].interrupted:
-                break
-        xp = namespace(runs[0].parameters)
-        whole = set.intersection(*({step for step, _ in run.snapshots} for run in runs))
-        return Synthesis(
-            images=xp.concat([run.parameters for run in runs], axis=0),
-            history=together([as_numpy(run.history)[:, 0] for run in runs]),
-            snapshots={step: xp.concat([dict(run.snapshots)[step] for run in runs], axis=0) for step in sorted(whole)},
-            notes=interrupted(runs, images.shape[0], self.steps),
+        task = _Task(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
+        check_maps(model, task.layers[1])
+        check_field(model, images[:1, ...], task.layers[1], task.styles)
+        count, scales = images.shape[0], len(task.sizes)
+        runs = series(
+            task.job,
+            count * scales,
+            self.steps,
+            saved=resumed(self, model, objective, images, images, FREE if scales == 1 else FREE - {"steps"}),
+            optimiser=self._optimiser(),
+            progress=progress,
+            every=self.every,
         )
-
-    def _one(
-        self,
-        model: Model,
-        content: Array,
-        styles: Sequence[Array],
-        layers: tuple[str, tuple[str, ...]],
-        sizes: Sequence[Size],
-        optimiser: Optimiser,
-        progress: Progress,
-    ) -> Run:
-        """One picture, from the coarsest scale to its own; histories of the scales one after the other."""
-        seen = in_grey(content) if self.colours == "luminance" else content
-        if self.colours != "style":
-            styles = [in_grey(s) if self.colours == "luminance" else matched(s, content) for s in styles]
-        picture, run = self._start(seen), None
-        past: list[Array] = []
-        for size in sizes:
-            here = covering(seen, size)
-            target = model.forward(here, [layers[0]])[layers[0]]
-            look = style_loss(model, [covering(s, size) for s in styles], layers[1], self.blend, self.layer_weights)
-            loss = self.content_weight * match(layers[0], target) + self.style_weight * look
-            start, lower = like(covering(like(picture, here), size), target), descent(model, loss)
-            run = long_run(lower, start, self.steps, optimiser=optimiser, progress=progress, every=self.every)
-            picture, past = run.parameters, [*past, run.history]
-            if run.interrupted:
-                break
-        assert run is not None
-        run = replace(run, parameters=sized(run.parameters, sizes[-1]), history=namespace(*past).concat(past, axis=0))
-        return repainted(run, content) if self.colours == "luminance" else run
-
-    def _sizes(self, model: Model, images: Array) -> list[Size]:
-        height, width = images.shape[-2:]
-        if isinstance(self.scales, bool) or not isinstance(self.scales, int) or self.scales < 1:
-            raise ParameterError(f"scales is {self.scales!r}; it must be a whole number, at least 1")
-        if self.scales > 1 and None not in model.input.shape[1:]:
-            raise ParameterError(f"scales is {self.scales}, but this model takes pictures {model.input.shape[1:]} only")
-        return [(max(1, height >> n), max(1, width >> n)) for n in reversed(range(self.scales))]
+        whole = [joined(runs[n : n + scales]) for n in range(0, len(runs), scales)]
+        made = made_by(whole, count, self.steps, task.finished, images)
+        starts = images[: len(whole), ...] if self.start == "content" else None
+        return replace(made, starts=starts, state=saved_state(runs, images))
 
     def _optimiser(self) -> Optimiser:
         known: Mapping[str, Optimiser] = {
@@ -152,6 +119,37 @@ class StyleTransfer(Method):
         deep = scales[-2:][0]
         style = tuple(self.style_layers or [names[0] for names in scales])
         return self.content_layer or deep[min(1, len(deep) - 1)], style
+
+
+class _Task:
+    """The runs of a transfer: one for each picture at each size, from coarse to fine."""
+
+    def __init__(self, how: StyleTransfer, model: Model, images: Array, styles: Sequence[Array]) -> None:
+        self.how, self.model, self.images, self.styles = how, model, images, styles
+        self.sizes = sizes_of(how.scales, model, (images.shape[-2], images.shape[-1]))
+        self.layers = how._layers(model, images)
+
+    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
+        """The loss of picture n // sizes at size n % sizes, and where it starts: at what the size before has made."""
+        picture, scale = divmod(n, len(self.sizes))
+        content, size, how = self.images[picture : picture + 1, ...], self.sizes[scale], self.how
+        seen = in_grey(content) if how.colours == "luminance" else content
+        start = last.parameters if last is not None and scale else how._start(seen)
+        here = covering(seen, size)
+        target = self.model.forward(here, [self.layers[0]])[self.layers[0]]
+        styles = [covering(style, size) for style in self._styles(content)]
+        look = style_loss(self.model, styles, self.layers[1], how.blend, how.layer_weights)
+        loss = how.content_weight * match(self.layers[0], target) + how.style_weight * look
+        return descent(self.model, loss), like(covering(like(start, here), size), target)
+
+    def _styles(self, content: Array) -> Sequence[Array]:
+        kinds = {"style": lambda s: s, "luminance": in_grey, "matched": lambda s: matched(s, content)}
+        return [kinds[self.how.colours](style) for style in self.styles]
+
+    def finished(self, made: Array, n: int) -> Array:
+        """Picture n at its own size, in the colours asked for."""
+        picture = sized(made, self.sizes[-1])
+        return recoloured(picture, self.images[n : n + 1, ...]) if self.how.colours == "luminance" else picture
 
 
 @hookimpl

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.arrays import Array, like
 from crosslens.ascent import Ascent
 from crosslens.errors import LayerError
 from crosslens.hookspecs import hookimpl
@@ -13,14 +14,14 @@ from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, gram, gram_matrix
 from crosslens.operators import Identity
-from crosslens.optimise import LBFGS, optimise
+from crosslens.optimise import LBFGS, Evaluate
 from crosslens.parameterise import Parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.resume import resumed
 from crosslens.scales import rectified_scales
+from crosslens.series import made_by, series
 from crosslens.views import Unchanged
-
-from .style_loss import together
 
 SCALES = 5
 """The paper's layers: one per resolution of VGG."""
@@ -43,26 +44,32 @@ class TextureSynthesis(Method):
     sheet: bool = param(False, "a picture for each depth instead: the first layer, the first two, and so on")
     steps: int = param(100, "steps of L-BFGS")
     seed: int = param(0, "of the noise to start from")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """For each image one picture of its size, or one per depth; history (steps, pictures) is the loss."""
         names = list(self.texture_layers or [s[0] for s in rectified_scales(model, images[:1, ...])[:SCALES]])
         depths = [names[: k + 1] for k in range(len(names))] if self.sheet else [names]
-        made, losses = [], []
-        for n in range(images.shape[0]):
-            for layers in depths:
-                picture, history = self._woven(model, images[n : n + 1, ...], layers, progress)
-                made.append(picture)
-                losses.append(as_numpy(history)[:, 0])
-        return Synthesis(images=namespace(*made).concat(made, axis=0), history=together(losses))
+        tasks = [(images[n : n + 1, ...], layers) for n in range(images.shape[0]) for layers in depths]
+        runs = series(
+            lambda n, last: self._job(model, *tasks[n]),
+            len(tasks),
+            self.steps,
+            saved=resumed(self, model, objective, images, images),
+            every=self.every,
+            optimiser=LBFGS(bounds=(0.0, 1.0)),
+            progress=progress,
+        )
+        return made_by(runs, len(tasks), self.steps, lambda picture, n: picture, images)
 
-    def _woven(self, model: Model, image: Array, layers: Sequence[str], progress: Progress) -> tuple[Array, Array]:
+    def _job(self, model: Model, image: Array, layers: Sequence[str]) -> tuple[Evaluate, Array]:
+        """The loss on the picture, and the noise to start from."""
         noise = np.random.default_rng(self.seed).normal(0.5, 0.1, image.shape).clip(0, 1)
         pixels = Parameterisation(Identity(), image.shape[1:], 1.0)
         size = image.shape[-2], image.shape[-1]
         loss = Ascent(model, -_texture_loss(model, image, layers), pixels, Unchanged(), size, self.seed)
-        start = like(noise.astype(np.float32), image)
-        return optimise(loss, start, self.steps, optimiser=LBFGS(bounds=(0.0, 1.0)), progress=progress)
+        return loss, like(noise.astype(np.float32), image)
 
 
 def _texture_loss(model: Model, image: Array, layers: Sequence[str]) -> Objective:

@@ -10,7 +10,7 @@ import click
 from ..arrays import as_numpy
 from ..compare import probabilities
 from ..image import load_image
-from ..method import Method
+from ..method import Method, makes_pictures
 from ..model import OUTPUT, Model
 from ..objective import Objective, Value
 from ..result import Attribution, Result
@@ -22,7 +22,7 @@ from ._parameters import MethodGroup, built, parameter_options
 from ._progress import bar
 from ._tables import JSON, echo_json
 
-__all__ = ["command"]
+__all__ = ["TARGET", "command"]
 
 _OUT = click.Option(
     ["-o", "--out"], type=Writable(".png", ".npz"), help="Write a picture, or raw values and provenance."
@@ -32,7 +32,7 @@ _ANIMATED = click.Option(
     type=Writable(".png", ".npz", ".gif", ".webp"),
     help="Write a picture, raw values and provenance, or the pictures as an animation.",
 )
-_TARGET = click.Option(
+TARGET = click.Option(
     ["--target"],
     metavar="TARGET",
     help="What to explain: a class number, a label, probability:281, channel:LAYER:11, neuron:LAYER:11:3:4, "
@@ -42,15 +42,23 @@ _TARGET = click.Option(
 )
 
 
+_HISTORY = click.Option(
+    ["--history"],
+    type=Writable(".png", ".svg"),
+    help="Plot the objective step by step (needs matplotlib: pip install 'crosslens[plot]').",
+)
+
+
 def _command(kind: type[Method]) -> click.Command:
     image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
-    target = [_TARGET] if kind.needs_target else []
+    target = [TARGET] if kind.needs_target else []
     params = [
         MODEL,
         image,
         *target,
         *parameter_options(kind),
         _ANIMATED if kind.animates else _OUT,
+        *([_HISTORY] if makes_pictures(kind) else []),
         *MODEL_OPTIONS,
         JSON,
     ]
@@ -65,6 +73,7 @@ def _run(
     out: Path | None,
     as_json: bool,
     target: str | None = None,
+    history: Path | None = None,
     **options: Any,
 ) -> None:
     method = built(kind, options)
@@ -77,6 +86,8 @@ def _run(
         found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
     if out:
         result.save(out)
+    if history:
+        result.save_history(history)  # type: ignore[attr-defined]  # the option is there for a Synthesis only
     for note in result.notes:
         click.echo(f"Note: {note}", err=True)
     record = {"model": model, "image": image and str(image), **_record(result), "target": found}
@@ -84,7 +95,8 @@ def _run(
         echo_json({**record, "file": out and str(out)})
     else:
         click.echo(f"{result.method} of {model}" + (f" on {image}" if image else ""))
-        click.echo(f"explained: {_in_words(record)}")
+        if kind.needs_target:
+            click.echo(f"explained: {_in_words(record)}")
         for name, value in result.figures().items():
             click.echo(f"{name}: {_short(value)}")
         click.echo(

@@ -13,6 +13,7 @@ from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
 from .fourier import NATURAL, Fourier
 from .jitter import Jitter
+from .noise import Noise
 from .normalise import Normalise
 from .operator import Chain, Composition, Identity, Operator, Pull, Size, Step
 from .pad import Pad
@@ -20,6 +21,7 @@ from .phase import AMPLITUDES, Phase, natural_magnitude
 from .pyramid import Pyramid
 from .resize import Resize
 from .rotate import Rotate
+from .shared import Shared
 from .smooth_max import SmoothMax
 from .squash import Clip, Sigmoid
 
@@ -37,6 +39,7 @@ __all__ = [
     "Fourier",
     "Identity",
     "Jitter",
+    "Noise",
     "Normalise",
     "Operator",
     "Pad",
@@ -45,6 +48,7 @@ __all__ = [
     "Pyramid",
     "Resize",
     "Rotate",
+    "Shared",
     "Sigmoid",
     "Size",
     "SmoothMax",

@@ -28,17 +28,19 @@ class Sigmoid(Step):
 
 @dataclass(frozen=True)
 class Clip(Step):
-    """y = min(max(x, low), high); dx = dy where low <= x <= high, else 0."""
+    """y = min(max(z, low), high), z = gain x + offset; dx = gain dy where low <= z <= high, else 0."""
 
     low: float = 0.0
     high: float = 1.0
+    gain: float = 1.0
+    offset: float = 0.0
 
     def linearize(self, x: Array) -> tuple[Array, Pull]:
         """The result, and the gradient's way back."""
-        xp = namespace(x)
-        inside = (x >= self.low) & (x <= self.high)
-        return xp.clip(x, self.low, self.high), lambda dy: xp.where(inside, dy, xp.zeros_like(dy))
+        xp, z = namespace(x), self.gain * x + self.offset
+        inside = (z >= self.low) & (z <= self.high)
+        return xp.clip(z, self.low, self.high), lambda dy: xp.where(inside, self.gain * dy, xp.zeros_like(dy))
 
     def inverse(self, y: Array) -> Array:
-        """`y` itself."""
-        return y
+        """(y - offset) / gain."""
+        return (y - self.offset) / self.gain

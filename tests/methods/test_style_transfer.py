@@ -209,7 +209,7 @@ def test_interrupted_it_gives_the_best_so_far_and_says_so():
 
     result = method("style_transfer", style=STYLE, steps=9)(MODEL, CONTENT, progress=stop)
     assert result.images.shape == (1, 3, 16, 16)
-    assert result.notes == ("interrupted after 3 of 9 steps of picture 1 of 2: the best so far",)
+    assert result.notes == ("interrupted after 3 of 9 steps of picture 1 of 2: this is the best so far",)
 
 
 @pytest.mark.parametrize(

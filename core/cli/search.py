@@ -1,0 +1,93 @@
+"""`crosslens search`: one method with many random settings, and a contact sheet to choose from."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import CrosslensError
+from ..image import load_image
+from ..method import Method
+from ..search import search
+from ._files import Writable
+from ._models import MODEL, MODEL_OPTIONS, opened, quiet
+from ._parameters import MethodGroup, built, parameter_options
+from ._progress import bar
+from ._tables import JSON, echo_json
+from .run import TARGET
+
+__all__ = ["command"]
+
+_OUT = click.Option(
+    ["-o", "--out"], type=Writable(".png", ".npz"), help="Write the sheet, or every picture with its settings."
+)
+_TRIALS = click.Option(["--trials"], type=int, default=9, show_default=True, help="How many settings to draw.")
+_VARY = click.Option(
+    ["--vary"],
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="What to draw a parameter from, instead of the method's own ranges; can be repeated: learning_rate=0.01..0.1, "
+    "colour=rgb,lucid, rules=decay:0.001..0.1,blur:0.3..1:4",
+)
+_SEED = click.Option(["--search-seed"], type=int, default=0, show_default=True, help="Of the draws.")
+
+
+def _command(kind: type[Method]) -> click.Command:
+    image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
+    target = [TARGET] if kind.needs_target else []
+    own = [_TRIALS, _VARY, _SEED, _OUT]
+    params = [MODEL, image, *target, *own, *parameter_options(kind), *MODEL_OPTIONS, JSON]
+    return click.Command(kind.name, callback=partial(_search, kind), params=params, help=kind.__doc__)
+
+
+def _search(
+    kind: type[Method],
+    *,
+    model: str,
+    image: Path | None,
+    trials: int,
+    vary: tuple[str, ...],
+    search_seed: int,
+    out: Path | None,
+    as_json: bool,
+    target: str | None = None,
+    **options: Any,
+) -> None:
+    method, ranges = built(kind, options), dict(map(_read, vary))
+    with quiet(), bar() as progress:
+        network = opened(model, options)
+        pictures = None if image is None else load_image(image, like=network, whole=kind.any_size)
+        found = search(
+            *(method, network, pictures, target),
+            trials=trials,
+            vary=ranges or None,
+            seed=search_seed,
+            progress=progress,
+        )
+    if out:
+        found.save(out)
+    for note in found.notes:
+        click.echo(f"Note: {note}", err=True)
+    if as_json:
+        echo_json({"model": model, "method": found.method, "parameters": found.parameters, **found.details()})
+        return
+    for name, caption in found.figures().items():
+        click.echo(f"{name}: {caption}")
+    click.echo(f"written: {out}" if out else "nothing written: -o FILE.png writes a sheet, -o FILE.npz everything")
+
+
+def _read(text: str) -> tuple[str, str]:
+    name, sign, values = text.partition("=")
+    if not sign or not values:
+        raise CrosslensError(f"--vary {text!r} is not of the form NAME=VALUES, such as learning_rate=0.01..0.1")
+    return name.strip().replace("-", "_"), values
+
+
+command = MethodGroup(
+    "search",
+    _command,
+    "METHOD MODEL [IMAGE] [OPTIONS]",
+    help="Try a method that makes pictures with random settings, and show all on one sheet: "
+    "crosslens search activation_maximisation net.onnx --target 281 --trials 9 -o sheet.png",
+)
