@@ -1,20 +1,27 @@
 """Ablation-CAM (Ramaswamy and Desai, 2020, https://doi.org/10.1109/WACV45572.2020.9093360)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace, relu
-from crosslens.errors import TargetError
+from crosslens.errors import ParameterError, TargetError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import enlarged, unit_range
 
 from .cam_family import as_maps, chosen_layer, empty_note, facing
 from .case import Case, cases, portions
+
+ABLATED, SHARES = ("zero", "below"), ("magnitude", "value")
+SINK, EVERY = 1e7, 32
+"""How far below its maps' minimum pytorch-grad-cam puts a channel; in a batch of 32 each of them lower by as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +33,23 @@ class AblationCAM(Method):
     """
 
     name = "ablation_cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "pytorch-grad-cam": Preset(
+            {"ablated": "below", "share_of": "value"},
+            (unit_range(1e-7), enlarged("linear"), unit_range(1e-7)),
+            doc="bugs: unless the least activation is 0, a channel becomes -1e7 or less; a score below 0 turns signs",
+        ),
+    }
     layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
+    ablated: str = param("zero", "what a channel becomes: zero, or, without a zero, far below", choices=ABLATED)
+    share_of: str = param("magnitude", "what is lost is a share of the score's magnitude or value", choices=SHARES)
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative."""
+        if self.ablated not in ABLATED or self.share_of not in SHARES:
+            known = f"there are {', '.join(ABLATED)}, and {', '.join(SHARES)}"
+            raise ParameterError(f"ablated is {self.ablated!r} and share_of {self.share_of!r}; {known}")
         layer = chosen_layer(model, self.layer)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         xp = namespace(images)
@@ -43,18 +62,25 @@ class AblationCAM(Method):
         maps = as_maps(case.activation, case.layer, case.image.shape[2:])
         xp = namespace(maps)
         lost = [
-            score - case.scores(case.activation * _without(start, stop, case.activation))
+            score - case.scores(self._without(start, stop, case.activation))
             for start, stop in portions(case.model, maps.shape[1], progress, "ablating")
         ]
-        weights = xp.concat(lost) / xp.abs(score)
+        weights = xp.concat(lost) / (xp.abs(score) if self.share_of == "magnitude" else score)
         return relu(xp.sum(weights[:, None, None] * maps[0, ...], axis=0))
 
-
-def _without(start: int, stop: int, activation: Array) -> Array:
-    """Ones with a zero for channel k in row k - start, to multiply maps (1, C, H, W) or tokens (1, T, D) with."""
-    axis = 2 if activation.ndim == 3 else 1
-    kept = like(1 - np.eye(activation.shape[axis], dtype=np.float32)[start:stop], activation)
-    return kept[:, None, :] if axis == 2 else kept[:, :, None, None]
+    def _without(self, start: int, stop: int, activation: Array) -> Array:
+        """Maps (B, C, H, W) or tokens (B, T, D), channel k ablated in row k - start."""
+        axis = 2 if activation.ndim == 3 else 1
+        gone = np.eye(activation.shape[axis], dtype=np.float32)[start:stop]
+        low = float(namespace(activation).min(activation))
+        depth = 1 + np.arange(start, stop, dtype=np.float32) % EVERY
+        value = np.zeros_like(depth) if self.ablated == "zero" or low == 0 else low - SINK * depth
+        shape = (-1, 1, gone.shape[1]) if axis == 2 else (-1, gone.shape[1], 1, 1)
+        kept, instead = (
+            like((1 - gone).reshape(shape), activation),
+            like((gone * value[:, None]).reshape(shape), activation),
+        )
+        return activation * kept + instead
 
 
 @hookimpl

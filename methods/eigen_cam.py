@@ -1,15 +1,18 @@
 """Eigen-CAM (Muhammad and Yeasin, 2020, https://arxiv.org/abs/2008.00299)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import enlarged, positive, unit_range
 
 from .cam_family import as_maps, chosen_layer, empty_note
 
@@ -24,7 +27,17 @@ class EigenCAM(Method):
 
     name = "eigen_cam"
     needs_target = False
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "pytorch-grad-cam": Preset(
+            {"centred": True},
+            (positive, unit_range(1e-7), enlarged("linear"), unit_range(1e-7)),
+            doc="bug: the sign is what the decomposition happens to leave, so that half of all maps are negatives",
+        ),
+    }
     layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
+    centred: bool = param(
+        False, "take each channel's mean off first; the sum is 0 then, and the sign stays as it is found"
+    )
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
@@ -33,10 +46,13 @@ class EigenCAM(Method):
         xp = namespace(maps)
         count, channels, height, width = maps.shape
         positions = xp.matrix_transpose(xp.reshape(maps, (count, channels, height * width)))
+        if self.centred:
+            positions = positions - xp.mean(positions, axis=1, keepdims=True)
         u, s, _ = xp.linalg.svd(positions, full_matrices=False)
         first = u[:, :, 0] * s[:, :1]
-        facing = xp.where(xp.sum(first, axis=1, keepdims=True) < 0, -first, first)
-        values = xp.reshape(facing, (count, height, width))
+        if not self.centred:
+            first = xp.where(xp.sum(first, axis=1, keepdims=True) < 0, -first, first)
+        values = xp.reshape(first, (count, height, width))
         return Attribution(values, notes=empty_note(values, [layer]))
 
 

@@ -11,6 +11,7 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
 
@@ -28,6 +29,9 @@ class ExpectedGradients(Method):
     """
 
     name = "expected_gradients"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset({"samples": 5}, doc="its GradientShap; it has no default background"),
+    }
     example: ClassVar[Mapping[str, Any]] = {"samples": 8}
     background: str | tuple[str, ...] | Any = param(
         NAMES, "baselines to draw from: images (M, C, H, W), names or pictures' files"

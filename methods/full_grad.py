@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace, upsample
-from crosslens.errors import ModelError
+from crosslens.errors import ModelError, ParameterError
 from crosslens.hookspecs import hookimpl
-from crosslens.method import Method
+from crosslens.method import Method, param
 from crosslens.model import INPUT, OUTPUT, Model, Pullback
 from crosslens.objective import Objective, pullback
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import unit_range
 
+SCALED = ("layer", "channel")
 TOLERANCE = 1e-3
 """How far the parts may miss the target, relative to the sum of the layers' shares: float32 on a deep network."""
 
@@ -32,15 +36,41 @@ class FullGrad(Method):
 
     name = "full_grad"
     needs_rectifier = True
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "pytorch-grad-cam": Preset(
+            {"scaled": "channel", "epsilon": 1e-7, "ceilings": False},
+            (unit_range(1e-7),),
+            doc="bug: each channel is scaled for itself, so that weak ones count as much as strong ones",
+        ),
+    }
+    scaled: str = param("layer", "what psi scales to [0, 1]: a layer, or each channel for itself", choices=SCALED)
+    epsilon: float = param(0.0, "added to the largest magnitude, by which psi divides")
+    ceilings: bool = param(True, "count what clipped ReLUs cut off, which the decomposition needs")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, H, W) of the image's size, nowhere negative."""
+        if self.scaled not in SCALED:
+            raise ParameterError(f"scaled is {self.scaled!r}; there are {', '.join(SCALED)}")
         inner = [name for name in model.layers if name not in {INPUT, OUTPUT}]
         pull, scores = pullback(model, images, objective, wrt=[INPUT, *inner], capture=inner)
         shares = {INPUT: pull.gradients[INPUT] * _seen(model, images), **_bias_shares(model, inner, pull)}
         _check_complete(shares, scores)
-        maps = [_psi(share, (images.shape[2], images.shape[3])) for share in shares.values() if share.ndim == 4]
+        counted = [s for name, s in shares.items() if s.ndim == 4 and (self.ceilings or _weighted(model, name))]
+        maps = [self._psi(share, (images.shape[2], images.shape[3])) for share in counted]
         return Attribution(sum(maps[1:], maps[0]), scores=scores)
+
+    def _psi(self, share: Array, size: tuple[int, int]) -> Array:
+        """|share| scaled to [0, 1], added over channels, enlarged (the order is as good): (N, H, W)."""
+        xp, axes = namespace(share), (1, 2, 3) if self.scaled == "layer" else (2, 3)
+        values = xp.abs(share)
+        apart = values - xp.min(values, axis=axes, keepdims=True)
+        high = xp.max(apart, axis=axes, keepdims=True) + self.epsilon
+        return upsample(xp.sum(apart / xp.where(high > 0, high, xp.ones_like(high)), axis=1), size)
+
+
+def _weighted(model: Model, layer: str) -> bool:
+    """Whether a layer's share is of its own weights, or of the input; else it is of a ceiling."""
+    return layer == INPUT or bool(model.weights(layer))
 
 
 def _seen(model: Model, images: Array) -> Array:
@@ -127,15 +157,6 @@ def _check_complete(shares: Mapping[str, Array], scores: Array) -> None:
             " FullGrad needs a network of linear layers and rectifiers whose biases are all in reach (model.weights), "
             "and a target before any softmax; use integrated_gradients, whose values are complete on any network"
         )
-
-
-def _psi(share: Array, size: tuple[int, int]) -> Array:
-    """|share| scaled to [0, 1] over the layer, enlarged, added over channels (first, which is as good): (N, H, W)."""
-    xp = namespace(share)
-    values = xp.abs(share)
-    low, high = (f(values, axis=(1, 2, 3), keepdims=True) for f in (xp.min, xp.max))
-    scaled = (values - low) / xp.where(high > low, high - low, xp.ones_like(high))
-    return upsample(xp.sum(scaled, axis=1), size)
 
 
 @hookimpl

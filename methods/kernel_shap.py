@@ -1,16 +1,21 @@
 """Kernel SHAP (Lundberg and Lee, 2017, https://arxiv.org/abs/1705.07874)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import ClassVar
 
 import numpy as np
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
-from crosslens.method import Method
+from crosslens.method import Method, param
+from crosslens.preset import Preset
 
+from .regression import fitted, ridge
 from .superpixels import Floats, Pieces, SuperpixelMethod, Weights
 
+ENDS = {"held": 0.0, "weighted": 1e6, "ignored": 0.0}
+"""How what is known of the whole and of nothing is used; and how much more it counts than a coalition drawn."""
 Coalitions = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 
@@ -25,9 +30,24 @@ class KernelSHAP(SuperpixelMethod):
     """
 
     name = "kernel_shap"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(
+            {"samples": 25, "fill": 0.0, "ends": "weighted"},
+            doc="two samples are the whole and nothing; without a feature mask each number is its superpixel",
+        ),
+        "xplique": Preset(
+            {"samples": 800, "fill": 0.5, "superpixels": "quickshift", "ends": "ignored"},
+            doc="bug: the values need not add up to what the image gains over its cover",
+        ),
+    }
+    ends: str = param("held", "what values add up to: held exactly, weighted, or ignored", choices=tuple(ENDS))
 
     def explain(self, pieces: Pieces, score: float) -> Weights:
         """Shapley values; the rest is the target where nothing is left."""
+        if self.ends not in ENDS:
+            raise ParameterError(f"ends is {self.ends!r}; there are {', '.join(ENDS)}")
+        if self.ends != "held":
+            return self._unconstrained(pieces)
         coalitions, weights = _coalitions(pieces.count, self.samples, np.random.default_rng(self.seed))
         nothing, *scores = pieces.scores(np.concatenate([np.zeros_like(coalitions[:1]), coalitions]))
         y, z, gain = np.asarray(scores) - nothing, coalitions.astype(np.float64), score - nothing
@@ -36,6 +56,14 @@ class KernelSHAP(SuperpixelMethod):
         spread = float(weights @ (y - mean) ** 2)
         fit = 1 - float(weights @ (y - z @ values) ** 2) / spread if spread > 0 else 1.0
         return Weights(values, float(nothing), fit)
+
+    def _unconstrained(self, pieces: Pieces) -> Weights:
+        """Least squares with an intercept, of least norm where coalitions are too few."""
+        count, rng = pieces.count, np.random.default_rng(self.seed)
+        known = np.asarray([[True] * count, [False] * count])[: 2 if ENDS[self.ends] else 0]
+        drawn = np.concatenate([known, _drawn(count, self.samples - len(known), rng)])
+        weights = np.asarray([ENDS[self.ends]] * len(known) + [1.0] * (self.samples - len(known)))
+        return fitted(drawn.astype(np.float64), pieces.scores(drawn), weights / weights.sum(), ridge(0.0))
 
 
 def _coalitions(count: int, samples: int, rng: np.random.Generator) -> tuple[Coalitions, Floats]:
@@ -54,10 +82,18 @@ def _coalitions(count: int, samples: int, rng: np.random.Generator) -> tuple[Coa
         raise ParameterError(
             f"samples is {samples}; {count} superpixels need at least {2 * count}, or fewer superpixels"
         )
-    half = np.zeros((samples // 2, count), np.bool_)
-    for row, size in zip(half, rng.choice(sizes, samples // 2, p=kernel / kernel.sum()), strict=True):
-        row[rng.permutation(count)[:size]] = True
+    half = _drawn(count, samples // 2, rng)
     return np.concatenate([half, ~half]), np.ones(2 * len(half))
+
+
+def _drawn(count: int, samples: int, rng: np.random.Generator) -> Coalitions:
+    """Coalitions of some but not all, (samples, count): the size in proportion to pi, which ones uniform."""
+    sizes = np.arange(1, count)
+    kernel = 1 / (sizes * (count - sizes))
+    drawn = np.zeros((samples, count), np.bool_)
+    for row, size in zip(drawn, rng.choice(sizes, samples, p=kernel / kernel.sum()), strict=True):
+        row[rng.permutation(count)[:size]] = True
+    return drawn
 
 
 def _constrained(gram: Floats, moment: Floats, total: float) -> Floats:

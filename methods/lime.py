@@ -1,18 +1,21 @@
 """LIME (Ribeiro, Singh and Guestrin, 2016, https://arxiv.org/abs/1602.04938)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
+from typing import ClassVar
 
 import numpy as np
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
+from crosslens.preset import Preset
 
-from .superpixels import Floats, Pieces, SuperpixelMethod, Weights
+from .regression import Solver, fitted, lasso, ridge
+from .superpixels import Pieces, SuperpixelMethod, Weights
 
 REGRESSIONS = ("ridge", "lasso")
-SWEEPS, TOLERANCE = 1000, 1e-10
-"""At most so many passes of the lasso over its coefficients, until the largest change is this share of the largest."""
+DISTANCES, DRAWS, PENALTIES = ("presence", "cosine", "euclidean"), ("number", "coin"), ("share", "alpha")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,25 +29,49 @@ class LIME(SuperpixelMethod):
     """
 
     name = "lime"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(
+            {"samples": 25, "draws": "coin", "distance": "cosine", "width": sqrt(2), "fill": 0.0}
+            | {"regression": "lasso", "penalty": 0.01, "penalty_as": "alpha"},
+            doc="without a feature mask each number of the image is its superpixel; give superpixels",
+        ),
+        "xplique": Preset(
+            {"samples": 150, "draws": "coin", "distance": "euclidean", "width": 45.0, "fill": 0.5}
+            | {"superpixels": "quickshift", "penalty": 2.0, "penalty_as": "alpha"},
+        ),
+    }
+    draws: str = param("number", "how many are left: any number alike, or each by a coin", choices=DRAWS)
+    distance: str = param("presence", "to the image: by the superpixels left, or by pixels", choices=DISTANCES)
     width: float = param(0.25, "width of the kernel: how near a copy must be to the image to count")
     regression: str = param("ridge", "what keeps the weights small", choices=REGRESSIONS)
     penalty: float = param(0.001, "how small; 0 is least squares")
+    penalty_as: str = param("share", "the penalty is as above, or scikit-learn's alpha", choices=PENALTIES)
 
     def explain(self, pieces: Pieces, score: float) -> Weights:
         """Coefficients and intercept; the fit counts copies as the kernel does."""
         self._check()
-        left = _drawn(self.samples, pieces.count, np.random.default_rng(self.seed))
-        near = np.exp(-((1 - np.sqrt(left.mean(axis=1))) ** 2) / self.width**2)
-        return _regression(
-            left.astype(np.float64), pieces.scores(left), near / near.sum(), self.penalty, self.regression
-        )
+        rng = np.random.default_rng(self.seed)
+        left = (_drawn if self.draws == "number" else _tossed)(self.samples, pieces.count, rng)
+        apart = 1 - np.sqrt(left.mean(axis=1)) if self.distance == "presence" else pieces.distances(left, self.distance)
+        near = np.exp(-(apart**2) / self.width**2)
+        return fitted(left.astype(np.float64), pieces.scores(left), near / near.sum(), self._solver(float(near.sum())))
+
+    def _solver(self, total: float) -> Solver:
+        """The regression; `total` is what scikit-learn's weights add up to, ours to one."""
+        if self.regression == "ridge":
+            return ridge(self.penalty / total if self.penalty_as == "alpha" else self.penalty)
+        return lasso(self.penalty, share=self.penalty_as == "share")
 
     def _check(self) -> None:
+        for value, known in ((self.draws, DRAWS), (self.distance, DISTANCES), (self.penalty_as, PENALTIES)):
+            if value not in known:
+                raise ParameterError(f"{value!r} is none of {', '.join(known)}")
         if self.regression not in REGRESSIONS:
             raise ParameterError(f"no regression {self.regression!r}; there are {', '.join(REGRESSIONS)}")
         if not 0 < self.width < np.inf:
             raise ParameterError(f"width is {self.width}; a kernel's width is more than 0")
-        if not 0 <= self.penalty < (1 if self.regression == "lasso" else np.inf):
+        shares = self.regression == "lasso" and self.penalty_as == "share"
+        if not 0 <= self.penalty < (1 if shares else np.inf):
             raise ParameterError(f"penalty is {self.penalty}; it is 0 or more, and for the lasso less than 1")
 
 
@@ -56,34 +83,10 @@ def _drawn(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tup
     return left
 
 
-def _regression(z: Floats, y: Floats, weights: Floats, penalty: float, kind: str) -> Weights:
-    """The linear model y = rest + z values, `weights` adding up to one."""
-    centre, mean = weights @ z, float(weights @ y)
-    a, b = z - centre, y - mean
-    gram, moment = a.T @ (weights[:, None] * a), a.T @ (weights * b)
-    solved = _ridge if kind == "ridge" else _lasso
-    values = solved(gram, moment, penalty)
-    spread = float(weights @ b**2)
-    fit = 1 - float(weights @ (b - a @ values) ** 2) / spread if spread > 0 else 1.0
-    return Weights(values, mean - float(centre @ values), fit)
-
-
-def _ridge(gram: Floats, moment: Floats, penalty: float) -> Floats:
-    """The least-squares solution of least norm where the penalty is 0 and superpixels cannot be told apart."""
-    return np.asarray(np.linalg.lstsq(gram + penalty * np.eye(len(gram)), moment, rcond=None)[0], np.float64)
-
-
-def _lasso(gram: Floats, moment: Floats, penalty: float) -> Floats:
-    """Coordinate descent (Friedman, Hastie and Tibshirani 2010, equation 5) on w' G w / 2 - w' m + t |w|_1."""
-    threshold, w = penalty * np.abs(moment).max(), np.zeros_like(moment)
-    for _ in range(SWEEPS):
-        before = w.copy()
-        for k in np.flatnonzero(np.diag(gram) > 0):
-            pull = moment[k] - gram[k] @ w + gram[k, k] * w[k]
-            w[k] = np.sign(pull) * max(abs(pull) - threshold, 0.0) / gram[k, k]
-        if np.abs(w - before).max() <= TOLERANCE * np.abs(w).max():
-            break
-    return w
+def _tossed(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """(samples, count): each superpixel with probability one half."""
+    tossed: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = rng.random((samples, count)) < 0.5
+    return tossed
 
 
 @hookimpl

@@ -11,12 +11,15 @@ from crosslens.errors import ParameterError
 from crosslens.method import param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.scores import Scores
 
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
 from .metric import Metric, measured, pinned, ranks
+
+UNITS = ("probability", "target")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +28,11 @@ class PixelCurve(Metric):
 
     example: ClassVar[Mapping[str, Any]] = {"steps": 6}
     verb: ClassVar[str]
+    presets: ClassVar[Mapping[str, Preset]] = {"xplique": Preset({"steps": 10, "fill": "black", "unit": "target"})}
     fill: Fill
     steps: int = param(50, "steps from the one image to the other, of about as many pixels each")
     magnitude: bool = param(False, "order by magnitude, for signed values whose sign says nothing of importance")
+    unit: str = param("probability", "what of a class is followed: its probability, or the target", choices=UNITS)
     seed: int = param(0, "of the fill 'noise'")
 
     @abstractmethod
@@ -39,12 +44,14 @@ class PixelCurve(Metric):
         pixels = images.shape[2] * images.shape[3]
         if not 1 <= self.steps <= pixels:
             raise ParameterError(f"steps is {self.steps}; it must lie between 1 and the number of pixels, {pixels}")
+        if self.unit not in UNITS:
+            raise ParameterError(f"unit is {self.unit!r}; there are {', '.join(UNITS)}")
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
         maps = judged.upsampled(images.shape[2:])
         maps = namespace(maps).abs(maps) if self.magnitude else maps
-        found, _ = cases(model, images, measured(model, images, fixed))
-        counts = np.round(np.linspace(0, pixels, self.steps + 1)).astype(int)
+        found, _ = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
+        counts = np.linspace(0, pixels, self.steps + 1).astype(int)
         curves = [self._curve(case, maps[n, ...], counts, progress) for n, case in enumerate(found)]
         return Scores(
             namespace(images).stack(curves)[:, None, :],

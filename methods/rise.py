@@ -12,11 +12,16 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
 
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
+
+OVER, MARGINS = ("expected", "opened"), ("cell", "share")
+EPSILON = 1e-4
+"""Added to how often a pixel was open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +36,18 @@ class RISE(Method):
     """
 
     name = "rise"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "xplique": Preset(
+            {"samples": 4000, "centred": False, "over": "opened", "margin": "share"},
+            doc="bug: it shifts all masks of a batch of 32 alike; here each is shifted by itself",
+        ),
+    }
     example: ClassVar[Mapping[str, Any]] = {"samples": 20, "cells": 3}
     samples: int = param(1000, "masks to try")
     cells: int = param(7, "cells along each side of a mask")
     p: float = param(0.5, "probability that a cell is open")
+    over: str = param("expected", "sums are divided by N p, or by how often a pixel was open", choices=OVER)
+    margin: str = param("cell", "an enlarged mask is larger by a cell, or by the share 1 / cells", choices=MARGINS)
     fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")
     centred: bool = param(
         True, "take the masks' mean target off, which says nothing about places; no is the paper's map"
@@ -57,6 +70,9 @@ class RISE(Method):
             raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
         if not 1 <= self.cells <= min(images.shape[2:]):
             raise ParameterError(f"cells is {self.cells}; it must lie between 1 and {min(images.shape[2:])}, the side")
+        if self.over not in OVER or self.margin not in MARGINS:
+            known = f"there are {', '.join(OVER)}, and {', '.join(MARGINS)}"
+            raise ParameterError(f"over is {self.over!r} and margin {self.margin!r}; {known}")
         if not 0 < self.p < 1:
             raise ParameterError(f"p is {self.p}; the probability of an open cell lies between 0 and 1, both excluded")
 
@@ -67,26 +83,26 @@ class RISE(Method):
         weighted, opened = xp.zeros_like(image[0, 0, ...]), xp.zeros_like(image[0, 0, ...])
         mean = xp.zeros_like(score)
         for start, stop in portions(case.model, self.samples, progress, "masking"):
-            drawn = [_mask(image.shape[2], image.shape[3], self.cells, self.p, rng) for _ in range(start, stop)]
+            drawn = [self._mask(image.shape[2], image.shape[3], rng) for _ in range(start, stop)]
             masks = like(np.stack(drawn), image)
             rises = case.scores(cover + masks[:, None, :, :] * (image - cover)) - score
             weighted, opened = weighted + xp.tensordot(rises, masks, axes=1), opened + xp.sum(masks, axis=0)
             mean = mean + xp.sum(rises) / self.samples
-        return (weighted - (mean if self.centred else -score) * opened) / (self.samples * self.p)
+        total = weighted - (mean if self.centred else -score) * opened
+        return total / (opened + EPSILON if self.over == "opened" else self.samples * self.p)
 
+    def _mask(self, height: int, width: int, rng: np.random.Generator) -> Array:
+        """(height, width): a grid enlarged, as in the paper to cells + 1 cells of whole pixels, and cut out."""
+        grid = (rng.random((self.cells, self.cells)) < self.p).astype(np.float32)
+        rows, columns = (self._window(side, rng) for side in (height, width))
+        return rows @ grid @ columns.T
 
-def _mask(height: int, width: int, cells: int, p: float, rng: np.random.Generator) -> Array:
-    """(height, width): a grid enlarged to cells + 1 cells of ceil(side / cells) pixels, then cut out."""
-    grid = (rng.random((cells, cells)) < p).astype(np.float32)
-    rows, columns = (_window(side, cells, rng) for side in (height, width))
-    return rows @ grid @ columns.T
-
-
-def _window(side: int, cells: int, rng: np.random.Generator) -> Array:
-    """(side, cells): the interpolation along one side at a random shift of less than a cell."""
-    cell = ceil(side / cells)
-    shift = int(rng.integers(cell))
-    return interpolation(cells, (cells + 1) * cell)[shift : shift + side].astype(np.float32)
+    def _window(self, side: int, rng: np.random.Generator) -> Array:
+        """(side, cells): the interpolation along one side at a random shift within the margin."""
+        cell = ceil(side / self.cells)
+        large = (self.cells + 1) * cell if self.margin == "cell" else int(side * (1 + 1 / self.cells))
+        shift = int(rng.integers(cell if self.margin == "cell" else large - side + 1))
+        return interpolation(self.cells, large)[shift : shift + side].astype(np.float32)
 
 
 @hookimpl

@@ -1,18 +1,25 @@
 """Score-CAM (Wang et al., 2020, https://arxiv.org/abs/1910.01279)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
-from crosslens.arrays import Array, namespace, relu, softmax, upsample
+from crosslens.arrays import Array, namespace, relu, softmax
+from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
+from crosslens.steps import Size, enlarged, unit_range
 
 from .cam_family import as_maps, chosen_layer, empty_note, facing
 from .case import Case, cases, portions
+from .metric import measured
+
+SCALED, WEIGHTS = ("large", "small"), ("softmax", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,35 +31,58 @@ class ScoreCAM(Method):
     """
 
     name = "score_cam"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "torchcam": Preset({"scaled": "small", "epsilon": 1e-8}, (unit_range(1e-8),)),
+        "pytorch-grad-cam": Preset(
+            {"enlargement": "corners", "epsilon": 1e-8}, (unit_range(1e-7), enlarged("linear"), unit_range(1e-7))
+        ),
+        "tf-keras-vis": Preset(
+            {"enlargement": "corners", "epsilon": 1e-7, "weights": "probability"},
+            (enlarged("corners"), unit_range(1e-7)),
+            doc="the class's probability is the weight, without a softmax over channels",
+        ),
+    }
     layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
     fill: float = param(0.0, "what stands where a mask is 0, in the image's unit; 0 is X H_k as the paper writes it")
+    enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
+    scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
+    epsilon: float = param(0.0, "added to a map's range, by which it is divided")
+    weights: str = param("softmax", "over channels, or the class's probability as it is", choices=WEIGHTS)
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative."""
         layer = chosen_layer(model, self.layer)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
-        found, scores = cases(model, images, facing(objective, self.counterfactual))
+        self._check()
+        target = objective if self.weights == "softmax" else measured(model, images, objective)
+        found, scores = cases(model, images, facing(target, self.counterfactual))
         xp = namespace(maps)
         values = xp.stack([self._map(case, maps[n, ...], progress) for n, case in enumerate(found)])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
+
+    def _check(self) -> None:
+        if self.scaled not in SCALED or self.weights not in WEIGHTS:
+            raise ParameterError(
+                f"scaled is {self.scaled!r} and weights {self.weights!r}; there are {', '.join(SCALED)}, and "
+                f"{', '.join(WEIGHTS)}"
+            )
 
     def _map(self, case: Case, maps: Array, progress: Progress) -> Array:
         """(h, w) from the maps (C, h, w) of one image."""
         xp = namespace(maps)
         shown = []
         for start, stop in portions(case.model, maps.shape[0], progress, "masking"):
-            masks = _unit(upsample(maps[start:stop, ...], case.image.shape[2:]))[:, None, :, :]
+            masks = self._masks(maps[start:stop, ...], case.image.shape[2:])[:, None, :, :]
             shown.append(case.scores(case.image * masks + self.fill * (1 - masks)))
-        weights = softmax(xp.concat(shown))
+        weights = softmax(xp.concat(shown)) if self.weights == "softmax" else xp.concat(shown)
         return relu(xp.sum(weights[:, None, None] * maps, axis=0))
 
-
-def _unit(maps: Array) -> Array:
-    """Each map scaled to reach from 0 to 1; one that is the same everywhere, which says nothing about places, to 0."""
-    xp = namespace(maps)
-    low, high = xp.min(maps, axis=(1, 2), keepdims=True), xp.max(maps, axis=(1, 2), keepdims=True)
-    return (maps - low) / xp.where(high > low, high - low, xp.ones_like(high))
+    def _masks(self, maps: Array, size: Size) -> Array:
+        """Maps (C, h, w) of the image's size and from 0 to 1; one without differences says nothing of places: 0."""
+        scale, enlarge = unit_range(self.epsilon), enlarged(self.enlargement)
+        first, second = (scale, enlarge) if self.scaled == "small" else (enlarge, scale)
+        return second(first(maps, size), size)
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from .case import Case
 
 __all__ = ["segmented"]
 
-KINDS = ("slic", "grid")
+KINDS = ("slic", "grid", "quickshift")
 
 
 def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -18,8 +18,9 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
 
     Args:
         case: the image.
-        how: "slic" (Achanta et al. 2012, in Lab, by scikit-image), "grid" (rectangles), or any integers (H, W).
-        count: about how many; at least 2. Not read where `how` is an array.
+        how: "slic" (Achanta et al. 2012, in Lab, by scikit-image), "grid" (rectangles), "quickshift" (Vedaldi and
+            Soatto 2008, by scikit-image, as many as there are), or any integers (H, W).
+        count: about how many; at least 2. Read for "slic" and "grid" only.
 
     Raises:
         ParameterError: no such way, scikit-image is missing, fewer than two superpixels, or another shape.
@@ -34,7 +35,7 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
     elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= size[0] * size[1]:
         raise ParameterError(f"segments is {count!r}; it must be at least 2 and at most one per pixel of {size}")
     else:
-        labels = _grid(size, count) if how == "grid" else _slic(case, count)
+        labels = _grid(size, count) if how == "grid" else _by_colour(case, how, count)
     segments = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int64)
     if segments.max() < 1:
         raise ParameterError(
@@ -53,14 +54,15 @@ def _grid(size: tuple[int, int], count: int) -> np.ndarray[Any, Any]:
     return labels
 
 
-def _slic(case: Case, count: int) -> np.ndarray[Any, Any]:
+def _by_colour(case: Case, how: str, count: int) -> np.ndarray[Any, Any]:
     try:
-        from skimage.segmentation import slic
+        from skimage.segmentation import quickshift, slic
     except ImportError as error:
         raise ParameterError(
-            "superpixels 'slic' need scikit-image: pip install scikit-image, or give superpixels='grid'"
+            f"superpixels {how!r} need scikit-image: pip install scikit-image, or give superpixels='grid'"
         ) from error
     low, high = case.model.input.bounds or (0.0, 1.0)
     pixels = (np.moveaxis(as_numpy(case.image)[0], 0, -1) - low) / (high - low)
-    labels: np.ndarray[Any, Any] = slic(pixels, n_segments=count, sigma=1.0, start_label=0)
-    return labels
+    if how == "quickshift":
+        return np.asarray(quickshift(pixels.astype(np.float64), ratio=0.5, kernel_size=2))
+    return np.asarray(slic(pixels, n_segments=count, sigma=1.0, start_label=0))

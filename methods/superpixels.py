@@ -1,7 +1,7 @@
 """Superpixels, and the target as a function of which of them are left: what LIME and Kernel SHAP share."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from crosslens.result import Attribution
 
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
+from .metric import length
 from .segments import segmented
 
 __all__ = ["Pieces", "SuperpixelAttribution", "SuperpixelMethod", "Weights"]
@@ -66,11 +67,26 @@ class Pieces:
 
     def scores(self, left: np.ndarray[Any, Any]) -> Floats:
         """The target, (S,), where only these superpixels are left: (S, K), true or false."""
+        return self._of_copies(left, self.case.scores, "covering superpixels")
+
+    def distances(self, left: np.ndarray[Any, Any], kind: str) -> Floats:
+        """How far such copies are from the image, (S,): "euclidean", or "cosine", 1 less the cosine of the angle."""
+
+        def apart(copies: Array) -> Array:
+            xp, flat = namespace(copies), namespace(copies).reshape(copies, (copies.shape[0], -1))
+            whole = xp.reshape(self.case.image, (1, -1))
+            if kind == "euclidean":
+                return length(flat - whole)
+            return 1 - xp.sum(flat * whole, axis=1) / (length(flat) * length(whole))
+
+        return self._of_copies(left, apart, "comparing copies")
+
+    def _of_copies(self, left: np.ndarray[Any, Any], value: Callable[[Array], Array], what: str) -> Floats:
         found = []
-        for start, stop in portions(self.case.model, len(left), self.progress, "covering superpixels"):
+        for start, stop in portions(self.case.model, len(left), self.progress, what):
             masks = like(left[start:stop].astype(np.float32)[:, self.segments][:, None], self.cover)
             variants = namespace(masks).where(masks > 0.5, self.case.image, self.cover)
-            found.append(as_numpy(self.case.scores(variants)).astype(np.float64))
+            found.append(as_numpy(value(variants)).astype(np.float64))
         return np.concatenate(found) if found else np.zeros(0)
 
     def painted(self, values: Floats) -> Array:
@@ -84,7 +100,7 @@ class SuperpixelMethod(Method):
 
     example: ClassVar[Mapping[str, Any]] = {"superpixels": "grid", "segments": 6, "samples": 20}
     superpixels: str | Array = param(
-        "slic", "how pixels are grouped: slic (needs scikit-image), grid, or integers (H, W) as an array"
+        "slic", "how pixels are grouped: slic or quickshift (scikit-image), grid, or integers (H, W) as an array"
     )
     segments: int = param(50, "superpixels to aim at; slic and grid come near")
     samples: int = param(1000, "copies of the image to try")

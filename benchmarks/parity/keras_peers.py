@@ -15,10 +15,13 @@ from tf_keras_vis.gradcam import Gradcam
 from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
 from tf_keras_vis.layercam import Layercam
 from tf_keras_vis.saliency import Saliency
+from tf_keras_vis.scorecam import Scorecam
 from tf_keras_vis.utils.scores import CategoricalScore
 from xplique import attributions as xplique
+from xplique import metrics
+from xplique.attributions.rise import Rise
 
-from .draws import Draws
+from .draws import Draws, coalitions, importance, rise_masks, tossed
 
 Array = np.ndarray[Any, Any]
 Peer = Callable[..., Array]
@@ -63,6 +66,50 @@ def explained(kind: Any, layer_as: str = "", **settings: Any) -> Peer:
     return run
 
 
+def xplique_superpixels(kind: Any, samples: int, draw: Callable[[int, int], Array]) -> Peer:
+    """With superpixels of its own; each image gets the same draws."""
+
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        explainer = kind(net)
+        explainer.pertub_func = lambda count, n: tf.constant(draw(samples, int(np.squeeze(count))), tf.int32)
+        targets = tf.one_hot([target] * x.shape[0], net.output.shape[-1])
+        return explainer.explain(last(x), targets).numpy()[..., 0]
+
+    return run
+
+
+def xplique_rise(net: Any, layer: str, x: Array, target: int) -> Array:
+    """Each mask is shifted by itself; untraced, so that the draws are taken batch after batch."""
+    grids, places = rise_masks(4000, x.shape[2])
+    found = []
+    for image in x:
+        left = iter(places)
+
+        def crop(masks: Any, shape: Any, left: Any = left) -> Any:
+            return tf.stack([m[r : r + shape[1], c : c + shape[2]] for m, (r, c) in zip(masks, left, strict=False)])
+
+        tf.config.run_functions_eagerly(True)
+        try:
+            with (
+                mock.patch.object(Rise, "_get_masks", return_value=tf.constant(grids[..., None])),
+                mock.patch("tensorflow.image.random_crop", crop),
+            ):
+                found.append(Rise(net)(last(image[None]), tf.one_hot([target], net.output.shape[-1])).numpy()[..., 0])
+        finally:
+            tf.config.run_functions_eagerly(False)
+    return np.concatenate(found)
+
+
+def xplique_curve(kind: Any) -> Peer:
+    """The mean curve over the images, (steps + 1,)."""
+
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        targets = tf.one_hot([target] * x.shape[0], net.output.shape[-1])
+        return np.asarray([*kind(net, last(x), targets).detailed_evaluate(importance(x)).values()])
+
+    return run
+
+
 def tf_explain_pixels(gradients: Callable[..., Any]) -> Peer:
     """Grey values before they are put side by side."""
     return lambda net, layer, x, target: transform_to_normalized_grayscale(
@@ -89,6 +136,7 @@ PEERS: dict[tuple[str, str], Peer] = {
     ("tf-keras-vis", "grad_cam"): keras_vis_cam(Gradcam),
     ("tf-keras-vis", "grad_cam_plus_plus"): keras_vis_cam(GradcamPlusPlus),
     ("tf-keras-vis", "layer_cam"): keras_vis_cam(Layercam),
+    ("tf-keras-vis", "score_cam"): keras_vis_cam(Scorecam),
     ("xplique", "gradient"): explained(xplique.Saliency),
     ("xplique", "gradient_x_input"): explained(xplique.GradientInput),
     ("xplique", "smooth_grad"): explained(xplique.SmoothGrad),
@@ -98,6 +146,11 @@ PEERS: dict[tuple[str, str], Peer] = {
     ("xplique", "grad_cam"): explained(xplique.GradCAM, "conv_layer"),
     ("xplique", "grad_cam_plus_plus"): explained(xplique.GradCAMPP, "conv_layer"),
     ("xplique", "occlusion"): explained(xplique.Occlusion),
+    ("xplique", "rise"): xplique_rise,
+    ("xplique", "lime"): xplique_superpixels(xplique.Lime, 150, tossed),
+    ("xplique", "kernel_shap"): xplique_superpixels(xplique.KernelShap, 800, coalitions),
+    ("xplique", "deletion"): xplique_curve(metrics.Deletion),
+    ("xplique", "insertion"): xplique_curve(metrics.Insertion),
     ("tf-explain", "gradient"): tf_explain_pixels(vanilla_gradients.VanillaGradients.compute_gradients),
     ("tf-explain", "gradient_x_input"): tf_explain_pixels(gradients_inputs.GradientsInputs.compute_gradients),
     ("tf-explain", "integrated_gradients"): tf_explain_pixels(tf_explain_path),

@@ -10,13 +10,24 @@ import numpy as np
 import torch
 import zennit.attribution
 from captum import attr
-from pytorch_grad_cam import GradCAM, GradCAMPlusPlus, GuidedBackpropReLUModel, HiResCAM, LayerCAM, XGradCAM
+from pytorch_grad_cam import (
+    AblationCAM,
+    EigenCAM,
+    FullGrad,
+    GradCAM,
+    GradCAMPlusPlus,
+    GuidedBackpropReLUModel,
+    HiResCAM,
+    LayerCAM,
+    ScoreCAM,
+    XGradCAM,
+)
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from saliency import core as pair
 from torchcam import methods as torchcam
 from zennit.composites import DeconvNet, GuidedBackprop
 
-from .draws import Draws
+from .draws import Draws, background, coalitions, places_on_the_way, superpixels, tossed
 
 Array = np.ndarray[Any, Any]
 Peer = Callable[..., Array]
@@ -59,6 +70,56 @@ def captum_guided_grad_cam(net: Any, layer: str, x: Array, target: int) -> Array
     return captum_input(lambda n: attr.GuidedGradCam(n, n.get_submodule(layer)))(net, layer, x, target)
 
 
+def captum_gradient_shap(net: Any, layer: str, x: Array, target: int) -> Array:
+    """One image at a time, each with the same draws; it chooses baselines and places in turn."""
+    found = []
+    for image in x:
+        chosen, places = places_on_the_way(5)
+        with (
+            mock.patch("numpy.random.choice", lambda count, size, c=chosen: c[:size]),
+            mock.patch("numpy.random.uniform", lambda low, high, size, p=places: p[:size]),
+        ):
+            kind = attr.GradientShap(net)
+            found.append(kind.attribute(torch.from_numpy(image[None]), torch.from_numpy(background(x)), target=target))
+    return torch.cat(found).detach().numpy()
+
+
+def captum_superpixels(kind: Any, draw: Callable[[Any, int], Any]) -> Peer:
+    """One image at a time, so that each gets the same draws."""
+
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        labels = superpixels(x)
+        features = torch.from_numpy(labels)[None, None].expand(1, *x.shape[1:])
+        found = []
+        for image in x:
+            explainer = kind(net)
+            explainer.perturb_func = draw(explainer, int(labels.max()) + 1)
+            found.append(explainer.attribute(torch.from_numpy(image[None]), target=target, feature_mask=features))
+        return torch.cat(found).detach().numpy()[:, 0]
+
+    return run
+
+
+def lime_draws(explainer: Any, count: int) -> Callable[..., Any]:
+    rows = iter(tossed(25, count))
+    return lambda image, **given: torch.from_numpy(next(rows)[None]).long()
+
+
+def shap_draws(explainer: Any, count: int) -> Callable[..., Any]:
+    def draw(image: Any, **given: Any) -> Any:
+        yield torch.ones(1, count).long()
+        yield torch.zeros(1, count).long()
+        yield from (torch.from_numpy(row[None]).long() for row in coalitions(23, count))
+
+    return draw
+
+
+def torch_score_cam(net: Any, layer: str, x: Array, target: int) -> Array:
+    with torchcam.ScoreCAM(net, layer, input_shape=x.shape[1:]) as cam, torch.no_grad():
+        scores = net(torch.from_numpy(x))
+        return cam(target, scores)[0].numpy()
+
+
 def torch_cam(kind: Any, **settings: Any) -> Peer:
     def run(net: Any, layer: str, x: Array, target: int) -> Array:
         with kind(net, layer, **settings) as cam:
@@ -73,6 +134,21 @@ def grad_cam_package(kind: Any) -> Peer:
         with kind(model=net, target_layers=[net.get_submodule(layer)]) as cam:
             images = torch.from_numpy(x).requires_grad_()
             return cam(input_tensor=images, targets=[ClassifierOutputTarget(target)] * x.shape[0])
+
+    return run
+
+
+def grad_cam_package_without_layers(net: Any, layer: str, x: Array, target: int) -> Array:
+    with FullGrad(model=net, target_layers=[]) as cam:
+        return cam(input_tensor=torch.from_numpy(x), targets=[ClassifierOutputTarget(target)] * x.shape[0])
+
+
+def grad_cam_package_quiet(kind: Any) -> Peer:
+    """On a copy, whose layers it replaces; without its progress bars."""
+
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        with mock.patch("tqdm.tqdm", lambda steps: steps), torch.no_grad():
+            return grad_cam_package(kind)(deepcopy(net), layer, x, target)
 
     return run
 
@@ -146,16 +222,24 @@ PEERS: dict[tuple[str, str], Peer] = {
     ("captum", "guided_grad_cam"): captum_guided_grad_cam,
     ("captum", "grad_cam"): captum_grad_cam,
     ("captum", "occlusion"): captum_occlusion,
+    ("captum", "expected_gradients"): captum_gradient_shap,
+    ("captum", "lime"): captum_superpixels(attr.Lime, lime_draws),
+    ("captum", "kernel_shap"): captum_superpixels(attr.KernelShap, shap_draws),
     ("torchcam", "cam"): torch_cam(torchcam.CAM, fc_layer="fc"),
     ("torchcam", "grad_cam"): torch_cam(torchcam.GradCAM),
     ("torchcam", "grad_cam_plus_plus"): torch_cam(torchcam.GradCAMpp),
     ("torchcam", "x_grad_cam"): torch_cam(torchcam.XGradCAM),
     ("torchcam", "layer_cam"): torch_cam(torchcam.LayerCAM),
+    ("torchcam", "score_cam"): torch_score_cam,
     ("pytorch-grad-cam", "grad_cam"): grad_cam_package(GradCAM),
     ("pytorch-grad-cam", "grad_cam_plus_plus"): grad_cam_package(GradCAMPlusPlus),
     ("pytorch-grad-cam", "x_grad_cam"): grad_cam_package(XGradCAM),
     ("pytorch-grad-cam", "layer_cam"): grad_cam_package(LayerCAM),
     ("pytorch-grad-cam", "hires_cam"): grad_cam_package(HiResCAM),
+    ("pytorch-grad-cam", "eigen_cam"): grad_cam_package(EigenCAM),
+    ("pytorch-grad-cam", "score_cam"): grad_cam_package_quiet(ScoreCAM),
+    ("pytorch-grad-cam", "ablation_cam"): grad_cam_package_quiet(AblationCAM),
+    ("pytorch-grad-cam", "full_grad"): grad_cam_package_without_layers,
     ("pytorch-grad-cam", "guided_backprop"): grad_cam_package_guided,
     ("zennit", "gradient"): zennit_input(zennit.attribution.Gradient),
     ("zennit", "smooth_grad"): zennit_input(zennit.attribution.SmoothGrad),

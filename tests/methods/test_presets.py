@@ -4,13 +4,15 @@ import crosslens
 import numpy as np
 import pytest
 import scipy.ndimage
+import skimage.segmentation
 import skimage.transform
 import tensorflow as tf
 import torch
 from crosslens import OUTPUT
 from crosslens.errors import ParameterError
-from crosslens.method import as_in
+from crosslens.method import Method, as_in
 from crosslens.plugins import method_class
+from crosslens.result import Attribution
 from crosslens.testing import TinyModel
 from torch.nn import functional
 
@@ -80,8 +82,8 @@ def eight_bits(values):
     return np.trunc(np.clip(255 * (grey - grey.mean()) / max(grey.std(), grey.size**-0.5), 0, 255))
 
 
-def by_torch(values, mode="bilinear"):
-    settings = {} if mode == "nearest" else {"align_corners": False}
+def by_torch(values, mode="bilinear", corners=False):
+    settings = {} if mode == "nearest" else {"align_corners": corners}
     return functional.interpolate(torch.from_numpy(values)[:, None], X.shape[2:], mode=mode, **settings).numpy()[:, 0]
 
 
@@ -154,6 +156,186 @@ def layer_cam():
     return np.maximum((np.maximum(g, 0) * a).sum(1), 0)
 
 
+def eigen_cam():
+    found = []
+    for channels in slopes(wrt=LAYER).activations[LAYER]:
+        positions = channels.reshape(len(channels), -1).T
+        centred = positions - positions.mean(0)
+        found.append((centred @ np.linalg.svd(centred)[2][0]).reshape(channels.shape[1:]))
+    return np.maximum(np.stack(found), 0)
+
+
+def score_cam(mask_of, weigh):
+    """Image by image and channel by channel."""
+    weights = []
+    for image, channels in zip(X, maps()[0], strict=True):
+        shown = np.stack([image * mask_of(channel[None])[0] for channel in channels]).astype(np.float32)
+        weights.append(weigh(MODEL.forward(shown)[OUTPUT].astype(float)))
+    return weighted(np.stack(weights))
+
+
+def softmax(values, axis):
+    e = np.exp(values - values.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def over_channels(outputs):
+    return softmax(outputs[:, CLASS], 0)
+
+
+def as_probability(outputs):
+    return softmax(outputs, 1)[:, CLASS]
+
+
+def ablation_cam():
+    found = np.zeros((len(X), maps()[0].shape[1]))
+    for n, k in np.ndindex(found.shape):
+        ablated = maps()[0][n : n + 1].astype(np.float32)
+        ablated[0, k] = ablated.min() - 1e7 * (k + 1)
+        without = MODEL.forward(X[n : n + 1], replace={LAYER: ablated})[OUTPUT][0, CLASS]
+        found[n, k] = (score(X)[n] - without) / score(X)[n]
+    return weighted(found)
+
+
+def full_grad():
+    pulls = slopes(wrt="conv1"), slopes(wrt="conv2")
+    shares = [X * gradient(), *(p.gradients[w] * bias(w) for p, w in zip(pulls, ("conv1", "conv2"), strict=True))]
+    return sum(
+        by_torch(minmax_over_largest(c)) for share in shares for c in np.moveaxis(abs(share).astype(float), 1, 0)
+    )
+
+
+def bias(layer):
+    return MODEL.weights(layer)["bias"][None, :, None, None]
+
+
+def minmax_over_largest(values):
+    return minmax(values, 1e-7)
+
+
+BACKGROUND = np.random.default_rng(9).random((3, 3, 12, 12), dtype=np.float32)
+
+
+def gradient_shap():
+    rng, total = np.random.default_rng(0), 0.0
+    chosen, places = rng.integers(3, size=5), rng.random(5)
+    for start, place in zip(BACKGROUND[chosen], places, strict=True):
+        total = total + (X - start) * gradient((start + place * (X - start)).astype(np.float32)) / 5
+    return total
+
+
+SQUARES = np.add.outer(3 * (np.arange(12) // 4), np.arange(12) // 4)
+"""Nine superpixels."""
+
+
+def linear_fit(left, kernel, solve, fill, labels=None):
+    """Copy by copy: the coefficients of a weighted regression, painted."""
+    found = []
+    for image in X:
+        segments = SQUARES if labels is None else labels(image)
+        z = left(segments.max() + 1).astype(float)
+        copies = np.stack([np.where(row[segments] > 0, image, np.float32(fill)) for row in z])
+        found.append(solve(z, score(copies), np.asarray([kernel(image, copy) for copy in copies]))[segments])
+    return np.stack(found)
+
+
+def coins(samples):
+    return lambda count: np.random.default_rng(0).random((samples, count)) < 0.5
+
+
+def coalitions(samples, ends):
+    def draw(count):
+        rng, sizes = np.random.default_rng(0), np.arange(1, count)
+        p = 1 / sizes / (count - sizes)
+        drawn = np.zeros((samples - 2 * ends, count))
+        for row, size in zip(drawn, rng.choice(sizes, len(drawn), p=p / p.sum()), strict=True):
+            row[rng.permutation(count)[:size]] = 1
+        return np.concatenate([np.ones((1, count)), np.zeros((1, count)), drawn]) if ends else drawn
+
+    return draw
+
+
+def cosine_kernel(image, copy):
+    return np.exp(-((1 - image.ravel() @ copy.ravel() / np.linalg.norm(image) / np.linalg.norm(copy)) ** 2) / 2)
+
+
+def euclidean_kernel(image, copy):
+    return np.exp(-((np.linalg.norm(image - copy) / 45) ** 2))
+
+
+def centred(z, y, weights):
+    weights = weights / weights.sum()
+    return z - weights @ z, y - weights @ y, weights
+
+
+def lasso(z, y, weights, alpha=0.01):
+    """Proximal gradient steps on sum w (y - z c)^2 / 2 + alpha |c|."""
+    z, y, weights = centred(z, y, weights)
+    gram, moment, c = z.T @ (weights[:, None] * z), z.T @ (weights * y), np.zeros(z.shape[1])
+    rate = 1 / np.linalg.eigvalsh(gram)[-1]
+    for _ in range(20000):
+        c = c - rate * (gram @ c - moment)
+        c = np.sign(c) * np.maximum(abs(c) - rate * alpha, 0)
+    return c
+
+
+def ridge(z, y, weights, alpha=2.0):
+    total = weights.sum()
+    z, y, weights = centred(z, y, weights)
+    root = np.sqrt(total * weights)[:, None]
+    rows = np.concatenate([root * z, np.sqrt(alpha) * np.eye(z.shape[1])])
+    return np.linalg.lstsq(rows, np.r_[root[:, 0] * y, np.zeros(z.shape[1])], rcond=None)[0]
+
+
+def least_squares(z, y, weights):
+    return ridge(z, y, weights, alpha=0.0)
+
+
+def shap_kernel(image, copy):
+    return 1e6 if (copy == image).all() or not copy.any() else 1.0
+
+
+def quickshift(image):
+    return skimage.segmentation.quickshift(image.transpose(1, 2, 0).astype(float), ratio=0.5, kernel_size=2)
+
+
+def rise(samples=300):
+    found = []
+    for image in X:
+        rng, above, below = np.random.default_rng(0), 0.0, 0.0
+        for _ in range(samples):
+            grid = torch.from_numpy((rng.random((7, 7)) < 0.5).astype(np.float32))
+            large = functional.interpolate(grid[None, None], (13, 13), mode="bilinear", align_corners=False)[0, 0]
+            top, left = rng.integers(2), rng.integers(2)
+            mask = large.numpy()[top : top + 12, left : left + 12]
+            above, below = above + score((image * mask)[None])[0] * mask, below + mask
+        found.append(above / (below + 1e-4))
+    return np.stack(found)
+
+
+IMPORTANCE = np.random.default_rng(3).random((2, 12, 12), dtype=np.float32)
+
+
+class Handed(Method):
+    """A map that is given."""
+
+    name = "handed"
+
+    def run(self, model, images, objective, progress):
+        return Attribution(IMPORTANCE)
+
+
+def curve(inserted):
+    found = []
+    for image, order in zip(X, IMPORTANCE.reshape(2, -1).argsort(1)[:, ::-1], strict=True):
+        scores = []
+        for count in np.linspace(0, 144, 11, dtype=int):
+            changed = np.isin(np.arange(144), order[:count]).reshape(12, 12)
+            scores.append(score((image * (changed if inserted else ~changed))[None])[0])
+        found.append([scores])
+    return np.asarray(found)
+
+
 def covered(window, stride, inside, gather):
     """Row by row, window by window."""
     side, total, count = X.shape[2], np.zeros((2, 12, 12)), np.zeros((12, 12))
@@ -214,13 +396,37 @@ SLOW = {
     ("pytorch-grad-cam", "layer_cam"): lambda: opencv_style(layer_cam()),
     ("torchcam", "layer_cam"): lambda: torchcam_style(layer_cam()),
     ("pytorch-grad-cam", "hires_cam"): lambda: opencv_style(np.maximum((maps()[0] * maps()[1]).sum(1), 0)),
+    ("pytorch-grad-cam", "eigen_cam"): lambda: opencv_style(eigen_cam()),
+    ("torchcam", "score_cam"): lambda: torchcam_style(score_cam(lambda m: by_torch(minmax(m, 1e-8)), over_channels)),
+    ("pytorch-grad-cam", "score_cam"): lambda: opencv_style(
+        score_cam(lambda m: minmax(by_torch(m, corners=True), 1e-8), over_channels)
+    ),
+    ("tf-keras-vis", "score_cam"): lambda: keras_vis_style(
+        score_cam(lambda m: minmax(by_scipy(m), 1e-7), as_probability)
+    ),
+    ("pytorch-grad-cam", "ablation_cam"): lambda: opencv_style(ablation_cam()),
+    ("pytorch-grad-cam", "full_grad"): lambda: minmax(full_grad(), 1e-7),
+    ("captum", "expected_gradients"): gradient_shap,
+    ("captum", "lime"): lambda: linear_fit(coins(25), cosine_kernel, lasso, 0.0),
+    ("xplique", "lime"): lambda: linear_fit(coins(150), euclidean_kernel, ridge, 0.5, quickshift),
+    ("captum", "kernel_shap"): lambda: linear_fit(coalitions(25, ends=True), shap_kernel, least_squares, 0.0),
+    ("xplique", "kernel_shap"): lambda: linear_fit(
+        coalitions(800, ends=False), lambda image, copy: 1.0, least_squares, 0.5, quickshift
+    ),
+    ("xplique", "rise"): rise,
+    ("xplique", "deletion"): lambda: curve(inserted=False),
+    ("xplique", "insertion"): lambda: curve(inserted=True),
     ("captum", "occlusion"): lambda: covered(5, 1, inside=False, gather="mean"),
     ("xplique", "occlusion"): lambda: covered(3, 3, inside=True, gather="sum"),
     ("pair", "occlusion"): lambda: covered(11, 1, inside=True, gather="sum"),
 }
 GIVEN["pair", "occlusion"] = {"window": 11}
+GIVEN["captum", "expected_gradients"] = {"background": BACKGROUND}
+GIVEN["captum", "lime"] = GIVEN["captum", "kernel_shap"] = {"superpixels": SQUARES}
+GIVEN["xplique", "rise"] = {"samples": 300}
+GIVEN["xplique", "deletion"] = GIVEN["xplique", "insertion"] = {"method": Handed()}
 PAIRS = [pytest.param(*pair, id="-".join(pair)) for pair in SLOW]
-CAMS_OF_A_LAYER = ("grad_cam", "grad_cam_plus_plus", "x_grad_cam", "layer_cam", "hires_cam", "guided_grad_cam")
+CAMS_OF_A_LAYER = {name for _, name in SLOW if "cam" in name}
 
 
 def configured(library, method):
@@ -306,5 +512,5 @@ def test_an_unknown_preset_is_told_what_there_is():
         ParameterError, match=r"grad_cam has no preset 'captun'; it has captum, .* Did you mean 'captum'"
     ):
         crosslens.method("grad_cam", preset="captun")
-    with pytest.raises(ParameterError, match="eigen_cam has no preset 'captum'; it has none"):
-        crosslens.method("eigen_cam", preset="captum")
+    with pytest.raises(ParameterError, match="recipro_cam has no preset 'captum'; it has none"):
+        crosslens.method("recipro_cam", preset="captum")

@@ -216,7 +216,7 @@ def test_slic_without_scikit_image_says_what_to_do(image, monkeypatch):
         ("lime", {"samples": 0}, "samples is 0; it must be a whole number, at least 1"),
         ("kernel_shap", {"samples": float("inf")}, "samples is inf; it must be a whole number"),
         ("lime", {"segments": 1}, "segments is 1; it must be at least 2"),
-        ("lime", {"superpixels": "slick"}, "no superpixels 'slick'; there are slic, grid, and arrays"),
+        ("lime", {"superpixels": "slick"}, "no superpixels 'slick'; there are slic, grid, quickshift, and arrays"),
         ("lime", {"superpixels": np.zeros((8, 8), int)}, "the whole image is one superpixel"),
         (
             "lime",
