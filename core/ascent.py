@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .arrays import Array, as_numpy, like, namespace
+from .batching import batch_limit, slices
 from .errors import ModelError, ParameterError, TargetError
 from .model import INPUT, Model
 from .objective import Objective, pullback
@@ -17,7 +18,7 @@ from .parameterise import Parameterisation
 from .step_rules import StepRule
 from .views import View
 
-__all__ = ["Ascent", "picture_size", "story"]
+__all__ = ["Ascent", "best_examples", "picture_size", "story"]
 
 
 @dataclass
@@ -136,3 +137,23 @@ def picture_size(model: Model, images: Array, side: int | None) -> Size:
     if any(n < 1 or n != (fixed or n) for n, fixed in zip(size, model.input.shape[1:], strict=True)):
         raise ParameterError(f"size is {side}; this model takes pictures {model.input.shape[1:]}, None = any")
     return size
+
+
+def best_examples(model: Model, images: Array, objective: Objective, count: int) -> tuple[Array, str]:
+    """The images that excite an objective most, the strongest first, and a note on which they are.
+
+    Raises:
+        ParameterError: no images, fewer than are asked for, or an objective for each of them.
+    """
+    total = 0 if images is None else images.shape[0]
+    if not 1 <= count <= total:
+        raise ParameterError(f"examples is {count}, of {total} images given; it must be 1 to their number")
+    if objective.count is not None:
+        raise ParameterError(f"examples chooses images for one target; {objective} has one for each image")
+    values = [
+        as_numpy(objective.value(model.forward(images[start:stop, ...], sorted(objective.layers))))
+        for start, stop in slices(total, batch_limit(model))
+    ]
+    best = [int(n) for n in np.argsort(-np.concatenate(values), kind="stable")[:count]]
+    said = f"started from images {', '.join(map(str, best))} of {total}, which excite {objective} most"
+    return namespace(images).concat([images[n : n + 1, ...] for n in best], axis=0), said

@@ -14,7 +14,7 @@ from .operators import Clip, Pull, Resize, Size, Step
 from .parameterise import Parameterisation
 from .wrap import wrap
 
-__all__ = ["Generated", "generator"]
+__all__ = ["Codes", "Generated", "generator"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,19 @@ class Generated(Step):
         """The network's output, and the gradient's way back to the codes."""
         made = self.model.forward(x)[OUTPUT]
         return made, lambda dy: self.model.vjp(x, {OUTPUT: dy}).gradients[INPUT]
+
+
+@dataclass(frozen=True)
+class Codes(Parameterisation):
+    """Codes to pictures, and no way back."""
+
+    def of(self, images: Array) -> Array:
+        """No code is known for an image.
+
+        Raises:
+            ParameterError: always.
+        """
+        raise ParameterError("a generator's pictures start from random codes, not from images: leave one of them out")
 
 
 def generator(network: Any, bound: float, size: Size, channels: int) -> Parameterisation:
@@ -58,4 +71,4 @@ def generator(network: Any, bound: float, size: Size, channels: int) -> Paramete
         raise ModelError(f"a generator's pictures lie in [0, 1] or [-1, 1]; these reach from {low:.3g} to {high:.3g}")
     unit = Clip(gain=0.5, offset=0.5) if low < -1e-3 else Clip()
     image = Generated(model) >> unit >> Resize((made.shape[2], made.shape[3]), size)
-    return Parameterisation(image, shape, 1.0, bounds=(-float(bound), float(bound)))
+    return Codes(image, shape, 1.0, bounds=(-float(bound), float(bound)))

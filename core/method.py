@@ -28,7 +28,9 @@ __all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]
 
 
 def param(default: Any = MISSING, doc: str = "", **extra: Any) -> Any:
-    """A documented parameter: its default, one line of text, and for the command line `choices=` if it has any."""
+    """A documented parameter: its default, one line of text, `choices=` for the command line if it has any, and
+    `search=` where `crosslens search` shall vary it: (low, high), or what else `crosslens.ranges.drawn` takes.
+    """
     return field(default=default, metadata={"doc": doc, **extra})
 
 
@@ -101,7 +103,7 @@ class Method(ABC):
             result,
             method=self.name,
             parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
-            provenance={**provenance(model, objective, perf_counter() - start), **followed},
+            provenance={**provenance(model, objective, perf_counter() - start), **result.provenance, **followed},
             images=images if result.images is None else result.images,
             notes=(*result.notes, *doubts(model, images, objective, result)),
         )

@@ -19,6 +19,7 @@ from ..target import resolve_target
 from ._files import Writable
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options
+from ._pictures import loaded, picture_files
 from ._progress import bar
 from ._tables import JSON, echo_json
 
@@ -79,8 +80,8 @@ def _run(
     method = built(kind, options)
     with quiet(), bar() as progress:
         network = opened(model, options)
-        pictures = None if image is None else load_image(image, like=network, whole=kind.any_size)
-        count = None if pictures is None else 1
+        pictures = None if image is None else _pictures(image, network, kind)
+        count = None if pictures is None else pictures.shape[0]
         objective = resolve_target(target, network, count) if kind.needs_target else None
         result: Result = method(network, pictures, objective, progress=progress)
         found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
@@ -102,6 +103,13 @@ def _run(
         click.echo(
             f"written: {out}" if out else "nothing written: -o FILE.png writes a picture, -o FILE.npz raw values"
         )
+
+
+def _pictures(place: Path, model: Model, kind: type[Method]) -> Any:
+    """A picture, or a folder's as one batch."""
+    if place.is_dir():
+        return loaded(picture_files([place]), like=model)
+    return load_image(place, like=model, whole=kind.any_size)
 
 
 def _explained(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:

@@ -31,3 +31,18 @@ def test_the_command_line_reaches_rules_and_sums(command, tiny, tmp_path):
     with np.load(tmp_path / "two.npz") as saved:
         assert saved["images"].shape == (2, 3, 8, 8)
         assert json.loads(str(saved["record"]))["parameters"]["rules"] == ["blur:0.5:2", "decay:0.1"]
+
+
+def test_a_folder_of_examples_is_started_from_where_they_excite_the_target_most(command, tiny, picture, tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    for n, grey in enumerate((0, 120, 255)):
+        Image.new("RGB", (8, 8), (grey, grey, grey)).save(folder / f"{n}.png")
+    given = ("run", "activation_maximisation", tiny, folder, "--target", "channel:conv1:2", "--steps", "2")
+    done = command(*given, "--examples", "2", "-o", tmp_path / "two.npz")
+    assert done.exit_code == 0, done.output
+    assert "of 3, which excite channel('conv1', 2) most" in done.stderr
+    with np.load(tmp_path / "two.npz") as saved:
+        assert saved["images"].shape == saved["starts"].shape == (2, 3, 8, 8)

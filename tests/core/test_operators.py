@@ -15,6 +15,7 @@ from crosslens.operators import (
     Fourier,
     Identity,
     Jitter,
+    Noise,
     Normalise,
     Operator,
     Pad,
@@ -22,6 +23,7 @@ from crosslens.operators import (
     Pyramid,
     Resize,
     Rotate,
+    Shared,
     Sigmoid,
     SmoothMax,
     natural_magnitude,
@@ -49,6 +51,8 @@ def operators(size):
         "turn back over": (Rotate(-130.0), (2, 3, *size)),
         "quarter": (Rotate(90.0), (2, 3, *size)),
         "pyramid": (Pyramid(size, 3), (2, 3, Pyramid(size, 3).length)),
+        "noise": (Noise(0.3, 5), (2, 3, *size)),
+        "shared": (Shared(size, (3, 2)), (4, 3, *size)),
         "identity": (Identity(), (2, 3, *size)),
         "composed": (Pad(2) >> Crop((height + 4, width + 4), size, (1, 3)) >> Colour(LUCID), (2, 3, *size)),
     }
@@ -323,3 +327,33 @@ def test_natural_magnitudes_fall_with_frequency_and_grow_with_the_picture_as_a_u
     np.testing.assert_allclose(large[:, :32, :32] / small[:, :32, :32], 4, rtol=1e-9)
     assert large[0, 0, 128] == pytest.approx(256 * 0.00116)
     assert natural_magnitude((1024, 1024))[0, 0, 512] < large[0, 0, 128]
+
+
+def test_noise_has_its_deviation_is_the_same_for_a_batch_and_follows_its_seed():
+    x = draw((2, 3, 40, 40))
+    noise = Noise(0.3, 5).apply(x) - x
+    assert noise.std() == pytest.approx(0.3, rel=0.05)
+    np.testing.assert_allclose(noise[0], noise[1], atol=1e-6)
+    np.testing.assert_array_equal(Noise(0.3, 5).apply(x), Noise(0.3, 5).apply(x))
+    assert np.abs(Noise(0.3, 6).apply(x) - Noise(0.3, 5).apply(x)).max() > 0.1
+
+
+def test_what_is_shared_comes_to_lie_alike_in_every_picture_and_only_what_is_coarse():
+    x = np.zeros((3, 1, 16, 16))
+    x[0, 0, 2, 3] = 7.0
+    x[2, 0, :, 8:] = 1.0  # the shared row: an edge, and under it a chequerboard that is too fine
+    x[2, 0] += 1.0 - 2.0 * (np.indices((16, 16)).sum(axis=0) % 2)
+    y = Shared((16, 16), (4, 4)).apply(x)
+    assert y.shape == (2, 1, 16, 16)
+    np.testing.assert_allclose(y[0] - x[0], y[1], atol=1e-12)
+    assert y[1, 0, :, :5].max() < 0.1
+    assert y[1, 0, :, 11:].min() > 0.9
+    assert y[1, 0, :, 1:].min() > -0.1
+
+
+def test_a_clip_scales_before_it_cuts():
+    cut = Clip(gain=0.25, offset=0.5)
+    y, back = cut.linearize(np.array([-9.0, -1.0, 0.0, 1.0, 9.0]))
+    np.testing.assert_array_equal(y, [0.0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(back(np.ones(5)), [0.0, 0.25, 0.25, 0.25, 0.0])
+    np.testing.assert_array_equal(cut.inverse(y[1:4]), [-1.0, 0.0, 1.0])

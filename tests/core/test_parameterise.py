@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.parameterise import COLOURS, PARAMETERISATIONS, parameterisation, phases
+from crosslens.parameterise import BOUNDS, COLOURS, PARAMETERISATIONS, parameterisation, phases, phases_of
 
 
 @pytest.mark.parametrize("name", PARAMETERISATIONS)
@@ -64,3 +64,49 @@ def test_unknown_names_are_refused_with_the_known_ones():
         parameterisation("furier", (8, 8))
     with pytest.raises(ParameterError, match="no colour 'cmyk'; there are photographs, lucid, rgb"):
         parameterisation("pixels", (8, 8), 3, "cmyk")
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@pytest.mark.parametrize("name", PARAMETERISATIONS)
+@pytest.mark.parametrize("shared", [0, 2])
+def test_each_bound_and_a_shared_component_keep_the_range_and_have_the_derivative_as_gradient(bound, name, shared):
+    made = parameterisation(name, (6, 6), 3, bound=bound, shared=shared)
+    rng = np.random.default_rng(0)
+    x = made.noise(2, rng).astype(np.float64)
+    assert x.shape == (2 + bool(shared), *made.shape)
+    wild = made.image.apply(30 * x / x.std())
+    assert wild.shape == (2, 3, 6, 6)
+    assert 0 <= wild.min() <= wild.max() <= 1
+    picture, back = made.image.linearize(x)
+    dy, way = rng.normal(size=picture.shape), rng.normal(size=x.shape)
+    slope = (dy * (made.image.apply(x + 1e-6 * way) - made.image.apply(x - 1e-6 * way))).sum() / 2e-6
+    np.testing.assert_allclose((back(dy) * way).sum(), slope, rtol=1e-6)
+    photographs = rng.uniform(0.05, 0.95, (2, 3, 6, 6))
+    np.testing.assert_allclose(made.image.apply(made.of(photographs)), photographs, atol=1e-8)
+
+
+def test_both_bounds_have_the_same_slope_at_grey():
+    way = np.random.default_rng(0).normal(size=(1, 3, 6, 6))
+    moved = [parameterisation("pixels", (6, 6), bound=bound).image.apply(1e-3 * way) - 0.5 for bound in BOUNDS]
+    np.testing.assert_allclose(moved[0], moved[1], atol=1e-8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(8, 8), (7, 10)])
+def test_pictures_are_where_their_own_phases_lead_each_with_its_own_magnitudes(channels, size):
+    images = np.random.default_rng(0).uniform(0.05, 0.95, (2, channels, *size)).astype(np.float32)
+    made = phases_of(images)
+    np.testing.assert_allclose(made.image.apply(made.of(images)), images, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"bound": "tanh"}, "no bound 'tanh'; there are sigmoid, clip"),
+        ({"shared": 9}, "shared is 9; a side of 8 pixels holds 1 to 8, 0 for none"),
+        ({"shared": -1}, "shared is -1; a side of 8 pixels holds 1 to 8"),
+    ],
+)
+def test_impossible_bounds_and_shares_are_refused(given, message):
+    with pytest.raises(ParameterError, match=message):
+        parameterisation("pixels", (8, 8), **given)

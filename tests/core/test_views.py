@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from crosslens.errors import ParameterError
 from crosslens.operators import Identity
-from crosslens.views import robust_view
+from crosslens.views import Closeup, Noisy, Views, closeup_view, robust_view
 
 
 @pytest.mark.parametrize("size", [(8, 8), (33, 17), (224, 224)])
@@ -83,3 +83,45 @@ def test_impossible_views_are_refused(shift, zoom):
 def test_a_turn_of_more_than_half_a_circle_is_refused():
     with pytest.raises(ParameterError, match=r"turn is 200 degrees; it must lie within \[0, 180\]"):
         robust_view((8, 8), 0, 0.0, turn=200)
+
+
+@pytest.mark.parametrize("view", [Closeup(0.2, 0.7, (9, 11)), Views((Closeup(0.2, 1.0, (9, 11)), Noisy(0.1)))])
+def test_a_close_up_has_its_size_lies_inside_and_has_an_exact_adjoint(view):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 1, 30, 40)), rng.normal(size=(1, 1, 9, 11))
+    for step in range(20):
+        operator, to = view.draw((30, 40), np.random.default_rng([0, step]))
+        seen = operator.apply(x)
+        assert to == (9, 11) == seen.shape[2:]
+        linear = seen - operator.apply(np.zeros_like(x))
+        np.testing.assert_allclose((linear * y).sum(), (x * operator.adjoint(y)).sum(), rtol=1e-9)
+
+
+def test_close_ups_are_of_every_share_and_their_middles_spread_by_fifteen_percent_of_a_side():
+    x = np.stack(np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, 1, 200)))[None]
+    rng, seen = np.random.default_rng(0), []
+    for _ in range(300):
+        corner = Closeup(0.1, 0.2, (8, 8)).draw((200, 200), rng)[0].apply(x)
+        seen.append((corner.mean(), np.ptp(corner[0, 0]) * 8 / 7))
+    middles, shares = np.transpose(seen)
+    assert 0.48 < middles.mean() < 0.52
+    assert middles.std() == pytest.approx(0.15 / np.sqrt(2), rel=0.15)  # the mean of two independent axes
+    assert 0.09 < shares.min() < 0.115
+    assert 0.185 < shares.max() < 0.21
+
+
+def test_noise_comes_anew_with_each_draw():
+    x, view = np.zeros((1, 3, 20, 20)), robust_view((20, 20), 0.0, 0.0, noise=0.2)
+    a, b = (view.draw((20, 20), np.random.default_rng([1, step]))[0].apply(x) for step in (0, 1))
+    assert a.std() == pytest.approx(0.2, rel=0.1)
+    assert np.abs(a - b).max() > 0.1
+
+
+def test_impossible_close_ups_and_noise_are_refused():
+    for crop in [(0.0, 0.5), (0.5, 0.4), (0.5, 1.1), (0.5,)]:
+        with pytest.raises(
+            ParameterError, match=r"it must be two shares of the sides within \(0, 1\], the least first"
+        ):
+            closeup_view(crop, 0.0, (8, 8))
+    with pytest.raises(ParameterError, match=r"noise is 1\.5; its deviation must lie within \[0, 1\]"):
+        robust_view((8, 8), 0.0, 0.0, noise=1.5)
