@@ -13,6 +13,7 @@ from .batch import free_batch, lead_with_batch
 from .checking import check_rule
 from .emit import prune
 from .graph import Graph
+from .heads import show_heads
 from .image_input import entry_of, prepend
 from .infer import fold
 from .load import graph_of, read
@@ -29,7 +30,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
         return None
     if options.get("device") is not None:
         raise ModelError(f"device is {options['device']!r}; onnxruntime computes where providers= says")
-    graph = graph_of(read(network))
+    graph = graph_of(*read(network))
     _choose_output(graph, options.get("output"))
     entry = entry_of(graph, options.get("input"))
     own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
@@ -39,6 +40,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
         lead_with_batch(graph)
     else:
         graph, entry = free_batch(graph, entry)
+    show_heads(graph)
     given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
     return OnnxModel(graph, entry, options["preprocess"], own, **given)
 

@@ -41,7 +41,7 @@ def check_rule(
         ModelError: the model is not valid, or onnxruntime cannot run it.
     """
     rng = np.random.default_rng(seed)
-    graph = graph_of(read(model))
+    graph = graph_of(*read(model))
     given = {name: (inputs or {}).get(name, _drawn(kind, rng)) for name, kind in graph.inputs.items()}
     graph.inputs = {name: Type(_elem(value), value.shape) for name, value in given.items()}
     fold(graph)

@@ -9,46 +9,46 @@ from crosslens.errors import ModelError
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
 
+from .apart import Weights, read_apart, together
 from .graph import Graph, Node, Type, node_of
 from .infer import infer, type_of
 from .names import scopes
 from .opset import TARGET, raise_opset
 from .rewrite import homed, rewrite
+from .sparse import dense
 
 __all__ = ["graph_of", "read"]
 
 
-def read(network: str | Path | ModelProto) -> ModelProto:
-    """A checked model with its external data.
+def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
+    """A checked model, and those of its weights by name that were read apart from it.
 
     Raises:
         ModelError: the file is no ONNX model, is cut off, breaks the standard, or misses its external data.
     """
     if isinstance(network, ModelProto):
-        return _checked(network, network, "the ModelProto")
+        return _checked(network, "the ModelProto"), {}
     try:
-        model = onnx.load(str(network))
+        model, weights = read_apart(Path(network))
     except DecodeError as error:
         raise ModelError(
             f"'{network}' is no ONNX file, or it is cut off: {_line(error)}. Download or export it again"
         ) from error
-    except (FileNotFoundError, onnx.checker.ValidationError) as error:
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(
-            f"'{network}' keeps weights in a file beside it that cannot be read: {_line(error)}"
+            f"'{network}' cannot be read, or the weights that it keeps in a file beside it: {_line(error)}"
         ) from error
-    return _checked(model, str(network), f"'{network}'")
+    return _checked(model, f"'{network}'"), weights
 
 
-def _checked(model: ModelProto, what: ModelProto | str, called: str) -> ModelProto:
+def _checked(model: ModelProto, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
-    at_home = homed(model)
-    if at_home is not model:
-        model = what = at_home
+    model = homed(model)
     if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
-        model = what = _with_output_shapes(model)
+        model = _with_output_shapes(model)
     try:
-        checker.check_model(what)
+        checker.check_model(model)
     except checker.ValidationError as error:
         raise ModelError(f"{called} is not a valid ONNX model: {_line(error)}") from error
     return model
@@ -66,13 +66,20 @@ def _line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def graph_of(model: ModelProto) -> Graph:
-    """The model's graph: functions inlined, fused operators written out, constants as arrays, opset 18 or newer."""
+def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
+    """The model's graph: functions inlined, fused operators written out, constants as arrays, opset 18 or newer.
+
+    `weights` are the values of initialisers that were read apart from the model.
+    """
+    weights = weights or {}
     if model.functions:
         model = inliner.inline_local_functions(model)
-    model = _raised_by_onnx(model)
+    model = _raised_by_onnx(model, weights)
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
-    constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    constants = {
+        t.name: weights[t.name] if t.name in weights else numpy_helper.to_array(t) for t in model.graph.initializer
+    }
+    constants |= {t.values.name: dense(t) for t in model.graph.sparse_initializer}
     inputs = {i.name: type_of(i.type, i.name) for i in model.graph.input if i.name not in constants}
     nodes = []
     for proto in model.graph.node:
@@ -102,11 +109,11 @@ def _refuse_training(graph: Graph) -> None:
             )
 
 
-def _raised_by_onnx(model: ModelProto) -> ModelProto:
+def _raised_by_onnx(model: ModelProto, weights: Weights) -> ModelProto:
     """Graphs of old opsets with control flow go through ONNX's own converter: `raise_opset` knows no subgraphs."""
     old = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), TARGET)
     nested = any(a.type == AttributeProto.GRAPH for node in model.graph.node for a in node.attribute)
-    return version_converter.convert_version(model, TARGET) if nested and old < TARGET else model
+    return version_converter.convert_version(together(model, weights), TARGET) if nested and old < TARGET else model
 
 
 def _constant(node: Node) -> Any:
@@ -115,6 +122,8 @@ def _constant(node: Node) -> Any:
     (name, attribute), *_ = node.attributes.items()
     if name == "value":
         return numpy_helper.to_array(attribute.t)
+    if name == "sparse_value":
+        return dense(attribute.sparse_tensor)
     return np.asarray(_LITERALS[name](node.attr(name))) if name in _LITERALS else None
 
 
