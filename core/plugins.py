@@ -42,18 +42,16 @@ class Plugin:
 @cache
 def plugins(group: str) -> tuple[Plugin, ...]:
     """All plugins of a group, from metadata alone; nothing is imported. Twins are both listed."""
-    found = {
-        Plugin(group, point.name, point.value, name, version)
-        for name, version, point in _entry_points()
-        if point.group == group
-    }
+    found = {Plugin(group, point.name, point.value, name, version) for name, version, point in _entry_points(group)}
     return tuple(sorted(found, key=lambda p: (p.distribution != "crosslens", p.distribution, p.name)))
 
 
-def _entry_points() -> Iterator[tuple[str, str, EntryPoint]]:
+def _entry_points(group: str) -> Iterator[tuple[str, str, EntryPoint]]:
+    """Name and version of a distribution are looked up where it brings something: each look-up parses its metadata."""
     for distribution in distributions():
-        for point in distribution.entry_points:
-            yield distribution.metadata["Name"], distribution.version, point
+        if points := [point for point in distribution.entry_points if point.group == group]:
+            name, version = distribution.metadata["Name"], distribution.version
+            yield from ((name, version, point) for point in points)
 
 
 def plugin(group: str, name: str) -> Plugin:

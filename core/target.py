@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from . import objective as objectives
-from .errors import TargetError, did_you_mean
+from .errors import LayerError, TargetError, did_you_mean
 from .model import Model
 from .objective import Objective
 
@@ -139,4 +140,13 @@ def _label(name: str, model: Model) -> int:
     if exact:
         places = ", ".join(map(str, exact))
         raise TargetError(f"label {name!r} belongs to the classes {places}; give one of these numbers")
-    raise TargetError(f"no label {name!r} among this model's {len(labels)} classes.{did_you_mean(name, labels)}")
+    hint = _unit(name, model) or did_you_mean(name, labels)
+    raise TargetError(f"no label {name!r} among this model's {len(labels)} classes.{hint}")
+
+
+def _unit(name: str, model: Model) -> str:
+    """A sentence for who meant LAYER:INDEX, or an empty string."""
+    with suppress(LayerError):
+        layer = model.layer(name.rpartition(":")[0])
+        return f" For a unit of {layer.kind} {layer.name!r} write 'channel:{name}'."
+    return ""

@@ -9,7 +9,7 @@ from typing import Any
 from .errors import ModelError, did_you_mean
 from .model import InputSpec, Model
 from .plugins import BACKENDS, load, plugin, plugins
-from .preprocess import Preprocess, preprocessing
+from .preprocess import PRESETS, Preprocess, preprocessing
 
 __all__ = ["wrap"]
 
@@ -40,7 +40,8 @@ def wrap(
         providers: onnxruntime's execution providers.
 
     Raises:
-        ModelError: the object or file is none that a backend knows, or cannot be loaded.
+        ModelError: the object or file is none that a backend knows, or cannot be loaded; or a factory gives a `Model`,
+            which would not hear the options.
         PluginError: the backend cannot be imported.
     """
     if isinstance(network, Model):
@@ -55,15 +56,37 @@ def wrap(
         "providers": providers,
     }
     if isinstance(network, str) and ":" in network and not Path(network).exists():
-        network = _factory(network)
+        spec, network = network, _factory(network)
         if isinstance(network, Model):
-            return network
+            network.labels = options.pop("labels") or network.labels
+            network.batch_size = options.pop("batch_size") or network.batch_size
+            return _as_it_is(network, spec, options)
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=options)
         if model:
             return model[0]  # type: ignore[no-any-return]
     raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
+
+
+def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:
+    """A model that a factory has wrapped already, if nothing is asked for that was settled then.
+
+    Raises:
+        ModelError: an option that would not be heard.
+    """
+    usual = {"preprocess": PRESETS["imagenet"]}
+    unheard = [_SPELLED.get(name, name) for name, value in options.items() if value != usual.get(name)]
+    if unheard:
+        raise ModelError(
+            f"'{spec}' gives a model that is wrapped already, so that {', '.join(unheard)} would not be heard; leave "
+            "it out, or write a factory that wraps with it"
+        )
+    return model
+
+
+_SPELLED = {"input": "input_shape"}
+"""Options by the name that a user types."""
 
 
 def _positive(batch_size: int | None) -> int | None:

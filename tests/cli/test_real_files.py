@@ -143,3 +143,79 @@ def assert_one_line(done, message):
     assert len(errors) == 1, done.stderr
     assert message in errors[0]
     assert "Traceback" not in done.output
+
+
+class Heads(Net):
+    """Two answers about the same maps: five classes, or three."""
+
+    def __init__(self):
+        super().__init__()
+        self.second = torch.nn.Linear(4, 3)
+
+    def forward(self, x):
+        pooled = self.act(self.conv(x)).mean((2, 3))
+        return self.fc(pooled), self.second(pooled)
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory):
+    """One network of two outputs as three files, and the torch module."""
+    folder = tmp_path_factory.mktemp("heads")
+    net = Heads().eval()
+    example = (torch.zeros(2, 3, 16, 16),)
+    shapes = ({0: torch.export.Dim("batch", min=1, max=64)},)
+    torch.export.save(torch.export.export(net, example, dynamic_shapes=shapes), folder / "net.pt2")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        torch.onnx.export(
+            net, example, folder / "net.onnx", dynamo=True, external_data=False, verbose=False, dynamic_shapes=shapes,
+            output_names=["five", "three"],
+        )  # fmt: skip
+    one = keras_twin(net)
+    pooled = one.get_layer("fc").input
+    two = keras.Model(one.input, [one.output, keras.layers.Dense(3, name="second")(pooled)])
+    second = net.second
+    two.get_layer("second").set_weights([second.weight.detach().T.numpy(), second.bias.detach().numpy()])
+    two.save(folder / "net.keras")
+    return SimpleNamespace(folder=folder, net=net)
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])
+@pytest.mark.parametrize(("output", "target"), [(0, 4), (1, 2)])
+def test_run_explains_the_output_that_is_asked_for(heads, files, kind, output, target, tmp_path):
+    out = tmp_path / "gradient.npz"
+    file = heads.folder / f"net.{kind}"
+    options = ["--preprocess", "unit", "--output", output, "--target", target, "-o", out]
+    done = crosslens("run", "gradient", file, files.picture, *options)
+    assert done.exit_code == 0, done.output
+    with np.load(out) as saved:
+        x = torch.from_numpy(saved["images"]).requires_grad_()
+        heads.net(x)[output][0, target].backward()
+        np.testing.assert_allclose(saved["values"], x.grad.numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_an_output_may_be_named(heads, files):
+    options = ["--preprocess", "unit", "--target", 2, "--json"]
+    done = crosslens("run", "gradient", heads.folder / "net.onnx", files.picture, "--output", "three", *options)
+    assert json.loads(done.stdout)["target"]["class"] == 2
+    wrong = crosslens("run", "gradient", heads.folder / "net.onnx", files.picture, "--output", "tree", *options)
+    assert_one_line(wrong, "no output 'tree'; it has five, three. Did you mean 'three'?")
+
+
+@pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])
+@pytest.mark.parametrize(("options", "message"), [([], "2 outputs"), (["--output", "2"], "output")])
+def test_several_outputs_ask_for_one_of_them(heads, files, kind, options, message):
+    done = crosslens("run", "gradient", heads.folder / f"net.{kind}", files.picture, *options)
+    assert_one_line(done, message)
+    assert "2" in done.stderr
+
+
+def test_compare_asks_each_network_for_the_same_output(heads, files, tmp_path):
+    figures = tmp_path / "figures.json"
+    networks = [heads.folder / f"net.{kind}" for kind in ("pt2", "keras", "onnx")]
+    options = ["--image", files.picture, "--preprocess", "unit", "--output", 1, "-o", figures]
+    done = crosslens("compare", "gradient", *networks, *options, "--fail-over", "relative_l2=1e-4")
+    assert done.exit_code == 0, done.output
+    found = json.loads(figures.read_text())
+    assert len(found["figures"]) == 3
+    assert all(len(p["class"]) == 1 and p["class"][0] < 3 for p in found["predictions"])

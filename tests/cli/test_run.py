@@ -57,6 +57,10 @@ def test_a_target_may_be_a_unit_of_a_layer(command, tiny, picture):
     assert "explained: channel('conv2', 3), score" in done.stdout
 
 
+def test_a_method_without_a_target_explains_none(command, tiny, picture):
+    assert "explained" not in command("run", "eigen_cam", tiny, picture).stdout
+
+
 def test_notes_of_the_result_go_to_stderr(command, module, picture):
     name = module(
         "from crosslens.testing import TinyModel\n"
@@ -102,6 +106,12 @@ def test_every_method_shows_its_parameters_as_options(command, name):
         (["grad_cam", "TINY", "PICTURE", "--preprocess", "tv"], "no preprocess preset 'tv'; there are imagenet, tf"),
         (["grad_cam", "TINY", "PICTURE", "--labels", "gone.txt"], "cannot read labels from 'gone.txt'"),
         (["grad_cam", "TINY", "PICTURE", "--batch-size", "0"], "batch_size is 0; it must be at least 1"),
+        (
+            ["grad_cam", "TINY", "PICTURE", "--output", "1", "--device", "cuda", "--input-shape", "3,9,9"],
+            "is wrapped already, so that input_shape, output, device would not be heard",
+        ),
+        (["grad_cam", "TINY", "PICTURE", "--preprocess", "caffe"], "so that preprocess would not be heard"),
+        (["gradient", "TINY", "PICTURE", "--labels", "TEXT"], "1 labels for a model of 5 classes"),
         (["occlusion", "TINY", "PICTURE", "--window", "0"], "window is 0; it must be at least 1 pixel"),
         (["grad_cam", "TINY", "PICTURE", "-o", "cam.gif"], "cannot write 'cam.gif': its name must end in .png or .npz"),
         (["grad_cam", "TINY", "PICTURE", "-o", "gone/cam.png"], "the folder 'gone' does not exist"),

@@ -63,6 +63,7 @@ def test_targets_mean_objectives(model, target, meant):
     [
         (5, TargetError, "target 5 is out of range; this model has 5 classes, 0 to 4"),
         (-1, TargetError, "target -1 is out of range"),
+        ("conv2:3", TargetError, "no label 'conv2:3' .* For a unit of Conv 'conv2' write 'channel:conv2:3'"),
         ("taby", TargetError, "no label 'taby' among this model's 5 classes. Did you mean 'tabby'"),
         ("cardigan", TargetError, "label 'cardigan' belongs to the classes 3, 4; give one of these numbers"),
         ([0, 1, 2], TargetError, "3 targets for 2 images; give one, or one per image"),
