@@ -6,6 +6,7 @@ with its batch fixed. All torch parameters are frozen, so that nobody computes t
 """
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -144,7 +145,12 @@ def main() -> None:
     """Print the table for the networks named, or for all; --quick leaves out all peers but torch eager."""
     quick = "--quick" in sys.argv
     chosen = [word for word in sys.argv[1:] if word != "--quick"]
-    print(f"forward + input gradient, 224 px, {torch.get_num_threads()} threads each; medians of pairs in one run")
+    waiting = os.environ.get("OMP_WAIT_POLICY", "as torch sets it")
+    print(
+        f"forward + input gradient, 224 px, {torch.get_num_threads()} threads each; medians of pairs in one run;",
+        end="",
+    )
+    print(f" how OpenMP's threads wait: {waiting}")
     print("how many times as long as crosslens on onnxruntime each peer takes\n")
     print("| network | batch | torch ms | onnx ms | torch | channels_last | compile | tf.function | onnx-ad |", end="")
     print(" forward ms | gradient step / forward |\n|--|--|--|--|--|--|--|--|--|--|--|")
