@@ -146,11 +146,8 @@ def main() -> None:
     quick = "--quick" in sys.argv
     chosen = [word for word in sys.argv[1:] if word != "--quick"]
     waiting = os.environ.get("OMP_WAIT_POLICY", "as torch sets it")
-    print(
-        f"forward + input gradient, 224 px, {torch.get_num_threads()} threads each; medians of pairs in one run;",
-        end="",
-    )
-    print(f" how OpenMP's threads wait: {waiting}")
+    print("forward + input gradient at 224 px, medians of pairs in one run;", end=" ")
+    print(f"{torch.get_num_threads()} threads each; how OpenMP's wait: {waiting}")
     print("how many times as long as crosslens on onnxruntime each peer takes\n")
     print("| network | batch | torch ms | onnx ms | torch | channels_last | compile | tf.function | onnx-ad |", end="")
     print(" forward ms | gradient step / forward |\n|--|--|--|--|--|--|--|--|--|--|--|")
