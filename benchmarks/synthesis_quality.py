@@ -1,24 +1,50 @@
-"""What synthesis reaches, in figures, since no paper publishes any: python -m benchmarks.synthesis_quality [MODEL].
+"""What synthesis reaches, in figures, since no paper publishes any: python -m benchmarks.synthesis_quality [PART ...].
 
-(a) how far the objective on the picture itself rises over that on the noise it began with, for a fixed list of channels
-and classes; (b) the probability and rank of the class maximised; (c) how steeply the power spectrum falls with the
-frequency, with the Fourier prior, with plain pixels, and in the photographs that scikit-image ships.
+Parts, each of which fills its own table of the README: `channels`, how far a fixed list of channels rises over the
+noise that the picture began with; `classes`, how sure the network is of its own picture of a class, and where another
+ImageNet network ranks that class (EfficientNet-Lite2, from a package of its own: see `networks.efficientnet_lite`);
+`spectrum`, how steeply the power falls with the frequency; `inversion`, what is lost at which depth; `style`, what a
+loop written by hand in torch reaches in the same steps. All from crosslens on onnxruntime, two threads or one.
 """
 
+import re
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import crosslens
 import numpy as np
+import torch
 from crosslens.arrays import as_numpy, softmax
 from crosslens.objective import channel
-from crosslens.scales import rectified_scales
+from crosslens.operators import Resize
+from crosslens.parameterise import parameterisation
+from crosslens.scales import last_of_scales, rectified_scales
 
-CLASSES = (281, 574, 985)
-CHANNELS = 2
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
+from .networks.efficientnet_lite import efficientnet_lite2
+from .style_by_hand import Losses, style_transfer
+from .synthesis_speed import CONTENT, RATE, STYLES, WEIGHTS, adam, photograph, trunk, wrapped
+
+README = Path(__file__).parent.parent / "README.md"
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
+CLASSES = (1, 76, 281, 340, 574, 717, 805, 985, 207, 963)
+"""A goldfish, a tarantula, a tabby cat, a zebra, a golf ball, a pickup, a football, a daisy, a retriever, a pizza."""
+CHANNELS = (3, 4, 5)
+"""Of each layer: picked by their number, not by how well they do."""
+GOAL = 10.0
 
 
-def slope(image):
+def photographs(size: tuple[int, int]) -> Any:
+    """(4, 3, H, W): those that scikit-image ships, their middle."""
+    from PIL import Image
+    from skimage import data
+
+    made = [crosslens.load_image(Image.fromarray(getattr(data, name)()), size=size) for name in PHOTOGRAPHS]
+    return np.concatenate(made)
+
+
+def slope(image: Any) -> float:
     """The power of the frequency with which the power spectrum falls, by least squares over a disc of frequencies."""
     luma = image.mean(axis=0)
     power = np.abs(np.fft.fft2(luma - luma.mean())) ** 2
@@ -27,41 +53,150 @@ def slope(image):
     return float(np.polyfit(np.log(frequency[kept]), np.log(power[kept] + 1e-12), 1)[0])
 
 
-def risen(model, objective, before, images):
-    """The objective on noise and on the pictures, and their ratio."""
-    a, b = (float(as_numpy(objective.value(model.forward(x, sorted(objective.layers))))[0]) for x in (before, images))
-    return f"{a:9.4f} to {b:9.4f}  x{b / abs(a):.1f}"
+def starting_noise(model: Any) -> Any:
+    """The picture from which the methods start where no other is given."""
+    pixels = parameterisation("fourier", model.input.size)
+    return pixels.image.apply(pixels.noise(1, np.random.default_rng(0)))
 
 
-def photograph(name, size):
-    from PIL import Image
-    from skimage import data
-
-    return crosslens.load_image(Image.fromarray(getattr(data, name)()), size=size)[0]
+def means(model: Any, layer: str, images: Any) -> Any:
+    """(N, C), each channel's mean over positions."""
+    return as_numpy(model.forward(images, [layer])[layer]).mean(axis=(2, 3))
 
 
-def main(name="demo:lite0_torch"):
-    model = crosslens.wrap(name)
-    noise = crosslens.method("class_maximisation", steps=1, learning_rate=1e-9)(model, None, CLASSES[0]).images
-    for scale in rectified_scales(model, noise):
-        for index in range(CHANNELS):
-            unit = channel(scale[0], 3 + index)
-            try:
-                made = crosslens.method("activation_maximisation", steps=96, learning_rate=0.03)(model, None, unit)
-            except crosslens.CrosslensError as error:
-                print(f"(a) {unit}: {str(error)[:60]}...")
-                continue
-            print(f"(a) {unit}: {risen(model, unit, noise, made.images)}")
-    pictures = crosslens.method("class_maximisation")(model, None, CLASSES)
-    shares = softmax(as_numpy(model.forward(pictures.images)[crosslens.OUTPUT]))
-    for c, row in zip(CLASSES, shares, strict=True):
-        print(f"(b) class {c}: probability {row[c]:.4f}, rank {1 + int((row > row[c]).sum())}")
-    plain = crosslens.method("class_maximisation", parameterisation="pixels")(model, None, CLASSES[0])
-    real = [slope(photograph(each, pictures.images.shape[-2:])) for each in PHOTOGRAPHS]
-    ours = [slope(image) for image in as_numpy(pictures.images)]
-    print(f"(c) slope of the spectrum: photographs {np.mean(real):.2f}, Fourier {np.mean(ours):.2f}", end=", ")
-    print(f"pixels {slope(as_numpy(plain.images)[0]):.2f}")
+def channels(steps: int = 128) -> Iterator[str]:
+    """Lite0's channels, which are clipped at 6, and those of VGG16's trunk, which are not."""
+    yield "| layer | channel | noise | photographs, the highest | picture | over noise |"
+    yield "|--|--|--|--|--|--|"
+    reached = []
+    for name, model in (("Lite0", crosslens.wrap("demo:lite0_onnx")), ("VGG16", wrapped("onnx", 128)[0])):
+        noise, real = starting_noise(model), photographs(model.input.size)
+        for place, layers in enumerate(rectified_scales(model, noise)):
+            layer = layers[0]
+            before, seen = means(model, layer, noise)[0], means(model, layer, real).max(axis=0)
+            for k in CHANNELS:
+                where = f"| {name}, scale {place + 1} | {k} | {before[k]:.3g} | {seen[k]:.3g} |"
+                try:
+                    method = crosslens.method("activation_maximisation", steps=steps, learning_rate=0.03)
+                    after = means(model, layer, method(model, None, channel(layer, k)).images)[0, k]
+                except crosslens.CrosslensError:
+                    yield f"{where} - | dead at the start, and said so |"
+                    continue
+                times = after / before[k] if before[k] > 0 else np.inf
+                reached.append(times)
+                yield f"{where} {after:.3g} | {'from zero' if np.isinf(times) else f'x{times:.1f}'} |"
+    yield ""
+    yield f"{sum(t >= GOAL for t in reached)} of {len(reached)} live channels rise {GOAL:g}-fold or more."
+
+
+def classes(steps: int = 128) -> Iterator[str]:
+    """Ranks by the network itself and by another one."""
+    model, other = crosslens.wrap("demo:lite0_onnx"), efficientnet_lite2()
+    judge = crosslens.wrap(other, preprocess="lite", input_shape=(3, 260, 260), labels=model.labels)
+    made = crosslens.method("class_maximisation", steps=steps)(model, None, CLASSES).images
+    own, theirs = softmax(as_numpy(model.forward(made)[crosslens.OUTPUT])), judged(judge, made)
+    yield "| class | probability | rank | rank by EfficientNet-Lite2 |"
+    yield "|--|--|--|--|"
+    ranks = []
+    for c, mine, its in zip(CLASSES, own, theirs, strict=True):
+        ranks.append(rank(its, c))
+        yield f"| {model.labels[c].partition(',')[0]} | {mine[c]:.4f} | {rank(mine, c)} | {ranks[-1]} |"
+    yield ""
+    yield f"Lite2's median rank is {np.median(ranks):g} of 1000; by chance it would be 500."
+
+
+def judged(judge: Any, pictures: Any) -> Any:
+    """(N, K), the outputs for pictures of another size."""
+    size = pictures.shape[-2], pictures.shape[-1]
+    return as_numpy(judge.forward(Resize(size, judge.input.size).apply(pictures))[crosslens.OUTPUT])
+
+
+def rank(scores: Any, c: int) -> int:
+    """1 for the highest."""
+    return 1 + int((scores > scores[c]).sum())
+
+
+def spectrum(steps: int = 128) -> Iterator[str]:
+    """Slopes of the pictures of two classes in three coordinates, and of photographs."""
+    model = crosslens.wrap("demo:lite0_onnx")
+    real = [slope(image) for image in photographs(model.input.size)]
+    yield "| pictures | slope of the power spectrum |"
+    yield "|--|--|"
+    yield f"| photographs | {np.mean(real):.2f} ({min(real):.2f} to {max(real):.2f}) |"
+    for name in ("fourier", "pyramid", "pixels"):
+        made = crosslens.method("class_maximisation", steps=steps, parameterisation=name)(model, None, CLASSES[2:4])
+        found = [slope(image) for image in as_numpy(made.images)]
+        yield f"| {name} | {np.mean(found):.2f} ({min(found):.2f} to {max(found):.2f}) |"
+
+
+def inversion(steps: int = 100) -> Iterator[str]:
+    """Errors at a layer and in the picture, for the last rectified layer of each of VGG16's scales."""
+    model, photo = wrapped("onnx", 128)[0], photographs((128, 128))[:1]
+    yield "| layer | error at the layer | error of the picture |"
+    yield "|--|--|--|"
+    for place, layer in enumerate(last_of_scales(model, photo)):
+        made = crosslens.method("feature_inversion", layer=layer, steps=steps)(model, photo).images
+        yield f"| scale {place + 1} | {apart(model, layer, made, photo):.3f} | {distance(made, photo):.3f} |"
+
+
+def apart(model: Any, layer: str, a: Any, b: Any) -> float:
+    """|f(a) - f(b)| / |f(b)|."""
+    x, y = (as_numpy(model.forward(image, [layer])[layer]) for image in (a, b))
+    return float(np.linalg.norm(x - y) / np.linalg.norm(y))
+
+
+def distance(a: Any, b: Any) -> float:
+    """|a - b| over the distance of `b` from its mean."""
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b - b.mean(axis=(2, 3), keepdims=True)))
+
+
+def style(steps: int = 40, size: int = 160) -> Iterator[str]:
+    """Content and style loss, as the loop by hand computes them, of its picture and of ours."""
+    content, look = photograph("astronaut", size), photograph("coffee", size)
+    names = STYLES[:4]
+    losses = Losses(trunk(), torch.from_numpy(content), torch.from_numpy(look), CONTENT, names)
+    yield "| by | content loss | style loss |"
+    yield "|--|--|--|"
+
+    def row(by: str, picture: Any) -> str:
+        with torch.no_grad():
+            found = losses(torch.from_numpy(np.asarray(picture)))
+        return f"| {by} | {float(found[0]):.4g} | {float(found[1]):.4g} |"
+
+    yield row("the start", content)
+    yield row("torch by hand", style_transfer(losses, torch.from_numpy(content), steps, RATE, **WEIGHTS)[0])
+    for backend in ("torch", "onnx"):
+        model, of_content, of_style = wrapped(backend, size)
+        method = adam(steps, look, of_content, of_style[: len(names)])
+        yield row(f"crosslens, {backend}", method(model, content).images)
+
+
+PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "channels": channels,
+    "classes": classes,
+    "spectrum": spectrum,
+    "inversion": inversion,
+    "style": style,
+}
+
+
+def main(chosen: list[str]) -> None:
+    """Print these parts, or all of them, and put each where the README has its place."""
+    for name in chosen or PARTS:
+        lines = []
+        print(f"\n## {name}\n")
+        for line in PARTS[name]():
+            print(line, flush=True)
+            lines.append(line)
+        place(name, lines)
+
+
+def place(name: str, lines: list[str]) -> None:
+    """Put a part where the README has its place."""
+    begin, end = f"<!-- synthesis {name}: begin -->", f"<!-- synthesis {name}: end -->"
+    table = "\n".join([begin, "", *lines, "", end])
+    README.write_text(re.sub(f"{begin}.*{end}", lambda _: table, README.read_text(), flags=re.DOTALL))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from .arrays import Array
+from .arrays import Array, like
 from .errors import LayerError
 from .layer import INPUT
 
@@ -25,6 +25,15 @@ class Linearization(ABC):
     """A network at one batch of images: its activations, and products with its Jacobian until closed."""
 
     activations: Mapping[str, Array]
+
+    @property
+    def inside(self) -> Mapping[str, Array]:
+        """The same activations where the network computes, for objectives to be read there without a copy.
+
+        A backend whose own arrays follow the array API overrides it, and then holds `INPUT` too. `vjp` takes
+        cotangents of either kind.
+        """
+        return self.activations
 
     @abstractmethod
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -53,6 +62,12 @@ class NamedLinearization(Linearization):
         found = {**inner.activations, INPUT: x}
         self._found = found
         self.activations = {asked: found[name] for asked, name in names.items()}
+
+    @property
+    def inside(self) -> Mapping[str, Array]:
+        """The backend's own, under the names that were asked for."""
+        found = {INPUT: self._found[INPUT], **self._inner.inside}
+        return {asked: found[name] for asked, name in self._names.items()}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         missing = [name for name in cotangents if name not in self._names]
@@ -89,4 +104,4 @@ def add_at_input(gradients: Mapping[str, Array], at_input: Array | None) -> Mapp
     """Gradients with what a cotangent at `INPUT` itself adds to that of the image."""
     if at_input is None or INPUT not in gradients:
         return gradients
-    return {**gradients, INPUT: gradients[INPUT] + at_input}
+    return {**gradients, INPUT: gradients[INPUT] + like(at_input, gradients[INPUT])}

@@ -113,6 +113,10 @@ class Model(ABC):
         with self._linearize(x, (*capture, *(c for c in cotangents if c not in capture)), wrt, replace) as at:
             return Pullback(at.vjp(cotangents), {name: at.activations[name] for name in capture})
 
+    def _climbed(self, x: Array, objective: Any, *_: Any) -> tuple[Pullback, Array] | None:
+        """`pullback` within the backend's own graph: see `crosslens.objective`; None where it cannot."""
+        return None
+
     def forward(
         self, x: Array, capture: Iterable[str] = (OUTPUT,), *, replace: Mapping[str, Array] | None = None
     ) -> Mapping[str, Array]:

@@ -21,9 +21,10 @@ from .incremental import OnnxStaged
 from .infer import fold
 from .layers import Place, layouts, places
 from .linearization import OnnxLinearization
-from .program import Request, forward, fused, split
+from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
 from .rectifiers import is_rectifier
 from .session import Executable, Pair, Sessions, filled
+from .stand_ins import UnwritableError, Written, written
 from .weights import replaced_weights, weights_of
 
 __all__ = ["OnnxModel"]
@@ -165,6 +166,37 @@ class OnnxModel(Model):
     ) -> Linearization:
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
         return OnnxLinearization(self._executable, request, list(self._parts(as_numpy(x), replace, {})), len(x))
+
+    def _climbed(
+        self,
+        x: Array,
+        objective: Any,
+        layers: Mapping[str, str],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> tuple[Pullback, Array] | None:
+        if self._entry.batch not in {None, len(x)}:
+            return None
+        try:
+            shapes = {asked: self._shape_of(name, x) for asked, name in layers.items()}
+            steps, given = written(objective, shapes, layers)
+            request = Request(capture, (), wrt, tuple(replace), self._relu)
+            opened = self._sessions.get((request, steps, x.shape), lambda: self._written(request, steps, x.shape))
+        except (UnwritableError, DynamicShapeError):
+            return None
+        activations, gradients = opened.run(as_numpy(x), replace, given)
+        return Pullback(gradients, activations), activations[OBJECTIVE]
+
+    def _shape_of(self, name: str, x: Array) -> tuple[int, ...]:
+        shape = tuple(x.shape)
+        dims = shape if name == INPUT else seen(self._at(shape), self._places[name]).dims
+        if dims is None or not all(isinstance(n, int) for n in dims):
+            raise DynamicShapeError(f"the shape of {name!r} is not known before it is computed")
+        return tuple(int(n) for n in dims)
+
+    def _written(self, request: Request, steps: Written, shape: tuple[int, ...]) -> Executable:
+        return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
 
     def _staged(self, size: tuple[int, int], capture: tuple[str, ...]) -> OnnxStaged | None:
         if self._entry.batch is not None or not self.input.is_image:

@@ -1,6 +1,6 @@
 """What is asked of a network, as graphs: forward, forward and backward fused, or the two apart."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .backward import append_gradients
@@ -9,8 +9,13 @@ from .faster import faster_at_last, faster_copy
 from .graph import BOOL, FLOAT, Graph, Node, Type
 from .infer import infer
 from .layers import Place
+from .stand_ins import Step, Written
 
-__all__ = ["Program", "Request", "forward", "fused", "split"]
+__all__ = ["OBJECTIVE", "Program", "Request", "climbing", "forward", "fused", "seen", "split"]
+
+
+OBJECTIVE = "<objective>"
+"""Stands for an objective's value among activations; no layer is named so."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,41 @@ def fused(graph: Graph, places: Mapping[str, Place], request: Request) -> Progra
     """Activations and gradients in one graph."""
     made, _ = _with_gradients(graph, places, request)
     return _finished(made)
+
+
+def climbing(graph: Graph, places: Mapping[str, Place], request: Request, written: Written) -> Program:
+    """An objective, its gradients and activations in one graph; the value is the activation named `OBJECTIVE`.
+
+    Shapes must be numbers. What the objective brings along is an input for each, as seeds by the place of its step.
+    """
+    graph = faster_copy(graph)
+    replaced = _cut(graph, places, request.replaced)
+    activations = {name: _leave(graph, places[name]) for name in request.capture}
+    read = [_leave(graph, places[name]) for name in written.layers]
+    tensors = _repeated(graph, written.steps, read)
+    given = {str(place): tensors[place] for place, step in enumerate(written.steps) if not step.op}
+    seeds: dict[str, str] = {}
+    for name, place in written.cotangents:
+        into, tensor = places[name].tensor, _entered(graph, places[name], tensors[place])
+        seeds[into] = graph.op("Add", seeds[into], tensor) if into in seeds else tensor
+    found = append_gradients(graph, seeds, [places[name].tensor for name in request.wrt], request.relu)
+    gradients = {name: _leave(graph, places[name], found[places[name].tensor]) for name in request.wrt}
+    return _finished(Program(graph, replaced, given, {**activations, OBJECTIVE: tensors[written.value]}, gradients))
+
+
+def _repeated(graph: Graph, steps: Sequence[Step], seen: Sequence[str]) -> list[str]:
+    """The tensor of each step, the first ones being there already."""
+    tensors = list(seen)
+    for place, step in enumerate(steps[len(seen) :], len(seen)):
+        if step.op:
+            ints = [graph.ints(values) for values in step.ints]
+            made = graph.op(step.op, *(tensors[i] for i in step.inputs), *ints, **dict(step.settings))
+        else:
+            made = graph.unique(f"given:{place}")
+            graph.inputs[made] = Type(FLOAT, step.shape)
+        graph.types[made] = Type(step.elem, step.shape)
+        tensors.append(made)
+    return tensors
 
 
 def split(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[Program, Program]:
@@ -115,9 +155,14 @@ def _cut(graph: Graph, places: Mapping[str, Place], names: Iterable[str]) -> dic
 
 def _enter(graph: Graph, place: Place, name: str) -> str:
     """A new input of the graph, channels-first float32, as the layer's tensor lies."""
-    rank = graph.rank(place.tensor)
-    graph.inputs[name] = graph.types[name] = _seen(graph, place)
+    graph.inputs[name] = graph.types[name] = seen(graph, place)
     graph.taken.add(name)
+    return _entered(graph, place, name)
+
+
+def _entered(graph: Graph, place: Place, name: str) -> str:
+    """A tensor, channels-first float32, as the layer's lies."""
+    rank = graph.rank(place.tensor)
     x = graph.op("Transpose", name, perm=[0, *range(2, rank), 1]) if place.channels_last else name
     elem = graph.elem(place.tensor)
     return x if elem == FLOAT else graph.op("Cast", x, to=elem)
@@ -132,11 +177,11 @@ def _leave(graph: Graph, place: Place, tensor: str | None = None) -> str:
         rank = graph.rank(place.tensor)
         x = graph.op("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
     x = graph.op("Identity", x) if x in graph.inputs or x in graph.constants else x
-    graph.types[x] = _seen(graph, place)
+    graph.types[x] = seen(graph, place)
     return x
 
 
-def _seen(graph: Graph, place: Place) -> Type:
+def seen(graph: Graph, place: Place) -> Type:
     """The type of a layer at the border."""
     dims = graph.dims(place.tensor)
     return Type(FLOAT, (dims[0], dims[-1], *dims[1:-1]) if place.channels_last else dims)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
 from .network import LOCK, Place, outputs
-from .recording import Recording
+from .recording import Enough, Recording
 from .rectifiers import Rectifiers
 from .tensors import channels_first, channels_last, to_array, to_tensor
 
@@ -172,14 +172,18 @@ class TorchModel(Model):
         image = image.to(self._dtype)
         return channels_last(image).contiguous() if self.network.channels_last else image
 
-    def _run(self, x: Array, recording: Recording, *, grad: bool) -> None:
-        """One pass over native images, as `recording` wants it."""
+    def _run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
+        """One pass over native images, as far as `recording` wants it; the images as the network's own tensor."""
         names = recording.layers - {OUTPUT}
         with self._running(x, grad=grad):
             image = to_tensor(x, self._device, self._leaf_type)
             if INPUT in recording.wrt:
                 recording.watch(INPUT, image.requires_grad_())
-            y = self.network.run(self._prepared(image), names, lambda place: _seen(recording, place))
+            try:
+                y = self.network.run(self._prepared(image), names, lambda place: _seen(recording, place))
+            except Enough:
+                recording.check()
+                return image
             y = outputs(y, self._output)
             if image.requires_grad and not y.requires_grad and not recording.replace:
                 raise ModelError(
@@ -188,20 +192,24 @@ class TorchModel(Model):
                 )
             recording.see(OUTPUT, y)
         recording.check()
+        return image
 
-    def _inside(self, values: Mapping[str, Array]) -> dict[str, Tensor]:
+    def _inside(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:
         """Activations or cotangents from outside as the layers have them."""
         found = {}
         with torch.inference_mode(False):
             for name, each in values.items():
-                tensor = to_tensor(each, self._device, self._dtype)
+                tensor = to_tensor(each, self._device, self._dtype, own=own)
                 found[name] = channels_last(tensor) if self._is_last(name) else tensor
         return found
 
+    def _native(self, name: str, value: Tensor) -> Tensor:
+        """A layer's values channels-first, float32 or float64."""
+        value = channels_first(value) if self._is_last(name) else value
+        return value.to(self._leaf_type)
+
     def _outside(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
-        return {
-            name: to_array(channels_first(each) if self._is_last(name) else each, x) for name, each in values.items()
-        }
+        return {name: to_array(self._native(name, each), x) for name, each in values.items()}
 
     def _is_last(self, name: str) -> bool:
         place = self._places.get(name)
@@ -262,12 +270,18 @@ class Tape(Linearization):
     ) -> None:
         self._model, self._x = model, x
         self._recording = Recording(frozenset(capture), frozenset(wrt), frozenset(sources), model._inside(replace))
-        model._run(x, self._recording, grad=True)
+        self._image = model._run(x, self._recording, grad=True).detach()
         self.activations = model._outside({name: self._recording.values[name] for name in capture}, x)
+
+    @property
+    def inside(self) -> Mapping[str, Array]:
+        """Tensors where the network computes, channels-first; the images among them."""
+        found = {name: self._model._native(name, value) for name, value in self._recording.values.items()}
+        return {INPUT: self._image, **found}
 
     def vjp(self, cotangents: Mapping[str, Array], *, keep: bool = True) -> Mapping[str, Array]:
         """Gradients at the `wrt` layers; the graph is freed unless it shall be kept."""
-        given = self._model._inside(cotangents)
+        given = self._model._inside(cotangents, own=False)
         return self._model._outside(self._recording.gradients(given, keep=keep), self._x)
 
     def close(self) -> None:
@@ -279,7 +293,10 @@ def _seen(recording: Recording, place: Place) -> Tensor:
     """A layer's output, which must be what it was when the layers were listed."""
     if not isinstance(place.output, Tensor):
         raise ModelError(f"layer {place.name!r} now returns a {type(place.output).__name__}, no tensor as before")
-    return recording.see(place.name, place.output)
+    y = recording.see(place.name, place.output)
+    if recording.complete:
+        raise Enough
+    return y
 
 
 def _without_output(place: Place) -> Place:

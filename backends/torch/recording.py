@@ -10,7 +10,11 @@ from crosslens.model import INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-__all__ = ["Recording"]
+__all__ = ["Enough", "Recording"]
+
+
+class Enough(BaseException):
+    """All that was asked for has been seen, so the rest of the network need not run. No error, hence no Exception."""
 
 
 class Target(NamedTuple):
@@ -46,6 +50,11 @@ class Recording:
     def layers(self) -> frozenset[str]:
         """All that must be seen."""
         return self.capture | self.wrt - {INPUT} | self.sources | frozenset(self.replace)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be seen, and gradients can enter wherever they are to."""
+        return self.layers <= self._seen and self.sources <= self.edges.keys()
 
     def see(self, name: str, y: Tensor) -> Tensor:
         """Keep what is wanted of a layer's output; returns what runs on."""

@@ -10,10 +10,10 @@ from torch import Tensor
 __all__ = ["channels_first", "channels_last", "stays_on_gpu", "to_array", "to_tensor"]
 
 
-def to_tensor(values: Array, device: Any, dtype: torch.dtype) -> Tensor:
-    """A tensor of its own with these values: what torch overwrites is never the caller's."""
+def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = True) -> Tensor:
+    """A tensor with these values, its own unless told otherwise: what torch overwrites is never the caller's."""
     if isinstance(values, Tensor):
-        return values.detach().to(device, dtype, copy=True)
+        return values.detach().to(device, dtype, copy=own or values.is_inference())
     return torch.from_numpy(np.array(as_numpy(values), order="C")).to(device, dtype)
 
 

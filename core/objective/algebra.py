@@ -1,7 +1,7 @@
 """The contract of an objective, and its algebra: sums, differences and multiples of objectives are objectives."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -34,6 +34,10 @@ class Objective(ABC):
     @abstractmethod
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         """The gradient of the sum of `value` over the batch, by layer, in the shape of its activations."""
+
+    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        """`value` and `cotangents` together; differs where they share work."""
+        return self.value(activations), self.cotangents(activations)
 
     def select(self, start: int, stop: int) -> "Objective":
         """The same objective for images `start` to `stop` of the batch; differs where it holds one item per image.
@@ -103,10 +107,19 @@ class Total(Objective):
         return sum(rest, first)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
+        return self._summed(term.cotangents(activations) for _, term in self.terms)
+
+    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        found = [term.evaluated(activations) for _, term in self.terms]
+        first, *rest = (weight * value for (weight, _), (value, _) in zip(self.terms, found, strict=True))
+        return sum(rest, first), self._summed(cotangents for _, cotangents in found)
+
+    def _summed(self, parts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
         total: dict[str, Array] = {}
-        for weight, term in self.terms:
-            for name, gradient in term.cotangents(activations).items():
-                total[name] = total[name] + weight * gradient if name in total else weight * gradient
+        for (weight, _), part in zip(self.terms, parts, strict=True):
+            for name, gradient in part.items():
+                here = gradient if weight == 1.0 else weight * gradient
+                total[name] = total[name] + here if name in total else here
         return total
 
     def select(self, start: int, stop: int) -> Objective:

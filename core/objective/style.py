@@ -32,11 +32,16 @@ class Gram(Objective):
         return factor * namespace(difference).sum(difference * difference, axis=(1, 2))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
+        return self.evaluated(activations)[1]
+
+    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        """The Gram matrices once for both."""
         flat, difference, factor = self._parts(activations)
         maps = activations[self.name]
         xp = namespace(maps)
-        gradient = 4.0 * factor * (difference @ flat)
-        return {self.name: xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)}
+        gradient = (4.0 * factor * difference) @ flat
+        gradient = xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)
+        return factor * xp.sum(difference * difference, axis=(1, 2)), {self.name: gradient}
 
     def select(self, start: int, stop: int) -> Objective:
         return replace(self, target=selected(self.target, start, stop))

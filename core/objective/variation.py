@@ -22,7 +22,8 @@ class TotalVariation(Objective):
 
     def value(self, activations: Activations) -> Array:
         right, below = _differences(activations[self.name])
-        return namespace(right).sum((right * right + below * below) ** (self.beta / 2), axis=(1, 2, 3))
+        squares = right * right + below * below
+        return namespace(right).sum(squares if self.beta == 2.0 else squares ** (self.beta / 2), axis=(1, 2, 3))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         x = activations[self.name]
@@ -33,10 +34,9 @@ class TotalVariation(Objective):
             flat = squares == 0  # the power is singular there for beta < 2; a flat spot pulls nowhere
             slope = xp.where(flat, xp.zeros_like(x), xp.where(flat, xp.ones_like(x), squares) ** (self.beta / 2 - 1))
             right, below = slope * right, slope * below
-        gradient = -right - below
-        gradient[:, :, :, 1:] += right[:, :, :, :-1]
-        gradient[:, :, 1:, :] += below[:, :, :-1, :]
-        return {self.name: self.beta * gradient}
+        from_left = xp.concat([xp.zeros_like(x[:, :, :, :1]), right[:, :, :, :-1]], axis=3)
+        from_above = xp.concat([xp.zeros_like(x[:, :, :1, :]), below[:, :, :-1, :]], axis=2)
+        return {self.name: self.beta * (from_left - right + from_above - below)}
 
     def __str__(self) -> str:
         return f"total_variation({self.beta:g})"
@@ -45,9 +45,8 @@ class TotalVariation(Objective):
 def _differences(x: Array) -> tuple[Array, Array]:
     """To the right and to the lower neighbour; zero at the last column and row."""
     xp = namespace(x)
-    right, below = xp.zeros_like(x), xp.zeros_like(x)
-    right[:, :, :, :-1] = x[:, :, :, 1:] - x[:, :, :, :-1]
-    below[:, :, :-1, :] = x[:, :, 1:, :] - x[:, :, :-1, :]
+    right = xp.concat([x[:, :, :, 1:] - x[:, :, :, :-1], xp.zeros_like(x[:, :, :, :1])], axis=3)
+    below = xp.concat([x[:, :, 1:, :] - x[:, :, :-1, :], xp.zeros_like(x[:, :, :1, :])], axis=2)
     return right, below
 
 
