@@ -1,7 +1,7 @@
-"""What hangs in the synthesis gallery: command lines of `crosslens run`, on each backend the same but for layers."""
+"""What hangs in the synthesis gallery: command lines of `crosslens run`, the same on every backend."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .photographs import photograph
@@ -10,9 +10,6 @@ CAT = photograph()
 GRAVEL = photograph("gravel.png")
 GLASS = photograph("imagenet_12_741.jpg", "foolbox", "foolbox")
 TISSUE = photograph("ihc.png")
-
-PER_BACKEND = "LAYER"
-"""Stands for the layer's name in `options`."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +21,15 @@ class Exhibit:
     network: str = "lite0"
     given: tuple[Path, ...] = ()
     options: tuple[str, ...] = ()
-    layer: Mapping[str, str] = field(default_factory=dict)
     wide: bool = False
     """Whether it makes a sheet or a strip, to be shown larger."""
+    shown: str = ""
+    """Which of the pictures that the command writes: "-masked" for NAME-masked.png."""
 
     def command(self, backend: str, out: Path) -> list[str]:
         """Arguments of `crosslens`."""
-        options = [option.replace(PER_BACKEND, self.layer.get(backend, PER_BACKEND)) for option in self.options]
         picture = [str(self.given[0])] if self.given else []
-        return ["run", self.method, f"demo:{self.network}_{backend}", *picture, *options, "-o", str(out)]
+        return ["run", self.method, f"demo:{self.network}_{backend}", *picture, *self.options, "-o", str(out)]
 
     def typed(self, backend: str) -> str:
         """The command as a reader would type it."""
@@ -45,15 +42,26 @@ EXHIBITS: Mapping[str, Exhibit] = {
     exhibit.name: exhibit
     for exhibit in (
         Exhibit("deep_dream", "deep_dream", given=(CAT,)),
-        Exhibit("activation_maximisation", "activation_maximisation", options=("--target", "volcano")),
-        Exhibit("class_maximisation", "class_maximisation", options=("--target", "flamingo")),
-        Exhibit("feature_inversion", "feature_inversion", "vgg16", (CAT,)),
-        Exhibit("inversion_sheet", "feature_inversion", given=(CAT,), options=("--sheet",), wide=True),
-        Exhibit("texture_synthesis", "texture_synthesis", "vgg16", (GRAVEL,)),
-        Exhibit("style_transfer", "style_transfer", "vgg16", (CAT, GLASS), ("--style", str(GLASS))),
+        Exhibit(
+            "activation_maximisation",
+            "activation_maximisation",
+            options=("--target", "channel:blocks.11.bn0:168", "--steps", "96"),
+        ),
+        Exhibit("class_maximisation", "class_maximisation", options=("--target", "volcano")),
+        Exhibit("feature_inversion", "feature_inversion", "vgg16", (CAT,), ("--steps", "40")),
+        Exhibit("texture_synthesis", "texture_synthesis", given=(GRAVEL,)),
+        Exhibit("style_transfer", "style_transfer", "vgg16", (CAT, GLASS), ("--style", str(GLASS), "--steps", "40")),
         Exhibit("caricature", "caricature", given=(CAT,)),
-        Exhibit("channel_grid", "channel_grid", wide=True),
-        Exhibit("diversity", "diversity", options=("--target", "volcano"), wide=True),
-        Exhibit("interpolation", "interpolation", wide=True),
+        Exhibit("maco", "maco", options=("--target", "flamingo", "--steps", "64"), shown="-masked"),
+        Exhibit("channel_grid", "channel_grid", options=("--count", "9"), wide=True),
+        Exhibit(
+            "interpolation",
+            "interpolation",
+            options=("--first", "168", "--second", "671", "--count", "4", "--steps", "96"),
+            wide=True,
+        ),
+        Exhibit("diversity", "diversity", options=("--target", "volcano", "--steps", "96"), wide=True),
+        Exhibit("inversion_sheet", "feature_inversion", given=(CAT,), options=("--sheet", "--steps", "60"), wide=True),
+        Exhibit("texture_sheet", "texture_synthesis", given=(GRAVEL,), options=("--sheet", "--steps", "60"), wide=True),
     )
 }

@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -24,7 +26,7 @@ TILE, GAP, HEAD = 208, 6, 20
 
 
 def cell(exhibit: Exhibit, backend: str) -> Path:
-    """Where a cell's picture lies; beside it, as JSON, the command that made it and the seconds that took."""
+    """Where a cell lies; beside it, as JSON, its command and the seconds that took, in all and of a processor."""
     return KEPT / exhibit.name / f"{backend}.png"
 
 
@@ -38,22 +40,29 @@ def make(exhibit: Exhibit, backend: str) -> None:
     """Run the command; one that is cut off leaves nothing."""
     path = cell(exhibit, backend)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part.png")
     crosslens = Path(sys.executable).with_name("crosslens")
-    start = perf_counter()
-    subprocess.run([crosslens, *exhibit.command(backend, unfinished)], check=True, stdout=subprocess.DEVNULL)
-    seconds = perf_counter() - start
-    os.replace(unfinished, path)
-    record = {"command": exhibit.typed(backend), "seconds": round(seconds, 1)}
+    with TemporaryDirectory(dir=path.parent) as folder:
+        out = Path(folder) / "made.png"
+        start, before = perf_counter(), computed()
+        subprocess.run([crosslens, *exhibit.command(backend, out)], check=True, stdout=subprocess.DEVNULL)
+        seconds, processor = perf_counter() - start, computed() - before
+        os.replace(out.with_name(f"made{exhibit.shown}.png"), path)
+    record = {"command": exhibit.typed(backend), "processor": round(processor, 1), "seconds": round(seconds, 1)}
     path.with_suffix(".json").write_text(json.dumps(record))
-    print(f"{seconds:6.1f} s  {record['command']}", flush=True)
+    print(f"{seconds:6.1f} s, {processor:.1f} s of them computing: {record['command']}", flush=True)
+
+
+def computed() -> float:
+    """Seconds of processor time of the commands run so far: what else the machine did meanwhile does not count."""
+    used = getrusage(RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def hung(exhibit: Exhibit) -> Path:
-    """The exhibit as one picture: what was given, then each backend's, with the seconds that its command took."""
+    """The exhibit as one picture: what was given, then each backend's, with the processor time of its command."""
     tile = TILE * 4 // 3 if exhibit.wide else TILE
     records = [json.loads(cell(exhibit, backend).with_suffix(".json").read_text()) for backend in BACKENDS]
-    titles = [f"{backend}, {record['seconds']:.0f} s" for backend, record in zip(BACKENDS, records, strict=True)]
+    titles = [f"{backend}, {record['processor']:.0f} s" for backend, record in zip(BACKENDS, records, strict=True)]
     tiles = [fitted(Image.open(cell(exhibit, backend)), tile) for backend in BACKENDS]
     if exhibit.given and not exhibit.wide:
         tiles, titles = [fitted_given(exhibit, tile, tiles[0].size), *tiles], ["given", *titles]
