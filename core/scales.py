@@ -5,13 +5,16 @@ The rule that fits all: the first layer without a negative value at or after eac
 and transposition after it repeat it and do not count; nor does a sigmoid, the gate that ONNX shows of a SiLU.
 """
 
+import numpy as np
+
 from .anatomy import spatial_layers
 from .arrays import Array, namespace
 from .errors import LayerError
 from .model import Model
+from .objective import preactivation
 from .operators import Resize, Size
 
-__all__ = ["last_of_scales", "rectified_scales"]
+__all__ = ["last_of_scales", "layer_of_units", "rectified_scales"]
 
 _GATES = frozenset({"Sigmoid", "HardSigmoid"})
 
@@ -72,6 +75,23 @@ def last_of_scales(model: Model, image: Array) -> list[str]:
             "this network has no layer with a kernel and maps (N, C, H, W), so there is no default; name one"
         )
     return [inner[-1] for inner in scales.values()]
+
+
+def layer_of_units(model: Model) -> str:
+    """Whose channels to show where no layer is named: the last of the last scale but one, before its rectifier.
+
+    There an idle channel has a gradient, and one at the cap of a ReLU6 too. Where the rectifier lies inside the layer,
+    as in a Keras Conv2D with an activation, it is the rectified layer itself.
+
+    Raises:
+        LayerError: no layer with maps has a kernel.
+    """
+    noise = np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32)
+    rectified = last_of_scales(model, noise)[-2:][0]
+    try:
+        return preactivation(model, rectified)
+    except LayerError:
+        return rectified
 
 
 def _small(image: Array, limit: Size) -> Array:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from crosslens.anatomy import last_maps
 from crosslens.arrays import Array, namespace
 from crosslens.batching import batch_limit, slices
 from crosslens.errors import ParameterError
@@ -15,6 +14,7 @@ from crosslens.model import Model
 from crosslens.objective import Objective, channel, each
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.scales import layer_of_units
 
 from .activation_maximisation import ActivationMaximisation
 
@@ -29,7 +29,9 @@ class ChannelGrid(ActivationMaximisation):
     name = "channel_grid"
     needs_target = False
     example: ClassVar = {"steps": 4, "count": 3}
-    layer: str | None = param(None, "layer with channels; the last one with maps if not given")
+    layer: str | None = param(
+        None, "layer with channels; if not given, the last of the last scale but one, before its rectifier"
+    )
     channels: tuple[int, ...] | None = param(None, "channels to show; `count` of them, evenly spread, if not given")
     count: int = param(16, "how many channels to show")
     steps: int = param(96, "steps of Adam")
@@ -43,7 +45,8 @@ class ChannelGrid(ActivationMaximisation):
             )
         if self.resume is not None:
             raise ParameterError("channel_grid runs in batches and cannot be resumed; resume activation_maximisation")
-        units = [channel(self.layer or last_maps(model), index) for index in self._channels(model)]
+        layer = self.layer or layer_of_units(model)
+        units = [channel(layer, index) for index in self._channels(model, layer)]
         for unit in units:
             unit.check(model)
         batches = list(slices(len(units), batch_limit(model)))
@@ -57,10 +60,10 @@ class ChannelGrid(ActivationMaximisation):
                 break
         return _sheet(parts)
 
-    def _channels(self, model: Model) -> tuple[int, ...]:
+    def _channels(self, model: Model, layer: str) -> tuple[int, ...]:
         if self.channels is not None:
             return tuple(self.channels)
-        shape = model.layer(self.layer or last_maps(model)).shape
+        shape = model.layer(layer).shape
         total = shape[2 if len(shape) == 3 else 1] or 1
         if self.count < 1:
             raise ParameterError(f"count is {self.count}; it must be at least 1")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from crosslens.anatomy import last_maps
 from crosslens.arrays import Array
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
@@ -15,6 +14,7 @@ from crosslens.objective import Objective, interpolate
 from crosslens.parameterise import Parameterisation
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.scales import layer_of_units
 
 from .activation_maximisation import ActivationMaximisation
 
@@ -29,7 +29,9 @@ class Interpolation(ActivationMaximisation):
     name = "interpolation"
     needs_target = False
     example: ClassVar = {"steps": 4, "count": 2, "first": 2, "second": 4}
-    layer: str | None = param(None, "layer of the channels; the last one with maps if not given")
+    layer: str | None = param(
+        None, "layer of the channels; if not given, the last of the last scale but one, before its rectifier"
+    )
     first: int = param(0, "channel at the left end, a")
     second: int = param(1, "channel at the right end, b")
     count: int = param(5, "how many pictures, both ends included")
@@ -39,7 +41,7 @@ class Interpolation(ActivationMaximisation):
         if images is not None or self.count < 2:
             raise ParameterError(f"interpolation makes pictures from noise, at least 2; count is {self.count}")
         shares = np.linspace(0, 1, self.count).tolist()
-        strip = interpolate(self.layer or last_maps(model), self.first, self.second, shares)
+        strip = interpolate(self.layer or layer_of_units(model), self.first, self.second, shares)
         strip.check(model)
         return self._climbed(model, None, strip, objective, progress)
 

@@ -5,7 +5,7 @@ import pytest
 from crosslens.errors import LayerError
 from crosslens.model import INPUT, OUTPUT, InputSpec, Layer, Model
 from crosslens.preprocess import Preprocess
-from crosslens.scales import rectified_scales
+from crosslens.scales import layer_of_units, rectified_scales
 
 CONV = {"kernel": np.zeros((1, 1, 3, 3))}
 
@@ -72,6 +72,13 @@ def test_every_framework_lists_the_same_activations(kinds):
 
 def test_names_are_in_execution_order():
     assert rectified_scales(Listed(MODULES), PICTURE) == [["relu_1", "relu_3"], ["relu_7", "relu_10"], ["relu_13"]]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "place"), [(MODULES, "conv_9"), (FUSED, "fused_5"), ("conv silu conv silu", "conv_2")]
+)
+def test_units_are_shown_before_the_rectifier_where_that_is_a_layer(kinds, place):
+    assert layer_of_units(Listed(kinds)) == place
 
 
 def test_a_network_without_rectifiers_is_refused_with_layers_to_name():
