@@ -1,18 +1,18 @@
 """Activation maximisation (Erhan et al. 2009; Simonyan et al. 2014, section 2; Olah et al. 2017)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
-from crosslens.ascent import Ascent, picture_size, story
+from crosslens.ascent import Ascent, best_examples, picture_size, story
 from crosslens.errors import ParameterError, TargetError
 from crosslens.generator import generator
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
-from crosslens.model import Model
+from crosslens.model import OUTPUT, Model
 from crosslens.objective import Objective, Value
 from crosslens.operators import Size
 from crosslens.optimise import Adam
@@ -21,8 +21,11 @@ from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.resume import resumed, saved_state
 from crosslens.series import series
-from crosslens.step_rules import step_rules
+from crosslens.step_rules import StepRule, step_rules
 from crosslens.views import robust_view
+
+CLASS_RULES = ("blur:0.4:4",)
+"""Where the output is climbed: seen through all strides of a network, a picture else becomes full of grids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +41,12 @@ class ActivationMaximisation(Method):
     needs_images = False
     example: ClassVar = {"steps": 4}
     steps: int = param(192, "steps of Adam")
-    learning_rate: float = param(0.015, "length of a step, in the parameterisation's unit", search=(0.005, 0.1))
+    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", search=(0.005, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.07, "the view moves along each axis by up to this share of the side", search=(0.0, 0.15))
-    zoom: float = param(0.25, "the view is larger or smaller by up to this share", search=(0.0, 0.4))
-    turn: float = param(0.0, "the view is turned by up to so many degrees either way")
+    zoom: float = param(0.1, "the view is larger or smaller by up to this share", search=(0.0, 0.4))
+    turn: float = param(8.0, "the view is turned by up to so many degrees either way")
     noise: float = param(0.0, "deviation of the noise that the view is seen under")
     bound: str = param("sigmoid", "how pixels are kept in [0, 1]", choices=tuple(BOUNDS))
     shared: int = param(0, "pictures of one run share a component of so many pixels a side; 0 for none")
@@ -51,10 +54,11 @@ class ActivationMaximisation(Method):
         None, "a network whose code to climb instead of coordinates: a model, its file, or demo:dcgan_torch"
     )
     code_bound: float = param(3.0, "numbers of a generator's code stay within this either way")
-    rules: tuple[str, ...] = param(
-        (),
-        "between steps: decay:RATE, blur:PIXELS:EVERY, bilateral:PIXELS:RANGE:EVERY, clip_norm:PERCENT:EVERY, "
-        "clip_contribution:PERCENT:EVERY, blur_gradient:PIXELS, laplacian:LEVELS",
+    rules: tuple[str, ...] | None = param(
+        None,
+        "between steps; if not given, blur:0.4:4 for a class, unless a generator makes the picture. decay:RATE, "
+        "blur:PIXELS:EVERY, bilateral:PIXELS:RANGE:EVERY, clip_norm:PERCENT:EVERY, clip_contribution:PERCENT:EVERY, "
+        "blur_gradient:PIXELS, laplacian:LEVELS",
         search=(
             "decay:0.0001..0.02",
             "blur:0.3..1.0:4..12",
@@ -63,6 +67,9 @@ class ActivationMaximisation(Method):
         ),
     )
     start: str = param("noise", "picture to start from where no image is given", choices=("noise", "grey"))
+    examples: int | None = param(
+        None, "of the images given, start from so many that excite the target most; from all if not given"
+    )
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
     seed: int = param(0, "of the starting noise and of the views")
     every: int | None = param(None, "keep a snapshot after every so many steps")
@@ -70,7 +77,11 @@ class ActivationMaximisation(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture from noise, or one from each of `images`; history (steps, N) is the objective on the views."""
-        return self._climbed(model, images, fixed(objective, model, images), objective, progress)
+        if self.examples is None:
+            return self._climbed(model, images, fixed(objective, model, images), objective, progress)
+        chosen, said = best_examples(model, images, objective, self.examples)
+        made = self._climbed(model, chosen, fixed(objective, model, chosen), objective, progress)
+        return replace(made, notes=(said, *made.notes))
 
     def _climbed(
         self,
@@ -87,7 +98,7 @@ class ActivationMaximisation(Method):
         pixels = self._coordinates(model, size)
         view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
         start = self._start(pixels, objective.count or 1) if images is None else pixels.of(images)
-        climb = Ascent(model, objective, pixels, view, size, self.seed, step_rules(self.rules), not alone)
+        climb = Ascent(model, objective, pixels, view, size, self.seed, self._rules(objective), not alone)
         before = climb.score(pixels.image.apply(start))
         (run,) = series(
             lambda n, last: (climb, like(start, before)),
@@ -109,6 +120,11 @@ class ActivationMaximisation(Method):
             state=saved_state([run], images),
             notes=story(run, self.steps, climb, before, made, images),
         )
+
+    def _rules(self, objective: Objective) -> tuple[StepRule, ...]:
+        if self.rules is None:
+            return step_rules(CLASS_RULES if self.generator is None and OUTPUT in objective.layers else ())
+        return step_rules(self.rules)
 
     def _coordinates(self, model: Model, size: Size) -> Parameterisation:
         channels = model.input.shape[0] or 3

@@ -45,6 +45,12 @@ def test_every_choice_of_colours_climbs(colour):
     assert result.history[-1, 0] > result.history[0, 0]
 
 
+def test_a_class_is_climbed_under_a_light_blur_and_a_channel_is_not():
+    for target, rules in ((1, ("blur:0.4:4",)), (channel("conv2", 5), ())):
+        np.testing.assert_array_equal(maximise(target).images, maximise(target, rules=rules).images)
+    assert np.abs(maximise(1).images - maximise(1, rules=()).images).max() > 1e-3
+
+
 def test_the_note_says_how_far_the_objective_rose_on_the_picture_itself():
     result = maximise(2)
     (note,) = result.notes
@@ -69,7 +75,7 @@ def test_without_views_adam_climbs_the_gradient_of_the_picture_itself():
     """One step of Adam is the learning rate times the gradient's sign (its first step, by the paper's algorithm 1)."""
     images = PICTURES[:1]
     result = maximise(
-        1, images, steps=1, learning_rate=1e-3, parameterisation="pixels", colour="rgb", shift=0.0, zoom=0.0
+        1, images, steps=1, learning_rate=1e-3, parameterisation="pixels", colour="rgb", shift=0.0, zoom=0.0, turn=0.0
     )
     gradient = pullback(MODEL, images, logit(1))[0].gradients[INPUT]
     moved = result.images - images
