@@ -57,7 +57,7 @@ class Method(ABC):
     any_size: ClassVar[bool] = False
     """Whether it takes pictures of any size, whatever size the network takes, which sees them through windows."""
     animates: ClassVar[bool] = False
-    """Whether its pictures make sense one after the other, as .gif or .webp."""
+    """Whether its pictures make sense one after the other, as .gif, .webp or .mp4."""
     needs_target: ClassVar[bool] = True
     """Whether a target means anything to it."""
     needs_rectifier: ClassVar[bool] = False

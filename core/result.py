@@ -68,8 +68,8 @@ class Result:
         return {}
 
     def save(self, path: str | Path) -> Path:
-        """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance; `.gif` or `.webp` the
-        pictures made, one after the other.
+        """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance; `.gif`, `.webp` or
+        `.mp4` the pictures made, one after the other.
 
         Raises:
             ImageError: another suffix.
@@ -77,7 +77,7 @@ class Result:
         path = Path(path)
         if path.suffix == ".png":
             return save_image(self.picture(), path)
-        if path.suffix in {".gif", ".webp"}:
+        if path.suffix in {".gif", ".webp", ".mp4"}:
             return save_animation(self.frames(), path)
         if path.suffix != ".npz":
             raise ImageError(f"cannot save a result as {path.name!r}; use .png for a picture, .npz for everything")

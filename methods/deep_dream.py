@@ -48,7 +48,7 @@ class DeepDream(Method):
     jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis")
     normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
     tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
-    zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif or .webp")
+    zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4")
     zoom: float = param(0.05, "share of the picture that leaves with each frame")
     seed: int = param(0, "of the jitter")
     every: int | None = param(None, "keep a snapshot after every so many steps")

@@ -30,7 +30,7 @@ _OUT = click.Option(
 )
 _ANIMATED = click.Option(
     ["-o", "--out"],
-    type=Writable(".png", ".npz", ".gif", ".webp"),
+    type=Writable(".png", ".npz", ".gif", ".webp", ".mp4"),
     help="Write a picture, raw values and provenance, or the pictures as an animation.",
 )
 TARGET = click.Option(

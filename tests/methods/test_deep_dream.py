@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from crosslens import InputSpec, method
 from crosslens.arrays import as_numpy
-from crosslens.errors import LayerError, ParameterError
+from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.objective import layer
 from crosslens.testing import TinyModel
 from crosslens.tiling import tiled_gradient, windows
@@ -161,3 +161,20 @@ def test_a_zoom_is_saved_as_an_endless_animation(suffix, tmp_path):
         assert animation.n_frames == 4
         assert animation.info["loop"] == 0
         assert animation.size == (16, 16)
+
+
+def test_a_zoom_is_a_film_where_ffmpeg_is_and_without_it_the_way_out_is_named(tmp_path, monkeypatch):
+    result = dream(size=15, zoom_frames=2, zoom=0.25, steps=1)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        ImageError, match=r"needs ffmpeg, and there is none on the PATH; save as \.gif or \.webp instead"
+    ):
+        result.save(tmp_path / "zoom.mp4")
+    fake = tmp_path / "ffmpeg"
+    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/told\nexec /bin/cat > {tmp_path}/zoom.mp4\n')
+    fake.chmod(0o755)
+    assert result.save(tmp_path / "zoom.mp4").read_bytes() == np.stack(result.frames())[:, :14, :14].tobytes()
+    assert "-f rawvideo -pix_fmt rgb24 -s 14x14 -r 12.5 -i -" in (tmp_path / "told").read_text()
+    fake.write_text("#!/bin/sh\necho no such codec >&2\nexit 1\n")
+    with pytest.raises(ImageError, match=r"ffmpeg could not write '.*zoom\.mp4': no such codec"):
+        result.save(tmp_path / "zoom.mp4")
