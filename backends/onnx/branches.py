@@ -7,7 +7,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
 from .graph import Graph, Node, node_of
 from .names import scopes
 
-__all__ = ["inline_known_branches"]
+__all__ = ["copied", "inline_known_branches", "rename_inside"]
 
 
 def inline_known_branches(graph: Graph) -> bool:
@@ -34,24 +34,38 @@ def _taken(graph: Graph, node: Node) -> GraphProto | None:
 def _written_out(graph: Graph, node: Node, branch: GraphProto, called: set[str]) -> list[Node]:
     """The branch's nodes; what it makes gets names that nothing else has, what it reads from outside keeps its own."""
     around = node.name or node.outputs[0]
-    made = [o for proto in branch.node for o in proto.output if o]
+    made = {o for proto in branch.node for o in proto.output if o}
     results = [o.name for o in branch.output]
     names = {
         o: outer for o, outer in zip(reversed(results), reversed(node.outputs), strict=True) if outer and o in made
     }
-    for own in (*made, *(t.name for t in branch.initializer)):
+    names |= {t.name: graph.unique(f"{around}:{t.name}") for t in branch.initializer}
+    graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in branch.initializer}
+    parts = copied(graph, branch, names, around, called)
+    copies = [(names.get(o, o), outer) for o, outer in zip(results, node.outputs, strict=True)]
+    return parts + [graph.node("Identity", own, outputs=[outer]) for own, outer in copies if own != outer and outer]
+
+
+def copied(graph: Graph, body: GraphProto, names: dict[str, str], around: str, called: set[str]) -> list[Node]:
+    """Copies of a subgraph's nodes to stand outside of it.
+
+    Args:
+        body: its own constants are left to the caller.
+        names: tensors of the body that are to have another name; those of all others that it makes are added.
+        around: what new names begin with.
+        called: names of nodes, each of which there is once; added to.
+    """
+    for own in (o for proto in body.node for o in proto.output if o):
         if own not in names:
             names[own] = graph.unique(f"{around}:{own}")
-    graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in branch.initializer}
     parts = []
-    for proto in branch.node:
+    for proto in body.node:
         renamed = _renamed(proto, names)
         if proto.name and proto.name in called:
             renamed.name = f"{around}:{proto.name}"
         called.add(renamed.name)
         parts.append(node_of(renamed, graph.opsets, scopes(proto)))
-    copies = [(names.get(o, o), outer) for o, outer in zip(results, node.outputs, strict=True)]
-    return parts + [graph.node("Identity", own, outputs=[outer]) for own, outer in copies if own != outer and outer]
+    return parts
 
 
 def _renamed(proto: NodeProto, names: Mapping[str, str]) -> NodeProto:
@@ -59,11 +73,11 @@ def _renamed(proto: NodeProto, names: Mapping[str, str]) -> NodeProto:
     made.CopyFrom(proto)
     made.input[:] = [names.get(i, i) for i in proto.input]
     made.output[:] = [names.get(o, o) for o in proto.output]
-    _rename_inside(made, names)
+    rename_inside(made, names)
     return made
 
 
-def _rename_inside(node: NodeProto, names: Mapping[str, str]) -> None:
+def rename_inside(node: NodeProto, names: Mapping[str, str]) -> None:
     """What its subgraphs read from outside gets its new name, in place; what is their own stays."""
     for inner in (a.g for a in node.attribute if a.type == AttributeProto.GRAPH):
         own = (
@@ -74,6 +88,6 @@ def _rename_inside(node: NodeProto, names: Mapping[str, str]) -> None:
         outer = {old: new for old, new in names.items() if old not in own}
         for below in inner.node:
             below.input[:] = [outer.get(i, i) for i in below.input]
-            _rename_inside(below, outer)
+            rename_inside(below, outer)
         for output in inner.output:
             output.name = outer.get(output.name, output.name)

@@ -1,12 +1,14 @@
-"""Operators without a rule that ONNX defines by other operators are replaced by those."""
+"""Operators without a rule that ONNX defines by other operators, or step by step, are replaced by those."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from onnx import AttributeProto, FunctionProto, TypeProto, defs, helper
+from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, defs, helper
 
+from .branches import rename_inside
 from .graph import Graph, Node, node_of
 from .infer import fold
+from .recurrent import recurrent_steps
 from .registry import rule_for
 
 __all__ = ["expand"]
@@ -18,12 +20,18 @@ def expand(graph: Graph, path: Iterable[Node]) -> bool:
     Returns:
         Whether there was one.
     """
-    bodies = {node: body for node in path if rule_for(node) is None and (body := _body(graph, node)) is not None}
-    if bodies:
-        nodes = [_written_out(graph, node, bodies[node]) if node in bodies else [node] for node in graph.nodes]
-        graph.nodes = [part for parts in nodes for part in parts]
+    missing = [node for node in path if rule_for(node) is None]
+    written = {node: parts for node in missing if (parts := _parts(graph, node)) is not None}
+    if written:
+        graph.nodes = [part for node in graph.nodes for part in written.get(node, [node])]
         fold(graph)
-    return bool(bodies)
+    return bool(written)
+
+
+def _parts(graph: Graph, node: Node) -> list[Node] | None:
+    """Other nodes that compute the same."""
+    body = _body(graph, node)
+    return recurrent_steps(graph, node) if body is None else _written_out(graph, node, body)
 
 
 def _body(graph: Graph, node: Node) -> FunctionProto | None:
@@ -61,7 +69,10 @@ def _written_out(graph: Graph, node: Node, body: FunctionProto) -> list[Node]:
         for name in proto.output:
             if name and name not in names:
                 names[name] = graph.unique(f"{node.outputs[0]}:{name}")
-        inner = node_of(proto, graph.opsets)
+        copy = NodeProto()
+        copy.CopyFrom(proto)
+        rename_inside(copy, names)
+        inner = node_of(copy, graph.opsets)
         given = {a.name: _given(node, a.ref_attr_name, a.name) for a in proto.attribute if a.ref_attr_name}
         attributes = {key: given.get(key, value) for key, value in inner.attributes.items()}
         parts.append(replace(

@@ -13,6 +13,8 @@ from onnx import TensorProto, TypeProto, helper, shape_inference
 from .branches import inline_known_branches
 from .emit import model_proto, run_constants
 from .graph import Graph, Node, Type
+from .loops import unroll_known_loops
+from .sequences import SEQUENCES, write_out_sequences
 
 __all__ = ["fold", "infer", "type_of"]
 
@@ -54,11 +56,11 @@ def infer(graph: Graph) -> None:
 def fold(graph: Graph) -> None:
     """Compute what depends on constants and known shapes only, in place; types are set as well.
 
-    An If whose condition is known by then is replaced by the branch that is taken.
+    What is known by then is written out: the branch that an If takes, the steps of a Loop or Scan, sequences.
     """
     infer(graph)
     _fold_constants(graph)
-    while inline_known_branches(graph):
+    while inline_known_branches(graph) or unroll_known_loops(graph) or write_out_sequences(graph):
         infer(graph)
         _fold_constants(graph)
 
@@ -86,7 +88,7 @@ def _ready(graph: Graph, node: Node, known: Container[str]) -> bool:
     """Whether a node can be computed now; a shape that inference missed waits until its tensor is a constant."""
     if node.op in {"Shape", "Size"} and not node.domain:
         return _has_known_shape(graph, node)
-    return node.op not in _RANDOM and all(name in known for name in node.reads)
+    return node.op not in _RANDOM and node.op not in SEQUENCES and all(name in known for name in node.reads)
 
 
 def _small(graph: Graph, node: Node) -> bool:

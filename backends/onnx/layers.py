@@ -109,7 +109,7 @@ def _rank(graph: Graph, name: str) -> int | None:
 
 
 def places(
-    graph: Graph, last: set[str], own: frozenset[str], shapes: Mapping[str, tuple[int, ...]]
+    graph: Graph, last: set[str], own: frozenset[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Mapping[str, Place]:
     """All layers by name, in execution order, without `INPUT`; `OUTPUT` is the graph's own.
 
@@ -117,7 +117,7 @@ def places(
         graph: with the types of its tensors.
         last: the tensors that lie channels-last.
         own: the tensors of the network itself; others belong to preprocessing.
-        shapes: of each tensor, at the example input.
+        shapes: of each tensor, at the example input; None for a size that hangs on what is in the image.
     """
     nodes = [node for node in graph.nodes if node.outputs[0] in own]
     named = dict(_named(graph, nodes, last, shapes))
@@ -138,7 +138,7 @@ def places(
 
 
 def _named(
-    graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int, ...]]
+    graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Iterator[tuple[str, str]]:
     """(tensor, layer) for each node with a floating output; what only passes on belongs to the layer before it."""
     names: dict[str, str] = {}
@@ -174,6 +174,6 @@ def _aliases(nodes: Sequence[Node], named: Mapping[str, str]) -> Mapping[str, st
     return {alias: name for alias, name in {**named, **module_aliases(runs)}.items() if alias not in layers}
 
 
-def _shape(shape: tuple[int, ...], channels_last: bool) -> tuple[int | None, ...]:
+def _shape(shape: tuple[int | None, ...], channels_last: bool) -> tuple[int | None, ...]:
     seen = channels_first_shape(shape) if channels_last else shape
     return (None, *seen[1:])

@@ -10,17 +10,16 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
-from onnx import helper
 
 from .batch import BATCH, lead_with_batch
 from .diagnosis import diagnosed
-from .emit import explained, open_session
 from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry
 from .incremental import OnnxStaged
 from .infer import fold
 from .layers import Place, layouts, places
 from .linearization import OnnxLinearization
+from .measuring import measure
 from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
 from .rectifiers import is_rectifier
 from .session import Executable, Pair, Sessions, filled
@@ -72,22 +71,10 @@ class OnnxModel(Model):
     def _places(self) -> Mapping[str, Place]:
         graph = self._at((self._entry.batch or 1, *self.input.example_shape))
         last = layouts(graph, self._entry.tensor, self._entry.channels_last)
-        sizes = {o: graph.sizes(o, slice(None)) for node in graph.nodes for o in node.outputs if o}
+        made = (o for node in graph.nodes for o in node.outputs if o in graph.types)
+        sizes = {o: tuple(n if isinstance(n, int) else None for n in graph.dims(o)) for o in made}
         found = places(graph, last, self._own, sizes)
         return {INPUT: Place(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
-
-    def _measure(self, graph: Graph, shape: tuple[Any, ...]) -> None:
-        """Types that inference cannot know, from one run on an example, in place."""
-        made = (o for node in graph.nodes for o in node.outputs if o)
-        unknown = [o for o in made if o not in graph.types or not graph.types[o].static]
-        if unknown:
-            run = graph.copy()
-            run.outputs = unknown
-            session = open_session(run, self._providers, optimise=False)
-            with explained(f"run the network on images {shape}"):
-                found = session.run(None, {INPUT: np.full(shape, 0.5, np.float32)})
-            for name, value in zip(unknown, found, strict=True):
-                graph.types[name] = Type(helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
     def _at(self, shape: tuple[int | str, ...]) -> Graph:
         """The graph with shapes worked out for inputs of this shape."""
@@ -100,7 +87,7 @@ class OnnxModel(Model):
                 graph.store = {}  # what was computed from sizes is another constant of the same name at other sizes
             lead_with_batch(graph)
             if all(isinstance(n, int) for n in shape):
-                self._measure(graph, shape)
+                measure(graph, shape, self._providers)
             return graph
 
         return self._shaped.get(shape, build)  # type: ignore[no-any-return]
@@ -198,7 +185,9 @@ class OnnxModel(Model):
     def _written(self, request: Request, steps: Written, shape: tuple[int, ...]) -> Executable:
         return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
 
-    def _staged(self, size: tuple[int, int], capture: tuple[str, ...]) -> OnnxStaged | None:
+    def _staged(
+        self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None
+    ) -> OnnxStaged | None:
         if self._entry.batch is not None or not self.input.is_image:
             return None
         graph = self._at((BATCH, self.input.example_shape[0], *size))

@@ -8,12 +8,14 @@ from crosslens.backends.onnx.registry import rule_for
 from onnx import defs
 from torch.nn import functional as F  # noqa: N812
 
-SEQUENCES = "a sequence or an optional is no tensor; exporters write them around tensors of varying number only"
-LOOPS = "a loop's steps would have to be kept: no vision network in scope has one"
+SEQUENCES = "a sequence or an optional is no tensor; of a known number of tensors it is written out"
+LOOPS = "how often it runs, or over how many rows, hangs on the image; known numbers of steps are written out"
+RECURRENT = "its number of steps hangs on the image, or its form is a rare one; others are written out step by step"
 REFUSED = {
     "If": "a condition that depends on the image; with a known one the branch is written out",
     "BitCast": "bits of a number taken for another number",
-    **dict.fromkeys(("Loop", "Scan", "RNN", "GRU", "LSTM"), LOOPS),
+    **dict.fromkeys(("Loop", "Scan"), LOOPS),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), RECURRENT),
     **dict.fromkeys(
         (
             "ConcatFromSequence", "Optional", "OptionalGetElement", "SequenceAt", "SequenceConstruct", "SequenceErase",
@@ -22,7 +24,7 @@ REFUSED = {
         SEQUENCES,
     ),
     **dict.fromkeys(("DFT", "STFT"), "transforms of signals: not yet asked for"),
-    **dict.fromkeys(("RoiAlign", "MaxRoiPool", "DeformConv"), "sampled regions of detectors: not yet asked for"),
+    "MaxRoiPool": "regions of detectors from before RoiAlign, which has a rule",
     **dict.fromkeys(("CumProd", "Det", "TensorScatter"), "no vision network in scope has one"),
     **dict.fromkeys(("QLinearConv", "QLinearMatMul"), "networks quantised to integers, without QuantizeLinear beside"),
 }  # fmt: skip
