@@ -170,3 +170,17 @@ def test_an_interpolations_ends_are_its_channels():
 def test_wrong_use_is_refused_in_words(name, target, parameters, message):
     with pytest.raises(CrosslensError, match=message):
         maximise(target, name=name, **parameters)
+
+
+def test_of_a_data_set_the_examples_that_excite_the_target_most_are_where_it_starts():
+    many = np.random.default_rng(1).random((20, 3, 16, 16), dtype=np.float32)
+    values = MODEL.forward(many, ["conv2"])["conv2"][:, 3].mean(axis=(1, 2))
+    best = np.argsort(-values)[:2]
+    result = maximise(channel("conv2", 3), many, examples=2, steps=2)
+    np.testing.assert_array_equal(result.starts, many[best])
+    assert f"started from images {best[0]}, {best[1]} of 20, which excite channel('conv2', 3) most" in result.notes
+    for images, count in ((many, 21), (many, 0), (None, 1)):
+        with pytest.raises(ParameterError, match=rf"examples is {count}, of \d+ images given; it must be 1 to their"):
+            maximise(channel("conv2", 3), images, examples=count)
+    with pytest.raises(ParameterError, match=r"examples chooses images for one target; .* has one for each image"):
+        maximise([1] * 20, many, examples=2)
