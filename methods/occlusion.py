@@ -19,6 +19,7 @@ from crosslens.result import Attribution
 
 from .case import Case, cases
 from .fills import DOC, Fill, filled
+from .token_case import in_places
 
 BORDERS, OVERLAPS = ("cut", "inside"), ("mean", "sum")
 
@@ -34,7 +35,7 @@ class Occlusion(Method):
     The windows start every `stride` pixels from the upper left; the last ones are cut off at the border, so that every
     pixel is covered, or, with `border` "inside", are left out. A class that is not given is the one predicted for the
     whole image. At a layer, windows of all its maps are covered and the network runs on from there: ablation of a place
-    instead of a channel.
+    instead of a channel. A transformer's tokens lie as its patches do; class and register tokens are never covered.
     """
 
     name = "occlusion"
@@ -49,12 +50,13 @@ class Occlusion(Method):
     fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
     border: str = param("cut", "windows that reach beyond the border: cut off, or left out", choices=BORDERS)
     overlap: str = param("mean", "what is taken of the windows that cover a pixel", choices=OVERLAPS)
-    layer: str = param(INPUT, "layer whose maps are covered; the image if not given")
+    layer: str = param(INPUT, "layer whose maps or patches are covered; the image if not given")
     seed: int = param(0, "of the fill 'noise'")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the place."""
-        found, scores = cases(model, images, objective, self.layer)
+        whole, scores = cases(model, images, objective, self.layer)
+        found = [in_places(case) for case in whole]
         self._check(found[0].activation)
         values = [self._map(case, scores[n], progress) for n, case in enumerate(found)]
         return Attribution(namespace(images).stack(values), scores=scores)
