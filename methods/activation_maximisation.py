@@ -122,9 +122,8 @@ class ActivationMaximisation(Method):
         )
 
     def _rules(self, objective: Objective) -> tuple[StepRule, ...]:
-        if self.rules is None:
-            return step_rules(CLASS_RULES if self.generator is None and OUTPUT in objective.layers else ())
-        return step_rules(self.rules)
+        default = CLASS_RULES if self.generator is None and OUTPUT in objective.layers else ()
+        return step_rules(default if self.rules is None else self.rules)
 
     def _coordinates(self, model: Model, size: Size) -> Parameterisation:
         channels = model.input.shape[0] or 3

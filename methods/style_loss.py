@@ -7,6 +7,7 @@ from crosslens.errors import ParameterError
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, gram, gram_matrix, pullback
 from crosslens.optimise import Evaluate
+from crosslens.parameterise import Parameterisation
 
 
 def style_loss(
@@ -39,11 +40,12 @@ def _shares(name: str, given: Sequence[float] | None, count: int, of: str) -> li
     return [weight / sum(weights) for weight in weights]
 
 
-def descent(model: Model, loss: Objective) -> Evaluate:
-    """A loss as `optimise` takes it, at the picture itself."""
+def descent(model: Model, loss: Objective, pixels: Parameterisation) -> Evaluate:
+    """A loss as `optimise` takes it, at a picture's parameters."""
 
-    def evaluate(picture: Array, step: int) -> tuple[Array, Array]:
+    def evaluate(parameters: Array, step: int) -> tuple[Array, Array]:
+        picture, back = pixels.image.linearize(parameters)
         pull, value = pullback(model, picture, loss)
-        return value, like(pull.gradients[INPUT], picture)
+        return value, back(like(pull.gradients[INPUT], picture))
 
     return evaluate

@@ -11,28 +11,17 @@ from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
-from crosslens.objective import Objective, match
-from crosslens.optimise import LBFGS, Adam, Evaluate, Optimiser, Run
+from crosslens.objective import Objective
+from crosslens.optimise import LBFGS, Adam, Optimiser
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.resume import FREE, resumed, saved_state
 from crosslens.scales import rectified_scales
 from crosslens.series import joined, made_by, series
 
-from .style_loss import descent, style_loss
-from .style_picture import (
-    COLOURS,
-    check_colours,
-    check_field,
-    check_maps,
-    covering,
-    in_grey,
-    matched,
-    recoloured,
-    sized,
-    sizes_of,
-    style_pictures,
-)
+from .coordinates import COORDINATES
+from .style_picture import COLOURS, check_colours, check_field, check_maps, style_pictures
+from .style_runs import StyleRuns
 
 SCALES = 5
 """Gatys' style layers: one per resolution of VGG."""
@@ -43,7 +32,8 @@ class StyleTransfer(Method):
     """A picture with the content of one and the style of another: equations 1, 4, 5 and 7 of the paper.
 
     loss = content_weight * sum (F - P)^2 / 2 + style_weight * mean over layers of sum (G - A)^2 / (4 C^2 M^2), with
-    F the picture's activations and P the content's, G the picture's Gram matrices and A the style's.
+    F the picture's activations and P the content's, G the picture's Gram matrices and A the style's. If no style_weight
+    is given, it is 1000 * strength * the content's loss / the style's, both at activations of zero.
     """
 
     name = "style_transfer"
@@ -60,14 +50,22 @@ class StyleTransfer(Method):
     )
     layer_weights: tuple[float, ...] | None = param(None, "w of equation 5, one per style layer; equal if not given")
     content_weight: float = param(1.0, "alpha of the paper's equation 7", search=(0.1, 10.0))
-    style_weight: float = param(
-        3000.0, "beta of the paper's equation 7: more for textures, less for photographs", search=(300.0, 30000.0)
+    style_weight: float | None = param(
+        None, "beta of the paper's equation 7; if not given, `strength` decides, which means the same on any network"
+    )
+    strength: float = param(
+        1.0, "of the style where no style_weight is given: more for textures, less for photographs", search=(0.1, 10.0)
+    )
+    parameterisation: str | None = param(
+        None,
+        "coordinates of the picture; if not given, the paper's pixels, or frequencies where the first layer strides",
+        choices=COORDINATES,
     )
     colours: str = param("style", "whose colours the result has; two ways to keep the content's", choices=COLOURS)
     steps: int = param(100, "steps of the optimiser at each scale")
     scales: int = param(1, "from coarse to fine: the first is smaller than the picture by 2^(scales - 1)")
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
-    learning_rate: float = param(0.02, "length of Adam's steps, in the unit of pixels")
+    learning_rate: float = param(0.02, "length of Adam's steps, in the parameterisation's unit")
     start: str = param("content", "picture to start from", choices=("content", "noise"))
     seed: int = param(0, "of the noise to start from")
     every: int | None = param(None, "keep a snapshot after every so many steps of the last scale")
@@ -76,7 +74,9 @@ class StyleTransfer(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
         check_colours(self.colours, images)
-        task = _Task(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
+        if self.start not in {"content", "noise"}:
+            raise ParameterError(f"no start {self.start!r}; there are content, noise")
+        task = StyleRuns(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
         check_maps(model, task.layers[1])
         check_field(model, images[:1, ...], task.layers[1], task.styles)
         count, scales = images.shape[0], len(task.sizes)
@@ -85,7 +85,7 @@ class StyleTransfer(Method):
             count * scales,
             self.steps,
             saved=resumed(self, model, objective, images, images, FREE if scales == 1 else FREE - {"steps"}),
-            optimiser=self._optimiser(),
+            optimiser=self._optimiser(task.pixels(task.sizes[-1]).bounds),
             progress=progress,
             every=self.every,
         )
@@ -94,24 +94,16 @@ class StyleTransfer(Method):
         starts = images[: len(whole), ...] if self.start == "content" else None
         return replace(made, starts=starts, state=saved_state(runs, images))
 
-    def _optimiser(self) -> Optimiser:
+    def _optimiser(self, bounds: tuple[float, float] | None) -> Optimiser:
         known: Mapping[str, Optimiser] = {
-            "lbfgs": LBFGS(bounds=(0.0, 1.0)),
-            "adam": Adam(self.learning_rate, bounds=(0.0, 1.0)),
+            "lbfgs": LBFGS(bounds=bounds),
+            "adam": Adam(self.learning_rate, bounds=bounds),
         }
         if self.optimiser not in known:
             raise ParameterError(f"no optimiser {self.optimiser!r}; there are {', '.join(known)}")
         return known[self.optimiser]
 
-    def _start(self, content: Array) -> Array:
-        if self.start not in {"content", "noise"}:
-            raise ParameterError(f"no start {self.start!r}; there are content, noise")
-        if self.start == "content":
-            return content
-        noise = np.random.default_rng(self.seed).normal(0.5, 0.1, content.shape)
-        return noise.clip(0, 1).astype(np.float32)
-
-    def _layers(self, model: Model, images: Array) -> tuple[str, tuple[str, ...]]:
+    def layers(self, model: Model, images: Array) -> tuple[str, tuple[str, ...]]:
         """The content layer and the style layers, as named or by Gatys' pattern: conv4_2, and conv1_1 to conv5_1."""
         if self.content_layer and self.style_layers:
             return self.content_layer, tuple(self.style_layers)
@@ -119,37 +111,6 @@ class StyleTransfer(Method):
         deep = scales[-2:][0]
         style = tuple(self.style_layers or [names[0] for names in scales])
         return self.content_layer or deep[min(1, len(deep) - 1)], style
-
-
-class _Task:
-    """The runs of a transfer: one for each picture at each size, from coarse to fine."""
-
-    def __init__(self, how: StyleTransfer, model: Model, images: Array, styles: Sequence[Array]) -> None:
-        self.how, self.model, self.images, self.styles = how, model, images, styles
-        self.sizes = sizes_of(how.scales, model, (images.shape[-2], images.shape[-1]))
-        self.layers = how._layers(model, images)
-
-    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
-        """The loss of picture n // sizes at size n % sizes, and where it starts: at what the size before has made."""
-        picture, scale = divmod(n, len(self.sizes))
-        content, size, how = self.images[picture : picture + 1, ...], self.sizes[scale], self.how
-        seen = in_grey(content) if how.colours == "luminance" else content
-        start = last.parameters if last is not None and scale else how._start(seen)
-        here = covering(seen, size)
-        target = self.model.forward(here, [self.layers[0]])[self.layers[0]]
-        styles = [covering(style, size) for style in self._styles(content)]
-        look = style_loss(self.model, styles, self.layers[1], how.blend, how.layer_weights)
-        loss = how.content_weight * match(self.layers[0], target) + how.style_weight * look
-        return descent(self.model, loss), like(covering(like(start, here), size), target)
-
-    def _styles(self, content: Array) -> Sequence[Array]:
-        kinds = {"style": lambda s: s, "luminance": in_grey, "matched": lambda s: matched(s, content)}
-        return [kinds[self.how.colours](style) for style in self.styles]
-
-    def finished(self, made: Array, n: int) -> Array:
-        """Picture n at its own size, in the colours asked for."""
-        picture = sized(made, self.sizes[-1])
-        return recoloured(picture, self.images[n : n + 1, ...]) if self.how.colours == "luminance" else picture
 
 
 @hookimpl

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 from crosslens.arrays import Array, like
 from crosslens.ascent import Ascent
 from crosslens.errors import LayerError
@@ -13,7 +12,6 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, gram, gram_matrix
-from crosslens.operators import Identity
 from crosslens.optimise import LBFGS, Evaluate
 from crosslens.parameterise import Parameterisation
 from crosslens.progress import Progress
@@ -22,6 +20,8 @@ from crosslens.resume import resumed
 from crosslens.scales import rectified_scales
 from crosslens.series import made_by, series
 from crosslens.views import Unchanged
+
+from .coordinates import COORDINATES, coordinates, noise, suited
 
 SCALES = 5
 """The paper's layers: one per resolution of VGG."""
@@ -42,6 +42,11 @@ class TextureSynthesis(Method):
         None, "layers whose Gram matrices to match; if not given, the first rectified of each scale"
     )
     sheet: bool = param(False, "a picture for each depth instead: the first layer, the first two, and so on")
+    parameterisation: str | None = param(
+        None,
+        "coordinates of the picture; if not given, the paper's pixels, or frequencies where the first layer strides",
+        choices=COORDINATES,
+    )
     steps: int = param(100, "steps of L-BFGS")
     seed: int = param(0, "of the noise to start from")
     every: int | None = param(None, "keep a snapshot after every so many steps")
@@ -51,25 +56,26 @@ class TextureSynthesis(Method):
         """For each image one picture of its size, or one per depth; history (steps, pictures) is the loss."""
         names = list(self.texture_layers or [s[0] for s in rectified_scales(model, images[:1, ...])[:SCALES]])
         depths = [names[: k + 1] for k in range(len(names))] if self.sheet else [names]
+        pixels = coordinates(suited(self.parameterisation, model, images[:1, ...]), images.shape[1:])
         tasks = [(images[n : n + 1, ...], layers) for n in range(images.shape[0]) for layers in depths]
         runs = series(
-            lambda n, last: self._job(model, *tasks[n]),
+            lambda n, last: self._job(model, pixels, *tasks[n]),
             len(tasks),
             self.steps,
             saved=resumed(self, model, objective, images, images),
             every=self.every,
-            optimiser=LBFGS(bounds=(0.0, 1.0)),
+            optimiser=LBFGS(bounds=pixels.bounds),
             progress=progress,
         )
-        return made_by(runs, len(tasks), self.steps, lambda picture, n: picture, images)
+        return made_by(runs, len(tasks), self.steps, lambda x, n: pixels.image.apply(x), images)
 
-    def _job(self, model: Model, image: Array, layers: Sequence[str]) -> tuple[Evaluate, Array]:
-        """The loss on the picture, and the noise to start from."""
-        noise = np.random.default_rng(self.seed).normal(0.5, 0.1, image.shape).clip(0, 1)
-        pixels = Parameterisation(Identity(), image.shape[1:], 1.0)
+    def _job(
+        self, model: Model, pixels: Parameterisation, image: Array, layers: Sequence[str]
+    ) -> tuple[Evaluate, Array]:
+        """The loss on the picture's parameters, and the noise to start from."""
         size = image.shape[-2], image.shape[-1]
         loss = Ascent(model, -_texture_loss(model, image, layers), pixels, Unchanged(), size, self.seed)
-        return loss, like(noise.astype(np.float32), image)
+        return loss, like(noise(pixels, self.seed), image)
 
 
 def _texture_loss(model: Model, image: Array, layers: Sequence[str]) -> Objective:

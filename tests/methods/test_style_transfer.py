@@ -7,6 +7,7 @@ from crosslens import InputSpec, load_image, method, save_image
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError, ImageError, LayerError, ParameterError
 from crosslens.methods.style_picture import matched
+from crosslens.methods.style_runs import BALANCE
 from crosslens.testing import TinyModel
 
 MODEL = TinyModel(size=16, relu=True)
@@ -68,6 +69,47 @@ def test_without_style_noise_becomes_a_picture_with_the_contents_activations():
     result = transfer(CONTENT[:1], smooth, style_weight=0.0, start="noise", steps=200, **LAYERS)
     wanted, got = (smooth.forward(x, ["act2"])["act2"] for x in (CONTENT[:1], result.images))
     assert ((got - wanted) ** 2).sum() < 1e-3 * (wanted**2).sum()
+
+
+def test_strength_means_the_same_in_a_network_of_louder_activations():
+    loud = TinyModel(size=16, relu=True)
+    for part in ("kernel", "bias"):
+        loud._parameters["conv1"][part] = 10 * MODEL._parameters["conv1"][part]
+    loud._parameters["conv2"]["bias"] = 10 * MODEL._parameters["conv2"]["bias"]
+    np.testing.assert_allclose(
+        loud.forward(CONTENT, ["act2"])["act2"], 10 * MODEL.forward(CONTENT, ["act2"])["act2"], atol=1e-4
+    )
+    quiet, louder = (transfer(CONTENT[:1], model, optimiser="adam", **LAYERS).images for model in (MODEL, loud))
+    np.testing.assert_allclose(louder, quiet, atol=2e-3)
+    assert np.abs(quiet - transfer(CONTENT[:1], optimiser="adam", strength=0.01, **LAYERS).images).max() > 0.01
+
+
+def test_strength_weighs_the_losses_each_divided_by_that_of_nothing():
+    content, style = (MODEL.forward(x, ("conv1", "act2")) for x in (CONTENT[:1], STYLE[None]))
+    unit = 0.0
+    for maps in style.values():
+        flat = maps[0].reshape(maps.shape[1], -1).astype(np.float64)
+        unit += 0.5 * ((flat @ flat.T) ** 2).sum() / (4 * flat.shape[0] ** 2 * flat.shape[1] ** 2)
+    beta = 3.0 * BALANCE * 0.5 * (content["act2"].astype(np.float64) ** 2).sum() / unit
+    before = loss_from_the_paper(CONTENT[:1], CONTENT[:1], STYLE[None], 0, 1)
+    result = transfer(CONTENT[:1], steps=1, strength=3.0, **LAYERS)
+    np.testing.assert_allclose(result.history[0, 0], beta * before, rtol=1e-4)
+
+
+def test_a_content_of_zeros_needs_a_weight_of_the_style():
+    dead = TinyModel(size=16, relu=True)
+    dead._parameters["conv2"]["bias"] = np.full(6, -1e3, np.float32)
+    with pytest.raises(
+        ParameterError, match="zero everywhere in its layers, so that strength means nothing: give style_"
+    ):
+        transfer(CONTENT[:1], dead, steps=1, content_layer="act2", style_layers=("conv1",))
+
+
+def test_frequencies_make_a_picture_too_and_start_at_the_content():
+    result = transfer(CONTENT[:1], parameterisation="fourier")
+    assert result.history[-1, 0] < 0.7 * result.history[0, 0]
+    near = transfer(CONTENT[:1], parameterisation="fourier", style_weight=0.0, steps=1).images
+    np.testing.assert_allclose(near, CONTENT[:1], atol=1e-3)
 
 
 def test_without_content_the_gram_matrices_become_the_styles():
@@ -150,6 +192,7 @@ def test_progress_hears_every_step_and_its_loss():
         ({"content_layer": "relu4"}, LayerError, "no layer 'relu4' in this model"),
         ({"steps": 0}, ParameterError, "steps is 0; it must be a whole number, at least 1"),
         ({"optimiser": "sgd"}, ParameterError, "no optimiser 'sgd'; there are lbfgs, adam"),
+        ({"parameterisation": "wavelets"}, ParameterError, "no parameterisation 'wavelets'; there are fourier, pixels"),
         ({"start": "style"}, ParameterError, "no start 'style'; there are content, noise"),
         ({"content_weight": float("nan")}, CrosslensError, "loss not finite at step 1"),
     ],
@@ -177,7 +220,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 def test_only_the_luminance_changes_where_the_contents_colours_are_kept():
     grey = np.clip(CONTENT[:1], 0.4, 0.6)  # far from 0 and 1, where clipping would change colours
-    made = transfer(grey, colours="luminance", steps=3, style_weight=1.0).images[0].astype(np.float64)
+    made = transfer(grey, colours="luminance", steps=3, style_weight=100.0).images[0].astype(np.float64)
     luma = np.tensordot(LUMA, made, axes=1)
     inside = ((made > 0) & (made < 1)).all(axis=0)
     differences = (made - luma) - (grey[0] - np.tensordot(LUMA, grey[0], axes=1))
