@@ -1,6 +1,10 @@
-"""Occlusion by stages against whole images in the best batch, on onnxruntime, at 224 px with stride 8."""
+"""Occlusion by stages against whole images in the best batch, on torch or onnxruntime, at 224 px with stride 8.
 
-import sys
+`python -m benchmarks.occlusion_speed torch ResNet-50 VGG-16` measures these networks on this backend, at every
+box; with `--every 4`, at each fourth only.
+"""
+
+import argparse
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -8,6 +12,7 @@ from typing import Any
 import crosslens
 import numpy as np
 from crosslens import incremental
+from crosslens.backends.zoo import torch_nets
 from crosslens.model import OUTPUT, Model
 
 from .networks import densenet121, efficientnet_b0, mobilenet_v2, resnet50, vgg16
@@ -17,6 +22,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "VGG-16": vgg16,
     "ResNet-50": resnet50,
     "DenseNet-121": densenet121,
+    "EfficientNet-Lite0": torch_nets.lite0,
     "MobileNetV2": mobilenet_v2,
     "EfficientNet-B0": efficientnet_b0,
 }
@@ -26,9 +32,9 @@ WHOLE = 16
 """Images in a measurement of whole ones."""
 
 
-def boxes(window: int) -> np.ndarray[Any, Any]:
+def boxes(window: int, every: int = 1) -> np.ndarray[Any, Any]:
     starts = range(0, SIZE - window + 1, STRIDE)
-    return np.array([(y, y + window, x, x + window) for y in starts for x in starts])
+    return np.array([(y, y + window, x, x + window) for y in starts for x in starts])[::every]
 
 
 def whole(model: Model, x: Any, cover: Any, batch: int) -> float:
@@ -39,43 +45,55 @@ def whole(model: Model, x: Any, cover: Any, batch: int) -> float:
     return (perf_counter() - start) / WHOLE
 
 
-def by_stages(model: Model, x: Any, cover: Any, window: int) -> tuple[float, dict[int, Any]]:
+def by_stages(model: Model, x: Any, cover: Any, places: Any) -> tuple[float, dict[int, Any]]:
     """Seconds per box over all of them, the first pass included; and what some of them gave."""
     start = perf_counter()
     found = {}
-    for which, activations in model.occluded(x, cover, boxes(window)):
+    for which, activations in model.occluded(x, cover, places):
         found.update({place: activations[OUTPUT][row].copy() for row, place in enumerate(which) if place < WHOLE})
-    return (perf_counter() - start) / len(boxes(window)), found
+    return (perf_counter() - start) / len(places), found
+
+
+def wrapped(backend: str, net: Any) -> Model:
+    return crosslens.wrap(
+        net if backend == "torch" else exported(net), preprocess="imagenet", input_shape=(3, SIZE, SIZE)
+    )
 
 
 def main() -> None:
-    """Print the table; arguments are names of networks, all if none is given."""
-    print("| network | window | boxes | whole images ms (batch) | by stages ms | faster x | stages | same bits |")
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("backend", choices=("torch", "onnx"))
+    parser.add_argument("networks", nargs="*", default=list(NETWORKS))
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--window", type=int, nargs="*", default=WINDOWS)
+    given = parser.parse_args()
+    print("| network | window | boxes | whole images ms (batch) | by stages ms | faster x | way | off by |")
     print("|--|--|--|--|--|--|--|--|")
     x = np.random.default_rng(0).random((1, 3, SIZE, SIZE), np.float32)
     cover = np.full_like(x, 0.5)
-    for name in sys.argv[1:] or NETWORKS:
-        model = crosslens.wrap(exported(NETWORKS[name]()), preprocess="imagenet")
-        for window in WINDOWS:
-            print(row(name, model, x, cover, window), flush=True)
+    for name in given.networks:
+        start = perf_counter()
+        model = wrapped(given.backend, NETWORKS[name]().eval())
+        for window in given.window:
+            print(row(name, model, x, cover, boxes(window, given.every), window), flush=True)
+        print(f"({perf_counter() - start:.0f} s)", flush=True)
 
 
-def row(name: str, model: Model, x: Any, cover: Any, window: int) -> str:
-    list(model.occluded(x, cover, boxes(window)[:8]))
+def row(name: str, model: Model, x: Any, cover: Any, places: Any, window: int) -> str:
+    list(model.occluded(x, cover, places[:8]))
+    way = model.occluded(x, cover, places).way.partition(" computed")[0]
     times = {batch: [whole(model, x, cover, batch) for _ in range(2)][1] for batch in BATCHES}
-    seconds, found = by_stages(model, x, cover, window)
+    seconds, found = by_stages(model, x, cover, places)
     times = {batch: min(t, whole(model, x, cover, batch)) for batch, t in times.items()}
     best = min(times, key=times.__getitem__)
-    forward = incremental.occluded_plainly(model.forward, x, cover, boxes(window)[:WHOLE], 8)
+    forward = incremental.occluded_plainly(model.forward, x, cover, places[:WHOLE], 8)
     expected = np.concatenate([activations[OUTPUT] for _, activations in forward])
-    same = np.array_equal(expected, np.stack([found[place] for place in range(WHOLE)]))
-    net = model._staged((SIZE, SIZE), (OUTPUT,))
-    assert net is not None
-    done = incremental._worth(net, *incremental._sizes(net, boxes(window)))
+    off = np.abs(expected - np.stack([found[place] for place in range(WHOLE)])).max() / np.abs(expected).max()
     plain = f"{1e3 * times[best]:.1f} ({best})"
     return (
-        f"| {name} | {window} | {len(boxes(window))} | {plain} | {1e3 * seconds:.1f} | {times[best] / seconds:.2f} | "
-        f"{done} of {len(net.stages)} | {'yes' if same else 'no'} |"
+        f"| {name} | {window} | {len(places)} | {plain} | {1e3 * seconds:.1f} | {times[best] / seconds:.2f} | "
+        f"{way} | {'0' if off == 0 else f'{off:.0e}'} |"
     )
 
 

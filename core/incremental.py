@@ -21,7 +21,18 @@ from .patches import Maps, Rect, Sliding, Span, needed, rect_behind, rects_of
 if TYPE_CHECKING:
     from .model import Model
 
-__all__ = ["Found", "Read", "Stage", "Staged", "occluded", "occluded_in_stages", "occluded_plainly"]
+__all__ = [
+    "Found",
+    "NotStagedError",
+    "Occluded",
+    "Read",
+    "Stage",
+    "Staged",
+    "occluded",
+    "occluded_in_stages",
+    "occluded_plainly",
+    "worth",
+]
 
 Boxes: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 Found: TypeAlias = Iterator[tuple[Sequence[int], Mapping[str, Array]]]
@@ -29,6 +40,10 @@ COPY = 100.0
 """What copying one number costs, in multiplications of a convolution; measured with onnxruntime on two cores."""
 WORTH = 0.9
 """The share of the plain way's cost from which on the stages are not worth their trouble."""
+
+
+class NotStagedError(Exception):
+    """A backend cannot cut a network into stages; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +82,16 @@ class Staged(ABC):
     """The cost of what follows, per image."""
     leaves: frozenset[str]
     """Tensors of the stages that what follows reads, or that are asked for."""
+    slower: float = 1.0
+    """How much longer a multiplication takes on crops than on whole maps."""
     channels: Mapping[str, int]
     """Of each tensor that a stage reads or writes."""
     axes: Mapping[str, int]
     """The axis of the rows in such a tensor, 1 or 2."""
+
+    def prepared(self, x: Array) -> Array:
+        """Images as the stages read them, each pixel on its own."""
+        return x
 
     @abstractmethod
     def run(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
@@ -101,7 +122,17 @@ class Staged(ABC):
         return by_tensor, by_stage
 
 
-def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, boxes: Boxes, batch: int) -> Found:
+class Occluded(Iterator[tuple[Sequence[int], Mapping[str, Array]]]):
+    """Activations for boxes, batch after batch; `way` says how they are computed."""
+
+    def __init__(self, found: Found, way: str) -> None:
+        self._found, self.way = found, way
+
+    def __next__(self) -> tuple[Sequence[int], Mapping[str, Array]]:
+        return next(self._found)
+
+
+def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, boxes: Boxes, batch: int) -> Occluded:
     """Activations for one image with one box after another covered, as few of them computed again as pays.
 
     Args:
@@ -112,9 +143,10 @@ def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, b
         boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
         batch: boxes at once.
 
-    Yields:
-        (positions in `boxes`, activations by what was asked for), in any order, each box once; what `model.forward`
-        gives for the covered images (`Staged` says how exactly).
+    Returns:
+        An iterator over (positions in `boxes`, activations by what was asked for), in any order, each box once; what
+        `model.forward` gives for the covered images (`Staged` says how exactly). Its `way` says how many stages are
+        computed again, or why whole images are.
 
     Raises:
         ImageError: there is more than one image, or `cover` has another shape.
@@ -122,10 +154,28 @@ def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, b
     """
     _check(x, cover, boxes)
     inner = tuple(dict.fromkeys(names.values()))
-    net = model._staged((int(x.shape[2]), int(x.shape[3])), inner) if INPUT not in inner else None
-    found = occluded_in_stages(net, x, cover, boxes, batch) if net else None
-    for which, activations in found or occluded_plainly(lambda v: model.forward(v, inner), x, cover, boxes, batch):
-        yield which, {asked: activations[name] for asked, name in names.items()}
+    found, way = _in_stages(model, inner, x, cover, boxes, batch)
+    found = found or occluded_plainly(lambda v: model.forward(v, inner), x, cover, boxes, batch)
+    return Occluded(((which, {asked: a[name] for asked, name in names.items()}) for which, a in found), way)
+
+
+def _in_stages(
+    model: "Model", inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, batch: int
+) -> tuple[Found | None, str]:
+    """By stages, or None, and how it is done or why not."""
+    if INPUT in inner:
+        return None, "whole images: the target reads the image itself"
+    try:
+        net = model._staged((int(x.shape[2]), int(x.shape[3])), inner, len(boxes))
+    except NotStagedError as error:
+        return None, f"whole images: {error}"
+    if net is None:
+        return None, "whole images: this backend has no other way"
+    done = worth(net, boxes)
+    if not done:
+        return None, f"whole images: none of the {len(net.stages)} stages would save time"
+    found = occluded_in_stages(net, done, x, cover, boxes, batch)
+    return found, f"{done} of {len(net.stages)} stages computed again only where a window can change them"
 
 
 def _check(x: Array, cover: Array, boxes: Boxes) -> None:
@@ -152,12 +202,16 @@ def occluded_plainly(
         yield range(start, start + len(some)), forward(variants)
 
 
-def occluded_in_stages(net: Staged, x: Array, cover: Array, boxes: Boxes, batch: int) -> Found | None:
-    """The same by as many stages as pay, places with rectangles of like size together; None where no stage pays."""
+def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, batch: int) -> Found:
+    """The same by the first `done` stages, places with rectangles of like size together."""
     rows, columns = _sizes(net, boxes)
-    done = _worth(net, rows, columns)
     order = np.lexsort((columns.sum(axis=1), rows.sum(axis=1)))
-    return _walked(net, done, x, cover, boxes, order, batch) if done else None
+    return _walked(net, done, net.prepared(x), net.prepared(cover), boxes, order, batch)
+
+
+def worth(net: Staged, boxes: Boxes) -> int:
+    """How many stages to do: as many as make the whole the cheapest; none if that saves too little."""
+    return _worth(net, *_sizes(net, boxes))
 
 
 def _sizes(net: Staged, boxes: Boxes) -> tuple[Boxes, Boxes]:
@@ -174,7 +228,6 @@ def _sizes(net: Staged, boxes: Boxes) -> tuple[Boxes, Boxes]:
 
 
 def _worth(net: Staged, rows: Boxes, columns: Boxes) -> int:
-    """How many stages to do: as many as make the whole the cheapest; none if that saves too little."""
     sizes = {INPUT: net.image_size, **{w: stage.size for stage in net.stages for w in stage.writes}}
     whole = {name: net.channels[name] * prod(size) for name, size in sizes.items() if name in net.channels}
     left, spent, costs = net.cost, 0.0, [np.inf]
@@ -185,7 +238,7 @@ def _worth(net: Staged, rows: Boxes, columns: Boxes) -> int:
             for read in stage.reads
         )
         left -= stage.cost
-        spent += float(np.mean(high * wide / prod(stage.size) * stage.cost + COPY * crop))
+        spent += float(np.mean(high * wide / prod(stage.size) * stage.cost * net.slower + COPY * crop))
         costs.append(spent + left + COPY * sum(whole[name] for name in net.live(done)))
     best = int(np.argmin(costs))
     return best if costs[best] < WORTH * net.cost else 0

@@ -29,7 +29,7 @@ import numpy as np
 
 from .arrays import Array, as_numpy, namespace
 from .errors import LayerError, did_you_mean
-from .incremental import Found, Staged, occluded
+from .incremental import Occluded, Staged, occluded
 from .input_spec import InputSpec
 from .layer import INPUT, OUTPUT, Layer
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered
@@ -194,13 +194,19 @@ class Model(ABC):
 
     def occluded(
         self, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int = 8
-    ) -> Found:
+    ) -> Occluded:
         """What `forward` gives for one image with each of the boxes covered: see `crosslens.incremental.occluded`."""
         names = self._resolve(capture)
         return occluded(self, names, self._checked(x, None)[0], cover, np.asarray(boxes, np.int64), batch)
 
-    def _staged(self, size: tuple[int, int], capture: tuple[str, ...]) -> Staged | None:
-        """The network as stages for images of (H, W) pixels and these layers, never `INPUT`, where a backend can."""
+    def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> Staged | None:
+        """The network as stages for images of (H, W) pixels and these layers, never `INPUT`; None if never.
+
+        `count` boxes are to come: a backend may hold them too few to prepare for.
+
+        Raises:
+            NotStagedError: this network cannot be; the message says why.
+        """
         return None
 
     def randomised(self, layers: Iterable[str], seed: int) -> "Model":

@@ -4,7 +4,7 @@ Methods that ask a network about many variants of an image (noisy, mixed, masked
 their memory does not grow with the number of variants.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from crosslens.arrays import Array, namespace
@@ -48,9 +48,14 @@ class Case:
         return namespace(variants).concat([self.image] * variants.shape[0], axis=0), {self.layer: variants}
 
 
-def cases(model: Model, images: Array, objective: Objective, layer: str = INPUT) -> tuple[list[Case], Array]:
-    """A case for each image, its predicted class fixed where no other was given; and the targets' values (N,)."""
-    clean = model.forward(images, {layer, *objective.layers})
+def cases(
+    model: Model, images: Array, objective: Objective, layer: str = INPUT, clean: Mapping[str, Array] | None = None
+) -> tuple[list[Case], Array]:
+    """A case for each image, its predicted class fixed where no other was given; and the targets' values (N,).
+
+    `clean` are the activations of these images at the layer and where the objective reads, if they are known.
+    """
+    clean = model.forward(images, {layer, *objective.layers}) if clean is None else clean
     scores, pinned = objective.value(clean), objective.pinned(clean)
     found = [
         Case(model, images[n : n + 1, ...], pinned.select(n, n + 1), layer, clean[layer][n : n + 1, ...])

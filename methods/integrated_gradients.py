@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
+from crosslens.batching import batch_limit, slices
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -72,23 +73,26 @@ class IntegratedGradients(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> PathAttribution:
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
         places, weights = quadrature(self.rule, self.steps)
-        found, scores = cases(model, images, objective, self.layer)
         xp = namespace(images)
-        results = [self._case(case, scores[n], places, weights, progress) for n, case in enumerate(found)]
+        starts = [baselines(self.baseline, images[n : n + 1, ...], model, self.seed) for n in range(images.shape[0])]
+        clean, *ends = _seen(model, [images, *starts], [self.layer, *objective.layers])
+        found, scores = cases(model, images, objective, self.layer, clean)
+        results = [
+            self._case(case, scores[n], end, places, weights, progress)
+            for n, (case, end) in enumerate(zip(found, ends, strict=True))
+        ]
         values, gaps, differences = (xp.stack(parts) for parts in zip(*results, strict=True))
         return PathAttribution(values, scores=scores, gap=gaps, notes=self._note(gaps, differences))
 
-    def _case(self, case: Case, score: Array, places: Array, weights: Array, progress: Progress) -> tuple[Array, ...]:
-        """Values, completeness gap and score difference of one image, averaged over the baselines."""
-        starts = case.seen(baselines(self.baseline, case.image, case.model, self.seed))
+    def _case(
+        self, case: Case, score: Array, end: Mapping[str, Array], places: Array, weights: Array, progress: Progress
+    ) -> tuple[Array, ...]:
+        """Values, completeness gap and score difference of one image, averaged over the baselines' activations."""
+        starts = end[case.layer]
         xp = namespace(starts)
-        values = xp.mean(
-            xp.stack(
-                [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]
-            ),
-            axis=0,
-        )
-        difference = score - xp.mean(xp.stack([case.scores(starts[m : m + 1, ...])[0] for m in range(starts.shape[0])]))
+        ways = [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]
+        values = xp.mean(xp.stack(ways), axis=0)
+        difference = score - xp.mean(case.objective.value(end))
         return values, xp.sum(values) - difference, difference
 
     def _along(self, case: Case, start: Array, places: Array, weights: Array, progress: Progress) -> Array:
@@ -110,6 +114,19 @@ class IntegratedGradients(Method):
             f"the values of {wide} of {gaps.shape[0]} images miss the score's difference from the baseline by more "
             f"than {TOLERANCE:.0%} (at most by {float(xp.max(xp.abs(gaps))):.3g}): raise steps, now {self.steps}",
         )
+
+
+def _seen(model: Model, groups: Sequence[Array], layers: Sequence[str]) -> list[dict[str, Array]]:
+    """The activations of each group of images (n, C, H, W), as few passes for all of them as memory allows."""
+    xp = namespace(groups[0])
+    images = xp.concat(list(groups))
+    parts = [model.forward(images[a:b, ...], set(layers)) for a, b in slices(images.shape[0], batch_limit(model))]
+    stops = np.cumsum([group.shape[0] for group in groups]).tolist()
+    whole = {name: xp.concat([part[name] for part in parts]) for name in parts[0]}
+    return [
+        {name: values[stop - group.shape[0] : stop, ...] for name, values in whole.items()}
+        for group, stop in zip(groups, stops, strict=True)
+    ]
 
 
 def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -58,8 +58,8 @@ class Occlusion(Method):
         whole, scores = cases(model, images, objective, self.layer)
         found = [in_places(case) for case in whole]
         self._check(found[0].activation)
-        values = [self._map(case, scores[n], progress) for n, case in enumerate(found)]
-        return Attribution(namespace(images).stack(values), scores=scores)
+        values, ways = zip(*(self._map(case, scores[n], progress) for n, case in enumerate(found)), strict=True)
+        return Attribution(namespace(images).stack(values), scores=scores, provenance={"computed": ways[0]})
 
     def _check(self, activation: Array) -> None:
         if activation.ndim != 4:
@@ -81,16 +81,18 @@ class Occlusion(Method):
                 f"stride is {self.stride}; it must lie between 1 and the window, {self.window}, or pixels are left out"
             )
 
-    def _map(self, case: Case, score: Any, progress: Progress) -> Array:
-        """The mean drop at each place of one image, (H, W)."""
+    def _map(self, case: Case, score: Any, progress: Progress) -> tuple[Array, str]:
+        """The mean drop at each place of one image, (H, W), and how the windows' scores were computed."""
         x = case.activation
         total, count = namespace(x).zeros_like(x[0, 0, ...]), np.zeros(x.shape[2:], np.float32)
         fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
         cover = filled(fill, x, case.model, self.seed, self.layer)
-        for window, covered in _scores(case, self._windows(*x.shape[2:]), cover, progress):
+        windows = self._windows(*x.shape[2:])
+        way, found = _at_image(case, windows, cover) if case.layer == INPUT else _at_layer(case, windows, cover)
+        for window, covered in _scores(found, windows, progress):
             total[window.rows, window.columns] += score - covered
             count[window.rows, window.columns] += 1
-        return total if self.overlap == "sum" else total / like(np.maximum(count, 1), total)
+        return (total if self.overlap == "sum" else total / like(np.maximum(count, 1), total)), way
 
     def _windows(self, height: int, width: int) -> "list[Window]":
         """All windows, row by row."""
@@ -98,9 +100,8 @@ class Occlusion(Method):
         return [Window(y, x) for y in rows for x in columns]
 
 
-def _scores(case: Case, windows: "list[Window]", cover: Array, progress: Progress) -> Iterator[tuple["Window", Any]]:
-    """Each window with the target's value where it shows `cover`, (1, C, H, W)."""
-    found = _at_image(case, windows, cover) if case.layer == INPUT else _at_layer(case, windows, cover)
+def _scores(found: Found, windows: "list[Window]", progress: Progress) -> Iterator[tuple["Window", Any]]:
+    """Each window with the target's value where it is covered."""
     done = 0
     for which, values in found:
         yield from ((windows[w], values[row]) for row, w in enumerate(which))
@@ -108,15 +109,19 @@ def _scores(case: Case, windows: "list[Window]", cover: Array, progress: Progres
         progress(done, len(windows), "occluding")
 
 
-def _at_image(case: Case, windows: "list[Window]", cover: Array) -> Found:
-    """Windows of the image, for which a network may compute only what they can change."""
+def _at_image(case: Case, windows: "list[Window]", cover: Array) -> tuple[str, Found]:
+    """Windows of the image that show `cover`, (1, C, H, W); a network may compute only what they can change."""
     boxes = [(w.rows.start, w.rows.stop, w.columns.start, w.columns.stop) for w in windows]
     layers, batch = case.objective.layers, batch_limit(case.model)
-    for which, activations in case.model.occluded(case.image, cover, boxes, layers, batch=batch):
-        yield which, case.objective.value(activations)
+    found = case.model.occluded(case.image, cover, boxes, layers, batch=batch)
+    return found.way, ((which, case.objective.value(activations)) for which, activations in found)
 
 
-def _at_layer(case: Case, windows: "list[Window]", cover: Array) -> Found:
+def _at_layer(case: Case, windows: "list[Window]", cover: Array) -> tuple[str, Found]:
+    return f"the network from {case.layer} on", _covered(case, windows, cover)
+
+
+def _covered(case: Case, windows: "list[Window]", cover: Array) -> Found:
     for start, stop in slices(len(windows), batch_limit(case.model)):
         variants = namespace(cover).concat([case.activation] * (stop - start), axis=0)
         for row, window in enumerate(windows[start:stop]):

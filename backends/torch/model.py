@@ -8,17 +8,23 @@ from typing import Any
 import torch
 from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ImageError, ModelError, ParameterError
+from crosslens.incremental import NotStagedError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
-from .network import LOCK, Place, outputs
+from .graph import marked
+from .network import ATTENTION, LOCK, Place, outputs
+from .parts import Parts, TorchStaged
 from .recording import Enough, Recording
 from .rectifiers import Rectifiers
-from .tensors import channels_first, channels_last, to_array, to_tensor
+from .tensors import channels_first, channels_last, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
+
+FEWEST = 64
+"""Boxes in an image from which on its graph is recorded for them, which takes one to four seconds, once."""
 
 
 class TorchModel(Model):
@@ -104,7 +110,8 @@ class TorchModel(Model):
     def _twin(self, network: Any) -> "TorchModel":
         twin = object.__new__(TorchModel)
         twin.__dict__.update(self.__dict__)
-        twin.__dict__.pop("digest", None)
+        for own in ("digest", "_parts"):
+            twin.__dict__.pop(own, None)
         twin.network, twin._places = network, dict(self._places)
         return twin
 
@@ -165,18 +172,24 @@ class TorchModel(Model):
 
     def _prepared(self, image: Tensor) -> Tensor:
         """What the network takes, of a leaf that nothing may overwrite."""
+        return self._laid_out(self._normalised(image))
+
+    def _normalised(self, image: Tensor) -> Tensor:
+        """The images as the network wants their values, each pixel on its own; a tensor of its own."""
         if self.preprocess.identity or not self.input.is_image:
             image = image.clone()
         else:
             image = torch.addcmul(self._offset, image.flip(1) if self.preprocess.reverses else image, self._gain)
-        image = image.to(self._dtype)
+        return image.to(self._dtype)
+
+    def _laid_out(self, image: Tensor) -> Tensor:
         return channels_last(image).contiguous() if self.network.channels_last else image
 
     def _run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
         """One pass over native images, as far as `recording` wants it; the images as the network's own tensor."""
         names = recording.layers - {OUTPUT}
         with self._running(x, grad=grad):
-            image = to_tensor(x, self._device, self._leaf_type)
+            image = to_tensor(x, self._device, self._leaf_type, own=False)
             if INPUT in recording.wrt:
                 recording.watch(INPUT, image.requires_grad_())
             try:
@@ -222,7 +235,53 @@ class TorchModel(Model):
                 for count, piece, given in pieces(x, replace, self.network.batch)
             ]
             return joined(parts)
-        return self._once(x, capture, replace)
+        found = self._onwards(x, capture, replace) if replace else None
+        return found or self._once(x, capture, replace)
+
+    @cached_property
+    def _parts(self) -> Parts:
+        net = self.network.net
+        like = torch.empty(0, dtype=self._dtype, device=self._device)
+        return Parts(self._marked, like, lambda: (*net.parameters(), *net.buffers()))
+
+    def _marked(self, image: Tensor) -> tuple[Tensor, dict[str, str]]:
+        """The output for normalised images, and each layer's node in the graph that is being recorded."""
+        found: dict[str, str] = {}
+
+        def see(place: Place) -> Tensor:
+            found[place.name], goes_on = marked(place.output)
+            return goes_on
+
+        names = frozenset(name for name in self._places if ATTENTION not in name)
+        y = outputs(self.network.run(self._laid_out(image), names, see), self._output)
+        found[OUTPUT], y = marked(y)
+        return y, found
+
+    def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> TorchStaged:
+        if count is not None and count < FEWEST:
+            raise NotStagedError(f"recording the network's graph takes longer than {count} of them")
+        if self.network.batch or not self.input.is_image or self._dtype not in {torch.float32, torch.float64}:
+            raise NotStagedError("stages need a network of images in float32 or float64, and of any number of them")
+        with LOCK, torch.inference_mode(False):
+            return self._parts.staged(
+                (self.input.example_shape[0], *size), capture, self._normalised_array, self._outside
+            )
+
+    def _normalised_array(self, x: Array) -> Array:
+        with torch.inference_mode(False), torch.no_grad():
+            image = self._normalised(to_tensor(x, self._device, self._leaf_type, own=False))
+        return image if stays_on_gpu(x) else image.cpu().numpy()
+
+    def _onwards(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> dict[str, Array] | None:
+        """What follows replaced layers, without what leads up to them; None where the whole network runs."""
+        with self._running(x, grad=False):
+            given, shape = self._inside(replace), tuple(x.shape[1:])
+            run = self._parts.after(given, capture, shape)
+            if run is None:
+                return None
+            image = self._normalised(to_tensor(x, self._device, self._leaf_type)) if run.reads_image else None
+            found = run(list(given.values()), image, x.shape[0])
+        return self._outside(dict(zip(capture, found, strict=True)), x)
 
     def _once(self, x: Array, capture: Collection[str], replace: Mapping[str, Array]) -> dict[str, Array]:
         recording = Recording(capture=frozenset(capture), replace=self._inside(replace))

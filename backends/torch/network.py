@@ -61,7 +61,7 @@ class ModuleNetwork:
 
     def run(self, x: Tensor, names: Collection[str] | None, see: See) -> Any:
         """Run on a native batch; `see` gets the outputs of these layers, of all if None. Hold `LOCK`."""
-        with _evaluating(self._modules), ExitStack() as hooks:
+        with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
             self._watch(hooks, names, see)
             if names is None or any(ATTENTION in name for name in names):
                 hooks.enter_context(Attention(self._attention(hooks, names, see)))
@@ -178,6 +178,19 @@ def _evaluating(modules: Collection[nn.Module]) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def _frozen(modules: Collection[nn.Module]) -> Iterator[None]:
+    """Parameters without gradients, which nobody reads: nothing is recorded above the first layer that is asked for."""
+    learning = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad = False
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad = True
 
 
 def outputs(y: Any, chosen: int | str | None) -> Tensor:

@@ -14,7 +14,9 @@ def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = Tru
     """A tensor with these values, its own unless told otherwise: what torch overwrites is never the caller's."""
     if isinstance(values, Tensor):
         return values.detach().to(device, dtype, copy=own or values.is_inference())
-    return torch.from_numpy(np.array(as_numpy(values), order="C")).to(device, dtype)
+    array = as_numpy(values)
+    shared = not own and array.flags.writeable and array.flags.c_contiguous
+    return torch.from_numpy(array if shared else np.array(array, order="C")).to(device, dtype)
 
 
 def stays_on_gpu(x: Array) -> bool:

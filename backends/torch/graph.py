@@ -1,0 +1,234 @@
+"""A torch network as a graph of aten operators: its forward pass run once on stand-ins that hold shapes and no numbers.
+
+What is recorded is what autograd's C++ would call, in the same order, so that it gives the same bits. Each layer is a
+node, so that any run between layers can be cut out. Control flow that reads numbers cannot be recorded, and one that
+asks for the batch's size would hold for that size alone: both are refused.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, fx
+from torch._dispatch.python import enable_python_dispatcher
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import get_proxy_mode, get_proxy_slot, make_fx
+from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
+
+__all__ = [
+    "Trace",
+    "Traced",
+    "UntraceableError",
+    "is_copy",
+    "maps_of",
+    "marked",
+    "needed",
+    "source",
+    "traced",
+]
+
+aten = torch.ops.aten
+HINT = 5
+"""Images in the run that is recorded; the batch's size stays a symbol."""
+_BATCH = "batch"
+Trace: TypeAlias = Callable[[Tensor], tuple[Tensor, Mapping[str, str]]]
+"""Runs the network; gives its output, and the node of each layer by name."""
+
+
+def marked(y: Tensor) -> tuple[str, Tensor]:
+    """A layer's output as a node of its own, by name, and what the network goes on with; while a graph is recorded.
+
+    The node stays what it is where the network overwrites the tensor later.
+    """
+    mark = y.clone()
+    mode = get_proxy_mode()
+    assert mode is not None
+    name: str = get_proxy_slot(mark, mode.tracer).proxy.node.name
+    return name, mark
+
+
+class UntraceableError(Exception):
+    """The network's forward pass cannot be recorded as a graph; the message says why."""
+
+
+@dataclass
+class Traced:
+    """A graph from the image to each layer, `layers`; `tensors` are the parameters that it holds on to."""
+
+    root: fx.GraphModule
+    image: fx.Node
+    layers: dict[str, fx.Node]
+    tensors: tuple[Tensor, ...]
+
+    def holds(self, tensors: Iterable[Tensor]) -> bool:
+        """Whether these are still the parameters that it was recorded with."""
+        return all(a is b for a, b in zip(self.tensors, tensors, strict=True))
+
+    def between(self, given: Sequence[fx.Node], wanted: Sequence[fx.Node]) -> "Between":
+        """What computes `wanted` from `given`, and from the image where they do not cover it."""
+        return Between(self, given, wanted)
+
+
+class Between:
+    """A part of a graph, ready to run. `reads_image` says whether it needs the image beside what is given."""
+
+    def __init__(
+        self, traced: Traced, given: Sequence[fx.Node], wanted: Sequence[fx.Node], changed: Any = None
+    ) -> None:
+        graph, self._count = fx.Graph(), len(given)
+        env = {node: graph.placeholder(f"given_{i}") for i, node in enumerate(given)}
+        image, batch = graph.placeholder("image"), graph.placeholder(_BATCH)
+        env.setdefault(traced.image, image)
+        for node in needed(wanted, env):
+            env[node] = env[node.args[0]] if is_copy(node) else _copied(graph, node, env, batch, changed)
+        graph.output(tuple(env[node] for node in wanted))
+        self.reads_image = bool(image.users)
+        self._run = fx.GraphModule(traced.root, graph)
+
+    def __call__(self, given: Sequence[Tensor], image: Tensor | None, batch: int) -> Sequence[Tensor]:
+        """The wanted tensors."""
+        found: Sequence[Tensor] = self._run(*given, image, batch)
+        return found
+
+
+def needed(wanted: Sequence[fx.Node], known: Mapping[fx.Node, Any]) -> list[fx.Node]:
+    """All that must be computed, in order."""
+    found: set[fx.Node] = set()
+    ahead = [node for node in wanted if node not in known]
+    while ahead:
+        node = ahead.pop()
+        if node not in found:
+            found.add(node)
+            if not _is_batch(node):
+                ahead += [each for each in node.all_input_nodes if each not in known]
+    return [node for node in wanted[0].graph.nodes if node in found] if found else []
+
+
+def _copied(graph: fx.Graph, node: fx.Node, env: Mapping[fx.Node, fx.Node], batch: fx.Node, changed: Any) -> fx.Node:
+    if _is_batch(node):
+        return batch
+    made = graph.node_copy(node, env.__getitem__)
+    if changed is not None:
+        changed(node, made)
+    return made
+
+
+def _is_batch(node: fx.Node) -> bool:
+    """Whether a node asks how many images there are."""
+    return node.target is aten.sym_size.int and isinstance(node.meta.get("val"), torch.SymInt)
+
+
+def traced(run: Trace, example: tuple[int, ...], like: Tensor, tensors: Sequence[Tensor]) -> Traced:
+    """Record `run` for images of shape `example`, (C, H, W).
+
+    Raises:
+        UntraceableError: what it does depends on numbers, or on how many images there are; or torch cannot record it.
+    """
+    shapes = ShapeEnv()
+    mode = FakeTensorMode(shape_env=shapes, allow_non_fake_inputs=True)
+    sizes = StatelessSymbolicContext([DimDynamic.DYNAMIC, *[DimDynamic.STATIC] * len(example)])
+    names: dict[str, str] = {}
+
+    def listed(image: Tensor) -> Tensor:
+        y, found = run(image)
+        names.update(found)
+        return y
+
+    image = mode.from_tensor(
+        torch.empty((HINT, *example), dtype=like.dtype, device=like.device), symbolic_context=sizes
+    )
+    try:
+        with mode, torch.no_grad(), enable_python_dispatcher(), _quietly():
+            root = make_fx(listed, tracing_mode="real", _allow_non_fake_inputs=True)(image)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UntraceableError(f"its forward pass cannot be recorded: {reason}") from error
+    _refuse_batch_sizes(shapes)
+    _without_writes(root.graph)
+    (first,) = (node for node in root.graph.nodes if node.op == "placeholder")
+    nodes = {node.name: node for node in root.graph.nodes}
+    return Traced(root, first, {layer: nodes[name] for layer, name in names.items() if name in nodes}, tuple(tensors))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what torch logs of a failure: the error is raised, and says it."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
+
+
+def _refuse_batch_sizes(shapes: ShapeEnv) -> None:
+    """What torch's own stand-ins ask about the batch, when they guess a layout, changes no operator."""
+    if shapes.replacements:
+        raise UntraceableError("what it computes depends on how many images there are")
+    for guard in shapes.guards:
+        place = getattr(guard.sloc.framework_loc, "filename", "") or ""
+        if not place.endswith("fake_impls.py"):
+            raise UntraceableError(f"its code asks how many images there are ({guard.expr})")
+
+
+def _without_writes(graph: fx.Graph) -> None:
+    """Operators that overwrite become those that do not; what reads the tensor later reads their output.
+
+    Raises:
+        UntraceableError: another name of the tensor would still show the write.
+    """
+    order = {node: place for place, node in enumerate(graph.nodes)}
+    roots: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        schema = getattr(node.target, "_schema", None)
+        if schema is None or not node.args or not isinstance(node.args[0], fx.Node):
+            continue
+        first = node.args[0]
+        if schema.is_mutable:
+            twin = _twin(node)
+            aliases = [other for other in (*roots, *roots.values()) if _root(roots, other) is _root(roots, first)]
+            late = any(order[user] > order[node] for other in {*aliases} - {first} for user in other.users)
+            if twin is None or late or _root(roots, first).op != "call_function":
+                raise UntraceableError(f"{node.target} overwrites a tensor that has other names")
+            node.target = twin
+            first.replace_all_uses_with(node, lambda user, node=node: order[user] > order[node])
+        elif any(value.alias_info is not None for value in schema.returns):
+            roots[node] = first
+
+
+def _root(roots: Mapping[fx.Node, fx.Node], node: fx.Node) -> fx.Node:
+    while node in roots:
+        node = roots[node]
+    return node
+
+
+def _twin(node: fx.Node) -> Any:
+    """The overload without a write: relu for relu_."""
+    packet, _, overload = str(node.target).removeprefix("aten.").rpartition(".")
+    if not packet.endswith("_") or not str(node.target).startswith("aten."):
+        return None
+    return getattr(getattr(aten, packet[:-1], None), overload, None)
+
+
+def is_copy(node: fx.Node) -> bool:
+    """Whether a node gives its input as it is: a clone, or a name without history, of the same layout."""
+    if node.target not in {aten.clone.default, aten.detach.default} or node.kwargs:
+        return False
+    return str(node.meta["val"].stride()) == str(node.args[0].meta["val"].stride())
+
+
+def source(node: fx.Node) -> fx.Node:
+    """What a chain of copies copies."""
+    while is_copy(node):
+        node = node.args[0]
+    return node
+
+
+def maps_of(node: fx.Node) -> Tensor | None:
+    """The stand-in of a node's first tensor, which has its shape; None where it makes no tensor."""
+    value = node.meta.get("val")
+    value = value[0] if isinstance(value, tuple | list) and value else value
+    return value if isinstance(value, Tensor) else None

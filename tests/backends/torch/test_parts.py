@@ -1,0 +1,140 @@
+"""Parts of a torch network that run alone, against the whole network; and what cannot be cut out of one."""
+
+from itertools import pairwise
+
+import crosslens
+import numpy as np
+import pytest
+import torch
+from crosslens import incremental
+from crosslens.backends.torch import model as torch_model
+from crosslens.backends.torch.parts import PATIENCE
+from crosslens.errors import ModelError
+from crosslens.model import OUTPUT
+from torch import nn
+
+SIZE = (20, 24)
+
+
+class Net(nn.Module):
+    """A write in place, a dropout that a shortcut bypasses, a layer that runs twice, a batch axis that is reshaped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(3, 6, 3, 2, 1), nn.BatchNorm2d(6)
+        self.relu, self.drop = nn.ReLU(inplace=True), nn.Dropout()
+        self.second, self.last = nn.Conv2d(6, 6, 3, padding=1), nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.relu(self.norm(self.first(x)))
+        x = self.relu(self.second(self.drop(x)) + x)
+        return self.last(x.mean((2, 3)).view(x.shape[0], -1))
+
+
+class Asks(Net):
+    """Its path hangs on a number."""
+
+    def forward(self, x):
+        return super().forward(x if x.mean() > 0.1 else -x)
+
+
+class Counts(Net):
+    """Its path hangs on how many images there are."""
+
+    def forward(self, x):
+        return super().forward(x) * (2 if x.shape[0] == 3 else 1)
+
+
+def wrapped(kind: type[nn.Module], **options):
+    torch.manual_seed(0)
+    return crosslens.wrap(kind().eval(), preprocess="imagenet", input_shape=(3, *SIZE), **options)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return wrapped(Net)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((3, 3, *SIZE), np.float32)
+
+
+@pytest.mark.parametrize("layer", ["first", "norm", "relu", "drop", "second", "relu#2", "last"])
+def test_what_follows_a_layer_gives_the_bits_of_the_whole_network(layer, images, model):
+    values = np.random.default_rng(1).standard_normal(model.forward(images, [layer])[layer].shape).astype(np.float32)
+    captured = ["norm", "relu", "second", OUTPUT]
+    found = [model.forward(images, captured, replace={layer: values}) for _ in range(PATIENCE + 2)]
+    assert any(layer in given for _, given, _ in model._parts._between)
+    for before, after in pairwise(found):
+        for name in captured:
+            np.testing.assert_array_equal(after[name], before[name], f"{layer} {name}")
+
+
+def test_what_comes_before_a_layer_does_not_run(images, model):
+    values = model.forward(images, ["relu#2"])
+    expected = model.forward(images)[OUTPUT]
+    for _ in range(PATIENCE + 1):
+        model.forward(images, replace=values)
+    ran = []
+    hook = model.network.net.first.register_forward_hook(lambda *_: ran.append(1))
+    np.testing.assert_array_equal(model.forward(images, replace=values)[OUTPUT], expected)
+    hook.remove()
+    assert not ran
+
+
+def test_parameters_that_change_are_seen_and_exchanged_ones_too(images):
+    model = wrapped(Net)
+    values = model.forward(images, ["relu#2"])
+    for _ in range(PATIENCE + 1):
+        before = model.forward(images, replace=values)[OUTPUT]
+    net = model.network.net
+    with torch.no_grad():
+        net.last.bias += 1
+    np.testing.assert_allclose(model.forward(images, replace=values)[OUTPUT], before + 1, rtol=1e-5, atol=1e-6)
+    net.last.bias = nn.Parameter(net.last.bias.detach() + 1)
+    np.testing.assert_allclose(model.forward(images, replace=values)[OUTPUT], before + 2, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Asks, Counts])
+def test_a_path_that_hangs_on_numbers_or_on_the_batch_runs_whole(kind, images):
+    model = wrapped(kind)
+    values = model.forward(images, ["relu"])
+    expected = model.forward(images, replace=values)[OUTPUT]
+    for count in (3, 3, 3, 3, 2, 1):
+        got = model.forward(images[:count], replace={"relu": values["relu"][:count]})[OUTPUT]
+        scale = 2 if kind is Counts and count != 3 else 1
+        np.testing.assert_allclose(scale * got, expected[:count], rtol=1e-5, atol=1e-6)
+    assert not model._parts._between
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        (Asks, "whole images: its forward pass cannot be recorded"),
+        (Counts, "whole images: its code asks how many images"),
+    ],
+)
+def test_occlusion_says_why_whole_images_are_computed(kind, way, images, monkeypatch):
+    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    found = crosslens.method("occlusion", window=8, stride=4)(wrapped(kind), images[:2], target=1)
+    assert found.provenance["computed"].startswith(way)
+
+
+def test_few_windows_are_not_worth_a_graph(images, model):
+    found = crosslens.method("occlusion", window=8, stride=8)(model, images[:1], target=1)
+    assert found.provenance["computed"] == "whole images: recording the network's graph takes longer than 9 of them"
+
+
+def test_occlusion_says_how_many_stages_are_computed_again(images, model, monkeypatch):
+    monkeypatch.setattr(incremental, "WORTH", 10.0)
+    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    found = crosslens.method("occlusion", window=4, stride=4)(model, images[:1], target=1)
+    assert found.provenance["computed"] == "2 of 2 stages computed again only where a window can change them"
+
+
+def test_a_network_that_fails_still_says_so(images, model):
+    wrong = np.zeros((3, 6, 3, 3), np.float32)
+    for _ in range(PATIENCE + 2):
+        with pytest.raises((crosslens.errors.LayerError, ModelError), match="replace"):
+            model.forward(images, replace={"relu": wrong})
