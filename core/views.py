@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 
 from .errors import ParameterError
-from .operators import Crop, Identity, Noise, Operator, Pad, Resize, Rotate, Size
+from .operators import Crop, Framed, Identity, Noise, Operator, Pad, Resize, Rotate, Size
 
 __all__ = [
     "Bordered",
@@ -61,15 +61,20 @@ class Bordered(View):
 
 @dataclass(frozen=True)
 class Zoomed(View):
-    """Both sides times one factor, uniform between 1 - amount and 1 + amount."""
+    """On grey, both sides times one factor, uniform between 1 - amount and 1 + amount, seen through a window.
 
+    The window is off the centre by up to `shift` pixels along each axis, uniform; never over the edge.
+    """
+
+    margin: int
     amount: float
+    shift: int
 
     def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
-        """A `Resize`."""
+        """A `Framed`."""
         factor = rng.uniform(1 - self.amount, 1 + self.amount)
-        to = (ceil(size[0] * factor), ceil(size[1] * factor))
-        return Resize(size, to), to
+        height, width = (ceil((n + 2 * self.margin) * factor) for n in size)
+        return Framed(size, self.margin, (height, width), _corner((height, width), size, self.shift, rng)), size
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,14 @@ class Cut(View):
 
     def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
         """A `Crop`."""
-        centre = Crop.centre(size, self.to).corner
-        moved = [c + int(rng.integers(-self.shift, self.shift + 1)) for c in centre]
-        top, left = (min(max(m, 0), s - t) for m, s, t in zip(moved, size, self.to, strict=True))
-        return Crop(size, self.to, (top, left)), self.to
+        return Crop(size, self.to, _corner(size, self.to, self.shift, rng)), self.to
+
+
+def _corner(size: Size, to: Size, shift: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Of a window of `to` pixels in `size`."""
+    moved = [c + int(rng.integers(-shift, shift + 1)) for c in Crop.centre(size, to).corner]
+    top, left = (min(max(m, 0), s - t) for m, s, t in zip(moved, size, to, strict=True))
+    return top, left
 
 
 @dataclass(frozen=True)
@@ -165,8 +174,7 @@ def robust_view(size: Size, shift: float, zoom: float, turn: float = 0.0, noise:
         return Unchanged()
     moved = round(shift * min(size))
     margin = max(ceil(((n + 2 * moved) / (1 - zoom) - n) / 2) for n in size)
-    zoomed = (Zoomed(zoom),) if zoom else ()
-    return Views((Bordered(margin), *zoomed, Cut(size, moved)))
+    return Zoomed(margin, zoom, moved) if zoom else Views((Bordered(margin), Cut(size, moved)))
 
 
 def closeup_view(crop: Sequence[float], noise: float, to: Size) -> View:

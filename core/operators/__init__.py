@@ -12,6 +12,7 @@ from .blur import Blur
 from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
 from .fourier import NATURAL, Fourier
+from .framed import Framed
 from .jitter import Jitter
 from .noise import Noise
 from .normalise import Normalise
@@ -37,6 +38,7 @@ __all__ = [
     "Composition",
     "Crop",
     "Fourier",
+    "Framed",
     "Identity",
     "Jitter",
     "Noise",

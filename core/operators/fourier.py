@@ -1,6 +1,7 @@
 """A picture by its frequencies, each scaled as natural pictures have it (Olah et al. 2017, "Preconditioning")."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,7 @@ class Fourier(Operator):
 
     @property
     def _scale(self) -> np.ndarray[Any, Any]:
-        height, width = self.size
-        frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
-        return np.asarray(0.25 / np.maximum(frequencies, 1.0 / max(height, width)) ** self.decay)
+        return _amplitudes(tuple(self.size), self.decay)
 
     @property
     def _paired(self) -> np.ndarray[Any, Any]:
@@ -75,3 +74,11 @@ def _complex(real: Array, imaginary: Array) -> Array:
     xp = namespace(real)
     kind = xp.complex64 if real.dtype == xp.float32 else xp.complex128
     return xp.astype(real, kind) + 1j * xp.astype(imaginary, kind)
+
+
+@lru_cache(maxsize=8)
+def _amplitudes(size: Size, decay: float) -> np.ndarray[Any, Any]:
+    """What each frequency is multiplied with; shared, never changed."""
+    height, width = size
+    frequencies = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    return np.asarray(0.25 / np.maximum(frequencies, 1.0 / max(height, width)) ** decay)

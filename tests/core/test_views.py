@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.operators import Identity
+from crosslens.operators import Crop, Framed, Identity, Pad, Resize
 from crosslens.views import Closeup, Noisy, Views, closeup_view, robust_view
 
 
@@ -52,6 +52,16 @@ def test_a_zoom_makes_a_square_larger_and_smaller_by_up_to_its_amount():
         areas.append((operator.apply(2 * x) - operator.apply(x)).sum() / 400)
     assert 0.75**2 - 0.05 < min(areas) < 0.8**2
     assert 1.2**2 < max(areas) < 1.25**2 + 0.05
+
+
+@pytest.mark.parametrize("to", [(30, 41), (19, 20), (26, 26)])
+def test_a_border_a_zoom_and_a_window_in_one_are_the_three_one_after_the_other(to):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 3, 16, 18)), rng.normal(size=(2, 3, 16, 18))
+    three = Pad(5) >> Resize((26, 28), to) >> Crop(to, (16, 18), (2, 1))
+    one = Framed((16, 18), 5, to, (2, 1))
+    np.testing.assert_allclose(one.apply(x), three.apply(x), rtol=1e-12)
+    np.testing.assert_allclose(one.adjoint(y), three.adjoint(y), rtol=1e-10, atol=1e-12)
 
 
 def test_a_turn_moves_a_dot_along_an_arc_by_up_to_its_degrees():
