@@ -30,7 +30,7 @@ BEGIN, END = "<!-- parity table: begin -->", "<!-- parity table: end -->"
 TARGET = 3
 DISTRIBUTIONS = {"pytorch-grad-cam": "grad-cam", "pair": "saliency"}
 NEED_RECTIFIERS = {"guided_backprop", "deconvnet", "guided_grad_cam"}
-MANY_PASSES = {"occlusion", "score_cam", "rise", "lime", "kernel_shap"}
+MANY_PASSES = {"occlusion", "ablation_cam", "score_cam", "rise", "lime", "kernel_shap"}
 """Compared on the small networks only."""
 CURVES = {"deletion", "insertion"}
 SMOOTH = 1e-5
@@ -56,6 +56,8 @@ def settings(library: str, method: str, network: Network) -> dict[str, Any]:
         given["background"] = background(network.images)
     if library == "captum" and method in {"lime", "kernel_shap"}:
         given["superpixels"] = superpixels(network.images)
+    if (library, method) == ("captum", "lime"):
+        given["penalty"] = torch_peers.PENALTY
     if method in CURVES:
         given["method"] = Handed()
     if (library, method) == ("captum", "occlusion"):
