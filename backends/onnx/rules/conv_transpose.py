@@ -32,15 +32,20 @@ def conv_transpose(g: Graph, node: Node, dy: str) -> Cotangents:
 def _pads(
     g: Graph, node: Node, kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """Padding such that Conv gives back exactly the input's sizes; a negative end is output that no input reached."""
+    """Padding such that Conv gives back exactly the input's sizes; a negative end is output that no input reached.
+
+    Where it is worked out (output_shape, auto_pad), output_padding counts as padded too, and an odd pixel goes to the
+    start, but for SAME_UPPER: so onnxruntime has it.
+    """
     inputs, outputs = g.sizes(node.inputs[0]), g.sizes(node.outputs[0])
     rank = len(kernel)
     whole = [s * (i - 1) + d * (k - 1) + 1 for i, s, d, k in zip(inputs, strides, dilations, kernel, strict=True)]
     total = [w - o for w, o in zip(whole, outputs, strict=True)]
     auto = node.attr("auto_pad", "NOTSET")
     if auto in {"SAME_UPPER", "SAME_LOWER"} or node.attr("output_shape") is not None:
-        small = [t // 2 for t in total]
-        before = [t - s for t, s in zip(total, small, strict=True)] if auto == "SAME_LOWER" else small
+        more = node.attr("output_padding", (0,) * rank)
+        found = [max(t + m, 0) for t, m in zip(total, more, strict=True)]
+        before = [f // 2 if auto == "SAME_UPPER" else f - f // 2 for f in found]
     else:
         before = list(node.attr("pads", (0,) * rank)[:rank])
     return (*before, *(t - b for t, b in zip(total, before, strict=True)))
