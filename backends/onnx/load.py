@@ -14,6 +14,7 @@ from .graph import Graph, Node, Type, node_of
 from .infer import infer, type_of
 from .names import scopes
 from .opset import TARGET, raise_opset
+from .order import in_order
 from .rewrite import homed, rewrite
 from .sparse import dense
 
@@ -44,7 +45,7 @@ def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
 def _checked(model: ModelProto, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
-    model = homed(model)
+    model = in_order(homed(model))
     if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
         model = _with_output_shapes(model)
     try:

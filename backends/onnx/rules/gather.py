@@ -6,6 +6,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..registry import Cotangents, vjp
+from ..scattering import added_at
 
 
 @vjp("Gather")
@@ -43,4 +44,4 @@ def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: 
 def _added(g: Graph, x: str, dy: str, places: str, axis: int) -> str:
     wide = g.op("Reshape", places, g.ints([-1 if a == axis else 1 for a in range(g.rank(x))]))
     everywhere = g.op("Expand", wide, g.op("Shape", dy))
-    return g.op("ScatterElements", g.zeros_like(x), everywhere, dy, axis=axis, reduction="add")
+    return added_at(g, g.zeros_like(x), everywhere, dy, axis)

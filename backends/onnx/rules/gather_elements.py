@@ -2,10 +2,11 @@
 
 from ..graph import Graph, Node
 from ..registry import Cotangents, vjp
+from ..scattering import added_at
 
 
 @vjp("GatherElements", since=11)
 def gather_elements(g: Graph, node: Node, dy: str) -> Cotangents:
     """A scatter that adds; it counts negative places from the end as well."""
     x, places = node.inputs
-    return [g.op("ScatterElements", g.zeros_like(x), places, dy, axis=node.attr("axis"), reduction="add"), None]
+    return [added_at(g, g.zeros_like(x), places, dy, node.attr("axis")), None]

@@ -2,6 +2,7 @@
 
 from ..graph import Graph, Node
 from ..registry import Cotangents, vjp
+from ..scattering import added_at
 
 
 @vjp("GatherND", since=11)
@@ -11,7 +12,7 @@ def gather_nd(g: Graph, node: Node, dy: str) -> Cotangents:
     batch = node.attr("batch_dims")
     if batch:
         places = _with_batch(g, x, places, batch)
-    return [g.op("ScatterND", g.zeros_like(x), places, dy, reduction="add"), None]
+    return [added_at(g, g.zeros_like(x), places, dy, None), None]
 
 
 def _with_batch(g: Graph, x: str, places: str, batch: int) -> str:

@@ -11,6 +11,7 @@ from math import prod
 from ..graph import Graph, Node
 from ..grid_reads import Axis, Tap
 from ..registry import Cotangents, vjp
+from ..scattering import added_at
 
 
 @vjp("GridSample", since=16)
@@ -32,7 +33,7 @@ def grid_sample(g: Graph, node: Node, dy: str) -> Cotangents:
     pixels = g.op("Expand", pixels, g.op("Shape", updates))
     flat = g.ints([0, 0, -1])
     zeros = g.op("Reshape", g.zeros_like(x), flat)
-    dx = g.reshape_like(g.op("ScatterElements", zeros, pixels, updates, axis=2, reduction="add"), x)
+    dx = g.reshape_like(added_at(g, zeros, pixels, updates, 2), x)
     if not node.wants[1] or node.attr("mode") == "nearest":
         return [dx, None]
     read = g.op("GatherElements", g.op("Reshape", x, flat), pixels, axis=2)

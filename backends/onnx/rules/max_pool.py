@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph import Graph, Node
 from ..registry import Cotangents, vjp
+from ..scattering import added_at
 from ..windows import Windows, windows_of
 
 
@@ -53,7 +54,5 @@ def _by_scattering(g: Graph, node: Node, dy: str) -> str:
     _, places = g.ops("MaxPool", 2, x, **how)
     flat = g.ints([-1])
     zeros = g.op("Reshape", g.zeros_like(x), flat)
-    added = g.op(
-        "ScatterElements", zeros, g.op("Reshape", places, flat), g.op("Reshape", dy, flat), axis=0, reduction="add"
-    )
+    added = added_at(g, zeros, g.op("Reshape", places, flat), g.op("Reshape", dy, flat), 0)
     return g.reshape_like(added, x)

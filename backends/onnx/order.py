@@ -1,0 +1,41 @@
+"""Nodes in an order in which they can run: onnxruntime takes any, and its own float16 converter writes another."""
+
+from onnx import ModelProto, NodeProto
+
+from .graph import node_of
+
+__all__ = ["in_order"]
+
+
+def in_order(model: ModelProto) -> ModelProto:
+    """The model, or a copy whose nodes stand behind those that they read; those in a circle stay where they are."""
+    makers = {o: place for place, node in enumerate(model.graph.node) for o in node.output if o}
+    needs = [_needs(node, makers) for node in model.graph.node]
+    if all(need < place for place, needed in enumerate(needs) for need in needed):
+        return model
+    order = _sorted(needs)
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.node[:]
+    copy.graph.node.extend(model.graph.node[place] for place in order)
+    return copy
+
+
+def _needs(node: NodeProto, makers: dict[str, int]) -> list[int]:
+    return sorted({makers[name] for name in node_of(node, {}).reads if name in makers})
+
+
+def _sorted(needs: list[list[int]]) -> list[int]:
+    """Depth first, without recursion: a network is deeper than Python's stack."""
+    order: list[int] = []
+    seen: set[int] = set()
+    for start in range(len(needs)):
+        ahead = [(start, False)]
+        while ahead:
+            place, ready = ahead.pop()
+            if ready:
+                order.append(place)
+            elif place not in seen:
+                seen.add(place)
+                ahead += [(place, True), *((need, False) for need in reversed(needs[place]))]
+    return order
