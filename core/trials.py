@@ -36,7 +36,7 @@ class Trial:
     def caption(self) -> str:
         """Settings and figures in one line."""
         drawn = ", ".join(f"{name} {_short(value)}" for name, value in self.settings.items())
-        return f"{drawn}: {', '.join(f'{name} {value:.3g}' for name, value in self.figures.items())}"
+        return f"{drawn}; {', '.join(f'{name} {value:.3g}' for name, value in self.figures.items())}"
 
 
 @dataclass(frozen=True, kw_only=True)

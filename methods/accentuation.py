@@ -42,9 +42,9 @@ class Accentuation(Method):
     layer: str | None = param(
         None, "early layer in whose eyes to stay near; if not given, the last rectified of the second scale"
     )
-    weight: float = param(0.3, "what leaving the image costs; 0 lets it go", search=(0.02, 2.0))
+    weight: float = param(0.1, "what leaving the image costs; 0 lets it go", search=(0.01, 1.0))
     steps: int = param(60, "steps of Adam")
-    learning_rate: float = param(0.1, "length of a step in radians", search=(0.01, 0.3))
+    learning_rate: float = param(0.05, "length of a step in radians", search=(0.01, 0.3))
     crops: int = param(4, "close-ups at each step")
     crop: tuple[float, float] = param((0.5, 1.0), "least and most share of the picture's sides in a close-up")
     noise: float = param(0.02, "deviation of the noise that close-ups are seen under")
