@@ -46,11 +46,11 @@ def _checked(model: ModelProto, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
     model = in_order(homed(model))
-    if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
-        model = _with_output_shapes(model)
     try:
+        if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
+            model = _with_output_shapes(model)
         checker.check_model(model)
-    except checker.ValidationError as error:
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
         raise ModelError(f"{called} is not a valid ONNX model: {_line(error)}") from error
     return model
 

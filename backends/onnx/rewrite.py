@@ -16,6 +16,7 @@ from typing import TypeAlias
 from crosslens.errors import ModelError
 from onnx import ModelProto, NodeProto, defs, helper
 
+from .blocked import unblock
 from .graph import Graph, Node
 from .infer import infer
 from .names import scopes
@@ -23,8 +24,8 @@ from .names import scopes
 __all__ = ["DOMAIN", "UnknownTypeError", "homed", "like", "rewrite", "writes"]
 
 DOMAIN = "com.microsoft"
-_BLOCKED = frozenset({"com.microsoft.nchwc", "com.ms.internal.nhwc"})
-"""Operators on memory layouts of one processor, or of one execution provider."""
+_INTERNAL = "com.ms.internal.nhwc"
+"""Operators on the memory layout of one execution provider."""
 
 _HIDING = frozenset({"QLinearConv", "QLinearMatMul"})
 """Standard operators that hide another one between integers."""
@@ -101,7 +102,8 @@ def rewrite(graph: Graph) -> None:
     Raises:
         ModelError: the file is laid out for one kind of processor.
     """
-    _refuse_blocked(graph)
+    _refuse_internal(graph)
+    unblock(graph)
     called = {node.name for node in graph.nodes}
     while any(_writer(node) for node in graph.nodes):
         infer(graph)
@@ -113,13 +115,12 @@ def rewrite(graph: Graph) -> None:
             return
 
 
-def _refuse_blocked(graph: Graph) -> None:
-    found = sorted({node.op for node in graph.nodes if node.domain in _BLOCKED})
+def _refuse_internal(graph: Graph) -> None:
+    found = sorted({node.op for node in graph.nodes if node.domain == _INTERNAL})
     if found:
         raise ModelError(
-            "the network was saved by onnxruntime at optimisation level 'all' for one kind of processor "
-            f"({', '.join(found)} on blocked memory): save it at ORT_ENABLE_EXTENDED instead, or take the file that it "
-            "was made from"
+            f"the network was saved by onnxruntime for one execution provider ({', '.join(found)} of {_INTERNAL}): "
+            "save it at ORT_ENABLE_EXTENDED instead, or take the file that it was made from"
         )
 
 

@@ -363,12 +363,58 @@ def test_layers_of_a_saved_network_keep_their_names_tensors_modules_and_weights(
     close(model.forward(x, ["f1"])["f1"], original.forward(x, ["f1"])["f1"])
 
 
-def test_a_network_saved_for_one_processor_is_refused(tmp_path):
-    path = saved(convolutional(), tmp_path / "saved.onnx", ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+def of_every_blocked_kind():
+    """Kernels on three channels, depthwise, on whole blocks and in groups of them; a sum, poolings, an enlargement."""
+    node = helper.make_node
+    nodes = [
+        node("Conv", ["x", "w1", "b"], ["a"], pads=[1] * 4),
+        node("Relu", ["a"], ["r"]),
+        node("Conv", ["r", "w2"], ["d"], pads=[1] * 4, group=12),
+        node("Clip", ["d", "zero", "six"], ["c"]),
+        node("Conv", ["c", "w3"], ["e"]),
+        node("Add", ["e", "r"], ["s"]),
+        node("Sigmoid", ["s"], ["t"]),
+        node("Conv", ["t", "w4"], ["f"], strides=[2, 2]),
+        node("MaxPool", ["f"], ["m"], kernel_shape=[3, 3], pads=[1] * 4),
+        node("Conv", ["m", "w5"], ["g"], group=2),
+        node("LeakyRelu", ["g"], ["l"], alpha=0.2),
+        node("Resize", ["l", "", "twice"], ["u"], mode="nearest", coordinate_transformation_mode="asymmetric",
+             nearest_mode="floor"),
+        node("AveragePool", ["u"], ["v"], kernel_shape=[2, 2], strides=[2, 1]),
+        node("GlobalAveragePool", ["v"], ["p"]),
+        node("Flatten", ["p"], ["y"]),
+    ]  # fmt: skip
+    sizes = {"w1": (12, 3, 3, 3), "w2": (12, 1, 3, 3), "w3": (12, 12, 1, 1), "w4": (32, 12, 3, 3), "w5": (32, 16, 1, 1)}
+    constants = {name: rand(*size) for name, size in sizes.items()}
+    constants |= {"b": rand(12), "zero": np.float32(0), "six": np.float32(3), "twice": np.float32([1, 1, 2, 2])}
+    return net(nodes, (3, 15, 16), constants)
+
+
+BLOCKED = {"convolutional": (convolutional, (4, 16, 16)), "of every kind": (of_every_blocked_kind, (3, 15, 16))}
+
+
+@pytest.mark.parametrize("name", BLOCKED)
+def test_a_network_saved_in_blocks_for_this_processor_is_the_one_it_was_made_from(name, tmp_path):
+    """onnxruntime's default level; the file's own run is what says how its kernels lie."""
+    build, shape = BLOCKED[name]
+    path = saved(build(), tmp_path / "saved.onnx", ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
     if not any(node.domain == "com.microsoft.nchwc" for node in onnx.load(path).graph.node):
         pytest.skip("onnxruntime has no blocked layout for this processor")
-    with pytest.raises(ModelError, match=r"at optimisation level 'all' .* save it at ORT_ENABLE_EXTENDED instead"):
-        wrap(path, preprocess=None)
+    original, model = wrap(build(), preprocess=None), wrap(path, preprocess=None)
+    x = np.abs(rand(2, *shape)).clip(0, 1)
+    dy = rand(*original.forward(x)[OUTPUT].shape, seed=4)
+    want, got = (each.vjp(x, {OUTPUT: dy}, capture=[OUTPUT]) for each in (original, model))
+    close(got.activations[OUTPUT], run(onnx.load(path), x))
+    close(got.activations[OUTPUT], want.activations[OUTPUT])
+    close(got.gradients[INPUT], want.gradients[INPUT])
+
+
+def test_a_network_saved_in_blocks_of_another_width_is_refused():
+    kernel = helper.make_node("Conv", ["x", "w"], ["y"], domain="com.microsoft.nchwc", name="conv")
+    model = net([kernel], (4, 8, 8), {"w": W})
+    model.opset_import.append(helper.make_opsetid("com.microsoft.nchwc", 1))
+    with pytest.raises(ModelError, match=r"for another kind of processor: a kernel \(6, 4, 3, 3\) is in no blocks of"):
+        wrap(model, preprocess=None)
 
 
 def test_attention_that_looks_back_only_runs_forward_and_is_named_backward():

@@ -62,7 +62,7 @@ class Network(nn.Module):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Each rectifier's network, its plain file and the one that onnxruntime saves at its extended level."""
+    """Each rectifier's network, its plain file and those that onnxruntime saves at its two highest levels."""
     folder, found = tmp_path_factory.mktemp("rectifiers"), {}
     for name, (make, _) in ACTS.items():
         torch.manual_seed(0)
@@ -70,12 +70,14 @@ def made(tmp_path_factory):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's older exporter
             torch.onnx.export(net, torch.tensor(X), buffer, dynamo=False, input_names=["x"], opset_version=13)
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = str(folder / f"{name}.onnx")
-        ort.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
-        files = {"plain": onnx.load_from_string(buffer.getvalue()), "fused": onnx.load(folder / f"{name}.onnx")}
+        files = {"plain": onnx.load_from_string(buffer.getvalue())}
+        for level in ("ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL"):
+            options = ort.SessionOptions()
+            options.log_severity_level = 3
+            options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+            options.optimized_model_filepath = str(folder / f"{name}.onnx")
+            ort.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
+            files["fused" if "EXT" in level else "blocked"] = onnx.load(folder / f"{name}.onnx")
         assert FUSED.get(name, set()) <= {node.op_type for node in files["fused"].graph.node}
         found[name] = net.double(), {kind: wrap(file, preprocess=None) for kind, file in files.items()}
     return found
