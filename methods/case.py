@@ -45,7 +45,8 @@ class Case:
     def _given(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
         if self.layer == INPUT:
             return variants, None
-        return namespace(variants).concat([self.image] * variants.shape[0], axis=0), {self.layer: variants}
+        same = namespace(self.image).broadcast_to(self.image, (variants.shape[0], *self.image.shape[1:]))
+        return same, {self.layer: variants}
 
 
 def cases(

@@ -33,7 +33,6 @@ __all__ = [
 aten = torch.ops.aten
 HINT = 5
 """Images in the run that is recorded; the batch's size stays a symbol."""
-_BATCH = "batch"
 Trace: TypeAlias = Callable[[Tensor], tuple[Tensor, Mapping[str, str]]]
 """Runs the network; gives its output, and the node of each layer by name."""
 
@@ -65,25 +64,23 @@ class Traced:
 
     def holds(self, tensors: Iterable[Tensor]) -> bool:
         """Whether these are still the parameters that it was recorded with."""
-        return all(a is b for a, b in zip(self.tensors, tensors, strict=True))
-
-    def between(self, given: Sequence[fx.Node], wanted: Sequence[fx.Node]) -> "Between":
-        """What computes `wanted` from `given`, and from the image where they do not cover it."""
-        return Between(self, given, wanted)
+        now = tuple(tensors)
+        return len(now) == len(self.tensors) and all(a is b for a, b in zip(self.tensors, now, strict=True))
 
 
 class Between:
-    """A part of a graph, ready to run. `reads_image` says whether it needs the image beside what is given."""
+    """What computes some nodes of a graph from others, and from the image where these do not cover it."""
 
-    def __init__(
-        self, traced: Traced, given: Sequence[fx.Node], wanted: Sequence[fx.Node], changed: Any = None
-    ) -> None:
-        graph, self._count = fx.Graph(), len(given)
+    def __init__(self, traced: Traced, given: Sequence[fx.Node], wanted: Sequence[fx.Node]) -> None:
+        graph = fx.Graph()
         env = {node: graph.placeholder(f"given_{i}") for i, node in enumerate(given)}
-        image, batch = graph.placeholder("image"), graph.placeholder(_BATCH)
+        image, batch = graph.placeholder("image"), graph.placeholder("batch")
         env.setdefault(traced.image, image)
         for node in needed(wanted, env):
-            env[node] = env[node.args[0]] if is_copy(node) else _copied(graph, node, env, batch, changed)
+            if _is_batch(node):
+                env[node] = batch
+            else:
+                env[node] = env[node.args[0]] if is_copy(node) else graph.node_copy(node, env.__getitem__)
         graph.output(tuple(env[node] for node in wanted))
         self.reads_image = bool(image.users)
         self._run = fx.GraphModule(traced.root, graph)
@@ -107,18 +104,10 @@ def needed(wanted: Sequence[fx.Node], known: Mapping[fx.Node, Any]) -> list[fx.N
     return [node for node in wanted[0].graph.nodes if node in found] if found else []
 
 
-def _copied(graph: fx.Graph, node: fx.Node, env: Mapping[fx.Node, fx.Node], batch: fx.Node, changed: Any) -> fx.Node:
-    if _is_batch(node):
-        return batch
-    made = graph.node_copy(node, env.__getitem__)
-    if changed is not None:
-        changed(node, made)
-    return made
-
-
 def _is_batch(node: fx.Node) -> bool:
-    """Whether a node asks how many images there are."""
-    return node.target is aten.sym_size.int and isinstance(node.meta.get("val"), torch.SymInt)
+    """Whether a node asks how many images there are: for the symbol itself, no multiple of it."""
+    size = node.meta.get("val")
+    return node.target is aten.sym_size.int and isinstance(size, torch.SymInt) and size.node.expr.is_Symbol
 
 
 def traced(run: Trace, example: tuple[int, ...], like: Tensor, tensors: Sequence[Tensor]) -> Traced:

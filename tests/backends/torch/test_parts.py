@@ -31,6 +31,17 @@ class Net(nn.Module):
         return self.last(x.mean((2, 3)).view(x.shape[0], -1))
 
 
+class Windows(Net):
+    """Sizes that are multiples of the batch's, as where a transformer cuts windows."""
+
+    def forward(self, x):
+        x = self.relu(self.norm(self.first(x)))
+        parts = x.view(x.shape[0], 6, 2, 5, 12).transpose(1, 2).reshape(-1, 6, 5, 12)
+        parts = self.second(parts)
+        x = parts.view(parts.shape[0] // 2, -1, 6, 5 * 12)
+        return self.last(x.mean((1, 3)))
+
+
 class Asks(Net):
     """Its path hangs on a number."""
 
@@ -69,6 +80,15 @@ def test_what_follows_a_layer_gives_the_bits_of_the_whole_network(layer, images,
     for before, after in pairwise(found):
         for name in captured:
             np.testing.assert_array_equal(after[name], before[name], f"{layer} {name}")
+
+
+def test_sizes_that_are_multiples_of_the_batch_follow_it(images):
+    windows = wrapped(Windows)
+    for count in (3, 3, 3, 3, 2, 1):
+        values = windows.forward(images[:count], ["relu", OUTPUT])
+        got = windows.forward(images[:count], replace={"relu": values["relu"]})[OUTPUT]
+        np.testing.assert_allclose(got, values[OUTPUT], rtol=1e-5, atol=1e-6)
+    assert windows._parts._between
 
 
 def test_what_comes_before_a_layer_does_not_run(images, model):
