@@ -1,16 +1,24 @@
 """A network at one batch of images: products with its Jacobian."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from .arrays import Array, like
+from .arrays import Array, like, namespace
 from .errors import LayerError
 from .layer import INPUT
 
-__all__ = ["Linearization", "NamedLinearization", "Pullback", "add_at_input", "gathered"]
+__all__ = [
+    "Linearization",
+    "NamedLinearization",
+    "Pullback",
+    "add_at_input",
+    "gathered",
+    "inner_names",
+    "zeros_at",
+]
 
 
 @dataclass(frozen=True)
@@ -105,3 +113,22 @@ def add_at_input(gradients: Mapping[str, Array], at_input: Array | None) -> Mapp
     if at_input is None or INPUT not in gradients:
         return gradients
     return {**gradients, INPUT: gradients[INPUT] + like(at_input, gradients[INPUT])}
+
+
+def inner_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Each name once, `INPUT` left out."""
+    return tuple(dict.fromkeys(name for name in names if name != INPUT))
+
+
+def zeros_at(
+    forward: Callable[[Array, tuple[str, ...], Mapping[str, Array]], Mapping[str, Array]],
+    x: Array,
+    wrt: tuple[str, ...],
+    capture: tuple[str, ...],
+    replace: Mapping[str, Array],
+) -> Pullback:
+    """The pullback of no cotangent at all: zeros of the right shapes; `forward` as `Model._forward`."""
+    inner = tuple(dict.fromkeys((*capture, *inner_names(wrt))))
+    found = {**(forward(x, inner, replace) if inner else {}), INPUT: x}
+    zeros = {name: namespace(found[name]).zeros_like(found[name]) for name in wrt}
+    return Pullback(zeros, {name: found[name] for name in capture})

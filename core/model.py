@@ -27,12 +27,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .arrays import Array, as_numpy, namespace
+from .arrays import Array, as_numpy
 from .errors import LayerError, did_you_mean
 from .incremental import Occluded, Staged, occluded
 from .input_spec import InputSpec
 from .layer import INPUT, OUTPUT, Layer
-from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered
+from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
 from .preprocess import Preprocess
 from .weights import redraw
 
@@ -135,7 +135,7 @@ class Model(ABC):
         """
         names = self._resolve(capture)
         x, replace = self._checked(x, replace)
-        inner = _without_input(names.values())
+        inner = inner_names(names.values())
         found = {**(self._forward(x, inner, replace) if inner else {}), INPUT: x}
         return {asked: found[name] for asked, name in names.items()}
 
@@ -163,11 +163,11 @@ class Model(ABC):
         for name, value in given.items():
             self._check_shape(f"the cotangent at {name!r}", value, name, x)
         at_input = given.pop(INPUT, None)
-        inner, targets = _without_input(captured.values()), tuple(dict.fromkeys(wanted.values()))
+        inner, targets = inner_names(captured.values()), tuple(dict.fromkeys(wanted.values()))
         if given:
             pull = self._vjp(x, given, targets, inner, replace)
         else:
-            pull = _nothing_flows(self, x, targets, inner, replace)
+            pull = zeros_at(self._forward, x, targets, inner, replace)
         gradients = add_at_input(pull.gradients, at_input)
         found = {**pull.activations, INPUT: x}
         return Pullback(
@@ -189,7 +189,7 @@ class Model(ABC):
         """
         names, wanted = self._resolve(capture), self._resolve(wrt)
         x, replace = self._checked(x, replace)
-        inner = self._linearize(x, _without_input(names.values()), tuple(dict.fromkeys(wanted.values())), replace)
+        inner = self._linearize(x, inner_names(names.values()), tuple(dict.fromkeys(wanted.values())), replace)
         return NamedLinearization(inner, x, names, wanted)
 
     def occluded(
@@ -292,17 +292,3 @@ class Model(ABC):
         got = tuple(values.shape)
         if len(got) != len(shape) or any(n not in {None, m} for n, m in zip(shape, got, strict=True)):
             raise LayerError(f"{what} has shape {got}, its layer {shape}")
-
-
-def _without_input(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if name != INPUT))
-
-
-def _nothing_flows(
-    model: Model, x: Array, wrt: tuple[str, ...], capture: tuple[str, ...], replace: Mapping[str, Array]
-) -> Pullback:
-    """The pullback of no cotangent at all: zeros of the right shapes."""
-    inner = tuple(dict.fromkeys((*capture, *_without_input(wrt))))
-    found = {**(model._forward(x, inner, replace) if inner else {}), INPUT: x}
-    zeros = {name: namespace(found[name]).zeros_like(found[name]) for name in wrt}
-    return Pullback(zeros, {name: found[name] for name in capture})
