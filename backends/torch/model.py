@@ -19,6 +19,7 @@ from .network import ATTENTION, LOCK, Place, outputs
 from .parts import Parts, TorchStaged
 from .recording import Enough, Recording
 from .rectifiers import Rectifiers
+from .tape import Tape, seen
 from .tensors import channels_first, channels_last, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
@@ -193,7 +194,7 @@ class TorchModel(Model):
             if INPUT in recording.wrt:
                 recording.watch(INPUT, image.requires_grad_())
             try:
-                y = self.network.run(self._prepared(image), names, lambda place: _seen(recording, place))
+                y = self.network.run(self._prepared(image), names, lambda place: seen(recording, place))
             except Enough:
                 recording.check()
                 return image
@@ -313,49 +314,6 @@ class TorchModel(Model):
             return super()._vjp(x, cotangents, wrt, capture, replace)
         tape = Tape(self, x, capture, tuple(cotangents), wrt, replace)
         return Pullback(tape.vjp(cotangents, keep=False), tape.activations)
-
-
-class Tape(Linearization):
-    """A pass with its graph. `capture` is handed out, cotangents may be given at `sources`."""
-
-    def __init__(
-        self,
-        model: TorchModel,
-        x: Array,
-        capture: Collection[str],
-        sources: Collection[str],
-        wrt: Collection[str],
-        replace: Mapping[str, Array],
-    ) -> None:
-        self._model, self._x = model, x
-        self._recording = Recording(frozenset(capture), frozenset(wrt), frozenset(sources), model._inside(replace))
-        self._image = model._run(x, self._recording, grad=True).detach()
-        self.activations = model._outside({name: self._recording.values[name] for name in capture}, x)
-
-    @property
-    def inside(self) -> Mapping[str, Array]:
-        """Tensors where the network computes, channels-first; the images among them."""
-        found = {name: self._model._native(name, value) for name, value in self._recording.values.items()}
-        return {INPUT: self._image, **found}
-
-    def vjp(self, cotangents: Mapping[str, Array], *, keep: bool = True) -> Mapping[str, Array]:
-        """Gradients at the `wrt` layers; the graph is freed unless it shall be kept."""
-        given = self._model._inside(cotangents, own=False)
-        return self._model._outside(self._recording.gradients(given, keep=keep), self._x)
-
-    def close(self) -> None:
-        """Free the graph."""
-        self._recording.release()
-
-
-def _seen(recording: Recording, place: Place) -> Tensor:
-    """A layer's output, which must be what it was when the layers were listed."""
-    if not isinstance(place.output, Tensor):
-        raise ModelError(f"layer {place.name!r} now returns a {type(place.output).__name__}, no tensor as before")
-    y = recording.see(place.name, place.output)
-    if recording.complete:
-        raise Enough
-    return y
 
 
 def _without_output(place: Place) -> Place:
