@@ -2,33 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from crosslens.arrays import Array, namespace
+import numpy as np
+from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.operators import Blur, SmoothMax
-from crosslens.optimise import Adam, optimise
+from crosslens.optimise import optimise
 from crosslens.progress import Progress
 
-from .case import Case
+from .case import Case, portions
+from .descent import Momentum
 from .fills import filled
-from .masking import MaskAttribution, MaskMethod, Stage
+from .masking import MaskAttribution, MaskMethod, Stage, blended
 
 VARIANTS = ("preserve", "delete")
 MISSED = 0.3
 """How far the masks' mean area may be from the one asked for, as a share of it, before the result says so."""
-LEVELS = 8
-"""Levels of the pyramid of blurs."""
-GROWTH = 300.0
-"""How much the area's weight has grown at the last step."""
+LEVELS, GROWTH = 8, 16.0
+"""Of the pyramid of blurs; and how much the area's weight has grown at the last step, as in the authors' TorchRay."""
+PLACES, DIGITS = 8, 3
+"""So many discs along each side are tried as a start; shares of the target that agree to so many digits are equal."""
 TIE = 1e-3
 """Pixels whose values differ by no more are of equal rank."""
-SHRINKING = 0.7
-"""The share of the steps in which the area shrinks from the whole image, evenly, to what is asked for; only then its
-weight grows. So the target decides where the mask is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +39,20 @@ class Extremal(MaskMethod):
     zeros and then as many ones as the area a has pixels. m is a smooth maximum of a coarse grid. "delete"
     looks for the area without which the target is lowest. Several areas give the mean of their masks. The target is
     taken as its share between the image, 1, and the image blurred everywhere, 0, so that one lambda fits all.
+
+    The sum has many maxima. The paper starts from the whole image; here the start is the best of 64 discs of the area
+    asked for, which finds higher ones (of EfficientNet-Lite0's cat a tenth of the photograph keeps 0.8, not 0.4), and
+    the same one in every framework.
     """
 
     name = "extremal"
-    learning_rate: float = param(0.05, "of Adam; a mask reaches from 0 to 1")
+    steps: int = param(200, "steps of gradient descent with momentum")
+    learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1")
     areas: float | tuple[float, ...] = param(0.1, "share of the image that the mask shows; or several, each for itself")
     variant: str = param("preserve", "keep the target inside the mask, or delete it", choices=VARIANTS)
     smooth: float = param(0.09, "width of the mask's softest detail, as a share of the shorter side")
     blur: float = param(0.09, "deviation of the strongest blur, as a share of the longer side")
-    weight: float = param(2.0, "lambda, of the area, at first; it grows 300-fold")
+    weight: float = param(30.0, "lambda, of the area, at first; it grows 16-fold")
 
     def check(self) -> None:
         """As `MaskMethod.check`."""
@@ -85,9 +90,9 @@ class Extremal(MaskMethod):
 
     def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array]:
         """The mean of the areas' masks, and of the targets that they leave."""
-        xp = namespace(stage.levels)
         masks = [self._one(stage, area, progress) for area in self._areas()]
         left = [stage.score(m if self.variant == "preserve" else 1 - m) for m in masks]
+        xp = namespace(masks[0])
         return xp.mean(xp.stack(masks), axis=0), xp.mean(xp.stack(left))
 
     def _one(self, stage: Stage, area: float, progress: Progress) -> Array:
@@ -95,23 +100,48 @@ class Extremal(MaskMethod):
         size = (stage.levels.shape[2], stage.levels.shape[3])
         width, keep = self.smooth * min(size), self.variant == "preserve"
         smooth = SmoothMax(size, max(1, round(width / 3)), width)
-
-        xp = namespace(stage.levels)
-        start = xp.full(smooth.grid, 1.0, dtype=stage.levels.dtype, device=stage.levels.device)
-        full = smooth.apply(start)  # nowhere quite 1, and nearest at the border
+        full = self._full(stage, smooth)
+        start = self._best_disc(stage, smooth, area, progress)
 
         def evaluate(grid: Array, step: int) -> tuple[Array, Array]:
             mask, back = smooth.linearize(grid)
             mask = mask / full
             share, gradient = stage.share(mask if keep else 1 - mask)
-            time = step / self.steps
-            miss, pull = area_loss(mask, 1 - (1 - area) * min(1.0, time / SHRINKING))
-            weight = self.weight * GROWTH ** max(0.0, (time - SHRINKING) / (1 - SHRINKING))
+            miss, pull = area_loss(mask, area)
+            weight = self.weight * GROWTH ** (step / self.steps)
             return (-share if keep else share) + weight * miss, back((weight * pull - gradient) / full)
 
-        adam = Adam(self.learning_rate, bounds=(0.0, 1.0))
-        grid, _ = optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)
-        return xp.clip(smooth.apply(grid) / full, 0.0, 1.0)
+        grid, _ = optimise(evaluate, start, self.steps, optimiser=Momentum(self.learning_rate), progress=progress)
+        return namespace(grid).clip(smooth.apply(grid) / full, 0.0, 1.0)
+
+    def _full(self, stage: Stage, smooth: SmoothMax) -> Array:
+        """The mask of a grid of ones, by which masks are divided: nowhere quite 1, and nearest at the border."""
+        image = stage.levels
+        return smooth.apply(namespace(image).ones(smooth.grid, dtype=image.dtype, device=image.device))
+
+    def _best_disc(self, stage: Stage, smooth: SmoothMax, area: float, progress: Progress) -> Array:
+        """The grid of the disc of this area behind which the target is highest, or without which it is lowest."""
+        keep, full = self.variant == "preserve", self._full(stage, smooth)
+        discs = like(_discs(smooth, area), stage.levels)
+        left = []
+        for first, last in portions(stage.case.model, discs.shape[0], progress, "where to begin"):
+            masks = [smooth.apply(discs[k, ...]) / full for k in range(first, last)]
+            seen = [blended(stage.levels, mask if keep else 1 - mask)[0] for mask in masks]
+            left.append(stage.case.scores(namespace(masks[0]).concat(seen)))
+        shares = np.concatenate([as_numpy(scores) for scores in left]) / stage.unit
+        best = np.argmax(np.round(shares if keep else -shares, DIGITS))
+        return discs[int(best), ...]
+
+
+def _discs(smooth: SmoothMax, area: float) -> np.ndarray[Any, Any]:
+    """Grids (PLACES^2, h, w), 1 in a disc around each of the places, which the mask's softness brings to its area."""
+    (rows, columns), (height, width) = smooth.grid, smooth.size
+    places = (np.arange(PLACES) + 0.5) / PLACES
+    across = height * np.subtract.outer(places, (np.arange(rows) + 0.5) / rows)
+    along = width * np.subtract.outer(places, (np.arange(columns) + 0.5) / columns)
+    apart = np.sqrt(across[:, None, :, None] ** 2 + along[None, :, None, :] ** 2).reshape(-1, rows, columns)
+    radius = np.sqrt(area * height * width / np.pi) - smooth.width / 2
+    return np.asarray(apart <= np.maximum(radius, apart.min(axis=(1, 2), keepdims=True)), np.float32)
 
 
 def area_loss(mask: Array, area: float) -> tuple[Array, Array]:

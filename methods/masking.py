@@ -81,15 +81,16 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskMethod(Method):
-    """A mask found by gradient descent (Adam), its values kept in [0, 1].
+    """A mask found by gradient descent with momentum, its values kept in [0, 1].
 
-    On deep networks of rectifiers the masks of two backends differ in places: rounding decides kinks, and Adam divides
-    small gradients by their own size. On smooth networks they agree (the conformance tests).
+    On deep networks of rectifiers rounding decides kinks, and the masks of two backends drift apart step by step; Adam
+    would make the drift a leap, since it divides each gradient by its own size, one of nothing but rounding too.
+    On smooth networks they agree (the conformance tests).
     """
 
     example: ClassVar[Mapping[str, Any]] = {"steps": 3}
-    steps: int = param(300, "steps of Adam")
-    learning_rate: float = param(0.1, "of Adam; a mask reaches from 0 to 1")
+    steps: int = param(300, "steps of the descent")
+    learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1")
     fill: Fill = param("blurred", f"what stands where the mask is 0: {DOC}")
     seed: int = param(0, "of random shifts, and of the fill 'noise'; each image gets the same draws")
 

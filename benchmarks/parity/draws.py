@@ -65,4 +65,5 @@ def rise_masks(samples: int, side: int, cells: int = 7) -> tuple[Array, Array]:
 
 def importance(x: Array) -> Array:
     """A map to judge, no two values of it alike, (N, H, W)."""
-    return np.random.default_rng(2).random((x.shape[0], *x.shape[2:]), dtype=np.float32)
+    rng, pixels = np.random.default_rng(2), x.shape[2] * x.shape[3]
+    return np.stack([rng.permutation(pixels) / pixels for _ in x]).reshape(len(x), *x.shape[2:]).astype(np.float32)
