@@ -20,8 +20,8 @@ _COUNTING = frozenset({"NonZero", "NonMaxSuppression", "Unique", "Compress", "Lo
 def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | None) -> None:
     """Set types that are not known yet, in place, by running the graph on images of this shape.
 
-    Behind operators that count what they find in the image, a size is taken only where a grey image and noise agree and
-    inference has no name for it.
+    Behind operators that count what they find in the image, a size is taken only where two images of noise, one darker,
+    agree on it and inference has no name for it.
     """
     made = (o for node in graph.nodes if node.op not in SEQUENCES for o in node.outputs if o)
     unknown = [o for o in made if o not in graph.types or not graph.types[o].static]
@@ -33,7 +33,8 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
     counted = _counted(graph)
     images = [np.full(shape, 0.5, np.float32)]
     if counted:
-        images.append(np.random.default_rng(0).random(shape, np.float32))
+        noise = np.random.default_rng(0).random(shape, np.float32)
+        images = [noise, noise**2]
     with explained(f"run the network on images {shape}"):
         found = [session.run(None, {INPUT: image}) for image in images]
     for name, values in zip(unknown, zip(*found, strict=True), strict=True):

@@ -235,9 +235,12 @@ class OnnxModel(Model):
     ) -> dict[Any, Array]:
         """`run` on all images at once, or, through a graph for a fixed number, on that many after each other."""
         parts = [run(*part) for part in self._parts(as_numpy(x), replace, cotangents)]
-        if len(parts) == 1:
-            return {key: value[: len(x)] for key, value in parts[0].items()}
-        return {key: np.concatenate([part[key] for part in parts])[: len(x)] for key in parts[0]}
+        found = parts[0]
+        if len(parts) > 1:
+            found = {key: np.concatenate([part[key] for part in parts]) for key in found}
+        if len(x) % (self._entry.batch or len(x)) == 0:
+            return found
+        return {key: value[: len(x)] for key, value in found.items()}
 
     def _parts(
         self, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]

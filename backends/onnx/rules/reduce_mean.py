@@ -9,7 +9,12 @@ from ..registry import Cotangents, vjp
 
 @vjp("ReduceMean", since=18)
 def reduce_mean(g: Graph, node: Node, dy: str) -> Cotangents:
-    """The same share for every element."""
+    """The same share for every element; how many there are is counted where the image decides it."""
     x = node.inputs[0]
-    share = g.op("Mul", dy, g.scalar(1 / prod(g.sizes(x, axes_of(g, node))), x))
+    sizes = [g.dims(x)[axis] for axis in axes_of(g, node)]
+    if all(isinstance(size, int) for size in sizes):
+        share = g.op("Mul", dy, g.scalar(1 / prod(map(int, sizes)), x))
+    else:
+        count = g.op("Div", g.op("Size", x), g.op("Size", dy))
+        share = g.op("Div", dy, g.op("Cast", count, to=g.elem(x)))
     return [widened(g, node, share)]
