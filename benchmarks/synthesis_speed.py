@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from statistics import median
 from time import perf_counter, sleep
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import crosslens
@@ -141,7 +142,7 @@ def style_table(sizes: tuple[int, ...], rounds: int) -> Iterator[str]:
 
 
 LAYERS = ("blocks.5.relu1", "blocks.10.relu1", "relu1")
-"""Of Lite0: in the middle of the network, later, and its last maps."""
+"""Of Lite0: in the middle of the network, later, and its last maps; the channel that fires most at the start."""
 STEPS = 128
 
 
@@ -151,10 +152,12 @@ def channel_table(steps: int, rounds: int) -> Iterator[str]:
     net = torch_nets.lite0().requires_grad_(False)
     ours = {backend: crosslens.wrap(f"demo:lite0_{backend}") for backend in ("torch", "onnx")}
     noise = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+    grey = 0.5 + 0.02 * (noise - 0.5)
     for layer in LAYERS:
-        calls = {"lucent": _by_lucent(net, layer, steps)}
+        index = int(as_numpy(ours["torch"].forward(grey, [layer])[layer]).mean(axis=(0, 2, 3)).argmax())
+        calls = {"lucent": _by_lucent(net, layer, index, steps)}
         for backend, model in ours.items():
-            unit = channel(_alike(ours["torch"], layer, model, noise), 7)
+            unit = channel(_alike(ours["torch"], layer, model, noise), index)
             method = crosslens.method("activation_maximisation", steps=steps)
             calls[backend] = lambda told, run=method, model=model, unit=unit: run(
                 model, None, unit, progress=lambda *_: told()
@@ -173,16 +176,32 @@ def _alike(a: Any, layer: str, b: Any, x: Any) -> str:
     return next(n for n in reversed(names) if np.allclose(held[n], wanted, rtol=1e-2, atol=1e-3 * np.abs(wanted).max()))
 
 
-def _by_lucent(net: nn.Module, layer: str, steps: int) -> Told:
+class Normalised:
+    """torchvision's Normalize, which torch-lucent calls, with its definition."""
+
+    def __init__(self, mean: list[float], std: list[float]) -> None:
+        self.mean, self.std = (torch.tensor(values)[:, None, None] for values in (mean, std))
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.mean) / self.std
+
+
+def _by_lucent(net: nn.Module, layer: str, index: int, steps: int) -> Told:
     """Lucent's `render_vis` with its defaults; it has no callback, so steps are seen where the network begins."""
     from .parity import stand_ins
 
     stand_ins.install()
+    sys.modules["torchvision.transforms"].Normalize = Normalised  # type: ignore[attr-defined]
+    for name in ("IPython", "IPython.display"):  # what shows pictures in a notebook
+        sys.modules.setdefault(name, ModuleType(name))
+    sys.modules["IPython"].display = sys.modules["IPython.display"]  # type: ignore[attr-defined]
     from lucent.optvis import render  # type: ignore[import-not-found]
 
     def call(told: Callable[[], None]) -> None:
         handle = net.register_forward_pre_hook(lambda *_: told())
-        render.render_vis(net, f"{layer.replace('.', '_')}:7", thresholds=(steps,), show_image=False, progress=False)
+        render.render_vis(
+            net, f"{layer.replace('.', '_')}:{index}", thresholds=(steps,), show_image=False, progress=False
+        )
         handle.remove()
 
     return call
