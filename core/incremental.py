@@ -71,7 +71,8 @@ class Staged(ABC):
 
     A stage computes what the whole network computes there, in the same order, so that its numbers are the same to the
     last bit wherever the framework's own kernels do not choose their order by the size of a map; onnxruntime's tanh,
-    sigmoid, exp and erf round otherwise at the end of a thread's share, by one unit in the last place.
+    sigmoid, exp and erf round otherwise at the end of a thread's share, by one unit in the last place, and torch's
+    convolutions of many channels add up in another order on small maps: ResNet-50's logits by 2e-6 of the largest.
     """
 
     stages: Sequence[Stage]

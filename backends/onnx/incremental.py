@@ -34,7 +34,7 @@ class OnnxStaged(Staged):
         """`graph` has its shapes worked out, the batch left open; `capture` are layers without `INPUT`."""
         self._graph, self._places, self._providers = graph, places, providers
         self._request = Request(tuple(capture))
-        self._cut: Cut = cut(graph, [places[name].tensor for name in capture])
+        self._cut: Cut[Node] = cut(graph, [places[name].tensor for name in capture])
         self.stages, self.rest, self.leaves = self._cut.stages, self._cut.rest, self._cut.leaves
         self.channels, self.axes = self._cut.channels, self._cut.axes
         height, width = graph.sizes(INPUT)
@@ -75,7 +75,7 @@ def _name(read: int) -> str:
     return f"read:{read}"
 
 
-def _program(graph: Graph, part: Part, writes: Sequence[str], axes: Mapping[str, int]) -> Graph:
+def _program(graph: Graph, part: Part[Node], writes: Sequence[str], axes: Mapping[str, int]) -> Graph:
     """A stage on crops that hold all that its windows read, padding included.
 
     Its rows and columns have one name in all tensors: then onnxruntime adds up within a convolution where it does so
@@ -93,7 +93,7 @@ def _program(graph: Graph, part: Part, writes: Sequence[str], axes: Mapping[str,
     return made
 
 
-def _is_blocked(graph: Graph, part: Part, read: Read, axes: Mapping[str, int]) -> bool:
+def _is_blocked(graph: Graph, part: Part[Node], read: Read, axes: Mapping[str, int]) -> bool:
     """Whether maps come from outside to an operator that must see them blocked."""
     readers = [node for node, given in part.nodes.items() if read in given.values()]
     first = axes[read.tensor] == 2 and graph.elem(read.tensor) == FLOAT

@@ -105,7 +105,7 @@ class TorchStaged(Staged):
     def __init__(
         self, graph: Traced, shape: tuple[int, ...], wanted: tuple[str, ...], prepared: Prepared, outside: Outside
     ) -> None:
-        self.prepared = prepared  # type: ignore[method-assign]
+        self._prepared = prepared
         self._graph, self._wanted, self._outside = graph, wanted, outside
         self._cut = cut(graph, [graph.layers[name] for name in wanted])
         self.stages, self.rest, self.leaves = self._cut.stages, self._cut.rest, self._cut.leaves
@@ -115,10 +115,9 @@ class TorchStaged(Staged):
         self._parts: dict[int, fx.GraphModule] = {}
         self._last: dict[int, Between] = {}
 
-    @property
-    def steps(self) -> Sequence[int]:
-        """Operators of each stage."""
-        return [len(part.nodes) for part in self._cut.parts]
+    def prepared(self, x: Array) -> Array:
+        """Normalised: a graph begins there."""
+        return self._prepared(x)
 
     def run(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
         """Operators on the crops; one alone is computed twice, for torch convolves a single small image otherwise."""

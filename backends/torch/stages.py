@@ -66,14 +66,14 @@ class _Builder(Stager[fx.Node]):
         return 0.0 if kind(node) in {"getitem", "view", "t"} else made * (_TOUCH + _multiplications(node))
 
     def put(self, node: fx.Node, moving: list[str]) -> bool:
-        shape, axes = self._shape(node.name), {self.axes.get(i) for i in moving}
-        if None in axes or len(axes) != 1 or len(shape) != 4 or isinstance(shape[0], int) or not _is_single(node):
+        shape, axes = self._shape(node.name), {self.axes.get(i, 0) for i in moving}
+        if 0 in axes or len(axes) != 1 or len(shape) != 4 or isinstance(shape[0], int) or not _is_single(node):
             return False
         (axis,) = axes
         if kind(node) == "permute":
-            axis = {1: _TO_FIRST, 2: _TO_LAST}[axis] == list(node.args[1]) and 3 - axis
-            if not axis:
+            if list(node.args[1]) != {1: _TO_FIRST, 2: _TO_LAST}[axis]:
                 return False
+            axis = 3 - axis
         read = _window(node) if axis == 2 and self._moves_first(node, moving) else None
         if read is not None:
             self.slide(node, shape[2:], Read(moving[0], *read))
@@ -131,7 +131,8 @@ def _is_single(node: fx.Node) -> bool:
 def _window(node: fx.Node) -> tuple[tuple[Sliding, Sliding], float] | None:
     """How an operator's windows slide, and what stands outside; None if it has none, or others."""
     if kind(node) == "constant_pad_nd":
-        left, right, top, bottom, *others = [*node.args[1], 0, 0, 0, 0]
+        pads: list[int] = list(node.args[1])
+        left, right, top, bottom, *others = [*pads, 0, 0, 0, 0]
         value = float(node.args[2]) if len(node.args) > 2 else 0.0
         fits = min(left, right, top, bottom) >= 0 and not any(others)
         return ((Sliding(0, 1, top), Sliding(0, 1, left)), value) if fits else None

@@ -158,3 +158,20 @@ def test_a_network_that_fails_still_says_so(images, model):
     for _ in range(PATIENCE + 2):
         with pytest.raises((crosslens.errors.LayerError, ModelError), match="replace"):
             model.forward(images, replace={"relu": wrong})
+
+
+def test_an_exported_program_is_cut_like_the_module_it_came_from(images, model, monkeypatch):
+    monkeypatch.setattr(incremental, "WORTH", 10.0)
+    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    program = torch.export.export(
+        model.network.net, (torch.zeros(2, 3, *SIZE),), dynamic_shapes=({0: torch.export.Dim("N")},)
+    )
+    exported = crosslens.wrap(program, preprocess="imagenet")
+    boxes = [(y, y + 4, x, x + 4) for y in range(0, 17, 4) for x in range(0, 21, 4)]
+    for which, found in exported.occluded(images[:1], images[1:2], boxes, batch=5):
+        whole = np.repeat(images[:1], len(which), axis=0)
+        for row, place in enumerate(which):
+            top, bottom, left, right = boxes[place]
+            whole[row, :, top:bottom, left:right] = images[1, :, top:bottom, left:right]
+        np.testing.assert_array_equal(found[OUTPUT], model.forward(whole)[OUTPUT])
+    assert len(exported._staged(SIZE, (OUTPUT,)).stages) == len(model._staged(SIZE, (OUTPUT,)).stages) == 2
