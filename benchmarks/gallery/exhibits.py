@@ -50,9 +50,12 @@ EXHIBITS: Mapping[str, Exhibit] = {
         Exhibit("class_maximisation", "class_maximisation", options=("--target", "volcano")),
         Exhibit("feature_inversion", "feature_inversion", "vgg16", (CAT,), ("--steps", "40")),
         Exhibit("texture_synthesis", "texture_synthesis", given=(GRAVEL,)),
-        Exhibit("style_transfer", "style_transfer", "vgg16", (CAT, GLASS), ("--style", str(GLASS), "--steps", "40")),
+        Exhibit(
+            "style_transfer", "style_transfer", given=(CAT, GLASS), options=("--style", str(GLASS), "--strength", "0.2")
+        ),
         Exhibit("caricature", "caricature", given=(CAT,)),
         Exhibit("maco", "maco", options=("--target", "flamingo", "--steps", "64"), shown="-masked"),
+        Exhibit("accentuation", "accentuation", given=(CAT,), options=("--target", "tiger cat")),
         Exhibit("channel_grid", "channel_grid", options=("--count", "9"), wide=True),
         Exhibit(
             "interpolation",
