@@ -114,6 +114,10 @@ def _raised_by_onnx(model: ModelProto, weights: Weights) -> ModelProto:
     """Graphs of old opsets with control flow go through ONNX's own converter: `raise_opset` knows no subgraphs."""
     old = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), TARGET)
     nested = any(a.type == AttributeProto.GRAPH for node in model.graph.node for a in node.attribute)
+    if old < _SCAN and any(node.op_type == "Scan" for node in model.graph.node):
+        raise ModelError(
+            f"the network has a Scan of opset {old}, which had a batch axis: export it at opset {_SCAN} on"
+        )
     return version_converter.convert_version(together(model, weights), TARGET) if nested and old < TARGET else model
 
 
@@ -128,6 +132,8 @@ def _constant(node: Node) -> Any:
     return np.asarray(_LITERALS[name](node.attr(name))) if name in _LITERALS else None
 
 
+_SCAN = 9
+"""The opset from which Scan has its present form."""
 _LITERALS: dict[str, Any] = {
     "value_float": np.float32,
     "value_floats": lambda v: np.array(v, np.float32),

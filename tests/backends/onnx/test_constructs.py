@@ -144,6 +144,8 @@ MODULES = {
     "channel attention": (
         lambda m, x: x * m(x.mean((2, 3)).unsqueeze(1)).transpose(1, 2).unsqueeze(-1).sigmoid(),
         lambda: nn.Conv1d(1, 1, 3, padding=1)),
+    "rows read by an LSTM": (
+        lambda m, x: m(x.mean(2).transpose(1, 2))[0], lambda: nn.LSTM(8, 6, batch_first=True, bidirectional=True)),
     "spatial attention": (
         lambda m, x: x * m(torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True)[0]], 1)).sigmoid(),
         lambda: nn.Conv2d(2, 1, 7, padding=3)),

@@ -65,7 +65,6 @@ EXPORTS = {
     "traced": (True, lambda net: exported(net, "legacy", SHAPE, opset_version=17)),
     "traced, tokens first": (False, lambda net: exported(net, "legacy", SHAPE, opset_version=14)),
     "traced for one image": (True, fixed),
-    "by torch.export": (True, lambda net: exported(net, "dynamo", SHAPE)),
 }
 
 

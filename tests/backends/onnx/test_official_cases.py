@@ -13,10 +13,8 @@ import onnxruntime as ort
 import pytest
 from crosslens.backends.onnx.backward import append_gradients
 from crosslens.backends.onnx.emit import model_proto, open_session, prune
-from crosslens.backends.onnx.graph import Node
 from crosslens.backends.onnx.infer import fold
 from crosslens.backends.onnx.load import graph_of
-from crosslens.backends.onnx.registry import rule_for
 from crosslens.errors import ModelError, UnsupportedOperators
 from onnx import AttributeProto, ModelProto, TensorProto, defs, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
@@ -31,8 +29,10 @@ TOLERANCE = {2: 2e-2, 4: 2e-4, 8: 2e-4}
 
 DIFFERENTIATED = {("Clip", 1), ("Clip", 2), ("Pad", 2)}
 """(operator, input) that ONNX calls not differentiable, and that our rules differentiate."""
-FIXED = {("Upsample", 1), ("QuantizeLinear", 1), ("DequantizeLinear", 1)}
-"""And those of which it does not say that they are not: scales count as constants."""
+FIXED = {("Upsample", 1), ("QuantizeLinear", 1), ("DequantizeLinear", 1), ("RoiAlign", 1), ("DeformConv", 2)}
+"""And those of which it does not say that they are not: scales and regions count as constants.
+
+DeformConv reads at whole pixels there, where its derivative has a step: tests/backends/onnx/test_rules_regions.py."""
 CUT = {"test_averagepool_3d_default": 9, "test_maxpool_3d_default": 9}
 """Cases of 32^3 voxels, which take the reference seconds, cut to this size."""
 
@@ -54,11 +54,28 @@ BY_ONNXRUNTIME = {
     "test_dynamicquantizelinear": "the reference computes in float32",
     "test_dynamicquantizelinear_max_adjusted": "the reference computes in float32",
     "test_dynamicquantizelinear_min_adjusted": "the reference computes in float32",
+    "test_linear_attention_linear_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_gated_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_gated_per_head_decay_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_delta_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_gated_delta_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_gated_delta_beta_scalar_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_gated_delta_gqa_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_gated_delta_mqa_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_explicit_scale_expanded": "the reference begins its Scan in float32",
+    "test_linear_attention_linear_t1_no_past_expanded": "the reference begins its Scan in float32",
 }
 """Cases whose differences are taken on onnxruntime, in float32."""
 
-TOO_COARSE = {"test_attention_24_qk_matmul_output_mode3_softmax_precision"}
-"""float16 where the reference computes in float32: neither of them tells. The case's body written out is checked."""
+TOO_COARSE = {
+    "test_attention_24_qk_matmul_output_mode3_softmax_precision",
+    "test_linear_attention_fp16_expanded",
+    "test_rnn_seq_length",
+    "test_simple_rnn_bidirectional",
+}
+"""float16 where the reference computes in float32: neither of them tells; the first one's body written out is checked.
+
+And tanh so near to 1 that in float32 hardly anything is left of its slope."""
 
 LEFT_OUT = {
     "no float input": 294,
@@ -72,24 +89,22 @@ LEFT_OUT = {
     "domain ai.onnx.preview.training": 7,
     "exported in training mode": 8,
     "random": 6,
-    "no differences to trust": 1,
+    "no differences to trust": 4,
+    "Scan of opset 8": 1,
 }
 
 NO_RULE = {
     "CumProd": 7,
-    "DeformConv": 4,
     "Det": 2,
-    "GRU": 6,
-    "GridSample": 18,
-    "LSTM": 6,
-    "Loop": 3,
+    "GRU": 1,
+    "LSTM": 2,
+    "Loop": 2,
     "OptionalGetElement": 1,
-    "RNN": 6,
-    "RoiAlign": 3,
-    "Scan": 18,
+    "RNN": 1,
+    "RoiAlign": 1,
     "TensorScatter": 3,
 }
-"""Operators without a rule, and with no body of others that have one: cases that need them."""
+"""Operators without a rule, or without one for a rare form, and with no body of others: cases that need them."""
 
 
 class LeftOutError(Exception):
@@ -144,9 +159,11 @@ def compare(case, found):
         graph = graph_of(model)
         fold(graph)
     except ModelError as error:
-        if "training mode" not in str(error):
+        reasons = {"training mode": "exported in training mode", "Scan of opset 8": "Scan of opset 8"}
+        known_reason = next((reason for words, reason in reasons.items() if words in str(error)), None)
+        if known_reason is None:
             raise
-        raise LeftOutError("exported in training mode") from error
+        raise LeftOutError(known_reason) from error
     outputs = [o for o in graph.outputs if graph.types[o].elem in FLOATS]
     seeds = {o: f"seed:{o}" for o in outputs}
     for o, seed in seeds.items():
@@ -332,8 +349,7 @@ def test_whatever_is_left_out_has_a_reason(outcomes):
 
 
 def test_operators_without_a_rule_are_these(outcomes):
-    left = {operator: count for operator, count in NO_RULE.items() if rule_for(Node(operator, (), ())) is None}
-    assert {operator: len(names) for operator, names in outcomes.no_rule.items()} == left
+    assert {operator: len(names) for operator, names in outcomes.no_rule.items()} == NO_RULE
 
 
 def test_onnxruntime_runs_the_gradients_but_for_these(outcomes):
