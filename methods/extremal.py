@@ -41,8 +41,8 @@ class Extremal(MaskMethod):
     taken as its share between the image, 1, and the image blurred everywhere, 0, so that one lambda fits all.
 
     The sum has many maxima. The paper starts from the whole image; here the start is the best of 64 discs of the area
-    asked for, which finds higher ones (of EfficientNet-Lite0's cat a tenth of the photograph keeps 0.8, not 0.4), and
-    the same one in every framework.
+    asked for, which ends higher and at the same mask in every framework: behind a tenth of the photograph, 0.6 of
+    EfficientNet-Lite0's cat in Keras and in ONNX, whose masks differ by 5e-4; from the whole image 0.3 to 0.45.
     """
 
     name = "extremal"
@@ -100,8 +100,7 @@ class Extremal(MaskMethod):
         size = (stage.levels.shape[2], stage.levels.shape[3])
         width, keep = self.smooth * min(size), self.variant == "preserve"
         smooth = SmoothMax(size, max(1, round(width / 3)), width)
-        full = self._full(stage, smooth)
-        start = self._best_disc(stage, smooth, area, progress)
+        full, start = self._full(stage, smooth), self._best_disc(stage, smooth, area, progress)
 
         def evaluate(grid: Array, step: int) -> tuple[Array, Array]:
             mask, back = smooth.linearize(grid)
