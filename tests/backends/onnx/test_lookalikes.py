@@ -2,8 +2,12 @@
 
 import crosslens
 import numpy as np
+import onnx
 import pytest
 import torch
+from click.testing import CliRunner
+from crosslens.cli import cli
+from PIL import Image
 
 from benchmarks import networks
 from benchmarks.networks import exported
@@ -44,7 +48,7 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def made():
-    """Networks and exports, once each: (module, model, image shape)."""
+    """Networks and exports, once each: (module, model, image shape); `made.files` holds the exports."""
     nets, files = {}, {}
 
     def get(name, exporter, **options):
@@ -58,6 +62,7 @@ def made():
         many = len(files[key].graph.output) > 1
         return net, crosslens.wrap(files[key], preprocess=None, **({"output": first} if many else {})), shape
 
+    get.files = files
     return get
 
 
@@ -103,3 +108,25 @@ def test_the_last_maps_of_a_windowed_transformer_keep_their_channels(made):
     last = model.layers[crosslens.anatomy.last_maps(model)]
     assert last.kind == "LayerNormalization"
     assert last.shape[2] == last.shape[3] < last.shape[1]
+
+
+MASKS = ("--target", "channel:<output>:3")
+ASKED = {"unet_resize": MASKS, "unet_transposed": MASKS}
+"""What a user must say where the output is no vector of classes."""
+
+
+@pytest.mark.parametrize("name", [name for name in SIZES if name not in {"ssd", "yolo"}])
+def test_the_command_line_explains_a_picture(made, name, tmp_path):
+    _, _, (_, height, width) = made(name, "legacy", opset_version=17)
+    file, picture = tmp_path / "net.onnx", tmp_path / "picture.png"
+    onnx.save(made.files[name, "legacy", (("opset_version", 17),)], file)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 80, 3), np.uint8)).save(picture)
+    for method in (["gradient"], ["grad_cam", "--no-rectified"]):
+        out = tmp_path / f"{method[0]}.npz"
+        words = ["run", *method, file, picture, "--preprocess", "unit", *ASKED.get(name, ()), "-o", out]
+        done = CliRunner().invoke(cli, list(map(str, words)), prog_name="crosslens")
+        assert done.exit_code == 0, done.output
+        with np.load(out) as saved:
+            assert saved["images"].shape == (1, 3, height, width)
+            assert np.isfinite(saved["values"]).all()
+            assert np.ptp(saved["values"]) > 0
