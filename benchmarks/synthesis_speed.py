@@ -74,7 +74,7 @@ def wrapped(backend: str, size: int) -> tuple[Any, str, tuple[str, ...]]:
     net = trunk(prepared=False)
     if backend == "torch":
         return crosslens.wrap(net, preprocess="caffe", input_shape=(3, size, size)), CONTENT, STYLES
-    model = crosslens.wrap(exported(net, shape=(3, size, size)), preprocess="caffe")
+    model = crosslens.wrap(exported(net, "legacy", (3, size, size)), preprocess="caffe")
     scales = rectified_scales(model, photograph("astronaut", size))
     return model, scales[3][1], tuple(names[0] for names in scales)
 
