@@ -2,15 +2,20 @@
 
 import warnings
 
+import crosslens
 import numpy as np
+import onnx
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx.graph import Node
 from crosslens.backends.onnx.registry import rule_for
+from crosslens.backends.zoo import onnx_files
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization import shape_inference as preprocessing
+from skimage import data
+from skimage.transform import resize
 
 IMAGES = np.random.default_rng(0).random((2, 3, 16, 16), np.float32)
 
@@ -161,3 +166,35 @@ def test_the_gradient_of_a_quantised_network_is_that_of_the_float_one_but_for_ro
 def test_what_is_approximate_says_so():
     approximate = {op: rule_for(Node(op, (), ())).approximate for op in ("QuantizeLinear", "ConvInteger", "Relu")}
     assert approximate == {"QuantizeLinear": "straight through", "ConvInteger": "straight through", "Relu": ""}
+
+
+class Photographs(CalibrationDataReader):
+    """Inputs of a network, one after the other."""
+
+    def __init__(self, name, inputs):
+        self.left = [{name: one[None]} for one in inputs]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+def test_lite0_in_int8_explains_as_in_floats_but_for_what_rounding_its_weights_changes(tmp_path):
+    """Its logits correlate 0.8, so its gradients cannot agree as those of the small network above do."""
+    plain, path = tmp_path / "plain.onnx", tmp_path / "int8.onnx"
+    onnx.save(onnx_files.lite0("legacy"), plain)
+    how = {"preprocess": wrap("demo:lite0_onnx").preprocess}
+    exact = wrap(plain, **how)
+    photographs = [resize(getattr(data, name)(), (224, 224), anti_aliasing=True) for name in ("astronaut", "chelsea")]
+    images = np.moveaxis(np.float32(photographs), -1, 1)
+    gain, shift = (v.reshape(1, 3, 1, 1) for v in how["preprocess"].affine(3))
+    reader = Photographs(onnx.load(plain).graph.input[0].name, np.float32(images * gain + shift))
+    preprocessing.quant_pre_process(str(plain), str(plain), skip_symbolic_shape=True)
+    quantize_static(str(plain), str(path), reader, quant_format=QuantFormat.QDQ, per_channel=True, **INT8)
+    model = wrap(path, **how)
+    chosen = np.argsort(exact.forward(images)[OUTPUT], 1)[:, -3]  # the largest of all lies at the end of its range
+    dy = np.eye(1000, dtype=np.float32)[chosen]
+    for got, want in zip(gradient(model, images, dy), gradient(exact, images, dy), strict=True):
+        assert np.corrcoef(got.ravel(), want.ravel())[0, 1] > 0.4
+    cams = (crosslens.method("grad_cam")(m, images, target=chosen.tolist()).values for m in (model, exact))
+    for got, want in zip(*cams, strict=True):
+        assert np.corrcoef(got.ravel(), want.ravel())[0, 1] > 0.8
