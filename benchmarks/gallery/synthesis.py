@@ -1,8 +1,8 @@
 """The synthesis gallery: every method that makes pictures, from the command line, in three frameworks.
 
 `python -m benchmarks.gallery.synthesis` runs what out/synthesis does not hold yet, so that a run that was cut off goes
-on, and hangs one picture per exhibit into benchmarks/pictures; `--fresh` makes all anew. Name exhibits for some only,
-and `--backends` for a part of their cells; an exhibit is hung when all its cells are there.
+on, and hangs one picture per exhibit into benchmarks/pictures; `--fresh` makes all anew. Name exhibits for some only;
+with fewer `--backends` the picture stays in out/synthesis.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
@@ -31,7 +32,7 @@ def cell(exhibit: Exhibit, backend: str) -> Path:
 
 
 def finished(exhibit: Exhibit, backend: str) -> bool:
-    """Whether the cell was made by the command that stands there now."""
+    """Whether the cell was made, by the command that stands there now."""
     record = cell(exhibit, backend).with_suffix(".json")
     return record.exists() and json.loads(record.read_text())["command"] == exhibit.typed(backend)
 
@@ -58,12 +59,12 @@ def computed() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def hung(exhibit: Exhibit) -> Path:
+def hung(exhibit: Exhibit, backends: Sequence[str]) -> Path:
     """The exhibit as one picture: what was given, then each backend's, with the processor time of its command."""
     tile = TILE * 4 // 3 if exhibit.wide else TILE
-    records = [json.loads(cell(exhibit, backend).with_suffix(".json").read_text()) for backend in BACKENDS]
-    titles = [f"{backend}, {record['processor']:.0f} s" for backend, record in zip(BACKENDS, records, strict=True)]
-    tiles = [fitted(Image.open(cell(exhibit, backend)), tile) for backend in BACKENDS]
+    records = [json.loads(cell(exhibit, backend).with_suffix(".json").read_text()) for backend in backends]
+    titles = [f"{backend}, {record['processor']:.0f} s" for backend, record in zip(backends, records, strict=True)]
+    tiles = [fitted(Image.open(cell(exhibit, backend)), tile) for backend in backends]
     if exhibit.given and not exhibit.wide:
         tiles, titles = [fitted_given(exhibit, tile, tiles[0].size), *tiles], ["given", *titles]
     page = Image.new("RGB", (sum(t.width + GAP for t in tiles) - GAP, HEAD + max(t.height for t in tiles)), "white")
@@ -72,8 +73,9 @@ def hung(exhibit: Exhibit) -> Path:
         draw.text((left + 2, 3), title, fill="black", font=font)
         page.paste(picture, (left, HEAD))
         left += picture.width + GAP
-    PICTURES.mkdir(exist_ok=True)
-    path = PICTURES / f"synthesis_{exhibit.name}.jpg"
+    folder = PICTURES if tuple(backends) == BACKENDS else KEPT
+    folder.mkdir(exist_ok=True)
+    path = folder / f"synthesis_{exhibit.name}.jpg"
     page.save(path, quality=84)
     return path
 
@@ -107,8 +109,7 @@ def main() -> None:
         for backend in chosen.backends:
             if chosen.fresh or not finished(exhibit, backend):
                 make(exhibit, backend)
-        if all(finished(exhibit, backend) for backend in BACKENDS):
-            print(hung(exhibit))
+        print(hung(exhibit, chosen.backends))
 
 
 if __name__ == "__main__":
