@@ -61,7 +61,8 @@ def test_a_run_that_was_cut_off_goes_on_with_what_is_missing(tmp_path, monkeypat
     synthesis.main()
     assert ran == ["demo:lite0_torch", "demo:lite0_keras", "demo:lite0_keras", "demo:lite0_onnx"]
     picture = Path(capsys.readouterr().out.splitlines()[-1])
-    assert Image.open(picture).width > 3 * synthesis.TILE
+    with Image.open(picture) as shown:
+        assert shown.width > 3 * synthesis.TILE
     assert [path.name for path in sorted((tmp_path / "kept" / "caricature").iterdir())] == [
         f"{backend}.{suffix}" for backend in ("keras", "onnx", "torch") for suffix in ("json", "png")
     ]
