@@ -437,3 +437,21 @@ def test_half_precision_is_written_out_in_half_precision():
     model, x = wrap(proto, input_shape=InputSpec.latent(TOKENS)), rand(2, *TOKENS)
     h = torch.tensor(x, dtype=torch.float64) @ torch.tensor(w, dtype=torch.float64) / 2
     close(model.forward(x)[OUTPUT], root_mean_square(h * torch.sigmoid(1.702 * h), 0.1).numpy(), 1e-2)
+
+
+@pytest.mark.parametrize("op", ["DynamicQuantizeMatMul", "MatMulIntegerToFloat"])
+def test_a_matrix_product_quantised_as_it_runs_is_that_of_the_floats_backward(op):
+    """onnxruntime writes both when it saves a dynamically quantised network; straight through, dx = dy B'."""
+    steps = np.random.default_rng(0).integers(-120, 120, (HIDDEN, 7)).astype(np.int8)
+    constants = {"b": steps, "of_b": np.float32(0.02), "zero_b": np.int8(3), "bias": rand(7)}
+    if op == "DynamicQuantizeMatMul":
+        nodes = [fused(op, ["x", "b", "of_b", "zero_b", "bias"])]
+    else:
+        nodes = [helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "of_q", "zero_q"]),
+                 fused(op, ["q", "b", "of_q", "of_b", "zero_q", "zero_b", "bias"])]  # fmt: skip
+    proto = net(nodes, TOKENS, constants)
+    x, dy = rand(2, *TOKENS), rand(2, 5, 7, seed=3)
+    model = wrap(proto, input_shape=InputSpec.latent(TOKENS))
+    pull = model.vjp(x, {OUTPUT: dy}, capture=[OUTPUT])
+    close(pull.activations[OUTPUT], run(proto, x), 1e-4)
+    close(pull.gradients[INPUT], dy @ ((steps.astype(np.float32) - 3) * 0.02).T, 1e-4)
