@@ -125,7 +125,8 @@ def _graph(data: mmap, graph: "Field", places: list[Place]) -> bytes:
 
 
 def _tensor(data: mmap, tensor: "Field") -> tuple[bytes, Place]:
-    parts, place = [], None
+    parts: list[bytes] = []
+    place: Place = None
     for field in _fields(data, tensor.content, tensor.end):
         if field.number == _RAW and field.end - field.content > SMALL:
             place = field.content, field.end
