@@ -185,9 +185,7 @@ class OnnxModel(Model):
     def _written(self, request: Request, steps: Written, shape: tuple[int, ...]) -> Executable:
         return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
 
-    def _staged(
-        self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None
-    ) -> OnnxStaged | None:
+    def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> OnnxStaged | None:
         if self._entry.batch is not None or not self.input.is_image:
             return None
         graph = self._at((BATCH, self.input.example_shape[0], *size))
