@@ -13,7 +13,7 @@ import numpy as np
 
 SAMPLES: Mapping[str, str] = {"smooth_grad": "samples", "integrated_gradients": "steps", "rise": "samples"}
 """Methods, with the parameter that says how often the network is asked."""
-COUNTS = (16, 64, 256)
+COUNTS = (8, 32, 128)
 TARGET = 281
 
 
