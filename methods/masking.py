@@ -81,10 +81,11 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class MaskMethod(Method):
-    """A mask found by gradient descent with momentum, its values kept in [0, 1].
+    """A mask found by gradient descent, its values kept in [0, 1].
 
-    On deep networks of rectifiers rounding decides kinks, and the masks of two backends drift apart step by step; Adam
-    would make the drift a leap, since it divides each gradient by its own size, one of nothing but rounding too.
+    On deep networks of rectifiers rounding decides kinks, and the masks of two backends drift apart step by step. Adam,
+    which `meaningful_perturbation` takes, makes the drift a leap: it divides each gradient by its own size, one of
+    nothing but rounding too, so that its masks may differ by half. `extremal` descends with momentum instead.
     On smooth networks they agree (the conformance tests).
     """
 
