@@ -72,5 +72,7 @@ def test_what_makes_no_pictures_of_codes_is_refused():
         generator(decoder(torch.nn.Hardtanh(-4, 4)), 3.0, (16, 16), 3)
     with pytest.raises(ParameterError, match="code_bound is 0; it must be more than 0"):
         generator(decoder(), 0, (16, 16), 3)
-    with pytest.raises(ParameterError, match="pictures start from random codes, not from images: leave one of them out"):
+    with pytest.raises(
+        ParameterError, match="pictures start from random codes, not from images: leave one of them out"
+    ):
         method("activation_maximisation", generator=decoder())(MODEL, np.full((1, 3, 16, 16), 0.5, np.float32), 1)
