@@ -101,7 +101,8 @@ def _is_plain(tensor: TensorProto, nbytes: int) -> bool:
 
 
 def _dtype(tensor: TensorProto) -> np.dtype[Any]:
-    return np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
+    dtype: np.dtype[Any] = helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    return dtype
 
 
 def _model(data: mmap, places: list[Place]) -> bytes:
