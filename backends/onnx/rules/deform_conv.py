@@ -28,6 +28,10 @@ class _Sizes:
         """Reads of one window."""
         return int(np.prod(self.windows.kernel))
 
+    def reads(self, g: Graph) -> str:
+        """The shape (N, moved, C / moved, h * w, H', W') of what is read."""
+        return g.ints([-1, self.moved, self.channels // self.moved, self.kernel, *self.windows.outputs])
+
 
 @vjp("DeformConv", since=19)
 def deform_conv(g: Graph, node: Node, dy: str) -> Cotangents:
@@ -38,12 +42,9 @@ def deform_conv(g: Graph, node: Node, dy: str) -> Cotangents:
     maps, grid = _maps(g, x, of), _grid(g, offset, of)
     node_of_reads = g.node("GridSample", maps, grid, outputs=[g.unique("GridSample:d")])
     g.nodes.append(node_of_reads)
-    reads = g.op(
-        "Reshape",
-        node_of_reads.outputs[0],
-        g.ints([-1, of.moved, of.channels // of.moved, of.kernel, *windows.outputs]),
-    )
-    mask = _mask(g, node.inputs[4], of) if node.has(4) else None
+    reads = g.op("Reshape", node_of_reads.outputs[0], of.reads(g))
+    shape = g.ints([-1, of.moved, 1, of.kernel, *windows.outputs])
+    mask = g.op("Reshape", node.inputs[4], shape) if node.has(4) else None
     rows = g.op("Reshape", dy, g.ints([0, of.groups, g.sizes(w, [0])[0] // of.groups, -1]))
     dreads = _to_reads(g, w, rows, of)
     dmask = None
@@ -87,20 +88,16 @@ def _at_rest(windows: Windows) -> np.ndarray:
     return np.stack(both, 2).reshape(-1, 2, *windows.outputs)
 
 
-def _mask(g: Graph, mask: str, of: _Sizes) -> str:
-    return g.op("Reshape", mask, g.ints([-1, of.moved, 1, of.kernel, *of.windows.outputs]))
-
-
 def _to_reads(g: Graph, w: str, rows: str, of: _Sizes) -> str:
     """W' dy, (N, moved, C / moved, h * w, H', W')."""
     kernel = g.op("Reshape", w, g.ints([of.groups, g.sizes(w, [0])[0] // of.groups, -1]))
     spread = g.op("MatMul", g.op("Transpose", kernel, perm=[0, 2, 1]), rows)
-    return g.op("Reshape", spread, g.ints([-1, of.moved, of.channels // of.moved, of.kernel, *of.windows.outputs]))
+    return g.op("Reshape", spread, of.reads(g))
 
 
 def _to_kernel(g: Graph, w: str, reads: str, rows: str, of: _Sizes) -> str:
-    places = int(np.prod(of.windows.outputs))
-    columns = g.op("Reshape", reads, g.ints([-1, of.groups, of.channels // of.groups * of.kernel, places]))
+    shape = [-1, of.groups, of.channels // of.groups * of.kernel, int(np.prod(of.windows.outputs))]
+    columns = g.op("Reshape", reads, g.ints(shape))
     each = g.op("MatMul", rows, g.op("Transpose", columns, perm=[0, 1, 3, 2]))
     return g.op("Reshape", g.op("ReduceSum", each, g.ints([0]), keepdims=0), g.ints(g.sizes(w, slice(None))))
 
@@ -111,7 +108,6 @@ def _through_reads(g: Graph, node: Node, reads: Node, dreads: str, of: _Sizes) -
     assert rule is not None
     assert rule.derivative is not None
     high, wide = of.windows.outputs
-    grid = reads.inputs[1]
     rows = g.op("Reshape", dreads, g.ints([-1, of.channels // of.moved, of.kernel * high, wide]))
     dmaps, dgrid = rule.derivative(g, replace(reads, wants=(node.wants[0], node.wants[2])), rows)
     dx = g.reshape_like(dmaps, node.inputs[0]) if dmaps and node.wants[0] else None
@@ -119,6 +115,8 @@ def _through_reads(g: Graph, node: Node, reads: Node, dreads: str, of: _Sizes) -
         return dx, None
     turned = g.op("Transpose", g.op("Reshape", dgrid, g.ints([-1, of.kernel, high, wide, 2])), perm=[0, 1, 4, 2, 3])
     columns, rows = g.ops("Split", 2, turned, axis=2, num_outputs=2)
-    pixels = g.const(2 / np.reshape(of.windows.inputs, (2, 1, 1)), helper.tensor_dtype_to_np_dtype(g.elem(grid)))
+    pixels = g.const(
+        2 / np.reshape(of.windows.inputs, (2, 1, 1)), helper.tensor_dtype_to_np_dtype(g.elem(reads.inputs[1]))
+    )
     moved = g.op("Mul", g.op("Concat", rows, columns, axis=2), pixels)
     return dx, g.reshape_like(moved, node.inputs[2])
