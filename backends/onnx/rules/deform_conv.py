@@ -40,9 +40,9 @@ def deform_conv(g: Graph, node: Node, dy: str) -> Cotangents:
     windows = windows_of(g, replace(node, outputs=(offset,)), g.sizes(w))
     of = _Sizes(windows, g.sizes(x, [1])[0], node.attr("group"), node.attr("offset_group"))
     maps, grid = _maps(g, x, of), _grid(g, offset, of)
-    node_of_reads = g.node("GridSample", maps, grid, outputs=[g.unique("GridSample:d")])
-    g.nodes.append(node_of_reads)
-    reads = g.op("Reshape", node_of_reads.outputs[0], of.reads(g))
+    sampled = g.node("GridSample", maps, grid, outputs=[g.unique("GridSample:d")])
+    g.nodes.append(sampled)
+    reads = g.op("Reshape", sampled.outputs[0], of.reads(g))
     shape = g.ints([-1, of.moved, 1, of.kernel, *windows.outputs])
     mask = g.op("Reshape", node.inputs[4], shape) if node.has(4) else None
     rows = g.op("Reshape", dy, g.ints([0, of.groups, g.sizes(w, [0])[0] // of.groups, -1]))
@@ -53,7 +53,7 @@ def deform_conv(g: Graph, node: Node, dy: str) -> Cotangents:
         dmask = g.reshape_like(each, node.inputs[4])
     dw = _to_kernel(g, w, reads if mask is None else g.op("Mul", reads, mask), rows, of) if node.wants[1] else None
     db = g.op("ReduceSum", dy, g.ints([0, 2, 3]), keepdims=0) if len(node.wants) > 3 and node.wants[3] else None
-    dx, doffset = _through_reads(g, node, node_of_reads, dreads if mask is None else g.op("Mul", dreads, mask), of)
+    dx, doffset = _through_reads(g, node, sampled, dreads if mask is None else g.op("Mul", dreads, mask), of)
     return [dx, dw, doffset, db, dmask][: len(node.inputs)]
 
 
@@ -71,8 +71,8 @@ def _grid(g: Graph, offset: str, of: _Sizes) -> str:
     high, wide = windows.outputs
     moved = g.op("Reshape", offset, g.ints([-1, of.kernel, 2, high, wide]))
     place = g.op("Add", moved, g.const(_at_rest(windows), dtype))
-    sizes = np.reshape(windows.inputs, (2, 1, 1))
-    scaled = g.op("Add", g.op("Mul", place, g.const(2 / sizes, dtype)), g.const(1 / sizes - 1, dtype))
+    pixel = 2 / np.reshape(windows.inputs, (2, 1, 1))
+    scaled = g.op("Add", g.op("Mul", place, g.const(pixel, dtype)), g.const(pixel / 2 - 1, dtype))
     rows, columns = g.ops("Split", 2, scaled, axis=2, num_outputs=2)
     turned = g.op("Transpose", g.op("Concat", columns, rows, axis=2), perm=[0, 1, 3, 4, 2])
     grid = g.op("Reshape", turned, g.ints([-1, of.kernel * high, wide, 2]))
@@ -84,15 +84,15 @@ def _at_rest(windows: Windows) -> np.ndarray:
     """(h * w, 2, H', W'): row and column of each read where the offset is 0."""
     steps = zip(windows.outputs, windows.kernel, windows.strides, windows.dilations, windows.before, strict=True)
     rows, columns = (np.arange(o) * s - b + (np.arange(k) * d)[:, None] for o, k, s, d, b in steps)
-    both = np.broadcast_arrays(rows[:, None, :, None], columns[None, :, None, :])
-    return np.stack(both, 2).reshape(-1, 2, *windows.outputs)
+    return np.stack(np.broadcast_arrays(rows[:, None, :, None], columns[None, :, None, :]), 2).reshape(
+        -1, 2, *windows.outputs
+    )
 
 
 def _to_reads(g: Graph, w: str, rows: str, of: _Sizes) -> str:
     """W' dy, (N, moved, C / moved, h * w, H', W')."""
     kernel = g.op("Reshape", w, g.ints([of.groups, g.sizes(w, [0])[0] // of.groups, -1]))
-    spread = g.op("MatMul", g.op("Transpose", kernel, perm=[0, 2, 1]), rows)
-    return g.op("Reshape", spread, of.reads(g))
+    return g.op("Reshape", g.op("MatMul", g.op("Transpose", kernel, perm=[0, 2, 1]), rows), of.reads(g))
 
 
 def _to_kernel(g: Graph, w: str, reads: str, rows: str, of: _Sizes) -> str:
@@ -104,12 +104,11 @@ def _to_kernel(g: Graph, w: str, reads: str, rows: str, of: _Sizes) -> str:
 
 def _through_reads(g: Graph, node: Node, reads: Node, dreads: str, of: _Sizes) -> tuple[str | None, str | None]:
     """The cotangents of x and of the offsets."""
-    rule = rule_for(reads)
-    assert rule is not None
-    assert rule.derivative is not None
+    derivative = (rule := rule_for(reads)) and rule.derivative
+    assert derivative
     high, wide = of.windows.outputs
     rows = g.op("Reshape", dreads, g.ints([-1, of.channels // of.moved, of.kernel * high, wide]))
-    dmaps, dgrid = rule.derivative(g, replace(reads, wants=(node.wants[0], node.wants[2])), rows)
+    dmaps, dgrid = derivative(g, replace(reads, wants=(node.wants[0], node.wants[2])), rows)
     dx = g.reshape_like(dmaps, node.inputs[0]) if dmaps and node.wants[0] else None
     if dgrid is None:
         return dx, None
