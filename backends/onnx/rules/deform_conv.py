@@ -84,9 +84,8 @@ def _at_rest(windows: Windows) -> np.ndarray:
     """(h * w, 2, H', W'): row and column of each read where the offset is 0."""
     steps = zip(windows.outputs, windows.kernel, windows.strides, windows.dilations, windows.before, strict=True)
     rows, columns = (np.arange(o) * s - b + (np.arange(k) * d)[:, None] for o, k, s, d, b in steps)
-    return np.stack(np.broadcast_arrays(rows[:, None, :, None], columns[None, :, None, :]), 2).reshape(
-        -1, 2, *windows.outputs
-    )
+    both = np.broadcast_arrays(rows[:, None, :, None], columns[None, :, None, :])
+    return np.stack(both, 2).reshape(-1, 2, *windows.outputs)
 
 
 def _to_reads(g: Graph, w: str, rows: str, of: _Sizes) -> str:
@@ -114,8 +113,7 @@ def _through_reads(g: Graph, node: Node, reads: Node, dreads: str, of: _Sizes) -
         return dx, None
     turned = g.op("Transpose", g.op("Reshape", dgrid, g.ints([-1, of.kernel, high, wide, 2])), perm=[0, 1, 4, 2, 3])
     columns, rows = g.ops("Split", 2, turned, axis=2, num_outputs=2)
-    pixels = g.const(
-        2 / np.reshape(of.windows.inputs, (2, 1, 1)), helper.tensor_dtype_to_np_dtype(g.elem(reads.inputs[1]))
-    )
+    dtype = helper.tensor_dtype_to_np_dtype(g.elem(reads.inputs[1]))
+    pixels = g.const(2 / np.reshape(of.windows.inputs, (2, 1, 1)), dtype)
     moved = g.op("Mul", g.op("Concat", rows, columns, axis=2), pixels)
     return dx, g.reshape_like(moved, node.inputs[2])
