@@ -96,12 +96,16 @@ class Sheet:
         raise UnwritableError(f"no operator for {name}")
 
     def asarray(self, values: Any, dtype: Any = None, device: Any = None) -> "StandIn":
-        return values if isinstance(values, StandIn) else self.bring(values)
+        if isinstance(values, StandIn):
+            return values if dtype is None else self.astype(values, dtype)
+        return self.bring(values)
 
     def arange(self, stop: int, device: Any = None) -> "StandIn":
         return self.bring(np.arange(stop))
 
     def astype(self, x: "StandIn", dtype: Any) -> "StandIn":
+        if not np.issubdtype(dtype, np.floating):
+            raise UnwritableError("there are no whole numbers here")
         return x if x.elem == FLOAT else self.write("Cast", x, shape=x.shape, to=FLOAT)
 
     def abs(self, x: "StandIn") -> "StandIn":
@@ -280,7 +284,10 @@ def written(
     """
     sheet = Sheet()
     seen = {asked: sheet.entry(names[asked], shape) for asked, shape in shapes.items()}
-    value, cotangents = objective.evaluated(seen)
+    try:
+        value, cotangents = objective.evaluated(seen)
+    except Exception as error:  # whatever is wrong with the code itself, arrays will tell
+        raise UnwritableError(str(error)) from error
     ends = tuple((names[asked], dy.place) for asked, dy in cotangents.items())
     if value.shape[0] != next(iter(shapes.values()))[0] or any(dy.shape != shapes[a] for a, dy in cotangents.items()):
         raise UnwritableError("a value or a cotangent of another shape")

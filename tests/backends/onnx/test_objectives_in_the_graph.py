@@ -3,8 +3,10 @@
 import numpy as np
 import onnx
 import pytest
+from array_api_compat import array_namespace
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.objective import (
+    Objective,
     channel,
     direction,
     each,
@@ -105,6 +107,48 @@ def test_an_objective_that_looks_at_values_is_computed_on_the_host(model):
     pull, got = pullback(model, X, objective)
     np.testing.assert_array_equal(got, value)
     np.testing.assert_array_equal(pull.gradients[INPUT], gradient)
+
+
+class Own(Objective):
+    """A plugin's: the mean of `share(xp, x)` over an image, with the cotangent 2 x where that is above a half."""
+
+    layers = frozenset({INPUT})
+
+    def __init__(self, share):
+        self.share = share
+
+    def value(self, activations):
+        x = activations[INPUT]
+        return self.share(array_namespace(x), x)
+
+    def cotangents(self, activations):
+        x = activations[INPUT]
+        return {INPUT: 2 * x * array_namespace(x).astype(x > 0.5, x.dtype)}
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda xp, x: xp.sum(xp.where(x > 0.5, x, 0.0), axis=(1, 2, 3)),
+        lambda xp, x: xp.sum(xp.astype(xp.astype(3 * x, xp.int64), x.dtype), axis=(1, 2, 3)),
+        lambda xp, x: xp.sum(x, axis=(1, 2, 3), dtype=xp.float32),
+        lambda xp, x: xp.sum(abs(x), axis=(1, 2, 3)),
+        lambda xp, x: xp.sum(x[:, np.array([0, 2]), ...], axis=(1, 2, 3)),
+        lambda xp, x: xp.sum(x[:, ::2, :, :] ** 2 >= 0.25, axis=(1, 2, 3)) + x[:, 0, 0, 0],
+    ],
+    ids=["a number for an array", "whole numbers", "a type", "a builtin", "an array as index", "another comparison"],
+)
+def test_a_plugins_array_code_is_computed_wherever_it_can_be(model, share):
+    objective = Own(share)
+    value, gradient = on_the_host(model, objective, X)
+    pull, got = pullback(model, X, objective)
+    np.testing.assert_allclose(got, value, rtol=1e-5)
+    np.testing.assert_allclose(pull.gradients[INPUT], gradient, rtol=1e-5)
+
+
+def test_a_mistake_in_a_plugins_array_code_is_told_as_it_is(model):
+    with pytest.raises(ZeroDivisionError):
+        pullback(model, X, Own(lambda xp, x: x[:, 0, 0, 0] * (1 / 0)))
 
 
 def test_gradients_at_inner_layers_and_replaced_ones_count_too(model):
