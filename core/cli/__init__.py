@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import CrosslensError
+from ._spelling import remember, spelled
 
 __all__ = ["cli", "main"]
 
@@ -24,13 +25,15 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        return import_module(f".{cmd_name}", __name__).command  # type: ignore[no-any-return]
+        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        remember(ctx, command)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except CrosslensError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(spelled(str(error), ctx)) from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(130)

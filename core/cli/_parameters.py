@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from ..errors import PluginError
 from ..method import Method, as_in, parameters
 from ..plugins import method_class, methods
+from ._spelling import remember
 
 __all__ = ["MethodGroup", "built", "default_of", "first_line", "parameter_options", "type_name"]
 
@@ -142,7 +143,9 @@ class MethodGroup(click.Group):
         return sorted(methods())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        return self._build(method_class(cmd_name))
+        command = self._build(method_class(cmd_name))
+        remember(ctx, command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Methods (METHOD --help shows its options)"):

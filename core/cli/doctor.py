@@ -16,6 +16,7 @@ from ..errors import CrosslensError
 from ..model import INPUT, OUTPUT, Model
 from ..plugins import METHODS
 from ._models import MODEL_OPTIONS, opened, quiet
+from ._spelling import spelled
 from ._tables import JSON, echo_json, table
 from .plugins import states
 
@@ -77,7 +78,7 @@ def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
     try:
         model = opened(spec, options)
     except CrosslensError as error:
-        yield Finding("model", False, str(error))
+        yield Finding("model", False, spelled(str(error), click.get_current_context()))
         return
     yield Finding("model", True, f"{model.backend} {dict(model.versions)}, loaded in {perf_counter() - start:.2f} s")
     yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")

@@ -21,6 +21,7 @@ from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options
 from ._pictures import loaded, picture_files
 from ._progress import bar
+from ._spelling import spelled
 from ._tables import JSON, echo_json
 
 __all__ = ["TARGET", "command"]
@@ -90,7 +91,7 @@ def _run(
     if history:
         result.save_history(history)  # type: ignore[attr-defined]  # the option is there for a Synthesis only
     for note in result.notes:
-        click.echo(f"Note: {note}", err=True)
+        click.echo(f"Note: {spelled(note, click.get_current_context())}", err=True)
     record = {"model": model, "image": image and str(image), **_record(result), "target": found}
     if as_json:
         echo_json({**record, "file": out and str(out)})
