@@ -1,19 +1,26 @@
 """Average drop and average increase (Chattopadhay et al., 2018, https://arxiv.org/abs/1710.11063, section 4.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu, upsample
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
-from crosslens.method import Method
+from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
+from crosslens.result import Attribution
 from crosslens.scores import Scores
+from crosslens.steps import unit_range
 
 from .case import cases
-from .metric import TIE, Metric, measured, pinned
+from .metric import TIE, UNITS, Metric, measured, pinned
+
+MASKS = ("positive", "magnitude", "given")
+SCALES = {"per cent": 100.0, "share": 1.0, "difference": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,35 +30,73 @@ class AverageDrop(Metric):
     With Y the class's probability for the image and O for the image times the map, which is cut at zero, scaled to
     at most 1 and enlarged: the drop is 100 max(0, Y - O) / Y per cent, the increase 100 where O > Y by more
     than rounding, else 0; both are averaged over images. A map without a positive value hides the image completely.
+    What `mask`, `unit` and `scale` change is what other libraries do.
     """
 
     name = "average_drop"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "torchcam": Preset(
+            {"mask": "given", "unit": "target", "scale": "share"},
+            doc="ClassificationMetric; it divides by a logit that is negative too, here that is refused",
+        ),
+        "pytorch-grad-cam": Preset(
+            {"mask": "given", "unit": "target", "scale": "difference"}, doc="DropInConfidence and IncreaseInConfidence"
+        ),
+        "xplique": Preset(
+            {"mask": "magnitude", "unit": "target", "scale": "share"},
+            doc="AverageDropMetric, AverageIncreaseMetric; they divide by a negative logit too, here that is refused",
+        ),
+    }
+    mask: str = param(
+        "positive", "the map's positive part over the largest, its magnitude from 0 to 1, or as given", choices=MASKS
+    )
+    unit: str = param("probability", "what of a class is followed: its probability, or the target", choices=UNITS)
+    scale: str = param(
+        "per cent", "of the drop: a share of the image's value or the difference; an increase is 1", choices=[*SCALES]
+    )
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
-        """Drop and increase of each image in per cent, (N, 2, 1)."""
+        """Drop and increase of each image in the scale asked for, (N, 2, 1)."""
+        self._check()
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
-        shown = images * seen_through(judged.maps(), images)
-        found, whole = cases(model, images, measured(model, images, fixed))
+        shown = images * seen_through(judged, images, self.mask)
+        found, whole = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
-        if not bool(xp.all(whole > 0)):
+        if self.scale != "difference" and not bool(xp.all(whole > 0)):
             raise ParameterError(
                 f"average_drop is a share of the target's value, which must be positive; {found[0].objective} is "
                 f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured"
             )
-        drop = 100 * relu(whole - left) / whole
-        increase = 100 * xp.astype(left > (1 + TIE) * whole, whole.dtype)
+        full = SCALES[self.scale]
+        drop = relu(whole - left) if self.scale == "difference" else full * relu(whole - left) / whole
+        increase = full * xp.astype(left - whole > TIE * xp.abs(whole), whole.dtype)
+        sign = ", %" if self.scale == "per cent" else ""
         both = xp.stack([drop, increase], axis=1)[:, :, None]
-        return Scores(both, series=("drop, %", "increase, %"), notes=judged.notes)
+        return Scores(both, series=(f"drop{sign}", f"increase{sign}"), notes=judged.notes)
+
+    def _check(self) -> None:
+        if self.mask not in MASKS or self.unit not in UNITS or self.scale not in SCALES:
+            raise ParameterError(
+                f"mask is {self.mask!r}, unit {self.unit!r} and scale {self.scale!r}; there are {', '.join(MASKS)}; "
+                f"{', '.join(UNITS)}; and {', '.join(SCALES)}"
+            )
 
 
-def seen_through(maps: Array, images: Array) -> Array:
-    """Maps (N, h, w) as masks (N, 1, H, W) between 0 and 1, the largest value of each fully transparent."""
-    xp = namespace(maps)
-    positive = relu(maps)
-    largest = xp.max(positive, axis=(1, 2), keepdims=True)
-    return upsample(positive / xp.where(largest > 0, largest, xp.ones_like(largest)), images.shape[2:])[:, None, :, :]
+def seen_through(judged: Attribution, images: Array, mask: str) -> Array:
+    """Maps (N, h, w) as masks (N, 1, H, W); "positive" ones are 1 at the largest value, "magnitude" from 0 to 1."""
+    xp, size = namespace(images), images.shape[2:]
+    if mask == "magnitude":
+        sizes = xp.abs(judged.values)
+        found = upsample(sizes if sizes.ndim == 3 else xp.mean(sizes, axis=1), size)
+        return unit_range(1e-8)(found, size)[:, None, :, :]
+    found = judged.maps()
+    if mask == "positive":
+        found = relu(found)
+        largest = xp.max(found, axis=(1, 2), keepdims=True)
+        found = found / xp.where(largest > 0, largest, xp.ones_like(largest))
+    return upsample(found, size)[:, None, :, :]
 
 
 @hookimpl

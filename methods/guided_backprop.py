@@ -12,7 +12,7 @@ from crosslens.objective import Objective, pullback
 from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
-from crosslens.steps import channel_mean
+from crosslens.steps import absolute, channel_max, channel_mean, unit_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,10 @@ class GuidedBackprop(Method):
         "xplique": Preset(steps=(channel_mean,)),
         "zennit": Preset(),
         "pytorch-grad-cam": Preset(),
+        "tf-keras-vis": Preset(
+            steps=(absolute, channel_max, unit_range(1e-7)),
+            doc="Saliency with GuidedBackpropagation; bug: it passes over ReLU layers and sees activation='relu' only",
+        ),
     }
     needs_rectifier = True
     layer: str = param(INPUT, "layer to go back to; the image if not given")

@@ -11,6 +11,7 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.scores import Scores
@@ -33,6 +34,12 @@ class Infidelity(Metric):
     """
 
     name = "infidelity"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(
+            {"samples": 10, "change": "noisy_baseline"},
+            doc="its perturb_func has no default; the series are its normalize=False and True",
+        ),
+    }
     example: ClassVar[Mapping[str, Any]] = {"samples": 6, "window": 3, "method": "gradient"}
     method: str | Method = param("gradient", "the method that is judged: its name, or in Python a configured method")
     change: str = param("squares", "what changes in the image", choices=WAYS)

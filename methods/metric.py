@@ -14,6 +14,8 @@ from crosslens.plugins import method as named
 from crosslens.progress import silent
 from crosslens.result import Attribution
 
+UNITS = ("probability", "target")
+"""What of a class a metric follows."""
 TIE = 1e-5
 """Values that differ by less than this share of the largest are equal: rounding must not decide about an order."""
 

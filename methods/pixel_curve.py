@@ -17,9 +17,9 @@ from crosslens.scores import Scores
 
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
-from .metric import Metric, measured, pinned, ranks
+from .metric import UNITS, Metric, measured, pinned, ranks
 
-UNITS = ("probability", "target")
+PORTIONS = ("even", "whole")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +28,22 @@ class PixelCurve(Metric):
 
     example: ClassVar[Mapping[str, Any]] = {"steps": 6}
     verb: ClassVar[str]
-    presets: ClassVar[Mapping[str, Preset]] = {"xplique": Preset({"steps": 10, "fill": "black", "unit": "target"})}
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "xplique": Preset({"steps": 10, "fill": "black", "unit": "target"}),
+        "torchcam": Preset(
+            {"steps": 20, "fill": "black", "unit": "target", "portions": "whole"},
+            doc="DeletionInsertionMetric, which gives the area under the curve",
+        ),
+    }
     fill: Fill
     steps: int = param(50, "steps from the one image to the other, of about as many pixels each")
     magnitude: bool = param(False, "order by magnitude, for signed values whose sign says nothing of importance")
     unit: str = param("probability", "what of a class is followed: its probability, or the target", choices=UNITS)
+    portions: str = param(
+        "even",
+        "pixels of a step: as even as they come, or rounded up, so that the last step has fewer",
+        choices=PORTIONS,
+    )
     seed: int = param(0, "of the fill 'noise'")
 
     @abstractmethod
@@ -44,14 +55,17 @@ class PixelCurve(Metric):
         pixels = images.shape[2] * images.shape[3]
         if not 1 <= self.steps <= pixels:
             raise ParameterError(f"steps is {self.steps}; it must lie between 1 and the number of pixels, {pixels}")
-        if self.unit not in UNITS:
-            raise ParameterError(f"unit is {self.unit!r}; there are {', '.join(UNITS)}")
+        if self.unit not in UNITS or self.portions not in PORTIONS:
+            raise ParameterError(
+                f"unit is {self.unit!r} and portions {self.portions!r}; there are {', '.join(UNITS)}, and "
+                f"{', '.join(PORTIONS)}"
+            )
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
         maps = judged.upsampled(images.shape[2:])
         maps = namespace(maps).abs(maps) if self.magnitude else maps
         found, _ = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
-        counts = np.linspace(0, pixels, self.steps + 1).astype(int)
+        counts = self._counts(pixels)
         curves = [self._curve(case, maps[n, ...], counts, progress) for n, case in enumerate(found)]
         return Scores(
             namespace(images).stack(curves)[:, None, :],
@@ -61,8 +75,14 @@ class PixelCurve(Metric):
             notes=judged.notes,
         )
 
+    def _counts(self, pixels: int) -> np.ndarray[Any, Any]:
+        """How many pixels have changed at each place of the curve, from 0 to all."""
+        if self.portions == "whole":
+            return np.asarray([*range(0, pixels, -(-pixels // self.steps)), pixels])
+        return np.linspace(0, pixels, self.steps + 1).astype(int)
+
     def _curve(self, case: Case, importance: Array, counts: Array, progress: Progress) -> Array:
-        """(steps + 1,)"""
+        """The target's value where so many pixels have changed."""
         before, after = self.ends(case.image, filled(self.fill, case.image, case.model, self.seed))
         order = ranks(importance)
         scores = []

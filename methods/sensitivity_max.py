@@ -11,6 +11,7 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.preset import Preset
 from crosslens.progress import Progress
 from crosslens.scores import Scores
 
@@ -27,6 +28,7 @@ class SensitivityMax(Metric):
     """
 
     name = "sensitivity_max"
+    presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset(doc="it gives the second series, the share")}
     example: ClassVar[Mapping[str, Any]] = {"samples": 3}
     radius: float = param(0.02, "largest change of a pixel, in the image's unit")
     samples: int = param(10, "changed images")

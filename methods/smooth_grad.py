@@ -18,7 +18,7 @@ from crosslens.steps import channel_max, channel_mean, unit_range
 
 from .case import Case, cases, portions
 
-STATISTICS = ("mean", "square", "variance", "magnitude")
+STATISTICS = ("mean", "square", "variance", "sample_variance", "magnitude", "magnitude_variance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,9 @@ class SmoothGrad(Method):
     """The gradient averaged over noisy copies of the image: mean of dS/dx (x + n), n normal.
 
     `statistic` is the paper's "mean"; "square", the mean of squares (SmoothGrad-Squared, Hooker et al. 2019);
-    "variance" around the mean (VarGrad, Adebayo et al. 2018); or "magnitude", the mean of absolute values. The
-    deviation of the noise is `noise` times each image's range, max - min, as in the paper, or `noise` itself if not
-    `relative`.
+    "variance" around the mean (VarGrad, Adebayo et al. 2018), "sample_variance" over one sample fewer; or "magnitude",
+    the mean of absolute values, and "magnitude_variance" theirs. The deviation of the noise is `noise` times each
+    image's range, max - min, as in the paper, or `noise` itself if not `relative`.
     """
 
     name = "smooth_grad"
@@ -36,12 +36,20 @@ class SmoothGrad(Method):
         "captum": Preset(
             {"samples": 5, "noise": 1.0, "relative": False, "statistic": "magnitude"}, doc="NoiseTunnel over Saliency"
         ),
+        "captum-smoothgrad_sq": Preset(
+            {"samples": 5, "noise": 1.0, "relative": False, "statistic": "square"}, doc="nt_type='smoothgrad_sq'"
+        ),
+        "captum-vargrad": Preset(
+            {"samples": 5, "noise": 1.0, "relative": False, "statistic": "magnitude_variance"}, doc="nt_type='vargrad'"
+        ),
         "tf-keras-vis": Preset(
             {"noise": 0.2, "statistic": "magnitude"},
             (channel_max, unit_range(1e-7)),
             doc="its own default is no sample at all: give samples",
         ),
         "xplique": Preset({"noise": 0.2, "relative": False}, (channel_mean,)),
+        "xplique-squaregrad": Preset({"noise": 0.2, "relative": False, "statistic": "square"}, (channel_mean,)),
+        "xplique-vargrad": Preset({"noise": 0.2, "relative": False, "statistic": "sample_variance"}, (channel_mean,)),
         "pair": Preset({"samples": 25, "noise": 0.15, "statistic": "square"}),
         "zennit": Preset({"samples": 20, "noise": 0.1, "clean_last": True}),
     }
@@ -61,8 +69,9 @@ class SmoothGrad(Method):
         return Attribution(namespace(images).stack([self._values(case, progress) for case in found]), scores=scores)
 
     def _check(self) -> None:
-        if self.samples < 1:
-            raise ParameterError(f"samples is {self.samples}; it must be at least 1")
+        least = 2 if self.statistic == "sample_variance" else 1
+        if self.samples < least:
+            raise ParameterError(f"samples is {self.samples}; it must be at least {least}")
         if not 0 <= self.noise < np.inf:
             raise ParameterError(f"noise is {self.noise}; a deviation is 0 or more")
         if self.statistic not in STATISTICS:
@@ -70,7 +79,7 @@ class SmoothGrad(Method):
 
     def _values(self, case: Case, progress: Progress) -> Array:
         """The statistic for one image, of the shape of its activation without the batch axis."""
-        spread = self.statistic in {"variance", "square"}
+        spread = self.statistic not in {"mean", "magnitude"}
         x, rng, moments = case.activation, np.random.default_rng(self.seed), Moments(spread)
         xp = namespace(x)
         deviation = self.noise * (float(xp.max(x) - xp.min(x)) if self.relative else 1.0)
@@ -79,10 +88,12 @@ class SmoothGrad(Method):
             if self.clean_last:
                 noise[self.samples - 1 - start :] = 0
             gradients = case.gradients(x + deviation * like(noise, x))
-            moments.add(xp.abs(gradients) if self.statistic == "magnitude" else gradients)
-        if self.statistic == "variance":
-            return moments.variance
-        return moments.variance + moments.mean**2 if self.statistic == "square" else moments.mean
+            moments.add(xp.abs(gradients) if "magnitude" in self.statistic else gradients)
+        if self.statistic == "square":
+            return moments.variance + moments.mean**2
+        if self.statistic == "sample_variance":
+            return moments.variance * (self.samples / (self.samples - 1))
+        return moments.variance if "variance" in self.statistic else moments.mean
 
 
 class Moments:

@@ -329,15 +329,55 @@ class Handed(Method):
         return Attribution(IMPORTANCE)
 
 
-def curve(inserted):
+def curve(inserted, counts):
     found = []
     for image, order in zip(X, IMPORTANCE.reshape(2, -1).argsort(1)[:, ::-1], strict=True):
         scores = []
-        for count in np.linspace(0, 144, 11, dtype=int):
+        for count in counts:
             changed = np.isin(np.arange(144), order[:count]).reshape(12, 12)
             scores.append(score((image * (changed if inserted else ~changed))[None])[0])
         found.append([scores])
     return np.asarray(found)
+
+
+TENTHS = np.linspace(0, 144, 11, dtype=int)
+EIGHTS = np.arange(0, 145, 8)
+"""Twenty steps of 144 pixels are of 7.2 each: rounded up, 18 steps."""
+
+
+def drop(mask, share):
+    before, after = score(X), score(X * mask[:, None])
+    fallen = np.maximum(before - after, 0) / (before if share else 1)
+    return np.stack([fallen, after > before], axis=1)[:, :, None].astype(float)
+
+
+def foretold():
+    """captum's normalize=False and True, sample by sample: baselines with noise on them take the image's place."""
+    found = []
+    for n, image in enumerate(X):
+        rng, told, fell = np.random.default_rng(0), [], []
+        for _ in range(10):
+            change = image - rng.normal(0, 0.2, image.shape)
+            told.append((change * gradient()[n]).sum())
+            fell.append(score(X)[n] - score((image - change)[None])[0])
+        told, fell = np.asarray(told), np.asarray(fell)
+        best = (told @ fell) / (told @ told)
+        found.append([[((scale * told - fell) ** 2).mean()] for scale in (1, best)])
+    return np.asarray(found)
+
+
+def moved():
+    """The largest of ten changes of |gradient| as a length, and over the length of |gradient|."""
+    found = []
+    for image in X:
+        rng, whole = np.random.default_rng(0), abs(gradient(image[None]))
+        lengths = [np.linalg.norm(abs(gradient(image[None] + noise)) - whole) for noise in drawn(rng, image)]
+        found.append([[max(lengths)], [max(lengths) / np.linalg.norm(whole)]])
+    return np.asarray(found)
+
+
+def drawn(rng, image):
+    return rng.uniform(-0.02, 0.02, (10, 1, *image.shape)).astype(np.float32)
 
 
 def covered(window, stride, inside, gather):
@@ -368,6 +408,10 @@ SLOW = {
         noisy(6, relative_noise(0.2), lambda g: abs(g).mean(0)).max(1), 1e-7
     ),
     ("xplique", "smooth_grad"): lambda: noisy(50, absolute_noise(0.2), lambda g: g.mean(0)).mean(1),
+    ("captum-smoothgrad_sq", "smooth_grad"): lambda: noisy(5, absolute_noise(1.0), lambda g: (g * g).mean(0)),
+    ("captum-vargrad", "smooth_grad"): lambda: noisy(5, absolute_noise(1.0), lambda g: abs(g).var(0)),
+    ("xplique-squaregrad", "smooth_grad"): lambda: noisy(50, absolute_noise(0.2), lambda g: (g * g).mean(0)).mean(1),
+    ("xplique-vargrad", "smooth_grad"): lambda: noisy(50, absolute_noise(0.2), lambda g: g.var(0, ddof=1)).mean(1),
     ("pair", "smooth_grad"): lambda: noisy(25, relative_noise(0.15), lambda g: (g * g).mean(0)),
     ("zennit", "smooth_grad"): lambda: noisy(20, relative_noise(0.1), lambda g: g.mean(0), clean_last=True),
     ("captum", "integrated_gradients"): lambda: X * path(*legendre(50)),
@@ -379,6 +423,7 @@ SLOW = {
     ("xplique", "guided_backprop"): lambda: gradient(rule="guided").mean(1),
     ("zennit", "guided_backprop"): lambda: gradient(rule="guided"),
     ("pytorch-grad-cam", "guided_backprop"): lambda: gradient(rule="guided"),
+    ("tf-keras-vis", "guided_backprop"): lambda: minmax(abs(gradient(rule="guided")).max(1), 1e-7),
     ("captum", "deconvnet"): lambda: gradient(rule="deconvnet"),
     ("xplique", "deconvnet"): lambda: gradient(rule="deconvnet").mean(1),
     ("zennit", "deconvnet"): lambda: gradient(rule="deconvnet"),
@@ -418,8 +463,15 @@ SLOW = {
         coalitions(800, ends=False), lambda image, copy: 1.0, least_squares, 0.5, quickshift
     ),
     ("xplique", "rise"): rise,
-    ("xplique", "deletion"): lambda: curve(inserted=False),
-    ("xplique", "insertion"): lambda: curve(inserted=True),
+    ("xplique", "deletion"): lambda: curve(inserted=False, counts=TENTHS),
+    ("xplique", "insertion"): lambda: curve(inserted=True, counts=TENTHS),
+    ("torchcam", "deletion"): lambda: curve(inserted=False, counts=EIGHTS),
+    ("torchcam", "insertion"): lambda: curve(inserted=True, counts=EIGHTS),
+    ("torchcam", "average_drop"): lambda: drop(IMPORTANCE, share=True),
+    ("pytorch-grad-cam", "average_drop"): lambda: drop(IMPORTANCE, share=False),
+    ("xplique", "average_drop"): lambda: drop(minmax(IMPORTANCE, 1e-8), share=True),
+    ("captum", "infidelity"): foretold,
+    ("captum", "sensitivity_max"): moved,
     ("captum", "occlusion"): lambda: covered(5, 1, inside=False, gather="mean"),
     ("xplique", "occlusion"): lambda: covered(3, 3, inside=True, gather="sum"),
     ("pair", "occlusion"): lambda: covered(11, 1, inside=True, gather="sum"),
@@ -429,7 +481,9 @@ GIVEN["captum", "expected_gradients"] = {"background": BACKGROUND}
 GIVEN["captum", "lime"] = {"superpixels": SQUARES, "penalty": PENALTY}
 GIVEN["captum", "kernel_shap"] = {"superpixels": SQUARES}
 GIVEN["xplique", "rise"] = {"samples": 300}
-GIVEN["xplique", "deletion"] = GIVEN["xplique", "insertion"] = {"method": Handed()}
+GIVEN |= {pair: {"method": Handed()} for pair in SLOW if pair[1] in {"deletion", "insertion", "average_drop"}}
+GIVEN["captum", "infidelity"] = {"method": "gradient"}
+GIVEN["captum", "sensitivity_max"] = {"method": crosslens.method("gradient", preset="captum")}
 PAIRS = [pytest.param(*pair, id="-".join(pair)) for pair in SLOW]
 CAMS_OF_A_LAYER = {name for _, name in SLOW if "cam" in name}
 
