@@ -20,7 +20,7 @@ from .case import cases
 from .metric import TIE, UNITS, Metric, measured, pinned
 
 MASKS = ("positive", "magnitude", "given")
-SCALES = {"per cent": 100.0, "share": 1.0, "difference": 1.0}
+SCALES = {"percent": 100.0, "share": 1.0, "difference": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,9 @@ class AverageDrop(Metric):
     )
     unit: str = param("probability", "what of a class is followed: its probability, or the target", choices=UNITS)
     scale: str = param(
-        "per cent", "of the drop: a share of the image's value or the difference; an increase is 1", choices=[*SCALES]
+        "percent",
+        "of the drop: a share of the image's value or the difference; an increase is 1",
+        choices=tuple(SCALES),
     )
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
@@ -72,7 +74,7 @@ class AverageDrop(Metric):
         full = SCALES[self.scale]
         drop = relu(whole - left) if self.scale == "difference" else full * relu(whole - left) / whole
         increase = full * xp.astype(left - whole > TIE * xp.abs(whole), whole.dtype)
-        sign = ", %" if self.scale == "per cent" else ""
+        sign = ", %" if self.scale == "percent" else ""
         both = xp.stack([drop, increase], axis=1)[:, :, None]
         return Scores(both, series=(f"drop{sign}", f"increase{sign}"), notes=judged.notes)
 
