@@ -5,18 +5,24 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, namespace
+from crosslens.arrays import Array
+from crosslens.ascent import Ascent, picture_size
 from crosslens.batching import batch_limit, slices
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, channel, each
+from crosslens.optimise import Adam
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
+from crosslens.resume import resumed
 from crosslens.scales import layer_of_units
+from crosslens.series import series
+from crosslens.views import robust_view
 
 from .activation_maximisation import ActivationMaximisation
+from .grid_climbs import Climbs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,22 +49,38 @@ class ChannelGrid(ActivationMaximisation):
             raise ParameterError(
                 "channel_grid makes its pictures from noise; for given images: activation_maximisation"
             )
-        if self.resume is not None:
-            raise ParameterError("channel_grid runs in batches and cannot be resumed; resume activation_maximisation")
-        layer = self.layer or layer_of_units(model)
-        units = [channel(layer, index) for index in self._channels(model, layer)]
+        name = self.layer or layer_of_units(model)
+        units = [channel(name, index) for index in self._channels(model, name)]
         for unit in units:
             unit.check(model)
-        batches = list(slices(len(units), batch_limit(model)))
-        parts = []
-        for place, (start, stop) in enumerate(batches):
-            made = replace(self, seed=self.seed + place)._climbed(
-                model, None, each(units[start:stop]), objective, _part(progress, place, len(batches)), alone=False
-            )
-            parts.append(replace(made, state={}))
-            if any(note.startswith("interrupted") for note in made.notes):
-                break
-        return _sheet(parts)
+        climbs = self._climbs(model, units, progress)
+        saved = resumed(self, model, objective, climbs.before[0])
+        climbs.check(saved)
+        runs = series(
+            climbs.job,
+            len(climbs.parts),
+            self.steps,
+            saved=saved,
+            every=self.every,
+            optimiser=Adam(self.learning_rate, bounds=climbs.parts[0].pixels.bounds),
+            amend=climbs.amend if climbs.parts[0].rules else None,
+            progress=climbs.progress,
+            describe=climbs.describe,
+        )
+        return climbs.sheet(runs)
+
+    def _climbs(self, model: Model, units: Sequence[Objective], progress: Progress) -> Climbs:
+        """The units in batches, each with a seed of its own."""
+        size = picture_size(model, None, self.size)
+        pixels = self._coordinates(model, size)
+        view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
+        parts, starts = [], []
+        for place, (start, stop) in enumerate(slices(len(units), batch_limit(model))):
+            objective, seed = each(units[start:stop]), self.seed + place
+            rules = self._rules(objective)
+            parts.append(Ascent(model, objective, pixels, view, size, seed, rules, may_be_dead=True))
+            starts.append(replace(self, seed=seed)._start(pixels, stop - start))
+        return Climbs(parts, starts, self.steps, progress)
 
     def _channels(self, model: Model, layer: str) -> tuple[int, ...]:
         if self.channels is not None:
@@ -68,21 +90,6 @@ class ChannelGrid(ActivationMaximisation):
         if self.count < 1:
             raise ParameterError(f"count is {self.count}; it must be at least 1")
         return tuple(int(k) for k in np.linspace(0, total - 1, min(self.count, total)).round())
-
-
-def _part(progress: Progress, place: int, batches: int) -> Progress:
-    """Progress of one batch as a part of the whole."""
-    return lambda done, total, what: progress(place * total + done, batches * total, what)
-
-
-def _sheet(parts: Sequence[Synthesis]) -> Synthesis:
-    """The batches as one result; one that was interrupted is as long as its last value goes on."""
-    longest = max(part.history.shape[0] for part in parts)
-    xp = namespace(parts[0].history)
-    histories = [xp.concat([h, *[h[-1:, ...]] * (longest - h.shape[0])], axis=0) for h in (p.history for p in parts)]
-    whole = set.intersection(*(set(part.snapshots) for part in parts))
-    snapshots = {step: xp.concat([part.snapshots[step] for part in parts], axis=0) for step in sorted(whole)}
-    return replace(parts[0].joined(parts[1:]), history=xp.concat(histories, axis=1), snapshots=snapshots)
 
 
 @hookimpl

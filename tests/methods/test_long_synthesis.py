@@ -17,6 +17,7 @@ RUNS = {
     "class_maximisation": {"target": 1, "decay": 0.1},
     "diversity": {"target": 1, "count": 2},
     "interpolation": {"layer": "conv2", "count": 2},
+    "channel_grid": {"layer": "conv2", "count": 2, "rules": ("decay:0.01",)},
     "feature_inversion": {"layer": "act2", **IMAGES},
     "feature_inversion adam": {"layer": "act2", "optimiser": "adam", **IMAGES},
     "texture_synthesis": {"texture_layers": ("conv1", "act2"), **IMAGES},
@@ -125,6 +126,25 @@ class Nan(Linearization):
 
     def close(self):
         self.inner.close()
+
+
+@pytest.mark.parametrize("count", [2, 4, 7, 9])  # in the first batch, at its end, in the second, in the last
+def test_a_grid_of_several_batches_stopped_in_any_goes_on_bit_by_bit(count, tmp_path):
+    net = model()
+    net.batch_size = 2
+    whole = run("channel_grid", net=net, count=5, steps=4)
+    stopped = run("channel_grid", stopping_after(count), net=net, count=5, steps=4)
+    begun = -(-count // 4)
+    assert stopped.images.shape[0] == min(2 * begun, 5)
+    assert sum(note.startswith("not begun") for note in stopped.notes) == 3 - begun
+    path = stopped.save(tmp_path / "stopped.npz")
+    rest = run("channel_grid", net=net, count=5, steps=4, resume=path)
+    np.testing.assert_array_equal(rest.images, whole.images)
+    np.testing.assert_array_equal(rest.history, whole.history)
+    assert rest.notes == whole.notes
+    net.batch_size = 3
+    with pytest.raises(ParameterError, match="made 2 pictures at a time, not 3: the same batch_size=2 is needed"):
+        run("channel_grid", net=net, count=5, steps=4, resume=path)
 
 
 def test_from_coarse_to_fine_a_stopped_transfer_goes_on_at_its_scale(tmp_path):

@@ -158,12 +158,7 @@ def test_an_interpolations_ends_are_its_channels():
         ("class_maximisation", channel("conv1", 1), {}, "class_maximisation needs a class: target=281"),
         ("class_maximisation", None, {}, "class_maximisation needs a class: target=281"),
         ("channel_grid", None, {"count": 0}, "count is 0; it must be at least 1"),
-        (
-            "channel_grid",
-            None,
-            {"resume": "run.npz"},
-            "runs in batches and cannot be resumed; resume activation_maximisation",
-        ),
+        ("channel_grid", None, {"resume": "run.npz"}, "cannot go on from 'run.npz'"),
         ("channel_grid", None, {"layer": "conv1", "channels": (9,)}, "channel 9 is out of range"),
         ("diversity", 1, {"count": 1}, "at least 2; count is 1"),
         ("diversity", 1, {"layer": "fc"}, r"layer 'fc' gives \(None, 5\); diversity compares maps"),
