@@ -1,13 +1,15 @@
-"""Speed of synthesis: python -m benchmarks.synthesis_speed [style] [channel], two threads, candidates in turns.
+"""Speed of synthesis: python -m benchmarks.synthesis_speed [style] [channel] [write], two threads, in turns.
 
 `style`: style transfer with Adam on VGG16's trunk, beside the loop written by hand in `style_by_hand`: the same layers,
-weights, start and steps. `channel`: 128 steps of feature visualisation, beside torch-lucent 0.1.8 with its own
-settings; this needs the environment of `make parity`.
+weights, start and steps. `channel`: feature visualisation, beside torch-lucent 0.1.8 with its own settings; this needs
+the environment of `make parity`. `write`: the tables into README.md as well.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 from types import ModuleType
@@ -142,30 +144,34 @@ def style_table(sizes: tuple[int, ...], rounds: int) -> Iterator[str]:
 
 
 LAYERS = ("blocks.5.relu1", "blocks.10.relu1", "relu1")
-"""Of Lite0: in the middle of the network, later, and its last maps; the channel that fires most at the start."""
-STEPS = 128
+"""Of Lite0: in the middle of the network, later, and its last maps; the channel that varies most over the start."""
+SEEN, STEPS = 24, 128
+"""Steps that are timed in a turn, and those that a picture takes."""
 
 
-def channel_table(steps: int, rounds: int) -> Iterator[str]:
-    yield f"| layer | torch-lucent, {steps} steps | crosslens on torch | faster x | crosslens on onnxruntime | x |"
-    yield "|--|--|--|--|--|--|"
+def channel_table(rounds: int, layers: tuple[str, ...] = LAYERS) -> Iterator[str]:
+    yield (
+        f"| layer of Lite0 | torch-lucent, {STEPS} steps | its picture as large as ours | crosslens on torch | x "
+        "| on onnxruntime | x |"
+    )
+    yield "|--|--|--|--|--|--|--|"
     net = torch_nets.lite0().requires_grad_(False)
     ours = {backend: crosslens.wrap(f"demo:lite0_{backend}") for backend in ("torch", "onnx")}
     noise = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
-    grey = 0.5 + 0.02 * (noise - 0.5)
-    for layer in LAYERS:
-        index = int(as_numpy(ours["torch"].forward(grey, [layer])[layer]).mean(axis=(0, 2, 3)).argmax())
-        calls = {"lucent": _by_lucent(net, layer, index, steps)}
+    for layer in layers:
+        maps = as_numpy(ours["torch"].forward(0.5 + 0.02 * (noise - 0.5), [layer])[layer])
+        index = int(maps.std(axis=(0, 2, 3)).argmax())
+        calls = {"lucent": _by_lucent(net, layer, index), "large": _by_lucent(net, layer, index, 224)}
         for backend, model in ours.items():
             unit = channel(_alike(ours["torch"], layer, model, noise), index)
-            method = crosslens.method("activation_maximisation", steps=steps)
+            method = crosslens.method("activation_maximisation", steps=SEEN)
             calls[backend] = lambda told, run=method, model=model, unit=unit: run(
                 model, None, unit, progress=lambda *_: told()
             )
         timing, _ = in_turns(calls, rounds)
-        s = {name: f"{steps * timing.median(name):.2f} s" for name in calls}
+        s = {name: f"{STEPS * timing.median(name):.1f} s" for name in calls}
         x = {name: f"{timing.ratio('lucent', name):.2f}" for name in calls}
-        yield f"| `{layer}` | {s['lucent']} | {s['torch']} | {x['torch']} | {s['onnx']} | {x['onnx']} |"
+        yield f"| `{layer}` | {s['lucent']} | {s['large']} | {s['torch']} | {x['torch']} | {s['onnx']} | {x['onnx']} |"
 
 
 def _alike(a: Any, layer: str, b: Any, x: Any) -> str:
@@ -186,8 +192,11 @@ class Normalised:
         return (x - self.mean) / self.std
 
 
-def _by_lucent(net: nn.Module, layer: str, index: int, steps: int) -> Told:
-    """Lucent's `render_vis` with its defaults; it has no callback, so steps are seen where the network begins."""
+def _by_lucent(net: nn.Module, layer: str, index: int, size: int = 128) -> Told:
+    """Lucent's `render_vis` with its defaults, on weights that ask for no gradient, which it would compute in vain.
+
+    It has no callback, so steps are seen where the network begins.
+    """
     from .parity import stand_ins
 
     stand_ins.install()
@@ -195,16 +204,31 @@ def _by_lucent(net: nn.Module, layer: str, index: int, steps: int) -> Told:
     for name in ("IPython", "IPython.display"):  # what shows pictures in a notebook
         sys.modules.setdefault(name, ModuleType(name))
     sys.modules["IPython"].display = sys.modules["IPython.display"]  # type: ignore[attr-defined]
-    from lucent.optvis import render  # type: ignore[import-not-found]
+    from lucent.optvis import param, render  # type: ignore[import-not-found]
+
+    unit = f"{layer.replace('.', '_')}:{index}"
 
     def call(told: Callable[[], None]) -> None:
         handle = net.register_forward_pre_hook(lambda *_: told())
-        render.render_vis(
-            net, f"{layer.replace('.', '_')}:{index}", thresholds=(steps,), show_image=False, progress=False
-        )
+        render.render_vis(net, unit, lambda: param.image(size), thresholds=(SEEN,), show_image=False, progress=False)
         handle.remove()
 
     return call
+
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def shown(name: str, lines: Iterator[str], *, write: bool) -> None:
+    """Print a table line by line, and put it between its marks in the README where that is asked for."""
+    table = []
+    for line in lines:
+        print(line, flush=True)
+        table.append(line)
+    if write:
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        whole = "\n".join([begin, "", *table, "", end])
+        README.write_text(re.sub(f"{begin}.*{end}", lambda _: whole, README.read_text(), flags=re.DOTALL))
 
 
 def main(words: list[str]) -> None:
@@ -213,11 +237,9 @@ def main(words: list[str]) -> None:
     rounds = [int(word) for word in words if word.isdigit()] or [2]
     sizes = tuple(int(word[:-2]) for word in words if word.endswith("px")) or (256, 512)
     if "channel" in words:
-        for line in channel_table(STEPS, rounds[0]):
-            print(line, flush=True)
+        shown("speed of channels", channel_table(rounds[0]), write="write" in words)
     if "style" in words or "channel" not in words:
-        for line in style_table(sizes, rounds[0]):
-            print(line, flush=True)
+        shown("speed of styles", style_table(sizes, rounds[0]), write="write" in words)
 
 
 if __name__ == "__main__":

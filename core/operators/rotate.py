@@ -1,7 +1,6 @@
 """A turn about the picture's middle, bilinear."""
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from .operator import Operator, Size
 __all__ = ["Rotate"]
 
 Numbers = np.ndarray[Any, Any]
+BORDER = 3
+"""Pixels of nothing around a picture: what is read further outside, or beside it, is read from there."""
 
 
 @dataclass(frozen=True)
@@ -26,47 +27,66 @@ class Rotate(Operator):
     degrees: float
     value: float = 0.5
 
-    def _turned(self, places: Numbers, size: Size, sign: float) -> Numbers:
-        """Places (2, P) as (y, x), turned about the middle of a picture of `size`."""
-        angle = sign * np.deg2rad(self.degrees)
-        middle = (np.asarray(size)[:, None] - 1) / 2
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        return np.asarray(turn @ (places - middle) + middle)
+    def _turned(self, row: Numbers, column: Numbers, size: Size, sign: float = 1.0) -> tuple[Numbers, Numbers]:
+        """Where places (H, W) or parts of them, broadcast, are in a picture of `size` turned the other way."""
+        angle, (height, width) = sign * np.deg2rad(self.degrees), size
+        y, x = row - (height - 1) / 2, column - (width - 1) / 2
+        cos, sin = np.cos(angle), np.sin(angle)
+        return cos * y + sin * x + (height - 1) / 2, cos * x - sin * y + (width - 1) / 2
 
     def apply(self, x: Array) -> Array:
         """(..., H, W), turned."""
         size = x.shape[-2], x.shape[-1]
-        source = self._turned(_places(size), size, 1.0)
-        corner = np.floor(source)
-        reads = [corner + np.array(offset)[:, None] for offset in product((0, 1), repeat=2)]
-        return _gathered(x - self.value, reads, [_overlap(source - read) for read in reads]) + self.value
+        row, column = self._turned(*_own(size), size)
+        top, left = np.floor(row), np.floor(column)
+        down, right = like(row - top, x), like(column - left, x)
+        read = _Reader(x - self.value, top, left)
+        above = read(0, 0) * (1 - right) + read(0, 1) * right
+        below = read(1, 0) * (1 - right) + read(1, 1) * right
+        return above * (1 - down) + below * down + self.value
 
     def adjoint(self, y: Array) -> Array:
         """(..., H, W): each pixel adds up what the pixels that read it bring, times the same weights."""
         size = y.shape[-2], y.shape[-1]
-        own = _places(size)
-        nearest = np.rint(self._turned(own, size, -1.0))
-        readers = [nearest + np.array(offset)[:, None] for offset in product((-1, 0, 1), repeat=2)]
-        return _gathered(y, readers, [_overlap(self._turned(reader, size, 1.0) - own) for reader in readers])
+        own = _own(size)
+        row, column = (np.rint(places) for places in self._turned(*own, size, -1.0))
+        down, right = (like(a - b, y) for a, b in zip(self._turned(row, column, size), own, strict=True))
+        read, total = _Reader(y, row, column), namespace(y).zeros_like(y)
+        for i in (-1, 0, 1):
+            for j in (-1, 0, 1):
+                further_down, further_right = (float(n) for n in self._turned(i, j, (1, 1)))
+                total += read(i, j) * (_overlap(down + further_down) * _overlap(right + further_right))
+        return total
 
 
-def _places(size: Size) -> Numbers:
-    """(2, H W): row and column of each pixel."""
-    return np.stack([axis.ravel() for axis in np.mgrid[: size[0], : size[1]]]).astype(np.float64)
+class _Reader:
+    """The pixels (..., H, W) of a picture at (row + i, column + j), i and j from -1 to 1; nothing lies outside."""
+
+    def __init__(self, x: Array, row: Numbers, column: Numbers) -> None:
+        xp, (*lead, height, width) = namespace(x), x.shape
+        self._shape, self._stride = x.shape, width + 2 * BORDER
+        framed = xp.zeros((*lead, height + 2 * BORDER, self._stride), dtype=x.dtype, device=device(x))
+        framed[..., BORDER:-BORDER, BORDER:-BORDER] = x
+        self._flat = xp.reshape(framed, (-1, (height + 2 * BORDER) * self._stride))
+        places = _within(row, height) * self._stride + _within(column, width)
+        self._places = xp.asarray(places.astype(np.int64).ravel(), device=device(x))
+
+    def __call__(self, i: int, j: int) -> Array:
+        xp = namespace(self._flat)
+        return xp.reshape(xp.take(self._flat, self._places + (i * self._stride + j), axis=1), self._shape)
 
 
-def _overlap(distance: Numbers) -> Numbers:
-    """Bilinear weights (P,) of distances (2, P) along both axes."""
-    return np.asarray(np.clip(1 - np.abs(distance), 0, None).prod(axis=0))
+def _own(size: Size) -> tuple[Numbers, Numbers]:
+    """Rows (H, 1) and columns (1, W) of the pixels."""
+    return np.arange(float(size[0]))[:, None], np.arange(float(size[1]))[None, :]
 
 
-def _gathered(x: Array, places: list[Numbers], weights: list[Numbers]) -> Array:
-    """The sum over k of weights[k] times the pixels at places[k]; nothing lies outside."""
-    xp, (height, width) = namespace(x), x.shape[-2:]
-    flat = xp.reshape(x, (-1, height * width))
-    total = xp.zeros_like(flat)
-    for (row, column), weight in zip(places, weights, strict=True):
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        index = np.where(inside, row * width + column, 0).astype(np.int64)
-        total = total + xp.take(flat, xp.asarray(index, device=device(x)), axis=1) * like(weight * inside, x)
-    return xp.reshape(total, x.shape)
+def _within(places: Numbers, n: int) -> Numbers:
+    """Places along an axis of n pixels in the framed one; from -2 and n + 1 on, no neighbour is a pixel."""
+    return np.asarray(places.clip(-2, n + 1) + BORDER)
+
+
+def _overlap(distance: Array) -> Array:
+    """The bilinear weight of a distance along one axis."""
+    xp = namespace(distance)
+    return xp.clip(1 - xp.abs(distance), min=0)
