@@ -7,6 +7,7 @@ CrosslensError
 ├── LayerError          no such layer, or a layer of the wrong kind for what was asked
 ├── TargetError         a class, label or objective that this model does not have
 ├── ParameterError      a method's parameter has a value that the method cannot use
+├── DivergedError       steps that were too long: values, losses or gradients that are not finite any more
 ├── ComparisonError     models or results that cannot be compared with each other
 └── PluginError         a plugin that cannot be found, loaded or trusted to be the only one of its name
 """
@@ -17,6 +18,7 @@ from difflib import get_close_matches
 __all__ = [
     "ComparisonError",
     "CrosslensError",
+    "DivergedError",
     "ImageError",
     "LayerError",
     "ModelError",
@@ -54,6 +56,10 @@ class TargetError(CrosslensError, ValueError):
 
 class ParameterError(CrosslensError, ValueError):
     """A method's parameter has a value that the method cannot use."""
+
+
+class DivergedError(CrosslensError, ArithmeticError):
+    """Steps that were too long: values, losses or gradients that are not finite any more."""
 
 
 class ComparisonError(CrosslensError, ValueError):

@@ -12,7 +12,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from .arrays import Array, namespace
-from .errors import CrosslensError, ParameterError
+from .errors import DivergedError, ParameterError
 from .lbfgs import LBFGS
 from .optimiser import Adam, Amend, Evaluate, Optimiser, Report, State
 from .progress import Progress, silent
@@ -61,7 +61,7 @@ def optimise(
 
     Raises:
         ParameterError: `steps` is less than one, or the earlier run has taken them all.
-        CrosslensError: a parameter, a loss or a gradient is NaN or infinite; the message names the step.
+        DivergedError: a parameter, a loss or a gradient is NaN or infinite; the message names the step.
     """
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ParameterError(f"steps is {steps!r}; it must be a whole number, at least 1")
@@ -174,10 +174,10 @@ def check_finite(what: str, values: Array, step: int) -> None:
     """Refuse NaN and infinite values.
 
     Raises:
-        CrosslensError: with the step, counted from 1.
+        DivergedError: with the step, counted from 1.
     """
     xp = namespace(values)
     if not bool(xp.all(xp.isfinite(values))):
-        raise CrosslensError(
+        raise DivergedError(
             f"{what} not finite at step {step + 1}: take smaller steps (learning_rate), or smaller weights"
         )

@@ -4,22 +4,24 @@ Yosinski et al. 2015 ("Understanding neural networks through deep visualization"
 strengths at random and picked by eye, because no figure says what a good picture is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .arrays import Array, as_numpy
-from .errors import ParameterError, did_you_mean
-from .method import Method, makes_pictures, parameters
+from .errors import DivergedError, ParameterError, did_you_mean
+from .method import Method, makes_pictures, parameters, resolve_nothing
 from .model import Model
 from .plugins import method as named
 from .progress import Progress, silent
-from .provenance import described
+from .provenance import described, provenance
 from .ranges import drawn
 from .result import Synthesis
-from .trials import Search, Trial
+from .target import resolve_target
+from .trials import Search, Trial, loaded
 
 __all__ = ["search"]
 
@@ -33,6 +35,7 @@ def search(
     trials: int = 9,
     vary: Mapping[str, Any] | None = None,
     seed: int = 0,
+    resume: str | Path | None = None,
     progress: Progress = silent,
 ) -> Search:
     """A method tried with random settings.
@@ -45,23 +48,28 @@ def search(
             spans a factor of 10; or a list to choose from; for `rules` a list each of which is in or out, with ranges
             such as "decay:0.0001..0.05". As text "0.01..0.1" or "rgb,lucid". The method's own ranges if not given.
         seed: of the draws.
+        resume: an earlier search saved as `.npz`, whose whole trials stand.
         progress: told after each trial, and within it of each step.
 
     Returns:
-        The trials with settings and figures; after ctrl-C those that were done, with a note.
+        The trials with settings and figures; after ctrl-C those that were done, with a note. One whose steps were too
+        long is left out, with a note.
 
     Raises:
-        ParameterError: no such parameter, a method that makes no pictures or proposes no ranges, no trials.
+        ParameterError: no such parameter, a method that makes no pictures or proposes no ranges, no trials, or an
+            earlier search that is another or has them all.
+        DivergedError: no trial stayed finite.
         KeyboardInterrupt: interrupted before the first trial was done.
     """
     fixed = named(method) if isinstance(method, str) else method
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ParameterError(f"trials is {trials!r}; it must be a whole number, at least 1")
     ranges = _ranges(fixed, vary)
-    done: list[Trial] = []
-    result: Synthesis | None = None
-    notes: tuple[str, ...] = ()
-    for n in range(trials):
+    record = _record(fixed, ranges, model, images, target, seed)
+    done = [] if resume is None else _earlier(resume, record, trials)
+    notes: list[str] = []
+    failed: DivergedError | None = None
+    for n in sorted(set(range(trials)) - {trial.number - 1 for trial in done}):
         rng = np.random.default_rng([seed, n])
         settings = {name: drawn(among, rng) for name, among in ranges.items()}
         try:
@@ -69,21 +77,61 @@ def search(
         except KeyboardInterrupt:
             if not done:
                 raise
-            notes = (f"interrupted after {n} of {trials} trials",)
+            notes.append(f"interrupted after {n} of {trials} trials")
             break
-        result = made
-        done.append(Trial(settings, _figures(made), made.images))
-        if any(note.startswith("interrupted") for note in made.notes):
-            notes = (f"interrupted in trial {n + 1} of {trials}, which is the best so far of its own steps",)
+        except DivergedError as error:
+            failed = error
+            notes.append(f"trial {n + 1} left out: {error}")
+            continue
+        whole = not any(note.startswith("interrupted") for note in made.notes)
+        done.append(Trial(settings, _figures(made), made.images, n + 1, whole))
+        if not whole:
+            notes.append(f"interrupted in trial {n + 1} of {trials}, which is the best so far of its own steps")
             break
-    assert result is not None
-    return Search(
-        trials=tuple(done),
-        method=fixed.name,
-        parameters={**result.parameters, **{name: described(among) for name, among in ranges.items()}},
-        provenance={**result.provenance, "search_seed": seed},
-        notes=notes,
-    )
+    if not done and failed is not None:
+        raise failed
+    return Search(trials=tuple(done), notes=tuple(notes), **record)
+
+
+def _record(
+    fixed: Method, ranges: Mapping[str, Any], model: Model, images: Array, target: Any, seed: int
+) -> dict[str, Any]:
+    """What makes a search the same: method, parameters, model, objective, images and seed."""
+    count = None if images is None else images.shape[0]
+    objective = resolve_target(target, model, count) if fixed.needs_target else resolve_nothing()
+    own = {f.name: described(getattr(fixed, f.name)) for f in parameters(fixed)}
+    where = provenance(model, objective, 0.0)
+    where = {name: value for name, value in where.items() if name != "seconds"}
+    return {
+        "method": fixed.name,
+        "parameters": {**own, **{name: described(among) for name, among in ranges.items()}},
+        "provenance": {**where, "search_seed": seed, "search_images": None if images is None else described(images)},
+    }
+
+
+def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Trial]:
+    """The whole trials of a saved search, which must be the same one.
+
+    Raises:
+        ParameterError: it is another, or has as many trials already.
+    """
+    record, found = loaded(path)
+    apart = [f"{name} {was!r}, not {value!r}" for name, was, value in _pairs(record, now) if was != value]
+    if apart:
+        raise ParameterError(f"'{path}' is another search: it had {'; '.join(apart)}")
+    done = [trial for trial in found if trial.whole]
+    if {trial.number for trial in done} >= set(range(1, trials + 1)):
+        raise ParameterError(f"trials is {trials}, and the search to go on from has {len(done)}; ask for more")
+    return done
+
+
+def _pairs(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What must agree, by name, as it was and as it is."""
+    yield "method", was["method"], now["method"]
+    for name, value in now["parameters"].items():
+        yield name, was["parameters"].get(name), value
+    for name in ("model", "objective", "search_seed", "search_images"):
+        yield name, was["provenance"].get(name), now["provenance"][name]
 
 
 def _ranges(method: Method, vary: Mapping[str, Any] | None) -> Mapping[str, Any]:

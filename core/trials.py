@@ -1,7 +1,9 @@
 """What a search comes back with: each trial's settings, figures and pictures, and a sheet of all."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
@@ -9,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .arrays import Array
+from .errors import ParameterError
 from .image import contact_sheet
 from .result import Result, Synthesis
 
-__all__ = ["Search", "Trial"]
+__all__ = ["Search", "Trial", "loaded"]
 
 LINE = 13
 """Pixels of a line of a caption."""
@@ -32,6 +35,10 @@ class Trial:
     """The objective at the first and the last step, and the roughness: the mean difference between neighbours."""
     images: Array
     """(N, C, H, W)."""
+    number: int = 1
+    """From 1, in the order of the draws."""
+    whole: bool = True
+    """Whether it took all its steps."""
 
     def caption(self) -> str:
         """Settings and figures in one line."""
@@ -48,19 +55,44 @@ class Search(Result):
     def picture(self) -> np.ndarray[Any, Any]:
         """Each trial's pictures with its number, settings and figures under them."""
         pictures = [Synthesis(images=trial.images).picture() for trial in self.trials]
-        texts = [f"{n}: {trial.caption()}" for n, trial in enumerate(self.trials, start=1)]
+        texts = [f"{trial.number}: {trial.caption()}" for trial in self.trials]
         return contact_sheet(_captioned(pictures, texts), gap=8)
 
     def details(self) -> Mapping[str, Any]:
         """Settings and figures of every trial."""
-        return {"trials": [{"settings": dict(t.settings), "figures": dict(t.figures)} for t in self.trials]}
+        return {
+            "trials": [
+                {"number": t.number, "settings": dict(t.settings), "figures": dict(t.figures), "whole": t.whole}
+                for t in self.trials
+            ]
+        }
 
     def figures(self) -> Mapping[str, Any]:
         """Each trial in one line, by its number."""
-        return {f"trial {n}": trial.caption() for n, trial in enumerate(self.trials, start=1)}
+        return {f"trial {trial.number}": trial.caption() for trial in self.trials}
 
     def _arrays(self) -> dict[str, Array]:
-        return {f"images_{n}": trial.images for n, trial in enumerate(self.trials, start=1)}
+        return {f"images_{trial.number}": trial.images for trial in self.trials}
+
+
+def loaded(path: str | Path) -> tuple[dict[str, Any], list[Trial]]:
+    """The record of a saved search, and its trials.
+
+    Raises:
+        ParameterError: no such file, or no search in it.
+    """
+    try:
+        with np.load(Path(path), allow_pickle=False) as stored:
+            record = json.loads(str(stored["record"]))
+            trials = [_restored(each, stored[f"images_{each['number']}"]) for each in record["trials"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier search") from error
+    return record, trials
+
+
+def _restored(record: Mapping[str, Any], images: Array) -> Trial:
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in record["settings"].items()}
+    return Trial(settings, record["figures"], images, record["number"], record["whole"])
 
 
 def _short(value: Any) -> str:

@@ -30,14 +30,17 @@ _VARY = click.Option(
     help="What to draw a parameter from, instead of the method's own ranges; can be repeated: learning_rate=0.01..0.1, "
     "colour=rgb,lucid, rules=decay:0.001..0.1,blur:0.3..1:4",
 )
+_RESUME = click.Option(
+    ["--resume"], type=click.Path(path_type=Path), help="Go on from a search that was saved as .npz, up to --trials."
+)
 _SEED = click.Option(["--search-seed"], type=int, default=0, show_default=True, help="Of the draws.")
 
 
 def _command(kind: type[Method]) -> click.Command:
     image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
     target = [TARGET] if kind.needs_target else []
-    own = [_TRIALS, _VARY, _SEED, _OUT]
-    params = [MODEL, image, *target, *own, *parameter_options(kind), *MODEL_OPTIONS, JSON]
+    shared = [option for option in parameter_options(kind) if "--resume" not in option.opts]
+    params = [MODEL, image, *target, _TRIALS, _VARY, _SEED, _RESUME, _OUT, *shared, *MODEL_OPTIONS, JSON]
     return click.Command(kind.name, callback=partial(_search, kind), params=params, help=kind.__doc__)
 
 
@@ -49,6 +52,7 @@ def _search(
     trials: int,
     vary: tuple[str, ...],
     search_seed: int,
+    resume: Path | None,
     out: Path | None,
     as_json: bool,
     target: str | None = None,
@@ -63,6 +67,7 @@ def _search(
             trials=trials,
             vary=ranges or None,
             seed=search_seed,
+            resume=resume,
             progress=progress,
         )
     if out:

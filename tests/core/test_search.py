@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from crosslens import method, search
-from crosslens.errors import CrosslensError, ParameterError
+from crosslens.errors import CrosslensError, DivergedError, ParameterError
 from crosslens.ranges import drawn
 from crosslens.testing import TinyModel
 
@@ -106,6 +106,70 @@ def test_ctrl_c_keeps_the_trials_done():
     assert found.notes == ("interrupted in trial 2 of 5, which is the best so far of its own steps",)
     whole = search(QUICK, MODEL, None, 1, trials=1)
     np.testing.assert_array_equal(found.trials[0].images, whole.trials[0].images)
+
+
+@pytest.mark.parametrize("count", [3, 5, 6, 7])  # at the end of a trial, in the next and at its end, in the last
+def test_a_search_that_was_stopped_goes_on_from_its_file_to_the_same_sheet(count, tmp_path):
+    whole = search(QUICK, MODEL, None, 1, trials=3)
+    path = search(QUICK, MODEL, None, 1, trials=3, progress=stopping_after(count)).save(tmp_path / "stopped.npz")
+    rest = search(QUICK, MODEL, None, 1, trials=3, resume=path)
+    assert [t.settings for t in rest.trials] == [t.settings for t in whole.trials]
+    assert [t.figures for t in rest.trials] == [t.figures for t in whole.trials]
+    np.testing.assert_array_equal(rest.picture(), whole.picture())
+    assert rest.notes == ()
+
+
+def test_a_finished_search_takes_more_trials_and_only_those(tmp_path):
+    path = search(QUICK, MODEL, None, 1, trials=2).save(tmp_path / "two.npz")
+    heard = []
+    more = search(QUICK, MODEL, None, 1, trials=3, resume=path, progress=lambda *told: heard.append(told[2]))
+    assert {text.partition(":")[0] for text in heard} == {"trial 3 of 3"}
+    np.testing.assert_array_equal(more.picture(), search(QUICK, MODEL, None, 1, trials=3).picture())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"trials": 2}, "trials is 2, and the search to go on from has 2; ask for more"),
+        ({"seed": 1}, "is another search: it had search_seed 0, not 1"),
+        ({"target": 2}, "is another search: it had objective 'logit.1.', not 'logit.2.'"),
+        ({"vary": {"zoom": (0.1, 0.2)}}, "is another search: it had .*zoom"),
+        ({"method": method("activation_maximisation", steps=4)}, "is another search: it had steps 3, not 4"),
+        ({"resume": "nowhere.npz"}, "cannot go on from 'nowhere.npz': .*; give the .npz of an earlier search"),
+    ],
+)
+def test_another_search_is_not_gone_on_with(changed, message, tmp_path):
+    path = search(QUICK, MODEL, None, 1, trials=2).save(tmp_path / "two.npz")
+    given = {"method": QUICK, "target": 1, "trials": 3, "resume": path, **changed}
+    with pytest.raises(ParameterError, match=message):
+        search(given.pop("method"), MODEL, None, given.pop("target"), **given)
+
+
+class Breaking(TinyModel):
+    """Its gradients are NaN in the passes named."""
+
+    broken, passes = (), 0
+
+    def vjp(self, *given, **named):
+        self.passes += 1
+        pull = super().vjp(*given, **named)
+        if self.passes in self.broken:
+            pull.gradients["<input>"][...] = np.nan
+        return pull
+
+
+def test_a_trial_whose_steps_were_too_long_is_left_out_and_said_so():
+    net = Breaking(size=16)
+    net.broken = (5,)
+    found = search(QUICK, net, None, 1, trials=3)
+    assert [trial.number for trial in found.trials] == [1, 3]
+    assert set(found.figures()) == {"trial 1", "trial 3"}
+    assert found.notes == (
+        "trial 2 left out: gradient not finite at step 2: take smaller steps (learning_rate), or smaller weights",
+    )
+    net.passes, net.broken = 0, range(99)
+    with pytest.raises(DivergedError, match="gradient not finite at step 1"):
+        search(QUICK, net, None, 1, trials=2)
 
 
 @pytest.mark.parametrize(
