@@ -12,6 +12,8 @@ from functools import cache
 from time import perf_counter
 from typing import Any, ClassVar
 
+import numpy as np
+
 from .arrays import Array, namespace
 from .batching import batch_limit, slices
 from .doubts import doubts
@@ -95,7 +97,11 @@ class Method(ABC):
         images = self._checked(model, images)
         count = None if images is None else images.shape[0]
         objective = resolve_target(target, model, count) if self.needs_target else resolve_nothing()
-        result = self._batches(model, images, objective, progress)
+        making = makes_pictures(type(self))
+        seen = model.placed(images) if making and images is not None else images
+        result = self._batches(model, seen, objective, progress)
+        if making and (images is None or isinstance(images, np.ndarray)):
+            result = result.on_host()  # type: ignore[attr-defined]
         followed = {} if self.preset is None else self.preset.record()
         if self.preset is not None:
             result = replace(result, values=self.preset.apply(result.values, images.shape[-2:]))  # type: ignore[call-arg, attr-defined]

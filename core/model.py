@@ -15,8 +15,7 @@ What every backend promises (`crosslens.testing` turns each line into a check):
   after an error too. Wrapping copies no weights unless `modified` or `randomised` must.
 - Arrays come back as NumPy on the CPU, or as the framework's own where that follows the array API and lives on a GPU.
 
-A backend implements `_forward`, `_linearize` and the few properties below; names, aliases, shapes and `INPUT` are
-resolved here, so that every backend gives the same errors.
+A backend implements `_forward`, `_linearize` and the few properties below; names and shapes are checked here for all.
 """
 
 from abc import ABC, abstractmethod
@@ -65,6 +64,10 @@ class Model(ABC):
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         """What the backend can say before any work: (what, well or not or None for a fact, text) of each finding."""
         return ()
+
+    def placed(self, x: Array) -> Array:
+        """`x` where the network computes, if arrays can live there: on torch's GPU. Elsewhere `x` itself."""
+        return x
 
     @abstractmethod
     def weights(self, layer: str) -> Mapping[str, Array]:
@@ -287,8 +290,7 @@ class Model(ABC):
         """Refuse what a framework might broadcast in silence; positions are known at the example's size only."""
         shape = (x.shape[0], *(self.layers[name].shape[1:] if name != INPUT else x.shape[1:]))
         if tuple(x.shape[1:]) != self.input.example_shape and name != INPUT:
-            axis = 2 if len(shape) == 3 else 1
-            shape = tuple(n if i in {0, axis} else None for i, n in enumerate(shape))
+            shape = tuple(n if i in {0, 2 if len(shape) == 3 else 1} else None for i, n in enumerate(shape))
         got = tuple(values.shape)
         if len(got) != len(shape) or any(n not in {None, m} for n, m in zip(shape, got, strict=True)):
             raise LayerError(f"{what} has shape {got}, its layer {shape}")

@@ -165,6 +165,12 @@ class Synthesis(Result):
             raise ImageError("these pictures started from noise, not from images: nothing was changed")
         return self.images - self.starts
 
+    def on_host(self) -> "Synthesis":
+        """The same in NumPy arrays, which a network on a GPU makes of them once, at the end."""
+        arrays = {f.name: as_numpy(v) for f in fields(self) if hasattr(v := getattr(self, f.name), "shape")}
+        kept = {step: as_numpy(images) for step, images in self.snapshots.items()}
+        return replace(self, **arrays, snapshots=kept, state={name: as_numpy(v) for name, v in self.state.items()})
+
     def masked(self, percent: float = 80.0) -> Array:
         """The images, faded to white where the mask is small: opaque from this percentile of each mask on.
 

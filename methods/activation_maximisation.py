@@ -97,7 +97,7 @@ class ActivationMaximisation(Method):
         size = picture_size(model, images, self.size)
         pixels = self._coordinates(model, size)
         view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
-        start = self._start(pixels, objective.count or 1) if images is None else pixels.of(images)
+        start = model.placed(self._start(pixels, objective.count or 1)) if images is None else pixels.of(images)
         climb = Ascent(model, objective, pixels, view, size, self.seed, self._rules(objective), not alone)
         before = climb.score(pixels.image.apply(start))
         (run,) = series(

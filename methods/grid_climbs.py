@@ -19,6 +19,7 @@ class Climbs:
     def __init__(self, parts: Sequence[Ascent], starts: Sequence[Array], steps: int, told: Progress) -> None:
         self.parts, self._steps, self._told, self._now = parts, steps, told, 0
         self.image = parts[0].pixels.image
+        starts = [parts[0].model.placed(start) for start in starts]
         self.before = [part.score(self.image.apply(start)) for part, start in zip(parts, starts, strict=True)]
         self._starts = [like(start, before) for start, before in zip(starts, self.before, strict=True)]
 

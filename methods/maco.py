@@ -55,7 +55,7 @@ class MaCo(Method):
         pixels = phases(size, model.input.shape[0] or 3)
         view = closeup_view(self.crop, self.noise, model.input.size)
         climb = Closeups(model, aim, pixels, view, size, self.seed, count=self.crops)
-        start = pixels.noise(aim.count or 1, np.random.default_rng(self.seed))
+        start = model.placed(pixels.noise(aim.count or 1, np.random.default_rng(self.seed)))
         before = climb.score(pixels.image.apply(start))
         saved, climb.mask = resumed(self, model, objective, before), resumed_mask(self.resume, before)
         (run,) = series(

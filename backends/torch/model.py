@@ -20,7 +20,7 @@ from .parts import Parts, TorchStaged
 from .recording import Enough, Recording
 from .rectifiers import Rectifiers
 from .tape import Tape, seen
-from .tensors import channels_first, channels_last, stays_on_gpu, to_array, to_tensor
+from .tensors import channels_first, channels_last, placed, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
 
@@ -66,6 +66,10 @@ class TorchModel(Model):
     def layers(self) -> Mapping[str, Layer]:
         """Modules by dotted name, "name#2" for the second call of one; shapes as at the example's size."""
         return self._layers
+
+    def placed(self, x: Array) -> Array:
+        """A tensor on the network's GPU, if it is on one."""
+        return placed(x, self._device, self._leaf_type)
 
     @property
     def versions(self) -> Mapping[str, str]:

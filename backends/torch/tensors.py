@@ -7,7 +7,7 @@ import torch
 from crosslens.arrays import Array, as_numpy
 from torch import Tensor
 
-__all__ = ["channels_first", "channels_last", "stays_on_gpu", "to_array", "to_tensor"]
+__all__ = ["channels_first", "channels_last", "placed", "stays_on_gpu", "to_array", "to_tensor"]
 
 
 def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = True) -> Tensor:
@@ -22,6 +22,11 @@ def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = Tru
 def stays_on_gpu(x: Array) -> bool:
     """Whether answers about `x` are handed out as tensors: only where `x` itself is one and lives on no CPU."""
     return isinstance(x, Tensor) and x.device.type != "cpu"
+
+
+def placed(x: Array, device: torch.device, dtype: torch.dtype) -> Array:
+    """`x` as a tensor on this device; itself where that is the CPU, on which arrays are NumPy's."""
+    return to_tensor(x, device, dtype, own=False) if stays_on_gpu(torch.empty(0, device=device)) else x
 
 
 def to_array(tensor: Tensor, x: Array) -> Array:
