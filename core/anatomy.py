@@ -1,7 +1,7 @@
 """Finding one's way in a network: its layers with maps, the last of them, its classes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .errors import LayerError, ModelError
 from .layer import INPUT, OUTPUT, Layer
@@ -57,6 +57,8 @@ def _tokens(model: Model) -> "Counter[tuple[int | None, int | None]]":
 def _inside_attention(layer: Layer, tokens: "Counter[tuple[int | None, int | None]]") -> bool:
     """Whether the axes are heads and tokens: weights (N, heads, T, T), or queries and keys with heads * d = D."""
     first, a, b = layer.shape[1:]
+    if "conv" in layer.kind.lower():
+        return False
     if first is None or a is None or b is None:
         return False
     split = (a, first * b) in tokens or (b, first * a) in tokens
@@ -64,16 +66,23 @@ def _inside_attention(layer: Layer, tokens: "Counter[tuple[int | None, int | Non
     return split or beside or any(a == b == count for count, _ in tokens)
 
 
-def last_maps(model: Model) -> str:
-    """The last layer with maps.
+def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
+    """The last layer with maps that any of the layers `of` is computed from, or that is one of them.
+
+    The other outputs of a detector have layers of their own, which come later and say nothing about the chosen one.
 
     Raises:
         LayerError: this network has none.
     """
+    ends = {model.layer(name).name for name in of} or {OUTPUT}
+    before = model.upstream(ends)
     names = [layer.name for layer in spatial_layers(model)]
-    if not names:
+    found = [name for name in names if before is None or name in before]
+    if names and not found:
+        raise LayerError(f"no layer with maps (N, C, H, W) comes before {', '.join(sorted(ends))}; name a layer")
+    if not found:
         raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
-    return names[-1]
+    return found[-1]
 
 
 def classes(model: Model) -> int:

@@ -69,6 +69,10 @@ class Model(ABC):
         """`x` where the network computes, if arrays can live there: on torch's GPU. Elsewhere `x` itself."""
         return x
 
+    def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
+        """The layers that the named ones are computed from, themselves included; None where nobody can tell."""
+        return None
+
     @abstractmethod
     def weights(self, layer: str) -> Mapping[str, Array]:
         """The parameters of one layer, by name, in one layout for all frameworks.

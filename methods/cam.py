@@ -38,7 +38,7 @@ class CAM(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, signed; their mean over positions is the logit less its bias."""
-        layer = self.layer or last_maps(model)
+        layer = self.layer or last_maps(model, objective.layers)
         pull, scores = pullback(model, images, objective, wrt=[layer], capture=[layer, *sorted(objective.layers)])
         maps, gradient = pull.activations[layer], pull.gradients[layer]
         if maps.ndim != 4 or maps.shape[2:] == (1, 1):

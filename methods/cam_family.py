@@ -34,7 +34,7 @@ class GradientCAM(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
-        layers = [self.layer] if isinstance(self.layer, str) else self.layer or [chosen_layer(model)]
+        layers = [self.layer] if isinstance(self.layer, str) else self.layer or [chosen_layer(model, None, objective)]
         pull, scores = pullback(model, images, facing(objective, self.counterfactual), wrt=layers, capture=layers)
         size = images.shape[2], images.shape[3]
         found = [
@@ -72,8 +72,8 @@ def as_maps(activation: Array, layer: str, size: tuple[int, int]) -> Array:
     return activation
 
 
-def chosen_layer(model: Model, layer: str | None = None) -> str:
-    """The layer that is given, or else the last one with maps; in a transformer what its last attention reads.
+def chosen_layer(model: Model, layer: str | None, objective: Objective) -> str:
+    """The layer given, or else the last with maps before the target; in a transformer what attention reads last.
 
     A class token reads the others there for the last time: on what comes behind, nothing but its own token counts.
 
@@ -83,7 +83,7 @@ def chosen_layer(model: Model, layer: str | None = None) -> str:
     """
     if layer is not None:
         return layer
-    last = last_maps(model)
+    last = last_maps(model, objective.layers)
     tokens = _tokens_after(model, last)
     read = _read_by_last_attention(model, tokens) if tokens else None
     if read:
@@ -109,12 +109,21 @@ def _read_by_last_attention(model: Model, tokens: Sequence[str]) -> str | None:
 
 
 def _tokens_after(model: Model, layer: str) -> list[str]:
-    """The layers after `layer` with one token for each of its positions."""
+    """The layers after `layer` with one token for each of its positions, if any of them works on tokens.
+
+    Maps that are only laid out anew, to be pooled or as a detector's anchors, stay maps.
+    """
     names = list(model.layers)
     rows, columns = (n or 1 for n in model.layer(layer).shape[2:])
     counts = range(rows * columns, rows * columns + SPARE_TOKENS + 1)
     after = [model.layers[name] for name in names[names.index(layer) + 1 :]]
-    return [found.name for found in after if len(found.shape) == 3 and found.shape[1] in counts]
+    tokens = [found for found in after if len(found.shape) == 3 and found.shape[1] in counts]
+    working = any(word in found.kind.lower() for found in tokens for word in _ON_TOKENS)
+    return [found.name for found in tokens] if working else []
+
+
+_ON_TOKENS = ("norm", "linear", "dense", "matmul", "gemm", "einsum", "attention")
+"""In the kinds of layers that each framework has for tokens."""
 
 
 def empty_note(values: Array, layers: Sequence[str]) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class EigenCAM(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
-        layer = chosen_layer(model, self.layer)
+        layer = chosen_layer(model, self.layer, objective)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         xp = namespace(maps)
         count, channels, height, width = maps.shape

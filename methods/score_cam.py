@@ -52,7 +52,7 @@ class ScoreCAM(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative."""
-        layer = chosen_layer(model, self.layer)
+        layer = chosen_layer(model, self.layer, objective)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         self._check()
         target = objective if self.weights == "softmax" else measured(model, images, objective)

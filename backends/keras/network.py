@@ -11,6 +11,7 @@ import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
+from .ancestry import linked
 from .messages import explained
 from .place import Place, native_shape
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
@@ -51,6 +52,7 @@ class KerasNetwork:
     def places(self) -> Sequence[Place]:
         """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last."""
         found: list[Place] = []
+        tensors: list[Any] = []
         attention: list[Any] = []
 
         def run(x: Any) -> None:
@@ -62,11 +64,13 @@ class KerasNetwork:
                 layout = _layout(operation, self.layout, bool(attention))
                 if name and layout and _is_activation(y, root):
                     found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, layout, operation))
+                    tensors.append(y)
                 return y
 
             with visiting(see):
                 y = self._called(x)
             found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
+            found[:] = linked(root, found, [*tensors, y])
 
         with LOCK:
             tf.function(run, autograph=False).get_concrete_function(self._example())

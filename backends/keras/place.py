@@ -23,6 +23,8 @@ class Place:
     source: Any = None
     """The Keras layer, or what else holds the weights."""
     aliases: tuple[str, ...] = ()
+    before: frozenset[str] = frozenset()
+    """The layers that it is computed from, others between them aside."""
 
     @property
     def outside_shape(self) -> tuple[int | None, ...]:

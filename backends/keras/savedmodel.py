@@ -18,6 +18,7 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from .ancestry import linked
 from .messages import reason
 from .network import input_spec
 from .place import Place, native_shape
@@ -117,8 +118,10 @@ class GraphNetwork:
             operations = {
                 op.name.removeprefix("net/"): op for op in graph.get_operations() if op.name.startswith("net/")
             }
-            found.extend(self._place(name, op, operations) for name, op in operations.items() if _is_layer(op))
+            layers = {name: op for name, op in operations.items() if _is_layer(op)}
+            found.extend(self._place(name, op, operations) for name, op in layers.items())
             found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
+            found[:] = linked(graph, found, [*(op.outputs[0] for op in layers.values()), y])
 
         tf.function(run, autograph=False).get_concrete_function(
             tf.TensorSpec((None, *native_shape(self.input, self.channels_last)), tf.float32)

@@ -15,6 +15,7 @@ from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
+from .ancestry import upstream
 from .messages import explained
 from .place import Place, outside_dtype, to_channels_last
 from .visiting import LOCK
@@ -79,6 +80,10 @@ class TensorFlowModel(Model):
             Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._places.values()
         ]
         return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *found)}
+
+    def upstream(self, names: Iterable[str]) -> frozenset[str]:
+        """By the graph in which the layers were found."""
+        return upstream(self._places, names)
 
     @property
     def versions(self) -> Mapping[str, str]:

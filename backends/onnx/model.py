@@ -1,6 +1,6 @@
 """A `Model` on plain onnxruntime: gradients by our own reverse mode over the graph."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, TypeAlias
@@ -91,6 +91,15 @@ class OnnxModel(Model):
             return graph
 
         return self._shaped.get(shape, build)  # type: ignore[no-any-return]
+
+    def upstream(self, names: Iterable[str]) -> frozenset[str]:
+        """By following the graph."""
+        graph = self._at((self._entry.batch or 1, *self.input.example_shape))
+        needed = {self._places[name].tensor for name in names}
+        for node in reversed(graph.nodes):
+            if needed.intersection(node.outputs):
+                needed.update(node.reads)
+        return frozenset(name for name, place in self._places.items() if place.tensor in needed)
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
         yield from diagnosed(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)

@@ -1,6 +1,6 @@
 """The contract of a backend on torch: hooks for the layers asked for, autograd from and to edges in the graph."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from .fixed import FixedBatch, joined, pieces
 from .graph import marked
 from .network import ATTENTION, LOCK, Place, outputs
 from .parts import Parts, TorchStaged
-from .recording import Enough, Recording
+from .recording import Enough, Recording, behind
 from .rectifiers import Rectifiers
 from .tape import Tape, seen
 from .tensors import channels_first, channels_last, placed, stays_on_gpu, to_array, to_tensor
@@ -53,6 +53,7 @@ class TorchModel(Model):
             torch.from_numpy(v)[:, None, None].to(self._device, self._leaf_type) for v in (gain, offset)
         )
         self._places: dict[str, Place] = {}
+        self._upstreams: dict[frozenset[str], frozenset[str]] = {}
         self._layers = self._found_layers()
 
     def _settle(self) -> None:
@@ -70,6 +71,15 @@ class TorchModel(Model):
     def placed(self, x: Array) -> Array:
         """A tensor on the network's GPU, if it is on one."""
         return placed(x, self._device, self._leaf_type)
+
+    def upstream(self, names: Iterable[str]) -> frozenset[str]:
+        """By the graph of one pass; kept, for it takes a pass."""
+        asked = frozenset(names)
+        if asked not in self._upstreams:
+            recording = Recording(wrt=frozenset({INPUT}), sources=frozenset({*self._places, OUTPUT}))
+            self._run(self._example(), recording, grad=True)
+            self._upstreams[asked] = behind(recording.edges, asked)
+        return self._upstreams[asked]
 
     @property
     def versions(self) -> Mapping[str, str]:

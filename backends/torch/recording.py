@@ -1,6 +1,6 @@
 """What is kept of one pass through a network: copies of activations, and where gradients enter and leave."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from crosslens.model import INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-__all__ = ["Enough", "Recording"]
+__all__ = ["Enough", "Recording", "behind"]
 
 
 class Enough(BaseException):
@@ -122,3 +122,14 @@ class Recording:
         """Let the graph go."""
         self.edges.clear()
         self._bypassed.clear()
+
+
+def behind(edges: Mapping[str, GradientEdge], names: Iterable[str]) -> frozenset[str]:
+    """Those of the layers whose edges are noted that the named ones are computed from, themselves included."""
+    found, ahead = set(), [edges[name].node for name in names if name in edges]
+    while ahead:
+        node = ahead.pop()
+        if node not in found:
+            found.add(node)
+            ahead += [before for before, _ in node.next_functions if before is not None]
+    return frozenset(name for name, edge in edges.items() if edge.node in found)

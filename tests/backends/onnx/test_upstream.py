@@ -1,0 +1,48 @@
+"""The default layer belongs to the chosen output: a file with two outputs, the second one with layers of its own."""
+
+import crosslens
+import numpy as np
+import pytest
+from crosslens.anatomy import last_maps
+from crosslens.errors import LayerError
+from crosslens.model import INPUT
+from onnx import TensorProto, helper, numpy_helper
+
+
+def two_heads():
+    rng = np.random.default_rng(0)
+    kernels = {"wt": (4, 3, 3, 3), "w0": (5, 4, 3, 3), "w1": (6, 4, 3, 3)}
+    nodes = [
+        helper.make_node("Conv", ["x", "wt"], ["t"], name="trunk", pads=[1] * 4),
+        helper.make_node("Relu", ["t"], ["r"], name="act"),
+        helper.make_node("Conv", ["r", "w0"], ["a"], name="first", pads=[1] * 4),
+        helper.make_node("ReduceMean", ["a", "axes"], ["y0"], name="mean0", keepdims=0),
+        helper.make_node("Conv", ["r", "w1"], ["b"], name="second", pads=[1] * 4),
+        helper.make_node("Tanh", ["b"], ["c"], name="tanh"),
+        helper.make_node("ReduceMean", ["c", "axes"], ["y1"], name="mean1", keepdims=0),
+    ]
+    tensors = [numpy_helper.from_array(rng.normal(0, 0.3, s).astype(np.float32), n) for n, s in kernels.items()]
+    tensors.append(numpy_helper.from_array(np.array([2, 3]), "axes"))
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes, "heads", [info("x", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [info("y0", TensorProto.FLOAT, ["n", 5]), info("y1", TensorProto.FLOAT, ["n", 6])], tensors,
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize(("output", "layer"), [(0, "first"), (1, "tanh"), ("y0", "first")])
+def test_the_last_maps_are_those_before_the_chosen_output(output, layer):
+    model = crosslens.wrap(two_heads(), preprocess="unit", output=output)
+    assert last_maps(model) == layer
+    images = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    assert np.ptp(crosslens.method("grad_cam", rectified=False)(model, images, target=2).values) > 0
+
+
+def test_for_a_layer_inside_they_end_there():
+    model = crosslens.wrap(two_heads(), preprocess="unit", output=1)
+    assert last_maps(model, ["second"]) == "second"
+    assert last_maps(model, ["act"]) == "act"
+    assert model.upstream(["second"]) == {INPUT, "trunk", "act", "second"}
+    with pytest.raises(LayerError, match=r"no layer with maps .* comes before <input>; name a layer"):
+        last_maps(model, [INPUT])

@@ -1,0 +1,57 @@
+"""The default layer belongs to the chosen output: a Keras model with two heads, the second with layers of its own."""
+
+import crosslens
+import keras
+import numpy as np
+import pytest
+from crosslens.anatomy import last_maps
+from crosslens.errors import LayerError
+from crosslens.model import INPUT, OUTPUT
+
+
+@pytest.fixture(scope="module")
+def two_heads():
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name="trunk")(x)
+    first = keras.layers.Conv2D(5, 3, padding="same", name="first")(maps)
+    own = keras.Sequential(
+        [keras.layers.Conv2D(6, 3, padding="same", name="second"), keras.layers.Dropout(0.5, name="drop")], name="own"
+    )(maps)
+    ends = [keras.layers.GlobalAveragePooling2D(name=name)(y) for name, y in (("gap0", first), ("gap1", own))]
+    return keras.Model(x, ends)
+
+
+@pytest.fixture(scope="module")
+def folder(two_heads, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "net"
+    two_heads.export(path, verbose=False)
+    return path
+
+
+def images():
+    return np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+
+
+@pytest.mark.parametrize(("output", "layer"), [(0, "first"), (1, "own")])
+def test_the_last_maps_are_those_before_the_chosen_output(two_heads, output, layer):
+    model = crosslens.wrap(two_heads, preprocess="unit", output=output)
+    assert last_maps(model) == layer
+    assert np.ptp(crosslens.method("grad_cam", rectified=False)(model, images(), target=2).values) > 0
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_in_a_saved_model_too(folder, output):
+    model = crosslens.wrap(folder, preprocess="unit", output=output)
+    last = last_maps(model)
+    pull = model.vjp(images(), {OUTPUT: np.ones((2, 5 + output), np.float32)}, wrt=[last])
+    assert model.layers[last].shape[1] == 5 + output
+    assert np.abs(pull.gradients[last]).min() > 0
+
+
+def test_for_a_layer_inside_they_end_there(two_heads):
+    model = crosslens.wrap(two_heads, preprocess="unit", output=1)
+    assert last_maps(model, ["trunk"]) == "trunk"
+    assert {"trunk", "own/second"} <= model.upstream(["own/second"]) <= {*model.layers} - {"first", "gap0", "gap1"}
+    with pytest.raises(LayerError, match=r"no layer with maps .* comes before <input>; name a layer"):
+        last_maps(model, [INPUT])

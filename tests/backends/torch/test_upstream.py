@@ -1,0 +1,66 @@
+"""The default layer belongs to the chosen output: a network with two heads, the second one with layers of its own."""
+
+import crosslens
+import numpy as np
+import pytest
+import torch
+from crosslens.anatomy import last_maps
+from crosslens.errors import LayerError
+from crosslens.model import INPUT, OUTPUT
+from torch import nn
+
+
+class TwoHeads(nn.Module):
+    """Trunk, then head 0 from the trunk's maps and head 1 from maps of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.act = nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True)
+        self.first, self.second = nn.Conv2d(4, 5, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+        self.fc = nn.Linear(6, 7)
+
+    def forward(self, x):
+        maps = self.act(self.trunk(x))
+        return self.first(maps).mean((2, 3)), self.fc(torch.tanh(self.second(maps)).mean((2, 3)))
+
+
+def two_heads():
+    torch.manual_seed(0)
+    return TwoHeads().eval()
+
+
+def wrapped(kind, output):
+    net = two_heads()
+    if kind == "program":
+        net = torch.export.export(net, (torch.zeros(2, 3, 8, 8),))
+    return crosslens.wrap(net, input_shape=(3, 8, 8), preprocess="unit", output=output)
+
+
+@pytest.mark.parametrize("kind", ["module", "program"])
+def test_the_last_maps_are_those_before_the_chosen_output(kind):
+    for output, layer in ((0, "first"), (1, "second")):
+        model = wrapped(kind, output)
+        assert layer in last_maps(model)
+        assert not model.upstream([OUTPUT]) & {"first" if output else "second", *(() if output else ("fc",))}
+        result = crosslens.method("grad_cam", rectified=False)(
+            model, np.random.default_rng(0).random((2, 3, 8, 8), np.float32), target=2
+        )
+        assert np.ptp(result.values) > 0
+
+
+def test_for_a_layer_inside_they_end_there():
+    model = wrapped("module", 1)
+    assert last_maps(model, ["second"]) == "second"
+    assert last_maps(model, ["act"]) == "act"
+    assert model.upstream(["second"]) == {INPUT, "trunk", "act", "second"} - {INPUT}
+    with pytest.raises(LayerError, match=r"no layer with maps .* comes before <input>; name a layer"):
+        last_maps(model, [INPUT])
+
+
+def test_asking_leaves_no_trace_in_the_network():
+    net = two_heads().train()
+    model = crosslens.wrap(net, input_shape=(3, 8, 8), preprocess="unit", output=0)
+    with torch.inference_mode():
+        assert last_maps(model) == "first"
+    assert net.training
+    assert all(p.grad is None and p.requires_grad for p in net.parameters())
