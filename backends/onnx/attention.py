@@ -1,12 +1,12 @@
 """Multi-head attention in standard operators. Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2."""
 
 from collections.abc import Set
-from math import sqrt
+from math import inf, sqrt
 
-from .graph import Graph, Node
+from .graph import BOOL, Graph, Node
 from .rewrite import like
 
-__all__ = ["attended", "unusual", "weighted"]
+__all__ = ["attended", "heads_apart", "unusual", "weighted"]
 
 Triple = tuple[str, str, str]
 
@@ -25,20 +25,29 @@ def attended(g: Graph, node: Node, tensors: Triple, hidden: int, bias: int) -> s
         bias: the position of the input that is added to the weights before the softmax.
     """
     heads = node.attr("num_heads")
+    q, k, v = heads_apart(g, tensors, heads)
+    return weighted(g, node, (q, g.op("Transpose", k, perm=[0, 1, 3, 2]), v), hidden // heads, bias)
+
+
+def heads_apart(g: Graph, tensors: Triple, heads: int) -> Triple:
+    """(N, T, heads size) to (N, heads, T, size) of each."""
     shape = g.ints([0, 0, heads, -1])
-    q, k, v = (
-        g.op("Transpose", g.op("Reshape", name, shape), perm=perm)
-        for name, perm in zip(tensors, ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]), strict=True)
-    )
-    return weighted(g, node, (q, k, v), hidden // heads, bias)
+    q, k, v = (g.op("Transpose", g.op("Reshape", name, shape), perm=[0, 2, 1, 3]) for name in tensors)
+    return q, k, v
 
 
-def weighted(g: Graph, node: Node, tensors: Triple, size: int, bias: int) -> str:
-    """The same from (N, heads, T, size), the key's last axes turned."""
+def weighted(g: Graph, node: Node, tensors: Triple, size: int, bias: int, *, joined: bool = True) -> str:
+    """The same from (N, heads, T, size), the key's last axes turned; left so unless `joined`.
+
+    A bias of truths says which keys count.
+    """
     q, k, v = tensors
+    typed = like(g, *(i for i in node.inputs if i))
     scale = node.attr("scale") or 1 / sqrt(size)
-    scores = g.op("Mul", g.op("MatMul", q, k), g.scalar(scale, like(g, *(i for i in node.inputs if i))))
-    if node.has(bias):
+    scores = g.op("Mul", g.op("MatMul", q, k), g.scalar(scale, typed))
+    if node.has(bias) and g.elem(node.inputs[bias]) == BOOL:
+        scores = g.op("Where", node.inputs[bias], scores, g.scalar(-inf, typed))
+    elif node.has(bias):
         scores = g.op("Add", scores, node.inputs[bias])
     mixed = g.op("MatMul", g.op("Softmax", scores, axis=-1), v)
-    return g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), g.ints([0, 0, -1]))
+    return g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), g.ints([0, 0, -1])) if joined else mixed

@@ -88,16 +88,27 @@ def _reached(graph: Graph, path: Iterable[Node], wrt: Iterable[str]) -> set[str]
 
 
 def _refuse_unsupported(graph: Graph, path: Iterable[Node]) -> None:
-    missing: dict[str, list[str]] = {}
+    missing: dict[tuple[str, int], list[str]] = {}
     for node in path:
         if rule_for(node) is None:
             operator = f"{node.domain}.{node.op}" if node.domain else node.op
-            missing.setdefault(f"{operator} (opset {node.version})", []).append(node.name or node.outputs[0])
+            missing.setdefault((operator, node.version), []).append(node.name or node.outputs[0])
     if missing:
-        said = "; ".join(f"{operator} at node {_few(names)}" for operator, names in missing.items())
+        said = "; ".join(
+            f"{operator} (opset {version}) at node {_few(names)}{_HANGS.get(operator, '')}"
+            for (operator, version), names in missing.items()
+        )
         raise UnsupportedOperators(
             f"no derivative rule for {said}. A rule is one file: see plugins.md, section 'Operator rules'"
         )
+
+
+_HANGS = {
+    "If": " (the image decides between branches of different shapes)",
+    "Loop": " (the image decides how often it runs)",
+    "Scan": " (the image decides how often it runs)",
+}
+"""What is known of control flow would have been written out."""
 
 
 def _few(names: Sequence[str]) -> str:

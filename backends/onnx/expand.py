@@ -6,7 +6,8 @@ from dataclasses import replace
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, defs, helper
 
 from .branches import rename_inside
-from .graph import Graph, Node, node_of
+from .choices import both_branches
+from .graph import Graph, Node, Type, node_of
 from .infer import fold
 from .recurrent import recurrent_steps
 from .registry import rule_for
@@ -24,14 +25,23 @@ def expand(graph: Graph, path: Iterable[Node]) -> bool:
     written = {node: parts for node in missing if (parts := _parts(graph, node)) is not None}
     if written:
         graph.nodes = [part for node in graph.nodes for part in written.get(node, [node])]
+        known = graph.types
         fold(graph)
+        graph.types |= {name: kind for name, kind in known.items() if _knew_more(kind, graph.types.get(name))}
     return bool(written)
+
+
+def _knew_more(before: Type, now: Type | None) -> bool:
+    """What was measured inference does not find again."""
+    return now is None or (before.static and not now.static)
 
 
 def _parts(graph: Graph, node: Node) -> list[Node] | None:
     """Other nodes that compute the same."""
     body = _body(graph, node)
-    return recurrent_steps(graph, node) if body is None else _written_out(graph, node, body)
+    if body is not None:
+        return _written_out(graph, node, body)
+    return recurrent_steps(graph, node) or both_branches(graph, node)
 
 
 def _body(graph: Graph, node: Node) -> FunctionProto | None:
@@ -78,6 +88,7 @@ def _written_out(graph: Graph, node: Node, body: FunctionProto) -> list[Node]:
         parts.append(replace(
             inner, inputs=tuple(names.get(i, "") for i in inner.inputs), outputs=tuple(names[o] for o in inner.outputs),
             attributes={key: value for key, value in attributes.items() if value is not None}, scopes=node.scopes,
+            name=node.name if names[inner.outputs[0]] == node.outputs[0] else inner.name,
         ))  # fmt: skip
     return parts
 

@@ -27,8 +27,8 @@ DOMAIN = "com.microsoft"
 _INTERNAL = "com.ms.internal.nhwc"
 """Operators on the memory layout of one execution provider."""
 
-_HIDING = frozenset({"QLinearConv", "QLinearMatMul"})
-"""Standard operators that hide another one between integers."""
+_HIDING = frozenset({"Attention", "QLinearConv", "QLinearMatMul"})
+"""Standard operators that hide others: weights that a method may ask for, a product between integers."""
 
 Writer: TypeAlias = Callable[[Graph, Node], Sequence[str | None] | None]
 _WRITERS: dict[str, Writer] = {}

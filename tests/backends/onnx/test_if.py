@@ -1,4 +1,7 @@
-"""If with a known condition: the branch that is taken is written out; its numbers and gradients are those of the If."""
+"""If with a known condition: the branch that is taken is written out; its numbers and gradients are those of the If.
+
+Where the image decides, the gradient is that of the branch which is taken.
+"""
 
 import numpy as np
 import pytest
@@ -125,7 +128,7 @@ def test_several_outputs_of_which_one_is_not_used():
 
 
 def test_an_if_inside_an_if_that_stays_reads_what_was_renamed():
-    """The outer condition is known, the inner one depends on the image: it is kept, and runs."""
+    """The outer condition is known, the inner one depends on the image: it is kept, runs, and is differentiated."""
     up = branch("up", [node("Add", ["t", "t"], ["d"])], "d")
     same = branch("same", [node("Identity", ["t"], ["e"])], "e")
     inner = [
@@ -137,8 +140,45 @@ def test_an_if_inside_an_if_that_stays_reads_what_was_renamed():
     model = network([node("If", ["k"], ["y"], then_branch=then, else_branch=other)], k=np.array(True))
     wrapped = wrap(model, preprocess=None)
     np.testing.assert_allclose(wrapped.forward(X)[OUTPUT], X, rtol=1e-6)
-    with pytest.raises(UnsupportedOperators, match=r"If \(opset 18\) at node 'inner'"):
-        wrapped.vjp(X, {OUTPUT: DY})
+    np.testing.assert_allclose(wrapped.vjp(X, {OUTPUT: DY}).gradients[INPUT], DY, rtol=1e-6)
+
+
+def choosing(then, other):
+    """`then` where the largest pixel is above 0.5, which the image decides."""
+    nodes = [
+        node("ReduceMax", ["x"], ["m"], keepdims=0), node("Greater", ["m", "c"], ["q"]),
+        node("If", ["q"], ["y"], then_branch=then, else_branch=other, name="choice"),
+    ]  # fmt: skip
+    return wrap(network(nodes, c=np.float32(0.5)), preprocess=None)
+
+
+@pytest.mark.parametrize("bright", [True, False])
+def test_where_the_image_decides_the_gradient_goes_through_the_branch_that_is_taken(bright):
+    then = branch("then", [node("Mul", ["x", "k"], ["t"]), node("Mul", ["t", "x"], ["r"])], "r", k=3)
+    other = branch("else", [node("Sin", ["x"], ["r"])], "r")
+    model, x = choosing(then, other), X if bright else X / 3
+    pull = model.vjp(x, {OUTPUT: DY}, capture=[OUTPUT])
+    np.testing.assert_allclose(pull.activations[OUTPUT], 3 * x * x if bright else np.sin(x), rtol=1e-6)
+    want = DY * (6 * x if bright else np.cos(x))
+    np.testing.assert_allclose(pull.gradients[INPUT], want, rtol=1e-5)
+    with model.linearize(x, [OUTPUT]) as at:
+        np.testing.assert_allclose(at.vjp({OUTPUT: DY})[INPUT], want, rtol=1e-5)
+
+
+def test_an_infinite_slope_in_the_branch_not_taken_stays_there():
+    """The square root of a negative number, and its slope, are no numbers."""
+    then = branch("then", [node("Sub", ["x", "k"], ["t"]), node("Sqrt", ["t"], ["r"])], "r", k=2)
+    other = branch("else", [node("Neg", ["x"], ["r"])], "r")
+    dx = choosing(then, other).vjp(X / 3, {OUTPUT: DY}).gradients[INPUT]
+    np.testing.assert_array_equal(dx, -DY)
+
+
+def test_branches_of_different_shapes_are_named_where_the_image_decides():
+    then = branch("then", [node("GlobalMaxPool", ["x"], ["r"])], "r")
+    other = branch("else", [node("Neg", ["x"], ["r"])], "r")
+    said = r"If \(opset 18\) at node 'choice' \(the image decides between branches of different shapes\)"
+    with pytest.raises(UnsupportedOperators, match=said):
+        choosing(then, other).vjp(X, {OUTPUT: DY})
 
 
 def test_an_if_of_an_old_opset_is_raised_with_its_branches():
