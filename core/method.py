@@ -123,12 +123,16 @@ class Method(ABC):
         ]
         return parts[0].joined(parts[1:])
 
+    def takes_any_size(self) -> bool:
+        """Whether it takes pictures of any size with these parameters: `any_size`, unless they decide."""
+        return self.any_size
+
     def _checked(self, model: Model, images: Array) -> Array:
         if images is None:
             if self.needs_images:
                 raise ImageError(f"{self.name} explains images: method(model, images), images (N, C, H, W) in [0, 1]")
             return None
-        (model.input.of_any_size() if self.any_size else model.input).check(images, strict=True)
+        (model.input.of_any_size() if self.takes_any_size() else model.input).check(images, strict=True)
         return images
 
 

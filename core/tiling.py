@@ -1,7 +1,10 @@
 """Pictures of any size before a network that takes one size: seen window by window, so that memory stays bounded."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +13,10 @@ from .model import INPUT, Model
 from .objective import Objective, pullback
 from .operators import Crop, Size
 
-__all__ = ["over_mean_size", "tiled_gradient", "windows"]
+__all__ = ["Window", "over_mean_size", "overlapping", "tiled_gradient", "windows"]
+
+EVEN = 32
+"""Windows inside a picture begin at multiples of so many pixels, so that the strides of most networks fall together."""
 
 
 def windows(size: Size, window: Size) -> Iterator[Crop]:
@@ -23,6 +29,44 @@ def windows(size: Size, window: Size) -> Iterator[Crop]:
         np.rint(np.linspace(0, n - w, ceil(n / w))).astype(int).tolist() for n, w in zip(size, window, strict=True)
     )
     return (Crop(size, window, (top, left)) for top in tops for left in lefts)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a picture, and which of its pixels are its own where neighbours overlap."""
+
+    crop: Crop
+    rows: tuple[int, int]
+    """First of its own, and first after them, counted in the window."""
+    columns: tuple[int, int]
+
+    def owns(self, size: Size) -> np.ndarray[Any, Any]:
+        """(h, w), float32: 1 where the middle of a position of maps of this size lies among its own pixels."""
+        ends = zip((self.rows, self.columns), self.crop.to, size, strict=True)
+        rows, columns = (
+            (first <= (m := (np.arange(n) + 0.5) * (pixels / n))) & (m < after) for (first, after), pixels, n in ends
+        )
+        return np.asarray(rows[:, None] & columns[None, :], np.float32)
+
+
+def overlapping(size: Size, window: Size, overlap: float) -> list[Window]:
+    """Windows that cover a picture and overlap by at least this share of their side; each pixel is one window's own.
+
+    >>> [(w.crop.corner, w.rows, w.columns) for w in overlapping((4, 100), (4, 64), 0.25)]
+    [((0, 0), (0, 4), (0, 50)), ((0, 36), (0, 4), (14, 64))]
+    """
+    rows, columns = (_spread(n, w, overlap) for n, w in zip(size, window, strict=True))
+    return [Window(Crop(size, window, (y, x)), own, beside) for y, own in rows for x, beside in columns]
+
+
+def _spread(n: int, window: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
+    """Where windows begin along an axis, and which of their pixels are their own."""
+    count = 1 if n <= window else max(2, ceil((n - overlap * window) / ((1 - overlap) * window)))
+    starts = [int(start) for start in np.linspace(0, n - window, count)]
+    starts[1:-1] = [start // EVEN * EVEN for start in starts[1:-1]]
+    middles = [(before + window + after) // 2 for before, after in pairwise(starts)]
+    ends = zip(starts, [0, *middles], [*middles, n], strict=True)
+    return [(start, (first - start, after - start)) for start, first, after in ends]
 
 
 def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int) -> tuple[Array, Array]:

@@ -22,17 +22,17 @@ def style_loss(
     Raises:
         ParameterError: not one share for each style, or not one weight for each layer.
     """
-    shares = _shares("blend", blend, len(styles), "styles")
-    weights = _shares("layer_weights", layer_weights, len(layers), "style layers")
+    parts = shares("blend", blend, len(styles), "styles")
+    weights = shares("layer_weights", layer_weights, len(layers), "style layers")
     found = [model.forward(style, layers) for style in styles]
     terms = []
     for name, weight in zip(layers, weights, strict=True):
-        mixed = [share * gram_matrix(maps[name]) for share, maps in zip(shares, found, strict=True)]
+        mixed = [share * gram_matrix(maps[name]) for share, maps in zip(parts, found, strict=True)]
         terms.append(weight * gram(name, sum(mixed[1:], mixed[0])))
     return sum(terms[1:], terms[0])
 
 
-def _shares(name: str, given: Sequence[float] | None, count: int, of: str) -> list[float]:
+def shares(name: str, given: Sequence[float] | None, count: int, of: str) -> list[float]:
     """Weights as shares of one."""
     weights = [1.0] * count if given is None else [float(weight) for weight in given]
     if len(weights) != count or sum(weights) <= 0:

@@ -1,4 +1,4 @@
-"""The pictures of a style transfer: styles fitted to the content, the content's colours kept, a field to fill."""
+"""The pictures of a style transfer: styles read, the content's colours kept, a field to fill."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,6 @@ from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import LayerError, ParameterError
 from crosslens.image import load_image
 from crosslens.model import INPUT, Linearization, Model
-from crosslens.operators import Crop, Resize, Size
 
 COLOURS = ("style", "luminance", "matched")
 """Whose colours the result has: the style's; the content's, only its luminance being changed; or the content's, to
@@ -41,14 +40,6 @@ def _read(style: Any, model: Model) -> Array:
     if picture.ndim != 4 or picture.shape[0] != 1:
         raise ParameterError(f"style has shape {tuple(style.shape)}; it must be one picture, (3, H, W) in [0, 1]")
     return picture
-
-
-def covering(picture: Array, size: Size) -> Array:
-    """A picture at another size: covered, not stretched, its middle."""
-    height, width = picture.shape[-2:]
-    scale = max(size[0] / height, size[1] / width)
-    enlarged = max(size[0], round(height * scale)), max(size[1], round(width * scale))
-    return (Resize((height, width), enlarged) >> Crop.centre(enlarged, size)).apply(picture)
 
 
 def check_field(model: Model, content: Array, layers: Sequence[str], styles: Sequence[Array]) -> None:
@@ -135,21 +126,3 @@ def recoloured(made: Array, content: Array) -> Array:
     yiq = np.tensordot(_YIQ, as_numpy(content)[0].astype(np.float64), axes=1)
     rgb = np.tensordot(np.linalg.inv(_YIQ), np.concatenate([y[None], yiq[1:]]), axes=1)
     return like(rgb.clip(0, 1).astype(np.float32)[None], made)
-
-
-def sized(picture: Array, size: Size) -> Array:
-    """The picture at this size; itself where it has it."""
-    return picture if tuple(picture.shape[-2:]) == size else covering(picture, size)
-
-
-def sizes_of(scales: int, model: Model, size: Size) -> list[Size]:
-    """(H, W) of each scale, the coarsest first.
-
-    Raises:
-        ParameterError: no such number of scales, or a model that takes one size only.
-    """
-    if isinstance(scales, bool) or not isinstance(scales, int) or scales < 1:
-        raise ParameterError(f"scales is {scales!r}; it must be a whole number, at least 1")
-    if scales > 1 and None not in model.input.shape[1:]:
-        raise ParameterError(f"scales is {scales}, but this model takes pictures {model.input.shape[1:]} only")
-    return [(max(1, size[0] >> n), max(1, size[1] >> n)) for n in reversed(range(scales))]

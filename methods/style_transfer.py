@@ -12,6 +12,7 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
+from crosslens.operators import Size
 from crosslens.optimise import LBFGS, Adam, Optimiser
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
@@ -22,6 +23,7 @@ from crosslens.series import joined, made_by, series
 from .coordinates import COORDINATES
 from .style_picture import COLOURS, check_colours, check_field, check_maps, style_pictures
 from .style_runs import StyleRuns
+from .style_sizes import of_longer_side
 
 SCALES = 5
 """Gatys' style layers: one per resolution of VGG."""
@@ -63,6 +65,10 @@ class StyleTransfer(Method):
     )
     colours: str = param("style", "whose colours the result has; two ways to keep the content's", choices=COLOURS)
     steps: int = param(100, "steps of the optimiser at each scale")
+    size: int | None = param(
+        None, "longer side of the picture in pixels, whatever the network takes; the picture's own if not given"
+    )
+    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
     scales: int = param(1, "from coarse to fine: the first is smaller than the picture by 2^(scales - 1)")
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
     learning_rate: float = param(0.02, "length of Adam's steps, in the parameterisation's unit")
@@ -74,11 +80,12 @@ class StyleTransfer(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
         check_colours(self.colours, images)
+        images = images if self.size is None else of_longer_side(images, self.size)
         if self.start not in {"content", "noise"}:
             raise ParameterError(f"no start {self.start!r}; there are content, noise")
         task = StyleRuns(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
         check_maps(model, task.layers[1])
-        check_field(model, images[:1, ...], task.layers[1], task.styles)
+        check_field(model, task.sample, task.layers[1], task.styles)
         count, scales = images.shape[0], len(task.sizes)
         runs = series(
             task.job,
@@ -93,6 +100,21 @@ class StyleTransfer(Method):
         made = made_by(whole, count, self.steps, task.finished, images)
         starts = images[: len(whole), ...] if self.start == "content" else None
         return replace(made, starts=starts, state=saved_state(runs, images))
+
+    def takes_any_size(self) -> bool:
+        """Where a size is asked for."""
+        return self.size is not None
+
+    def window(self, model: Model, size: Size) -> Size:
+        """What the network sees of a picture at once.
+
+        Raises:
+            ParameterError: no such tile.
+        """
+        if isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 1:
+            raise ParameterError(f"tile is {self.tile!r}; it must be a whole number of pixels, at least 1")
+        height, width = (fixed or min(n, self.tile) for n, fixed in zip(size, model.input.shape[1:], strict=True))
+        return height, width
 
     def _optimiser(self, bounds: tuple[float, float] | None) -> Optimiser:
         known: Mapping[str, Optimiser] = {

@@ -81,7 +81,7 @@ def _run(
     method = built(kind, options)
     with quiet(), bar() as progress:
         network = opened(model, options)
-        pictures = None if image is None else _pictures(image, network, kind)
+        pictures = None if image is None else _pictures(image, network, method)
         count = None if pictures is None else pictures.shape[0]
         objective = resolve_target(target, network, count) if kind.needs_target else None
         result: Result = method(network, pictures, objective, progress=progress)
@@ -106,11 +106,11 @@ def _run(
         )
 
 
-def _pictures(place: Path, model: Model, kind: type[Method]) -> Any:
+def _pictures(place: Path, model: Model, method: Method) -> Any:
     """A picture, or a folder's as one batch."""
     if place.is_dir():
         return loaded(picture_files([place]), like=model)
-    return load_image(place, like=model, whole=kind.any_size)
+    return load_image(place, like=model, whole=method.takes_any_size())
 
 
 def _explained(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _search(
     method, ranges = built(kind, options), dict(map(_read, vary))
     with quiet(), bar() as progress:
         network = opened(model, options)
-        pictures = None if image is None else load_image(image, like=network, whole=kind.any_size)
+        pictures = None if image is None else load_image(image, like=network, whole=method.takes_any_size())
         found = search(
             *(method, network, pictures, target),
             trials=trials,

@@ -266,9 +266,47 @@ def test_interrupted_it_gives_the_best_so_far_and_says_so():
         ({"layer_weights": (1, 2, 3)}, r"layer_weights is \(1, 2, 3\); give 1 numbers for 1 style layers"),
         ({"colours": "blue"}, "no colours 'blue'; there are style, luminance, matched"),
         ({"scales": 0}, "scales is 0; it must be a whole number, at least 1"),
-        ({"scales": 2}, r"scales is 2, but this model takes pictures \(16, 16\) only"),
+        (
+            {"scales": 2},
+            r"scales is 2 and the coarsest picture \(8, 8\), but this model takes pictures \(16, 16\): give a larger size",
+        ),
     ],
 )
 def test_impossible_mixtures_are_refused(parameters, message):
     with pytest.raises(ParameterError, match=message):
         transfer(**parameters)
+
+
+def any_size(**settings):
+    net = TinyModel(size=16, relu=True, **settings)
+    net.input = InputSpec((3, None, None))
+    return net
+
+
+@pytest.mark.parametrize("size", [(70, 130), (130, 64), (100, 101)])
+@pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
+def test_window_by_window_it_is_the_transfer_of_the_whole_picture(size, optimiser):
+    content = np.random.default_rng(2).uniform(0.1, 0.9, (1, 3, *size)).astype(np.float32)
+    settings = {"steps": 3, "optimiser": optimiser, "style_layers": ("conv1", "act2"), "blend": (0.3, 0.7)}
+    settings |= {"content_layer": "act2", "layer_weights": (1.0, 3.0), "style": [STYLE, STYLE[:, ::-1].copy()]}
+    whole = transfer(content, any_size(), tile=200, **settings)
+    tiled = transfer(content, any_size(), tile=64, **settings)
+    np.testing.assert_allclose(tiled.history, whole.history, rtol=1e-4)
+    np.testing.assert_allclose(tiled.images, whole.images, atol=2e-3)
+
+
+def test_a_network_of_one_size_gives_a_picture_of_any_larger_one_that_is_asked_for():
+    made = transfer(size=40, steps=4, optimiser="adam", **LAYERS)
+    assert made.images.shape == (2, 3, 40, 40)
+    assert (made.history[-1] < made.history[0]).all()
+    long = np.random.default_rng(2).uniform(0.1, 0.9, (1, 3, 20, 30)).astype(np.float32)
+    assert transfer(long, size=60, steps=1, **LAYERS).images.shape == (1, 3, 40, 60)
+    with pytest.raises(
+        ParameterError, match=r"the coarsest picture \(13, 20\), but this model takes pictures \(16, 16\)"
+    ):
+        transfer(long, size=20, steps=1, **LAYERS)
+    with pytest.raises(ImageError, match=r"images have shape \(1, 3, 20, 30\)"):
+        transfer(long, steps=1, **LAYERS)
+    for name in ("size", "tile"):
+        with pytest.raises(ParameterError, match=f"{name} is 0; it must be a whole number of pixels, at least 1"):
+            transfer(**{name: 0}, **LAYERS)

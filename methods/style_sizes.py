@@ -1,0 +1,52 @@
+"""The sizes of a style transfer: pictures made to cover them, the longer side asked for, scales from coarse to fine."""
+
+from collections.abc import Callable
+
+from crosslens.arrays import Array
+from crosslens.errors import ParameterError
+from crosslens.model import Model
+from crosslens.operators import Crop, Resize, Size
+
+
+def covering(picture: Array, size: Size) -> Array:
+    """A picture at another size: covered, not stretched, its middle."""
+    height, width = picture.shape[-2:]
+    scale = max(size[0] / height, size[1] / width)
+    enlarged = max(size[0], round(height * scale)), max(size[1], round(width * scale))
+    return (Resize((height, width), enlarged) >> Crop.centre(enlarged, size)).apply(picture)
+
+
+def sized(picture: Array, size: Size) -> Array:
+    """The picture at this size; itself where it has it."""
+    return picture if tuple(picture.shape[-2:]) == size else covering(picture, size)
+
+
+def sizes_of(scales: int, window: Callable[[Model, Size], Size], model: Model, size: Size) -> list[Size]:
+    """(H, W) of each scale, the coarsest first; `window` is what the model sees of a size at once.
+
+    Raises:
+        ParameterError: no such number of scales, or a picture smaller than the one size that the model takes.
+    """
+    if isinstance(scales, bool) or not isinstance(scales, int) or scales < 1:
+        raise ParameterError(f"scales is {scales!r}; it must be a whole number, at least 1")
+    sizes = [(max(1, size[0] >> n), max(1, size[1] >> n)) for n in reversed(range(scales))]
+    if any(side < seen for side, seen in zip(sizes[0], window(model, sizes[0]), strict=True)):
+        raise ParameterError(
+            f"scales is {scales} and the coarsest picture {sizes[0]}, but this model takes pictures "
+            f"{model.input.shape[1:]}: give a larger size, or fewer scales"
+        )
+    return sizes
+
+
+def of_longer_side(images: Array, side: int) -> Array:
+    """Pictures (N, C, H, W) with this longer side, their shape kept.
+
+    Raises:
+        ParameterError: no such side.
+    """
+    if isinstance(side, bool) or not isinstance(side, int) or side < 1:
+        raise ParameterError(f"size is {side!r}; it must be a whole number of pixels, at least 1")
+    height, width = images.shape[-2:]
+    share = side / max(height, width)
+    to = max(1, round(height * share)), max(1, round(width * share))
+    return Resize((height, width), to).apply(images)
