@@ -268,7 +268,7 @@ def test_interrupted_it_gives_the_best_so_far_and_says_so():
         ({"scales": 0}, "scales is 0; it must be a whole number, at least 1"),
         (
             {"scales": 2},
-            r"scales is 2 and the coarsest picture \(8, 8\), but this model takes pictures \(16, 16\): give a larger size",
+            r"scales is 2 and the coarsest picture \(8, 8\), but this model takes pictures \(16, 16\): give a larger",
         ),
     ],
 )
