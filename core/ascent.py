@@ -1,7 +1,6 @@
 """Climbing an objective: parameters, picture, view, network, objective, and the same way back through adjoints."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +18,10 @@ from .step_rules import StepRule
 from .views import View
 
 __all__ = ["Ascent", "best_examples", "picture_size", "story"]
+
+
+CANDIDATES = 12
+"""Channels tried, where one is dead, to be proposed instead of it."""
 
 
 @dataclass
@@ -79,19 +82,30 @@ class Ascent:
             return
         first = self.dead[0]
         objective = self.objective if self.objective.count is None else self.objective.select(first, first + 1)
+        value = float(objective.value(self.model.forward(seen[first : first + 1, ...], sorted(objective.layers)))[0])
+        why = f"it is {value:.3g} there, whatever changes" if value > 0 else "nothing there excites it"
         raise TargetError(
-            f"{objective} has no gradient at the starting picture: nothing there excites it. Start from images that do "
+            f"{objective} has no gradient at the starting picture: {why}. Start from images that excite it "
             f"(images=...), take the layer before the ReLU, or another channel{self._firing(objective, seen)}"
         )
 
     def _firing(self, objective: Objective, seen: Array) -> str:
-        """The three channels of the layer that fire most at the start."""
+        """Up to three channels of the layer that fire at the start, the strongest first, and react to the picture."""
         if not isinstance(objective, Channel):
             return ""
         maps = as_numpy(self.model.forward(seen[:1, ...], [objective.name])[objective.name])[0]
         means = maps if maps.ndim == 1 else maps.mean(axis=0) if maps.ndim == 2 else maps.mean(axis=(1, 2))
-        best: Sequence[int] = [int(k) for k in np.argsort(-means)[:3] if means[k] > 0]
-        return f": {', '.join(map(str, best))} fire there" if best else "; none of this layer fires there"
+        best: list[str] = []
+        for k in np.argsort(-means)[:CANDIDATES]:
+            unit = replace(objective, index=int(k), position=())
+            if means[k] > 0 and len(best) < 3 and self._reacts(unit, seen[:1, ...]):
+                best.append(str(k))
+        return f": {', '.join(best)} fire there" if best else "; none of this layer fires there"
+
+    def _reacts(self, unit: Objective, seen: Array) -> bool:
+        """Whether it has a gradient: at the top of a ReLU6, or behind units that are off, a unit fires and has none."""
+        gradient = pullback(self.model, seen, unit)[0].gradients[INPUT]
+        return bool(namespace(gradient).any(gradient != 0))
 
 
 def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, images: Array) -> tuple[str, ...]:

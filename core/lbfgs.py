@@ -1,8 +1,8 @@
 """L-BFGS (Liu and Nocedal 1989) in the arrays' own namespace, within bounds, with a memory that can be saved.
 
-SciPy has one that agrees with this (tests/core/test_lbfgs.py). It is not used here because it keeps the pairs of changes
-to itself: a run that goes on from a file would begin with an empty memory and end at another picture than the run that
-was never stopped. It also takes NumPy's float64 only, so that every step of a GPU would go through the host.
+SciPy's agrees with this one (tests/core/test_lbfgs.py). It is not used because it keeps the pairs of changes to itself:
+a run that goes on from a file would begin with an empty memory and end at another picture than one never stopped. And
+it takes NumPy's float64 only, so that each step of a network on a GPU would go through the host.
 """
 
 from collections.abc import Sequence

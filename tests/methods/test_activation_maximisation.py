@@ -145,6 +145,24 @@ def test_a_dead_unit_is_named_with_what_to_do():
         maximise(channel("act1", 1), model=model)
 
 
+def test_a_unit_that_stands_still_is_said_to_and_only_units_that_react_are_proposed():
+    model = TinyModel(relu=True)
+    first, second = (dict(model.weights(name)) for name in ("conv1", "conv2"))
+    kernel, bias = second["kernel"].copy(), second["bias"].copy()
+    kernel[1], bias[1] = 0, 50  # fires most, whatever the picture
+    model = model._with_weights({"conv2": {"kernel": kernel, "bias": bias}})
+    with pytest.raises(TargetError, match=r"'act2', 1\) has no gradient .*: it is 50 there, whatever changes") as told:
+        maximise(channel("act2", 1), model=model)
+    proposed = str(told.value).partition("another channel: ")[2].removesuffix(" fire there").split(", ")
+    assert proposed
+    assert "1" not in proposed
+    for index in proposed:
+        assert maximise(channel("act2", int(index)), model=model, steps=1).images.shape[0] == 1
+    off = model._with_weights({"conv1": {**first, "bias": first["bias"] - 100}})
+    with pytest.raises(TargetError, match="none of this layer fires there"):
+        maximise(channel("act1", 1), model=off)
+
+
 def test_nothing_to_maximise_is_refused():
     with pytest.raises(TargetError, match="without images has no predicted class; give a target"):
         maximise(None)
