@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from crosslens import incremental
 from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ImageError, ModelError, ParameterError
 from crosslens.incremental import NotStagedError
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
 from .graph import marked
+from .local import local_share
 from .network import ATTENTION, LOCK, Place, outputs
 from .parts import Parts, TorchStaged
 from .recording import Enough, Recording, behind
@@ -68,10 +70,6 @@ class TorchModel(Model):
         """Modules by dotted name, "name#2" for the second call of one; shapes as at the example's size."""
         return self._layers
 
-    def placed(self, x: Array) -> Array:
-        """A tensor on the network's GPU, if it is on one."""
-        return placed(x, self._device, self._leaf_type)
-
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph of one pass; kept, for it takes a pass."""
         asked = frozenset(names)
@@ -80,6 +78,10 @@ class TorchModel(Model):
             self._run(self._example(), recording, grad=True)
             self._upstreams[asked] = behind(recording.edges, asked)
         return self._upstreams[asked]
+
+    def placed(self, x: Array) -> Array:
+        """A tensor on the network's GPU, if it is on one."""
+        return placed(x, self._device, self._leaf_type)
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -275,12 +277,18 @@ class TorchModel(Model):
     def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> TorchStaged:
         if count is not None and count < FEWEST:
             raise NotStagedError(f"recording the network's graph takes longer than {count} of them")
+        if count is not None and local_share(self._layers, self._sources) <= 1 - incremental.WORTH:
+            raise NotStagedError("layers that see all of the image come before most of the work")
         if self.network.batch or not self.input.is_image or self._dtype not in {torch.float32, torch.float64}:
             raise NotStagedError("stages need a network of images in float32 or float64, and of any number of them")
         with LOCK, torch.inference_mode(False):
             return self._parts.staged(
                 (self.input.example_shape[0], *size), capture, self._normalised_array, self._outside
             )
+
+    @property
+    def _sources(self) -> dict[str, Any]:
+        return {name: place.source for name, place in self._places.items()}
 
     def _normalised_array(self, x: Array) -> Array:
         with torch.inference_mode(False), torch.no_grad():

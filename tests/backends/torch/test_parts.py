@@ -8,6 +8,8 @@ import pytest
 import torch
 from crosslens import incremental
 from crosslens.backends.torch import model as torch_model
+from crosslens.backends.torch import parts
+from crosslens.backends.torch.local import local_share
 from crosslens.backends.torch.parts import PATIENCE
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT
@@ -144,6 +146,41 @@ def test_occlusion_says_why_whole_images_are_computed(kind, way, images, monkeyp
 def test_few_windows_are_not_worth_a_graph(images, model):
     found = crosslens.method("occlusion", window=8, stride=8)(model, images[:1], target=1)
     assert found.provenance["computed"] == "whole images: recording the network's graph takes longer than 9 of them"
+
+
+class Gated(nn.Module):
+    """Squeeze and excitation in front of nearly all of the work, or behind it."""
+
+    def __init__(self, early: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.squeeze, self.gate = nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1)
+        self.work, self.last, self.early = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1), early
+
+    def weighed(self, x):
+        return x * torch.sigmoid(self.gate(self.squeeze(x)))
+
+    def forward(self, x):
+        x = self.first(x)
+        x = self.work(self.weighed(x)) if self.early else self.weighed(self.work(x))
+        return self.last(x).mean(dim=(2, 3))
+
+
+def test_a_graph_is_recorded_only_where_windows_could_spare_a_tenth_of_the_work(images, monkeypatch):
+    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    first, work, last = 3 * 4, 9 * 4 * 4, 4 * 4
+    early, late = wrapped(lambda: Gated(early=True)), wrapped(lambda: Gated(early=False))
+    assert local_share(early.layers, early._sources) == pytest.approx(first / (first + work + last))
+    assert local_share(late.layers, late._sources) == pytest.approx((first + work) / (first + work + last))
+
+    def refuse(*_):
+        raise AssertionError("recorded in vain")
+
+    monkeypatch.setattr(parts, "traced", refuse)
+    found = crosslens.method("occlusion", window=8, stride=4)(early, images[:1], target=1)
+    assert found.provenance["computed"] == "whole images: layers that see all of the image come before most of the work"
+    with pytest.raises(AssertionError, match="in vain"):
+        crosslens.method("occlusion", window=8, stride=4)(late, images[:1], target=1)
 
 
 def test_occlusion_says_how_many_stages_are_computed_again(images, model, monkeypatch):
