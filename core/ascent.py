@@ -119,8 +119,10 @@ def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, image
         images: those it started from; None for noise.
     """
     objective = climb.objective
-    pairs = [f"{float(a):.4g} to {float(b):.4g}" for a, b in zip(before, climb.score(made), strict=True)]
-    notes = [f"{objective} on the picture itself rose from {', '.join(pairs)}"]
+    values = [(float(a), float(b)) for a, b in zip(before, climb.score(made), strict=True)]
+    pairs = [f"{a:.4g} to {b:.4g}" for a, b in values]
+    went = "rose" if all(a <= b for a, b in values) else "went"
+    notes = [f"{objective} on the picture itself {went} from {', '.join(pairs)}"]
     if run.interrupted:
         notes.append(f"interrupted after {run.state.step} of {steps} steps: this is the best so far")
     if climb.dead:

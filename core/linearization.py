@@ -50,6 +50,10 @@ class Linearization(ABC):
         No cotangents at all give zeros.
         """
 
+    def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        """As `vjp`, after which nothing is asked: a backend may let go of what the backward pass needs on its way."""
+        return self.vjp(cotangents)
+
     def close(self) -> None:  # noqa: B027 - most backends hold nothing that the garbage collector does not free
         """Let go of what the backward pass needs. Called on leaving a `with` block."""
 
@@ -78,6 +82,14 @@ class NamedLinearization(Linearization):
         return {asked: found[name] for asked, name in self._names.items()}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        return self._pulled(cotangents, self._inner.vjp)
+
+    def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        return self._pulled(cotangents, self._inner.last_vjp)
+
+    def _pulled(
+        self, cotangents: Mapping[str, Array], pull: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    ) -> Mapping[str, Array]:
         missing = [name for name in cotangents if name not in self._names]
         if missing:
             raise LayerError(f"cotangents at {missing}, but only {list(self._names)} were captured")
@@ -85,7 +97,7 @@ class NamedLinearization(Linearization):
         for name, value in given.items():
             _check_cotangent(name, value, self._found[name])
         at_input = given.pop(INPUT, None)
-        gradients = add_at_input(self._inner.vjp(given), at_input)
+        gradients = add_at_input(pull(given), at_input)
         return {asked: gradients[name] for asked, name in self._wrt.items()}
 
     def close(self) -> None:

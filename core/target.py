@@ -23,6 +23,8 @@ _FORMS = {
     "negative": "LAYER:INDEX",
     "interpolate": "LAYER:A:B:T",
     "random_direction": "LAYER:SEED",
+    "cosine": "LAYER:SEED:POWER",
+    "direction": "LAYER:FILE.npy:POWER",
     "diversity": "LAYER",
     "norm": "ALPHA",
     "total_variation": "BETA",
@@ -37,7 +39,8 @@ def resolve_target(target: Any, model: Model, count: int | None) -> Objective:
     Args:
         target: None (each image's predicted class), a class number or one per image, a label, an `Objective`, or one
             spelled as text: "logit:281", "probability:tabby", "channel:LAYER:11", "neuron:LAYER:11:3:4", "layer:LAYER",
-            "negative:LAYER:11", "interpolate:LAYER:3:11:0.5", "random_direction:LAYER:0", "diversity:LAYER", and of
+            "negative:LAYER:11", "interpolate:LAYER:3:11:0.5", "random_direction:LAYER:0", the same times its
+            cosine to a power "cosine:LAYER:0:2", a saved one "direction:LAYER:smile.npy:0", "diversity:LAYER", and of
             the image itself "norm:6", "total_variation:2". Texts add up with factors, spaces around the signs
             ("channel:LAYER:11 - 0.01 * total_variation:2"); with " | " between them there is one for each image.
         model: where classes, labels and layers are looked up.
@@ -108,14 +111,25 @@ def _of_layer(kind: str, rest: str, text: str, model: Model) -> Objective:
     layer, *written = rest.rsplit(":", count) if count else (rest,)
     if len(written) != count:
         raise _misspelled(kind, text)
+    if kind == "direction":
+        return objectives.direction(layer, _vector(written[0]), *_numbers(kind, written[1:], text))
     numbers = _numbers(kind, written, text)
-    whole = numbers[:2] if kind == "interpolate" else numbers
+    whole = numbers[: {"interpolate": 2, "cosine": 1}.get(kind, len(numbers))]
     if any(n != int(n) or n < 0 for n in whole):
         raise _misspelled(kind, text)
     indices = [*map(int, whole), *numbers[len(whole) :]]
     if kind == "negative":
         return objectives.negative(model, layer, *indices)  # type: ignore[arg-type]
+    kind = "random_direction" if kind == "cosine" else kind
     return getattr(objectives, kind)(layer, *indices)  # type: ignore[no-any-return]
+
+
+def _vector(path: str) -> np.ndarray[Any, Any]:
+    """A vector as `numpy.save` wrote it."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise TargetError(f"no direction can be read from '{path}': {error}; numpy.save writes one") from error
 
 
 def _numbers(kind: str, written: Sequence[str], text: str) -> list[float]:
@@ -132,6 +146,8 @@ def _misspelled(kind: str, text: str) -> TargetError:
 def _label(name: str, model: Model) -> int:
     labels: Sequence[str] = model.labels or ()
     if not labels:
+        if spelled := _spelled(name):
+            raise TargetError(f"target {name!r} is no objective, and this model has no labels.{spelled}")
         raise TargetError(f"target {name!r} is a label, but this model has no labels; give a class number, or labels=")
     folded = [label.casefold() for label in labels]
     exact = [i for i, label in enumerate(folded) if name.casefold() in [label, *label.split(", ")]]
@@ -140,8 +156,15 @@ def _label(name: str, model: Model) -> int:
     if exact:
         places = ", ".join(map(str, exact))
         raise TargetError(f"label {name!r} belongs to the classes {places}; give one of these numbers")
-    hint = _unit(name, model) or did_you_mean(name, labels)
+    hint = _unit(name, model) or did_you_mean(name, labels) or _spelled(name)
     raise TargetError(f"no label {name!r} among this model's {len(labels)} classes.{hint}")
+
+
+def _spelled(name: str) -> str:
+    """How objectives are written, for who tried to write one."""
+    kind = name.partition(":")[0]
+    hint = did_you_mean(kind, _FORMS)
+    return f" Objectives are written {', '.join(f'{k}:{form}' for k, form in _FORMS.items())}.{hint}" * (":" in name)
 
 
 def _unit(name: str, model: Model) -> str:

@@ -23,6 +23,8 @@ def style_pictures(style: Any, model: Model) -> list[Array]:
         ParameterError: no style, or an array that is no picture.
         ImageError: a file that cannot be read.
     """
+    if isinstance(style, str) and "," in style and not Path(style).exists():
+        style = [name.strip() for name in style.split(",")]
     several = style if isinstance(style, list | tuple) and style else [style]
     return [_read(one, model) for one in several]
 

@@ -42,7 +42,10 @@ class StyleTransfer(Method):
     batched = False
     needs_target = False
     example: ClassVar = {"style": np.linspace(0, 1, 1728, dtype=np.float32).reshape(3, 24, 24), "steps": 3}
-    style: Any = param(None, "picture whose style to take: a file, or an array (3, H, W) in [0, 1]; or several")
+    style: Any = param(
+        None,
+        "picture whose style to take: a file, or an array (3, H, W) in [0, 1]; or several, as text with commas between",
+    )
     blend: tuple[float, ...] | None = param(None, "share of each of several styles; equal ones if not given")
     content_layer: str | None = param(
         None, "layer to match; if not given, the second rectified one of the last scale but one"

@@ -38,7 +38,8 @@ TARGET = click.Option(
     ["--target"],
     metavar="TARGET",
     help="What to explain: a class number, a label, probability:281, channel:LAYER:11, neuron:LAYER:11:3:4, "
-    "layer:LAYER, negative:LAYER:11, interpolate:LAYER:3:11:0.5, random_direction:LAYER:0, diversity:LAYER, norm:6, "
+    "layer:LAYER, negative:LAYER:11, interpolate:LAYER:3:11:0.5, random_direction:LAYER:0, "
+    "cosine:LAYER:0:2, direction:LAYER:FILE.npy:0, diversity:LAYER, norm:6, "
     "total_variation:2, or a sum of these such as 'channel:LAYER:11 - 0.01 * total_variation:2'; 'A | B' makes a "
     "picture for each; the predicted class if not given.",
 )

@@ -34,7 +34,7 @@ def pullback(
         return climbed
     with model.linearize(x, read, wrt=wrt, replace=replace) as at:
         value, cotangents = objective.evaluated(at.inside)
-        return Pullback(at.vjp(cotangents), at.activations), _beside(x, value)
+        return Pullback(at.last_vjp(cotangents), at.activations), _beside(x, value)
 
 
 def _climbed(

@@ -45,6 +45,7 @@ def model():
         ("negative:conv1:2", -channel("conv1", 2)),
         ("interpolate:conv1:0:3:0.25", interpolate("conv1", 0, 3, 0.25)),
         ("random_direction:conv2:7", random_direction("conv2", 7)),
+        ("cosine:conv2:7:2", random_direction("conv2", 7, 2.0)),
         ("diversity:conv2", diversity("conv2")),
         ("norm:6", norm(6, centre=0.5)),
         ("total_variation:1.5", total_variation(1.5)),
@@ -95,3 +96,22 @@ def test_a_class_is_no_target_where_the_output_is_no_vector(model):
     model.layers["<output>"] = type(model.layers["conv1"])("<output>", "Output", maps)
     with pytest.raises(ModelError, match=r"the output has shape \(None, 4, 8, 8\), not \(N, classes\)"):
         resolve_target(None, model, 1)
+
+
+def test_a_direction_is_read_from_a_file(model, tmp_path):
+    vector = np.random.default_rng(0).standard_normal(6)
+    np.save(tmp_path / "smile.npy", vector)
+    found = resolve_target(f"direction:conv2:{tmp_path / 'smile.npy'}:2", model, None)
+    assert (found.name, found.power) == ("conv2", 2.0)
+    np.testing.assert_array_equal(found.vector, vector.astype(np.float32))
+    (tmp_path / "no.npy").write_text("no array")
+    for name in ("no.npy", "nowhere.npy"):
+        with pytest.raises(TargetError, match=rf"no direction can be read from '.*{name}': .*numpy.save writes one"):
+            resolve_target(f"direction:conv2:{tmp_path / name}:0", model, None)
+
+
+def test_what_was_meant_as_an_objective_is_answered_with_how_they_are_written(model):
+    for labels in (None, model.labels):
+        model.labels = labels
+        with pytest.raises(TargetError, match=r"Objectives are written logit:CLASS, .*Did you mean 'diversity'\?"):
+            resolve_target("diversty:elsewhere", model, None)

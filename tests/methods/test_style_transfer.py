@@ -277,6 +277,18 @@ def test_impossible_mixtures_are_refused(parameters, message):
         transfer(**parameters)
 
 
+def test_several_styles_are_written_with_commas(tmp_path):
+    paths = [
+        save_image(np.moveaxis(255 * style, 0, -1).astype(np.uint8), tmp_path / f"{n}.png")
+        for n, style in enumerate((STYLE, STYLE[:, ::-1]))
+    ]
+    given = {"blend": (0.3, 0.7), "steps": 2, **LAYERS}
+    written = transfer(style=", ".join(map(str, paths)), **given)
+    np.testing.assert_array_equal(written.images, transfer(style=paths, **given).images)
+    with pytest.raises(ImageError, match=r"nowhere\.png"):
+        transfer(style=f"{paths[0]},nowhere.png", **given)
+
+
 def any_size(**settings):
     net = TinyModel(size=16, relu=True, **settings)
     net.input = InputSpec((3, None, None))

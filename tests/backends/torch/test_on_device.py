@@ -9,7 +9,7 @@ import torch
 from crosslens import method
 from crosslens.backends.torch import tensors
 from crosslens.backends.torch.model import TorchModel
-from crosslens.objective import channel
+from crosslens.objective import channel, match
 from torch import Tensor, nn
 
 LEAVING = ("cpu", "numpy", "tolist", "__array__", "__dlpack__")
@@ -119,3 +119,11 @@ def test_nor_does_one_from_a_numpy_picture_unless_it_stayed_on_the_host(left, mo
     monkeypatch.setattr(TorchModel, "placed", lambda self, x: x)
     few, many = (leaving(left, *given, steps) for steps in (2, 7))
     assert few < many
+
+
+def test_a_step_frees_the_graph_on_its_way_back_for_what_is_kept_is_allocated_anew(monkeypatch):
+    kept, own = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *a, **k: (kept.append(k.get("retain_graph")), own(*a, **k))[1])
+    model, target = wrapped(), (1.0 * channel("3", 2)) - 0.1 * match("4", np.zeros((1, 6, 12, 12), np.float32))
+    method("activation_maximisation", steps=3)(model, None, target)
+    assert kept == [False] * 3
