@@ -71,10 +71,10 @@ def optimise(
     history: list[Array] = []
 
     def checked(x: Array, step: int) -> tuple[Array, Array]:
-        check_finite("parameters", x, step)
+        check_finite("parameters", x, step, sound=step - 1)
         losses, gradient = evaluate(x, step)
-        check_finite("loss", losses, step)
-        check_finite("gradient", gradient, step)
+        check_finite("loss", losses, step, sound=step)
+        check_finite("gradient", gradient, step, sound=step)
         return losses, gradient
 
     def report(now: State, losses: Array) -> None:
@@ -170,8 +170,8 @@ def check_every(every: int | None) -> None:
         raise ParameterError(f"every is {every!r}; it must be a whole number of steps, at least 1")
 
 
-def check_finite(what: str, values: Array, step: int) -> None:
-    """Refuse NaN and infinite values.
+def check_finite(what: str, values: Array, step: int, *, sound: int = 0) -> None:
+    """Refuse NaN and infinite values; `sound` steps ended well, and can be asked for again.
 
     Raises:
         DivergedError: with the step, counted from 1.
@@ -180,4 +180,5 @@ def check_finite(what: str, values: Array, step: int) -> None:
     if not bool(xp.all(xp.isfinite(values))):
         raise DivergedError(
             f"{what} not finite at step {step + 1}: take smaller steps (learning_rate), or smaller weights"
+            + f"; steps={sound} end before it" * (sound > 0)
         )

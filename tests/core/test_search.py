@@ -165,7 +165,8 @@ def test_a_trial_whose_steps_were_too_long_is_left_out_and_said_so():
     assert [trial.number for trial in found.trials] == [1, 3]
     assert set(found.figures()) == {"trial 1", "trial 3"}
     assert found.notes == (
-        "trial 2 left out: gradient not finite at step 2: take smaller steps (learning_rate), or smaller weights",
+        "trial 2 left out: gradient not finite at step 2: take smaller steps (learning_rate), or smaller weights; "
+        "steps=1 end before it",
     )
     net.passes, net.broken = 0, range(99)
     with pytest.raises(DivergedError, match="gradient not finite at step 1"):

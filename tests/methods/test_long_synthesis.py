@@ -226,3 +226,11 @@ def test_the_start_is_noise_grey_or_images():
         assert np.abs(run("activation_maximisation", start=name, steps=1, learning_rate=1e-9).images - 0.5).max() < 0.1
     images = run("activation_maximisation from images", steps=1, learning_rate=1e-9).images
     np.testing.assert_allclose(images, PICTURES, atol=1e-4)
+
+
+def test_what_was_made_before_nan_can_be_had_as_the_message_says():
+    net = model(Breaking)
+    with pytest.raises(CrosslensError, match="gradient not finite at step 5: .*; steps=4 end before it"):
+        run("caricature", steps=9, net=net)
+    net.passes.clear()
+    assert np.isfinite(run("caricature", steps=4, net=net).images).all()
