@@ -1,114 +1,92 @@
 """What synthesis reaches, in figures, since no paper publishes any: python -m benchmarks.synthesis_quality [PART ...].
 
-Parts, each of which fills its own table of the README: `channels`, how far a fixed list of channels rises over the
-noise that the picture began with; `classes`, how sure the network is of its own picture of a class, and where another
-ImageNet network ranks that class (EfficientNet-Lite2, from a package of its own: see `networks.efficientnet_lite`);
-`spectrum`, how steeply the power falls with the frequency; `inversion`, what is lost at which depth; `style`, what a
-loop written by hand in torch reaches in the same steps. All from crosslens on onnxruntime, two threads or one.
+Parts, each of which fills its own table of the README: `neurons`, how far those in the middle of a fixed list of
+channels rise over the noise that the pictures began with, and `channels`, how far the means of their maps do;
+`classes`, how sure a network is of its own picture of a class, and where another ImageNet network ranks that class
+(EfficientNet-Lite2, from a package of its own: see `networks.efficientnet_lite`); `backends`, how sure on each;
+`facets`, how much pictures of one target differ; `spectrum`, how steeply the power falls with the frequency;
+`inversion`, what is lost at which depth; `style`, what a loop written by hand in torch reaches in the same steps. Every
+method but the last runs with its defaults, on onnxruntime where nothing else is said.
 """
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import crosslens
 import numpy as np
 import torch
+from crosslens.anatomy import last_maps
 from crosslens.arrays import as_numpy, softmax
-from crosslens.objective import channel
+from crosslens.objective import channel, diversity, logit
 from crosslens.operators import Resize
-from crosslens.parameterise import parameterisation
-from crosslens.scales import last_of_scales, rectified_scales
+from crosslens.scales import last_of_scales
 
+from .excited_units import MEAN, NEURON, starting_noise, units
 from .networks.efficientnet_lite import efficientnet_lite2
+from .photographs import photographs
+from .spectra import slope
 from .style_by_hand import Losses, style_transfer
 from .synthesis_speed import CONTENT, RATE, STYLES, WEIGHTS, adam, photograph, trunk, wrapped
 
 README = Path(__file__).parent.parent / "README.md"
-PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
-CLASSES = (1, 76, 281, 340, 574, 985)
-"""A goldfish, a tarantula, a tabby cat, a zebra, a golf ball, a daisy."""
-CHANNELS = (3, 4, 5)
-"""Of each layer: picked by their number, not by how well they do."""
-GOAL = 10.0
+CLASSES = tuple(range(0, 1000, 83))
+"""Thirteen, picked by their number, not by how well they do."""
 
 
-def photographs(size: tuple[int, int]) -> Any:
-    """(4, 3, H, W): those that scikit-image ships, their middle."""
-    from PIL import Image
-    from skimage import data
-
-    made = [crosslens.load_image(Image.fromarray(getattr(data, name)()), size=size) for name in PHOTOGRAPHS]
-    return np.concatenate(made)
+def neurons() -> Iterator[str]:
+    """How many neurons rise ten-fold, layer by layer."""
+    return units(NEURON, "neurons")
 
 
-def slope(image: Any) -> float:
-    """The power of the frequency with which the power spectrum falls, by least squares over a disc of frequencies."""
-    luma = image.mean(axis=0)
-    power = np.abs(np.fft.fft2(luma - luma.mean())) ** 2
-    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(luma.shape[1]), np.fft.fftfreq(luma.shape[0])))
-    kept = (frequency > 0.02) & (frequency < 0.4)
-    return float(np.polyfit(np.log(frequency[kept]), np.log(power[kept] + 1e-12), 1)[0])
+def channels() -> Iterator[str]:
+    """How many means over a whole map do."""
+    return units(MEAN, "channels")
 
 
-def starting_noise(model: Any) -> Any:
-    """The picture from which the methods start where no other is given."""
-    pixels = parameterisation("fourier", model.input.size)
-    return pixels.image.apply(pixels.noise(1, np.random.default_rng(0)))
-
-
-def means(model: Any, layer: str, images: Any) -> Any:
-    """(N, C), each channel's mean over positions."""
-    return as_numpy(model.forward(images, [layer])[layer]).mean(axis=(2, 3))
-
-
-def channels(steps: int = 96) -> Iterator[str]:
-    """Lite0's channels, which are clipped at 6, and those of VGG16's trunk, which are not."""
-    yield "| layer | channel | noise | photographs, the highest | picture | over noise |"
-    yield "|--|--|--|--|--|--|"
-    reached = []
-    for name, model in (("Lite0", crosslens.wrap("demo:lite0_onnx")), ("VGG16", wrapped("onnx", 128)[0])):
-        noise, real = starting_noise(model), photographs(model.input.size)
-        for place, layers in enumerate(rectified_scales(model, noise)):
-            layer = layers[0]
-            before, seen = means(model, layer, noise)[0], means(model, layer, real).max(axis=0)
-            for k in CHANNELS:
-                where = f"| {name}, scale {place + 1} | {k} | {before[k]:.3g} | {seen[k]:.3g} |"
-                try:
-                    method = crosslens.method("activation_maximisation", steps=steps, learning_rate=0.03)
-                    after = means(model, layer, method(model, None, channel(layer, k)).images)[0, k]
-                except crosslens.CrosslensError:
-                    yield f"{where} - | dead at the start, and said so |"
-                    continue
-                times = after / before[k] if before[k] > 0 else np.inf
-                reached.append(times)
-                yield f"{where} {after:.3g} | {'from zero' if np.isinf(times) else f'x{times:.1f}'} |"
-    yield ""
-    yield f"{sum(t >= GOAL for t in reached)} of {len(reached)} live channels rise {GOAL:g}-fold or more."
-
-
-def classes(steps: int = 96) -> Iterator[str]:
+def classes() -> Iterator[str]:
     """Ranks by the network itself and by another one."""
-    model, other = crosslens.wrap("demo:lite0_onnx"), efficientnet_lite2()
-    judge = crosslens.wrap(other, preprocess="lite", input_shape=(3, 260, 260), labels=model.labels)
-    made = crosslens.method("class_maximisation", steps=steps, learning_rate=0.03)(model, None, CLASSES).images
-    own, theirs = softmax(as_numpy(model.forward(made)[crosslens.OUTPUT])), judged(judge, made)
-    yield "| class | probability | rank | rank by EfficientNet-Lite2 |"
-    yield "|--|--|--|--|"
+    model, judge = crosslens.wrap("demo:lite0_onnx"), judge_of_another_make()
+    noise = np.median(outputs(model, starting_noise(model.input.size)), axis=0)
+    yield "| class | logit of noise | logit | probability | rank by EfficientNet-Lite2 | its probability |"
+    yield "|--|--|--|--|--|--|"
     ranks = []
-    for c, mine, its in zip(CLASSES, own, theirs, strict=True):
-        ranks.append(rank(its, c))
-        yield f"| {model.labels[c].partition(',')[0]} | {mine[c]:.4f} | {rank(mine, c)} | {ranks[-1]} |"
+    for c in CLASSES:
+        made = crosslens.method("class_maximisation")(model, None, c).images
+        row, place = row_of_class(model.labels[c], c, noise[c], outputs(model, made)[0], outputs(judge, made)[0])
+        ranks.append(place)
+        yield row
     yield ""
-    yield f"Lite2's median rank is {np.median(ranks):g} of 1000; by chance it would be 500."
+    yield of_ranks(ranks)
 
 
-def judged(judge: Any, pictures: Any) -> Any:
-    """(N, K), the outputs for pictures of another size."""
+def row_of_class(label: str, c: int, noise: float, mine: Any, its: Any) -> tuple[str, int]:
+    """A line of the table, and the rank that the other network gives the class."""
+    p, q = (softmax(scores[None])[0, c] for scores in (mine, its))
+    name = label.partition(",")[0]
+    return f"| {name} | {noise:.2f} | {mine[c]:.1f} | {p:.4f} | {rank(its, c)} | {q:.3f} |", rank(its, c)
+
+
+def of_ranks(ranks: Sequence[int]) -> str:
+    """What the table says of transfer."""
+    first, five = (sum(place <= most for place in ranks) for most in (1, 5))
+    return (
+        f"Lite2 has the class first for {first} of {len(ranks)} pictures, among the first five for {five}; its median "
+        f"rank is {np.median(ranks):g} of 1000, by chance 500."
+    )
+
+
+def judge_of_another_make() -> Any:
+    """EfficientNet-Lite2."""
+    return crosslens.wrap(efficientnet_lite2(), preprocess="lite", input_shape=(3, 260, 260))
+
+
+def outputs(model: Any, pictures: Any) -> Any:
+    """(N, K), for pictures of any size."""
     size = pictures.shape[-2], pictures.shape[-1]
-    return as_numpy(judge.forward(Resize(size, judge.input.size).apply(pictures))[crosslens.OUTPUT])
+    return as_numpy(model.forward(Resize(size, model.input.size).apply(as_numpy(pictures)))[crosslens.OUTPUT])
 
 
 def rank(scores: Any, c: int) -> int:
@@ -116,33 +94,62 @@ def rank(scores: Any, c: int) -> int:
     return 1 + int((scores > scores[c]).sum())
 
 
-def spectrum(steps: int = 64) -> Iterator[str]:
-    """Slopes of a class's picture in three coordinates, and of photographs."""
+def backends() -> Iterator[str]:
+    """The first two classes, in three frameworks."""
+    yield "| class | torch | keras | onnx |"
+    yield "|--|--|--|--|"
+    models = [crosslens.wrap(f"demo:lite0_{backend}") for backend in ("torch", "keras", "onnx")]
+    for c in CLASSES[:2]:
+        made = [crosslens.method("class_maximisation")(model, None, c).images for model in models]
+        sure = [softmax(outputs(model, image))[0, c] for model, image in zip(models, made, strict=True)]
+        yield f"| {models[0].labels[c].partition(',')[0]} | {' | '.join(f'{p:.4f}' for p in sure)} |"
+
+
+def facets() -> Iterator[str]:
+    """Four pictures of a class and of a channel after 64 steps, without and with the diversity's weight."""
     model = crosslens.wrap("demo:lite0_onnx")
-    real = [slope(image) for image in photographs(model.input.size)]
-    yield "| pictures | slope of the power spectrum |"
-    yield "|--|--|"
-    yield f"| photographs | {np.mean(real):.2f} ({min(real):.2f} to {max(real):.2f}) |"
-    for name in ("fourier", "pyramid", "pixels"):
-        made = crosslens.method("class_maximisation", steps=steps, parameterisation=name)(model, None, CLASSES[2:3])
-        found = [slope(image) for image in as_numpy(made.images)]
-        yield f"| {name} | {np.mean(found):.2f} ({min(found):.2f} to {max(found):.2f}) |"
+    yield "| target | weight | objective, mean | cosine between pictures, mean |"
+    yield "|--|--|--|--|"
+    for target, name in ((logit(980), last_maps(model)), (channel("blocks.11.bn0", 168), "blocks.11.bn0")):
+        for weight in (0.0, crosslens.method("diversity").weight):
+            made = crosslens.method("diversity", weight=weight, layer=name, steps=64)(model, None, target).images
+            alike = -diversity(name).value(model.forward(made, [name])).mean()
+            value = target.value(model.forward(made, sorted(target.layers))).mean()
+            yield f"| `{target}` | {weight:g} | {value:.3g} | {alike:.2f} |"
 
 
-def inversion(steps: int = 100) -> Iterator[str]:
-    """Errors at a layer and in the picture, for the last rectified layer of each of VGG16's scales."""
-    model, photo = wrapped("onnx", 128)[0], photographs((128, 128))[:1]
-    yield "| layer | error at the layer | error of the picture |"
+def spectrum() -> Iterator[str]:
+    """Slopes of the pictures of the first four classes in two coordinates, and of photographs."""
+    model = crosslens.wrap("demo:lite0_onnx")
+    yield "| pictures | slope of the power spectrum | from the photographs' |"
     yield "|--|--|--|"
-    for place, layer in enumerate(last_of_scales(model, photo)):
-        made = crosslens.method("feature_inversion", layer=layer, steps=steps)(model, photo).images
-        yield f"| scale {place + 1} | {apart(model, layer, made, photo):.3f} | {distance(made, photo):.3f} |"
+    real = [slope(image) for image in photographs(model.input.size)]
+    yield f"| photographs | {np.mean(real):.2f} ({min(real):.2f} to {max(real):.2f}) | |"
+    for name in ("fourier", "pixels"):
+        method = crosslens.method("class_maximisation", parameterisation=name)
+        found = [slope(as_numpy(method(model, None, c).images)[0]) for c in CLASSES[:4]]
+        apart_by = abs(np.mean(found) - np.mean(real))
+        yield f"| {name} | {np.mean(found):.2f} ({min(found):.2f} to {max(found):.2f}) | {apart_by:.2f} |"
 
 
-def apart(model: Any, layer: str, a: Any, b: Any) -> float:
-    """|f(a) - f(b)| / |f(b)|."""
-    x, y = (as_numpy(model.forward(image, [layer])[layer]) for image in (a, b))
-    return float(np.linalg.norm(x - y) / np.linalg.norm(y))
+def inversion() -> Iterator[str]:
+    """Errors at a layer and in the picture, for the last rectified layer of each scale of two networks."""
+    yield "| layer | error at the layer | over the mean distance of photographs there | error of the picture |"
+    yield "|--|--|--|--|"
+    for name, model, size in (
+        ("VGG16", wrapped("onnx", 128)[0], (128, 128)),
+        ("Lite0", crosslens.wrap("demo:lite0_onnx"), (224, 224)),
+    ):
+        photos = photographs(size)
+        for place, layer in enumerate(last_of_scales(model, photos[:1])):
+            made = crosslens.method("feature_inversion", layer=layer)(model, photos[1:2]).images
+            at = as_numpy(model.forward(np.concatenate([photos, as_numpy(made)]), [layer])[layer])
+            lost = np.linalg.norm(at[4] - at[1])
+            pairs = [np.linalg.norm(at[i] - at[j]) for i in range(4) for j in range(i)]
+            yield (
+                f"| {name}, scale {place + 1} | {lost / np.linalg.norm(at[1]):.3f} | {lost / np.mean(pairs):.3f} | "
+                f"{distance(made, photos[1:2]):.3f} |"
+            )
 
 
 def distance(a: Any, b: Any) -> float:
@@ -172,8 +179,11 @@ def style(steps: int = 20, size: int = 96) -> Iterator[str]:
 
 
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
+    "neurons": neurons,
     "channels": channels,
     "classes": classes,
+    "backends": backends,
+    "facets": facets,
     "spectrum": spectrum,
     "inversion": inversion,
     "style": style,

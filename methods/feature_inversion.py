@@ -126,7 +126,7 @@ class _Task:
         )
 
     def error(self, picture: Array) -> str:
-        """|f(x) - f0| / |f0|, the error of the paper's table 3, in words."""
+        """|f(x) - f0| / |f0|, in words."""
         got = like(self.model.forward(picture, [self.layer])[self.layer], self.wanted)
         xp = namespace(got)
         error = float(xp.sqrt(xp.sum((got - self.wanted) ** 2) / xp.sum(self.wanted**2)))
