@@ -37,7 +37,7 @@ synthesis-gallery: $(STAMP)
 	$(BIN)/python -m benchmarks.gallery.synthesis $(EXHIBITS)
 
 parity: $(PARITY)/.installed
-	$(PARITY)/bin/python -m benchmarks.parity
+	$(PARITY)/bin/python -m benchmarks.parity --fresh
 
 # The peers in an environment of their own that sees the main one; without their dependencies, which would bring another
 # torch and TensorFlow.

@@ -37,14 +37,14 @@ class AverageDrop(Metric):
     presets: ClassVar[Mapping[str, Preset]] = {
         "torchcam": Preset(
             {"mask": "given", "unit": "target", "scale": "share"},
-            doc="ClassificationMetric; it divides by a logit that is negative too, here that is refused",
+            doc="ClassificationMetric; bug: it divides by the logit where that is negative too",
         ),
         "pytorch-grad-cam": Preset(
             {"mask": "given", "unit": "target", "scale": "difference"}, doc="DropInConfidence and IncreaseInConfidence"
         ),
         "xplique": Preset(
             {"mask": "magnitude", "unit": "target", "scale": "share"},
-            doc="AverageDropMetric, AverageIncreaseMetric; they divide by a negative logit too, here that is refused",
+            doc="AverageDropMetric, AverageIncreaseMetric; bug: they divide by the logit where that is negative too",
         ),
     }
     mask: str = param(
@@ -66,7 +66,7 @@ class AverageDrop(Metric):
         found, whole = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
-        if self.scale != "difference" and not bool(xp.all(whole > 0)):
+        if self.scale != "difference" and self.preset is None and not bool(xp.all(whole > 0)):
             raise ParameterError(
                 f"average_drop is a share of the target's value, which must be positive; {found[0].objective} is "
                 f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured"

@@ -1,10 +1,14 @@
 """The table of agreement with other libraries: `make parity` writes it into README.md.
 
+Rows that an earlier run has finished are taken from out/parity; `--fresh`, as in `make parity`, computes all anew.
 A cell is the largest difference between a preset and the library itself, over the library's largest magnitude; where
 the library gives eight bits, over 255 and without the last pixels that fill no vector of 64: see `crosslens.steps`.
 """
 
+import argparse
+import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,18 +25,24 @@ from . import stand_ins
 
 stand_ins.install()
 
-from . import keras_peers, torch_peers  # noqa: E402 - after the stand-ins
+from . import keras_peers, torch_metrics, torch_peers  # noqa: E402 - after the stand-ins
 from .draws import background, importance, superpixels  # noqa: E402
 from .networks import Network, networks  # noqa: E402
 
+PEERS = torch_peers.PEERS | torch_metrics.PEERS | keras_peers.PEERS
 README = Path(__file__).parents[2] / "README.md"
+KEPT = Path(__file__).parents[2] / "out" / "parity"
 BEGIN, END = "<!-- parity table: begin -->", "<!-- parity table: end -->"
 TARGET = 3
 DISTRIBUTIONS = {"pytorch-grad-cam": "grad-cam", "pair": "saliency"}
+KNOWN = ("captum", "torchcam", "zennit", "tf-keras-vis", "xplique", "tf-explain")
 NEED_RECTIFIERS = {"guided_backprop", "deconvnet", "guided_grad_cam"}
 MANY_PASSES = {"occlusion", "ablation_cam", "score_cam", "rise", "lime", "kernel_shap"}
 """Compared on the small networks only."""
 CURVES = {"deletion", "insertion"}
+JUDGES = CURVES | {"average_drop"}
+"""They are handed the map that they judge."""
+AREAS = {("torchcam", name) for name in CURVES}
 SMOOTH = 1e-5
 """What a preset promises on a smooth network."""
 
@@ -58,8 +68,10 @@ def settings(library: str, method: str, network: Network) -> dict[str, Any]:
         given["superpixels"] = superpixels(network.images)
     if (library, method) == ("captum", "lime"):
         given["penalty"] = torch_peers.PENALTY
-    if method in CURVES:
+    if method in JUDGES:
         given["method"] = Handed()
+    if (library, method) == ("captum", "sensitivity_max"):
+        given["method"] = crosslens.method("gradient", preset=library)
     if (library, method) == ("captum", "occlusion"):
         given["window"] = torch_peers.STEP["window"]
     if (library, method) == ("tf-keras-vis", "smooth_grad"):
@@ -73,11 +85,10 @@ def difference(library: str, method: str, peer: Any, network: Network) -> float 
         return None
     if method == "full_grad" and network.name == "smooth":
         return None
-    net = network.torch if peer in torch_peers.PEERS.values() else network.keras
+    net = network.keras if peer in keras_peers.PEERS.values() else network.torch
     model = crosslens.wrap(net, preprocess=None, input_shape=network.images.shape[1:])
     ours = crosslens.method(method, preset=library, **settings(library, method, network))
-    values = np.asarray(ours(model, network.images, target=TARGET).values)
-    values = values.mean(axis=(0, 1)) if method in CURVES else values
+    values = shown(library, method, ours(model, network.images, target=TARGET))
     theirs = np.asarray(peer(net, network.layer, network.images, TARGET))
     assert values.shape == theirs.shape, (library, method, network.name, values.shape, theirs.shape)
     apart = np.abs(values.astype(float) - theirs)
@@ -86,20 +97,49 @@ def difference(library: str, method: str, peer: Any, network: Network) -> float 
     return float(apart.max() / np.abs(theirs).max())
 
 
+def shown(library: str, method: str, result: Any) -> np.ndarray[Any, Any]:
+    """The values as the library gives them: a mean curve, an area, one series of two."""
+    values = np.asarray(result.values)
+    if (library, method) in AREAS:
+        return np.asarray(result.areas.mean(axis=0))
+    if method == "sensitivity_max":
+        return np.asarray(values[:, 1, 0])
+    return np.asarray(values.mean(axis=(0, 1))) if method in CURVES else values
+
+
+def release(library: str) -> str:
+    """Name and version of the library; what follows a hyphen after its name says which variant."""
+    name = library if library in DISTRIBUTIONS else next(k for k in KNOWN if library.startswith(k))
+    return f"{name} {version(DISTRIBUTIONS.get(name, name))}{library.removeprefix(name).replace('-', ' ')}"
+
+
 def rows(found: Mapping[tuple[str, str], list[float | None]], names: list[str]) -> Iterator[str]:
     yield f"| library | method | {' | '.join(names)} |"
     yield "|--" * (2 + len(names)) + "|"
     for (library, method), cells in found.items():
-        shown = " | ".join("-" if cell is None else "0" if cell == 0 else f"{cell:.0e}" for cell in cells)
-        yield f"| {library} {version(DISTRIBUTIONS.get(library, library))} | `{method}` | {shown} |"
+        figures = " | ".join("-" if cell is None else "0" if cell == 0 else f"{cell:.0e}" for cell in cells)
+        yield f"| {release(library)} | `{method}` | {figures} |"
+
+
+def row(library: str, method: str, nets: list[Network]) -> list[float | None]:
+    """The differences on each network, kept as soon as they are known."""
+    path = KEPT / f"{library}-{method}.json"
+    if not path.exists():
+        found = [difference(library, method, PEERS[library, method], network) for network in nets]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found), encoding="utf-8")
+        print(library, method, found, flush=True)
+    cells: list[float | None] = json.loads(path.read_text(encoding="utf-8"))
+    return cells
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.parity", description=__doc__)
+    parser.add_argument("--fresh", action="store_true", help="compute all anew")
+    if parser.parse_args().fresh:
+        shutil.rmtree(KEPT, ignore_errors=True)
     nets = networks()
-    found: dict[tuple[str, str], list[float | None]] = {}
-    for (library, method), peer in (torch_peers.PEERS | keras_peers.PEERS).items():
-        found[library, method] = [difference(library, method, peer, network) for network in nets]
-        print(library, method, found[library, method], flush=True)
+    found = {(library, method): row(library, method, nets) for library, method in PEERS}
     declared = {(library, name) for name in crosslens.methods() for library in method_class(name).presets}
     assert declared == set(found), declared ^ set(found)
     lines = rows(found, [network.name for network in nets])

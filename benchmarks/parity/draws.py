@@ -63,6 +63,16 @@ def rise_masks(samples: int, side: int, cells: int = 7) -> tuple[Array, Array]:
     return np.stack([grid for grid, _, _ in drawn]), np.asarray([place for _, *place in drawn])
 
 
+def noise_on_baselines(samples: int, shape: tuple[int, ...]) -> Array:
+    """What infidelity puts on its baselines, (samples, C, H, W)."""
+    return np.random.default_rng(0).normal(0, 0.2, (samples, *shape)).astype(np.float32)
+
+
+def changes(samples: int, radius: float, shape: tuple[int, ...]) -> Array:
+    """By what max-sensitivity changes an image, (samples, C, H, W)."""
+    return np.random.default_rng(0).uniform(-radius, radius, (samples, *shape)).astype(np.float32)
+
+
 def importance(x: Array) -> Array:
     """A map to judge, no two values of it alike, (N, H, W)."""
     rng, pixels = np.random.default_rng(2), x.shape[2] * x.shape[3]

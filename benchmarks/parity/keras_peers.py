@@ -5,6 +5,7 @@ from typing import Any
 from unittest import mock
 
 import cv2
+import keras
 import numpy as np
 import tensorflow as tf
 from tf_explain.core import grad_cam as explained_cam
@@ -16,10 +17,12 @@ from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
 from tf_keras_vis.layercam import Layercam
 from tf_keras_vis.saliency import Saliency
 from tf_keras_vis.scorecam import Scorecam
+from tf_keras_vis.utils.model_modifiers import GuidedBackpropagation
 from tf_keras_vis.utils.scores import CategoricalScore
 from xplique import attributions as xplique
 from xplique import metrics
 from xplique.attributions.rise import Rise
+from xplique.metrics import fidelity
 
 from .draws import Draws, coalitions, importance, rise_masks, tossed
 
@@ -48,6 +51,20 @@ def keras_vis_saliency(samples: int = 0) -> Peer:
             return np.asarray(Saliency(net)(score, last(x), smooth_samples=samples))
 
     return run
+
+
+def keras_vis_guided(net: Any, layer: str, x: Array, target: int) -> Array:
+    """On a copy whose ReLU layers are activations: it passes over the others."""
+
+    def rectifier(one: Any) -> Any:
+        if isinstance(one, keras.layers.ReLU):
+            return keras.layers.Activation("relu", name=one.name)
+        return type(one).from_config(one.get_config())
+
+    copy = keras.models.clone_model(net, clone_function=rectifier)
+    copy.set_weights(net.get_weights())
+    score = CategoricalScore([target] * x.shape[0])
+    return np.asarray(Saliency(copy, model_modifier=GuidedBackpropagation())(score, last(x)))
 
 
 def explained(kind: Any, layer_as: str = "", **settings: Any) -> Peer:
@@ -110,6 +127,14 @@ def xplique_curve(kind: Any) -> Peer:
     return run
 
 
+def xplique_drop(net: Any, layer: str, x: Array, target: int) -> Array:
+    """Drop and increase of each image, (N, 2, 1)."""
+    targets = tf.one_hot([target] * x.shape[0], net.output.shape[-1])
+    kinds = fidelity.AverageDropMetric, fidelity.AverageIncreaseMetric
+    found = [kind(net, last(x), targets).detailed_evaluate(last(x), targets, importance(x)) for kind in kinds]
+    return np.stack(found, axis=1)[:, :, None]
+
+
 def tf_explain_pixels(gradients: Callable[..., Any]) -> Peer:
     """Grey values before they are put side by side."""
     return lambda net, layer, x, target: transform_to_normalized_grayscale(
@@ -133,6 +158,7 @@ def tf_explain_cam(net: Any, layer: str, x: Array, target: int) -> Array:
 PEERS: dict[tuple[str, str], Peer] = {
     ("tf-keras-vis", "gradient"): keras_vis_saliency(),
     ("tf-keras-vis", "smooth_grad"): keras_vis_saliency(SAMPLES),
+    ("tf-keras-vis", "guided_backprop"): keras_vis_guided,
     ("tf-keras-vis", "grad_cam"): keras_vis_cam(Gradcam),
     ("tf-keras-vis", "grad_cam_plus_plus"): keras_vis_cam(GradcamPlusPlus),
     ("tf-keras-vis", "layer_cam"): keras_vis_cam(Layercam),
@@ -140,6 +166,8 @@ PEERS: dict[tuple[str, str], Peer] = {
     ("xplique", "gradient"): explained(xplique.Saliency),
     ("xplique", "gradient_x_input"): explained(xplique.GradientInput),
     ("xplique", "smooth_grad"): explained(xplique.SmoothGrad),
+    ("xplique-squaregrad", "smooth_grad"): explained(xplique.SquareGrad),
+    ("xplique-vargrad", "smooth_grad"): explained(xplique.VarGrad),
     ("xplique", "integrated_gradients"): explained(xplique.IntegratedGradients),
     ("xplique", "guided_backprop"): explained(xplique.GuidedBackprop),
     ("xplique", "deconvnet"): explained(xplique.DeconvNet),
@@ -149,6 +177,7 @@ PEERS: dict[tuple[str, str], Peer] = {
     ("xplique", "rise"): xplique_rise,
     ("xplique", "lime"): xplique_superpixels(xplique.Lime, 150, tossed),
     ("xplique", "kernel_shap"): xplique_superpixels(xplique.KernelShap, 800, coalitions),
+    ("xplique", "average_drop"): xplique_drop,
     ("xplique", "deletion"): xplique_curve(metrics.Deletion),
     ("xplique", "insertion"): xplique_curve(metrics.Insertion),
     ("tf-explain", "gradient"): tf_explain_pixels(vanilla_gradients.VanillaGradients.compute_gradients),

@@ -47,16 +47,19 @@ def captum_input(kind: Any) -> Peer:
     return run
 
 
-def captum_smooth(net: Any, layer: str, x: Array, target: int) -> Array:
-    draws = Draws(x.shape[1:])
+def captum_smooth(kind: str = "smoothgrad") -> Peer:
+    def run(net: Any, layer: str, x: Array, target: int) -> Array:
+        draws = Draws(x.shape[1:])
 
-    def normal(mean: float, deviation: Any) -> Any:
-        images = x.shape[0]
-        return deviation * torch.from_numpy(np.tile(draws.take(deviation.shape[0] // images), (images, 1, 1, 1)))
+        def normal(mean: float, deviation: Any) -> Any:
+            images = x.shape[0]
+            return deviation * torch.from_numpy(np.tile(draws.take(deviation.shape[0] // images), (images, 1, 1, 1)))
 
-    with mock.patch("torch.normal", normal):
-        found = attr.NoiseTunnel(attr.Saliency(net)).attribute(torch.from_numpy(x.copy()), target=target)
-    return found.detach().numpy()
+        with mock.patch("torch.normal", normal):
+            tunnel = attr.NoiseTunnel(attr.Saliency(net))
+            return tunnel.attribute(torch.from_numpy(x.copy()), nt_type=kind, target=target).detach().numpy()
+
+    return run
 
 
 def captum_occlusion(net: Any, layer: str, x: Array, target: int) -> Array:
@@ -223,7 +226,9 @@ def pair_first_channel(run: Peer) -> Peer:
 PEERS: dict[tuple[str, str], Peer] = {
     ("captum", "gradient"): captum_input(attr.Saliency),
     ("captum", "gradient_x_input"): captum_input(attr.InputXGradient),
-    ("captum", "smooth_grad"): captum_smooth,
+    ("captum", "smooth_grad"): captum_smooth(),
+    ("captum-smoothgrad_sq", "smooth_grad"): captum_smooth("smoothgrad_sq"),
+    ("captum-vargrad", "smooth_grad"): captum_smooth("vargrad"),
     ("captum", "integrated_gradients"): captum_input(attr.IntegratedGradients),
     ("captum", "guided_backprop"): captum_input(attr.GuidedBackprop),
     ("captum", "deconvnet"): captum_input(attr.Deconvolution),
