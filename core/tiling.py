@@ -16,7 +16,7 @@ from .operators import Crop, Size
 __all__ = ["Window", "over_mean_size", "overlapping", "tiled_gradient", "windows"]
 
 EVEN = 32
-"""Windows inside a picture begin at multiples of so many pixels, so that the strides of most networks fall together."""
+"""Windows but the last begin at multiples of so many pixels, so that the strides of most networks fall together."""
 
 
 def windows(size: Size, window: Size) -> Iterator[Crop]:
@@ -61,9 +61,9 @@ def overlapping(size: Size, window: Size, overlap: float) -> list[Window]:
 
 def _spread(n: int, window: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
     """Where windows begin along an axis, and which of their pixels are their own."""
-    count = 1 if n <= window else max(2, ceil((n - overlap * window) / ((1 - overlap) * window)))
-    starts = [int(start) for start in np.linspace(0, n - window, count)]
-    starts[1:-1] = [start // EVEN * EVEN for start in starts[1:-1]]
+    last, furthest = n - window, max(1, int((1 - overlap) * window))
+    step = furthest // EVEN * EVEN or furthest
+    starts = [k * step for k in range(1 + ceil(max(last - furthest, 0) / step))] + [last] * (last > 0)
     middles = [(before + window + after) // 2 for before, after in pairwise(starts)]
     ends = zip(starts, [0, *middles], [*middles, n], strict=True)
     return [(start, (first - start, after - start)) for start, first, after in ends]
