@@ -167,7 +167,9 @@ class Synthesis(Result):
 
     def on_host(self) -> "Synthesis":
         """The same in NumPy arrays, which a network on a GPU makes of them once, at the end."""
-        arrays = {f.name: as_numpy(v) for f in fields(self) if hasattr(v := getattr(self, f.name), "shape")}
+        arrays: dict[str, Any] = {
+            f.name: as_numpy(v) for f in fields(self) if hasattr(v := getattr(self, f.name), "shape")
+        }
         kept = {step: as_numpy(images) for step, images in self.snapshots.items()}
         return replace(self, **arrays, snapshots=kept, state={name: as_numpy(v) for name, v in self.state.items()})
 

@@ -27,7 +27,7 @@ class Rotate(Operator):
     degrees: float
     value: float = 0.5
 
-    def _turned(self, row: Numbers, column: Numbers, size: Size, sign: float = 1.0) -> tuple[Numbers, Numbers]:
+    def _turned(self, row: Any, column: Any, size: Size, sign: float = 1.0) -> tuple[Numbers, Numbers]:
         """Where places (H, W) or parts of them, broadcast, are in a picture of `size` turned the other way."""
         angle, (height, width) = sign * np.deg2rad(self.degrees), size
         y, x = row - (height - 1) / 2, column - (width - 1) / 2
