@@ -1,7 +1,10 @@
 """Speed beside captum, torchcam and tf-keras-vis, paired in one run, in the environment of `make parity`.
 
 Same network, images, settings and threads; each library is called as its users call it. A ratio above 1: crosslens is
-faster. `python -m benchmarks.peers_speed lite0 1` runs one network at one batch.
+faster. crosslens always says the score that it explains, and how far integrated gradients are from complete: captum's
+integrated gradients are asked for that too (`return_convergence_delta`), and SmoothGrad, whose tunnel has no such
+question, stands beside the tunnel alone and beside the tunnel and one pass for the score.
+`python -m benchmarks.peers_speed lite0 1` runs one network at one batch.
 """
 
 import sys
@@ -22,16 +25,22 @@ from .parity import stand_ins
 stand_ins.install()
 
 TARGET = 281
-SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "smooth_grad": {"samples": 4},
-    "integrated_gradients": {"steps": 8},
-    "occlusion": {"window": 112, "stride": 56},
-}
-"""Few samples, so that a round is short; the same for each library."""
+SAMPLES = 5
+"""Of SmoothGrad: captum's default."""
 
 
-def torch_calls(net: torch.nn.Module, layer: str) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
-    """Library, our method, the library's call on images (N, 3, H, W)."""
+def settings(name: str, batch: int) -> Mapping[str, Any]:
+    """The same for each library: captum's default numbers, fewer steps for a batch, and few windows."""
+    known: Mapping[str, Mapping[str, Any]] = {
+        "smooth_grad": {"samples": SAMPLES},
+        "integrated_gradients": {"steps": 50 if batch == 1 else 8},
+        "occlusion": {"window": 112, "stride": 56},
+    }
+    return known.get(name, {})
+
+
+def torch_calls(net: torch.nn.Module, layer: str, steps: int) -> Iterator[tuple[str, str, Callable[[Any], Any]]]:
+    """Library, our method and after a comma what is asked for beside, the library's call on images (N, 3, H, W)."""
     from captum import attr
     from torchcam import methods as torchcam
 
@@ -43,8 +52,11 @@ def torch_calls(net: torch.nn.Module, layer: str) -> Iterator[tuple[str, str, Ca
     if any(isinstance(each, torch.nn.ReLU) for each in net.modules()):  # captum passes by ReLU6 in silence
         yield "captum", "guided_backprop", lambda x: attr.GuidedBackprop(net).attribute(x, target=TARGET)
     yield "captum", "grad_cam", lambda x: attr.LayerGradCam(net, module).attribute(x, target=TARGET)
-    yield "captum", "smooth_grad", lambda x: tunnel.attribute(x, target=TARGET, nt_samples=4)
-    yield "captum", "integrated_gradients", lambda x: path.attribute(x, target=TARGET, n_steps=8)
+    smooth = partial(tunnel.attribute, target=TARGET, nt_samples=SAMPLES)
+    yield "captum", "smooth_grad", smooth
+    yield "captum", "smooth_grad, score", lambda x: (smooth(x), _forward(net, x))
+    complete = partial(path.attribute, target=TARGET, n_steps=steps, return_convergence_delta=True)
+    yield "captum", "integrated_gradients, gap", complete
     yield (
         "captum",
         "occlusion",
@@ -58,6 +70,12 @@ def torch_calls(net: torch.nn.Module, layer: str) -> Iterator[tuple[str, str, Ca
     ):
         cam = kind(net, layer, enable_hooks=False)
         yield "torchcam", name, lambda x, c=cam: _torchcam(c, net, x)
+
+
+def _forward(net: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        found: torch.Tensor = net(x)
+        return found
 
 
 def _torchcam(cam: Any, net: torch.nn.Module, x: torch.Tensor) -> Any:
@@ -77,7 +95,7 @@ def keras_calls(net: Any, layer: str) -> Iterator[tuple[str, str, Callable[[Any]
     saliency = Saliency(net)
     score = lambda x: CategoricalScore([TARGET] * len(x))  # noqa: E731
     yield "tf-keras-vis", "gradient", lambda x: saliency(score(x), x)
-    yield "tf-keras-vis", "smooth_grad", lambda x: saliency(score(x), x, smooth_samples=4)
+    yield "tf-keras-vis", "smooth_grad", lambda x: saliency(score(x), x, smooth_samples=SAMPLES)
     kinds = {"grad_cam": Gradcam, "grad_cam_plus_plus": GradcamPlusPlus, "layer_cam": Layercam}
     for name, kind in kinds.items():
         cam = kind(net)
@@ -88,9 +106,10 @@ def keras_calls(net: Any, layer: str) -> Iterator[tuple[str, str, Callable[[Any]
         )
 
 
-def ours(model: Any, library: str, name: str, layer: str | None) -> Callable[[Any], Any]:
-    settings = dict(SETTINGS.get(name, {})) | ({"layer": layer} if name.endswith(("cam", "plus_plus")) else {})
-    method = crosslens.method(name, preset=library, **settings)
+def ours(model: Any, library: str, name: str, layer: str | None, batch: int) -> Callable[[Any], Any]:
+    name = name.partition(",")[0]
+    given = dict(settings(name, batch)) | ({"layer": layer} if name.endswith(("cam", "plus_plus")) else {})
+    method = crosslens.method(name, preset=library, **given)
     return lambda x: method(model, x, target=TARGET)
 
 
@@ -112,7 +131,10 @@ def rows(name: str, batch: int, only: set[str]) -> Iterator[tuple[str, float, fl
     """Lines of the table with their ratios."""
     x = np.random.default_rng(0).random((batch, 3, 224, 224), np.float32)
     net, layer = network(name, "torch")
-    calls = [call for call in torch_calls(net, layer) if not only or only & set(call[:2])]
+    steps = settings("integrated_gradients", batch)["steps"]
+    calls = [
+        call for call in torch_calls(net, layer, steps) if not only or only & {*call[:2], call[1].partition(",")[0]}
+    ]
     if calls:
         in_torch = crosslens.wrap(net, preprocess=None, input_shape=x.shape[1:])
         in_onnx = crosslens.wrap(exported(net), preprocess=None, input_shape=x.shape[1:])
@@ -121,13 +143,13 @@ def rows(name: str, batch: int, only: set[str]) -> Iterator[tuple[str, float, fl
         tensor = torch.from_numpy(x.copy())
         candidates = {
             "peer": partial(call, tensor),
-            "torch": partial(ours(in_torch, library, method, layer), x),
-            "onnx": partial(ours(in_onnx, library, method, onnx_layer), x),
+            "torch": partial(ours(in_torch, library, method, layer, batch), x),
+            "onnx": partial(ours(in_onnx, library, method, onnx_layer, batch), x),
         }
         timing = in_turns(candidates, rounds=_rounds(method, batch), warmup=1)
         first, second = timing.ratio("peer", "torch"), timing.ratio("peer", "onnx")
         ms = [f"{1e3 * timing.median(c):.0f}" for c in candidates]
-        cells = [library, f"`{method}`", name, str(batch), ms[0], ms[1], f"{first:.2f}", ms[2], f"{second:.2f}"]
+        cells = [library, _shown(method), name, str(batch), ms[0], ms[1], f"{first:.2f}", ms[2], f"{second:.2f}"]
         yield f"| {' | '.join(cells)} |", first, second
     if not only or "tf-keras-vis" in only:
         yield from keras_rows(name, batch, x)
@@ -140,17 +162,23 @@ def keras_rows(name: str, batch: int, x: Any) -> Iterator[tuple[str, float, None
     for library, method, call in keras_calls(net, layer):
         candidates = {
             "peer": partial(call, last),
-            "keras": partial(ours(model, library, method, layer), x),
+            "keras": partial(ours(model, library, method, layer, batch), x),
         }
         timing = in_turns(candidates, rounds=_rounds(method, batch), warmup=1)
         ms = [f"{1e3 * timing.median(c):.0f}" for c in candidates]
         ratio = timing.ratio("peer", "keras")
-        cells = [library, f"`{method}`", name, str(batch), ms[0], f"{ms[1]} (Keras)", f"{ratio:.2f}", "-", "-"]
+        cells = [library, _shown(method), name, str(batch), ms[0], f"{ms[1]} (Keras)", f"{ratio:.2f}", "-", "-"]
         yield f"| {' | '.join(cells)} |", ratio, None
 
 
+def _shown(method: str) -> str:
+    name, comma, beside = method.partition(",")
+    return f"`{name}`{comma}{beside}"
+
+
 def _rounds(method: str, batch: int) -> int:
-    return 3 if method in SETTINGS and batch > 1 else 5 if method in SETTINGS or batch > 1 else 11
+    several = bool(settings(method.partition(",")[0], batch))
+    return 3 if several and batch > 1 else 5 if several or batch > 1 else 11
 
 
 def _same_layer(a: Any, b: Any, layer: str, x: Any) -> str:
