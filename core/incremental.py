@@ -16,7 +16,7 @@ import numpy as np
 from .arrays import Array, namespace
 from .errors import ImageError, ParameterError
 from .layer import INPUT
-from .patches import Maps, Rect, Sliding, Span, needed, rect_behind, rects_of
+from .patches import Alone, Maps, Rect, Sliding, Span, needed, rect_behind, rects_of
 
 if TYPE_CHECKING:
     from .model import Model
@@ -205,27 +205,30 @@ def occluded_plainly(
 
 def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, batch: int) -> Found:
     """The same by the first `done` stages, places with rectangles of like size together."""
-    rows, columns = _sizes(net, boxes)
+    rows, columns = np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0)
     order = np.lexsort((columns.sum(axis=1), rows.sum(axis=1)))
     return _walked(net, done, net.prepared(x), net.prepared(cover), boxes, order, batch)
 
 
 def worth(net: Staged, boxes: Boxes) -> int:
     """How many stages to do: as many as make the whole the cheapest; none if that saves too little."""
-    return _worth(net, *_sizes(net, boxes))
+    return _worth(net, *np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0))
 
 
-def _sizes(net: Staged, boxes: Boxes) -> tuple[Boxes, Boxes]:
-    """Rows and columns of each stage's rectangle for each box on its own, (P, stages) each."""
-    rows, which_rows = np.unique(boxes[:, :2], axis=0, return_inverse=True)
-    columns, which_columns = np.unique(boxes[:, 2:], axis=0, return_inverse=True)
-    count = max(len(rows), len(columns))
+def _alone(net: Staged, boxes: Boxes) -> Alone:
+    """What each box can change of the image and behind each stage, if it were the only one."""
+    spans = [np.unique(boxes[:, i : i + 2], axis=0, return_inverse=True) for i in (0, 2)]
+    count = max(len(different) for different, _ in spans)
+    rows, columns = (np.resize(different, (count, 2)) for different, _ in spans)
     found = []
-    for top_bottom, left_right in zip(np.resize(rows, (count, 2)), np.resize(columns, (count, 2)), strict=True):
-        _, rects = net.rects(np.concatenate([top_bottom, left_right])[None])
-        found.append([(rect.rows.size, rect.columns.size) for rect in rects])
-    sizes = np.array(found)
-    return sizes[which_rows.ravel(), :, 0], sizes[which_columns.ravel(), :, 1]
+    for box in np.concatenate([rows, columns], axis=1):
+        by_tensor, behind = net.rects(box[None])
+        rects = (by_tensor[INPUT], *behind)
+        found.append([[(int(s.starts[0]), s.size) for s in rect] for rect in rects])
+    each = np.array(found)
+    each = np.stack([each[which.ravel(), :, axis] for axis, (_, which) in enumerate(spans)], axis=2)
+    lengths = np.array([net.image_size, *(stage.size for stage in net.stages)])
+    return Alone(each[..., 0], each[..., 1], lengths)
 
 
 def _worth(net: Staged, rows: Boxes, columns: Boxes) -> int:
@@ -251,22 +254,28 @@ def _read(sizes: Boxes, sliding: Sliding) -> Boxes:
 
 
 def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order: Boxes, batch: int) -> Found:
-    everything = np.array([[0, x.shape[2], 0, x.shape[3]]])
-    kept = {name: maps.patches for name, maps in _done(net, done, x, x, everything, None).items()}
+    everything, alone = np.array([[0, x.shape[2], 0, x.shape[3]]]), _alone(net, boxes)
+    whole = [Rect(*(Span(np.zeros(1, np.int64), n) for n in size)) for size in alone.lengths.tolist()]
+    kept = {name: maps.patches for name, maps in _done(net, done, x, x, everything, whole, None).items()}
     for start in range(0, len(order), batch):
         which = order[start : start + batch]
-        maps = _done(net, done, x, cover, boxes[which], kept)
+        maps = _done(net, done, x, cover, boxes[which], alone.together(which), kept)
         yield which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
 
 
 def _done(
-    net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, kept: Mapping[str, Array] | None
+    net: Staged,
+    done: int,
+    x: Array,
+    cover: Array,
+    boxes: Boxes,
+    rects: Sequence[Rect],
+    kept: Mapping[str, Array] | None,
 ) -> dict[str, Maps]:
-    """All tensors of the first stages; where no kept maps are given, of whole maps."""
-    rects, behind = net.rects(boxes)
-    maps = {INPUT: _covered(x, cover, boxes, rects[INPUT])}
+    """All tensors of the first stages, computed in these rectangles of the image and behind each stage."""
+    maps = {INPUT: _covered(x, cover, boxes, rects[0])}
     for position, stage in enumerate(net.stages[:done]):
-        rect = behind[position] if kept else Rect(*(Span(np.zeros(1, np.int64), n) for n in stage.size))
+        rect = rects[position + 1]
         made = net.run(position, [_crop(maps[read.tensor], read, rect) for read in stage.reads])
         for name, patches in zip(stage.writes, made, strict=True):
             maps[name] = Maps(patches if kept is None else kept[name], patches, rect, net.axes[name])

@@ -19,7 +19,19 @@ from array_api_compat import device
 
 from .arrays import Array, namespace
 
-__all__ = ["POINTWISE", "Maps", "Rect", "Sliding", "Span", "changed", "enclosing", "needed", "rect_behind", "rects_of"]
+__all__ = [
+    "POINTWISE",
+    "Alone",
+    "Maps",
+    "Rect",
+    "Sliding",
+    "Span",
+    "changed",
+    "enclosing",
+    "needed",
+    "rect_behind",
+    "rects_of",
+]
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -99,6 +111,26 @@ def rect_behind(reads: Sequence[tuple[Rect, tuple[Sliding, Sliding]]], size: tup
     return Rect(rows, columns)
 
 
+class Alone(NamedTuple):
+    """Rectangles in a number of maps, for each position as small as it can be alone; the last axis: rows, columns."""
+
+    starts: Ints
+    """(P, maps, 2)"""
+    sizes: Ints
+    """(P, maps, 2)"""
+    lengths: Ints
+    """Of the maps, (maps, 2)."""
+
+    def together(self, which: Any) -> list[Rect]:
+        """Those of some positions, in each map of one size, moved inside it where they would hang over."""
+        sizes = self.sizes[which].max(axis=0)
+        starts = np.minimum(self.starts[which], self.lengths - sizes)
+        return [
+            Rect(Span(starts[:, place, 0], int(height)), Span(starts[:, place, 1], int(width)))
+            for place, (height, width) in enumerate(sizes)
+        ]
+
+
 @dataclass(frozen=True)
 class Maps:
     """A map as it is without any change, and for each position the rectangle of it that changed.
@@ -122,13 +154,18 @@ class Maps:
         if _equal(where.rows, self.rect.rows) and _equal(where.columns, self.rect.columns):
             return self.patches
         made = _empty(self.kept, (len(where.rows.starts), *self._sized(where)))
-        whole = (0, 0)
         if any(_hangs_over(span, n) for span, n in zip(where, self.size, strict=True)):
             made[...] = fill
         for p, at in enumerate(zip(where.rows.starts.tolist(), where.columns.starts.tolist(), strict=True)):
-            self._paste(made[p, ...], at, self.kept[0, ...], whole)
+            canvas, patch = made[p, ...], self.patches[p, ...]
             corner = int(self.rect.rows.starts[p]), int(self.rect.columns.starts[p])
-            self._paste(made[p, ...], at, self.patches[p, ...], corner)
+            of_kept, of_patch = (
+                self._parts(canvas, at, self.kept[0, ...], (0, 0)),
+                self._parts(canvas, at, patch, corner),
+            )
+            if of_kept[0] != of_patch[0]:  # else the patch hides all that was kept
+                canvas[of_kept[0]] = self.kept[0, ...][of_kept[1]]
+            canvas[of_patch[0]] = patch[of_patch[1]]
         return made
 
     def whole(self) -> Array:
@@ -141,12 +178,14 @@ class Maps:
         shape[self.axis - 1 : self.axis + 1] = [where.rows.size, where.columns.size]
         return tuple(shape)
 
-    def _paste(self, canvas: Array, at: tuple[int, int], piece: Array, corner: tuple[int, int]) -> None:
-        """Write what lies on the canvas of a piece, both given by where their corners are in the map."""
+    def _parts(
+        self, canvas: Array, at: tuple[int, int], piece: Array, corner: tuple[int, int]
+    ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """What lies on the canvas of a piece, both given by where their corners are in the map: there, and of it."""
         axes = range(self.axis - 1, self.axis + 1)
         parts = [_overlap(canvas.shape[a], at[i], piece.shape[a], corner[i]) for i, a in enumerate(axes)]
         before = (slice(None),) * (self.axis - 1)
-        canvas[(*before, *(on for on, _ in parts))] = piece[(*before, *(of for _, of in parts))]
+        return (*before, *(on for on, _ in parts)), (*before, *(of for _, of in parts))
 
 
 def _overlap(length: int, at: int, piece: int, corner: int) -> tuple[slice, slice]:

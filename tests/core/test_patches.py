@@ -1,7 +1,8 @@
 """Rectangles against brute force: change places of a row, slide a window over it, and see which outputs change."""
 
 import numpy as np
-from crosslens.patches import Maps, Rect, Sliding, Span, changed, enclosing, needed
+import pytest
+from crosslens.patches import Alone, Maps, Rect, Sliding, Span, changed, enclosing, needed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,3 +59,26 @@ def test_crops_show_the_kept_map_with_the_patch_in_it_and_the_fill_outside():
         whole[:, 2 + tops[p] : 4 + tops[p], 3 + lefts[p] : 6 + lefts[p]] = patches[p]
         np.testing.assert_array_equal(crop[p], whole[:, 1 + tops[p] : 5 + tops[p], 1 + lefts[p] : 8 + lefts[p]])
     np.testing.assert_array_equal(maps.whole()[1, :, 3:5, 3:6], patches[1])
+
+
+@pytest.mark.parametrize(("top", "rows"), [(0, 5), (-2, 9), (1, 2), (3, 2)])
+def test_a_patch_may_hide_all_that_was_kept_or_reach_beyond_the_crop(top, rows):
+    rng = np.random.default_rng(1)
+    kept, patches = rng.random((1, 2, 5, 6)), rng.random((1, 2, 4, 6))
+    one, left = np.array([1]), np.array([0])
+    crop = Maps(kept, patches, Rect(Span(one, 4), Span(left, 6))).crop(Rect(Span(one * top, rows), Span(left, 6)), -1.0)
+    whole = np.full((2, 9, 6), -1.0)
+    whole[:, 2:7] = kept[0]
+    whole[:, 3:7] = patches[0]
+    np.testing.assert_array_equal(crop[0], whole[:, 2 + top : 2 + top + rows])
+
+
+def test_together_each_rectangle_holds_the_one_alone_and_lies_in_its_map():
+    starts, sizes = np.array([[[0, 4]], [[3, 7]], [[8, 1]]]), np.array([[[2, 2]], [[4, 1]], [[1, 5]]])
+    (rect,) = Alone(starts, sizes, np.array([[9, 8]])).together([0, 2, 1])
+    assert (rect.rows.size, rect.columns.size) == (4, 5)
+    for axis, span, length in ((0, rect.rows, 9), (1, rect.columns, 8)):
+        for start, stop, p in zip(span.starts, span.stops, (0, 2, 1), strict=True):
+            first, size = starts[p, 0, axis], sizes[p, 0, axis]
+            assert 0 <= start <= first
+            assert first + size <= stop <= length
