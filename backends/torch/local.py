@@ -36,4 +36,5 @@ def _multiplications(layer: Layer, module: Any) -> int:
     """Of a convolution that makes maps with places, for one image."""
     if not isinstance(module, nn.Conv2d) or not _has_places(layer):
         return 0
-    return prod(n or 1 for n in layer.shape[1:]) * prod(module.weight.shape[1:])
+    found: int = prod(n or 1 for n in layer.shape[1:]) * prod(module.weight.shape[1:])
+    return found
