@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from crosslens.model import INPUT
 
-from .graph import Graph, Node
+from .graph import Graph, Node, Type
 from .image_input import Entry
 from .infer import fold, infer
 
@@ -48,6 +48,7 @@ def lead_with_batch(graph: Graph) -> None:
         if nodes == graph.nodes:
             return
         graph.nodes = nodes
+        graph.types |= {o: Type(graph.types[o].elem) for o in graph.outputs if o in graph.types}
         infer(graph)
 
 
@@ -64,13 +65,15 @@ def _led(graph: Graph, node: Node) -> Node:
 
 
 def _constant_shape(graph: Graph, node: Node) -> np.ndarray[Any, Any] | None:
-    if node.op != "Reshape" or node.domain or node.attr("allowzero", 0):
+    if node.op != "Reshape" or node.domain:
         return None
-    return graph.value(node.inputs[1])
+    value = graph.value(node.inputs[1])
+    meant = value is not None and bool(node.attr("allowzero", 0)) and not value.all()
+    return None if meant else value
 
 
 def _reshaped(graph: Graph, node: Node, shape: list[int]) -> Node:
-    return replace(node, inputs=(node.inputs[0], graph.ints(shape)))
+    return replace(node, inputs=(node.inputs[0], graph.ints(shape)), attributes={})
 
 
 def _all_batched(graph: Graph) -> bool:

@@ -91,15 +91,21 @@ def _reference(name: str, value: np.ndarray[Any, Any]) -> TensorProto:
 
 
 def open_session(
-    graph: Graph, providers: Sequence[Any] | None = None, *, optimise: bool = True, noted: Iterable[str] = ()
+    graph: Graph,
+    providers: Sequence[Any] | None = None,
+    *,
+    optimise: bool = True,
+    noted: Iterable[str] = (),
+    threads: int = 0,
 ) -> ort.InferenceSession:
     """A session that computes `graph.outputs`; the graph's constants must live as long as it does.
 
-    The types of `noted` tensors are written down, for what onnxruntime cannot infer by itself.
+    The types of `noted` tensors are written down, for what onnxruntime cannot infer by itself. It runs on so many
+    threads, 0 for what OMP_NUM_THREADS says or onnxruntime takes by itself.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS", "0"))
     options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads slow down whoever is next
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
-from crosslens.model import BACKWARD_RULES, INPUT, Layer, Linearization, Model, Pullback
+from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
 from .batch import BATCH, lead_with_batch
@@ -23,11 +24,13 @@ from .measuring import measure
 from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
 from .rectifiers import is_rectifier
 from .session import Executable, Pair, Sessions, filled
+from .shares import Share, share
 from .stand_ins import UnwritableError, Written, written
 from .weights import replaced_weights, weights_of
 
 __all__ = ["OnnxModel"]
 
+_PROCESSOR = "CPUExecutionProvider"
 Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
 
 
@@ -133,12 +136,13 @@ class OnnxModel(Model):
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         request = Request(capture, replaced=tuple(replace))
+        divided = self._share(x, (*capture, *replace))
 
         def run(x: Array, replace: Mapping[str, Array], _: Mapping[str, Array]) -> dict[str, Array]:
-            found: dict[str, Array] = self._executable("forward", request, x).run(x, replace, {})[0]
-            return found
+            executable: Executable = self._executable("forward", request, x)
+            return executable.run(x, replace, {}, divided.threads)[0]
 
-        return self._in_batches(run, x, replace, {})
+        return self._in_batches(divided, run, x, replace, {})
 
     def _vjp(
         self,
@@ -149,19 +153,23 @@ class OnnxModel(Model):
         replace: Mapping[str, Array],
     ) -> Pullback:
         request = Request(capture, tuple(cotangents), wrt, tuple(replace), self._relu)
+        divided = self._share(x, (*cotangents, *wrt, *capture, *replace))
 
         def run(x: Array, replace: Mapping[str, Array], dys: Mapping[str, Array]) -> dict[tuple[str, str], Array]:
-            activations, gradients = self._executable("fused", request, x).run(x, replace, dys)
+            executable: Executable = self._executable("fused", request, x)
+            activations, gradients = executable.run(x, replace, dys, divided.threads)
             return {("a", k): v for k, v in activations.items()} | {("g", k): v for k, v in gradients.items()}
 
-        found = self._in_batches(run, x, replace, cotangents)
+        found = self._in_batches(divided, run, x, replace, cotangents)
         return Pullback({name: found["g", name] for name in wrt}, {name: found["a", name] for name in capture})
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
-        return OnnxLinearization(self._executable, request, list(self._parts(as_numpy(x), replace, {})), len(x))
+        divided = self._share(x, (*capture, *wrt, *replace))
+        parts = list(self._parts(divided.images, as_numpy(x), replace, {}))
+        return OnnxLinearization(self._executable, request, parts, len(x), divided)
 
     def _climbed(
         self,
@@ -237,12 +245,26 @@ class OnnxModel(Model):
             return Executable(fused(graph, self._places, request), self._providers)
         return Pair(*(Executable(program, self._providers) for program in split(graph, self._places, request)))
 
+    def _share(self, x: Array, names: Iterable[str]) -> Share:
+        """Images in turns for a network that takes a fixed number; else, on the processor, several cores' at once."""
+        whole = Share(self._entry.batch or len(x), 0)
+        if not self.input.is_image or list(self._providers or [_PROCESSOR]) != [_PROCESSOR]:
+            return whole
+        found = share(len(x), prod(x.shape[2:]), self._entry.batch)
+        return found if self._entry.batch or found.images == len(x) or self._apart(x, names) else whole
+
+    def _apart(self, x: Array, names: Iterable[str]) -> bool:
+        """Whether these layers and the output have a row for each image, whatever the batch."""
+        kinds = self._at((BATCH, *x.shape[1:])).types
+        known = [kinds.get(self._places[name].tensor) for name in (OUTPUT, *names)]
+        return all(kind is not None and (kind.dims or ("",))[0] == BATCH for kind in known)
+
     def _in_batches(
-        self, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+        self, divided: Share, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
     ) -> dict[Any, Array]:
-        """`run` on all images at once, or, through a graph for a fixed number, on that many after each other."""
-        parts = [run(*part) for part in self._parts(as_numpy(x), replace, cotangents)]
-        found = parts[0]
+        """`run` on the parts of a batch; what a fixed number of images had to be filled up by is cut off again."""
+        parts = divided.each(run, self._parts(divided.images, as_numpy(x), replace, cotangents))
+        found: dict[Any, Array] = parts[0]
         if len(parts) > 1:
             found = {key: np.concatenate([part[key] for part in parts]) for key in found}
         if len(x) % (self._entry.batch or len(x)) == 0:
@@ -250,12 +272,12 @@ class OnnxModel(Model):
         return {key: value[: len(x)] for key, value in found.items()}
 
     def _parts(
-        self, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+        self, size: int, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
     ) -> Iterator[tuple[Array, dict[str, Array], dict[str, Array]]]:
-        size = self._entry.batch or len(x)
         for start in range(0, len(x), size):
+            count = self._entry.batch or min(size, len(x) - start)
             yield (
-                filled(x, start, size),
-                {name: filled(value, start, size) for name, value in replace.items()},
-                {name: filled(value, start, size) for name, value in cotangents.items()},
+                filled(x, start, count),
+                {name: filled(value, start, count) for name, value in replace.items()},
+                {name: filled(value, start, count) for name, value in cotangents.items()},
             )
