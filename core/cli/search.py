@@ -85,7 +85,9 @@ def _search(
 def _read(text: str) -> tuple[str, str]:
     name, sign, values = text.partition("=")
     if not sign or not values:
-        raise CrosslensError(f"--vary {text!r} is not of the form NAME=VALUES, such as learning_rate=0.01..0.1")
+        raise CrosslensError(
+            f"--vary {text!r} is not of the form NAME=VALUES, with a range such as 0.01..0.1 for VALUES"
+        )
     return name.strip().replace("-", "_"), values
 
 

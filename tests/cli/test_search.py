@@ -29,10 +29,23 @@ def test_a_search_as_json_holds_what_repeats_each_trial(command, tiny):
     assert other["trials"] != found["trials"]
 
 
+def test_a_search_goes_on_from_its_file_with_more_trials(command, tiny, tmp_path):
+    given = ("search", "activation_maximisation", tiny, "--target", "1", "--steps", "3")
+    command(*given, "--trials", "1", "-o", tmp_path / "one.npz")
+    more = command(*given, "--trials", "2", "--resume", tmp_path / "one.npz")
+    assert more.exit_code == 0, more.output
+    assert more.stdout == command(*given, "--trials", "2").stdout
+    other = command(
+        *given, "--trials", "3", "--zoom", "0.2", "--vary", "shift=0.1..0.2", "--resume", tmp_path / "one.npz"
+    )
+    assert other.exit_code == 1
+    assert "is another search: it had " in other.stderr
+
+
 def test_what_to_vary_must_be_spelled_out(command, tiny):
     done = command("search", "activation_maximisation", tiny, "--target", "1", "--vary", "zoom")
     assert done.exit_code == 1
-    assert "--vary 'zoom' is not of the form NAME=VALUES, such as learning_rate=0.01..0.1" in done.stderr
+    assert "--vary 'zoom' is not of the form NAME=VALUES, with a range such as 0.01..0.1 for VALUES" in done.stderr
 
 
 def test_the_history_of_a_run_is_plotted_where_it_is_asked_for(command, tiny, tmp_path):
