@@ -12,7 +12,7 @@ __all__ = ["linked", "upstream"]
 
 def linked(graph: Any, places: Sequence[Place], tensors: Iterable[Any]) -> list[Place]:
     """The places with `before` set; the layers of one tensor name each other. Operations stand after what they read."""
-    owners = defaultdict(set)
+    owners: defaultdict[str, set[str]] = defaultdict(set)
     for place, tensor in zip(places, tensors, strict=True):
         owners[tensor.op.name].add(place.name)
     nearest: dict[str, frozenset[str]] = {}

@@ -6,7 +6,7 @@ from crosslens.errors import UnsupportedOperators
 from crosslens.model import INPUT, OUTPUT
 
 from .backward import append_gradients
-from .graph import Graph
+from .graph import DynamicShapeError, Graph
 from .registry import rule_for
 
 __all__ = ["diagnosed"]
@@ -38,4 +38,6 @@ def _differentiable(graph: Graph) -> Said:
         append_gradients(graph, {OUTPUT: "seed"}, [INPUT])
     except UnsupportedOperators as error:
         return "differentiable", False, str(error)
+    except DynamicShapeError as error:
+        return "differentiable", False, f"the gradient cannot be built: {error}"
     return "differentiable", True, "every operator on the way has a rule"

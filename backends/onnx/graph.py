@@ -240,6 +240,8 @@ class Graph:
 
     def elem(self, name: str) -> int:
         """A tensor's element type."""
+        if name in self.constants:
+            return int(helper.np_dtype_to_tensor_dtype(self.constants[name].dtype))
         return self.types[name].elem if name in self.types else FLOAT
 
     def rank(self, name: str) -> int:

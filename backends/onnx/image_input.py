@@ -13,6 +13,10 @@ from .graph import FLOAT, Dim, Graph, Type
 __all__ = ["Entry", "entry_of", "prepend"]
 
 _CHANNELS = (1, 3, 4)
+_FIXING = (
+    " Fix the others, each by its NAME to a VALUE of its type and shape, and take that file: model = onnx.load(FILE); "
+    "model.graph.initializer.append(onnx.numpy_helper.from_array(VALUE, NAME)); onnx.save(model, FIXED)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ def entry_of(graph: Graph, wished: InputSpec | None) -> Entry:
     if len(graph.inputs) != 1:
         named = ", ".join(f"{name!r} {_written(kind)}" for name, kind in graph.inputs.items())
         raise ModelError(
-            f"the network has {len(graph.inputs)} inputs: {named or 'none'}; crosslens takes one. Make the "
-            "others constants (initialisers) of the graph"
+            f"the network has {len(graph.inputs)} inputs: {named or 'none'}; crosslens takes one, the image."
+            + _FIXING * bool(graph.inputs)
         )
     ((name, kind),) = graph.inputs.items()
     if kind.elem not in {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE}:

@@ -126,7 +126,7 @@ class Recording:
 
 def behind(edges: Mapping[str, GradientEdge], names: Iterable[str]) -> frozenset[str]:
     """Those of the layers whose edges are noted that the named ones are computed from, themselves included."""
-    found, ahead = set(), [edges[name].node for name in names if name in edges]
+    found, ahead = set[Any](), [edges[name].node for name in names if name in edges]
     while ahead:
         node = ahead.pop()
         if node not in found:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.errors import ModelError
+from crosslens.model import InputSpec
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -132,3 +133,29 @@ def test_networks_by_onnxruntimes_own_float16_converter(tmp_path, keep):
         (got.activations[OUTPUT], want.activations[OUTPUT]),
     ):
         assert np.linalg.norm(have - should) < 2e-2 * np.linalg.norm(should)
+
+
+def test_behind_a_constant_on_the_left_of_a_product_halves_are_halves():
+    """As a decoder's queries are that hang on no image: the gradient is made of a constant that was turned ahead."""
+    left = np.random.default_rng(2).standard_normal((5, 3)).astype(np.float16)
+    nodes = [
+        helper.make_node("LayerNormalization", ["x", "scale"], ["h"], axis=-1),
+        helper.make_node("MatMul", ["left", "h"], ["y"]),
+    ]
+    constants = {"left": left, "scale": np.array([1, 2, 3, 4], np.float16)}
+    graph = helper.make_graph(
+        nodes, "half", [helper.make_tensor_value_info("x", TensorProto.FLOAT16, ["n", 3, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["n", 5, 4])],
+        [numpy_helper.from_array(v, k) for k, v in constants.items()],
+    )  # fmt: skip
+    model = wrap(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8),
+        input_shape=InputSpec.latent((3, 4)),
+    )
+    rng = np.random.default_rng(3)
+    x, dy = (rng.standard_normal((2, rows, 4)).astype(np.float32) for rows in (3, 5))
+    exact = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    h = torch.nn.functional.layer_norm(exact, (4,), torch.tensor(constants["scale"], dtype=torch.float64))
+    (want,) = torch.autograd.grad(torch.tensor(left, dtype=torch.float64) @ h, exact, torch.tensor(dy).double())
+    got = model.vjp(x, {OUTPUT: dy}).gradients[INPUT]
+    np.testing.assert_allclose(got, want.numpy(), atol=2e-2 * float(want.abs().max()))

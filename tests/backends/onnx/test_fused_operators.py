@@ -203,6 +203,26 @@ def test_a_fused_operator_is_onnxruntimes_kernel_and_its_gradient_torchs(case):
     np.testing.assert_allclose(pull.gradients[INPUT], want, rtol=1e-4, atol=1e-4 * max(float(want.abs().max()), 0.1))
 
 
+GROUPS = {"s": rand(6, seed=21), "o": rand(6, seed=22)}
+
+
+def first(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def grouped(x):
+    return F.group_norm(x, 3, t(GROUPS["s"]), t(GROUPS["o"]), 1e-3)
+
+
+def skipped(x):
+    total = x + x.amax((1, 2), keepdim=True) + t(B)
+    return last(grouped(first(total))) * total
+
+
 GPU_ONLY = {
     "BiasSoftmax": (
         [helper.make_node("Identity", ["x"], ["h"]), fused("BiasSoftmax", ["h", "b"], axis=2, is_inner_broadcast=0)],
@@ -211,6 +231,37 @@ GPU_ONLY = {
     "MultiHeadAttention, packed": (
         [fused("MultiHeadAttention", ["x"], num_heads=HEADS)], (5, HEADS, 3, 4), {},
         lambda x: attention(*(x[:, :, :, i].flatten(2) for i in range(3))),
+    ),
+    "GroupNorm": (
+        [fused("GroupNorm", ["x", "s", "o"], groups=3, epsilon=1e-3, activation=1)], (4, 5, 6), GROUPS,
+        lambda x: last(F.silu(grouped(first(x)))),
+    ),
+    "GroupNorm, channels first": (
+        [fused("GroupNorm", ["x", "s", "o"], groups=3, epsilon=1e-3, channels_last=0)], (6, 4, 5), GROUPS, grouped,
+    ),
+    "SkipGroupNorm": (
+        [helper.make_node("ReduceMax", ["x"], ["m"], axes=[1, 2], keepdims=0),
+         fused("SkipGroupNorm", ["x", "s", "o", "m", "b"], outputs=["a", "t"], groups=3, epsilon=1e-3),
+         helper.make_node("Mul", ["a", "t"], ["y"])],
+        (4, 5, 6), {**GROUPS, "b": B}, skipped,
+    ),
+    "NhwcConv": (
+        [fused("NhwcConv", ["x", "w", "b"], pads=[1, 0, 1, 2], strides=[2, 1])], (9, 8, 4), {"w": W, "b": B},
+        lambda x: F.conv2d(F.pad(first(x), (0, 2, 1, 1)), t(W), t(B), (2, 1)),
+    ),
+    "NhwcFusedConv": (
+        [fused("NhwcConv", ["x", "w"], name="one", outputs=["z"]),
+         fused("NhwcFusedConv", ["x", "w", "b", "z"], activation="LeakyRelu", activation_params=[0.2])],
+        (9, 8, 4), {"w": W, "b": B},
+        lambda x: F.leaky_relu(F.conv2d(first(x), t(W), t(B)) + F.conv2d(first(x), t(W)), 0.2),
+    ),
+    "BiasSplitGelu": (
+        [fused("BiasSplitGelu", ["x", "b"])], TOKENS, {"b": QB},
+        lambda x: (x + t(QB))[..., :6] * F.gelu((x + t(QB))[..., 6:]),
+    ),
+    "BiasAdd": (
+        [helper.make_node("Tanh", ["x"], ["h"]), fused("BiasAdd", ["h", "b", "x"])], TOKENS, {"b": QB},
+        lambda x: torch.tanh(x) + t(QB) + x,
     ),
 }  # fmt: skip
 
@@ -455,3 +506,51 @@ def test_a_matrix_product_quantised_as_it_runs_is_that_of_the_floats_backward(op
     pull = model.vjp(x, {OUTPUT: dy}, capture=[OUTPUT])
     close(pull.activations[OUTPUT], run(proto, x), 1e-4)
     close(pull.gradients[INPUT], dy @ ((steps.astype(np.float32) - 3) * 0.02).T, 1e-4)
+
+
+def test_a_maximum_of_integers_with_channels_last_is_one_of_floats():
+    """As onnxruntime's quantiser writes it for unsigned bytes; an ExpandDims behind it."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+        fused("NhwcMaxPool", ["q"], outputs=["m"], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("DequantizeLinear", ["m", "scale", "zero"], ["d"]),
+        fused("ExpandDims", ["d", "place"], name="expand"),
+    ]
+    constants = {"scale": np.float32(1 / 255), "zero": np.uint8(0), "place": np.int32(-1)}
+    proto, x = net(nodes, (8, 8, 3), constants), np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    model = wrap(proto, input_shape=InputSpec.latent((8, 8, 3)))
+    exact = torch.tensor((x * 255).round() / 255, requires_grad=True)
+    y = last(F.max_pool2d(first(exact), 3, 2, 1)).unsqueeze(-1)
+    dy = rand(*y.shape, seed=9)
+    (want,) = torch.autograd.grad(y, exact, torch.tensor(dy))
+    pull = model.vjp(x, {OUTPUT: dy}, capture=[OUTPUT])
+    close(pull.activations[OUTPUT], run(proto, x))
+    np.testing.assert_allclose(pull.gradients[INPUT].sum((1, 2)), want.numpy().sum((1, 2)), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "axis"), [(np.uint8, None), (np.int8, 2)])
+def test_onnxruntimes_own_quantisation_to_bytes_is_the_standards(dtype, axis):
+    scale = np.float32(1 / 100) if axis is None else np.float32([0.01, 0.02, 0.04, 0.005])
+    constants = {"scale": scale, "zero": np.full(scale.shape, 3, dtype)}
+    how = {} if axis is None else {"axis": axis}
+    nodes = [
+        fused("QuantizeLinear", ["x", "scale", "zero"], outputs=["q"], name="q", **how),
+        fused("DequantizeLinear", ["q", "scale", "zero"], name="d", **how),
+    ]
+    proto, x = net(nodes, (5, 4), constants), np.random.default_rng(0).random((2, 5, 4), np.float32)
+    model = wrap(proto, input_shape=InputSpec.latent((5, 4)))
+    close(model.forward(x)[OUTPUT], run(proto, x))
+    ends = (np.iinfo(dtype).max - 3) * scale
+    np.testing.assert_allclose(model.vjp(x, {OUTPUT: x}).gradients[INPUT], np.where(x < ends, x, 0), rtol=1e-5)
+
+
+def test_onnxruntimes_own_quantisation_to_sixteen_bits_is_named():
+    constants = {"scale": np.float32(1e-4), "zero": np.uint16(0)}
+    nodes = [
+        fused("QuantizeLinear", ["x", "scale", "zero"], outputs=["q"], name="q"),
+        fused("DequantizeLinear", ["q", "scale", "zero"], name="d"),
+    ]
+    model = wrap(net(nodes, (5, 4), constants), input_shape=InputSpec.latent((5, 4)))
+    x = np.zeros((1, 5, 4), np.float32)
+    with pytest.raises(UnsupportedOperators, match=r"com\.microsoft\.(De)?[qQ]uantizeLinear \(opset 1\) at node"):
+        model.vjp(x, {OUTPUT: x})

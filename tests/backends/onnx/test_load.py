@@ -1,5 +1,6 @@
 """What is taken for a network, and what each wrong thing is told."""
 
+import re
 import threading
 
 import numpy as np
@@ -113,6 +114,18 @@ def test_several_inputs_are_named():
     two = proto([helper.make_node("Add", ["x", "style"], ["y"])], inputs=["x", "style"])
     with pytest.raises(ModelError, match=r"the network has 2 inputs: 'x' float \(any, 3, 8, 8\), 'style'"):
         wrap(two)
+
+
+def test_several_inputs_are_fixed_as_the_message_says():
+    two = proto([helper.make_node("Mul", ["x", "style"], ["y"])], inputs=["x", "style"])
+    with pytest.raises(ModelError) as said:
+        wrap(two)
+    (line,) = re.findall(r"model\.graph\.initializer\.append\(.*?\)\)", str(said.value))
+    style = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    exec(line, {"model": two, "onnx": onnx, "VALUE": style, "NAME": "style"})
+    dy = np.ones((2, 3, 8, 8), np.float32)
+    dx = wrap(two, preprocess=None).vjp(dy, {OUTPUT: dy}).gradients[INPUT]
+    np.testing.assert_array_equal(dx, np.broadcast_to(style, dy.shape))
 
 
 def test_several_outputs_are_named_and_one_can_be_chosen():

@@ -100,3 +100,24 @@ def test_deform_conv(vjp_of_node, case, whole, opset):
     for name, gradient in zip(given, want, strict=True):
         scale = float(gradient.abs().max())
         np.testing.assert_allclose(got[name], gradient.numpy(), rtol=1e-3, atol=2e-5 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize("aligned", [0, 1])
+@pytest.mark.parametrize("size", [(1, 2, 4, 5), (2, 3, 3, 4), (2, 1, 2, 3, 4)])
+def test_affine_grid_is_torch_float64(vjp_of_node, size, aligned):
+    """One image too: the function body squeezes that axis away, and its shapes are lost."""
+    axes = len(size) - 2
+    theta, dy = rand(size[0], axes, axes + 1), rand(size[0], *size[2:], axes)
+    exact = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
+    y = F.affine_grid(exact, list(size), align_corners=bool(aligned))
+    (want,) = torch.autograd.grad(y, exact, torch.tensor(dy, dtype=torch.float64))
+    inputs = {"x": theta, "size": np.array(size)}
+    got = vjp_of_node("AffineGrid", inputs, {"y": dy}, opset=20, constants=["size"], align_corners=aligned)["x"]
+    np.testing.assert_allclose(got, want.numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("aligned", [0, 1])
+def test_affine_grid_of_a_single_row_is_onnxruntimes(aligned):
+    """torch has an only row in the middle, aligned or not; onnxruntime at the end."""
+    inputs = {"x": rand(2, 2, 3), "size": np.array([2, 3, 1, 4])}
+    check_rule(one_node("AffineGrid", inputs, ["size"], opset=20, align_corners=aligned), inputs)

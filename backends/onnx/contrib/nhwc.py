@@ -1,0 +1,44 @@
+"""NhwcConv and NhwcFusedConv: Conv and FusedConv of channels last; NhwcMaxPool: MaxPool of bytes, channels last.
+
+Kernels lie as in the standard.
+"""
+
+from ..activations import activated
+from ..graph import Graph, Node
+from ..rewrite import UnknownTypeError, writes
+from .fused_conv import OURS, PARAMETERS
+
+
+@writes("NhwcConv", "NhwcFusedConv")
+def convolution(g: Graph, node: Node) -> list[str]:
+    """The sum with Z, channels last too, comes before the activation."""
+    x, w = node.inputs[:2]
+    kept = {key: node.attr(key) for key in node.attributes if key not in OURS}
+    y = _last(g, g.op("Conv", _first(g, x, rank := _rank(g, w)), *node.inputs[1:3], **kept), rank)
+    if node.has(3):
+        y = g.op("Add", y, node.inputs[3])
+    names = PARAMETERS.get(node.attr("activation", ""), ())
+    given = dict(zip(names, node.attr("activation_params", ()), strict=True))
+    return [activated(g, y, node.attr("activation"), given, (w, x))]
+
+
+@writes("NhwcMaxPool")
+def max_pool(g: Graph, node: Node) -> list[str]:
+    """The standard's takes bytes too; padding is never the largest."""
+    rank = len(node.attr("kernel_shape")) + 2
+    kept = {key: node.attr(key) for key in node.attributes}
+    return [_last(g, g.op("MaxPool", _first(g, node.inputs[0], rank), **kept), rank)]
+
+
+def _rank(g: Graph, name: str) -> int:
+    if name not in g.constants and (name not in g.types or g.types[name].dims is None):
+        raise UnknownTypeError(f"the rank of {name!r} is not known")
+    return g.rank(name)
+
+
+def _first(g: Graph, x: str, rank: int) -> str:
+    return g.op("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
+
+
+def _last(g: Graph, x: str, rank: int) -> str:
+    return g.op("Transpose", x, perm=[0, *range(2, rank), 1])
