@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
+from crosslens.methods.discs import discs
 from crosslens.methods.extremal import area_loss
 from crosslens.methods.masking import blended
 from crosslens.methods.meaningful_perturbation import MeaningfulPerturbation
 from crosslens.model import INPUT, OUTPUT
 from crosslens.objective import Objective
+from crosslens.operators import SmoothMax
 from crosslens.plugins import method
 from crosslens.testing import TinyModel
 
@@ -87,6 +89,15 @@ def test_extremal_starts_from_the_disc_that_decides_most(model, white, variant):
     assert PLANTED[1].start <= place[1] < PLANTED[1].stop
 
 
+@pytest.mark.parametrize(("area", "size"), [(0.1, (64, 64)), (0.1, (96, 64)), (0.3, (64, 64)), (0.03, (64, 96))])
+def test_every_disc_to_begin_with_lies_within_the_picture_and_has_the_area(area, size):
+    """One that the border cuts off would have half the area in a corner and end there."""
+    smooth = SmoothMax(size, 2, 6.0)
+    full = smooth.apply(np.ones(smooth.grid, np.float32))
+    shown = [(smooth.apply(grid) / full).mean() for grid in discs(smooth, area)]
+    np.testing.assert_allclose(shown, area, rtol=0.15)
+
+
 @pytest.mark.parametrize("area", [0.05, 0.2, 0.5])
 def test_the_area_is_respected(model, photo, area):
     values = method("extremal", areas=area, steps=150)(model, photo, 2).values[0]
@@ -96,9 +107,10 @@ def test_the_area_is_respected(model, photo, area):
 
 
 def test_an_area_that_is_missed_is_told(model, photo):
-    few, many = (method("extremal", steps=n)(model, photo, 2).notes for n in (3, 150))
-    assert "of the image, not 10.0%: raise steps, now 3" in few[-1]
-    assert many == ()
+    """A hundredth is less than the softest spot of a mask."""
+    spot, tenth = (method("extremal", steps=3, areas=area)(model, photo, 2).notes for area in (0.01, 0.1))
+    assert "of the image, not 1.0%: raise steps, now 3" in spot[-1]
+    assert tenth == ()
 
 
 def test_several_areas_give_the_mean_of_their_masks(model, photo):
