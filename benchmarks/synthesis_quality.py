@@ -1,7 +1,7 @@
 """What synthesis reaches, in figures, since no paper publishes any: python -m benchmarks.synthesis_quality [PART ...].
 
-Parts, each of which fills its own table of the README: `neurons`, how far those in the middle of a fixed list of
-channels rise over the noise that the pictures began with, and `channels`, how far the means of their maps do;
+Parts, each of which fills its table where the README has one: `neurons`, how far those in the middle of a fixed list
+of channels rise over the noise that the pictures began with, and `channels`, how far the means of their maps do;
 `classes`, how sure a network is of its own picture of a class, and where another ImageNet network ranks that class
 (EfficientNet-Lite2, from a package of its own: see `networks.efficientnet_lite`); `backends`, how sure on each;
 `facets`, how much pictures of one target differ; `spectrum`, how steeply the power falls with the frequency;
