@@ -1,4 +1,4 @@
-"""From a `Graph` back to ONNX, and on to onnxruntime: weights are handed over as they lie in memory, never copied."""
+"""From a `Graph` back to ONNX, and on to onnxruntime: weights are handed over as they lie; a session keeps its own."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
