@@ -65,7 +65,7 @@ def layouts(graph: Graph, image: str, channels_last: bool) -> set[str]:
             continue
         tracked.update(node.outputs)
         if kind:
-            last.update(node.outputs)
+            last.update(o for o in node.outputs if _rank(graph, o) == _rank(graph, node.outputs[0]))
     return last
 
 
@@ -140,13 +140,13 @@ def places(
 def _named(
     graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Iterator[tuple[str, str]]:
-    """(tensor, layer) for each node with a floating output; what only passes on belongs to the layer before it."""
+    """(tensor, layer) for each node with a floating output of some rank; what only passes on is the layer before it."""
     names: dict[str, str] = {}
     taken = {INPUT, OUTPUT}
     for node in nodes:
         tensor = node.outputs[0]
         kind = graph.types.get(tensor)
-        if kind is None or not kind.is_float or tensor not in shapes:
+        if kind is None or not kind.is_float or not shapes.get(tensor):
             continue
         if _passes_on(node, last):
             if node.inputs[0] in names:

@@ -198,3 +198,23 @@ def test_lite0_in_int8_explains_as_in_floats_but_for_what_rounding_its_weights_c
     cams = (crosslens.method("grad_cam")(m, images, target=chosen.tolist()).values for m in (model, exact))
     for got, want in zip(*cams, strict=True):
         assert np.corrcoef(got.ravel(), want.ravel())[0, 1] > 0.8
+
+
+def test_maps_quantised_as_they_lie_channels_last_are_a_layer_and_their_scale_is_none():
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["rows"], perm=[0, 2, 3, 1]),
+        helper.make_node("DynamicQuantizeLinear", ["rows"], ["q", "scale", "zero"]),
+        helper.make_node("Mul", ["scale", "two"], ["twice"]),
+        helper.make_node("DequantizeLinear", ["q", "twice", "zero"], ["maps"]),
+        helper.make_node("ReduceMean", ["maps"], ["y"], axes=[1, 2], keepdims=0),
+    ]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in (
+        ("x", ["N", 3, 6, 5]), ("y", ["N", 3]))]  # fmt: skip
+    two = numpy_helper.from_array(np.asarray(2, np.float32), "two")
+    graph = helper.make_graph(nodes, "one", ends[:1], ends[1:], [two])
+    model = wrap(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), preprocess=None)
+    found = {layer.kind: layer.shape for layer in model.layers.values()}
+    assert "Mul" not in found
+    assert found["DequantizeLinear"] == (None, 3, 6, 5)
+    x = np.random.default_rng(1).random((1, 3, 6, 5), np.float32)
+    np.testing.assert_allclose(model.forward(x)[OUTPUT], 2 * x.mean((2, 3)), atol=0.01)
