@@ -140,7 +140,7 @@ def places(
 def _named(
     graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Iterator[tuple[str, str]]:
-    """(tensor, layer) for each node with a floating output of some rank; what only passes on is the layer before it."""
+    """(tensor, layer) for each node with a floating output that has axes; what passes on is the layer before it."""
     names: dict[str, str] = {}
     taken = {INPUT, OUTPUT}
     for node in nodes:
