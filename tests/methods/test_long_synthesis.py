@@ -230,7 +230,7 @@ def test_the_start_is_noise_grey_or_images():
 
 def test_what_was_made_before_nan_can_be_had_as_the_message_says():
     net = model(Breaking)
-    with pytest.raises(CrosslensError, match="gradient not finite at step 5: .*; steps=4 end before it"):
+    with pytest.raises(CrosslensError, match=r"gradient not finite at step 5: .*; steps=4 end before it"):
         run("caricature", steps=9, net=net)
     net.passes.clear()
     assert np.isfinite(run("caricature", steps=4, net=net).images).all()
