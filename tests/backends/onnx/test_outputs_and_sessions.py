@@ -57,7 +57,7 @@ def test_the_outputs_that_were_not_chosen_are_layers(output, other):
 def test_the_command_line_chooses_the_output(tmp_path):
     onnx.save(detector(), tmp_path / "net.onnx")
     done = CliRunner().invoke(cli, ["layers", str(tmp_path / "net.onnx")])
-    assert "the network has 2 outputs: boxes, classes; choose one with output=" in done.output
+    assert "the network has 2 outputs: boxes, classes; choose one with --output" in done.output
     for output in ("classes", "1"):
         done = CliRunner().invoke(cli, ["layers", str(tmp_path / "net.onnx"), "--output", output])
         assert done.exit_code == 0
