@@ -11,7 +11,7 @@ from .graph import Graph, Node, Type
 from .image_input import Entry
 from .infer import fold, infer
 
-__all__ = ["free_batch", "lead_with_batch"]
+__all__ = ["BATCH", "free_batch", "lead_with_batch", "mixes_images"]
 
 BATCH = "N"
 
@@ -74,6 +74,22 @@ def _constant_shape(graph: Graph, node: Node) -> np.ndarray[Any, Any] | None:
 
 def _reshaped(graph: Graph, node: Node, shape: list[int]) -> Node:
     return replace(node, inputs=(node.inputs[0], graph.ints(shape)), attributes={})
+
+
+def mixes_images(graph: Graph) -> bool:
+    """Whether a batch cut in two could give other numbers: something behind the input has one size for any batch.
+
+    As the deviation over a batch has, which some discriminators take in, or the scale of a dynamic quantisation.
+    """
+    behind = {INPUT}
+    for node in graph.nodes:
+        if not any(i in behind for i in node.reads):
+            continue
+        behind.update(node.outputs)
+        kinds = [graph.types[o] for o in node.outputs if o in graph.types]
+        if any(k.is_float and k.dims is not None and all(isinstance(n, int) for n in k.dims) for k in kinds):
+            return True
+    return False
 
 
 def _all_batched(graph: Graph) -> bool:

@@ -12,7 +12,7 @@ from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
-from .batch import BATCH, lead_with_batch
+from .batch import BATCH, lead_with_batch, mixes_images
 from .diagnosis import diagnosed
 from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry
@@ -58,6 +58,7 @@ class OnnxModel(Model):
         self._sessions = Sessions()
         self._shaped = Sessions(most=8)
         self._by_batch: set[Any] = set()
+        self._mixing: dict[tuple[int, ...], bool] = {}
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -254,10 +255,15 @@ class OnnxModel(Model):
         return found if self._entry.batch or found.images == len(x) or self._apart(x, names) else whole
 
     def _apart(self, x: Array, names: Iterable[str]) -> bool:
-        """Whether these layers and the output have a row for each image, whatever the batch."""
-        kinds = self._at((BATCH, *x.shape[1:])).types
-        known = [kinds.get(self._places[name].tensor) for name in (OUTPUT, *names)]
-        return all(kind is not None and (kind.dims or ("",))[0] == BATCH for kind in known)
+        """Whether these layers and the output have a row for each image, whatever the batch, and know of no other."""
+        graph = self._at((BATCH, *x.shape[1:]))
+        known = [graph.types.get(self._places[name].tensor) for name in (OUTPUT, *names)]
+        if not all(kind is not None and (kind.dims or ("",))[0] == BATCH for kind in known):
+            return False
+        size = x.shape[1:]
+        if size not in self._mixing:
+            self._mixing[size] = mixes_images(graph)
+        return not self._mixing[size]
 
     def _in_batches(
         self, divided: Share, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]

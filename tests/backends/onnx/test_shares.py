@@ -107,6 +107,15 @@ def test_a_batch_whose_rows_are_no_images_stays_whole(rows):
     np.testing.assert_allclose(model.forward(x)[OUTPUT], want, rtol=1e-5)
 
 
+def test_a_batch_that_is_looked_at_as_a_whole_stays_whole():
+    proto = network(("ReduceMean", "mean", np.array([0]), "average"), ("Sub", "mean", None, "row"))
+    proto.graph.node[-1].input.append("average")
+    x, model = images(4), crosslens.wrap(proto, preprocess=None)
+    assert model._share(x, [OUTPUT]) == Share(4, 0)
+    means = crosslens.wrap(plain(), preprocess=None).forward(x)[OUTPUT]
+    np.testing.assert_allclose(model.forward(x)[OUTPUT][..., 0, 0], means - means.mean(0), atol=1e-6)
+
+
 def test_a_reshape_that_counts_zeros_as_sizes_but_has_none_is_followed():
     proto = network(("Reshape", "mean", np.array([-1, 4]), "row"))
     proto.graph.node[-1].attribute.append(helper.make_attribute("allowzero", 1))
