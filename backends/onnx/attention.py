@@ -39,15 +39,19 @@ def heads_apart(g: Graph, tensors: Triple, heads: int) -> Triple:
 def weighted(g: Graph, node: Node, tensors: Triple, size: int, bias: int, *, joined: bool = True) -> str:
     """The same from (N, heads, T, size), the key's last axes turned; left so unless `joined`.
 
-    A bias of truths says which keys count.
+    A bias of truths says which keys count; where none does the weights are 0.
     """
     q, k, v = tensors
     typed = like(g, *(i for i in node.inputs if i))
     scale = node.attr("scale") or 1 / sqrt(size)
     scores = g.op("Mul", g.op("MatMul", q, k), g.scalar(scale, typed))
-    if node.has(bias) and g.elem(node.inputs[bias]) == BOOL:
-        scores = g.op("Where", node.inputs[bias], scores, g.scalar(-inf, typed))
+    chosen = node.inputs[bias] if node.has(bias) and g.elem(node.inputs[bias]) == BOOL else None
+    if chosen is not None:
+        scores = g.op("Where", chosen, scores, g.scalar(-inf, typed))
     elif node.has(bias):
         scores = g.op("Add", scores, node.inputs[bias])
-    mixed = g.op("MatMul", g.op("Softmax", scores, axis=-1), v)
+    weights = g.op("Softmax", scores, axis=-1)
+    if chosen is not None:
+        weights = g.op("Where", chosen, weights, g.scalar(0.0, typed))
+    mixed = g.op("MatMul", weights, v)
     return g.op("Reshape", g.op("Transpose", mixed, perm=[0, 2, 1, 3]), g.ints([0, 0, -1])) if joined else mixed

@@ -7,6 +7,8 @@ from ..attention import attended, heads_apart, unusual, weighted
 from ..graph import Graph, Node
 from ..rewrite import UnknownTypeError, writes
 
+_PLAIN = frozenset({"scale", "q_num_heads", "kv_num_heads", "is_causal", "softcap", "qk_matmul_output_mode"})
+
 
 @writes("Attention")
 def attention(g: Graph, node: Node) -> list[str] | None:
@@ -34,7 +36,7 @@ def _standard(g: Graph, node: Node) -> list[str] | None:
     apart = g.rank(tensors[0]) == 4
     counts = [g.dims(name)[1] for name in tensors] if apart else [node.attr("q_num_heads"), node.attr("kv_num_heads")]
     rare = any(node.outputs[1:]) or any(node.has(place) for place in range(4, len(node.inputs)))
-    if rare or node.attr("is_causal") or node.attr("softcap") or "softmax_precision" in node.attributes:
+    if rare or node.attr("is_causal") or node.attr("softcap") or not _PLAIN.issuperset(node.attributes):
         return None
     if len(set(counts)) > 1 or not isinstance(counts[0], int) or not _fits(g, node, apart):
         return None

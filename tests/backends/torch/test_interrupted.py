@@ -34,6 +34,14 @@ class Interruptible(torch.nn.Module):
         return self.last(maps.mean(dim=(2, 3)))
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Python's own answer to ctrl-C: a shell that starts tests in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def net():
     return Interruptible().train()
