@@ -5,7 +5,6 @@ reference. A row says where the fault was planted, which layer was named, and as
 """
 
 import copy
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,9 +21,8 @@ from crosslens.probes import probes
 from torch import nn
 
 from .networks.export import exported
+from .readme import put
 
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- planted faults: begin -->", "<!-- planted faults: end -->"
 INPUT = crosslens.INPUT
 
 
@@ -227,10 +225,7 @@ def main() -> None:
     for line in rows():
         print(line, flush=True)
         lines.append(line)
-    table = "\n".join([BEGIN, "", *lines, "", END])
-    text = README.read_text()
-    if BEGIN in text:
-        README.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: table, text, flags=re.DOTALL))
+    put("planted faults", lines)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,6 @@ Each method runs on one small network with the same weights in each framework (t
 largest difference from torch's values over their largest magnitude.
 """
 
-import re
-from pathlib import Path
-
 import crosslens
 import numpy as np
 from crosslens.plugins import method_class
@@ -14,8 +11,7 @@ from crosslens.plugins import method_class
 from tests.conformance.test_methods import run
 from tests.conformance.zoo import BUILDERS
 
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- support table: begin -->", "<!-- support table: end -->"
+from .readme import put
 
 
 def rows() -> list[str]:
@@ -34,9 +30,9 @@ def rows() -> list[str]:
 
 
 def main() -> None:
-    table = "\n".join([BEGIN, "", *rows(), "", END])
-    print(table)
-    README.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: table, README.read_text(), flags=re.DOTALL))
+    lines = rows()
+    print("\n".join(lines))
+    put("support table", lines)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ of channels rise over the noise that the pictures began with, and `channels`, ho
 method but the last runs with its defaults, on onnxruntime where nothing else is said.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import crosslens
@@ -27,11 +25,11 @@ from crosslens.scales import last_of_scales
 from .excited_units import MEAN, NEURON, starting_noise, units
 from .networks.efficientnet_lite import efficientnet_lite2
 from .photographs import photographs
+from .readme import put
 from .spectra import slope
 from .style_by_hand import Losses, style_transfer
 from .synthesis_speed import CONTENT, RATE, STYLES, WEIGHTS, adam, photograph, trunk, wrapped
 
-README = Path(__file__).parent.parent / "README.md"
 CLASSES = tuple(range(0, 1000, 83))
 """Thirteen, picked by their number, not by how well they do."""
 
@@ -198,14 +196,7 @@ def main(chosen: list[str]) -> None:
         for line in PARTS[name]():
             print(line, flush=True)
             lines.append(line)
-        place(name, lines)
-
-
-def place(name: str, lines: list[str]) -> None:
-    """Put a part where the README has its place."""
-    begin, end = f"<!-- synthesis {name}: begin -->", f"<!-- synthesis {name}: end -->"
-    table = "\n".join([begin, "", *lines, "", end])
-    README.write_text(re.sub(f"{begin}.*{end}", lambda _: table, README.read_text(), flags=re.DOTALL))
+        put(f"synthesis {name}", lines)
 
 
 if __name__ == "__main__":

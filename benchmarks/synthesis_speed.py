@@ -5,11 +5,9 @@ weights, start and steps. `channel`: feature visualisation, beside torch-lucent 
 the environment of `make parity`. `write`: the tables into README.md as well.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from time import perf_counter, sleep
 from types import ModuleType
@@ -27,6 +25,7 @@ from torch import nn
 
 from .networks import exported
 from .paired import PAUSE, Timing
+from .readme import put
 from .style_by_hand import Losses, style_transfer
 
 CONTENT, STYLES = "block4_relu2", tuple(f"block{n}_relu1" for n in range(1, 6))
@@ -216,9 +215,6 @@ def _by_lucent(net: nn.Module, layer: str, index: int, size: int = 128) -> Told:
     return call
 
 
-README = Path(__file__).parent.parent / "README.md"
-
-
 def shown(name: str, lines: Iterator[str], *, write: bool) -> None:
     """Print a table line by line, and put it between its marks in the README where that is asked for."""
     table = []
@@ -226,9 +222,7 @@ def shown(name: str, lines: Iterator[str], *, write: bool) -> None:
         print(line, flush=True)
         table.append(line)
     if write:
-        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-        whole = "\n".join([begin, "", *table, "", end])
-        README.write_text(re.sub(f"{begin}.*{end}", lambda _: whole, README.read_text(), flags=re.DOTALL))
+        put(name, table)
 
 
 def main(words: list[str]) -> None:

@@ -63,7 +63,7 @@ class Part(Objective):
 
 
 class WindowedLoss:
-    """alpha content + beta style of a picture, as `optimise` takes it; made by `windowed_loss`."""
+    """alpha content + beta style of a picture, as `optimise` takes it; `aim` sets what is aimed at."""
 
     def __init__(
         self, model: Model, windows: Sequence[Window], pixels: Parameterisation, layers: Mapping[str, float]

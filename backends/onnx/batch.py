@@ -1,5 +1,6 @@
 """Any number of images at once, also through a graph that was exported for one."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -81,24 +82,19 @@ def mixes_images(graph: Graph) -> bool:
 
     As the deviation over a batch has, which some discriminators take in, or the scale of a dynamic quantisation.
     """
-    behind = {INPUT}
-    for node in graph.nodes:
-        if not any(i in behind for i in node.reads):
-            continue
-        behind.update(node.outputs)
-        kinds = [graph.types[o] for o in node.outputs if o in graph.types]
-        if any(k.is_float and k.dims is not None and all(isinstance(n, int) for n in k.dims) for k in kinds):
-            return True
-    return False
+    known = (kind for kind in _behind_input(graph) if kind is not None and kind.is_float and kind.dims is not None)
+    return any(all(isinstance(n, int) for n in kind.dims or ()) for kind in known)
 
 
 def _all_batched(graph: Graph) -> bool:
+    kinds = _behind_input(graph)
+    return all(kind is not None and (not kind.is_float or (kind.dims or ("",))[0] == BATCH) for kind in kinds)
+
+
+def _behind_input(graph: Graph) -> Iterator[Type | None]:
+    """The types of all that is computed from the input; None where one is not known."""
     behind = {INPUT}
     for node in graph.nodes:
-        if not any(i in behind for i in node.reads):
-            continue
-        behind.update(node.outputs)
-        kinds = [graph.types.get(o) for o in node.outputs if o]
-        if any(k is None or (k.is_float and (not k.dims or k.dims[0] != BATCH)) for k in kinds):
-            return False
-    return True
+        if any(i in behind for i in node.reads):
+            behind.update(node.outputs)
+            yield from (graph.types.get(o) for o in node.outputs if o)

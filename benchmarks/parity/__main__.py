@@ -7,7 +7,6 @@ the library gives eight bits, over 255 and without the last pixels that fill no 
 
 import argparse
 import json
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,14 +24,13 @@ from . import stand_ins
 
 stand_ins.install()
 
-from . import keras_peers, torch_metrics, torch_peers  # noqa: E402 - after the stand-ins
+from ..readme import put  # noqa: E402 - after the stand-ins
+from . import keras_peers, torch_metrics, torch_peers  # noqa: E402
 from .draws import background, importance, superpixels  # noqa: E402
 from .networks import Network, networks  # noqa: E402
 
 PEERS = torch_peers.PEERS | torch_metrics.PEERS | keras_peers.PEERS
-README = Path(__file__).parents[2] / "README.md"
 KEPT = Path(__file__).parents[2] / "out" / "parity"
-BEGIN, END = "<!-- parity table: begin -->", "<!-- parity table: end -->"
 TARGET = 3
 DISTRIBUTIONS = {"pytorch-grad-cam": "grad-cam", "pair": "saliency"}
 KNOWN = ("captum", "torchcam", "zennit", "tf-keras-vis", "xplique", "tf-explain")
@@ -143,15 +141,7 @@ def main() -> None:
     declared = {(library, name) for name in crosslens.methods() for library in method_class(name).presets}
     assert declared == set(found), declared ^ set(found)
     lines = rows(found, [network.name for network in nets])
-    README.write_text(
-        re.sub(
-            f"{BEGIN}.*{END}",
-            lambda _: "\n".join([BEGIN, "", *lines, "", END]),
-            README.read_text(encoding="utf-8"),
-            flags=re.DOTALL,
-        ),
-        encoding="utf-8",
-    )
+    put("parity table", lines)
     broken = {pair: cells[0] for pair, cells in found.items() if cells[0] is not None and not cells[0] <= SMOOTH}
     assert not broken, f"presets that miss their promise: {broken}"
 

@@ -1,20 +1,31 @@
 """FusedConv: f(Conv(x, w, b) + z), f one of Relu, LeakyRelu, Clip, Sigmoid, Tanh, HardSigmoid; z may be missing."""
 
+from typing import Any
+
 from ..activations import activated
 from ..graph import Graph, Node
 from ..rewrite import writes
 
-PARAMETERS = {"LeakyRelu": ("alpha",), "Clip": ("min", "max"), "HardSigmoid": ("alpha", "beta")}
+_PARAMETERS = {"LeakyRelu": ("alpha",), "Clip": ("min", "max"), "HardSigmoid": ("alpha", "beta")}
 """What the numbers of `activation_params` are, in order."""
-OURS = frozenset({"activation", "activation_params"})
+_OURS = frozenset({"activation", "activation_params"})
 
 
 @writes("FusedConv")
 def fused_conv(g: Graph, node: Node) -> list[str]:
     """Conv, Add, and the activation."""
-    names = PARAMETERS.get(node.attr("activation", ""), ())
+    return [finished(g, node, g.op("Conv", *node.inputs[:3], **plain(node)))]
+
+
+def plain(node: Node) -> dict[str, Any]:
+    """The attributes of the Conv within."""
+    return {name: node.attr(name) for name in node.attributes if name not in _OURS}
+
+
+def finished(g: Graph, node: Node, y: str) -> str:
+    """f(y + z) of a Conv's y."""
+    names = _PARAMETERS.get(node.attr("activation", ""), ())
     given = dict(zip(names, node.attr("activation_params", ()), strict=True))
-    y = g.op("Conv", *node.inputs[:3], **{k: node.attr(k) for k in node.attributes if k not in OURS})
     if node.has(3):
         y = g.op("Add", y, node.inputs[3])
-    return [activated(g, y, node.attr("activation"), given, (node.inputs[1], node.inputs[0]))]
+    return activated(g, y, node.attr("activation"), given, (node.inputs[1], node.inputs[0]))

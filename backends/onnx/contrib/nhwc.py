@@ -3,23 +3,17 @@
 Kernels lie as in the standard.
 """
 
-from ..activations import activated
 from ..graph import Graph, Node
 from ..rewrite import UnknownTypeError, writes
-from .fused_conv import OURS, PARAMETERS
+from .fused_conv import finished, plain
 
 
 @writes("NhwcConv", "NhwcFusedConv")
 def convolution(g: Graph, node: Node) -> list[str]:
     """The sum with Z, channels last too, comes before the activation."""
     x, w = node.inputs[:2]
-    kept = {key: node.attr(key) for key in node.attributes if key not in OURS}
-    y = _last(g, g.op("Conv", _first(g, x, rank := _rank(g, w)), *node.inputs[1:3], **kept), rank)
-    if node.has(3):
-        y = g.op("Add", y, node.inputs[3])
-    names = PARAMETERS.get(node.attr("activation", ""), ())
-    given = dict(zip(names, node.attr("activation_params", ()), strict=True))
-    return [activated(g, y, node.attr("activation"), given, (w, x))]
+    y = g.op("Conv", _first(g, x, rank := _rank(g, w)), *node.inputs[1:3], **plain(node))
+    return [finished(g, node, _last(g, y, rank))]
 
 
 @writes("NhwcMaxPool")
