@@ -8,21 +8,20 @@ __all__ = ["batch_limit", "slices"]
 
 BUDGET = 2 << 30
 """Bytes that one batch's activations and gradients may take: 2 GiB."""
-LARGEST = 8
-"""More images at once gained little on any backend and cost torch a third of its speed (benchmarks/NOTES.md)."""
 
 
 def batch_limit(model: Model) -> int:
-    """Images that `model` takes at once: `model.batch_size`, or as many as fit into `BUDGET`, at most `LARGEST`."""
+    """Images at once: `model.batch_size`, or as many as fit into `BUDGET`, at most `model.largest_batch`."""
     if model.batch_size is not None:
         return model.batch_size
-    return max(1, min(LARGEST, BUDGET // (2 * 4 * max(model.elements, 1))))
+    return max(1, min(model.largest_batch, BUDGET // (2 * 4 * max(model.elements, 1))))
 
 
 def slices(count: int, limit: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of consecutive runs of at most `limit` of `count` items.
+    """(start, stop) of consecutive runs of at most `limit` of `count` items, as few and as even as can be.
 
-    >>> list(slices(5, 2))
-    [(0, 2), (2, 4), (4, 5)]
+    >>> list(slices(5, 4))
+    [(0, 3), (3, 5)]
     """
-    return ((start, min(start + limit, count)) for start in range(0, count, limit))
+    parts = -(-count // limit)
+    return ((-(-part * count // parts), -(-(part + 1) * count // parts)) for part in range(parts))

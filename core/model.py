@@ -50,6 +50,8 @@ class Model(ABC):
     labels: Sequence[str] | None = None
     batch_size: int | None = None
     """Images at once, as the user set it; None lets `crosslens.batching` decide."""
+    largest_batch: int = 8
+    """More images at once, by themselves, gain nothing (benchmarks/NOTES.md)."""
 
     @property
     @abstractmethod
@@ -171,10 +173,8 @@ class Model(ABC):
             self._check_shape(f"the cotangent at {name!r}", value, name, x)
         at_input = given.pop(INPUT, None)
         inner, targets = inner_names(captured.values()), tuple(dict.fromkeys(wanted.values()))
-        if given:
-            pull = self._vjp(x, given, targets, inner, replace)
-        else:
-            pull = zeros_at(self._forward, x, targets, inner, replace)
+        rest = (targets, inner, replace)
+        pull = self._vjp(x, given, *rest) if given else zeros_at(self._forward, x, *rest)
         gradients = add_at_input(pull.gradients, at_input)
         found = {**pull.activations, INPUT: x}
         return Pullback(

@@ -22,7 +22,7 @@ from .parts import Parts, TorchStaged
 from .recording import Enough, Recording, behind
 from .rectifiers import Rectifiers
 from .tape import Tape, seen
-from .tensors import channels_first, channels_last, placed, stays_on_gpu, to_array, to_tensor
+from .tensors import channels_first, channels_last, most_at_once, placed, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
 
@@ -57,6 +57,7 @@ class TorchModel(Model):
         self._places: dict[str, Place] = {}
         self._upstreams: dict[frozenset[str], frozenset[str]] = {}
         self._layers = self._found_layers()
+        self.largest_batch = most_at_once(self._layers.values(), self._dtype, self._device)
 
     def _settle(self) -> None:
         """Where and in which type the weights are."""

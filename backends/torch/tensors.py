@@ -1,13 +1,30 @@
 """The border between arrays outside, channels-first, and torch's tensors inside."""
 
+from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from crosslens.arrays import Array, as_numpy
+from crosslens.model import Layer, Model
 from torch import Tensor
 
-__all__ = ["channels_first", "channels_last", "placed", "stays_on_gpu", "to_array", "to_tensor"]
+__all__ = ["channels_first", "channels_last", "most_at_once", "placed", "stays_on_gpu", "to_array", "to_tensor"]
+
+HELD = 20 << 20
+"""Bytes of a layer's activations up to which the C library keeps the memory for the next pass.
+
+Above, it hands memory back to the system, which maps and clears each page anew: EfficientNet-Lite0's gradient took
+40 ms an image at batch 4, without a page fault, and 59 at batch 8, with 11 500 an image (benchmarks/NOTES.md).
+"""
+
+
+def most_at_once(layers: Iterable[Layer], dtype: torch.dtype, device: torch.device) -> int:
+    """Images in a batch that is no slower than a smaller one."""
+    largest = max((prod(n or 1 for n in layer.shape[1:]) for layer in layers), default=1)
+    on_cpu = device.type == "cpu"
+    return max(1, min(Model.largest_batch, HELD // (largest * dtype.itemsize))) if on_cpu else Model.largest_batch
 
 
 def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = True) -> Tensor:
