@@ -7,7 +7,7 @@ import numpy as np
 from crosslens.model import INPUT
 from onnx import helper
 
-from .emit import explained, open_session
+from .emit import explained, open_session, prune
 from .graph import Dim, Graph, Type
 from .sequences import SEQUENCES
 
@@ -29,6 +29,8 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
         return
     run = graph.copy()
     run.outputs = unknown
+    prune(run)  # onnxruntime drops constants that nothing reads, and then misses them
+    run.inputs = dict(graph.inputs)
     session = open_session(run, providers, optimise=False)
     counted = _counted(graph)
     images = [np.full(shape, 0.5, np.float32)]

@@ -75,11 +75,13 @@ def _writers() -> dict[str, Writer]:
 def homed(model: ModelProto) -> ModelProto:
     """A model whose nodes that the standard's domain does not define at its opset stand in onnxruntime's own.
 
-    onnxruntime writes LayerNormalization into files of opset 13, where onnx has none, and calls them invalid.
+    onnxruntime writes LayerNormalization into files of opset 13, where onnx has none, and calls them invalid. It also
+    runs networks that do not import its domain, as its transformers optimizer makes them in memory.
     """
     opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
     strays = [i for i, node in enumerate(model.graph.node) if opset and _is_stray(node, opset)]
-    if not strays:
+    theirs = any(node.domain == DOMAIN for node in model.graph.node)
+    if not strays and (not theirs or any(o.domain == DOMAIN for o in model.opset_import)):
         return model
     copy = ModelProto()
     copy.CopyFrom(model)

@@ -1,13 +1,15 @@
 """Operators on quantised tensors (onnxruntime's "QOperator" format), as DequantizeLinear, the plain operator, Quantize.
 
 QLinearConv and its like hide a plain operator between integers: written out its layers are found, and their gradient is
-taken straight through as everywhere. onnxruntime joins the three again when it runs them.
+taken straight through as everywhere. onnxruntime joins the three again when it runs them. In files that it saved at its
+highest level channels may stand last; kernels lie as in the standard.
 """
 
 import numpy as np
 
 from ..graph import Graph, Node
 from ..rewrite import writes
+from .nhwc import channels_first, channels_last, rank_of
 
 _UNARY = ("QLinearSigmoid", "QLinearLeakyRelu", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax")
 _OURS = frozenset({"channels_last", "opset"})
@@ -16,16 +18,21 @@ _OURS = frozenset({"channels_last", "opset"})
 @writes(*_UNARY)
 def unary(g: Graph, node: Node) -> list[str] | None:
     """Inputs: x, its scale and zero point, those of y."""
-    if node.attr("channels_last", 0) or (node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13):
+    if node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13:
         return None
-    x, y = _float(g, node, 0), node.inputs[3:5]
-    return _quantised(g, node, y, x)
+    return _quantised(g, node, node.inputs[3:5], _float(g, node, 0), of_rank=node.inputs[0])
 
 
 @writes("QLinearAdd", "QLinearMul")
 def binary(g: Graph, node: Node) -> list[str]:
     """Inputs: a and b, each with scale and zero point, those of y."""
     return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3))
+
+
+@writes("QLinearWhere")
+def where(g: Graph, node: Node) -> list[str]:
+    """Inputs: truths, then x and y, each with scale and zero point, those of what is chosen."""
+    return _quantised(g, node, node.inputs[7:9], node.inputs[0], _float(g, node, 1), _float(g, node, 4))
 
 
 @writes("QLinearMatMul")
@@ -46,7 +53,9 @@ def conv(g: Graph, node: Node) -> list[str] | None:
     bias = _bias(g, node, 8)
     if bias is None:
         return None
-    return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=0), *bias)
+    return _quantised(
+        g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=0), *bias, of_rank=node.inputs[3]
+    )
 
 
 @writes("QGemm")
@@ -75,8 +84,13 @@ def _bias(g: Graph, node: Node, position: int) -> list[str] | None:
     return [g.derived(f"{name}:float:{node.outputs[0]}", lambda: steps * of_x.reshape(()) * of_w.reshape(-1))]
 
 
-def _quantised(g: Graph, node: Node, of_y: tuple[str, ...], *operands: str) -> list[str]:
+def _quantised(g: Graph, node: Node, of_y: tuple[str, ...], *operands: str, of_rank: str = "") -> list[str]:
+    """The plain operator between floats; where channels stand last, turned by the rank of the tensor `of_rank`."""
     op = node.op.removeprefix("QLinear").removeprefix("Q")
     kept = {key: node.attr(key) for key in node.attributes if key not in _OURS}
-    y = g.op(op, *operands, **kept)
+    if node.attr("channels_last", 0):
+        rank = rank_of(g, of_rank)
+        y = channels_last(g, g.op(op, channels_first(g, operands[0], rank), *operands[1:], **kept), rank)
+    else:
+        y = g.op(op, *operands, **kept)
     return [g.op("QuantizeLinear", y, *of_y) if of_y and of_y[0] else y]

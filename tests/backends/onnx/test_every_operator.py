@@ -23,9 +23,9 @@ REFUSED = {
         ),
         SEQUENCES,
     ),
-    **dict.fromkeys(("DFT", "STFT"), "transforms of signals: not yet asked for"),
+    "STFT": "a transform of sounds: not yet asked for",
     "MaxRoiPool": "regions of detectors from before RoiAlign, which has a rule",
-    **dict.fromkeys(("CumProd", "Det", "TensorScatter"), "no vision network in scope has one"),
+    "TensorScatter": "caches of language models: no vision network in scope has one",
     **dict.fromkeys(("QLinearConv", "QLinearMatMul"), "networks quantised to integers, without QuantizeLinear beside"),
 }  # fmt: skip
 """Operator: why it has no rule."""

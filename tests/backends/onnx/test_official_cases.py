@@ -94,8 +94,6 @@ LEFT_OUT = {
 }
 
 NO_RULE = {
-    "CumProd": 7,
-    "Det": 2,
     "GRU": 1,
     "LSTM": 2,
     "Loop": 2,
