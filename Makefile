@@ -25,9 +25,9 @@ check: $(STAMP) view
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMP)
+bench: $(PARITY)/.installed
 	$(BIN)/python -m pip install --quiet --no-deps onnx-ad -c constraints.txt
-	$(BIN)/python -m benchmarks
+	$(PARITY)/bin/python -m benchmarks
 
 gallery: $(STAMP)
 	$(BIN)/python -m benchmarks.gallery --fresh $(GALLERY)
