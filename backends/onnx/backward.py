@@ -9,10 +9,11 @@ from crosslens.errors import UnsupportedOperators
 from .expand import expand
 from .graph import FLOAT, DynamicShapeError, Graph, Node
 from .joining import added
+from .quantised import inner
 from .rectifiers import is_rectifier, rectified
 from .registry import Cotangents, Rule, rule_for
 
-__all__ = ["append_gradients"]
+__all__ = ["append_gradients", "path_of"]
 
 Differentiate: TypeAlias = Callable[[Graph, Node, Rule, Sequence[str | None]], Cotangents]
 
@@ -34,10 +35,10 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
         DynamicShapeError: a rule needs a size that only a batch in hand decides.
     """
     wrt = tuple(wrt)
-    while expand(graph, path := _path(graph, seeds, wrt)):
+    while expand(graph, path := path_of(graph, seeds, wrt)):
         pass
     _refuse_unsupported(graph, path)
-    reached, graph.watched = _reached(graph, path, wrt), frozenset(wrt)
+    reached, graph.watched, graph.inner = _reached(graph, path, wrt), frozenset(wrt), inner(graph.nodes)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]
@@ -47,7 +48,7 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
     return {tensor: _total(graph, parts, tensor) or graph.zeros_like(tensor) for tensor in wrt}
 
 
-def _path(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
+def path_of(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
     """The nodes through which gradients flow: downstream of `wrt` and upstream of a seed.
 
     An operator without a rule is one of them even where its outputs are integers (QuantizeLinear): to stop the gradient
@@ -65,10 +66,15 @@ def _path(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
             numbers.update(o for o in node.outputs if along and o in graph.types and not graph.types[o].is_float)
     wanted, path = set(seeds), []
     for node in reversed(below):
-        if any(o in wanted for o in node.outputs):
+        if any(o in wanted and (o in numbers or _may_carry(graph, node, o)) for o in node.outputs):
             path.append(node)
             wanted.update(node.reads)
     return path[::-1]
+
+
+def _may_carry(graph: Graph, node: Node, output: str) -> bool:
+    """Not TopK's places; anything of an operator that we do not know."""
+    return output not in graph.types or graph.types[output].is_float or rule_for(node) is None
 
 
 def _floats(graph: Graph, node: Node) -> bool:

@@ -159,6 +159,9 @@ class Graph:
     watched: frozenset[str] = frozenset()
     """While gradients are appended: tensors whose own gradient is asked for, so that no rule may pass them by."""
 
+    inner: frozenset[str] = frozenset()
+    """Then too: the tensors that more of the network follows behind than what finishes its scores."""
+
     def __post_init__(self) -> None:
         self.taken |= {*self.constants, *self.inputs, *(o for n in self.nodes for o in n.outputs)}
 

@@ -12,6 +12,7 @@ from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
+from .backward import path_of
 from .batch import BATCH, lead_with_batch, mixes_images
 from .diagnosis import diagnosed
 from .graph import DynamicShapeError, Graph, Type
@@ -24,13 +25,12 @@ from .measuring import measure
 from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
 from .rectifiers import is_rectifier
 from .session import Executable, Pair, Sessions, filled
-from .shares import Share, share
+from .shares import PROCESSOR, Share, share
 from .stand_ins import UnwritableError, Written, written
 from .weights import replaced_weights, weights_of
 
 __all__ = ["OnnxModel"]
 
-_PROCESSOR = "CPUExecutionProvider"
 Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
 
 
@@ -97,12 +97,10 @@ class OnnxModel(Model):
         return self._shaped.get(shape, build)  # type: ignore[no-any-return]
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
-        """By following the graph."""
+        """By following gradients through the graph: what only says where to read, or how much, does not count."""
         graph = self._at((self._entry.batch or 1, *self.input.example_shape))
         needed = {self._places[name].tensor for name in names}
-        for node in reversed(graph.nodes):
-            if needed.intersection(node.outputs):
-                needed.update(node.reads)
+        needed.update(name for node in path_of(graph, needed, [INPUT]) for name in node.reads)
         return frozenset(name for name, place in self._places.items() if place.tensor in needed)
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
@@ -249,7 +247,7 @@ class OnnxModel(Model):
     def _share(self, x: Array, names: Iterable[str]) -> Share:
         """Images in turns for a network that takes a fixed number; else, on the processor, several cores' at once."""
         whole = Share(self._entry.batch or len(x), 0)
-        if not self.input.is_image or list(self._providers or [_PROCESSOR]) != [_PROCESSOR]:
+        if not self.input.is_image or list(self._providers or [PROCESSOR]) != [PROCESSOR]:
             return whole
         found = share(len(x), prod(x.shape[2:]), self._entry.batch)
         return found if self._entry.batch or found.images == len(x) or self._apart(x, names) else whole

@@ -1,5 +1,6 @@
 """Quantised tensors: q = round(x / scale) + zero, cut off at the ends of the integers; which scale each element has."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,26 @@ from onnx import TensorProto, helper
 
 from .graph import FLOAT, DynamicShapeError, Graph, Node
 
-__all__ = ["ends", "offset", "spread"]
+__all__ = ["ends", "inner", "offset", "spread"]
 
 _NARROW = {TensorProto.UINT4: (0, 15), TensorProto.INT4: (-8, 7), TensorProto.UINT2: (0, 3), TensorProto.INT2: (-2, 1)}
 _FLOAT8 = {TensorProto.FLOAT8E4M3FN: 448, TensorProto.FLOAT8E4M3FNUZ: 240, TensorProto.FLOAT8E5M2: 57344,
            TensorProto.FLOAT8E5M2FNUZ: 57344, TensorProto.FLOAT4E2M1: 6}  # fmt: skip
+
+
+_ENDING = frozenset(
+    {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Reshape", "Flatten", "Softmax", "LogSoftmax", "Sigmoid"}
+)
+"""What may stand behind the scores of a network, and keeps each of them apart."""
+
+
+def inner(nodes: Sequence[Node]) -> frozenset[str]:
+    """The tensors that other nodes read than the last few of the network, which only finish its scores."""
+    found: set[str] = set()
+    for node in reversed(nodes):
+        if node.op not in _ENDING or node.domain or found.intersection(node.outputs):
+            found.update(node.reads)
+    return frozenset(found)
 
 
 def ends(elem: int) -> tuple[float, float]:

@@ -18,8 +18,10 @@ _OURS = frozenset({"channels_last", "opset"})
 @writes(*_UNARY)
 def unary(g: Graph, node: Node) -> list[str] | None:
     """Inputs: x, its scale and zero point, those of y."""
-    if node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13:
-        return None
+    if node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13:  # which took all axes from `axis` on together
+        rank = rank_of(g, node.inputs[0])
+        if node.attr("axis", -1) % rank != rank - 1:
+            return None
     return _quantised(g, node, node.inputs[3:5], _float(g, node, 0), of_rank=node.inputs[0])
 
 

@@ -11,6 +11,7 @@ from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx.graph import Node
 from crosslens.backends.onnx.registry import rule_for
 from crosslens.backends.zoo import onnx_files
+from crosslens.model import InputSpec
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization import shape_inference as preprocessing
@@ -21,12 +22,13 @@ IMAGES = np.random.default_rng(0).random((2, 3, 16, 16), np.float32)
 
 
 def quantised_and_back(scale, zero, elem, shape, opset=21, **how):
-    """x -> QuantizeLinear -> DequantizeLinear."""
+    """x -> QuantizeLinear -> DequantizeLinear -> something else."""
     constants = [numpy_helper.from_array(np.asarray(scale, np.float32), "s"), helper.make_tensor(
-        "z", elem, np.shape(zero), np.ravel(zero))]  # fmt: skip
+        "z", elem, np.shape(zero), np.ravel(zero)), numpy_helper.from_array(np.float32([0]), "nothing")]  # fmt: skip
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], **how),
-        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], **how),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], **how),
+        helper.make_node("Add", ["d", "nothing"], ["y"]),
     ]
     ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n in "xy"]
     graph = helper.make_graph(nodes, "one", ends[:1], ends[1:], constants)
@@ -86,6 +88,19 @@ def test_a_range_that_starts_at_zero_is_a_relu():
     model = wrap(quantised_and_back(0.01, 0, TensorProto.UINT8, [1, 3, 1, 2]), preprocess=None)
     x = np.float32([-0.004, 0.004]) * np.ones((1, 3, 1, 2), np.float32)
     np.testing.assert_allclose(gradient(model, x, np.ones_like(x))[0, 0, 0], [0, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("behind", [[], ["Softmax"]])
+def test_the_surest_class_has_a_gradient_beyond_the_range_of_the_last_quantisation(behind):
+    """Its score lies at the range's end wherever the calibration saw no larger one."""
+    proto = quantised_and_back(0.01, 0, TensorProto.INT8, ["N", 3])
+    del proto.graph.node[2:]
+    proto.graph.node.extend(helper.make_node(op, ["d"], ["y"]) for op in behind or ["Identity"])
+    x, dy = np.float32([[2.0, -3.0, 0.5]]), np.float32([[1, 2, 3]])
+    exact = torch.tensor([[1.27, -1.28, 0.5]], requires_grad=True)
+    (torch.softmax(exact, 1) if behind else exact * 1).backward(torch.tensor(dy))
+    model = wrap(proto, input_shape=InputSpec.latent((3,)))
+    np.testing.assert_allclose(gradient(model, x, dy), exact.grad.numpy(), rtol=1e-5)
 
 
 class Network(torch.nn.Module):

@@ -46,3 +46,26 @@ def test_for_a_layer_inside_they_end_there():
     assert model.upstream(["second"]) == {INPUT, "trunk", "act", "second"}
     with pytest.raises(LayerError, match=r"no layer with maps .* comes before <input>; name a layer"):
         last_maps(model, [INPUT])
+
+
+def test_maps_that_only_say_where_to_read_are_not_those_of_the_output():
+    """A detector reads its boxes at the places of the best scores: no gradient flows from the boxes to the scores."""
+    rng = np.random.default_rng(0)
+    kernels = {"ws": (1, 3, 3, 3), "wb": (1, 3, 3, 3)}
+    nodes = [
+        helper.make_node("Conv", ["x", "wb"], ["b"], name="boxes", pads=[1] * 4),
+        helper.make_node("Conv", ["x", "ws"], ["s"], name="scores", pads=[1] * 4),
+        helper.make_node("Reshape", ["s", "flat"], ["fs"]),
+        helper.make_node("Reshape", ["b", "flat"], ["fb"]),
+        helper.make_node("TopK", ["fs", "k"], ["best", "places"]),
+        helper.make_node("GatherElements", ["fb", "places"], ["y"], axis=1),
+    ]
+    tensors = [numpy_helper.from_array(rng.normal(0, 0.3, s).astype(np.float32), n) for n, s in kernels.items()]
+    tensors += [numpy_helper.from_array(np.array(v), n) for n, v in {"flat": [0, -1], "k": [5]}.items()]
+    info = helper.make_tensor_value_info
+    ends = [info("x", TensorProto.FLOAT, ["n", 3, 8, 8]), info("y", TensorProto.FLOAT, ["n", 5])]
+    graph = helper.make_graph(nodes, "boxes", ends[:1], ends[1:], tensors)
+    model = crosslens.wrap(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), preprocess="unit"
+    )
+    assert last_maps(model) == "boxes"
