@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Share", "share"]
+__all__ = ["PROCESSOR", "Share", "cores", "share"]
+
+PROCESSOR = "CPUExecutionProvider"
+"""onnxruntime's name for it."""
 
 ENOUGH = 224 * 224
 """Pixels that are worth a thread's while: smaller images go several at a time, fewer pixels all at once."""
@@ -41,10 +44,15 @@ class Share:
 
 def share(count: int, pixels: int, fixed: int | None = None) -> Share:
     """The division of `count` images of so many pixels each; a network may take a `fixed` number of images only."""
-    cores = int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
-    images = fixed or max(1, min(ENOUGH // max(pixels, 1), -(-count // cores)))
+    at_once = cores()
+    images = fixed or max(1, min(ENOUGH // max(pixels, 1), -(-count // at_once)))
     parts = -(-count // images)
-    rounds = -(-parts // cores)
-    if count * pixels <= ENOUGH or parts < BUSY * rounds * cores:
+    rounds = -(-parts // at_once)
+    if count * pixels <= ENOUGH or parts < BUSY * rounds * at_once:
         return Share(fixed or count, 0)
-    return Share(images, 1, cores)
+    return Share(images, 1, at_once)
+
+
+def cores() -> int:
+    """As many as OMP_NUM_THREADS says, or as there are."""
+    return int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
