@@ -1,14 +1,55 @@
-"""What makes values look like an answer without being one, found in the result and said in its notes."""
+"""What makes values look like an answer without being one: said in the result's notes, or refused."""
 
 from .arrays import Array, namespace
+from .errors import ModelError
 from .model import OUTPUT, Model
 from .objective import Objective, Value, is_distribution
 from .result import Attribution, Result
+from .scores import Scores
 
-__all__ = ["doubts"]
+__all__ = ["doubts", "refuse_unfinite", "refuse_unfinite_target"]
 
 SATURATED = 1e-6
 """How near to 1 a probability is one to float precision: a tenth of what is left is rounding."""
+
+
+def refuse_unfinite(name: str, result: Result) -> None:
+    """Refuse values that are NaN or infinite, or explain a target that is: a rectifier turns NaN into a map of zeros.
+
+    Raises:
+        ModelError: with how many images, and whether the network's output or something inside it is the cause.
+    """
+    if not isinstance(result, Attribution | Scores):
+        return
+    if isinstance(result, Attribution):
+        refuse_unfinite_target(name, result.scores)
+    if count := _unfinite(result.values):
+        raise ModelError(
+            f"what {name} found is NaN or infinite for {count} of {result.values.shape[0]} images: a layer or a "
+            "gradient of this network is; look at its weights, and at the preprocessing (preprocess=)"
+        )
+
+
+def refuse_unfinite_target(name: str, scores: Array) -> None:
+    """Refuse a target (N,) that is NaN or infinite; None is none.
+
+    Raises:
+        ModelError: with how many images.
+    """
+    if count := _unfinite(scores):
+        raise ModelError(
+            f"the target is NaN or infinite for {count} of {scores.shape[0]} images, so that {name} can say nothing: "
+            "look at the network's weights, and at the preprocessing (preprocess=)"
+        )
+
+
+def _unfinite(values: Array) -> int:
+    """The number of items (N, ...) that are not finite throughout."""
+    if values is None:
+        return 0
+    xp = namespace(values)
+    good = xp.all(xp.reshape(xp.isfinite(values), (values.shape[0], -1)), axis=1)
+    return values.shape[0] - int(xp.sum(xp.astype(good, xp.int64)))
 
 
 def doubts(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def load_image(
         float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in [0, 1].
 
     Raises:
-        ImageError: no such file, or no picture.
+        ImageError: no such file, or no picture, or one that holds NaN.
     """
     picture = path if isinstance(path, Image.Image) else _opened(Path(path))
     grey = like is not None and like.input.shape[0] == 1
@@ -75,6 +75,8 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     if not picture.mode.startswith(("I", "F")):
         return picture
     values = np.asarray(picture, np.float64)
+    if not np.isfinite(values).all():
+        raise ImageError(f"the picture ({picture.size[0]} x {picture.size[1]} floats) holds NaN or infinite values")
     full = 65535.0 if picture.mode != "F" else max(float(values.max()), 1e-12)
     return Image.fromarray((values.clip(0, full) / full * 255).round().astype(np.uint8))
 

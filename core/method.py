@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import Array, namespace
 from .batching import batch_limit, slices
-from .doubts import doubts
+from .doubts import doubts, refuse_unfinite
 from .errors import ImageError, ParameterError, did_you_mean
 from .model import Model
 from .objective import Objective
@@ -91,7 +91,7 @@ class Method(ABC):
             A `Result`: raw values, with the method, its parameters and the provenance.
 
         Raises:
-            CrosslensError: what is wrong with the images, the target, a layer or a parameter.
+            CrosslensError: what is wrong with the images, the target, a layer or a parameter; or the network gives NaN.
         """
         start = perf_counter()
         images = self._checked(model, images)
@@ -100,6 +100,7 @@ class Method(ABC):
         making = makes_pictures(type(self))
         seen = model.placed(images) if making and images is not None else images
         result = self._batches(model, seen, objective, progress)
+        refuse_unfinite(self.name, result)
         if making and (images is None or isinstance(images, np.ndarray)):
             result = result.on_host()  # type: ignore[attr-defined]
         followed = {} if self.preset is None else self.preset.record()

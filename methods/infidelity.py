@@ -61,8 +61,8 @@ class Infidelity(Metric):
     def _check(self, images: Array) -> None:
         if self.change not in WAYS:
             raise ParameterError(f"no change {self.change!r}; there are {', '.join(WAYS)}")
-        if self.samples < 1:
-            raise ParameterError(f"samples is {self.samples}; it must be at least 1")
+        if self.samples < 1 or not 0 <= self.noise < np.inf:
+            raise ParameterError(f"samples is {self.samples} and noise {self.noise}; give at least 1, and 0 or more")
         shorter = min(images.shape[2:])
         if self.change == "squares" and not 1 <= self.window <= shorter:
             raise ParameterError(f"window is {self.window}; it must lie between 1 and {shorter}, the image's side")

@@ -80,7 +80,9 @@ class Localise(Metric):
         """The map (N, H, W), raw, with boxes."""
         if self.components not in COMPONENTS:
             raise ParameterError(f"no components {self.components!r}; there are {', '.join(COMPONENTS)}")
-        right = self._truth(images.shape[0])
+        if self.tolerance < 0:
+            raise ParameterError(f"tolerance is {self.tolerance}; it must be 0 pixels or more")
+        right = self._truth(images.shape[0], images.shape[2:])
         result = self.judged(model, images, objective, progress=progress)
         if not isinstance(result, Attribution):
             raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, no map to find boxes in")
@@ -118,8 +120,8 @@ class Localise(Metric):
             )
         return float(self.threshold * values.max())
 
-    def _truth(self, count: int) -> list[list[Box]] | None:
-        """The right boxes of each image."""
+    def _truth(self, count: int, size: tuple[int, int]) -> list[list[Box]] | None:
+        """The right boxes of each image, all within `size`, (H, W)."""
         if self.truth is None:
             return None
         rows = [self.truth] if np.ndim(self.truth[0]) == 0 else list(self.truth)
@@ -129,6 +131,12 @@ class Localise(Metric):
             raise ParameterError(
                 f"truth is {self.truth!r}; give left,top,right,bottom in pixels, left < right and top < bottom, "
                 f"and such a list for each of the {count} images"
+            )
+        height, width = size
+        if any(b.left < 0 or b.top < 0 or b.right > width or b.bottom > height for row in found for b in row):
+            raise ParameterError(
+                f"truth is {self.truth!r}, beyond the image of {width} x {height} pixels; give boxes in pixels of the "
+                "picture as the network sees it, resized and cut (crosslens.load_image)"
             )
         return found
 

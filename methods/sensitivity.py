@@ -43,6 +43,8 @@ class Sensitivity(Method):
             raise ParameterError(f"step is {self.step}; it must be more than 0")
         if self.directions is not None and self.directions < 1:
             raise ParameterError(f"directions is {self.directions}; it must be at least 1, or left out")
+        if self.layer == INPUT and images.ndim == 4 and self.block > max(images.shape[2:]):
+            raise ParameterError(f"block is {self.block}; it must be at most {max(images.shape[2:])}, the longer side")
         found, scores = cases(model, images, objective, self.layer)
         return Attribution(namespace(images).stack([self._slopes(case, progress) for case in found]), scores=scores)
 

@@ -54,6 +54,14 @@ def test_16_bits_are_scaled_not_clipped(tmp_path):
     np.testing.assert_allclose(load_image(tmp_path / "deep.png"), 0.5, atol=1 / 255)
 
 
+def test_a_picture_of_floats_that_holds_nan_is_refused(tmp_path):
+    values = np.ones((4, 6), np.float32)
+    values[1, 2] = np.nan
+    Image.fromarray(values).save(tmp_path / "nan.tif")
+    with pytest.raises(ImageError, match=r"the picture \(6 x 4 floats\) holds NaN or infinite values"):
+        load_image(tmp_path / "nan.tif")
+
+
 def test_the_exif_rotation_is_obeyed(tmp_path):
     picture = Image.new("RGB", (40, 20))
     picture.paste((255, 255, 255), (0, 0, 10, 20))

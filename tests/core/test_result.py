@@ -27,6 +27,25 @@ def test_npz_holds_the_raw_values_and_the_provenance(result, tmp_path):
     )
 
 
+def test_npz_is_written_whole_or_not_at_all(result, tmp_path, monkeypatch):
+    """A disk that fills up while the file is written."""
+
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "cat.npz").write_bytes(b"an earlier result")
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(ImageError, match=r"cannot write '.*cat.npz': No space left on device"):
+        result.save(tmp_path / "cat.npz")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("cat.npz", b"an earlier result")]
+
+
+def test_npz_into_a_missing_folder_is_refused(result, tmp_path):
+    with pytest.raises(ImageError, match=r"cannot write '.*none/cat.npz': No such file or directory"):
+        result.save(tmp_path / "none" / "cat.npz")
+
+
 def test_png_is_a_sheet_of_overlays(result, tmp_path):
     from PIL import Image
 

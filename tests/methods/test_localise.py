@@ -162,6 +162,9 @@ def test_it_localises_a_bright_square_that_the_network_looks_for():
         ({"truth": (1, 2, 3)}, r"truth is \(1, 2, 3\); give left,top,right,bottom in pixels"),
         ({"truth": (5, 5, 5, 9)}, "left < right"),
         ({"truth": [[1, 2, 3, 4], [1, 2, 3, 4]]}, "such a list for each of the 1 images"),
+        ({"truth": (5, 5, 500, 9)}, r"truth is \(5, 5, 500, 9\), beyond the image of \d+ x \d+ pixels; give boxes in"),
+        ({"truth": (-1, 5, 7, 9)}, "beyond the image"),
+        ({"tolerance": -1}, "tolerance is -1; it must be 0 pixels or more"),
         ({"components": "none"}, "no components 'none'; there are largest, all"),
     ],
 )

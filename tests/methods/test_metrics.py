@@ -217,7 +217,8 @@ def test_the_network_judged_keeps_its_weights(model, images):
         ("sensitivity_max", {"radius": 0.0}, "radius 0.0"),
         ("infidelity", {"change": "circles"}, "no change 'circles'; there are squares, noisy_baseline"),
         ("infidelity", {"window": 9}, "window is 9; it must lie between 1 and 8, the image's side"),
-        ("infidelity", {"samples": 0}, "samples is 0; it must be at least 1"),
+        ("infidelity", {"samples": 0}, "samples is 0 and noise 0.2; give at least 1, and 0 or more"),
+        ("infidelity", {"noise": -1.0}, "noise -1.0"),
     ],
 )
 def test_parameters_without_meaning_are_refused(model, images, name, options, message):
