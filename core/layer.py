@@ -17,10 +17,10 @@ class Layer:
     name: str
     kind: str
     shape: tuple[int | None, ...]
-    """Channels-first, as at `InputSpec.example_shape`; the batch axis, first, is None."""
+    """Channels-first, as at `InputSpec.example_shape`; the batch, first, is None; a number stands where it is not."""
     aliases: tuple[str, ...] = ()
 
     @property
     def has_maps(self) -> bool:
         """Whether the output is (N, C, H, W) with more than one position."""
-        return len(self.shape) == 4 and self.shape[2:] != (1, 1)
+        return len(self.shape) == 4 and self.shape[0] is None and self.shape[2:] != (1, 1)

@@ -13,16 +13,16 @@ from ..registry import Cotangents, vjp
 @vjp("DFT", since=17)
 def dft(g: Graph, node: Node, dy: str) -> Cotangents:
     """Shapes: x (..., n, ..., 1 or 2), dy (..., frequencies, ..., 1 or 2)."""
-    x, rank = node.inputs[0], g.rank(node.inputs[0])
+    x, (y,), rank = node.inputs[0], node.outputs, g.rank(node.inputs[0])
     inverse, onesided = bool(node.attr("inverse", 0)), bool(node.attr("onesided", 0))
     axis = _number(g, node, 2, node.attr("axis", -2)) % rank
     size, parts = g.sizes(x, [axis, rank - 1])
     length = _number(g, node, 1, 2 * (size - 1) if inverse and onesided else size)
     if inverse and onesided:
-        return [resized(g, transposed_irfft(g, dy, axis, length), axis, size, length // 2 + 1), None, None][
+        return [resized(g, transposed_irfft(g, dy, y, axis, length), rank, axis, size, length // 2 + 1), None, None][
             : len(node.inputs)
         ]
-    dx = resized(g, transposed_dft(g, dy, axis, length, inverse=inverse), axis, size, length)
+    dx = resized(g, transposed_dft(g, dy, y, axis, length, inverse=inverse), rank, axis, size, length)
     dx = g.op("Slice", dx, g.ints([0]), g.ints([1]), g.ints([rank - 1])) if parts == 1 else dx
     return [dx, None, None][: len(node.inputs)]
 

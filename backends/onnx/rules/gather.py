@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Graph, Node
+from ..padding import padded
 from ..registry import Cotangents, vjp
 from ..scattering import added_at
 
@@ -31,13 +32,11 @@ def gather(g: Graph, node: Node, dy: str) -> Cotangents:
 
 def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: int, rank: int) -> str:
     if len(places) and (np.diff(places) == 1).all():
-        pads = [0] * (2 * rank)
-        pads[axis], pads[axis + rank] = int(places[0]), size - 1 - int(places[-1])
-        return g.op("Pad", dy, g.ints(pads))
+        return padded(g, dy, rank, {axis: (int(places[0]), size - 1 - int(places[-1]))})
     rows = np.full(size, len(places))
     rows[places] = np.arange(len(places))
     if (rows == len(places)).any():
-        dy = g.op("Pad", dy, g.ints([0, 1]), None, g.ints([axis]))
+        dy = padded(g, dy, rank, {axis: (0, 1)})
     return g.op("Gather", dy, g.ints(rows), axis=axis)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from onnx import helper
 
 from ..graph import DynamicShapeError, Graph, Node
+from ..padding import padded
 from ..registry import Cotangents, vjp
 
 
@@ -22,10 +23,12 @@ def pad(g: Graph, node: Node, dy: str) -> Cotangents:
         raise DynamicShapeError(f"{node.name!r} pads by what is computed")
     if node.attr("mode", "constant") != "constant":
         return [_folded(g, node, dy, amounts, axes % g.rank(x))]
-    dx = g.op("Pad", dy, g.ints(-amounts), None, g.ints(axes))
+    rank, both = g.rank(x), amounts.reshape(2, -1).T.tolist()
+    around = {int(axis) % rank: (before, behind) for axis, (before, behind) in zip(axes, both, strict=True)}
+    dx = padded(g, dy, rank, {axis: (-before, -behind) for axis, (before, behind) in around.items()})
     if not node.has(2) or not node.wants[2]:
         return [dx]
-    inner = g.op("Pad", dx, g.ints(amounts), None, g.ints(axes))
+    inner = padded(g, dx, rank, around)
     border = g.op("ReduceSum", g.op("Sub", dy, inner), keepdims=0)
     return [dx, None, g.reshape_like(border, node.inputs[2])]
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..graph import DynamicShapeError, Graph, Node
+from ..padding import padded
 from ..registry import Cotangents, vjp
 
 
@@ -14,17 +15,17 @@ def slice_(g: Graph, node: Node, dy: str) -> Cotangents:
     starts, ends = (_values(g, node, p) for p in (1, 2))
     axes = _values(g, node, 3) if node.has(3) else range(len(starts))
     steps = _values(g, node, 4) if node.has(4) else [1] * len(starts)
-    pads = [0] * (2 * rank)
+    pads = {}
     for start, end, axis, step in zip(starts, ends, (a % rank for a in axes), steps, strict=True):
         size = g.sizes(x, [axis])[0]
         chosen = range(size)[slice(start, end if end > -(2**31) else None, step)]
         if len(chosen) == size and step == 1:
             continue
         if step != 1:
-            dy = _spread(g, dy, axis, chosen, size)
+            dy = _spread(g, dy, rank, axis, chosen, size)
         else:
-            pads[axis], pads[axis + rank] = chosen.start, size - chosen.stop
-    return [g.op("Pad", dy, g.ints(pads)) if any(pads) else dy]
+            pads[axis] = chosen.start, size - chosen.stop
+    return [padded(g, dy, rank, pads)]
 
 
 def _values(g: Graph, node: Node, position: int) -> list[int]:
@@ -34,9 +35,8 @@ def _values(g: Graph, node: Node, position: int) -> list[int]:
     return [int(v) for v in np.ravel(value)]
 
 
-def _spread(g: Graph, dy: str, axis: int, chosen: range, size: int) -> str:
+def _spread(g: Graph, dy: str, rank: int, axis: int, chosen: range, size: int) -> str:
     """dy at the chosen places of an axis: a row of zeros is appended, and every place takes its row or that one."""
     rows = np.full(size, len(chosen))
     rows[list(chosen)] = np.arange(len(chosen))
-    ends = g.op("Pad", dy, g.ints([0, 1]), None, g.ints([axis]))
-    return g.op("Gather", ends, g.ints(rows), axis=axis)
+    return g.op("Gather", padded(g, dy, rank, {axis: (0, 1)}), g.ints(rows), axis=axis)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from crosslens import INPUT, OUTPUT, wrap
+from onnx import TensorProto, helper, numpy_helper
 
 
 def rand(*shape, seed=0):
@@ -134,3 +136,22 @@ def test_of_updates_for_one_place_only_that_which_onnxruntime_kept_gets_its_grad
     got = vjp_of_node(op, inputs, {"y": dy}, wrt=["x", "u"], constants=constants)
     np.testing.assert_array_equal(got["x"], [0, 0, 0, 4])
     np.testing.assert_array_equal(got["u"], [0, 1, 2, 3])
+
+
+def test_zeros_around_a_cotangent_stay_where_onnxruntime_moves_transposes_across():
+    """Reading every other pixel between Transposes, as torch's exporter writes slices of slices."""
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[2, 1, 0, 3]),
+        helper.make_node("Slice", ["t", "zero", "many", "axis", "step"], ["s"]),
+        helper.make_node("Transpose", ["s"], ["u"], perm=[2, 1, 0, 3]),
+        helper.make_node("Tanh", ["u"], ["y"]),
+    ]
+    constants = {"zero": [0], "many": [2**62], "axis": [3], "step": [2]}
+    tensors = [numpy_helper.from_array(np.array(v), k) for k, v in constants.items()]
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 3, 6, w]) for n, w in (("x", 8), ("y", 4))]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
+    model = wrap(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), preprocess=None)
+    x, dy = rand(2, 3, 6, 8), rand(2, 3, 6, 4)
+    want = np.zeros_like(x)
+    want[..., ::2] = dy * (1 - np.tanh(x[..., ::2]) ** 2)
+    np.testing.assert_allclose(model.vjp(x, {OUTPUT: dy}).gradients[INPUT], want, rtol=1e-5, atol=1e-6)

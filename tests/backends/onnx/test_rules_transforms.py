@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from crosslens import INPUT, OUTPUT, wrap
+from onnx import TensorProto, helper, numpy_helper
 
 RNG = np.random.default_rng(5)
 
@@ -104,3 +106,31 @@ def test_the_determinant_of_one_matrix_is_a_number(vjp_of_node):
     x = rand(3, 3)
     want = np.linalg.det(x) * np.linalg.inv(x).T
     close(vjp_of_node("Det", {"x": x}, {"y": np.array(1, np.float32)})["x"], want, 1e-4)
+
+
+def test_a_filter_between_two_transforms_of_maps():
+    """What a global filter network does (https://arxiv.org/abs/2107.00645): a filter of one side of the spectrum."""
+    weights = rand(1, 1, 8, 5, 1)
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "end"], ["u"]),
+        helper.make_node("DFT", ["u", "", "wide"], ["a"], onesided=1),
+        helper.make_node("DFT", ["a", "", "high"], ["b"]),
+        helper.make_node("Mul", ["b", "weights"], ["c"]),
+        helper.make_node("DFT", ["c", "", "high"], ["d"], inverse=1),
+        helper.make_node("DFT", ["d", "eight", "wide"], ["e"], inverse=1, onesided=1),
+        helper.make_node("Squeeze", ["e", "end"], ["y"]),
+    ]
+    constants = {"end": [-1], "wide": 3, "high": 2, "eight": 8}
+    tensors = [numpy_helper.from_array(np.array(v), k) for k, v in constants.items()]
+    tensors.append(numpy_helper.from_array(weights, "weights"))
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 3, 8, 8]) for n in "xy"]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], tensors)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+
+    def filtered(x):
+        return torch.fft.irfft2(torch.fft.rfft2(x) * torch.tensor(weights[..., 0], dtype=torch.float64), s=(8, 8))
+
+    x, dy = rand(2, 3, 8, 8), rand(2, 3, 8, 8)
+    pull = wrap(proto, preprocess=None).vjp(x, {OUTPUT: dy}, capture=[OUTPUT])
+    close(pull.activations[OUTPUT], filtered(torch.tensor(x, dtype=torch.float64)).numpy(), 1e-4)
+    close(pull.gradients[INPUT], by_torch(filtered, x, dy), 1e-4)

@@ -69,3 +69,27 @@ def test_maps_that_only_say_where_to_read_are_not_those_of_the_output():
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), preprocess="unit"
     )
     assert last_maps(model) == "boxes"
+
+
+def test_the_steps_of_a_recurrent_network_are_no_maps():
+    """LSTM gives (steps, directions, N, hidden): four axes, but the first one is not the batch."""
+    rng = np.random.default_rng(0)
+    kernels = {"w": (4, 3, 3, 3), "wl": (2, 20, 24), "r": (2, 20, 5)}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv", pads=[1] * 4),
+        helper.make_node("Transpose", ["c"], ["t"], perm=[3, 0, 1, 2]),
+        helper.make_node("Reshape", ["t", "rows"], ["s"]),
+        helper.make_node("LSTM", ["s", "wl", "r"], ["h"], name="lstm", hidden_size=5, direction="bidirectional"),
+        helper.make_node("Transpose", ["h"], ["u"], name="turned", perm=[0, 2, 1, 3]),
+        helper.make_node("ReduceMean", ["u", "axes"], ["y"], keepdims=0),
+    ]
+    tensors = [numpy_helper.from_array(rng.normal(0, 0.3, s).astype(np.float32), n) for n, s in kernels.items()]
+    tensors += [numpy_helper.from_array(np.array(v), n) for n, v in {"rows": [7, -1, 24], "axes": [0, 2]}.items()]
+    info = helper.make_tensor_value_info
+    ends = [info("x", TensorProto.FLOAT, ["n", 3, 6, 7]), info("y", TensorProto.FLOAT, ["n", 5])]
+    graph = helper.make_graph(nodes, "rows", ends[:1], ends[1:], tensors)
+    model = crosslens.wrap(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), preprocess="unit"
+    )
+    assert model.layers["turned"].shape == (7, 1, 2, 5)
+    assert last_maps(model) == "conv"
