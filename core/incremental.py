@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import Array, namespace
+from .at_once import in_order
 from .errors import ImageError, ParameterError
 from .layer import INPUT
-from .patches import Alone, Maps, Rect, Sliding, Span, needed, rect_behind, rects_of
+from .patches import Alone, Maps, Rect, Sliding, Span, covered, needed, rect_behind, rects_of
 
 if TYPE_CHECKING:
     from .model import Model
@@ -89,6 +90,8 @@ class Staged(ABC):
     """Of each tensor that a stage reads or writes."""
     axes: Mapping[str, int]
     """The axis of the rows in such a tensor, 1 or 2."""
+    at_once: int = 1
+    """Threads that call `run` and `finish` at the same time, as many as keep the processor busy."""
 
     def prepared(self, x: Array) -> Array:
         """Images as the stages read them, each pixel on its own."""
@@ -142,7 +145,7 @@ def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, b
         x: one image, (1, C, H, W).
         cover: what is seen in a box, (1, C, H, W).
         boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
-        batch: boxes at once.
+        batch: boxes at once, in all threads together; at least one in each.
 
     Returns:
         An iterator over (positions in `boxes`, activations by what was asked for), in any order, each box once; what
@@ -211,7 +214,10 @@ def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Bo
 
 
 def worth(net: Staged, boxes: Boxes) -> int:
-    """How many stages to do: as many as make the whole the cheapest; none if that saves too little."""
+    """How many stages to do: as many as make the whole the cheapest; none if that saves too little.
+
+    The image itself goes through the stages once before, in one thread.
+    """
     return _worth(net, *np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0))
 
 
@@ -245,7 +251,8 @@ def _worth(net: Staged, rows: Boxes, columns: Boxes) -> int:
         spent += float(np.mean(high * wide / prod(stage.size) * stage.cost * net.slower + COPY * crop))
         costs.append(spent + left + COPY * sum(whole[name] for name in net.live(done)))
     best = int(np.argmin(costs))
-    return best if costs[best] < WORTH * net.cost else 0
+    unchanged = net.at_once * net.cost / len(rows)
+    return best if costs[best] + unchanged < WORTH * net.cost else 0
 
 
 def _read(sizes: Boxes, sliding: Sliding) -> Boxes:
@@ -257,10 +264,13 @@ def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order:
     everything, alone = np.array([[0, x.shape[2], 0, x.shape[3]]]), _alone(net, boxes)
     whole = [Rect(*(Span(np.zeros(1, np.int64), n) for n in size)) for size in alone.lengths.tolist()]
     kept = {name: maps.patches for name, maps in _done(net, done, x, x, everything, whole, None).items()}
-    for start in range(0, len(order), batch):
-        which = order[start : start + batch]
+
+    def found(which: Boxes) -> tuple[Sequence[int], Mapping[str, Array]]:
         maps = _done(net, done, x, cover, boxes[which], alone.together(which), kept)
-        yield which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
+        return which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
+
+    size = max(batch // net.at_once, 1)
+    return in_order(found, [order[start : start + size] for start in range(0, len(order), size)], net.at_once)
 
 
 def _done(
@@ -273,7 +283,7 @@ def _done(
     kept: Mapping[str, Array] | None,
 ) -> dict[str, Maps]:
     """All tensors of the first stages, computed in these rectangles of the image and behind each stage."""
-    maps = {INPUT: _covered(x, cover, boxes, rects[0])}
+    maps = {INPUT: covered(x, cover, boxes, rects[0])}
     for position, stage in enumerate(net.stages[:done]):
         rect = rects[position + 1]
         made = net.run(position, [_crop(maps[read.tensor], read, rect) for read in stage.reads])
@@ -285,15 +295,3 @@ def _done(
 def _crop(maps: Maps, read: Read, rect: Rect) -> Array:
     rows, columns = (needed(span, sliding) for span, sliding in zip(rect, read.sliding, strict=True))
     return maps.crop(Rect(rows, columns), read.fill)
-
-
-def _covered(x: Array, cover: Array, boxes: Boxes, rect: Rect) -> Maps:
-    """The image with its boxes covered: what lies in a box is `cover`'s, even where the rectangle is larger."""
-    xp = namespace(x)
-    patches = []
-    for p, (top, bottom, left, right) in enumerate(boxes.tolist()):
-        y, x0 = int(rect.rows.starts[p]), int(rect.columns.starts[p])
-        one = xp.asarray(x[0, :, y : y + rect.rows.size, x0 : x0 + rect.columns.size], copy=True)
-        one[:, top - y : bottom - y, left - x0 : right - x0] = cover[0, :, top:bottom, left:right]
-        patches.append(one)
-    return Maps(x, xp.stack(patches), rect)

@@ -27,6 +27,7 @@ __all__ = [
     "Sliding",
     "Span",
     "changed",
+    "covered",
     "enclosing",
     "needed",
     "rect_behind",
@@ -156,17 +157,22 @@ class Maps:
         made = _empty(self.kept, (len(where.rows.starts), *self._sized(where)))
         if any(_hangs_over(span, n) for span, n in zip(where, self.size, strict=True)):
             made[...] = fill
-        for p, at in enumerate(zip(where.rows.starts.tolist(), where.columns.starts.tolist(), strict=True)):
-            canvas, patch = made[p, ...], self.patches[p, ...]
-            corner = int(self.rect.rows.starts[p]), int(self.rect.columns.starts[p])
-            of_kept, of_patch = (
-                self._parts(canvas, at, self.kept[0, ...], (0, 0)),
-                self._parts(canvas, at, patch, corner),
-            )
-            if of_kept[0] != of_patch[0]:  # else the patch hides all that was kept
-                canvas[of_kept[0]] = self.kept[0, ...][of_kept[1]]
-            canvas[of_patch[0]] = patch[of_patch[1]]
+        before = (slice(None),) * (self.axis - 1)
+        for p, (of_kept, of_patch) in enumerate(zip(self._laid_kept(where), self._laid_patches(where), strict=True)):
+            if of_kept.on != of_patch.on:  # else the patch hides all that was kept
+                made[(p, *before, *of_kept.on)] = self.kept[(0, *before, *of_kept.of)]
+            made[(p, *before, *of_patch.on)] = self.patches[(p, *before, *of_patch.of)]
         return made
+
+    def _laid_kept(self, where: Rect) -> list["_Laid"]:
+        zeros = [0] * len(where.rows.starts)
+        rows, columns = (_overlaps(span, zeros, n) for span, n in zip(where, self.size, strict=True))
+        return list(map(_laid, rows, columns))
+
+    def _laid_patches(self, where: Rect) -> list["_Laid"]:
+        each = zip(where, self.rect, strict=True)
+        rows, columns = (_overlaps(span, of.starts.tolist(), of.size) for span, of in each)
+        return list(map(_laid, rows, columns))
 
     def whole(self) -> Array:
         """The changed maps, (P, C, H, W), to be read only."""
@@ -178,20 +184,38 @@ class Maps:
         shape[self.axis - 1 : self.axis + 1] = [where.rows.size, where.columns.size]
         return tuple(shape)
 
-    def _parts(
-        self, canvas: Array, at: tuple[int, int], piece: Array, corner: tuple[int, int]
-    ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-        """What lies on the canvas of a piece, both given by where their corners are in the map: there, and of it."""
-        axes = range(self.axis - 1, self.axis + 1)
-        parts = [_overlap(canvas.shape[a], at[i], piece.shape[a], corner[i]) for i, a in enumerate(axes)]
-        before = (slice(None),) * (self.axis - 1)
-        return (*before, *(on for on, _ in parts)), (*before, *(of for _, of in parts))
+
+def covered(x: Array, cover: Array, boxes: Ints, rect: Rect) -> Maps:
+    """The image with its boxes covered: what lies in a box is `cover`'s, even where the rectangle is larger."""
+    xp = namespace(x)
+    patches = []
+    for p, (top, bottom, left, right) in enumerate(boxes.tolist()):
+        y, x0 = int(rect.rows.starts[p]), int(rect.columns.starts[p])
+        one = xp.asarray(x[0, :, y : y + rect.rows.size, x0 : x0 + rect.columns.size], copy=True)
+        one[:, top - y : bottom - y, left - x0 : right - x0] = cover[0, :, top:bottom, left:right]
+        patches.append(one)
+    return Maps(x, xp.stack(patches), rect)
 
 
-def _overlap(length: int, at: int, piece: int, corner: int) -> tuple[slice, slice]:
-    """Where a piece lies on a canvas along one axis: which places of the canvas, which of the piece."""
-    start, stop = max(at, corner), max(min(at + length, corner + piece), at, corner)
-    return slice(start - at, stop - at), slice(start - corner, stop - corner)
+class _Laid(NamedTuple):
+    """Where a piece lies on a canvas: rows and columns of the canvas, and which of the piece."""
+
+    on: tuple[slice, slice]
+    of: tuple[slice, slice]
+
+
+def _laid(rows: tuple[slice, slice], columns: tuple[slice, slice]) -> _Laid:
+    return _Laid((rows[0], columns[0]), (rows[1], columns[1]))
+
+
+def _overlaps(canvas: Span, corners: Sequence[int], size: int) -> list[tuple[slice, slice]]:
+    """Along one axis, for each position: which places of the canvas a piece covers, and with which of its own."""
+    found = []
+    for at, corner in zip(canvas.starts.tolist(), corners, strict=True):
+        start = max(at, corner)
+        stop = max(min(at + canvas.size, corner + size), start)
+        found.append((slice(start - at, stop - at), slice(start - corner, stop - corner)))
+    return found
 
 
 def _equal(a: Span, b: Span) -> bool:

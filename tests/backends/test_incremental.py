@@ -1,6 +1,7 @@
 """Occlusion by stages against whole images, to the last bit, on networks whose graphs differ in every way we know."""
 
 import io
+import threading
 import warnings
 from functools import partial
 
@@ -116,6 +117,12 @@ def drawn(name: str) -> nn.Module:
     return net
 
 
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    """So that two threads call the sessions of onnxruntime's stages."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+
+
 @pytest.fixture(
     scope="module", params=[(backend, name) for backend in ("onnx", "torch") for name in NETS], ids=":".join
 )
@@ -212,3 +219,37 @@ def test_boxes_outside_and_covers_of_another_size_are_refused(model, picture):
         next(model.occluded(*picture, (0, 4, 0, 4)))
     with pytest.raises(ImageError, match=r"its cover \(1, 3, 1, 1\); both must be"):
         next(model.occluded(picture[0], picture[1][:, :, :1, :1], [(0, 4, 0, 4)]))
+
+
+def test_a_failure_in_a_stage_is_raised_and_nothing_runs_on(model, picture, monkeypatch):
+    net, threads = model._staged(SIZE, (OUTPUT,)), threading.active_count()
+    run, calls = type(net).run, []
+
+    def failing(self, stage, crops):
+        calls.append(stage)
+        if len(crops[0]) != 1 and len(calls) > 20:
+            raise ArithmeticError("no more")
+        return run(self, stage, crops)
+
+    monkeypatch.setattr(type(net), "run", failing)
+    prepared = [net.prepared(each) for each in picture]
+    with pytest.raises(ArithmeticError, match="no more"):
+        list(incremental.occluded_in_stages(net, len(net.stages), *prepared, places(9, 13), 4))
+    assert threading.active_count() == threads
+
+
+def test_nothing_runs_any_more_once_the_reader_has_enough(model, picture):
+    net, threads = model._staged(SIZE, (OUTPUT,)), threading.active_count()
+    found = incremental.occluded_in_stages(net, 2, *map(net.prepared, picture), places(9, 13), 4)
+    next(found)
+    found.close()
+    assert threading.active_count() == threads
+
+
+def test_a_single_box_is_computed_plainly_for_the_image_itself_would_cost_as_much(model, picture):
+    box = np.array([(0, 3, 0, 3)])
+    assert incremental.worth(model._staged(SIZE, (OUTPUT,)), box) == 0
+    np.testing.assert_array_equal(
+        next(model.occluded(*picture, box))[1][OUTPUT],
+        next(incremental.occluded_plainly(model.forward, *picture, box, 1))[1][OUTPUT],
+    )
