@@ -49,7 +49,7 @@ def _unfinite(values: Array) -> int:
         return 0
     xp = namespace(values)
     good = xp.all(xp.reshape(xp.isfinite(values), (values.shape[0], -1)), axis=1)
-    return values.shape[0] - int(xp.sum(xp.astype(good, xp.int64)))
+    return int(values.shape[0]) - int(xp.sum(xp.astype(good, xp.int64)))
 
 
 def doubts(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:

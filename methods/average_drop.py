@@ -30,7 +30,8 @@ class AverageDrop(Metric):
     With Y the class's probability for the image and O for the image times the map, which is cut at zero, scaled to
     at most 1 and enlarged: the drop is 100 max(0, Y - O) / Y per cent, the increase 100 where O > Y by more
     than rounding, else 0; both are averaged over images. A map without a positive value hides the image completely.
-    What `mask`, `unit` and `scale` change is what other libraries do.
+    What `mask`, `unit` and `scale` change is what other libraries do. A share of a target that is not positive means
+    nothing and is refused; under a preset it is given as the library does, and the result says so.
     """
 
     name = "average_drop"
@@ -66,7 +67,8 @@ class AverageDrop(Metric):
         found, whole = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
-        if self.scale != "difference" and self.preset is None and not bool(xp.all(whole > 0)):
+        below = 0 if self.scale == "difference" else int(xp.sum(xp.astype(whole <= 0, xp.int64)))
+        if below and self.preset is None:
             raise ParameterError(
                 f"average_drop is a share of the target's value, which must be positive; {found[0].objective} is "
                 f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured"
@@ -76,7 +78,8 @@ class AverageDrop(Metric):
         increase = full * xp.astype(left - whole > TIE * xp.abs(whole), whole.dtype)
         sign = ", %" if self.scale == "percent" else ""
         both = xp.stack([drop, increase], axis=1)[:, :, None]
-        return Scores(both, series=(f"drop{sign}", f"increase{sign}"), notes=judged.notes)
+        notes = (*judged.notes, *_meaningless(below, whole.shape[0], self.preset))
+        return Scores(both, series=(f"drop{sign}", f"increase{sign}"), notes=notes)
 
     def _check(self) -> None:
         if self.mask not in MASKS or self.unit not in UNITS or self.scale not in SCALES:
@@ -84,6 +87,16 @@ class AverageDrop(Metric):
                 f"mask is {self.mask!r}, unit {self.unit!r} and scale {self.scale!r}; there are {', '.join(MASKS)}; "
                 f"{', '.join(UNITS)}; and {', '.join(SCALES)}"
             )
+
+
+def _meaningless(below: int, count: int, preset: Preset | None) -> tuple[str, ...]:
+    """Shares of a target that is not positive, which only a preset gives."""
+    if not below or preset is None:
+        return ()
+    return (
+        f"the target of {below} of {count} images is not positive, and {preset.library} divides by it all the same: "
+        "these drops mean nothing; without the preset they are of the probability",
+    )
 
 
 def seen_through(judged: Attribution, images: Array, mask: str) -> Array:

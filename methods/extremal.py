@@ -62,8 +62,8 @@ class Extremal(MaskMethod):
             raise ParameterError(f"no variant {self.variant!r}; there are {', '.join(VARIANTS)}")
         if not 0 < self.smooth < 1:
             raise ParameterError(f"smooth is {self.smooth}; it is a share of the shorter side, between 0 and 1")
-        if not self.weight > 0:
-            raise ParameterError(f"weight is {self.weight}; it must be more than 0")
+        if not (self.weight > 0 and self.blur > 0):
+            raise ParameterError(f"weight is {self.weight} and blur {self.blur}; both must be more than 0")
 
     def _areas(self) -> tuple[float, ...]:
         return (self.areas,) if isinstance(self.areas, int | float) else tuple(self.areas)
@@ -87,12 +87,12 @@ class Extremal(MaskMethod):
         note = f"the masks show {shown:.1%} of the image, not {asked:.1%}: raise steps, now {self.steps}"
         return replace(result, notes=(*result.notes, note))
 
-    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array]:
+    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
         """The mean of the areas' masks, and of the targets that they leave."""
         masks = [self._one(stage, area, progress) for area in self._areas()]
         left = [stage.score(m if self.variant == "preserve" else 1 - m) for m in masks]
         xp = namespace(masks[0])
-        return xp.mean(xp.stack(masks), axis=0), xp.mean(xp.stack(left))
+        return xp.mean(xp.stack(masks), axis=0), xp.mean(xp.stack(left)), ()
 
     def _one(self, stage: Stage, area: float, progress: Progress) -> Array:
         """The mask of one area, (H, W)."""

@@ -5,17 +5,24 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-from crosslens.arrays import Array, namespace
+from crosslens.arrays import Array, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.operators import Blur, Operator, Resize
-from crosslens.optimise import Adam, optimise
-from crosslens.progress import Progress
+from crosslens.optimise import Adam, State, optimise
+from crosslens.progress import Progress, silent
 
 from .case import Case
 from .fills import filled
 from .masking import MaskMethod, Stage
+
+EARLY, NUDGE, APART = 20, 1e-6, 1e-2
+"""Where two descents whose starts differ by at most `NUDGE` are so far `APART` after so many steps, it is told."""
+PARTED = (
+    f"rounding decides this mask: starts {NUDGE:g} apart are more than {APART:g} apart after {EARLY} steps. Masks of "
+    "other frameworks and machines differ from it, in places by up to 1; believe what those of several seeds share"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +31,9 @@ class MeaningfulPerturbation(MaskMethod):
 
     Section 4 of the paper: lambda_1 |1 - m|_1 + lambda_2 sum |grad m|^beta + the target where m is 0 shows `fill`, the
     image being shifted under the mask by up to `jitter` pixels at each step. m is a coarse grid, enlarged and blurred.
+    Where two descents that begin alike to rounding part within a few steps, the result has a note: then masks of two
+    frameworks differ too (EfficientNet-Lite0, 150 steps: by 0.01 to 0.2 in the mean, by 0.1 to 1 in places).
+
     The paper's target is a probability. Any other is taken as its share between the image, 1, and the image that is
     `fill` everywhere, 0, and counts as deleted there, so that the same weights fit.
     """
@@ -50,25 +60,42 @@ class MeaningfulPerturbation(MaskMethod):
         """The image and what deletes it."""
         return namespace(case.image).concat([case.image, filled(self.fill, case.image, case.model, self.seed)], axis=0)
 
-    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array]:
-        """1 - m, and the target that is left."""
-        image, rng = stage.case.image, np.random.default_rng(self.seed)
-        xp, size = namespace(image), (image.shape[2], image.shape[3])
-        grid = (ceil(size[0] / self.cell), ceil(size[1] / self.cell))
-        enlarge: Operator = Resize(grid, size) >> Blur(self.smooth)  # type: ignore[assignment]  # two make an operator
-        start = xp.ones(grid, dtype=image.dtype, device=image.device)
+    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
+        """1 - m, and the target that is left; a note where rounding decides m."""
+        coarse, early = self._descended(stage, 0.0, self.steps, progress)
+        _, nudged = self._descended(stage, NUDGE, min(EARLY, self.steps), silent)
+        xp = namespace(coarse)
+        mask = xp.clip(self._enlarge(stage).apply(coarse), 0.0, 1.0)  # rounding leaves it
+        parted = float(xp.max(xp.abs(early - nudged))) > APART
+        return 1 - mask, stage.score(mask), (PARTED,) * parted
+
+    def _enlarge(self, stage: Stage) -> Operator:
+        """From the coarse grid to the image's size."""
+        height, width = stage.levels.shape[2:]
+        grid = (ceil(height / self.cell), ceil(width / self.cell))
+        return Resize(grid, (height, width)) >> Blur(self.smooth)  # type: ignore[return-value]  # two make an operator
+
+    def _descended(self, stage: Stage, nudge: float, steps: int, progress: Progress) -> tuple[Array, Array]:
+        """The coarse grid after all steps and after `EARLY`, from ones less up to `nudge`; the shifts are the same."""
+        rng, enlarge = np.random.default_rng(self.seed), self._enlarge(stage)
+        grid = (ceil(stage.levels.shape[2] / self.cell), ceil(stage.levels.shape[3] / self.cell))
+        start = like(1 - nudge * np.random.default_rng(self.seed).random(grid), stage.levels)
+        early = [start]
 
         def evaluate(coarse: Array, step: int) -> tuple[Array, Array]:
             down, right = (int(n) for n in rng.integers(-self.jitter, self.jitter + 1, 2))
             share, gradient = stage.share(enlarge.apply(coarse), (down, right))
             price, slope = self._price(coarse)
-            left = xp.astype(share > 0, share.dtype)
+            left = namespace(share).astype(share > 0, share.dtype)
             return share * left + price, enlarge.adjoint(gradient) * left + slope
 
+        def watch(now: State, losses: Array) -> None:
+            if now.step <= EARLY:
+                early[0] = now.parameters
+
         adam = Adam(self.learning_rate, bounds=(0.0, 1.0))
-        coarse, _ = optimise(evaluate, start, self.steps, optimiser=adam, progress=progress)
-        mask = xp.clip(enlarge.apply(coarse), 0.0, 1.0)  # rounding leaves it
-        return 1 - mask, stage.score(mask)
+        coarse, _ = optimise(evaluate, start, steps, optimiser=adam, progress=progress, watch=watch)
+        return coarse, early[0]
 
     def _price(self, m: Array) -> tuple[Array, Array]:
         """What a mask (h, w) costs, (1,), and the gradient; |grad m|^beta is a sum over the two axes."""

@@ -41,10 +41,12 @@ class SanityCheck(Metric):
         parts = list(_stages(model, self.stages))
         fixed = pinned(model, images, objective)
         trained = self._maps(model, images, fixed)
-        found = [_similarities(trained, trained)]
+        found, empty = [_similarities(trained, trained)], 0
         for n in track(range(len(parts)), progress, "redrawing weights", total=len(parts)):
             layers = parts[n] if self.independent else [name for part in parts[: n + 1] for name in part]
-            found.append(_similarities(trained, self._maps(model.randomised(layers, self.seed), images, fixed)))
+            redrawn = self._maps(model.randomised(layers, self.seed), images, fixed)
+            empty += not redrawn.any()
+            found.append(_similarities(trained, redrawn))
         return Scores(
             like(np.stack(found, axis=2), images),
             series=SERIES,
@@ -52,11 +54,22 @@ class SanityCheck(Metric):
             if self.independent
             else "redrawn: from the output down to this layer",
             positions=("trained", *(part[-1] for part in parts)),
+            notes=_told(sum(map(len, parts)), empty, len(parts)),
         )
 
     def _maps(self, model: Model, images: Array, objective: Objective) -> Values:
         """(N, H, W)"""
         return as_numpy(self.explained(model, images, objective).upsampled(images.shape[2:])).astype(np.float64)
+
+
+def _told(layers: int, empty: int, stages: int) -> tuple[str, ...]:
+    """What a reader must know: whose weights were drawn, and where there was nothing to compare."""
+    own = (
+        f"weights are drawn layer by layer, and this framework shows {layers} layers with weights: where another shows "
+        "others, its redrawn networks and similarities are others too; compare several seeds (seed=)"
+    )
+    none = f"the maps of {empty} of {stages} redrawn networks are zero everywhere: their similarities say nothing"
+    return (own, none) if empty else (own,)
 
 
 def _stages(model: Model, count: int) -> Iterator[list[str]]:

@@ -132,6 +132,13 @@ def test_values_that_are_zero_everywhere_are_said_to_be(backend):
     assert found.notes == ("the values of 2 of 2 images are zero everywhere: the target does not react at all",)
 
 
+@pytest.mark.parametrize("name", ["gradient", "grad_cam", "occlusion", "rise", "extremal", "deletion"])
+def test_a_network_that_gives_nan_gets_no_picture(backend, name):
+    small = {"occlusion": {"window": 4, "stride": 4}, "rise": {"samples": 4, "cells": 2}, "deletion": {"steps": 2}}
+    with pytest.raises(ModelError, match=r"NaN or infinite for 2 of 2 images.*look at .* weights"):
+        crosslens.method(name, **small.get(name, {}))(model(backend, gain=float("nan")), IMAGES, 1)
+
+
 def test_a_sound_result_has_no_notes(backend):
     for target in (None, probability(1), logit(1)):
         assert crosslens.method("gradient")(model(backend), IMAGES, target).notes == ()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
+from crosslens.methods import meaningful_perturbation
 from crosslens.methods.discs import discs
 from crosslens.methods.extremal import area_loss
 from crosslens.methods.masking import blended
@@ -195,6 +196,31 @@ def test_a_target_that_the_image_does_not_raise_is_told(model, white):
     assert result.notes == ("the target of 1 of 1 images is no higher than where all is perturbed",)
 
 
+class Jagged(Planted):
+    """The same with a slope that changes its sign with every millionth of a pixel's brightness."""
+
+    linear = False
+
+    def cotangents(self, activations):
+        x = activations[INPUT].astype(np.float64)
+        return {INPUT: (self.w * (1 + 10 * np.sign(np.sin(1e6 * x)))).astype(np.float32)}
+
+
+def test_a_mask_that_rounding_decides_says_so(model, photo):
+    found = method("meaningful_perturbation", steps=25, fill="black", cell=2, smooth=1.0)
+    (note,) = found(model, photo, Jagged()).notes
+    assert note.startswith("rounding decides this mask: starts 1e-06 apart are more than 0.01 apart after 20 steps")
+    assert found(model, photo, Planted()).notes == ()
+
+
+def test_the_look_at_rounding_leaves_the_mask_as_it_is(model, photo, monkeypatch):
+    """The second descent draws its own shifts: without it, and cut short, the first ends in the same bits."""
+    found = method("meaningful_perturbation", steps=6, fill="black")
+    expected = found(model, photo, Planted()).values
+    monkeypatch.setattr(meaningful_perturbation, "EARLY", 1)
+    np.testing.assert_array_equal(found(model, photo, Planted()).values, expected)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -203,8 +229,11 @@ def test_a_target_that_the_image_does_not_raise_is_told(model, white):
         ("extremal", {"areas": ()}, r"areas is \(\)"),
         ("extremal", {"variant": "dual"}, "no variant 'dual'; there are preserve, delete"),
         ("extremal", {"smooth": 0.0}, "smooth is 0.0; it is a share of the shorter side"),
-        ("extremal", {"weight": 0.0}, "weight is 0.0; it must be more than 0"),
-        ("extremal", {"blur": 0.0}, "deviation of a blur is 0.0 pixels; it must be more than 0"),
+        ("extremal", {"weight": 0.0}, "weight is 0.0 and blur 0.09; both must be more than 0"),
+        ("extremal", {"blur": 0.0}, "weight is 30.0 and blur 0.0; both must be more than 0"),
+        ("extremal", {"learning_rate": -1.0}, "learning_rate is -1.0; it must be more than 0"),
+        ("meaningful_perturbation", {"learning_rate": 0.0}, "learning_rate is 0.0; it must be more than 0"),
+        ("meaningful_perturbation", {"learning_rate": float("nan")}, "learning_rate is nan"),
         ("extremal", {"steps": 0}, "steps is 0; it must be a whole number, at least 1"),
         ("meaningful_perturbation", {"cell": 0}, "cell is 0; it must be at least 1 pixel"),
         ("meaningful_perturbation", {"beta": 0.5}, "beta 0.5; the first three must be 0 or more, beta at least 1"),

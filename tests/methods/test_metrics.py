@@ -89,6 +89,15 @@ def test_a_target_that_is_not_positive_has_no_share_to_lose(model, images):
         method("average_drop")(model, images, -1 * logit(TARGET))
 
 
+@pytest.mark.parametrize(("library", "meant"), [("torchcam", False), ("xplique", False), ("pytorch-grad-cam", True)])
+def test_a_preset_gives_what_its_library_does_and_says_where_it_means_nothing(model, images, library, meant):
+    target = logit(TARGET) if model.forward(images)[OUTPUT][0, TARGET] < 0 else -1 * logit(TARGET)
+    below = int((target.value(model.forward(images, target.layers)) <= 0).sum())
+    notes = method("average_drop", preset=library)(model, images, target).notes
+    said = f"the target of {below} of 2 images is not positive, and {library} divides by it all the same"
+    assert any(note.startswith(said) for note in notes) is not meant
+
+
 def test_max_sensitivity_is_the_largest_of_its_samples(model, images):
     result = method("sensitivity_max", method="gradient", samples=11, radius=0.1, seed=5)(model, images, TARGET)
     noise = np.random.default_rng(5).uniform(-0.1, 0.1, (11, 3, 8, 8)).astype(np.float32)
@@ -200,6 +209,16 @@ def test_structural_similarity_is_scikit_image_s():
     for b in (a, 1 - a, rng.random((40, 31)), a**2):
         expected = structural_similarity(a, b, data_range=1.0, gaussian_weights=True, use_sample_covariance=False)
         assert ssim(a, b) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_sanity_check_says_whose_weights_it_drew_and_where_it_compared_nothing(model, images):
+    (own,) = method("sanity_check", method="gradient", stages=3)(model, images, TARGET).notes
+    assert own.startswith("weights are drawn layer by layer, and this framework shows 3 layers with weights")
+    nothing = method("sanity_check", method=Given(values=np.zeros((2, 4, 4), np.float32)), stages=3)
+    assert nothing(model, images, TARGET).notes == (
+        own,
+        "the maps of 3 of 3 redrawn networks are zero everywhere: their similarities say nothing",
+    )
 
 
 def test_the_network_judged_keeps_its_weights(model, images):
