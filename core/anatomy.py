@@ -1,7 +1,7 @@
 """Finding one's way in a network: its layers with maps, the last of them, its classes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from .errors import LayerError, ModelError
 from .layer import INPUT, OUTPUT, Layer
@@ -12,9 +12,9 @@ __all__ = ["attention_maps", "classes", "last_maps", "spatial_layers"]
 
 def spatial_layers(model: Model) -> Iterator[Layer]:
     """The layers with maps (N, C, H, W), in execution order; not `INPUT`, `OUTPUT` and what is inside attention."""
-    tokens = _tokens(model)
+    tokens, heads = _tokens(model), _heads(model)
     inner = (layer for name, layer in model.layers.items() if name not in {INPUT, OUTPUT})
-    return (layer for layer in inner if layer.has_maps and not _inside_attention(layer, tokens))
+    return (layer for layer in inner if layer.has_maps and not _inside_attention(layer, tokens, heads))
 
 
 def attention_maps(model: Model) -> list[str]:
@@ -54,13 +54,24 @@ def _tokens(model: Model) -> "Counter[tuple[int | None, int | None]]":
     return Counter((layer.shape[1], layer.shape[2]) for layer in model.layers.values() if len(layer.shape) == 3)
 
 
-def _inside_attention(layer: Layer, tokens: "Counter[tuple[int | None, int | None]]") -> bool:
+def _heads(model: Model) -> set[tuple[int | None, int | None]]:
+    """(heads, T) of both sides of each attention's weights (N, heads, queries, keys), which may be apart in number."""
+    counts = {count for count, _ in _tokens(model)}
+    found = (layer.shape[1:] for layer in model.layers.values() if len(layer.shape) == 4 and layer.kind in _WEIGHTS)
+    return {(heads, count) for heads, *sides in found if counts.issuperset(sides) for count in sides}
+
+
+def _inside_attention(
+    layer: Layer, tokens: "Counter[tuple[int | None, int | None]]", heads: Container[tuple[int | None, int | None]]
+) -> bool:
     """Whether the axes are heads and tokens: weights (N, heads, T, T), or queries and keys with heads * d = D."""
     first, a, b = layer.shape[1:]
     if "conv" in layer.kind.lower():
         return False
     if first is None or a is None or b is None:
         return False
+    if a != b and any(pair in heads for pair in ((first, a), (first, b), (a, first), (b, first))):
+        return True
     split = (a, first * b) in tokens or (b, first * a) in tokens
     beside = tokens[first, a * b] > 2  # heads after tokens; maps (C, H, W) flattened to (C, H W) once are none
     return split or beside or any(a == b == count for count, _ in tokens)
@@ -94,7 +105,7 @@ def classes(model: Model) -> int:
     shape = model.layers[OUTPUT].shape
     if len(shape) != 2 or shape[1] is None:
         raise ModelError(
-            f"the output has shape {shape}, not (N, classes): a class is no target here. Give an Objective on a layer, "
-            "such as channel(layer, 11), or wrap the model with output= naming its logits"
+            f"the output has shape {shape}, not (N, classes): a class is no target here. Give one channel of a layer, "
+            "target='channel:LAYER:11', or an Objective, or choose an output of classes, output=..."
         )
     return shape[1]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .arrays import Array, as_numpy, namespace, upsample
+from .arrays import Array, as_numpy, interpolation, like, namespace
 from .errors import ImageError, ParameterError
 from .image import colour, contact_sheet, overlay, save_animation, save_image
 
@@ -133,8 +133,10 @@ class Attribution(Result):
         return xp.sum(xp.where(chosen, self.values, xp.zeros_like(self.values)), axis=1)
 
     def upsampled(self, size: tuple[int, int]) -> Array:
-        """The maps enlarged bilinearly to (H, W), raw otherwise."""
-        return upsample(self.maps(), size)
+        """The maps enlarged bilinearly to (H, W), raw otherwise; those of a network that enlarges are made smaller."""
+        maps = self.maps()
+        rows, columns = (like(interpolation(n, m), maps) for n, m in zip(maps.shape[-2:], size, strict=True))
+        return rows @ maps @ namespace(maps).matrix_transpose(columns)
 
     def picture(self) -> np.ndarray[Any, Any]:
         """Each image with its map laid over it, side by side; red speaks for the target, blue against it."""

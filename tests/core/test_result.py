@@ -1,9 +1,11 @@
 """What a result keeps, saves and shows."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from crosslens.errors import ImageError
 from crosslens.plugins import method
 from crosslens.testing import TinyModel
@@ -88,3 +90,13 @@ def test_plot_draws_on_given_axes(result):
     assert axes.get_title() == "grad_cam, logit(2)"
     assert axes.images[0].get_array().shape == (8, 8, 3)
     pyplot.close(figure)
+
+
+def test_maps_larger_than_the_image_are_made_smaller_for_the_picture(result):
+    """Those of a network that enlarges its images, at its last layer."""
+    wide = np.random.default_rng(0).random((len(result.values), 21, 6))
+    small = replace(result, values=wide).upsampled((7, 12))
+    rows = torch.nn.functional.interpolate(
+        torch.tensor(wide)[:, None], (7, 12), mode="bilinear", align_corners=False, antialias=True
+    )
+    np.testing.assert_allclose(small, rows[:, 0].numpy(), atol=1e-12)

@@ -93,3 +93,35 @@ def test_the_steps_of_a_recurrent_network_are_no_maps():
     )
     assert model.layers["turned"].shape == (7, 1, 2, 5)
     assert last_maps(model) == "conv"
+
+
+def test_queries_that_look_at_other_tokens_are_no_maps():
+    """As in DETR: five queries read sixteen tokens, the weights (N, 2, 5, 16) come last."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (8, 3, 2, 2), "q": (1, 5, 8), "wk": (8, 8), "wv": (8, 8)}
+    apart = {"perm": [0, 2, 1, 3]}
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv", strides=[2, 2]),
+        helper.make_node("Reshape", ["c", "flat"], ["f"]),
+        helper.make_node("Transpose", ["f"], ["t"], name="tokens", perm=[0, 2, 1]),
+        *(helper.make_node("MatMul", ["t", f"w{n}"], [n], name=n) for n in "kv"),
+        *(helper.make_node("Reshape", [n, "heads"], [f"{n}4"]) for n in "qkv"),
+        *(helper.make_node("Transpose", [f"{n}4"], [f"{n}h"], **apart) for n in "qv"),
+        helper.make_node("Transpose", ["k4"], ["kh"], perm=[0, 2, 3, 1]),
+        helper.make_node("MatMul", ["qh", "kh"], ["scores"], name="scores"),
+        helper.make_node("Softmax", ["scores"], ["weights"], name="weights"),
+        helper.make_node("MatMul", ["weights", "vh"], ["mixed"], name="mixed"),
+        helper.make_node("Transpose", ["mixed"], ["m"], **apart),
+        helper.make_node("Reshape", ["m", "joined"], ["j"], name="queries"),
+        helper.make_node("ReduceMean", ["j", "axes"], ["y"], keepdims=0),
+    ]
+    tensors = [numpy_helper.from_array(rng.normal(0, 0.3, s).astype(np.float32), n) for n, s in shapes.items()]
+    wholes = {"flat": [0, 8, -1], "heads": [0, 0, 2, 4], "joined": [0, 0, 8], "axes": [1]}
+    tensors += [numpy_helper.from_array(np.array(v), n) for n, v in wholes.items()]
+    info = helper.make_tensor_value_info
+    ends = [info("x", TensorProto.FLOAT, ["n", 3, 8, 8]), info("y", TensorProto.FLOAT, ["n", 8])]
+    graph = helper.make_graph(nodes, "queries", ends[:1], ends[1:], tensors)
+    model = crosslens.wrap(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), preprocess="unit"
+    )
+    assert last_maps(model) == "conv"
