@@ -36,11 +36,11 @@ def _floats(node: Node, packed: Values, scales: Values, zeros: Values | None = N
             zeros.astype(np.float32) if zeros.dtype != np.uint8 else _unpacked(zeros.reshape(rows, -1), bits, blocks)
         )
         middle = apart.reshape(rows, blocks, 1)
-    wide = (steps - middle) * scales.reshape(rows, blocks, 1).astype(np.float32)
+    wide: Values = (steps - middle) * scales.reshape(rows, blocks, 1).astype(np.float32)
     return wide.reshape(rows, -1)[:, :features].T.astype(scales.dtype)
 
 
 def _unpacked(packed: Values, bits: int, count: int) -> Values:
     """Numbers of so many bits, the lowest bits of each byte first, the first `count` along the last axis."""
-    each = (packed[..., None] >> np.arange(0, 8, bits, dtype=np.uint8)) & (2**bits - 1)
+    each: Values = (packed[..., None] >> np.arange(0, 8, bits, dtype=np.uint8)) & (2**bits - 1)
     return each.reshape(*packed.shape[:-1], -1)[..., :count]
