@@ -6,11 +6,13 @@ carries everything needed to repeat it. Parameters are stored as given and check
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass, replace
 from functools import cache
+from numbers import Integral, Real
 from time import perf_counter
-from typing import Any, ClassVar
+from types import NoneType, UnionType
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
@@ -94,6 +96,7 @@ class Method(ABC):
             CrosslensError: what is wrong with the images, the target, a layer or a parameter; or the network gives NaN.
         """
         start = perf_counter()
+        self._check_types()
         images = self._checked(model, images)
         count = None if images is None else images.shape[0]
         objective = resolve_target(target, model, count) if self.needs_target else resolve_nothing()
@@ -124,6 +127,15 @@ class Method(ABC):
         ]
         return parts[0].joined(parts[1:])
 
+    def _check_types(self) -> None:
+        """Refuse a text or a fraction where a number or a whole one belongs: NumPy's message would name neither."""
+        for each in parameters(self):
+            value, kinds = getattr(self, each.name), _simple(each.type)
+            if kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
+                raise ParameterError(f"{each.name} is {value!r}; it must be {_in_words(kinds)}")
+            if each.name == "seed" and isinstance(value, Integral) and value < 0:
+                raise ParameterError(f"seed is {value}; it must be a whole number, at least 0")
+
     def takes_any_size(self) -> bool:
         """Whether it takes pictures of any size with these parameters: `any_size`, unless they decide."""
         return self.any_size
@@ -135,6 +147,25 @@ class Method(ABC):
             return None
         (model.input.of_any_size() if self.takes_any_size() else model.input).check(images, strict=True)
         return images
+
+
+_KINDS: Mapping[Any, tuple[type, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a text"),
+    NoneType: (NoneType, "None"),
+}
+"""What stands for an annotation's type: numbers of NumPy are numbers too."""
+
+
+def _simple(annotation: Any) -> tuple[type, ...]:
+    """The types that a value may have; none where the annotation holds any that is not in `_KINDS`."""
+    members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return tuple(_KINDS[m][0] for m in members) if all(m in _KINDS for m in members) else ()
+
+
+def _in_words(kinds: Sequence[type]) -> str:
+    return " or ".join(words for kind, words in _KINDS.values() if kind in kinds)
 
 
 @cache

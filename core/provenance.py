@@ -38,6 +38,8 @@ def _own_version() -> str:
 
 def described(value: Any) -> Any:
     """A parameter as JSON can hold it: arrays by shape and digest, models by digest, others as text."""
+    if isinstance(value, np.generic):
+        return value.item()
     if hasattr(value, "__array_namespace__") or isinstance(value, np.ndarray):
         values = np.ascontiguousarray(as_numpy(value))
         return {"shape": list(values.shape), "digest": blake2b(values.tobytes(), digest_size=16).hexdigest()}

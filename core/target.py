@@ -71,7 +71,11 @@ def _objective(target: Any, model: Model) -> Objective:
 
 
 def _class(target: Any, model: Model) -> int:
-    return _label(target, model) if isinstance(target, str) else int(target)
+    if isinstance(target, str):
+        return _label(target, model)
+    if np.ndim(target) or isinstance(target, bool) or not float(target).is_integer():
+        raise TargetError(f"target {target!r} is no class; give a class number or a label for each image")
+    return int(target)
 
 
 def _from_text(text: str, model: Model) -> Objective:

@@ -124,8 +124,9 @@ class Localise(Metric):
         """The right boxes of each image, all within `size`, (H, W)."""
         if self.truth is None:
             return None
-        rows = [self.truth] if np.ndim(self.truth[0]) == 0 else list(self.truth)
-        found = [[Box(*map(int, four)) for four in np.reshape(row, (-1, 4))] for row in rows if np.size(row) % 4 == 0]
+        rows = [self.truth] if len(self.truth) and np.ndim(self.truth[0]) == 0 else list(self.truth)
+        whole = [row for row in rows if np.size(row) % 4 == 0 and np.all(np.equal(row, row))]  # NaN equals nothing
+        found = [[Box(*map(int, four)) for four in np.reshape(row, (-1, 4))] for row in whole]
         good = all(b.left < b.right and b.top < b.bottom for row in found for b in row)
         if len(found) != count or not all(found) or not good:
             raise ParameterError(

@@ -5,8 +5,9 @@ from functools import cache
 import crosslens
 import numpy as np
 import pytest
-from crosslens.errors import LayerError, ModelError, TargetError
+from crosslens.errors import LayerError, ModelError, ParameterError, TargetError
 from crosslens.objective import logit, probability
+from crosslens.testing import TinyModel
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(0, 0.4, (4, 3, 3, 3)).astype(np.float32)
@@ -142,3 +143,27 @@ def test_a_network_that_gives_nan_gets_no_picture(backend, name):
 def test_a_sound_result_has_no_notes(backend):
     for target in (None, probability(1), logit(1)):
         assert crosslens.method("gradient")(model(backend), IMAGES, target).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("occlusion", {"window": 2.5}, "window is 2.5; it must be a whole number"),
+        ("occlusion", {"window": 4, "stride": "2"}, "stride is '2'; it must be a whole number"),
+        ("smooth_grad", {"samples": "5"}, "samples is '5'; it must be a whole number"),
+        ("smooth_grad", {"samples": True}, "samples is True; it must be a whole number"),
+        ("rise", {"p": "half"}, "p is 'half'; it must be a number"),
+        ("rise", {"seed": -1}, "seed is -1; it must be a whole number, at least 0"),
+        ("rise", {"seed": None}, "seed is None; it must be a whole number"),
+        ("cam", {"layer": 3}, "layer is 3; it must be a text or None"),
+        ("localise", {"threshold": None}, "threshold is None; it must be a number or a text"),
+    ],
+)
+def test_a_parameter_of_another_type_is_refused_by_its_name(name, options, message):
+    with pytest.raises(ParameterError, match=message):
+        crosslens.method(name, **options)(TinyModel(), IMAGES, 1)
+
+
+def test_numbers_of_numpy_are_numbers():
+    found = crosslens.method("smooth_grad", samples=np.int64(2), noise=np.float32(0.1), seed=np.uint8(1))
+    assert found(TinyModel(), IMAGES, 1).values.shape == IMAGES.shape

@@ -164,6 +164,8 @@ def test_it_localises_a_bright_square_that_the_network_looks_for():
         ({"truth": [[1, 2, 3, 4], [1, 2, 3, 4]]}, "such a list for each of the 1 images"),
         ({"truth": (5, 5, 500, 9)}, r"truth is \(5, 5, 500, 9\), beyond the image of \d+ x \d+ pixels; give boxes in"),
         ({"truth": (-1, 5, 7, 9)}, "beyond the image"),
+        ({"truth": ()}, r"truth is \(\); give left,top,right,bottom in pixels"),
+        ({"truth": (float("nan"), 0, 1, 1)}, "truth is .nan, 0, 1, 1.; give left,top,right,bottom in pixels"),
         ({"tolerance": -1}, "tolerance is -1; it must be 0 pixels or more"),
         ({"components": "none"}, "no components 'none'; there are largest, all"),
     ],
