@@ -152,7 +152,7 @@ def program_network(program: ExportedProgram, given: InputSpec | None) -> Module
     """A program as a tree of modules under their original names.
 
     Raises:
-        ModelError: several inputs, or it was exported in train mode.
+        ModelError: several inputs, or it was exported in train mode, or for another size than the one given.
     """
     _refuse_training(program)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
@@ -161,6 +161,7 @@ def program_network(program: ExportedProgram, given: InputSpec | None) -> Module
         raise ModelError(f"the program takes {len(inputs)} tensors, {inputs}; export a network that takes one image")
     batch, *shape = (n if isinstance(n, int) else None for n in values[str(inputs[0])].shape)
     spec = InputSpec(tuple(shape)) if len(shape) == 3 else InputSpec.latent(tuple(n or 1 for n in shape))
+    _refuse_other_size(given, tuple(shape))
     with LOCK, deprecations_of_torch():
         net = torch.export.unflatten(program)
     for module in net.modules():
@@ -168,6 +169,17 @@ def program_network(program: ExportedProgram, given: InputSpec | None) -> Module
         for node in module.graph.nodes:
             node.meta = {}  # stand-ins for tensors, which cannot be copied
     return ModuleNetwork(net, given or spec, kinds=_kinds(program), batch=batch)
+
+
+def _refuse_other_size(given: InputSpec | None, own: tuple[int | None, ...]) -> None:
+    if given is None:
+        return
+    same = len(given.shape) == len(own)
+    if not same or any(None not in {a, b} and a != b for a, b in zip(given.shape, own, strict=True)):
+        raise ModelError(
+            f"input_shape is {given.shape}, but the program was exported for {own} (None = any); its constants hold "
+            "for that size only: export it again, with dynamic_shapes for other sizes"
+        )
 
 
 def _refuse_training(program: ExportedProgram) -> None:

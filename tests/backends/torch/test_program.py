@@ -118,6 +118,15 @@ def test_another_size_than_exported_is_refused(file):
         crosslens.wrap(file).forward(np.zeros((1, 3, 8, 9), np.float32))
 
 
+@pytest.mark.parametrize("shape", [(1, 16, 16), (4, 16, 16), (3, 16, 12)])
+def test_an_input_shape_that_the_program_was_not_exported_for_is_refused(net, shape):
+    """Its constants may hold for the size that it was exported for only, and would silently give something else."""
+    with pytest.raises(
+        ModelError, match=r"input_shape is \(.*\), but the program was exported for \(3, .*dynamic_shapes"
+    ):
+        crosslens.wrap(exported(net), input_shape=shape)
+
+
 def test_a_program_exported_in_train_mode_is_refused(net):
     program = exported(nn.Sequential(nn.BatchNorm2d(3), nn.Dropout()).train())
     with pytest.raises(ModelError, match=r"exported in train mode; call net.eval\(\) and export it again"):
