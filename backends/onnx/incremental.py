@@ -21,7 +21,8 @@ from .batch import BATCH
 from .emit import explained, open_session, prune
 from .graph import FLOAT, Graph, Node, Type
 from .layers import Place
-from .program import Program, Request, forward
+from .program import Request, forward
+from .session import Executable
 from .shares import PROCESSOR, cores
 from .stages import Cut, Part, cut
 
@@ -56,7 +57,7 @@ class OnnxStaged(Staged):
         self.at_once, self._threads = _divided(providers)
         self._lock = Lock()
         self._open: dict[int, ort.InferenceSession] = {}
-        self._last: dict[int, tuple[Program, ort.InferenceSession]] = {}
+        self._last: dict[int, Executable] = {}
 
     @cached_property
     def nbytes(self) -> int:
@@ -86,21 +87,20 @@ class OnnxStaged(Staged):
                 self._open[stage] = open_session(made, self._providers, noted=noted, threads=self._threads)
             return self._open[stage]
 
-    def _following(self, done: int) -> tuple[Program, ort.InferenceSession]:
+    def _following(self, done: int) -> Executable:
         with self._lock:
             if done not in self._last:
                 graph = _from(self._graph, self.live(done), self._cut.axes, self._turned)
                 program = forward(graph, self._places, self._request)
-                self._last[done] = program, open_session(program.graph, self._providers, threads=self._threads)
+                given = {name: f"live:{name}" for name in self.live(done) if f"live:{name}" in program.graph.inputs}
+                self._last[done] = Executable(replace(program, replaced=given), self._providers)
             return self._last[done]
 
     def finish(self, done: int, wholes: Mapping[str, Array]) -> Mapping[str, Array]:
         """The graph from these tensors on."""
-        program, session = self._following(done)
-        given = {f"live:{name}": maps for name, maps in wholes.items() if f"live:{name}" in program.graph.inputs}
-        with explained("run the network"):
-            found = dict(zip(program.graph.outputs, session.run(program.graph.outputs, given), strict=True))
-        return {name: found[tensor] for name, tensor in program.activations.items()}
+        some = next(iter(wholes.values()))
+        activations, _ = self._following(done).run(some, wholes, {}, self._threads)
+        return activations
 
 
 def _divided(providers: Sequence[Any] | None) -> tuple[int, int]:
