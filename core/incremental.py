@@ -42,6 +42,9 @@ COPY = 100.0
 WORTH = 0.9
 """The share of the plain way's cost from which on the stages are not worth their trouble."""
 
+BOXES = 2
+"""Boxes that hold no more memory than a whole image: of its maps less than half is computed again where stages pay."""
+
 
 class NotStagedError(Exception):
     """A backend cannot cut a network into stages; the message says why."""
@@ -145,7 +148,7 @@ def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, b
         x: one image, (1, C, H, W).
         cover: what is seen in a box, (1, C, H, W).
         boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
-        batch: boxes at once, in all threads together; at least one in each.
+        batch: images at once, or boxes in each thread, and at most `BOXES` times as many in all, but one in each.
 
     Returns:
         An iterator over (positions in `boxes`, activations by what was asked for), in any order, each box once; what
@@ -269,7 +272,7 @@ def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order:
         maps = _done(net, done, x, cover, boxes[which], alone.together(which), kept)
         return which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
 
-    size = max(batch // net.at_once, 1)
+    size = max(min(batch, BOXES * batch // net.at_once), 1)
     return in_order(found, [order[start : start + size] for start in range(0, len(order), size)], net.at_once)
 
 
