@@ -531,11 +531,12 @@ def test_a_maximum_of_integers_with_channels_last_is_one_of_floats():
 @pytest.mark.parametrize(("dtype", "axis"), [(np.uint8, None), (np.int8, 2)])
 def test_onnxruntimes_own_quantisation_to_bytes_is_the_standards(dtype, axis):
     scale = np.float32(1 / 100) if axis is None else np.float32([0.01, 0.02, 0.04, 0.005])
-    constants = {"scale": scale, "zero": np.full(scale.shape, 3, dtype)}
+    constants = {"scale": scale, "zero": np.full(scale.shape, 3, dtype), "nothing": np.float32(0)}
     how = {} if axis is None else {"axis": axis}
     nodes = [
         fused("QuantizeLinear", ["x", "scale", "zero"], outputs=["q"], name="q", **how),
-        fused("DequantizeLinear", ["q", "scale", "zero"], name="d", **how),
+        fused("DequantizeLinear", ["q", "scale", "zero"], outputs=["d"], name="d", **how),
+        helper.make_node("Add", ["d", "nothing"], ["y"]),  # at a network's own end nothing would be cut off
     ]
     proto, x = net(nodes, (5, 4), constants), np.random.default_rng(0).random((2, 5, 4), np.float32)
     model = wrap(proto, input_shape=InputSpec.latent((5, 4)))
