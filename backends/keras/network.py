@@ -135,7 +135,10 @@ class KerasNetwork:
         with LOCK, explained("the network cannot be run with another backward rule"):
             tf.function(run, autograph=False).get_concrete_function(self._example())
         if not any(met):
-            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+            raise ModelError(
+                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
+                "smooth_grad, which take any network"
+            )
         return changed
 
     def stored(self, place: Place) -> Mapping[str, Stored]:

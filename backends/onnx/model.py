@@ -115,7 +115,10 @@ class OnnxModel(Model):
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
         if relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
-            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+            raise ModelError(
+                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
+                "smooth_grad, which take any network"
+            )
         copy = self._copy()
         copy._relu = relu
         return copy

@@ -107,7 +107,10 @@ class TorchModel(Model):
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
         if relu != "exact" and not self._rectifiers:
-            raise ModelError("this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of")
+            raise ModelError(
+                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
+                "smooth_grad, which take any network"
+            )
         twin = self._twin(self.network)
         twin._rule = relu
         return twin
