@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, namespace
+from crosslens.doubts import refuse_unfinite
 from crosslens.errors import ParameterError
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
@@ -44,10 +45,12 @@ class Metric(Method):
 
         Raises:
             ParameterError: it gives no attribution.
+            ModelError: the network gives NaN.
         """
         result = self.judged.run(model, images, objective, silent)
         if not isinstance(result, Attribution):
             raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, no attribution to judge")
+        refuse_unfinite(self.judged.name, result)
         preset = self.judged.preset
         return result if preset is None else replace(result, values=preset.apply(result.values, images.shape[-2:]))
 

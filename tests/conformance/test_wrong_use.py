@@ -101,7 +101,7 @@ def test_a_second_softmax_is_refused(backend):
 
 @pytest.mark.parametrize("name", ["guided_backprop", "guided_grad_cam", "deconvnet"])
 def test_a_network_without_a_rectifier_has_no_guided_gradients(backend, name):
-    with pytest.raises(ModelError, match="has no rectifier"):
+    with pytest.raises(ModelError, match=r"has no rectifier .*; use gradient or smooth_grad, which take any network"):
         crosslens.method(name)(model(backend, act="silu"), IMAGES, 1)
 
 
@@ -133,7 +133,9 @@ def test_values_that_are_zero_everywhere_are_said_to_be(backend):
     assert found.notes == ("the values of 2 of 2 images are zero everywhere: the target does not react at all",)
 
 
-@pytest.mark.parametrize("name", ["gradient", "grad_cam", "occlusion", "rise", "extremal", "deletion"])
+@pytest.mark.parametrize(
+    "name", ["gradient", "grad_cam", "occlusion", "rise", "extremal", "deletion", "sensitivity_max"]
+)
 def test_a_network_that_gives_nan_gets_no_picture(backend, name):
     small = {"occlusion": {"window": 4, "stride": 4}, "rise": {"samples": 4, "cells": 2}, "deletion": {"steps": 2}}
     with pytest.raises(ModelError, match=r"NaN or infinite for 2 of 2 images.*look at .* weights"):
