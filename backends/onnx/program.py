@@ -195,4 +195,19 @@ def _late(graph: Graph, seeds: Iterable[str], before: set[Node]) -> set[Node]:
         if widens or any(i in after for i in node.reads):
             after.update(node.outputs)
             late.add(node)
-    return late
+    return late | _turned_for(graph, late, before)
+
+
+def _turned_for(graph: Graph, late: set[Node], before: set[Node]) -> set[Node]:
+    """What is made of constants alone (a kernel turned round) for late nodes only."""
+    fixed = set(graph.constants)
+    for node in graph.nodes:
+        if node not in before and fixed.issuperset(node.reads):
+            fixed.update(node.outputs)
+    found, early = set[Node](), set(graph.outputs)
+    for node in reversed(graph.nodes):
+        if node not in late and fixed.issuperset(node.outputs) and early.isdisjoint(node.outputs):
+            found.add(node)
+        elif node not in late:
+            early.update(node.reads)
+    return found

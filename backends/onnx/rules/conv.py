@@ -36,13 +36,13 @@ def _to_input(g: Graph, w: str, dy: str, windows: Windows, groups: int) -> str:
     pads = tuple(reach - p for reach, p in zip(windows.reach * 2, windows.pads, strict=True))
     few = groups == 1 and g.sizes(w, [1])[0] < FEW_CHANNELS
     if value is not None and windows.unit_stride and min(pads) >= 0 and not few:
-        kernel = g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
+        kernel = _turned(g, w, value, groups)
         return g.op("Conv", dy, kernel, pads=pads, dilations=windows.dilations, group=groups)
     sizes = zip(windows.inputs, windows.strides, windows.outputs, windows.before, strict=True)
     spread = (*pads[: len(windows.kernel)], *(i - s * o + b for i, s, o, b in sizes))
     depthwise = g.sizes(w, [0, 1]) == (groups, 1) and len(windows.kernel) == 2
     if value is not None and depthwise and min(spread) >= 0:
-        kernel = g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
+        kernel = _turned(g, w, value, groups)
         return g.op("Conv", _apart(g, dy, windows), kernel, pads=spread, dilations=windows.dilations, group=groups)
     return g.op(
         "ConvTranspose", dy, w, strides=windows.strides, dilations=windows.dilations, group=groups, pads=windows.pads,
@@ -58,6 +58,18 @@ def _apart(g: Graph, dy: str, windows: Windows) -> str:
     one[0, 0] = 1
     mask = g.derived(f"apart:{windows.strides}{windows.outputs}", lambda: np.tile(one, windows.outputs)[None, None])
     return g.op("Mul", repeated, g.op("Cast", mask, to=g.elem(dy)) if g.elem(dy) != FLOAT else mask)
+
+
+def _turned(g: Graph, w: str, value: np.ndarray[Any, Any], groups: int) -> str:
+    """As `flipped`; if there is one group, by onnxruntime at opening, which keeps the kernel in its own layout only."""
+    if groups > 1:
+        return g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
+    axes = range(2, value.ndim)
+    exchanged = g.op("Transpose", w, perm=[1, 0, *axes])
+    if value[0, 0].size == 1:
+        return exchanged
+    back, whole = g.ints(-1 for _ in axes), g.ints(-1 - n for n in value.shape[2:])
+    return g.op("Slice", exchanged, back, whole, g.ints(axes), back)
 
 
 def flipped(kernel: np.ndarray[Any, Any], groups: int) -> np.ndarray[Any, Any]:

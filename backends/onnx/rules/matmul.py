@@ -6,7 +6,7 @@ from ..registry import Cotangents, vjp
 
 @vjp("MatMul")
 def matmul(g: Graph, node: Node, dy: str) -> Cotangents:
-    """Vectors become matrices first; a constant B is turned ahead of time."""
+    """Vectors become matrices first; onnxruntime multiplies by what it need not turn before."""
     a, b = node.inputs
     ranks = g.rank(a), g.rank(b)
     for rank, axis in ((ranks[1], -1), (ranks[0], -2)):
@@ -19,9 +19,6 @@ def matmul(g: Graph, node: Node, dy: str) -> Cotangents:
 
 
 def _turned(g: Graph, name: str, rank: int) -> str:
-    value = g.value(name)
-    if value is not None:
-        return g.derived(f"{name}:turned", lambda: value.swapaxes(-1, -2))
     return g.op("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])
 
 
