@@ -12,11 +12,11 @@ from torch import Tensor
 
 __all__ = ["channels_first", "channels_last", "most_at_once", "placed", "stays_on_gpu", "to_array", "to_tensor"]
 
-HELD = 20 << 20
+HELD = 24 << 20
 """Bytes of a layer's activations up to which the C library keeps the memory for the next pass.
 
 Above, it hands memory back to the system, which maps and clears each page anew: EfficientNet-Lite0's gradient took
-40 ms an image at batch 4, without a page fault, and 59 at batch 8, with 11 500 an image (benchmarks/NOTES.md).
+44 ms an image at batch 5, with 1000 page faults, and 59 at batch 8, with 11 500 (benchmarks/NOTES.md).
 """
 
 
