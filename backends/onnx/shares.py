@@ -8,9 +8,10 @@ its core, and a batch of eight holds the activations of as few images as there a
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+
+from crosslens.at_once import in_order
 
 __all__ = ["PROCESSOR", "Share", "cores", "share"]
 
@@ -36,10 +37,7 @@ class Share:
 
     def each(self, call: Callable[..., Any], parts: Iterable[tuple[Any, ...]]) -> list[Any]:
         """What the call gives for each part, in order."""
-        if self.at_once == 1:
-            return [call(*part) for part in parts]
-        with ThreadPoolExecutor(self.at_once) as pool:
-            return list(pool.map(lambda part: call(*part), parts))
+        return list(in_order(lambda part: call(*part), parts, self.at_once))
 
 
 def share(count: int, pixels: int, fixed: int | None = None) -> Share:
