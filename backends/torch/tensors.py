@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["channels_first", "channels_last", "most_at_once", "placed", "stays_on_gpu", "to_array", "to_tensor"]
 
-HELD = 24 << 20
+HELD = 25 << 20
 """Bytes of a layer's activations up to which the C library keeps the memory for the next pass.
 
 Above, it hands memory back to the system, which maps and clears each page anew: EfficientNet-Lite0's gradient took
