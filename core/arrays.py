@@ -6,7 +6,9 @@ import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-__all__ = ["Array", "as_numpy", "interpolation", "like", "namespace", "one_hot", "relu", "softmax", "upsample"]
+__all__ = [
+    "Array", "as_numpy", "interpolation", "like", "namespace", "one_hot", "relu", "resample", "softmax", "upsample",
+]  # fmt: skip
 
 Array: TypeAlias = Any
 """An array that follows the Python array API standard: NumPy's, or torch's on its GPU."""
@@ -88,5 +90,10 @@ def upsample(maps: Array, size: tuple[int, int]) -> Array:
     height, width = maps.shape[-2:]
     if size[0] < height or size[1] < width:
         raise ValueError(f"upsample enlarges: maps are {(height, width)}, the size asked for is {tuple(size)}")
-    rows, columns = like(interpolation(height, size[0]), maps), like(interpolation(width, size[1]), maps)
+    return resample(maps, size)
+
+
+def resample(maps: Array, size: tuple[int, int]) -> Array:
+    """Maps (..., h, w) at another size, (..., H, W), each axis by `interpolation`: enlarged or made smaller."""
+    rows, columns = (like(interpolation(n, m), maps) for n, m in zip(maps.shape[-2:], size, strict=True))
     return rows @ maps @ namespace(maps).matrix_transpose(columns)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .arrays import Array, as_numpy, interpolation, like, namespace
+from .arrays import Array, as_numpy, namespace, resample
 from .errors import ImageError, ParameterError
 from .image import colour, contact_sheet, overlay, save_animation, save_image
 
@@ -134,9 +134,7 @@ class Attribution(Result):
 
     def upsampled(self, size: tuple[int, int]) -> Array:
         """The maps enlarged bilinearly to (H, W), raw otherwise; those of a network that enlarges are made smaller."""
-        maps = self.maps()
-        rows, columns = (like(interpolation(n, m), maps) for n, m in zip(maps.shape[-2:], size, strict=True))
-        return rows @ maps @ namespace(maps).matrix_transpose(columns)
+        return resample(self.maps(), size)
 
     def picture(self) -> np.ndarray[Any, Any]:
         """Each image with its map laid over it, side by side; red speaks for the target, blue against it."""
