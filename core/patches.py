@@ -227,4 +227,6 @@ def _hangs_over(span: Span, length: int) -> bool:
 
 
 def _empty(like: Array, shape: tuple[int, ...]) -> Array:
+    if isinstance(like, np.ndarray):
+        return np.empty_like(like, shape=shape)  # its axes in memory too
     return namespace(like).empty(shape, dtype=like.dtype, device=device(like))

@@ -110,8 +110,10 @@ def _is_batch(node: fx.Node) -> bool:
     return node.target is aten.sym_size.int and isinstance(size, torch.SymInt) and size.node.expr.is_Symbol
 
 
-def traced(run: Trace, example: tuple[int, ...], like: Tensor, tensors: Sequence[Tensor]) -> Traced:
-    """Record `run` for images of shape `example`, (C, H, W).
+def traced(
+    run: Trace, example: tuple[int, ...], like: Tensor, memory: torch.memory_format, tensors: Sequence[Tensor]
+) -> Traced:
+    """Record `run` for images of shape `example`, (C, H, W), that lie so in memory.
 
     Raises:
         UntraceableError: what it does depends on numbers, or on how many images there are; or torch cannot record it.
@@ -126,9 +128,8 @@ def traced(run: Trace, example: tuple[int, ...], like: Tensor, tensors: Sequence
         names.update(found)
         return y
 
-    image = mode.from_tensor(
-        torch.empty((HINT, *example), dtype=like.dtype, device=like.device), symbolic_context=sizes
-    )
+    empty = torch.empty((HINT, *example), dtype=like.dtype, device=like.device, memory_format=memory)
+    image = mode.from_tensor(empty, symbolic_context=sizes)
     try:
         with mode, torch.no_grad(), enable_python_dispatcher(), _quietly():
             root = make_fx(listed, tracing_mode="real", _allow_non_fake_inputs=True)(image)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
 from .graph import marked
+from .layout import Entrance, memory_format
 from .local import local_share
 from .network import ATTENTION, LOCK, Place, outputs
 from .parts import Parts, TorchStaged
@@ -50,13 +51,12 @@ class TorchModel(Model):
         self._output = options["output"]
         self._rule = "exact"
         self._settle()
-        gain, offset = self.preprocess.affine(self.input.example_shape[0])
-        self._gain, self._offset = (
-            torch.from_numpy(v)[:, None, None].to(self._device, self._leaf_type) for v in (gain, offset)
-        )
+        like = torch.empty(0, device=self._device, dtype=self._leaf_type)
+        self._entrance = Entrance(self.preprocess, self.network, like, self._dtype)
         self._places: dict[str, Place] = {}
         self._upstreams: dict[frozenset[str], frozenset[str]] = {}
         self._layers = self._found_layers()
+        self._entrance.memory = self._memory_format()
         self.largest_batch = most_at_once(self._layers.values(), self._dtype, self._device)
 
     def _settle(self) -> None:
@@ -167,6 +167,14 @@ class TorchModel(Model):
             image = x.to(self._device, self._leaf_type)
             return outputs(self.network.run(self._prepared(image), None, see), self._output)
 
+    def _memory_format(self) -> torch.memory_format:
+        """As the network takes it, tried on two images of noise, for a `view` may do for one."""
+        shape = (self.network.batch or 2, *self.input.example_shape)
+        images = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self._device, self._dtype)
+        with self._running(images, grad=True):
+            run = lambda x: outputs(self.network.run(x, (), lambda _: None), self._output)  # noqa: E731
+            return memory_format(self.network, run, images)
+
     @contextmanager
     def _running(self, x: Array, *, grad: bool) -> Iterator[None]:
         """Alone, with gradients on or off whatever the caller has, and with errors that say what was run."""
@@ -193,18 +201,7 @@ class TorchModel(Model):
 
     def _prepared(self, image: Tensor) -> Tensor:
         """What the network takes, of a leaf that nothing may overwrite."""
-        return self._laid_out(self._normalised(image))
-
-    def _normalised(self, image: Tensor) -> Tensor:
-        """The images as the network wants their values, each pixel on its own; a tensor of its own."""
-        if self.preprocess.identity or not self.input.is_image:
-            image = image.clone()
-        else:
-            image = torch.addcmul(self._offset, image.flip(1) if self.preprocess.reverses else image, self._gain)
-        return image.to(self._dtype)
-
-    def _laid_out(self, image: Tensor) -> Tensor:
-        return channels_last(image).contiguous() if self.network.channels_last else image
+        return self._entrance.laid_out(self._entrance.normalised(image))
 
     def _run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
         """One pass over native images, as far as `recording` wants it; the images as the network's own tensor."""
@@ -234,7 +231,7 @@ class TorchModel(Model):
         with torch.inference_mode(False):
             for name, each in values.items():
                 tensor = to_tensor(each, self._device, self._dtype, own=own)
-                found[name] = channels_last(tensor) if self._is_last(name) else tensor
+                found[name] = channels_last(tensor) if self._is_last(name) else self._entrance.laid_in_memory(tensor)
         return found
 
     def _native(self, name: str, value: Tensor) -> Tensor:
@@ -263,7 +260,7 @@ class TorchModel(Model):
     def _parts(self) -> Parts:
         net = self.network.net
         like = torch.empty(0, dtype=self._dtype, device=self._device)
-        return Parts(self._marked, like, lambda: (*net.parameters(), *net.buffers()))
+        return Parts(self._marked, like, self._entrance.memory, lambda: (*net.parameters(), *net.buffers()))
 
     def _marked(self, image: Tensor) -> tuple[Tensor, dict[str, str]]:
         """The output for normalised images, and each layer's node in the graph that is being recorded."""
@@ -274,7 +271,7 @@ class TorchModel(Model):
             return goes_on
 
         names = frozenset(name for name in self._places if ATTENTION not in name)
-        y = outputs(self.network.run(self._laid_out(image), names, see), self._output)
+        y = outputs(self.network.run(self._entrance.laid_out(image), names, see), self._output)
         found[OUTPUT], y = marked(y)
         return y, found
 
@@ -294,9 +291,14 @@ class TorchModel(Model):
     def _sources(self) -> dict[str, Any]:
         return {name: place.source for name, place in self._places.items()}
 
+    def _normalised(self, x: Array) -> Tensor:
+        """Where a recorded graph begins."""
+        image = self._entrance.normalised(to_tensor(x, self._device, self._leaf_type, own=False))
+        return self._entrance.laid_in_memory(image)
+
     def _normalised_array(self, x: Array) -> Array:
         with torch.inference_mode(False), torch.no_grad():
-            image = self._normalised(to_tensor(x, self._device, self._leaf_type, own=False))
+            image = self._normalised(x)
         return image if stays_on_gpu(x) else image.cpu().numpy()
 
     def _onwards(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> dict[str, Array] | None:
@@ -306,7 +308,7 @@ class TorchModel(Model):
             run = self._parts.after(given, capture, shape)
             if run is None:
                 return None
-            image = self._normalised(to_tensor(x, self._device, self._leaf_type)) if run.reads_image else None
+            image = self._normalised(x) if run.reads_image else None
             found = run(list(given.values()), image, x.shape[0])
         return self._outside(dict(zip(capture, found, strict=True)), x)
 

@@ -30,9 +30,11 @@ Prepared = Callable[[Array], Array]
 class Parts:
     """The graphs of one network, by size of image, recorded when they are first needed."""
 
-    def __init__(self, run: Trace, like: Tensor, tensors: Callable[[], Sequence[Tensor]]) -> None:
-        """`run` is what is recorded; `tensors()` gives the network's parameters."""
-        self._run, self._like, self._tensors = run, like, tensors
+    def __init__(
+        self, run: Trace, like: Tensor, memory: torch.memory_format, tensors: Callable[[], Sequence[Tensor]]
+    ) -> None:
+        """`run` is what is recorded, for images that lie so in memory; `tensors()` gives the network's parameters."""
+        self._run, self._like, self._memory, self._tensors = run, like, memory, tensors
         self._traced: dict[tuple[int, ...], Traced | UntraceableError] = {}
         self._between: dict[Any, Between] = {}
         self._staged: dict[Any, TorchStaged] = {}
@@ -50,7 +52,7 @@ class Parts:
             self._between, self._staged, found = {}, {}, None  # parameters were exchanged
         if found is None:
             try:
-                found = traced(self._run, shape, self._like, tensors)
+                found = traced(self._run, shape, self._like, self._memory, tensors)
             except UntraceableError as error:
                 found = error
             self._traced[shape] = found

@@ -50,6 +50,7 @@ def to_array(tensor: Tensor, x: Array) -> Array:
     """A tensor as the kind of array that `x` is: NumPy, or torch on the device of `x`; float64 or float32."""
     values = tensor.detach()
     values = values if values.dtype == torch.float64 else values.to(torch.float32)
+    values = values.contiguous()
     return values.to(x.device) if stays_on_gpu(x) else values.cpu().numpy()
 
 

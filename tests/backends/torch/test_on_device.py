@@ -122,8 +122,8 @@ def test_nor_does_one_from_a_numpy_picture_unless_it_stayed_on_the_host(left, mo
 
 
 def test_a_step_frees_the_graph_on_its_way_back_for_what_is_kept_is_allocated_anew(monkeypatch):
-    kept, own = [], torch.autograd.grad
+    kept, own, model = [], torch.autograd.grad, wrapped()
     monkeypatch.setattr(torch.autograd, "grad", lambda *a, **k: (kept.append(k.get("retain_graph")), own(*a, **k))[1])
-    model, target = wrapped(), (1.0 * channel("3", 2)) - 0.1 * match("4", np.zeros((1, 6, 12, 12), np.float32))
+    target = (1.0 * channel("3", 2)) - 0.1 * match("4", np.zeros((1, 6, 12, 12), np.float32))
     method("activation_maximisation", steps=3)(model, None, target)
     assert kept == [False] * 3
