@@ -8,6 +8,7 @@ things too; with one thread (OMP_NUM_THREADS=1) these are the seconds of a quiet
 import argparse
 import sys
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter, process_time
 from typing import Any
 
@@ -31,6 +32,8 @@ NETWORKS: dict[str, Callable[[], Any]] = {
 clock = process_time if "--processor" in sys.argv else perf_counter
 WINDOWS, STRIDE, SIZE = (16, 32), 8, 224
 BATCHES = (1, 8, 16)
+ROUNDS = 3
+"""In turns; medians are shown."""
 WHOLE = 16
 """Images in a measurement of whole ones."""
 
@@ -87,9 +90,16 @@ def main() -> None:
 def row(name: str, model: Model, x: Any, cover: Any, places: Any, window: int) -> str:
     list(model.occluded(x, cover, places[:8]))
     way = model.occluded(x, cover, places).way.partition(" computed")[0]
-    times = {batch: [whole(model, x, cover, batch) for _ in range(2)][1] for batch in BATCHES}
-    seconds, found = by_stages(model, x, cover, places)
-    times = {batch: min(t, whole(model, x, cover, batch)) for batch, t in times.items()}
+    turns: dict[int, list[float]] = {batch: [] for batch in BATCHES}
+    staged: list[float] = []
+    for batch in BATCHES:
+        whole(model, x, cover, batch)
+    for _ in range(ROUNDS):
+        for batch in BATCHES:
+            turns[batch].append(whole(model, x, cover, batch))
+        seconds, found = by_stages(model, x, cover, places)
+        staged.append(seconds)
+    times, seconds = {batch: median(each) for batch, each in turns.items()}, median(staged)
     best = min(times, key=times.__getitem__)
     forward = incremental.occluded_plainly(model.forward, x, cover, places[:WHOLE], 8)
     expected = np.concatenate([activations[OUTPUT] for _, activations in forward])

@@ -41,7 +41,6 @@ COPY = 100.0
 """What copying one number costs, in multiplications of a convolution; measured with onnxruntime on two cores."""
 WORTH = 0.9
 """The share of the plain way's cost from which on the stages are not worth their trouble."""
-
 BOXES = 2
 """Boxes that hold no more memory than a whole image: of its maps less than half is computed again where stages pay."""
 
@@ -210,9 +209,10 @@ def occluded_plainly(
 
 
 def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, batch: int) -> Found:
-    """The same by the first `done` stages, places with rectangles of like size together."""
-    rows, columns = np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0)
-    order = np.lexsort((columns.sum(axis=1), rows.sum(axis=1)))
+    """The same by the first `done` stages, places with rectangles of like size together: high ones last, to and fro."""
+    rows, columns = _alone(net, boxes).sizes[:, 1:].sum(axis=1).T
+    turn = np.unique(rows, return_inverse=True)[1] % 2 * 2 - 1
+    order = np.lexsort((columns * turn, rows))
     return _walked(net, done, net.prepared(x), net.prepared(cover), boxes, order, batch)
 
 

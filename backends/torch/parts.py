@@ -102,7 +102,7 @@ def _same_shapes(graph: Traced, given: Mapping[str, Tensor]) -> bool:
 class TorchStaged(Staged):
     """A recorded network as stages, each a graph of its own."""
 
-    slower = 1.3
+    slower = 1.15
 
     def __init__(
         self, graph: Traced, shape: tuple[int, ...], wanted: tuple[str, ...], prepared: Prepared, outside: Outside
