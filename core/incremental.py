@@ -15,6 +15,7 @@ import numpy as np
 
 from .arrays import Array, namespace
 from .at_once import in_order
+from .batching import BOXES, box_limit
 from .errors import ImageError, ParameterError
 from .layer import INPUT
 from .patches import Alone, Maps, Rect, Sliding, Span, covered, needed, rect_behind, rects_of
@@ -41,8 +42,6 @@ COPY = 100.0
 """What copying one number costs, in multiplications of a convolution; measured with onnxruntime on two cores."""
 WORTH = 0.9
 """The share of the plain way's cost from which on the stages are not worth their trouble."""
-BOXES = 2
-"""Boxes that hold no more memory than a whole image: of its maps less than half is computed again where stages pay."""
 
 
 class NotStagedError(Exception):
@@ -138,7 +137,9 @@ class Occluded(Iterator[tuple[Sequence[int], Mapping[str, Array]]]):
         return next(self._found)
 
 
-def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, boxes: Boxes, batch: int) -> Occluded:
+def occluded(
+    model: "Model", names: Mapping[str, str], x: Array, cover: Array, boxes: Boxes, batch: int | None
+) -> Occluded:
     """Activations for one image with one box after another covered, as few of them computed again as pays.
 
     Args:
@@ -147,7 +148,7 @@ def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, b
         x: one image, (1, C, H, W).
         cover: what is seen in a box, (1, C, H, W).
         boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
-        batch: images at once, or boxes in each thread, and at most `BOXES` times as many in all, but one in each.
+        batch: whole images at once, or half as many as boxes in all threads, but one in each; None: what pays and fits.
 
     Returns:
         An iterator over (positions in `boxes`, activations by what was asked for), in any order, each box once; what
@@ -160,13 +161,14 @@ def occluded(model: "Model", names: Mapping[str, str], x: Array, cover: Array, b
     """
     _check(x, cover, boxes)
     inner = tuple(dict.fromkeys(names.values()))
-    found, way = _in_stages(model, inner, x, cover, boxes, batch)
-    found = found or occluded_plainly(lambda v: model.forward(v, inner), x, cover, boxes, batch)
+    at_once = box_limit(model, batch)
+    found, way = _in_stages(model, inner, x, cover, boxes, at_once)
+    found = found or occluded_plainly(lambda v: model.forward(v, inner), x, cover, boxes, at_once // BOXES)
     return Occluded(((which, {asked: a[name] for asked, name in names.items()}) for which, a in found), way)
 
 
 def _in_stages(
-    model: "Model", inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, batch: int
+    model: "Model", inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, at_once: int
 ) -> tuple[Found | None, str]:
     """By stages, or None, and how it is done or why not."""
     if INPUT in inner:
@@ -180,7 +182,7 @@ def _in_stages(
     done = worth(net, boxes)
     if not done:
         return None, f"whole images: none of the {len(net.stages)} stages would save time"
-    found = occluded_in_stages(net, done, x, cover, boxes, batch)
+    found = occluded_in_stages(net, done, x, cover, boxes, at_once)
     return found, f"{done} of {len(net.stages)} stages computed again only where a window can change them"
 
 
@@ -208,12 +210,12 @@ def occluded_plainly(
         yield range(start, start + len(some)), forward(variants)
 
 
-def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, batch: int) -> Found:
+def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, at_once: int) -> Found:
     """The same by the first `done` stages, places with rectangles of like size together: high ones last, to and fro."""
     rows, columns = _alone(net, boxes).sizes[:, 1:].sum(axis=1).T
     turn = np.unique(rows, return_inverse=True)[1] % 2 * 2 - 1
     order = np.lexsort((columns * turn, rows))
-    return _walked(net, done, net.prepared(x), net.prepared(cover), boxes, order, batch)
+    return _walked(net, done, net.prepared(x), net.prepared(cover), boxes, order, at_once)
 
 
 def worth(net: Staged, boxes: Boxes) -> int:
@@ -221,7 +223,22 @@ def worth(net: Staged, boxes: Boxes) -> int:
 
     The image itself goes through the stages once before, in one thread.
     """
-    return _worth(net, *np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0))
+    rows, columns = np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0)
+    sizes = {INPUT: net.image_size, **{w: stage.size for stage in net.stages for w in stage.writes}}
+    whole = {name: net.channels[name] * prod(size) for name, size in sizes.items() if name in net.channels}
+    left, spent, costs = net.cost, 0.0, [np.inf]
+    for done, stage in enumerate(net.stages, start=1):
+        high, wide = rows[:, done - 1], columns[:, done - 1]
+        crop = sum(
+            net.channels[read.tensor] * _read(high, read.sliding[0]) * _read(wide, read.sliding[1])
+            for read in stage.reads
+        )
+        left -= stage.cost
+        spent += float(np.mean(high * wide / prod(stage.size) * stage.cost * net.slower + COPY * crop))
+        costs.append(spent + left + COPY * sum(whole[name] for name in net.live(done)))
+    best = int(np.argmin(costs))
+    unchanged = net.at_once * net.cost / len(rows)
+    return best if costs[best] + unchanged < WORTH * net.cost else 0
 
 
 def _alone(net: Staged, boxes: Boxes) -> Alone:
@@ -240,30 +257,12 @@ def _alone(net: Staged, boxes: Boxes) -> Alone:
     return Alone(each[..., 0], each[..., 1], lengths)
 
 
-def _worth(net: Staged, rows: Boxes, columns: Boxes) -> int:
-    sizes = {INPUT: net.image_size, **{w: stage.size for stage in net.stages for w in stage.writes}}
-    whole = {name: net.channels[name] * prod(size) for name, size in sizes.items() if name in net.channels}
-    left, spent, costs = net.cost, 0.0, [np.inf]
-    for done, stage in enumerate(net.stages, start=1):
-        high, wide = rows[:, done - 1], columns[:, done - 1]
-        crop = sum(
-            net.channels[read.tensor] * _read(high, read.sliding[0]) * _read(wide, read.sliding[1])
-            for read in stage.reads
-        )
-        left -= stage.cost
-        spent += float(np.mean(high * wide / prod(stage.size) * stage.cost * net.slower + COPY * crop))
-        costs.append(spent + left + COPY * sum(whole[name] for name in net.live(done)))
-    best = int(np.argmin(costs))
-    unchanged = net.at_once * net.cost / len(rows)
-    return best if costs[best] + unchanged < WORTH * net.cost else 0
-
-
 def _read(sizes: Boxes, sliding: Sliding) -> Boxes:
     read: Boxes = (sizes - 1) * sliding.stride + sliding.reach + 1
     return read
 
 
-def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order: Boxes, batch: int) -> Found:
+def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order: Boxes, at_once: int) -> Found:
     everything, alone = np.array([[0, x.shape[2], 0, x.shape[3]]]), _alone(net, boxes)
     whole = [Rect(*(Span(np.zeros(1, np.int64), n) for n in size)) for size in alone.lengths.tolist()]
     kept = {name: maps.patches for name, maps in _done(net, done, x, x, everything, whole, None).items()}
@@ -272,7 +271,7 @@ def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order:
         maps = _done(net, done, x, cover, boxes[which], alone.together(which), kept)
         return which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
 
-    size = max(min(batch, BOXES * batch // net.at_once), 1)
+    size = max(at_once // net.at_once, 1)
     return in_order(found, [order[start : start + size] for start in range(0, len(order), size)], net.at_once)
 
 

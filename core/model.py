@@ -200,7 +200,7 @@ class Model(ABC):
         return NamedLinearization(inner, x, names, wanted)
 
     def occluded(
-        self, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int = 8
+        self, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int | None = None
     ) -> Occluded:
         """What `forward` gives for one image with each of the boxes covered: see `crosslens.incremental.occluded`."""
         names = self._resolve(capture)

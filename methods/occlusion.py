@@ -112,8 +112,7 @@ def _scores(found: Found, windows: "list[Window]", progress: Progress) -> Iterat
 def _at_image(case: Case, windows: "list[Window]", cover: Array) -> tuple[str, Found]:
     """Windows of the image that show `cover`, (1, C, H, W); a network may compute only what they can change."""
     boxes = [(w.rows.start, w.rows.stop, w.columns.start, w.columns.stop) for w in windows]
-    layers, batch = case.objective.layers, batch_limit(case.model)
-    found = case.model.occluded(case.image, cover, boxes, layers, batch=batch)
+    found = case.model.occluded(case.image, cover, boxes, case.objective.layers)
     return found.way, ((which, case.objective.value(activations)) for which, activations in found)
 
 
