@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ModelError, did_you_mean
-from .model import InputSpec, Model
+from .model import OUTPUT, InputSpec, Model
 from .plugins import BACKENDS, load, plugin, plugins
 from .preprocess import PRESETS, Preprocess, preprocessing
 
@@ -40,8 +40,8 @@ def wrap(
         providers: onnxruntime's execution providers.
 
     Raises:
-        ModelError: the object or file is none that a backend knows, or cannot be loaded; or a factory gives a `Model`,
-            which would not hear the options.
+        ModelError: the object or file is none that a backend knows, or cannot be loaded; the labels are not as many as
+            its classes; or a factory gives a `Model`, which would not hear the options.
         PluginError: the backend cannot be imported.
     """
     if isinstance(network, Model):
@@ -60,13 +60,25 @@ def wrap(
         if isinstance(network, Model):
             network.labels = options.pop("labels") or network.labels
             network.batch_size = options.pop("batch_size") or network.batch_size
-            return _as_it_is(network, spec, options)
+            return _labelled(_as_it_is(network, spec, options))
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=options)
         if model:
-            return model[0]  # type: ignore[no-any-return]
+            return _labelled(model[0])
     raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
+
+
+def _labelled(model: Model) -> Model:
+    """The model if it has as many labels as classes, or none.
+
+    Raises:
+        ModelError: with both numbers.
+    """
+    shape = model.layers[OUTPUT].shape
+    if model.labels is not None and len(shape) == 2 and shape[1] not in {None, len(model.labels)}:
+        raise ModelError(f"{len(model.labels)} labels for a model of {shape[1]} classes; give one label per class")
+    return model
 
 
 def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from ..errors import ModelError
-from ..model import OUTPUT, Model
+from ..model import Model
 from ..preprocess import PRESETS
 from ..wrap import wrap
 from ._files import read_labels
@@ -67,15 +66,8 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
     )
     if preset is None and not spec.startswith("demo:") and model.preprocess is PRESETS["imagenet"]:
         click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
-    _check_labels(model)
     return model
 
 
 def _output(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
-
-
-def _check_labels(model: Model) -> None:
-    shape = model.layers[OUTPUT].shape
-    if model.labels and len(shape) == 2 and shape[1] not in {None, len(model.labels)}:
-        raise ModelError(f"{len(model.labels)} labels for a model of {shape[1]} classes; give one label per class")

@@ -166,7 +166,7 @@ def test_no_method_of_that_name():
     with pytest.raises(PluginError) as caught:
         crosslens.method("ocklusion")
     assert str(caught.value) == (
-        "no plugin named 'ocklusion' among the methods. Did you mean 'occlusion'? `crosslens plugins` lists them."
+        "no plugin named 'ocklusion' among the methods. Did you mean 'occlusion'? `crosslens methods` lists them."
     )
 
 

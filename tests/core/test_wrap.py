@@ -1,0 +1,26 @@
+"""What `crosslens.wrap` itself refuses, whatever the backend."""
+
+import crosslens
+import pytest
+import torch
+from crosslens.errors import ModelError
+from torch import nn
+
+
+@pytest.mark.parametrize("names", [[], ["cat"], ["cat", "dog", "emu"]])
+def test_labels_that_are_not_as_many_as_the_classes_are_refused_with_both_numbers(names):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    with pytest.raises(ModelError, match=f"{len(names)} labels for a model of 2 classes; give one label per class"):
+        crosslens.wrap(net, preprocess=None, input_shape=(3, 2, 2), labels=names)
+
+
+def test_labels_name_the_classes_and_may_be_missing():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(12, 2))
+    model = crosslens.wrap(net, preprocess=None, input_shape=(3, 2, 2), labels=["cat", "dog"])
+    assert list(model.labels) == ["cat", "dog"]
+    assert crosslens.wrap(net, preprocess=None, input_shape=(3, 2, 2)).labels is None
+
+
+def test_a_network_without_classes_takes_labels_for_nothing():
+    maps = crosslens.wrap(nn.Conv2d(3, 4, 1), preprocess=None, input_shape=(3, 2, 2), labels=["sky", "sea"])
+    assert tuple(maps.forward(torch.zeros(1, 3, 2, 2).numpy())[crosslens.OUTPUT].shape) == (1, 4, 2, 2)
