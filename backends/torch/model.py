@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
 from .graph import marked
-from .layout import Entrance, memory_format
+from .layout import Entrance, fewest, memory_format
 from .local import local_share
 from .network import ATTENTION, LOCK, Place, outputs
 from .parts import Parts, TorchStaged
@@ -56,7 +56,7 @@ class TorchModel(Model):
         self._places: dict[str, Place] = {}
         self._upstreams: dict[frozenset[str], frozenset[str]] = {}
         self._layers = self._found_layers()
-        self._entrance.memory = self._memory_format()
+        self._entrance.memory, self._entrance.fewest = self._memory_format(), fewest(self.network, self.elements)
         self.largest_batch = most_at_once(self._layers.values(), self._dtype, self._device)
 
     def _settle(self) -> None:
@@ -294,7 +294,7 @@ class TorchModel(Model):
     def _normalised(self, x: Array) -> Tensor:
         """Where a recorded graph begins."""
         image = self._entrance.normalised(to_tensor(x, self._device, self._leaf_type, own=False))
-        return self._entrance.laid_in_memory(image)
+        return self._entrance.laid_in_memory(image, alone=False)
 
     def _normalised_array(self, x: Array) -> Array:
         with torch.inference_mode(False), torch.no_grad():

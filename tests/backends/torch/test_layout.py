@@ -96,6 +96,27 @@ def test_a_network_gets_channels_last_where_it_gives_the_same_that_way(kind, las
         assert pull.gradients[INPUT].flags.c_contiguous
 
 
+class Wide(Plain):
+    """More numbers in its kernels than in its activations of a few images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 24, 3, padding=1), nn.Conv2d(24, 18, 3, stride=4)
+
+
+def test_few_images_keep_their_layout_where_kernels_are_more_than_they_are_worth():
+    net = made(Wide)
+    model = crosslens.wrap(net, preprocess=None, input_shape=(3, 5, 5))
+    kernels = sum(p.numel() for p in net.parameters() if p.ndim == 4)
+    count = next(n for n in range(1, 99) if n * model.elements >= 2.3 * kernels)
+    assert count > 2
+    x = np.random.default_rng(0).random((count, 3, 5, 5), np.float32)
+    net.seen.clear()
+    few, many = model.forward(x[:-1])[OUTPUT], model.forward(x)[OUTPUT]
+    assert net.seen == [False, True]
+    np.testing.assert_allclose(few, many[:-1], rtol=1e-12, atol=1e-12)
+
+
 def test_a_single_convolution_is_not_worth_another_layout():
     seen = []
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())
