@@ -24,6 +24,9 @@ PARTED = (
     "other frameworks and machines differ from it, in places by up to 1; believe what those of several seeds share"
 )
 
+SPARED = 0.5
+"""The share of the target from which on a mask that leaves it deletes less than a reader will believe."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeaningfulPerturbation(MaskMethod):
@@ -61,13 +64,22 @@ class MeaningfulPerturbation(MaskMethod):
         return namespace(case.image).concat([case.image, filled(self.fill, case.image, case.model, self.seed)], axis=0)
 
     def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
-        """1 - m, and the target that is left; a note where rounding decides m."""
+        """1 - m, and the target that is left; a note where rounding decides m, and where m deletes little."""
         coarse, early = self._descended(stage, 0.0, self.steps, progress)
         _, nudged = self._descended(stage, NUDGE, min(EARLY, self.steps), silent)
         xp = namespace(coarse)
         mask = xp.clip(self._enlarge(stage).apply(coarse), 0.0, 1.0)  # rounding leaves it
-        parted = float(xp.max(xp.abs(early - nudged))) > APART
-        return 1 - mask, stage.score(mask), (PARTED,) * parted
+        parted, left = float(xp.max(xp.abs(early - nudged))) > APART, stage.score(mask)
+        return 1 - mask, left, ((PARTED,) * parted + self._spared(float((left - stage.blank) / stage.unit)))
+
+    def _spared(self, share: float) -> tuple[str, ...]:
+        """What is said of a mask that leaves this share of the target."""
+        if share <= SPARED:
+            return ()
+        return (
+            f"a mask leaves {share:.0%} of the target, for deleting more costs more than it gains: lower area, now "
+            f"{self.area:g}, or explain the probability, which falls sooner than a logit",
+        )
 
     def _enlarge(self, stage: Stage) -> Operator:
         """From the coarse grid to the image's size."""

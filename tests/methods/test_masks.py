@@ -141,6 +141,7 @@ def test_meaningful_perturbation_deletes_the_planted_region(model, white):
     result = method("meaningful_perturbation", fill="black", **options)(model, white, Planted())
     assert inside(result.values[0], margin=4) > 0.95
     assert result.masked[0] < 0.2
+    assert not any("of the target" in note for note in result.notes)
     assert 0 <= result.values.min() <= result.values.max() <= 1
 
 
@@ -163,6 +164,7 @@ def test_where_deleting_costs_more_than_the_target_nothing_is_deleted(model, whi
     dear = method("meaningful_perturbation", area=1.0, **options)(model, white, Planted())
     np.testing.assert_allclose(dear.values, 0, atol=1e-6)
     np.testing.assert_allclose(dear.masked, dear.scores, rtol=1e-5)
+    assert any("a mask leaves 100% of the target" in note and "lower area, now 1," in note for note in dear.notes)
 
 
 @pytest.mark.parametrize("levels", [2, 3, 8])
