@@ -15,7 +15,7 @@ BUDGET = 2 << 30
 BOXES = 2
 """Boxes that hold no more memory than a whole image: of its maps less than half is computed again where stages pay."""
 MOST_BOXES = 16
-"""In the occlusion of a torch VGG-16 a box took 77 ms by fours, 43 by eights, 37 by sixteens (benchmarks/NOTES.md)."""
+"""In the occlusion of a torch VGG-16 a box took 77 ms by twos, 43 by eights, 37 by sixteens (benchmarks/NOTES.md)."""
 
 
 def batch_limit(model: "Model") -> int:

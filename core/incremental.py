@@ -74,7 +74,7 @@ class Staged(ABC):
     A stage computes what the whole network computes there, in the same order, so that its numbers are the same to the
     last bit wherever the framework's own kernels do not choose their order by the size of a map; onnxruntime's tanh,
     sigmoid, exp and erf round otherwise at the end of a thread's share, by one unit in the last place, and torch's
-    convolutions of many channels add up in another order on small maps: ResNet-50's logits by 2e-6 of the largest.
+    convolutions of many channels that lie first add up in another order on small maps: 2e-6 of a ResNet-50's logits.
     """
 
     stages: Sequence[Stage]
@@ -148,7 +148,7 @@ def occluded(
         x: one image, (1, C, H, W).
         cover: what is seen in a box, (1, C, H, W).
         boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
-        batch: whole images at once, or half as many as boxes in all threads, but one in each; None: what pays and fits.
+        batch: whole images at once, or half of the boxes at once in all threads, each having one; None: what pays.
 
     Returns:
         An iterator over (positions in `boxes`, activations by what was asked for), in any order, each box once; what

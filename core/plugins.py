@@ -54,10 +54,6 @@ def _entry_points(group: str) -> Iterator[tuple[str, str, EntryPoint]]:
             yield from ((name, version, point) for point in points)
 
 
-_LISTED = {"methods": "methods"}
-"""Commands that list what a group brings."""
-
-
 def plugin(group: str, name: str) -> Plugin:
     """The only plugin of this name.
 
@@ -69,9 +65,8 @@ def plugin(group: str, name: str) -> Plugin:
     if not found:
         kind = group.rpartition(".")[2]
         hint = did_you_mean(name, [p.name for p in known])
-        raise PluginError(
-            f"no plugin named {name!r} among the {kind}.{hint} `crosslens {_LISTED.get(kind, 'plugins')}` lists them."
-        )
+        command = "methods" if kind == "methods" else "plugins"
+        raise PluginError(f"no plugin named {name!r} among the {kind}.{hint} `crosslens {command}` lists them.")
     if len(found) > 1:
         owners = " and ".join(f"{p.distribution} {p.version} ({p.module})" for p in found)
         raise PluginError(f"{name!r} is claimed by {owners}; uninstall one of them")

@@ -18,8 +18,6 @@ __all__ = ["Entrance", "fewest", "memory_format"]
 
 APART = 1e-3
 """Of the largest output: more than rounding can do, less than a network that reads memory instead of shapes."""
-
-
 PAYS = 2.3
 """Activations for each number of a kernel from which on it pays: torch lays each kernel out anew in every pass.
 
@@ -49,33 +47,32 @@ class Entrance:
         """The same numbers where the network looks for them."""
         return channels_last(image).contiguous() if self._last else self.laid_in_memory(image)
 
-    def laid_in_memory(self, maps: Tensor, *, alone: bool = True) -> Tensor:
-        """Images or activations (N, C, H, W) as they lie in memory on their way; tokens and vectors as they are.
-
-        As in batches of many if these few are not `alone`.
-        """
-        many = maps.ndim == 4 and (maps.shape[0] >= self.fewest or not alone)
+    def laid_in_memory(self, maps: Tensor) -> Tensor:
+        """Images or activations (N, C, H, W) as so many lie in memory on their way; tokens and vectors as they are."""
+        many = maps.ndim == 4 and maps.shape[0] >= self.fewest
         return maps.contiguous(memory_format=self.memory) if many else maps.contiguous()
 
 
 def memory_format(network: ModuleNetwork, run: Callable[[Tensor], Tensor], images: Tensor) -> torch.memory_format:
     """Channels last for a network on the CPU with several convolutions that gives the same output that way.
 
-    One that looks at its maps by `view` refuses, forward or in a backward pass of its own.
+    One that looks at its maps by `view`, or asserts their layout, refuses, forward or in a backward pass of its own.
 
     Args:
         network: the network; one of NHWC images lays them out itself.
         run: its output for images, with its graph.
         images: (N, C, H, W), where the network computes.
     """
-    if network.channels_last or images.ndim != 4 or images.device.type != "cpu" or _convolutions(network.net) < 2:
+    if network.channels_last or images.ndim != 4 or images.device.type != "cpu" or len(_kernels(network.net)) < 2:
         return torch.contiguous_format
-    expected, last = run(images).detach(), images.clone(memory_format=torch.channels_last).requires_grad_()
+    with torch.no_grad():
+        expected = run(images).double()
+    last = images.clone(memory_format=torch.channels_last).requires_grad_()
     try:
         y = run(last)
         if y.requires_grad:
             torch.autograd.grad(y.sum(), last, allow_unused=True)
-    except RuntimeError:
+    except (RuntimeError, AssertionError, ValueError):
         return torch.contiguous_format
     same = y.shape == expected.shape and (y.detach() - expected).abs().max() <= APART * expected.abs().max()
     return torch.channels_last if same else torch.contiguous_format
@@ -83,10 +80,9 @@ def memory_format(network: ModuleNetwork, run: Callable[[Tensor], Tensor], image
 
 def fewest(network: ModuleNetwork, elements: int) -> int:
     """Images in a batch from which on another layout pays; `elements` are the activations of one."""
-    kernels: int = sum(parameter.numel() for parameter in network.net.parameters() if parameter.ndim == 4)
-    return ceil(PAYS * kernels / max(elements, 1))
+    return ceil(PAYS * sum(_kernels(network.net)) / max(elements, 1))
 
 
-def _convolutions(net: nn.Module) -> int:
-    """By their kernels, which an exported program has too."""
-    return sum(parameter.ndim == 4 for parameter in net.parameters())
+def _kernels(net: nn.Module) -> list[int]:
+    """How many numbers each convolution's kernel has; an exported program has them too."""
+    return [parameter.numel() for parameter in net.parameters() if parameter.ndim == 4]

@@ -292,9 +292,9 @@ class TorchModel(Model):
         return {name: place.source for name, place in self._places.items()}
 
     def _normalised(self, x: Array) -> Tensor:
-        """Where a recorded graph begins."""
+        """Where a recorded graph begins, for as many images as there may be."""
         image = self._entrance.normalised(to_tensor(x, self._device, self._leaf_type, own=False))
-        return self._entrance.laid_in_memory(image, alone=False)
+        return image.contiguous(memory_format=self._entrance.memory)
 
     def _normalised_array(self, x: Array) -> Array:
         with torch.inference_mode(False), torch.no_grad():

@@ -30,6 +30,12 @@ class Viewing(Plain):
         return maps.view(maps.shape[0], -1)
 
 
+class Asserting(Plain):
+    def last(self, maps):
+        assert maps.is_contiguous()
+        return maps.flatten(1)
+
+
 class OfOneImage(Plain):
     """A view that channels last allow for a single image."""
 
@@ -78,7 +84,14 @@ def by_hand(net, x, dy):
 
 @pytest.mark.parametrize(
     ("kind", "last"),
-    [(Plain, True), (Viewing, False), (OfOneImage, False), (ReadingMemory, False), (ViewingBackward, False)],
+    [
+        (Plain, True),
+        (Viewing, False),
+        (Asserting, False),
+        (OfOneImage, False),
+        (ReadingMemory, False),
+        (ViewingBackward, False),
+    ],
 )
 def test_a_network_gets_channels_last_where_it_gives_the_same_that_way(kind, last):
     net = made(kind)
