@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-__all__ = ["INPUT", "OUTPUT", "Layer"]
+from .errors import LayerError
+
+__all__ = ["INPUT", "OUTPUT", "Layer", "refuse_other_shape"]
 
 INPUT = "<input>"
 """The image itself, as a layer: priors on the image are objectives like any other."""
@@ -24,3 +26,21 @@ class Layer:
     def has_maps(self) -> bool:
         """Whether the output is (N, C, H, W) with more than one position."""
         return len(self.shape) == 4 and self.shape[0] is None and self.shape[2:] != (1, 1)
+
+
+def refuse_other_shape(what: str, got: tuple[int, ...], shape: tuple[int | None, ...], *, positions: bool) -> None:
+    """Refuse what a framework might broadcast in silence.
+
+    Args:
+        what: the values, for the message.
+        got: their shape.
+        shape: the layer's, with the number of images.
+        positions: whether that holds at the axes of positions too, which follow the size of the image.
+
+    Raises:
+        LayerError: with both shapes.
+    """
+    if not positions:
+        shape = tuple(n if i in {0, 2 if len(shape) == 3 else 1} else None for i, n in enumerate(shape))
+    if len(got) != len(shape) or any(n not in {None, m} for n, m in zip(shape, got, strict=True)):
+        raise LayerError(f"{what} has shape {got}, its layer {shape}")

@@ -30,7 +30,7 @@ from .arrays import Array, as_numpy
 from .errors import LayerError, did_you_mean
 from .incremental import Occluded, Staged, occluded
 from .input_spec import InputSpec
-from .layer import INPUT, OUTPUT, Layer
+from .layer import INPUT, OUTPUT, Layer, refuse_other_shape
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
 from .preprocess import Preprocess
 from .weights import redraw
@@ -73,6 +73,13 @@ class Model(ABC):
 
     def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
         """The layers that the named ones are computed from, themselves included; None where nobody can tell."""
+        return None
+
+    def reads(self, layer: str) -> tuple[str, ...] | None:
+        """The layers that this one is computed from with no other layer between, in order; None where nobody can tell.
+
+        `INPUT` counts as a layer; () for a layer that depends on no other.
+        """
         return None
 
     @abstractmethod
@@ -230,7 +237,9 @@ class Model(ABC):
         for position, name in enumerate(names.values()):
             weights = self.weights(name)
             if not weights:
-                raise LayerError(f"layer {name!r} has no weights to redraw; layers with weights: {self._weighted()}")
+                weighted = [each for each in self.layers if self.weights(each)]
+                some = ", ".join(weighted[:4]) + f" and {len(weighted) - 4} more" * (len(weighted) > 4)
+                raise LayerError(f"layer {name!r} has no weights to redraw; layers with weights: {some}")
             changed[name] = redraw(weights, np.random.default_rng([seed, position]))
         return self._with_weights(changed)
 
@@ -257,8 +266,7 @@ class Model(ABC):
         Raises:
             LayerError: no such layer; the message names the nearest.
         """
-        found = self.layers.get(name) or self._aliases.get(name)
-        if found is None:
+        if (found := self.layers.get(name) or self._aliases.get(name)) is None:
             known = [*self.layers, *self._aliases]
             hint = did_you_mean(name, known) or f" The last ones are {', '.join(list(self.layers)[-4:])}."
             raise LayerError(
@@ -270,10 +278,6 @@ class Model(ABC):
     @cached_property
     def _aliases(self) -> Mapping[str, Layer]:
         return {alias: layer for layer in self.layers.values() for alias in layer.aliases}
-
-    def _weighted(self) -> str:
-        names = [name for name in self.layers if self.weights(name)]
-        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
     def _resolve(self, names: Iterable[str]) -> dict[str, str]:
         if isinstance(names, str):
@@ -291,10 +295,6 @@ class Model(ABC):
         return x, replaced
 
     def _check_shape(self, what: str, values: Array, name: str, x: Array) -> None:
-        """Refuse what a framework might broadcast in silence; positions are known at the example's size only."""
         shape = (x.shape[0], *(self.layers[name].shape[1:] if name != INPUT else x.shape[1:]))
-        if tuple(x.shape[1:]) != self.input.example_shape and name != INPUT:
-            shape = tuple(n if i in {0, 2 if len(shape) == 3 else 1} else None for i, n in enumerate(shape))
-        got = tuple(values.shape)
-        if len(got) != len(shape) or any(n not in {None, m} for n, m in zip(shape, got, strict=True)):
-            raise LayerError(f"{what} has shape {got}, its layer {shape}")
+        known = name == INPUT or tuple(x.shape[1:]) == self.input.example_shape
+        refuse_other_shape(what, tuple(values.shape), shape, positions=known)

@@ -1,7 +1,7 @@
 """From whatever a user has to a `Model`: the backend is found by the object's root module or the file's suffix."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ def wrap(
     batch_size: int | None = None,
     input_shape: Sequence[int | None] | InputSpec | None = None,
     output: int | str | None = None,
+    inputs: Mapping[str, Any] | None = None,
     device: Any = None,
     providers: Sequence[Any] | None = None,
+    trust: bool = False,
 ) -> Model:
     """A network as a `Model`.
 
@@ -36,24 +38,30 @@ def wrap(
         batch_size: images at once; decided by memory if not given.
         input_shape: (C, H, W), None = any, where the network does not say; `InputSpec.latent(...)` for a generator.
         output: index or name of the output to explain, where there are several.
+        inputs: what the network's other inputs hold, by name, with or without a batch axis of one; the one that is
+            left out is explained.
         device: where torch computes, "cuda" for example; where the weights are if not given.
         providers: onnxruntime's execution providers.
+        trust: open files that can run code when they are loaded, such as TorchScript and pickled modules.
 
     Raises:
         ModelError: the object or file is none that a backend knows, or cannot be loaded; the labels are not as many as
-            its classes; or a factory gives a `Model`, which would not hear the options.
+            its classes; an option that the backend does not have for this network; or a factory gives a `Model`, which
+            would not hear the options.
         PluginError: the backend cannot be imported.
     """
     if isinstance(network, Model):
         return network
-    options = {
+    options: dict[str, Any] = {
         "preprocess": preprocessing(preprocess),
         "labels": labels,
         "batch_size": _positive(batch_size),
         "input": input_shape if isinstance(input_shape, InputSpec | None) else InputSpec(tuple(input_shape)),
         "output": output,
+        "inputs": dict(inputs) if inputs else None,
         "device": device,
         "providers": providers,
+        "trust": trust,
     }
     if isinstance(network, str) and ":" in network and not Path(network).exists():
         spec, network = network, _factory(network)
@@ -63,10 +71,49 @@ def wrap(
             return _labelled(_as_it_is(network, spec, options))
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
-        model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=options)
+        read = _ReadOptions(options)
+        model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
+            _refuse_unread(read, name)
             return _labelled(model[0])
     raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
+
+
+class _ReadOptions(Mapping[str, Any]):
+    """The options of `wrap`, and which of them a backend has looked at."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = options
+        self.unread = {name for name, value in options.items() if not _is_default(name, value)}
+
+    def __getitem__(self, name: str) -> Any:
+        self.unread.discard(name)
+        return self._options[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._options)
+
+    def __len__(self) -> int:
+        return len(self._options)
+
+
+def _refuse_unread(options: _ReadOptions, backend: str) -> None:
+    """Refuse options that a backend never looked at: it cannot have obeyed them.
+
+    Raises:
+        ModelError: with their names.
+    """
+    if options.unread:
+        names = ", ".join(f"{_SPELLED.get(name, name)}=" for name in sorted(options.unread))
+        raise ModelError(f"the backend of {backend!r} has no option {names} for this network; leave it out")
+
+
+def _is_default(name: str, value: Any) -> bool:
+    return value is _DEFAULTS.get(name) or (name == "preprocess" and value in (PRESETS["imagenet"], PRESETS["unit"]))
+
+
+_DEFAULTS: Mapping[str, Any] = {"trust": False}
+"""Options whose default is not None; that of preprocess= may be left unread, and so may none at all."""
 
 
 def _labelled(model: Model) -> Model:
@@ -87,7 +134,7 @@ def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:
     Raises:
         ModelError: an option that would not be heard.
     """
-    usual = {"preprocess": PRESETS["imagenet"]}
+    usual = {**_DEFAULTS, "preprocess": PRESETS["imagenet"]}
     unheard = [_SPELLED.get(name, name) for name, value in options.items() if value != usual.get(name)]
     if unheard:
         raise ModelError(

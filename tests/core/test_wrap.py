@@ -24,3 +24,17 @@ def test_labels_name_the_classes_and_may_be_missing():
 def test_a_network_without_classes_takes_labels_for_nothing():
     maps = crosslens.wrap(nn.Conv2d(3, 4, 1), preprocess=None, input_shape=(3, 2, 2), labels=["sky", "sea"])
     assert tuple(maps.forward(torch.zeros(1, 3, 2, 2).numpy())[crosslens.OUTPUT].shape) == (1, 4, 2, 2)
+
+
+def test_an_option_that_a_backend_never_reads_is_refused():
+    """Onnxruntime's backend knows no trust=, TensorFlow's no providers=: neither may be dropped in silence."""
+    import onnx
+    from onnx import helper
+
+    ends = [helper.make_tensor_value_info(name, 1, ["N", 3, 8, 8]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", ends[:1], ends[1:])
+    net = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    assert isinstance(net, onnx.ModelProto)
+    crosslens.wrap(net)
+    with pytest.raises(ModelError, match=r"backend of 'onnx' has no option trust= for this network; leave it out"):
+        crosslens.wrap(net, trust=True)
