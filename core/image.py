@@ -1,6 +1,8 @@
 """Pictures in and out. The layout is decided here, once: float32, RGB, (N, C, H, W), values in [0, 1]."""
 
+import struct
 from collections.abc import Sequence
+from functools import cache
 from math import ceil, sqrt
 from pathlib import Path
 from shutil import which
@@ -16,6 +18,9 @@ from .model import Model
 __all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_animation", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
+"""What is opened, whatever a file is called: Pillow starts other programs for some formats, Ghostscript for one."""
 
 
 def load_image(
@@ -33,7 +38,7 @@ def load_image(
     becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel.
 
     Args:
-        path: any file that Pillow reads, or one of its images.
+        path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, or one of Pillow's images.
         like: the model that decides size and number of channels.
         size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
         crop: the share of the short side that stays; 1 keeps it all.
@@ -59,15 +64,24 @@ def load_image(
 
 def _opened(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=_readable()) as picture:
             picture.load()
             return picture.copy() if picture.getexif() is None else picture
     except FileNotFoundError as error:
         raise ImageError(f"no picture at '{path}': the file does not exist") from error
     except IsADirectoryError as error:
         raise ImageError(f"'{path}' is a folder, not a picture") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise ImageError(f"'{path}' is no picture that Pillow can read as {', '.join(_readable())}") from error
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError) as error:
         raise ImageError(f"'{path}' is no picture that Pillow can read ({error})") from error
+
+
+@cache
+def _readable() -> list[str]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

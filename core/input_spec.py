@@ -85,7 +85,8 @@ class InputSpec:
             return
         slack = (1e-3 if strict else 8.0) * (self.bounds[1] - self.bounds[0])
         if low < self.bounds[0] - slack or high > self.bounds[1] + slack:
-            hint = " Divide by 255 first." if high > 2 else " Undo the normalisation: the model does its own."
+            normalised = low < self.bounds[0] - slack and high < 8
+            hint = " Undo the normalisation: the model does its own." if normalised else " Divide by 255 first."
             raise ImageError(
                 f"images reach from {low:.4g} to {high:.4g}; values must lie in {list(self.bounds)}.{hint}"
             )

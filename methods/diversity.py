@@ -36,8 +36,10 @@ class Diversity(ActivationMaximisation):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """`count` pictures from noise."""
-        if images is not None or self.count < 2:
-            raise ParameterError(f"diversity makes pictures from noise, at least 2; count is {self.count}")
+        if images is not None:
+            raise ParameterError("diversity makes its pictures from noise; leave the images out")
+        if self.count < 2:
+            raise ParameterError(f"count is {self.count}; diversity makes at least 2 pictures")
         target = fixed(objective, model, None)
         apart = diversity_of(self._layer(model, target))
         return self._climbed(model, None, each([target] * self.count) + self.weight * apart, objective, progress)

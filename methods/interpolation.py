@@ -38,8 +38,10 @@ class Interpolation(ActivationMaximisation):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """`count` pictures from the same noise."""
-        if images is not None or self.count < 2:
-            raise ParameterError(f"interpolation makes pictures from noise, at least 2; count is {self.count}")
+        if images is not None:
+            raise ParameterError("interpolation makes its pictures from noise; leave the images out")
+        if self.count < 2:
+            raise ParameterError(f"count is {self.count}; interpolation makes at least 2 pictures")
         shares = np.linspace(0, 1, self.count).tolist()
         strip = interpolate(self.layer or layer_of_units(model), self.first, self.second, shares)
         strip.check(model)

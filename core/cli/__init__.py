@@ -40,6 +40,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands)
+@click.version_option(package_name="crosslens", message="crosslens %(version)s")
 def cli() -> None:
     """See inside vision networks: PyTorch, TensorFlow/Keras and ONNX, with one engine.
 

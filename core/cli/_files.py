@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import click
 
 from ..errors import CrosslensError, ModelError
 
-__all__ = ["Writable", "read_labels", "writable_folder"]
+__all__ = ["Writable", "WritingCommand", "read_labels", "writable_folder"]
 
 
 class Writable(click.ParamType):  # type: ignore[type-arg]
@@ -31,6 +33,53 @@ class Writable(click.ParamType):  # type: ignore[type-arg]
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise CrosslensError(f"cannot write '{path}': permission denied")
         return path
+
+
+class WritingCommand(click.Command):
+    """A command that writes files, and refuses to write over one that it reads."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        written = [p.name for p in self.params if isinstance(p.type, Writable)]
+        read = [value for name, value in ctx.params.items() if name not in written]
+        for output in _paths([ctx.params.get(str(name)) for name in written]):
+            _refuse_overwriting(output, [path for path in _paths(read) if _exists(path)])
+        return super().invoke(ctx)
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """What may be a file in an option's value: the text itself, and the parts of NAME=FILE and layer:NAME:FILE."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _paths(each)
+    elif isinstance(value, Path) or (isinstance(value, str) and value != "-"):
+        yield Path(value)
+        yield from (Path(part) for part in re.split("[=:,]", str(value))[1:] if part)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a text that is no path at all is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _refuse_overwriting(output: Path, inputs: list[Path]) -> None:
+    """Refuse an output that is one of the files that are read, under whatever name, or lies in a folder that is read.
+
+    Raises:
+        CrosslensError: with the name to change.
+    """
+    for path in inputs:
+        inside = path.is_dir() and output.exists() and path.resolve() in output.resolve().parents
+        if inside or (output.exists() and path.samefile(output)):
+            raise CrosslensError(f"'{output}' is read by this command and would be lost; give -o another name")
+        beside = re.fullmatch(rf"{re.escape(output.stem)}-(\d{{4,}}|masked)\.png", path.name)
+        if beside and path.resolve().parent == output.resolve().parent:
+            raise CrosslensError(
+                f"'{path}' is read by this command and could be lost: files written beside '{output}' have such names; "
+                "give -o another name"
+            )
 
 
 def writable_folder(path: Path) -> Path:

@@ -12,7 +12,7 @@ from ..figures import Limit
 from ..method import Method, as_in
 from ..plugins import method_class, methods
 from ..report.verdict import FIGURES, judged, verdict, written
-from ._files import Writable
+from ._files import Writable, WritingCommand
 from ._models import MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, parameter_options
 from ._pictures import SUFFIXES, loaded, picture_files, titles
@@ -72,7 +72,7 @@ def _command(kinds: tuple[type[Method], ...]) -> click.Command:
     def run(**options: Any) -> None:
         _compare(kinds, **options)
 
-    return click.Command(" ".join(kind.name for kind in kinds), callback=run, params=params, help=text)
+    return WritingCommand(" ".join(kind.name for kind in kinds), callback=run, params=params, help=text)
 
 
 def _shared(kinds: tuple[type[Method], ...]) -> list[click.Parameter]:

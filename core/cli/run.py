@@ -16,7 +16,7 @@ from ..objective import Objective, Value
 from ..result import Attribution, Result
 from ..scores import Scores
 from ..target import resolve_target
-from ._files import Writable
+from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options
 from ._pictures import loaded, picture_files
@@ -65,7 +65,7 @@ def _command(kind: type[Method]) -> click.Command:
         *MODEL_OPTIONS,
         JSON,
     ]
-    return click.Command(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
+    return WritingCommand(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
 
 
 def _run(

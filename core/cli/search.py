@@ -10,7 +10,7 @@ from ..errors import CrosslensError
 from ..image import load_image
 from ..method import Method
 from ..search import search
-from ._files import Writable
+from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options
 from ._progress import bar
@@ -41,7 +41,7 @@ def _command(kind: type[Method]) -> click.Command:
     target = [TARGET] if kind.needs_target else []
     shared = [option for option in parameter_options(kind) if "--resume" not in option.opts]
     params = [MODEL, image, *target, _TRIALS, _VARY, _SEED, _RESUME, _OUT, *shared, *MODEL_OPTIONS, JSON]
-    return click.Command(kind.name, callback=partial(_search, kind), params=params, help=kind.__doc__)
+    return WritingCommand(kind.name, callback=partial(_search, kind), params=params, help=kind.__doc__)
 
 
 def _search(

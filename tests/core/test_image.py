@@ -137,3 +137,29 @@ def test_a_contact_sheet_holds_every_picture():
     pictures = [np.full((4, 4, 3), shade, np.uint8) for shade in (10, 20, 30)]
     sheet = contact_sheet(pictures)
     assert {10, 20, 30} <= set(sheet.ravel().tolist())
+
+
+@pytest.mark.parametrize("name", ["cat.png", "cat.eps", "cat.jpg"])
+def test_postscript_starts_no_other_program_whatever_it_is_called(tmp_path, monkeypatch, name):
+    """Pillow hands PostScript to Ghostscript, which is a language with files."""
+    stub = tmp_path / "gs"
+    stub.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexit 1\n")
+    stub.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / name).write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\nshowpage\n")
+    with pytest.raises(ImageError, match=f"{name}' is no picture that Pillow can read as PNG, JPEG"):
+        load_image(tmp_path / name)
+    assert not (tmp_path / "started").exists()
+
+
+def test_formats_nobody_means_are_refused_by_their_content(tmp_path):
+    for form in ("PCX", "TGA", "ICO", "PDF"):
+        Image.new("RGB", (16, 16)).save(tmp_path / "cat.png", form)
+        with pytest.raises(ImageError, match="is no picture that Pillow can read"):
+            load_image(tmp_path / "cat.png")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000"])
+def test_the_formats_meant_are_read_whatever_the_file_is_called(tmp_path, form):
+    Image.new("RGB", (16, 16), (255, 0, 0)).save(tmp_path / "cat.picture", form)
+    np.testing.assert_allclose(load_image(tmp_path / "cat.picture")[0, :, 8, 8], [1, 0, 0], atol=0.02)

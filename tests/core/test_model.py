@@ -95,6 +95,14 @@ def test_a_normalised_picture_is_refused_to_a_method_but_not_to_a_model():
         spec.check(x, strict=True)
 
 
+@pytest.mark.parametrize(("low", "high"), [(-2.12, 2.64), (-1.0, 1.0), (-1.8, 0.3)])
+def test_a_picture_normalised_for_imagenet_is_not_told_to_be_divided_by_255(low, high):
+    x = np.linspace(low, high, 48, dtype=np.float32).reshape(1, 3, 4, 4)
+    with pytest.raises(ImageError, match="Undo the normalisation: the model does its own") as raised:
+        InputSpec((3, None, None)).check(x, strict=True)
+    assert "255" not in str(raised.value)
+
+
 def test_a_latent_input_has_no_bounds_and_no_picture():
     spec = InputSpec.latent((100,))
     assert not spec.is_image
