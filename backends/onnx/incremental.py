@@ -30,7 +30,7 @@ __all__ = ["OnnxStaged"]
 
 
 _BLOCKED = frozenset({"Add", "BatchNormalization", "Concat", "Mul", "Sum"})
-"""Operators that onnxruntime computes otherwise, to the last bit, where their inputs are in its blocked layout."""
+"""Operators that onnxruntime may compute in another order where their inputs are in its blocked layout."""
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _FOURS = 4
 """Channels that onnxruntime takes at a time between the blocked layout and another."""
@@ -119,7 +119,7 @@ def _program(graph: Graph, cut: Cut[Node], stage: int, turned: Container[str]) -
     """A stage on crops that hold all that its windows read, padding included; `turned` maps have their channels last.
 
     Its rows and columns have one name in all tensors: then onnxruntime adds up within a convolution where it does so
-    on whole maps, in the same order, to the same bit.
+    on whole maps, in the same order, wherever its blocks (8 channels with AVX2, 16 with AVX-512) fit both alike.
     """
     part, axes, made = cut.parts[stage], cut.axes, graph.copy()
     names = {read: _name(i) for i, read in enumerate(part.reads)}
