@@ -5,24 +5,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from crosslens.model import INPUT
+
 from .place import Place
 
 __all__ = ["linked", "upstream"]
 
 
-def linked(graph: Any, places: Sequence[Place], tensors: Iterable[Any]) -> list[Place]:
-    """The places with `before` set; the layers of one tensor name each other. Operations stand after what they read."""
-    owners: defaultdict[str, set[str]] = defaultdict(set)
-    for place, tensor in zip(places, tensors, strict=True):
-        owners[tensor.op.name].add(place.name)
-    nearest: dict[str, frozenset[str]] = {}
-    before: dict[str, frozenset[str]] = {}
+def linked(graph: Any, image: Any, places: Sequence[Place], tensors: Iterable[Any]) -> list[Place]:
+    """The places with `reads` set. Of several layers of one tensor each reads the one before it.
+
+    Args:
+        graph: of the trace, its operations after what they read.
+        image: the tensor that is `INPUT`.
+        places: in execution order.
+        tensors: the output of each place.
+    """
+    owners: defaultdict[str, list[str]] = defaultdict(list)
+    for name, tensor in [(INPUT, image), *zip((place.name for place in places), tensors, strict=True)]:
+        owners[tensor.name].append(name)
+    nearest: dict[str, tuple[str, ...]] = {}
+    reads: dict[str, tuple[str, ...]] = {}
     for operation in graph.get_operations():
-        read = frozenset[str]().union(*(nearest[tensor.op.name] for tensor in operation.inputs))
-        own = frozenset(owners[operation.name])
-        before |= dict.fromkeys(own, own | read)
-        nearest[operation.name] = own or read
-    return [replace(place, before=before[place.name]) for place in places]
+        read = tuple(dict.fromkeys(name for t in operation.inputs for name in nearest.get(t.name, ())))
+        for tensor in operation.outputs:
+            own = owners.get(tensor.name, [])
+            reads |= {name: (own[i - 1],) if i else read for i, name in enumerate(own)}
+            nearest[tensor.name] = (own[-1],) if own else read
+    return [replace(place, reads=reads[place.name]) for place in places]
 
 
 def upstream(places: Mapping[str, Place], names: Iterable[str]) -> frozenset[str]:
@@ -32,5 +42,5 @@ def upstream(places: Mapping[str, Place], names: Iterable[str]) -> frozenset[str
         name = ahead.pop()
         if name not in found:
             found.add(name)
-            ahead += places[name].before if name in places else ()
+            ahead += places[name].reads if name in places else ()
     return frozenset(found)

@@ -64,13 +64,14 @@ class KerasNetwork:
                 layout = _layout(operation, self.layout, bool(attention))
                 if name and layout and _is_activation(y, root):
                     found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, layout, operation))
-                    tensors.append(y)
+                    tensors.append(tf.identity(y))
+                    return tensors[-1]
                 return y
 
             with visiting(see):
                 y = self._called(x)
             found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
-            found[:] = linked(root, found, [*tensors, y])
+            found[:] = linked(root, x, found, [*tensors, y])
 
         with LOCK:
             tf.function(run, autograph=False).get_concrete_function(self._example())

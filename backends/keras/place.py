@@ -23,8 +23,8 @@ class Place:
     source: Any = None
     """The Keras layer, or what else holds the weights."""
     aliases: tuple[str, ...] = ()
-    before: frozenset[str] = frozenset()
-    """The layers that it is computed from, others between them aside."""
+    reads: tuple[str, ...] = ()
+    """The layers that it is computed from with no other between; `INPUT` counts as one."""
 
     @property
     def outside_shape(self) -> tuple[int | None, ...]:

@@ -121,7 +121,7 @@ class GraphNetwork:
             layers = {name: op for name, op in operations.items() if _is_layer(op)}
             found.extend(self._place(name, op, operations) for name, op in layers.items())
             found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
-            found[:] = linked(graph, found, [*(op.outputs[0] for op in layers.values()), y])
+            found[:] = linked(graph, x, found, [*(op.outputs[0] for op in layers.values()), y])
 
         tf.function(run, autograph=False).get_concrete_function(
             tf.TensorSpec((None, *native_shape(self.input, self.channels_last)), tf.float32)

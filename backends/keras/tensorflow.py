@@ -85,6 +85,11 @@ class TensorFlowModel(Model):
         """By the graph in which the layers were found."""
         return upstream(self._places, names)
 
+    def reads(self, layer: str) -> tuple[str, ...]:
+        """By the graph in which the layers were found."""
+        name = self.layer(layer).name
+        return self._places[name].reads if name in self._places else ()
+
     @property
     def versions(self) -> Mapping[str, str]:
         """TensorFlow's and Keras'."""

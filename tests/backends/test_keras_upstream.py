@@ -55,3 +55,31 @@ def test_for_a_layer_inside_they_end_there(two_heads):
     assert {"trunk", "own/second"} <= model.upstream(["own/second"]) <= {*model.layers} - {"first", "gap0", "gap1"}
     with pytest.raises(LayerError, match=r"no layer with maps .* comes before <input>; name a layer"):
         last_maps(model, [INPUT])
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_a_layer_reads_what_it_is_computed_from(two_heads, output):
+    model = crosslens.wrap(two_heads, preprocess="unit", output=output)
+    ends = [("gap0", "first"), ("gap1", "own")][output]
+    assert (model.reads(OUTPUT), model.reads(ends[0]), model.reads("first")) == (ends[:1], ends[1:], ("trunk",))
+    assert [model.reads(name) for name in ("own", "own/drop", "own/second")] == [
+        ("own/drop",),
+        ("own/second",),
+        ("trunk",),
+    ]
+    assert (model.reads("trunk"), model.reads(INPUT)) == ((INPUT,), ())
+
+
+def test_a_sum_reads_both_of_its_terms_and_a_dropout_is_read_by_whom_it_feeds_alone():
+    x = keras.Input((8, 8, 3))
+    a = keras.layers.Conv2D(4, 3, name="a")(x)
+    b = keras.layers.Dropout(0.5, name="b")(a)
+    model = crosslens.wrap(keras.Model(x, keras.layers.Add(name="sum")([b, a])))
+    assert (model.reads("sum"), model.reads("b")) == (("b", "a"), ("a",))
+
+
+def test_a_saved_model_reads_too(folder):
+    model = crosslens.wrap(folder, preprocess="unit", output=0)
+    (end,) = model.reads(OUTPUT)
+    assert model.upstream([OUTPUT]) >= {*model.reads(end), end, OUTPUT, INPUT}
+    assert all(model.reads(name) for name in model.layers if name != INPUT)
