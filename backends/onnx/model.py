@@ -23,6 +23,7 @@ from .layers import Place, layouts, places
 from .linearization import OnnxLinearization
 from .measuring import measure
 from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
+from .reads import direct_reads
 from .rectifiers import is_rectifier
 from .session import Executable, Pair, Sessions, filled
 from .shares import PROCESSOR, Share, share
@@ -102,6 +103,14 @@ class OnnxModel(Model):
         needed = {self._places[name].tensor for name in names}
         needed.update(name for node in path_of(graph, needed, [INPUT]) for name in node.reads)
         return frozenset(name for name, place in self._places.items() if place.tensor in needed)
+
+    def reads(self, layer: str) -> tuple[str, ...]:
+        """By following gradients, as `upstream` does."""
+        return self._reads[self.layer(layer).name]
+
+    @cached_property
+    def _reads(self) -> Mapping[str, tuple[str, ...]]:
+        return direct_reads(self._at((self._entry.batch or 1, *self.input.example_shape)), self._places)
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
         yield from diagnosed(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)
