@@ -13,6 +13,7 @@ from .model import INPUT, OUTPUT, Model
 from .pairing import Pair, Twins, paired
 from .probes import probes
 from .progress import Progress, silent, track
+from .result.display import counted, one_line
 
 __all__ = ["Alignment", "Row", "align", "aligned"]
 
@@ -41,6 +42,9 @@ class Alignment:
     """Per model: a layer without a row whose values are those of one with a row (a block and its last layer)."""
     aliases: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
     """Per model: other names of its layers."""
+
+    def __repr__(self) -> str:
+        return one_line(f"Alignment of {', '.join(self.models)}", [counted(len(self.rows), "row")])
 
     def unmatched(self, model: str) -> tuple[str, ...]:
         """The layers of one model, by its name here, that no other model has."""

@@ -22,6 +22,7 @@ from .noise import Noise, again, chosen
 from .prediction import Prediction, predict, prediction_agreement, probabilities
 from .progress import Progress, silent, track
 from .result import Attribution, Result, Synthesis
+from .result.display import counted, one_line
 from .scores import Scores
 from .strict_json import dumps
 
@@ -71,9 +72,24 @@ class Comparison:
             for n in range(len(views[method, a][0]))
         )
 
-    def figures(self) -> list[Row]:
+    def rows(self) -> list[Row]:
         """One row per method and pair of models: `method`, `models`, and of each figure the worst over the images."""
         return [{**who, **worst(rows)} for who, rows in self._grouped()]
+
+    def figures(self) -> dict[str, list[Any]]:
+        """The same by column, as `pandas.DataFrame` takes it; None where a method has no such figure."""
+        rows = self.rows()
+        return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+
+    def __repr__(self) -> str:
+        count = max((len(result.images) for result in self.results.values() if result.images is not None), default=0)
+        facts = [", ".join(self.models), counted(count, "image")]
+        return one_line(f"Comparison of {', '.join(self.methods)}", facts)
+
+    def _repr_html_(self) -> str:
+        from .report.notebook import summary_in_html
+
+        return summary_in_html(self)
 
     def quantiles(self) -> list[Row]:
         """One row per method and pair of models: of each figure its median, "90 %" and worst over the images."""
@@ -101,7 +117,7 @@ class Comparison:
     def passed(self, limits: Sequence[Limit]) -> list[str]:
         """What does not keep its limit, in words; nothing if all is well."""
         rows = [(" and ".join(row["models"]), row) for row in self.predicted]
-        rows += [(f"{row['method']} on {' and '.join(row['models'])}", row) for row in self.figures()]
+        rows += [(f"{row['method']} on {' and '.join(row['models'])}", row) for row in self.rows()]
         return [
             f"{limit.figure} of {who} is {row[limit.figure]:.3g}; the limit is {limit}"
             for limit in limits
@@ -127,7 +143,7 @@ class Comparison:
                 for p in self.predictions
             ],
             "predicted": list(self.predicted),
-            "figures": self.figures(),
+            "figures": self.rows(),
             "quantiles": self.quantiles(),
             "noise": {method: {"how": noise.text, **noise.figures} for method, noise in self.noise.items()},
             "images": [{**row, "image": self.title(row["image"])} for row in self.images],

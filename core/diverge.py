@@ -15,6 +15,7 @@ from .model import INPUT, OUTPUT, Model
 from .pairing import Pair, Twins, captured, paired
 from .probes import probes
 from .progress import Progress, silent
+from .result.display import counted, one_line
 
 __all__ = ["Cause", "Divergence", "Step", "diverge"]
 
@@ -68,6 +69,11 @@ class Divergence:
     noise: str
     """How the noise was estimated, in words."""
     alignment: Alignment
+
+    def __repr__(self) -> str:
+        a, b = self.models
+        found = f"{b} parts from {a} at {self.first.b!r}" if self.first else "they do not part"
+        return one_line(f"Divergence of {a} and {b}", [found, counted(len(self.steps), "pair") + " of layers"])
 
     @property
     def faults(self) -> tuple[Step, ...]:

@@ -106,8 +106,9 @@ class Method(ABC):
         refuse_unfinite(self.name, result)
         if making and (images is None or isinstance(images, np.ndarray)):
             result = result.on_host()  # type: ignore[attr-defined]
-        followed = {} if self.preset is None else self.preset.record()
+        followed: dict[str, Any] = {}
         if self.preset is not None:
+            followed = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
             result = replace(result, values=self.preset.apply(result.values, images.shape[-2:]))  # type: ignore[call-arg, attr-defined]
         return replace(
             result,

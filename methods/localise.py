@@ -8,7 +8,6 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
-from crosslens.image import contact_sheet, overlay
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
@@ -44,18 +43,15 @@ class Localisation(Attribution):
             found |= {"IoU": float(as_numpy(self.ious).mean()), "pointing game": float(as_numpy(self.hits).mean())}
         return found
 
-    def picture(self) -> Values:
-        """Each image with its map and boxes over it, side by side."""
+    def drawn(self, index: int, form: str | None = None) -> Values:
+        """Image `index` with its map, laid over it if no other form is given, and the boxes."""
         from PIL import Image, ImageDraw
 
-        drawn = []
-        for image, values, boxes in zip(as_numpy(self.images), as_numpy(self.maps()), self.boxes, strict=True):
-            page = Image.fromarray(overlay(image, values))
-            for place, (left, top, right, bottom) in enumerate(boxes):
-                edge = (left, top, right - 1, bottom - 1)
-                ImageDraw.Draw(page).rectangle(edge, outline="lime" if place == 0 else "green", width=2)
-            drawn.append(np.asarray(page))
-        return contact_sheet(drawn)
+        page = Image.fromarray(super().drawn(index, form or "overlay"))
+        for place, (left, top, right, bottom) in enumerate(self.boxes[index]):
+            edge = (left, top, right - 1, bottom - 1)
+            ImageDraw.Draw(page).rectangle(edge, outline="lime" if place == 0 else "green", width=2)
+        return np.asarray(page)
 
 
 @dataclass(frozen=True, kw_only=True)

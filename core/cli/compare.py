@@ -169,7 +169,7 @@ def summary(comparison: Comparison) -> str:
     parts = [table(["picture", "model", "class", "label", "probability"], said)] if (said := _said(comparison)) else []
     marks = {"agree": "yes", "rounding": "yes (rounding)", "apart": "NO"}
     rows = []
-    for row in comparison.figures():
+    for row in comparison.rows():
         noise = comparison.noise.get(row["method"])
         expected = f"{noise.figures['relative_l2']:.2e}" if noise else "-"
         rows.append((row["method"], *row["models"], *written(row), expected, marks[judged(row, noise)]))

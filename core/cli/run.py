@@ -9,11 +9,13 @@ import click
 
 from ..arrays import as_numpy
 from ..compare import probabilities
+from ..errors import ParameterError
 from ..image import load_image
 from ..method import Method, makes_pictures
 from ..model import OUTPUT, Model
 from ..objective import Objective, Value
 from ..result import Attribution, Result
+from ..result.display import FORMS
 from ..scores import Scores
 from ..target import resolve_target
 from ._files import Writable, WritingCommand
@@ -52,6 +54,21 @@ _HISTORY = click.Option(
 )
 
 
+_FORM = click.Option(
+    ["--form"],
+    type=click.Choice(list(FORMS)),
+    help="How the map is drawn: "
+    + "; ".join(f"{name}, {text}" for name, text in FORMS.items())
+    + ". Magnitudes where each pixel has values of its own (gradients), else the overlay.",
+)
+
+
+def _draws_maps(kind: type[Method]) -> bool:
+    """Whether it comes back with an `Attribution`, as the annotation of its `run` says."""
+    returned = kind.run.__annotations__.get("return")
+    return isinstance(returned, type) and issubclass(returned, Attribution)
+
+
 def _command(kind: type[Method]) -> click.Command:
     image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
     target = [TARGET] if kind.needs_target else []
@@ -62,6 +79,7 @@ def _command(kind: type[Method]) -> click.Command:
         *parameter_options(kind),
         _ANIMATED if kind.animates else _OUT,
         *([_HISTORY] if makes_pictures(kind) else []),
+        *([_FORM] if _draws_maps(kind) else []),
         *MODEL_OPTIONS,
         JSON,
     ]
@@ -77,9 +95,11 @@ def _run(
     as_json: bool,
     target: str | None = None,
     history: Path | None = None,
+    form: str | None = None,
     **options: Any,
 ) -> None:
     method = built(kind, options)
+    _check_form(form, out)
     with quiet(), bar() as progress:
         network = opened(model, options)
         pictures = None if image is None else _pictures(image, network, method)
@@ -88,7 +108,7 @@ def _run(
         result: Result = method(network, pictures, objective, progress=progress)
         found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
     if out:
-        result.save(out)
+        result.save(out, **({"form": form} if form else {}))
     if history:
         result.save_history(history)  # type: ignore[attr-defined]  # the option is there for a Synthesis only
     for note in result.notes:
@@ -105,6 +125,12 @@ def _run(
         click.echo(
             f"written: {out}" if out else "nothing written: -o FILE.png writes a picture, -o FILE.npz raw values"
         )
+
+
+def _check_form(form: str | None, out: Path | None) -> None:
+    """Refuse a form that nothing would be drawn in, before the long work."""
+    if form and (out is None or out.suffix != ".png"):
+        raise ParameterError("--form says how a picture is drawn; give -o FILE.png as well")
 
 
 def _pictures(place: Path, model: Model, method: Method) -> Any:

@@ -165,7 +165,7 @@ def _figures(comparison: Comparison) -> Markup:
         "agree",
     ]
     rows: list[list[Cell | str]] = []
-    for row in comparison.figures():
+    for row in comparison.rows():
         found = comparison.noise.get(row["method"])
         expected = Cell(f"{found.figures['relative_l2']:.2e}") if found else Cell("-")
         rows.append([row["method"], " − ".join(row["models"]), *written(row), expected, Cell(mark(judged(row, found)))])
@@ -187,7 +187,7 @@ def _distribution(comparison: Comparison) -> Markup:
     """How the differences of many pictures are spread."""
     if _count(comparison) < 2:
         return Markup()
-    lanes = [_lane(comparison, row["method"], row["models"]) for row in comparison.figures()]
+    lanes = [_lane(comparison, row["method"], row["models"]) for row in comparison.rows()]
     wanted = ("max_relative_difference", "relative_l2", "rank_correlation", "ssim", "top_k")
     points = Heading("same maximum", f"The share of pictures of which this holds. {FIGURES['pointing'].meaning}")
     names = ["median", "90 %", "worst"]

@@ -16,6 +16,7 @@ from ..arrays import as_numpy
 from ..compare import Comparison
 from ..image import colour, full_scale, opacity
 from ..result import Attribution, Result, Synthesis
+from ..result.display import grey, magnitude_limit
 
 __all__ = ["Room", "Scale", "data_uri", "difference", "has_maps", "layer", "original", "room", "scale"]
 
@@ -72,6 +73,8 @@ class Scale:
     """The magnitude at its end; see `crosslens.image.full_scale`."""
     signed: bool
     """Whether it has two sides, zero in the middle."""
+    grey: bool = False
+    """Whether it goes from black to white and hides the picture, as for magnitudes of single pixels."""
 
     def bar(self) -> Pixels:
         """Its colours from least to largest, (8, 255, 3)."""
@@ -81,6 +84,8 @@ class Scale:
         return np.linspace(-1.0 if self.signed else 0.0, 1.0, _LEVELS)
 
     def _colours(self) -> Pixels:
+        if self.grey:
+            return np.asarray(grey(self._places()[None], 1.0)[0])
         return np.asarray(colour(self._places()[None], 1.0, self.signed)[0])
 
     def levels(self, values: Pixels) -> Pixels:
@@ -89,24 +94,30 @@ class Scale:
         return np.asarray(((share + 1) / 2 if self.signed else share.clip(0)) * (_LEVELS - 1) + 0.5, np.uint8)
 
     def coloured(self, values: Pixels, *, over_picture: bool) -> str:
-        """Values (h, w) in the scale's colours as a URI; to lay over a picture, the fainter the nearer to zero."""
+        """Values (h, w) in the scale's colours as a URI; to lay over a picture, the fainter the nearer to zero.
+
+        Magnitudes in grey hide the picture.
+        """
         picture = Image.fromarray(self.levels(values))
         picture.putpalette(self._colours().tobytes())
         covers = (255 * opacity(self._places())).round().astype(np.uint8)
-        return _encoded(picture, **({"transparency": covers.tobytes()} if over_picture else {}))
+        return _encoded(picture, **({"transparency": covers.tobytes()} if over_picture and not self.grey else {}))
 
 
 def scale(comparison: Comparison, method: str, index: int) -> Scale:
     """From the maps of one image by one method on every model."""
-    maps = [_map(comparison.results[method, model], index) for model in comparison.models]
-    return Scale(full_scale(np.stack(maps)), any(bool((m < 0).any()) for m in maps))
+    results = [comparison.results[method, model] for model in comparison.models]
+    maps = np.stack([_drawn(result, index) for result in results])
+    if any(map(_is_per_pixel, results)):
+        return Scale(magnitude_limit(maps), False, grey=True)
+    return Scale(full_scale(maps), bool((maps < 0).any()))
 
 
 def layer(result: Result, index: int, on: Scale, within: Room) -> str:
     """A map to lay over its image, as a URI; or the picture made."""
     if isinstance(result, Synthesis):
         return original(result, index, within)
-    return on.coloured(_shrunk(_map(result, index), within.map_side), over_picture=True)
+    return on.coloured(_shrunk(_drawn(result, index), within.map_side), over_picture=True)
 
 
 def difference(a: Result, b: Result, index: int, within: Room) -> tuple[str, float]:
@@ -119,12 +130,27 @@ def difference(a: Result, b: Result, index: int, within: Room) -> tuple[str, flo
     return Scale(limit or 1.0, True).coloured(_shrunk(values, within.map_side), over_picture=False), limit
 
 
+def _is_per_pixel(result: Result) -> bool:
+    return isinstance(result, Attribution) and result.is_per_pixel
+
+
+def _drawn(result: Result, index: int) -> Pixels:
+    """(h, w) that is drawn: magnitudes where each pixel has values of its own, else the map."""
+    if isinstance(result, Attribution) and result.is_per_pixel:
+        return np.asarray(as_numpy(_one(result, index).magnitudes())[0], np.float64)
+    return _map(result, index)
+
+
+def _one(result: Attribution, index: int) -> Attribution:
+    return replace(result, values=result.values[index : index + 1, ...])
+
+
 def _map(result: Result, index: int) -> Pixels:
-    """(h, w) that is drawn: the map, or the mean over the channels of a picture that was made."""
+    """(h, w) that is compared: the map, or the mean over the channels of a picture that was made."""
     if isinstance(result, Synthesis):
         return np.asarray(as_numpy(result.images)[index].mean(axis=0), np.float64)
     assert isinstance(result, Attribution)
-    return np.asarray(as_numpy(replace(result, values=result.values[index : index + 1, ...]).maps())[0], np.float64)
+    return np.asarray(as_numpy(_one(result, index).maps())[0], np.float64)
 
 
 def _shrunk(values: Pixels, side: int) -> Pixels:

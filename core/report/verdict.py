@@ -95,7 +95,7 @@ class Verdict:
 
 
 def written(row: Mapping[str, Any]) -> list[str]:
-    """The figures of a row of `Comparison.figures` as text, in the order of `FIGURES`; a dash where there is none."""
+    """The figures of a row of `Comparison.rows` as text, in the order of `FIGURES`; a dash where there is none."""
     return [f"{row[key]:{figure.digits}}" if key in row else "-" for key, figure in FIGURES.items()]
 
 
@@ -122,12 +122,12 @@ def verdict(comparison: Comparison) -> Verdict:
 
     >>> from types import SimpleNamespace
     >>> row = {"method": "gradient", "models": ["a", "b"], "relative_l2": 2e-6}
-    >>> alike = SimpleNamespace(predicted=(), figures=lambda: [row], noise={}, divergences=())
+    >>> alike = SimpleNamespace(predicted=(), rows=lambda: [row], noise={}, divergences=())
     >>> verdict(alike).text
     'All pairs of maps agree, 1 of 1 (two maps agree if their relative L2 difference is below 0.01, or below 10 times
      what rounding alone does to one of them and 0.1).'
     """
-    rows = list(comparison.figures())
+    rows = list(comparison.rows())
     found = [judged(row, comparison.noise.get(row["method"])) for row in rows]
     said = [_predictions(row) for row in comparison.predicted if row["same_class"] < 1]
     apart = [_named(row) for row, judgement in zip(rows, found, strict=True) if judgement == "apart"]

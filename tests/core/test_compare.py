@@ -20,10 +20,10 @@ def image():
 
 def test_a_model_agrees_with_itself_and_not_with_another(image):
     same = compare([TinyModel(), TinyModel()], method("gradient"), image)
-    (row,) = same.figures()
+    (row,) = same.rows()
     assert row["models"] == ["tiny", "tiny 2"]
     assert row["max_relative_difference"] == 0
-    (row,) = compare([TinyModel(), TinyModel(seed=1)], method("gradient"), image).figures()
+    (row,) = compare([TinyModel(), TinyModel(seed=1)], method("gradient"), image).rows()
     assert row["max_relative_difference"] > 0.1
 
 
@@ -80,7 +80,7 @@ def test_figures_are_the_worst_of_the_images_and_quantiles_lie_on_the_way(image)
     maps = [made.results["grad_cam", name].values for name in made.models]
     each = [agreement(a, b) for a, b in zip(*maps, strict=True)]
     assert [row["relative_l2"] for row in made.images] == [found["relative_l2"] for found in each]
-    (row,), (spread,) = made.figures(), made.quantiles()
+    (row,), (spread,) = made.rows(), made.quantiles()
     assert row["relative_l2"] == max(found["relative_l2"] for found in each)
     assert row["rank_correlation"] == min(found["rank_correlation"] for found in each)
     assert spread["relative_l2"]["median"] == sorted(found["relative_l2"] for found in each)[1]

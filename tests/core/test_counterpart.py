@@ -31,7 +31,7 @@ def images():
 @pytest.mark.parametrize("layer", ["conv1", "drei", ("conv1", "act2")])
 def test_a_layer_may_be_named_in_any_of_the_models(models, images, layer):
     made = crosslens.compare(models, crosslens.method("grad_cam", layer=layer), images)
-    (row,) = made.figures()
+    (row,) = made.rows()
     assert row["relative_l2"] == 0
     named = {"conv1": "eins", "conv2": "drei", "act2": "vier"}
     theirs = {name: made.results["grad_cam", name].parameters["layer"] for name in "ab"}

@@ -159,5 +159,5 @@ def test_plot_draws_the_curve_of_the_image_asked_for(images):
 
 def test_models_can_be_compared_by_their_curves(images):
     compared = crosslens.compare([TinyModel(), TinyModel()], method("deletion", steps=4), images)
-    (row,) = compared.figures()
+    (row,) = compared.rows()
     assert row["max_relative_difference"] == 0

@@ -1,0 +1,102 @@
+"""What mattered where: the values of a method that explains images, and the forms in which they are drawn."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, as_numpy, namespace, resample
+from ..errors import ParameterError
+from ..image import colour, contact_sheet, overlay, save_image
+from .base import Result, new_axes
+from .display import check_form, grey
+
+__all__ = ["Attribution"]
+
+
+@dataclass(frozen=True)
+class Attribution(Result):
+    """What mattered where: raw values, at the resolution of the layer explained."""
+
+    values: Array
+    """(N, h, w), or (N, C, H, W) where each channel of the image has its own."""
+    scores: Array = field(default=None, kw_only=True)
+    """The objective at each image, (N,)."""
+
+    def _per_image(self) -> tuple[str, ...]:
+        return ("images", "values", "scores")
+
+    def maps(self) -> Array:
+        """(N, h, w): the values, or over an image's channels the value of largest magnitude, with its sign."""
+        if self.values.ndim == 3:
+            return self.values
+        xp = namespace(self.values)
+        strongest = xp.argmax(xp.abs(self.values), axis=1)
+        channels = xp.arange(self.values.shape[1], device=self.values.device)
+        chosen = channels[None, :, None, None] == strongest[:, None, :, :]
+        return xp.sum(xp.where(chosen, self.values, xp.zeros_like(self.values)), axis=1)
+
+    def upsampled(self, size: tuple[int, int]) -> Array:
+        """The maps enlarged bilinearly to (H, W), raw otherwise; those of a network that enlarges are made smaller."""
+        return resample(self.maps(), size)
+
+    @property
+    def is_per_pixel(self) -> bool:
+        """Whether each channel of each pixel had a value of its own, as of gradients: shown as magnitudes."""
+        values_of_pixels = self.images is not None and self.values.ndim == self.images.ndim
+        return values_of_pixels or bool(self.provenance.get("per_pixel"))
+
+    def magnitudes(self) -> Array:
+        """(N, h, w), at least 0: absolute values, of all channels of the image added up."""
+        xp, values = namespace(self.values), self.values
+        return xp.sum(xp.abs(values), axis=1) if values.ndim == 4 else xp.abs(values)
+
+    def drawn(self, index: int, form: str | None = None) -> np.ndarray[Any, Any]:
+        """Image `index` and its map as a picture (H, W, 3), uint8; `form` as in `picture`."""
+        check_form(form)
+        form = form or ("magnitude" if self.is_per_pixel else "overlay")
+        image, one = as_numpy(self.images)[index], replace(self, values=self.values[index : index + 1, ...])
+        maps = one.magnitudes() if form == "magnitude" else one.maps()
+        values = as_numpy(resample(maps, image.shape[-2:]))[0]
+        if form == "magnitude":
+            return grey(values)
+        return colour(values, signed=True) if form == "signed" else overlay(image, values)
+
+    def picture(self, form: str | None = None) -> np.ndarray[Any, Any]:
+        """The maps side by side, (H, W, 3) uint8.
+
+        Args:
+            form: "magnitude", "signed" or "overlay", see `crosslens.display.FORMS`; if not given, magnitudes where
+                each pixel has values of its own (gradients), else the overlay: red for the target, blue against it.
+
+        Raises:
+            ParameterError: another form.
+        """
+        return contact_sheet([self.drawn(index, form) for index in range(self.values.shape[0])])
+
+    def save(self, path: str | Path, form: str | None = None) -> Path:
+        """As `Result.save`; `form` as in `picture`, for `.png`.
+
+        Raises:
+            ParameterError: another form, or one for another file than a picture.
+        """
+        check_form(form)
+        if form is None:
+            return super().save(path)
+        if Path(path).suffix != ".png":
+            raise ParameterError(f"form is for pictures, .png; '{path}' holds the raw values whatever the form")
+        return save_image(self.picture(form), path)
+
+    def plot(self, axes: Any = None, index: int = 0, form: str | None = None) -> Any:
+        """Draw image `index` and its map on matplotlib axes (new ones if not given); returns the axes."""
+        picture, axes = self.drawn(index, form), axes or new_axes()
+        axes.imshow(picture)
+        axes.set_title(f"{self.method}, {self.provenance.get('objective', '')}")
+        axes.set_axis_off()
+        return axes
+
+    def _facts(self) -> Iterator[str]:
+        yield f"values {tuple(self.values.shape)}"
+        yield from super()._facts()
