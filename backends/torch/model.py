@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace as exchanged
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +21,7 @@ from .layout import Entrance, fewest, memory_format
 from .local import local_share
 from .network import ATTENTION, LOCK, Place, outputs
 from .parts import Parts, TorchStaged
-from .recording import Enough, Recording, behind
+from .recording import Enough, Reads, Recording, behind, reads_of
 from .rectifiers import Rectifiers
 from .tape import Tape, seen
 from .tensors import channels_first, channels_last, most_at_once, placed, stays_on_gpu, to_array, to_tensor
@@ -54,7 +55,6 @@ class TorchModel(Model):
         like = torch.empty(0, device=self._device, dtype=self._leaf_type)
         self._entrance = Entrance(self.preprocess, self.network, like, self._dtype)
         self._places: dict[str, Place] = {}
-        self._upstreams: dict[frozenset[str], frozenset[str]] = {}
         self._layers = self._found_layers()
         self._entrance.memory, self._entrance.fewest = self._memory_format(), fewest(self.network, self.elements)
         self.largest_batch = most_at_once(self._layers.values(), self._dtype, self._device)
@@ -72,13 +72,18 @@ class TorchModel(Model):
         return self._layers
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
-        """By the graph of one pass; kept, for it takes a pass."""
-        asked = frozenset(names)
-        if asked not in self._upstreams:
-            recording = Recording(wrt=frozenset({INPUT}), sources=frozenset({*self._places, OUTPUT}))
-            self._run(self._example(), recording, grad=True)
-            self._upstreams[asked] = behind(recording.edges, asked)
-        return self._upstreams[asked]
+        """By the graph of one pass."""
+        return behind(self._reads, names) - {INPUT}
+
+    def reads(self, layer: str) -> tuple[str, ...]:
+        """By the graph of one pass; () too for what no gradient gets through to."""
+        return self._reads.get(self.layer(layer).name, ())
+
+    @cached_property
+    def _reads(self) -> Reads:
+        recording = Recording(wrt=frozenset({INPUT}), sources=frozenset({*self._places, OUTPUT}))
+        self._run(self._example(), recording, grad=True)
+        return reads_of({INPUT: recording.targets[INPUT].edge, **recording.edges})
 
     def placed(self, x: Array) -> Array:
         """A tensor on the network's GPU, if it is on one."""
@@ -158,7 +163,7 @@ class TorchModel(Model):
                 f"the output has shape {tuple(y.shape)} for {len(example)} images; its first axis must be theirs"
             )
         shape = (channels_first(y) if self.network.channels_last else y).shape
-        self._places = {name: _without_output(place) for name, place in self._places.items()}
+        self._places = {name: exchanged(place, output=None) for name, place in self._places.items()}
         ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", (None, *shape[1:]))
         return {layer.name: layer for layer in (ends[0], *found, ends[1])}
 
@@ -342,7 +347,3 @@ class TorchModel(Model):
             return super()._vjp(x, cotangents, wrt, capture, replace)
         tape = Tape(self, x, capture, tuple(cotangents), wrt, replace)
         return Pullback(tape.vjp(cotangents, keep=False), tape.activations)
-
-
-def _without_output(place: Place) -> Place:
-    return Place(place.name, place.kind, place.source, None, place.channels_last)

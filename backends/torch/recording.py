@@ -1,8 +1,9 @@
 """What is kept of one pass through a network: copies of activations, and where gradients enter and leave."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from crosslens.errors import ModelError
@@ -10,7 +11,7 @@ from crosslens.model import INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-__all__ = ["Enough", "Recording", "behind"]
+__all__ = ["Enough", "Reads", "Recording", "behind", "reads_of"]
 
 
 class Enough(BaseException):
@@ -124,12 +125,47 @@ class Recording:
         self._bypassed.clear()
 
 
-def behind(edges: Mapping[str, GradientEdge], names: Iterable[str]) -> frozenset[str]:
-    """Those of the layers whose edges are noted that the named ones are computed from, themselves included."""
-    found, ahead = set[Any](), [edges[name].node for name in names if name in edges]
+Reads: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The layers that each layer is computed from with no other layer between."""
+
+
+def reads_of(edges: Mapping[str, GradientEdge]) -> Reads:
+    """What each layer reads, by autograd's graph of one pass; `edges` are in execution order.
+
+    A tensor with several names, a module's and its last child's, is one place: the later name reads the earlier one,
+    and what reads the tensor reads its last name.
+    """
+    names: dict[Any, list[str]] = {}
+    for name, edge in edges.items():
+        names.setdefault((edge.node, edge.output_nr), []).append(name)
+    found: dict[str, tuple[str, ...]] = {}
+    for place, (first, *later) in names.items():
+        found[first] = tuple(names[each][-1] for each in _nearest(place, names))
+        found |= {name: (before,) for before, name in pairwise((first, *later))}
+    return found
+
+
+def _nearest(place: Any, known: Container[Any]) -> Iterator[Any]:
+    """The known places from which a walk against the flow first meets one, in the order of arguments."""
+    node, _ = place
+    ahead, seen = [*reversed(node.next_functions)], set[Any]()
     while ahead:
-        node = ahead.pop()
-        if node not in found:
-            found.add(node)
-            ahead += [before for before, _ in node.next_functions if before is not None]
-    return frozenset(name for name, edge in edges.items() if edge.node in found)
+        before = ahead.pop()
+        if before[0] is None or before in seen:
+            continue
+        seen.add(before)
+        if before in known:
+            yield before
+        else:
+            ahead += reversed(before[0].next_functions)
+
+
+def behind(reads: Reads, names: Iterable[str]) -> frozenset[str]:
+    """The layers that the named ones are computed from, themselves included."""
+    found, ahead = set[str](), [name for name in names if name in reads]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            ahead += reads[name]
+    return frozenset(found)

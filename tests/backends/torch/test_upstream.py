@@ -64,3 +64,32 @@ def test_asking_leaves_no_trace_in_the_network():
         assert last_maps(model) == "first"
     assert net.training
     assert all(p.grad is None and p.requires_grad for p in net.parameters())
+
+
+class Probable(nn.Module):
+    """A sum of two ways, then logits, then a softmax: a module, or the last child of one."""
+
+    def __init__(self, head):
+        super().__init__()
+        self.a, self.b, self.fc, self.head = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 1), nn.Linear(4, 5), head
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        y = self.act(self.a(x))
+        y += self.b(x)
+        return self.head(self.fc(y.mean((2, 3))))
+
+
+def test_reads_are_the_nearest_layers_upstream():
+    model = crosslens.wrap(Probable(nn.Softmax(dim=1)).eval(), input_shape=(3, 8, 8), preprocess="unit")
+    assert model.reads("head") == ("fc",)
+    assert set(model.upstream(["fc"])) >= {"fc", "act", "a", "b"}
+    assert (model.reads("act"), model.reads("a"), model.reads("b")) == (("a",), (INPUT,), (INPUT,))
+    assert model.reads(INPUT) == ()
+
+
+def test_a_tensor_with_several_names_is_read_name_by_name():
+    """The softmax is what its Sequential returns, and what the network returns."""
+    head = nn.Sequential(nn.Linear(5, 5), nn.Softmax(dim=1))
+    model = crosslens.wrap(Probable(head).eval(), input_shape=(3, 8, 8), preprocess="unit")
+    assert [model.reads(name) for name in (OUTPUT, "head", "head.1")] == [("head",), ("head.1",), ("head.0",)]
