@@ -50,7 +50,7 @@ def _inputs(twins: Twins, before: Iterable[Pair]) -> Iterable[Values]:
     """What the layer may read, the nearest first: a matched layer before it, or the preprocessed image."""
     yield from (twins.of_a[pair.a] for pair in list(before)[: -READ - 1 : -1] if pair.a != INPUT)
     x, preprocess = as_numpy(twins.x), twins.a.preprocess
-    gain, offset = (v[None, :, None, None] for v in preprocess.affine(x.shape[1]))
+    gain, offset = preprocess.along(x)
     yield gain * (x[:, ::-1] if preprocess.reverses else x) + offset
 
 

@@ -24,7 +24,8 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     """A `Model` around an object or a path, or None if this backend does not know it (group `crosslens.backends`).
 
     `options` holds what `crosslens.wrap` was given: preprocess (a `Preprocess`), labels, batch_size, input (an
-    `InputSpec` or None), output, inputs, device, providers, trust. A backend raises a `ModelError` for one that it
+    `InputSpec` or None), bounds (where no input is given: the backend finds an `InputSpec`, and takes it
+    `.within(bounds)`), output, inputs, device, providers, trust. A backend raises a `ModelError` for one that it
     cannot obey; `wrap` itself refuses what was asked for and the backend never read.
     """
 

@@ -6,17 +6,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .arrays import Array, namespace
-from .errors import ImageError
+from .errors import ImageError, ModelError, ParameterError
 
 __all__ = ["InputSpec"]
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a network takes, as its user sees it: an image (C, H, W), None = any size, or a latent vector."""
+    """What a network takes, as its user sees it: an image (C, H, W), None = any size, a volume, or a latent vector.
+
+    A volume (C, D, H, W) is an image with one more axis of places. `bounds` are the least and the largest value that
+    an image holds, [0, 1] unless told; None for what is no image.
+    """
 
     shape: tuple[int | None, ...] = (3, None, None)
     bounds: tuple[float, float] | None = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.bounds is None:
+            return
+        low, high = self.bounds
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ParameterError(f"bounds are {self.bounds}; they must be two finite numbers, the lower one first")
 
     @classmethod
     def latent(cls, shape: Sequence[int]) -> "InputSpec":
@@ -25,14 +36,19 @@ class InputSpec:
 
     @property
     def is_image(self) -> bool:
-        """Whether the input is a picture, (C, H, W) with bounds."""
-        return len(self.shape) == 3 and self.bounds is not None
+        """Whether the input is a picture (C, H, W) or a volume (C, D, H, W), with bounds."""
+        return len(self.shape) in {3, 4} and self.bounds is not None
 
     @property
-    def size(self) -> tuple[int, int]:
-        """(H, W) in pixels to load a picture at; 224 where any will do."""
-        height, width = self.shape[-2:]
-        return height or 224, width or 224
+    def is_volume(self) -> bool:
+        """Whether the input is a volume, (C, D, H, W) with bounds."""
+        return len(self.shape) == 4 and self.bounds is not None
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """(H, W) in pixels to load a picture at, 224 where any will do; (D, H, W) of a volume, 32 where any will do."""
+        usual = 32 if self.is_volume else 224
+        return tuple(n or usual for n in self.shape[1:])
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -41,7 +57,19 @@ class InputSpec:
 
     def of_any_size(self) -> "InputSpec":
         """The same input with any height and width where it is an image."""
-        return replace(self, shape=(self.shape[0], None, None)) if self.is_image else self
+        return replace(self, shape=(self.shape[0], *[None] * (len(self.shape) - 1))) if self.is_image else self
+
+    def within(self, bounds: tuple[float, float] | None) -> "InputSpec":
+        """The same input with these bounds; itself for None.
+
+        Raises:
+            ModelError: it is no image, so that bounds mean nothing.
+        """
+        if bounds is None:
+            return self
+        if not self.is_image:
+            raise ModelError(f"bounds= are for images; this network takes {self.shape}: leave bounds out")
+        return replace(self, bounds=bounds)
 
     def check(self, x: Array, *, strict: bool = False) -> None:
         """Refuse what this network would silently get wrong.
@@ -66,16 +94,21 @@ class InputSpec:
             raise ImageError("the batch holds no image")
         xp = namespace(x)
         if x.dtype != xp.float32:
-            hint = " Divide by 255 first." if "uint8" in str(x.dtype) else ""
-            raise ImageError(f"images have dtype {x.dtype}; they must be float32 in [0, 1].{hint}")
+            by_255 = "uint8" in str(x.dtype) and self.bounds == (0.0, 1.0)
+            hint = " Divide by 255 first." if by_255 else ""
+            within = "" if self.bounds is None else f" in {_interval(self.bounds)}"
+            raise ImageError(f"images have dtype {x.dtype}; they must be float32{within}.{hint}")
         self._check_values(float(xp.min(x)), float(xp.max(x)), strict)
+        if strict and self.bounds is not None:
+            _refuse_unscaled(x, self.bounds)
 
     def _shape_hint(self, x: Array) -> str:
         shape = tuple(x.shape)
         if len(shape) == len(self.shape):
             return " Add the batch axis: image[None]."
-        if len(shape) == 4 and len(self.shape) == 3 and shape[3] == self.shape[0]:
-            return " This looks like (N, H, W, C): move the channels to the front."
+        if len(shape) == len(self.shape) + 1 and self.is_image and shape[-1] == self.shape[0]:
+            axes = "(N, D, H, W, C)" if self.is_volume else "(N, H, W, C)"
+            return f" This looks like {axes}: move the channels to the front."
         return " Load the picture with crosslens.load_image(path, like=model)."
 
     def _check_values(self, low: float, high: float, strict: bool) -> None:
@@ -85,8 +118,24 @@ class InputSpec:
             return
         slack = (1e-3 if strict else 8.0) * (self.bounds[1] - self.bounds[0])
         if low < self.bounds[0] - slack or high > self.bounds[1] + slack:
-            normalised = low < self.bounds[0] - slack and high < 8
-            hint = " Undo the normalisation: the model does its own." if normalised else " Divide by 255 first."
+            normalised = low < self.bounds[0] - slack and high < self.bounds[0] + 8 * (self.bounds[1] - self.bounds[0])
+            by_255 = self.bounds == (0.0, 1.0) and not normalised
+            hint = " Divide by 255 first." if by_255 else " Undo the normalisation: the model does its own."
             raise ImageError(
                 f"images reach from {low:.4g} to {high:.4g}; values must lie in {list(self.bounds)}.{hint}"
             )
+
+
+def _interval(bounds: tuple[float, float]) -> str:
+    return f"[{bounds[0]:g}, {bounds[1]:g}]"
+
+
+def _refuse_unscaled(x: Array, bounds: tuple[float, float]) -> None:
+    """Refuse images in [0, 1] where a range such as [0, 255] is meant: nearly black, and no whole numbers."""
+    xp = namespace(x)
+    if bounds[0] < 0 or bounds[1] < 100 or float(xp.max(x)) > 1 or not bool(xp.any(x != xp.round(x))):
+        return
+    raise ImageError(
+        f"images lie in [0, 1], and this model's in {_interval(bounds)}: multiply by {bounds[1]:g} first, or wrap the "
+        "model without bounds="
+    )

@@ -21,6 +21,7 @@ def wrap(
     labels: Sequence[str] | None = None,
     batch_size: int | None = None,
     input_shape: Sequence[int | None] | InputSpec | None = None,
+    bounds: tuple[float, float] | None = None,
     output: int | str | None = None,
     inputs: Mapping[str, Any] | None = None,
     device: Any = None,
@@ -33,10 +34,13 @@ def wrap(
         network: an object of a framework; a path (`.pt2`, `.keras`, `.h5`, a SavedModel folder, `.onnx`);
             "package.module:factory"; "demo:NAME"; or a `Model`, which is returned as it is.
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
-            keywords of `Preprocess`, or None for none.
+            keywords of `Preprocess`, or None for none. Presets are defined for images in [0, 1]: with other bounds
+            the image is mapped to [0, 1] first. A `Preprocess`, keywords and None act on the image's own values.
         labels: class names, in the order of the outputs.
         batch_size: images at once; decided by memory if not given.
-        input_shape: (C, H, W), None = any, where the network does not say; `InputSpec.latent(...)` for a generator.
+        input_shape: (C, H, W), None = any, where the network does not say, (C, D, H, W) for volumes;
+            `InputSpec.latent(...)` for a generator.
+        bounds: the least and the largest value of an image, (0, 255) for example; [0, 1] if not given.
         output: index or name of the output to explain, where there are several.
         inputs: what the network's other inputs hold, by name, with or without a batch axis of one; the one that is
             left out is explained.
@@ -52,11 +56,14 @@ def wrap(
     """
     if isinstance(network, Model):
         return network
+    wished, bounds = _wished(input_shape, bounds)
+    within = bounds if wished is None else wished.bounds
     options: dict[str, Any] = {
-        "preprocess": preprocessing(preprocess),
+        "preprocess": preprocessing(preprocess, within),
         "labels": labels,
         "batch_size": _positive(batch_size),
-        "input": input_shape if isinstance(input_shape, InputSpec | None) else InputSpec(tuple(input_shape)),
+        "input": wished,
+        "bounds": bounds if wished is None else None,
         "output": output,
         "inputs": dict(inputs) if inputs else None,
         "device": device,
@@ -71,7 +78,7 @@ def wrap(
             return _labelled(_as_it_is(network, spec, options))
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
-        read = _ReadOptions(options)
+        read = _ReadOptions(options, within)
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
             _refuse_unread(read, name)
@@ -79,12 +86,33 @@ def wrap(
     raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
 
 
+def _wished(
+    shape: Sequence[int | None] | InputSpec | None, bounds: tuple[float, float] | None
+) -> tuple[InputSpec | None, tuple[float, float] | None]:
+    """The input asked for, the bounds in it, and the bounds asked for.
+
+    Raises:
+        ModelError: bounds are given twice, or for what is no image.
+        ParameterError: bounds that are no two numbers, the lower one first.
+    """
+    if bounds is not None:
+        low, high = (float(b) for b in bounds) if isinstance(bounds, Sequence) and len(bounds) == 2 else (1.0, 0.0)
+        bounds = InputSpec(bounds=(low, high)).bounds
+    if shape is None:
+        return None, bounds
+    if not isinstance(shape, InputSpec):
+        return InputSpec(tuple(shape)).within(bounds), bounds
+    if bounds is not None and shape.bounds not in {(0.0, 1.0), bounds}:
+        raise ModelError(f"bounds are {bounds}, but the InputSpec says {shape.bounds}; leave one of the two out")
+    return shape.within(bounds), bounds
+
+
 class _ReadOptions(Mapping[str, Any]):
     """The options of `wrap`, and which of them a backend has looked at."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], bounds: tuple[float, float] | None) -> None:
         self._options = options
-        self.unread = {name for name, value in options.items() if not _is_default(name, value)}
+        self.unread = {name for name, value in options.items() if not _is_default(name, value, bounds)}
 
     def __getitem__(self, name: str) -> Any:
         self.unread.discard(name)
@@ -108,8 +136,9 @@ def _refuse_unread(options: _ReadOptions, backend: str) -> None:
         raise ModelError(f"the backend of {backend!r} has no option {names} for this network; leave it out")
 
 
-def _is_default(name: str, value: Any) -> bool:
-    return value is _DEFAULTS.get(name) or (name == "preprocess" and value in (PRESETS["imagenet"], PRESETS["unit"]))
+def _is_default(name: str, value: Any, bounds: tuple[float, float] | None) -> bool:
+    usual = [preprocessing(name, bounds) for name in ("imagenet", None)]
+    return value is _DEFAULTS.get(name) or (name == "preprocess" and value in usual)
 
 
 _DEFAULTS: Mapping[str, Any] = {"trust": False}

@@ -44,7 +44,7 @@ class KerasNetwork:
             ModelError: several inputs, or no input shape where the model does not say.
         """
         shape = _input_shape(net)
-        spec, channels_last = input_spec(shape, options["input"], _default_format())
+        spec, channels_last = input_spec(shape, options["input"], _default_format(), options["bounds"])
         if not net.built or _unbuilt_sequential(net):
             _build(net, spec, channels_last)
         return cls(net, spec, channels_last, options["output"])
@@ -184,7 +184,12 @@ def _shapes(shape: Any) -> list[tuple[int | None, ...]]:
     return [each for item in shape for each in _shapes(item)]
 
 
-def input_spec(shape: tuple[int | None, ...] | None, asked: InputSpec | None, last: bool) -> tuple[InputSpec, bool]:
+def input_spec(
+    shape: tuple[int | None, ...] | None,
+    asked: InputSpec | None,
+    last: bool,
+    bounds: tuple[float, float] | None = None,
+) -> tuple[InputSpec, bool]:
     """What a network takes, channels first, and whether it stores channels last.
 
     Raises:
@@ -196,11 +201,12 @@ def input_spec(shape: tuple[int | None, ...] | None, asked: InputSpec | None, la
                 "this model does not know the shape of its images yet; give it: wrap(model, input_shape=(3, 224, 224))"
             )
         return asked, last
-    if len(shape) == 4:
+    has_places = len(shape) in {4, 5}
+    if has_places:
         last = _stores_channels_last(shape, asked, last)
-    own = (shape[-1], *shape[1:-1]) if last and len(shape) == 4 else shape[1:]
+    own = (shape[-1], *shape[1:-1]) if last and has_places else shape[1:]
     if asked is None:
-        return (InputSpec(own) if len(own) == 3 else InputSpec.latent(own)), last  # type: ignore[arg-type]
+        return (InputSpec(own) if has_places else InputSpec.latent(own)).within(bounds), last  # type: ignore[arg-type]
     if not _fits(asked, own):
         raise ModelError(f"input_shape is {asked.shape}, but the model takes {own} (channels first, None = any)")
     return asked, last

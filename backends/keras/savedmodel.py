@@ -99,7 +99,7 @@ class GraphNetwork:
         if len(images) != 1:
             raise ModelError(f"the SavedModel takes {len(images)} inputs; crosslens explains models of one input")
         shape = tuple(images[0].shape) if images[0].shape.rank is not None else None
-        spec, last = input_spec(shape, options["input"], last=True)
+        spec, last = input_spec(shape, options["input"], True, options["bounds"])
         definition, constants = _lifted(frozen.graph.as_graph_def())
         own = _without_own_gradients(definition)
         names = sorted(function.structured_outputs)

@@ -54,8 +54,9 @@ class TensorFlowModel(Model):
         self.labels = options["labels"]
         self.batch_size = options["batch_size"]
         self._device = _device(options)
-        if self.input.is_image:
-            self.preprocess.affine(self.input.example_shape[0])
+        channels, *places = self.input.example_shape
+        affine = self.preprocess.affine(channels) if self.input.is_image else ()
+        self._affine = [v.reshape(-1, *[1] * len(places)) for v in affine]
         self._forget()
 
     def _forget(self) -> None:
@@ -235,7 +236,7 @@ class TensorFlowModel(Model):
         """
         x = image
         if self.input.is_image and not self.preprocess.identity:
-            gain, offset = (v.reshape(-1, 1, 1) for v in self.preprocess.affine(self.input.example_shape[0]))
+            gain, offset = self._affine
             x = tf.reverse(x, [1]) if self.preprocess.reverses else x
             x = x * tf.constant(gain, x.dtype) + tf.constant(offset, x.dtype)
         return to_channels_last(x) if self.network.channels_last and x.shape.rank >= 4 else x

@@ -7,6 +7,7 @@ from typing import Any
 from crosslens.errors import ModelError, did_you_mean
 from crosslens.hookspecs import hookimpl
 from crosslens.model import INPUT, OUTPUT
+from crosslens.preprocess import Preprocess
 from onnx import ModelProto
 
 from .batch import free_batch, lead_with_batch
@@ -32,9 +33,10 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
         raise ModelError(f"device is {options['device']!r}; onnxruntime computes where providers= says")
     graph = graph_of(*read(network))
     _choose_output(graph, options.get("output"))
-    entry = entry_of(graph, options.get("input"))
+    entry = entry_of(graph, options.get("input"), options.get("bounds"))
     own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
-    prepend(graph, entry, options["preprocess"])
+    preprocess = options["preprocess"] if entry.spec.is_image else Preprocess()
+    prepend(graph, entry, preprocess)
     fold(graph)
     if entry.batch is None:
         lead_with_batch(graph)
@@ -42,7 +44,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
         graph, entry = free_batch(graph, entry)
     show_heads(graph)
     given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
-    return OnnxModel(graph, entry, options["preprocess"], own, **given)
+    return OnnxModel(graph, entry, preprocess, own, **given)
 
 
 def _choose_output(graph: Graph, wished: int | str | None) -> None:

@@ -30,7 +30,7 @@ class Entry:
     """The only batch size that the file allows; None if any."""
 
 
-def entry_of(graph: Graph, wished: InputSpec | None) -> Entry:
+def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> Entry:
     """Find out from the graph, or from what the user says, what it takes.
 
     Raises:
@@ -46,6 +46,7 @@ def entry_of(graph: Graph, wished: InputSpec | None) -> Entry:
     if kind.elem not in {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE}:
         raise ModelError(f"the input {name!r} is {_written(kind)}; an image must be float32 or float16")
     spec, last = _spec(name, kind, wished)
+    spec = spec.within(bounds)
     batch = (kind.dims or ("N",))[0]
     return Entry(spec, name, last, batch if isinstance(batch, int) else None)
 
@@ -64,20 +65,20 @@ def _spec(name: str, kind: Type, wished: InputSpec | None) -> tuple[InputSpec, b
     rest = tuple(None if isinstance(d, str) else d for d in dims[1:])
     if wished is not None:
         return _as_wished(name, kind, rest, wished)
-    first, last = (len(rest) == 3 and rest[p] in _CHANNELS for p in (0, 2))
+    first, last = (len(rest) in {3, 4} and rest[p] in _CHANNELS for p in (0, -1))
     if first == last:
         raise ModelError(
             f"the input {name!r} is {_written(kind)}: that does not say whether and where there are channels. Give "
-            "input_shape=(C, H, W), or InputSpec.latent(shape) for a generator's code"
+            "input_shape=(C, H, W), (C, D, H, W) for volumes, or InputSpec.latent(shape) for a generator's code"
         )
-    return InputSpec((rest[2], *rest[:2]) if last else rest), last
+    return InputSpec((rest[-1], *rest[:-1]) if last else rest), last
 
 
 def _as_wished(name: str, kind: Type, rest: Sequence[int | None], wished: InputSpec) -> tuple[InputSpec, bool]:
     turned = (*wished.shape[1:], wished.shape[0])
     if _fits(wished.shape, rest):
         return _narrowed(wished, rest), False
-    if len(turned) == 3 and _fits(turned, rest):
+    if len(turned) in {3, 4} and _fits(turned, rest):
         return _narrowed(wished, (rest[-1], *rest[:-1])), True
     raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {_written(kind)}")
 
@@ -100,7 +101,7 @@ def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
     graph.taken.add(INPUT)
     x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
     if entry.channels_last:
-        x = graph.op("Transpose", x, perm=[0, 2, 3, 1])
+        x = graph.op("Transpose", x, perm=[0, *range(2, len(entry.spec.shape) + 1), 1])
     cast = kind.elem if kind.elem != FLOAT else None
     graph.nodes.append(graph.node("Identity" if cast is None else "Cast", x, outputs=[entry.tensor], to=cast))
     graph.nodes += body
@@ -112,7 +113,8 @@ def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:
 
 def _preprocessed(graph: Graph, entry: Entry, preprocess: Preprocess) -> str:
     channels = entry.spec.shape[0] or 3
-    gain, offset = (v.reshape(1, channels, 1, 1) for v in preprocess.affine(channels))
+    ones = [1] * (len(entry.spec.shape) - 1)
+    gain, offset = (v.reshape(1, channels, *ones) for v in preprocess.affine(channels))
     x = INPUT
     if preprocess.reverses:
         x = graph.op("Gather", x, graph.ints(range(channels - 1, -1, -1)), axis=1)

@@ -214,7 +214,7 @@ class OnnxModel(Model):
         return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
 
     def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> OnnxStaged | None:
-        if self._entry.batch is not None or not self.input.is_image:
+        if self._entry.batch is not None or not self.input.is_image or self.input.is_volume:
             return None
         graph = self._at((BATCH, self.input.example_shape[0], *size))
         places, providers = self._places, self._providers

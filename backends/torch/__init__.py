@@ -38,7 +38,8 @@ def _wrapped(network: Any, options: Mapping[str, Any]) -> TorchModel:
     if isinstance(network, str | Path):
         network = load_program(Path(network))
     if isinstance(network, ExportedProgram):
-        return TorchModel(_placed(program_network(network, options["input"]), options["device"]), options)
+        program = program_network(network, options["input"], options["bounds"])
+        return TorchModel(_placed(program, options["device"]), options)
     if isinstance(network, nn.Module):
         return TorchModel(_network(network, options), options)
     kind = f"{type(network).__module__}.{type(network).__name__}"
@@ -56,7 +57,8 @@ def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
         raise ModelError("the network has lazy layers without weights; call it once on a batch of its images first")
     if any(p.is_meta for p in net.parameters()):
         raise ModelError("the network's weights are on the meta device and have no values; load them first")
-    return _placed(ModuleNetwork(net, options["input"] or _guessed(net)), options["device"])
+    spec = options["input"] or _guessed(net).within(options["bounds"])
+    return _placed(ModuleNetwork(net, spec), options["device"])
 
 
 def _keras(net: Any, options: Mapping[str, Any]) -> Any:
@@ -64,14 +66,15 @@ def _keras(net: Any, options: Mapping[str, Any]) -> Any:
 
     if options["device"] is not None:
         raise ModelError("Keras decides where its models compute; leave device= out")
-    return KerasOnTorch.of(net, options["input"])
+    return KerasOnTorch.of(net, options["input"], options["bounds"])
 
 
 def _guessed(net: nn.Module) -> InputSpec:
-    """Images of any size, with as many channels as the first convolution takes."""
-    convolutions = (m for m in net.modules() if isinstance(m, nn.Conv2d))
+    """Images of any size, volumes if the first convolution is one of volumes, with as many channels as it takes."""
+    convolutions = (m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
     first = next(convolutions, None)
-    return InputSpec((first.in_channels if first else 3, None, None))
+    places = 3 if isinstance(first, nn.Conv3d) else 2
+    return InputSpec((first.in_channels if first else 3, *[None] * places))
 
 
 def _placed(network: ModuleNetwork, device: Any) -> ModuleNetwork:

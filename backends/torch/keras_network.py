@@ -28,7 +28,7 @@ class KerasOnTorch:
         self._values = values or {}
 
     @classmethod
-    def of(cls, net: Any, given: InputSpec | None) -> "KerasOnTorch":
+    def of(cls, net: Any, given: InputSpec | None, bounds: tuple[float, float] | None = None) -> "KerasOnTorch":
         """The network of a `keras.Model` that has its weights, or that gets them from the input shape given.
 
         Raises:
@@ -41,7 +41,7 @@ class KerasOnTorch:
             return cls(net, given)
         if not isinstance(shape, tuple):
             raise ModelError("this Keras model does not say its input; give it: wrap(model, input_shape=(C, H, W))")
-        return cls(net, _spec(shape[1:]))
+        return cls(net, _spec(shape[1:]).within(bounds))
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -87,6 +87,6 @@ class KerasOnTorch:
 
 def _spec(shape: tuple[int | None, ...]) -> InputSpec:
     """Keras' input shape without the batch axis, channels first."""
-    if len(shape) != 3:
+    if len(shape) not in {3, 4}:
         return InputSpec.latent(tuple(n or 1 for n in shape))
-    return InputSpec((shape[2], *shape[:2]) if keras.config.image_data_format() == "channels_last" else shape)
+    return InputSpec((shape[-1], *shape[:-1]) if keras.config.image_data_format() == "channels_last" else shape)

@@ -31,8 +31,9 @@ class Entrance:
     def __init__(self, preprocess: Preprocess, network: ModuleNetwork, like: Tensor, dtype: torch.dtype) -> None:
         """`like` has the device and the type of images, `dtype` is the weights'."""
         self._preprocess, self._dtype, self._last = preprocess, dtype, network.channels_last
-        gain, offset = preprocess.affine(network.input.example_shape[0])
-        self._gain, self._offset = (torch.from_numpy(v)[:, None, None].to(like) for v in (gain, offset))
+        channels, *places = network.input.example_shape
+        affine = (torch.from_numpy(v) for v in preprocess.affine(channels))
+        self._gain, self._offset = (v.reshape(-1, *[1] * len(places)).to(like) for v in affine)
         self.memory, self.fewest = torch.contiguous_format, 1
 
     def normalised(self, image: Tensor) -> Tensor:

@@ -285,7 +285,8 @@ class TorchModel(Model):
             raise NotStagedError(f"recording the network's graph takes longer than {count} of them")
         if count is not None and local_share(self._layers, self._sources) <= 1 - incremental.WORTH:
             raise NotStagedError("layers that see all of the image come before most of the work")
-        if self.network.batch or not self.input.is_image or self._dtype not in {torch.float32, torch.float64}:
+        pictures = self.input.is_image and not self.input.is_volume
+        if self.network.batch or not pictures or self._dtype not in {torch.float32, torch.float64}:
             raise NotStagedError("stages need a network of images in float32 or float64, and of any number of them")
         with LOCK, torch.inference_mode(False):
             return self._parts.staged(

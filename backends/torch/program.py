@@ -148,7 +148,9 @@ def _is_plain(node: ast.AST) -> bool:
     )
 
 
-def program_network(program: ExportedProgram, given: InputSpec | None) -> ModuleNetwork:
+def program_network(
+    program: ExportedProgram, given: InputSpec | None, bounds: tuple[float, float] | None = None
+) -> ModuleNetwork:
     """A program as a tree of modules under their original names.
 
     Raises:
@@ -160,7 +162,7 @@ def program_network(program: ExportedProgram, given: InputSpec | None) -> Module
     if len(inputs) != 1:
         raise ModelError(f"the program takes {len(inputs)} tensors, {inputs}; export a network that takes one image")
     batch, *shape = (n if isinstance(n, int) else None for n in values[str(inputs[0])].shape)
-    spec = InputSpec(tuple(shape)) if len(shape) == 3 else InputSpec.latent(tuple(n or 1 for n in shape))
+    spec = InputSpec(tuple(shape)) if len(shape) in {3, 4} else InputSpec.latent(tuple(n or 1 for n in shape))
     _refuse_other_size(given, tuple(shape))
     with LOCK, deprecations_of_torch():
         net = torch.export.unflatten(program)
@@ -168,7 +170,7 @@ def program_network(program: ExportedProgram, given: InputSpec | None) -> Module
         module.training = False
         for node in module.graph.nodes:
             node.meta = {}  # stand-ins for tensors, which cannot be copied
-    return ModuleNetwork(net, given or spec, kinds=_kinds(program), batch=batch)
+    return ModuleNetwork(net, given or spec.within(bounds), kinds=_kinds(program), batch=batch)
 
 
 def _refuse_other_size(given: InputSpec | None, own: tuple[int | None, ...]) -> None:

@@ -9,15 +9,27 @@ from typing import Any
 import click
 
 from ..model import Model
-from ..preprocess import PRESETS
 from ..wrap import wrap
 from ._files import read_labels
 
 __all__ = ["MODEL", "MODEL_OPTIONS", "opened", "quiet"]
 
 
+class Range(click.ParamType):  # type: ignore[type-arg]
+    """The least and the largest value of an image, as "0,255"."""
+
+    name = "LOW,HIGH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        try:
+            low, high = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no range; write two numbers with a comma, 0,255 for example", param, ctx)
+        return low, high
+
+
 class Shape(click.ParamType):  # type: ignore[type-arg]
-    """(C, H, W) as "3,224,224"; "any" or "?" for a side that may be of any size."""
+    """(C, H, W) as "3,224,224", (C, D, H, W) of a volume; "any" or "?" for a side that may be of any size."""
 
     name = "C,H,W"
 
@@ -32,6 +44,7 @@ MODEL = click.Argument(["model"])
 MODEL_OPTIONS = [
     click.Option(["--preprocess"], metavar="NAME", help="What the network was trained on: imagenet, tf, caffe, ..."),
     click.Option(["--input-shape"], type=Shape(), help="Where the file does not say: 3,224,224, or 3,any,any."),
+    click.Option(["--input-range"], type=Range(), help="The least and largest value of an image; 0,1 if not given."),
     click.Option(["--output"], metavar="NAME", help="The network's output to explain, where there are several."),
     click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; decided by memory if not given."),
     click.Option(["--device"], help="Where torch computes: cpu, cuda."),
@@ -61,10 +74,11 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
         labels=read_labels(options["labels"]) if options["labels"] else None,
         batch_size=options["batch_size"],
         input_shape=options["input_shape"],
+        bounds=options["input_range"],
         output=_output(options["output"]),
         device=options["device"],
     )
-    if preset is None and not spec.startswith("demo:") and model.preprocess is PRESETS["imagenet"]:
+    if preset is None and not spec.startswith("demo:") and model.preprocess.preset == "imagenet":
         click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
     return model
 

@@ -16,8 +16,8 @@ class Normalise(Operator):
     preprocess: Preprocess
 
     def _affine(self, x: Array) -> tuple[Array, Array]:
-        gain, offset = self.preprocess.affine(x.shape[1])
-        return like(gain, x)[None, :, None, None], like(offset, x)[None, :, None, None]
+        gain, offset = self.preprocess.along(x)
+        return like(gain, x), like(offset, x)
 
     def _ordered(self, x: Array) -> Array:
         return namespace(x).flip(x, axis=1) if self.preprocess.reverses else x
