@@ -112,9 +112,7 @@ def _candidates(a: Model, b: Model) -> Iterator[tuple[str, Preprocess]]:
 
 def _as_if(x: Values, own: Preprocess, other: Preprocess) -> Values:
     """Images that `own` turns into what `other` makes of `x`."""
-    (gain, offset), (other_gain, other_offset) = (
-        [v.astype(np.float64) for v in p.along(x)] for p in (own, other)
-    )
+    (gain, offset), (other_gain, other_offset) = ([v.astype(np.float64) for v in p.along(x)] for p in (own, other))
     wanted = other_gain * (x[:, ::-1] if other.reverses else x) + other_offset
     back = (wanted - offset) / gain
     return np.ascontiguousarray(back[:, ::-1] if own.reverses else back, np.float32)

@@ -35,7 +35,8 @@ def load_image(
 
     The short side is resized (bicubic, antialiased) to the size over `crop`, then the centre is cut out, as in the
     evaluation of ImageNet networks. Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey
-    becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel.
+    becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel. White is the upper of the
+    model's bounds and black the lower.
 
     Args:
         path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, or one of Pillow's images.
@@ -45,7 +46,8 @@ def load_image(
         whole: take all of the picture at its own size; `like` decides the channels only.
 
     Returns:
-        float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in [0, 1].
+        float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in the model's bounds, [0, 1] unless
+        told.
 
     Raises:
         ImageError: no such file, or no picture, or one that holds NaN.
@@ -59,7 +61,8 @@ def load_image(
     if size is not None:
         picture = _fitted(picture, size, crop)
     pixels = np.asarray(picture, np.float32) / 255
-    return np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
+    batch = np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
+    return batch if like is None else like.input.from_unit(batch)
 
 
 def _opened(path: Path) -> Image.Image:

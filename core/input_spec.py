@@ -45,15 +45,22 @@ class InputSpec:
         return len(self.shape) == 4 and self.bounds is not None
 
     @property
-    def size(self) -> tuple[int, ...]:
-        """(H, W) in pixels to load a picture at, 224 where any will do; (D, H, W) of a volume, 32 where any will do."""
-        usual = 32 if self.is_volume else 224
-        return tuple(n or usual for n in self.shape[1:])
+    def size(self) -> tuple[int, int]:
+        """(H, W) in pixels to load a picture, or a slice of a volume, at; 224 where any will do, 32 for a volume."""
+        height, width = self.shape[-2:]
+        return height or self._usual, width or self._usual
+
+    @property
+    def _usual(self) -> int:
+        return 32 if self.is_volume else 224
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """A concrete (C, H, W) that the network accepts."""
-        return (self.shape[0] or 3, *self.size) if self.is_image else tuple(n or 1 for n in self.shape)
+        """A concrete (C, H, W) that the network accepts; (C, D, H, W) of volumes."""
+        channels, *places = self.shape
+        return (
+            (channels or 3, *(n or self._usual for n in places)) if self.is_image else tuple(n or 1 for n in self.shape)
+        )
 
     def of_any_size(self) -> "InputSpec":
         """The same input with any height and width where it is an image."""
@@ -70,6 +77,16 @@ class InputSpec:
         if not self.is_image:
             raise ModelError(f"bounds= are for images; this network takes {self.shape}: leave bounds out")
         return replace(self, bounds=bounds)
+
+    def from_unit(self, images: Array) -> Array:
+        """Images in [0, 1] as ones in `bounds`: 0 becomes the lower bound and 1 the upper; as they are without."""
+        low, high = self.bounds or (0.0, 1.0)
+        return images if (low, high) == (0.0, 1.0) else low + (high - low) * images
+
+    def to_unit(self, images: Array) -> Array:
+        """Images in `bounds` as ones in [0, 1]: the inverse of `from_unit`."""
+        low, high = self.bounds or (0.0, 1.0)
+        return images if (low, high) == (0.0, 1.0) else (images - low) / (high - low)
 
     def check(self, x: Array, *, strict: bool = False) -> None:
         """Refuse what this network would silently get wrong.

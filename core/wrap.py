@@ -102,7 +102,7 @@ def _wished(
         return None, bounds
     if not isinstance(shape, InputSpec):
         return InputSpec(tuple(shape)).within(bounds), bounds
-    if bounds is not None and shape.bounds not in {(0.0, 1.0), bounds}:
+    if bounds is not None and shape.bounds not in {None, (0.0, 1.0), bounds}:
         raise ModelError(f"bounds are {bounds}, but the InputSpec says {shape.bounds}; leave one of the two out")
     return shape.within(bounds), bounds
 

@@ -1,6 +1,6 @@
 """ONNX networks on plain onnxruntime, gradients included: a file, or a ModelProto."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from crosslens.hookspecs import hookimpl
 from crosslens.model import INPUT, OUTPUT
 from crosslens.preprocess import Preprocess
 from onnx import ModelProto
+from onnxruntime import get_available_providers
 
 from .batch import free_batch, lead_with_batch
 from .checking import check_rule
@@ -31,6 +32,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
         return None
     if options.get("device") is not None:
         raise ModelError(f"device is {options['device']!r}; onnxruntime computes where providers= says")
+    _check_providers(options.get("providers") or ())
     graph = graph_of(*read(network))
     _choose_output(graph, options.get("output"))
     entry = entry_of(graph, options.get("input"), options.get("bounds"))
@@ -45,6 +47,14 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     show_heads(graph)
     given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
     return OnnxModel(graph, entry, preprocess, own, **given)
+
+
+def _check_providers(providers: Sequence[Any]) -> None:
+    """Refuse what this onnxruntime does not have: it would warn, and compute on the processor."""
+    known = get_available_providers()
+    names = [each if isinstance(each, str) else each[0] for each in providers]
+    if unknown := [name for name in names if name not in known]:
+        raise ModelError(f"onnxruntime has no provider {', '.join(map(repr, unknown))} here; it has {', '.join(known)}")
 
 
 def _choose_output(graph: Graph, wished: int | str | None) -> None:

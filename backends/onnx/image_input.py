@@ -45,7 +45,7 @@ def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float]
     ((name, kind),) = graph.inputs.items()
     if kind.elem not in {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE}:
         raise ModelError(f"the input {name!r} is {_written(kind)}; an image must be float32 or float16")
-    spec, last = _spec(name, kind, wished)
+    spec, last = _spec(name, kind, wished, _end_of_channels(graph, name))
     spec = spec.within(bounds)
     batch = (kind.dims or ("N",))[0]
     return Entry(spec, name, last, batch if isinstance(batch, int) else None)
@@ -60,12 +60,32 @@ def _plain(dim: Dim) -> str:
     return "any" if isinstance(dim, str) else str(dim)
 
 
-def _spec(name: str, kind: Type, wished: InputSpec | None) -> tuple[InputSpec, bool]:
+def _end_of_channels(graph: Graph, name: str) -> int | None:
+    """Where the nodes that read the image first expect its channels: 0 in front, -1 at the back; None if they differ.
+
+    A convolution reads them in front; a transposition brings them there from the back.
+    """
+    ends: set[int | None] = set()
+    for node in graph.nodes:
+        if name not in node.inputs:
+            continue
+        if node.op == "Conv":
+            ends.add(0)
+        elif node.op == "Transpose" and tuple(node.attr("perm") or ())[:2] in {(0, 3), (0, 4)}:
+            ends.add(-1)
+        else:
+            ends.add(None)
+    return ends.pop() if len(ends) == 1 else None
+
+
+def _spec(name: str, kind: Type, wished: InputSpec | None, end: int | None) -> tuple[InputSpec, bool]:
     dims = kind.dims or ("N", *(("?",) * (3 if wished is None else len(wished.shape))))
     rest = tuple(None if isinstance(d, str) else d for d in dims[1:])
     if wished is not None:
         return _as_wished(name, kind, rest, wished)
     first, last = (len(rest) in {3, 4} and rest[p] in _CHANNELS for p in (0, -1))
+    if len(rest) in {3, 4} and end is not None and rest[end] is not None:
+        first, last = end == 0, end == -1
     if first == last:
         raise ModelError(
             f"the input {name!r} is {_written(kind)}: that does not say whether and where there are channels. Give "

@@ -290,7 +290,7 @@ def test_what_cannot_be_wrapped_says_what_would_be_right():
         crosslens.wrap(functional(), providers=["CPUExecutionProvider"])
     with pytest.raises(ModelError, match="no device '/GPU:7' in TensorFlow; there are /CPU:0"):
         crosslens.wrap(functional(), device="/GPU:7")
-    with pytest.raises(ParameterError, match="mean has 3 numbers; this model's images have 1 channels"):
+    with pytest.raises(ParameterError, match="is for 3 channels; this model's images have 1: give preprocess=None or"):
         crosslens.wrap(keras.Sequential([keras.Input((4, 4, 1)), L.Flatten()]))
 
 

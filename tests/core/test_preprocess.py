@@ -46,5 +46,5 @@ def test_wrong_preprocessing_is_refused(spec, message):
 
 
 def test_the_number_of_channels_must_fit():
-    with pytest.raises(ParameterError, match="mean has 3 numbers; this model's images have 1 channels"):
+    with pytest.raises(ParameterError, match="is for 3 channels; this model's images have 1: give preprocess=None or"):
         PRESETS["imagenet"].affine(1)
