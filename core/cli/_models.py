@@ -1,7 +1,7 @@
 """A model from the command line: its options, and what they mean to `crosslens.wrap`."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ..model import Model
 from ..wrap import wrap
 from ._files import read_labels
 
-__all__ = ["MODEL", "MODEL_OPTIONS", "opened", "quiet"]
+__all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "opened", "opened_each", "quiet"]
 
 
 class Range(click.ParamType):  # type: ignore[type-arg]
@@ -53,6 +53,15 @@ MODEL_OPTIONS = [
     ),
 ]
 
+_PREPROCESS_EACH = click.Option(
+    ["--preprocess"],
+    metavar="NAME",
+    multiple=True,
+    help="What the networks were trained on: imagenet, tf, caffe, ...; once for all, or once for each in their order.",
+)
+OPTIONS_OF_MODELS = [_PREPROCESS_EACH, *MODEL_OPTIONS[1:]]
+"""`MODEL_OPTIONS` of a command on several models."""
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -81,6 +90,23 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
     if preset is None and not spec.startswith("demo:") and model.preprocess.preset == "imagenet":
         click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
     return model
+
+
+def opened_each(specs: Sequence[str], options: Mapping[str, Any]) -> list[Model]:
+    """The models of several paths or names, with the values of `OPTIONS_OF_MODELS`.
+
+    Raises:
+        UsageError: --preprocess is given several times, but not once for each model.
+        ModelError: see `opened`.
+    """
+    given = options["preprocess"] or (None,)
+    if len(given) not in {1, len(specs)}:
+        raise click.UsageError(
+            f"--preprocess is given {len(given)} times for {len(specs)} models; give it once for all, or once for each "
+            "in their order"
+        )
+    each = given if len(given) > 1 else given * len(specs)
+    return [opened(spec, {**options, "preprocess": own}) for spec, own in zip(specs, each, strict=True)]
 
 
 def _output(text: str | None) -> int | str | None:

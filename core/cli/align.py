@@ -8,7 +8,7 @@ import numpy as np
 
 from ..align import Alignment, align
 from ..image import load_image
-from ._models import MODEL_OPTIONS, opened, quiet
+from ._models import OPTIONS_OF_MODELS, opened_each, quiet
 from ._progress import bar
 from ._tables import JSON, echo_json, table
 
@@ -32,7 +32,7 @@ def _align(specs: tuple[str, ...], images: tuple[Path, ...], as_json: bool, **op
     if len(specs) < 2:
         raise click.UsageError(f"aligning takes two models or more; there is {len(specs)}")
     with quiet(), bar() as progress:
-        models = [opened(spec, options) for spec in specs]
+        models = opened_each(specs, options)
         x = np.concatenate([load_image(path, like=models[0]) for path in images]) if images else None
         found = align(*models, images=x, names=told_apart(specs), progress=progress)
     if as_json:
@@ -61,4 +61,6 @@ def summary(alignment: Alignment) -> str:
     return "\n\n".join([parts[0], "\n".join(parts[1:])])
 
 
-command = click.Command("align", callback=_align, params=[_MODELS, IMAGES, *MODEL_OPTIONS, JSON], help=_align.__doc__)
+command = click.Command(
+    "align", callback=_align, params=[_MODELS, IMAGES, *OPTIONS_OF_MODELS, JSON], help=_align.__doc__
+)

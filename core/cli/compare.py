@@ -13,7 +13,7 @@ from ..method import Method, as_in
 from ..plugins import method_class, methods
 from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable, WritingCommand
-from ._models import MODEL_OPTIONS, opened, quiet
+from ._models import OPTIONS_OF_MODELS, opened_each, quiet
 from ._parameters import MethodGroup, parameter_options
 from ._pictures import SUFFIXES, loaded, picture_files, titles
 from ._progress import bar
@@ -66,7 +66,7 @@ _JSON = click.Option(
 
 def _command(kinds: tuple[type[Method], ...]) -> click.Command:
     target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
-    params = [_GIVEN, _IMAGES, *target, *_shared(kinds), _OUT, *MODEL_OPTIONS, _LIMITS, _JSON]
+    params = [_GIVEN, _IMAGES, *target, *_shared(kinds), _OUT, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
     text = "\n\n".join(kind.__doc__ or "" for kind in kinds)
 
     def run(**options: Any) -> None:
@@ -123,7 +123,7 @@ def _compare(
     _check(kinds, specs, files)
     chosen = [_built(kind, options) for kind in kinds]
     with quiet(), bar() as progress:
-        models = {name: opened(spec, options) for name, spec in zip(_names(specs), specs, strict=True)}
+        models = dict(zip(_names(specs), opened_each(specs, options), strict=True))
         pictures = loaded(files, next(iter(models.values())))
         found = compare(models, chosen, pictures, target, titles=titles(files), layers=True, progress=progress)
         written = [found.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]

@@ -176,3 +176,25 @@ def test_the_layers_are_walked_and_where_they_part_is_said(command, tiny, pictur
     (walk,) = json.loads(done.stdout)["divergence"]
     assert walk["first"]["a"] == "conv2"
     assert "parts from" in command("compare", "gradient", tiny, f"{name}:faulty", "--image", picture).stdout
+
+
+SMALL = """
+import torch
+from torch import nn
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+"""
+
+
+def test_each_model_may_have_a_preprocessing_of_its_own(command, picture, module):
+    spec = f"{module(SMALL)}:net"
+    given = ("compare", "gradient", spec, spec, "--images", picture, "--input-shape", "3,8,8", "--json")
+    one = json.loads(command(*given, "--preprocess", "tf").stdout)
+    assert [p["preprocess"]["scale"] for p in one["provenance"].values()] == [2.0, 2.0]
+    two = json.loads(command(*given, "--preprocess", "unit", "--preprocess", "tf").stdout)
+    assert [p["preprocess"]["scale"] for p in two["provenance"].values()] == [1.0, 2.0]
+    wrong = command(*given, *["--preprocess", "tf"] * 3)
+    assert wrong.exit_code == 2
+    assert "--preprocess is given 3 times for 2 models; give it once for all, or once for each" in wrong.stderr
