@@ -12,6 +12,7 @@ from onnx import ModelProto
 from onnxruntime import get_available_providers
 
 from .batch import free_batch, lead_with_batch
+from .batch_axis import settle_output
 from .checking import check_rule
 from .emit import prune
 from .graph import Graph
@@ -44,6 +45,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
         lead_with_batch(graph)
     else:
         graph, entry = free_batch(graph, entry)
+    entry = settle_output(graph, entry, options.get("providers"))
     show_heads(graph)
     given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
     return OnnxModel(graph, entry, preprocess, own, **given)
@@ -58,13 +60,14 @@ def _check_providers(providers: Sequence[Any]) -> None:
 
 
 def _choose_output(graph: Graph, wished: int | str | None) -> None:
-    """Leave one output, under the name `OUTPUT`, in place; the others stay, to be looked at as layers."""
-    names = graph.outputs
+    """Leave one output, or a tensor inside, under the name `OUTPUT`, in place; the others stay, as layers."""
+    names, inside = graph.outputs, [o for node in graph.nodes for o in node.outputs if o]
     if wished is None and len(names) > 1:
         raise ModelError(f"the network has {len(names)} outputs: {', '.join(names)}; choose one with output=")
-    if isinstance(wished, str) and wished not in names:
+    if isinstance(wished, str) and wished not in {*names, *inside}:
         raise ModelError(
-            f"the network has no output {wished!r}; it has {', '.join(names)}.{did_you_mean(wished, names)}"
+            f"the network has no output {wished!r}; it has {', '.join(names)}, and tensors inside can be named too."
+            f"{did_you_mean(wished, [*names, *inside])}"
         )
     if isinstance(wished, int) and not -len(names) <= wished < len(names):
         raise ModelError(f"output is {wished}; the network has {len(names)}: {', '.join(names)}")

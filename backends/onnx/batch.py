@@ -12,7 +12,7 @@ from .graph import Graph, Node, Type
 from .image_input import Entry
 from .infer import fold, infer
 
-__all__ = ["BATCH", "free_batch", "lead_with_batch", "mixes_images"]
+__all__ = ["BATCH", "free_batch", "lead_with_batch", "mixes_images", "with_named_batch"]
 
 BATCH = "N"
 
@@ -23,6 +23,12 @@ def free_batch(graph: Graph, entry: Entry) -> tuple[Graph, Entry]:
     Safe means: with the batch axis of the input named, inference finds the same name in front of every tensor on the
     way to the output. A Reshape to a constant shape that starts with the old size keeps its input's instead.
     """
+    freed = with_named_batch(graph)
+    return (freed, replace(entry, batch=None)) if _all_batched(freed) else (graph, entry)
+
+
+def with_named_batch(graph: Graph) -> Graph:
+    """A copy of a graph of a fixed batch with its batch axis named, as far as inference follows it."""
     freed = graph.copy()
     kind = freed.inputs[INPUT]
     assert kind.dims is not None
@@ -32,7 +38,7 @@ def free_batch(graph: Graph, entry: Entry) -> tuple[Graph, Entry]:
     freed.types = {}
     fold(freed)
     lead_with_batch(freed)
-    return (freed, replace(entry, batch=None)) if _all_batched(freed) else (graph, entry)
+    return freed
 
 
 def _freed(graph: Graph, node: Node, fixed: int | str) -> Node:

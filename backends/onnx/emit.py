@@ -1,6 +1,7 @@
 """From a `Graph` back to ONNX, and on to onnxruntime, which reads weights where they lie."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,8 +161,17 @@ def explained(doing: str) -> Iterator[None]:
     try:
         yield
     except _FAILURES as error:
-        said = str(error).strip().partition("\n")[0]
-        raise ModelError(f"onnxruntime cannot {doing}: {said}") from error
+        raise ModelError(f"onnxruntime cannot {doing}: {_in_short(str(error))}") from error
+
+
+def _in_short(said: str) -> str:
+    """What onnxruntime says, without its codes and the places in its own source."""
+    first = said.strip().partition("\n")[0]
+    node = re.search(r"running (\w+) node\. Name:'([^']*)'", first)
+    reason = re.split(r"Status Message: |^\[ONNXRuntimeError\] : \d+ : \w+ : ", first)[-1]
+    reason = re.sub(r"\S*/onnxruntime/\S+:\d+ .*?\) ?|\S*/onnxruntime/\S+ ", "", reason)
+    where = f"it stops at {node[1]} {node[2]!r}: " if node else ""
+    return where + reason.removeprefix("Exception during initialization: ").strip()
 
 
 def run_constants(graph: Graph, nodes: Iterable[Node], wanted: Sequence[str]) -> dict[str, np.ndarray[Any, Any]]:

@@ -1,6 +1,7 @@
 """The one input of a network, an image or a latent code; preprocessing becomes part of the graph."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from crosslens.errors import ModelError
@@ -10,7 +11,7 @@ from onnx import TensorProto
 
 from .graph import FLOAT, Dim, Graph, Type
 
-__all__ = ["Entry", "entry_of", "prepend"]
+__all__ = ["Entry", "at_example_size", "entry_of", "prepend"]
 
 _CHANNELS = (1, 3, 4)
 _FIXING = (
@@ -110,6 +111,27 @@ def _fits(asked: Sequence[int | None], rest: Sequence[int | None]) -> bool:
 def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
     shape = tuple(a if b is None else b for a, b in zip(wished.shape, rest, strict=True))
     return InputSpec(shape, wished.bounds)
+
+
+@contextmanager
+def at_example_size(spec: InputSpec) -> Iterator[None]:
+    """Say which size was tried where a network of free sizes fails at the one that crosslens takes.
+
+    Raises:
+        ModelError: what failed, with the size, and the option that gives another.
+    """
+    try:
+        yield
+    except ModelError as error:
+        if not spec.is_image or None not in spec.shape:
+            raise
+        channels, height, width = spec.example_shape
+        example = ",".join(str(n or free) for n, free in zip(spec.shape, (channels, 48, 320), strict=True))
+        raise ModelError(
+            f"the network cannot run on an image of {height} x {width} pixels (height x width), which is tried where a "
+            f"file allows any size: say which it takes, for example input_shape=({example.replace(',', ', ')}) or "
+            f"--input-shape {example}"
+        ) from error
 
 
 def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:

@@ -1,12 +1,12 @@
 """The layers of a graph: which nodes count as one, their names and aliases, and where their channels stand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from crosslens.layout import channels_first_shape
 from crosslens.model import INPUT, OUTPUT, Layer
 
-from .graph import Dim, Graph, Node
+from .graph import Graph, Node
 from .names import module_aliases
 
 __all__ = ["Place", "layouts", "places"]
@@ -109,18 +109,17 @@ def _rank(graph: Graph, name: str) -> int | None:
 
 
 def places(
-    graph: Graph, last: set[str], own: frozenset[str], shapes: Mapping[str, tuple[int | None, ...]]
+    graph: Graph, last: set[str], own: Container[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Mapping[str, Place]:
     """All layers by name, in execution order, without `INPUT`; `OUTPUT` is the graph's own.
 
     Args:
         graph: with the types of its tensors.
         last: the tensors that lie channels-last.
-        own: the tensors of the network itself; others belong to preprocessing.
+        own: the tensors of the network itself that have the batch first; others belong to preprocessing, or are none.
         shapes: of each tensor, at the example input; None for a size that hangs on what is in the image.
     """
     nodes = [node for node in graph.nodes if node.outputs[0] in own]
-    batch = (graph.inputs[INPUT].dims or (None,))[0]
     named = dict(_named(graph, nodes, last, shapes))
     aliases: dict[str, set[str]] = {name: set() for name in named.values()}
     for alias, name in _aliases(nodes, named).items():
@@ -130,11 +129,11 @@ def places(
         tensor = node.outputs[0]
         if tensor in named and named[tensor] not in found and not _passes_on(node, last):
             name = named[tensor]
-            shape = _shape(shapes[tensor], tensor in last, batch)
+            shape = _shape(shapes[tensor], tensor in last)
             layer = Layer(name, node.op, shape, tuple(sorted(aliases[name])))
             found[name] = Place(layer, tensor, tensor in last)
     output = graph.outputs[0]
-    shape = _shape(shapes[output], output in last, None)
+    shape = _shape(shapes[output], output in last)
     return {**found, OUTPUT: Place(Layer(OUTPUT, "Output", shape), output, output in last)}
 
 
@@ -175,8 +174,6 @@ def _aliases(nodes: Sequence[Node], named: Mapping[str, str]) -> Mapping[str, st
     return {alias: name for alias, name in {**named, **module_aliases(runs)}.items() if alias not in layers}
 
 
-def _shape(shape: tuple[int | None, ...], channels_last: bool, batch: Dim | None) -> tuple[int | None, ...]:
-    """Channels-first; four axes of which the first is not the batch are a recurrent network's steps, or windows."""
-    seen = channels_first_shape(shape) if channels_last else shape
-    apart = len(shape) == 4 and isinstance(batch, int) and shape[0] != batch
-    return (shape[0] if apart else None, *seen[1:])
+def _shape(shape: tuple[int | None, ...], channels_last: bool) -> tuple[int | None, ...]:
+    """Channels-first, the batch None."""
+    return (None, *(channels_first_shape(shape) if channels_last else shape)[1:])

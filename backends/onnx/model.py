@@ -1,6 +1,6 @@
 """A `Model` on plain onnxruntime: gradients by our own reverse mode over the graph."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from math import prod
@@ -14,9 +14,10 @@ from crosslens.preprocess import Preprocess
 
 from .backward import path_of
 from .batch import BATCH, lead_with_batch, mixes_images
+from .batch_axis import has_batch_first, has_fixed_batch_first
 from .diagnosis import diagnosed
 from .graph import DynamicShapeError, Graph, Type
-from .image_input import Entry
+from .image_input import Entry, at_example_size
 from .incremental import OnnxStaged
 from .infer import fold
 from .layers import Place, layouts, places
@@ -74,12 +75,20 @@ class OnnxModel(Model):
 
     @cached_property
     def _places(self) -> Mapping[str, Place]:
-        graph = self._at((self._entry.batch or 1, *self.input.example_shape))
+        with at_example_size(self.input):
+            graph = self._at((self._entry.batch or 1, *self.input.example_shape))
         last = layouts(graph, self._entry.tensor, self._entry.channels_last)
-        made = (o for node in graph.nodes for o in node.outputs if o in graph.types)
+        made = [o for node in graph.nodes for o in node.outputs if o in graph.types]
         sizes = {o: tuple(n if isinstance(n, int) else None for n in graph.dims(o)) for o in made}
-        found = places(graph, last, self._own, sizes)
+        found = places(graph, last, self._with_batch_first(graph, self._own.intersection(made)), sizes)
         return {INPUT: Place(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
+
+    def _with_batch_first(self, graph: Graph, tensors: Collection[str]) -> frozenset[str]:
+        if batch := self._entry.batch:
+            return has_fixed_batch_first(graph, tensors, batch)
+        free = self._at((BATCH, *self.input.example_shape))
+        floats = [name for name in tensors if graph.types[name].is_float and name not in graph.constants]
+        return frozenset(has_batch_first(free, floats, self._providers))
 
     def _at(self, shape: tuple[int | str, ...]) -> Graph:
         """The graph with shapes worked out for inputs of this shape."""

@@ -112,9 +112,9 @@ def folded(order):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
-@pytest.mark.parametrize(("order", "shape"), [([0, 2, 1, 3], (None, 2, 6, 6)), ([2, 0, 1, 3], (None, 6, 6))])
+@pytest.mark.parametrize(("order", "shape"), [([0, 2, 1, 3], (None, 2, 6, 6)), ([2, 0, 1, 3], None)])
 def test_only_heads_that_follow_their_image_are_seen_apart(order, shape):
     model = crosslens.wrap(folded(order), input_shape=crosslens.InputSpec.latent((6, 8)))
-    assert model.layers["weights"].shape == shape
+    assert (model.layers["weights"].shape if "weights" in model.layers else None) == shape
     x = np.random.default_rng(0).standard_normal((2, 6, 8)).astype(np.float32)
     assert model.vjp(x, {OUTPUT: np.ones((2, 48), np.float32)}).gradients[INPUT].shape == x.shape

@@ -6,6 +6,7 @@ import onnx
 import pytest
 from crosslens import INPUT, OUTPUT
 from crosslens.backends.onnx.shares import Share, share
+from crosslens.errors import ModelError
 from onnx import TensorProto, helper, numpy_helper
 
 SIDE = 224
@@ -95,16 +96,22 @@ def test_a_divided_batch_gives_what_its_images_give_alone(count, batch):
             np.testing.assert_allclose(got[row : row + 1], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("rows", [(4, -1), (-1, 2), (2, 2, -1)], ids=str)
-def test_a_batch_whose_rows_are_no_images_stays_whole(rows):
+@pytest.mark.parametrize("rows", [(4, -1), (2, 2, -1)], ids=str)
+def test_images_that_a_reshape_would_mix_are_computed_one_at_a_time(rows):
+    """(N, 4) as (4, N): as many entries as images, but no entry is an image's."""
     model = crosslens.wrap(
-        network(("Reshape", "mean", np.array(rows), "mixed"), ("Softmax", "mixed", None, "row")), preprocess=None
+        network(("Reshape", "mean", np.array(rows), "mixed"), ("Sigmoid", "mixed", None, "row")), preprocess=None
     )
     x = images(4)
-    assert model._share(x, [OUTPUT]) == Share(4, 0)
-    logits = crosslens.wrap(plain(), preprocess=None).forward(x)[OUTPUT].reshape(rows)
-    want = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    assert model._share(x, [OUTPUT]).images == 1
+    logits = crosslens.wrap(plain(), preprocess=None).forward(x)[OUTPUT]
+    want = 1 / (1 + np.exp(-logits.reshape(4, *rows[:-1])))
     np.testing.assert_allclose(model.forward(x)[OUTPUT], want, rtol=1e-5)
+
+
+def test_rows_of_which_each_image_has_two_are_refused():
+    with pytest.raises(ModelError, match=r"\(2, 2\) for 1 image, \(4, 2\) for 2 images, .*: no axis counts the images"):
+        crosslens.wrap(network(("Reshape", "mean", np.array((-1, 2)), "row")), preprocess=None)
 
 
 def test_a_batch_that_is_looked_at_as_a_whole_stays_whole():

@@ -1,0 +1,143 @@
+"""Which axis of a tensor counts the images: by inference with a named batch, where that fails by runs on 1, 2 and 3.
+
+An axis counts the images if it has as many entries as there are images, each time: not a fixed number of steps, and not
+several windows for each image.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from crosslens.arrays import Array
+from crosslens.errors import ModelError
+from crosslens.model import INPUT, OUTPUT
+
+from .batch import BATCH, with_named_batch
+from .emit import explained, open_session, prune
+from .graph import FLOAT, Graph, Type
+from .image_input import Entry, at_example_size
+
+__all__ = ["has_batch_first", "has_fixed_batch_first", "settle_output"]
+
+Shapes = Mapping[int, tuple[int, ...]]
+"""Of a tensor, by the number of images."""
+
+
+def has_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[Any] | None) -> set[str]:
+    """Those of the tensors whose first axis counts the images; `graph` has its shapes worked out for a free batch."""
+    dims = {name: graph.types[name].dims if name in graph.types else None for name in tensors}
+    found = {name for name, known in dims.items() if known and known[0] == BATCH}
+    unknown = [n for n, known in dims.items() if n not in found and (known is None or isinstance((*known, 0)[0], str))]
+    if not unknown:
+        return found
+    measured = {count: _shapes(graph, unknown, count, providers) for count in (2, 3)}
+    return found | {name for name in unknown if 0 in _counting({n: shapes[name] for n, shapes in measured.items()})}
+
+
+def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> frozenset[str]:
+    """Those of the tensors with as many entries first as there are images, if inference finds the images there too."""
+    named = with_named_batch(graph).types
+    return frozenset(
+        name for name in tensors
+        if graph.dims(name)[:1] == (batch,) and not (name in named and BATCH in (named[name].dims or ("",))[1:])
+    )  # fmt: skip
+
+
+def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -> Entry:
+    """Bring the images to the first axis of `OUTPUT`, in place; the rest of the network stays as it is.
+
+    A network that gives one row for any number of images, or that runs on one only, takes them in turns: the entry
+    that comes back has the batch 1.
+
+    Raises:
+        ModelError: no axis of the output counts the images, or several may.
+    """
+    dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
+    if dims and dims[0] == (entry.batch or BATCH):
+        return entry
+    run = graph.copy()
+    run.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))
+    with at_example_size(entry.spec):
+        one = _shapes(run, [OUTPUT], entry.batch or 1, providers)[OUTPUT]
+    many = _many(run, providers) if entry.batch is None else {}
+    if axes := [axis for axis in _counting(many) if _moves_with_images(run, axis, providers)]:
+        return _moved(graph, entry, axes, many)
+    if entry.batch is None:
+        kind = graph.inputs[INPUT]
+        graph.inputs[INPUT] = graph.types[INPUT] = replace(kind, dims=(1, *(kind.dims or ())[1:]))
+        entry = replace(entry, batch=1)
+    axes = _counting({entry.batch or 1: one})
+    return _moved(graph, entry, axes[:1] if axes[:1] == [0] else axes, {entry.batch or 1: one, **many})
+
+
+def _many(run: Graph, providers: Sequence[Any] | None) -> dict[int, tuple[int, ...]]:
+    """Shapes of the output for two and three images; none where onnxruntime takes one image only."""
+    try:
+        return {count: _shapes(run, [OUTPUT], count, providers)[OUTPUT] for count in (2, 3)}
+    except ModelError:
+        return {}
+
+
+def _moves_with_images(run: Graph, axis: int, providers: Sequence[Any] | None) -> bool:
+    """Whether three images in another order give the output's entries in that order: a Reshape can mix them."""
+    images = _noise(run, 3)
+    one, other = (
+        _values(run, [OUTPUT], x, providers)[OUTPUT].astype(np.float64) for x in (images, np.roll(images, 1, 0))
+    )
+    return bool(np.allclose(np.roll(one, 1, axis), other, rtol=1e-3, atol=1e-4 * float(np.abs(one).max(initial=0))))
+
+
+def _counting(shapes: Shapes) -> list[int]:
+    """The axes that have as many entries as there are images."""
+    ranks = {len(shape) for shape in shapes.values()}  # none at all if there are no shapes
+    axes = range(ranks.pop()) if len(ranks) == 1 else ()
+    return [axis for axis in axes if all(shape[axis] == count for count, shape in shapes.items())]
+
+
+def _moved(graph: Graph, entry: Entry, axes: Sequence[int], shapes: Shapes) -> Entry:
+    if len(axes) != 1:
+        seen = ", ".join(f"{shape} for {count} image{'s' * (count > 1)}" for count, shape in sorted(shapes.items()))
+        raise ModelError(
+            f"the output has shape {seen}: {'more than one' if axes else 'no'} axis counts the images, so that its "
+            "numbers cannot be told apart by image. Choose another output or a tensor before it, output=NAME"
+        )
+    if axes[0]:
+        _transpose_output(graph, axes[0], len(next(iter(shapes.values()))))
+    return entry
+
+
+def _transpose_output(graph: Graph, axis: int, rank: int) -> None:
+    lying = graph.unique(f"{OUTPUT}:as in the file")
+    graph.nodes = [
+        replace(node, name=lying, outputs=tuple(lying if o == OUTPUT else o for o in node.outputs))
+        if OUTPUT in node.outputs else node for node in graph.nodes
+    ]  # fmt: skip
+    order = [axis, *(a for a in range(rank) if a != axis)]
+    graph.nodes.append(graph.node("Transpose", lying, outputs=[OUTPUT], perm=order))
+    known = graph.types.pop(OUTPUT, Type(FLOAT))
+    graph.types[lying] = known
+    graph.types[OUTPUT] = Type(known.elem, known.dims and tuple(known.dims[a] for a in order))
+
+
+def _shapes(
+    graph: Graph, tensors: Sequence[str], count: int, providers: Sequence[Any] | None
+) -> dict[str, tuple[int, ...]]:
+    """Of these tensors, from a run on so many images of noise."""
+    found = _values(graph, tensors, _noise(graph, count), providers)
+    return {name: tuple(value.shape) for name, value in found.items()}
+
+
+def _noise(graph: Graph, count: int) -> Array:
+    sizes = (int(n) for n in (graph.inputs[INPUT].dims or ())[1:])
+    return np.random.default_rng(0).random((count, *sizes), np.float32)
+
+
+def _values(graph: Graph, tensors: Sequence[str], images: Array, providers: Sequence[Any] | None) -> dict[str, Array]:
+    run = graph.copy()
+    run.outputs = list(tensors)
+    prune(run)
+    run.inputs = {INPUT: graph.inputs[INPUT]}
+    session = open_session(run, providers, optimise=False)
+    with explained(f"run the network on images {images.shape}"):
+        return dict(zip(tensors, session.run(None, {INPUT: images}), strict=True))
