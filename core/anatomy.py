@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 
-from .errors import LayerError, ModelError
+from .errors import LayerError
 from .layer import INPUT, OUTPUT, Layer
 from .model import Model
 
@@ -97,15 +97,9 @@ def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
 
 
 def classes(model: Model) -> int:
-    """The number K of classes of a model with outputs (N, K).
+    """The number of classes of a model with outputs (N, K); two where one number tells two classes apart.
 
     Raises:
         ModelError: the output has another shape.
     """
-    shape = model.layers[OUTPUT].shape
-    if len(shape) != 2 or shape[1] is None:
-        raise ModelError(
-            f"the output has shape {shape}, not (N, classes): a class is no target here. Give one channel of a layer, "
-            "target='channel:LAYER:11', or an Objective, or choose an output of classes, output=..."
-        )
-    return shape[1]
+    return model.output.count

@@ -138,7 +138,7 @@ class Comparison:
                     "model": p.model,
                     "class": list(p.classes),
                     "label": list(p.labels),
-                    "probability": list(p.probabilities),
+                    p.unit: list(p.probabilities),
                 }
                 for p in self.predictions
             ],
@@ -187,7 +187,8 @@ def compare(
         models: what `crosslens.wrap` gave, in a list or by a name to show.
         methods: what `crosslens.method` gave, one or several. A `layer=` may be named in any of the models.
         images: (N, C, H, W), float32 in [0, 1].
-        target: as for a method; None means the class that the first model predicts, for all of them.
+        target: as for a method; None means the class that the first model predicts, for all of them (the positive
+            class of one sigmoid, the number of a regression).
         titles: a name for each image, for the report.
         layers: walk the layers of the first model and of each other one as well, to say where they part.
         progress: called after each result with (done, total, what).
@@ -198,10 +199,11 @@ def compare(
     """
     named = dict(models) if isinstance(models, Mapping) else dict(zip(numbered(models), models, strict=True))
     chosen_methods = [methods] if isinstance(methods, Method) else list(methods)
-    _comparable(named)
+    _comparable(named, target)
     _once(chosen_methods)
     predictions = _predictions(named, images)
-    if target is None and predictions:
+    leader = next(iter(named.values())).output
+    if target is None and predictions and not leader.binary and leader.has_probabilities:
         target = list(predictions[0].classes)
     work = [(method, name) for method in chosen_methods for name in (*named, None)]
     results: dict[tuple[str, str], Result] = {}
@@ -228,10 +230,10 @@ def _walks(models: Mapping[str, Model], images: Array) -> tuple["Divergence", ..
     return tuple(diverge(leader, model, few, names=(first, name)) for name, model in others)
 
 
-def _comparable(models: Mapping[str, Model]) -> None:
+def _comparable(models: Mapping[str, Model], target: Any) -> None:
     if len(models) < 2:
         raise ComparisonError(f"comparing takes two models or more; there is {len(models)}")
-    for model in models.values():
+    for model in models.values() if target is None else ():
         classes(model)
     same_output(models)
     same_input(models)
@@ -245,11 +247,16 @@ def _once(methods: Sequence[Method]) -> None:
 
 def _predictions(models: Mapping[str, Model], images: Array) -> tuple[Prediction, ...]:
     """None without images; the first model's come first and are what the others are asked about."""
-    if images is None:
+    if images is None or not all(_predicts(model) for model in models.values()):
         return ()
     (first, leader), *others = models.items()
     leading = predict(first, leader, images)
     return (leading, *(predict(name, model, images, leading) for name, model in others))
+
+
+def _predicts(model: Model) -> bool:
+    """Whether each image gets a class or one score."""
+    return model.output.is_vector and (model.output.has_probabilities or model.output.count == 1)
 
 
 def _noise(method: Method, name: str, model: Model, result: Result, target: Any) -> Noise:

@@ -2,8 +2,8 @@
 
 from .arrays import Array, namespace
 from .errors import ModelError
-from .model import OUTPUT, Model
-from .objective import Objective, Value, is_distribution
+from .model import Model
+from .objective import Objective, Value, class_scores
 from .result import Attribution, Result
 from .scores import Scores
 
@@ -53,10 +53,23 @@ def _unfinite(values: Array) -> int:
 
 
 def doubts(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:
-    """Notes on an attribution: values that are zero everywhere, and a softmax that is saturated."""
+    """Notes on an attribution: values that are zero everywhere, probabilities saturated or explained for logits."""
+    unreached = _unreached(objective)
     if not isinstance(result, Attribution):
-        return ()
-    return (*_empty(result), *_saturated(model, images, objective, result))
+        return unreached
+    return (*_empty(result), *_saturated(objective, result), *unreached)
+
+
+def _unreached(objective: Objective) -> tuple[str, ...]:
+    """A note where a class is explained after the softmax or the sigmoid because no layer holds what comes before."""
+    for value in class_scores(objective):
+        reading = value.reading
+        if value.unit == "logit" and reading.unit in {"probability", "log_probability"} and value.spec is not None:
+            return (
+                f"the {reading.unit.replace('_', '-')} is explained, not the logit: no layer holds what enters this "
+                f"network's {value.spec.activation or 'softmax'}, and where that is saturated gradients are about 0",
+            )
+    return ()
 
 
 def _empty(result: Attribution) -> tuple[str, ...]:
@@ -68,16 +81,19 @@ def _empty(result: Attribution) -> tuple[str, ...]:
     return (f"the values of {count} of {values.shape[0]} images are zero everywhere: the target does not react at all",)
 
 
-def _saturated(model: Model, images: Array, objective: Objective, result: Attribution) -> tuple[str, ...]:
-    if not isinstance(objective, Value) or result.scores is None:
+def _saturated(objective: Objective, result: Attribution) -> tuple[str, ...]:
+    if not isinstance(objective, Value) or result.scores is None or objective.reading.unit == "logit":
         return ()
     xp, scores = namespace(result.scores), result.scores
     full = xp.abs(scores - 1) < SATURATED
     count = int(xp.sum(xp.astype(full, xp.int64)))
-    if not count or not (objective.softmax or is_distribution(model.forward(images)[OUTPUT])):
+    spec = objective.spec
+    if not count or spec is None or not spec.has_probabilities or (objective.unit == "output" and not spec.activation):
         return ()
-    instead = "explain the logit" if objective.softmax else "wrap the network without its softmax"
+    activation = spec.activation or ("sigmoid" if "independent" in spec.kind else "softmax")
+    reachable = objective.in_unit("logit").reading.unit == "logit"
+    instead = "explain the logit" if reachable else f"wrap the network without its {activation}"
     return (
-        f"the probability is 1 to float precision for {count} of {scores.shape[0]} images: the softmax is saturated, "
-        f"so that hardly anything changes it and gradients are about 0; {instead} instead",
+        f"the probability is 1 to float precision for {count} of {scores.shape[0]} images: the {activation} is "
+        f"saturated, so that hardly anything changes it and gradients are about 0; {instead} instead",
     )

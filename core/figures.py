@@ -19,6 +19,7 @@ FIGURES: Mapping[str, bool] = {
     "pointing": True,
     "same_class": True,
     "probability_difference": False,
+    "score_difference": False,
 }
 """Every figure of a comparison by name, and whether more of it is better. `crosslens.agreement` says what they are."""
 _QUANTILES = {"median": 0.5, "90 %": 0.9, "worst": 1.0}

@@ -87,6 +87,8 @@ class Method(ABC):
             model: what `crosslens.wrap` gave.
             images: (N, C, H, W), float32 in [0, 1].
             target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
+                A class means its logit (`crosslens.target.resolve_target`); where a preset follows another library, the
+                entry of the network's output, as there.
             progress: called after each step with (done, total, what).
 
         Returns:
@@ -99,7 +101,8 @@ class Method(ABC):
         self._check_types()
         images = self._checked(model, images)
         count = None if images is None else images.shape[0]
-        objective = resolve_target(target, model, count) if self.needs_target else resolve_nothing()
+        unit = "logit" if self.preset is None else "output"
+        objective = resolve_target(target, model, count, unit) if self.needs_target else resolve_nothing()
         making = makes_pictures(type(self))
         seen = model.placed(images) if making and images is not None else images
         result = self._batches(model, seen, objective, progress)

@@ -26,14 +26,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .arrays import Array, as_numpy
+from .arrays import Array
 from .errors import LayerError, did_you_mean
 from .incremental import Occluded, Staged, occluded
 from .input_spec import InputSpec
 from .layer import INPUT, OUTPUT, Layer, refuse_other_shape
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
+from .output_spec import OutputSpec
 from .preprocess import Preprocess
-from .weights import redraw
+from .weights import redrawn_layers
 
 __all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
 
@@ -48,6 +49,8 @@ class Model(ABC):
     input: InputSpec
     preprocess: Preprocess
     labels: Sequence[str] | None = None
+    output_kind: str | None = None
+    """What the user says that the output is; see `output`."""
     batch_size: int | None = None
     """Images at once, as the user set it; None lets `crosslens.batching` decide."""
     largest_batch: int = 8
@@ -232,28 +235,25 @@ class Model(ABC):
         Raises:
             LayerError: a layer has no weights.
         """
-        names = self._resolve(layers)
-        changed = {}
-        for position, name in enumerate(names.values()):
-            weights = self.weights(name)
-            if not weights:
-                weighted = [each for each in self.layers if self.weights(each)]
-                some = ", ".join(weighted[:4]) + f" and {len(weighted) - 4} more" * (len(weighted) > 4)
-                raise LayerError(f"layer {name!r} has no weights to redraw; layers with weights: {some}")
-            changed[name] = redraw(weights, np.random.default_rng([seed, position]))
-        return self._with_weights(changed)
+        return self._with_weights(redrawn_layers(self, self._resolve(layers).values(), seed))
+
+    @cached_property
+    def output(self) -> OutputSpec:
+        """What the output means: logits, probabilities, a score, maps. Found out at the first use, by a pass or two.
+
+        Raises:
+            ModelError: `output_kind` contradicts what the network gives.
+        """
+        from .output_kind import output_spec
+
+        return output_spec(self)
 
     @cached_property
     def digest(self) -> str:
         """A hash of the layers' kinds, shapes and weights: two files of one network in one framework share it."""
-        from hashlib import blake2b
+        from .digest import digest
 
-        state = blake2b(digest_size=16)
-        for layer in self.layers.values():
-            state.update(f"{layer.kind}{layer.shape}".encode())
-            for name, values in sorted(self.weights(layer.name).items()):
-                state.update(name.encode() + np.ascontiguousarray(as_numpy(values)).tobytes())
-        return state.hexdigest()
+        return digest(self)
 
     @cached_property
     def elements(self) -> int:

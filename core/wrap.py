@@ -23,6 +23,7 @@ def wrap(
     input_shape: Sequence[int | None] | InputSpec | None = None,
     bounds: tuple[float, float] | None = None,
     output: int | str | None = None,
+    output_kind: str | None = None,
     inputs: Mapping[str, Any] | None = None,
     device: Any = None,
     providers: Sequence[Any] | None = None,
@@ -36,12 +37,14 @@ def wrap(
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
             keywords of `Preprocess`, or None for none. Presets are defined for images in [0, 1]: with other bounds
             the image is mapped to [0, 1] first. A `Preprocess`, keywords and None act on the image's own values.
-        labels: class names, in the order of the outputs.
+        labels: class names, in the order of the outputs; two, the negative class first, for one sigmoid or logit.
         batch_size: images at once; decided by memory if not given.
         input_shape: (C, H, W), None = any, where the network does not say, (C, D, H, W) for volumes;
             `InputSpec.latent(...)` for a generator.
         bounds: the least and the largest value of an image, (0, 255) for example; [0, 1] if not given.
         output: index or name of the output to explain, where there are several.
+        output_kind: what the output is, where `Model.output` finds out something else: "logits", "probabilities",
+            "log_probabilities", "independent" (a sigmoid for each class), "independent_logits", "score" (no class).
         inputs: what the network's other inputs hold, by name, with or without a batch axis of one; the one that is
             left out is explained.
         device: where torch computes, "cuda" for example; where the weights are if not given.
@@ -50,8 +53,8 @@ def wrap(
 
     Raises:
         ModelError: the object or file is none that a backend knows, or cannot be loaded; the labels are not as many as
-            its classes; an option that the backend does not have for this network; or a factory gives a `Model`, which
-            would not hear the options.
+            its classes; the output is not of that kind; an option that the backend does not have for this network; or
+            a factory gives a `Model`, which would not hear the options.
         PluginError: the backend cannot be imported.
     """
     if isinstance(network, Model):
@@ -75,14 +78,14 @@ def wrap(
         if isinstance(network, Model):
             network.labels = options.pop("labels") or network.labels
             network.batch_size = options.pop("batch_size") or network.batch_size
-            return _labelled(_as_it_is(network, spec, options))
+            return _said(_as_it_is(network, spec, options), output_kind)
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
         read = _ReadOptions(options, within)
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
             _refuse_unread(read, name)
-            return _labelled(model[0])
+            return _said(model[0], output_kind)
     raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
 
 
@@ -145,16 +148,28 @@ _DEFAULTS: Mapping[str, Any] = {"trust": False}
 """Options whose default is not None; that of preprocess= may be left unread, and so may none at all."""
 
 
-def _labelled(model: Model) -> Model:
-    """The model if it has as many labels as classes, or none.
+def _said(model: Model, output_kind: str | None) -> Model:
+    """The model with what the user says of its output, if it has as many labels as classes, or none.
 
     Raises:
-        ModelError: with both numbers.
+        ModelError: with both numbers; or the output is not of that kind.
     """
+    if output_kind is not None:
+        model.output_kind = output_kind
+        vars(model).pop("output", None)
+        model.output  # noqa: B018 - found out now, so that a contradiction is refused here
     shape = model.layers[OUTPUT].shape
-    if model.labels is not None and len(shape) == 2 and shape[1] not in {None, len(model.labels)}:
-        raise ModelError(f"{len(model.labels)} labels for a model of {shape[1]} classes; give one label per class")
+    classes = shape[1] if len(shape) > 1 and set(shape[2:]) <= {1} else None
+    if model.labels is not None and classes is not None and len(model.labels) not in _numbers_of_labels(classes):
+        raise ModelError(
+            f"{len(model.labels)} labels for a model of {classes} classes; give one label per class"
+            + ", or two for one number, the negative class first" * (classes == 1)
+        )
     return model
+
+
+def _numbers_of_labels(classes: int) -> set[int]:
+    return {1, 2} if classes == 1 else {classes}
 
 
 def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:

@@ -13,7 +13,7 @@ from crosslens.generator import generator
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
-from crosslens.objective import Objective, Value
+from crosslens.objective import Objective, Value, class_scores
 from crosslens.operators import Size
 from crosslens.optimise import Adam
 from crosslens.parameterise import BOUNDS, COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
@@ -122,8 +122,8 @@ class ActivationMaximisation(Method):
         )
 
     def _rules(self, objective: Objective) -> tuple[StepRule, ...]:
-        default = CLASS_RULES if self.generator is None and OUTPUT in objective.layers else ()
-        return step_rules(default if self.rules is None else self.rules)
+        classes = self.generator is None and (OUTPUT in objective.layers or class_scores(objective))
+        return step_rules((CLASS_RULES if classes else ()) if self.rules is None else self.rules)
 
     def _coordinates(self, model: Model, size: Size) -> Parameterisation:
         channels = model.input.shape[0] or 3
@@ -132,9 +132,9 @@ class ActivationMaximisation(Method):
         return parameterisation(self.parameterisation, size, channels, self.colour, self.bound, self.shared)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
+        noise = pixels.noise(count, np.random.default_rng(self.seed))
         if self.start not in {"noise", "grey"}:
             raise ParameterError(f"no start {self.start!r}; there are noise, grey, and images=")
-        noise = pixels.noise(count, np.random.default_rng(self.seed))
         return noise if self.start == "noise" else np.zeros_like(noise)
 
 

@@ -64,14 +64,15 @@ class AverageDrop(Metric):
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
         shown = images * seen_through(judged, images, self.mask)
-        found, whole = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
+        found, whole = cases(model, images, measured(fixed) if self.unit == "probability" else fixed)
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
         below = 0 if self.scale == "difference" else int(xp.sum(xp.astype(whole <= 0, xp.int64)))
         if below and self.preset is None:
             raise ParameterError(
                 f"average_drop is a share of the target's value, which must be positive; {found[0].objective} is "
-                f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured"
+                f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured, or average a "
+                "difference: scale='difference'"
             )
         full = SCALES[self.scale]
         drop = relu(whole - left) if self.scale == "difference" else full * relu(whole - left) / whole

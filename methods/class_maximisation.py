@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crosslens.arrays import Array, as_numpy, softmax
+from crosslens.arrays import Array, as_numpy
 from crosslens.ascent import picture_size
 from crosslens.errors import TargetError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
-from crosslens.objective import Objective, Value, is_distribution, logit, norm
+from crosslens.objective import Objective, Value, norm
 from crosslens.progress import Progress
 from crosslens.result import Synthesis
 
@@ -35,8 +35,8 @@ class ClassMaximisation(ActivationMaximisation):
                 f"class_maximisation needs a class: target=281, a label, or several classes; not {objective}. "
                 "For anything else take activation_maximisation"
             )
-        fixed = objective if images is None else objective.pinned(model.forward(images, [OUTPUT]))
-        scores = logit(fixed.target)  # type: ignore[attr-defined]
+        fixed = objective if images is None else objective.pinned(model.forward(images, objective.layers))
+        scores = fixed.in_unit("logit")  # type: ignore[attr-defined]
         share = self.decay / _values(model, picture_size(model, images, self.size))
         aim = scores - share * norm(2, centre=0.5) if self.decay else scores
         result = self._climbed(model, images, aim, objective, progress)
@@ -50,13 +50,15 @@ def _values(model: Model, size: tuple[int, int]) -> int:
 
 def _classified(model: Model, images: Array, scores: Objective) -> list[str]:
     """The probability and rank of each picture's class."""
-    output = model.forward(images, [OUTPUT])[OUTPUT]
-    found = as_numpy(output if is_distribution(output) else softmax(output))
-    classes: Any = as_numpy(scores.classes({OUTPUT: output}))  # type: ignore[attr-defined]
-    ranks = [1 + int((row > row[c]).sum()) for row, c in zip(found, classes, strict=True)]
+    found = model.forward(images, {OUTPUT, *scores.layers})
+    rows = model.output.values(as_numpy(found[OUTPUT]))
+    if not model.output.has_probabilities:
+        return [f"the network gives the picture itself the score {row[0]:.4g}" for row in rows[:, :1]]
+    classes: Any = as_numpy(scores.classes(found))  # type: ignore[attr-defined]
+    ranks = [1 + int((row > row[c]).sum()) for row, c in zip(rows, classes, strict=True)]
     return [
         f"the network gives the picture itself class {c} with probability {row[c]:.4f}, rank {rank} of {len(row)}"
-        for row, c, rank in zip(found, classes, ranks, strict=True)
+        for row, c, rank in zip(rows, classes, ranks, strict=True)
     ]
 
 

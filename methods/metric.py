@@ -9,8 +9,8 @@ from crosslens.arrays import Array, as_numpy, namespace
 from crosslens.doubts import refuse_unfinite
 from crosslens.errors import ParameterError
 from crosslens.method import Method, param
-from crosslens.model import OUTPUT, Model
-from crosslens.objective import Objective, Value, is_distribution
+from crosslens.model import Model
+from crosslens.objective import Objective, Value
 from crosslens.plugins import method as named
 from crosslens.progress import silent
 from crosslens.result import Attribution
@@ -60,11 +60,9 @@ def pinned(model: Model, images: Array, objective: Objective) -> Objective:
     return objective.pinned(model.forward(images, objective.layers))
 
 
-def measured(model: Model, images: Array, objective: Objective) -> Objective:
+def measured(objective: Objective) -> Objective:
     """What is followed: the probability where the target is a class, as the papers do; any other target itself."""
-    if not isinstance(objective, Value) or objective.softmax or is_distribution(model.forward(images)[OUTPUT]):
-        return objective
-    return Value(objective.target, softmax=True)
+    return objective.in_unit("probability") if isinstance(objective, Value) else objective
 
 
 def stepped(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -64,7 +64,7 @@ class PixelCurve(Metric):
         judged = self.explained(model, images, fixed)
         maps = judged.upsampled(images.shape[2:])
         maps = namespace(maps).abs(maps) if self.magnitude else maps
-        found, _ = cases(model, images, measured(model, images, fixed) if self.unit == "probability" else fixed)
+        found, _ = cases(model, images, measured(fixed) if self.unit == "probability" else fixed)
         counts = self._counts(pixels)
         curves = [self._curve(case, maps[n, ...], counts, progress) for n, case in enumerate(found)]
         return Scores(

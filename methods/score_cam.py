@@ -55,7 +55,7 @@ class ScoreCAM(Method):
         layer = chosen_layer(model, self.layer, objective)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         self._check()
-        target = objective if self.weights == "softmax" else measured(model, images, objective)
+        target = objective if self.weights == "softmax" else measured(objective)
         found, scores = cases(model, images, facing(target, self.counterfactual))
         xp = namespace(maps)
         values = xp.stack([self._map(case, maps[n, ...], progress) for n, case in enumerate(found)])

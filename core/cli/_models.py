@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..model import Model
+from ..output_spec import KINDS
 from ..wrap import wrap
 from ._files import read_labels
 
@@ -46,6 +47,11 @@ MODEL_OPTIONS = [
     click.Option(["--input-shape"], type=Shape(), help="Where the file does not say: 3,224,224, or 3,any,any."),
     click.Option(["--input-range"], type=Range(), help="The least and largest value of an image; 0,1 if not given."),
     click.Option(["--output"], metavar="NAME", help="The network's output to explain, where there are several."),
+    click.Option(
+        ["--output-kind"],
+        type=click.Choice([kind for kind in KINDS if kind not in {"maps", "tensor"}]),
+        help="What the output is, where it is not found out: see `crosslens doctor MODEL`.",
+    ),
     click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; decided by memory if not given."),
     click.Option(["--device"], help="Where torch computes: cpu, cuda."),
     click.Option(
@@ -85,6 +91,7 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
         input_shape=options["input_shape"],
         bounds=options["input_range"],
         output=_output(options["output"]),
+        output_kind=options["output_kind"],
         device=options["device"],
     )
     if preset is None and not spec.startswith("demo:") and model.preprocess.preset == "imagenet":

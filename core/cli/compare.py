@@ -11,6 +11,7 @@ from ..compare import Comparison, compare
 from ..figures import Limit
 from ..method import Method, as_in
 from ..plugins import method_class, methods
+from ..prediction import alike
 from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet
@@ -166,7 +167,9 @@ MOST_PREDICTIONS = 8
 
 def summary(comparison: Comparison) -> str:
     """Predictions, figures and verdict as text."""
-    parts = [table(["picture", "model", "class", "label", "probability"], said)] if (said := _said(comparison)) else []
+    units = {p.unit: None for p in comparison.predictions}
+    header = ["picture", "model", "class", "label", " or ".join(units)]
+    parts = [table(header, said)] if (said := _said(comparison)) else []
     marks = {"agree": "yes", "rounding": "yes (rounding)", "apart": "NO"}
     rows = []
     for row in comparison.rows():
@@ -181,7 +184,7 @@ def summary(comparison: Comparison) -> str:
 def _said(comparison: Comparison) -> list[tuple[Any, ...]]:
     """A row for each picture and model; of many pictures those alone that the models see differently."""
     count = max((len(p.classes) for p in comparison.predictions), default=0)
-    differ = [n for n in range(count) if len({p.classes[n] for p in comparison.predictions}) > 1]
+    differ = [n for n in range(count) if not alike(comparison.predictions, n)]
     return [
         (comparison.title(n), p.model, p.classes[n], p.labels[n], f"{p.probabilities[n]:.4f}")
         for n in (range(count) if count <= MOST_PREDICTIONS else differ)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ..arrays import as_numpy
-from ..compare import probabilities
 from ..errors import ParameterError
 from ..image import load_image
 from ..method import Method, makes_pictures
@@ -39,11 +38,13 @@ _ANIMATED = click.Option(
 TARGET = click.Option(
     ["--target"],
     metavar="TARGET",
-    help="What to explain: a class number, a label, probability:281, channel:LAYER:11, neuron:LAYER:11:3:4, "
+    help="What to explain: a class number, a label, probability:281, output:281, channel:LAYER:11, "
+    "neuron:LAYER:11:3:4 (of tokens neuron:LAYER:UNIT:TOKEN), region:LAYER:CHANNEL:MASK.png, on maps of classes "
+    "mask:MASK.png:CLASS and box:X0:Y0:X1:Y1:CLASS, "
     "layer:LAYER, negative:LAYER:11, interpolate:LAYER:3:11:0.5, random_direction:LAYER:0, "
     "cosine:LAYER:0:2, direction:LAYER:FILE.npy:0, diversity:LAYER, norm:6, "
-    "total_variation:2, or a sum of these such as 'channel:LAYER:11 - 0.01 * total_variation:2'; 'A | B' makes a "
-    "picture for each; the predicted class if not given.",
+    "total_variation:2, or these with + - * / and numbers, such as '(281 + 285) / 2 - 0.01 * total_variation:2'; "
+    "'A | B' makes a picture for each; the predicted class if not given (of one sigmoid the positive class).",
 )
 
 
@@ -141,13 +142,16 @@ def _pictures(place: Path, model: Model, method: Method) -> Any:
 
 
 def _explained(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:
-    """The class that was explained, and its probability; nothing where it was no class."""
+    """The class that was explained, and its probability or score; nothing where it was no class."""
     if not isinstance(objective, Value):
         return {}
-    output = as_numpy(model.forward(pictures)[OUTPUT])
-    best = int(as_numpy(objective.classes({OUTPUT: output}))[0])
-    label = model.labels[best] if model.labels else None
-    return {"class": best, "label": label, "probability": float(probabilities(output)[0, best])}
+    found = model.forward(pictures, {OUTPUT, *objective.layers})
+    spec = model.output
+    best = int(as_numpy(objective.classes(found))[0])
+    names = spec.names(model.labels)
+    value = float(spec.values(as_numpy(found[OUTPUT]))[0, best])
+    unit = "probability" if spec.has_probabilities else "score"
+    return {"class": best, "label": names[best] if names else None, unit: value}
 
 
 def _record(result: Result) -> dict[str, Any]:
@@ -181,7 +185,11 @@ def _in_words(record: Mapping[str, Any]) -> str:
     if not target:
         return f"{record['objective']}{score}"
     name = f"{target['label']} (class {target['class']})" if target["label"] else f"class {target['class']}"
-    return f"{name}, probability {target['probability']:.3f}{score}"
+    objective = str(record["objective"])
+    place = f" of {objective}" * (" at " in objective)
+    if "probability" not in target:
+        return f"{target['label'] or 'score {}'.format(target['class'])}, {target['score']:.4g}{place}"
+    return f"{name}, probability {target['probability']:.3f}{score}{place}"
 
 
 command = MethodGroup(

@@ -2,18 +2,19 @@
 
 An objective reads activations by layer name (`INPUT` and `OUTPUT` among them), so it means the same on every backend
 and needs no framework's autodiff. Objectives add, subtract and scale: `logit(281) - logit(285)`,
-`channel("layer4", 11) - 0.1 * total_variation()`.
+`channel("layer4", 11) - 0.1 * total_variation()`, `(1 + o) / 2`.
 """
 
 from .algebra import Objective
 from .directions import direction, random_direction
 from .diversity import diversity
-from .each import each, interpolate
+from .each import class_scores, each, interpolate
 from .energy import layer, match, norm
 from .likeness import likeness, nearest
 from .negative import negative, preactivation
 from .pulling import pullback
-from .score import Value, is_distribution, logit, probability
+from .region import box, region
+from .score import Value, is_distribution, logit, output, probability
 from .style import gram, gram_matrix
 from .unit import channel, neuron
 from .variation import total_variation
@@ -21,7 +22,9 @@ from .variation import total_variation
 __all__ = [
     "Objective",
     "Value",
+    "box",
     "channel",
+    "class_scores",
     "direction",
     "diversity",
     "each",
@@ -37,9 +40,11 @@ __all__ = [
     "negative",
     "neuron",
     "norm",
+    "output",
     "preactivation",
     "probability",
     "pullback",
     "random_direction",
+    "region",
     "total_variation",
 ]

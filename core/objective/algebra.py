@@ -1,7 +1,7 @@
 """The contract of an objective, and its algebra: sums, differences and multiples of objectives are objectives."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -59,30 +59,54 @@ class Objective(ABC):
         for name in self.layers:
             model.layer(name) if name not in {INPUT, OUTPUT} else None
 
+    def for_model(self, model: Model) -> "Objective":
+        """The same objective, knowing what this model's output means; differs where that matters."""
+        return self
+
+    constant: float = 0.0
+    """What is added to the weighted sum of `_terms`."""
+
     def _terms(self) -> "tuple[tuple[float, Objective], ...]":
-        """The objective as a weighted sum."""
+        """The objective as a weighted sum of others that are none."""
         return ((1.0, self),)
 
-    def __add__(self, other: "Objective") -> "Objective":
-        return Total((*self._terms(), *other._terms()))
+    def __add__(self, other: "Objective | float") -> "Objective":
+        if isinstance(other, Objective):
+            return Total((*self._terms(), *other._terms()), self.constant + other.constant)
+        return Total(self._terms(), self.constant + _number(other))
 
-    def __sub__(self, other: "Objective") -> "Objective":
+    __radd__ = __add__
+
+    def __sub__(self, other: "Objective | float") -> "Objective":
         return self + (-other)
+
+    def __rsub__(self, other: float) -> "Objective":
+        return -self + other
 
     def __neg__(self) -> "Objective":
         return self * -1.0
 
     def __mul__(self, factor: float) -> "Objective":
-        return Total(tuple((float(factor) * weight, term) for weight, term in self._terms()))
+        factor = _number(factor)
+        return Total(tuple((factor * weight, term) for weight, term in self._terms()), factor * self.constant)
 
     __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "Objective":
+        if not _number(divisor):
+            raise TargetError(f"({self}) / 0 has no value")
+        return self * (1.0 / _number(divisor))
+
+    __array_ufunc__ = None
+    """A number of NumPy leaves its product with an objective to the objective."""
 
 
 @dataclass(frozen=True)
 class Total(Objective):
-    """A weighted sum of objectives."""
+    """A weighted sum of objectives, plus a constant."""
 
     terms: tuple[tuple[float, Objective], ...]
+    constant: float = 0.0
 
     def _terms(self) -> tuple[tuple[float, Objective], ...]:
         return self.terms
@@ -104,7 +128,10 @@ class Total(Objective):
 
     def value(self, activations: Activations) -> Array:
         first, *rest = (weight * term.value(activations) for weight, term in self.terms)
-        return sum(rest, first)
+        return self._with_constant(sum(rest, first))
+
+    def _with_constant(self, value: Array) -> Array:
+        return value + self.constant if self.constant else value
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         return self._summed(term.cotangents(activations) for _, term in self.terms)
@@ -112,7 +139,7 @@ class Total(Objective):
     def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
         found = [term.evaluated(activations) for _, term in self.terms]
         first, *rest = (weight * value for (weight, _), (value, _) in zip(self.terms, found, strict=True))
-        return sum(rest, first), self._summed(cotangents for _, cotangents in found)
+        return self._with_constant(sum(rest, first)), self._summed(cotangents for _, cotangents in found)
 
     def _summed(self, parts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
         total: dict[str, Array] = {}
@@ -123,17 +150,31 @@ class Total(Objective):
         return total
 
     def select(self, start: int, stop: int) -> Objective:
-        return Total(tuple((weight, term.select(start, stop)) for weight, term in self.terms))
+        return self._each(lambda term: term.select(start, stop))
 
     def pinned(self, activations: Activations) -> Objective:
-        return Total(tuple((weight, term.pinned(activations)) for weight, term in self.terms))
+        return self._each(lambda term: term.pinned(activations))
+
+    def for_model(self, model: Model) -> Objective:
+        return self._each(lambda term: term.for_model(model))
+
+    def _each(self, change: Callable[[Objective], Objective]) -> Objective:
+        return Total(tuple((weight, change(term)) for weight, term in self.terms), self.constant)
 
     def check(self, model: Model) -> None:
         for _, term in self.terms:
             term.check(model)
 
     def __str__(self) -> str:
-        return " + ".join(str(term) if weight == 1 else f"{weight:g} * {term}" for weight, term in self.terms)
+        texts = [str(term) if weight == 1 else f"{weight:g} * {term}" for weight, term in self.terms]
+        return " + ".join([*texts, *([f"{self.constant:g}"] if self.constant else [])])
+
+
+def _number(value: object) -> float:
+    """A real number, of Python or of an array library."""
+    if isinstance(value, Objective | str | bool):
+        raise TargetError(f"objectives are multiplied and divided by numbers; {value} is none")
+    return float(value)  # type: ignore[arg-type]
 
 
 def selected(values: Array, start: int, stop: int) -> Array:

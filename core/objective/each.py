@@ -7,9 +7,10 @@ from ..arrays import Array, namespace
 from ..errors import TargetError
 from ..model import Model
 from .algebra import Activations, Objective
+from .score import Value
 from .unit import channel
 
-__all__ = ["Each", "each", "interpolate"]
+__all__ = ["Each", "class_scores", "each", "interpolate"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ class Each(Objective):
     def pinned(self, activations: Activations) -> Objective:
         return Each(tuple(part.pinned(here) for part, here in self._alone(activations)))
 
+    def for_model(self, model: Model) -> Objective:
+        return Each(tuple(part.for_model(model) for part in self.parts))
+
     def check(self, model: Model) -> None:
         for part in self.parts:
             part.check(model)
@@ -80,6 +84,13 @@ def each(objectives: Iterable[Objective]) -> Objective:
     if not parts or any(part.count is not None for part in parts):
         raise TargetError(f"one objective for each image: {len(parts)} given, each must be for a single image")
     return Each(parts)
+
+
+def class_scores(objective: Objective) -> list[Value]:
+    """The class scores that an objective is made of."""
+    if isinstance(objective, Each):
+        return [value for part in objective.parts for value in class_scores(part)]
+    return [term for _, term in objective._terms() if isinstance(term, Value)]
 
 
 def interpolate(layer: str, a: int, b: int, t: float | Sequence[float]) -> Objective:

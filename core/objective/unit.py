@@ -31,13 +31,19 @@ class Channel(Objective):
         axis = 1 if a.ndim == 3 else 0  # tokens (T, D) keep their channels last
         shape = a.shape[1:]
         if not 0 <= self.index < shape[axis]:
-            raise LayerError(f"channel {self.index} is out of range; layer {self.name!r} has {shape[axis]} channels")
+            raise LayerError(
+                f"channel {self.index} is out of range; layer {self.name!r} has {shape[axis]} channels, 0 to "
+                f"{shape[axis] - 1}"
+            )
         positions = tuple(n for i, n in enumerate(shape) if i != axis)
         if self.position and (
             len(self.position) != len(positions)
             or any(not 0 <= p < n for p, n in zip(self.position, positions, strict=True))
         ):
-            raise LayerError(f"position {self.position} is out of range; layer {self.name!r} has positions {positions}")
+            ranges = " and ".join(f"0 to {n - 1}" for n in positions) or "none"
+            raise LayerError(
+                f"position {self.position} is out of range; layer {self.name!r} has positions {positions}, {ranges}"
+            )
         weights = np.zeros(shape)
         where: list[Any] = list(self.position or [slice(None)] * len(positions))
         where.insert(axis, self.index)
@@ -54,7 +60,8 @@ class Channel(Objective):
 
     def check(self, model: Model) -> None:
         shape = model.layer(self.name).shape if self.name != INPUT else (None, *model.input.example_shape)
-        Channel(self.name, self.index)._weights(np.zeros((1, *(n or 1 for n in shape[1:])), np.float32))
+        position = self.position if None not in (*model.input.shape, *shape[1:]) else ()
+        Channel(self.name, self.index, position)._weights(np.zeros((1, *(n or 1 for n in shape[1:])), np.float32))
 
     def __str__(self) -> str:
         at = "".join(f", {p}" for p in self.position)
@@ -67,5 +74,5 @@ def channel(layer: str, index: int) -> Objective:
 
 
 def neuron(layer: str, channel: int, *position: int) -> Objective:
-    """One channel at one position (y, x) of maps, or token t."""
+    """One channel at one position: (y, x) of maps, (z, y, x) of volumes, token t of (N, T, D); none of a vector."""
     return Channel(layer, channel, tuple(position))

@@ -10,6 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from ..compare import Comparison
+from ..prediction import alike
 from .cases import case
 from .charts import Lane, curve, strips
 from .markup import Markup, anchor, element, joined, section
@@ -84,13 +85,17 @@ def _pictures(comparison: Comparison) -> Markup:
     """A row for each picture: what each model says, and how far the maps are apart."""
     if not comparison.predictions:
         return Markup()
+    scores = "score" in {p.unit for p in comparison.predictions}
     apart = Heading(
-        "probability apart", "How far the models' probabilities of the class that the first one predicts lie apart."
+        "score apart" if scores else "probability apart",
+        "How far the models' scores lie apart."
+        if scores
+        else "How far the models' probabilities of the class that the first one predicts lie apart.",
     )
     header: list[Heading | str] = [
         "picture",
         *comparison.models,
-        "same class",
+        "same score" if scores else "same class",
         apart,
         *(_distance(name) for name in comparison.methods),
     ]
@@ -122,7 +127,7 @@ def _row(comparison: Comparison, n: int, distances: dict[str, float]) -> list[Ce
     ]
     asked = [p.of_first[n] for p in comparison.predictions if p.of_first]
     spread = max(asked) - min(asked) if asked else float("nan")
-    same = len({p.classes[n] for p in comparison.predictions}) == 1
+    same = alike(comparison.predictions, n)
     link = element("a", comparison.title(n), href=f"#picture-{n}")
     figures = [Cell(f"{distances[m]:.2e}", distances[m]) if m in distances else Cell("-") for m in comparison.methods]
     return [Cell(link), *said, Cell(mark("agree" if same else "apart")), Cell(f"{spread:.1e}", spread), *figures]

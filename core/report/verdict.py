@@ -129,10 +129,14 @@ def verdict(comparison: Comparison) -> Verdict:
     """
     rows = list(comparison.rows())
     found = [judged(row, comparison.noise.get(row["method"])) for row in rows]
-    said = [_predictions(row) for row in comparison.predicted if row["same_class"] < 1]
+    differing = [row for row in comparison.predicted if row["same_class"] < 1]
+    said = [_predictions(row) for row in differing]
+    what = (
+        "give different scores" if any("score_difference" in row for row in differing) else "predict different classes"
+    )
     apart = [_named(row) for row, judgement in zip(rows, found, strict=True) if judgement == "apart"]
     only = [_named(row) for row, judgement in zip(rows, found, strict=True) if judgement == "rounding"]
-    parts = [*(["The models predict different classes: " + _listed(said) + "."] if said else [])]
+    parts = [*([f"The models {what}: " + _listed(said) + "."] if said else [])]
     if apart:
         parts.append(f"{len(apart)} of {len(rows)} pairs of maps do not agree: {_listed(apart)} ({CRITERION}).")
     else:

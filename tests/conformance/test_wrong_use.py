@@ -5,7 +5,7 @@ from functools import cache
 import crosslens
 import numpy as np
 import pytest
-from crosslens.errors import LayerError, ModelError, ParameterError, TargetError
+from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.objective import logit, probability
 from crosslens.testing import TinyModel
 
@@ -91,12 +91,13 @@ def test_the_probability_is_the_softmax_of_logits(backend):
     np.testing.assert_allclose(crosslens.method("gradient")(net, IMAGES, probability(2)).scores, expected, rtol=1e-5)
 
 
-def test_a_second_softmax_is_refused(backend):
-    with pytest.raises(TargetError, match="this network ends in a softmax already"):
-        crosslens.method("gradient")(model(backend, softmax=True), IMAGES, probability(2))
-    plain = crosslens.method("gradient")(model(backend, softmax=True), IMAGES, logit(2))
-    same = crosslens.method("gradient")(model(backend), IMAGES, probability(2))
-    np.testing.assert_allclose(plain.values, same.values, rtol=1e-4, atol=1e-7)
+def test_a_network_that_ends_in_a_softmax_gets_no_second_one(backend):
+    """Its probability is its output, whose gradient is that of the softmax of the logits' network."""
+    net, logits = model(backend, softmax=True), model(backend)
+    found = crosslens.method("gradient")(net, IMAGES, probability(2))
+    np.testing.assert_allclose(found.scores, net.forward(IMAGES)[crosslens.OUTPUT][:, 2], rtol=1e-6)
+    same = crosslens.method("gradient")(logits, IMAGES, probability(2))
+    np.testing.assert_allclose(found.values, same.values, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["guided_backprop", "guided_grad_cam", "deconvnet"])
@@ -107,9 +108,11 @@ def test_a_network_without_a_rectifier_has_no_guided_gradients(backend, name):
 
 def test_a_saturated_softmax_is_said_to_be(backend):
     net = model(backend, gain=1000.0, softmax=True)
-    found = crosslens.method("grad_cam")(net, IMAGES)
+    best = net.forward(IMAGES)[crosslens.OUTPUT].argmax(axis=1)
+    found = crosslens.method("grad_cam")(net, IMAGES, probability(best))
     assert any("the probability is 1 to float precision for 2 of 2 images" in note for note in found.notes)
-    assert any("wrap the network without its softmax" in note for note in found.notes)
+    cure = "wrap the network without its softmax" if net.output.before is None else "explain the logit"
+    assert any(f"{cure} instead" in note for note in found.notes)
 
 
 def test_our_own_softmax_keeps_its_gradient_s_digits_where_it_is_saturated(backend):

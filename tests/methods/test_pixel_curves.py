@@ -117,7 +117,7 @@ def test_a_network_that_ends_in_a_softmax_gets_no_second_one(images):
 
     result = method("deletion", method=Given(maps=MAPS), steps=2)(Softmaxed(), images, target=1)
     assert result.values[0, 0, 0] == pytest.approx(share(TinyModel(), images[0], 1), rel=1e-5)
-    assert result.series == ("logit",)
+    assert result.series == ("probability",)
 
 
 @pytest.mark.parametrize(
