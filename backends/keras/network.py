@@ -12,9 +12,12 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
 from .ancestry import linked
+from .functions import base, kind_of
+from .listing import Listing, is_activation
 from .messages import explained
 from .place import Place, native_shape
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
+from .tracing import Tracing
 from .visiting import LOCK, visiting
 from .weights import Stored, stored
 
@@ -52,26 +55,26 @@ class KerasNetwork:
     def places(self) -> Sequence[Place]:
         """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last."""
         found: list[Place] = []
-        tensors: list[Any] = []
         attention: list[Any] = []
 
         def run(x: Any) -> None:
             root = tf.compat.v1.get_default_graph()
+            listing = Listing(root, x)
 
             def see(name: str, operation: Any, call: "partial[Any]") -> Any:
                 with _attending(attention, operation):
-                    y = _opened(operation, call)
+                    y = listing.call(name, operation, _opened(operation, call))
                 layout = _layout(operation, self.layout, bool(attention))
-                if name and layout and _is_activation(y, root):
-                    found.append(Place(name, type(operation).__name__, tuple(y.shape), y.dtype, layout, operation))
-                    tensors.append(tf.identity(y))
-                    return tensors[-1]
+                if name and layout and is_activation(y, root):
+                    place = Place(name, _kind(operation), tuple(y.shape), y.dtype, layout, operation)
+                    return listing.add(place, y)
                 return y
 
             with visiting(see):
-                y = self._called(x)
-            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
-            found[:] = linked(root, x, found, [*tensors, y])
+                y = tf.identity(self._called(x))
+            places, tensors = listing.places(self.layout)
+            places.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
+            found.extend(linked(root, x, places, [*tensors, y]))
 
         with LOCK:
             tf.function(run, autograph=False).get_concrete_function(self._example())
@@ -85,31 +88,30 @@ class KerasNetwork:
         """Of layers that do not say."""
         return "last" if self.channels_last else "first"
 
-    def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> Taps:
-        """Run the model on a native batch while a function is traced, and keep these layers' outputs. Hold `LOCK`."""
-        found: Taps = {}
-        wanted = {*taps, *replaced}
+    def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> Taps:
+        """Run the model on a native batch while a function is traced, and keep the outputs of these places.
+
+        Hold `LOCK`.
+        """
+        graph = tf.compat.v1.get_default_graph()
+        tracing = Tracing(graph, asked, replaced)
 
         def see(name: str, operation: Any, call: "partial[Any]") -> Any:
-            inner = f"{name.partition('#')[0]}/"
-            y = _opened(operation, call) if any(each.startswith(inner) for each in wanted) else call()
-            if name not in wanted:
-                return y
-            found[name] = replaced[name] if name in replaced else tf.identity(y)
-            return found[name]
+            inner = f"{base(name)}/"
+            opened = any(each.startswith(inner) for each in asked)
+            return tracing.call(name, operation, _opened(operation, call) if opened else call)
 
-        rectifiers = Rectifiers(self.rule)
         with ExitStack() as stack:
             if self.rule != "exact":
-                stack.enter_context(ruling(rectifiers))
+                stack.enter_context(ruling(Rectifiers(self.rule)))
             if self.values:
                 stack.enter_context(refusing_functions("other weights"))
             stack.enter_context(visiting(see))
             y = self._called(x)
-        found[OUTPUT] = replaced[OUTPUT] if OUTPUT in replaced else tf.identity(y)
+        output = replaced[OUTPUT] if OUTPUT in replaced else tf.identity(y)
         if self.rule != "exact":
-            reached(tf.compat.v1.get_default_graph())
-        return found
+            reached(graph)
+        return {**tracing.found, OUTPUT: output}
 
     def _called(self, x: Any) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
@@ -268,11 +270,6 @@ def _outputs(net: Any, y: Any) -> dict[Any, Any]:
     )
 
 
-def _is_activation(y: Any, graph: Any) -> bool:
-    """Whether a call gave one floating tensor with a batch axis, in the function being traced and not in a loop."""
-    return bool(tf.is_tensor(y) and y.graph is graph and y.dtype.is_floating and y.shape.rank and y.shape[0] is None)
-
-
 _ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention)
 
 
@@ -287,13 +284,22 @@ def _attending(attention: list[Any], operation: Any) -> Iterator[None]:
     attention.pop()
 
 
-def _opened(operation: Any, call: "partial[Any]") -> Any:
-    """Call a layer; attention so that its softmax runs as a layer of its own, which Keras does if asked for scores."""
+def _opened(operation: Any, call: "partial[Any]") -> "partial[Any]":
+    """The call of a layer; of attention one in which its softmax is a layer of its own, as when asked for scores."""
     asked = call.keywords.get("return_attention_scores", False)
     if not isinstance(operation, _ATTENTION) or asked or getattr(operation, "_flash_attention", False):
-        return call()
-    y, _ = call(return_attention_scores=True)
-    return y
+        return call
+    return partial(_first, partial(call, return_attention_scores=True))
+
+
+def _first(call: "partial[Any]", *args: Any, **kwargs: Any) -> Any:
+    return call(*args, **kwargs)[0]
+
+
+def _kind(operation: Any) -> str:
+    """The class of a layer; of a node of a functional graph the name of its function."""
+    name = type(operation).__name__
+    return name if isinstance(operation, keras.Layer) else kind_of(name)
 
 
 def _layout(operation: Any, default: str, attending: bool) -> str | None:

@@ -7,7 +7,19 @@ from typing import Any
 import tensorflow as tf
 from crosslens.model import InputSpec
 
-__all__ = ["Place", "native_shape", "outside_dtype", "to_channels_last"]
+__all__ = ["Origin", "Place", "native_shape", "outside_dtype", "to_channels_last"]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a function's result is found again in another trace."""
+
+    key: tuple[str, str, int]
+    """The layer in whose code it is made, the type of the operation, and which one of those it is."""
+    index: int
+    """Which one of the operation's outputs."""
+    slot: int | None
+    """Which result of a `tf.custom_gradient` it is; None for none."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,8 @@ class Place:
     aliases: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     """The layers that it is computed from with no other between; `INPUT` counts as one."""
+    origin: Origin | None = None
+    """Of a function's result."""
 
     @property
     def outside_shape(self) -> tuple[int | None, ...]:

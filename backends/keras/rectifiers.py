@@ -21,9 +21,10 @@ from keras.src.backend.tensorflow import nn as keras_nn
 
 from .visiting import patched
 
-__all__ = ["Rectifiers", "reached", "refusing_functions", "ruling"]
+__all__ = ["SCOPE", "Rectifiers", "reached", "refusing_functions", "ruling"]
 
-_SCOPE = "crosslens_rectifier"
+SCOPE = "crosslens_rectifier"
+"""Stands in the names of operations that a rule has wrapped."""
 _OPERATIONS = {
     "Relu": lambda op, dy: tf.raw_ops.ReluGrad(gradients=dy, features=op.outputs[0]),
     "Relu6": lambda op, dy: tf.raw_ops.Relu6Grad(gradients=dy, features=op.outputs[0]),
@@ -63,7 +64,7 @@ class Rectifiers:
     def _within(self) -> Iterator[None]:
         self.inside = True
         try:
-            with tf.name_scope(_SCOPE), _graph().gradient_override_map({kind: kind for kind in _OPERATIONS}):
+            with tf.name_scope(SCOPE), _graph().gradient_override_map({kind: kind for kind in _OPERATIONS}):
                 yield
         finally:
             self.inside = False
@@ -74,7 +75,7 @@ def _ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def rectify(x: Any) -> Any:
-        with tf.name_scope(_SCOPE):
+        with tf.name_scope(SCOPE):
             y = f(x)
 
         def gradient(dy: Any, variables: Any = None) -> Any:
@@ -112,7 +113,7 @@ def _graph() -> Any:
 
 
 def _derivative(f: Callable[[Any], Any], x: Any, dy: Any) -> Any:
-    with tf.GradientTape() as tape, tf.name_scope(_SCOPE):
+    with tf.GradientTape() as tape, tf.name_scope(SCOPE):
         tape.watch(x)
         y = f(x)
     return tape.gradient(y, x, dy)
@@ -203,7 +204,7 @@ def reached(graph: Any) -> bool:
     """
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(node for f in definition.library.function for node in f.node_def)]
-    found = [node for node in nodes if node.op in _OPERATIONS and _SCOPE not in node.name]
+    found = [node for node in nodes if node.op in _OPERATIONS and SCOPE not in node.name]
     missed = [node.name for node in found if not node.attr[_OWN].s.startswith(b"Crosslens")]
     if missed:
         names = ", ".join(missed[:4])

@@ -141,9 +141,9 @@ class GraphNetwork:
         aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
         return Place(short, op.type, tuple(y.shape), y.dtype, self.layout, (op.type, weights), aliases)
 
-    def trace(self, x: Any, taps: Sequence[str], replaced: Mapping[str, Any]) -> dict[str, Any]:
+    def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> dict[str, Any]:
         """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
-        inner = [name for name in taps if name not in replaced and name != OUTPUT]
+        inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
         *found, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
         return {**dict(zip(inner, found, strict=True)), **replaced, OUTPUT: replaced.get(OUTPUT, tf.identity(y))}

@@ -210,7 +210,8 @@ class TensorFlowModel(Model):
     ) -> tuple[list[Any], list[Any]]:
         inside = {name: self._places[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
         image = tf.cast(x, self._wide)
-        found = self.network.trace(self._prepared(image), question.layers, inside)
+        asked = {name: self._places[name] for name in (*question.layers, *question.replace)}
+        found = self.network.trace(self._prepared(image), asked, inside)
         missing = [name for name in question.layers if name not in found]
         if missing:
             raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")

@@ -100,10 +100,11 @@ def test_reversed_channels_are_those_of_caffe_preprocessing(x):
 
 def test_layers_are_named_by_nesting_in_execution_order_and_reuse_is_numbered():
     names = list(crosslens.wrap(nested()).layers)
-    assert names == [INPUT, "trunk/c1", "trunk", "shared", "shared#2", "flat", "head", OUTPUT]
+    shared = ["shared/add", "shared", "shared/add#2", "shared#2"]
+    assert names == [INPUT, "trunk/c1/add", "trunk/c1", "trunk", *shared, "flat", "head", OUTPUT]
     names = list(crosslens.wrap(Subclassed(), input_shape=(3, SIZE, SIZE)).layers)
     assert names[1:4] == ["block/conv", "block/conv#2", "block"]
-    assert names[4:] == ["drop", "inner/c1", "inner/gap", "inner/head", "inner", OUTPUT]
+    assert names[4:] == ["drop", "inner/c1/add", "inner/c1", "inner/gap", "inner/head", "inner", OUTPUT]
 
 
 def test_the_inner_name_is_an_alias_where_it_is_unique(x):
@@ -113,7 +114,7 @@ def test_the_inner_name_is_an_alias_where_it_is_unique(x):
 
 
 def test_operations_of_a_functional_graph_are_layers():
-    assert "Multiply" in [layer.kind for layer in crosslens.wrap(functional()).layers.values()]
+    assert "multiply" in [layer.kind for layer in crosslens.wrap(functional()).layers.values()]
 
 
 def test_shapes_are_channels_first():

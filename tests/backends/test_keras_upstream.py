@@ -67,7 +67,7 @@ def test_a_layer_reads_what_it_is_computed_from(two_heads, output):
         ("own/second",),
         ("trunk",),
     ]
-    assert (model.reads("trunk"), model.reads(INPUT)) == ((INPUT,), ())
+    assert (model.reads("trunk"), model.reads("trunk/add"), model.reads(INPUT)) == (("trunk/add",), (INPUT,), ())
 
 
 def test_a_sum_reads_both_of_its_terms_and_a_dropout_is_read_by_whom_it_feeds_alone():

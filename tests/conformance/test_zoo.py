@@ -24,8 +24,9 @@ def test_torch_builds_the_plan(steps):
     np.testing.assert_allclose(got, expected(steps), rtol=1e-5, atol=1e-6)
 
 
-def test_keras_builds_the_plan(steps):
-    got = builder("keras").build(steps, SHAPE)(np.moveaxis(images(), 1, -1)).numpy()
+@pytest.mark.parametrize("name", ["keras", "keras_functional"])
+def test_keras_builds_the_plan(steps, name):
+    got = builder(name).build(steps, SHAPE)(np.moveaxis(images(), 1, -1)).numpy()
     np.testing.assert_allclose(got, expected(steps), rtol=1e-5, atol=1e-6)
 
 
