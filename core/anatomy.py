@@ -1,20 +1,33 @@
 """Finding one's way in a network: its layers with maps, the last of them, its classes."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
+from math import prod
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from .errors import LayerError
 from .layer import INPUT, OUTPUT, Layer
+from .layout import SPARE_TOKENS
 from .model import Model
+from .positions import follows_image, lays_out_anew
+from .target_maps import own_maps
 
-__all__ = ["attention_maps", "classes", "last_maps", "spatial_layers"]
+__all__ = ["attention_maps", "classes", "default_layer", "last_maps", "spatial_layers"]
 
 
 def spatial_layers(model: Model) -> Iterator[Layer]:
-    """The layers with maps (N, C, H, W), in execution order; not `INPUT`, `OUTPUT` and what is inside attention."""
+    """The layers with maps (N, C, H, W), in execution order; not `INPUT`, `OUTPUT` and what is inside attention.
+
+    Of a network that takes volumes, those with (N, C, D, H, W) too.
+    """
     tokens, heads = _tokens(model), _heads(model)
-    inner = (layer for name, layer in model.layers.items() if name not in {INPUT, OUTPUT})
-    return (layer for layer in inner if layer.has_maps and not _inside_attention(layer, tokens, heads))
+    for name, layer in model.layers.items():
+        volume = len(layer.shape) == len(model.input.shape) + 1 == 5 and layer.shape[0] is None
+        if name in {INPUT, OUTPUT} or (volume and set(layer.shape[2:]) == {1}):
+            continue
+        if volume or (layer.has_maps and not _inside_attention(layer, tokens, heads)):
+            yield layer
 
 
 def attention_maps(model: Model) -> list[str]:
@@ -77,23 +90,130 @@ def _inside_attention(
     return split or beside or any(a == b == count for count, _ in tokens)
 
 
+def default_layer(model: Model, objective: Any = ()) -> str:
+    """The layer that methods explain where none is named: the last maps that the target is computed from.
+
+    The same place on every backend: see `last_maps`. In a transformer, whose last maps are cut into tokens, it is what
+    attention reads last: a class token reads the others there for the last time, and on what comes behind, nothing but
+    its own token counts.
+
+    Args:
+        model: any network.
+        objective: what is explained, an `Objective`, or the names of the layers that it reads; the network's output if
+            not given.
+
+    Raises:
+        LayerError: this network has no maps before the target, or they are cut into tokens afterwards, so that the last
+            maps are its first layer, and its attention is not to be seen.
+    """
+    ends: Iterable[str] = getattr(objective, "layers", objective)
+    last = last_maps(model, ends)
+    tokens = _tokens_after(model, last, _computing(model, _ends(model, ends)))
+    read = _read_by_last_attention(model, tokens) if tokens else None
+    if read:
+        return read
+    if tokens:
+        raise LayerError(
+            f"this network cuts its last maps, {last!r}, into tokens: name the layer to explain, layer=. Where a class "
+            f"token is read, that is one before the last attention; tokens are given by {', '.join(tokens[-6:])}"
+        )
+    return last
+
+
 def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
-    """The last layer with maps that any of the layers `of` is computed from, or that is one of them.
+    """The last layer with maps that any of the layers `of` is computed from, as they enter the head.
 
     The other outputs of a detector have layers of their own, which come later and say nothing about the chosen one.
+    Left out are the target's own maps, what only lays values out anew (Permute, Reshape), what pooling left of one side
+    of the image, and four axes that are no positions in the image.
 
     Raises:
         LayerError: this network has none.
     """
-    ends = {model.layer(name).name for name in of} or {OUTPUT}
-    before = model.upstream(ends)
-    names = [layer.name for layer in spatial_layers(model)]
-    found = [name for name in names if before is None or name in before]
-    if names and not found:
-        raise LayerError(f"no layer with maps (N, C, H, W) comes before {', '.join(sorted(ends))}; name a layer")
-    if not found:
+    ends = _ends(model, of)
+    known = _found.setdefault(model, {})
+    if ends not in known:
+        known[ends] = _last_maps(model, ends)
+    return known[ends]
+
+
+_found: "WeakKeyDictionary[Model, dict[frozenset[str], str]]" = WeakKeyDictionary()
+"""By model and target: finding the layer may take a pass through the network."""
+
+
+def _ends(model: Model, of: Iterable[str]) -> frozenset[str]:
+    """The layers that a target reads, by their own names, without the image unless it reads nothing else."""
+    ends = frozenset(model.layer(name).name for name in of)
+    return ends - {INPUT} or ends or frozenset({OUTPUT})
+
+
+def _computing(model: Model, ends: frozenset[str]) -> list[str]:
+    """The layers that the named ones are computed from, themselves included, in execution order."""
+    names, before = list(model.layers), model.upstream(ends)
+    if before is not None:
+        return [name for name in names if name in before]
+    return names[: 1 + max(names.index(end) for end in ends)]
+
+
+def _last_maps(model: Model, ends: frozenset[str]) -> str:
+    computing = _computing(model, ends)
+    everywhere = [layer.name for layer in spatial_layers(model)]
+    names = [name for name in everywhere if name in set(computing)]
+    while names:
+        names, last = names[:-_AT_ONCE], names[-_AT_ONCE:]
+        own = frozenset[str]().union(*(own_maps(model, end, last) for end in ends if end != INPUT))
+        for name in reversed(last):
+            before = [model.layers[each] for each in computing[: computing.index(name)]]
+            if name not in own and _enters_a_head(model, name, before):
+                return name
+    if not everywhere:
         raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
-    return found[-1]
+    raise LayerError(
+        f"no layer with maps (N, C, H, W) but the target's own comes before {', '.join(sorted(ends))}; name a layer"
+    )
+
+
+_AT_ONCE = 4
+"""So many layers are looked at in one pass."""
+
+
+def _enters_a_head(model: Model, name: str, before: Sequence[Layer]) -> bool:
+    layer = model.layers[name]
+    pooled = 1 in layer.shape[2:] and any(word in layer.kind.lower() for word in _POOLING)
+    return not pooled and not lays_out_anew(layer) and follows_image(model, name, before)
+
+
+_POOLING = ("pool", "mean", "sum", "max", "min", "norm_l", "amax")
+"""In the kinds of layers that leave one position of a side."""
+
+
+def _read_by_last_attention(model: Model, tokens: Sequence[str]) -> str | None:
+    """The last normalised layer of tokens before the last attention; None where the backend shows none."""
+    try:
+        attention = attention_maps(model)[-1]
+    except LayerError:
+        return None
+    names = list(model.layers)
+    before = [name for name in tokens if names.index(name) < names.index(attention)]
+    normalised = [name for name in before if model.layers[name].kind.startswith("LayerNorm")]
+    return normalised[-1] if normalised else None
+
+
+def _tokens_after(model: Model, layer: str, computing: Sequence[str]) -> list[str]:
+    """The layers after `layer` with one token for each of its positions, if any of them works on tokens.
+
+    Maps that are only laid out anew, to be pooled or as a detector's anchors, stay maps.
+    """
+    positions = prod(n or 1 for n in model.layer(layer).shape[2:])
+    counts = range(positions, positions + SPARE_TOKENS + 1)
+    after = [model.layers[name] for name in computing[computing.index(model.layer(layer).name) + 1 :]]
+    tokens = [found for found in after if len(found.shape) == 3 and found.shape[1] in counts]
+    working = any(word in found.kind.lower() for found in tokens for word in _ON_TOKENS)
+    return [found.name for found in tokens] if working else []
+
+
+_ON_TOKENS = ("norm", "linear", "dense", "matmul", "gemm", "einsum", "attention")
+"""In the kinds of layers that each framework has for tokens."""
 
 
 def classes(model: Model) -> int:

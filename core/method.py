@@ -12,7 +12,7 @@ from functools import cache
 from numbers import Integral, Real
 from time import perf_counter
 from types import NoneType, UnionType
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .model import Model
 from .objective import Objective
 from .preset import Preset
 from .progress import Progress, silent
-from .provenance import described, provenance
+from .provenance import described, provenance, used_layers
 from .result import Result, Synthesis
 from .target import resolve_target
 
@@ -105,7 +105,8 @@ class Method(ABC):
         objective = resolve_target(target, model, count, unit) if self.needs_target else resolve_nothing()
         making = makes_pictures(type(self))
         seen = model.placed(images) if making and images is not None else images
-        result = self._batches(model, seen, objective, progress)
+        method = self.settled(model, seen, objective)
+        result = method._batches(model, seen, objective, progress)
         refuse_unfinite(self.name, result)
         if making and (images is None or isinstance(images, np.ndarray)):
             result = result.on_host()  # type: ignore[attr-defined]
@@ -117,10 +118,28 @@ class Method(ABC):
             result,
             method=self.name,
             parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
-            provenance={**provenance(model, objective, perf_counter() - start), **result.provenance, **followed},
+            provenance={
+                **provenance(model, objective, perf_counter() - start),
+                **used_layers(model, self, method),
+                **result.provenance,
+                **followed,
+            },
             images=images if result.images is None else result.images,
             notes=(*result.notes, *doubts(model, images, objective, result)),
         )
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such.
+
+        Every result records the layers that were used and whether they were the default, and `crosslens.compare` takes
+        the first model's for all models.
+        """
+        return {}
+
+    def settled(self, model: Model, images: Array, objective: Objective) -> Self:
+        """The same method with `network_defaults` filled in."""
+        chosen = self.network_defaults(model, images, objective)
+        return replace(self, **chosen) if chosen else self
 
     def _batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
         if images is None or not self.batched or images.shape[0] <= batch_limit(model):
@@ -153,22 +172,23 @@ class Method(ABC):
         return images
 
 
-_KINDS: Mapping[Any, tuple[type, str]] = {
+_KINDS: Mapping[Any, tuple[Any, str]] = {
     int: (Integral, "a whole number"),
     float: (Real, "a number"),
     str: (str, "a text"),
+    tuple[str, ...]: ((tuple, list), "several texts"),
     NoneType: (NoneType, "None"),
 }
 """What stands for an annotation's type: numbers of NumPy are numbers too."""
 
 
-def _simple(annotation: Any) -> tuple[type, ...]:
+def _simple(annotation: Any) -> tuple[Any, ...]:
     """The types that a value may have; none where the annotation holds any that is not in `_KINDS`."""
     members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
     return tuple(_KINDS[m][0] for m in members) if all(m in _KINDS for m in members) else ()
 
 
-def _in_words(kinds: Sequence[type]) -> str:
+def _in_words(kinds: Sequence[Any]) -> str:
     return " or ".join(words for kind, words in _KINDS.values() if kind in kinds)
 
 

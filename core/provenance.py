@@ -1,6 +1,7 @@
 """Where a result came from: enough to repeat it, and to see why two differ."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import blake2b
@@ -13,7 +14,7 @@ from .arrays import as_numpy
 from .model import Model
 from .objective import Objective
 
-__all__ = ["described", "provenance"]
+__all__ = ["described", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
 
 
 def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
@@ -28,6 +29,39 @@ def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[st
         "seconds": round(seconds, 4),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def names_layers(parameter: str) -> bool:
+    """Whether a parameter of this name holds names of layers: `layer`, and what ends in `_layer` or `_layers`."""
+    return f"_{parameter}".endswith(("_layer", "_layers"))
+
+
+def layer_parameters(method: Any) -> tuple[str, ...]:
+    """The parameters of a method that name layers."""
+    return tuple(f.name for f in fields(method) if names_layers(f.name))
+
+
+def named_layers(method: Any) -> tuple[str, ...]:
+    """The layers that a method's parameters name, each once; those of a method that it judges as well."""
+    found: list[str] = []
+    for each in fields(method):
+        value = getattr(method, each.name)
+        if each.name in layer_parameters(method):
+            found += [value] if isinstance(value, str) else value or ()
+        elif hasattr(value, "network_defaults"):
+            found += named_layers(value)
+    return tuple(dict.fromkeys(found))
+
+
+def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:
+    """What results record: the names of the layers that a method used, and whether crosslens chose any of them.
+
+    Args:
+        model: which knows each layer's own name.
+        asked: the method as it was configured.
+        used: the same with the defaults of this network filled in.
+    """
+    return {"layers": [model.layer(name).name for name in named_layers(used)], "default_layer": asked is not used}
 
 
 @cache

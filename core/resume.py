@@ -14,7 +14,7 @@ from .method import Method, parameters
 from .model import Model
 from .objective import Objective
 from .optimise import Run, State
-from .provenance import described
+from .provenance import described, named_layers, names_layers
 
 __all__ = ["FREE", "Saved", "resumed", "resumed_mask", "saved_state"]
 
@@ -59,7 +59,7 @@ def resumed(
     arrays = _loaded(path)
     now = {"method": method.name, "objective": str(objective), "model": model.digest}
     now |= {f.name: described(getattr(method, f.name)) for f in parameters(method) if f.name not in free}
-    _check_same(path, now, json.loads(str(arrays["record"])))
+    _check_same(path, now, json.loads(str(arrays["record"])), list(named_layers(method)))
     if images is not None and str(arrays.get("state_images")) != _digest(images):
         raise ParameterError(f"'{path}' is another run: it was made from other images")
     return [run for run in _runs(arrays, x) if run[0].step]
@@ -84,9 +84,12 @@ def _loaded(path: Any) -> dict[str, np.ndarray[Any, Any]]:
     return arrays
 
 
-def _check_same(path: Any, now: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+def _check_same(path: Any, now: dict[str, Any], record: Mapping[str, Any], layers: list[str]) -> None:
     was = {"method": record["method"], "objective": record["provenance"]["objective"]}
     was |= {"model": record["provenance"]["model"], **record["parameters"]}
+    if left_open := [name for name in now if names_layers(name) and was.get(name) is None]:
+        now = {name: value for name, value in now.items() if name not in left_open} | {"layers": layers}
+        was["layers"] = record["provenance"].get("layers", layers)
     apart = [f"{name} {was.get(name)!r}, not {value!r}" for name, value in now.items() if was.get(name) != value]
     if apart:
         raise ParameterError(f"'{path}' is another run: it had {'; '.join(apart)}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from crosslens.anatomy import default_layer
 from crosslens.arrays import Array, like, namespace, relu
 from crosslens.errors import ParameterError, TargetError
 from crosslens.hookspecs import hookimpl
@@ -16,7 +17,7 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import enlarged, unit_range
 
-from .cam_family import as_maps, chosen_layer, empty_note, facing
+from .cam_family import OnMaps, as_maps, empty_note, facing
 from .case import Case, cases, portions
 
 ABLATED, SHARES = ("zero", "below"), ("magnitude", "value")
@@ -25,7 +26,7 @@ SINK, EVERY = 1e7, 32
 
 
 @dataclass(frozen=True, kw_only=True)
-class AblationCAM(Method):
+class AblationCAM(OnMaps):
     """Weight each channel by the share of the target's value that is lost when the channel is set to zero; no gradient.
 
     w_k = (y - y_k) / y, L = relu(sum_k w_k A_k). The share is taken of |y|: the paper's for a score above zero; below,
@@ -40,7 +41,6 @@ class AblationCAM(Method):
             doc="bugs: unless the least activation is 0, a channel becomes -1e7 or less; a score below 0 turns signs",
         ),
     }
-    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
     ablated: str = param("zero", "what a channel becomes: zero, or, without a zero, far below", choices=ABLATED)
     share_of: str = param("magnitude", "what is lost is a share of the score's magnitude or value", choices=SHARES)
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
@@ -50,7 +50,7 @@ class AblationCAM(Method):
         if self.ablated not in ABLATED or self.share_of not in SHARES:
             known = f"there are {', '.join(ABLATED)}, and {', '.join(SHARES)}"
             raise ParameterError(f"ablated is {self.ablated!r} and share_of {self.share_of!r}; {known}")
-        layer = chosen_layer(model, self.layer, objective)
+        layer = self.layer or default_layer(model, objective)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         xp = namespace(images)
         values = xp.stack([self._map(case, scores[n], progress) for n, case in enumerate(found)])

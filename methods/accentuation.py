@@ -2,7 +2,7 @@
 images", https://arxiv.org/abs/2402.10039).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -51,6 +51,10 @@ class Accentuation(Method):
     seed: int = param(0, "of the close-ups and the noise")
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        wanted = self.weight and not self.layer
+        return {"layer": last_of_scales(model, images[:1, ...])[:2][-1]} if wanted else {}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture from each image; history (steps, N) is the target less what the distance costs."""

@@ -38,7 +38,7 @@ class AttentionRelevance(Method):
         for name in layers:
             weights = xp.mean(relu(pull.gradients[name] * pull.activations[name]), axis=1)
             relevance = relevance + weights @ relevance
-        return Attribution(patch_map(relevance, images.shape[2:]), scores=scores)
+        return Attribution(patch_map(relevance, images.shape[2:]), scores=scores, provenance={"layers": layers})
 
 
 @hookimpl

@@ -44,7 +44,7 @@ class AttentionRollout(Method):
             mixed = with_identity(getattr(xp, self.heads)(found[name], axis=1))
             mixed = mixed / xp.sum(mixed, axis=2, keepdims=True)
             rollout = mixed if rollout is None else mixed @ rollout
-        return Attribution(patch_map(rollout, images.shape[2:]))
+        return Attribution(patch_map(rollout, images.shape[2:]), provenance={"layers": layers})
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from crosslens.anatomy import last_maps
 from crosslens.arrays import Array, namespace
@@ -35,6 +35,9 @@ class CAM(Method):
     layer: str | None = param(
         None, "the layer that is pooled, with maps (N, C, H, W); the last one with maps if not given"
     )
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": last_maps(model, objective.layers)}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, signed; their mean over positions is the logit less its bias."""

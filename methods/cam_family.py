@@ -1,13 +1,14 @@
 """What Grad-CAM and its successors share: maps and gradients of a layer, or of several, from one pass."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from crosslens.anatomy import attention_maps, last_maps
+from crosslens.anatomy import default_layer
 from crosslens.arrays import Array, namespace, upsample
 from crosslens.errors import LayerError
-from crosslens.layout import SPARE_TOKENS, tokens_to_maps
+from crosslens.layout import tokens_to_maps
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, pullback
@@ -16,10 +17,20 @@ from crosslens.result import Attribution
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientCAM(Method):
+class OnMaps(Method):
+    """A method that explains one layer with maps, or with tokens that are laid out as maps."""
+
+    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": default_layer(model, objective)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientCAM(OnMaps):
     """A map (N, h, w) made of a layer's maps A and of the target's gradient there, dy/dA."""
 
-    layer: str | tuple[str, ...] | None = param(
+    layer: str | tuple[str, ...] | None = param(  # type: ignore[assignment]
         None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given; several are fused"
     )
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
@@ -34,7 +45,7 @@ class GradientCAM(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
-        layers = [self.layer] if isinstance(self.layer, str) else self.layer or [chosen_layer(model, None, objective)]
+        layers = [self.layer] if isinstance(self.layer, str) else self.layer or [default_layer(model, objective)]
         pull, scores = pullback(model, images, facing(objective, self.counterfactual), wrt=layers, capture=layers)
         size = images.shape[2], images.shape[3]
         found = [
@@ -70,60 +81,6 @@ def as_maps(activation: Array, layer: str, size: tuple[int, int]) -> Array:
     if shape[2:] == (1, 1):
         raise LayerError(f"layer {layer!r} gives {shape}: one position is no map; choose a layer before the pooling")
     return activation
-
-
-def chosen_layer(model: Model, layer: str | None, objective: Objective) -> str:
-    """The layer given, or else the last with maps before the target; in a transformer what attention reads last.
-
-    A class token reads the others there for the last time: on what comes behind, nothing but its own token counts.
-
-    Raises:
-        LayerError: this network has no maps, or they are cut into tokens afterwards, so that the last maps are its
-            first layer, and its attention is not to be seen.
-    """
-    if layer is not None:
-        return layer
-    last = last_maps(model, objective.layers)
-    tokens = _tokens_after(model, last)
-    read = _read_by_last_attention(model, tokens) if tokens else None
-    if read:
-        return read
-    if tokens:
-        raise LayerError(
-            f"this network cuts its last maps, {last!r}, into tokens: name the layer to explain, layer=. Where a class "
-            f"token is read, that is one before the last attention; tokens are given by {', '.join(tokens[-6:])}"
-        )
-    return last
-
-
-def _read_by_last_attention(model: Model, tokens: Sequence[str]) -> str | None:
-    """The last normalised layer of tokens before the last attention; None where the backend shows none."""
-    try:
-        attention = attention_maps(model)[-1]
-    except LayerError:
-        return None
-    names = list(model.layers)
-    before = [name for name in tokens if names.index(name) < names.index(attention)]
-    normalised = [name for name in before if model.layers[name].kind.startswith("LayerNorm")]
-    return normalised[-1] if normalised else None
-
-
-def _tokens_after(model: Model, layer: str) -> list[str]:
-    """The layers after `layer` with one token for each of its positions, if any of them works on tokens.
-
-    Maps that are only laid out anew, to be pooled or as a detector's anchors, stay maps.
-    """
-    names = list(model.layers)
-    rows, columns = (n or 1 for n in model.layer(layer).shape[2:])
-    counts = range(rows * columns, rows * columns + SPARE_TOKENS + 1)
-    after = [model.layers[name] for name in names[names.index(layer) + 1 :]]
-    tokens = [found for found in after if len(found.shape) == 3 and found.shape[1] in counts]
-    working = any(word in found.kind.lower() for found in tokens for word in _ON_TOKENS)
-    return [found.name for found in tokens] if working else []
-
-
-_ON_TOKENS = ("norm", "linear", "dense", "matmul", "gemm", "einsum", "attention")
-"""In the kinds of layers that each framework has for tokens."""
 
 
 def empty_note(values: Array, layers: Sequence[str]) -> tuple[str, ...]:

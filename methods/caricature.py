@@ -1,9 +1,9 @@
 """Caricature: an image as a layer sees it, exaggerated (Olah 2018, Lucid's activation caricatures)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
@@ -47,6 +47,9 @@ class Caricature(Method):
     seed: int = param(0, "of the starting noise and of the views")
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": last_of_scales(model, images[:1, ...])[-2:][0]}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each image; history (steps, N) is the objective on the views."""

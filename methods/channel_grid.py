@@ -1,8 +1,8 @@
 """A sheet of what many channels of a layer look for (Olah et al. 2017, the article's appendix shows whole layers)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array
@@ -42,6 +42,9 @@ class ChannelGrid(ActivationMaximisation):
     count: int = param(16, "how many channels to show")
     steps: int = param(96, "steps of Adam")
     learning_rate: float = param(0.03, "length of a step, in the parameterisation's unit")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": layer_of_units(model)}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """As many pictures as channels, each from its own noise; history (steps, channels)."""

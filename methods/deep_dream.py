@@ -1,6 +1,6 @@
 """DeepDream (Mordvintsev, Olah and Tyka 2015, "Inceptionism: going deeper into neural networks")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -55,6 +55,11 @@ class DeepDream(Method):
     resume: Path | None = param(
         None, "go on from a run that was saved as .npz: one that was interrupted, or that shall have more zoom_frames"
     )
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        if self.layer:
+            return {}
+        return {"layer": last_of_scales(model, resized(images[:1, ...], model.input.size))[-2:][0]}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""

@@ -1,8 +1,8 @@
 """Diversity: several pictures that excite a unit in different ways (Olah et al. 2017, "Diversity")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from crosslens.anatomy import last_maps
 from crosslens.arrays import Array
@@ -33,6 +33,9 @@ class Diversity(ActivationMaximisation):
         None, "layer whose Gram matrices shall differ; the target's own if it has maps, or the last"
     )
     weight: float = param(10.0, "what the diversity counts beside the target")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": self._layer(model, objective)}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """`count` pictures from noise."""

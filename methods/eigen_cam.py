@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from crosslens.anatomy import default_layer
 from crosslens.arrays import Array, namespace
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -14,11 +15,11 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import enlarged, positive, unit_range
 
-from .cam_family import as_maps, chosen_layer, empty_note
+from .cam_family import OnMaps, as_maps, empty_note
 
 
 @dataclass(frozen=True, kw_only=True)
-class EigenCAM(Method):
+class EigenCAM(OnMaps):
     """What a layer shows most, whatever the class: its maps along their first principal direction.
 
     With the maps as a matrix O (positions, channels) = U S V', the map is O v_1 = u_1 s_1; nothing is centred. A
@@ -34,14 +35,13 @@ class EigenCAM(Method):
             doc="bug: the sign is what the decomposition happens to leave, so that half of all maps are negatives",
         ),
     }
-    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
     centred: bool = param(
         False, "take each channel's mean off first; the sum is 0 then, and the sign stays as it is found"
     )
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
-        layer = chosen_layer(model, self.layer, objective)
+        layer = self.layer or default_layer(model, objective)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         xp = namespace(maps)
         count, channels, height, width = maps.shape

@@ -1,10 +1,10 @@
 """Feature inversion (Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
@@ -37,7 +37,9 @@ class FeatureInversion(Method):
     batched = False
     needs_target = False
     example: ClassVar = {"steps": 4}
-    layer: str | None = param(None, "layer to invert; if not given, the last rectified of the last scale but one")
+    layer: str | tuple[str, ...] | None = param(
+        None, "layer to invert, or several; if not given, the last rectified of the last scale but one"
+    )
     sheet: bool = param(False, "a picture for the last rectified layer of each scale, finest first, instead")
     alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
     alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
@@ -50,6 +52,12 @@ class FeatureInversion(Method):
     seed: int = param(0, "of the noise to start from")
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        if self.layer and not self.sheet:
+            return {}
+        scales = last_of_scales(model, images[:1, ...])
+        return {"layer": tuple(scales)} if self.sheet else {"layer": scales[-2:][0]}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """For each image one picture, or one per layer of the sheet; history (steps, pictures) is the loss."""
@@ -70,6 +78,8 @@ class FeatureInversion(Method):
         return replace(made, notes=("; ".join(errors), *made.notes))
 
     def _layers(self, model: Model, image: Array) -> list[str]:
+        if isinstance(self.layer, tuple):
+            return list(self.layer)
         if self.layer and not self.sheet:
             return [self.layer]
         scales = last_of_scales(model, image)

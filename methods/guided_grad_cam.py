@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
@@ -31,6 +31,9 @@ class GuidedGradCAM(Method):
     presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset({"enlargement": "nearest"})}
     layer: str | tuple[str, ...] | None = param(None, "layer of the Grad-CAM; the last one with maps if not given")
     enlargement: str = param("linear", "how the Grad-CAM is enlarged to the image", choices=KINDS)
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return GradCAM(layer=self.layer).network_defaults(model, images, objective)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image."""

@@ -1,8 +1,8 @@
 """A strip from one channel to another (Olah et al. 2017, "Interaction between neurons")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array
@@ -35,6 +35,9 @@ class Interpolation(ActivationMaximisation):
     first: int = param(0, "channel at the left end, a")
     second: int = param(1, "channel at the right end, b")
     count: int = param(5, "how many pictures, both ends included")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": layer_of_units(model)}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """`count` pictures from the same noise."""

@@ -1,5 +1,6 @@
 """What methods that judge other methods share: the method judged, its maps, and what is measured of the target."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -39,6 +40,10 @@ class Metric(Method):
         if not isinstance(found, Method) or not found.needs_images:
             raise ParameterError(f"{self.name} judges a method that explains images, by name or configured: {found!r}")
         return found
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        chosen = self.judged.settled(model, images, objective)
+        return {} if chosen is self.judged else {"method": chosen}
 
     def explained(self, model: Model, images: Array, objective: Objective) -> Attribution:
         """What the judged method says of images (N, C, H, W).

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from crosslens.anatomy import default_layer
 from crosslens.arrays import Array, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
@@ -13,7 +14,7 @@ from crosslens.objective import Objective
 from crosslens.progress import Progress
 from crosslens.result import Attribution
 
-from .cam_family import as_maps, chosen_layer, empty_note, facing
+from .cam_family import OnMaps, as_maps, empty_note, facing
 from .case import Case, cases, portions
 
 MASKS = {"gaussian": (0.25, 0.5, 0.25), "single": (0.0, 1.0, 0.0)}
@@ -21,7 +22,7 @@ MASKS = {"gaussian": (0.25, 0.5, 0.25), "single": (0.0, 1.0, 0.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReciproCAM(Method):
+class ReciproCAM(OnMaps):
     """The target's value when only one position of a layer's maps is left, for each position; no gradient.
 
     Masks are Gaussian, 3 x 3, or a single position. What is left of the target when nothing is left of the maps is
@@ -29,7 +30,6 @@ class ReciproCAM(Method):
     """
 
     name = "recipro_cam"
-    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
     mask: str = param("gaussian", "what is left around a position", choices=tuple(MASKS))
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
 
@@ -37,7 +37,7 @@ class ReciproCAM(Method):
         """Maps (N, h, w) at the layer's resolution, signed, in the target's unit."""
         if self.mask not in MASKS:
             raise ParameterError(f"no mask {self.mask!r}; there are {', '.join(MASKS)}")
-        layer = chosen_layer(model, self.layer, objective)
+        layer = self.layer or default_layer(model, objective)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         values = namespace(images).stack([self._map(case, progress) for case in found])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))

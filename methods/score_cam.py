@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from crosslens.anatomy import default_layer
 from crosslens.arrays import Array, namespace, relu, softmax
 from crosslens.errors import ParameterError
 from crosslens.hookspecs import hookimpl
@@ -15,7 +16,7 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import Size, enlarged, unit_range
 
-from .cam_family import as_maps, chosen_layer, empty_note, facing
+from .cam_family import OnMaps, as_maps, empty_note, facing
 from .case import Case, cases, portions
 from .metric import measured
 
@@ -23,7 +24,7 @@ SCALED, WEIGHTS = ("large", "small"), ("softmax", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreCAM(Method):
+class ScoreCAM(OnMaps):
     """Weight each channel by the target's value for the image that shows through the channel's own map; no gradient.
 
     Algorithm 1 of the paper: H_k is A_k enlarged to the image and scaled to [0, 1]; w = softmax over k of S(X H_k);
@@ -42,7 +43,6 @@ class ScoreCAM(Method):
             doc="the class's probability is the weight, without a softmax over channels",
         ),
     }
-    layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
     fill: float = param(0.0, "what stands where a mask is 0, in the image's unit; 0 is X H_k as the paper writes it")
     enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
     scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
@@ -52,7 +52,7 @@ class ScoreCAM(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative."""
-        layer = chosen_layer(model, self.layer, objective)
+        layer = self.layer or default_layer(model, objective)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         self._check()
         target = objective if self.weights == "softmax" else measured(objective)

@@ -23,7 +23,7 @@ from crosslens.series import joined, made_by, series
 from .coordinates import COORDINATES
 from .style_picture import COLOURS, check_colours, check_field, check_maps, style_pictures
 from .style_runs import StyleRuns
-from .style_sizes import of_longer_side
+from .style_sizes import of_longer_side, sized, sizes_of
 
 SCALES = 5
 """Gatys' style layers: one per resolution of VGG."""
@@ -79,6 +79,14 @@ class StyleTransfer(Method):
     seed: int = param(0, "of the noise to start from")
     every: int | None = param(None, "keep a snapshot after every so many steps of the last scale")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        if self.content_layer and self.style_layers:
+            return {}
+        whole = images if self.size is None else of_longer_side(images[:1, ...], self.size)
+        size = sizes_of(self.scales, self.window, model, (whole.shape[-2], whole.shape[-1]))[-1]
+        content, style = self.layers(model, sized(whole[:1, ...], self.window(model, size)))
+        return {"content_layer": content, "style_layers": style}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""

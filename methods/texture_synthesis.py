@@ -1,9 +1,9 @@
 """Texture synthesis (Gatys, Ecker and Bethge 2015, "Texture synthesis using convolutional neural networks")."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from crosslens.arrays import Array, like
 from crosslens.ascent import Ascent
@@ -52,9 +52,12 @@ class TextureSynthesis(Method):
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.texture_layers else {"texture_layers": _default_layers(model, images)}
+
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """For each image one picture of its size, or one per depth; history (steps, pictures) is the loss."""
-        names = list(self.texture_layers or [s[0] for s in rectified_scales(model, images[:1, ...])[:SCALES]])
+        names = list(self.texture_layers or _default_layers(model, images))
         depths = [names[: k + 1] for k in range(len(names))] if self.sheet else [names]
         pixels = coordinates(suited(self.parameterisation, model, images[:1, ...]), images.shape[1:])
         tasks = [(images[n : n + 1, ...], layers) for n in range(images.shape[0]) for layers in depths]
@@ -76,6 +79,10 @@ class TextureSynthesis(Method):
         size = image.shape[-2], image.shape[-1]
         loss = Ascent(model, -_texture_loss(model, image, layers), pixels, Unchanged(), size, self.seed)
         return loss, like(noise(pixels, self.seed), image)
+
+
+def _default_layers(model: Model, images: Array) -> tuple[str, ...]:
+    return tuple(names[0] for names in rectified_scales(model, images[:1, ...])[:SCALES])
 
 
 def _texture_loss(model: Model, image: Array, layers: Sequence[str]) -> Objective:

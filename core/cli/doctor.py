@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..anatomy import last_maps
+from ..anatomy import default_layer
 from ..arrays import namespace
 from ..diagnosis import Finding, examined
 from ..errors import CrosslensError
@@ -85,7 +85,7 @@ def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
     yield Finding("output", None, f"{model.layers[OUTPUT].shape}, {model.output}")
     yield from examined(model)
     image = np.full((1, *model.input.example_shape), 0.5, np.float32)
-    yield _tried("last maps", lambda: last_maps(model))
+    yield _tried("default layer", lambda: default_layer(model))
     yield _tried("forward", lambda: _timed(lambda: model.forward(image)))
     yield _tried("gradient", lambda: _timed(lambda: _gradient(model, image)))
     yield _rectifiers(model)

@@ -4,7 +4,9 @@ from typing import Any
 
 import click
 
-from ..model import Layer
+from ..anatomy import default_layer
+from ..errors import LayerError
+from ..model import Layer, Model
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._tables import JSON, echo_json, table
 
@@ -14,15 +16,27 @@ __all__ = ["command"]
 def _layers(model: str, as_json: bool, **options: Any) -> None:
     """List a network's layers in execution order: name, kind, shape and other names.
 
-    Shapes are channels-first; the batch axis is left out.
+    Shapes are channels-first; the batch axis is left out. "default" marks the layer that methods explain where none is
+    named.
     """
     with quiet():
-        layers = list(opened(model, options).layers.values())
+        network = opened(model, options)
+        layers, default = list(network.layers.values()), _default(network)
     if as_json:
-        echo_json([{**vars(layer), "has_maps": layer.has_maps} for layer in layers])
+        echo_json([{**vars(each), "has_maps": each.has_maps, "default": each.name == default} for each in layers])
     else:
-        rows = [(layer.name, layer.kind, _shape(layer), ", ".join(layer.aliases)) for layer in layers]
-        click.echo(table(["name", "kind", "shape", "aliases"], rows))
+        rows = [
+            (each.name, each.kind, _shape(each), "default" * (each.name == default), ", ".join(each.aliases))
+            for each in layers
+        ]
+        click.echo(table(["name", "kind", "shape", "", "aliases"], rows))
+
+
+def _default(model: Model) -> str | None:
+    try:
+        return default_layer(model)
+    except LayerError:
+        return None
 
 
 def _shape(layer: Layer) -> str:

@@ -14,10 +14,12 @@ import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import CrosslensError, LayerError, ModelError, TargetError
-from ...method import Method, parameters
+from ...method import Method, parameters, resolve_nothing
 from ...plugins import METHODS, method, plugins
+from ...provenance import layer_parameters, named_layers
 from ...result import Attribution, Result, Synthesis
 from ...scores import Scores
+from ...target import resolve_target
 from ..assertions import refused, same
 from ..promise import Unsuited, method_promise
 from ..tiny import TinyModel
@@ -206,6 +208,30 @@ def layer_must_exist(tried: Method) -> None:
         raise Unsuited("it has no parameter `layer`")
     wrong: Mapping[str, Any] = {"layer": "conv3"}
     refused(lambda: _run(replace(tried, **wrong)), LayerError, "no layer 'conv3'", "Did you mean 'conv")
+
+
+@method_promise
+def layers_are_recorded(tried: Method) -> None:
+    """The result names the layers that were used, and given these as parameters the method gives the same values."""
+    named = layer_parameters(tried)
+    if not named:
+        raise Unsuited("it has no parameter that names layers")
+    free = replace(tried, **{name: f.default for f in parameters(tried) if (name := f.name) in named})
+    result = _run(free)
+    chosen = free.settled(_model(free), _images() if free.needs_images else None, _objective(free))
+    default = any(getattr(free, name) is None for name in named)
+    used = named_layers(chosen)
+    assert used, f"no layer is recorded; override `network_defaults` to say what {' and '.join(named)} become"
+    assert result.provenance["layers"] == list(used), f"recorded are {result.provenance['layers']}"
+    assert result.provenance["default_layer"] is default, "whether the layer was the default is recorded wrongly"
+    again = _run(chosen)
+    same(values_of(again), values_of(result), exact=True, what="with its default layers by name")
+    assert again.provenance["layers"] == list(used)
+    assert not again.provenance["default_layer"], "layers that were named are no default"
+
+
+def _objective(tried: Method) -> Any:
+    return resolve_target(TARGET, _model(tried), 3) if tried.needs_target else resolve_nothing()
 
 
 @method_promise
