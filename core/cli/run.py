@@ -121,6 +121,8 @@ def _run(
         click.echo(f"{result.method} of {model}" + (f" on {image}" if image else ""))
         if kind.needs_target:
             click.echo(f"explained: {_in_words(record)}")
+        if layers := result.provenance["layers"]:
+            click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
         for name, value in result.figures().items():
             click.echo(f"{name}: {_short(value)}")
         click.echo(

@@ -55,7 +55,7 @@ def test_a_network_without_a_gradient_is_examined_all_the_same(command, file):
     assert found["differentiable"]["ok"] is False
     assert "com.microsoft.Inverse (opset 1) at node 'one'" in found["differentiable"]["detail"]
     assert found["forward"]["ok"]
-    assert {"axes", "layers", "parameters", "memory", "last maps"} <= set(found)
+    assert {"axes", "layers", "parameters", "memory", "default layer"} <= set(found)
 
 
 def test_a_derivative_that_is_approximate_is_said_to_be(command, file):

@@ -19,6 +19,7 @@ def test_layers_are_listed_in_execution_order_with_kind_and_shape(command, tiny)
         *("<input>", "conv1", "act1", "conv2", "act2", "pool", "fc", "<output>")
     ]
     assert lines[2].split() == ["conv1", "Conv", "4", "x", "8", "x", "8"]
+    assert [line.split()[0] for line in lines if line.endswith("default")] == ["act2"]
 
 
 def test_layers_as_json(command, tiny):
@@ -29,7 +30,9 @@ def test_layers_as_json(command, tiny):
         "shape": [None, 6, 8, 8],
         "aliases": [],
         "has_maps": True,
+        "default": False,
     }
+    assert [name for name, layer in found.items() if layer["default"]] == ["act2"]
     assert not found["fc"]["has_maps"]
 
 
@@ -125,8 +128,8 @@ def test_doctor_says_how_to_install_what_is_missing(command, monkeypatch):
 def test_doctor_tries_a_model_forward_and_backward(command, tiny):
     done = command("doctor", tiny, "--json")
     found = {check["name"]: check for check in json.loads(done.stdout)}
-    assert all(found[name]["ok"] for name in ("model", "last maps", "forward", "gradient"))
-    assert found["last maps"]["detail"] == "act2"
+    assert all(found[name]["ok"] for name in ("model", "default layer", "forward", "gradient"))
+    assert found["default layer"]["detail"] == "act2"
     assert found["layers"]["detail"] == "8, 4 of them with maps; the last ones: act1, conv2, act2"
     assert "no rectifier" in found["guided backpropagation"]["detail"]
 

@@ -100,3 +100,25 @@ def test_maps_larger_than_the_image_are_made_smaller_for_the_picture(result):
         torch.tensor(wide)[:, None], (7, 12), mode="bilinear", align_corners=False, antialias=True
     )
     np.testing.assert_allclose(small, rows[:, 0].numpy(), atol=1e-12)
+
+
+def test_the_layers_used_are_in_every_form_of_a_result(tmp_path):
+    """In the provenance, the .npz and what `run --json` prints; a default is told from a layer that was named."""
+    images = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    for layer, used in ((None, ["act2"]), ("act1", ["act1"]), (("act1", "act2"), ["act1", "act2"])):
+        found = method("grad_cam", layer=layer)(TinyModel(), images, 1)
+        assert found.provenance["layers"] == used
+        assert found.provenance["default_layer"] is (layer is None)
+        with np.load(found.save(tmp_path / "found.npz")) as stored:
+            assert json.loads(str(stored["record"]))["provenance"]["layers"] == used
+    assert method("gradient")(TinyModel(), images, 1).provenance["layers"] == ["<input>"]
+    judged = method("insertion", steps=2)(TinyModel(), images, 1)
+    assert judged.provenance["layers"] == ["act2"]
+    assert judged.provenance["default_layer"]
+
+
+def test_a_layer_is_recorded_by_its_own_name():
+    model = TinyModel()
+    model.layers = {n: replace(each, aliases=("second",)) if n == "act2" else each for n, each in model.layers.items()}
+    images = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
+    assert method("grad_cam", layer="second")(model, images, 1).provenance["layers"] == ["act2"]

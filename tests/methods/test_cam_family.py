@@ -88,7 +88,7 @@ def test_cam_explains_a_unit_before_the_softmax(images):
 
 def test_cam_refuses_a_target_that_its_layer_does_not_reach(images):
     with pytest.raises(LayerError, match="layer 'act2' has no influence on the target"):
-        method("cam")(TinyModel(), images, channel("conv1", 0))
+        method("cam", layer="act2")(TinyModel(), images, channel("conv1", 0))
 
 
 def test_a_layer_without_maps_is_refused(images):
@@ -99,7 +99,7 @@ def test_a_layer_without_maps_is_refused(images):
 
 def test_maps_that_are_zero_everywhere_are_said_to_be(images):
     model = TinyModel(relu=True)
-    against = method("grad_cam")(model, images, -1 * channel("act2", 0))
+    against = method("grad_cam", layer="act2")(model, images, -1 * channel("act2", 0))
     assert (against.values == 0).all()
     assert against.notes == ("2 of 2 maps are zero everywhere: no channel of 'act2' speaks for the target",)
 

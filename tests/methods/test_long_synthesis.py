@@ -1,5 +1,7 @@
 """Every synthesis as a long run: bit by bit the same again, snapshots, ctrl-C, going on from a file, NaN, history."""
 
+import json
+
 import numpy as np
 import pytest
 from crosslens import InputSpec, method
@@ -84,6 +86,17 @@ def test_a_run_that_ended_takes_more_steps_as_if_it_had_been_asked_for_them(name
         run(name, steps=3, resume=path)
 
 
+def test_a_run_at_the_default_layer_goes_on_where_that_layer_is_named(tmp_path):
+    """The file says which layer was the default; another one is another run."""
+    path = run("caricature", steps=2, layer=None).save(tmp_path / "two.npz")
+    with np.load(path) as stored:
+        (layer,) = json.loads(str(stored["record"]))["provenance"]["layers"]
+    named = run("caricature", steps=3, resume=path, layer=layer)
+    np.testing.assert_array_equal(named.images, run("caricature", steps=3).images)
+    with pytest.raises(ParameterError, match=rf"another run: it had layers \['{layer}'\], not \['conv1'\]"):
+        run("caricature", steps=3, resume=path, layer="conv1")
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_snapshots_are_what_a_shorter_run_makes(name, tmp_path):
     kept = run(name, steps=5, every=2)
@@ -158,7 +171,7 @@ def test_from_coarse_to_fine_a_stopped_transfer_goes_on_at_its_scale(tmp_path):
 
 
 def test_a_run_from_other_images_is_not_gone_on_with(tmp_path):
-    path = run("caricature", steps=2).save(tmp_path / "run.npz")
+    path = run("caricature", steps=2, layer=None).save(tmp_path / "run.npz")
     with pytest.raises(ParameterError, match="is another run: it was made from other images"):
         run("caricature", steps=3, resume=path, images=PICTURES[::-1].copy())
 

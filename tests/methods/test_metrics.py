@@ -248,5 +248,6 @@ def test_parameters_without_meaning_are_refused(model, images, name, options, me
 def test_notes_of_the_method_judged_are_passed_on(images):
     from crosslens.objective import channel
 
-    result = method("deletion", steps=2)(TinyModel(relu=True), images, -1 * channel("act2", 0))
+    judged = method("grad_cam", layer="act2")
+    result = method("deletion", method=judged, steps=2)(TinyModel(relu=True), images, -1 * channel("act2", 0))
     assert result.notes == ("2 of 2 maps are zero everywhere: no channel of 'act2' speaks for the target",)

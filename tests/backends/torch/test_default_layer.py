@@ -4,11 +4,11 @@ import crosslens
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from crosslens.anatomy import default_layer, last_maps
 from crosslens.errors import LayerError
 from crosslens.objective import channel, neuron
 from torch import nn
+from torch.nn import functional
 
 from benchmarks import networks
 
@@ -37,16 +37,16 @@ ENDS = {
     "softmax": lambda y: y.softmax(1),
     "log of the softmax": lambda y: y.log_softmax(1),
     "sigmoid": lambda y: y.sigmoid(),
-    "enlarged": lambda y: F.interpolate(y, scale_factor=3, mode="bilinear"),
-    "enlarged, then softmax": lambda y: F.interpolate(y, size=(40, 40), mode="bilinear").softmax(1),
+    "enlarged": lambda y: functional.interpolate(y, scale_factor=3, mode="bilinear"),
+    "enlarged, then softmax": lambda y: functional.interpolate(y, size=(40, 40), mode="bilinear").softmax(1),
     "classes last": lambda y: y.permute(0, 2, 3, 1),
     "a row of classes for each pixel": lambda y: y.flatten(2).transpose(1, 2),
     "one class": lambda y: y[:, :1],
     "a quarter": lambda y: y[:, :, :8, :8],
     "flattened": lambda y: y.flatten(1),
     "a softmax over all pixels": lambda y: y.flatten(1).softmax(1),
-    "pixels shuffled": lambda y: F.pixel_shuffle(torch.cat([y, -y], 1), 2),
-    "smoothed": lambda y: F.avg_pool2d(y, 3, 1, 1),
+    "pixels shuffled": lambda y: functional.pixel_shuffle(torch.cat([y, -y], 1), 2),
+    "smoothed": lambda y: functional.avg_pool2d(y, 3, 1, 1),
     "squared": lambda y: y**2,
 }
 
@@ -101,7 +101,7 @@ def test_scores_that_are_added_up_from_several_depths_are_the_targets_own():
         def forward(self, x):
             low = self.act(self.low(x))
             coarse = self.coarse(self.act2(self.high(low)))
-            return F.interpolate(coarse, scale_factor=2) + self.fine(low)
+            return functional.interpolate(coarse, scale_factor=2) + self.fine(low)
 
     assert default_layer(wrapped(Sum())) == "act2"
 
