@@ -15,7 +15,7 @@ from .ancestry import linked
 from .functions import base, kind_of
 from .listing import Listing, is_activation
 from .messages import explained
-from .place import Place, native_shape
+from .place import Place, in_rows, native_shape
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
 from .tracing import Tracing
 from .visiting import LOCK, visiting
@@ -116,7 +116,8 @@ class KerasNetwork:
     def _called(self, x: Any) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
         with keras.StatelessScope(state_mapping=list(self.values.values()), initialize_variables=False):
-            return _selected(self.net, self.net(_packed(self.net, x), training=False), self.output)
+            y = _selected(self.net, self.net(_packed(self.net, x), training=False), self.output)
+        return in_rows(y)
 
     def with_rule(self, rule: str) -> "KerasNetwork":
         """The same network with another backward rule, tried out at once.

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from crosslens.model import InputSpec
 
-__all__ = ["Origin", "Place", "native_shape", "outside_dtype", "to_channels_last"]
+__all__ = ["Origin", "Place", "in_rows", "native_shape", "outside_dtype", "to_channels_last"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Place:
     @property
     def outside_shape(self) -> tuple[int | None, ...]:
         """Channels first; the heads of tokens side by side."""
-        n, *inner, last = self.shape
         if len(self.shape) < 4 or self.layout == "first":
             return self.shape
+        n, *inner, last = self.shape
         return (n, last, *inner) if self.layout == "last" else (n, inner[0], _merged(self.shape[2:]))
 
     def outside(self, a: Any) -> Any:
@@ -75,6 +75,11 @@ def _merged(shape: tuple[int | None, ...]) -> int | None:
 def outside_dtype(dtype: Any) -> Any:
     """float64 stays, everything else is float32 outside."""
     return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def in_rows(y: Any) -> Any:
+    """One number for each image, (N,), as a row of one, (N, 1); any other output as it is."""
+    return y[:, None] if y.shape.rank == 1 else y
 
 
 def to_channels_last(a: Any) -> Any:

@@ -21,7 +21,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from .ancestry import linked
 from .messages import reason
 from .network import input_spec
-from .place import Place, native_shape
+from .place import Place, in_rows, native_shape
 from .weights import Stored, arranged, depthwise, matrix
 
 __all__ = ["Constant", "GraphNetwork", "load_saved_model"]
@@ -114,7 +114,7 @@ class GraphNetwork:
 
         def run(x: Any) -> None:
             graph = tf.compat.v1.get_default_graph()
-            (y,) = self._imported(x, [self.result], {})
+            y = in_rows(*self._imported(x, [self.result], {}))
             operations = {
                 op.name.removeprefix("net/"): op for op in graph.get_operations() if op.name.startswith("net/")
             }
@@ -146,7 +146,11 @@ class GraphNetwork:
         inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
         *found, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
-        return {**dict(zip(inner, found, strict=True)), **replaced, OUTPUT: replaced.get(OUTPUT, tf.identity(y))}
+        return {
+            **dict(zip(inner, found, strict=True)),
+            **replaced,
+            OUTPUT: replaced.get(OUTPUT, tf.identity(in_rows(y))),
+        }
 
     def _tensor(self, name: str) -> str:
         names = self._names

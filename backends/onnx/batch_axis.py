@@ -45,7 +45,7 @@ def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> f
 
 
 def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -> Entry:
-    """Bring the images to the first axis of `OUTPUT`, in place; the rest of the network stays as it is.
+    """Bring the images to the first axis of `OUTPUT`, (N,) to (N, 1), in place; the rest stays as it is.
 
     A network that gives one row for any number of images, or that runs on one only, takes them in turns: the entry
     that comes back has the batch 1.
@@ -55,6 +55,8 @@ def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -
     """
     dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
     if dims and dims[0] == (entry.batch or BATCH):
+        if len(dims) == 1:
+            _unsqueeze_output(graph)
         return entry
     run = graph.copy()
     run.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))
@@ -102,22 +104,39 @@ def _moved(graph: Graph, entry: Entry, axes: Sequence[int], shapes: Shapes) -> E
             f"the output has shape {seen}: {'more than one' if axes else 'no'} axis counts the images, so that its "
             "numbers cannot be told apart by image. Choose another output or a tensor before it, output=NAME"
         )
+    rank = len(next(iter(shapes.values())))
     if axes[0]:
-        _transpose_output(graph, axes[0], len(next(iter(shapes.values()))))
+        _transpose_output(graph, axes[0], rank)
+    elif rank == 1:
+        _unsqueeze_output(graph)
     return entry
 
 
 def _transpose_output(graph: Graph, axis: int, rank: int) -> None:
+    lying, known = _as_in_the_file(graph)
+    order = [axis, *(a for a in range(rank) if a != axis)]
+    graph.nodes.append(graph.node("Transpose", lying, outputs=[OUTPUT], perm=order))
+    graph.types[OUTPUT] = Type(known.elem, known.dims and tuple(known.dims[a] for a in order))
+
+
+def _unsqueeze_output(graph: Graph) -> None:
+    """One number for each image as a row of one: (N,) becomes (N, 1)."""
+    lying, known = _as_in_the_file(graph)
+    axis = graph.unique(f"{OUTPUT}:axis")
+    graph.constants[axis] = np.asarray([1], np.int64)
+    graph.nodes.append(graph.node("Unsqueeze", lying, axis, outputs=[OUTPUT]))
+    graph.types[OUTPUT] = Type(known.elem, known.dims and (*known.dims, 1))
+
+
+def _as_in_the_file(graph: Graph) -> tuple[str, Type]:
+    """A new name for what is `OUTPUT` so far, and its type; the name `OUTPUT` is free."""
     lying = graph.unique(f"{OUTPUT}:as in the file")
     graph.nodes = [
         replace(node, name=lying, outputs=tuple(lying if o == OUTPUT else o for o in node.outputs))
         if OUTPUT in node.outputs else node for node in graph.nodes
     ]  # fmt: skip
-    order = [axis, *(a for a in range(rank) if a != axis)]
-    graph.nodes.append(graph.node("Transpose", lying, outputs=[OUTPUT], perm=order))
-    known = graph.types.pop(OUTPUT, Type(FLOAT))
-    graph.types[lying] = known
-    graph.types[OUTPUT] = Type(known.elem, known.dims and tuple(known.dims[a] for a in order))
+    graph.types[lying] = graph.types.pop(OUTPUT, Type(FLOAT))
+    return lying, graph.types[lying]
 
 
 def _shapes(

@@ -194,7 +194,7 @@ def _frozen(modules: Collection[nn.Module]) -> Iterator[None]:
 
 
 def outputs(y: Any, chosen: int | str | None) -> Tensor:
-    """The output to explain, of a tensor, a sequence, a mapping or a dataclass of tensors.
+    """The output to explain, of a tensor, a sequence, a mapping or a dataclass of tensors; (N,) as (N, 1).
 
     Raises:
         ModelError: there are several and none is chosen, or the chosen one does not exist; the message names them.
@@ -208,10 +208,11 @@ def outputs(y: Any, chosen: int | str | None) -> Tensor:
     if isinstance(chosen, int):
         if not 0 <= chosen < len(found):
             raise ModelError(f"output {chosen} is out of range; the network has {len(found)} outputs, {names}")
-        return found[names[chosen]]
+        chosen = names[chosen]
     if chosen is not None and chosen not in found:
         raise ModelError(f"the network has no output {chosen!r}; it has {names}")
-    return found[names[0] if chosen is None else chosen]
+    y = found[names[0] if chosen is None else chosen]
+    return y.unsqueeze(1) if y.ndim == 1 else y
 
 
 def _named_outputs(y: Any) -> dict[str, Tensor]:

@@ -79,8 +79,8 @@ NETS = {"torch": torch_net, "keras": keras_net, "onnx": onnx_net}
 
 
 @cache
-def model(backend, end="plain", classes=5, bias=0.0, **options):
-    net = NETS[backend](end, classes, np.float32(bias))
+def model(backend, end="plain", classes=5, bias=0.0, flat=False, **options):
+    net = NETS[backend](end, classes, np.float32(bias), flat)
     return crosslens.wrap(net, preprocess=None, input_shape=(3, 8, 8), **options)
 
 
@@ -161,6 +161,17 @@ def test_one_sigmoid_has_a_positive_and_a_negative_class(backend):
     np.testing.assert_allclose(slopes[0], -slopes[1], rtol=1e-5)
     with pytest.raises(TargetError, match=r"target 2 is out of range; this model has 2 classes, 0 \(negative\) and 1"):
         scores(net, 2)
+
+
+@pytest.mark.parametrize(("end", "kind"), [("sigmoid", "independent"), ("plain", "score")])
+def test_one_number_for_each_image_is_taken_as_a_row_of_one(backend, end, kind):
+    net, rows = model(backend, end, 1, flat=True), model(backend, end, 1)
+    assert (net.layers[crosslens.OUTPUT].shape, net.output.kind) == ((None, 1), kind)
+    np.testing.assert_allclose(net.forward(IMAGES)[crosslens.OUTPUT], rows.forward(IMAGES)[crosslens.OUTPUT], rtol=1e-5)
+    for name in ("gradient", "grad_cam", "occlusion"):
+        options = {"window": 4, "stride": 4} if name == "occlusion" else {}
+        found, same = (crosslens.method(name, **options)(each, IMAGES) for each in (net, rows))
+        np.testing.assert_allclose(found.values, same.values, rtol=1e-4, atol=1e-6)
 
 
 def test_two_labels_or_one_name_the_classes_of_one_sigmoid(backend):
