@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .repeatability import repeatability
+
 if TYPE_CHECKING:
     from .model import Model
 
@@ -19,15 +21,23 @@ MOST_BOXES = 16
 
 
 def batch_limit(model: "Model") -> int:
-    """Images at once: `model.batch_size`, or as many as fit into `BUDGET`, at most `model.largest_batch`."""
+    """Images at once: `model.batch_size`, or as many as fit into `BUDGET`, at most `model.largest_batch`.
+
+    One for a network that mixes the images of a batch, or is random (`crosslens.repeatability`).
+    """
+    if repeatability(model).one_by_one:
+        return 1
     return min(model.largest_batch, _fitting(model)) if model.batch_size is None else model.batch_size
 
 
 def box_limit(model: "Model", batch: int | None = None) -> int:
     """Boxes at once, of which crops are computed: as hold the memory of `batch` images, of as many as fit if None.
 
-    `BOXES` for a whole image: without gradients eight of them are no slower than fewer on any backend.
+    `BOXES` for a whole image: without gradients eight of them are no slower than fewer on any backend. As in
+    `batch_limit`, one image where images mix.
     """
+    if repeatability(model).one_by_one:
+        return BOXES
     batch = model.batch_size if batch is None else batch
     return min(MOST_BOXES, BOXES * _fitting(model)) if batch is None else BOXES * batch
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from .anatomy import spatial_layers
 from .arrays import as_numpy
 from .model import Model
+from .repeatability import repeatability
 
 __all__ = ["Finding", "examined", "parameters", "step_memory"]
 
@@ -27,6 +28,17 @@ def examined(model: Model) -> Iterator[Finding]:
     needed = step_memory(model) / (1 << 20)
     yield Finding("memory", None, f"about {needed:.0f} MiB for a forward and gradient step, batch 1")
     yield from (Finding(*found) for found in model.diagnosis())
+    yield _repeated(model)
+
+
+def _repeated(model: Model) -> Finding:
+    """Being random is a property of the network, no failure."""
+    found = repeatability(model)
+    if notes := found.notes:
+        return Finding("repeatable", None, "; ".join(notes))
+    if not found.tried:
+        return Finding("repeatable", None, "not known: the network does not run on two images of noise")
+    return Finding("repeatable", True, "two runs agree, and no image's result depends on the others of its batch")
 
 
 def parameters(model: Model) -> int:

@@ -19,6 +19,7 @@ from .batching import BOXES, box_limit
 from .errors import ImageError, ParameterError
 from .layer import INPUT
 from .patches import Alone, Maps, Rect, Sliding, Span, covered, needed, rect_behind, rects_of
+from .repeatability import repeatability
 
 if TYPE_CHECKING:
     from .model import Model
@@ -171,8 +172,8 @@ def _in_stages(
     model: "Model", inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, at_once: int
 ) -> tuple[Found | None, str]:
     """By stages, or None, and how it is done or why not."""
-    if INPUT in inner:
-        return None, "whole images: the target reads the image itself"
+    if cause := "the target reads the image itself" if INPUT in inner else repeatability(model).cause:
+        return None, f"whole images: {cause}"
     try:
         net = model._staged((int(x.shape[2]), int(x.shape[3])), inner, len(boxes))
     except NotStagedError as error:

@@ -25,6 +25,7 @@ from .objective import Objective
 from .preset import Preset
 from .progress import Progress, silent
 from .provenance import described, provenance, used_layers
+from .repeatability import refuse_where_alone_fails, repeatability
 from .result import Result, Synthesis
 from .target import resolve_target
 
@@ -100,6 +101,7 @@ class Method(ABC):
         start = perf_counter()
         self._check_types()
         images = self._checked(model, images)
+        refuse_where_alone_fails(model)
         count = None if images is None else images.shape[0]
         unit = "logit" if self.preset is None else "output"
         objective = resolve_target(target, model, count, unit) if self.needs_target else resolve_nothing()
@@ -125,7 +127,7 @@ class Method(ABC):
                 **followed,
             },
             images=images if result.images is None else result.images,
-            notes=(*result.notes, *doubts(model, images, objective, result)),
+            notes=(*result.notes, *repeatability(model).notes, *doubts(model, images, objective, result)),
         )
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from . import one_by_one
 from .arrays import Array
 from .errors import LayerError, did_you_mean
 from .incremental import Occluded, Staged, occluded
@@ -154,8 +155,7 @@ class Model(ABC):
         """
         names = self._resolve(capture)
         x, replace = self._checked(x, replace)
-        inner = inner_names(names.values())
-        found = {**(self._forward(x, inner, replace) if inner else {}), INPUT: x}
+        found = {**one_by_one.forward(self, x, inner_names(names.values()), replace), INPUT: x}
         return {asked: found[name] for asked, name in names.items()}
 
     def vjp(
@@ -184,7 +184,7 @@ class Model(ABC):
         at_input = given.pop(INPUT, None)
         inner, targets = inner_names(captured.values()), tuple(dict.fromkeys(wanted.values()))
         rest = (targets, inner, replace)
-        pull = self._vjp(x, given, *rest) if given else zeros_at(self._forward, x, *rest)
+        pull = one_by_one.vjp(self, x, given, *rest) if given else zeros_at(self._forward, x, *rest)
         gradients = add_at_input(pull.gradients, at_input)
         found = {**pull.activations, INPUT: x}
         return Pullback(
@@ -206,8 +206,8 @@ class Model(ABC):
         """
         names, wanted = self._resolve(capture), self._resolve(wrt)
         x, replace = self._checked(x, replace)
-        inner = self._linearize(x, inner_names(names.values()), tuple(dict.fromkeys(wanted.values())), replace)
-        return NamedLinearization(inner, x, names, wanted)
+        captured, targets = inner_names(names.values()), tuple(dict.fromkeys(wanted.values()))
+        return NamedLinearization(one_by_one.linearize(self, x, captured, targets, replace), x, names, wanted)
 
     def occluded(
         self, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int | None = None

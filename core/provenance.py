@@ -13,12 +13,13 @@ import numpy as np
 from .arrays import as_numpy
 from .model import Model
 from .objective import Objective
+from .repeatability import repeatability
 
 __all__ = ["described", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
 
 
 def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
-    """Versions, the model's digest, the preprocessing, the objective and the time it took."""
+    """Versions, the model's digest, the preprocessing, the objective, whether two runs agree, and the time it took."""
     return {
         "crosslens": _own_version(),
         "backend": model.backend,
@@ -26,6 +27,7 @@ def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[st
         "model": model.digest,
         "preprocess": vars(model.preprocess) | {},
         "objective": str(objective),
+        "repeatable": repeatability(model).repeatable,
         "seconds": round(seconds, 4),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -6,6 +6,7 @@ from array_api_compat import device
 
 from ..arrays import Array, as_numpy, namespace
 from ..model import INPUT, Model, Pullback
+from ..one_by_one import one_by_one
 from .algebra import Objective
 
 __all__ = ["pullback"]
@@ -29,7 +30,7 @@ def pullback(
     if stand_ins is not None:
         pull = model.vjp(x, objective.cotangents(stand_ins), wrt=wrt, capture=read, replace=replace)
         return pull, objective.value(pull.activations)
-    climbed = _climbed(model, x, objective, wrt, capture, replace)
+    climbed = None if one_by_one(model, x) else _climbed(model, x, objective, wrt, capture, replace)
     if climbed is not None:
         return climbed
     with model.linearize(x, read, wrt=wrt, replace=replace) as at:

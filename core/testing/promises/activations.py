@@ -4,6 +4,7 @@ import numpy as np
 
 from ...arrays import as_numpy
 from ...model import INPUT, OUTPUT
+from ...repeatability import repeatability
 from ..assertions import same
 from ..net import Net
 from ..promise import backend_promise
@@ -53,7 +54,9 @@ def input_is_a_layer(net: Net) -> None:
 
 @backend_promise
 def batch_of_n_is_n_singles(net: Net) -> None:
-    """A batch gives what its images give one by one: activations and gradients."""
+    """A batch gives what its images give one by one: activations and gradients; the network itself mixes no images."""
+    mixed = repeatability(net.model).mixed_at
+    assert mixed is None, f"an image's values depend on its batch, first at layer {mixed!r}"
     x, c, middle = net.images(3), net.cotangent(count=3), net.middle()
     whole = net.model.vjp(x, {OUTPUT: c}, wrt=[INPUT], capture=[middle])
     for n in range(3):
