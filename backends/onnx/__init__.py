@@ -7,7 +7,6 @@ from typing import Any
 from crosslens.errors import ModelError, did_you_mean
 from crosslens.hookspecs import hookimpl
 from crosslens.model import INPUT, OUTPUT
-from crosslens.preprocess import Preprocess
 from onnx import ModelProto
 from onnxruntime import get_available_providers
 
@@ -17,10 +16,12 @@ from .checking import check_rule
 from .emit import prune
 from .graph import Graph
 from .heads import show_heads
+from .held_inputs import hold, repeat_for_images
 from .image_input import entry_of, prepend
 from .infer import fold
 from .load import graph_of, read
 from .model import OnnxModel
+from .pixel_types import pixels
 from .registry import stops, vjp
 
 __all__ = ["OnnxModel", "check_rule", "stops", "vjp"]
@@ -36,10 +37,12 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     _check_providers(options.get("providers") or ())
     graph = graph_of(*read(network))
     _choose_output(graph, options.get("output"))
-    entry = entry_of(graph, options.get("input"), options.get("bounds"))
     own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
-    preprocess = options["preprocess"] if entry.spec.is_image else Preprocess()
+    rows = hold(graph, options.get("inputs"))
+    entry = entry_of(graph, options.get("input"), options.get("bounds"))
+    preprocess = pixels(entry.tensor, graph.inputs[entry.tensor].elem, entry.spec, options["preprocess"])
     prepend(graph, entry, preprocess)
+    repeat_for_images(graph, rows)
     fold(graph)
     if entry.batch is None:
         lead_with_batch(graph)

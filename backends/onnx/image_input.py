@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from crosslens.errors import ModelError
 from crosslens.model import INPUT, InputSpec
 from crosslens.preprocess import Preprocess
-from onnx import TensorProto
 
 from .graph import FLOAT, Dim, Graph, Type
+from .held_inputs import written_type
+from .pixel_types import as_pixels
 
 __all__ = ["Entry", "at_example_size", "entry_of", "prepend"]
 
 _CHANNELS = (1, 3, 4)
-_FIXING = (
-    " Fix the others, each by its NAME to a VALUE of its type and shape, and take that file: model = onnx.load(FILE); "
-    "model.graph.initializer.append(onnx.numpy_helper.from_array(VALUE, NAME)); onnx.save(model, FIXED)"
-)
 
 
 @dataclass(frozen=True)
@@ -32,33 +29,16 @@ class Entry:
 
 
 def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> Entry:
-    """Find out from the graph, or from what the user says, what it takes.
+    """Find out from the graph's only input, or from what the user says, what it takes.
 
     Raises:
-        ModelError: several inputs, or a shape that is not clearly an image's.
+        ModelError: a shape that is not clearly an image's.
     """
-    if len(graph.inputs) != 1:
-        named = ", ".join(f"{name!r} {_written(kind)}" for name, kind in graph.inputs.items())
-        raise ModelError(
-            f"the network has {len(graph.inputs)} inputs: {named or 'none'}; crosslens takes one, the image."
-            + _FIXING * bool(graph.inputs)
-        )
     ((name, kind),) = graph.inputs.items()
-    if kind.elem not in {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE}:
-        raise ModelError(f"the input {name!r} is {_written(kind)}; an image must be float32 or float16")
     spec, last = _spec(name, kind, wished, _end_of_channels(graph, name))
     spec = spec.within(bounds)
     batch = (kind.dims or ("N",))[0]
     return Entry(spec, name, last, batch if isinstance(batch, int) else None)
-
-
-def _written(kind: Type) -> str:
-    sizes = "of unknown rank" if kind.dims is None else "(" + ", ".join(map(_plain, kind.dims)) + ")"
-    return f"{TensorProto.DataType.Name(kind.elem).lower()} {sizes}"
-
-
-def _plain(dim: Dim) -> str:
-    return "any" if isinstance(dim, str) else str(dim)
 
 
 def _end_of_channels(graph: Graph, name: str) -> int | None:
@@ -89,7 +69,7 @@ def _spec(name: str, kind: Type, wished: InputSpec | None, end: int | None) -> t
         first, last = end == 0, end == -1
     if first == last:
         raise ModelError(
-            f"the input {name!r} is {_written(kind)}: that does not say whether and where there are channels. Give "
+            f"the input {name!r} is {written_type(kind)}: that does not say whether and where there are channels. Give "
             "input_shape=(C, H, W), (C, D, H, W) for volumes, or InputSpec.latent(shape) for a generator's code"
         )
     return InputSpec((rest[-1], *rest[:-1]) if last else rest), last
@@ -101,7 +81,7 @@ def _as_wished(name: str, kind: Type, rest: Sequence[int | None], wished: InputS
         return _narrowed(wished, rest), False
     if len(turned) in {3, 4} and _fits(turned, rest):
         return _narrowed(wished, (rest[-1], *rest[:-1])), True
-    raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {_written(kind)}")
+    raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {written_type(kind)}")
 
 
 def _fits(asked: Sequence[int | None], rest: Sequence[int | None]) -> bool:
@@ -125,11 +105,12 @@ def at_example_size(spec: InputSpec) -> Iterator[None]:
     except ModelError as error:
         if not spec.is_image or None not in spec.shape:
             raise
-        channels, height, width = spec.example_shape
-        example = ",".join(str(n or free) for n, free in zip(spec.shape, (channels, 48, 320), strict=True))
+        tried = " x ".join(str(n) for n in spec.example_shape[1:])
+        usual = (3, *(16,) * (len(spec.shape) - 3), 48, 320)
+        example = ",".join(str(n or free) for n, free in zip(spec.shape, usual, strict=True))
         raise ModelError(
-            f"the network cannot run on an image of {height} x {width} pixels (height x width), which is tried where a "
-            f"file allows any size: say which it takes, for example input_shape=({example.replace(',', ', ')}) or "
+            f"the network cannot run on an image of {tried} pixels (height x width), which is tried where a file "
+            f"allows any size: say which it takes, for example input_shape=({example.replace(',', ', ')}) or "
             f"--input-shape {example}"
         ) from error
 
@@ -144,9 +125,7 @@ def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
     x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
     if entry.channels_last:
         x = graph.op("Transpose", x, perm=[0, *range(2, len(entry.spec.shape) + 1), 1])
-    cast = kind.elem if kind.elem != FLOAT else None
-    graph.nodes.append(graph.node("Identity" if cast is None else "Cast", x, outputs=[entry.tensor], to=cast))
-    graph.nodes += body
+    graph.nodes += [graph.node("Identity", as_pixels(graph, x, kind.elem), outputs=[entry.tensor]), *body]
 
 
 def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from crosslens.model import INPUT
 from onnx import TensorProto, helper
 
 from .graph import FLOAT, DynamicShapeError, Graph, Node
 
-__all__ = ["ends", "inner", "offset", "spread"]
+__all__ = ["ends", "inner", "is_image", "offset", "spread"]
 
 _NARROW = {TensorProto.UINT4: (0, 15), TensorProto.INT4: (-8, 7), TensorProto.UINT2: (0, 3), TensorProto.INT2: (-2, 1)}
 _FLOAT8 = {TensorProto.FLOAT8E4M3FN: 448, TensorProto.FLOAT8E4M3FNUZ: 240, TensorProto.FLOAT8E5M2: 57344,
@@ -19,6 +20,12 @@ _ENDING = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "Reshape", "Flatten", "Softmax", "LogSoftmax", "Sigmoid"}
 )
 """What may stand behind the scores of a network, and keeps each of them apart."""
+
+
+_PREPROCESSING = frozenset(
+    ["Add", "Sub", "Mul", "Div", "Cast", "Gather", "Transpose", "Identity", "Reshape", "Squeeze", "Unsqueeze"]
+)
+"""What may stand between an image and its rounding."""
 
 
 def inner(nodes: Sequence[Node]) -> frozenset[str]:
@@ -57,6 +64,14 @@ def spread(g: Graph, node: Node, x: str, name: str) -> str:
     if g.rank(name) == 0 or g.dims(name) == (1,):
         return g.op("Reshape", name, g.ints([])) if g.rank(name) else name
     return g.op("Reshape", name, g.ints(-1 if a == axis else 1 for a in range(rank)))
+
+
+def is_image(g: Graph, x: str) -> bool:
+    """Whether a tensor is the image itself, preprocessed: its darkest pixels are no rectifier's zeros."""
+    makers = {o: node for node in g.nodes for o in node.outputs}
+    while x in makers and makers[x].op in _PREPROCESSING:
+        x = next((i for i in makers[x].inputs if i not in g.constants), "")
+    return x == INPUT
 
 
 def offset(g: Graph, node: Node, x: str, position: int, like: str) -> Any:

@@ -3,12 +3,13 @@
 The derivative of rounding is 0 almost everywhere; here it counts as 1, so that this is an approximation: the gradient
 of the network without rounding, at the activations of the one with it. Bengio et al. 2013,
 https://arxiv.org/abs/1308.3432. Scales count as constants. Cut off is what rounds to beyond the ends (as in torch's
-fake_quantize); but an end that stands for 0 is a ReLU that onnxruntime's quantiser has folded in, with 0 at its kink.
+fake_quantize); but an end that stands for 0 is a ReLU that onnxruntime's quantiser has folded in, with 0 at its kink,
+unless the image itself is rounded.
 Nothing is cut off at the network's own end: the class that is surest would be the one without a gradient.
 """
 
 from ..graph import Graph, Node
-from ..quantised import ends, offset, spread
+from ..quantised import ends, is_image, offset, spread
 from ..registry import Cotangents, vjp
 
 
@@ -21,7 +22,7 @@ def quantize_linear(g: Graph, node: Node, dy: str) -> Cotangents:
     steps, zero = g.op("Div", x, scale), offset(g, node, x, 2, x)
     steps = steps if zero is None else g.op("Add", steps, zero)
     low, high = ends(g.elem(y))
-    folded, last = _starts_at_zero(g, node, low), y not in g.inner
+    folded, last = _starts_at_zero(g, node, low) and not is_image(g, x), y not in g.inner
     inside = g.op("Greater", steps, g.scalar(low if folded else low - 0.5, x))
     inside = inside if last else g.op("And", inside, g.op("Less", steps, g.scalar(high + 0.5, x)))
     dx = g.op("Div", dy if g.elem(dy) == g.elem(x) else g.op("Cast", dy, to=g.elem(x)), scale)

@@ -1,6 +1,5 @@
 """What is taken for a network, and what each wrong thing is told."""
 
-import re
 import threading
 
 import numpy as np
@@ -116,16 +115,14 @@ def test_several_inputs_are_named():
         wrap(two)
 
 
-def test_several_inputs_are_fixed_as_the_message_says():
+def test_several_inputs_are_held_as_the_message_says():
     two = proto([helper.make_node("Mul", ["x", "style"], ["y"])], inputs=["x", "style"])
-    with pytest.raises(ModelError) as said:
+    with pytest.raises(ModelError, match=r"say what the others hold: inputs=\{'style': array\}"):
         wrap(two)
-    (line,) = re.findall(r"model\.graph\.initializer\.append\(.*?\)\)", str(said.value))
     style = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
-    exec(line, {"model": two, "onnx": onnx, "VALUE": style, "NAME": "style"})
     dy = np.ones((2, 3, 8, 8), np.float32)
-    dx = wrap(two, preprocess=None).vjp(dy, {OUTPUT: dy}).gradients[INPUT]
-    np.testing.assert_array_equal(dx, np.broadcast_to(style, dy.shape))
+    dx = wrap(two, preprocess=None, inputs={"style": style}).vjp(dy, {OUTPUT: dy}).gradients[INPUT]
+    np.testing.assert_allclose(dx, np.broadcast_to(style, dy.shape), rtol=1e-6)
 
 
 def test_several_outputs_are_named_and_one_can_be_chosen():
@@ -144,7 +141,7 @@ def test_several_outputs_are_named_and_one_can_be_chosen():
 
 @pytest.mark.parametrize("shape", [("n", 7, 8, 8), ("n", 3, 8, 3), ("n", "c", "h", "w"), ("n", 12)])
 def test_a_shape_that_does_not_say_where_channels_are_asks_for_it(shape):
-    with pytest.raises(ModelError, match=r"does not say .* Give input_shape=\(C, H, W\), or InputSpec\.latent"):
+    with pytest.raises(ModelError, match=r"does not say .* Give input_shape=\(C, H, W\), .*or InputSpec\.latent"):
         wrap(proto([helper.make_node("Relu", ["x"], ["y"])], shape=shape))
 
 
@@ -166,9 +163,9 @@ def test_a_latent_code_is_an_input_too(shape):
     np.testing.assert_allclose(model.vjp(z, {OUTPUT: dy}).gradients[INPUT], (1 - np.tanh(z) ** 2) * dy, rtol=1e-5)
 
 
-def test_an_integer_input_is_told():
-    with pytest.raises(ModelError, match=r"the input 'x' is int64 .* must be float32 or float16"):
-        wrap(proto([helper.make_node("Cast", ["x"], ["y"], to=1)], elem=7))
+def test_an_input_of_truth_values_is_told():
+    with pytest.raises(ModelError, match=r"the input 'x' is of bool; an image is of floats or of integers"):
+        wrap(proto([helper.make_node("Cast", ["x"], ["y"], to=1)], elem=9))
 
 
 def test_a_device_is_refused():

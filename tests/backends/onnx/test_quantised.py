@@ -84,10 +84,17 @@ def test_quantisation_in_blocks_has_the_range_of_each_block():
     np.testing.assert_allclose(gradient(wrap(made, preprocess=None), x, np.ones_like(x)), want, rtol=1e-6)
 
 
-def test_a_range_that_starts_at_zero_is_a_relu():
-    model = wrap(quantised_and_back(0.01, 0, TensorProto.UINT8, [1, 3, 1, 2]), preprocess=None)
+@pytest.mark.parametrize(("behind", "want"), [(True, [0, 1]), (False, [1, 1])], ids=["maps", "the image"])
+def test_a_range_that_starts_at_zero_is_a_relu_but_for_the_image(behind, want):
+    """Maps end at 0 where a quantiser has folded a ReLU in; black pixels are at the end of an image's range."""
+    proto = quantised_and_back(0.01, 0, TensorProto.UINT8, [1, 3, 1, 2])
+    if behind:
+        pool = helper.make_node("MaxPool", [proto.graph.node[0].input[0]], ["pooled"], kernel_shape=[1, 1])
+        proto.graph.node[0].input[0] = "pooled"
+        proto.graph.node.insert(0, pool)
+    model = wrap(proto, preprocess=None)
     x = np.float32([-0.004, 0.004]) * np.ones((1, 3, 1, 2), np.float32)
-    np.testing.assert_allclose(gradient(model, x, np.ones_like(x))[0, 0, 0], [0, 1], rtol=1e-6)
+    np.testing.assert_allclose(gradient(model, x, np.ones_like(x))[0, 0, 0], want, rtol=1e-6)
 
 
 @pytest.mark.parametrize("behind", [[], ["Softmax"]])
