@@ -35,7 +35,7 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
             raise ModelError(
                 f"'{network}' is a SavedModel, which Keras on torch cannot run; set KERAS_BACKEND=tensorflow"
             )
-        network = load_keras(Path(network))
+        network = load_keras(Path(network), options["trust"])
     if not isinstance(network, keras.Model):
         return None
     found = load(plugin(BACKENDS, "torch")).hook.crosslens_wrap(network=network, options=options)
@@ -50,7 +50,8 @@ def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
 
     if isinstance(network, str | Path):
         path = Path(network)
-        network = load_saved_model(path) if path.is_dir() else load_keras(path)
+        trust = options["trust"]
+        network = load_saved_model(path, trust) if path.is_dir() else load_keras(path, trust)
     if isinstance(network, keras.Model):
         return TensorFlowModel(KerasNetwork.of(network, options), options)
     if hasattr(network, "signatures"):

@@ -14,21 +14,21 @@ from .messages import reason
 
 __all__ = ["load_keras"]
 
-_ALLOW = "if you trust it, load it yourself with keras.models.load_model(path, safe_mode=False) and wrap the model"
+_ALLOW = "if you trust where it comes from, open it all the same: wrap(path, trust=True), or --trust"
 
 
-def load_keras(path: Path) -> Any:
-    """The `keras.Model` of a file; its code, if it holds any, is not run.
+def load_keras(path: Path, trust: bool) -> Any:
+    """The `keras.Model` of a file; its code, if it holds any, is not run unless `trust` is given.
 
     Raises:
         ModelError: the file holds Python code, is truncated, or is no model.
     """
-    if _holds_code(_config(path)):
+    if _holds_code(_config(path)) and not trust:
         raise ModelError(f"'{path}' holds a Lambda layer, Python code that loading would run; {_ALLOW}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about optimizers and compilation, which play no part here
-            return keras.models.load_model(path, compile=False, safe_mode=True)
+            return keras.models.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
         raise ModelError(f"Keras cannot load '{path}': {reason(error)}{_advice(error)}") from error
 

@@ -22,6 +22,7 @@ from .ancestry import linked
 from .messages import reason
 from .network import input_spec
 from .place import Place, in_rows, native_shape
+from .program import refuse_unsafe
 from .weights import Stored, arranged, depthwise, matrix
 
 __all__ = ["Constant", "GraphNetwork", "load_saved_model"]
@@ -56,12 +57,14 @@ class Constant:
         return self.values
 
 
-def load_saved_model(path: Path) -> Any:
-    """What `tf.saved_model.load` gives: graphs, no Python code.
+def load_saved_model(path: Path, trust: bool) -> Any:
+    """What `tf.saved_model.load` gives: graphs, no Python code, and where `trust` is not given no access to files.
 
     Raises:
-        ModelError: the folder is damaged or holds no signatures.
+        ModelError: the folder is damaged, does more than compute, or holds no signatures.
     """
+    if not trust:
+        refuse_unsafe(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about functions for training, which play no part here
