@@ -14,7 +14,8 @@ from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 from torch.export import ExportedProgram
 
-from .network import LOCK, ModuleNetwork, deprecations_of_torch
+from .network import ModuleNetwork
+from .program_module import program_module
 
 __all__ = ["load_program", "program_network"]
 
@@ -164,13 +165,7 @@ def program_network(
     batch, *shape = (n if isinstance(n, int) else None for n in values[str(inputs[0])].shape)
     spec = InputSpec(tuple(shape)) if len(shape) in {3, 4} else InputSpec.latent(tuple(n or 1 for n in shape))
     _refuse_other_size(given, tuple(shape))
-    with LOCK, deprecations_of_torch():
-        net = torch.export.unflatten(program)
-    for module in net.modules():
-        module.training = False
-        for node in module.graph.nodes:
-            node.meta = {}  # stand-ins for tensors, which cannot be copied
-    return ModuleNetwork(net, given or spec.within(bounds), kinds=_kinds(program), batch=batch)
+    return ModuleNetwork(program_module(program), given or spec.within(bounds), kinds=_kinds(program), batch=batch)
 
 
 def _refuse_other_size(given: InputSpec | None, own: tuple[int | None, ...]) -> None:

@@ -1,6 +1,7 @@
 """What is kept of one pass through a network: copies of activations, and where gradients enter and leave."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
@@ -106,7 +107,7 @@ class Recording:
         given = [(self.edges[name], values) for name, values in cotangents.items() if name in self.edges]
         found: list[Tensor | None] = [None] * len(self.targets)
         if given and found:
-            with torch.inference_mode(False):
+            with torch.inference_mode(False), derivatives():
                 found = torch.autograd.grad(
                     [edge for edge, _ in given],
                     [target.edge for target in self.targets.values()],
@@ -123,6 +124,20 @@ class Recording:
         """Let the graph go."""
         self.edges.clear()
         self._bypassed.clear()
+
+
+@contextmanager
+def derivatives() -> Iterator[None]:
+    """Within this block torch differentiates, and what it has no derivative of is refused in our words.
+
+    Raises:
+        ModelError: with the reason that torch gives.
+    """
+    try:
+        yield
+    except (RuntimeError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise ModelError(f"torch cannot differentiate this network: {reason}") from error
 
 
 Reads: TypeAlias = Mapping[str, tuple[str, ...]]
