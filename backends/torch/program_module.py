@@ -88,7 +88,7 @@ def _same(found: Tensor, expected: Tensor) -> bool:
     if not expected.is_floating_point() or not expected.numel():
         return bool((found == expected).all())
     limit = AGREES * float(expected.double().nan_to_num().abs().max())
-    return torch.allclose(found.double(), expected.double(), rtol=0, atol=limit, equal_nan=True)
+    return bool(torch.allclose(found.double(), expected.double(), rtol=0, atol=limit, equal_nan=True))
 
 
 def user_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
@@ -132,7 +132,9 @@ class OperatorsInOrder(nn.Module):
     def _held(self, program: ExportedProgram, spec: InputSpec) -> str:
         """A parameter, buffer or constant as one of this module, by its name here."""
         if spec.kind not in {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}:
-            raise ModelError(f"the program holds {spec.target!r}, a {spec.kind.name.lower()}; it must hold tensors only")
+            raise ModelError(
+                f"the program holds {spec.target!r}, a {spec.kind.name.lower()}; it must hold tensors only"
+            )
         values = program.state_dict if spec.target in program.state_dict else program.constants
         name = f"tensor_{len(self._holders)}"
         if spec.kind == InputKind.PARAMETER:
