@@ -6,7 +6,7 @@ from typing import Any
 from .errors import ComparisonError
 from .model import OUTPUT, Model
 
-__all__ = ["numbered", "same_input", "same_output"]
+__all__ = ["each_once", "numbered", "same_input", "same_output"]
 
 
 def numbered(models: Sequence[Model]) -> tuple[str, ...]:
@@ -14,6 +14,16 @@ def numbered(models: Sequence[Model]) -> tuple[str, ...]:
     kinds = [model.backend for model in models]
     counts = [kinds[: n + 1].count(kind) for n, kind in enumerate(kinds)]
     return tuple(kind if count == 1 else f"{kind} {count}" for kind, count in zip(kinds, counts, strict=True))
+
+
+def each_once(methods: Sequence[str]) -> None:
+    """Refuse a method that is given twice: results are told apart by its name.
+
+    Raises:
+        ComparisonError: one is.
+    """
+    if twice := sorted({name for name in methods if methods.count(name) > 1}):
+        raise ComparisonError(f"{', '.join(twice)} is given twice; compare one method with other parameters by itself")
 
 
 def same_input(models: Mapping[str, Model]) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .agreement import agreement, map_agreement
-from .alike import numbered, same_input, same_output
+from .alike import each_once, numbered, same_input, same_output
 from .anatomy import classes
 from .arrays import Array, as_numpy
-from .counterpart import for_each_model
+from .counterpart import Counterparts
 from .errors import ComparisonError
 from .figures import FIGURES, Limit, quantiles, worst
 from .method import Method
@@ -104,6 +104,15 @@ class Comparison:
                     [_figures(row) for row in self.images if row["method"] == method and row["models"] == [*pair]],
                 )
 
+    @property
+    def layers(self) -> tuple[Row, ...]:
+        """One row per method and model that explains layers: `method`, `model`, `layers`, and whether by `default`."""
+        return tuple(
+            {"method": method, "model": model, "layers": layers, "default": result.provenance["default_layer"]}
+            for (method, model), result in self.results.items()
+            if (layers := list(result.provenance.get("layers", ())))
+        )
+
     @cached_property
     def predicted(self) -> tuple[Row, ...]:
         """One row per pair of models: `models`, and how far what they say of the images agrees."""
@@ -143,6 +152,7 @@ class Comparison:
                 for p in self.predictions
             ],
             "predicted": list(self.predicted),
+            "layers": list(self.layers),
             "figures": self.rows(),
             "quantiles": self.quantiles(),
             "noise": {method: {"how": noise.text, **noise.figures} for method, noise in self.noise.items()},
@@ -200,7 +210,7 @@ def compare(
     named = dict(models) if isinstance(models, Mapping) else dict(zip(numbered(models), models, strict=True))
     chosen_methods = [methods] if isinstance(methods, Method) else list(methods)
     _comparable(named, target)
-    _once(chosen_methods)
+    each_once([method.name for method in chosen_methods])
     predictions = _predictions(named, images)
     leader = next(iter(named.values())).output
     if target is None and predictions and not leader.binary and leader.has_probabilities:
@@ -208,15 +218,17 @@ def compare(
     work = [(method, name) for method in chosen_methods for name in (*named, None)]
     results: dict[tuple[str, str], Result] = {}
     noise: dict[str, Noise] = {}
-    fitted = {method.name: for_each_model(method, named, images) for method in chosen_methods}
+    places = Counterparts(named, images)
+    targets = places.targets(target)
+    fitted = {method.name: places.fitted(method, targets) for method in chosen_methods}
     for method, name in track(work, progress, "comparing"):
-        asked = target if method.needs_target else None
+        asked = targets if method.needs_target else dict.fromkeys(named)
         if name is not None:
-            results[method.name, name] = fitted[method.name][name](named[name], images, asked)
+            results[method.name, name] = fitted[method.name][name](named[name], images, asked[name])
         elif method.needs_images:
             quick = min(named, key=lambda each: results[method.name, each].provenance["seconds"])
             once = results[method.name, quick]
-            noise[method.name] = _noise(fitted[method.name][quick], quick, named[quick], once, asked)
+            noise[method.name] = _noise(fitted[method.name][quick].method, quick, named[quick], once, asked[quick])
     kinds = tuple(method.name for method in chosen_methods)
     walks = _walks(named, images) if layers and images is not None else ()
     return Comparison(tuple(named), kinds, results, predictions, tuple(titles), noise, walks)
@@ -237,12 +249,6 @@ def _comparable(models: Mapping[str, Model], target: Any) -> None:
         classes(model)
     same_output(models)
     same_input(models)
-
-
-def _once(methods: Sequence[Method]) -> None:
-    names = [method.name for method in methods]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ComparisonError(f"{', '.join(twice)} is given twice; compare one method with other parameters by itself")
 
 
 def _predictions(models: Mapping[str, Model], images: Array) -> tuple[Prediction, ...]:

@@ -178,7 +178,16 @@ def summary(comparison: Comparison) -> str:
         rows.append((row["method"], *row["models"], *written(row), expected, marks[judged(row, noise)]))
     names = [figure.short for figure in FIGURES.values()]
     parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)]
+    parts += ["\n".join(_places(comparison))] if comparison.layers else []
     return "\n\n".join([*parts, verdict(comparison).text])
+
+
+def _places(comparison: Comparison) -> Iterator[str]:
+    """The layers that each method explains, by model."""
+    for method in dict.fromkeys(row["method"] for row in comparison.layers):
+        rows = [row for row in comparison.layers if row["method"] == method]
+        where = "; ".join(f"{', '.join(row['layers'])} of {row['model']}" for row in rows)
+        yield f"{method} explains {where}" + " (the default)" * rows[0]["default"]
 
 
 def _said(comparison: Comparison) -> list[tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """The page: overview, pictures, figures, charts, the walk through the layers, provenance."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import unescape
 from importlib.resources import files
@@ -251,12 +251,17 @@ def _notes(comparison: Comparison) -> Markup:
     return section("Notes", element("ul", *(element("li", note) for note in said))) if said else Markup()
 
 
+def _layer(provenance: Mapping[str, Any]) -> str:
+    return ", ".join(provenance.get("layers", ())) + (" (default)" if provenance.get("default_layer") else "")
+
+
 def _provenance(comparison: Comparison) -> Markup:
     """What is needed to repeat it, by model; the times are those of each method."""
     rows = [
         [
             model,
             method,
+            _layer(result.provenance),
             f"{result.provenance['seconds']:.3f} s",
             ", ".join(f"{name} {version}" for name, version in result.provenance["versions"].items()),
             str(result.provenance["model"]),
@@ -265,5 +270,5 @@ def _provenance(comparison: Comparison) -> Markup:
         ]
         for (method, model), result in comparison.results.items()
     ]
-    header = ["model", "method", "time", "computed by", "digest of the model", "preprocessing", "date"]
+    header = ["model", "method", "layer", "time", "computed by", "digest of the model", "preprocessing", "date"]
     return section("Provenance", table("Provenance", header, rows))

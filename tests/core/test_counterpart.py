@@ -42,3 +42,68 @@ def test_a_layer_may_be_named_in_any_of_the_models(models, images, layer):
 def test_a_layer_that_no_model_has_is_refused(models, images):
     with pytest.raises(LayerError, match="no layer 'conv3' in this model"):
         crosslens.compare(models, crosslens.method("grad_cam", layer="conv3"), images)
+
+
+def wrapped(net):
+    return crosslens.wrap(net.eval(), preprocess=None, input_shape=(3, 12, 12))
+
+
+def without(model, *names):
+    """A model that does not show these layers, as another backend may not."""
+    model._layers = {name: layer for name, layer in model.layers.items() if name not in names}
+    return model
+
+
+def test_the_first_models_default_layer_is_explained_in_all(images):
+    a = wrapped(network("conv1", "act1", "conv2", "act2", "pool", "flat", "fc"))
+    b = wrapped(network("eins", "zwei", "drei", "vier", "pool", "flat", "fc"))
+    made = crosslens.compare({"a": a, "b": b}, crosslens.method("grad_cam", rectified=False), images)
+    assert list(made.layers) == [
+        {"method": "grad_cam", "model": "a", "layers": ["act2"], "default": True},
+        {"method": "grad_cam", "model": "b", "layers": ["vier"], "default": True},
+    ]
+    assert made.as_json()["layers"] == list(made.layers)
+    assert made.rows()[0]["relative_l2"] == 0
+    assert not [note for result in made.results.values() for note in result.notes]
+
+
+def test_where_the_default_is_missing_in_another_model_the_result_says_that_places_differ(images):
+    a = wrapped(network("conv1", "act1", "conv2", "act2", "pool", "flat", "fc"))
+    b = without(wrapped(network("eins", "zwei", "drei", "vier", "pool", "flat", "fc")), "vier")
+    made = crosslens.compare({"a": a, "b": b}, crosslens.method("layer_cam"), images)
+    *_, note = made.results["layer_cam", "b"].notes
+    assert note.startswith("another place is explained here, this model's own default 'drei': layer 'act2' of a has no")
+    assert [row["layers"] for row in made.layers] == [["act2"], ["drei"]]
+
+
+def test_a_models_default_hidden_in_the_first_is_not_taken_in_the_second(images):
+    """The first shows no layer after its last convolution, so that in the second the convolution is explained too."""
+    a = without(wrapped(network("conv1", "act1", "conv2", "act2", "pool", "flat", "fc")), "act2")
+    b = wrapped(network("eins", "zwei", "drei", "vier", "pool", "flat", "fc"))
+    made = crosslens.compare({"a": a, "b": b}, crosslens.method("grad_cam", rectified=False), images)
+    assert [row["layers"] for row in made.layers] == [["conv2"], ["drei"]]
+    assert made.rows()[0]["relative_l2"] == 0
+
+
+def test_in_a_network_with_a_fault_the_default_is_found_all_the_same(images):
+    a = wrapped(network("conv1", "act1", "conv2", "act2", "pool", "flat", "fc"))
+    broken = network("eins", "zwei", "drei", "vier", "pool", "flat", "fc")
+    with torch.no_grad():
+        broken.eins.weight[:, [0, 2]] = broken.eins.weight[:, [2, 0]].clone()
+        broken.eins.weight *= 3
+    made = crosslens.compare({"a": a, "b": wrapped(broken)}, crosslens.method("grad_cam", rectified=False), images)
+    assert [row["layers"] for row in made.layers] == [["act2"], ["vier"]]
+
+
+@pytest.mark.parametrize("target", ["channel:conv2:3", "channel:drei:3 - 0.5 * channel:drei:0"])
+def test_a_target_may_name_a_layer_of_any_of_the_models(models, images, target):
+    made = crosslens.compare(models, crosslens.method("gradient"), images, target)
+    assert made.rows()[0]["relative_l2"] == 0
+    said = {name: made.results["gradient", name].provenance["objective"] for name in "ab"}
+    assert "'conv2'" in said["a"]
+    assert "'drei'" in said["b"]
+
+
+def test_metrics_judge_one_place_in_all_models(models, images):
+    made = crosslens.compare(models, crosslens.method("insertion", steps=3), images)
+    assert [row["layers"] for row in made.layers] == [["act2"], ["vier"]]
