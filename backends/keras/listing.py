@@ -43,8 +43,8 @@ class _Result:
 class Listing:
     """What was called and made while one graph was traced."""
 
-    def __init__(self, graph: Any, image: Any) -> None:
-        self.watch = Watch(graph, self._seen)
+    def __init__(self, image: Any) -> None:
+        self.watch = Watch(image.graph, self._seen)
         self._image = image
         self._found: list[tuple[Place, Any] | _Made] = []
         self._made: dict[str, _Made] = {}
@@ -67,7 +67,7 @@ class Listing:
     def _before(self, name: str, call: "partial[Any]", x: Any) -> Any:
         """See what a layer of Keras gives to the activation that is fused with it."""
         key = self.watch.key(name, "")
-        if not is_activation(x, self.watch.graph) or any(x is each for each in tf.nest.flatten(call.args)):
+        if not is_activation(x, self._image) or any(x is each for each in tf.nest.flatten(call.args)):
             return x
         made = _Made(key, tf.identity(x).op, Call(name, False), object(), x.op.type)
         self._made[made.operation.name] = made
@@ -81,7 +81,7 @@ class Listing:
         if key is not None:
             self._found.append(made)
 
-    def places(self, layout: str) -> tuple[list[Place], list[Any]]:
+    def places(self) -> tuple[list[Place], list[Any]]:
         """The places in execution order, and the tensor of each."""
         results, found = self._results(), list[tuple[Place, Any]]()
         names = _Names(each[0].name for each in self._found if isinstance(each, tuple))
@@ -93,7 +93,7 @@ class Listing:
             for result in results.get(each.operation.name, ()):
                 layer, name = self._returned.get(result.tensor.name), names.of(each.call.name, result.kind)
                 if layer is None:
-                    found.append((_place(name, result, layout), result.tensor))
+                    found.append((_place(name, result), result.tensor))
                 else:
                     aliases[layer] = name
         places = [replace(p, aliases=(*p.aliases, aliases[p.name])) if p.name in aliases else p for p, _ in found]
@@ -110,7 +110,7 @@ class Listing:
                 continue
             for index, tensor in enumerate(made.operation.outputs):
                 behind, slot = self._behind(made, tensor, readers)
-                if not (is_activation(behind, self.watch.graph) and behind.name in varying):
+                if not (is_activation(behind, self._image) and behind.name in varying):
                     continue
                 if any(self._leaves(made, operation, behind, readers) for operation in readers[behind.name]):
                     kind = kinds[id(made.site)]
@@ -171,11 +171,11 @@ def _kind(made: "list[_Made]") -> str:
     return made[0].name if closed else made[0].operation.type if len(made) == 1 or not made[-1].name else made[-1].name
 
 
-def _place(name: str, result: _Result, layout: str) -> Place:
+def _place(name: str, result: _Result) -> Place:
     y = result.tensor
     key = result.made.key
     assert key is not None
-    return Place(name, result.kind, tuple(y.shape), y.dtype, layout, origin=Origin(key, result.index, result.slot))
+    return Place(name, result.kind, tuple(y.shape), y.dtype, origin=Origin(key, result.index, result.slot))
 
 
 def _readers(graph: Any) -> Mapping[str, list[Any]]:
@@ -196,6 +196,8 @@ def _varying(graph: Any, image: Any) -> "set[str]":
     return found
 
 
-def is_activation(y: Any, graph: Any) -> bool:
-    """Whether this is one floating tensor with a batch axis, of the function being traced and not of a loop in it."""
-    return bool(tf.is_tensor(y) and y.graph is graph and y.dtype.is_floating and y.shape.rank and y.shape[0] is None)
+def is_activation(y: Any, image: Any) -> bool:
+    """Whether this is one floating tensor, as many first as images, of the function being traced and no loop in it."""
+    if not (tf.is_tensor(y) and y.graph is image.graph and y.dtype.is_floating):
+        return False
+    return bool(y.shape.rank and y.shape[0] == image.shape[0])

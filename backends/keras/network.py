@@ -12,10 +12,12 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
 from .ancestry import linked
+from .batch import batch_first
 from .functions import base, kind_of
+from .layouts import located
 from .listing import Listing, is_activation
 from .messages import explained
-from .place import Place, in_rows, native_shape
+from .place import HEADS, Place, in_rows, native_shape, output_place
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
 from .tracing import Tracing
 from .visiting import LOCK, visiting
@@ -53,40 +55,44 @@ class KerasNetwork:
         return cls(net, spec, channels_last, options["output"])
 
     def places(self) -> Sequence[Place]:
-        """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last."""
+        """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last.
+
+        Raises:
+            ModelError: the output has no batch axis.
+        """
+        return batch_first(self._listed)
+
+    def _listed(self, images: int | None) -> tuple[Sequence[Place], Any]:
+        """The places, and the graph of the trace."""
         found: list[Place] = []
         attention: list[Any] = []
 
         def run(x: Any) -> None:
-            root = tf.compat.v1.get_default_graph()
-            listing = Listing(root, x)
+            listing = Listing(x)
 
             def see(name: str, operation: Any, call: "partial[Any]") -> Any:
                 with _attending(attention, operation):
                     y = listing.call(name, operation, _opened(operation, call))
-                layout = _layout(operation, self.layout, bool(attention))
-                if name and layout and is_activation(y, root):
-                    place = Place(name, _kind(operation), tuple(y.shape), y.dtype, layout, operation)
+                channels = _channels(operation) if attention else 0
+                if name and channels is not None and is_activation(y, x):
+                    place = Place(name, _kind(operation), tuple(y.shape), y.dtype, channels, operation)
                     return listing.add(place, y)
                 return y
 
             with visiting(see):
                 y = tf.identity(self._called(x))
-            places, tensors = listing.places(self.layout)
-            places.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
-            found.extend(linked(root, x, places, [*tensors, y]))
+            places, tensors = listing.places()
+            places, tensors = [*places, output_place(y)], [*tensors, y]
+            axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
+            linked_places = linked(x.graph, x, places, tensors)
+            found.extend(located(x.graph, linked_places, tensors, (x, axis), self.channels_last))
 
         with LOCK:
-            tf.function(run, autograph=False).get_concrete_function(self._example())
-        return found
+            function = tf.function(run, autograph=False).get_concrete_function(self._example(images))
+        return found, function.graph
 
-    def _example(self) -> Any:
-        return tf.TensorSpec((None, *native_shape(self.input, self.channels_last)), tf.float32)
-
-    @property
-    def layout(self) -> str:
-        """Of layers that do not say."""
-        return "last" if self.channels_last else "first"
+    def _example(self, images: int | None = None) -> Any:
+        return tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
 
     def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> Taps:
         """Run the model on a native batch while a function is traced, and keep the outputs of these places.
@@ -303,10 +309,8 @@ def _kind(operation: Any) -> str:
     return name if isinstance(operation, keras.Layer) else kind_of(name)
 
 
-def _layout(operation: Any, default: str, attending: bool) -> str | None:
-    """How a layer stores tensors of rank 4; None for one inside attention that gives neither tokens nor weights."""
-    if attending:
-        heads = "heads" if isinstance(operation, keras.layers.EinsumDense) else None
-        return "first" if isinstance(operation, keras.layers.Softmax) else heads
-    form = getattr(operation, "data_format", None)
-    return {"channels_first": "first", "channels_last": "last"}.get(form, default) if isinstance(form, str) else default
+def _channels(operation: Any) -> int | None:
+    """The axis of channels of a layer inside attention; None for one that gives neither tokens nor weights."""
+    if isinstance(operation, keras.layers.Softmax):
+        return 1
+    return HEADS if isinstance(operation, keras.layers.EinsumDense) else None

@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
-from crosslens.model import InputSpec
+from crosslens.errors import ModelError
+from crosslens.model import OUTPUT, InputSpec
 
-__all__ = ["Origin", "Place", "in_rows", "native_shape", "outside_dtype", "to_channels_last"]
+__all__ = ["HEADS", "Origin", "Place", "in_rows", "native_shape", "output_place", "outside_dtype", "to_channels_last"]
+
+HEADS = -99
+"""In place of an axis of channels: tokens (N, T, heads, size) of attention."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,8 @@ class Place:
     kind: str
     shape: tuple[int | None, ...]
     dtype: Any
-    layout: str
-    """From rank 4 up: channels "last" or "first", or "heads" for the tokens (N, T, heads, size) of attention."""
+    channels: int = 0
+    """From rank 4 up: the axis of channels, -1 for the last; or `HEADS`. 0 as long as it is not known."""
     source: Any = None
     """The Keras layer, or what else holds the weights."""
     aliases: tuple[str, ...] = ()
@@ -43,29 +48,36 @@ class Place:
     @property
     def outside_shape(self) -> tuple[int | None, ...]:
         """Channels first; the heads of tokens side by side."""
-        if len(self.shape) < 4 or self.layout == "first":
-            return self.shape
-        n, *inner, last = self.shape
-        return (n, last, *inner) if self.layout == "last" else (n, inner[0], _merged(self.shape[2:]))
+        if self._has_heads:
+            return (*self.shape[:2], _merged(self.shape[2:]))
+        return tuple(self.shape[axis] for axis in self._order)
 
     def outside(self, a: Any) -> Any:
         """From the framework's layout to `outside_shape`; float32 where the network computes in halves."""
         a = tf.cast(a, outside_dtype(a.dtype))
-        rank = len(self.shape)
-        if rank < 4 or self.layout == "first":
-            return a
-        if self.layout == "last":
-            return tf.transpose(a, [0, rank - 1, *range(1, rank - 1)])
-        return tf.reshape(a, [*tf.unstack(tf.shape(a)[:2]), self.outside_shape[2] or -1])
+        if self._has_heads:
+            return tf.reshape(a, [*tf.unstack(tf.shape(a)[:2]), self.outside_shape[2] or -1])
+        return a if self._order == sorted(self._order) else tf.transpose(a, self._order)
 
     def inside(self, a: Any) -> Any:
         """The inverse of `outside`, hence also its adjoint."""
         a = tf.cast(a, self.dtype)
-        if len(self.shape) < 4 or self.layout == "first":
-            return a
-        if self.layout == "last":
-            return to_channels_last(a)
-        return tf.reshape(a, [*tf.unstack(tf.shape(a)[:2]), *self.shape[2:]])
+        if self._has_heads:
+            return tf.reshape(a, [*tf.unstack(tf.shape(a)[:2]), *self.shape[2:]])
+        return a if self._order == sorted(self._order) else tf.transpose(a, np.argsort(self._order))
+
+    @property
+    def _has_heads(self) -> bool:
+        return self.channels == HEADS and len(self.shape) == 4
+
+    @property
+    def _order(self) -> list[int]:
+        """The axes in the order that they have outside."""
+        rank = len(self.shape)
+        if rank < 4 or self.channels == HEADS:
+            return list(range(rank))
+        channels = self.channels % rank or 1
+        return [0, channels, *(axis for axis in range(1, rank) if axis != channels)]
 
 
 def _merged(shape: tuple[int | None, ...]) -> int | None:
@@ -75,6 +87,19 @@ def _merged(shape: tuple[int | None, ...]) -> int | None:
 def outside_dtype(dtype: Any) -> Any:
     """float64 stays, everything else is float32 outside."""
     return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def output_place(y: Any) -> Place:
+    """The place of a network's output.
+
+    Raises:
+        ModelError: TensorFlow does not know how many axes it has.
+    """
+    if y.shape.rank is None:
+        raise ModelError(
+            "TensorFlow cannot tell how many axes the network's output has; end the network with tf.ensure_shape"
+        )
+    return Place(OUTPUT, "Output", tuple(y.shape), y.dtype)
 
 
 def in_rows(y: Any) -> Any:

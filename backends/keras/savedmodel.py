@@ -19,9 +19,11 @@ from crosslens.model import OUTPUT, InputSpec
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from .ancestry import linked
+from .batch import batch_first
+from .layouts import located
 from .messages import reason
 from .network import input_spec
-from .place import Place, in_rows, native_shape
+from .place import Place, in_rows, native_shape, output_place
 from .program import refuse_unsafe
 from .weights import Stored, arranged, depthwise, matrix
 
@@ -112,29 +114,32 @@ class GraphNetwork:
         return network
 
     def places(self) -> Sequence[Place]:
-        """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last."""
+        """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last.
+
+        Raises:
+            ModelError: the output has no batch axis.
+        """
+        return batch_first(self._listed)
+
+    def _listed(self, images: int | None) -> tuple[Sequence[Place], Any]:
+        """The places, and the graph of the trace."""
         found: list[Place] = []
 
         def run(x: Any) -> None:
-            graph = tf.compat.v1.get_default_graph()
             y = in_rows(*self._imported(x, [self.result], {}))
             operations = {
-                op.name.removeprefix("net/"): op for op in graph.get_operations() if op.name.startswith("net/")
+                op.name.removeprefix("net/"): op for op in x.graph.get_operations() if op.name.startswith("net/")
             }
-            layers = {name: op for name, op in operations.items() if _is_layer(op)}
-            found.extend(self._place(name, op, operations) for name, op in layers.items())
-            found.append(Place(OUTPUT, "Output", tuple(y.shape), y.dtype, self.layout))
-            found[:] = linked(graph, x, found, [*(op.outputs[0] for op in layers.values()), y])
+            layers = {name: op for name, op in operations.items() if _is_layer(op, images)}
+            places = [*(self._place(name, op, operations) for name, op in layers.items()), output_place(y)]
+            tensors = [*(op.outputs[0] for op in layers.values()), y]
+            axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
+            found.extend(located(x.graph, linked(x.graph, x, places, tensors), tensors, (x, axis), self.channels_last))
 
-        tf.function(run, autograph=False).get_concrete_function(
-            tf.TensorSpec((None, *native_shape(self.input, self.channels_last)), tf.float32)
+        function = tf.function(run, autograph=False).get_concrete_function(
+            tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
         )
-        return found
-
-    @property
-    def layout(self) -> str:
-        """Of every tensor of rank 4 in the graph."""
-        return "last" if self.channels_last else "first"
+        return found, function.graph
 
     def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> Place:
         y = op.outputs[0]
@@ -142,7 +147,7 @@ class GraphNetwork:
         short = name.removeprefix(_INLINED)
         scope = short.rpartition("/")[0]
         aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
-        return Place(short, op.type, tuple(y.shape), y.dtype, self.layout, (op.type, weights), aliases)
+        return Place(short, op.type, tuple(y.shape), y.dtype, 0, (op.type, weights), aliases)
 
     def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> dict[str, Any]:
         """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
@@ -297,12 +302,12 @@ def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Se
         )
 
 
-def _is_layer(op: Any) -> bool:
+def _is_layer(op: Any, images: int | None = None) -> bool:
     """Whether an operation gives one floating tensor with a batch axis that is not just passed on."""
     if op.type in _PASSED_ON or len(op.outputs) == 0:
         return False
     y = op.outputs[0]
-    return bool(y.dtype.is_floating and y.shape.rank and y.shape[0] is None)
+    return bool(y.dtype.is_floating and y.shape.rank and y.shape[0] == images)
 
 
 def _constants_of(op: Any) -> Iterator[tuple[int, str]]:
