@@ -1,11 +1,14 @@
 """What makes values look like an answer without being one: said in the result's notes, or refused."""
 
+from dataclasses import fields
+
+import numpy as np
+
 from .arrays import Array, namespace
 from .errors import ModelError
 from .model import Model
 from .objective import Objective, Value, class_scores
-from .result import Attribution, Result
-from .scores import Scores
+from .result import Attribution, Result, Synthesis
 
 __all__ = ["doubts", "refuse_unfinite", "refuse_unfinite_target"]
 
@@ -19,15 +22,25 @@ def refuse_unfinite(name: str, result: Result) -> None:
     Raises:
         ModelError: with how many images, and whether the network's output or something inside it is the cause.
     """
-    if not isinstance(result, Attribution | Scores):
-        return
     if isinstance(result, Attribution):
         refuse_unfinite_target(name, result.scores)
-    if count := _unfinite(result.values):
-        raise ModelError(
-            f"what {name} found is NaN or infinite for {count} of {result.values.shape[0]} images: a layer or a "
-            "gradient of this network is; look at its weights, and at the preprocessing (preprocess=)"
-        )
+    for field in fields(result):
+        values = getattr(result, field.name)
+        if field.name == "images" and not isinstance(result, Synthesis):
+            continue  # checked before anything was computed
+        if _is_floating(values) and (count := _unfinite(values)):
+            what = name if field.name == "values" else f"{name} ({field.name})"
+            raise ModelError(
+                f"what {what} found is NaN or infinite for {count} of {values.shape[0]} images: a layer or a "
+                "gradient of this network is; look at its weights, and at the preprocessing (preprocess=)"
+            )
+
+
+def _is_floating(values: object) -> bool:
+    """Whether it is an array (N, ...) of floating numbers."""
+    if not hasattr(values, "__array_namespace__") and not isinstance(values, np.ndarray):
+        return False
+    return bool(values.ndim) and bool(namespace(values).isdtype(values.dtype, "real floating"))  # type: ignore[attr-defined]
 
 
 def refuse_unfinite_target(name: str, scores: Array) -> None:

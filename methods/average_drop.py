@@ -68,7 +68,7 @@ class AverageDrop(Metric):
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
         below = 0 if self.scale == "difference" else int(xp.sum(xp.astype(whole <= 0, xp.int64)))
-        if below and self.preset is None:
+        if below and (self.preset is None or bool(xp.any(whole == 0))):
             raise ParameterError(
                 f"average_drop is a share of the target's value, which must be positive; {found[0].objective} is "
                 f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured, or average a "

@@ -11,7 +11,7 @@ from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.preset import Preset
 
-from .regression import fitted, ridge
+from .regression import explained_share, fitted, ridge
 from .superpixels import Floats, Pieces, SuperpixelMethod, Weights
 
 ENDS = {"held": 0.0, "weighted": 1e6, "ignored": 0.0}
@@ -52,15 +52,17 @@ class KernelSHAP(SuperpixelMethod):
         nothing, *scores = pieces.scores(np.concatenate([np.zeros_like(coalitions[:1]), coalitions]))
         y, z, gain = np.asarray(scores) - nothing, coalitions.astype(np.float64), score - nothing
         values = _constrained(z.T @ (weights[:, None] * z), z.T @ (weights * y), gain)
-        mean = weights @ y / weights.sum()
-        spread = float(weights @ (y - mean) ** 2)
-        fit = 1 - float(weights @ (y - z @ values) ** 2) / spread if spread > 0 else 1.0
-        return Weights(values, float(nothing), fit)
+        apart = y - weights @ y / weights.sum()
+        return Weights(values, float(nothing), explained_share(y + nothing, apart, y - z @ values, weights))
 
     def _unconstrained(self, pieces: Pieces) -> Weights:
         """Least squares with an intercept, of least norm where coalitions are too few."""
         count, rng = pieces.count, np.random.default_rng(self.seed)
         known = np.asarray([[True] * count, [False] * count])[: 2 if ENDS[self.ends] else 0]
+        if self.samples < len(known) + 2:
+            raise ParameterError(
+                f"samples is {self.samples}; with ends={self.ends!r} it must be {len(known) + 2} or more"
+            )
         drawn = np.concatenate([known, _drawn(count, self.samples - len(known), rng)])
         weights = np.asarray([ENDS[self.ends]] * len(known) + [1.0] * (self.samples - len(known)))
         return fitted(drawn.astype(np.float64), pieces.scores(drawn), weights / weights.sum(), ridge(0.0))

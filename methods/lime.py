@@ -15,6 +15,8 @@ from .regression import Solver, fitted, lasso, ridge
 from .superpixels import Pieces, SuperpixelMethod, Weights
 
 REGRESSIONS = ("ridge", "lasso")
+NEGLIGIBLE = 1e-12
+"""The kernel's value, 1 at the image, of a copy that does not count."""
 DISTANCES, DRAWS, PENALTIES = ("presence", "cosine", "euclidean"), ("number", "coin"), ("share", "alpha")
 
 
@@ -54,6 +56,11 @@ class LIME(SuperpixelMethod):
         left = (_drawn if self.draws == "number" else _tossed)(self.samples, pieces.count, rng)
         apart = 1 - np.sqrt(left.mean(axis=1)) if self.distance == "presence" else pieces.distances(left, self.distance)
         near = np.exp(-(apart**2) / self.width**2)
+        if len(np.unique(left[near > NEGLIGIBLE], axis=0)) < 2:
+            raise ParameterError(
+                f"width is {self.width}, so that fewer than two different copies count: they are {apart.min():.3g} to "
+                f"{apart.max():.3g} away from the image; raise width"
+            )
         return fitted(left.astype(np.float64), pieces.scores(left), near / near.sum(), self._solver(float(near.sum())))
 
     def _solver(self, total: float) -> Solver:
@@ -68,6 +75,8 @@ class LIME(SuperpixelMethod):
                 raise ParameterError(f"{value!r} is none of {', '.join(known)}")
         if self.regression not in REGRESSIONS:
             raise ParameterError(f"no regression {self.regression!r}; there are {', '.join(REGRESSIONS)}")
+        if self.samples < 2:
+            raise ParameterError(f"samples is {self.samples}; a linear model takes 2 copies at least, better hundreds")
         if not 0 < self.width < np.inf:
             raise ParameterError(f"width is {self.width}; a kernel's width is more than 0")
         shares = self.regression == "lasso" and self.penalty_as == "share"

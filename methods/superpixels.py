@@ -33,7 +33,7 @@ class SuperpixelAttribution(Attribution):
     rest: Array = field(default=None, kw_only=True)
     """The target that the linear model predicts where every superpixel is covered, (N,)."""
     fit: Array = field(default=None, kw_only=True)
-    """The share of the target's weighted variance that the linear model explains, (N,); 1 is all of it."""
+    """The share of the target's weighted variance that the linear model explains, (N,); 1 where it does not vary."""
 
     def _per_image(self) -> tuple[str, ...]:
         return (*super()._per_image(), "segments", "rest", "fit")
@@ -70,14 +70,18 @@ class Pieces:
         return self._of_copies(left, self.case.scores, "covering superpixels")
 
     def distances(self, left: np.ndarray[Any, Any], kind: str) -> Floats:
-        """How far such copies are from the image, (S,): "euclidean", or "cosine", 1 less the cosine of the angle."""
+        """How far such copies are from the image, (S,): "euclidean", or "cosine", 1 less the cosine of the angle.
+
+        A black copy or image has no angle: the cosine counts as 0, the distance as 1, as in torch.nn.CosineSimilarity.
+        """
 
         def apart(copies: Array) -> Array:
             xp, flat = namespace(copies), namespace(copies).reshape(copies, (copies.shape[0], -1))
             whole = xp.reshape(self.case.image, (1, -1))
             if kind == "euclidean":
                 return length(flat - whole)
-            return 1 - xp.sum(flat * whole, axis=1) / (length(flat) * length(whole))
+            lengths = length(flat) * length(whole)
+            return 1 - xp.sum(flat * whole, axis=1) / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
 
         return self._of_copies(left, apart, "comparing copies")
 
@@ -118,13 +122,17 @@ class SuperpixelMethod(Method):
         found, scores = cases(model, images, objective)
         pieces = [self._pieces(case, progress) for case in found]
         weights = [self.explain(each, float(scores[n])) for n, each in enumerate(pieces)]
-        xp = namespace(images)
+        xp, most = namespace(images), max(each.count for each in pieces)
+        few = (
+            f"{self.samples} copies leave {most} superpixels undetermined: other draws give other values; raise samples"
+        )
         return SuperpixelAttribution(
             xp.stack([each.painted(w.values) for each, w in zip(pieces, weights, strict=True)]),
             scores=scores,
             segments=xp.stack([xp.asarray(each.segments, device=images.device) for each in pieces]),
             rest=like(np.asarray([w.rest for w in weights]), images),
             fit=like(np.asarray([w.fit for w in weights]), images),
+            notes=(few,) if self.samples <= most else (),
         )
 
     def _pieces(self, case: Case, progress: Progress) -> Pieces:
