@@ -66,11 +66,11 @@ def _unfinite(values: Array) -> int:
 
 
 def doubts(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:
-    """Notes on an attribution: values that are zero everywhere, probabilities saturated or explained for logits."""
+    """Notes on an attribution: values all zero, probabilities saturated or explained for logits, a model's caveats."""
     unreached = _unreached(objective)
     if not isinstance(result, Attribution):
         return unreached
-    return (*_empty(result), *_saturated(objective, result), *unreached)
+    return (*_empty(result), *_saturated(objective, result), *unreached, *model.caveats())
 
 
 def _unreached(objective: Objective) -> tuple[str, ...]:

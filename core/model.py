@@ -5,18 +5,14 @@ What every backend promises (`crosslens.testing` turns each line into a check):
 - Images are float32, RGB, (N, C, H, W), in [0, 1]. The network's own preprocessing is applied inside, with its exact
   adjoint. Gradients at `INPUT` are with respect to that image.
 - Activations are channels-first whatever the framework stores: (N, C, H, W) maps, (N, T, D) tokens, (N, K) vectors.
-- `layers` is in execution order, `INPUT` first and `OUTPUT` last. A layer that runs several times appears once per
-  run, the later ones as `name#2`, `name#3`.
-- `vjp` and `linearize` give, for each layer L of `wrt`, the gradient of sum_l <cotangent_l, activation_l> as a function
-  of L's output: total downstream, and zeros where L has no influence. A cotangent at L itself counts.
-- `replace={L: a}` runs on from `a` instead of L's own output. Capturing L then gives `a`; `wrt` L is the gradient
-  at `a`.
-- The wrapped object is never changed: modes, hooks, weights, `requires_grad` and global settings are as they were,
-  after an error too. Wrapping copies no weights unless `modified` or `randomised` must.
-- Arrays come back as NumPy on the CPU, or as the framework's own where that follows the array API and lives on a GPU.
+- `layers` is in execution order, `INPUT` first and `OUTPUT` last; a layer's later runs are `name#2`, `name#3`.
+- `vjp` and `linearize` give, for each layer L of `wrt`, the gradient of sum_l <cotangent_l, activation_l> at L's
+  output; zeros where L has no influence. A cotangent at L itself counts.
+- `replace={L: a}` runs on from `a` instead of L's own output. Capturing L gives `a`; `wrt` L is the gradient at `a`.
+- The wrapped object is never changed: modes, hooks, weights and global settings are as they were, after errors too.
+- Arrays come back as NumPy, or as the framework's own where that follows the array API and lives on a GPU.
 
-A backend implements `_forward`, `_linearize` and the few properties below; names and shapes are checked here for all.
-"""
+A backend implements `_forward`, `_linearize` and a few properties; names and shapes are checked here for all."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,6 +65,10 @@ class Model(ABC):
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         """What the backend can say before any work: (what, well or not or None for a fact, text) of each finding."""
+        return ()
+
+    def caveats(self) -> tuple[str, ...]:
+        """What every attribution by this model has to say: how far its gradients are none, for example."""
         return ()
 
     def placed(self, x: Array) -> Array:

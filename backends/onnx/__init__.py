@@ -19,7 +19,7 @@ from .heads import show_heads
 from .held_inputs import hold, repeat_for_images
 from .image_input import entry_of, prepend
 from .infer import fold
-from .load import graph_of, read
+from .load import graph_of, read, refuse_training
 from .model import OnnxModel
 from .pixel_types import pixels
 from .registry import stops, vjp
@@ -44,6 +44,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     prepend(graph, entry, preprocess)
     repeat_for_images(graph, rows)
     fold(graph)
+    refuse_training(graph)
     if entry.batch is None:
         lead_with_batch(graph)
     else:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from crosslens.errors import UnsupportedOperators
 from crosslens.model import INPUT, OUTPUT
 
-from .backward import append_gradients
+from .backward import append_gradients, path_of
 from .graph import DynamicShapeError, Graph
 from .registry import rule_for
 
-__all__ = ["diagnosed"]
+__all__ = ["caveats_of", "diagnosed"]
 
 Said = tuple[str, bool | None, str]
 
@@ -29,6 +29,19 @@ def diagnosed(graph: Graph, declared: Graph) -> Iterator[Said]:
     free = "any" if isinstance(batch, str) else f"{batch} at once"
     fixed = "free sizes" if any(isinstance(n, str) for n in sizes) else "a fixed size " + " x ".join(map(str, sizes))
     yield "axes", None, f"batch: {free}; images of {fixed}"
+
+
+def caveats_of(graph: Graph) -> tuple[str, ...]:
+    """What gradients from the output to the image leave out: operators on the way whose rule is approximate."""
+    by_how: dict[str, set[str]] = {}
+    for node in path_of(graph, [OUTPUT], [INPUT]):
+        if (rule := rule_for(node)) and rule.approximate:
+            by_how.setdefault(rule.approximate, set()).add(node.op)
+    return tuple(
+        f"where gradients are taken they are approximate: they pass {', '.join(sorted(operators))} {how}, as if it "
+        "rounded nothing (Bengio et al. 2013)"
+        for how, operators in sorted(by_how.items())
+    )
 
 
 def _differentiable(graph: Graph) -> Said:

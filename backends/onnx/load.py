@@ -18,7 +18,7 @@ from .order import in_order
 from .rewrite import homed, rewrite
 from .sparse import dense
 
-__all__ = ["graph_of", "read"]
+__all__ = ["graph_of", "read", "refuse_training"]
 
 
 def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
@@ -96,11 +96,16 @@ def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
         infer(graph)
         raise_opset(graph)
     rewrite(graph)
-    _refuse_training(graph)
+    refuse_training(graph)
     return graph
 
 
-def _refuse_training(graph: Graph) -> None:
+def refuse_training(graph: Graph) -> None:
+    """Refuse a graph that draws which neurons it drops, or normalises by the batch: no gradient is the network's then.
+
+    Raises:
+        ModelError: with the node.
+    """
     for node in graph.nodes:
         flag = graph.value(node.inputs[2]) if node.op == "Dropout" and node.has(2) else None
         if (flag is not None and flag.any()) or (node.op == "BatchNormalization" and node.attr("training_mode", 0)):

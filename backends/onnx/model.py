@@ -15,7 +15,7 @@ from crosslens.preprocess import Preprocess
 from .backward import path_of
 from .batch import BATCH, lead_with_batch, mixes_images
 from .batch_axis import has_batch_first, has_fixed_batch_first
-from .diagnosis import diagnosed
+from .diagnosis import caveats_of, diagnosed
 from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry, at_example_size
 from .incremental import OnnxStaged
@@ -123,6 +123,10 @@ class OnnxModel(Model):
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
         yield from diagnosed(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)
+
+    def caveats(self) -> tuple[str, ...]:
+        """Roundings that gradients pass straight through."""
+        return caveats_of(self._at((self._entry.batch or 1, *self.input.example_shape)))
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""

@@ -84,3 +84,14 @@ def test_a_preprocessing_that_gives_no_pixels_is_refused():
 def test_an_input_that_no_image_has_is_refused():
     with pytest.raises(ModelError, match="the input 'x' is of bool; an image is of floats or of integers"):
         crosslens.wrap(network(TensorProto.BOOL))
+
+
+def test_results_say_that_gradients_pass_the_rounding():
+    result = crosslens.method("gradient")(crosslens.wrap(network(TensorProto.UINT8)), IMAGES, target=1)
+    (note,) = (note for note in result.notes if "gradients" in note)
+    assert note == (
+        "where gradients are taken they are approximate: they pass QuantizeLinear straight through, as if it rounded "
+        "nothing (Bengio et al. 2013)"
+    )
+    floats = crosslens.wrap(network(TensorProto.FLOAT), preprocess="raw255")
+    assert not floats.caveats()
