@@ -184,9 +184,21 @@ def _without_writes(graph: fx.Graph) -> None:
             if twin is None or late or _root(roots, first).op != "call_function":
                 raise UntraceableError(f"{node.target} overwrites a tensor that has other names")
             node.target = twin
-            first.replace_all_uses_with(node, lambda user, node=node: order[user] > order[node])
+            now = node.args[1] if _copies_all(node) else node
+            first.replace_all_uses_with(now, lambda user, node=node: order[user] > order[node])
+            node.replace_all_uses_with(now)
         elif any(value.alias_info is not None for value in schema.returns):
             roots[node] = first
+
+
+def _copies_all(node: fx.Node) -> bool:
+    """Whether a node writes one tensor over another of its shape and type: what reads it reads the other."""
+    if node.target is not aten.copy.default:
+        return False
+    old, new = (maps_of(each) if isinstance(each, fx.Node) else None for each in node.args[:2])
+    if old is None or new is None:
+        return False
+    return old.dtype == new.dtype and str((old.shape, old.stride())) == str((new.shape, new.stride()))
 
 
 def _root(roots: Mapping[fx.Node, fx.Node], node: fx.Node) -> fx.Node:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..keras.visiting import LOCK, visiting
 from ..keras.weights import stored
-from .network import Place, See
+from .listing import Listing, Place
+from .network import See
 
 __all__ = ["KerasOnTorch"]
 
@@ -48,7 +49,13 @@ class KerasOnTorch:
         """torch's and Keras'."""
         return {"torch": torch.__version__, "keras": keras.__version__}
 
-    def run(self, x: Tensor, names: Collection[str] | None, see: See) -> Any:
+    def listed(self, x: Tensor) -> Listing:
+        """All layers, of one pass on a native batch."""
+        listing = Listing(axis=-1 if self.channels_last else 1)
+        listing.output = self.run(x, None, listing.module)
+        return listing
+
+    def run(self, x: Tensor, names: Collection[str] | None, see: See, changed: Collection[str] = ()) -> Any:
         """Run on a native batch; `see` gets the outputs of these layers, of all if None."""
 
         def visit(name: str, operation: Any, call: Any) -> Any:
@@ -56,7 +63,7 @@ class KerasOnTorch:
             if not name or (names is not None and name not in names):
                 return y
             last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
-            seen = see(Place(name, type(operation).__name__, operation, y, last))
+            seen = see(Place(name, type(operation).__name__, operation, y, -1 if last else 1))
             return y if seen is None else seen
 
         with LOCK, visiting(visit):
@@ -83,6 +90,10 @@ class KerasOnTorch:
                 inside = torch.from_numpy(found[name].inside(as_numpy(array)).copy())
                 values[id(variable)] = (variable, inside.to(variable.value.device, variable.value.dtype))
         return KerasOnTorch(self.net, self.input, values)
+
+    def counterpart(self, _: Any, source: Any) -> Any:
+        """The layer itself: a twin has other values for it."""
+        return source
 
 
 def _spec(shape: tuple[int | None, ...]) -> InputSpec:

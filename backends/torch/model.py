@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace as exchanged
+from dataclasses import replace as replaced
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +17,11 @@ from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
 from .graph import marked
+from .layers import Layers, found_layers
 from .layout import Entrance, fewest, memory_format
+from .listing import Listing, Place
 from .local import local_share
-from .network import ATTENTION, LOCK, Place, outputs
+from .network import ATTENTION, LOCK, outputs
 from .parts import Parts, TorchStaged
 from .recording import Enough, Reads, Recording, behind, reads_of
 from .rectifiers import Rectifiers
@@ -36,8 +38,8 @@ class TorchModel(Model):
     """A torch network. NumPy arrays in, NumPy arrays out; tensors on a GPU in, tensors on that GPU out.
 
     The module runs in eval mode, each part's own mode is restored afterwards. It computes in the type of its weights
-    and answers in float32, a float64 module in float64. Layers are the modules that return one floating tensor with the
-    batch as first axis, by dotted name, in the order in which they finish; a module that only passes its last child's
+    and answers in float32, a float64 module in float64. Layers are what modules return and functions compute, floating
+    and with the batch as first axis, in the order in which they finish; a module that only passes its last child's
     output on is a layer too ("layer4"). Threads take turns: one network runs at a time.
     """
 
@@ -54,8 +56,9 @@ class TorchModel(Model):
         self._settle()
         like = torch.empty(0, device=self._device, dtype=self._leaf_type)
         self._entrance = Entrance(self.preprocess, self.network, like, self._dtype)
-        self._places: dict[str, Place] = {}
-        self._layers = self._found_layers()
+        found = self._found_layers()
+        self._layers = {INPUT: Layer(INPUT, "Input", (None, *self.input.shape)), **found.layers}
+        self._places, self._axes, self.elements = found.places, found.axes, found.elements
         self._entrance.memory, self._entrance.fewest = self._memory_format(), fewest(self.network, self.elements)
         self.largest_batch = most_at_once(self._layers.values(), self._dtype, self._device)
 
@@ -68,7 +71,7 @@ class TorchModel(Model):
 
     @property
     def layers(self) -> Mapping[str, Layer]:
-        """Modules by dotted name, "name#2" for the second call of one; shapes as at the example's size."""
+        """Modules by dotted name, functions as "layer1.0/add", second calls as "relu#2"; shapes at the example's."""
         return self._layers
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
@@ -129,8 +132,10 @@ class TorchModel(Model):
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TorchModel":
         by_source = {self._places[layer].source: values for layer, values in changed.items()}
-        twin = self._twin(self.network.with_weights(by_source))
-        twin._layers = twin._found_layers()
+        network = self.network.with_weights(by_source)
+        twin = self._twin(network)
+        places = twin._places.items()
+        twin._places = {n: replaced(p, source=network.counterpart(self.network, p.source)) for n, p in places}
         return twin
 
     def _twin(self, network: Any) -> "TorchModel":
@@ -141,36 +146,19 @@ class TorchModel(Model):
         twin.network, twin._places = network, dict(self._places)
         return twin
 
-    def _example(self) -> Tensor:
+    def _example(self, more: int = 0) -> Tensor:
         batch = self.network.batch or 2
-        return torch.zeros((batch, *self.input.example_shape), dtype=torch.float32)
+        return torch.zeros((batch + more, *self.input.example_shape), dtype=torch.float32)
 
-    def _found_layers(self) -> dict[str, Layer]:
-        """Run once on zeros, and note each module that returns a tensor with a batch axis."""
-        example = self._example()
-        found: list[Layer] = []
+    def _found_layers(self) -> Layers:
+        examples = [self._example()] if self.network.batch else [self._example(), self._example(1)]
+        return found_layers([len(x) for x in examples], [self._listed(x) for x in examples], self._output)
 
-        def see(place: Place) -> None:
-            y = place.output
-            if isinstance(y, Tensor) and y.is_floating_point() and y.ndim > 1 and y.shape[0] == len(example):
-                shape = (channels_first(y) if place.channels_last else y).shape
-                self._places[place.name] = place
-                found.append(Layer(place.name, place.kind, (None, *shape[1:])))
-
-        y = self._called(example, see)
-        if y.ndim < 2 or y.shape[0] != len(example):
-            raise ModelError(
-                f"the output has shape {tuple(y.shape)} for {len(example)} images; its first axis must be theirs"
-            )
-        shape = (channels_first(y) if self.network.channels_last else y).shape
-        self._places = {name: exchanged(place, output=None) for name, place in self._places.items()}
-        ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", (None, *shape[1:]))
-        return {layer.name: layer for layer in (ends[0], *found, ends[1])}
-
-    def _called(self, x: Tensor, see: Any) -> Tensor:
+    def _listed(self, x: Tensor) -> Listing:
         with self._running(x, grad=False):
             image = x.to(self._device, self._leaf_type)
-            return outputs(self.network.run(self._prepared(image), None, see), self._output)
+            listing: Listing = self.network.listed(self._prepared(image))
+            return listing
 
     def _memory_format(self) -> torch.memory_format:
         """As the network takes it, tried on two images of noise, for a `view` may do for one."""
@@ -216,7 +204,9 @@ class TorchModel(Model):
             if INPUT in recording.wrt:
                 recording.watch(INPUT, image.requires_grad_())
             try:
-                y = self.network.run(self._prepared(image), names, lambda place: seen(recording, place))
+                y = self.network.run(
+                    self._prepared(image), names, lambda place: seen(recording, place), recording.changed
+                )
             except Enough:
                 recording.check()
                 return image
@@ -236,20 +226,19 @@ class TorchModel(Model):
         with torch.inference_mode(False):
             for name, each in values.items():
                 tensor = to_tensor(each, self._device, self._dtype, own=own)
-                found[name] = channels_last(tensor) if self._is_last(name) else self._entrance.laid_in_memory(tensor)
+                axis = self._channel_axis(name)
+                found[name] = self._entrance.laid_in_memory(tensor) if axis == 1 else channels_last(tensor, axis)
         return found
 
     def _native(self, name: str, value: Tensor) -> Tensor:
         """A layer's values channels-first, float32 or float64."""
-        value = channels_first(value) if self._is_last(name) else value
-        return value.to(self._leaf_type)
+        return channels_first(value, self._channel_axis(name)).to(self._leaf_type)
 
     def _outside(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
         return {name: to_array(self._native(name, each), x) for name, each in values.items()}
 
-    def _is_last(self, name: str) -> bool:
-        place = self._places.get(name)
-        return place.channels_last if place else self.network.channels_last and name == OUTPUT
+    def _channel_axis(self, name: str) -> int:
+        return self._axes.get(name, 1)
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         if self.network.batch:
@@ -275,8 +264,8 @@ class TorchModel(Model):
             found[place.name], goes_on = marked(place.output)
             return goes_on
 
-        names = frozenset(name for name in self._places if ATTENTION not in name)
-        y = outputs(self.network.run(self._entrance.laid_out(image), names, see), self._output)
+        names = frozenset(n for n, place in self._places.items() if ATTENTION not in n and not place.is_view)
+        y = outputs(self.network.run(self._entrance.laid_out(image), names, see, names), self._output)
         found[OUTPUT], y = marked(y)
         return y, found
 

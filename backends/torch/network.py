@@ -4,9 +4,9 @@ import copy
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from . import weights
 from .attention import Attention
+from .functions import Call, Frame, Functions, Turn, running
+from .listing import Listing, Place, Watch
 
 __all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
 
@@ -25,19 +27,9 @@ LOCK = threading.RLock()
 
 ATTENTION = "/attention"
 """Ends the name of what torch's functions attend with; no module's name holds a slash."""
-See = Callable[["Place"], Tensor | None]
+_CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Module"})
+See = Callable[[Place], Tensor | None]
 """Called with each output; returns what the network goes on with, or None to leave it."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """One output of one layer."""
-
-    name: str
-    kind: str
-    source: Any
-    output: Any
-    channels_last: bool = False
 
 
 class ModuleNetwork:
@@ -48,10 +40,12 @@ class ModuleNetwork:
     def __init__(
         self, net: nn.Module, spec: InputSpec, *, kinds: Mapping[str, str] | None = None, batch: int | None = None
     ) -> None:
+        """`kinds` are the classes of modules by name, with their own modules, where `net` does not have them itself."""
         self.net, self.input, self.batch = net, spec, batch
         self._kinds = kinds or {}
         self._modules = tuple(net.modules())
         self._attending: tuple[str, ...] = ()
+        self._calls: Mapping[Turn, Call] = {}
         self._named = tuple((_base(name), module) for name, module in net.named_modules() if name)
 
     @property
@@ -59,42 +53,61 @@ class ModuleNetwork:
         """torch's."""
         return {"torch": torch.__version__}
 
-    def run(self, x: Tensor, names: Collection[str] | None, see: See) -> Any:
-        """Run on a native batch; `see` gets the outputs of these layers, of all if None. Hold `LOCK`."""
+    def listed(self, x: Tensor) -> Listing:
+        """All layers, of one pass on a native batch, which later passes number calls by. Hold `LOCK`."""
+        listing = Listing()
+        listing.axes.add(x, 1)
+        found: list[str] = []
+
+        def attended(weights: Tensor) -> Tensor:
+            found.append(_attention_name(listing.frames[-1], found))
+            if found[-1]:
+                listing.attention(Place(found[-1], "Attention", None, weights))
+            return weights
+
+        with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
+            self._watch(hooks, None, listing.module)
+            listing.frames = running(hooks, self._named, self._is_closed)
+            hooks.enter_context(Attention(attended))
+            hooks.enter_context(Watch(listing))
+            listing.output = self.net(x)
+        self._attending, self._calls = tuple(found), listing.calls
+        return listing
+
+    def run(self, x: Tensor, names: Collection[str], see: See, changed: Collection[str] = ()) -> Any:
+        """Run on a native batch; `see` gets the outputs of these layers. Hold `LOCK`.
+
+        `changed` are the layers of which `see` may return another tensor, which an in-place function must know.
+        """
         with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
             self._watch(hooks, names, see)
-            if names is None or any(ATTENTION in name for name in names):
-                hooks.enter_context(Attention(self._attention(hooks, names, see)))
+            if any(ATTENTION in name for name in names):
+                hooks.enter_context(Attention(self._attention(names, see)))
+            calls = {turn: call for turn, call in self._calls.items() if call.name in names}
+            if calls:
+                frames = running(hooks, self._named, self._is_closed)
+                show = lambda name, kind, y: _or(see(Place(name, kind, None, y)), y)  # noqa: E731
+                hooks.enter_context(Functions(frames, calls, changed, show))
             return self.net(x)
 
-    def _attention(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> Callable[[Tensor], Tensor]:
+    def _attention(self, names: Collection[str], see: See) -> Callable[[Tensor], Tensor]:
         """What is done with the weights of each attention in turn: they are a layer of the module around them."""
-        around = self._entered(hooks) if names is None else []
-        found: list[str] = []
         turns = iter(range(1 << 30))
 
         def seen(weights: Tensor) -> Tensor:
             turn = next(turns)
-            if names is None:
-                found.append(_attention_name(around, found))
-                self._attending = tuple(found)
             name = self._attending[turn] if turn < len(self._attending) else ""
-            shown = see(Place(name, "Attention", None, weights)) if name and (names is None or name in names) else None
-            return weights if shown is None else shown
+            return _or(see(Place(name, "Attention", None, weights)), weights) if name in names else weights
 
         return seen
 
-    def _entered(self, hooks: ExitStack) -> list[tuple[str, nn.Module]]:
-        """The modules that run at this moment, innermost last."""
-        around: list[tuple[str, nn.Module]] = []
+    def _is_closed(self, path: str, module: nn.Module) -> bool:
+        """Whether a module is one of torch's that computes: its functions are no layers, its output is."""
+        kind = self._kinds.get(path, f"{type(module).__module__}.{type(module).__qualname__}")
+        return kind.startswith(("torch.nn.", "torch.ao.nn.")) and kind.rpartition(".")[2] not in _CONTAINERS
 
-        def leave(*_: Any) -> None:
-            around.pop()
-
-        for place in self._named:
-            hooks.callback(place[1].register_forward_pre_hook(lambda *_, place=place: around.append(place)).remove)
-            hooks.callback(place[1].register_forward_hook(leave).remove)
-        return around
+    def _kind(self, path: str, module: nn.Module) -> str:
+        return self._kinds.get(path, type(module).__name__).rpartition(".")[2]
 
     def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> None:
         calls: Counter[str] = Counter()
@@ -108,7 +121,7 @@ class ModuleNetwork:
             name = base if calls[base] == 1 else f"{base}#{calls[base]}"
             if names is not None and name not in names:
                 return None
-            return see(Place(name, self._kinds.get(base, type(module).__name__), module, output))
+            return see(Place(name, self._kind(base, module), module, output))
 
         for base, module in self._named:
             if wanted is None or base in wanted:
@@ -126,18 +139,26 @@ class ModuleNetwork:
             ModelError: the module cannot be copied, or a parameter is no stored one.
         """
         twin = ModuleNetwork(copied(self.net), self.input, kinds=self._kinds, batch=self.batch)
-        twins = dict(zip(self._modules, twin._modules, strict=True))
+        twin._attending, twin._calls = self._attending, self._calls
         for module, values in changed.items():
-            weights.write(twins[module], values)
+            weights.write(twin.counterpart(self, module), values)
         return twin
 
+    def counterpart(self, other: "ModuleNetwork", source: Any) -> Any:
+        """What is here that is `source` in a network of which this is a copy."""
+        twins = dict(zip(other._modules, self._modules, strict=True))
+        return twins.get(source)
 
-def _attention_name(around: Sequence[tuple[str, nn.Module]], taken: Collection[str]) -> str:
+
+def _or(given: Tensor | None, y: Tensor) -> Tensor:
+    return y if given is None else given
+
+
+def _attention_name(frame: Frame, taken: Collection[str]) -> str:
     """A name that no other attention has; empty where a Softmax module, a layer itself, computes the weights."""
-    base, module = around[-1] if around else ("", None)
-    if isinstance(module, nn.Softmax):
+    if isinstance(frame.module, nn.Softmax):
         return ""
-    name = f"{base}{ATTENTION}"
+    name = f"{frame.path}{ATTENTION}"
     before = sum(other == name or other.startswith(f"{name}#") for other in taken)
     return name if not before else f"{name}#{before + 1}"
 

@@ -188,9 +188,9 @@ def _refuse_training(program: ExportedProgram) -> None:
 
 
 def _kinds(program: ExportedProgram) -> dict[str, str]:
-    """The class that each module had, by its dotted name."""
+    """The class that each module had, with the module that defines it, by its dotted name."""
     found = {}
     for node in program.graph.nodes:
         for path, kind in node.meta.get("nn_module_stack", {}).values():
-            found[path] = str(kind if isinstance(kind, str) else kind.__name__).rpartition(".")[2]
+            found[path] = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
     return found

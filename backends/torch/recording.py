@@ -54,6 +54,11 @@ class Recording:
         return self.capture | self.wrt - {INPUT} | self.sources | frozenset(self.replace)
 
     @property
+    def changed(self) -> frozenset[str]:
+        """Those at which `see` may return another tensor than it got."""
+        return self.wrt - {INPUT} | frozenset(self.replace)
+
+    @property
     def complete(self) -> bool:
         """Whether nothing is left to be seen, and gradients can enter wherever they are to."""
         return self.layers <= self._seen and self.sources <= self.edges.keys()

@@ -8,7 +8,7 @@ from crosslens.errors import ModelError
 from crosslens.model import INPUT, Linearization
 from torch import Tensor
 
-from .network import Place
+from .listing import Place
 from .recording import Enough, Recording
 
 if TYPE_CHECKING:

@@ -54,11 +54,11 @@ def to_array(tensor: Tensor, x: Array) -> Array:
     return values.to(x.device) if stays_on_gpu(x) else values.cpu().numpy()
 
 
-def channels_first(tensor: Tensor) -> Tensor:
-    """(N, H, W, C) as (N, C, H, W); tokens and vectors as they are."""
-    return tensor.movedim(-1, 1) if tensor.ndim >= 4 else tensor
+def channels_first(tensor: Tensor, axis: int = -1) -> Tensor:
+    """(N, H, W, C), or whatever has its channels at `axis`, as (N, C, H, W); tokens and vectors as they are."""
+    return tensor.movedim(axis, 1) if tensor.ndim >= 4 and axis != 1 else tensor
 
 
-def channels_last(tensor: Tensor) -> Tensor:
-    """(N, C, H, W) as (N, H, W, C); tokens and vectors as they are."""
-    return tensor.movedim(1, -1) if tensor.ndim >= 4 else tensor
+def channels_last(tensor: Tensor, axis: int = -1) -> Tensor:
+    """(N, C, H, W) as (N, H, W, C), or with its channels at `axis`; tokens and vectors as they are."""
+    return tensor.movedim(1, axis) if tensor.ndim >= 4 and axis != 1 else tensor

@@ -44,15 +44,19 @@ class Residual(nn.Module):
         found["relu"] = x = torch.clamp(x, min=0)
         found["conv2"] = y = functional.conv2d(x, self.conv2.weight, self.conv2.bias, 1, 1)
         found["shortcut"] = s = x * 1
-        found["relu#2"] = x = torch.clamp(y + s, min=0)
+        found["/add"] = y + s
+        found["relu#2"] = x = torch.clamp(found["/add"], min=0)
         found["tail.0"] = x = functional.conv2d(x, self.tail[0].weight, self.tail[0].bias, 1, 1)
         found["tail.1"] = found["tail"] = x = x * torch.sigmoid(x)
-        found["drop"] = x = torch.clamp(x, min=0).mean((2, 3))
+        found["/relu"] = torch.clamp(x, min=0)
+        found["/mean"] = found["/relu"].mean((2, 3))
+        found["drop"] = x = found["/mean"] * 1
         found["fc"] = found[OUTPUT] = x @ self.fc.weight.T + self.fc.bias
         return found
 
 
-LAYERS = ["conv1", "bn1", "relu", "conv2", "shortcut", "relu#2", "tail.0", "tail.1", "tail", "drop", "fc"]
+LAYERS = ["conv1", "bn1", "relu", "conv2", "shortcut", "/add", "relu#2", "tail.0", "tail.1", "tail"]
+LAYERS += ["/relu", "/mean", "drop", "fc"]
 
 
 @pytest.fixture
@@ -90,7 +94,7 @@ def cotangents_at(net, images, *names):
     return {name: rng.standard_normal(shapes[name]).astype(np.float32) for name in names}
 
 
-def test_layers_are_modules_in_the_order_they_finish_and_repeats_are_numbered(net):
+def test_layers_are_in_the_order_in_which_they_finish_and_repeats_are_numbered(net):
     assert list(crosslens.wrap(net).layers) == [INPUT, *LAYERS, OUTPUT]
 
 
@@ -408,7 +412,7 @@ def test_modules_that_return_tuples_or_have_no_batch_axis_are_no_layers():
             tokens = self.conv(x).flatten(2).transpose(1, 2)
             return self.pair(tokens + self.table(torch.zeros(1, dtype=torch.long)))[0]
 
-    assert list(crosslens.wrap(Net()).layers) == [INPUT, "conv", OUTPUT]
+    assert list(crosslens.wrap(Net()).layers) == [INPUT, "conv", "/flatten", "/transpose", "/add", OUTPUT]
 
 
 def test_the_input_has_the_channels_of_the_first_convolution():
