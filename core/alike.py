@@ -27,11 +27,17 @@ def each_once(methods: Sequence[str]) -> None:
 
 
 def same_input(models: Mapping[str, Model]) -> None:
-    """Refuse models that take images of different sizes or channels.
+    """Refuse models that take images of different sizes, channels or bounds.
 
     Raises:
         ComparisonError: they do; the message offers what can be done about it.
     """
+    bounds = {name: model.input.bounds for name, model in models.items()}
+    if len(set(bounds.values())) > 1:
+        raise ComparisonError(
+            f"the models take images in different ranges: {_listed(bounds)}; wrap them with the same bounds= "
+            "(--input-range): a preset of preprocess= maps any range to its own"
+        )
     shapes = {name: model.input.example_shape for name, model in models.items()}
     if len(set(shapes.values())) == 1:
         return

@@ -71,15 +71,15 @@ def interpolation(n: int, m: int) -> np.ndarray[Any, Any]:
     return weights
 
 
-def upsample(maps: Array, size: tuple[int, int]) -> Array:
-    """Enlarge maps to image size, bilinearly, with pixel centres at half-integers.
+def upsample(maps: Array, size: tuple[int, ...]) -> Array:
+    """Enlarge maps to image size, bilinearly, with pixel centres at half-integers; trilinearly to a volume's.
 
     Args:
         maps: values of shape (..., h, w); any unit, kept.
-        size: (H, W) in pixels, each at least as large as (h, w).
+        size: (H, W) in pixels, each at least as large as (h, w); (D, H, W) for maps (..., d, h, w).
 
     Returns:
-        Shape (..., H, W), same unit and dtype; minimum and maximum never leave those of `maps`.
+        Shape (..., *size), same unit and dtype; minimum and maximum never leave those of `maps`.
 
     Raises:
         ValueError: `size` is smaller than the maps (that needs an average: see `crosslens.operators.Resize`).
@@ -87,13 +87,20 @@ def upsample(maps: Array, size: tuple[int, int]) -> Array:
     Agrees with torch.nn.functional.interpolate(mode="bilinear", align_corners=False) to 1e-6
     (tests/core/test_arrays.py).
     """
-    height, width = maps.shape[-2:]
-    if size[0] < height or size[1] < width:
-        raise ValueError(f"upsample enlarges: maps are {(height, width)}, the size asked for is {tuple(size)}")
+    own = tuple(maps.shape[-len(size) :])
+    if any(m < n for n, m in zip(own, size, strict=True)):
+        raise ValueError(f"upsample enlarges: maps are {own}, the size asked for is {tuple(size)}")
     return resample(maps, size)
 
 
-def resample(maps: Array, size: tuple[int, int]) -> Array:
-    """Maps (..., h, w) at another size, (..., H, W), each axis by `interpolation`: enlarged or made smaller."""
-    rows, columns = (like(interpolation(n, m), maps) for n, m in zip(maps.shape[-2:], size, strict=True))
-    return rows @ maps @ namespace(maps).matrix_transpose(columns)
+def resample(maps: Array, size: tuple[int, ...]) -> Array:
+    """Maps (..., h, w) at another size, (..., H, W), each axis by `interpolation`: enlarged or made smaller.
+
+    A `size` of three is that of volumes, (D, H, W) for (..., d, h, w).
+    """
+    xp, own = namespace(maps), tuple(maps.shape[-len(size) :])
+    *depth, rows, columns = (like(interpolation(n, m), maps) for n, m in zip(own, size, strict=True))
+    planes = rows @ maps @ xp.matrix_transpose(columns)
+    for matrix in depth:
+        planes = xp.moveaxis(xp.moveaxis(planes, -3, -1) @ xp.matrix_transpose(matrix), -1, -3)
+    return planes

@@ -273,7 +273,7 @@ def _noise(method: Method, name: str, model: Model, result: Result, target: Any)
 
 def _view(result: Result) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
     """A result's values, and its maps (N, h, w) if it has any."""
-    has_maps = isinstance(result, Attribution) and result.values.ndim in {3, 4}
+    has_maps = isinstance(result, Attribution) and result.values.ndim in {3, 4, 5}
     return _values(result), as_numpy(result.maps()) if has_maps else None  # type: ignore[attr-defined]
 
 

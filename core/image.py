@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import ImageError
+from .false_colour import pixels as drawn
 from .model import Model
 
 __all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_animation", "save_image"]
@@ -115,8 +116,10 @@ def _fitted(picture: Image.Image, size: tuple[int, int], crop: float) -> Image.I
     return picture.crop((left, top, left + width, top + height))
 
 
-def save_image(image: Pixels, path: str | Path) -> Path:
-    """Write one picture: (H, W, 3) uint8, or (C, H, W) or (1, C, H, W) in [0, 1].
+def save_image(image: Pixels, path: str | Path, bounds: tuple[float, float] = (0.0, 1.0)) -> Path:
+    """Write one picture: (H, W, 3) uint8, or (C, H, W) or (1, C, H, W) within `bounds`.
+
+    One channel is written grey and three in their colours; others as `crosslens.false_colour` shows them.
 
     Raises:
         ImageError: the folder does not exist, or the suffix is not a picture's.
@@ -125,7 +128,7 @@ def save_image(image: Pixels, path: str | Path) -> Path:
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
         chw = pixels[0] if pixels.ndim == 4 else pixels
-        pixels = (np.moveaxis(chw, 0, -1).clip(0, 1) * 255).round().astype(np.uint8)
+        pixels = drawn(chw, bounds)[..., : 1 if chw.shape[0] == 1 else 3]
     try:
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:

@@ -51,6 +51,12 @@ class InputSpec:
         return height or self._usual, width or self._usual
 
     @property
+    def range(self) -> float:
+        """The difference between the bounds: what a step or a noise is a share of; 1 without bounds."""
+        low, high = self.bounds or (0.0, 1.0)
+        return high - low
+
+    @property
     def _usual(self) -> int:
         return 32 if self.is_volume else 224
 

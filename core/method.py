@@ -28,6 +28,7 @@ from .provenance import described, provenance, used_layers
 from .repeatability import refuse_where_alone_fails, repeatability
 from .result import Result, Synthesis
 from .target import resolve_target
+from .unit_range import in_own_bounds, in_unit_range, seen_by
 
 __all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]
 
@@ -86,7 +87,7 @@ class Method(ABC):
 
         Args:
             model: what `crosslens.wrap` gave.
-            images: (N, C, H, W), float32 in [0, 1].
+            images: (N, C, H, W), float32 in the model's bounds, [0, 1] unless told; (N, C, D, H, W) of volumes.
             target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
                 A class means its logit (`crosslens.target.resolve_target`); where a preset follows another library, the
                 entry of the network's output, as there.
@@ -106,16 +107,16 @@ class Method(ABC):
         unit = "logit" if self.preset is None else "output"
         objective = resolve_target(target, model, count, unit) if self.needs_target else resolve_nothing()
         making = makes_pictures(type(self))
-        seen = model.placed(images) if making and images is not None else images
-        method = self.settled(model, seen, objective)
-        result = method._batches(model, seen, objective, progress)
+        view, seen = _where_pictures_are_made(model, images) if making else (model, images)
+        method = self.settled(view, seen, objective)
+        result = method._batches(view, seen, objective, progress)
         refuse_unfinite(self.name, result)
-        if making and (images is None or isinstance(images, np.ndarray)):
-            result = result.on_host()  # type: ignore[attr-defined]
+        if making:
+            result = _as_given(result, model, images)
         followed: dict[str, Any] = {}
         if self.preset is not None:
             followed = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
-            result = replace(result, values=self.preset.apply(result.values, images.shape[-2:]))  # type: ignore[call-arg, attr-defined]
+            result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
         return replace(
             result,
             method=self.name,
@@ -214,6 +215,19 @@ def as_in(kind: type[Method], library: str) -> type[Method]:
         frozen=True,
         kw_only=True,
     )
+
+
+def _where_pictures_are_made(model: Model, images: Array) -> tuple[Model, Array]:
+    """The model as one of images in [0, 1], and these images so, where the network computes."""
+    view = in_unit_range(model)
+    return view, None if images is None else model.placed(seen_by(view, images))
+
+
+def _as_given(made: Result, model: Model, images: Array) -> Result:
+    """Pictures made in [0, 1] in the model's bounds, as arrays of the kind that the images were."""
+    if images is None or isinstance(images, np.ndarray):
+        made = made.on_host()  # type: ignore[attr-defined]
+    return in_own_bounds(made, model)
 
 
 class _Nothing(Objective):

@@ -51,16 +51,18 @@ def chosen(count: int) -> list[int]:
     return sorted({int(n) for n in np.linspace(0, count - 1, min(count, MOST_IMAGES)).round()})
 
 
-def rounded(images: Array) -> Array:
-    """Images with every value moved by `UNIT`, up or down by chance; what would leave [0, 1] moves the other way."""
-    values = as_numpy(images)
-    step = np.where(np.random.default_rng(0).random(values.shape) < 0.5, UNIT, -UNIT).astype(np.float32)
+def rounded(images: Array, bounds: tuple[float, float] = (0.0, 1.0)) -> Array:
+    """Images with every value moved by `UNIT` of the range, up or down by chance; never out of the bounds."""
+    values, (low, high) = as_numpy(images), bounds
+    unit = UNIT * (high - low)
+    step = np.where(np.random.default_rng(0).random(values.shape) < 0.5, unit, -unit).astype(np.float32)
     moved = values + step
-    return like(np.where((moved < 0) | (moved > 1) | (moved == values), values - step, moved), images)
+    return like(np.where((moved < low) | (moved > high) | (moved == values), values - step, moved), images)
 
 
 def again(method: Method, model: Model, images: Array, target: Any, places: Sequence[int]) -> Result:
     """The method on the images at `places`, moved by one rounding; `target` is one for all, or one for each image."""
     picked = namespace(images).stack([images[n, ...] for n in places])
     each = isinstance(target, list | tuple | np.ndarray)
-    return method(model, rounded(picked), [target[n] for n in places] if each else target)  # type: ignore[no-any-return]
+    moved = rounded(picked, model.input.bounds or (0.0, 1.0))
+    return method(model, moved, [target[n] for n in places] if each else target)  # type: ignore[no-any-return]

@@ -92,7 +92,7 @@ def preprocessing(
     >>> preprocessing("tf").affine(1)
     (array([2.], dtype=float32), array([-1.], dtype=float32))
     >>> preprocessing("raw255", (0.0, 255.0)).affine(1)
-    (array([1.], dtype=float32), array([0.], dtype=float32))
+    (array([1.], dtype=float32), array([-0.], dtype=float32))
 
     Raises:
         ParameterError: no such preset, or keywords that `Preprocess` does not have.

@@ -86,7 +86,7 @@ def layer_of_units(model: Model) -> str:
     Raises:
         LayerError: no layer with maps has a kernel.
     """
-    noise = np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32)
+    noise = model.input.from_unit(np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32))
     rectified = last_of_scales(model, noise)[-2:][0]
     try:
         return preactivation(model, rectified)

@@ -63,7 +63,8 @@ class AverageDrop(Metric):
         self._check()
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
-        shown = images * seen_through(judged, images, self.mask)
+        black = (model.input.bounds or (0.0, 1.0))[0]
+        shown = black + (images - black) * seen_through(judged, images, self.mask)
         found, whole = cases(model, images, measured(fixed) if self.unit == "probability" else fixed)
         xp = namespace(images)
         left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])

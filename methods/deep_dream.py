@@ -18,6 +18,7 @@ from crosslens.progress import Progress
 from crosslens.result import Synthesis
 from crosslens.resume import FREE, resumed, saved_state
 from crosslens.scales import last_of_scales
+from crosslens.unit_range import seen_by
 
 from .octaves import Dream, resized
 
@@ -39,7 +40,7 @@ class DeepDream(Method):
     layer: str | None = param(
         None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"
     )
-    guide: Any = param(None, "picture to dream of: a file, or an array (3, H, W) in [0, 1] of the network's size")
+    guide: Any = param(None, "picture to dream of: a file, or an array (C, H, W) in the bounds, of the network's size")
     size: int = param(512, "longer side of the dream in pixels; the picture is resized to it")
     octaves: int = param(4, "sizes to dream at, the full one last")
     octave_scale: float = param(1.4, "from each size to the next", search=(1.2, 1.8))
@@ -137,7 +138,7 @@ def _guide(guide: Any, model: Model) -> Array:
         return load_image(guide, like=model)
     if not hasattr(guide, "ndim"):
         raise ParameterError(f"guide is {guide!r}; it must be a picture: a file, or an array (3, H, W) in [0, 1]")
-    return guide[None, ...] if guide.ndim == 3 else guide
+    return seen_by(model, guide[None, ...] if guide.ndim == 3 else guide)
 
 
 @hookimpl

@@ -19,8 +19,9 @@ from crosslens.steps import absolute, channel_mean, channel_sum, eight_bits_of_t
 class GradientXInput(Method):
     """Each pixel times the target's gradient there: x dS/dx, the first-order share of each pixel in the target.
 
-    On a network of linear layers and ReLU without biases the values add up to the target. The image is the one in
-    [0, 1], so black pixels get nothing; another zero is a matter for integrated_gradients.
+    On a network of linear layers and ReLU without biases the values add up to the target. The image is the one
+    given, in [0, 1] unless the model has other bounds, so pixels of 0 get nothing; another zero is a matter for
+    integrated_gradients.
     """
 
     name = "gradient_x_input"

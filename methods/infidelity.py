@@ -44,7 +44,7 @@ class Infidelity(Metric):
     method: str | Method = param("gradient", "the method that is judged: its name, or in Python a configured method")
     change: str = param("squares", "what changes in the image", choices=WAYS)
     window: int = param(32, "side of the squares, in pixels")
-    noise: float = param(0.2, "deviation of the noise on the baseline, in the image's unit")
+    noise: float = param(0.2, "deviation of the noise on the baseline, as a share of the images' range")
     fill: Fill = param("black", f"the square, or the baseline: {DOC}")
     samples: int = param(50, "changed images")
     seed: int = param(0, "of the draws; the same for each image")
@@ -73,8 +73,11 @@ class Infidelity(Metric):
         rng = np.random.default_rng(self.seed)
         nothing = filled(self.fill, case.image, case.model, self.seed)
         foretold, fell = [], []
+        deviation = self.noise * case.model.input.range
         for start, stop in portions(case.model, self.samples, progress, "changing the image"):
-            changes = xp.concat([self._change(case.image, nothing, rng) for _ in range(stop - start)], axis=0)
+            changes = xp.concat(
+                [self._change(case.image, nothing, deviation, rng) for _ in range(stop - start)], axis=0
+            )
             foretold.append(xp.sum(changes * slopes[None, ...], axis=(1, 2, 3)))
             fell.append(score - case.scores(case.image - changes))
         told, truth = xp.concat(foretold), xp.concat(fell)
@@ -82,10 +85,10 @@ class Infidelity(Metric):
         best = xp.sum(told * truth) / xp.where(power > 0, power, xp.ones_like(power))
         return xp.stack([xp.mean((told - truth) ** 2), xp.mean((best * told - truth) ** 2)])
 
-    def _change(self, image: Array, nothing: Array, rng: np.random.Generator) -> Array:
+    def _change(self, image: Array, nothing: Array, deviation: float, rng: np.random.Generator) -> Array:
         """I of one sample, (1, C, H, W)."""
         if self.change == "noisy_baseline":
-            return image - nothing - like(rng.normal(0, self.noise, tuple(image.shape)), image)
+            return image - nothing - like(rng.normal(0, deviation, tuple(image.shape)), image)
         top, left = (int(rng.integers(0, n - self.window + 1)) for n in image.shape[2:])
         square = np.zeros(tuple(image.shape[2:]), np.float32)
         square[top : top + self.window, left : left + self.window] = 1

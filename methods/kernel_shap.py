@@ -36,7 +36,7 @@ class KernelSHAP(SuperpixelMethod):
             doc="two samples are the whole and nothing; without a feature mask each number is its superpixel",
         ),
         "xplique": Preset(
-            {"samples": 800, "fill": 0.5, "superpixels": "quickshift", "ends": "ignored"},
+            {"samples": 800, "fill": "grey", "superpixels": "quickshift", "ends": "ignored"},
             doc="bug: the values need not add up to what the image gains over its cover",
         ),
     }

@@ -38,7 +38,7 @@ class LIME(SuperpixelMethod):
             doc="without a feature mask each number of the image is its superpixel; give superpixels",
         ),
         "xplique": Preset(
-            {"samples": 150, "draws": "coin", "distance": "euclidean", "width": 45.0, "fill": 0.5}
+            {"samples": 150, "draws": "coin", "distance": "euclidean", "width": 45.0, "fill": "grey"}
             | {"superpixels": "quickshift", "penalty": 2.0, "penalty_as": "alpha"},
         ),
     }

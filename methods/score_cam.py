@@ -18,6 +18,7 @@ from crosslens.steps import Size, enlarged, unit_range
 
 from .cam_family import OnMaps, as_maps, empty_note, facing
 from .case import Case, cases, portions
+from .fills import DOC, Fill, filled
 from .metric import measured
 
 SCALED, WEIGHTS = ("large", "small"), ("softmax", "probability")
@@ -43,7 +44,7 @@ class ScoreCAM(OnMaps):
             doc="the class's probability is the weight, without a softmax over channels",
         ),
     }
-    fill: float = param(0.0, "what stands where a mask is 0, in the image's unit; 0 is X H_k as the paper writes it")
+    fill: Fill = param("black", f"what stands where a mask is 0: {DOC}; black is X H_k as the paper writes it")
     enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
     scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
     epsilon: float = param(0.0, "added to a map's range, by which it is divided")
@@ -71,10 +72,10 @@ class ScoreCAM(OnMaps):
     def _map(self, case: Case, maps: Array, progress: Progress) -> Array:
         """(h, w) from the maps (C, h, w) of one image."""
         xp = namespace(maps)
-        shown = []
+        shown, cover = [], filled(self.fill, case.image, case.model, seed=0)
         for start, stop in portions(case.model, maps.shape[0], progress, "masking"):
             masks = self._masks(maps[start:stop, ...], case.image.shape[2:])[:, None, :, :]
-            shown.append(case.scores(case.image * masks + self.fill * (1 - masks)))
+            shown.append(case.scores(cover + masks * (case.image - cover)))
         weights = softmax(xp.concat(shown)) if self.weights == "softmax" else xp.concat(shown)
         return relu(xp.sum(weights[:, None, None] * maps, axis=0))
 

@@ -30,7 +30,7 @@ class Sensitivity(Method):
     name = "sensitivity"
     example: ClassVar[Mapping[str, Any]] = {"block": 4, "step": 0.1}
     block: int = param(16, "side in pixels of the squares that change together; 1 is each pixel on its own")
-    step: float = param(0.01, "h, in the image's unit")
+    step: float = param(0.01, "h, as a share of the images' range (1 for [0, 1]); in a layer's own unit at a layer")
     directions: int | None = param(None, "random directions; every block on its own if not given")
     layer: str = param(INPUT, "layer whose activation changes; the image if not given")
     seed: int = param(0, "of the random directions")
@@ -69,9 +69,10 @@ class Sensitivity(Method):
 
     def _along(self, case: Case, directions: Any) -> Any:
         """The central differences along directions (B, ...), (B,)."""
-        v = self.step * like(directions, case.activation)
+        step = self.step * (case.model.input.range if case.layer == INPUT else 1.0)
+        v = step * like(directions, case.activation)
         after, before = (as_numpy(case.scores(case.activation + s * v)).astype(np.float64) for s in (1, -1))
-        return (after - before) / (2 * self.step)
+        return (after - before) / (2 * step)
 
 
 def _blocks(shape: tuple[int, ...], block: int) -> np.ndarray[Any, Any]:

@@ -30,7 +30,7 @@ class SensitivityMax(Metric):
     name = "sensitivity_max"
     presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset(doc="it gives the second series, the share")}
     example: ClassVar[Mapping[str, Any]] = {"samples": 3}
-    radius: float = param(0.02, "largest change of a pixel, in the image's unit")
+    radius: float = param(0.02, "largest change of a pixel, as a share of the images' range (1 for [0, 1])")
     samples: int = param(10, "changed images")
     seed: int = param(0, "of the draws; the same for each image")
 
@@ -56,7 +56,8 @@ class SensitivityMax(Metric):
         rng = np.random.default_rng(self.seed)
         moved = []
         for start, stop in portions(model, self.samples, progress, "changing the image"):
-            noise = rng.uniform(-self.radius, self.radius, (stop - start, *image.shape[1:]))
+            radius = self.radius * model.input.range
+            noise = rng.uniform(-radius, radius, (stop - start, *image.shape[1:]))
             changed = self.explained(model, image + like(noise, image), objective).values
             moved.append(length(changed - values))
         return xp.max(xp.concat(moved), keepdims=True)

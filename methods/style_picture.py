@@ -9,6 +9,7 @@ from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import LayerError, ParameterError
 from crosslens.image import load_image
 from crosslens.model import INPUT, Linearization, Model
+from crosslens.unit_range import seen_by
 
 COLOURS = ("style", "luminance", "matched")
 """Whose colours the result has: the style's; the content's, only its luminance being changed; or the content's, to
@@ -41,7 +42,7 @@ def _read(style: Any, model: Model) -> Array:
     picture = style[None, ...] if style.ndim == 3 else style
     if picture.ndim != 4 or picture.shape[0] != 1:
         raise ParameterError(f"style has shape {tuple(style.shape)}; it must be one picture, (3, H, W) in [0, 1]")
-    return picture
+    return seen_by(model, picture)
 
 
 def check_field(model: Model, content: Array, layers: Sequence[str], styles: Sequence[Array]) -> None:

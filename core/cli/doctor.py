@@ -84,7 +84,7 @@ def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
     yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
     yield Finding("output", None, f"{model.layers[OUTPUT].shape}, {model.output}")
     yield from examined(model)
-    image = np.full((1, *model.input.example_shape), 0.5, np.float32)
+    image = model.input.from_unit(np.full((1, *model.input.example_shape), 0.5, np.float32))
     yield _tried("default layer", lambda: default_layer(model))
     yield _tried("forward", lambda: _timed(lambda: model.forward(image)))
     yield _tried("gradient", lambda: _timed(lambda: _gradient(model, image)))

@@ -35,7 +35,7 @@ def preactivation(model: Model, layer: str) -> str:
     shape = model.layers[name].shape
     names = list(model.layers)
     before = [n for n in names[: names.index(name)] if model.layers[n].shape == shape and n not in {INPUT, OUTPUT}]
-    noise = np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32)
+    noise = model.input.from_unit(np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32))
     found = model.forward(noise, [*before, name])
     if bool(namespace(found[name]).any(found[name] < 0)):
         return layer

@@ -14,6 +14,7 @@ from PIL import Image
 
 from ..arrays import as_numpy
 from ..compare import Comparison
+from ..false_colour import pixels, side_by_side
 from ..image import colour, full_scale, opacity
 from ..result import Attribution, Result, Synthesis
 from ..result.display import grey, magnitude_limit
@@ -55,12 +56,12 @@ def _encoded(picture: Image.Image, **options: Any) -> str:
 
 def has_maps(result: Result) -> bool:
     """Whether a result can be drawn: maps, or pictures that were made."""
-    return isinstance(result, Synthesis) or (isinstance(result, Attribution) and result.values.ndim in {3, 4})
+    return isinstance(result, Synthesis) or (isinstance(result, Attribution) and result.values.ndim in {3, 4, 5})
 
 
 def original(result: Result, index: int, within: Room) -> str:
     """Image `index` that a result explains, or that it made, as a URI."""
-    picture = Image.fromarray(_rgb(as_numpy(result.images)[index]))
+    picture = Image.fromarray(pixels(as_numpy(result.images)[index], result.bounds, result.bands))
     picture.thumbnail((within.side, within.side))
     return _encoded(picture if within.colours is None else picture.quantize(within.colours))
 
@@ -137,7 +138,7 @@ def _is_per_pixel(result: Result) -> bool:
 def _drawn(result: Result, index: int) -> Pixels:
     """(h, w) that is drawn: magnitudes where each pixel has values of its own, else the map."""
     if isinstance(result, Attribution) and result.is_per_pixel:
-        return np.asarray(as_numpy(_one(result, index).magnitudes())[0], np.float64)
+        return _flat(as_numpy(_one(result, index).magnitudes())[0])
     return _map(result, index)
 
 
@@ -148,9 +149,14 @@ def _one(result: Attribution, index: int) -> Attribution:
 def _map(result: Result, index: int) -> Pixels:
     """(h, w) that is compared: the map, or the mean over the channels of a picture that was made."""
     if isinstance(result, Synthesis):
-        return np.asarray(as_numpy(result.images)[index].mean(axis=0), np.float64)
+        return _flat(as_numpy(result.images)[index].mean(axis=0))
     assert isinstance(result, Attribution)
-    return np.asarray(as_numpy(_one(result, index).maps())[0], np.float64)
+    return _flat(as_numpy(_one(result, index).maps())[0])
+
+
+def _flat(values: Pixels) -> Pixels:
+    """(h, w), float64; the slices of a volume side by side, as its picture shows them."""
+    return np.asarray(side_by_side(values) if values.ndim == 3 else values, np.float64)
 
 
 def _shrunk(values: Pixels, side: int) -> Pixels:
@@ -164,8 +170,3 @@ def _shrunk(values: Pixels, side: int) -> Pixels:
     blocks = padded.reshape(height, factor, width, factor).swapaxes(1, 2).reshape(height, width, -1)
     strongest = np.abs(blocks).argmax(axis=2)
     return np.asarray(np.take_along_axis(blocks, strongest[..., None], axis=2)[..., 0])
-
-
-def _rgb(image: Pixels) -> Pixels:
-    channels = np.moveaxis(image if image.shape[0] == 3 else image[:1].repeat(3, axis=0), 0, -1)
-    return np.asarray((channels.clip(0, 1) * 255).round(), np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace, resample
 from ..errors import ParameterError
+from ..false_colour import side_by_side
 from ..image import colour, contact_sheet, overlay, save_image
 from .base import Result, new_axes
 from .display import check_form, grey
@@ -21,25 +22,39 @@ class Attribution(Result):
     """What mattered where: raw values, at the resolution of the layer explained."""
 
     values: Array
-    """(N, h, w), or (N, C, H, W) where each channel of the image has its own."""
+    """(N, h, w), or (N, C, H, W) where each channel of the image has its own; of volumes (N, d, h, w), (N, C, D, H, W).
+
+    Four axes are the map of a volume where `images` have five."""
     scores: Array = field(default=None, kw_only=True)
     """The objective at each image, (N,)."""
 
     def _per_image(self) -> tuple[str, ...]:
         return ("images", "values", "scores")
 
+    @property
+    def has_channels(self) -> bool:
+        """Whether the values are (N, C, ...), not maps (N, ...): by the axes of the images, 4 if there are none."""
+        of_volumes = self.images is not None and self.images.ndim == 5
+        return bool(self.values.ndim > (4 if of_volumes else 3))
+
     def maps(self) -> Array:
-        """(N, h, w): the values, or over an image's channels the value of largest magnitude, with its sign."""
-        if self.values.ndim == 3:
+        """(N, h, w): the values, or over an image's channels the value of largest magnitude, with its sign.
+
+        (N, d, h, w) of volumes.
+        """
+        if not self.has_channels:
             return self.values
         xp = namespace(self.values)
         strongest = xp.argmax(xp.abs(self.values), axis=1)
         channels = xp.arange(self.values.shape[1], device=self.values.device)
-        chosen = channels[None, :, None, None] == strongest[:, None, :, :]
+        chosen = xp.reshape(channels, (1, -1, *[1] * (self.values.ndim - 2))) == strongest[:, None, ...]
         return xp.sum(xp.where(chosen, self.values, xp.zeros_like(self.values)), axis=1)
 
-    def upsampled(self, size: tuple[int, int]) -> Array:
-        """The maps enlarged bilinearly to (H, W), raw otherwise; those of a network that enlarges are made smaller."""
+    def upsampled(self, size: tuple[int, ...]) -> Array:
+        """The maps enlarged bilinearly to (H, W), raw otherwise; those of a network that enlarges are made smaller.
+
+        Of volumes, trilinearly to (D, H, W).
+        """
         return resample(self.maps(), size)
 
     @property
@@ -51,21 +66,22 @@ class Attribution(Result):
     def magnitudes(self) -> Array:
         """(N, h, w), at least 0: absolute values, of all channels of the image added up."""
         xp, values = namespace(self.values), self.values
-        return xp.sum(xp.abs(values), axis=1) if values.ndim == 4 else xp.abs(values)
+        return xp.sum(xp.abs(values), axis=1) if self.has_channels else xp.abs(values)
 
     def drawn(self, index: int, form: str | None = None) -> np.ndarray[Any, Any]:
         """Image `index` and its map as a picture (H, W, 3), uint8; `form` as in `picture`."""
         check_form(form)
         form = form or ("magnitude" if self.is_per_pixel else "overlay")
-        image, one = as_numpy(self.images)[index], replace(self, values=self.values[index : index + 1, ...])
+        one = replace(self, values=self.values[index : index + 1, ...])
         maps = one.magnitudes() if form == "magnitude" else one.maps()
-        values = as_numpy(resample(maps, image.shape[-2:]))[0]
+        values = as_numpy(resample(maps, tuple(self.images.shape[2:])))[0]
+        values = side_by_side(values) if values.ndim == 3 else values
         if form == "magnitude":
             return grey(values)
-        return colour(values, signed=True) if form == "signed" else overlay(image, values)
+        return colour(values, signed=True) if form == "signed" else overlay(self.shown(index), values)
 
     def picture(self, form: str | None = None) -> np.ndarray[Any, Any]:
-        """The maps side by side, (H, W, 3) uint8.
+        """The maps side by side, (H, W, 3) uint8; of a volume its slices along the depth, see `crosslens.false_colour`.
 
         Args:
             form: "magnitude", "signed" or "overlay", see `crosslens.display.FORMS`; if not given, magnitudes where

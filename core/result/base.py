@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError
+from ..false_colour import false_colour, side_by_side
 from ..image import save_animation, save_image
 from .display import counted, one_line, png
 
@@ -24,7 +25,9 @@ class Result:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     images: Array = None
-    """The images explained or made, (N, C, H, W) in [0, 1]."""
+    """The images explained or made, (N, C, H, W) or (N, C, D, H, W), in the model's bounds, [0, 1] unless told."""
+    bands: tuple[int, ...] | None = None
+    """Which channels a picture shows as red, green and blue, counted from 1; see `crosslens.false_colour`."""
     notes: tuple[str, ...] = ()
     """What a reader must know to trust the values: all-zero maps, for example."""
 
@@ -35,6 +38,17 @@ class Result:
 
     def __repr__(self) -> str:
         return one_line(f"{type(self).__name__} of {self.method or 'no method'}", [*self._facts(), *self._sources()])
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest value that the images may have."""
+        low, high = self.provenance.get("bounds") or (0.0, 1.0)
+        return low, high
+
+    def shown(self, index: int) -> np.ndarray[Any, Any]:
+        """Image `index` as red, green and blue, (3, H, W), in [0, 1]; the slices of a volume side by side."""
+        rgb = false_colour(as_numpy(self.images)[index], self.bounds, self.bands)
+        return side_by_side(rgb) if rgb.ndim == 4 else rgb
 
     def _facts(self) -> Iterator[str]:
         """What the representation says of this kind of result."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError, ParameterError
+from ..false_colour import pixels
 from ..image import contact_sheet, save_image
 from .base import Result, new_axes
 
@@ -65,7 +66,7 @@ class Synthesis(Result):
         flat = xp.sort(xp.reshape(mask, (mask.shape[0], -1)), axis=1)
         full = flat[:, min(int(percent / 100 * flat.shape[1]), flat.shape[1] - 1)][:, None, None]
         opaque = xp.clip(mask / xp.where(full > 0, full, xp.ones_like(full)), 0.0, 1.0)[:, None, :, :]
-        return opaque * self.images + (1.0 - opaque)
+        return opaque * self.images + self.bounds[1] * (1.0 - opaque)
 
     def _arrays(self) -> dict[str, Array]:
         kept = {f"snapshot_{step}": images for step, images in self.snapshots.items()}
@@ -110,21 +111,16 @@ class Synthesis(Result):
 
     def picture(self) -> np.ndarray[Any, Any]:
         """The images side by side."""
-        return contact_sheet([_pixels(image) for image in as_numpy(self.images)])
+        return contact_sheet(self.frames())
 
     def frames(self) -> list[np.ndarray[Any, Any]]:
         """Each image, (H, W, 3), uint8."""
-        return [_pixels(image) for image in as_numpy(self.images)]
+        return [pixels(image, self.bounds, self.bands) for image in as_numpy(self.images)]
 
     def plot(self, axes: Any = None, index: int = 0) -> Any:
         """Draw image `index` on matplotlib axes (new ones if not given); returns the axes."""
         axes = axes or new_axes()
-        axes.imshow(_pixels(as_numpy(self.images)[index]))
+        axes.imshow(pixels(as_numpy(self.images)[index], self.bounds, self.bands))
         axes.set_title(self.method)
         axes.set_axis_off()
         return axes
-
-
-def _pixels(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    rgb = np.moveaxis(image, 0, -1) if image.shape[0] == 3 else np.repeat(image[0][..., None], 3, axis=-1)
-    return (rgb.clip(0, 1) * 255).round().astype(np.uint8)
