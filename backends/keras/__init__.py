@@ -44,6 +44,7 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
 
 def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
     from .loading import load_keras
+    from .messages import explained
     from .network import KerasNetwork
     from .savedmodel import load_saved_model
     from .tensorflow import TensorFlowModel
@@ -53,9 +54,11 @@ def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
         trust = options["trust"]
         network = load_saved_model(path, trust) if path.is_dir() else load_keras(path, trust)
     if isinstance(network, keras.Model):
-        return TensorFlowModel(KerasNetwork.of(network, options), options)
+        with explained("the Keras model cannot be wrapped"):
+            return TensorFlowModel(KerasNetwork.of(network, options), options)
     if hasattr(network, "signatures"):
         from .savedmodel import GraphNetwork
 
-        return TensorFlowModel(GraphNetwork.of(network, options), options)
+        with explained("the SavedModel cannot be wrapped"):
+            return TensorFlowModel(GraphNetwork.of(network, options), options)
     return None

@@ -10,13 +10,16 @@ import keras
 import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
+from crosslens.preprocess import Preprocess
 
 from .ancestry import linked
 from .batch import batch_first
 from .functions import base, kind_of
+from .inputs import Held, Signature, hold, image_of, repeated, signature_of
 from .layouts import located
 from .listing import Listing, is_activation
 from .messages import explained
+from .pixel_types import as_pixels, fitting, refuse_no_pixels
 from .place import HEADS, Place, in_rows, native_shape, output_place
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
 from .tracing import Tracing
@@ -37,6 +40,11 @@ class KerasNetwork:
     input: InputSpec
     channels_last: bool
     output: int | str | None
+    signature: Signature
+    image: str
+    """The input that is explained."""
+    held: Held
+    """What the other inputs hold."""
     rule: str = "exact"
     values: Mapping[int, tuple[Any, Any]] = field(default_factory=dict)
     """(variable, tensor) by the variable's id, in place of the model's own values."""
@@ -46,13 +54,19 @@ class KerasNetwork:
         """The network of a `keras.Model`; one that has no weights yet is built first.
 
         Raises:
-            ModelError: several inputs, or no input shape where the model does not say.
+            ModelError: several inputs of which none is held, or no input shape where the model does not say.
         """
-        shape = _input_shape(net)
-        spec, channels_last = input_spec(shape, options["input"], _default_format(), options["bounds"])
+        signature = signature_of(net)
+        image = image_of(signature.entries, options["inputs"])
+        refuse_no_pixels(image, signature.entries[image].dtype)
+        held = hold(signature.entries, image, options["inputs"])
+        shape = signature.entries[image].shape
+        spec, last = input_spec(shape, options["input"], _default_format(), options["bounds"])
+        network = cls(net, spec, last, options["output"], signature, image, held)
         if not net.built or _unbuilt_sequential(net):
-            _build(net, spec, channels_last)
-        return cls(net, spec, channels_last, options["output"])
+            with explained(f"the model cannot be built with images of shape {spec.example_shape}"):
+                network._run(tf.zeros((1, *native_shape(spec, last))))
+        return network
 
     def places(self) -> Sequence[Place]:
         """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last.
@@ -91,6 +105,23 @@ class KerasNetwork:
             function = tf.function(run, autograph=False).get_concrete_function(self._example(images))
         return found, function.graph
 
+    @property
+    def dtype(self) -> Any:
+        """The type of its images; None where it does not say."""
+        return self.signature.entries[self.image].dtype
+
+    @property
+    def takes_integers(self) -> bool:
+        """Whether its images are pixels in a type of integers."""
+        return self.input.is_image and self.dtype is not None and bool(tf.as_dtype(self.dtype).is_integer)
+
+    def fitting(self, wished: Preprocess) -> Preprocess:
+        """The preprocessing for what the image is: see `pixel_types`."""
+        return fitting(self.image, self.dtype, self.input, wished)
+
+    def refuse_gradient(self) -> None:
+        """A gradient gets to the image, or it is seen that it does not."""
+
     def _example(self, images: int | None = None) -> Any:
         return tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
 
@@ -122,8 +153,15 @@ class KerasNetwork:
     def _called(self, x: Any) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
         with keras.StatelessScope(state_mapping=list(self.values.values()), initialize_variables=False):
-            y = _selected(self.net, self.net(_packed(self.net, x), training=False), self.output)
+            y = _selected(self.net, self._run(x), self.output)
         return in_rows(y)
+
+    def _run(self, x: Any) -> Any:
+        others = repeated(self.held, self.signature.entries, self.image, x)
+        if self.takes_integers:
+            x = as_pixels(x, tf.as_dtype(self.dtype)) if hasattr(x, "graph") else tf.cast(x, self.dtype)
+        args, kwargs = self.signature.arguments({**others, self.image: x})
+        return self.net(*args, **kwargs, training=False)
 
     def with_rule(self, rule: str) -> "KerasNetwork":
         """The same network with another backward rule, tried out at once.
@@ -167,30 +205,6 @@ class KerasNetwork:
 
 def _default_format() -> bool:
     return bool(keras.config.image_data_format() == "channels_last")
-
-
-def _input_shape(net: Any) -> tuple[int | None, ...] | None:
-    """The shape of the only input with its batch axis, as far as the model knows it."""
-    try:
-        shape = net.input_shape
-    except AttributeError:
-        shape = (net.get_build_config() or {}).get("input_shape") if net.built else None
-    shapes = _shapes(shape)
-    if len(shapes) > 1:
-        raise ModelError(
-            f"the model takes {len(shapes)} inputs, of shapes {shapes}; crosslens explains models of one input"
-        )
-    return shapes[0] if shapes else None
-
-
-def _shapes(shape: Any) -> list[tuple[int | None, ...]]:
-    if shape is None:
-        return []
-    if isinstance(shape, dict):
-        return [each for item in shape.values() for each in _shapes(item)]
-    if all(isinstance(n, int | None) for n in shape):
-        return [tuple(shape)]
-    return [each for item in shape for each in _shapes(item)]
 
 
 def input_spec(
@@ -240,17 +254,6 @@ def _fits(asked: InputSpec, own: tuple[int | None, ...]) -> bool:
 
 def _unbuilt_sequential(net: Any) -> bool:
     return isinstance(net, keras.Sequential) and not getattr(net, "inputs", None)
-
-
-def _build(net: Any, spec: InputSpec, channels_last: bool) -> None:
-    with explained(f"the model cannot be built with images of shape {spec.example_shape}"):
-        net(tf.zeros((1, *native_shape(spec, channels_last))), training=False)
-
-
-def _packed(net: Any, x: Any) -> Any:
-    """The image in the structure that a functional model calls its only input by: alone, [x] or {"name": x}."""
-    structure = net.input if getattr(net, "inputs", None) and not isinstance(net, keras.Sequential) else x
-    return keras.tree.pack_sequence_as(structure, [x]) if isinstance(structure, list | tuple | dict) else x
 
 
 def _selected(net: Any, y: Any, output: int | str | None) -> Any:

@@ -16,13 +16,17 @@ import numpy as np
 import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
+from crosslens.preprocess import Preprocess
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from .ancestry import linked
 from .batch import batch_first
+from .entrance import Entrance, entrance_of
+from .inputs import repeated
 from .layouts import located
 from .messages import reason
 from .network import input_spec
+from .pixel_types import fitting
 from .place import Place, in_rows, native_shape, output_place
 from .program import refuse_unsafe
 from .weights import Stored, arranged, depthwise, matrix
@@ -83,7 +87,7 @@ class GraphNetwork:
     """The frozen graph of one signature, its big constants beside it."""
 
     definition: Any
-    image: str
+    entrance: Entrance
     result: str
     input: InputSpec
     channels_last: bool
@@ -95,23 +99,33 @@ class GraphNetwork:
         """The network behind the serving signature of a loaded SavedModel.
 
         Raises:
-            ModelError: no signature to serve, several inputs, or several outputs and none chosen.
+            ModelError: no signature to serve, several inputs of which none is held, or several outputs and none chosen.
         """
         function = _signature(loaded)
         result = _chosen(function.structured_outputs, options["output"])
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
-        images = [t for t in frozen.inputs if t.dtype != tf.resource]
-        if len(images) != 1:
-            raise ModelError(f"the SavedModel takes {len(images)} inputs; crosslens explains models of one input")
-        shape = tuple(images[0].shape) if images[0].shape.rank is not None else None
-        spec, last = input_spec(shape, options["input"], True, options["bounds"])
+        entrance = entrance_of(function, frozen, options["inputs"])
+        spec, last = input_spec(entrance.entry.shape, options["input"], True, options["bounds"])
         definition, constants = _lifted(frozen.graph.as_graph_def())
         own = _without_own_gradients(definition)
         names = sorted(function.structured_outputs)
-        network = cls(definition, images[0].op.name, frozen.outputs[names.index(result)].name, spec, last, constants)
-        if own:
+        network = cls(definition, entrance, frozen.outputs[names.index(result)].name, spec, last, constants)
+        if own and not entrance.takes_integers:
             _check_derivative(network, function, result, own)
         return network
+
+    def fitting(self, wished: Preprocess) -> Preprocess:
+        """The preprocessing for what the image is: see `pixel_types`."""
+        return fitting(self.entrance.image, self.entrance.entry.dtype, self.input, wished)
+
+    @property
+    def takes_integers(self) -> bool:
+        """Whether its images are pixels in a type of integers."""
+        return self.entrance.takes_integers
+
+    def refuse_gradient(self) -> None:
+        """Refuse a gradient at the image where none gets there."""
+        self.entrance.refuse_gradient()
 
     def places(self) -> Sequence[Place]:
         """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last.
@@ -130,7 +144,8 @@ class GraphNetwork:
             operations = {
                 op.name.removeprefix("net/"): op for op in x.graph.get_operations() if op.name.startswith("net/")
             }
-            layers = {name: op for name, op in operations.items() if _is_layer(op, images)}
+            shown = {name: op for name, op in operations.items() if name not in self.entrance.casts}
+            layers = {name: op for name, op in shown.items() if _is_layer(op, images)}
             places = [*(self._place(name, op, operations) for name, op in layers.items()), output_place(y)]
             tensors = [*(op.outputs[0] for op in layers.values()), y]
             axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
@@ -171,7 +186,7 @@ class GraphNetwork:
     def _imported(self, x: Any, wanted: Sequence[str], replaced: Mapping[str, Any]) -> list[Any]:
         feeds = {f"{name}:0": self._value(constant) for name, constant in self.constants.items()}
         feeds |= {self._tensor(name): value for name, value in replaced.items()}
-        feeds[f"{self.image}:0"] = x
+        feeds |= self.entrance.feeds(x)
         used = {edge.split(":")[0].lstrip("^") for node in self.definition.node for edge in node.input}
         feeds = {
             name: tf.identity(value, name=_FED + name.removesuffix(":0"))
@@ -292,7 +307,8 @@ def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Se
 
     with tf.GradientTape() as tape:
         tape.watch(x)
-        y = function(**dict.fromkeys(function.structured_input_signature[1], x))[result]
+        others = repeated(network.entrance.held, network.entrance.entries, network.entrance.image, x)
+        y = function(**others, **{network.entrance.image: x})[result]
     expected = tape.gradient(y, x, unconnected_gradients="zero").numpy()
     got = tf.function(inlined, autograph=False)(x).numpy()
     if not np.allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()):

@@ -13,10 +13,10 @@ import tensorflow as tf
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
-from crosslens.preprocess import Preprocess
 
 from .ancestry import upstream
 from .messages import explained
+from .normalising import normalised_twice
 from .place import Place, outside_dtype, to_channels_last
 from .visiting import LOCK
 
@@ -50,7 +50,7 @@ class TensorFlowModel(Model):
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network
         self.input = network.input
-        self.preprocess = options["preprocess"] if self.input.is_image else Preprocess()
+        self.preprocess = network.fitting(options["preprocess"])
         self.labels = options["labels"]
         self.batch_size = options["batch_size"]
         self._device = _device(options)
@@ -81,6 +81,12 @@ class TensorFlowModel(Model):
             Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._places.values()
         ]
         return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *found)}
+
+    def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
+        """A layer that normalises behind a preset that does too; pixels that are rounded."""
+        yield from normalised_twice(self._places, self.preprocess)
+        if self.network.takes_integers:
+            yield "pixels", None, "integers: images are rounded inside, and gradients pass straight through"
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph in which the layers were found."""
@@ -219,11 +225,22 @@ class TensorFlowModel(Model):
         sources = [image if name == INPUT else found[name] for name in question.wrt]
         targets = [found[name] for name in question.cotangents]
         seeds = [self._places[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
+        if INPUT in question.wrt:
+            self._refuse_no_way(targets, image)
         gradients = tf.gradients(targets, sources, seeds, unconnected_gradients="zero") if sources else []
         return activations, [
             dx if name == INPUT else self._places[name].outside(dx)
             for name, dx in zip(question.wrt, gradients, strict=True)
         ]
+
+    def _refuse_no_way(self, targets: Sequence[Any], image: Any) -> None:
+        """Refuse gradients at an image of integers that do not get there; zeros would look like an answer."""
+        self.network.refuse_gradient()
+        if self.network.takes_integers and tf.gradients(targets, image) == [None]:
+            raise ModelError(
+                "no gradient reaches the image: the network reads its pixels as integers; occlusion, rise and lime "
+                "need none"
+            )
 
     @property
     def _wide(self) -> Any:

@@ -1,10 +1,9 @@
 """Images of integers: preprocessing to what the input's type holds, then rounding that passes gradients on."""
 
-from dataclasses import replace
-
 from crosslens.errors import ModelError
 from crosslens.model import InputSpec
-from crosslens.preprocess import Preprocess, preprocessing
+from crosslens.pixels import integer_pixels
+from crosslens.preprocess import Preprocess
 from onnx import TensorProto
 
 from .graph import FLOAT, FLOATS, Graph, Type
@@ -30,18 +29,7 @@ def pixels(name: str, elem: int, spec: InputSpec, wished: Preprocess) -> Preproc
     kind = str(TensorProto.DataType.Name(elem))
     if kind not in _INTEGERS or not spec.is_image:
         raise ModelError(f"the input {name!r} is of {kind.lower()}; an image is of floats or of integers")
-    low = _LOWEST.get(elem, 0)
-    spread = replace(preprocessing({"scale": 255.0, "mean": -low}).from_bounds(spec.bounds), preset="raw255")
-    if wished in [preprocessing(usual, spec.bounds) for usual in ("imagenet", None)]:
-        return spread
-    gain, offset = wished.affine(spec.shape[0] or 3)
-    ends = [gain * b + offset for b in spec.bounds or (0.0, 1.0)]
-    if any((end < low - 0.5).any() or (end > low + 255.5).any() for end in ends) or (abs(ends[1] - ends[0]) < 16).all():
-        raise ModelError(
-            f"the input {name!r} is of {kind.lower()} and holds pixels from {low} to {low + 255}; preprocess= gives "
-            f"{ends[0].min():.4g} to {ends[1].max():.4g}: leave it out, or give preprocess='raw255'"
-        )
-    return wished
+    return integer_pixels(f"the input {name!r} is of {kind.lower()}", _LOWEST.get(elem, 0), spec, wished)
 
 
 def as_pixels(graph: Graph, x: str, elem: int) -> str:
