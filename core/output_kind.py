@@ -85,14 +85,11 @@ def _computed(model: Model, shape: tuple[int | None, ...]) -> Mapping[str, Value
 
 
 def _same_size(layer: Layer, shape: tuple[int | None, ...], size: int) -> bool:
+    """Whether a layer has the output's shape; where that is a vector, as many numbers in any shape."""
     if layer.shape[1:] == shape:
         return True
-    return (
-        layer.shape[0] is None
-        and len(shape) != 3
-        and None not in layer.shape[1:]
-        and prod(n or 1 for n in layer.shape[1:]) == size
-    )
+    vector = set(shape[1:]) <= {1} and None not in layer.shape[1:]
+    return vector and layer.shape[0] is None and prod(n or 1 for n in layer.shape[1:]) == size
 
 
 def _activation(model: Model, values: Mapping[str, Values]) -> tuple[str | None, str | None, str]:

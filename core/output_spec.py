@@ -129,13 +129,14 @@ class OutputSpec:
             "independent": f"independent probabilities of {self._counted()}",
             "independent_logits": f"logits of {self._counted()}, each with a probability by itself, its sigmoid",
             "score": "one score, not a probability" if self.shape == (1,) else "scores, not probabilities",
-            "maps": "maps" + f" after a {self.activation}" * (self.activation is not None),
+            "maps": "maps" + f" after a {self.activation}" * bool(self.activation and not self.before),
             "tensor": "neither classes nor maps",
         }[self.kind]
         if self.binary:
             what = f"one {'probability' if self.kind == 'independent' else 'logit'} of two classes: negative, positive"
-        explained = f"; a class is explained before the {self.activation}, at {self.before!r}" * bool(self.before)
-        return f"{what}{explained}" + f" ({self.evidence})" * bool(self.evidence)
+        if self.before:
+            return f"{what}, the {self.activation} of {self.before!r}, where a class is explained"
+        return what + f" ({self.evidence})" * bool(self.evidence)
 
     def _counted(self) -> str:
         return f"{self.shape[0]} classes"

@@ -82,7 +82,7 @@ def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
         return
     yield Finding("model", True, f"{model.backend} {dict(model.versions)}, loaded in {perf_counter() - start:.2f} s")
     yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
-    yield Finding("output", None, f"{model.layers[OUTPUT].shape}, {model.output}")
+    yield Finding("output", None, spelled(f"{model.layers[OUTPUT].shape}, {model.output}", click.get_current_context()))
     yield from examined(model)
     image = model.input.from_unit(np.full((1, *model.input.example_shape), 0.5, np.float32))
     yield _tried("default layer", lambda: default_layer(model))

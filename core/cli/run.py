@@ -188,9 +188,9 @@ def _in_words(record: Mapping[str, Any]) -> str:
         return f"{record['objective']}{score}"
     name = f"{target['label']} (class {target['class']})" if target["label"] else f"class {target['class']}"
     objective = str(record["objective"])
-    place = f" of {objective}" * (" at " in objective)
+    place = f": {objective}" * (" at " in objective)
     if "probability" not in target:
-        return f"{target['label'] or 'score {}'.format(target['class'])}, {target['score']:.4g}{place}"
+        return f"{target['label'] or objective}, {target['score']:.4g}"
     return f"{name}, probability {target['probability']:.3f}{score}{place}"
 
 

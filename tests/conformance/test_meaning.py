@@ -6,7 +6,7 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens.compare import compare
-from crosslens.errors import ModelError, TargetError
+from crosslens.errors import LayerError, ModelError, TargetError
 from crosslens.objective import logit, output, probability
 from crosslens.target import resolve_target
 
@@ -267,3 +267,124 @@ def test_an_objective_knows_its_derivative_in_every_unit(backend):
             ends = [objective.value(net.forward(IMAGES + s * step, objective.layers)) for s in (1, -1)]
             slope = (crosslens.method("gradient")(net, IMAGES, target).values * step).sum((1, 2, 3))
             np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2, rtol=3e-2, atol=2e-4)
+
+
+MAPS = RNG.normal(0, 1.0, (3, 4, 1, 1)).astype(np.float32)
+
+
+def torch_maps(end):
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.act, self.head = nn.Conv2d(3, 4, 3, bias=False), nn.ReLU(), nn.Conv2d(4, 3, 1, bias=False)
+            self.conv.weight.data, self.head.weight.data = torch.from_numpy(KERNEL), torch.from_numpy(MAPS)
+
+        def forward(self, x):
+            y = self.head(self.act(self.conv(x)))
+            return {"maps": y, "softmax maps": torch.softmax(y, 1), "tokens": y.flatten(2).transpose(1, 2)}[end]
+
+    return Net().eval()
+
+
+def keras_maps(end):
+    import keras
+    from keras import layers
+
+    x = keras.Input((8, 8, 3))
+    y = layers.Activation("relu", name="act")(layers.Conv2D(4, 3, use_bias=False, name="conv")(x))
+    y = layers.Conv2D(3, 1, use_bias=False, name="head")(y)
+    y = {"maps": lambda y: y, "softmax maps": layers.Softmax(axis=-1), "tokens": layers.Reshape((36, 3))}[end](y)
+    net = keras.Model(x, y)
+    net.get_layer("conv").set_weights([KERNEL.transpose(2, 3, 1, 0)])
+    net.get_layer("head").set_weights([MAPS.transpose(2, 3, 1, 0)])
+    return net
+
+
+def onnx_maps(end):
+    from onnx import TensorProto, helper, numpy_helper
+
+    steps = [("Conv", ["image", "kernel"], "conv"), ("Relu", ["conv"], "act"), ("Conv", ["act", "one"], "head")]
+    steps += {
+        "maps": [],
+        "softmax maps": [("Softmax", ["head"], "end")],
+        "tokens": [("Reshape", ["head", "shape"], "flat"), ("Transpose", ["flat"], "end")],
+    }[end]
+    nodes = [helper.make_node(op, reads, [out], name=out) for op, reads, out in steps]
+    attribute = {"softmax maps": ("axis", 1), "tokens": ("perm", [0, 2, 1])}.get(end)
+    nodes[-1].attribute.extend([helper.make_attribute(*attribute)] if attribute else [])
+    shape = ["N", 36, 3] if end == "tokens" else ["N", 3, 6, 6]
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in [("image", ["N", 3, 8, 8]), (steps[-1][2], shape)]
+    ]
+    weights = {"kernel": KERNEL, "one": MAPS, "shape": np.array([0, 3, 36])}
+    initial = [
+        numpy_helper.from_array(values, name) for name, values in weights.items() if name != "shape" or attribute
+    ]
+    graph = helper.make_graph(nodes, "net", infos[:1], infos[1:], initial)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@cache
+def maps_model(backend, end):
+    net = {"torch": torch_maps, "keras": keras_maps, "onnx": onnx_maps}[backend](end)
+    return crosslens.wrap(net, preprocess=None, input_shape=(3, 8, 8))
+
+
+def maps_by_hand():
+    """The maps of logits (N, 3, 6, 6), one position after the other."""
+    kernel, found = KERNEL.astype(float), np.zeros((2, 3, 6, 6))
+    for y in range(6):
+        for x in range(6):
+            inside = np.einsum("nchw,kchw->nk", IMAGES[:, :, y : y + 3, x : x + 3].astype(float), kernel)
+            found[:, :, y, x] = np.maximum(inside, 0) @ MAPS[:, :, 0, 0].T.astype(float)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "activation"),
+    [("maps", "maps", None), ("softmax maps", "maps", "softmax"), ("tokens", "tensor", None)],
+)
+def test_maps_and_tokens_are_what_they_are(backend, end, kind, activation):
+    spec = maps_model(backend, end).output
+    assert (spec.kind, spec.activation, spec.before is None) == (kind, activation, activation is None)
+
+
+@pytest.mark.parametrize("end", ["maps", "softmax maps"])
+def test_a_mask_and_a_box_add_up_the_logits_of_a_class(backend, end, tmp_path):
+    net, z = maps_model(backend, end), maps_by_hand()
+    mask = RNG.random((6, 6)).round(2)
+    np.save(tmp_path / "m.npy", mask)
+    found = scores(net, f"mask:{tmp_path / 'm.npy'}:2")
+    np.testing.assert_allclose(found, (z[:, 2] * mask).sum((1, 2)), rtol=1e-4, atol=1e-5)
+    found = scores(net, "box:0:4:8:8:1")
+    np.testing.assert_allclose(found, z[:, 1, 3:].sum((1, 2)), rtol=1e-4, atol=1e-5)
+    with pytest.raises(TargetError, match="class 3 is out of range; the maps have 3 classes, 0 to 2"):
+        scores(net, "box:0:4:8:8:3")
+    with pytest.raises(ModelError, match=r"not \(N, classes\).* 'neuron:<output>:CLASS:Y:X', a painted region"):
+        scores(net, None)
+    slope = crosslens.method("gradient")(net, IMAGES, "box:0:0:1:1:1").values
+    assert np.abs(slope[:, :, :3, :3]).max() > 0
+    assert not slope[:, :, 4:].any()
+    assert crosslens.method("occlusion", window=4, stride=4)(net, IMAGES, "box:0:4:8:8:1").values.any()
+
+
+def test_one_score_of_tokens_is_a_unit_at_a_position(backend):
+    net, z = maps_model(backend, "tokens"), maps_by_hand()
+    np.testing.assert_allclose(scores(net, "neuron:<output>:2:7"), z[:, 2, 1, 1], rtol=1e-4, atol=1e-5)
+    with pytest.raises(
+        LayerError, match=r"position \(36,\) is out of range; layer '<output>' has positions .* 0 to 35"
+    ):
+        scores(net, "neuron:<output>:2:36")
+    with pytest.raises(ModelError, match=r"one score, 'neuron:<output>:UNIT:POSITION'"):
+        scores(net, 1)
+
+
+def test_maps_compare_with_a_target(backend):
+    net = maps_model(backend, "maps")
+    found = compare([net, net], crosslens.method("gradient"), IMAGES, "box:0:4:8:8:1")
+    assert found.images[0]["relative_l2"] < 1e-6
+    assert found.predictions == ()
