@@ -27,12 +27,57 @@ Shapes = Mapping[int, tuple[int, ...]]
 def has_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[Any] | None) -> set[str]:
     """Those of the tensors whose first axis counts the images; `graph` has its shapes worked out for a free batch."""
     dims = {name: graph.types[name].dims if name in graph.types else None for name in tensors}
-    found = {name for name, known in dims.items() if known and known[0] == BATCH}
+    found = _inferred(graph).intersection(tensors)
     unknown = [n for n, known in dims.items() if n not in found and (known is None or isinstance((*known, 0)[0], str))]
     if not unknown:
         return found
-    measured = {count: _shapes(graph, unknown, count, providers) for count in (2, 3)}
-    return found | {name for name in unknown if 0 in _counting({n: shapes[name] for n, shapes in measured.items()})}
+    run = _Runs(graph, unknown, providers)
+    shapes = {count: run.shapes(count) for count in (2, 3)}
+    return found | {name for name in unknown if 0 in _counting({count: each[name] for count, each in shapes.items()})}
+
+
+def _inferred(graph: Graph) -> set[str]:
+    """The tensors with the named batch first, those included behind operators that keep it whatever the other sizes.
+
+    ONNX's own inference loses the batch where sizes are computed, as those of a Resize are.
+    """
+    found = {name for name, kind in graph.types.items() if kind.dims and kind.dims[0] == BATCH} | {INPUT}
+    for node in graph.nodes:
+        read = [i for i in node.inputs if i and i not in graph.constants]
+        if node.op in _KEEPING:
+            keeps = node.inputs[0] in found
+        else:
+            along = node.op in _ELEMENTWISE or (node.op == "Concat" and node.attr("axis") > 0)
+            keeps = along and bool(read) and found.issuperset(read)
+        kind = graph.types.get(node.outputs[0])
+        if keeps and not node.domain and (kind is None or not kind.dims or isinstance(kind.dims[0], str)):
+            found.add(node.outputs[0])
+    return found
+
+
+_KEEPING = frozenset(
+    {
+        *(
+            "Conv",
+            "ConvTranspose",
+            "MaxPool",
+            "AveragePool",
+            "GlobalAveragePool",
+            "GlobalMaxPool",
+            "Resize",
+            "Upsample",
+        ),
+        *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth"),
+    }
+)
+"""Operators on (N, C, ...) that keep the first axis of their first input."""
+_ELEMENTWISE = frozenset(
+    {
+        *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Exp", "Log", "Sqrt", "Erf", "Neg", "Abs"),
+        *("Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu", "Gelu"),
+        *("Softplus", "Mish", "Cast", "Identity", "Dropout"),
+    }
+)
 
 
 def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> frozenset[str]:
@@ -54,17 +99,16 @@ def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -
         ModelError: no axis of the output counts the images, or several may.
     """
     dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
-    if dims and dims[0] == (entry.batch or BATCH):
-        if len(dims) == 1:
-            _unsqueeze_output(graph)
+    if (dims and dims[0] == (entry.batch or BATCH)) or (entry.batch is None and OUTPUT in _inferred(graph)):
         return entry
-    run = graph.copy()
-    run.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))
-    with at_example_size(entry.spec):
-        one = _shapes(run, [OUTPUT], entry.batch or 1, providers)[OUTPUT]
-    many = _many(run, providers) if entry.batch is None else {}
-    if axes := [axis for axis in _counting(many) if _moves_with_images(run, axis, providers)]:
+    sized = graph.copy()
+    sized.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))
+    run = _Runs(sized, [OUTPUT], providers)
+    many = run.of_many() if entry.batch is None else {}
+    if axes := [axis for axis in _counting(many) if run.moves_with_images(axis)]:
         return _moved(graph, entry, axes, many)
+    with at_example_size(entry.spec):
+        one = run.shapes(entry.batch or 1)[OUTPUT]
     if entry.batch is None:
         kind = graph.inputs[INPUT]
         graph.inputs[INPUT] = graph.types[INPUT] = replace(kind, dims=(1, *(kind.dims or ())[1:]))
@@ -73,21 +117,39 @@ def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -
     return _moved(graph, entry, axes[:1] if axes[:1] == [0] else axes, {entry.batch or 1: one, **many})
 
 
-def _many(run: Graph, providers: Sequence[Any] | None) -> dict[int, tuple[int, ...]]:
-    """Shapes of the output for two and three images; none where onnxruntime takes one image only."""
-    try:
-        return {count: _shapes(run, [OUTPUT], count, providers)[OUTPUT] for count in (2, 3)}
-    except ModelError:
-        return {}
+class _Runs:
+    """A network on batches of noise, in one session."""
 
+    def __init__(self, graph: Graph, tensors: Sequence[str], providers: Sequence[Any] | None) -> None:
+        part = graph.copy()
+        part.outputs = list(tensors)
+        prune(part)
+        part.inputs = {INPUT: graph.inputs[INPUT]}
+        self._tensors, self._sizes = tensors, tuple(int(n) for n in (graph.inputs[INPUT].dims or ())[1:])
+        self._session = open_session(part, providers, optimise=False)
 
-def _moves_with_images(run: Graph, axis: int, providers: Sequence[Any] | None) -> bool:
-    """Whether three images in another order give the output's entries in that order: a Reshape can mix them."""
-    images = _noise(run, 3)
-    one, other = (
-        _values(run, [OUTPUT], x, providers)[OUTPUT].astype(np.float64) for x in (images, np.roll(images, 1, 0))
-    )
-    return bool(np.allclose(np.roll(one, 1, axis), other, rtol=1e-3, atol=1e-4 * float(np.abs(one).max(initial=0))))
+    def values(self, images: Array) -> dict[str, Array]:
+        with explained(f"run the network on images {images.shape}"):
+            return dict(zip(self._tensors, self._session.run(None, {INPUT: images}), strict=True))
+
+    def shapes(self, count: int) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(value.shape) for name, value in self.values(self._noise(count)).items()}
+
+    def of_many(self) -> dict[int, tuple[int, ...]]:
+        """Shapes of the output for two and three images; none where onnxruntime takes one image only."""
+        try:
+            return {count: self.shapes(count)[OUTPUT] for count in (2, 3)}
+        except ModelError:
+            return {}
+
+    def moves_with_images(self, axis: int) -> bool:
+        """Whether two images in another order give the output's entries in that order: a Reshape can mix them."""
+        images = self._noise(2)
+        one, other = (self.values(x)[OUTPUT].astype(np.float64) for x in (images, images[::-1].copy()))
+        return bool(np.allclose(np.flip(one, axis), other, rtol=1e-3, atol=1e-4 * float(np.abs(one).max(initial=0))))
+
+    def _noise(self, count: int) -> Array:
+        return np.random.default_rng(0).random((count, *self._sizes), np.float32)
 
 
 def _counting(shapes: Shapes) -> list[int]:
@@ -137,26 +199,3 @@ def _as_in_the_file(graph: Graph) -> tuple[str, Type]:
     ]  # fmt: skip
     graph.types[lying] = graph.types.pop(OUTPUT, Type(FLOAT))
     return lying, graph.types[lying]
-
-
-def _shapes(
-    graph: Graph, tensors: Sequence[str], count: int, providers: Sequence[Any] | None
-) -> dict[str, tuple[int, ...]]:
-    """Of these tensors, from a run on so many images of noise."""
-    found = _values(graph, tensors, _noise(graph, count), providers)
-    return {name: tuple(value.shape) for name, value in found.items()}
-
-
-def _noise(graph: Graph, count: int) -> Array:
-    sizes = (int(n) for n in (graph.inputs[INPUT].dims or ())[1:])
-    return np.random.default_rng(0).random((count, *sizes), np.float32)
-
-
-def _values(graph: Graph, tensors: Sequence[str], images: Array, providers: Sequence[Any] | None) -> dict[str, Array]:
-    run = graph.copy()
-    run.outputs = list(tensors)
-    prune(run)
-    run.inputs = {INPUT: graph.inputs[INPUT]}
-    session = open_session(run, providers, optimise=False)
-    with explained(f"run the network on images {images.shape}"):
-        return dict(zip(tensors, session.run(None, {INPUT: images}), strict=True))

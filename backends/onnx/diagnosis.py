@@ -28,6 +28,10 @@ def diagnosed(graph: Graph, declared: Graph) -> Iterator[Said]:
     batch, *sizes = declared.inputs[INPUT].dims or ("N",)
     free = "any" if isinstance(batch, str) else f"{batch} at once"
     fixed = "free sizes" if any(isinstance(n, str) for n in sizes) else "a fixed size " + " x ".join(map(str, sizes))
+    lying = next((node for node in graph.nodes if OUTPUT in node.outputs and node.op == "Transpose"), None)
+    if lying is not None:
+        sizes_there = ", ".join(map(str, graph.dims(lying.inputs[0])))
+        yield "output axes", None, f"the file gives ({sizes_there}); the axis of the images is moved to the front"
     yield "axes", None, f"batch: {free}; images of {fixed}"
 
 

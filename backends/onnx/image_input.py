@@ -107,11 +107,10 @@ def at_example_size(spec: InputSpec) -> Iterator[None]:
             raise
         tried = " x ".join(str(n) for n in spec.example_shape[1:])
         usual = (3, *(16,) * (len(spec.shape) - 3), 48, 320)
-        example = ",".join(str(n or free) for n, free in zip(spec.shape, usual, strict=True))
+        example = tuple(n or free for n, free in zip(spec.shape, usual, strict=True))
         raise ModelError(
             f"the network cannot run on an image of {tried} pixels (height x width), which is tried where a file "
-            f"allows any size: say which it takes, for example input_shape=({example.replace(',', ', ')}) or "
-            f"--input-shape {example}"
+            f"allows any size: say which it takes, for example input_shape={example}"
         ) from error
 
 

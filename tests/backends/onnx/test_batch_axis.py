@@ -77,6 +77,12 @@ def test_an_output_of_steps_is_handed_out_with_the_images_first(free):
     np.testing.assert_allclose(model.forward(IMAGES)[OUTPUT], want, rtol=1e-4, atol=1e-5)
 
 
+def test_doctor_says_that_the_steps_came_first():
+    model = crosslens.wrap(exported(Reader()), preprocess=None)
+    said = {name: text for name, _, text in model.diagnosis()}
+    assert said["output axes"] == "the file gives (20, 1, 10); the axis of the images is moved to the front"
+
+
 def test_its_gradient_is_torch_s(free):
     net = Reader()
     model = crosslens.wrap(exported(net, free=free), preprocess=None)
@@ -166,8 +172,24 @@ def test_a_free_size_that_the_network_does_not_take_says_what_to_type():
     with pytest.raises(
         ModelError,
         match=r"cannot run on an image of 224 x 224 pixels .* say which it takes, for example "
-        r"input_shape=\(3, 48, 320\) or --input-shape 3,48,320$",
+        r"input_shape=\(3, 48, 320\)$",
     ) as caught:
         crosslens.wrap(proto, preprocess=None)
     assert "onnxruntime" in str(caught.value.__cause__)
     assert crosslens.wrap(proto, preprocess=None, input_shape=(3, 48, 20)).layers[OUTPUT].shape == (None, 5)
+
+
+def test_sizes_that_are_computed_do_not_hide_the_batch(monkeypatch):
+    """As a decoder's Resize to another map's size: no run is needed to know that the images stay first."""
+    from crosslens.backends.onnx import batch_axis
+
+    def refused(*_):
+        raise AssertionError("a run")
+
+    monkeypatch.setattr(batch_axis, "_Runs", refused)
+    nodes = [
+        ("MaxPool", ["x"], ["p"], {"kernel_shape": [2, 2], "strides": [2, 2]}), ("Shape", ["x"], ["s"], {}),
+        ("Resize", ["p", "", "", "s"], ["u"], {"mode": "nearest"}), ("Add", ["u", "x"], ["y"], {}),
+    ]  # fmt: skip
+    model = crosslens.wrap(small(nodes, ["n", 3, 8, 8], "y"), preprocess=None)
+    assert [layer.kind for layer in model.layers.values()] == ["Input", "MaxPool", "Resize", "Add", "Output"]
