@@ -4,7 +4,7 @@ Methods that ask a network about many variants of an image (noisy, mixed, masked
 their memory does not grow with the number of variants.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from crosslens.arrays import Array, namespace
@@ -30,8 +30,12 @@ class Case:
 
     def scores(self, variants: Array) -> Array:
         """The target, (B,), where the layer holds each of `variants`, (B, ...)."""
+        return self.objective.value(self.activations(variants, self.objective.layers))
+
+    def activations(self, variants: Array, layers: Iterable[str]) -> Mapping[str, Array]:
+        """What these layers give there."""
         images, replace = self._given(variants)
-        return self.objective.value(self.model.forward(images, self.objective.layers, replace=replace))
+        return self.model.forward(images, layers, replace=replace)
 
     def gradients(self, variants: Array) -> Array:
         """The target's gradient at each of `variants`, of their shape."""

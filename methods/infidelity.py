@@ -19,6 +19,7 @@ from crosslens.scores import Scores
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
 from .metric import Metric, pinned
+from .windows import SHARE
 
 WAYS = ("squares", "noisy_baseline")
 
@@ -43,7 +44,7 @@ class Infidelity(Metric):
     example: ClassVar[Mapping[str, Any]] = {"samples": 6, "window": 3, "method": "gradient"}
     method: str | Method = param("gradient", "the method that is judged: its name, or in Python a configured method")
     change: str = param("squares", "what changes in the image", choices=WAYS)
-    window: int = param(32, "side of the squares, in pixels")
+    window: int | None = param(None, "side of the squares, in pixels; a seventh of the shorter side if not given")
     noise: float = param(0.2, "deviation of the noise on the baseline, as a share of the images' range")
     fill: Fill = param("black", f"the square, or the baseline: {DOC}")
     samples: int = param(50, "changed images")
@@ -64,7 +65,7 @@ class Infidelity(Metric):
         if self.samples < 1 or not 0 <= self.noise < np.inf:
             raise ParameterError(f"samples is {self.samples} and noise {self.noise}; give at least 1, and 0 or more")
         shorter = min(images.shape[2:])
-        if self.change == "squares" and not 1 <= self.window <= shorter:
+        if self.change == "squares" and self.window is not None and not 1 <= self.window <= shorter:
             raise ParameterError(f"window is {self.window}; it must lie between 1 and {shorter}, the image's side")
 
     def _two(self, case: Case, score: Array, slopes: Array, progress: Progress) -> Array:
@@ -89,9 +90,10 @@ class Infidelity(Metric):
         """I of one sample, (1, C, H, W)."""
         if self.change == "noisy_baseline":
             return image - nothing - like(rng.normal(0, deviation, tuple(image.shape)), image)
-        top, left = (int(rng.integers(0, n - self.window + 1)) for n in image.shape[2:])
+        side = self.window or max(round(min(image.shape[2:]) / SHARE), 1)
+        top, left = (int(rng.integers(0, n - side + 1)) for n in image.shape[2:])
         square = np.zeros(tuple(image.shape[2:]), np.float32)
-        square[top : top + self.window, left : left + self.window] = 1
+        square[top : top + side, left : left + side] = 1
         return like(square, image) * (image - nothing)
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, like, namespace
-from crosslens.batching import batch_limit, slices
+from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.errors import LayerError, ParameterError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
@@ -19,13 +17,11 @@ from crosslens.result import Attribution
 
 from .case import Case, cases
 from .fills import DOC, Fill, filled
+from .metric import measured
 from .token_case import in_places
+from .windows import SHARE, Found, Window, behind_windows, centred, covering, sides
 
-BORDERS, OVERLAPS = ("cut", "inside"), ("mean", "sum")
-
-
-Found: TypeAlias = Iterator[tuple[Sequence[int], Array]]
-"""Positions in the list of windows, with the target's values there."""
+BORDERS, OVERLAPS, SHOWN = ("cut", "inside"), ("mean", "sum"), ("difference", "value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +29,12 @@ class Occlusion(Method):
     """How far the target falls when a window of the image is covered, averaged over the windows that cover each pixel.
 
     The windows start every `stride` pixels from the upper left; the last ones are cut off at the border, so that every
-    pixel is covered, or, with `border` "inside", are left out. A class that is not given is the one predicted for the
-    whole image. At a layer, windows of all its maps are covered and the network runs on from there: ablation of a place
-    instead of a channel. A transformer's tokens lie as its patches do; class and register tokens are never covered.
+    pixel is covered, or, with `border` "inside", are left out. Pixels that no window covers get 0. A class that is not
+    given is the one predicted for the whole image. At a layer, windows of all its maps are covered and the network runs
+    on from there: ablation of a place instead of a channel. A transformer's tokens lie as its patches do; class and
+    register tokens are never covered. With `show` "value" it is figure 7 of the paper: the target's value itself, a
+    class's probability, with the window centred at each place; low where the target needs the place. One image given
+    several times with as many targets goes through the network once for all of them.
     """
 
     name = "occlusion"
@@ -45,100 +44,98 @@ class Occlusion(Method):
         "pair": Preset({"window": 15, "stride": 1, "fill": 0.0, "border": "inside", "overlap": "sum"}),
     }
     example: ClassVar[Mapping[str, Any]] = {"window": 4, "stride": 3}
-    window: int = param(32, "side of the square that is covered, in pixels, or in positions of the layer")
-    stride: int = param(16, "distance between windows, in pixels; at most the window")
+    window: int | tuple[int, int] | None = param(
+        None, "side of what is covered, or height,width, in pixels or a layer's places; a seventh of the shorter side"
+    )
+    stride: int | tuple[int, int] | None = param(
+        None, "distance between windows, one number or down,across; half of the window if not given"
+    )
     fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
     border: str = param("cut", "windows that reach beyond the border: cut off, or left out", choices=BORDERS)
     overlap: str = param("mean", "what is taken of the windows that cover a pixel", choices=OVERLAPS)
+    show: str = param("difference", "the target's fall, or its value with the window centred there", choices=SHOWN)
     layer: str = param(INPUT, "layer whose maps or patches are covered; the image if not given")
     seed: int = param(0, "of the fill 'noise'")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the place."""
-        whole, scores = cases(model, images, objective, self.layer)
+        """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the place.
+
+        With `show` "value": the target's values on the grid of the windows' centres, (N, rows, columns).
+        """
+        followed = measured(objective) if self.show == "value" else objective
+        whole, scores = cases(model, images, followed, self.layer)
         found = [in_places(case) for case in whole]
         self._check(found[0].activation)
-        values, ways = zip(*(self._map(case, scores[n], progress) for n, case in enumerate(found)), strict=True)
-        return Attribution(namespace(images).stack(values), scores=scores, provenance={"computed": ways[0]})
+        values: list[Array] = []
+        for start, stop in _same(images):
+            maps, way = self._maps(found[start:stop], scores[start:stop], progress)
+            values += maps
+        return Attribution(namespace(images).stack(values), scores=scores, provenance={"computed": way})
 
     def _check(self, activation: Array) -> None:
         if activation.ndim != 4:
             raise LayerError(
                 f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
             )
-        if self.border not in BORDERS or self.overlap not in OVERLAPS:
-            raise ParameterError(
-                f"border is {self.border!r} and overlap {self.overlap!r}; there are {', '.join(BORDERS)}, and "
-                f"{', '.join(OVERLAPS)}"
-            )
-        longer = max(activation.shape[2:])
-        if not 1 <= self.window <= longer:
-            raise ParameterError(
-                f"window is {self.window}; it must be at least 1 pixel and at most {longer}, the longer side"
-            )
-        if not 1 <= self.stride <= self.window:
-            raise ParameterError(
-                f"stride is {self.stride}; it must lie between 1 and the window, {self.window}, or pixels are left out"
-            )
+        for name, known in (("border", BORDERS), ("overlap", OVERLAPS), ("show", SHOWN)):
+            if getattr(self, name) not in known:
+                raise ParameterError(f"{name} is {getattr(self, name)!r}; there are {', '.join(known)}")
 
-    def _map(self, case: Case, score: Any, progress: Progress) -> tuple[Array, str]:
-        """The mean drop at each place of one image, (H, W), and how the windows' scores were computed."""
-        x = case.activation
-        total, count = namespace(x).zeros_like(x[0, 0, ...]), np.zeros(x.shape[2:], np.float32)
+    def _maps(self, found: Sequence[Case], scores: Array, progress: Progress) -> tuple[list[Array], str]:
+        """A map for each target of one image, (H, W), and how the values behind the windows were computed."""
+        first, x = found[0], found[0].activation
         fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
-        cover = filled(fill, x, case.model, self.seed, self.layer)
-        windows = self._windows(*x.shape[2:])
-        way, found = _at_image(case, windows, cover) if case.layer == INPUT else _at_layer(case, windows, cover)
-        for window, covered in _scores(found, windows, progress):
-            total[window.rows, window.columns] += score - covered
-            count[window.rows, window.columns] += 1
-        return (total if self.overlap == "sum" else total / like(np.maximum(count, 1), total)), way
+        cover = filled(fill, x, first.model, self.seed, self.layer)
+        windows, grid = self._windows((int(x.shape[2]), int(x.shape[3])))
+        layers = sorted(frozenset().union(*(case.objective.layers for case in found)))
+        way, seen = behind_windows(first, windows, cover, layers)
+        behind = np.zeros((len(found), len(windows)), np.float64)
+        for which, activations in _counted(seen, len(windows), progress):
+            behind[:, list(which)] = [as_numpy(case.objective.value(activations)) for case in found]
+        if grid is not None:
+            return [like(each.reshape(grid).astype(np.float32), x) for each in behind], way
+        falls = as_numpy(scores).astype(np.float64)[:, None] - behind
+        return [like(self._painted(fall, windows, x.shape[2:]), x) for fall in falls], way
 
-    def _windows(self, height: int, width: int) -> "list[Window]":
-        """All windows, row by row."""
-        rows, columns = (_spans(n, self.window, self.stride, self.border == "cut") for n in (height, width))
-        return [Window(y, x) for y in rows for x in columns]
+    def _painted(self, falls: np.ndarray[Any, Any], windows: Sequence[Window], size: Sequence[int]) -> Any:
+        """(H, W) float32: what is taken of the falls of the windows that cover each pixel."""
+        total, count = np.zeros(tuple(size)), np.zeros(tuple(size))
+        for window, fall in zip(windows, falls, strict=True):
+            total[window] += fall
+            count[window] += 1
+        return (total if self.overlap == "sum" else total / np.maximum(count, 1)).astype(np.float32)
+
+    def _windows(self, size: tuple[int, int]) -> tuple[list[Window], list[int] | None]:
+        """All windows, row by row, and the grid (rows, columns) where each stands for one place."""
+        side = max(round(min(size) / SHARE), 1)
+        window = sides("window", self.window, (side, side), size)
+        stride = sides("stride", self.stride, (max(window[0] // 2, 1), max(window[1] // 2, 1)))
+        if self.show == "value":
+            return centred(size, window, stride)
+        found = covering(size, window, stride, self.border == "cut")
+        if not found:
+            raise ParameterError(
+                f"no window of {window[0]} x {window[1]} pixels lies inside {size[0]} x {size[1]} ones"
+            )
+        return found, None
 
 
-def _scores(found: Found, windows: "list[Window]", progress: Progress) -> Iterator[tuple["Window", Any]]:
-    """Each window with the target's value where it is covered."""
+def _same(images: Array) -> Iterator[tuple[int, int]]:
+    """(start, stop) of consecutive images that are one and the same."""
+    values, start = as_numpy(images), 0
+    for n in range(1, len(values) + 1):
+        if n == len(values) or not np.array_equal(values[n], values[start]):
+            yield start, n
+            start = n
+
+
+def _counted(found: Found, total: int, progress: Progress) -> Found:
+    """The same, each batch reported once it has been worked on."""
     done = 0
-    for which, values in found:
-        yield from ((windows[w], values[row]) for row, w in enumerate(which))
+    for which, activations in found:
+        yield which, activations
         done += len(which)
-        progress(done, len(windows), "occluding")
-
-
-def _at_image(case: Case, windows: "list[Window]", cover: Array) -> tuple[str, Found]:
-    """Windows of the image that show `cover`, (1, C, H, W); a network may compute only what they can change."""
-    boxes = [(w.rows.start, w.rows.stop, w.columns.start, w.columns.stop) for w in windows]
-    found = case.model.occluded(case.image, cover, boxes, case.objective.layers)
-    return found.way, ((which, case.objective.value(activations)) for which, activations in found)
-
-
-def _at_layer(case: Case, windows: "list[Window]", cover: Array) -> tuple[str, Found]:
-    return f"the network from {case.layer} on", _covered(case, windows, cover)
-
-
-def _covered(case: Case, windows: "list[Window]", cover: Array) -> Found:
-    for start, stop in slices(len(windows), batch_limit(case.model)):
-        variants = namespace(cover).concat([case.activation] * (stop - start), axis=0)
-        for row, window in enumerate(windows[start:stop]):
-            variants[row, :, window.rows, window.columns] = cover[0, :, window.rows, window.columns]
-        yield range(start, stop), case.scores(variants)
-
-
-class Window(NamedTuple):
-    """The rows and columns that are covered."""
-
-    rows: slice
-    columns: slice
-
-
-def _spans(length: int, window: int, stride: int, cut: bool) -> list[slice]:
-    """As few as cover every pixel, the last one cut off; or those that lie inside."""
-    last = max(ceil((length - window) / stride), 0) * stride if cut else length - window
-    return [slice(start, min(start + window, length)) for start in range(0, last + 1, stride)]
+        progress(done, total, "occluding")
 
 
 @hookimpl

@@ -18,6 +18,8 @@ from crosslens.scores import Scores
 from .metric import Metric, pinned, stepped
 
 Values = np.ndarray[Any, Any]
+STAGES = 8
+"""So many if nobody says, or as many as there are layers with weights."""
 SERIES = ("Spearman", "Spearman of magnitudes", "SSIM of magnitudes")
 
 
@@ -32,7 +34,9 @@ class SanityCheck(Metric):
 
     name = "sanity_check"
     example: ClassVar[Mapping[str, Any]] = {"stages": 3}
-    stages: int = param(8, "steps from the last layer to the first, of as many layers each; all layers one by one if 0")
+    stages: int | None = param(
+        None, "steps from the last layer to the first, of as many layers each; 0: layer by layer; up to 8 if not given"
+    )
     independent: bool = param(False, "redraw the layers of one stage only, instead of all from the output down to it")
     seed: int = param(0, "of the weights")
 
@@ -72,11 +76,12 @@ def _told(layers: int, empty: int, stages: int) -> tuple[str, ...]:
     return (own, none) if empty else (own,)
 
 
-def _stages(model: Model, count: int) -> Iterator[list[str]]:
+def _stages(model: Model, count: int | None) -> Iterator[list[str]]:
     """Names of the layers with weights, from the last to the first, in `count` parts about as long as each other."""
     names = [name for name in reversed(list(model.layers)) if "#" not in name and model.weights(name)]
     if not names:
         raise ModelError("this network has no weights to redraw")
+    count = min(STAGES, len(names)) if count is None else count
     if not 0 <= count <= len(names):
         raise ParameterError(
             f"stages is {count}; this network has {len(names)} layers with weights, 0 takes each alone"

@@ -16,6 +16,9 @@ from crosslens.result import Attribution
 
 from .case import Case, cases, portions
 
+SHARE = 14
+"""A block's side is this part of the image's shorter side if nobody says: 16 pixels of 224."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitivity(Method):
@@ -29,7 +32,10 @@ class Sensitivity(Method):
 
     name = "sensitivity"
     example: ClassVar[Mapping[str, Any]] = {"block": 4, "step": 0.1}
-    block: int = param(16, "side in pixels of the squares that change together; 1 is each pixel on its own")
+    block: int | None = param(
+        None,
+        "side in pixels of the squares that change together, 1 is each pixel; 1/14 of the shorter side if not given",
+    )
     step: float = param(0.01, "h, as a share of the images' range (1 for [0, 1]); in a layer's own unit at a layer")
     directions: int | None = param(None, "random directions; every block on its own if not given")
     layer: str = param(INPUT, "layer whose activation changes; the image if not given")
@@ -37,20 +43,21 @@ class Sensitivity(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Slopes of the shape of the image, or of the layer."""
-        if self.block < 1:
+        if self.block is not None and self.block < 1:
             raise ParameterError(f"block is {self.block}; it must be at least 1 pixel")
         if not 0 < self.step < np.inf:
             raise ParameterError(f"step is {self.step}; it must be more than 0")
         if self.directions is not None and self.directions < 1:
             raise ParameterError(f"directions is {self.directions}; it must be at least 1, or left out")
-        if self.layer == INPUT and images.ndim == 4 and self.block > max(images.shape[2:]):
+        if self.layer == INPUT and images.ndim == 4 and (self.block or 1) > max(images.shape[2:]):
             raise ParameterError(f"block is {self.block}; it must be at most {max(images.shape[2:])}, the longer side")
         found, scores = cases(model, images, objective, self.layer)
         return Attribution(namespace(images).stack([self._slopes(case, progress) for case in found]), scores=scores)
 
     def _slopes(self, case: Case, progress: Progress) -> Array:
         """The values of one image, of the shape of its activation without the batch axis."""
-        labels = _blocks(tuple(case.activation.shape[1:]), self.block)
+        shape = tuple(case.activation.shape[1:])
+        labels = _blocks(shape, self.block or max(round(min(shape[-2:]) / SHARE), 1))
         sizes = np.bincount(labels.ravel())
         total, count = np.zeros(len(sizes)), self.directions or 1
         for directions in self._directions(case, labels, len(sizes), progress):

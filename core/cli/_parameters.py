@@ -22,7 +22,7 @@ _PREFIX = "parameter_"
 
 
 class Value(click.ParamType):  # type: ignore[type-arg]
-    """Text as the first of an annotation's types that it can be; a tuple is written with commas."""
+    """Text as the first of an annotation's types that it can be; a tuple is written 16,8, or of numbers 16x8."""
 
     def __init__(self, annotation: Any) -> None:
         self._kinds = sorted(_members(annotation), key=lambda kind: kind is str)
@@ -50,7 +50,7 @@ def _read(kind: Any, text: str) -> Any:
         return kind(text)
     if get_origin(kind) is None:
         return text
-    parts = text.split(",")
+    parts = (text.replace("x", ",") if str not in get_args(kind) else text).split(",")
     return tuple(_read(each, part) for each, part in zip(_items(kind, len(parts)), parts, strict=True))
 
 

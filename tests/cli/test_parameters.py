@@ -50,6 +50,8 @@ def given(*args):
         (["--rule", "b"], "rule", "b"),
         (["--size", "9"], "size", 9),
         (["--size", "9,11"], "size", (9, 11)),
+        (["--size", "9x11"], "size", (9, 11)),
+        (["--layers", "max,box"], "layers", ("max", "box")),
         (["--layers", "conv1,conv2"], "layers", ("conv1", "conv2")),
         (["--layers", "conv1"], "layers", ("conv1",)),
         (["--scales", "1,0.5"], "scales", (1.0, 0.5)),

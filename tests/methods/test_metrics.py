@@ -251,3 +251,19 @@ def test_notes_of_the_method_judged_are_passed_on(images):
     judged = method("grad_cam", layer="act2")
     result = method("deletion", method=judged, steps=2)(TinyModel(relu=True), images, -1 * channel("act2", 0))
     assert result.notes == ("2 of 2 maps are zero everywhere: no channel of 'act2' speaks for the target",)
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_defaults_fit_a_small_picture_and_a_shallow_network(side):
+    """Squares of a seventh of the side, and as many stages as there are layers with weights."""
+    net = TinyModel(size=side)
+    image = np.random.default_rng(0).random((1, 3, side, side)).astype(np.float32)
+    found = method("infidelity", samples=20)(net, image, TARGET)
+    same = method("infidelity", samples=20, window=round(side / 7))(net, image, TARGET)
+    np.testing.assert_array_equal(found.values, same.values)
+    assert method("sanity_check", method="gradient")(net, image, TARGET).positions == (
+        "trained",
+        "fc",
+        "conv2",
+        "conv1",
+    )

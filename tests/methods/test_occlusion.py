@@ -197,11 +197,114 @@ def test_a_fill_or_layer_without_meaning_is_refused(options, error, message):
     [
         ({"window": 0}, "window is 0; it must be at least 1 pixel"),
         ({"window": 9}, "window is 9; it must be at least 1 pixel and at most 8, the longer side"),
-        ({"window": 4, "stride": 5}, "stride is 5; it must lie between 1 and the window, 4"),
-        ({"window": 4, "stride": 0}, "stride is 0"),
+        ({"window": 4, "stride": 0}, "stride is 0; it must be at least 1 pixel"),
+        ({"window": (4, 9)}, r"window is \(4, 9\); it must be at least 1 pixel and at most 8 high and 8 wide"),
+        ({"window": (4, 4, 4)}, r"window is \(4, 4, 4\); it must be a whole number, or two: \(height, width\)"),
+        ({"window": 4, "stride": (2, 1.5)}, r"stride is \(2, 1.5\); it must be a whole number, or two"),
+        ({"show": "values"}, "show is 'values'; there are difference, value"),
     ],
 )
-def test_windows_that_leave_pixels_out_are_refused(options, message):
+def test_windows_without_meaning_are_refused(options, message):
     image = np.zeros((1, 3, 8, 8), np.float32)
     with pytest.raises(ParameterError, match=message):
         method("occlusion", **options)(TinyModel(), image)
+
+
+@pytest.mark.parametrize(
+    ("window", "stride"), [((2, 5), (1, 2)), ((5, 2), 3), (3, (4, 6)), ((8, 1), (8, 1)), (2, 7), ((1, 8), 1)]
+)
+def test_windows_of_any_sides_and_distances_are_their_definition(window, stride):
+    """Written pixel by pixel; what no window covers is 0."""
+    model, image = TinyModel(), np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    height, width = window if isinstance(window, tuple) else (window, window)
+    down, across = stride if isinstance(stride, tuple) else (stride, stride)
+    score = model.forward(image)[OUTPUT][0, 2]
+    total, count = np.zeros((8, 8)), np.zeros((8, 8))
+    for y in range(0, 8, down):
+        if y >= down and y - down + height >= 8:
+            break
+        for x in range(0, 8, across):
+            if x >= across and x - across + width >= 8:
+                break
+            covered = image.copy()
+            covered[:, :, y : y + height, x : x + width] = 0.5
+            total[y : y + height, x : x + width] += score - model.forward(covered)[OUTPUT][0, 2]
+            count[y : y + height, x : x + width] += 1
+    found = method("occlusion", window=window, stride=stride)(model, image, 2).values[0]
+    np.testing.assert_allclose(found, total / np.maximum(count, 1), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("side", "window", "stride"), [(224, 32, 16), (28, 4, 2), (32, 5, 2), (7, 1, 1), (512, 73, 36)]
+)
+def test_windows_follow_the_size_of_the_image(side, window, stride):
+    from crosslens.methods.windows import covering
+
+    windows, grid = method("occlusion")._windows((side, side))
+    assert grid is None
+    assert windows == covering((side, side), (window, window), (stride, stride), cut=True)
+
+
+def test_a_small_grey_picture_gets_a_map_by_default():
+    model = FunctionModel(lambda x: x[:, 0, 10:12, 20:22].sum(axis=(1, 2))[:, None], (1, 28, 28), 1)
+    values = method("occlusion", fill=0.0)(model, np.ones((1, 1, 28, 28), np.float32), 0).values[0]
+    assert values[11, 21] > 0
+    assert values[4, 4] == 0
+
+
+def test_values_are_the_target_s_own_with_the_window_centred_at_each_place():
+    """Figure 7d of the paper, one place after the other; the probability is a softmax written out."""
+    model, image = TinyModel(), np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    result = method("occlusion", show="value", window=3, stride=1, fill=0.0)(model, image, 2)
+    expected = np.zeros((8, 8))
+    for y in range(8):
+        for x in range(8):
+            covered = image.copy()
+            covered[:, :, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = 0
+            output = np.exp(model.forward(covered)[OUTPUT][0].astype(np.float64))
+            expected[y, x] = (output / output.sum())[2]
+    np.testing.assert_allclose(result.values[0], expected, rtol=1e-4)
+    whole = np.exp(model.forward(image)[OUTPUT][0].astype(np.float64))
+    np.testing.assert_allclose(result.scores, whole[2] / whole.sum(), rtol=1e-5)
+
+
+def test_values_on_a_coarse_grid_lie_where_the_enlarged_map_shows_them():
+    model, image = TinyModel(), np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    result = method("occlusion", show="value", window=(2, 4), stride=4, fill=0.0)(model, image, logit(2))
+    assert result.values.shape == (1, 2, 2)
+    covered = image.copy()
+    covered[:, :, 1:3, 4:8] = 0  # centred at row 2, column 6
+    output = np.exp(model.forward(covered)[OUTPUT][0].astype(np.float64))
+    np.testing.assert_allclose(result.values[0, 0, 1], (output / output.sum())[2], rtol=1e-4)
+
+
+def test_a_channel_s_value_is_shown_as_it_is():
+    from crosslens.objective import channel
+
+    model, image = TinyModel(), np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    values = method("occlusion", show="value", window=4, stride=4, fill=0.0)(model, image, channel("act2", 3)).values
+    covered = image.copy()
+    covered[:, :, 0:4, 4:8] = 0
+    np.testing.assert_allclose(values[0, 0, 1], model.forward(covered, ["act2"])["act2"][0, 3].mean(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [INPUT, "act1"])
+def test_targets_of_one_image_share_their_passes(layer):
+    class Counting(TinyModel):
+        passes = 0
+
+        def _run(self, x, replace):
+            self.passes += x.shape[0]
+            return super()._run(x, replace)
+
+    image = np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    occlusion, targets = method("occlusion", window=4, stride=2, layer=layer), (0, 3, 4)
+    alone = [occlusion(TinyModel(), image, target).values[0] for target in targets]
+    one, three = Counting(), Counting()
+    for model in (one, three):
+        method("gradient")(model, image, 1)  # what is asked of a network once
+        model.passes = 0
+    occlusion(one, image, 0)
+    found = occlusion(three, np.concatenate([image] * 3), list(targets)).values
+    np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-7)
+    assert three.passes == one.passes + 2
