@@ -1,7 +1,7 @@
 """Deconvolutional network (Zeiler and Fergus, 2014, https://arxiv.org/abs/1311.2901, section 2.1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from crosslens.arrays import Array, namespace
@@ -9,6 +9,7 @@ from crosslens.errors import LayerError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, OUTPUT, Model
+from crosslens.nonlinear import rule_note
 from crosslens.objective import Objective, pullback
 from crosslens.preset import Preset
 from crosslens.progress import Progress
@@ -46,11 +47,11 @@ class Deconvnet(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image, or of the layer."""
-        back = model.modified(relu="deconvnet")
+        back, notes = model.modified(relu="deconvnet"), rule_note(model)
         if not self.switches:
-            return self._without_switches(back, images, objective)
+            return replace(self._without_switches(back, images, objective), notes=notes)
         pull, scores = pullback(back, images, objective, wrt=[self.layer])
-        return Attribution(pull.gradients[self.layer], scores=scores)
+        return Attribution(pull.gradients[self.layer], scores=scores, notes=notes)
 
     def _without_switches(self, model: Model, images: Array, objective: Objective) -> Attribution:
         """From the target to the last pooling, over it, on to the one before it, and so on to the layer."""

@@ -8,6 +8,7 @@ from crosslens.arrays import Array
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
+from crosslens.nonlinear import rule_note
 from crosslens.objective import Objective, pullback
 from crosslens.preset import Preset
 from crosslens.progress import Progress
@@ -40,7 +41,7 @@ class GuidedBackprop(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image, or of the layer."""
         pull, scores = pullback(model.modified(relu="guided"), images, objective, wrt=[self.layer])
-        return Attribution(pull.gradients[self.layer], scores=scores)
+        return Attribution(pull.gradients[self.layer], scores=scores, notes=rule_note(model))
 
 
 @hookimpl

@@ -40,7 +40,9 @@ class GuidedGradCAM(Method):
         guided = GuidedBackprop().run(model, images, objective, progress)
         where = GradCAM(layer=self.layer).run(model, images, objective, progress)
         maps = enlarged(self.enlargement)(where.values, images.shape[2:])
-        return Attribution(guided.values * maps[:, None, :, :], scores=where.scores, notes=where.notes)
+        return Attribution(
+            guided.values * maps[:, None, :, :], scores=where.scores, notes=(*guided.notes, *where.notes)
+        )
 
 
 @hookimpl

@@ -13,6 +13,7 @@ import tensorflow as tf
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.nonlinear import counted
 
 from .ancestry import upstream
 from .messages import explained
@@ -111,6 +112,11 @@ class TensorFlowModel(Model):
         place = self._places.get(self.layer(layer).name)
         found = self.network.stored(place) if place else {}
         return {name: each.outside(self.network.value(each.variable)) for name, each in found.items()}
+
+    @property
+    def nonlinearities(self) -> Mapping[str, int]:
+        """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
+        return counted(_activation(place) for place in self._places.values())
 
     def modified(self, *, relu: str = "exact") -> "TensorFlowModel":
         """The same network, sharing its weights, with another backward rule at its rectifiers."""
@@ -309,3 +315,8 @@ def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     for name in names:
         owners.setdefault(name.rpartition("/")[2], []).append(name)
     return {found[0]: (end,) for end, found in owners.items() if len(found) == 1 and found[0] != end}
+
+
+def _activation(place: Place) -> str:
+    """The name of the function that a layer applies at last; its kind where that says as much."""
+    return str(getattr(getattr(place.source, "activation", None), "__name__", place.kind))

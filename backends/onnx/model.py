@@ -25,7 +25,7 @@ from .linearization import OnnxLinearization
 from .measuring import measure
 from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
 from .reads import direct_reads
-from .rectifiers import is_rectifier
+from .rectifiers import activation_functions, is_rectifier
 from .session import Executable, Pair, Sessions, filled
 from .shares import PROCESSOR, Share, share
 from .stand_ins import UnwritableError, Written, written
@@ -131,6 +131,11 @@ class OnnxModel(Model):
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""
         return weights_of(self._graph, self._places[self.layer(layer).name].tensor)
+
+    @property
+    def nonlinearities(self) -> Mapping[str, int]:
+        """How many activation functions of each kind there are; "rectifier" are those that `modified` changes."""
+        return activation_functions(self._graph)
 
     def modified(self, *, relu: str = "exact") -> "OnnxModel":
         """The same network and weights with another backward rule at Relu, Clip from 0, LeakyRelu and PRelu."""

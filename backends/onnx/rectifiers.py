@@ -1,11 +1,14 @@
 """Other backward rules at rectifiers: guided backpropagation, the deconvolutional network, and none at all."""
 
+from collections import Counter
 from collections.abc import Sequence
+
+from crosslens.nonlinear import OTHERS, RECTIFIER
 
 from .graph import Graph, Node
 from .registry import Cotangents, Rule
 
-__all__ = ["is_rectifier", "rectified"]
+__all__ = ["activation_functions", "is_rectifier", "rectified"]
 
 
 def is_rectifier(graph: Graph, node: Node) -> bool:
@@ -39,6 +42,29 @@ def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
     return any(n.op == "Relu" or (n.op == "Max" and is_rectifier(graph, n)) for n in before) or any(
         is_rectifier(graph, n) for n in after
     )
+
+
+def activation_functions(graph: Graph) -> Counter[str]:
+    """How many activation functions of each kind there are; x times its sigmoid is SiLU, with Erf it is GELU."""
+    found: Counter[str] = Counter({RECTIFIER: sum(is_rectifier(graph, node) for node in graph.nodes)})
+    for node in graph.nodes:
+        gated = _GATED.get(node.op)
+        if gated is None:
+            kind = OTHERS.get(node.op.lower())
+        else:
+            kind = gated if node.op == "Erf" or _multiplies_its_input(graph, node) else None
+        if kind:
+            found[kind] += 1
+    return found
+
+
+_GATED = {"Sigmoid": "SiLU", "HardSigmoid": "HardSwish", "Erf": "GELU"}
+
+
+def _multiplies_its_input(graph: Graph, node: Node) -> bool:
+    """Whether the node's output is multiplied with its input."""
+    both = {node.inputs[0], node.outputs[0]}
+    return any(each.op == "Mul" and set(each.inputs) == both for each in graph.nodes)
 
 
 def rectified(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:

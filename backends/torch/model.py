@@ -114,7 +114,7 @@ class TorchModel(Model):
         """
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        if relu != "exact" and not self._rectifiers:
+        if relu != "exact" and not self.nonlinearities["rectifier"]:
             raise ModelError(
                 "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
                 "smooth_grad, which take any network"
@@ -124,11 +124,11 @@ class TorchModel(Model):
         return twin
 
     @cached_property
-    def _rectifiers(self) -> int:
-        """How many rectifiers a pass meets; counted once, for it takes a pass."""
+    def nonlinearities(self) -> Mapping[str, int]:
+        """How many activation functions of each kind a pass meets; "rectifier" are those that `modified` changes."""
         with Rectifiers("exact") as met:
             self._run(self._example(), Recording(), grad=False)
-        return int(met.count)
+        return {"rectifier": met.count, **met.others}
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TorchModel":
         by_source = {self._places[layer].source: values for layer, values in changed.items()}

@@ -1,8 +1,10 @@
 """Other backward rules at rectifiers, however a network calls them: as module, function, in place, exported."""
 
+from collections import Counter
 from typing import Any
 
 import torch
+from crosslens.nonlinear import OTHERS
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -18,13 +20,15 @@ class Rectifiers(TorchFunctionMode):
     """Within this context each rectifier has the backward rule of `crosslens.model.Model.modified`; values stay exact.
 
     A clip (clamp, hardtanh) counts as a rectifier where its lower bound is the number 0; an exported
-    where(x > 0, x, ...), into which decompositions turn a PReLU, does too. `count` says how many were met.
+    where(x > 0, x, ...), into which decompositions turn a PReLU, does too. `count` says how many were met, `others` how
+    many activation functions that are none.
     """
 
     def __init__(self, rule: str) -> None:
         super().__init__()
         self.rule = rule
         self.count = 0
+        self.others: Counter[str] = Counter()
         self._above_zero: Any = WeakTensorKeyDictionary()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -36,6 +40,8 @@ class Rectifiers(TorchFunctionMode):
         if isinstance(func, torch._ops.OpOverload) and name in {"gt", "where"}:
             return self._compared(name, func, args, kwargs)
         if not _rectifies(name.rstrip("_"), args, kwargs):
+            if kind := OTHERS.get(name.replace("_", "")):
+                self.others[kind] += 1
             return func(*args, **kwargs)
         x, *rest = args
         if self.rule == "guided":
