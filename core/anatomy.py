@@ -42,7 +42,7 @@ def attention_maps(model: Model) -> list[str]:
     found = [
         layer.name
         for layer in model.layers.values()
-        if len(layer.shape) == 4 and layer.kind in _WEIGHTS and layer.shape[2] == layer.shape[3] in counts
+        if len(layer.shape) == 4 and layer.kind.lower() in _WEIGHTS and layer.shape[2] == layer.shape[3] in counts
     ]
     if not found:
         raise LayerError(
@@ -52,8 +52,8 @@ def attention_maps(model: Model) -> list[str]:
     return found
 
 
-_WEIGHTS = frozenset({"Softmax", "Attention"})
-"""Kinds of layers whose rows add up to 1: ONNX' and Keras' Softmax, torch's module, and what torch's functions hide."""
+_WEIGHTS = frozenset({"softmax", "attention"})
+"""Kinds of layers whose rows add up to 1: softmax as a layer, a node or a function, and what torch's functions hide."""
 
 
 def _advice(model: Model, counts: set[int | None]) -> str:
@@ -70,7 +70,9 @@ def _tokens(model: Model) -> "Counter[tuple[int | None, int | None]]":
 def _heads(model: Model) -> set[tuple[int | None, int | None]]:
     """(heads, T) of both sides of each attention's weights (N, heads, queries, keys), which may be apart in number."""
     counts = {count for count, _ in _tokens(model)}
-    found = (layer.shape[1:] for layer in model.layers.values() if len(layer.shape) == 4 and layer.kind in _WEIGHTS)
+    found = (
+        layer.shape[1:] for layer in model.layers.values() if len(layer.shape) == 4 and layer.kind.lower() in _WEIGHTS
+    )
     return {(heads, count) for heads, *sides in found if counts.issuperset(sides) for count in sides}
 
 

@@ -17,7 +17,8 @@ from .place import Place
 __all__ = ["located"]
 
 Axes = dict[str, int]
-_SETTLED = frozenset({"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "MatMul", "Unpack", "Where"})
+_PRODUCTS = frozenset({"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"})
+_SETTLED = _PRODUCTS | {"MatMul", "Unpack", "Where"}
 """Operations of which neither shapes nor what they read tell where channels go, but for their own rules."""
 _REDUCTIONS = frozenset({"Mean", "Sum", "Max", "Min", "Prod", "EuclideanNorm", "ArgMax", "ArgMin", "All", "Any"})
 _PLACES_FIRST = frozenset({"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "LRN"})
@@ -111,6 +112,10 @@ def _stated(op: Any, tensor: Any) -> int | None:
     form, rank = _format(op), tensor.shape.rank
     if form and (rank > 3 or op.type == "BiasAdd"):
         return 1 if form.startswith("NC") else rank - 1
+    if op.type in _PRODUCTS:
+        return _product(op, tensor)
+    if op.type == "MatMul":
+        return 1
     return rank - 1 if op.type in _PLACES_FIRST else None
 
 
@@ -124,7 +129,7 @@ def _moved(op: Any, x: Any, y: Any, axis: int) -> int | None:
     if op.type in {"Reshape", "Squeeze", "ExpandDims"}:
         return _reshaped(x.shape.as_list(), y.shape.as_list(), axis)
     if op.type in _SETTLED:
-        return _product(op, y)
+        return None
     same = x.shape.rank == y.shape.rank and x.shape[axis] in {y.shape[axis], None, 1}
     joined = op.type in {"ConcatV2", "Split", "SplitV"} and x.shape.rank == y.shape.rank
     return axis if same or joined else None
@@ -173,13 +178,21 @@ def _count(shape: Sequence[int | None]) -> int | None:
     return None if None in shape else prod(n or 1 for n in shape)
 
 
-def _product(op: Any, y: Any) -> int | None:
-    """Of products between tensors that both have the batch, as attention's: the axis that they share beside it."""
-    if op.type == "MatMul":
-        return 1
-    if op.type == "Einsum" and len(op.inputs) == 2:
+def _product(op: Any, tensor: Any) -> int | None:
+    """The axis of channels in what a product reads or makes.
+
+    Of two tensors that both have the batch, as attention's, it is the axis that they share beside it: the heads. Of one
+    with weights it is the new axis.
+    """
+    reads, both = list(op.inputs), all(x.shape.rank and x.shape[0] is None for x in op.inputs)
+    made = tensor.name == op.outputs[0].name
+    if op.type == "Einsum" and len(reads) == 2:
         terms, result = op.get_attr("equation").decode().replace("...", "").split("->")
         a, b = terms.split(",")
-        shared = [n for n, letter in enumerate(result) if n and letter in a and letter in b]
-        return shared[0] if shared and len(result) == y.shape.rank else None
-    return 1 if op.type.startswith("BatchMatMul") and y.shape.rank > 3 else None
+        shared = [letter for letter in result[1:] if (letter in a and letter in b if both else letter not in a)]
+        place = result if made else a if tensor.name == reads[0].name else b
+        fits = len(shared) >= 1 and (both or len(shared) == 1) and len(place) == tensor.shape.rank
+        return place.index(shared[0]) if fits and shared[0] in place else None
+    if not op.type.startswith("BatchMatMul") or tensor.shape.rank < 4:
+        return None
+    return 1 if both else tensor.shape.rank - 1

@@ -89,6 +89,11 @@ class TensorFlowModel(Model):
         if self.network.takes_integers:
             yield "pixels", None, "integers: images are rounded inside, and gradients pass straight through"
 
+    def caveats(self) -> tuple[str, ...]:
+        """Pixels that are rounded."""
+        rounds = self.network.takes_integers
+        return ("images are rounded to pixels inside; gradients pass straight through the rounding",) * rounds
+
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph in which the layers were found."""
         return upstream(self._places, names)

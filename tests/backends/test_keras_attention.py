@@ -63,3 +63,39 @@ def test_rollout_and_relevance_run_on_keras(model):
         assert found.shape == (2, 3, 3)
         assert found.min() >= 0
         assert found.max() > found.min()
+
+
+class ByHand(layers.Layer):
+    """Attention as users write it, with products of matrices or with an equation."""
+
+    def __init__(self, equation, **options):
+        super().__init__(**options)
+        self.q, self.k, self.v = (layers.Dense(HEADS * SIZE, name=name) for name in "qkv")
+        self.out, self.equation = layers.Dense(8, name="out"), equation
+
+    def call(self, x):
+        ops = keras.ops
+        q, k, v = (ops.reshape(f(x), (-1, 9, HEADS, SIZE)) for f in (self.q, self.k, self.v))
+        if self.equation:
+            weights = ops.softmax(ops.einsum("bqhd,bkhd->bhqk", q, k))
+            y = ops.einsum("bhqk,bkhd->bqhd", weights, v)
+        else:
+            q, k, v = (ops.transpose(a, (0, 2, 1, 3)) for a in (q, k, v))
+            weights = ops.softmax(ops.matmul(q, ops.transpose(k, (0, 1, 3, 2))))
+            y = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
+        return self.out(ops.reshape(y, (-1, 9, HEADS * SIZE)))
+
+
+@pytest.mark.parametrize("equation", [True, False])
+def test_attention_written_by_hand_has_its_weights_too(equation):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 3))
+    tokens = layers.Reshape((9, 8))(layers.Conv2D(8, 2, 2, name="patch")(x))
+    y = ByHand(equation, name="attend")(tokens)
+    model = crosslens.wrap(keras.Model(x, layers.Dense(5)(layers.GlobalAveragePooling1D()(y))), preprocess=None)
+    assert attention_maps(model) == ["attend/softmax"]
+    found = model.forward(images(), ["attend/softmax", "attend/q", "attend/k"])
+    q, k = (found[f"attend/{name}"].reshape(2, 9, HEADS, SIZE) for name in "qk")
+    scores = np.exp(np.einsum("bqhd,bkhd->bhqk", q, k))
+    np.testing.assert_allclose(found["attend/softmax"], scores / scores.sum(-1, keepdims=True), rtol=1e-4)
+    assert crosslens.method("attention_rollout")(model, images()).values.shape == (2, 3, 3)

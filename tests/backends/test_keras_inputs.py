@@ -156,6 +156,7 @@ def test_an_image_of_integers_is_rounded_to_pixels_and_gradients_pass_straight_t
     slope = (1 - np.tanh(pixels / 255) ** 2) / 256 * w.sum(1)[:, None, None]
     np.testing.assert_allclose(found.gradients[INPUT], slope, rtol=1e-4)
     assert any("straight through" in text for _, _, text in model.diagnosis())
+    assert any("straight through" in note for note in crosslens.method("gradient")(model, X[:1], target=0).notes)
     with pytest.raises(ModelError, match=r"'x' is of uint8 and holds pixels from 0 to 255; preprocess= gives -1 to 1"):
         crosslens.wrap(tmp_path, preprocess="tf")
 

@@ -73,6 +73,13 @@ def test_windows_and_tokens_keep_their_channels():
     assert last_maps(model) == "windows"
 
 
+def test_a_dense_layer_over_maps_has_its_units_last():
+    code = keras.Input((6,))
+    maps = L.Reshape((5, 4, 3), name="maps")(code[:, :1] * keras.ops.ones((1, 60)))
+    layers = crosslens.wrap(keras.Model(code, L.Dense(7, name="dense")(L.ReLU(name="relu")(maps)))).layers
+    assert [layers[name].shape[1:] for name in ("maps", "relu", "dense")] == [(3, 5, 4), (3, 5, 4), (7, 5, 4)]
+
+
 @pytest.mark.parametrize("form", ["channels_last", "channels_first"])
 def test_volumes_keep_the_order_of_their_axes(form):
     """Depth, height, width of one voxel lit, followed through a convolution that copies it."""
