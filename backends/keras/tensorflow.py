@@ -91,8 +91,8 @@ class TensorFlowModel(Model):
 
     def caveats(self) -> tuple[str, ...]:
         """Pixels that are rounded."""
-        rounds = self.network.takes_integers
-        return ("images are rounded to pixels inside; gradients pass straight through the rounding",) * rounds
+        said = "images are rounded to pixels inside; gradients pass straight through the rounding"
+        return (said,) if self.network.takes_integers else ()
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph in which the layers were found."""

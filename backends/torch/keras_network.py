@@ -10,9 +10,11 @@ from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 from torch import Tensor
 
+from ..keras.functions import base, before_activation, kind_of, opens
 from ..keras.visiting import LOCK, visiting
 from ..keras.weights import stored
-from .listing import Listing, Place
+from .functions import Call, Frame, Functions, Turn
+from .listing import Listing, Place, Watch
 from .network import See
 
 __all__ = ["KerasOnTorch"]
@@ -27,6 +29,7 @@ class KerasOnTorch:
         self.net, self.input = net, spec
         self.channels_last = keras.config.image_data_format() == "channels_last"
         self._values = values or {}
+        self._calls: Mapping[Turn, Call] = {}
 
     @classmethod
     def of(cls, net: Any, given: InputSpec | None, bounds: tuple[float, float] | None = None) -> "KerasOnTorch":
@@ -51,20 +54,42 @@ class KerasOnTorch:
 
     def listed(self, x: Tensor) -> Listing:
         """All layers, of one pass on a native batch."""
-        listing = Listing(axis=-1 if self.channels_last else 1)
-        listing.output = self.run(x, None, listing.module)
+        listing = Listing([Frame(closed=True)], axis=-1 if self.channels_last else 1)
+        with Watch(listing):
+            listing.output = self._run(x, None, listing.module, listing.frames)
+        self._calls = listing.calls
         return listing
 
-    def run(self, x: Tensor, names: Collection[str] | None, see: See, changed: Collection[str] = ()) -> Any:
-        """Run on a native batch; `see` gets the outputs of these layers, of all if None."""
+    def run(self, x: Tensor, names: Collection[str], see: See, changed: Collection[str] = ()) -> Any:
+        """Run on a native batch; `see` gets the outputs of these layers."""
+        frames = [Frame(closed=True)]
+        calls = {turn: call for turn, call in self._calls.items() if call.name in names}
+        if not calls:
+            return self._run(x, names, see, frames)
+
+        def show(name: str, kind: str, y: Tensor) -> Tensor:
+            seen = see(Place(name, kind, None, y))
+            return y if seen is None else seen
+
+        with Functions(frames, calls, changed, show):
+            return self._run(x, names, see, frames)
+
+    def _run(self, x: Tensor, names: Collection[str] | None, see: See, frames: Any) -> Any:
+        def asked(place: Place) -> Tensor:
+            seen = see(place) if names is None or place.name in names else None
+            return place.output if seen is None else seen
 
         def visit(name: str, operation: Any, call: Any) -> Any:
-            y = call()
-            if not name or (names is not None and name not in names):
-                return y
             last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
-            seen = see(Place(name, type(operation).__name__, operation, y, -1 if last else 1))
-            return y if seen is None else seen
+            before = _before(name, operation)
+            show = lambda z: asked(Place(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
+            frames.append(Frame(base(name), operation, closed=not opens(operation)))
+            try:
+                with before_activation(operation, show):
+                    y = call()
+            finally:
+                frames.pop()
+            return asked(Place(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
 
         with LOCK, visiting(visit):
             if not self._values:
@@ -73,8 +98,10 @@ class KerasOnTorch:
                 return self.net(x, training=False)
 
     def weights(self, source: Any) -> dict[str, Array]:
-        """Copies of one layer's own parameters."""
-        found = {}
+        """Copies of one layer's own parameters; a function has none."""
+        found: dict[str, Array] = {}
+        if source is None:
+            return found
         for name, each in stored(source).items():
             _, value = self._values.get(id(each.variable), (None, each.variable.value))
             found[name] = each.outside(as_numpy(value.detach().float()))
@@ -89,11 +116,26 @@ class KerasOnTorch:
                 variable = found[name].variable
                 inside = torch.from_numpy(found[name].inside(as_numpy(array)).copy())
                 values[id(variable)] = (variable, inside.to(variable.value.device, variable.value.dtype))
-        return KerasOnTorch(self.net, self.input, values)
+        twin = KerasOnTorch(self.net, self.input, values)
+        twin._calls = self._calls
+        return twin
 
     def counterpart(self, _: Any, source: Any) -> Any:
         """The layer itself: a twin has other values for it."""
         return source
+
+
+def _kind(operation: Any) -> str:
+    """The class of a layer; of a node of a functional graph the name of its function."""
+    name = type(operation).__name__
+    return name if isinstance(operation, keras.Layer) else kind_of(name)
+
+
+def _before(name: str, operation: Any) -> str:
+    """The name of what enters a fused activation: of a sum with the bias, or of what the layer is named for."""
+    kind = "matmul" if isinstance(operation, keras.layers.Dense) else kind_of(type(operation).__name__)
+    number = name.removeprefix(base(name))
+    return f"{base(name)}/{'add' if getattr(operation, 'use_bias', False) else kind}{number}"
 
 
 def _spec(shape: tuple[int | None, ...]) -> InputSpec:

@@ -76,6 +76,62 @@ np.testing.assert_array_equal(same.forward(images)[OUTPUT], wrapped.forward(imag
 np.testing.assert_array_equal(wrapped.weights("inner/conv")["kernel"], kernel)
 """
 
+FUNCTIONS = """
+import numpy as np
+import keras
+import torch
+import crosslens
+from crosslens import INPUT, OUTPUT
+
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.c1, self.c2 = keras.layers.Conv2D(4, 3, name="c1"), keras.layers.Conv2D(4, 3, padding="same", name="c2")
+        self.fc = keras.layers.Dense(5, activation="softmax", name="fc")
+
+    def call(self, x):
+        x = keras.ops.relu(self.c1(x))
+        x = torch.tanh(self.c2(x)) + x
+        return self.fc(keras.ops.mean(x, (1, 2)))
+
+keras.utils.set_random_seed(0)
+net = Net()
+net(np.zeros((1, 10, 10, 3), np.float32))
+model = crosslens.wrap(net, preprocess=None, input_shape=(3, 10, 10))
+names = [*model.layers]
+assert names == [INPUT, "c1", "/relu", "c2", "/tanh", "/add", "/mean", "fc/add", "fc", OUTPUT], names
+shapes = [model.layers[n].shape for n in ("/relu", "/add", "/mean", "fc/add")]
+assert shapes == [(None, 4, 8, 8)] * 2 + [(None, 4), (None, 5)], shapes
+assert model.reads("fc") == ("fc/add",), model.reads("fc")
+assert model.reads("/add") == ("/tanh", "/relu"), model.reads("/add")
+
+images = np.random.default_rng(0).random((2, 3, 10, 10), np.float32)
+found = model.forward(images, [*model.layers])
+np.testing.assert_allclose(found["/relu"], np.maximum(found["c1"], 0))
+np.testing.assert_allclose(found["/add"], np.tanh(found["c2"]) + found["/relu"], rtol=1e-5, atol=1e-6)
+kernel = model.weights("fc")
+np.testing.assert_allclose(found["fc/add"], found["/mean"] @ kernel["kernel"].T + kernel["bias"], rtol=1e-4, atol=1e-5)
+exact = np.exp(found["fc/add"])
+np.testing.assert_allclose(found[OUTPUT], exact / exact.sum(1, keepdims=True), rtol=1e-4)
+for name in [*model.layers][1:]:
+    got = model.forward(images, replace={name: found[name]})[OUTPUT]
+    np.testing.assert_allclose(got, found[OUTPUT], rtol=1e-5, atol=1e-6, err_msg=name)
+given = np.random.default_rng(1).random(found["/add"].shape, np.float32)
+got = model.forward(images, ["fc/add"], replace={"/add": given})["fc/add"]
+np.testing.assert_allclose(got, given.mean((2, 3)) @ kernel["kernel"].T + kernel["bias"], rtol=1e-4, atol=1e-5)
+pull = model.vjp(images, {"fc/add": np.eye(5, dtype=np.float32)[:2]}, wrt=["/add"])
+expected = np.broadcast_to(kernel["kernel"][:2, :, None, None] / 64, given.shape)
+np.testing.assert_allclose(pull.gradients["/add"], expected, rtol=1e-4, atol=1e-7)
+"""
+
+
+def test_functions_and_what_enters_a_fused_activation_are_layers_on_torch_too():
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    done = subprocess.run(
+        [sys.executable, "-c", FUNCTIONS], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
 
 def test_a_keras_model_on_torch_is_channels_first_outside_and_right():
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
