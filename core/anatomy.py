@@ -19,14 +19,15 @@ __all__ = ["attention_maps", "classes", "default_layer", "last_maps", "spatial_l
 def spatial_layers(model: Model) -> Iterator[Layer]:
     """The layers with maps (N, C, H, W), in execution order; not `INPUT`, `OUTPUT` and what is inside attention.
 
-    Of a network that takes volumes, those with (N, C, D, H, W) too.
+    Of a network that takes volumes, those with (N, C, D, H, W) too. Where no softmax gives weights between tokens there
+    is no attention: a recurrent network that reads columns has maps as wide and high as its steps are many.
     """
     tokens, heads = _tokens(model), _heads(model)
     for name, layer in model.layers.items():
         volume = len(layer.shape) == len(model.input.shape) + 1 == 5 and layer.shape[0] is None
         if name in {INPUT, OUTPUT} or (volume and set(layer.shape[2:]) == {1}):
             continue
-        if volume or (layer.has_maps and not _inside_attention(layer, tokens, heads)):
+        if volume or (layer.has_maps and not (heads and _inside_attention(layer, tokens, heads))):
             yield layer
 
 

@@ -215,3 +215,22 @@ def test_volumes_have_a_default_layer():
 def test_a_folded_network_finds_the_same_layer_after_its_weights_are_redrawn():
     model = wrapped(Ending(lambda y: y.softmax(1)))
     assert default_layer(model.randomised(["head", "body"], 3)) == default_layer(model)
+
+
+class Columns(nn.Module):
+    """Reads its maps column by column: as many steps as the maps are wide, as many numbers as a column holds."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(3, 6, 3, padding=1), nn.ReLU()
+        self.lstm, self.fc = nn.LSTM(72, 5, batch_first=True), nn.Linear(5, 4)
+
+    def forward(self, x):
+        columns = self.act(self.conv(x)).permute(0, 3, 1, 2).flatten(2)
+        return self.fc(self.lstm(columns)[0][:, -1])
+
+
+def test_maps_as_wide_as_a_recurrent_network_takes_steps_are_no_attention():
+    model = crosslens.wrap(Columns().eval(), preprocess=None, input_shape=(3, 12, 12))
+    x = np.random.default_rng(0).random((1, 3, 12, 12), dtype=np.float32)
+    assert crosslens.method("grad_cam")(model, x, 1).provenance["layers"] == ["act"]
