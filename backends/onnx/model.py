@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
+from crosslens.incremental import NotStagedError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 
@@ -236,6 +237,11 @@ class OnnxModel(Model):
             return None
         graph = self._at((BATCH, self.input.example_shape[0], *size))
         places, providers = self._places, self._providers
+        try:
+            for name in capture:
+                seen(graph, places[name])
+        except DynamicShapeError as error:
+            raise NotStagedError(str(error)) from error
         found: OnnxStaged = self._sessions.get(
             ("staged", size, capture), lambda: OnnxStaged(graph, places, capture, providers)
         )

@@ -214,6 +214,17 @@ def test_any_layers_can_be_asked_for(model, picture, monkeypatch):
         same(got, expected, layer)
 
 
+def test_a_layer_whose_shape_the_network_computes_is_occluded_too(model, picture, monkeypatch):
+    """The legacy exporter writes Flatten behind an If, whose branches have other numbers of axes."""
+    monkeypatch.setattr(incremental, "WORTH", 10.0)
+    kinds = {"Flatten", "Reshape", "Squeeze"}
+    layer = next((name for name, each in model.layers.items() if each.kind in kinds), OUTPUT)
+    boxes = places(9, 20)[:4]
+    got = gathered(model.occluded(*picture, boxes, [layer], batch=2), 4, [layer])[layer]
+    plain = gathered(incremental.occluded_plainly(lambda x: model.forward(x, [layer]), *picture, boxes, 4), 4, [layer])
+    same(got, plain[layer], layer)
+
+
 def test_a_map_of_occlusion_is_the_one_of_whole_images(model, picture, monkeypatch):
     """The values are differences of scores: their rounding is that of the scores."""
     method = crosslens.method("occlusion", window=12, stride=7, fill="noise")

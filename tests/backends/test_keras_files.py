@@ -141,7 +141,7 @@ def test_a_saved_model_refuses_other_backward_rules(exported):
 
 def test_a_loaded_saved_model_is_wrapped_as_its_folder_is(exported):
     model = crosslens.wrap(tf.saved_model.load(str(exported)))
-    np.testing.assert_array_equal(model.forward(X)[OUTPUT], crosslens.wrap(exported).forward(X)[OUTPUT])
+    np.testing.assert_allclose(model.forward(X)[OUTPUT], crosslens.wrap(exported).forward(X)[OUTPUT], rtol=1e-6)
 
 
 def test_a_damaged_saved_model_gets_one_line(exported, tmp_path):

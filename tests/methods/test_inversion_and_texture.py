@@ -74,7 +74,7 @@ def test_a_sheet_has_a_picture_for_each_scale_and_adam_descends_as_well():
 
 def test_the_pictures_of_a_batch_are_inverted_each_by_itself():
     both = invert(PICTURES, steps=5)
-    np.testing.assert_array_equal(both.images[1:], invert(PICTURES[1:], steps=5).images)
+    np.testing.assert_allclose(both.images[1:], invert(PICTURES[1:], steps=5).images, rtol=1e-4, atol=1e-4)
 
 
 def test_the_default_layer_is_the_last_rectified_or_the_last_with_a_kernel_of_the_last_scale_but_one():
@@ -128,8 +128,9 @@ def test_pixels_where_the_first_layer_sees_each_else_frequencies():
 def test_a_sheet_of_depths_ends_with_the_texture_of_all_layers():
     sheet = weave(sheet=True, steps=4)
     assert sheet.images.shape == (2, 3, 16, 16)
-    np.testing.assert_array_equal(sheet.images[1:], weave(steps=4).images)
-    np.testing.assert_array_equal(sheet.images[:1], weave(steps=4, texture_layers=("conv1",)).images)
+    np.testing.assert_allclose(sheet.images[1:], weave(steps=4).images, rtol=1e-4, atol=1e-4)
+    alone = weave(steps=4, texture_layers=("conv1",)).images
+    np.testing.assert_allclose(sheet.images[:1], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_what_cannot_be_is_refused_with_what_would_be_right():
