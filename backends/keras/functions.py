@@ -142,6 +142,11 @@ _KINDS = {
     "MaxPool3D": "max_pool3d",
     "AvgPool3D": "avg_pool3d",
     "Swish": "silu",
+    "If": "cond",
+    "StatelessIf": "cond",
+    "StatelessWhile": "while",
+    "PartitionedCall": "function",
+    "StatefulPartitionedCall": "function",
 }
 
 

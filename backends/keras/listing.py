@@ -1,7 +1,7 @@
 """The layers of a Keras network, listed while it is traced once: layers of Keras, and functions that code calls."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -84,12 +84,15 @@ class Listing:
     def places(self) -> tuple[list[Place], list[Any]]:
         """The places in execution order, and the tensor of each."""
         results, found = self._results(), list[tuple[Place, Any]]()
-        names = _Names(each[0].name for each in self._found if isinstance(each, tuple))
+        layers = {each[0].name for each in self._found if isinstance(each, tuple)}
+        names = _Names(layers)
         aliases: dict[str, str] = {}
         for each in self._found:
             if isinstance(each, tuple):
                 found.append(each)
                 continue
+            if not (each.call.is_open or each.call.name in layers):
+                continue  # of a cell, which Keras calls beside its loop for the shape alone
             for result in results.get(each.operation.name, ()):
                 layer, name = self._returned.get(result.tensor.name), names.of(each.call.name, result.kind)
                 if layer is None:
@@ -106,7 +109,7 @@ class Listing:
         kinds = self._kinds(varying)
         found: defaultdict[str, list[_Result]] = defaultdict(list)
         for made in self._made.values():
-            if made.key is None:
+            if made.key is None or made.operation.type == "Cast":
                 continue
             for index, tensor in enumerate(made.operation.outputs):
                 behind, slot = self._behind(made, tensor, readers)
@@ -152,7 +155,7 @@ class Listing:
 class _Names:
     """Names for functions, "block/add", "block/add#2", that no layer and no other function has."""
 
-    def __init__(self, taken: Iterator[str]) -> None:
+    def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
 
     def of(self, layer: str, kind: str) -> str:
