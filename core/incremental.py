@@ -148,7 +148,7 @@ def occluded(
         names: layers by what was asked for.
         x: one image, (1, C, H, W).
         cover: what is seen in a box, (1, C, H, W).
-        boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded.
+        boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded; of a volume front, back first.
         batch: whole images at once, or half of the boxes at once in all threads, each having one; None: what pays.
 
     Returns:
@@ -190,10 +190,9 @@ def _in_stages(
 def _check(x: Array, cover: Array, boxes: Boxes) -> None:
     if x.shape[0] != 1 or tuple(cover.shape) != tuple(x.shape):
         raise ImageError(f"the image is {tuple(x.shape)} and its cover {tuple(cover.shape)}; both must be (1, C, H, W)")
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
+    if boxes.ndim != 2 or boxes.shape[1] != 2 * (x.ndim - 2):
         raise ParameterError(f"boxes have shape {boxes.shape}; give (P, 4): top, bottom, left, right of each")
-    top, bottom, left, right = boxes.T
-    fits = (top >= 0) & (top < bottom) & (bottom <= x.shape[2]) & (left >= 0) & (left < right) & (right <= x.shape[3])
+    fits = ((boxes[:, ::2] >= 0) & (boxes[:, ::2] < boxes[:, 1::2]) & (boxes[:, 1::2] <= x.shape[2:])).all(axis=1)
     if not fits.all():
         wrong = tuple(boxes[int(np.argmin(fits))].tolist())
         raise ParameterError(f"box {wrong} (top, bottom, left, right) is no part of an image of {tuple(x.shape[2:])}")
@@ -204,10 +203,11 @@ def occluded_plainly(
 ) -> Found:
     """Every place in a whole image of its own; (positions, activations) batch after batch."""
     for start in range(0, len(boxes), batch):
-        some = boxes[start : start + batch]
+        some = boxes[start : start + batch].tolist()
         variants = namespace(x).concat([x] * len(some), axis=0)
-        for row, (top, bottom, left, right) in enumerate(some.tolist()):
-            variants[row, :, top:bottom, left:right] = cover[0, :, top:bottom, left:right]
+        for row, ends in enumerate(some):
+            inside = (slice(None), *map(slice, ends[::2], ends[1::2]))
+            variants[row, *inside] = cover[0, *inside]
         yield range(start, start + len(some)), forward(variants)
 
 

@@ -64,6 +64,8 @@ class Method(ABC):
     """Whether it takes pictures of any size, whatever size the network takes, which sees them through windows."""
     animates: ClassVar[bool] = False
     """Whether its pictures make sense one after the other, as .gif, .webp or .mp4."""
+    volumes: ClassVar[bool] = False
+    """Whether it takes volumes (N, C, D, H, W) too; their maps are (N, d, h, w)."""
     needs_target: ClassVar[bool] = True
     """Whether a target means anything to it."""
     needs_rectifier: ClassVar[bool] = False
@@ -166,7 +168,26 @@ class Method(ABC):
         """Whether it takes pictures of any size with these parameters: `any_size`, unless they decide."""
         return self.any_size
 
+    def check_volume(self) -> None:
+        """Refuse to explain volumes, unless `volumes` says that it can; override where it depends on parameters.
+
+        Raises:
+            ImageError: it cannot, or this preset cannot.
+        """
+        if not self.volumes:
+            raise ImageError(
+                f"{self.name} takes pictures (C, H, W), and this model volumes (C, D, H, W); gradient, "
+                "integrated_gradients, grad_cam, occlusion and rise take volumes"
+            )
+        if self.preset is not None and self.preset.steps:
+            raise ImageError(
+                f"the preset {self.preset.library!r} of {self.name} ends in steps for pictures, and this model takes "
+                "volumes (C, D, H, W); leave the preset out for raw values"
+            )
+
     def _checked(self, model: Model, images: Array) -> Array:
+        if model.input.is_volume:
+            self.check_volume()
         if images is None:
             if self.needs_images:
                 raise ImageError(f"{self.name} explains images: method(model, images), images (N, C, H, W) in [0, 1]")

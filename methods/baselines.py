@@ -62,6 +62,8 @@ def _from_file(name: str, image: Array, model: Model) -> Array:
     if not Path(name).is_file():
         hint = did_you_mean(name, NAMES)
         raise ParameterError(f"no baseline {name!r}: there are {', '.join(NAMES)}, and pictures' files.{hint}")
+    if image.ndim == 5:
+        raise ParameterError(f"'{name}' is a picture, and this model takes volumes; give an array (C, D, H, W)")
     return like(load_image(name, like=model, size=(image.shape[2], image.shape[3])), image)
 
 
@@ -76,5 +78,13 @@ def _given(values: Array, image: Array) -> Array:
 
 
 def blurred(image: Array, deviation: float) -> Array:
-    """An image (..., H, W) blurred by a Gaussian of this deviation in pixels, cut off at the border."""
-    return Blur(deviation).apply(image)
+    """An image (N, C, H, W) blurred by a Gaussian of this deviation in pixels, cut off at the border.
+
+    A volume (N, C, D, H, W) is blurred along its depth too.
+    """
+    blur, xp = Blur(deviation), namespace(image)
+    if image.ndim != 5:
+        return blur.apply(image)
+    deep = xp.moveaxis(blur.apply(image), 2, 4)
+    one_row = xp.reshape(deep, (*deep.shape[:4], 1, deep.shape[4]))
+    return xp.moveaxis(xp.reshape(blur.apply(one_row), deep.shape), 4, 2)

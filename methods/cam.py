@@ -16,6 +16,8 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import unit_range
 
+from .cam_family import places
+
 TOLERANCE = 1e-3
 """How far a gradient may vary, relative to its largest, and still count as one number per channel."""
 
@@ -29,6 +31,7 @@ class CAM(Method):
     """
 
     name = "cam"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "torchcam": Preset(steps=(unit_range(1e-8),)),
     }
@@ -44,21 +47,21 @@ class CAM(Method):
         layer = self.layer or last_maps(model, objective.layers)
         pull, scores = pullback(model, images, objective, wrt=[layer], capture=[layer, *sorted(objective.layers)])
         maps, gradient = pull.activations[layer], pull.gradients[layer]
-        if maps.ndim != 4 or maps.shape[2:] == (1, 1):
+        if maps.ndim != images.ndim or set(maps.shape[2:]) == {1}:
             raise LayerError(
                 f"layer {layer!r} gives {tuple(maps.shape)}, no maps (N, C, H, W); choose one before the pooling"
             )
         _check_pooled(gradient, layer)
         _check_linear(model, images, objective.pinned(pull.activations), layer, maps, gradient)
         xp = namespace(maps)
-        weights = xp.sum(gradient, axis=(2, 3), keepdims=True)
+        weights = xp.sum(gradient, axis=places(gradient), keepdims=True)
         return Attribution(xp.sum(weights * maps, axis=1), scores=scores)
 
 
 def _check_pooled(gradient: Array, layer: str) -> None:
     """The gradient must be one number per channel."""
     xp = namespace(gradient)
-    spread = xp.max(gradient, axis=(2, 3)) - xp.min(gradient, axis=(2, 3))
+    spread = xp.max(gradient, axis=places(gradient)) - xp.min(gradient, axis=places(gradient))
     largest = float(xp.max(xp.abs(gradient)))
     if largest == 0:
         raise LayerError(

@@ -28,8 +28,9 @@ class OnMaps(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class GradientCAM(OnMaps):
-    """A map (N, h, w) made of a layer's maps A and of the target's gradient there, dy/dA."""
+    """A map (N, h, w) made of a layer's maps A and of the target's gradient there, dy/dA; (N, d, h, w) of volumes."""
 
+    volumes = True
     layer: str | tuple[str, ...] | None = param(  # type: ignore[assignment]
         None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given; several are fused"
     )
@@ -47,7 +48,7 @@ class GradientCAM(OnMaps):
         """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
         layers = [self.layer] if isinstance(self.layer, str) else self.layer or [default_layer(model, objective)]
         pull, scores = pullback(model, images, facing(objective, self.counterfactual), wrt=layers, capture=layers)
-        size = images.shape[2], images.shape[3]
+        size = tuple(images.shape[2:])
         found = [
             self.combine(as_maps(pull.activations[name], name, size), as_maps(pull.gradients[name], name, size))
             for name in layers
@@ -63,22 +64,28 @@ def facing(objective: Objective, counterfactual: bool) -> Objective:
 
 def enlarged(found: Sequence[Array]) -> Array:
     """Maps (N, h, w) of several layers at the finest of their resolutions, (layers, N, h, w)."""
-    size = max(m.shape[1] for m in found), max(m.shape[2] for m in found)
+    size = tuple(max(sides) for sides in zip(*(m.shape[1:] for m in found), strict=True))
     return namespace(found[0]).stack([upsample(m, size) for m in found], axis=0)
 
 
-def as_maps(activation: Array, layer: str, size: tuple[int, int]) -> Array:
-    """(N, C, h, w) from maps or tokens; the image's size (H, W) says how tokens lie.
+def places(maps: Array) -> tuple[int, ...]:
+    """The axes of maps (N, C, h, w), or of a volume's (N, C, d, h, w), along which positions lie."""
+    return tuple(range(2, maps.ndim))
+
+
+def as_maps(activation: Array, layer: str, size: tuple[int, ...]) -> Array:
+    """(N, C, h, w) from maps or tokens; the image's size (H, W) says how tokens lie. (N, C, d, h, w) of volumes.
 
     Raises:
         LayerError: the layer gives neither, or a single position, as after a global pooling.
     """
-    if activation.ndim == 3:
-        return tokens_to_maps(activation, size)
+    if activation.ndim == 3 and len(size) == 2:
+        return tokens_to_maps(activation, (size[0], size[1]))
     shape = tuple(activation.shape)
-    if activation.ndim != 4:
-        raise LayerError(f"layer {layer!r} gives {shape}, no maps (N, C, H, W); choose a layer before the pooling")
-    if shape[2:] == (1, 1):
+    if activation.ndim != len(size) + 2:
+        axes = "(N, C, H, W)" if len(size) == 2 else "(N, C, D, H, W)"
+        raise LayerError(f"layer {layer!r} gives {shape}, no maps {axes}; choose a layer before the pooling")
+    if set(shape[2:]) == {1}:
         raise LayerError(f"layer {layer!r} gives {shape}: one position is no map; choose a layer before the pooling")
     return activation
 
@@ -86,7 +93,7 @@ def as_maps(activation: Array, layer: str, size: tuple[int, int]) -> Array:
 def empty_note(values: Array, layers: Sequence[str]) -> tuple[str, ...]:
     """What to say where a map is zero everywhere: the picture would look like an answer."""
     xp = namespace(values)
-    blank = int(xp.sum(xp.astype(xp.max(xp.abs(values), axis=(1, 2)) == 0, xp.int64)))
+    blank = int(xp.sum(xp.astype(xp.max(xp.abs(values), axis=tuple(range(1, values.ndim))) == 0, xp.int64)))
     if not blank:
         return ()
     names = " or ".join(map(repr, layers))

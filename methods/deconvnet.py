@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from crosslens.arrays import Array, namespace
-from crosslens.errors import LayerError
+from crosslens.errors import ImageError, LayerError
 from crosslens.hookspecs import hookimpl
 from crosslens.method import Method, param
 from crosslens.model import INPUT, OUTPUT, Model
@@ -36,6 +36,7 @@ class Deconvnet(Method):
     """
 
     name = "deconvnet"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),
         "xplique": Preset(steps=(channel_mean,)),
@@ -44,6 +45,11 @@ class Deconvnet(Method):
     needs_rectifier = True
     layer: str = param(INPUT, "layer to go back to; the image if not given")
     switches: bool = param(True, "undo max pooling where the maxima were; else evenly, as if that were not known")
+
+    def check_volume(self) -> None:
+        super().check_volume()
+        if not self.switches:
+            raise ImageError("deconvnet undoes max pooling evenly in pictures only; for volumes leave switches=True")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image, or of the layer."""

@@ -27,6 +27,7 @@ class EigenCAM(OnMaps):
     """
 
     name = "eigen_cam"
+    volumes = True
     needs_target = False
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(
@@ -44,15 +45,15 @@ class EigenCAM(OnMaps):
         layer = self.layer or default_layer(model, objective)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         xp = namespace(maps)
-        count, channels, height, width = maps.shape
-        positions = xp.matrix_transpose(xp.reshape(maps, (count, channels, height * width)))
+        count, channels, *size = maps.shape
+        positions = xp.matrix_transpose(xp.reshape(maps, (count, channels, -1)))
         if self.centred:
             positions = positions - xp.mean(positions, axis=1, keepdims=True)
         u, s, _ = xp.linalg.svd(positions, full_matrices=False)
         first = u[:, :, 0] * s[:, :1]
         if not self.centred:
             first = xp.where(xp.sum(first, axis=1, keepdims=True) < 0, -first, first)
-        values = xp.reshape(first, (count, height, width))
+        values = xp.reshape(first, (count, *size))
         return Attribution(values, notes=empty_note(values, [layer]))
 
 

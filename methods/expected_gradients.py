@@ -29,6 +29,7 @@ class ExpectedGradients(Method):
     """
 
     name = "expected_gradients"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"samples": 5}, doc="its GradientShap; it has no default background"),
     }

@@ -37,7 +37,7 @@ def filled(fill: Fill, x: Array, model: Model, seed: int, layer: str = INPUT) ->
     if isinstance(fill, int | float | tuple | list):
         return xp.zeros_like(x) + _colour(fill, x, model, layer)
     if isinstance(fill, str) and fill == "mean":
-        return xp.zeros_like(x) + xp.mean(x, axis=(2, 3), keepdims=True)
+        return xp.zeros_like(x) + xp.mean(x, axis=tuple(range(2, x.ndim)), keepdims=True)
     if layer != INPUT:
         return _of_maps(fill, x, layer)
     if isinstance(fill, str) and fill not in NAMES and "." not in fill:
@@ -57,7 +57,7 @@ def _colour(fill: Fill, x: Array, model: Model, layer: str) -> Array:
     low, high = (model.input.bounds if layer == INPUT else None) or (-np.inf, np.inf)
     if not (np.isfinite(values).all() and low <= values.min() and values.max() <= high):
         raise ParameterError(f"fill is {fill}; a finite number within {low:g} and {high:g}, as the images are")
-    return like(values[None, :, None, None], x)
+    return like(values.reshape(1, -1, *[1] * (x.ndim - 2)), x)
 
 
 def _of_maps(fill: Fill, maps: Array, layer: str) -> Array:

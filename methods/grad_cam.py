@@ -10,7 +10,7 @@ from crosslens.method import Method, param
 from crosslens.preset import Preset
 from crosslens.steps import enlarged, over_largest, unit_range
 
-from .cam_family import GradientCAM
+from .cam_family import GradientCAM, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class GradCAM(GradientCAM):
         xp = namespace(maps)
         if self.guided:
             gradient = xp.where(maps > 0, relu(gradient), xp.zeros_like(gradient))
-        weights = xp.mean(gradient, axis=(2, 3), keepdims=True)
+        weights = xp.mean(gradient, axis=places(gradient), keepdims=True)
         found = xp.sum(weights * maps, axis=1)
         return relu(found) if self.rectified else found
 

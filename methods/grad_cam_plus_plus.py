@@ -15,7 +15,7 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import enlarged, unit_range
 
-from .cam_family import GradientCAM
+from .cam_family import GradientCAM, places
 
 ALPHAS = ("paper", "shares", "means", "squares")
 
@@ -50,7 +50,9 @@ class GradCAMPlusPlus(GradientCAM):
         if not self.exponential:
             return found
         scores = -found.scores if self.counterfactual else found.scores
-        return replace(found, values=found.values * namespace(scores).exp(scores)[:, None, None])
+        xp = namespace(scores)
+        factor = xp.reshape(xp.exp(scores), (-1, *[1] * (found.values.ndim - 1)))
+        return replace(found, values=found.values * factor)
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)
@@ -59,7 +61,7 @@ class GradCAMPlusPlus(GradientCAM):
 
     def _over_positions(self, values: Array) -> Array:
         xp = namespace(values)
-        return (xp.mean if self.alpha == "means" else xp.sum)(values, axis=(2, 3), keepdims=True)
+        return (xp.mean if self.alpha == "means" else xp.sum)(values, axis=places(values), keepdims=True)
 
     def _alpha(self, maps: Array, gradient: Array) -> Array:
         """The weight of each position of each channel, (N, C, h, w)."""
@@ -75,7 +77,7 @@ class GradCAMPlusPlus(GradientCAM):
         alpha = xp.where((gradient != 0) & (below != 0), inverse, xp.zeros_like(below))
         if self.alpha != "shares":
             return alpha
-        total = xp.sum(alpha, axis=(2, 3), keepdims=True)
+        total = xp.sum(alpha, axis=places(alpha), keepdims=True)
         return alpha / xp.where(total != 0, total, xp.ones_like(total))
 
 

@@ -24,6 +24,7 @@ class Gradient(Method):
     """
 
     name = "gradient"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(steps=(absolute,)),
         "tf-keras-vis": Preset(steps=(absolute, channel_max, unit_range(1e-7))),

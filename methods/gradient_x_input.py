@@ -25,6 +25,7 @@ class GradientXInput(Method):
     """
 
     name = "gradient_x_input"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),
         "xplique": Preset(steps=(channel_mean,)),

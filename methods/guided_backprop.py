@@ -25,6 +25,7 @@ class GuidedBackprop(Method):
     """
 
     name = "guided_backprop"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),
         "xplique": Preset(steps=(channel_mean,)),

@@ -47,6 +47,7 @@ class IntegratedGradients(Method):
     """
 
     name = "integrated_gradients"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"rule": "gauss_legendre", "steps": 50}),
         "xplique": Preset({"rule": "trapezoid", "steps": 50}, (channel_mean,)),

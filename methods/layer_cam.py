@@ -42,7 +42,7 @@ class LayerCAM(GradientCAM):
 def _raised(maps: Array) -> Array:
     """tanh(gamma M / max M) for each image; a map of zeros stays one."""
     xp = namespace(maps)
-    largest = xp.max(maps, axis=(1, 2), keepdims=True)
+    largest = xp.max(maps, axis=tuple(range(1, maps.ndim)), keepdims=True)
     return xp.tanh(STRETCH * maps / xp.where(largest > 0, largest, xp.ones_like(largest)))
 
 

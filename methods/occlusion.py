@@ -38,16 +38,17 @@ class Occlusion(Method):
     """
 
     name = "occlusion"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"stride": 1, "fill": 0.0}, doc="it has no default window"),
         "xplique": Preset({"window": 3, "stride": 3, "fill": 0.0, "border": "inside", "overlap": "sum"}),
         "pair": Preset({"window": 15, "stride": 1, "fill": 0.0, "border": "inside", "overlap": "sum"}),
     }
     example: ClassVar[Mapping[str, Any]] = {"window": 4, "stride": 3}
-    window: int | tuple[int, int] | None = param(
+    window: int | tuple[int, ...] | None = param(
         None, "side of what is covered, or height,width, in pixels or a layer's places; a seventh of the shorter side"
     )
-    stride: int | tuple[int, int] | None = param(
+    stride: int | tuple[int, ...] | None = param(
         None, "distance between windows, one number or down,across; half of the window if not given"
     )
     fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
@@ -73,7 +74,7 @@ class Occlusion(Method):
         return Attribution(namespace(images).stack(values), scores=scores, provenance={"computed": way})
 
     def _check(self, activation: Array) -> None:
-        if activation.ndim != 4:
+        if activation.ndim not in {4, 5}:
             raise LayerError(
                 f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
             )
@@ -86,7 +87,7 @@ class Occlusion(Method):
         first, x = found[0], found[0].activation
         fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
         cover = filled(fill, x, first.model, self.seed, self.layer)
-        windows, grid = self._windows((int(x.shape[2]), int(x.shape[3])))
+        windows, grid = self._windows(tuple(int(n) for n in x.shape[2:]))
         layers = sorted(frozenset().union(*(case.objective.layers for case in found)))
         way, seen = behind_windows(first, windows, cover, layers)
         behind = np.zeros((len(found), len(windows)), np.float64)
@@ -105,17 +106,17 @@ class Occlusion(Method):
             count[window] += 1
         return (total if self.overlap == "sum" else total / np.maximum(count, 1)).astype(np.float32)
 
-    def _windows(self, size: tuple[int, int]) -> tuple[list[Window], list[int] | None]:
+    def _windows(self, size: tuple[int, ...]) -> tuple[list[Window], list[int] | None]:
         """All windows, row by row, and the grid (rows, columns) where each stands for one place."""
         side = max(round(min(size) / SHARE), 1)
-        window = sides("window", self.window, (side, side), size)
-        stride = sides("stride", self.stride, (max(window[0] // 2, 1), max(window[1] // 2, 1)))
+        window = sides("window", self.window, (side,) * len(size), size)
+        stride = sides("stride", self.stride, tuple(max(n // 2, 1) for n in window))
         if self.show == "value":
             return centred(size, window, stride)
         found = covering(size, window, stride, self.border == "cut")
         if not found:
             raise ParameterError(
-                f"no window of {window[0]} x {window[1]} pixels lies inside {size[0]} x {size[1]} ones"
+                f"no window of {' x '.join(map(str, window))} pixels lies inside {' x '.join(map(str, size))} ones"
             )
         return found, None
 

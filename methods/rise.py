@@ -36,6 +36,7 @@ class RISE(Method):
     """
 
     name = "rise"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "xplique": Preset(
             {"samples": 4000, "centred": False, "over": "opened", "margin": "share"},
@@ -64,7 +65,7 @@ class RISE(Method):
         )
 
     def _check(self, images: Array) -> None:
-        if images.ndim != 4:
+        if images.ndim not in {4, 5}:
             raise ImageError(f"masks are for pictures (C, H, W); this network takes {tuple(images.shape[1:])}")
         if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
             raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
@@ -77,25 +78,26 @@ class RISE(Method):
             raise ParameterError(f"p is {self.p}; the probability of an open cell lies between 0 and 1, both excluded")
 
     def _map(self, case: Case, score: Array, progress: Progress) -> Array:
-        """The weighted mask of one image, (H, W); sums are kept of what lies above or below its own `score`, ()."""
+        """The weighted mask of one image, (H, W) or (D, H, W); sums are kept of what is above or below its `score`."""
         image, rng = case.image, np.random.default_rng(self.seed)
         xp, cover = namespace(image), filled(self.fill, image, case.model, self.seed)
         weighted, opened = xp.zeros_like(image[0, 0, ...]), xp.zeros_like(image[0, 0, ...])
         mean = xp.zeros_like(score)
         for start, stop in portions(case.model, self.samples, progress, "masking"):
-            drawn = [self._mask(image.shape[2], image.shape[3], rng) for _ in range(start, stop)]
+            drawn = [self._mask(tuple(image.shape[2:]), rng) for _ in range(start, stop)]
             masks = like(np.stack(drawn), image)
-            rises = case.scores(cover + masks[:, None, :, :] * (image - cover)) - score
+            rises = case.scores(cover + masks[:, None, ...] * (image - cover)) - score
             weighted, opened = weighted + xp.tensordot(rises, masks, axes=1), opened + xp.sum(masks, axis=0)
             mean = mean + xp.sum(rises) / self.samples
         total = weighted - (mean if self.centred else -score) * opened
         return total / (opened + EPSILON if self.over == "opened" else self.samples * self.p)
 
-    def _mask(self, height: int, width: int, rng: np.random.Generator) -> Array:
-        """(height, width): a grid enlarged, as in the paper to cells + 1 cells of whole pixels, and cut out."""
-        grid = (rng.random((self.cells, self.cells)) < self.p).astype(np.float32)
-        rows, columns = (self._window(side, rng) for side in (height, width))
-        return rows @ grid @ columns.T
+    def _mask(self, size: tuple[int, ...], rng: np.random.Generator) -> Array:
+        """Of `size`: a grid enlarged, as in the paper to cells + 1 cells of whole pixels, and cut out."""
+        grid = (rng.random((self.cells,) * len(size)) < self.p).astype(np.float32)
+        *depth, rows, columns = (self._window(side, rng) for side in size)
+        planes = rows @ grid @ columns.T
+        return np.tensordot(depth[0], planes, axes=1) if depth else planes
 
     def _window(self, side: int, rng: np.random.Generator) -> Array:
         """(side, cells): the interpolation along one side at a random shift within the margin."""

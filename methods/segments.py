@@ -1,5 +1,6 @@
 """Cutting an image into superpixels."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,17 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
     Raises:
         ParameterError: no such way, scikit-image is missing, fewer than two superpixels, or another shape.
     """
-    size = (case.image.shape[2], case.image.shape[3])
+    size = tuple(case.image.shape[2:])
     if not isinstance(how, str):
         labels = as_numpy(how)
         if labels.shape != size or labels.dtype.kind not in "iu":
             raise ParameterError(f"superpixels are {labels.dtype} {labels.shape}; they must be integers {size}")
     elif how not in KINDS:
         raise ParameterError(f"no superpixels {how!r}; there are {', '.join(KINDS)}, and arrays (H, W)")
-    elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= size[0] * size[1]:
+    elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= prod(size):
         raise ParameterError(f"segments is {count!r}; it must be at least 2 and at most one per pixel of {size}")
     else:
-        labels = _grid(size, count) if how == "grid" else _by_colour(case, how, count)
+        labels = _grid((size[0], size[1]), count) if how == "grid" else _by_colour(case, how, count)
     segments = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int64)
     if segments.max() < 1:
         raise ParameterError(

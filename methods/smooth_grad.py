@@ -32,6 +32,7 @@ class SmoothGrad(Method):
     """
 
     name = "smooth_grad"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(
             {"samples": 5, "noise": 1.0, "relative": False, "statistic": "magnitude"}, doc="NoiseTunnel over Saliency"

@@ -102,6 +102,7 @@ class Pieces:
 class SuperpixelMethod(Method):
     """A linear model of the target in the presence of superpixels, fitted to covered copies of the image."""
 
+    volumes = True
     example: ClassVar[Mapping[str, Any]] = {"superpixels": "grid", "segments": 6, "samples": 20}
     superpixels: str | Array = param(
         "slic", "how pixels are grouped: slic or quickshift (scikit-image), grid, or integers (H, W) as an array"
@@ -110,6 +111,13 @@ class SuperpixelMethod(Method):
     samples: int = param(1000, "copies of the image to try")
     fill: Fill = param("blurred", f"what stands where a superpixel is covered: superpixel (its own mean), {DOC}")
     seed: int = param(0, "of the choice of superpixels, and of the fill 'noise'; each image gets the same draws")
+
+    def check_volume(self) -> None:
+        super().check_volume()
+        if isinstance(self.superpixels, str):
+            raise ParameterError(
+                f"{self.name} needs superpixels= for volumes: the piece of each voxel, integers (D, H, W) as an array"
+            )
 
     @abstractmethod
     def explain(self, pieces: Pieces, score: float) -> Weights:
@@ -136,7 +144,7 @@ class SuperpixelMethod(Method):
         )
 
     def _pieces(self, case: Case, progress: Progress) -> Pieces:
-        if case.image.ndim != 4:
+        if case.image.ndim not in {4, 5}:
             raise ImageError(f"superpixels are of pictures (C, H, W); this network takes {tuple(case.image.shape[1:])}")
         segments = segmented(case, self.superpixels, self.segments)
         if isinstance(self.fill, str) and self.fill == "superpixel":

@@ -1,9 +1,10 @@
 """Where the windows of an occlusion lie, every few pixels or centred at each place, and what is seen behind them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from math import ceil
 from numbers import Integral
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from crosslens.arrays import Array, namespace
 from crosslens.batching import batch_limit, slices
@@ -17,61 +18,59 @@ __all__ = ["SHARE", "Found", "Sides", "Window", "behind_windows", "centred", "co
 Found: TypeAlias = Iterator[tuple[Sequence[int], Mapping[str, Array]]]
 """Positions in the list of windows, with the activations that the targets read there."""
 
-Sides: TypeAlias = int | tuple[int, int] | None
-"""One number for both sides, (height, width), or None for what suits the size of the image."""
+Sides: TypeAlias = int | tuple[int, ...] | None
+"""One number for all sides, (height, width), or None for what suits the size of the image; (depth, ...) of volumes."""
 SHARE = 7
 """A window's side is this part of the image's shorter side: 32 pixels of 224, 4 of 28."""
 
 
-class Window(NamedTuple):
-    """The rows and columns that are covered."""
-
-    rows: slice
-    columns: slice
+Window: TypeAlias = tuple[slice, ...]
+"""The rows and columns that are covered; of a volume its slices first."""
 
 
-def sides(name: str, given: Sides, default: tuple[int, int], most: tuple[int, int] | None = None) -> tuple[int, int]:
-    """(height, width) of a parameter.
+def sides(name: str, given: Sides, default: tuple[int, ...], most: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """(height, width) of a parameter; (depth, height, width) of volumes.
 
     Args:
         name: the parameter, for the message.
         given: what was asked for.
-        default: what None means.
+        default: what None means, a number for each axis.
         most: the largest that each may be; one number for both may be as large as the larger of them.
 
     Raises:
         ParameterError: no whole numbers of at least 1, or larger.
     """
-    pair = default if given is None else tuple(given) if isinstance(given, Sequence) else (given, given)
+    each = default if given is None else tuple(given) if isinstance(given, Sequence) else (given,) * len(default)
     if (
         isinstance(given, str)
-        or len(pair) != 2
-        or any(isinstance(n, bool) or not isinstance(n, Integral) for n in pair)
+        or len(each) != len(default)
+        or any(isinstance(n, bool) or not isinstance(n, Integral) for n in each)
     ):
-        raise ParameterError(f"{name} is {given!r}; it must be a whole number, or two: (height, width)")
-    height, width = (int(n) for n in pair)
-    limits = (height, width) if most is None else most if isinstance(given, Sequence) else (max(most),) * 2
-    if min(height, width) < 1 or height > limits[0] or width > limits[1]:
+        several = "two: (height, width)" if len(default) == 2 else "three: (depth, height, width)"
+        raise ParameterError(f"{name} is {given!r}; it must be a whole number, or {several}")
+    found = tuple(int(n) for n in each)
+    limits = found if most is None else most if isinstance(given, Sequence) else (max(most),) * len(default)
+    if min(found) < 1 or any(n > limit for n, limit in zip(found, limits, strict=True)):
         upper = "" if most is None else f" and at most {limits[0]}, the longer side"
-        upper = f" and at most {limits[0]} high and {limits[1]} wide" if isinstance(given, Sequence) and most else upper
+        if isinstance(given, Sequence) and most:
+            deep = f" {limits[0]} deep," * (len(limits) == 3)
+            upper = f" and at most{deep} {limits[-2]} high and {limits[-1]} wide"
         raise ParameterError(f"{name} is {given}; it must be at least 1 pixel{upper}")
-    return height, width
+    return found
 
 
-def covering(size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int], cut: bool) -> list[Window]:
+def covering(size: Sequence[int], window: Sequence[int], stride: Sequence[int], cut: bool) -> list[Window]:
     """Windows from the upper left, row by row; those that reach beyond the border cut off, or left out."""
-    rows, columns = (_spans(*each, cut) for each in zip(size, window, stride, strict=True))
-    return [Window(y, x) for y in rows for x in columns]
+    return list(product(*(_spans(*each, cut) for each in zip(size, window, stride, strict=True))))
 
 
-def centred(size: tuple[int, int], window: tuple[int, int], stride: tuple[int, int]) -> tuple[list[Window], list[int]]:
+def centred(size: Sequence[int], window: Sequence[int], stride: Sequence[int]) -> tuple[list[Window], list[int]]:
     """A window centred at each place of a grid of about `stride`, cut off at the border; the grid's (rows, columns).
 
     The grid divides the image evenly, so that its map fits the image pixel by pixel when it is enlarged.
     """
     count = [max(round(n / step), 1) for n, step in zip(size, stride, strict=True)]
-    rows, columns = (_around(*each) for each in zip(size, window, count, strict=True))
-    return [Window(y, x) for y in rows for x in columns], count
+    return list(product(*(_around(*each) for each in zip(size, window, count, strict=True)))), count
 
 
 def _spans(length: int, window: int, stride: int, cut: bool) -> list[slice]:
@@ -93,7 +92,7 @@ def behind_windows(case: Case, windows: Sequence[Window], cover: Array, layers: 
     """
     if case.layer != INPUT:
         return f"the network from {case.layer} on", _covered(case, windows, cover, layers)
-    boxes = [(w.rows.start, w.rows.stop, w.columns.start, w.columns.stop) for w in windows]
+    boxes = [[end for side in window for end in (side.start, side.stop)] for window in windows]
     found = case.model.occluded(case.image, cover, boxes, layers)
     return found.way, found
 
@@ -102,5 +101,5 @@ def _covered(case: Case, windows: Sequence[Window], cover: Array, layers: Sequen
     for start, stop in slices(len(windows), batch_limit(case.model)):
         variants = namespace(cover).concat([case.activation] * (stop - start), axis=0)
         for row, window in enumerate(windows[start:stop]):
-            variants[row, :, window.rows, window.columns] = cover[0, :, window.rows, window.columns]
+            variants[(row, slice(None), *window)] = cover[(0, slice(None), *window)]
         yield range(start, stop), case.activations(variants, layers)

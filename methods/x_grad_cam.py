@@ -10,7 +10,7 @@ from crosslens.method import Method
 from crosslens.preset import Preset
 from crosslens.steps import enlarged, unit_range
 
-from .cam_family import GradientCAM
+from .cam_family import GradientCAM, places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +29,11 @@ class XGradCAM(GradientCAM):
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)
-        total = xp.sum(maps, axis=(2, 3), keepdims=True)
+        total = xp.sum(maps, axis=places(maps), keepdims=True)
         silent = total == 0
-        weights = xp.sum(maps * gradient, axis=(2, 3), keepdims=True) / xp.where(silent, xp.ones_like(total), total)
+        weights = xp.sum(maps * gradient, axis=places(maps), keepdims=True) / xp.where(
+            silent, xp.ones_like(total), total
+        )
         return relu(xp.sum(xp.where(silent, xp.zeros_like(weights), weights) * maps, axis=1))
 
 
