@@ -54,9 +54,9 @@ def running(
 
     for path, module in named:
         shut = closed(path, module)
-        before = module.register_forward_pre_hook(lambda m, _, path=path, shut=shut: enter(m, path, shut))
+        before = nn.Module.register_forward_pre_hook(module, lambda m, _, path=path, shut=shut: enter(m, path, shut))
         hooks.callback(before.remove)
-        hooks.callback(module.register_forward_hook(lambda m, *_: leave(m)).remove)
+        hooks.callback(nn.Module.register_forward_hook(module, lambda m, *_: leave(m)).remove)
     return frames
 
 

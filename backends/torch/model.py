@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .fixed import FixedBatch, joined, pieces
 from .graph import marked
+from .isolation import isolated
 from .layers import Layers, found_layers
 from .layout import Entrance, fewest, memory_format
 from .listing import Listing, Place
@@ -171,7 +172,7 @@ class TorchModel(Model):
     @contextmanager
     def _running(self, x: Array, *, grad: bool) -> Iterator[None]:
         """Alone, with gradients on or off whatever the caller has, and with errors that say what was run."""
-        with LOCK, torch.inference_mode(False), torch.set_grad_enabled(grad), ExitStack() as stack:
+        with LOCK, isolated(grad=grad), ExitStack() as stack:
             if grad and self._rule != "exact":
                 stack.enter_context(Rectifiers(self._rule))
             try:
@@ -277,7 +278,7 @@ class TorchModel(Model):
         pictures = self.input.is_image and not self.input.is_volume
         if self.network.batch or not pictures or self._dtype not in {torch.float32, torch.float64}:
             raise NotStagedError("stages need a network of images in float32 or float64, and of any number of them")
-        with LOCK, torch.inference_mode(False):
+        with LOCK, isolated(grad=False):
             return self._parts.staged(
                 (self.input.example_shape[0], *size), capture, self._normalised_array, self._outside
             )
@@ -292,7 +293,7 @@ class TorchModel(Model):
         return image.contiguous(memory_format=self._entrance.memory)
 
     def _normalised_array(self, x: Array) -> Array:
-        with torch.inference_mode(False), torch.no_grad():
+        with isolated(grad=False):
             image = self._normalised(x)
         return image if stays_on_gpu(x) else image.cpu().numpy()
 

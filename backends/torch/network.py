@@ -46,7 +46,7 @@ class ModuleNetwork:
         self._modules = tuple(net.modules())
         self._attending: tuple[str, ...] = ()
         self._calls: Mapping[Turn, Call] = {}
-        self._named = tuple((_base(name), module) for name, module in net.named_modules() if name)
+        self._named = tuple(_named(net))
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -125,7 +125,7 @@ class ModuleNetwork:
 
         for base, module in self._named:
             if wanted is None or base in wanted:
-                handle = module.register_forward_hook(lambda m, _, y, base=base: hook(base, m, y))
+                handle = nn.Module.register_forward_hook(module, lambda m, _, y, base=base: hook(base, m, y))
                 hooks.callback(handle.remove)
 
     def weights(self, source: Any) -> dict[str, Array]:
@@ -184,14 +184,20 @@ def deprecations_of_torch() -> Iterator[None]:
         yield
 
 
-def _base(name: str) -> str:
-    """The module's name without the marks that `torch.export.unflatten` gives to further calls, as in relu@1."""
-    return ".".join(part.partition("@")[0] for part in name.split("."))
+def _named(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Modules by name: without torch.compile's wrappers, and without the marks of an exported program's further calls.
+
+    `nn.Module`'s own methods set hooks on a TorchScript module, which refuses them; on the modules inside none fires.
+    """
+    for name, module in net.named_modules():
+        base = ".".join(part.partition("@")[0] for part in name.split(".") if part != "_orig_mod")
+        if base and not hasattr(module, "_orig_mod"):
+            yield base, module
 
 
 @contextmanager
 def _evaluating(modules: Collection[nn.Module]) -> Iterator[None]:
-    training = [module for module in modules if module.training]
+    training = [module for module in modules if getattr(module, "training", False)]  # a frozen script has no mode
     try:
         for module in training:
             module.training = False

@@ -13,6 +13,7 @@ from crosslens.staging import Part
 from torch import Tensor, fx
 
 from .graph import Between, Trace, Traced, UntraceableError, needed, source, traced
+from .isolation import isolated
 from .stages import cut, unpadded
 
 __all__ = ["Parts", "TorchStaged"]
@@ -130,7 +131,7 @@ class TorchStaged(Staged):
 
     def _in_company(self, run: Callable[[list[Tensor], int], Sequence[Tensor]], arrays: Sequence[Array]) -> Any:
         count = max(arrays[0].shape[0], 2)
-        with torch.inference_mode(False), torch.no_grad():
+        with isolated(grad=False):
             tensors = [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays]
             if arrays[0].shape[0] == count:
                 return run(tensors, count)

@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, InputSpec, OutputKind
 from torch.utils import _pytree as pytree
 
+from .isolation import isolated
 from .network import LOCK, deprecations_of_torch
 
 __all__ = ["example_inputs", "program_module", "user_inputs"]
@@ -77,7 +78,7 @@ def _agree(program: ExportedProgram, tree: nn.Module, flat: nn.Module) -> bool:
 
 def _outcome(program: ExportedProgram, net: nn.Module) -> list[Tensor]:
     args, kwargs = pytree.tree_unflatten(example_inputs(program), program.module_call_graph[0].signature.in_spec)
-    with LOCK, torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with LOCK, isolated(grad=False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return [y for y in pytree.tree_leaves(net(*args, **kwargs)) if isinstance(y, Tensor)]
 

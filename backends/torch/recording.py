@@ -12,6 +12,8 @@ from crosslens.model import INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from .isolation import isolated
+
 __all__ = ["Enough", "Reads", "Recording", "behind", "reads_of"]
 
 
@@ -112,7 +114,7 @@ class Recording:
         given = [(self.edges[name], values) for name, values in cotangents.items() if name in self.edges]
         found: list[Tensor | None] = [None] * len(self.targets)
         if given and found:
-            with torch.inference_mode(False), derivatives():
+            with isolated(grad=torch.is_grad_enabled()), derivatives():
                 found = torch.autograd.grad(
                     [edge for edge, _ in given],
                     [target.edge for target in self.targets.values()],
