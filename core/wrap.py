@@ -32,7 +32,7 @@ def wrap(
     """A network as a `Model`.
 
     Args:
-        network: an object of a framework; a path (`.pt2`, `.keras`, `.h5`, a SavedModel folder, `.onnx`);
+        network: an object of a framework; a path (`.pt2`, `.pt`, `.keras`, `.h5`, a SavedModel folder, `.onnx`);
             "package.module:factory"; "demo:NAME"; or a `Model`, which is returned as it is.
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
             keywords of `Preprocess`, or None for none. Presets are defined for images in [0, 1]: with other bounds
@@ -141,11 +141,14 @@ def _refuse_unread(options: _ReadOptions, backend: str) -> None:
 
 def _is_default(name: str, value: Any, bounds: tuple[float, float] | None) -> bool:
     usual = [preprocessing(name, bounds) for name in ("imagenet", None)]
-    return value is _DEFAULTS.get(name) or (name == "preprocess" and value in usual)
+    return name == "trust" or value is _DEFAULTS.get(name) or (name == "preprocess" and value in usual)
 
 
 _DEFAULTS: Mapping[str, Any] = {"trust": False}
-"""Options whose default is not None; that of preprocess= may be left unread, and so may none at all."""
+"""Options whose default is not None; that of preprocess= may be left unread, and so may none at all.
+
+trust= may always be: it asks for nothing, it allows something.
+"""
 
 
 def _said(model: Model, output_kind: str | None) -> Model:
@@ -179,7 +182,9 @@ def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:
         ModelError: an option that would not be heard.
     """
     usual = {**_DEFAULTS, "preprocess": PRESETS["imagenet"]}
-    unheard = [_SPELLED.get(name, name) for name, value in options.items() if value != usual.get(name)]
+    unheard = [
+        _SPELLED.get(name, name) for name, value in options.items() if value != usual.get(name) and name != "trust"
+    ]
     if unheard:
         raise ModelError(
             f"'{spec}' gives a model that is wrapped already, so that {', '.join(unheard)} would not be heard; leave "

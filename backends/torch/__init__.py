@@ -1,4 +1,4 @@
-"""PyTorch: any `nn.Module`, exported programs and `.pt2` files, Keras models on Keras' torch backend."""
+"""PyTorch: `nn.Module`s, exported programs, files of torch, Keras models on Keras' torch backend."""
 
 import sys
 from collections.abc import Mapping
@@ -12,21 +12,22 @@ from crosslens.model import InputSpec, Model
 from torch import nn
 from torch.export import ExportedProgram
 
+from .files import SUFFIXES, load_file
 from .model import TorchModel
 from .network import ModuleNetwork, copied
-from .program import load_program, program_network
+from .program import program_network
 
 __all__ = ["TorchModel", "crosslens_wrap"]
 
 
 @hookimpl
 def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
-    """A module, a program, or the path of a `.pt2` file.
+    """A module, a program, or the path of a file that torch wrote.
 
     Raises:
         ModelError: an option that torch cannot obey, or a network that does not run; what is no network at all.
     """
-    if isinstance(network, str | Path) and Path(network).suffix != ".pt2":
+    if isinstance(network, str | Path) and Path(network).suffix not in SUFFIXES:
         return None
     if options["providers"] is not None:
         raise ModelError("providers are onnxruntime's; torch computes where device= says")
@@ -36,20 +37,20 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
 
 def _wrapped(network: Any, options: Mapping[str, Any]) -> TorchModel:
     if isinstance(network, str | Path):
-        network = load_program(Path(network))
+        network = load_file(Path(network), options["trust"])
     if isinstance(network, ExportedProgram):
         program = program_network(network, options["input"], options["bounds"])
         return TorchModel(_placed(program, options["device"]), options)
     if isinstance(network, nn.Module):
         return TorchModel(_network(network, options), options)
     kind = f"{type(network).__module__}.{type(network).__name__}"
-    raise ModelError(f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a .pt2 file")
+    raise ModelError(
+        f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a file that torch wrote"
+    )
 
 
 def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
     net = getattr(net, "_orig_mod", net)
-    if isinstance(net, torch.jit.ScriptModule):
-        raise ModelError("a TorchScript module hides its layers; wrap the nn.Module it was made of, or export that one")
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(net, keras.Model):
         return _keras(net, options)

@@ -19,7 +19,7 @@ from .program_module import program_module
 
 __all__ = ["load_program", "program_network"]
 
-_TRUST = "; if you trust the file, open it yourself: wrap(torch.export.load(path))"
+_TRUST = "; if you trust the file, open it with wrap(path, trust=True)"
 _GRAPH = "models/model.json"
 _EXAMPLE = "data/sample_inputs/model.pt"
 _MEMBERS = re.compile(
@@ -92,11 +92,27 @@ def _check(members: Mapping[str, bytes], path: Path) -> None:
         for name, entry in config.items():
             if entry["use_pickle"] or not _MEMBERS.fullmatch(f"data/{kind}/{entry['path_name']}"):
                 raise ModelError(f"'{path}' holds {name!r} as a pickle, which could run code{_TRUST}")
+            held, wanted = len(members[f"data/{kind}/{entry['path_name']}"]), _bytes(entry["tensor_meta"])
+            if held < wanted:
+                raise ModelError(f"'{path}' is cut off: it holds {held} of the {wanted} bytes of {name!r}")
     if _EXAMPLE in members:
         _check_pickle(members[_EXAMPLE], path)
     for key, text in _texts(json.loads(members[_GRAPH])):
         if not _harmless(key, text):
             raise ModelError(f"'{path}' holds the {key} {text[:60]!r}, which could run code{_TRUST}")
+
+
+_ITEM_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 2, 7: 4, 8: 8, 9: 4, 10: 8, 11: 16, 12: 1, 13: 2, 28: 2}
+"""Bytes of one number, by the number of its type in torch's schema of exported programs."""
+
+
+def _bytes(meta: Mapping[str, Any]) -> int:
+    """How far a tensor reaches into its file; torch reads zeros where the file is shorter."""
+    sizes, strides = ([int(n["as_int"]) for n in meta[axis]] for axis in ("sizes", "strides"))
+    if 0 in sizes:
+        return 0
+    last = int(meta["storage_offset"]["as_int"]) + sum((n - 1) * step for n, step in zip(sizes, strides, strict=True))
+    return (last + 1) * _ITEM_SIZES.get(int(meta["dtype"]), 1)
 
 
 def _check_pickle(content: bytes, path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
+from ..arrays import Array
 from ..model import Model
 from ..output_spec import KINDS
 from ..wrap import wrap
@@ -41,6 +43,23 @@ class Shape(click.ParamType):  # type: ignore[type-arg]
         return tuple(None if part in {"any", "?"} else int(part) for part in parts)
 
 
+class Held(click.ParamType):  # type: ignore[type-arg]
+    """The name of an input and the array that it holds, as "mask=mask.npy"."""
+
+    name = "NAME=FILE.npy"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Array]:
+        name, _, file = str(value).partition("=")
+        if not name or not file.endswith(".npy"):
+            self.fail(
+                f"{value!r} holds nothing; write the input's name and a file of numpy.save, mask=mask.npy", param, ctx
+            )
+        try:
+            return name, np.load(file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            self.fail(f"'{file}' cannot be read as an array: {error}", param, ctx)
+
+
 MODEL = click.Argument(["model"])
 MODEL_OPTIONS = [
     click.Option(["--preprocess"], metavar="NAME", help="What the network was trained on: imagenet, tf, caffe, ..."),
@@ -52,6 +71,10 @@ MODEL_OPTIONS = [
         type=click.Choice([kind for kind in KINDS if kind not in {"maps", "tensor"}]),
         help="What the output is, where it is not found out: see `crosslens doctor MODEL`.",
     ),
+    click.Option(
+        ["--hold"], type=Held(), multiple=True, help="What another input of the network holds; the image is left out."
+    ),
+    click.Option(["--trust"], is_flag=True, help="Open files that can run code: TorchScript, pickled modules."),
     click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; decided by memory if not given."),
     click.Option(["--device"], help="Where torch computes: cpu, cuda."),
     click.Option(
@@ -92,7 +115,9 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
         bounds=options["input_range"],
         output=_output(options["output"]),
         output_kind=options["output_kind"],
+        inputs=dict(options["hold"]) or None,
         device=options["device"],
+        trust=options["trust"],
     )
     if preset is None and not spec.startswith("demo:") and model.preprocess.preset == "imagenet":
         click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)

@@ -8,6 +8,7 @@ import click
 __all__ = ["remember", "spelled"]
 
 _KEYWORD = re.compile(r"\b([a-z_]+)=(\([^()]*\)|'[^']*'|\.\.\.|\w(?:[\w.:/]*\w)?)?(?![=\w])")
+_HELD = re.compile(r"\binputs=\{'(\w+)': [^{}]*\}")
 _WRAP = re.compile(r"(?:crosslens\.)?wrap\(\w+, (--[^()]*)\)")
 _TOLD = "crosslens: the command whose options messages name"
 
@@ -39,6 +40,8 @@ def spelled(text: str, context: click.Context) -> str:
         option = flags[name]
         return f"{max(option.opts, key=len)} {_value(value, option)}".rstrip()
 
+    if "hold" in flags:
+        text = _HELD.sub(r"--hold \1=FILE.npy", text)
     return _WRAP.sub(r"\1", _KEYWORD.sub(typed, text))
 
 
@@ -49,6 +52,8 @@ def _flags(command: click.Command) -> Mapping[str, click.Option]:
 
 
 def _value(text: str, option: click.Option) -> str:
+    if option.is_flag and text == "True":
+        return ""
     if text == "...":
         return option.make_metavar(click.Context(click.Command("")))
     return text.strip("()'").replace(", ", ",")

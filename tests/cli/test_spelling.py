@@ -31,6 +31,8 @@ def told():
         ("give a class number, or labels=", "give a class number, or --labels"),
         ("name the layer to explain, layer=. Where", "name the layer to explain, --layer. Where"),
         ("needs a class: target=281, a label", "needs a class: --target 281, a label"),
+        ("hold it: wrap(net, inputs={'mask': array})", "hold it: --hold mask=FILE.npy"),
+        ("open it with wrap(path, trust=True)", "open it with --trust"),
         ("onnxruntime computes where providers= says", "onnxruntime computes where providers= says"),
         ("where 2 * samples == 8 and a<=b", "where 2 * samples == 8 and a<=b"),
     ],

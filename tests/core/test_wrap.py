@@ -4,6 +4,7 @@ import crosslens
 import pytest
 import torch
 from crosslens.errors import ModelError
+from crosslens.wrap import _ReadOptions, _refuse_unread
 from torch import nn
 
 
@@ -26,15 +27,22 @@ def test_a_network_without_classes_takes_labels_for_nothing():
     assert tuple(maps.forward(torch.zeros(1, 3, 2, 2).numpy())[crosslens.OUTPUT].shape) == (1, 4, 2, 2)
 
 
-def test_an_option_that_a_backend_never_reads_is_refused():
-    """Onnxruntime's backend knows no trust=, TensorFlow's no providers=: neither may be dropped in silence."""
-    import onnx
+def onnx_relu():
     from onnx import helper
 
     ends = [helper.make_tensor_value_info(name, 1, ["N", 3, 8, 8]) for name in ("x", "y")]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "net", ends[:1], ends[1:])
-    net = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    assert isinstance(net, onnx.ModelProto)
-    crosslens.wrap(net)
-    with pytest.raises(ModelError, match=r"backend of 'onnx' has no option trust= for this network; leave it out"):
-        crosslens.wrap(net, trust=True)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def test_an_option_that_a_backend_never_reads_is_refused():
+    """What a backend has not looked at it cannot have obeyed."""
+    options = _ReadOptions({"providers": ["CPU"], "inputs": {"mask": 1}, "trust": True, "device": None}, None)
+    assert options["providers"] == ["CPU"]
+    with pytest.raises(ModelError, match=r"backend of 'some' has no option inputs= for this network; leave it out"):
+        _refuse_unread(options, "some")
+
+
+def test_trust_may_be_left_unread():
+    """It allows something and asks for nothing: one option for several models, some of which need it."""
+    assert crosslens.wrap(onnx_relu(), trust=True).layers.keys() == crosslens.wrap(onnx_relu()).layers.keys()

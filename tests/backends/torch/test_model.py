@@ -505,11 +505,16 @@ def test_what_torch_cannot_wrap_is_refused(network, options, text):
         crosslens.wrap(network, **options)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit")  # what is refused is deprecated itself
-def test_torchscript_is_sent_back_to_its_module():
-    traced = torch.jit.trace(nn.Conv2d(3, 2, 3).eval(), torch.zeros(1, 3, 8, 8))
-    with pytest.raises(ModelError, match="TorchScript module hides its layers"):
-        crosslens.wrap(traced)
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # deprecated
+@pytest.mark.parametrize("make", [torch.jit.script, lambda net: torch.jit.trace(net, torch.zeros(1, 3, 8, 8))])
+def test_torchscript_shows_its_input_and_output(make, images):
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.SiLU(), nn.Flatten()).eval()
+    model, eager = (crosslens.wrap(each, preprocess=None, input_shape=(3, 20, 16)) for each in (make(net), net))
+    assert list(model.layers) == [INPUT, OUTPUT]
+    cotangents = {OUTPUT: np.random.default_rng(1).standard_normal((3, 504)).astype(np.float32)}
+    pulls = [each.vjp(images, cotangents, capture=[OUTPUT]) for each in (model, eager)]
+    close(pulls[0].activations[OUTPUT], pulls[1].activations[OUTPUT])
+    close(pulls[0].gradients[INPUT], pulls[1].gradients[INPUT])
 
 
 def test_an_output_without_batch_axis_is_refused():
