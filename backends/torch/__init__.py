@@ -1,7 +1,7 @@
 """PyTorch: `nn.Module`s, exported programs, files of torch, Keras models on Keras' torch backend."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from .files import SUFFIXES, load_file
+from .inputs import Arguments, arguments, readings
 from .model import TorchModel
 from .network import ModuleNetwork, copied
 from .program import program_network
@@ -39,14 +40,39 @@ def _wrapped(network: Any, options: Mapping[str, Any]) -> TorchModel:
     if isinstance(network, str | Path):
         network = load_file(Path(network), options["trust"])
     if isinstance(network, ExportedProgram):
-        program = program_network(network, options["input"], options["bounds"])
-        return TorchModel(_placed(program, options["device"]), options)
+        return _read(program_network(network, options["input"], options["bounds"], options["inputs"]), options)
     if isinstance(network, nn.Module):
-        return TorchModel(_network(network, options), options)
+        return _read(_network(network, options), options)
     kind = f"{type(network).__module__}.{type(network).__name__}"
     raise ModelError(
         f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a file that torch wrote"
     )
+
+
+def _read(network: Any, options: Mapping[str, Any]) -> TorchModel:
+    """The model, its other inputs' arrays read and its images batched in the first way that the network runs with.
+
+    Raises:
+        ModelError: it runs in none of them, with the reason of the likeliest.
+    """
+    first: ModelError | None = None
+    for way, batch in _ways(network, options["batch_size"]):
+        network.arguments, network.batch = way, batch
+        try:
+            return TorchModel(network, options)
+        except ModelError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _ways(network: Any, batch_size: int | None) -> Iterator[tuple[Arguments | None, int | None]]:
+    """How the other inputs may be read, and how many images are run at once: any number, else so many, else one."""
+    given, batch = getattr(network, "arguments", None), network.batch
+    ways = [given] if given is None else list(readings(given, batch or 2))
+    yield from ((way, batch) for way in ways)
+    if batch is None and isinstance(network, ModuleNetwork):
+        yield ways[0], batch_size or 1
 
 
 def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
@@ -59,7 +85,8 @@ def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
     if any(p.is_meta for p in net.parameters()):
         raise ModelError("the network's weights are on the meta device and have no values; load them first")
     spec = options["input"] or _guessed(net).within(options["bounds"])
-    return _placed(ModuleNetwork(net, spec), options["device"])
+    given = arguments(net, options["inputs"])
+    return _placed(ModuleNetwork(net, spec, arguments=given), options["device"])
 
 
 def _keras(net: Any, options: Mapping[str, Any]) -> Any:
@@ -88,4 +115,4 @@ def _placed(network: ModuleNetwork, device: Any) -> ModuleNetwork:
         raise ModelError(f"torch has no device {device!r} here: {str(error).splitlines()[0]}") from error
     if all(t.device == wanted for t in (*network.net.parameters(), *network.net.buffers())):
         return network
-    return ModuleNetwork(copied(network.net).to(wanted), network.input, kinds=network._kinds, batch=network.batch)
+    return network.around(copied(network.net).to(wanted))

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from crosslens import incremental
 from crosslens.arrays import Array
-from crosslens.errors import CrosslensError, ImageError, ModelError, ParameterError
+from crosslens.errors import CrosslensError, ModelError, ParameterError
 from crosslens.incremental import NotStagedError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.preprocess import Preprocess
 from torch import Tensor
 
+from .failure import failure
 from .fixed import FixedBatch, joined, pieces
 from .graph import marked
 from .isolation import isolated
@@ -180,18 +181,7 @@ class TorchModel(Model):
             except CrosslensError:
                 raise
             except Exception as error:
-                raise self._failure(tuple(x.shape), error) from error
-
-    def _failure(self, shape: tuple[int, ...], error: Exception) -> CrosslensError:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        if shape[1:] == self.input.example_shape:
-            return ModelError(
-                f"the network does not run on a batch of shape {shape}: {reason}. "
-                "If it takes another size, say so: wrap(net, input_shape=(C, H, W))"
-            )
-        return ImageError(
-            f"the network runs on {self.input.example_shape}, but not on images of shape {shape}: {reason}"
-        )
+                raise failure(self.network, tuple(x.shape), error) from error
 
     def _prepared(self, image: Tensor) -> Tensor:
         """What the network takes, of a leaf that nothing may overwrite."""

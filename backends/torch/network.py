@@ -4,7 +4,7 @@ import copy
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from . import weights
 from .attention import Attention
 from .functions import Call, Frame, Functions, Turn, running
 from .listing import Listing, Place, Watch
+from .inputs import Arguments
 
 __all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
 
@@ -38,10 +39,16 @@ class ModuleNetwork:
     channels_last = False
 
     def __init__(
-        self, net: nn.Module, spec: InputSpec, *, kinds: Mapping[str, str] | None = None, batch: int | None = None
+        self,
+        net: nn.Module,
+        spec: InputSpec,
+        *,
+        kinds: Mapping[str, str] | None = None,
+        batch: int | None = None,
+        arguments: Arguments | None = None,
     ) -> None:
         """`kinds` are the classes of modules by name, with their own modules, where `net` does not have them itself."""
-        self.net, self.input, self.batch = net, spec, batch
+        self.net, self.input, self.batch, self.arguments = net, spec, batch, arguments
         self._kinds = kinds or {}
         self._modules = tuple(net.modules())
         self._attending: tuple[str, ...] = ()
@@ -58,6 +65,7 @@ class ModuleNetwork:
         listing = Listing()
         listing.axes.add(x, 1)
         found: list[str] = []
+        args, kwargs = self._filled(x)
 
         def attended(weights: Tensor) -> Tensor:
             found.append(_attention_name(listing.frames[-1], found))
@@ -70,7 +78,7 @@ class ModuleNetwork:
             listing.frames = running(hooks, self._named, self._is_closed)
             hooks.enter_context(Attention(attended))
             hooks.enter_context(Watch(listing))
-            listing.output = self.net(x)
+            listing.output = self.net(*args, **kwargs)
         self._attending, self._calls = tuple(found), listing.calls
         return listing
 
@@ -79,6 +87,7 @@ class ModuleNetwork:
 
         `changed` are the layers of which `see` may return another tensor, which an in-place function must know.
         """
+        args, kwargs = self._filled(x)
         with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
             self._watch(hooks, names, see)
             if any(ATTENTION in name for name in names):
@@ -88,7 +97,17 @@ class ModuleNetwork:
                 frames = running(hooks, self._named, self._is_closed)
                 show = lambda name, kind, y: _or(see(Place(name, kind, None, y)), y)  # noqa: E731
                 hooks.enter_context(Functions(frames, calls, changed, show))
-            return self.net(x)
+            return self.net(*args, **kwargs)
+
+    def _filled(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """What the network is called with, its other inputs as given; made before functions are watched."""
+        return self.arguments.filled(x) if self.arguments else ((x,), {})
+
+    def around(self, net: nn.Module) -> "ModuleNetwork":
+        """A copy of the module, run as this one is."""
+        twin = ModuleNetwork(net, self.input, kinds=self._kinds, batch=self.batch, arguments=self.arguments)
+        twin._attending, twin._calls = self._attending, self._calls
+        return twin
 
     def _attention(self, names: Collection[str], see: See) -> Callable[[Tensor], Tensor]:
         """What is done with the weights of each attention in turn: they are a layer of the module around them."""
@@ -138,8 +157,7 @@ class ModuleNetwork:
         Raises:
             ModelError: the module cannot be copied, or a parameter is no stored one.
         """
-        twin = ModuleNetwork(copied(self.net), self.input, kinds=self._kinds, batch=self.batch)
-        twin._attending, twin._calls = self._attending, self._calls
+        twin = self.around(copied(self.net))
         for module, values in changed.items():
             weights.write(twin.counterpart(self, module), values)
         return twin

@@ -15,7 +15,7 @@ from crosslens.model import InputSpec
 from torch.export import ExportedProgram
 
 from .network import ModuleNetwork
-from .program_module import program_module
+from .program_module import program_arguments, program_module
 
 __all__ = ["load_program", "program_network"]
 
@@ -166,22 +166,29 @@ def _is_plain(node: ast.AST) -> bool:
 
 
 def program_network(
-    program: ExportedProgram, given: InputSpec | None, bounds: tuple[float, float] | None = None
+    program: ExportedProgram,
+    given: InputSpec | None,
+    bounds: tuple[float, float] | None = None,
+    held: Mapping[str, Any] | None = None,
 ) -> ModuleNetwork:
     """A program as a tree of modules under their original names.
 
+    Args:
+        program: of one input, or of several of which all others are held.
+        given: the input asked for, None for the program's own.
+        bounds: the least and the largest value of an image.
+        held: what the other inputs hold, by name.
+
     Raises:
-        ModelError: several inputs, or it was exported in train mode, or for another size than the one given.
+        ModelError: it was exported in train mode, or for another size than the one given; or inputs are not held.
     """
     _refuse_training(program)
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    inputs = [name for name in program.graph_signature.user_inputs if isinstance(values.get(str(name)), torch.Tensor)]
-    if len(inputs) != 1:
-        raise ModelError(f"the program takes {len(inputs)} tensors, {inputs}; export a network that takes one image")
-    batch, *shape = (n if isinstance(n, int) else None for n in values[str(inputs[0])].shape)
+    image, arguments = program_arguments(program, held)
+    batch, *shape = (n if isinstance(n, int) else None for n in image.shape)
     spec = InputSpec(tuple(shape)) if len(shape) in {3, 4} else InputSpec.latent(tuple(n or 1 for n in shape))
     _refuse_other_size(given, tuple(shape))
-    return ModuleNetwork(program_module(program), given or spec.within(bounds), kinds=_kinds(program), batch=batch)
+    spec = given or spec.within(bounds)
+    return ModuleNetwork(program_module(program), spec, kinds=_kinds(program), batch=batch, arguments=arguments)
 
 
 def _refuse_other_size(given: InputSpec | None, own: tuple[int | None, ...]) -> None:

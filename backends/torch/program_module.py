@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,10 +12,11 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, InputSpec, OutputKind
 from torch.utils import _pytree as pytree
 
+from .inputs import Arguments, held_values
 from .isolation import isolated
 from .network import LOCK, deprecations_of_torch
 
-__all__ = ["example_inputs", "program_module", "user_inputs"]
+__all__ = ["program_arguments", "program_module"]
 
 AGREES = 1e-3
 """Of the largest output: more than rounding, less than another network."""
@@ -77,7 +78,7 @@ def _agree(program: ExportedProgram, tree: nn.Module, flat: nn.Module) -> bool:
 
 
 def _outcome(program: ExportedProgram, net: nn.Module) -> list[Tensor]:
-    args, kwargs = pytree.tree_unflatten(example_inputs(program), program.module_call_graph[0].signature.in_spec)
+    args, kwargs = pytree.tree_unflatten(_example_inputs(program), program.module_call_graph[0].signature.in_spec)
     with LOCK, isolated(grad=False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return [y for y in pytree.tree_leaves(net(*args, **kwargs)) if isinstance(y, Tensor)]
@@ -92,7 +93,7 @@ def _same(found: Tensor, expected: Tensor) -> bool:
     return bool(torch.allclose(found.double(), expected.double(), rtol=0, atol=limit, equal_nan=True))
 
 
-def user_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
+def _user_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
     """(name, stand-in of a tensor, or a constant's value) of what the program is called with, flat and in order."""
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
@@ -101,10 +102,10 @@ def user_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
     ]
 
 
-def example_inputs(program: ExportedProgram) -> list[Any]:
+def _example_inputs(program: ExportedProgram) -> list[Any]:
     """Numbers of the shapes and types that the program takes, flat; the same ones each time."""
     numbers = torch.Generator().manual_seed(0)
-    return [_example(value, numbers) for _, value in user_inputs(program)]
+    return [_example(value, numbers) for _, value in _user_inputs(program)]
 
 
 def _example(value: Any, numbers: torch.Generator) -> Any:
@@ -114,6 +115,24 @@ def _example(value: Any, numbers: torch.Generator) -> Any:
     if not value.is_floating_point():
         return torch.ones(shape, dtype=value.dtype, device=value.device)
     return torch.rand(shape, generator=numbers).to(value.device, value.dtype)
+
+
+def program_arguments(program: ExportedProgram, held: Mapping[str, Any] | None) -> tuple[Tensor, Arguments | None]:
+    """The stand-in of the image, and how to call the program; no arguments where it takes the image alone.
+
+    Raises:
+        ModelError: inputs of other names, all or none of several; what it takes and what to type.
+    """
+    takes = _user_inputs(program)
+    tensors = {name: value for name, value in takes if isinstance(value, Tensor)}
+    if not tensors:
+        raise ModelError("the program takes no tensor; export a network that takes an image")
+    image, values = held_values(list(tensors), held or {})
+    if len(takes) == 1:
+        return tensors[image], None
+    flat = [values.get(name, value) for name, value in takes]
+    args, kwargs = pytree.tree_unflatten(flat, program.module_call_graph[0].signature.in_spec)
+    return tensors[image], Arguments(tuple(args), kwargs)
 
 
 class OperatorsInOrder(nn.Module):
