@@ -37,7 +37,7 @@ def attention_maps(model: Model) -> list[str]:
     They are found by kind and shape: a softmax over pairs of as many tokens as some layer (N, T, D) has.
 
     Raises:
-        LayerError: none is to be seen.
+        LayerError: none is to be seen; or it is between different sets of tokens, as in an encoder with a decoder.
     """
     counts = {count for count, _ in _tokens(model)}
     found = [
@@ -50,7 +50,21 @@ def attention_maps(model: Model) -> list[str]:
             "no attention is to be seen in this network: no softmax gives weights (N, heads, T, T) between T tokens "
             f"of a layer (N, T, D); {_advice(model, counts)}. grad_cam with layer= explains any layer of tokens"
         )
+    _refuse_several_sets(model, found)
     return found
+
+
+def _refuse_several_sets(model: Model, found: list[str]) -> None:
+    """Refuse attention that leads from one set of tokens to another: its matrices cannot be multiplied."""
+    own = model.layers[found[0]].shape[2:]
+    for layer in model.layers.values():
+        sizes = layer.shape[2:]
+        if layer.kind.lower() in _WEIGHTS and len(sizes) == 2 and sizes != own and (layer.name in found or {*sizes} & {*own}):
+            raise LayerError(
+                f"attention in this network is between different sets of tokens, {own[0]} x {own[1]} in {found[0]!r} "
+                f"but {sizes[0]} x {sizes[1]} in {layer.name!r}, as in an encoder with a decoder; it can be followed "
+                "through one set only. grad_cam with layer= explains any layer of tokens"
+            )
 
 
 _WEIGHTS = frozenset({"softmax", "attention"})

@@ -168,3 +168,31 @@ def test_a_network_without_attention_is_refused():
     for name in ("attention_rollout", "attention_relevance"):
         with pytest.raises(LayerError, match="it has no layer of tokens"):
             crosslens.method(name)(TinyModel(), np.zeros((1, 3, 8, 8), np.float32))
+
+
+class Detector(nn.Module):
+    """Boxes from queries that attend to a picture's patches, after Carion et al., 2020 (DETR)."""
+
+    def __init__(self, time_first):
+        super().__init__()
+        self.patches, self.time_first = nn.Conv2d(3, WIDTH, 8, 8), time_first
+        self.pair = nn.Transformer(WIDTH, HEADS, 1, 1, 16, batch_first=not time_first)
+        self.queries, self.scores = nn.Parameter(torch.randn(5, WIDTH)), nn.Linear(WIDTH, 4)
+
+    def forward(self, x):
+        tokens, queries = self.patches(x).flatten(2).transpose(1, 2), self.queries.expand(x.shape[0], -1, -1)
+        if not self.time_first:
+            return self.scores(self.pair(tokens, queries))
+        return self.scores(self.pair(tokens.transpose(0, 1), queries.transpose(0, 1)).transpose(0, 1))
+
+
+@pytest.mark.parametrize("time_first", [False, True])
+@pytest.mark.parametrize("name", ["attention_rollout", "attention_relevance"])
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")
+def test_an_encoder_with_a_decoder_is_refused(name, time_first):
+    """Five queries beside sixteen patches: the queries were taken for a class token and a grid of two by two."""
+    model = crosslens.wrap(Detector(time_first), preprocess=None, input_shape=(3, 32, 32))
+    with pytest.raises(
+        LayerError, match=r"between different sets of tokens, .* but .*, as in an encoder with a decoder"
+    ):
+        crosslens.method(name)(model, np.zeros((1, 3, 32, 32), np.float32), target="neuron:<output>:1:2")
