@@ -62,28 +62,6 @@ class Arguments:
         return found
 
 
-def readings(self, batch: int) -> list["_Held"]:
-        """The ways to read it, the likeliest first; a shared array whose axis is as long as the batch could be one."""
-        shape = self.value.shape
-        if not shape:
-            return [_Held(self.value, "shared")]
-        ways = ["of one", "without a batch axis"] if shape[0] == 1 else ["without a batch axis"]
-        return [_Held(self.value, way) for way in (ways if shape[0] == batch else [*ways, "shared"])]
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """What a network is called with: positional and by keyword, with the image's place among them."""
-
-    positional: tuple[Any, ...]
-    keywords: Mapping[str, Any] = field(default_factory=dict)
-
-    def call(self, net: Callable[..., Any], x: Tensor) -> Any:
-        """The network's outcome for these images."""
-        filled = _mapped((self.positional, dict(self.keywords)), lambda leaf: _filled(leaf, x))
-        return net(*filled[0], **filled[1])
-
-
 def readings(given: Arguments, batch: int) -> Iterator[Arguments]:
     """The arguments in each way that the arrays among them may be read, for an example of so many images."""
     tree = given.positional, dict(given.keywords)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from . import weights
 from .attention import Attention
 from .functions import Call, Frame, Functions, Turn, running
-from .listing import Listing, Place, Watch
 from .inputs import Arguments
+from .listing import Listing, Place, Watch
 
 __all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
 

@@ -137,5 +137,6 @@ def test_a_program_is_the_module_it_was_exported_from(name, way):
     largest = float(gradient.abs().max())
     np.testing.assert_allclose(pull.gradients[INPUT], gradient.numpy(), rtol=1e-3, atol=1e-5 * largest)
     named = {name.partition("#")[0].partition("/")[0] for name in model.layers} - {INPUT, OUTPUT, ""}
-    assert named <= {name for name, _ in net.named_modules(remove_duplicate=False)}
+    own = {name for name, _ in net.named_modules(remove_duplicate=False)}
+    assert all(name in own or name.startswith("submod_") for name in named)  # torch's name for a region without grad
     assert len(named) >= 1
