@@ -4,7 +4,9 @@ import crosslens
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from crosslens import INPUT, OUTPUT
+from crosslens.cli import cli
 from crosslens.errors import ModelError
 from torch import nn
 
@@ -205,3 +207,25 @@ def test_integers_keep_their_type_and_floats_follow_the_network():
     held = {"tokens": np.int32([1, 2]), "mask": MASK[0].astype(np.float64), "flags": np.array([True])}
     crosslens.wrap(made(Notes).double(), preprocess=None, input_shape=(3, 16, 16), inputs=held)
     assert kinds == {"tokens": torch.int32, "mask": torch.float64, "flags": torch.bool}
+
+
+def test_the_command_line_holds_an_array_of_a_file(tmp_path, monkeypatch):
+    (tmp_path / "masked_net.py").write_text(
+        "import torch\nfrom torch import nn\n\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.conv = nn.Conv2d(3, 2, 1)\n\n"
+        "    def forward(self, x, mask):\n        return (self.conv(x) * mask).mean((2, 3))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    np.save(tmp_path / "mask.npy", MASK)
+    command = ["layers", "masked_net:Net", "--input-shape", "3,16,16"]
+    refused, done, wrong = (
+        CliRunner().invoke(cli, [*command, *more])
+        for more in ([], ["--hold", f"mask={tmp_path / 'mask.npy'}"], ["--hold", "mask=none.npy"])
+    )
+    assert refused.exit_code == 1
+    assert "--hold mask=FILE.npy" in refused.output
+    assert done.exit_code == 0, done.output
+    assert OUTPUT in done.output
+    assert wrong.exit_code == 2
+    assert "'none.npy' cannot be read as an array" in wrong.output
