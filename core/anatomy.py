@@ -59,7 +59,12 @@ def _refuse_several_sets(model: Model, found: list[str]) -> None:
     own = model.layers[found[0]].shape[2:]
     for layer in model.layers.values():
         sizes = layer.shape[2:]
-        if layer.kind.lower() in _WEIGHTS and len(sizes) == 2 and sizes != own and (layer.name in found or {*sizes} & {*own}):
+        if (
+            layer.kind.lower() in _WEIGHTS
+            and len(sizes) == 2
+            and sizes != own
+            and (layer.name in found or {*sizes} & {*own})
+        ):
             raise LayerError(
                 f"attention in this network is between different sets of tokens, {own[0]} x {own[1]} in {found[0]!r} "
                 f"but {sizes[0]} x {sizes[1]} in {layer.name!r}, as in an encoder with a decoder; it can be followed "
