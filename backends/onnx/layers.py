@@ -77,11 +77,17 @@ def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool
         return True
     if source is None and _normalises_channels(graph, node):
         return True
-    if source is None or node.op in _LOSES_TRACK or _rank(graph, node.outputs[0]) != _rank(graph, source):
+    lost = node.op in _LOSES_TRACK and not (last and _is_linear(graph, node, source))
+    if source is None or lost or _rank(graph, node.outputs[0]) != _rank(graph, source):
         return None
     if node.op != "Transpose":
         return last
     return not last if _turns(node, last) else None
+
+
+def _is_linear(graph: Graph, node: Node, source: str | None) -> bool:
+    """Whether a product with a matrix is a linear layer over the last axis, from channels to channels."""
+    return node.op == "MatMul" and source == node.inputs[0] and _rank(graph, node.inputs[1]) == 2
 
 
 def _normalises_channels(graph: Graph, node: Node) -> bool:
