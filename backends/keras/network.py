@@ -22,6 +22,7 @@ from .messages import explained
 from .pixel_types import as_pixels, fitting, refuse_no_pixels
 from .place import HEADS, Place, in_rows, native_shape, output_place
 from .rectifiers import Rectifiers, reached, refusing_functions, ruling
+from .seeds import FreshSeeds
 from .tracing import Tracing
 from .visiting import LOCK, visiting
 from .weights import Stored, stored
@@ -152,7 +153,7 @@ class KerasNetwork:
 
     def _called(self, x: Any) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
-        with keras.StatelessScope(state_mapping=list(self.values.values()), initialize_variables=False):
+        with FreshSeeds(state_mapping=list(self.values.values()), initialize_variables=False):
             y = _selected(self.net, self._run(x), self.output)
         return in_rows(y)
 
