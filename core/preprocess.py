@@ -97,7 +97,7 @@ def preprocessing(
     Raises:
         ParameterError: no such preset, or keywords that `Preprocess` does not have.
     """
-    if spec is None:
+    if spec is None or spec in ("None", "none"):  # as a command line writes it
         return PRESETS["unit"]
     if isinstance(spec, Preprocess):
         return spec

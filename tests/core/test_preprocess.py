@@ -48,3 +48,7 @@ def test_wrong_preprocessing_is_refused(spec, message):
 def test_the_number_of_channels_must_fit():
     with pytest.raises(ParameterError, match="is for 3 channels; this model's images have 1: give preprocess=None or"):
         PRESETS["imagenet"].affine(1)
+
+
+def test_none_can_be_written_on_a_command_line():
+    assert preprocessing("None") == preprocessing("none") == preprocessing(None)
