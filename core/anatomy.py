@@ -217,7 +217,7 @@ def _read_by_last_attention(model: Model, tokens: Sequence[str]) -> str | None:
         return None
     names = list(model.layers)
     before = [name for name in tokens if names.index(name) < names.index(attention)]
-    normalised = [name for name in before if model.layers[name].kind.startswith("LayerNorm")]
+    normalised = [name for name in before if model.layers[name].kind.replace("_", "").lower().startswith("layernorm")]
     return normalised[-1] if normalised else None
 
 

@@ -57,9 +57,11 @@ _FAMILIES = {
 def family(kind: str) -> str:
     """What frameworks' words for a kind of layer have in common: Conv2d, DepthwiseConv2D, Conv are "convolution".
 
-    >>> family("DepthwiseConv2D"), family("Activation")
-    ('convolution', '')
+    >>> family("DepthwiseConv2D"), family("Activation"), family("cat")
+    ('convolution', '', 'join')
     """
+    if kind == "cat":
+        return "join"
     return next((name for part, name in _FAMILIES.items() if part in kind.lower()), "")
 
 

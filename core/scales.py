@@ -16,7 +16,7 @@ from .operators import Resize, Size
 
 __all__ = ["last_of_scales", "layer_of_units", "rectified_scales"]
 
-_GATES = frozenset({"Sigmoid", "HardSigmoid"})
+_GATES = frozenset({"sigmoid", "hardsigmoid"})
 
 
 def rectified_scales(model: Model, image: Array) -> list[list[str]]:
@@ -47,7 +47,7 @@ def _rectified(model: Model, image: Array, names: list[str], zeros: bool = False
     for name in names:
         fresh = fresh or "kernel" in model.weights(name)
         maps = found[name]
-        gate = model.layer(name).kind in _GATES
+        gate = model.layer(name).kind.lower() in _GATES
         if (
             fresh
             and not gate

@@ -67,7 +67,7 @@ def max_poolings(model: Model, activations: Mapping[str, Array]) -> Iterator[Poo
         LayerError: a pooling of another kind of window, or one whose input is no layer of this model.
     """
     names = list(activations)
-    for name in reversed([n for n in names if model.layers[n].kind.lower().startswith("maxpool")]):
+    for name in reversed([n for n in names if model.layers[n].kind.lower().replace("_", "").startswith("maxpool")]):
         yield _told(name, names[: names.index(name)], activations)
 
 

@@ -29,7 +29,7 @@ def local_share(layers: Mapping[str, Layer], sources: Mapping[str, Any]) -> floa
 
 
 def _has_places(layer: Layer) -> bool:
-    return len(layer.shape) == 4 and layer.shape[2:] != (1, 1)
+    return len(layer.shape) >= 4 and set(layer.shape[2:]) != {1}
 
 
 def _multiplications(layer: Layer, module: Any) -> int:

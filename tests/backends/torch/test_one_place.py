@@ -7,6 +7,8 @@ import pytest
 import torch
 from crosslens import OUTPUT
 from crosslens.anatomy import last_maps
+from crosslens.methods.unpooling import max_poolings
+from crosslens.scales import rectified_scales
 from torch import nn
 from torch.nn import functional
 
@@ -153,3 +155,23 @@ def test_constants_are_no_layers():
 
     model = crosslens.wrap(Placed().eval(), preprocess=None, input_shape=(3, 8, 8))
     assert list(model.layers)[1:-1] == ["conv", "/add", "/add#2", "/mean"]
+
+
+def test_max_pooling_and_gates_are_known_as_functions_too():
+    """What methods find by a layer's kind: the pooling's window, and that a gate holds no rectified maps."""
+
+    class Gated(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.c1, self.c2 = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x):
+            x = functional.max_pool2d(functional.relu(self.c1(x)), 2)
+            return (x * torch.sigmoid(self.c2(x))).mean((2, 3))
+
+    torch.manual_seed(0)
+    model = crosslens.wrap(Gated().eval(), preprocess=None, input_shape=(3, 16, 16))
+    names = ["c1", "/relu", "/max_pool2d"]
+    (pooling,) = max_poolings(model, model.forward(images(16), names))
+    assert (pooling.layer, pooling.before, pooling.kernel, pooling.stride) == ("/max_pool2d", "/relu", 2, 2)
+    assert [name for names in rectified_scales(model, images(16)[:1]) for name in names] == ["/relu", "/mul"]
