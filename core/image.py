@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .band_files import ARRAYS, TIFFS, in_bands, read_array, read_tiff
 from .errors import ImageError
 from .false_colour import pixels as drawn
+from .input_spec import InputSpec
 from .model import Model
 
 __all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_animation", "save_image"]
@@ -39,8 +41,14 @@ def load_image(
     becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel. White is the upper of the
     model's bounds and black the lower.
 
+    A model of other than one or three channels gets the bands as they are: RGBA for four, grey with alpha for two,
+    a TIFF's samples or pages (by tifffile). Arrays in `.npy` and `.npz` files are taken by their number of channels,
+    in front or at the back: uint8 and uint16 as shares of their largest value, fractions as they are. They keep their
+    pixels where they have the model's size; volumes must have it.
+
     Args:
-        path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, or one of Pillow's images.
+        path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, one of Pillow's images, or a .npy or .npz
+            array.
         like: the model that decides size and number of channels.
         size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
         crop: the share of the short side that stays; 1 keeps it all.
@@ -53,17 +61,63 @@ def load_image(
     Raises:
         ImageError: no such file, or no picture, or one that holds NaN.
     """
+    if size is None and like is not None and not whole:
+        size = like.input.size
+    if (bands := _bands(path, like)) is not None and like is not None:
+        return np.asarray(like.input.from_unit(_sized(bands, like, size, crop, path)[None]), np.float32)
     picture = path if isinstance(path, Image.Image) else _opened(Path(path))
     grey = like is not None and like.input.shape[0] == 1
     picture = _eight_bits(ImageOps.exif_transpose(picture))
     picture = _on_white(picture).convert("L" if grey else "RGB")
-    if size is None and like is not None and not whole:
-        size = like.input.size
     if size is not None:
         picture = _fitted(picture, size, crop)
     pixels = np.asarray(picture, np.float32) / 255
     batch = np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
-    return batch if like is None else like.input.from_unit(batch)
+    return batch if like is None else np.asarray(like.input.from_unit(batch))
+
+
+def _bands(path: str | Path | Image.Image, like: Model | None) -> Pixels | None:
+    """The bands (C, ...) in [0, 1] of an array, or of a picture for a model of other than one or three channels."""
+    place = None if isinstance(path, Image.Image) else Path(path)
+    suffix = "" if place is None else place.suffix.lower()
+    if like is None:
+        if suffix in ARRAYS:
+            raise ImageError(f"'{path}' is an array: load it for a model, load_image(path, like=model)")
+        return None
+    if place is not None and suffix in ARRAYS:
+        return in_bands(read_array(place), like.input, path)
+    if like.input.shape[0] in {1, 3, None} and not like.input.is_volume:
+        return None
+    if place is not None and suffix in TIFFS:
+        return in_bands(read_tiff(place), like.input, path)
+    picture = ImageOps.exif_transpose(_opened(place) if place is not None else path)  # type: ignore[arg-type]
+    pixels = np.asarray(picture.convert("RGBA") if picture.mode in {"P", "PA"} else picture)
+    if like.input.is_volume or pixels.ndim != 3 or pixels.shape[2] != like.input.shape[0]:
+        raise ImageError(
+            f"the picture has bands {', '.join(picture.getbands())}; this model takes {like.input.shape}: give a TIFF "
+            "with as many samples or pages, or an array as .npy"
+        )
+    return _scaled(pixels, path)
+
+
+def _scaled(pixels: Pixels, path: Any) -> Pixels:
+    return in_bands(pixels, InputSpec((pixels.shape[2], *pixels.shape[:2])), path)
+
+
+def _sized(bands: Pixels, like: Model, size: tuple[int, int] | None, crop: float, path: Any) -> Pixels:
+    """Bands (C, H, W) at the size, band by band as pictures are; as they are where they have it, or none is asked for.
+
+    Raises:
+        ImageError: a volume of another size.
+    """
+    fits = all(n in {None, m} for m, n in zip(bands.shape[1:], like.input.shape[1:], strict=True))
+    if like.input.is_volume:
+        if not fits:
+            raise ImageError(f"'{path}' holds a volume {bands.shape}; this model takes {like.input.shape}: resample it")
+        return bands
+    if size is None or bands.shape[1:] == size:
+        return bands
+    return np.stack([np.asarray(_fitted(Image.fromarray(band), size, crop)) for band in bands]).clip(0, 1)
 
 
 def _opened(path: Path) -> Image.Image:

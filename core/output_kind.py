@@ -77,7 +77,7 @@ def _computed(model: Model, shape: tuple[int | None, ...]) -> Mapping[str, Value
         name for name, layer in model.layers.items() if name not in {INPUT, OUTPUT} and _same_size(layer, shape, size)
     ]
     low, high = model.input.bounds or (-1.0, 1.0)
-    noise = model.input.from_unit(np.random.default_rng(0).random((2, *model.input.example_shape), dtype=np.float32))
+    noise = np.random.default_rng(0).random((2, *model.input.example_shape), dtype=np.float32)
     found = model.forward((low + (high - low) * noise).astype(np.float32), [*same[-_MOST:], OUTPUT])
     output = as_numpy(found[OUTPUT])
     there = {name: as_numpy(values) for name, values in found.items()}

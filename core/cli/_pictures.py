@@ -4,16 +4,35 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
+from ..band_files import ARRAYS
 from ..errors import ImageError
 from ..image import load_image
 from ..model import Model
 
-__all__ = ["SUFFIXES", "loaded", "picture_files", "titles"]
+__all__ = ["ARRAYS", "BANDS", "SUFFIXES", "loaded", "picture_files", "titles"]
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 """What counts as a picture in a folder, and beside models on the command line."""
+
+
+class Bands(click.ParamType):  # type: ignore[type-arg]
+    """The channels that a picture shows, "3,2,1": one for grey, or three for red, green and blue."""
+
+    name = "R,G,B"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        parts = str(value).split(",")
+        if len(parts) not in {1, 3} or not all(part.strip().isdecimal() for part in parts):
+            self.fail(f"{value!r} names no bands; write one or three numbers from 1 on, 3,2,1 for example", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+BANDS = click.Option(
+    ["--bands"], type=Bands(), help="Channels to show as red, green and blue, from 1 on; the first three if not given."
+)
 
 
 def picture_files(places: Sequence[Path]) -> list[Path]:

@@ -1,6 +1,7 @@
 """`crosslens compare`: one or more methods on several models, side by side."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from ..compare import Comparison, compare
+from ..false_colour import check_bands
 from ..figures import Limit
 from ..method import Method, as_in
 from ..plugins import method_class, methods
@@ -16,7 +18,7 @@ from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet
 from ._parameters import MethodGroup, parameter_options
-from ._pictures import SUFFIXES, loaded, picture_files, titles
+from ._pictures import ARRAYS, BANDS, SUFFIXES, loaded, picture_files, titles
 from ._progress import bar
 from ._tables import echo_json, table
 
@@ -67,7 +69,7 @@ _JSON = click.Option(
 
 def _command(kinds: tuple[type[Method], ...]) -> click.Command:
     target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
-    params = [_GIVEN, _IMAGES, *target, *_shared(kinds), _OUT, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
+    params = [_GIVEN, _IMAGES, *target, *_shared(kinds), _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
     text = "\n\n".join(kind.__doc__ or "" for kind in kinds)
 
     def run(**options: Any) -> None:
@@ -116,9 +118,10 @@ def _compare(
     limits: tuple[str, ...],
     json_file: str | Path | None,
     target: str | None = None,
+    bands: tuple[int, ...] | None = None,
     **options: Any,
 ) -> None:
-    specs = [each for each in given if Path(each).suffix.lower() not in SUFFIXES]
+    specs = [each for each in given if Path(each).suffix.lower() not in SUFFIXES | ARRAYS]
     files = picture_files([*images, *(Path(each) for each in given if each not in specs)])
     kept = [Limit.read(text) for text in limits]
     _check(kinds, specs, files)
@@ -126,7 +129,9 @@ def _compare(
     with quiet(), bar() as progress:
         models = dict(zip(_names(specs), opened_each(specs, options), strict=True))
         pictures = loaded(files, next(iter(models.values())))
+        check_bands(bands, next(iter(models.values())).input.example_shape[0])
         found = compare(models, chosen, pictures, target, titles=titles(files), layers=True, progress=progress)
+        found = replace(found, results={key: replace(each, bands=bands) for key, each in found.results.items()})
         written = [found.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]
     for note in notes(found):
         click.echo(f"Note: {note}", err=True)

@@ -1,6 +1,7 @@
 """`crosslens run`: one method on one model and one picture."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import click
 
 from ..arrays import as_numpy
 from ..errors import ParameterError
+from ..false_colour import check_bands
 from ..image import load_image
 from ..method import Method, makes_pictures
 from ..model import OUTPUT, Model
@@ -20,7 +22,7 @@ from ..target import resolve_target
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options
-from ._pictures import loaded, picture_files
+from ._pictures import BANDS, loaded, picture_files
 from ._progress import bar
 from ._spelling import spelled
 from ._tables import JSON, echo_json
@@ -81,6 +83,7 @@ def _command(kind: type[Method]) -> click.Command:
         _ANIMATED if kind.animates else _OUT,
         *([_HISTORY] if makes_pictures(kind) else []),
         *([_FORM] if _draws_maps(kind) else []),
+        BANDS,
         *MODEL_OPTIONS,
         JSON,
     ]
@@ -96,6 +99,7 @@ def _run(
     as_json: bool,
     target: str | None = None,
     history: Path | None = None,
+    bands: tuple[int, ...] | None = None,
     form: str | None = None,
     **options: Any,
 ) -> None:
@@ -106,7 +110,8 @@ def _run(
         pictures = None if image is None else _pictures(image, network, method)
         count = None if pictures is None else pictures.shape[0]
         objective = resolve_target(target, network, count) if kind.needs_target else None
-        result: Result = method(network, pictures, objective, progress=progress)
+        check_bands(bands, network.input.example_shape[0])
+        result: Result = replace(method(network, pictures, objective, progress=progress), bands=bands)
         found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
     if out:
         result.save(out, **({"form": form} if form else {}))
