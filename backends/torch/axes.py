@@ -39,6 +39,7 @@ class ChannelAxes:
     def __init__(self) -> None:
         self._numbers: Any = WeakTensorKeyDictionary()
         self._known: list[int | None] = []
+        self._rows: list[int | None] = []
         self._wanted: dict[int, int] = {}
         self._links: list[tuple[int, int, Axes]] = []
         self._settled = False
@@ -46,10 +47,11 @@ class ChannelAxes:
     def __contains__(self, tensor: Tensor) -> bool:
         return tensor in self._numbers
 
-    def add(self, tensor: Tensor, axis: int | None = None) -> int:
-        """A tensor that the network goes on with, by a number of its own; `axis` where it is known."""
+    def add(self, tensor: Tensor, axis: int | None = None, rows: int | None = None) -> int:
+        """A tensor that the network goes on with, by a number of its own; `axis` and that of the `rows` where known."""
         self._numbers[tensor] = len(self._known)
         self._known.append(axis)
+        self._rows.append(rows)
         return len(self._known) - 1
 
     def number(self, tensor: Tensor) -> int | None:
@@ -63,6 +65,10 @@ class ChannelAxes:
             self._settle()
         return None if number is None else self._known[number]
 
+    def rows(self, number: int | None) -> int | None:
+        """The axis of a tensor's images, None where nothing shows it."""
+        return None if number is None else self._rows[number]
+
     def record(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], given: Sequence[Any], y: Any) -> None:
         """One call; `given` are its tensors as (number, shape) before it ran."""
         for result in tensors_in(y):
@@ -70,19 +76,20 @@ class ChannelAxes:
 
     def _record(self, name: str, args: Any, kwargs: Any, given: Sequence[Any], y: Tensor) -> None:
         shape = tuple(y.shape)
+        links = [(number, moved_axes(name, args, kwargs, before, shape)) for number, before in given]
+        rows = next((axes.get(row) for number, axes in links if (row := self._rows[number]) is not None), None)
         if name.startswith(_FIRST):
-            self.add(y, 1 if y.ndim > 2 else None)
+            self.add(y, 1 if y.ndim > 2 else None, rows)
             number, before = given[0]
             if len(before) == y.ndim:
                 self._wanted.setdefault(number, 1)
             return
-        links = [(number, moved_axes(name, args, kwargs, before, shape)) for number, before in given]
         known = (axes.get(self._known[number]) for number, axes in links if self._known[number] is not None)
         axis = next((each for each in known if each is not None), None)
         if axis is None and name in _LAST and y.ndim > 2 and given[0][1][:-1] == shape[:-1]:
             axis = y.ndim - 1
             self._wanted.setdefault(given[0][0], y.ndim - 1)
-        out = self.add(y, axis)
+        out = self.add(y, axis, rows)
         self._links += [(number, out, axes) for number, axes in links if axes]
 
     def _settle(self) -> None:

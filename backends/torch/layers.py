@@ -47,7 +47,11 @@ def found_layers(counts: Sequence[int], listings: Sequence[Listing], chosen: int
 
 
 def _batch_first(counts: Sequence[int], listings: Sequence[Sequence[Place]]) -> dict[str, Place]:
-    rows = [{place.name: place.shape[0] for place in each if len(place.shape) > 1} for each in listings]
+    several = len(listings) > 1  # the number of rows tells little by itself; what was followed must do
+    rows = [
+        {place.name: place.shape[0] for place in each if len(place.shape) > 1 and (several or place.rows == 0)}
+        for each in listings
+    ]
     same = [{name for name, n in each.items() if n == count} for count, each in zip(counts, rows, strict=True)]
     return {place.name: place for place in listings[0] if all(place.name in each for each in same)}
 

@@ -34,6 +34,8 @@ class Place:
     output: Any = None
     axis: int = 1
     """Where its channels stand if it has four axes or more."""
+    rows: int = 0
+    """Where its images stand, as far as a listing shows it."""
     shape: tuple[int, ...] = ()
     """() for what is no floating tensor."""
     aliases: tuple[str, ...] = ()
@@ -72,7 +74,10 @@ class Listing:
     @property
     def places(self) -> list[Place]:
         """Those of modules, and of functions whose result no module returns as its own."""
-        return [replace(place, axis=self.axis_at(number, place)) for place, number in self._found]
+        return [
+            replace(place, axis=self.axis_at(number, place), rows=self.axes.rows(number) or 0)
+            for place, number in self._found
+        ]
 
     def axis_at(self, number: int | None, place: Place) -> int:
         """Of a layer's channels."""

@@ -63,7 +63,7 @@ class ModuleNetwork:
     def listed(self, x: Tensor) -> Listing:
         """All layers, of one pass on a native batch, which later passes number calls by. Hold `LOCK`."""
         listing = Listing()
-        listing.axes.add(x, 1)
+        listing.axes.add(x, 1, 0)
         found: list[str] = []
         args, kwargs = self._filled(x)
 

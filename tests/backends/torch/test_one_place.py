@@ -175,3 +175,19 @@ def test_max_pooling_and_gates_are_known_as_functions_too():
     (pooling,) = max_poolings(model, model.forward(images(16), names))
     assert (pooling.layer, pooling.before, pooling.kernel, pooling.stride) == ("/max_pool2d", "/relu", 2, 2)
     assert [name for names in rectified_scales(model, images(16)[:1]) for name in names] == ["/relu", "/mul"]
+
+
+def test_what_has_time_first_is_no_layer_of_a_program_for_that_many_images_either():
+    """Two steps, and a program exported for two images: the number of rows tells nothing, the permutation does."""
+
+    class Steps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 4, (8, 4), 4), nn.Linear(4, 5)
+
+        def forward(self, x):
+            return torch.tanh(self.fc(torch.relu(self.conv(x)).flatten(2).permute(2, 0, 1))).mean(0)
+
+    program = torch.export.export(Steps().eval(), (torch.zeros(2, 3, 8, 8),))
+    model = crosslens.wrap(program, preprocess=None)
+    assert list(model.layers)[1:-1] == ["conv", "/relu", "/flatten", "/mean"]
