@@ -24,6 +24,7 @@ def resolve_target(target: Any, model: Model, count: int | None, unit: str = "lo
             regression), a class number or one per image, also as arrays and tensors, a label, an `Objective`, or one
             spelled as text: "logit:281", "probability:tabby", "output:281" (what the network gives, as it is),
             "channel:LAYER:11", "neuron:LAYER:11:3:4", of tokens (N, T, D) "neuron:LAYER:UNIT:TOKEN", "layer:LAYER",
+            "strongest:LAYER" (the sum of the channel that answers most to the image),
             "region:LAYER:CHANNEL:FILE.png" (the sum over a painted region), on maps of classes also
             "mask:FILE.png:CLASS" and "box:X0:Y0:X1:Y1:CLASS" (in pixels of the image as the network sees it),
             "negative:LAYER:11", "interpolate:LAYER:3:11:0.5", "random_direction:LAYER:0", the same times its

@@ -25,6 +25,7 @@ FORMS = {
     "mask": "FILE.png:CLASS",
     "box": "X0:Y0:X1:Y1:CLASS",
     "layer": "LAYER",
+    "strongest": "LAYER",
     "negative": "LAYER:INDEX",
     "interpolate": "LAYER:A:B:T",
     "random_direction": "LAYER:SEED",

@@ -43,7 +43,8 @@ TARGET = click.Option(
     help="What to explain: a class number, a label, probability:281, output:281, channel:LAYER:11, "
     "neuron:LAYER:11:3:4 (of tokens neuron:LAYER:UNIT:TOKEN), region:LAYER:CHANNEL:MASK.png, on maps of classes "
     "mask:MASK.png:CLASS and box:X0:Y0:X1:Y1:CLASS, "
-    "layer:LAYER, negative:LAYER:11, interpolate:LAYER:3:11:0.5, random_direction:LAYER:0, "
+    "layer:LAYER, strongest:LAYER (the sum of its strongest channel), "
+    "negative:LAYER:11, interpolate:LAYER:3:11:0.5, random_direction:LAYER:0, "
     "cosine:LAYER:0:2, direction:LAYER:FILE.npy:0, diversity:LAYER, norm:6, "
     "total_variation:2, or these with + - * / and numbers, such as '(281 + 285) / 2 - 0.01 * total_variation:2'; "
     "'A | B' makes a picture for each; the predicted class if not given (of one sigmoid the positive class).",

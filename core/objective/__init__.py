@@ -15,6 +15,7 @@ from .negative import negative, preactivation
 from .pulling import pullback
 from .region import box, region
 from .score import Value, is_distribution, logit, output, probability
+from .strongest import strongest
 from .style import gram, gram_matrix
 from .unit import channel, neuron
 from .variation import total_variation
@@ -46,5 +47,6 @@ __all__ = [
     "pullback",
     "random_direction",
     "region",
+    "strongest",
     "total_variation",
 ]
