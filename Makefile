@@ -12,13 +12,17 @@ GALLERY ?= cat
 EXHIBITS ?=
 PARITY := .venv-parity
 
-.PHONY: demo test check bench parity gallery synthesis-gallery view clean
+.PHONY: demo test conformance check bench parity gallery synthesis-gallery view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
 
 test: check
 	$(BIN)/python -m pytest
+
+# Every method on every awkward network in three frameworks; `make test` runs a fixed third of the matrix.
+conformance: $(STAMP)
+	CROSSLENS_WHOLE_MATRIX=1 $(BIN)/python -m pytest tests/conformance/test_awkward.py
 
 check: $(STAMP) view
 	$(BIN)/ruff format --check .
