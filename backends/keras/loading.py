@@ -14,7 +14,7 @@ from .messages import reason
 
 __all__ = ["load_keras"]
 
-_ALLOW = "if you trust where it comes from, open it all the same: wrap(path, trust=True), or --trust"
+_ALLOW = "if you trust where it comes from, open it all the same: wrap(path, trust=True)"
 
 
 def load_keras(path: Path, trust: bool) -> Any:

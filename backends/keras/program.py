@@ -12,7 +12,7 @@ from .operators import ALLOWED, SAVING
 
 __all__ = ["foreign", "refuse_unsafe"]
 
-_CONSENT = "if you trust where it comes from, open it all the same: wrap(path, trust=True), or --trust"
+_CONSENT = "if you trust where it comes from, open it all the same: wrap(path, trust=True)"
 
 
 def refuse_unsafe(path: Path) -> None:
