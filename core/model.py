@@ -24,10 +24,10 @@ import numpy as np
 
 from . import one_by_one
 from .arrays import Array
-from .errors import LayerError, did_you_mean
+from .errors import LayerError
 from .incremental import Occluded, Staged, occluded
 from .input_spec import InputSpec
-from .layer import INPUT, OUTPUT, Layer, refuse_other_shape
+from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, shape_in_words, unknown_layer
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
 from .output_spec import OutputSpec
 from .preprocess import Preprocess
@@ -70,6 +70,10 @@ class Model(ABC):
     def caveats(self) -> tuple[str, ...]:
         """What every attribution by this model has to say: how far its gradients are none, for example."""
         return ()
+
+    def __repr__(self) -> str:
+        image, output = (shape_in_words(shape) for shape in (self.input.shape, self.layers[OUTPUT].shape[1:]))
+        return f"<{type(self).__name__}: {image} -> {output}, {len(self.layers)} layers>"
 
     def placed(self, x: Array) -> Array:
         """`x` where the network computes, if arrays can live there: on torch's GPU. Elsewhere `x` itself."""
@@ -267,12 +271,7 @@ class Model(ABC):
             LayerError: no such layer; the message names the nearest.
         """
         if (found := self.layers.get(name) or self._aliases.get(name)) is None:
-            known = [*self.layers, *self._aliases]
-            hint = did_you_mean(name, known) or f" The last ones are {', '.join(list(self.layers)[-4:])}."
-            raise LayerError(
-                f"no layer {name!r} in this model ({len(self.layers)} layers).{hint} "
-                "List them with model.layers, or `crosslens layers MODEL`."
-            )
+            raise unknown_layer(name, self.layers, self._aliases)
         return found
 
     @cached_property

@@ -118,6 +118,15 @@ def test_any_size_means_224():
     assert InputSpec((1, 64, 48)).size == (64, 48)
 
 
+def test_a_model_is_one_line_in_a_notebook(model):
+    assert repr(model) == f"<TinyModel: (3, 8, 8) -> (5,), {len(model.layers)} layers>"
+
+
+def test_a_free_side_is_any_in_a_models_line(model):
+    model.input = InputSpec((3, None, None))
+    assert repr(model).startswith("<TinyModel: (3, any, any) -> (5,)")
+
+
 def test_an_unknown_layer_names_the_nearest(model):
     message = (
         "no layer 'conv3' in this model (8 layers). Did you mean 'conv2' or 'conv1'? "
