@@ -5,7 +5,7 @@ too. Where the shape leaves a doubt, the gradient decides: the further down a ro
 image what it depends on, and columns alike.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,19 +63,38 @@ def lays_out_anew(layer: Layer) -> bool:
     return layer.kind.lower().rstrip("_") in _NEW_LAYOUTS
 
 
-def follows_image(model: Model, name: str, before: Iterable[Layer]) -> bool:
+def follows_image(model: Model, name: str, before: Sequence[Layer]) -> bool:
     """Whether the layer's axes after the channels are positions in the image, in its order.
+
+    Where something was laid out anew on the way, the first layer after it is looked at: what is computed from positions
+    without another such step keeps them, and deep layers see all of the image from every place. If that layer says no,
+    the layer itself is looked at.
 
     Args:
         model: any network; of one that takes no image the answer is yes.
         name: a layer (N, C, ...) with as many axes of positions as the image has.
-        before: the layers that it is computed from.
+        before: the layers that it is computed from, in execution order.
     """
-    sides, sizes = model.input.example_shape[1:], [n or 1 for n in model.layer(name).shape[2:]]
+    sides, sizes = model.input.example_shape[1:], _sizes(model.layer(name))
     if len(sides) < 2 or len(sides) != len(sizes):
         return True
-    if not _doubtful(sides, sizes) and not any(map(lays_out_anew, before)):
+    if _doubtful(sides, sizes):
+        return _in_order(model, name)
+    last = max((n for n, layer in enumerate(before) if lays_out_anew(layer)), default=None)
+    if last is None:
         return True
+    after = (layer for layer in before[last:] if len(_sizes(layer)) == len(sides))
+    first = next((layer.name for layer in after if not _doubtful(sides, _sizes(layer))), name)
+    return _in_order(model, first) or (first != name and _in_order(model, name))
+
+
+def _sizes(layer: Layer) -> list[int]:
+    return [n or 1 for n in layer.shape[2:]]
+
+
+def _in_order(model: Model, name: str) -> bool:
+    """Whether what each row depends on lies further on in the image the further on the row is, on each axis."""
+    sides, sizes = model.input.example_shape[1:], _sizes(model.layer(name))
     rows = [(axis, row) for axis, size in enumerate(sizes) if size > 1 for row in _spread(size)]
     with model.linearize(sample_images(model, len(rows)), [name], wrt=[INPUT]) as at:
         activation = at.activations[name]

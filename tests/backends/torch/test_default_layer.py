@@ -234,3 +234,27 @@ def test_maps_as_wide_as_a_recurrent_network_takes_steps_are_no_attention():
     model = crosslens.wrap(Columns().eval(), preprocess=None, input_shape=(3, 12, 12))
     x = np.random.default_rng(0).random((1, 3, 12, 12), dtype=np.float32)
     assert crosslens.method("grad_cam")(model, x, 1).provenance["layers"] == ["act"]
+
+
+class Cut(nn.Module):
+    """Maps cut into tokens and put back, early on; then layers whose every place sees all of the image."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.mix = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 8)
+        self.body = nn.ModuleList(nn.Conv2d(8, 8, 5, padding=2) for _ in range(6))
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x):
+        y = self.first(x)
+        tokens = self.mix(y.flatten(2).transpose(1, 2))
+        y = tokens.transpose(1, 2).reshape(y.shape)
+        for conv in self.body:
+            y = functional.relu(conv(functional.max_pool2d(y, 2) if y.shape[-1] > 2 else y))
+        return self.fc(y.mean((2, 3)))
+
+
+def test_deep_layers_behind_tokens_put_back_into_maps_are_maps():
+    """Each place of two by two sees the whole image, so that its own gradient does not tell where it is."""
+    assert default_layer(wrapped(Cut())) == "/relu#6"
