@@ -172,7 +172,6 @@ def test_a_sloppy_method_breaks_these_promises():
         "batch_is_its_images_one_by_one",
         "parameters_are_documented",
         "one_name_everywhere",
-        "layer_must_exist",
     }
 
 
