@@ -55,6 +55,7 @@ class TorchModel(Model):
         self.batch_size = options["batch_size"]
         self._output = options["output"]
         self._rule = "exact"
+        self._reaching: dict[str, bool] = {}
         self._settle()
         like = torch.empty(0, device=self._device, dtype=self._leaf_type)
         self._entrance = Entrance(self.preprocess, self.network, like, self._dtype)
@@ -89,6 +90,20 @@ class TorchModel(Model):
         recording = Recording(wrt=frozenset({INPUT}), sources=frozenset({*self._places, OUTPUT}))
         self._run(self._example(), recording, grad=True)
         return reads_of({INPUT: recording.targets[INPUT].edge, **recording.edges})
+
+    def _reaches_image(self, name: str) -> bool:
+        """Whether autograd gets from a layer to the image, or has no need to: noise changes nothing in the layer."""
+        if name not in self._reaching:
+            dark = self._example()
+            noise = torch.rand(dark.shape, generator=torch.Generator().manual_seed(0))
+            recording = Recording(frozenset({name}), frozenset({INPUT}), frozenset({name}))
+            self._run(noise, recording, grad=True)
+            y = recording.values[name]
+            recording.gradients({name: torch.ones_like(y)}, keep=False)
+            if recording.unreached:
+                self._run(dark, other := Recording(frozenset({name})), grad=False)
+            self._reaching[name] = not recording.unreached or torch.equal(y, other.values[name])
+        return self._reaching[name]
 
     def placed(self, x: Array) -> Array:
         """A tensor on the network's GPU, if it is on one."""

@@ -29,12 +29,20 @@ def program_module(program: ExportedProgram) -> nn.Module:
     `torch.export.unflatten` rebuilds the tree of modules. Where it cannot, or the tree computes something else than the
     program's operators do, these run one after another: the layers are then functions of the root.
     """
+    program = _copied(program)
     flat = _prepared(OperatorsInOrder(program))
     try:
         tree = _prepared(_tree(program))
     except _Failures:
         return flat
     return tree if _agree(program, tree, flat) else flat
+
+
+def _copied(program: ExportedProgram) -> ExportedProgram:
+    """With graphs of its own, those of regions (autocast, no_grad) too, which are about to change."""
+    own = copy.copy(program)
+    own._graph_module = copy.deepcopy(program.graph_module)
+    return own
 
 
 def _tree(program: ExportedProgram) -> nn.Module:
@@ -55,14 +63,27 @@ def _prepared(net: nn.Module) -> nn.Module:
         graph = getattr(module, "graph", None)
         for node in graph.nodes if isinstance(graph, fx.Graph) else ():
             node.meta = {}  # stand-ins for tensors, which cannot be copied
-            if node.target is torch.ops.aten.copy.default:
-                node.target = _copied_over
+            node.target = _DIFFERENTIABLE.get(node.target, node.target)
+        if isinstance(module, fx.GraphModule):
+            module.recompile()
     return net
+
+
+def _passed_on(*args: Any, **_: Any) -> tuple[Any, ...]:
+    """What marks a preserved call of a module, which torch gives no derivative."""
+    return args
 
 
 def _copied_over(like: Tensor, values: Tensor, non_blocking: bool = False) -> Tensor:
     """aten.copy, which a decomposed in-place write becomes and which torch cannot differentiate."""
     return values.to(like.device, like.dtype, non_blocking=non_blocking).expand_as(like).clone()
+
+
+_DIFFERENTIABLE: Mapping[Any, Any] = {
+    torch.ops.aten.copy.default: _copied_over,
+    torch.ops.higher_order._export_tracepoint: _passed_on,
+}
+"""What torch gives no derivative, and functions that compute the same and have one."""
 
 
 def _agree(program: ExportedProgram, tree: nn.Module, flat: nn.Module) -> bool:

@@ -47,6 +47,8 @@ class Recording:
     values: dict[str, Tensor] = field(default_factory=dict)
     edges: dict[str, GradientEdge] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
+    unreached: bool = False
+    """Whether autograd knew no way from a cotangent to some layer of `wrt`."""
     _seen: set[str] = field(default_factory=set)
     _bypassed: list[tuple[str, Tensor, int]] = field(default_factory=list)
 
@@ -122,6 +124,7 @@ class Recording:
                     retain_graph=keep,
                     allow_unused=True,
                 )
+        self.unreached = len(given) < len(cotangents) or None in found
         return {
             name: torch.zeros(target.shape, dtype=target.dtype, device=target.device) if gradient is None else gradient
             for (name, target), gradient in zip(self.targets.items(), found, strict=True)

@@ -1,6 +1,6 @@
 """One pass of a network with its graph: activations where it computes, and gradients until it is closed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from crosslens.arrays import Array
@@ -43,7 +43,10 @@ class Tape(Linearization):
     def vjp(self, cotangents: Mapping[str, Array], *, keep: bool = True) -> Mapping[str, Array]:
         """Gradients at the `wrt` layers; the graph is freed unless it shall be kept."""
         given = self._model._inside(cotangents, own=False)
-        return self._model._outside(self._recording.gradients(given, keep=keep), self._x)
+        gradients = self._recording.gradients(given, keep=keep)
+        if self._recording.unreached:
+            _refuse_cut(self._model, cotangents)
+        return self._model._outside(gradients, self._x)
 
     def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         """The graph is freed layer by layer on the way back, which halves what a step allocates."""
@@ -52,6 +55,20 @@ class Tape(Linearization):
     def close(self) -> None:
         """Free the graph."""
         self._recording.release()
+
+
+def _refuse_cut(model: "TorchModel", names: Iterable[str]) -> None:
+    """Zeros are right where a layer has no influence, and wrong where autograd lost its way to the image.
+
+    Raises:
+        ModelError: a layer of the names follows the image, and no gradient gets from it to the image.
+    """
+    for name in names:
+        if not model._reaches_image(name):
+            raise ModelError(
+                f"no gradient gets from layer {name!r} to the image: between them the network detaches, runs under "
+                "torch.no_grad, or calls what torch cannot differentiate; occlusion, rise and lime need no gradient"
+            )
 
 
 def seen(recording: Recording, place: Place) -> Tensor:

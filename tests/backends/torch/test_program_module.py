@@ -1,5 +1,7 @@
 """Exported programs of every make open, and compute what the module that they were exported from computes."""
 
+import io
+
 import crosslens
 import numpy as np
 import pytest
@@ -92,6 +94,19 @@ class Recurs(nn.Module):
         return torch.einsum("ntc,kc->nk", y, self.weight)
 
 
+class Region(nn.Module):
+    """Modules called in a region of another precision, which a program holds as a graph in its graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Identity()), Head()
+
+    def forward(self, x):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            x = self.body(x)
+        return self.head(x.float())
+
+
 NETWORKS = {
     "identity": lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.Identity(), nn.ReLU(), nn.Sequential(), Head()),
     "identities": lambda: nn.Sequential(nn.Identity(), nn.Conv2d(3, 8, 3), nn.Sequential(nn.Identity()), Head()),
@@ -102,6 +117,7 @@ NETWORKS = {
     "writes": Writes,
     "lstm": lambda: Recurs(nn.LSTM),
     "gru": lambda: Recurs(nn.GRU),
+    "region": Region,
 }
 
 
@@ -117,7 +133,7 @@ def exported(net, way):
 OTHER_WAYS = [
     *[(name, "dynamic") for name in ("identity", "attention", "repeated")],
     *[(name, "decomposed") for name in ("attention", "writes")],
-    *[(name, "signatures") for name in ("identities", "repeated")],
+    *[(name, "signatures") for name in ("identities", "repeated", "region")],
 ]
 
 
@@ -140,3 +156,11 @@ def test_a_program_is_the_module_it_was_exported_from(name, way):
     own = {name for name, _ in net.named_modules(remove_duplicate=False)}
     assert all(name in own or name.startswith("submod_") for name in named)  # torch's name for a region without grad
     assert len(named) >= 1
+
+
+def test_a_program_with_regions_is_left_as_it_is():
+    program = exported(Region().eval(), "signatures")
+    before = program.graph_module.print_readable(print_output=False)
+    crosslens.wrap(program, preprocess=None)
+    assert program.graph_module.print_readable(print_output=False) == before
+    torch.export.save(program, io.BytesIO())
