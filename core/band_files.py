@@ -103,8 +103,7 @@ def _in_unit(values: Values, spec: InputSpec, path: Any) -> Values:
     if values.min() < low or values.max() > high:
         raise ImageError(
             f"'{path}' holds values from {values.min():.4g} to {values.max():.4g}; this model's images lie in "
-            f"[{low:g}, {high:g}]: scale them, or wrap with bounds=({values.min():.4g}, {values.max():.4g}) "
-            "(--input-range)"
+            f"[{low:g}, {high:g}]: scale them, or give bounds=({values.min():.4g}, {values.max():.4g})"
         )
     return np.asarray(spec.to_unit(values.astype(np.float32)))
 

@@ -8,7 +8,11 @@ import click
 __all__ = ["remember", "spelled"]
 
 _KEYWORD = re.compile(r"\b([a-z_]+)=(\([^()]*\)|'[^']*'|\.\.\.|\w(?:[\w.:/]*\w)?)?(?![=\w])")
-_HELD = re.compile(r"\binputs=\{'(\w+)': [^{}]*\}")
+_WORD = re.compile(r"(?<![\w'./:=-])[a-z]+(?:_[a-z]+)+(?![\w'./:=(\[-])")
+_HELD = re.compile(r"\binputs=\{([^{}]*)\}")
+_HELD_ONE = re.compile(r"\binputs\['([^']+)'\]")
+_OTHER_NAMES = {"bounds": "input_range", "inputs": "hold"}
+"""Keywords of `crosslens.wrap` whose options have another name."""
 _WRAP = re.compile(r"(?:crosslens\.)?wrap\(\w+, (--[^()]*)\)")
 _TOLD = "crosslens: the command whose options messages name"
 
@@ -20,6 +24,8 @@ def remember(context: click.Context, command: click.Command) -> None:
 
 def spelled(text: str, context: click.Context) -> str:
     """A message with each `name=value` as the command's option of that name, `--name value`; others stay.
+
+    So are names of several words, `output_kind`, which are no plain English.
 
     >>> with click.Context(click.Command("x", params=[click.Option(["--input-shape"])])) as context:
     ...     remember(context, context.command)
@@ -40,15 +46,24 @@ def spelled(text: str, context: click.Context) -> str:
         option = flags[name]
         return f"{max(option.opts, key=len)} {_value(value, option)}".rstrip()
 
+    def named(found: re.Match[str]) -> str:
+        return max(flags[found[0]].opts, key=len) if found[0] in flags else found[0]
+
     if "hold" in flags:
-        text = _HELD.sub(r"--hold \1=FILE.npy", text)
-    return _WRAP.sub(r"\1", _KEYWORD.sub(typed, text))
+        text = _HELD_ONE.sub(r"--hold \1", _HELD.sub(_held, text))
+    return _WORD.sub(named, _WRAP.sub(r"\1", _KEYWORD.sub(typed, text)))
+
+
+def _held(found: re.Match[str]) -> str:
+    """One --hold for each input of the mapping."""
+    return " ".join(f"--hold {name}=FILE.npy" for name in re.findall(r"'([^']+)':", found[1]))
 
 
 def _flags(command: click.Command) -> Mapping[str, click.Option]:
     """The options by the name that the library knows them by: a method's parameters, or those of `wrap`."""
     options = [p for p in command.params if isinstance(p, click.Option)]
-    return {max(option.opts, key=len).removeprefix("--").replace("-", "_"): option for option in options}
+    found = {max(option.opts, key=len).removeprefix("--").replace("-", "_"): option for option in options}
+    return found | {name: found[own] for name, own in _OTHER_NAMES.items() if own in found}
 
 
 def _value(text: str, option: click.Option) -> str:
