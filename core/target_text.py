@@ -63,6 +63,8 @@ def _term(text: str, model: Model, unit: str) -> Objective:
     if _is_whole(text):
         return of_class[unit](int(text))
     kind, _, rest = text.partition(":")
+    if kind in FORMS and text == f"{kind}:":
+        raise _misspelled(kind, text)
     if kind not in FORMS or not rest:
         return of_class[unit](class_named(text, model))
     if kind in of_class:

@@ -19,7 +19,8 @@ from .each import each
 __all__ = ["parsed"]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_OPERATOR = re.compile(r"\s+([-+*/])\s+")
+_OPERATOR = re.compile(r"\s+([-+*/])(?:\s+|$)")
+_MISPLACED = re.compile(r"[+*/](?:\s|$)")
 
 
 def parsed(text: str, term: Callable[[str], Objective]) -> Objective:
@@ -42,6 +43,8 @@ class _Reader:
         found = self._sum()
         if self._at < len(self._text):
             raise self._wrong("closes a parenthesis that it does not open")
+        if not isinstance(found, Objective) and not re.fullmatch(r"-?\d+", self._text):
+            raise self._wrong("is a number that names no class, which a whole number does")
         return found if isinstance(found, Objective) else self._term(self._text)
 
     def _wrong(self, what: str) -> TargetError:
@@ -121,6 +124,6 @@ class _Reader:
             self._at += 1
         if depth:
             raise self._wrong("opens a parenthesis that it does not close")
-        if start == self._at:
+        if start == self._at or _MISPLACED.match(self._text, start):
             raise self._wrong("lacks a term")
         return self._text[start : self._at]
