@@ -25,6 +25,9 @@ Pixels = np.ndarray[Any, Any]
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 """What is opened, whatever a file is called: Pillow starts other programs for some formats, Ghostscript for one."""
 
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises at damaged files."""
+
 
 def load_image(
     path: str | Path | Image.Image,
@@ -86,10 +89,11 @@ def _bands(path: str | Path | Image.Image, like: Model | None) -> Pixels | None:
         return None
     if place is not None and suffix in ARRAYS:
         return in_bands(read_array(place), like.input, path)
-    if like.input.shape[0] in {1, 3, None} and not like.input.is_volume:
-        return None
-    if place is not None and suffix in TIFFS:
+    plain = like.input.shape[0] in {1, 3, None} and not like.input.is_volume
+    if place is not None and suffix in TIFFS and (not plain or _has_bands(place)):
         return in_bands(read_tiff(place), like.input, path)
+    if plain:
+        return None
     picture = ImageOps.exif_transpose(_opened(place) if place is not None else path)  # type: ignore[arg-type]
     pixels = np.asarray(picture.convert("RGBA") if picture.mode in {"P", "PA"} else picture)
     if like.input.is_volume or pixels.ndim != 3 or pixels.shape[2] != like.input.shape[0]:
@@ -98,6 +102,17 @@ def _bands(path: str | Path | Image.Image, like: Model | None) -> Pixels | None:
             "with as many samples or pages, or an array as .npy"
         )
     return _scaled(pixels, path)
+
+
+def _has_bands(tiff: Path) -> bool:
+    """Whether a TIFF holds several pages, of which Pillow gives the first alone, or samples that it cannot read."""
+    try:
+        with Image.open(tiff, formats=["TIFF"]) as picture:
+            return getattr(picture, "n_frames", 1) > 1
+    except UnidentifiedImageError:
+        return tiff.read_bytes()[:2] in {b"II", b"MM"}
+    except _BROKEN:
+        return False
 
 
 def _scaled(pixels: Pixels, path: Any) -> Pixels:
@@ -131,7 +146,7 @@ def _opened(path: Path) -> Image.Image:
         raise ImageError(f"'{path}' is a folder, not a picture") from error
     except UnidentifiedImageError as error:
         raise ImageError(f"'{path}' is no picture that Pillow can read as {', '.join(_readable())}") from error
-    except (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError) as error:
+    except _BROKEN as error:
         raise ImageError(f"'{path}' is no picture that Pillow can read ({error})") from error
 
 
@@ -254,8 +269,11 @@ def overlay(
 ) -> Pixels:
     """A map (H, W) laid over its image (C, H, W) in [0, 1]; (H, W, 3), uint8.
 
-    The stronger the value, the more the colour covers: where it is zero the picture shows through in grey.
+    The stronger the value, the more the colour covers: where it is zero the picture shows through in grey. Values that
+    are all above zero are drawn from the least of them, unless `limit` is given: a constant added changes no picture.
     """
+    if limit is None and not signed and values.size and values.min() > 0:
+        values = values - values.min()
     luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
     limit = limit or full_scale(values)
     cover = opacity(values / limit, strength)[..., None]

@@ -53,6 +53,26 @@ def test_tiffs_of_samples_and_of_pages_are_read(tmp_path, channels, dtype, plana
     np.testing.assert_allclose(got[0], values / np.iinfo(dtype).max, rtol=1e-6)
 
 
+def test_pages_of_a_tiff_are_not_dropped_for_a_colour_network(tmp_path):
+    values = RNG.integers(0, 256, (3, 12, 14), np.uint8)
+    tifffile.imwrite(tmp_path / "three.tif", values, photometric="minisblack")
+    np.testing.assert_allclose(load_image(tmp_path / "three.tif", like=model(3))[0], values / 255, rtol=1e-6)
+    tifffile.imwrite(tmp_path / "pages.tif", values[:2], photometric="minisblack")
+    tifffile.imwrite(tmp_path / "samples.tif", np.zeros((12, 14, 6), np.uint8), photometric="minisblack")
+    for name, shape in (("pages", r"\(2, 12, 14\)"), ("samples", r"\(12, 14, 6\)")):
+        with pytest.raises(ImageError, match=rf"{name}.tif' holds an array {shape}; this model takes \(3, 12, 14\)"):
+            load_image(tmp_path / f"{name}.tif", like=model(3))
+
+
+def test_a_coloured_tiff_is_a_picture_as_a_png_is(tmp_path):
+    pixels = RNG.integers(0, 256, (40, 50, 3), np.uint8)
+    for name in ("a.tif", "a.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    for channels in (1, 3):
+        tiff, png = (load_image(tmp_path / name, like=model(channels)) for name in ("a.tif", "a.png"))
+        np.testing.assert_array_equal(tiff, png)
+
+
 def test_alpha_is_a_band_for_networks_of_two_and_four(tmp_path):
     for channels, mode in ((4, "RGBA"), (2, "LA")):
         pixels = RNG.integers(0, 256, (12, 14, channels), np.uint8)

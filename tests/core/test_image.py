@@ -133,6 +133,14 @@ def test_an_overlay_shows_the_picture_where_the_map_is_zero():
     assert np.ptp(shown[0, 0]) > 30
 
 
+def test_an_overlay_of_values_far_from_zero_shows_where_they_differ():
+    rng = np.random.default_rng(0)
+    image, values = rng.random((3, 4, 4)), rng.random((4, 4))
+    values[0, 0] = 0
+    np.testing.assert_array_equal(overlay(image, values + 8), overlay(image, values))
+    assert np.isfinite(overlay(image, np.full((4, 4), 8.0))).all()
+
+
 def test_a_contact_sheet_holds_every_picture():
     pictures = [np.full((4, 4, 3), shade, np.uint8) for shade in (10, 20, 30)]
     sheet = contact_sheet(pictures)
