@@ -174,7 +174,7 @@ def test_no_parameter_of_that_name():
     with pytest.raises(ParameterError) as caught:
         crosslens.method("occlusion", windows=3)
     assert str(caught.value) == (
-        "occlusion has no parameter 'windows'; it has window, stride, fill, border, overlap, layer, seed."
+        "occlusion has no parameter 'windows'; it has window, stride, fill, border, overlap, show, layer, seed."
         " Did you mean 'window'?"
     )
 

@@ -70,23 +70,18 @@ def test_its_method_runs_on_every_backend(installed):
         installed,
         "-c",
         f"""
-import sys, types
-from importlib.util import module_from_spec, spec_from_file_location
+import sys
+from importlib import import_module
 import numpy as np, crosslens
 from pathlib import Path
 
-def load(path):
-    spec = spec_from_file_location("loaded_" + path.stem, path)
-    module = sys.modules[spec.name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
 tests = Path({str(ROOT / "tests")!r})
-plans = load(tests / "conformance" / "plans.py")
+sys.path.insert(0, str(tests))
+plans = import_module("conformance.plans")
 from crosslens_example.nano import Nano
 values = []
 for path in sorted((tests / "zoo").glob("*.py")):
-    net = load(path).build(plans.plan("smooth"), plans.SHAPE)
+    net = import_module("zoo." + path.stem).build(plans.plan("smooth"), plans.SHAPE)
     model = crosslens.wrap(net, preprocess=None, input_shape=plans.SHAPE)
     values.append(crosslens.method("fade")(model, plans.images(), target=2).values)
     np.testing.assert_allclose(values[-1], values[0], rtol=1e-4, atol=1e-6 * abs(values[0]).max())
