@@ -20,19 +20,23 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
     Args:
         case: the image.
         how: "slic" (Achanta et al. 2012, in Lab, by scikit-image), "grid" (rectangles), "quickshift" (Vedaldi and
-            Soatto 2008, by scikit-image, as many as there are), or any integers (H, W).
+            Soatto 2008, by scikit-image, as many as there are), or any integers (H, W), also as a .npy file.
         count: about how many; at least 2. Read for "slic" and "grid" only.
 
     Raises:
         ParameterError: no such way, scikit-image is missing, fewer than two superpixels, or another shape.
     """
     size = tuple(case.image.shape[2:])
+    if isinstance(how, str) and how.endswith(".npy"):
+        how = _from_file(how)
     if not isinstance(how, str):
         labels = as_numpy(how)
         if labels.shape != size or labels.dtype.kind not in "iu":
             raise ParameterError(f"superpixels are {labels.dtype} {labels.shape}; they must be integers {size}")
     elif how not in KINDS:
-        raise ParameterError(f"no superpixels {how!r}; there are {', '.join(KINDS)}, and arrays (H, W)")
+        raise ParameterError(
+            f"no superpixels {how!r}; there are {', '.join(KINDS)}, and arrays (H, W), also as FILE.npy"
+        )
     elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= prod(size):
         raise ParameterError(f"segments is {count!r}; it must be at least 2 and at most one per pixel of {size}")
     else:
@@ -43,6 +47,14 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
             "the whole image is one superpixel; there is nothing to compare: give another `superpixels`"
         )
     return segments
+
+
+def _from_file(path: str) -> np.ndarray[Any, Any]:
+    """Superpixels as `numpy.save` wrote them."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise ParameterError(f"no superpixels can be read from '{path}': {error}; numpy.save writes them") from error
 
 
 def _grid(size: tuple[int, int], count: int) -> np.ndarray[Any, Any]:

@@ -105,7 +105,8 @@ class SuperpixelMethod(Method):
     volumes = True
     example: ClassVar[Mapping[str, Any]] = {"superpixels": "grid", "segments": 6, "samples": 20}
     superpixels: str | Array = param(
-        "slic", "how pixels are grouped: slic or quickshift (scikit-image), grid, or integers (H, W) as an array"
+        "slic",
+        "how pixels are grouped: slic or quickshift (scikit-image), grid, or integers (H, W) as an array or FILE.npy",
     )
     segments: int = param(50, "superpixels to aim at; slic and grid come near")
     samples: int = param(1000, "copies of the image to try")
@@ -114,10 +115,9 @@ class SuperpixelMethod(Method):
 
     def check_volume(self) -> None:
         super().check_volume()
-        if isinstance(self.superpixels, str):
-            raise ParameterError(
-                f"{self.name} needs superpixels= for volumes: the piece of each voxel, integers (D, H, W) as an array"
-            )
+        if isinstance(self.superpixels, str) and not self.superpixels.endswith(".npy"):
+            what = "the piece of each voxel, integers (D, H, W) as an array or FILE.npy"
+            raise ParameterError(f"{self.name} needs superpixels= for volumes: {what}")
 
     @abstractmethod
     def explain(self, pieces: Pieces, score: float) -> Weights:

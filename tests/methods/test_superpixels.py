@@ -204,6 +204,15 @@ def test_slic_follows_colours():
     assert not black & white
 
 
+def test_superpixels_come_from_a_file_too(image, tmp_path):
+    np.save(tmp_path / "pieces.npy", THREE)
+    of_array = method("lime", superpixels=THREE, samples=50)(TinyModel(), image, TARGET)
+    of_file = method("lime", superpixels=str(tmp_path / "pieces.npy"), samples=50)(TinyModel(), image, TARGET)
+    np.testing.assert_array_equal(of_file.values, of_array.values)
+    with pytest.raises(ParameterError, match=r"no superpixels can be read from 'gone.npy': .*; numpy.save writes them"):
+        method("lime", superpixels="gone.npy")(TinyModel(), image, TARGET)
+
+
 def test_slic_without_scikit_image_says_what_to_do(image, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage.segmentation", None)
     with pytest.raises(ParameterError, match="pip install scikit-image, or give superpixels='grid'"):
