@@ -75,6 +75,8 @@ def did_you_mean(wrong: str, known: Iterable[str], most: int = 2) -> str:
 
     >>> did_you_mean("grad_can", ["cam", "grad_cam"])
     " Did you mean 'grad_cam'?"
+    >>> did_you_mean("tree", ["three", "three"])
+    " Did you mean 'three'?"
     """
-    near = get_close_matches(wrong, list(known), n=most)
+    near = get_close_matches(wrong, list(dict.fromkeys(known)), n=most)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -125,4 +125,6 @@ def _for_other_channels(found: Preprocess, name: str, count: int, channels: int)
 
 
 def _numbers(value: float | Sequence[float]) -> tuple[float, ...]:
+    if isinstance(value, str):
+        raise ParameterError(f"preprocess has {value!r} where a number or a list of numbers belongs")
     return (float(value),) if isinstance(value, int | float) else tuple(float(v) for v in value)

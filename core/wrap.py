@@ -78,7 +78,7 @@ def wrap(
         if isinstance(network, Model):
             network.labels = options.pop("labels") or network.labels
             network.batch_size = options.pop("batch_size") or network.batch_size
-            return _said(_as_it_is(network, spec, options), output_kind)
+            return _said(_as_it_is(network, spec, options, within), output_kind)
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
         read = _ReadOptions(options, within)
@@ -175,7 +175,7 @@ def _numbers_of_labels(classes: int) -> set[int]:
     return {1, 2} if classes == 1 else {classes}
 
 
-def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:
+def _as_it_is(model: Model, spec: str, options: Mapping[str, Any], within: tuple[float, float] | None = None) -> Model:
     """A model that a factory has wrapped already, if nothing is asked for that was settled then.
 
     Raises:
@@ -183,7 +183,11 @@ def _as_it_is(model: Model, spec: str, options: Mapping[str, Any]) -> Model:
     """
     usual = {**_DEFAULTS, "preprocess": PRESETS["imagenet"]}
     unheard = [
-        _SPELLED.get(name, name) for name, value in options.items() if value != usual.get(name) and name != "trust"
+        f"{_SPELLED.get(name, name)}="
+        for name, value in options.items()
+        if name != "trust"
+        and not (name == "preprocess" and _is_default(name, value, within))
+        and value != usual.get(name)
     ]
     if unheard:
         raise ModelError(
@@ -254,5 +258,6 @@ def _factory(spec: str) -> Any:
         raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
     except AttributeError as error:
         known = [n for n in dir(sys.modules[module]) if not n.startswith("_")]
-        raise ModelError(f"module {module!r} has no {name!r}.{did_you_mean(name, known)}") from error
+        hint = did_you_mean(name, known) or f" It has {', '.join(known)}." * (len(known) < 20)
+        raise ModelError(f"module {module!r} has no {name!r}.{hint}") from error
     return found() if isinstance(found, type) or (callable(found) and not hasattr(found, "forward")) else found

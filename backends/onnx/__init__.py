@@ -33,7 +33,9 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     if not isinstance(network, ModelProto | str | Path):
         return None
     if options.get("device") is not None:
-        raise ModelError(f"device is {options['device']!r}; onnxruntime computes where providers= says")
+        raise ModelError(
+            f"device is {options['device']!r}; onnxruntime computes where providers= says: leave device= out"
+        )
     _check_providers(options.get("providers") or ())
     graph = graph_of(*read(network))
     _choose_output(graph, options.get("output"))

@@ -1,5 +1,6 @@
 """A model from the command line: its options, and what they mean to `crosslens.wrap`."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -60,9 +61,28 @@ class Held(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"'{file}' cannot be read as an array: {error}", param, ctx)
 
 
+class Preprocessing(click.ParamType):  # type: ignore[type-arg]
+    """The name of a preset, or keywords of `Preprocess` as JSON: {"mean": [0.5], "std": [0.2]}."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str) or not value.lstrip().startswith("{"):
+            return value
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f'{value!r} is no JSON ({error}); write {{"mean": [0.5], "std": [0.2]}} in quotes', param, ctx)
+
+
 MODEL = click.Argument(["model"])
 MODEL_OPTIONS = [
-    click.Option(["--preprocess"], metavar="NAME", help="What the network was trained on: imagenet, tf, caffe, ..."),
+    click.Option(
+        ["--preprocess"],
+        type=Preprocessing(),
+        metavar="NAME",
+        help='What the network was trained on: imagenet, tf, caffe, ..., none, or \'{"mean": [0.5], "std": [0.2]}\'.',
+    ),
     click.Option(["--input-shape"], type=Shape(), help="Where the file does not say: 3,224,224, or 3,any,any."),
     click.Option(["--input-range"], type=Range(), help="The least and largest value of an image; 0,1 if not given."),
     click.Option(["--output"], metavar="NAME", help="The network's output to explain, where there are several."),
@@ -84,6 +104,7 @@ MODEL_OPTIONS = [
 
 _PREPROCESS_EACH = click.Option(
     ["--preprocess"],
+    type=Preprocessing(),
     metavar="NAME",
     multiple=True,
     help="What the networks were trained on: imagenet, tf, caffe, ...; once for all, or once for each in their order.",
@@ -108,7 +129,7 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
     preset = options["preprocess"]
     model = wrap(
         spec,
-        preprocess=preset or "imagenet",
+        preprocess="imagenet" if preset is None else preset,
         labels=read_labels(options["labels"]) if options["labels"] else None,
         batch_size=options["batch_size"],
         input_shape=options["input_shape"],

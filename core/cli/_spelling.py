@@ -13,7 +13,7 @@ _HELD = re.compile(r"\binputs=\{([^{}]*)\}")
 _HELD_ONE = re.compile(r"\binputs\['([^']+)'\]")
 _OTHER_NAMES = {"bounds": "input_range", "inputs": "hold"}
 """Keywords of `crosslens.wrap` whose options have another name."""
-_WRAP = re.compile(r"(?:crosslens\.)?wrap\(\w+, (--[^()]*)\)")
+_WRAP = re.compile(r"(?:crosslens\.)?wrap\((?:\w+, )?(--[^()]*)\)")
 _TOLD = "crosslens: the command whose options messages name"
 
 

@@ -20,6 +20,7 @@ from ._models import OPTIONS_OF_MODELS, opened_each, quiet
 from ._parameters import MethodGroup, parameter_options
 from ._pictures import ARRAYS, BANDS, SUFFIXES, loaded, picture_files, titles
 from ._progress import bar
+from ._spelling import remember
 from ._tables import echo_json, table
 
 __all__ = ["command", "notes", "summary"]
@@ -217,7 +218,9 @@ class _Methods(MethodGroup):
             if word not in methods() and not _meant_as_method(word):
                 break
             names.append(word)
-        return names[0], _command(tuple(map(method_class, names))), args[len(names) :]
+        command = _command(tuple(map(method_class, names)))
+        remember(ctx, command)
+        return names[0], command, args[len(names) :]
 
 
 def _meant_as_method(word: str) -> bool:

@@ -82,8 +82,9 @@ def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
         return
     yield Finding("model", True, f"{model.backend} {dict(model.versions)}, loaded in {perf_counter() - start:.2f} s")
     yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
-    yield Finding("output", None, spelled(f"{model.layers[OUTPUT].shape}, {model.output}", click.get_current_context()))
-    yield from examined(model)
+    context = click.get_current_context()
+    yield Finding("output", None, spelled(f"{model.layers[OUTPUT].shape}, {model.output}", context))
+    yield from (found._replace(detail=spelled(found.detail, context)) for found in examined(model))
     image = model.input.from_unit(np.full((1, *model.input.example_shape), 0.5, np.float32))
     yield _tried("default layer", lambda: default_layer(model))
     yield _tried("forward", lambda: _timed(lambda: model.forward(image)))
@@ -101,7 +102,7 @@ def _tried(name: str, work: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, work())
     except CrosslensError as error:
-        return Finding(name, False, str(error))
+        return Finding(name, False, spelled(str(error), click.get_current_context()))
 
 
 def _timed(work: Callable[[], Any]) -> str:

@@ -4,6 +4,7 @@ import json
 import warnings
 from types import SimpleNamespace
 
+import crosslens as library
 import keras
 import numpy as np
 import pytest
@@ -69,6 +70,34 @@ def test_run_explains_a_picture_by_each_kind_of_file(files, kind, tmp_path):
     assert done.exit_code == 0, done.output
     with Image.open(out) as picture:
         assert picture.size == (16, 16)
+
+
+def test_preprocessing_in_numbers_is_typed_as_json(files):
+    model = files.folder / "net.onnx"
+    wished = {"mean": [0.2, 0.3, 0.4], "std": [0.5, 0.6, 0.7]}
+    done = crosslens(
+        "run", "gradient", model, files.picture, "--json", "--target", 1, "--preprocess", json.dumps(wished)
+    )
+    wrapped = library.wrap(model, preprocess=wished)
+    score = wrapped.forward(library.load_image(files.picture, like=wrapped))["<output>"][0, 1]
+    np.testing.assert_allclose(json.loads(done.stdout)["score"], score, rtol=1e-5)
+
+
+@pytest.mark.parametrize("command", [["run", "gradient"], ["compare", "gradient"], ["doctor"], ["layers"]])
+def test_advice_on_preprocessing_is_spelled_as_an_option_by_each_command(files, command):
+    model, many = files.folder / "net.onnx", command[0] == "compare"
+    rest = [] if len(command) == 1 else [*([model] if many else []), files.picture]
+    done = crosslens(*command, model, *rest, "--preprocess", '{"mean": [0, 0], "std": [1]}')
+    assert done.exit_code == 1
+    assert "give --preprocess None or" in done.stdout + done.stderr
+
+
+def test_doctor_names_what_to_type_where_images_are_normalised_twice(tmp_path):
+    layers = [keras.Input((16, 16, 3)), keras.layers.Rescaling(1 / 255, name="scale"), keras.layers.Conv2D(2, 3)]
+    keras.Sequential([*layers, keras.layers.GlobalAveragePooling2D()]).save(tmp_path / "net.keras")
+    done = crosslens("doctor", tmp_path / "net.keras")
+    assert done.stdout.count("(layer 'scale') and --preprocess imagenet does too; --preprocess raw255\n") == 1
+    assert "does too" not in crosslens("doctor", tmp_path / "net.keras", "--preprocess", "raw255").stdout
 
 
 def test_compare_finds_the_three_files_alike(files, tmp_path):
@@ -199,7 +228,7 @@ def test_an_output_may_be_named(heads, files):
     done = crosslens("run", "gradient", heads.folder / "net.onnx", files.picture, "--output", "three", *options)
     assert json.loads(done.stdout)["target"]["class"] == 2
     wrong = crosslens("run", "gradient", heads.folder / "net.onnx", files.picture, "--output", "tree", *options)
-    assert_one_line(wrong, "no output 'tree'; it has five, three. Did you mean 'three'?")
+    assert_one_line(wrong, "it has five, three, and tensors inside can be named too. Did you mean 'three'?")
 
 
 @pytest.mark.parametrize("kind", ["pt2", "keras", "onnx"])

@@ -40,6 +40,7 @@ def told():
         ("input_shape is (32, 32), but", "--input-shape is (32, 32), but"),
         ("layer 'output_kind' and net.output_kind stay", "layer 'output_kind' and net.output_kind stay"),
         ("open it with wrap(path, trust=True)", "open it with --trust"),
+        ("twice; wrap(preprocess='raw255')", "twice; --preprocess raw255"),
         ("onnxruntime computes where providers= says", "onnxruntime computes where providers= says"),
         ("where 2 * samples == 8 and a<=b", "where 2 * samples == 8 and a<=b"),
     ],
