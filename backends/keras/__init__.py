@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import keras
 from crosslens.errors import ModelError
 from crosslens.hookspecs import hookimpl
 from crosslens.model import Model
 from crosslens.plugins import BACKENDS, load, plugin
+
+from .startup import quiet_import
+
+with quiet_import():
+    import keras
 
 __all__ = ["crosslens_wrap"]
 

@@ -1,6 +1,8 @@
 """The commands on the three kinds of file, good and bad, as a user meets them."""
 
 import json
+import subprocess
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -90,6 +92,14 @@ def test_advice_on_preprocessing_is_spelled_as_an_option_by_each_command(files, 
     done = crosslens(*command, model, *rest, "--preprocess", '{"mean": [0, 0], "std": [1]}')
     assert done.exit_code == 1
     assert "give --preprocess None or" in done.stdout + done.stderr
+
+
+def test_tensorflow_says_nothing_on_the_command_line(files):
+    code = "import sys; from crosslens.cli import main; sys.argv[0] = 'crosslens'; main()"
+    arguments = [sys.executable, "-c", code, "layers", str(files.folder / "net.keras"), "--preprocess", "unit"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert "conv" in done.stdout
+    assert done.stderr == ""
 
 
 def test_doctor_names_what_to_type_where_images_are_normalised_twice(tmp_path):
