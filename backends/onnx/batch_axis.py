@@ -100,6 +100,8 @@ def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -
     """
     dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
     if (dims and dims[0] == (entry.batch or BATCH)) or (entry.batch is None and OUTPUT in _inferred(graph)):
+        if dims and len(dims) == 1:
+            _unsqueeze_output(graph)
         return entry
     sized = graph.copy()
     sized.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))

@@ -193,3 +193,18 @@ def test_sizes_that_are_computed_do_not_hide_the_batch(monkeypatch):
     ]  # fmt: skip
     model = crosslens.wrap(small(nodes, ["n", 3, 8, 8], "y"), preprocess=None)
     assert [layer.kind for layer in model.layers.values()] == ["Input", "MaxPool", "Resize", "Add", "Output"]
+
+
+@pytest.mark.parametrize(
+    "ending", [lambda y: y.squeeze(-1), lambda y: y.squeeze(1), lambda y: y[:, 0], lambda y: y.sum(1)]
+)
+def test_one_number_for_each_image_is_a_row_of_one_however_it_was_made(ending):
+    class Ends(Encoder):
+        def forward(self, x):
+            return ending(super().forward(x)[:, :1].sigmoid())
+
+    torch.manual_seed(0)
+    model = crosslens.wrap(exported(Ends()), preprocess=None)
+    assert model.layers[OUTPUT].shape == (None, 1)
+    assert (model.output.kind, model.output.binary) == ("independent", True)
+    assert crosslens.method("gradient")(model, IMAGES, 1).scores.shape == (3,)
