@@ -10,7 +10,7 @@ from .errors import LayerError
 from .layer import INPUT, OUTPUT, Layer
 from .layout import SPARE_TOKENS
 from .model import Model
-from .positions import follows_image, lays_out_anew
+from .positions import follows_image, lays_out_anew, only_chooses
 from .target_maps import own_maps
 
 __all__ = ["attention_maps", "classes", "default_layer", "last_maps", "spatial_layers"]
@@ -146,8 +146,8 @@ def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
     """The last layer with maps that any of the layers `of` is computed from, as they enter the head.
 
     The other outputs of a detector have layers of their own, which come later and say nothing about the chosen one.
-    Left out are the target's own maps, what only lays values out anew (Permute, Reshape), what pooling left of one side
-    of the image, and four axes that are no positions in the image.
+    Left out are the target's own maps, what only lays values out anew (Permute, Reshape, flip) or takes a part of them
+    (Slice, Split), what pooling left of one side of the image, and four axes that are no positions in the image.
 
     Raises:
         LayerError: this network has none.
@@ -202,7 +202,8 @@ _AT_ONCE = 4
 def _enters_a_head(model: Model, name: str, before: Sequence[Layer]) -> bool:
     layer = model.layers[name]
     pooled = 1 in layer.shape[2:] and any(word in layer.kind.lower() for word in _POOLING)
-    return not pooled and not lays_out_anew(layer) and follows_image(model, name, before)
+    same = lays_out_anew(layer) or only_chooses(layer)
+    return not pooled and not same and follows_image(model, name, before)
 
 
 _POOLING = ("pool", "mean", "sum", "max", "min", "norm_l", "amax")

@@ -15,7 +15,7 @@ from .layer import Layer
 from .model import INPUT, Model
 from .target_maps import sample_images
 
-__all__ = ["follows_image", "lays_out_anew"]
+__all__ = ["follows_image", "lays_out_anew", "only_chooses"]
 
 Values = np.ndarray[Any, Any]
 REACH = 0.15
@@ -54,13 +54,52 @@ _NEW_LAYOUTS = frozenset(
         "repeatvector",
         "spacetobatchnd",
         "batchtospacend",
+        "flip",
+        "fliplr",
+        "flipud",
+        "reverse",
+        "roll",
+        "rot90",
+    ]
+)
+_CHOICES = frozenset(
+    [
+        "slice",
+        "strided_slice",
+        "stridedslice",
+        "getitem",
+        "narrow",
+        "select",
+        "gather",
+        "take",
+        "index_select",
+        "split",
+        "split_with_sizes",
+        "tensor_split",
+        "chunk",
+        "crop",
+        "center_crop",
+        "cropping2d",
+        "cropping3d",
+        "pad",
+        "zeropadding2d",
+        "zeropadding3d",
     ]
 )
 
 
 def lays_out_anew(layer: Layer) -> bool:
-    """Whether the layer only gives its input's values other axes: Permute, Reshape, Flatten and the like."""
-    return layer.kind.lower().rstrip("_") in _NEW_LAYOUTS
+    """Whether the layer only gives its input's values other axes or places: Permute, Reshape, flip and the like."""
+    return _plain(layer) in _NEW_LAYOUTS
+
+
+def only_chooses(layer: Layer) -> bool:
+    """Whether the layer is a part of its input, or its input with a margin: other places in it, or fewer channels."""
+    return _plain(layer) in _CHOICES
+
+
+def _plain(layer: Layer) -> str:
+    return layer.kind.lower().rstrip("_")
 
 
 def follows_image(model: Model, name: str, before: Sequence[Layer]) -> bool:
@@ -83,7 +122,7 @@ def follows_image(model: Model, name: str, before: Sequence[Layer]) -> bool:
     last = max((n for n, layer in enumerate(before) if lays_out_anew(layer)), default=None)
     if last is None:
         return True
-    after = (layer for layer in before[last:] if len(_sizes(layer)) == len(sides))
+    after = (layer for layer in before[last:] if len(_sizes(layer)) == len(sides) and max(_sizes(layer)) > 1)
     first = next((layer.name for layer in after if not _doubtful(sides, _sizes(layer))), name)
     return _in_order(model, first) or (first != name and _in_order(model, name))
 
@@ -96,6 +135,8 @@ def _in_order(model: Model, name: str) -> bool:
     """Whether what each row depends on lies further on in the image the further on the row is, on each axis."""
     sides, sizes = model.input.example_shape[1:], _sizes(model.layer(name))
     rows = [(axis, row) for axis, size in enumerate(sizes) if size > 1 for row in _spread(size)]
+    if not rows:
+        return True
     with model.linearize(sample_images(model, len(rows)), [name], wrt=[INPUT]) as at:
         activation = at.activations[name]
         cotangent = _one_row_each(as_numpy(activation), rows)

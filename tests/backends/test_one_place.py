@@ -77,6 +77,12 @@ class Torch(nn.Module):
     def flat(self, x):
         return torch.flatten(x, 1)
 
+    def corner(self, x):
+        return x[:, :6, 4:, 4:12]
+
+    def flipped(self, x):
+        return x.flip(3)
+
     def classes_of_pixels(self, x):
         return x.softmax(1)
 
@@ -138,6 +144,12 @@ class Keras(keras.Model):
     def flat(self, x):
         return tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [-1, int(np.prod(x.shape[1:]))])
 
+    def corner(self, x):
+        return x[:, 4:, 4:12, :6]
+
+    def flipped(self, x):
+        return tf.reverse(x, [2])
+
     def classes_of_pixels(self, x):
         return tf.nn.softmax(x, -1)
 
@@ -184,7 +196,15 @@ def unet(o, x):
     return o.conv("head", o.relu(o.conv("c", o.joined(o.doubled(deep), fine), 6)), 2, 1)
 
 
-PLANS = {plan.__name__: plan for plan in (case, residual, dense, excited, vgg, segmentation, unet)}
+def part(o, x):
+    return o.linear("fc", o.flat(o.corner(o.relu(o.conv("a", x, 8)))), 5)
+
+
+def mirrored(o, x):
+    return o.linear("fc", o.flat(o.flipped(o.relu(o.conv("a", x, 8)))), 5)
+
+
+PLANS = {plan.__name__: plan for plan in (case, residual, dense, excited, vgg, segmentation, unet, part, mirrored)}
 OPTIONS = {"grad_cam": {"rectified": False}}
 TARGETS = {"segmentation": "channel:<output>:2", "unet": "neuron:<output>:1:3:11"}
 
@@ -220,6 +240,14 @@ def test_the_default_layer_holds_the_same_values_on_every_backend(made, name):
     for model in others:
         own = default_layer(model)
         np.testing.assert_allclose(model.forward(X, [own])[own], wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["part", "mirrored"])
+def test_a_part_of_maps_or_their_mirror_image_is_not_the_default_layer(made, name):
+    """Shown over the whole picture they would lie in the wrong place."""
+    for model in made(name).values():
+        assert model.layers[default_layer(model)].shape == (None, 8, 16, 16)
+        assert model.layers[default_layer(model)].kind.lower() == "relu"
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "eigen_cam", "recipro_cam"])
