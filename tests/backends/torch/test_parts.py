@@ -133,7 +133,7 @@ def test_a_path_that_hangs_on_numbers_or_on_the_batch_runs_whole(kind, images):
 @pytest.mark.parametrize(
     ("kind", "way"),
     [
-        (Asks, "whole images: its forward pass cannot be recorded"),
+        (Asks, "whole images: the network mixes the images of a batch at layer 'first'"),
         (Counts, "whole images: its code asks how many images"),
     ],
 )
