@@ -188,6 +188,11 @@ def _last_maps(model: Model, ends: frozenset[str]) -> str:
             before = [model.layers[each] for each in computing[: computing.index(name)]]
             if name not in own and _enters_a_head(model, name, before):
                 return name
+    if len(model.layers) == 2:
+        raise LayerError(
+            "this model shows no layers between its image and its output, as TorchScript does: wrap the network itself "
+            "or export it to .pt2 or ONNX; gradient, occlusion, rise and lime need none"
+        )
     if not everywhere:
         raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
     raise LayerError(

@@ -87,7 +87,7 @@ def parameters(net: nn.Module) -> Mapping[str, inspect.Parameter]:
     forward = getattr(net, "_orig_mod", net).forward
     schema = getattr(forward, "schema", None)
     if schema is not None:  # TorchScript
-        named = [a for a in schema.arguments if a.name != "self"]
+        named = schema.arguments[1:]  # behind the module itself, whatever it is called
         kind, empty = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
         default = [a.default_value if a.has_default_value() else empty for a in named]
         return {a.name: inspect.Parameter(a.name, kind, default=d) for a, d in zip(named, default, strict=True)}
@@ -109,7 +109,7 @@ def arguments(net: nn.Module, given: Mapping[str, Any] | None) -> Arguments | No
     if not any(takes[name].kind == inspect.Parameter.VAR_KEYWORD for name in open_ended):
         _refuse_unknown(values, list(takes))
     needed = [n for n in named if takes[n].default is inspect.Parameter.empty and n not in values]
-    if not values and len(needed) <= 1:
+    if not values and len(needed) <= 1 and not any(takes[n].kind == inspect.Parameter.KEYWORD_ONLY for n in needed):
         return None
     tree = {name: _held(value) for name, value in values.items()}
     if not any(isinstance(leaf, _Image) for leaf in _leaves(list(tree.values()))):

@@ -57,7 +57,7 @@ def write(module: nn.Module, changed: Mapping[str, Array]) -> None:
     stored = {ours: theirs for theirs, ours in _NAMES.get(role.kind, {}).items()}
     for ours, values in changed.items():
         name = stored.get(ours, ours)
-        tensor = module._parameters.get(name, module._buffers.get(name))
+        tensor = _stored(module).get(name)
         if tensor is None:
             raise ModelError(f"{type(module).__name__} computes its {ours!r} from other parameters; it cannot be set")
         with torch.no_grad():
@@ -113,6 +113,12 @@ def _exported_role(module: nn.Module) -> _Role:
 
 def _own(module: nn.Module, role: _Role) -> dict[str, Tensor]:
     """Tensors by torch's names: registered ones, and a known layer's where they are computed (weight norm)."""
-    names = [*_NAMES.get(role.kind, ()), *module._parameters, *module._buffers]
+    names = [*_NAMES.get(role.kind, ()), *_stored(module)]
     found = {name: getattr(module, name, None) for name in dict.fromkeys(names)}
     return {name: value for name, value in found.items() if isinstance(value, Tensor) and value.is_floating_point()}
+
+
+def _stored(module: nn.Module) -> dict[str, Tensor]:
+    """Registered tensors, of a TorchScript module too, whose registers are no dictionaries."""
+    alone = {"recurse": False, "remove_duplicate": False}
+    return {**dict(module.named_buffers(**alone)), **dict(module.named_parameters(**alone))}

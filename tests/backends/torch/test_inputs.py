@@ -44,6 +44,11 @@ class Keywords(Masked):
         return super().forward(pixel_values, mask, scale=scale)
 
 
+class KeywordOnly(Masked):
+    def forward(self, *, pixel_values, mask=None):
+        return super().forward(pixel_values, 1.0 if mask is None else mask)
+
+
 class Several(Masked):
     def forward(self, inputs: list):
         return super().forward(*inputs)
@@ -100,6 +105,8 @@ CASES = {
         lambda net, x: net(x, batch(MASK), scale=2.0),
     ),
     "keywords": (Keywords, {"mask": MASK}, lambda net, x: net(pixel_values=x, mask=batch(MASK))),
+    "keyword only": (KeywordOnly, {"mask": MASK}, lambda net, x: net(pixel_values=x, mask=batch(MASK))),
+    "keyword only, alone": (KeywordOnly, None, lambda net, x: net(pixel_values=x)),
     "list": (Several, {"inputs": [None, MASK]}, lambda net, x: net([x, batch(MASK)])),
     "starred": (Starred, {"inputs": [None, MASK]}, lambda net, x: net(x, batch(MASK))),
     "mapping": (Mapped, {"inputs": {"x": None, "mask": MASK}}, lambda net, x: net({"x": x, "mask": batch(MASK)})),

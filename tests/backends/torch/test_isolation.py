@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
+from crosslens.errors import LayerError
 from torch import nn
 from torch.utils.checkpoint import checkpoint, checkpoint_sequential
 
@@ -134,9 +135,28 @@ def test_a_changed_network_answers_as_the_plain_one(net, images, change):
     pull = model.vjp(images, {OUTPUT: np.ones((3, 4), np.float32)}, capture=[OUTPUT])
     np.testing.assert_allclose(pull.activations[OUTPUT], expected[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(pull.gradients[INPUT], expected[1], rtol=1e-4, atol=1e-7)
+    scores = crosslens.method("gradient")(model, images, 1).scores  # a method reads all weights too
+    np.testing.assert_allclose(scores, expected[0][:, 1], rtol=1e-5, atol=1e-6)
     assert [module.training for module in changed.modules()] == modes
     called = {"stem", "head"} | ({"body"} if change != "checkpoint in segments" else set())
     assert called <= {name.removeprefix("module.") for name in model.layers}
+
+
+def test_a_scripted_network_runs_and_says_that_it_hides_its_layers(net, images):
+    class Other(nn.Module):
+        def __init__(this):  # noqa: N805 - a network's author may call it so
+            super().__init__()
+            this.net = net
+
+        def forward(this, x):  # noqa: N805
+            return this.net(x)
+
+    expected = plain(net, images)
+    scripted = torch.jit.script(Other().eval())
+    model = crosslens.wrap(scripted, preprocess=None, input_shape=(3, 16, 16))
+    np.testing.assert_allclose(model.forward(images)[OUTPUT], expected[0], rtol=1e-5, atol=1e-6)
+    with pytest.raises(LayerError, match=r"shows no layers .* TorchScript"):
+        crosslens.method("grad_cam")(model, images, 1)
 
 
 @pytest.mark.parametrize(
