@@ -16,11 +16,12 @@ def expected(steps):
     return forward(steps, images())[steps[-1].name]
 
 
-def test_torch_builds_the_plan(steps):
+@pytest.mark.parametrize("name", ["torch", "torch_functional"])
+def test_torch_builds_the_plan(steps, name):
     import torch
 
     with torch.no_grad():
-        got = builder("torch").build(steps, SHAPE)(torch.from_numpy(images())).numpy()
+        got = builder(name).build(steps, SHAPE)(torch.from_numpy(images())).numpy()
     np.testing.assert_allclose(got, expected(steps), rtol=1e-5, atol=1e-6)
 
 
