@@ -16,6 +16,7 @@ from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization,
 from crosslens.nonlinear import counted
 
 from .ancestry import upstream
+from .cuts import refuse_cut
 from .messages import explained
 from .normalising import normalised_twice
 from .place import Place, outside_dtype, to_channels_last
@@ -215,16 +216,21 @@ class TensorFlowModel(Model):
             [self._spec(name) for name in question.replace],
         )
 
+        lost: list[str] = []
+
         def compute(x: Any, cotangents: Sequence[Any], replaced: Sequence[Any]) -> tuple[list[Any], list[Any]]:
             with tf.device(self._device):
-                return self._computed(question, x, cotangents, replaced)
+                return self._computed(question, x, cotangents, replaced, lost)
 
         with LOCK, explained("the network cannot be traced"):
-            return tf.function(compute, autograph=False, input_signature=signature).get_concrete_function()
+            function = tf.function(compute, autograph=False, input_signature=signature).get_concrete_function()
+        refuse_cut(self, lost)
+        return function
 
     def _computed(
-        self, question: Question, x: Any, cotangents: Sequence[Any], replaced: Sequence[Any]
+        self, question: Question, x: Any, cotangents: Sequence[Any], replaced: Sequence[Any], lost: list[str]
     ) -> tuple[list[Any], list[Any]]:
+        """Activations and gradients; to `lost` are added the layers from which no gradient gets to the image."""
         inside = {name: self._places[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
         image = tf.cast(x, self._wide)
         asked = {name: self._places[name] for name in (*question.layers, *question.replace)}
@@ -238,7 +244,11 @@ class TensorFlowModel(Model):
         seeds = [self._places[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
         if INPUT in question.wrt:
             self._refuse_no_way(targets, image)
-        gradients = tf.gradients(targets, sources, seeds, unconnected_gradients="zero") if sources else []
+        gradients = tf.gradients(targets, sources, seeds) if sources else []
+        if None in gradients and not replaced:
+            ends = zip(question.cotangents, targets, strict=True)
+            lost += [name for name, y in ends if tf.gradients(y, image) == [None]]
+        gradients = [tf.zeros_like(s) if dx is None else dx for s, dx in zip(sources, gradients, strict=True)]
         return activations, [
             dx if name == INPUT else self._places[name].outside(dx)
             for name, dx in zip(question.wrt, gradients, strict=True)
