@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from .anatomy import spatial_layers
 from .arrays import as_numpy
+from .errors import CrosslensError
 from .model import Model
+from .own_normalisation import normalised_twice
 from .repeatability import repeatability
 
 __all__ = ["Finding", "examined", "parameters", "step_memory"]
@@ -27,8 +29,22 @@ def examined(model: Model) -> Iterator[Finding]:
     yield Finding("parameters", None, f"{parameters(model):,}")
     needed = step_memory(model) / (1 << 20)
     yield Finding("memory", None, f"about {needed:.0f} MiB for a forward and gradient step, batch 1")
-    yield from (Finding(*found) for found in model.diagnosis())
+    own = [Finding(*found) for found in model.diagnosis()]
+    yield from own
+    if "preprocess" not in {found.name for found in own}:
+        yield from _normalised(model)
     yield _repeated(model)
+
+
+def _normalised(model: Model) -> Iterator[Finding]:
+    try:
+        found = normalised_twice(model)
+    except CrosslensError:
+        return  # a network that does not run says so where it is run
+    if found:
+        name = f"preprocess={model.preprocess.preset!r}" if model.preprocess.preset else "the preprocessing given"
+        where = f"the network itself normalises its images (layer {found[0]!r}) and {name} does too"
+        yield Finding("preprocess", False, f"{where}; wrap(preprocess={found[1]})")
 
 
 def _repeated(model: Model) -> Finding:

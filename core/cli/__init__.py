@@ -3,6 +3,7 @@
 A module here without a leading underscore is a subcommand: it holds a `command` and imports nothing heavy at its top.
 """
 
+import errno
 import os
 from importlib import import_module
 from pkgutil import iter_modules
@@ -14,6 +15,9 @@ from ..errors import CrosslensError
 from ._spelling import remember, spelled
 
 __all__ = ["cli", "main"]
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""Errors of a disk that is full, or may not be written to."""
 
 
 class Commands(click.Group):
@@ -34,6 +38,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CrosslensError as error:
             raise click.ClickException(spelled(str(error), ctx)) from error
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            raise click.ClickException(f"cannot write what was asked for: {error.strerror}") from error
         except KeyboardInterrupt:
             click.echo("Interrupted", err=True)
             ctx.exit(130)

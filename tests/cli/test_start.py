@@ -62,6 +62,13 @@ def test_an_unforeseen_error_keeps_its_traceback(command, module):
     assert isinstance(command("layers", f"{name}:broken").exception, ZeroDivisionError)
 
 
+def test_a_full_disk_is_one_line(command, module):
+    name = module("import errno\ndef full(): raise OSError(errno.ENOSPC, 'No space left on device')")
+    done = command("layers", f"{name}:full")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "Error: cannot write what was asked for: No space left on device\n"
+
+
 def test_an_interrupt_says_so_and_ends_with_130(command, module):
     name = module("def slow(): raise KeyboardInterrupt")
     done = command("layers", f"{name}:slow")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT, InputSpec, Layer
-from crosslens.anatomy import classes, last_maps, spatial_layers
+from crosslens.anatomy import classes, default_layer, last_maps, spatial_layers
 from crosslens.errors import ImageError, LayerError, ModelError
 from crosslens.testing import TinyModel
 
@@ -206,6 +206,19 @@ def test_maps_are_layers_with_more_than_one_position(model):
     assert last_maps(model) == "act2"
     assert not Layer("gap", "Pool", (None, 6, 1, 1)).has_maps
     assert not Layer("tokens", "Block", (None, 197, 64)).has_maps
+
+
+def test_a_network_that_shows_no_layers_says_what_explains_it(model):
+    class Closed(TinyModel):
+        @property
+        def layers(self):
+            return {name: layer for name, layer in super().layers.items() if name in {INPUT, OUTPUT}}
+
+    with pytest.raises(
+        LayerError,
+        match=r"shows no layers between its image and its output.*gradient, occlusion, rise and lime need none",
+    ):
+        default_layer(Closed())
 
 
 def test_a_network_without_maps_says_so(model):
