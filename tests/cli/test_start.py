@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 
 import click
 import crosslens.cli
 import pytest
+from crosslens.errors import LayerError
 
 HEAVY = {"torch", "tensorflow", "keras", "onnx", "onnxruntime", "scipy", "matplotlib", "skimage", "rich"}
 
@@ -60,6 +62,20 @@ def test_a_foreseen_error_is_one_line_and_exit_code_1(command, module):
 def test_an_unforeseen_error_keeps_its_traceback(command, module):
     name = module("def broken(): raise ZeroDivisionError('a bug')")
     assert isinstance(command("layers", f"{name}:broken").exception, ZeroDivisionError)
+
+
+def test_doctor_does_not_fail_a_network_for_having_no_default_layer(command, tiny, monkeypatch):
+    def none(model):
+        raise LayerError("name the layer to explain, layer=")
+
+    monkeypatch.setattr(import_module("crosslens.cli.doctor"), "default_layer", none)
+    done = command("doctor", tiny, "--json")
+    found = {each["name"]: each for each in json.loads(done.stdout)}
+    assert (found["default layer"]["ok"], found["default layer"]["detail"]) == (
+        None,
+        "name the layer to explain, layer=",
+    )
+    assert done.exit_code == 0, done.output
 
 
 def test_a_full_disk_is_one_line(command, module):
