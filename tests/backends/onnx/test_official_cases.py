@@ -314,7 +314,7 @@ def run(case, graph, feeds, found):
     try:
         return open_session(graph).run(graph.outputs, feeds)
     except ModelError as error:
-        if "NOT_IMPLEMENTED" not in str(error) and "INVALID_GRAPH" not in str(error):
+        if "NOT_IMPLEMENTED" not in str(error.__cause__) and "INVALID_GRAPH" not in str(error.__cause__):
             raise
         found.by_reference.append(case.name)
         return ReferenceEvaluator(model_proto(graph)).run(graph.outputs, feeds)
