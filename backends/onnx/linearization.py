@@ -27,8 +27,11 @@ class OnnxLinearization(Linearization):
         parts: Sequence[tuple[Array, dict[str, Array], dict[str, Array]]],
         count: int,
         divided: Share,
+        checked: Callable[[Mapping[str, Array], Mapping[str, Array]], None],
     ) -> None:
+        """`checked` is called with gradients and cotangents, and may refuse them."""
         self._executable, self._request, self._parts, self._count = executable, request, parts, count
+        self._checked = checked
         self._divided, self._starts = divided, [0, *accumulate(len(x) for x, _, _ in parts)]
         self._kept: list[dict[str, ort.OrtValue]] | None = divided.each(self._ahead, parts)
         tensors = self._pair(0).ahead.program.activations
@@ -44,7 +47,9 @@ class OnnxLinearization(Linearization):
         if self._kept is None:
             raise LayerError("this linearisation is closed: use it inside its `with` block")
         found = self._divided.each(self._back, ((position, cotangents) for position in range(len(self._parts))))
-        return {name: np.concatenate([part[name] for part in found])[: self._count] for name in self._request.wrt}
+        gradients = {name: np.concatenate([part[name] for part in found])[: self._count] for name in self._request.wrt}
+        self._checked(gradients, cotangents)
+        return gradients
 
     def close(self) -> None:
         """Free what the forward pass left."""

@@ -16,6 +16,7 @@ from crosslens.preprocess import Preprocess
 from .backward import path_of
 from .batch import BATCH, lead_with_batch, mixes_images
 from .batch_axis import has_batch_first, has_fixed_batch_first
+from .cuts import refuse_cut
 from .diagnosis import caveats_of, diagnosed
 from .graph import DynamicShapeError, Graph, Type
 from .image_input import Entry, at_example_size
@@ -191,7 +192,10 @@ class OnnxModel(Model):
             return {("a", k): v for k, v in activations.items()} | {("g", k): v for k, v in gradients.items()}
 
         found = self._in_batches(divided, run, x, replace, cotangents)
-        return Pullback({name: found["g", name] for name in wrt}, {name: found["a", name] for name in capture})
+        gradients = {name: found["g", name] for name in wrt}
+        if not replace:
+            self._refuse_cut(gradients, cotangents)
+        return Pullback(gradients, {name: found["a", name] for name in capture})
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
@@ -199,7 +203,16 @@ class OnnxModel(Model):
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
         divided = self._share(x, (*capture, *wrt, *replace))
         parts = list(self._parts(divided.images, as_numpy(x), replace, {}))
-        return OnnxLinearization(self._executable, request, parts, len(x), divided)
+        checked = (lambda *_: None) if replace else self._refuse_cut
+        return OnnxLinearization(self._executable, request, parts, len(x), divided, checked)
+
+    def _refuse_cut(self, gradients: Mapping[str, Array], cotangents: Mapping[str, Array]) -> None:
+        """Look for the reason where a gradient is zero everywhere."""
+        if all(gradient.any() for gradient in gradients.values()):
+            return
+        graph = self._at((self._entry.batch or 1, *self.input.example_shape))
+        given = [name for name, values in cotangents.items() if as_numpy(values).any()]
+        refuse_cut(given, self._places, graph, lambda x, name: self._forward(x, (name,), {})[name])
 
     def _climbed(
         self,
