@@ -29,12 +29,15 @@ _NAMES = {
     "softmax2d": "softmax",
     "logsoftmax": "log softmax",
     "log_softmax": "log softmax",
+    "logsigmoid": "log sigmoid",
+    "log_sigmoid": "log sigmoid",
     "sigmoid": "sigmoid",
     "hardsigmoid": "sigmoid",
     "hard_sigmoid": "sigmoid",
 }
 """Activations by the kinds of layers, in lower case."""
-_KIND_OF = {"softmax": "probabilities", "log softmax": "log_probabilities", "sigmoid": "independent"}
+_KIND_OF = {"softmax": "probabilities", "sigmoid": "independent"}
+_KIND_OF |= dict.fromkeys(("log softmax", "log sigmoid"), "log_probabilities")
 _PASSED = frozenset(
     {"identity", "cast", "reshape", "flatten", "squeeze", "unsqueeze", "quantizelinear", "dequantizelinear", "view"}
     | {"permute", "transpose", "dropout", "contiguous", "to", "float", "type", "clone", "detach", "quantize"}
@@ -99,7 +102,7 @@ def _activation(model: Model, values: Mapping[str, Values]) -> tuple[str | None,
         return None, None, ""
     equal = [name for name in values if name != OUTPUT and np.array_equal(values[name], output)]
     for name in reversed([name for name in values if name not in {OUTPUT, *equal}]):
-        for activation in ("softmax", "log softmax", "sigmoid"):
+        for activation in ("softmax", "log softmax", "sigmoid", "log sigmoid"):
             if _gives(activation, values[name], output):
                 return activation, name, f"the {activation} of {name!r}"
     named = [
@@ -117,7 +120,7 @@ def _gives(activation: str, z: Values, output: Values) -> bool:
     """Whether the output is this activation of `z`, to the rounding of float32; for sigmoids also the hard ones."""
     if not np.isfinite(z).all() or not _fits(activation, output, 1e-3):
         return False
-    near = 1e-5 if activation == "log softmax" else 1e-30
+    near = 1e-5 if activation.startswith("log") else 1e-30
     return any(np.allclose(made, output, rtol=2e-4, atol=near) for made in _made(activation, z))
 
 
@@ -128,6 +131,8 @@ def _made(activation: str, z: Values) -> list[Values]:
     if activation == "log softmax":
         top = across.max(-1, keepdims=True)
         return [np.moveaxis(across - top - np.log(np.exp(across - top).sum(-1, keepdims=True)), -1, 1)]
+    if activation == "log sigmoid":
+        return [-np.logaddexp(0, -z.astype(np.float64))]
     inside = bool((np.abs(z) < 2.5).any())  # outside a hard sigmoid is flat, and any values would do
     hard = [np.clip(z * slope + 0.5, 0, 1) for slope in (1 / 6, 0.2)] if inside else []
     return [sigmoid(z.astype(np.float64)), *hard]
@@ -139,6 +144,8 @@ def _fits(activation: str, output: Values, rounding: float) -> bool:
         return False
     if activation == "sigmoid":
         return bool((output >= 0).all() and (output <= 1).all())
+    if activation == "log sigmoid":
+        return bool((output <= 0).all())
     shares = output if activation == "softmax" else np.exp(np.minimum(output, 1))
     several = output.shape[1] > 1
     return several and bool((shares >= 0).all() and (np.abs(shares.sum(1) - 1) <= rounding).all())

@@ -36,6 +36,7 @@ def torch_net(end, classes, bias, flat=False):
                 "softmax": lambda: torch.softmax(y, 1),
                 "log_softmax": lambda: nn.functional.log_softmax(y, 1),
                 "sigmoid": lambda: torch.sigmoid(y),
+                "log_sigmoid": lambda: nn.functional.logsigmoid(y),
             }[end]()
             return y.squeeze(1) if flat else y
 
@@ -63,6 +64,7 @@ def onnx_net(end, classes, bias, flat=False):
     steps += [("Flatten", ["pool"], "flat"), ("Gemm", ["flat", "head", "bias"], "fc")]
     kinds = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "sigmoid": "Sigmoid"}
     steps += [(kinds[end], ["fc"], "end")] if end in kinds else []
+    steps += [("Sigmoid", ["fc"], "shares"), ("Log", ["shares"], "end")] if end == "log_sigmoid" else []
     steps += [("Squeeze", [steps[-1][2], "one"], "squeezed")] if flat else []
     nodes = [helper.make_node(op, reads, [out], name=out) for op, reads, out in steps]
     nodes[4].attribute.append(helper.make_attribute("transB", 1))
@@ -125,6 +127,13 @@ def test_the_end_of_a_network_says_what_its_output_is(backend, end, classes, kin
     spec = model(backend, end, classes).output
     assert (spec.kind, spec.before) == (kind, None if end == "plain" else "fc")
     assert spec.binary == (end == "sigmoid" and classes == 1)
+
+
+def test_a_logarithm_of_a_sigmoid_is_no_logit_of_a_softmax(backend):
+    net, z = model(backend, "log_sigmoid", 5), by_hand(5)
+    assert (net.output.kind, net.output.before) == ("log_probabilities", "fc")
+    np.testing.assert_allclose(scores(net, probability(3)), sigmoid(z)[:, 3], rtol=1e-5)
+    np.testing.assert_allclose(scores(net, 2), z[:, 2], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("end", ENDS)

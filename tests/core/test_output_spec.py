@@ -38,7 +38,7 @@ def wrapped(end, classes=5, **options):
         (lambda y: y[:, :, None, None], "logits", None),
         (lambda y: torch.softmax(y, 1) * 0.5 + 0.1, "probabilities", None),
         (nn.Hardsigmoid(), "independent", "fc"),
-        (nn.LogSigmoid(), "logits", None),
+        (nn.LogSigmoid(), "log_probabilities", "fc"),
         (nn.Tanh(), "logits", None),
         (nn.ReLU(), "logits", None),
         (lambda y: y.softmax(0), "logits", None),
