@@ -2,8 +2,8 @@
 
 What every backend promises (`crosslens.testing` turns each line into a check):
 
-- Images are float32, RGB, (N, C, H, W), in [0, 1]. The network's own preprocessing is applied inside, with its exact
-  adjoint. Gradients at `INPUT` are with respect to that image.
+- Images are float32 in the model's bounds, (N, C, H, W), or volumes (N, C, D, H, W). The network's own preprocessing
+  is applied inside, with its exact adjoint: gradients at `INPUT` are with respect to that image.
 - Activations are channels-first whatever the framework stores: (N, C, H, W) maps, (N, T, D) tokens, (N, K) vectors.
 - `layers` is in execution order, `INPUT` first and `OUTPUT` last; a layer's later runs are `name#2`, `name#3`.
 - `vjp` and `linearize` give, for each layer L of `wrt`, the gradient of sum_l <cotangent_l, activation_l> at L's
@@ -11,13 +11,13 @@ What every backend promises (`crosslens.testing` turns each line into a check):
 - `replace={L: a}` runs on from `a` instead of L's own output. Capturing L gives `a`; `wrt` L is the gradient at `a`.
 - The wrapped object is never changed: modes, hooks, weights and global settings are as they were, after errors too.
 - Arrays come back as NumPy, or as the framework's own where that follows the array API and lives on a GPU.
-
-A backend implements `_forward`, `_linearize` and a few properties; names and shapes are checked here for all."""
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from math import prod
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,6 +46,8 @@ class Model(ABC):
     input: InputSpec
     preprocess: Preprocess
     labels: Sequence[str] | None = None
+    held: Mapping[str, Any] = MappingProxyType({})
+    """What other inputs hold, for provenance."""
     output_kind: str | None = None
     """What the user says that the output is; see `output`."""
     batch_size: int | None = None

@@ -26,6 +26,7 @@ def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[st
         "versions": dict(model.versions),
         "model": model.digest,
         "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
+        "inputs": described(dict(model.held)),
         "bounds": model.input.bounds and list(model.input.bounds),
         "objective": str(objective),
         "repeatable": repeatability(model).repeatable,

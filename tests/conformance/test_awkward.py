@@ -99,3 +99,15 @@ def test_values_agree_across_frameworks(name, network):
     if not isinstance(found[0], str):
         for values in found[1:]:
             same(values, found[0], rtol=1e-4, what=f"{name} of {network}")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_other_inputs_hold_is_recorded(backend):
+    """Two results of one network with other values held are not to be taken for repetitions of each other."""
+    net = import_module(f".awkward.{backend}", __package__).build("two_inputs")
+    records = []
+    for scale in (SCALE, 2 * SCALE):
+        held = crosslens.wrap(net, preprocess=None, input_shape=(3, SIZE, SIZE), inputs={"scale": scale})
+        records.append(crosslens.method("gradient")(held, images("two_inputs"), 1).provenance["inputs"])
+    assert records[0]["scale"]["shape"] == [1, SCALE.shape[1]]
+    assert records[0] != records[1]
