@@ -10,8 +10,7 @@ What every backend promises (`crosslens.testing` turns each line into a check):
   output; zeros where L has no influence. A cotangent at L itself counts.
 - `replace={L: a}` runs on from `a` instead of L's own output. Capturing L gives `a`; `wrt` L is the gradient at `a`.
 - The wrapped object is never changed: modes, hooks, weights and global settings are as they were, after errors too.
-- Arrays come back as NumPy, or as the framework's own where that follows the array API and lives on a GPU.
-"""
+- Arrays come back as NumPy, or as the framework's own where that follows the array API and lives on a GPU."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
