@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import chain
 from math import prod
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .arrays import Array
 from .errors import LayerError
+from .influence import first_with_influence
 from .layer import INPUT, OUTPUT, Layer
 from .layout import SPARE_TOKENS
 from .model import Model
+from .objective import Objective
 from .positions import follows_image, lays_out_anew, only_chooses
 from .target_maps import own_maps
 
@@ -112,17 +116,19 @@ def _inside_attention(
     return split or beside or any(a == b == count for count, _ in tokens)
 
 
-def default_layer(model: Model, objective: Any = ()) -> str:
+def default_layer(model: Model, objective: Any = (), images: Array = None) -> str:
     """The layer that methods explain where none is named: the last maps that the target is computed from.
 
     The same place on every backend: see `last_maps`. In a transformer, whose last maps are cut into tokens, it is what
     attention reads last: a class token reads the others there for the last time, and on what comes behind, nothing but
-    its own token counts.
+    its own token counts. One anchor of a detector, or one pixel or token of another layer with positions, may depend on
+    some of the maps only: with `images` it is the last ones that it depends on.
 
     Args:
         model: any network.
         objective: what is explained, an `Objective`, or the names of the layers that it reads; the network's output if
             not given.
+        images: (N, C, H, W), which it is explained for.
 
     Raises:
         LayerError: this network has no maps before the target, or they are cut into tokens afterwards, so that the last
@@ -130,6 +136,9 @@ def default_layer(model: Model, objective: Any = ()) -> str:
     """
     ends: Iterable[str] = getattr(objective, "layers", objective)
     last = last_maps(model, ends)
+    if images is not None and isinstance(objective, Objective) and _has_positions(model, objective.layers):
+        candidates = chain([last], _head_maps(model, _ends(model, ends)))
+        last = first_with_influence(model, images, objective, candidates) or last
     tokens = _tokens_after(model, last, _computing(model, _ends(model, ends)))
     read = _read_by_last_attention(model, tokens) if tokens else None
     if read:
@@ -140,6 +149,10 @@ def default_layer(model: Model, objective: Any = ()) -> str:
             f"token is read, that is one before the last attention; tokens are given by {', '.join(tokens[-6:])}"
         )
     return last
+
+
+def _has_positions(model: Model, read: Iterable[str]) -> bool:
+    return any(len(model.layer(name).shape) > 2 for name in read if name != INPUT)
 
 
 def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
@@ -178,26 +191,33 @@ def _computing(model: Model, ends: frozenset[str]) -> list[str]:
 
 
 def _last_maps(model: Model, ends: frozenset[str]) -> str:
-    computing = _computing(model, ends)
-    everywhere = [layer.name for layer in spatial_layers(model)]
-    names = [name for name in everywhere if name in set(computing)]
-    while names:
-        names, last = names[:-_AT_ONCE], names[-_AT_ONCE:]
-        own = frozenset[str]().union(*(own_maps(model, end, last) for end in ends if end != INPUT))
-        for name in reversed(last):
-            before = [model.layers[each] for each in computing[: computing.index(name)]]
-            if name not in own and _enters_a_head(model, name, before):
-                return name
+    last = next(_head_maps(model, ends), None)
+    if last is not None:
+        return last
     if len(model.layers) == 2:
         raise LayerError(
             "this model shows no layers between its image and its output, as TorchScript does: wrap the network itself "
             "or export it to .pt2 or ONNX; gradient, occlusion, rise and lime need none"
         )
-    if not everywhere:
+    if next(spatial_layers(model), None) is None:
         raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
     raise LayerError(
         f"no layer with maps (N, C, H, W) but the target's own comes before {', '.join(sorted(ends))}; name a layer"
     )
+
+
+def _head_maps(model: Model, ends: frozenset[str]) -> Iterator[str]:
+    """The layers with maps that a target reading `ends` is computed from, without its own, the last one first."""
+    computing = _computing(model, ends)
+    before = set(computing)
+    names = [layer.name for layer in spatial_layers(model) if layer.name in before]
+    while names:
+        names, last = names[:-_AT_ONCE], names[-_AT_ONCE:]
+        own = frozenset[str]().union(*(own_maps(model, end, last) for end in ends if end != INPUT))
+        for name in reversed(last):
+            earlier = [model.layers[each] for each in computing[: computing.index(name)]]
+            if name not in own and _enters_a_head(model, name, earlier):
+                yield name
 
 
 _AT_ONCE = 4

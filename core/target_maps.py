@@ -48,10 +48,10 @@ def own_maps(model: Model, target: str, layers: Sequence[str]) -> frozenset[str]
     return frozenset(name for name in layers if _reads_single_channels(gradients[name], axes, anchors=not maps))
 
 
-def sample_images(model: Model, count: int) -> Values:
-    """One image of noise within the model's bounds, `count` times over."""
+def sample_images(model: Model, count: int, shape: tuple[int, ...] | None = None) -> Values:
+    """One image of noise within the model's bounds, `count` times over; `shape` (C, H, W) if not the model's own."""
     low, high = model.input.bounds or (-1.0, 1.0)
-    image = np.random.default_rng(0).uniform(low, high, (1, *model.input.example_shape))
+    image = np.random.default_rng(0).uniform(low, high, (1, *(shape or model.input.example_shape)))
     return np.repeat(image.astype(np.float32), count, axis=0)
 
 

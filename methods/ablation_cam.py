@@ -50,7 +50,7 @@ class AblationCAM(OnMaps):
         if self.ablated not in ABLATED or self.share_of not in SHARES:
             known = f"there are {', '.join(ABLATED)}, and {', '.join(SHARES)}"
             raise ParameterError(f"ablated is {self.ablated!r} and share_of {self.share_of!r}; {known}")
-        layer = self.layer or default_layer(model, objective)
+        layer = self.layer or default_layer(model, objective, images)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         xp = namespace(images)
         values = xp.stack([self._map(case, scores[n], progress) for n, case in enumerate(found)])

@@ -23,7 +23,7 @@ class OnMaps(Method):
     layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
-        return {} if self.layer else {"layer": default_layer(model, objective)}
+        return {} if self.layer else {"layer": default_layer(model, objective, images)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,9 @@ class GradientCAM(OnMaps):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
-        layers = [self.layer] if isinstance(self.layer, str) else self.layer or [default_layer(model, objective)]
+        layers = (
+            [self.layer] if isinstance(self.layer, str) else self.layer or [default_layer(model, objective, images)]
+        )
         pull, scores = pullback(model, images, facing(objective, self.counterfactual), wrt=layers, capture=layers)
         size = tuple(images.shape[2:])
         found = [

@@ -42,7 +42,7 @@ class EigenCAM(OnMaps):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
-        layer = self.layer or default_layer(model, objective)
+        layer = self.layer or default_layer(model, objective, images)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         xp = namespace(maps)
         count, channels, *size = maps.shape

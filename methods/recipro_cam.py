@@ -37,7 +37,7 @@ class ReciproCAM(OnMaps):
         """Maps (N, h, w) at the layer's resolution, signed, in the target's unit."""
         if self.mask not in MASKS:
             raise ParameterError(f"no mask {self.mask!r}; there are {', '.join(MASKS)}")
-        layer = self.layer or default_layer(model, objective)
+        layer = self.layer or default_layer(model, objective, images)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         values = namespace(images).stack([self._map(case, progress) for case in found])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))

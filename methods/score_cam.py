@@ -53,7 +53,7 @@ class ScoreCAM(OnMaps):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative."""
-        layer = self.layer or default_layer(model, objective)
+        layer = self.layer or default_layer(model, objective, images)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         self._check()
         target = objective if self.weights == "softmax" else measured(objective)
