@@ -1,5 +1,6 @@
 """The few array helpers beyond the array API standard. They take any array that follows it and return the same kind."""
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import array_api_compat.numpy
@@ -7,7 +8,8 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 __all__ = [
-    "Array", "as_numpy", "interpolation", "like", "namespace", "one_hot", "relu", "resample", "softmax", "upsample",
+    "Array", "as_numpy", "interpolation", "like", "multiply_sides", "namespace", "one_hot", "relu", "resample",
+    "softmax", "upsample",
 ]  # fmt: skip
 
 Array: TypeAlias = Any
@@ -98,8 +100,17 @@ def resample(maps: Array, size: tuple[int, ...]) -> Array:
 
     A `size` of three is that of volumes, (D, H, W) for (..., d, h, w).
     """
-    xp, own = namespace(maps), tuple(maps.shape[-len(size) :])
-    *depth, rows, columns = (like(interpolation(n, m), maps) for n, m in zip(own, size, strict=True))
+    own = tuple(maps.shape[-len(size) :])
+    return multiply_sides(maps, [interpolation(n, m) for n, m in zip(own, size, strict=True)])
+
+
+def multiply_sides(maps: Array, matrices: Sequence[np.ndarray[Any, Any]]) -> Array:
+    """Maps (..., h, w) with a matrix (H, h) applied to the rows and (W, w) to the columns: (..., H, W).
+
+    Three `matrices` are those of volumes, (..., d, h, w) to (..., D, H, W).
+    """
+    xp = namespace(maps)
+    *depth, rows, columns = (like(matrix, maps) for matrix in matrices)
     planes = rows @ maps @ xp.matrix_transpose(columns)
     for matrix in depth:
         planes = xp.moveaxis(xp.moveaxis(planes, -3, -1) @ xp.matrix_transpose(matrix), -1, -3)

@@ -1,6 +1,7 @@
 """Named steps from raw values to what a library shows: signs, channels, scale, size. A preset lists those it takes.
 
-A step is a function of values, (N, h, w) or (N, C, H, W), and of the image's size (H, W), with a name for the record.
+A step is a function of values, (N, h, w) or (N, C, H, W), and of the image's size (H, W), with a name for the record;
+of volumes (N, d, h, w) or (N, C, D, H, W), and (D, H, W).
 Each image is treated by itself, but in the one step whose name says otherwise.
 """
 
@@ -8,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .arrays import Array, like, namespace, relu
+from .arrays import Array, multiply_sides, namespace, relu
 from .resampling import resampling
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "unit_range",
 ]
 
-Size = tuple[int, int]
+Size = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def enlarged(kind: str) -> Step:
     """To the image's size; `kind` as `resampling` knows it."""
 
     def resize(values: Array, size: Size) -> Array:
-        rows, columns = (like(resampling(n, m, kind), values) for n, m in zip(values.shape[-2:], size, strict=True))
-        return rows @ values @ namespace(values).matrix_transpose(columns)
+        own = values.shape[-len(size) :]
+        return multiply_sides(values, [resampling(n, m, kind) for n, m in zip(own, size, strict=True)])
 
     return Step(f"enlarged to the image, {kind}", resize)

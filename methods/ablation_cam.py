@@ -17,7 +17,7 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import enlarged, unit_range
 
-from .cam_family import OnMaps, as_maps, empty_note, facing
+from .cam_family import OnMaps, as_maps, empty_note, facing, weighted_sum
 from .case import Case, cases, portions
 
 ABLATED, SHARES = ("zero", "below"), ("magnitude", "value")
@@ -34,6 +34,7 @@ class AblationCAM(OnMaps):
     """
 
     name = "ablation_cam"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(
             {"ablated": "below", "share_of": "value"},
@@ -46,7 +47,7 @@ class AblationCAM(OnMaps):
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Maps (N, h, w) at the layer's resolution, nowhere negative."""
+        """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         if self.ablated not in ABLATED or self.share_of not in SHARES:
             known = f"there are {', '.join(ABLATED)}, and {', '.join(SHARES)}"
             raise ParameterError(f"ablated is {self.ablated!r} and share_of {self.share_of!r}; {known}")
@@ -66,16 +67,16 @@ class AblationCAM(OnMaps):
             for start, stop in portions(case.model, maps.shape[1], progress, "ablating")
         ]
         weights = xp.concat(lost) / (xp.abs(score) if self.share_of == "magnitude" else score)
-        return relu(xp.sum(weights[:, None, None] * maps[0, ...], axis=0))
+        return relu(weighted_sum(weights, maps[0, ...]))
 
     def _without(self, start: int, stop: int, activation: Array) -> Array:
-        """Maps (B, C, H, W) or tokens (B, T, D), channel k ablated in row k - start."""
+        """Maps (B, C, ...) or tokens (B, T, D), channel k ablated in row k - start."""
         axis = 2 if activation.ndim == 3 else 1
         gone = np.eye(activation.shape[axis], dtype=np.float32)[start:stop]
         low = float(namespace(activation).min(activation))
         depth = 1 + np.arange(start, stop, dtype=np.float32) % EVERY
         value = np.zeros_like(depth) if self.ablated == "zero" or low == 0 else low - SINK * depth
-        shape = (-1, 1, gone.shape[1]) if axis == 2 else (-1, gone.shape[1], 1, 1)
+        shape = (-1, 1, gone.shape[1]) if axis == 2 else (-1, gone.shape[1], *[1] * (activation.ndim - 2))
         kept, instead = (
             like((1 - gone).reshape(shape), activation),
             like((gone * value[:, None]).reshape(shape), activation),

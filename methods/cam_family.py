@@ -75,6 +75,12 @@ def places(maps: Array) -> tuple[int, ...]:
     return tuple(range(2, maps.ndim))
 
 
+def weighted_sum(weights: Array, maps: Array) -> Array:
+    """sum_k w_k A_k of weights (C,) and maps (C, h, w), or a volume's (C, d, h, w)."""
+    xp = namespace(maps)
+    return xp.sum(xp.reshape(weights, (-1, *[1] * (maps.ndim - 1))) * maps, axis=0)
+
+
 def as_maps(activation: Array, layer: str, size: tuple[int, ...]) -> Array:
     """(N, C, h, w) from maps or tokens; the image's size (H, W) says how tokens lie. (N, C, d, h, w) of volumes.
 

@@ -35,6 +35,7 @@ class FullGrad(Method):
     """
 
     name = "full_grad"
+    volumes = True
     needs_rectifier = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(
@@ -48,20 +49,22 @@ class FullGrad(Method):
     ceilings: bool = param(True, "count what clipped ReLUs cut off, which the decomposition needs")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Maps (N, H, W) of the image's size, nowhere negative."""
+        """Maps (N, H, W) of the image's size, nowhere negative; (N, D, H, W) of volumes."""
         if self.scaled not in SCALED:
             raise ParameterError(f"scaled is {self.scaled!r}; there are {', '.join(SCALED)}")
         inner = [name for name in model.layers if name not in {INPUT, OUTPUT}]
         pull, scores = pullback(model, images, objective, wrt=[INPUT, *inner], capture=inner)
         shares = {INPUT: pull.gradients[INPUT] * _seen(model, images), **bias_shares(model, inner, pull)}
         _check_complete(shares, scores)
-        counted = [s for name, s in shares.items() if s.ndim == 4 and (self.ceilings or _weighted(model, name))]
-        maps = [self._psi(share, (images.shape[2], images.shape[3])) for share in counted]
+        counted = [
+            s for name, s in shares.items() if s.ndim == images.ndim and (self.ceilings or _weighted(model, name))
+        ]
+        maps = [self._psi(share, tuple(images.shape[2:])) for share in counted]
         return Attribution(sum(maps[1:], maps[0]), scores=scores)
 
-    def _psi(self, share: Array, size: tuple[int, int]) -> Array:
-        """|share| scaled to [0, 1], added over channels, enlarged (the order is as good): (N, H, W)."""
-        xp, axes = namespace(share), (1, 2, 3) if self.scaled == "layer" else (2, 3)
+    def _psi(self, share: Array, size: tuple[int, ...]) -> Array:
+        """|share| scaled to [0, 1], added over channels, enlarged (the order is as good): (N, *size)."""
+        xp, axes = namespace(share), tuple(range(1 if self.scaled == "layer" else 2, share.ndim))
         values = xp.abs(share)
         apart = values - xp.min(values, axis=axes, keepdims=True)
         high = xp.max(apart, axis=axes, keepdims=True) + self.epsilon
@@ -77,7 +80,7 @@ def _seen(model: Model, images: Array) -> Array:
     """The preprocessed image in the unit of the given one: gradient times this is what it is inside the network."""
     gain, offset = model.preprocess.affine(images.shape[1])
     shift = (offset / gain)[::-1] if model.preprocess.reverses else offset / gain
-    return images + like(np.ascontiguousarray(shift), images)[None, :, None, None]
+    return images + like(np.reshape(shift, (1, -1, *[1] * (images.ndim - 2))), images)
 
 
 def _check_complete(shares: Mapping[str, Array], scores: Array) -> None:

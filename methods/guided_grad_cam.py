@@ -23,10 +23,11 @@ from .guided_backprop import GuidedBackprop
 class GuidedGradCAM(Method):
     """Guided backpropagation where Grad-CAM sees the class: fine and class-discriminative.
 
-    The product, pixel by pixel, of guided backpropagation and of Grad-CAM enlarged to the image.
+    The product, pixel by pixel, of guided backpropagation and of Grad-CAM enlarged to the image, or to the volume.
     """
 
     name = "guided_grad_cam"
+    volumes = True
     needs_rectifier = True
     presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset({"enlargement": "nearest"})}
     layer: str | tuple[str, ...] | None = param(None, "layer of the Grad-CAM; the last one with maps if not given")
@@ -36,13 +37,11 @@ class GuidedGradCAM(Method):
         return GradCAM(layer=self.layer).network_defaults(model, images, objective)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Signed values of the shape of the image."""
+        """Signed values of the shape of the image or volume."""
         guided = GuidedBackprop().run(model, images, objective, progress)
         where = GradCAM(layer=self.layer).run(model, images, objective, progress)
         maps = enlarged(self.enlargement)(where.values, images.shape[2:])
-        return Attribution(
-            guided.values * maps[:, None, :, :], scores=where.scores, notes=(*guided.notes, *where.notes)
-        )
+        return Attribution(guided.values * maps[:, None, ...], scores=where.scores, notes=(*guided.notes, *where.notes))
 
 
 @hookimpl

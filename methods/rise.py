@@ -20,6 +20,8 @@ from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
 
 OVER, MARGINS = ("expected", "opened"), ("cell", "share")
+CELLS = 7
+"""Along each side of a mask, as in the paper, if the side has so many pixels."""
 EPSILON = 1e-4
 """Added to how often a pixel was open."""
 
@@ -28,11 +30,11 @@ EPSILON = 1e-4
 class RISE(Method):
     """The mean of random masks, each weighted by the target of the image that shows through it.
 
-    Section 3 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, each open with
-    probability p, enlarged bilinearly to one cell more than the image and cut out at a random shift. The
-    paper takes probabilities for S: target "probability:LABEL". The map has a flat part, the mean of S, which hides the
-    rest in a picture and is most of the noise: it is taken off S unless told otherwise, so that values tell how far the
-    target rises above its mean where a pixel is open.
+    Section 3 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, in volumes `cells` deep
+    too, each open with probability p, enlarged linearly to one cell more than the image and cut out at a random shift.
+    The paper takes probabilities for S: target "probability:LABEL". The map has a flat part, the mean of S, which hides
+    the rest in a picture and is most of the noise: it is taken off S unless told otherwise, so that values tell how far
+    the target rises above its mean where a pixel is open.
     """
 
     name = "rise"
@@ -45,7 +47,9 @@ class RISE(Method):
     }
     example: ClassVar[Mapping[str, Any]] = {"samples": 20, "cells": 3}
     samples: int = param(1000, "masks to try")
-    cells: int = param(7, "cells along each side of a mask")
+    cells: int | None = param(
+        None, "cells along each side of a mask; if not given 7, or as many as the side has pixels, if these are fewer"
+    )
     p: float = param(0.5, "probability that a cell is open")
     over: str = param("expected", "sums are divided by N p, or by how often a pixel was open", choices=OVER)
     margin: str = param("cell", "an enlarged mask is larger by a cell, or by the share 1 / cells", choices=MARGINS)
@@ -62,6 +66,7 @@ class RISE(Method):
         return Attribution(
             namespace(images).stack([self._map(case, scores[n], progress) for n, case in enumerate(found)]),
             scores=scores,
+            provenance={"cells": list(self._cells(images.shape[2:]))},
         )
 
     def _check(self, images: Array) -> None:
@@ -69,7 +74,7 @@ class RISE(Method):
             raise ImageError(f"masks are for pictures (C, H, W); this network takes {tuple(images.shape[1:])}")
         if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
             raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
-        if not 1 <= self.cells <= min(images.shape[2:]):
+        if self.cells is not None and not 1 <= self.cells <= min(images.shape[2:]):
             raise ParameterError(f"cells is {self.cells}; it must lie between 1 and {min(images.shape[2:])}, the side")
         if self.over not in OVER or self.margin not in MARGINS:
             known = f"there are {', '.join(OVER)}, and {', '.join(MARGINS)}"
@@ -94,17 +99,21 @@ class RISE(Method):
 
     def _mask(self, size: tuple[int, ...], rng: np.random.Generator) -> Array:
         """Of `size`: a grid enlarged, as in the paper to cells + 1 cells of whole pixels, and cut out."""
-        grid = (rng.random((self.cells,) * len(size)) < self.p).astype(np.float32)
-        *depth, rows, columns = (self._window(side, rng) for side in size)
+        cells = self._cells(size)
+        grid = (rng.random(cells) < self.p).astype(np.float32)
+        *depth, rows, columns = (self._window(side, n, rng) for side, n in zip(size, cells, strict=True))
         planes = rows @ grid @ columns.T
         return np.tensordot(depth[0], planes, axes=1) if depth else planes
 
-    def _window(self, side: int, rng: np.random.Generator) -> Array:
+    def _cells(self, size: Sequence[int]) -> tuple[int, ...]:
+        return tuple(min(CELLS, side) if self.cells is None else self.cells for side in size)
+
+    def _window(self, side: int, cells: int, rng: np.random.Generator) -> Array:
         """(side, cells): the interpolation along one side at a random shift within the margin."""
-        cell = ceil(side / self.cells)
-        large = (self.cells + 1) * cell if self.margin == "cell" else int(side * (1 + 1 / self.cells))
+        cell = ceil(side / cells)
+        large = (cells + 1) * cell if self.margin == "cell" else int(side * (1 + 1 / cells))
         shift = int(rng.integers(cell if self.margin == "cell" else large - side + 1))
-        return interpolation(self.cells, large)[shift : shift + side].astype(np.float32)
+        return interpolation(cells, large)[shift : shift + side].astype(np.float32)
 
 
 @hookimpl

@@ -16,7 +16,7 @@ from crosslens.progress import Progress
 from crosslens.result import Attribution
 from crosslens.steps import Size, enlarged, unit_range
 
-from .cam_family import OnMaps, as_maps, empty_note, facing
+from .cam_family import OnMaps, as_maps, empty_note, facing, weighted_sum
 from .case import Case, cases, portions
 from .fills import DOC, Fill, filled
 from .metric import measured
@@ -33,6 +33,7 @@ class ScoreCAM(OnMaps):
     """
 
     name = "score_cam"
+    volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "torchcam": Preset({"scaled": "small", "epsilon": 1e-8}, (unit_range(1e-8),)),
         "pytorch-grad-cam": Preset(
@@ -52,7 +53,7 @@ class ScoreCAM(OnMaps):
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Maps (N, h, w) at the layer's resolution, nowhere negative."""
+        """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         self._check()
@@ -70,14 +71,14 @@ class ScoreCAM(OnMaps):
             )
 
     def _map(self, case: Case, maps: Array, progress: Progress) -> Array:
-        """(h, w) from the maps (C, h, w) of one image."""
+        """(h, w) from the maps (C, h, w) of one image; (d, h, w) of a volume's."""
         xp = namespace(maps)
         shown, cover = [], filled(self.fill, case.image, case.model, seed=0)
         for start, stop in portions(case.model, maps.shape[0], progress, "masking"):
-            masks = self._masks(maps[start:stop, ...], case.image.shape[2:])[:, None, :, :]
+            masks = self._masks(maps[start:stop, ...], case.image.shape[2:])[:, None, ...]
             shown.append(case.scores(cover + masks * (case.image - cover)))
         weights = softmax(xp.concat(shown)) if self.weights == "softmax" else xp.concat(shown)
-        return relu(xp.sum(weights[:, None, None] * maps, axis=0))
+        return relu(weighted_sum(weights, maps))
 
     def _masks(self, maps: Array, size: Size) -> Array:
         """Maps (C, h, w) of the image's size and from 0 to 1; one without differences says nothing of places: 0."""

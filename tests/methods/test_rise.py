@@ -68,6 +68,12 @@ def test_rise_is_the_weighted_mean_of_masks(image, cells, p, fill, cover):
     np.testing.assert_allclose(centred, flat, rtol=1e-3, atol=1e-5 * np.abs(flat).max())
 
 
+def test_masks_of_pictures_have_the_seven_cells_of_the_paper(image):
+    found = [method("rise", samples=9, **given)(TinyModel(), image, target=2) for given in ({}, {"cells": 7})]
+    np.testing.assert_array_equal(found[0].values, found[1].values)
+    assert found[0].provenance["cells"] == [7, 7]
+
+
 def test_rise_on_a_linear_target_converges_to_its_expectation(image):
     """Cov(S, M_u) / p = (1 - p) sum_v w_v x_v E[r_u . r_v] E[c_u . c_v]; r, c: what cells count in rows and columns."""
     w, cells, p = np.random.default_rng(1).normal(size=(3, 8, 8)), 4, 0.4

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from crosslens.errors import CrosslensError, ImageError, ParameterError
+from crosslens.model import OUTPUT
+from crosslens.objective import channel
 from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "conformance"))
@@ -38,10 +40,27 @@ METHODS = [
     ("eigen_cam", {}),
     ("occlusion", {"window": 4, "stride": 3}),
     ("occlusion", {"window": (3, 4, 5), "show": "value"}),
+    ("rise", {"samples": 10}),
     ("rise", {"samples": 10, "cells": 4}),
     ("lime", {"samples": 40, "superpixels": SEGMENTS}),
     ("kernel_shap", {"samples": 300, "superpixels": SEGMENTS, "fill": "mean"}),
 ]
+
+
+CAMS = [
+    ("score_cam", {}),
+    ("score_cam", {"fill": "mean", "enlargement": "corners", "scaled": "small"}),
+    ("ablation_cam", {}),
+    ("ablation_cam", {"ablated": "below", "share_of": "value"}),
+    ("recipro_cam", {}),
+    ("recipro_cam", {"mask": "single"}),
+    ("guided_grad_cam", {}),
+    ("guided_grad_cam", {"enlargement": "nearest"}),
+    ("full_grad", {}),
+    ("full_grad", {"scaled": "channel"}),
+]
+AGAINST = -channel(OUTPUT, 2)
+"""Minus a class's score: with these weights the maps of the three classes themselves are zero almost everywhere."""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +71,9 @@ def models(tmp_path_factory):
     return {way: crosslens.wrap(net, **given) for way, net in nets.items()}
 
 
-def run(name, parameters, model):
+def run(name, parameters, model, target=1):
     method = crosslens.method(name, **parameters)
-    return method(model, X, 1) if method.needs_target else method(model, X)
+    return method(model, X, target) if method.needs_target else method(model, X)
 
 
 @pytest.mark.parametrize(("name", "parameters"), METHODS)
@@ -67,11 +86,24 @@ def test_three_frameworks_give_one_answer(models, name, parameters):
         np.testing.assert_allclose(got.values, want.values, rtol=1e-3, atol=1e-5 * max(1, np.abs(want.values).max()))
 
 
+@pytest.mark.parametrize(("name", "parameters"), CAMS)
+def test_three_frameworks_agree_on_what_speaks_against_a_class(models, name, parameters):
+    want, *others = (run(name, parameters, model, AGAINST).values for model in models.values())
+    scale = np.abs(want).max()
+    assert scale > 0
+    for got in others:
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4 * scale)
+
+
+def preprocessed(x):
+    mean, std = torch.tensor([0.5, 0.4]).reshape(2, 1, 1, 1), torch.tensor([0.5, 0.25]).reshape(2, 1, 1, 1)
+    return (x - mean) / std
+
+
 def by_torch():
     net = three_ways.torch_net(2, 3)
     x = torch.from_numpy(X).requires_grad_()
-    mean, std = torch.tensor([0.5, 0.4]).reshape(2, 1, 1, 1), torch.tensor([0.5, 0.25]).reshape(2, 1, 1, 1)
-    maps = net[:4]((x - mean) / std)
+    maps = net[:4](preprocessed(x))
     maps.retain_grad()
     net[4:](maps)[:, 1].sum().backward()
     return x.grad.numpy(), maps
@@ -89,6 +121,108 @@ def test_grad_cam_is_equations_1_and_2_with_three_axes(models):
     np.testing.assert_allclose(got.values, want, rtol=1e-4, atol=1e-7)
     large = functional.interpolate(torch.from_numpy(want)[:, None], SHAPE[1:], mode="trilinear", align_corners=False)
     np.testing.assert_allclose(got.upsampled(SHAPE[1:]), large[:, 0].numpy(), rtol=1e-4, atol=1e-6)
+
+
+def trilinear(maps, size):
+    """Maps (C, d, h, w) at a size (D, H, W), by torch."""
+    return functional.interpolate(maps[None], size, mode="trilinear", align_corners=False)[0]
+
+
+@torch.no_grad()
+def test_score_cam_is_algorithm_1_with_three_axes(models):
+    net = three_ways.torch_net(2, 3)
+    got = run("score_cam", {}, models["torch"], AGAINST).values
+    for n, image in enumerate(torch.from_numpy(X)):
+        maps = net[:4](preprocessed(image[None]))[0]
+        scores = []
+        for large in trilinear(maps, SHAPE[1:]):
+            mask = (large - large.min()) / (large.max() - large.min()) if large.max() > large.min() else 0 * large
+            scores.append(-net(preprocessed((image * mask)[None]))[0, 2])
+        weights = torch.softmax(torch.stack(scores), dim=0)
+        want = torch.relu(sum(w * a for w, a in zip(weights, maps, strict=True)))
+        np.testing.assert_allclose(got[n], want, rtol=1e-4, atol=1e-6)
+
+
+@torch.no_grad()
+def test_ablation_cam_takes_each_channel_of_a_volume_away(models):
+    net = three_ways.torch_net(2, 3)
+    got = run("ablation_cam", {}, models["torch"], AGAINST).values
+    for n, maps in enumerate(net[:4](preprocessed(torch.from_numpy(X)))):
+        y, want = -net[4:](maps[None])[0, 2], torch.zeros(maps.shape[1:])
+        for k in range(len(maps)):
+            without = maps.clone()
+            without[k] = 0
+            want += (y + net[4:](without[None])[0, 2]) / abs(y) * maps[k]
+        assert want.max() > 0
+        np.testing.assert_allclose(got[n], torch.relu(want), rtol=1e-3, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("mask", "beside"), [("gaussian", 0.5), ("single", 0.0)])
+def test_recipro_cam_leaves_three_by_three_by_three_places(models, mask, beside):
+    """The centre's weight is 1/8 in the Gaussian mask, and half as much for each step along an axis."""
+    net = three_ways.torch_net(2, 3)
+    maps = net[:4](preprocessed(torch.from_numpy(X[:1])))[0]
+    want, nothing = np.zeros(maps.shape[1:]), net[4:](0 * maps[None])[0, 1]
+    for place in np.ndindex(*want.shape):
+        kept = torch.zeros(maps.shape[1:])
+        for other in np.ndindex(*want.shape):
+            steps = [abs(a - b) for a, b in zip(place, other, strict=True)]
+            if max(steps) <= 1:
+                kept[other] = (0.125 if mask == "gaussian" else 1) * beside ** sum(steps)
+        want[place] = net[4:]((maps * kept)[None])[0, 1] - nothing
+    got = run("recipro_cam", {"mask": mask}, models["torch"]).values[0]
+    np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4 * np.abs(want).max())
+
+
+def guided_by_torch():
+    """Guided backpropagation by a hook at each ReLU: a negative gradient does not pass either."""
+    net, x = three_ways.torch_net(2, 3), torch.from_numpy(X).requires_grad_()
+    for relu in (net[1], net[3]):
+        relu.register_full_backward_hook(lambda module, before, after: (before[0].clamp(min=0),))
+    (-net(preprocessed(x))[:, 2]).sum().backward()
+    return x.grad
+
+
+def test_guided_grad_cam_is_the_product_with_the_trilinear_map(models):
+    net = three_ways.torch_net(2, 3)
+    maps = net[:4](preprocessed(torch.from_numpy(X)))
+    (gradient,) = torch.autograd.grad(-net[4:](maps)[:, 2].sum(), maps)
+    small = torch.relu((gradient.mean(dim=(2, 3, 4), keepdim=True) * maps).sum(dim=1)).detach()
+    want = guided_by_torch() * trilinear(small, SHAPE[1:])[:, None]
+    assert want.abs().max() > 0
+    got = run("guided_grad_cam", {}, models["torch"], AGAINST)
+    np.testing.assert_allclose(got.values, want, rtol=1e-3, atol=1e-4 * want.abs().max())
+
+
+def test_full_grad_adds_up_the_biases_maps_with_three_axes(models):
+    """Section 4 of the paper: psi of gradient times input and of gradient times bias, for both convolutions."""
+    net, seen = three_ways.torch_net(2, 3), preprocessed(torch.from_numpy(X)).requires_grad_()
+    first = net[0](seen)
+    second = net[2](net[1](first))
+    at_input, at_first, at_second = torch.autograd.grad(net[3:](second)[:, 1].sum(), (seen, first, second))
+    biases = (net[0].bias.reshape(-1, 1, 1, 1), net[2].bias.reshape(-1, 1, 1, 1))
+    want = np.zeros((2, *SHAPE[1:]))
+    for share in (at_input * seen, at_first * biases[0], at_second * biases[1]):
+        for n, one in enumerate(share.detach().abs()):
+            want[n] += trilinear((one - one.min()) / (one.max() - one.min()), SHAPE[1:]).sum(dim=0).numpy()
+    np.testing.assert_allclose(run("full_grad", {}, models["torch"]).values, want, rtol=1e-3, atol=1e-5)
+
+
+@torch.no_grad()
+def test_the_cells_of_rise_are_no_more_than_a_flat_volume_has_slices():
+    shape, samples = (2, 5, 10, 12), 6
+    net, x = three_ways.torch_net(2, 3), torch.from_numpy(X[:1, :, :5])
+    given = {"preprocess": {"mean": [0.5, 0.4], "std": [0.5, 0.25]}, "input_shape": shape}
+    got = crosslens.method("rise", samples=samples, centred=False)(crosslens.wrap(net, **given), x.numpy(), 1)
+    rng, want = np.random.default_rng(0), 0
+    for _ in range(samples):  # 5 x 7 x 7 cells of 1 x 2 x 2 pixels
+        grid = torch.from_numpy((rng.random((5, 7, 7)) < 0.5).astype(np.float32))
+        z, y, x0 = (int(rng.integers(cell)) for cell in (1, 2, 2))
+        mask = trilinear(grid[None], (6, 16, 16))[0, z : z + 5, y : y + 10, x0 : x0 + 12]
+        want = want + net(preprocessed(x * mask))[0, 1] * mask / (samples * 0.5)
+    np.testing.assert_allclose(got.values[0], want, rtol=1e-4, atol=1e-6)
+    assert got.provenance["cells"] == [5, 7, 7]
 
 
 def test_occlusion_covers_boxes_of_three_sides(models):
@@ -133,7 +267,8 @@ def test_a_blurred_baseline_is_blurred_along_the_depth_too(models):
 
 
 @pytest.mark.parametrize(
-    "name", ["insertion", "extremal", "activation_maximisation", "score_cam", "deep_dream", "sanity_check"]
+    "name",
+    ["insertion", "extremal", "activation_maximisation", "meaningful_perturbation", "deep_dream", "sanity_check"],
 )
 def test_a_method_that_takes_no_volumes_says_so_in_one_line(models, name):
     method = crosslens.method(name)
@@ -148,6 +283,10 @@ def test_what_pictures_alone_have_is_refused(models):
             crosslens.method(name)(models["torch"], X)
     with pytest.raises(ImageError, match="preset 'xplique' of grad_cam ends in steps for pictures"):
         crosslens.method("grad_cam", preset="xplique")(models["torch"], X)
+    with pytest.raises(ImageError, match="preset 'torchcam' of score_cam ends in steps for pictures"):
+        crosslens.method("score_cam", preset="torchcam")(models["torch"], X)
+    with pytest.raises(ParameterError, match="cells is 9; it must lie between 1 and 8, the side"):
+        crosslens.method("rise", cells=9)(models["torch"], X)
     with pytest.raises(CrosslensError, match="switches=True"):
         crosslens.method("deconvnet", switches=False)(models["torch"], X)
     with pytest.raises(ImageError, match=r"looks like \(N, D, H, W, C\)"):
