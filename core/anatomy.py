@@ -208,15 +208,14 @@ def _last_maps(model: Model, ends: frozenset[str]) -> str:
 
 def _head_maps(model: Model, ends: frozenset[str]) -> Iterator[str]:
     """The layers with maps that a target reading `ends` is computed from, without its own, the last one first."""
-    computing = _computing(model, ends)
-    before = set(computing)
-    names = [layer.name for layer in spatial_layers(model) if layer.name in before]
+    computing = set(_computing(model, ends))
+    names = [layer.name for layer in spatial_layers(model) if layer.name in computing]
     while names:
         names, last = names[:-_AT_ONCE], names[-_AT_ONCE:]
         own = frozenset[str]().union(*(own_maps(model, end, last) for end in ends if end != INPUT))
         for name in reversed(last):
-            earlier = [model.layers[each] for each in computing[: computing.index(name)]]
-            if name not in own and _enters_a_head(model, name, earlier):
+            before = [model.layers[each] for each in _computing(model, frozenset({name})) if each != name]
+            if name not in own and _enters_a_head(model, name, before):
                 yield name
 
 

@@ -154,6 +154,37 @@ def test_anchors_that_share_no_maps_keep_the_last_ones_of_the_output():
     assert default_layer(model, both, X) == default_layer(model)
 
 
+def test_a_head_that_is_laid_out_before_does_not_hide_the_maps_of_the_next_scale():
+    """Coarse maps see nearly all of the image from every place, which is no sign of another layout."""
+
+    class InTurn(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            parts = [part for n in (3, 8, 8, 8, 8) for part in (nn.Conv2d(n, 8, 3, 2, 1), nn.ReLU())]
+            self.fine, self.coarse = nn.Sequential(*parts[:6]), nn.Sequential(*parts[6:])
+            self.tower = nn.Sequential(*[part for _ in "12" for part in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())])
+            self.heads = nn.ModuleList(nn.Conv2d(8, UNITS, 1) for _ in range(2))
+
+        def forward(self, x):
+            fine = self.fine(x)
+            coarse = self.coarse(fine)
+            first = self.heads[0](fine).flatten(2)
+            return torch.cat([first, self.heads[1](self.tower(coarse)).flatten(2)], 2)
+
+    net = InTurn().eval()
+    for model in (
+        crosslens.wrap(net, preprocess=None, input_shape=(3, 64, 64)),
+        crosslens.wrap(exported(net, "legacy", (3, 64, 64)), preprocess=None),
+    ):
+        images = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
+        layers = [default_layer(model, neuron("<output>", anchor, 2), images) for anchor in (9, 64 + 2)]
+        assert [model.layers[layer].shape[1:] for layer in layers] == [(8, 8, 8), (8, 2, 2)]
+        maps = model.forward(images, layers)[layers[1]]
+        wanted = net.tower(net.coarse(net.fine(torch.from_numpy(images)))).detach().numpy()
+        np.testing.assert_allclose(maps, wanted, rtol=1e-3, atol=1e-5)
+
+
 def test_compare_explains_the_anchors_own_scale_in_every_model():
     net = Detector("pyramid")
     models = wrapped(net)
