@@ -15,7 +15,7 @@ def images(count=2, size=16):
 
 
 class Net(keras.Model):
-    """CASES.md: conv-relu-conv-norm-relu-mean-dense, its functions called in `call`."""
+    """Conv-relu-conv-norm-relu-mean-dense, its functions called in `call`."""
 
     def __init__(self, relu):
         super().__init__()

@@ -18,7 +18,7 @@ def wrapped(image, y, **options):
 
 
 def test_a_head_ported_from_torch_has_channels_first_behind_its_permutation():
-    """CASES.md: a dense head after Permute((3, 1, 2)) and Flatten."""
+    """A dense head after Permute((3, 1, 2)) and Flatten, as ported from torch."""
     image = keras.Input((16, 16, 3))
     maps = L.Conv2D(5, 3, 2, activation="relu", name="conv")(image)
     turned = L.Permute((3, 1, 2), name="turn")(maps)
