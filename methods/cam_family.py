@@ -56,7 +56,12 @@ class GradientCAM(OnMaps):
             for name in layers
         ]
         values = found[0] if len(found) == 1 else self.fuse(found)
-        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, layers))
+        notes = (*empty_note(values, layers), *self.gradient_notes(pull.gradients))
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=notes)
+
+    def gradient_notes(self, gradients: Mapping[str, Array]) -> tuple[str, ...]:
+        """What a reader must know of the gradient, by layer, that this method makes its map of."""
+        return ()
 
 
 def facing(objective: Objective, counterfactual: bool) -> Objective:

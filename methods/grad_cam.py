@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
@@ -45,6 +46,29 @@ class GradCAM(GradientCAM):
         weights = xp.mean(gradient, axis=places(gradient), keepdims=True)
         found = xp.sum(weights * maps, axis=1)
         return relu(found) if self.rectified else found
+
+    def gradient_notes(self, gradients: Mapping[str, Array]) -> tuple[str, ...]:
+        """Where the target is one place of maps, its weights need not tell which: a linear head gives all the same."""
+        return tuple(note for name, gradient in gradients.items() if (note := _few_places_note(name, gradient)))
+
+
+FEW = 1 / 16
+"""The share of a layer's places up to which a target counts as one place of maps."""
+
+
+def _few_places_note(layer: str, gradient: Array) -> str:
+    if gradient.ndim < 4:
+        return ""
+    xp = namespace(gradient)
+    reached = xp.astype(xp.any(gradient != 0, axis=1), xp.int64)
+    most = int(xp.max(xp.sum(reached, axis=tuple(range(1, reached.ndim)))))
+    total = prod(reached.shape[1:])
+    if not 0 < most <= FEW * total:
+        return ""
+    return (
+        f"the target depends on {most} of {total} places of {layer!r}, and Grad-CAM averages the gradient over all of "
+        "them: another place of the target may have the same map; hires_cam and layer_cam keep the place"
+    )
 
 
 @hookimpl

@@ -61,7 +61,7 @@ def test_maps_of_classes_that_are_averaged_over_the_image_are_the_default():
     assert default_layer(wrapped(Ending(lambda y: y.mean((2, 3))))) == "head"
 
 
-def test_two_pixels_of_a_segmentation_have_different_maps():
+def test_a_pixel_of_a_segmentation_is_explained_at_the_maps_before_its_head():
     """Grad-CAM by hand: the 1x1 convolution reads the pixel with its kernel, so the weights are kernel / (H W)."""
     net = Ending(lambda y: y).eval()
     model = wrapped(net)
@@ -73,6 +73,21 @@ def test_two_pixels_of_a_segmentation_have_different_maps():
         np.testing.assert_allclose(made.values[0], by_hand, rtol=1e-4, atol=1e-7)
         assert made.provenance["layers"] == ["act"]
         assert made.provenance["default_layer"]
+
+
+def test_two_pixels_far_apart_have_different_maps_or_a_note_says_that_they_cannot():
+    """By equation 1 the weights of all pixels behind a linear head are one; HiResCAM and LayerCAM keep the place."""
+    model = wrapped(Ending(lambda y: y))
+    pixels = [neuron("head", 1, 0, 0), neuron("head", 1, 15, 9)]
+    for name in ("hires_cam", "layer_cam"):
+        one, other = (crosslens.method(name)(model, X, target) for target in pixels)
+        assert np.abs(one.values).max() > 0 or np.abs(other.values).max() > 0
+        assert not np.array_equal(one.values, other.values)
+        assert one.provenance["layers"] == ["act"]
+    said = "the target depends on 1 of 256 places of 'act', and Grad-CAM averages the gradient"
+    assert any(said in note for note in crosslens.method("grad_cam")(model, X, pixels[0]).notes)
+    whole = crosslens.method("grad_cam")(model, X, channel("head", 1))
+    assert not any("averages" in note for note in whole.notes)
 
 
 def test_recipro_cam_of_one_pixel_shows_that_pixel():
