@@ -138,7 +138,8 @@ def diverge(
     same_output(dict(zip(called, (a, b), strict=True)))
     x = probes(a) if images is None else images
     twins = Twins(a, b, x)
-    pairs = paired(twins)
+    found = paired(twins)
+    pairs = [pair for pair in found if not _pads(a, pair.a) and not _pads(b, pair.b)]
     progress(1, 3, "walking")
     steps = _steps(twins, pairs, x if others is None else others)
     progress(2, 3, "walking")
@@ -149,7 +150,12 @@ def diverge(
     elif first is not None:
         cause = cause_at(twins, pairs, [(pair.a, pair.b) for pair in pairs].index((first.a, first.b)))
     progress(3, 3, "walking")
-    return Divergence((called[0], called[1]), steps, first, cause, NOISE, aligned(called, twins, pairs))
+    return Divergence((called[0], called[1]), steps, first, cause, NOISE, aligned(called, twins, found))
+
+
+def _pads(model: Model, layer: str) -> bool:
+    """Whether a layer only pads: a fault there is one of the convolution behind it, where its cause is looked for."""
+    return model.layer(layer).kind.lower() == "pad"
 
 
 def _steps(twins: Twins, pairs: list[Pair], others: Array) -> tuple[Step, ...]:

@@ -167,3 +167,23 @@ def test_models_that_name_their_classes_differently_are_refused():
         ComparisonError, match=r"class 1 is 'class 1' in tiny and 'class 2' in tiny 2 \(2 of 5 differ\)"
     ):
         diverge(TinyModel(), other)
+
+
+def test_padding_by_a_function_is_a_part_of_the_convolution_behind_it():
+    """Else the padding parts first, where no cause can be told."""
+    from torch.nn import functional
+
+    class Net(nn.Module):
+        def __init__(self, before):
+            super().__init__()
+            torch.manual_seed(0)
+            self.pads = (before, 1 - before, before, 1 - before)
+            self.first, self.conv, self.fc = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 2), nn.Linear(6, 4)
+
+        def forward(self, x):
+            x = self.conv(functional.pad(self.first(x).relu(), self.pads))
+            return self.fc(x.relu().mean((2, 3)))
+
+    a, b = (wrap(Net(n).eval(), preprocess=None, input_shape=(3, 12, 12)) for n in (0, 1))
+    found = diverge(a, b, images=np.random.default_rng(0).random((2, 3, 12, 12), dtype=np.float32))
+    assert found.first.b == "conv"
