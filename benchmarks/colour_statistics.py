@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from crosslens import load_image
-from crosslens.parameterise import parameterisation
+from crosslens.synthesis.parameterisation import parameterisation
 
 SCIKIT_IMAGE = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 

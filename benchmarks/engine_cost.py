@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import torch
 from crosslens.backends.zoo import keras_nets, torch_nets
-from crosslens.preprocess import PRESETS
+from crosslens.model.preprocessing import PRESETS
 
 from .networks import resnet50
 from .paired import in_turns

@@ -7,9 +7,9 @@ from typing import Any
 import crosslens
 import numpy as np
 from crosslens.arrays import as_numpy
+from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.objective import Objective, channel, each, neuron, preactivation
-from crosslens.parameterise import parameterisation
-from crosslens.scales import last_of_scales
+from crosslens.synthesis.parameterisation import parameterisation
 
 from .photographs import photographs
 from .synthesis_speed import wrapped

@@ -14,9 +14,9 @@ from typing import Any
 
 import crosslens
 import numpy as np
-from crosslens import incremental
 from crosslens.backends.zoo import torch_nets
 from crosslens.model import OUTPUT, Model
+from crosslens.occlusion import engine
 
 from .networks import densenet121, efficientnet_b0, mobilenet_v2, resnet50, vgg16
 from .networks.export import exported
@@ -46,7 +46,7 @@ def boxes(window: int, every: int = 1) -> np.ndarray[Any, Any]:
 def whole(model: Model, x: Any, cover: Any, batch: int) -> float:
     """Seconds per image."""
     start = clock()
-    for _ in incremental.occluded_plainly(model.forward, x, cover, boxes(16)[:WHOLE], batch):
+    for _ in engine.occluded_plainly(model.forward, x, cover, boxes(16)[:WHOLE], batch):
         pass
     return (clock() - start) / WHOLE
 
@@ -101,7 +101,7 @@ def row(name: str, model: Model, x: Any, cover: Any, places: Any, window: int) -
         staged.append(seconds)
     times, seconds = {batch: median(each) for batch, each in turns.items()}, median(staged)
     best = min(times, key=times.__getitem__)
-    forward = incremental.occluded_plainly(model.forward, x, cover, places[:WHOLE], 8)
+    forward = engine.occluded_plainly(model.forward, x, cover, places[:WHOLE], 8)
     expected = np.concatenate([activations[OUTPUT] for _, activations in forward])
     off = np.abs(expected - np.stack([found[place] for place in range(WHOLE)])).max() / np.abs(expected).max()
     plain = f"{1e3 * times[best]:.1f} ({best})"

@@ -15,9 +15,9 @@ import crosslens
 import numpy as np
 import onnx
 import torch
-from crosslens.diverge import Divergence, diverge
-from crosslens.image import load_image
-from crosslens.probes import probes
+from crosslens.alignment.divergence import Divergence, diverge
+from crosslens.alignment.probe_images import probes
+from crosslens.image.io import load_image
 from torch import nn
 
 from .networks.export import exported

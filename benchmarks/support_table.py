@@ -18,7 +18,7 @@ def rows() -> list[str]:
     others = [name for name in BUILDERS if name != "torch"]
     lines = [f"| method | torch | {' | '.join(others)} |", "|--" * (2 + len(others)) + "|"]
     for name in crosslens.methods():
-        if method_class(name).needs_attention:  # on a transformer: tests/methods/test_attention.py
+        if method_class(name).needs_attention:  # on a transformer: tests/methods/attention/test_attention.py
             lines.append(f"| `{name}` | transformers |" + " transformers |" * len(others))
             continue
         network = "relu" if method_class(name).needs_rectifier else "smooth"

@@ -16,11 +16,11 @@ from typing import Any
 import crosslens
 import numpy as np
 import torch
-from crosslens.anatomy import last_maps
 from crosslens.arrays import as_numpy, softmax
+from crosslens.introspection.default_layer import last_maps
+from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.objective import channel, diversity, logit
 from crosslens.operators import Resize
-from crosslens.scales import last_of_scales
 
 from .excited_units import MEAN, NEURON, starting_noise, units
 from .networks.efficientnet_lite import efficientnet_lite2

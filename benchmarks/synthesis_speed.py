@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from crosslens.arrays import as_numpy
 from crosslens.backends.zoo import torch_nets
+from crosslens.introspection.layer_scales import rectified_scales
+from crosslens.model.preprocessing import PRESETS
 from crosslens.objective import channel
-from crosslens.preprocess import PRESETS
-from crosslens.scales import rectified_scales
 from torch import nn
 
 from .networks import exported

@@ -5,22 +5,22 @@
 'grad_cam'
 """
 
-from .align import Alignment, align
-from .compare import Comparison, compare
-from .diverge import Divergence, diverge
+from .alignment.align import Alignment, align
+from .alignment.divergence import Divergence, diverge
+from .comparison.compare import Comparison, compare
 from .errors import CrosslensError
-from .hookspecs import hookimpl
-from .image import load_image, save_image
-from .method import Method, param
-from .model import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
+from .image.io import load_image, save_image
+from .method.base import Method, param
+from .model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
+from .model.preprocessing import PRESETS, Preprocess
 from .objective import Objective
-from .plugins import backends, method, methods
-from .preprocess import PRESETS, Preprocess
+from .plugins.hookspecs import hookimpl
+from .plugins.registry import backends, method, methods
+from .plugins.wrap import wrap
 from .result import Attribution, Result, Synthesis
-from .scores import Scores
-from .search import search
-from .trials import Search, Trial
-from .wrap import wrap
+from .result.scores import Scores
+from .synthesis.random_search import search
+from .synthesis.search_result import Search, Trial
 
 __all__ = [
     "INPUT",

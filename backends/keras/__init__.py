@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from crosslens.errors import ModelError
-from crosslens.hookspecs import hookimpl
 from crosslens.model import Model
 from crosslens.plugins import BACKENDS, load, plugin
+from crosslens.plugins.hookspecs import hookimpl
 
-from .startup import quiet_import
+from .load.startup import quiet_import
 
 with quiet_import():
     import keras
@@ -32,7 +32,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
 
 
 def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
-    from .loading import load_keras
+    from .load.files import load_keras
 
     if isinstance(network, str | Path):
         if Path(network).is_dir():
@@ -47,11 +47,11 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
 
 
 def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
-    from .loading import load_keras
-    from .messages import explained
-    from .network import KerasNetwork
-    from .savedmodel import load_saved_model
-    from .tensorflow import TensorFlowModel
+    from .layers.network import KerasNetwork
+    from .load.files import load_keras
+    from .load.messages import explained
+    from .load.savedmodel import load_saved_model
+    from .model import TensorFlowModel
 
     if isinstance(network, str | Path):
         path = Path(network)
@@ -61,7 +61,7 @@ def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
         with explained("the Keras model cannot be wrapped"):
             return TensorFlowModel(KerasNetwork.of(network, options), options)
     if hasattr(network, "signatures"):
-        from .savedmodel import GraphNetwork
+        from .load.savedmodel import GraphNetwork
 
         with explained("the SavedModel cannot be wrapped"):
             return TensorFlowModel(GraphNetwork.of(network, options), options)

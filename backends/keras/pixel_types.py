@@ -6,10 +6,10 @@ from typing import Any
 import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import InputSpec
-from crosslens.pixels import integer_pixels
-from crosslens.preprocess import Preprocess
+from crosslens.model.integer_pixels import integer_pixels
+from crosslens.model.preprocessing import Preprocess
 
-from .functions import PASSED
+from .layers.functions import PASSED
 
 __all__ = ["as_pixels", "fitting", "past_casts", "refuse_no_pixels", "rounded"]
 

@@ -5,24 +5,24 @@ from pathlib import Path
 from typing import Any
 
 from crosslens.errors import ModelError, did_you_mean
-from crosslens.hookspecs import hookimpl
 from crosslens.model import INPUT, OUTPUT
+from crosslens.plugins.hookspecs import hookimpl
 from onnx import ModelProto
 from onnxruntime import get_available_providers
 
-from .batch import free_batch, lead_with_batch
-from .batch_axis import settle_output
-from .checking import check_rule
-from .emit import prune
-from .graph import Graph
-from .heads import show_heads
-from .held_inputs import hold, repeat_for_images
-from .image_input import entry_of, prepend
-from .infer import fold
-from .load import graph_of, read, refuse_training
+from .autodiff.gradient_check import check_rule
+from .autodiff.registry import stops, vjp
+from .ir.graph import Graph
+from .ir.serialise import prune
+from .load.attention_heads import show_heads
+from .load.held_inputs import hold, repeat_for_images
+from .load.image_input import entry_of, prepend
+from .load.load import graph_of, read, refuse_training
+from .load.pixel_types import pixels
 from .model import OnnxModel
-from .pixel_types import pixels
-from .registry import stops, vjp
+from .shapes.batch_axis import settle_output
+from .shapes.free_batch import free_batch, lead_with_batch
+from .shapes.inference import fold
 
 __all__ = ["OnnxModel", "check_rule", "stops", "vjp"]
 

@@ -9,29 +9,29 @@ from typing import Any, TypeAlias
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
-from crosslens.incremental import NotStagedError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
-from crosslens.preprocess import Preprocess
+from crosslens.model.preprocessing import Preprocess
+from crosslens.occlusion.engine import NotStagedError
 
-from .backward import path_of
-from .batch import BATCH, lead_with_batch, mixes_images
-from .batch_axis import has_batch_first, has_fixed_batch_first
-from .cuts import refuse_cut
-from .diagnosis import caveats_of, diagnosed
-from .graph import DynamicShapeError, Graph, Type
-from .image_input import Entry, at_example_size
-from .incremental import OnnxStaged
-from .infer import fold
-from .layers import Place, layouts, places
-from .linearization import OnnxLinearization
-from .measuring import measure
-from .program import OBJECTIVE, Request, climbing, forward, fused, seen, split
-from .reads import direct_reads
-from .rectifiers import activation_functions, is_rectifier
-from .session import Executable, Pair, Sessions, filled
-from .shares import PROCESSOR, Share, share
-from .stand_ins import UnwritableError, Written, written
-from .weights import replaced_weights, weights_of
+from .autodiff.differentiability import caveats_of, diagnosed
+from .autodiff.disconnected import refuse_cut
+from .autodiff.rectifiers import activation_functions, is_rectifier
+from .autodiff.reverse import path_of
+from .ir.graph import DynamicShapeError, Graph, Type
+from .ir.layers import Place, layouts, places
+from .ir.reads import direct_reads
+from .ir.weights import replaced_weights, weights_of
+from .load.image_input import Entry, at_example_size
+from .occlusion.engine import OnnxStaged
+from .runtime.batch_split import PROCESSOR, Share, share
+from .runtime.linearization import OnnxLinearization
+from .runtime.program import OBJECTIVE, Request, climbing, forward, fused, seen, split
+from .runtime.session import Executable, Pair, Sessions, filled
+from .runtime.traced_objective import UnwritableError, Written, written
+from .shapes.batch_axis import has_batch_first, has_fixed_batch_first
+from .shapes.free_batch import BATCH, lead_with_batch, mixes_images
+from .shapes.inference import fold
+from .shapes.measured_types import measure
 
 __all__ = ["OnnxModel"]
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 from crosslens.errors import ModelError
-from crosslens.hookspecs import hookimpl
 from crosslens.model import InputSpec, Model
+from crosslens.plugins.hookspecs import hookimpl
 from torch import nn
 from torch.export import ExportedProgram
 
-from .files import SUFFIXES, load_file
-from .inputs import Arguments, arguments, readings
+from .layers.network import ModuleNetwork, copied
+from .load.exported_program import program_network
+from .load.files import SUFFIXES, load_file
+from .load.held_inputs import Arguments, arguments, readings
 from .model import TorchModel
-from .network import ModuleNetwork, copied
-from .program import program_network
 
 __all__ = ["TorchModel", "crosslens_wrap"]
 
@@ -90,7 +90,7 @@ def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
 
 
 def _keras(net: Any, options: Mapping[str, Any]) -> Any:
-    from .keras_network import KerasOnTorch
+    from .load.keras_network import KerasOnTorch
 
     if options["device"] is not None:
         raise ModelError("Keras decides where its models compute; leave device= out")

@@ -7,27 +7,27 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from crosslens import incremental
 from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ModelError, ParameterError
-from crosslens.incremental import NotStagedError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
-from crosslens.preprocess import Preprocess
+from crosslens.model.preprocessing import Preprocess
+from crosslens.occlusion import engine
+from crosslens.occlusion.engine import NotStagedError
 from torch import Tensor
 
-from .failure import failure
-from .fixed import FixedBatch, joined, pieces
-from .graph import marked
-from .isolation import isolated
-from .layers import Layers, found_layers
-from .layout import Entrance, fewest, memory_format
-from .listing import Listing, Place
-from .local import local_share
-from .network import ATTENTION, LOCK, outputs
-from .parts import Parts, TorchStaged
-from .recording import Enough, Reads, Recording, behind, reads_of
-from .rectifiers import Rectifiers
-from .tape import Tape, seen
+from .autograd.isolation import isolated
+from .autograd.recording import Enough, Reads, Recording, behind, reads_of
+from .autograd.rectifiers import Rectifiers
+from .autograd.tape import Tape, seen
+from .layers.layers import Layers, found_layers
+from .layers.listing import Listing, Place
+from .layers.memory_layout import Entrance, fewest, memory_format
+from .layers.network import ATTENTION, LOCK, outputs
+from .load.failure import failure
+from .load.fixed_batch import FixedBatch, joined, pieces
+from .occlusion.engine import Parts, TorchStaged
+from .occlusion.graph import marked
+from .occlusion.potential import local_share
 from .tensors import channels_first, channels_last, most_at_once, placed, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
@@ -278,7 +278,7 @@ class TorchModel(Model):
     def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> TorchStaged:
         if count is not None and count < FEWEST:
             raise NotStagedError(f"recording the network's graph takes longer than {count} of them")
-        if count is not None and local_share(self._layers, self._sources) <= 1 - incremental.WORTH:
+        if count is not None and local_share(self._layers, self._sources) <= 1 - engine.WORTH:
             raise NotStagedError("layers that see all of the image come before most of the work")
         pictures = self.input.is_image and not self.input.is_volume
         if self.network.batch or not pictures or self._dtype not in {torch.float32, torch.float64}:

@@ -85,7 +85,7 @@ def _wrapped(network: str, framework: str) -> "Model":
     """
     from importlib import import_module
 
-    from crosslens.wrap import wrap
+    from crosslens.plugins.wrap import wrap
 
     options = _OPTIONS[network]()
     module = "onnx_files" if framework == "onnx" else f"{framework}_nets"

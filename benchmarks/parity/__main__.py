@@ -2,7 +2,8 @@
 
 Rows that an earlier run has finished are taken from out/parity; `--fresh`, as in `make parity`, computes all anew.
 A cell is the largest difference between a preset and the library itself, over the library's largest magnitude; where
-the library gives eight bits, over 255 and without the last pixels that fill no vector of 64: see `crosslens.steps`.
+the library gives eight bits, over 255 and without the last pixels that fill no vector of 64: see
+`crosslens.method.postprocess`.
 """
 
 import argparse

@@ -7,7 +7,7 @@ the same for each image. Here a peer's generator is replaced by one that gives t
 from typing import Any
 
 import numpy as np
-from crosslens.methods import kernel_shap, lime
+from crosslens.methods.perturbation import kernel_shap, lime
 
 Array = np.ndarray[Any, Any]
 

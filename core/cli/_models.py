@@ -11,9 +11,9 @@ import click
 import numpy as np
 
 from ..arrays import Array
-from ..model import Model
-from ..output_spec import KINDS
-from ..wrap import wrap
+from ..model.base import Model
+from ..model.output_spec import KINDS
+from ..plugins.wrap import wrap
 from ._files import read_labels
 
 __all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "opened", "opened_each", "quiet"]

@@ -11,8 +11,8 @@ import click
 from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method import Method, as_in, parameters
-from ..plugins import method_class, methods
+from ..method.base import Method, as_in, parameters
+from ..plugins.registry import method_class, methods
 from ._spelling import remember
 
 __all__ = ["MethodGroup", "built", "default_of", "first_line", "parameter_options", "type_name"]

@@ -7,10 +7,10 @@ from typing import Any
 import click
 import numpy as np
 
-from ..band_files import ARRAYS
 from ..errors import ImageError
-from ..image import load_image
-from ..model import Model
+from ..image.io import load_image
+from ..image.multiband import ARRAYS
+from ..model.base import Model
 
 __all__ = ["ARRAYS", "BANDS", "SUFFIXES", "loaded", "picture_files", "titles"]
 

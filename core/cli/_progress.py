@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..progress import Progress, silent
+from ..execution.progress import Progress, silent
 
 __all__ = ["bar"]
 

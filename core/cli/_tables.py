@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..strict_json import dumps
+from ..result.strict_json import dumps
 
 __all__ = ["JSON", "echo_json", "table"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import click
 import numpy as np
 
-from ..align import Alignment, align
-from ..image import load_image
+from ..alignment.align import Alignment, align
+from ..image.io import load_image
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet
 from ._progress import bar
 from ._tables import JSON, echo_json, table

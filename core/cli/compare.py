@@ -8,12 +8,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..compare import Comparison, compare
-from ..false_colour import check_bands
-from ..figures import Limit
-from ..method import Method, as_in
-from ..plugins import method_class, methods
-from ..prediction import alike
+from ..comparison.aggregate import Limit
+from ..comparison.compare import Comparison, compare
+from ..comparison.predictions import alike
+from ..image.false_colour import check_bands
+from ..method.base import Method, as_in
+from ..plugins.registry import method_class, methods
 from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from ..compare import Comparison, compare
-from ..diverge import Divergence, diverge
+from ..alignment.divergence import Divergence, diverge
+from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
-from ..image import load_image
-from ..model import Model
-from ..plugins import method
-from ..wrap import wrap
+from ..image.io import load_image
+from ..model.base import Model
+from ..plugins.registry import method
+from ..plugins.wrap import wrap
 from ._files import writable_folder
 from ._models import quiet
 from ._progress import bar

@@ -7,8 +7,8 @@ from typing import Any
 import click
 import numpy as np
 
-from ..diverge import Divergence, diverge
-from ..image import load_image
+from ..alignment.divergence import Divergence, diverge
+from ..image.io import load_image
 from ._models import MODEL_OPTIONS, opened, quiet
 from ._progress import bar
 from ._tables import JSON, echo_json, table

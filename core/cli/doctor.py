@@ -9,12 +9,12 @@ from typing import Any
 import click
 import numpy as np
 
-from ..anatomy import default_layer
 from ..arrays import namespace
-from ..diagnosis import Finding, examined
 from ..errors import CrosslensError
-from ..model import INPUT, OUTPUT, Model
-from ..plugins import METHODS
+from ..introspection.default_layer import default_layer
+from ..introspection.diagnostics import Finding, examined
+from ..model.base import INPUT, OUTPUT, Model
+from ..plugins.registry import METHODS
 from ._models import MODEL_OPTIONS, opened, quiet
 from ._spelling import spelled
 from ._tables import JSON, echo_json, table

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from ..anatomy import default_layer
 from ..errors import LayerError
-from ..model import Layer, Model
+from ..introspection.default_layer import default_layer
+from ..model.base import Layer, Model
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._tables import JSON, echo_json, table
 

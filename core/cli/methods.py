@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ..errors import PluginError
-from ..method import Method, parameters
-from ..plugins import method_class, methods
+from ..method.base import Method, parameters
+from ..plugins.registry import method_class, methods
 from ._parameters import default_of, first_line, type_name
 from ._tables import JSON, echo_json, table
 

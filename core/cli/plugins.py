@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ..errors import PluginError
-from ..plugins import BACKENDS, METHODS, Plugin, load, plugin, plugins
+from ..plugins.registry import BACKENDS, METHODS, Plugin, load, plugin, plugins
 from ._models import quiet
 from ._tables import JSON, echo_json, table
 

@@ -10,15 +10,15 @@ import click
 
 from ..arrays import as_numpy
 from ..errors import ParameterError
-from ..false_colour import check_bands
-from ..image import load_image
-from ..method import Method, makes_pictures
-from ..model import OUTPUT, Model
+from ..image.false_colour import check_bands
+from ..image.io import load_image
+from ..method.base import Method, makes_pictures
+from ..model.base import OUTPUT, Model
 from ..objective import Objective, Value
+from ..objective.target import resolve_target
 from ..result import Attribution, Result
 from ..result.display import FORMS
-from ..scores import Scores
-from ..target import resolve_target
+from ..result.scores import Scores
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from ..errors import CrosslensError
-from ..image import load_image
-from ..method import Method
-from ..search import search
+from ..image.io import load_image
+from ..method.base import Method
+from ..synthesis.random_search import search
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options

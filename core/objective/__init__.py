@@ -6,19 +6,19 @@ and needs no framework's autodiff. Objectives add, subtract and scale: `logit(28
 """
 
 from .algebra import Objective
+from .class_score import Value, is_distribution, logit, output, probability
 from .directions import direction, random_direction
 from .diversity import diversity
-from .each import class_scores, each, interpolate
-from .energy import layer, match, norm
+from .gram import gram, gram_matrix
+from .layer_norms import layer, match, norm
 from .likeness import likeness, nearest
 from .negative import negative, preactivation
-from .pulling import pullback
+from .per_image import class_scores, each, interpolate
+from .pullback import pullback
 from .region import box, region
-from .score import Value, is_distribution, logit, output, probability
-from .strongest import strongest
-from .style import gram, gram_matrix
+from .strongest_channel import strongest
+from .total_variation import total_variation
 from .unit import channel, neuron
-from .variation import total_variation
 
 __all__ = [
     "Objective",

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..arrays import Array
 from ..errors import TargetError
-from ..model import INPUT, OUTPUT, Model
+from ..model.base import INPUT, OUTPUT, Model
 
 __all__ = ["Activations", "Objective", "Total", "selected"]
 

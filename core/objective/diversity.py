@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..arrays import Array, namespace
 from ..errors import TargetError
 from .algebra import Activations, Objective
-from .style import flat_maps
+from .gram import flat_maps
 
 __all__ = ["Diversity", "diversity"]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arrays import Array, namespace
 from ..errors import LayerError
-from ..model import INPUT, OUTPUT, Model
+from ..model.base import INPUT, OUTPUT, Model
 from .algebra import Objective
 from .unit import channel
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from ..errors import TargetError
 from .algebra import Objective
-from .each import each
+from .per_image import each
 
 __all__ = ["parsed"]
 

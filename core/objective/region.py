@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays import Array, like, namespace
 from ..errors import LayerError, TargetError
-from ..model import INPUT, OUTPUT, Model
+from ..model.base import INPUT, OUTPUT, Model
 from .algebra import Activations, Objective
 
 __all__ = ["Box", "Region", "box", "region"]

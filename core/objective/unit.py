@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays import Array, like, namespace
 from ..errors import LayerError
-from ..model import INPUT, Model
+from ..model.base import INPUT, Model
 from .algebra import Activations, Objective
 
 __all__ = ["Channel", "channel", "neuron"]

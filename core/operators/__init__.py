@@ -9,6 +9,7 @@ True
 """
 
 from .blur import Blur
+from .clamp import Clip, Sigmoid
 from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
 from .fourier import NATURAL, Fourier
@@ -22,9 +23,8 @@ from .phase import AMPLITUDES, Phase, natural_magnitude
 from .pyramid import Pyramid
 from .resize import Resize
 from .rotate import Rotate
-from .shared import Shared
+from .shared_part import Shared
 from .smooth_max import SmoothMax
-from .squash import Clip, Sigmoid
 
 __all__ = [
     "AMPLITUDES",

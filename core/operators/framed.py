@@ -20,7 +20,7 @@ class Framed(Operator):
     """`Pad(margin, value)`, `Resize` to `to`, and of that the window of the picture's `size` at `corner`; affine.
 
     y = R (x - value) C' + value, R and C the parts of the interpolation matrices that the picture meets: a border of
-    zeros adds nothing. Agrees with the three one after the other (tests/core/test_views.py).
+    zeros adds nothing. Agrees with the three one after the other (tests/core/synthesis/test_transforms.py).
     """
 
     size: Size

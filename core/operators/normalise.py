@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ..arrays import Array, like, namespace
-from ..preprocess import Preprocess
+from ..model.preprocessing import Preprocess
 from .operator import Operator
 
 __all__ = ["Normalise"]

@@ -13,7 +13,7 @@ class Resize(Operator):
     """From `size` to `to`, bilinearly, pixel centres at half-integers, antialiased when shrinking.
 
     Agrees with torch.nn.functional.interpolate(mode="bilinear", align_corners=False, antialias=True) to 1e-6
-    (tests/core/test_operators.py). Flat pictures stay flat: each output pixel is a weighted mean.
+    (tests/core/operators/test_operators.py). Flat pictures stay flat: each output pixel is a weighted mean.
     """
 
     size: Size

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from ..compare import Comparison
+from ..comparison.compare import Comparison
 from ..result import Synthesis
 from .markup import Markup, element
 from .pictures import Room, Scale, data_uri, difference, has_maps, layer, original, scale

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .markup import Markup, element
 
 if TYPE_CHECKING:
-    from ..diverge import Divergence
+    from ..alignment.divergence import Divergence
 
 __all__ = ["Lane", "curve", "strips"]
 

@@ -1,6 +1,6 @@
 """A comparison in a notebook: the verdict, the figures, and the maps of the first pictures side by side."""
 
-from ..compare import Comparison
+from ..comparison.compare import Comparison
 from ..errors import ImageError
 from ..result import Attribution, Result
 from .markup import Markup, element, joined

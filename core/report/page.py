@@ -9,8 +9,8 @@ from re import search
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from ..compare import Comparison
-from ..prediction import alike
+from ..comparison.compare import Comparison
+from ..comparison.predictions import alike
 from .cases import case
 from .charts import Lane, curve, strips
 from .markup import Markup, anchor, element, joined, section
@@ -19,7 +19,7 @@ from .tables import Cell, Heading, table
 from .verdict import FIGURES, bound, judged, mark, verdict, written
 
 if TYPE_CHECKING:
-    from ..diverge import Divergence
+    from ..alignment.divergence import Divergence
 
 __all__ = ["page"]
 

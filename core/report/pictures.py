@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from ..arrays import as_numpy
-from ..compare import Comparison
-from ..false_colour import pixels, side_by_side
-from ..image import colour, full_scale, opacity
+from ..comparison.compare import Comparison
+from ..image.false_colour import pixels, side_by_side
+from ..image.io import colour, full_scale, opacity
 from ..result import Attribution, Result, Synthesis
 from ..result.display import grey, magnitude_limit
 
@@ -71,7 +71,7 @@ class Scale:
     """The colour scale that all models' maps of one image share."""
 
     limit: float
-    """The magnitude at its end; see `crosslens.image.full_scale`."""
+    """The magnitude at its end; see `crosslens.image.io.full_scale`."""
     signed: bool
     """Whether it has two sides, zero in the middle."""
     grey: bool = False

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..agreement import POINTING_TOLERANCE, TOP_SHARE
-from ..compare import Comparison
-from ..noise import Noise
+from ..comparison.compare import Comparison
+from ..comparison.metrics import POINTING_TOLERANCE, TOP_SHARE
+from ..comparison.rounding_noise import Noise
 from .markup import Markup, element
 
 __all__ = [

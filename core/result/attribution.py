@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace, resample
 from ..errors import ParameterError
-from ..false_colour import side_by_side
-from ..image import colour, contact_sheet, overlay, save_image
+from ..image.false_colour import side_by_side
+from ..image.io import colour, contact_sheet, overlay, save_image
 from .base import Result, new_axes
 from .display import check_form, grey
 
@@ -81,7 +81,7 @@ class Attribution(Result):
         return colour(values, signed=True) if form == "signed" else overlay(self.shown(index), values)
 
     def picture(self, form: str | None = None) -> np.ndarray[Any, Any]:
-        """The maps side by side, (H, W, 3) uint8; of a volume its slices along the depth, see `crosslens.false_colour`.
+        """The maps side by side, (H, W, 3) uint8; of a volume its slices along the depth, see `image.false_colour`.
 
         Args:
             form: "magnitude", "signed" or "overlay", see `crosslens.display.FORMS`; if not given, magnitudes where

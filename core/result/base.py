@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError
-from ..false_colour import false_colour, side_by_side
-from ..image import save_animation, save_image
+from ..image.false_colour import false_colour, side_by_side
+from ..image.io import save_animation, save_image
 from .display import counted, one_line, png
 
 __all__ = ["Result", "new_axes"]
@@ -27,7 +27,7 @@ class Result:
     images: Array = None
     """The images explained or made, (N, C, H, W) or (N, C, D, H, W), in the model's bounds, [0, 1] unless told."""
     bands: tuple[int, ...] | None = None
-    """Which channels a picture shows as red, green and blue, counted from 1; see `crosslens.false_colour`."""
+    """Which channels a picture shows as red, green and blue, counted from 1; see `crosslens.image.false_colour`."""
     notes: tuple[str, ...] = ()
     """What a reader must know to trust the values: all-zero maps, for example."""
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError, ParameterError
-from ..false_colour import pixels
-from ..image import contact_sheet, save_image
+from ..image.false_colour import pixels
+from ..image.io import contact_sheet, save_image
 from .base import Result, new_axes
 
 __all__ = ["Synthesis"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..model import INPUT, OUTPUT, Layer, Model
-from ..wrap import wrap
+from ..model.base import INPUT, OUTPUT, Layer, Model
+from ..plugins.wrap import wrap
 
 __all__ = ["Net"]
 

@@ -16,7 +16,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from ..errors import ParameterError, did_you_mean
-from ..method import Method
+from ..method.base import Method
 from .net import Net
 
 __all__ = ["Check", "Unsuited", "backend_promise", "checks", "method_promise", "parametrize", "promises_about"]
@@ -102,7 +102,7 @@ def checks(*subjects: Subject) -> Iterator[Check]:
 
 def _configured(subject: Subject) -> Net | Method:
     if isinstance(subject, str):
-        from ..plugins import method_class
+        from ..plugins.registry import method_class
 
         subject = method_class(subject)
     return subject(**subject.example) if isinstance(subject, type) else subject

@@ -9,8 +9,8 @@ from array_api_compat import device
 
 from ..arrays import Array, like, namespace
 from ..errors import ModelError, ParameterError
-from ..model import BACKWARD_RULES, INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
-from ..preprocess import Preprocess
+from ..model.base import BACKWARD_RULES, INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
+from ..model.preprocessing import Preprocess
 
 __all__ = ["TinyModel"]
 

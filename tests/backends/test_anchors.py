@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 import torch
-from crosslens.anatomy import default_layer
+from crosslens.introspection.default_layer import default_layer
 from crosslens.objective import each, neuron
 from torch import nn
 from torch.nn import functional

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import torch
-from crosslens.anatomy import default_layer
+from crosslens.introspection.default_layer import default_layer
 from torch import nn
 from torch.nn import functional
 

@@ -6,7 +6,7 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens.model import OUTPUT
-from crosslens.repeatability import repeatability
+from crosslens.model.repeatability import repeatability
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(0, 0.4, (8, 3, 3, 3)).astype(np.float32)

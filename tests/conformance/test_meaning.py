@@ -5,10 +5,10 @@ from functools import cache
 import crosslens
 import numpy as np
 import pytest
-from crosslens.compare import compare
+from crosslens.comparison.compare import compare
 from crosslens.errors import LayerError, ModelError, TargetError
 from crosslens.objective import logit, output, probability
-from crosslens.target import resolve_target
+from crosslens.objective.target import resolve_target
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(0, 0.4, (4, 3, 3, 3)).astype(np.float32)

@@ -104,7 +104,7 @@ def test_labels_and_batch_size_are_the_models_own(networks, way):
     model = crosslens.wrap(networks(way), labels=["a", "b", "c"], batch_size=1, **sized(PICTURE, way))
     assert list(model.labels) == ["a", "b", "c"]
     assert model.batch_size == 1
-    assert crosslens.batching.batch_limit(model) == 1
+    assert crosslens.execution.batching.batch_limit(model) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from crosslens.errors import ComparisonError, ImageError, ParameterError
-from crosslens.image import load_image, save_image
+from crosslens.image.io import load_image, save_image
 from PIL import Image
 from torch import nn
 

@@ -141,9 +141,9 @@ def test_a_black_copy_is_at_cosine_distance_one():
 
 
 def method_pieces(picture):
-    from crosslens.methods.case import cases
+    from crosslens.execution.progress import silent as quiet
+    from crosslens.method.target_function import cases
     from crosslens.objective import logit
-    from crosslens.progress import silent as quiet
 
     lime = crosslens.method("lime", superpixels=CELLS, fill=0.0)
     (case,), _ = cases(Linear(), picture, logit(1))
@@ -198,8 +198,8 @@ def test_a_target_that_is_nan_for_covered_copies_only_is_refused():
 
 
 def test_no_field_of_a_result_may_be_nan():
-    from crosslens.doubts import refuse_unfinite
-    from crosslens.methods.superpixels import SuperpixelAttribution
+    from crosslens.method.sanity import refuse_unfinite
+    from crosslens.methods.perturbation._superpixels import SuperpixelAttribution
 
     good = np.ones((1, 4, 4), np.float32)
     found = SuperpixelAttribution(good, rest=np.float32([np.nan]), fit=np.ones(1, np.float32))

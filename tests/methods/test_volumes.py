@@ -256,7 +256,7 @@ def test_a_volume_is_saved_whole_and_drawn_as_slices(models, tmp_path):
 
 
 def test_a_blurred_baseline_is_blurred_along_the_depth_too(models):
-    from crosslens.methods.baselines import baselines
+    from crosslens.method.baselines import baselines
     from scipy.ndimage import gaussian_filter1d
 
     point = np.zeros((1, *SHAPE), np.float32)

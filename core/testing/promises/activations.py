@@ -3,8 +3,8 @@
 import numpy as np
 
 from ...arrays import as_numpy
-from ...model import INPUT, OUTPUT
-from ...repeatability import repeatability
+from ...model.base import INPUT, OUTPUT
+from ...model.repeatability import repeatability
 from ..assertions import same
 from ..net import Net
 from ..promise import backend_promise

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import LayerError, ModelError, ParameterError
-from ...model import BACKWARD_RULES, INPUT, OUTPUT
+from ...model.base import BACKWARD_RULES, INPUT, OUTPUT
 from ..assertions import refused, same
 from ..net import Net
 from ..promise import Unsuited, backend_promise

@@ -6,8 +6,8 @@ import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import LayerError
-from ...model import INPUT, OUTPUT
-from ...preprocess import Preprocess
+from ...model.base import INPUT, OUTPUT
+from ...model.preprocessing import Preprocess
 from ..assertions import refused, same
 from ..net import Net
 from ..promise import Unsuited, backend_promise

@@ -14,12 +14,12 @@ import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import CrosslensError, LayerError, ModelError, TargetError
-from ...method import Method, parameters, resolve_nothing
-from ...plugins import METHODS, method, plugins
-from ...provenance import layer_parameters, named_layers
+from ...method.base import Method, parameters, resolve_nothing
+from ...method.provenance import layer_parameters, named_layers
+from ...objective.target import resolve_target
+from ...plugins.registry import METHODS, method, plugins
 from ...result import Attribution, Result, Synthesis
-from ...scores import Scores
-from ...target import resolve_target
+from ...result.scores import Scores
 from ..assertions import refused, same
 from ..promise import Unsuited, method_promise
 from ..tiny import TinyModel

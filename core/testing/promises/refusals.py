@@ -4,7 +4,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import ImageError, LayerError
-from ...model import OUTPUT
+from ...model.base import OUTPUT
 from ..assertions import refused
 from ..net import Net
 from ..promise import Unsuited, backend_promise

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...arrays import as_numpy
 from ...errors import LayerError
-from ...model import INPUT, OUTPUT
+from ...model.base import INPUT, OUTPUT
 from ..assertions import refused, same
 from ..net import Net
 from ..promise import Unsuited, backend_promise

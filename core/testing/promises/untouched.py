@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from ...errors import LayerError
-from ...model import INPUT, OUTPUT
+from ...model.base import INPUT, OUTPUT
 from ..assertions import refused, same
 from ..net import Net
 from ..promise import Unsuited, backend_promise

@@ -7,10 +7,10 @@ import onnx
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
-from crosslens.backends.onnx.backward import append_gradients
-from crosslens.backends.onnx.emit import model_proto, open_session, prune
-from crosslens.backends.onnx.infer import fold
-from crosslens.backends.onnx.load import graph_of
+from crosslens.backends.onnx.autodiff.reverse import append_gradients
+from crosslens.backends.onnx.ir.serialise import model_proto, open_session, prune
+from crosslens.backends.onnx.load.load import graph_of
+from crosslens.backends.onnx.shapes.inference import fold
 from onnx import checker, helper, shape_inference
 
 NodeVjp = Callable[..., dict[str, np.ndarray]]

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT, wrap
-from crosslens.backends.onnx.emit import model_proto
+from crosslens.backends.onnx.ir.serialise import model_proto
 from onnx import checker, helper, shape_inference
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -337,7 +337,7 @@ def test_randomised_layers_compute_with_their_new_weights(exported, exporter):
 
 
 def test_every_graph_that_is_run_passes_onnx_checker_and_strict_inference(exported, monkeypatch):
-    from crosslens.backends.onnx import session
+    from crosslens.backends.onnx.runtime import session
 
     seen = []
     opened = session.open_session

@@ -4,8 +4,8 @@ import crosslens
 import numpy as np
 import pytest
 import torch
-from crosslens.anatomy import default_layer, last_maps
 from crosslens.errors import LayerError
+from crosslens.introspection.default_layer import default_layer, last_maps
 from crosslens.objective import channel, neuron
 from torch import nn
 from torch.nn import functional

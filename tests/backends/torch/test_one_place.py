@@ -6,9 +6,9 @@ import onnx
 import pytest
 import torch
 from crosslens import OUTPUT
-from crosslens.anatomy import last_maps
-from crosslens.methods.unpooling import max_poolings
-from crosslens.scales import rectified_scales
+from crosslens.introspection.default_layer import last_maps
+from crosslens.introspection.layer_scales import rectified_scales
+from crosslens.methods.gradient._unpooling import max_poolings
 from torch import nn
 from torch.nn import functional
 

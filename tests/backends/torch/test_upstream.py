@@ -4,8 +4,8 @@ import crosslens
 import numpy as np
 import pytest
 import torch
-from crosslens.anatomy import last_maps
 from crosslens.errors import LayerError
+from crosslens.introspection.default_layer import last_maps
 from crosslens.model import INPUT, OUTPUT
 from torch import nn
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crosslens.image import load_image
+from crosslens.image.io import load_image
 
 
 @pytest.fixture(scope="session")

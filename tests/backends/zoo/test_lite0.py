@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from crosslens.backends.zoo import torch_nets
 from crosslens.backends.zoo.packaged import imagenet_labels
-from crosslens.image import load_image
+from crosslens.image.io import load_image
 
 ELSEWHERE = ["keras", "dynamo", "legacy", "tf2onnx"]
 

@@ -9,7 +9,7 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens import testing
-from crosslens.preprocess import Preprocess
+from crosslens.model.preprocessing import Preprocess
 
 FOLLOWS = {"conv2": "act1", "act1": "conv1", "act2": "conv2", "fc": "pool"}
 BGR = Preprocess(scale=2.0, mean=(0.5, 0.4, 0.3), std=(0.5, 0.6, 0.7), order="BGR")

@@ -1,0 +1,68 @@
+"""Where in a network's code an operation is called for: the call into TensorFlow or Keras that makes it.
+
+What one call makes is one function, `keras.ops.gelu` for example with its eight operations.
+"""
+
+import os
+import sys
+from types import FrameType
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from . import calls
+
+__all__ = ["in_custom_gradient", "site"]
+
+_LIBRARIES = tuple(os.path.dirname(module.__file__) + os.sep for module in (tf, keras))
+_CUSTOM_GRADIENT = "custom_gradient.py"
+_WRAPPERS = ("traceback_utils.py", "dispatch.py", "weak_tensor_ops.py", "operation.py", _CUSTOM_GRADIENT)
+
+
+def site() -> tuple[Any, str]:
+    """The innermost call from the network's code into a library, (the frame of the library's function, its name).
+
+    What runs inside `tf.custom_gradient` belongs to the call of it. (None, "") where no code of the network runs.
+    """
+    frames = _frames()
+    customs = [n for n, frame in enumerate(frames) if _is_library(frame) and _file(frame).endswith(_CUSTOM_GRADIENT)]
+    start = customs[-1] if customs else 0
+    own = next((n for n in range(start, len(frames)) if not _is_library(frames[n])), None)
+    if not own:
+        return None, ""
+    return frames[own - 1], next((name for frame in reversed(frames[:own]) if (name := _name(frame))), "")
+
+
+def in_custom_gradient() -> bool:
+    """Whether a `tf.custom_gradient` is being called, whose inside no gradient reaches."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not (_is_library(frame) and _file(frame).endswith(_CUSTOM_GRADIENT)):
+        frame = frame.f_back
+    return frame is not None
+
+
+def _frames() -> list[FrameType]:
+    """The frames below the call of the layer, innermost first, our own at the inner end left out."""
+    found: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and _file(frame) != calls.__file__:
+        found.append(frame)
+        frame = frame.f_back
+    first = next((n for n, each in enumerate(found) if _is_library(each)), 0)
+    return found[first:]
+
+
+def _file(frame: FrameType) -> str:
+    return frame.f_code.co_filename
+
+
+def _is_library(frame: FrameType) -> bool:
+    return _file(frame).startswith(_LIBRARIES)
+
+
+def _name(frame: FrameType) -> str:
+    """The name of a function that a user may know."""
+    name = frame.f_code.co_name
+    hidden = name.startswith(("_", "<")) or "wrapper" in name or name in {"call", "static_call"}
+    return "" if hidden or _file(frame).endswith(_WRAPPERS) else name

@@ -1,0 +1,206 @@
+"""The layers of a Keras network, listed while it is traced once: layers of Keras, and functions that code calls."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from .call_sites import in_custom_gradient, site
+from .functions import PASSED, Call, Key, Watch, base, before_activation, has_own_gradient, kind_of
+from .layer_tensor import Origin, Place
+
+__all__ = ["Listing", "is_activation"]
+
+_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
+"""Operations whose result says nothing of the values that they read."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An operation that code called for; all of one `site` belong to one call."""
+
+    key: Key | None
+    operation: Any
+    call: Call
+    site: Any
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A tensor of an operation, as it is read: behind the end of a `tf.custom_gradient`, where that is its `slot`."""
+
+    made: _Made
+    index: int
+    tensor: Any
+    slot: int | None
+    kind: str
+
+
+class Listing:
+    """What was called and made while one graph was traced."""
+
+    def __init__(self, image: Any) -> None:
+        self.watch = Watch(image.graph, self._seen)
+        self._image = image
+        self._found: list[tuple[Place, Any] | _Made] = []
+        self._made: dict[str, _Made] = {}
+        self._returned: dict[str, str] = {}
+
+    def call(self, name: str, operation: Any, call: "partial[Any]") -> Any:
+        """Call a layer, and see what is made in it."""
+        with self.watch.calling(name, operation), before_activation(operation, partial(self._before, name, call)):
+            return call()
+
+    def add(self, place: Place, y: Any) -> Any:
+        """List a layer. An identity, which is what goes on, tells it from one that passes the same tensor on."""
+        if in_custom_gradient():
+            return y
+        self._returned.setdefault(y.name, place.name)
+        tensor = tf.identity(y)
+        self._found.append((place, tensor))
+        return tensor
+
+    def _before(self, name: str, call: "partial[Any]", x: Any) -> Any:
+        """See what a layer of Keras gives to the activation that is fused with it."""
+        key = self.watch.key(name, "")
+        if not is_activation(x, self._image) or any(x is each for each in tf.nest.flatten(call.args)):
+            return x
+        made = _Made(key, tf.identity(x).op, Call(name, False), object(), x.op.type)
+        self._made[made.operation.name] = made
+        self._found.append(made)
+        return made.operation.outputs[0]
+
+    def _seen(self, key: Key | None, operation: Any, call: Call) -> None:
+        where, name = site()
+        made = _Made(key, operation, call, operation if where is None else where, name)
+        self._made[operation.name] = made
+        if key is not None:
+            self._found.append(made)
+
+    def places(self) -> tuple[list[Place], list[Any]]:
+        """The places in execution order, and the tensor of each."""
+        results, found = self._results(), list[tuple[Place, Any]]()
+        layers = {each[0].name for each in self._found if isinstance(each, tuple)}
+        names = _Names(layers)
+        aliases: dict[str, str] = {}
+        for each in self._found:
+            if isinstance(each, tuple):
+                found.append(each)
+                continue
+            if not (each.call.is_open or each.call.name in layers):
+                continue  # of a cell, which Keras calls beside its loop for the shape alone
+            for result in results.get(each.operation.name, ()):
+                layer, name = self._returned.get(result.tensor.name), names.of(each.call.name, result.kind)
+                if layer is None:
+                    found.append((_place(name, result), result.tensor))
+                else:
+                    aliases[layer] = name
+        places = [replace(p, aliases=(*p.aliases, aliases[p.name])) if p.name in aliases else p for p, _ in found]
+        return places, [tensor for _, tensor in found]
+
+    def _results(self) -> Mapping[str, list[_Result]]:
+        """By operation, its tensors that depend on the image and are read outside of the call that made them."""
+        readers = _readers(self.watch.graph)
+        varying = _varying(self.watch.graph, self._image)
+        kinds = self._kinds(varying)
+        found: defaultdict[str, list[_Result]] = defaultdict(list)
+        for made in self._made.values():
+            if made.key is None or made.operation.type == "Cast":
+                continue
+            for index, tensor in enumerate(made.operation.outputs):
+                behind, slot = self._behind(made, tensor, readers)
+                if not (is_activation(behind, self._image) and behind.name in varying):
+                    continue
+                if any(self._leaves(made, operation, behind, readers) for operation in readers[behind.name]):
+                    kind = kinds[id(made.site)]
+                    found[made.operation.name].append(_Result(made, index, behind, slot, kind))
+        return found
+
+    def _kinds(self, varying: "set[str]") -> Mapping[int, str]:
+        """By call, the operation's name where it is but one, else the name of the library's function."""
+        within: defaultdict[int, list[_Made]] = defaultdict(list)
+        for made in self._made.values():
+            computed = (t.name in varying and t.dtype.is_floating for t in made.operation.outputs)
+            if made.key is not None and any(computed):
+                within[id(made.site)].append(made)
+        return {at: kind_of(_kind(each)) for at, each in within.items()}
+
+    def _behind(self, made: _Made, tensor: Any, readers: Mapping[str, list[Any]]) -> tuple[Any, int | None]:
+        """What is read of a tensor: where a `tf.custom_gradient` of the same call gives it out, that one's result."""
+        for operation in readers[tensor.name]:
+            if has_own_gradient(operation) and self._same_call(made, operation):
+                slot = [each.name for each in operation.inputs].index(tensor.name)
+                return operation.outputs[slot], slot
+        return tensor, None
+
+    def _leaves(self, made: _Made, reader: Any, tensor: Any, readers: Mapping[str, list[Any]]) -> bool:
+        """Whether a tensor gets out of the call that made it, through what reads it."""
+        if not self._same_call(made, reader):
+            return True
+        if reader.type not in PASSED:
+            return False
+        slot = [each.name for each in reader.inputs].index(tensor.name)
+        passed = reader.outputs[slot]
+        return any(self._leaves(made, operation, passed, readers) for operation in readers[passed.name])
+
+    def _same_call(self, made: _Made, operation: Any) -> bool:
+        other = self._made.get(operation.name)
+        return other is not None and other.site is made.site
+
+
+class _Names:
+    """Names for functions, "block/add", "block/add#2", that no layer and no other function has."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def of(self, layer: str, kind: str) -> str:
+        """The next name of a kind of function in a layer."""
+        first = f"{base(layer)}/{kind}".removeprefix("/")
+        name, number = first, 1
+        while name in self._taken:
+            number += 1
+            name = f"{first}#{number}"
+        self._taken.add(name)
+        return name
+
+
+def _kind(made: "list[_Made]") -> str:
+    closed = not made[0].call.is_open
+    return made[0].name if closed else made[0].operation.type if len(made) == 1 or not made[-1].name else made[-1].name
+
+
+def _place(name: str, result: _Result) -> Place:
+    y = result.tensor
+    key = result.made.key
+    assert key is not None
+    return Place(name, result.kind, tuple(y.shape), y.dtype, origin=Origin(key, result.index, result.slot))
+
+
+def _readers(graph: Any) -> Mapping[str, list[Any]]:
+    """The operations that read each tensor."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for operation in graph.get_operations():
+        for tensor in operation.inputs:
+            found[tensor.name].append(operation)
+    return found
+
+
+def _varying(graph: Any, image: Any) -> "set[str]":
+    """The tensors whose values depend on the image."""
+    found = {image.name}
+    for operation in graph.get_operations():
+        if operation.type not in _SHAPES and any(tensor.name in found for tensor in operation.inputs):
+            found.update(tensor.name for tensor in operation.outputs)
+    return found
+
+
+def is_activation(y: Any, image: Any) -> bool:
+    """Whether this is one floating tensor, as many first as images, of the function being traced and no loop in it."""
+    if not (tf.is_tensor(y) and y.graph is image.graph and y.dtype.is_floating):
+        return False
+    return bool(y.shape.rank and y.shape[0] == image.shape[0])

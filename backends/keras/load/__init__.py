@@ -1,0 +1,1 @@
+"""Opening files and SavedModel folders, and the inputs that they take."""

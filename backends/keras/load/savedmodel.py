@@ -1,0 +1,346 @@
+"""A SavedModel folder as something to trace: its inference function, inlined, with one layer per operation.
+
+What can be reached: every operation that gives one floating tensor per image, by its name in the graph; forward,
+gradients to and from any of them, `replace`, and the constants that enter an operation as its weights. What cannot:
+the Keras layers themselves (a SavedModel holds none), other backward rules, a forward function that a control-flow
+operation hides, training.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from crosslens.errors import ModelError
+from crosslens.model import OUTPUT, InputSpec
+from crosslens.model.preprocessing import Preprocess
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from ..layers.ancestry import linked
+from ..layers.batch_axis import batch_first
+from ..layers.channel_axes import located
+from ..layers.layer_tensor import Place, in_rows, native_shape, output_place
+from ..layers.network import input_spec
+from ..pixel_types import fitting
+from ..weights import Stored, arranged, depthwise, matrix
+from .held_inputs import repeated
+from .messages import reason
+from .savedmodel_check import refuse_unsafe
+from .savedmodel_inputs import Entrance, entrance_of
+
+__all__ = ["Constant", "GraphNetwork", "load_saved_model"]
+
+_PASSED_ON = {"Identity", "Placeholder", "Const", "NoOp"}
+_INLINED = "StatefulPartitionedCall/"
+_FED = "fed/"
+_SMALL = 16
+"""Constants of fewer elements stay in the graph: they are axes, shapes and scalars that TensorFlow folds."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """What was a variable before the function was frozen; shared by all traced functions."""
+
+    name: str
+    values: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes, in TensorFlow's order."""
+        return tuple(self.values.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """TensorFlow's data type."""
+        return self.values.dtype
+
+    @property
+    def value(self) -> Any:
+        """The tensor."""
+        return self.values
+
+
+def load_saved_model(path: Path, trust: bool) -> Any:
+    """What `tf.saved_model.load` gives: graphs, no Python code, and where `trust` is not given no access to files.
+
+    Raises:
+        ModelError: the folder is damaged, does more than compute, or holds no signatures.
+    """
+    if not trust:
+        refuse_unsafe(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about functions for training, which play no part here
+            loaded = tf.saved_model.load(str(path))
+    except Exception as error:
+        raise ModelError(f"TensorFlow cannot load the SavedModel '{path}': {reason(error)}; export it again") from error
+    if not loaded.signatures:
+        raise ModelError(f"the SavedModel '{path}' has no signatures; export it with model.export('{path.name}')")
+    return loaded
+
+
+@dataclass(frozen=True)
+class GraphNetwork:
+    """The frozen graph of one signature, its big constants beside it."""
+
+    definition: Any
+    entrance: Entrance
+    result: str
+    input: InputSpec
+    channels_last: bool
+    constants: Mapping[str, Constant]
+    values: Mapping[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, loaded: Any, options: Mapping[str, Any]) -> "GraphNetwork":
+        """The network behind the serving signature of a loaded SavedModel.
+
+        Raises:
+            ModelError: no signature to serve, several inputs of which none is held, or several outputs and none chosen.
+        """
+        function = _signature(loaded)
+        result = _chosen(function.structured_outputs, options["output"])
+        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+        entrance = entrance_of(function, frozen, options["inputs"])
+        spec, last = input_spec(entrance.entry.shape, options["input"], True, options["bounds"])
+        definition, constants = _lifted(frozen.graph.as_graph_def())
+        own = _without_own_gradients(definition)
+        names = sorted(function.structured_outputs)
+        network = cls(definition, entrance, frozen.outputs[names.index(result)].name, spec, last, constants)
+        if own and not entrance.takes_integers:
+            _check_derivative(network, function, result, own)
+        return network
+
+    def fitting(self, wished: Preprocess) -> Preprocess:
+        """The preprocessing for what the image is: see `pixel_types`."""
+        return fitting(self.entrance.image, self.entrance.entry.dtype, self.input, wished)
+
+    @property
+    def takes_integers(self) -> bool:
+        """Whether its images are pixels in a type of integers."""
+        return self.entrance.takes_integers
+
+    def refuse_gradient(self) -> None:
+        """Refuse a gradient at the image where none gets there."""
+        self.entrance.refuse_gradient()
+
+    def places(self) -> Sequence[Place]:
+        """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last.
+
+        Raises:
+            ModelError: the output has no batch axis.
+        """
+        return batch_first(self._listed)
+
+    def _listed(self, images: int | None) -> tuple[Sequence[Place], Any]:
+        """The places, and the graph of the trace."""
+        found: list[Place] = []
+
+        def run(x: Any) -> None:
+            y = in_rows(*self._imported(x, [self.result], {}))
+            operations = {
+                op.name.removeprefix("net/"): op for op in x.graph.get_operations() if op.name.startswith("net/")
+            }
+            shown = {name: op for name, op in operations.items() if name not in self.entrance.casts}
+            layers = {name: op for name, op in shown.items() if _is_layer(op, images)}
+            places = [*(self._place(name, op, operations) for name, op in layers.items()), output_place(y)]
+            tensors = [*(op.outputs[0] for op in layers.values()), y]
+            axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
+            found.extend(located(x.graph, linked(x.graph, x, places, tensors), tensors, (x, axis), self.channels_last))
+
+        function = tf.function(run, autograph=False).get_concrete_function(
+            tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
+        )
+        return found, function.graph
+
+    def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> Place:
+        y = op.outputs[0]
+        weights = tuple(_constants_of(op))
+        short = name.removeprefix(_INLINED)
+        scope = short.rpartition("/")[0]
+        aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
+        return Place(short, op.type, tuple(y.shape), y.dtype, 0, (op.type, weights), aliases)
+
+    def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
+        inner = [name for name in asked if name not in replaced and name != OUTPUT]
+        given = {name: value for name, value in replaced.items() if name != OUTPUT}
+        *found, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
+        return {
+            **dict(zip(inner, found, strict=True)),
+            **replaced,
+            OUTPUT: replaced.get(OUTPUT, tf.identity(in_rows(y))),
+        }
+
+    def _tensor(self, name: str) -> str:
+        names = self._names
+        return f"{_INLINED + name if _INLINED + name in names else name}:0"
+
+    @property
+    def _names(self) -> set[str]:
+        return {node.name for node in self.definition.node}
+
+    def _imported(self, x: Any, wanted: Sequence[str], replaced: Mapping[str, Any]) -> list[Any]:
+        feeds = {f"{name}:0": self._value(constant) for name, constant in self.constants.items()}
+        feeds |= {self._tensor(name): value for name, value in replaced.items()}
+        feeds |= self.entrance.feeds(x)
+        used = {edge.split(":")[0].lstrip("^") for node in self.definition.node for edge in node.input}
+        feeds = {
+            name: tf.identity(value, name=_FED + name.removesuffix(":0"))
+            for name, value in feeds.items()
+            if name.removesuffix(":0") in used
+        }
+        return list(tf.graph_util.import_graph_def(self.definition, feeds, list(wanted), name="net"))
+
+    def _value(self, constant: Constant) -> Any:
+        return self.values[id(constant)][1] if id(constant) in self.values else constant.values
+
+    def stored(self, place: Place) -> Mapping[str, Stored]:
+        """The constants that enter one operation: kernel, bias, or by their name in the graph."""
+        if place.source is None:
+            return {}
+        kind, found = place.source
+        stored = {}
+        for position, name in found:
+            if name not in self.constants:
+                continue
+            constant = self.constants[name]
+            if position == 1 and kind in _KERNELS and len(constant.shape) > 1:
+                stored["kernel"] = _KERNELS[kind](constant, None)
+            else:
+                stored["bias" if kind == "BiasAdd" else name] = arranged(constant, range(len(constant.shape)))
+        return stored
+
+    def value(self, constant: Constant) -> Any:
+        """What a constant holds in this network, as a NumPy array."""
+        return self._value(constant).numpy()
+
+    def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "GraphNetwork":
+        """The same network with other values for some of its constants."""
+        return replace(self, values={**self.values, **values})
+
+    def with_rule(self, rule: str) -> "GraphNetwork":
+        """Itself for "exact".
+
+        Raises:
+            ModelError: for any other rule.
+        """
+        if rule != "exact":
+            raise ModelError(
+                f"the backward rule {rule!r} cannot be put into a SavedModel, whose functions are fixed; "
+                "save the network as NAME.keras with model.save, and wrap that"
+            )
+        return self
+
+
+_KERNELS = {"Conv2D": matrix, "MatMul": matrix, "DepthwiseConv2dNative": depthwise}
+
+
+def _signature(loaded: Any) -> Any:
+    names = list(loaded.signatures)
+    for name in ("serving_default", "serve", *names[:1]):
+        if name in loaded.signatures:
+            return loaded.signatures[name]
+    raise ModelError("the SavedModel has no signatures; export it with model.export(folder)")
+
+
+def _chosen(outputs: Mapping[str, Any], output: int | str | None) -> str:
+    names = sorted(outputs)
+    if output is None and len(names) > 1:
+        raise ModelError(f"the SavedModel has {len(names)} outputs, {names}; choose one: wrap(folder, output=...)")
+    if isinstance(output, int) and 0 <= output < len(names):
+        return names[output]
+    if output is None or output in names:
+        return names[0] if output is None else str(output)
+    raise ModelError(f"the SavedModel has no output {output!r}; it has {names}")
+
+
+def _lifted(definition: Any) -> tuple[Any, dict[str, Constant]]:
+    """The graph with its big constants turned into placeholders, and those constants."""
+    constants = {}
+    for node in definition.node:
+        if node.op != "Const":
+            continue
+        tensor = node.attr["value"].tensor
+        if np.prod([d.size for d in tensor.tensor_shape.dim]) < _SMALL and "/" in node.name:
+            continue
+        values = tf.make_ndarray(tensor)
+        if values.dtype.kind != "f":
+            continue
+        constants[node.name] = Constant(node.name, tf.constant(values))
+        dtype = node.attr["dtype"].type
+        node.op = "Placeholder"
+        node.attr.clear()
+        node.attr["dtype"].type = dtype
+        node.attr["shape"].shape.CopyFrom(tf.TensorShape(values.shape).as_proto())
+    return definition, constants
+
+
+def _without_own_gradients(definition: Any) -> list[str]:
+    """Drop from a graph what `tf.custom_gradient` left in it, and name those operations.
+
+    The gradient functions read tensors of the function that was inlined; without them TensorFlow differentiates what
+    was computed, which is the same for silu and its like.
+    """
+    own = [node for node in definition.node if "_gradient_op_type" in node.attr]
+    for node in own:
+        del node.attr["_gradient_op_type"]
+    return [node.name for node in own]
+
+
+def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Sequence[str]) -> None:
+    """Refuse a SavedModel whose own gradients are not the derivative of what it computes (a reversed gradient, say).
+
+    Raises:
+        ModelError: the gradient at one example differs from the one through the SavedModel's own function.
+    """
+    x = tf.constant(
+        np.random.default_rng(0).random((1, *native_shape(network.input, network.channels_last)), np.float32)
+    )
+
+    def inlined(x: Any) -> Any:
+        (y,) = network._imported(x, [network.result], {})
+        return tf.gradients(y, x, unconnected_gradients="zero")[0]
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        others = repeated(network.entrance.held, network.entrance.entries, network.entrance.image, x)
+        y = function(**others, **{network.entrance.image: x})[result]
+    expected = tape.gradient(y, x, unconnected_gradients="zero").numpy()
+    got = tf.function(inlined, autograph=False)(x).numpy()
+    largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)
+    if not np.allclose(got, expected, rtol=1e-3, atol=1e-4 * largest, equal_nan=True):
+        raise ModelError(
+            f"the SavedModel brings gradients of its own at {', '.join(own[:3])} that are not the derivative of what "
+            "it computes; save the network as NAME.keras, or wrap the object"
+        )
+
+
+def _is_layer(op: Any, images: int | None = None) -> bool:
+    """Whether an operation gives one floating tensor with a batch axis that is not just passed on."""
+    if op.type in _PASSED_ON or len(op.outputs) == 0:
+        return False
+    y = op.outputs[0]
+    return bool(y.dtype.is_floating and y.shape.rank and y.shape[0] == images)
+
+
+def _constants_of(op: Any) -> Iterator[tuple[int, str]]:
+    """(input, constant's name) for what enters an operation without the image having a part in it."""
+    for position, tensor in enumerate(op.inputs):
+        waiting = [tensor.op]
+        while waiting:
+            node = waiting.pop()
+            if node.name.startswith(_FED):
+                yield position, node.name.removeprefix(_FED)
+            elif not _is_layer(node):
+                waiting.extend(t.op for t in node.inputs)
+
+
+def _last_of_scope(name: str, operations: Mapping[str, Any]) -> bool:
+    """Whether no later operation stands under the same scope: its output is then that of the layer of that name."""
+    scope = name.rpartition("/")[0] + "/"
+    inside = [other for other, op in operations.items() if other.startswith(scope) and _is_layer(op)]
+    return bool(inside) and inside[-1] == name

@@ -1,0 +1,55 @@
+"""If with a condition that hangs on the image, for gradients: both branches are written out, and the result is chosen.
+
+y = Where(c, then, else), where `then` reads Where(c, x, 0) of each float from outside and `else` Where(c, 0, x): values
+and slopes of the branch that is not taken, infinite ones too, stay inside of it.
+"""
+
+from onnx import GraphProto, numpy_helper
+
+from ..ir.graph import Graph, Node
+from ..shapes.constant_if import copied
+from ..shapes.inference import fold
+
+__all__ = ["both_branches"]
+
+
+def both_branches(graph: Graph, node: Node) -> list[Node] | None:
+    """Nodes in place of an If; None for another operator, and where the branches give different shapes."""
+    if node.op != "If" or node.domain:
+        return None
+    trial = graph.copy()
+    trial.nodes = []
+    condition = trial.op("Reshape", node.inputs[0], trial.ints([]))
+    called = {other.name for other in graph.nodes}
+    made = [_branch(trial, node, condition, branch, called) for branch in ("then_branch", "else_branch")]
+    pairs = list(zip(*made, strict=True))
+    chosen = zip(pairs, node.outputs, strict=True)
+    trial.nodes += [trial.node("Where", condition, *pair, outputs=[y]) for pair, y in chosen if y]
+    parts, constants = list(trial.nodes), dict(trial.constants)
+    trial.nodes = [part for other in graph.nodes for part in (parts if other is node else [other])]
+    fold(trial)
+    if any(_shape(trial, a) is None or _shape(trial, a) != _shape(trial, b) for a, b in pairs):
+        return None
+    graph.constants |= constants
+    graph.taken |= trial.taken
+    return parts
+
+
+def _branch(graph: Graph, node: Node, condition: str, which: str, called: set[str]) -> list[str]:
+    """Append one branch; its results come back."""
+    branch: GraphProto = node.attributes[which].g
+    around = f"{node.name or node.outputs[0]}/{which}"
+    names = {t.name: graph.unique(f"{around}:{t.name}") for t in branch.initializer}
+    graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in branch.initializer}
+    for name in dict.fromkeys(node.reads[1:]):
+        if name in graph.types and graph.types[name].is_float and name not in graph.constants:
+            pair = (name, graph.scalar(0, name))
+            names[name] = graph.op("Where", condition, *(pair if which == "then_branch" else pair[::-1]))
+    graph.nodes += copied(graph, branch, names, around, called)
+    return [names.get(o.name, o.name) for o in branch.output]
+
+
+def _shape(graph: Graph, name: str) -> tuple[int | str, ...] | None:
+    if name in graph.constants:
+        return tuple(graph.constants[name].shape)
+    return graph.types[name].dims if name in graph.types else None

@@ -1,0 +1,78 @@
+"""Other backward rules at rectifiers: guided backpropagation, the deconvolutional network, and none at all."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from crosslens.introspection.nonlinearities import OTHERS, RECTIFIER
+
+from ..ir.graph import Graph, Node
+from .registry import Cotangents, Rule
+
+__all__ = ["activation_functions", "is_rectifier", "rectified"]
+
+
+def is_rectifier(graph: Graph, node: Node) -> bool:
+    """Whether a node is max(x, 0), its cut from above, or has another slope below zero.
+
+    ReLU6 also comes as Clip, and as Max with 0 and Min with a constant, in either order: each half counts, because
+    each of the rules of `Model.modified` is the same applied once or to both halves.
+    """
+    if node.domain:
+        return False
+    if node.op in {"Relu", "LeakyRelu", "PRelu"}:
+        return True
+    if node.op == "Clip":
+        return node.has(1) and _is_zero(graph, node.inputs[1])
+    if node.op == "Max":
+        return len(node.inputs) == 2 and any(_is_zero(graph, i) for i in node.inputs)
+    return node.op == "Min" and _caps_a_rectifier(graph, node)
+
+
+def _is_zero(graph: Graph, name: str) -> bool:
+    value = graph.value(name)
+    return value is not None and value.size == 1 and not value.any()
+
+
+def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
+    """Min(x, constant) right after a rectifier, or right before the Max with 0."""
+    if len(node.inputs) != 2 or all(graph.value(i) is None for i in node.inputs):
+        return False
+    before = [n for n in graph.nodes if n.outputs[0] in node.inputs]
+    after = [n for n in graph.nodes if node.outputs[0] in n.inputs and n.op == "Max"]
+    return any(n.op == "Relu" or (n.op == "Max" and is_rectifier(graph, n)) for n in before) or any(
+        is_rectifier(graph, n) for n in after
+    )
+
+
+def activation_functions(graph: Graph) -> Counter[str]:
+    """How many activation functions of each kind there are; x times its sigmoid is SiLU, with Erf it is GELU."""
+    found: Counter[str] = Counter({RECTIFIER: sum(is_rectifier(graph, node) for node in graph.nodes)})
+    for node in graph.nodes:
+        gated = _GATED.get(node.op)
+        if gated is None:
+            kind = OTHERS.get(node.op.lower())
+        else:
+            kind = gated if node.op == "Erf" or _multiplies_its_input(graph, node) else None
+        if kind:
+            found[kind] += 1
+    return found
+
+
+_GATED = {"Sigmoid": "SiLU", "HardSigmoid": "HardSwish", "Erf": "GELU"}
+
+
+def _multiplies_its_input(graph: Graph, node: Node) -> bool:
+    """Whether the node's output is multiplied with its input."""
+    both = {node.inputs[0], node.outputs[0]}
+    return any(each.op == "Mul" and set(each.inputs) == both for each in graph.nodes)
+
+
+def rectified(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:
+    """With f the rectifier: "guided" f'(x) max(dy, 0), "deconvnet" max(dy, 0), "linear" dy; no slopes."""
+    (dy,) = dys
+    assert dy is not None
+    assert rule.derivative is not None
+    if relu != "linear":
+        dy = graph.op("Relu", dy)
+    cotangents = rule.derivative(graph, node, dy) if relu == "guided" else [dy if w else None for w in node.wants]
+    return [c if graph.value(i) is None else None for c, i in zip(cotangents, node.inputs, strict=False)]

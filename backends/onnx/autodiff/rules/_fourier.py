@@ -1,0 +1,43 @@
+"""Discrete Fourier transforms within a gradient, in the form of the graph's opset, and their transposed."""
+
+import numpy as np
+from onnx import helper
+
+from ...ir.graph import Graph
+from ._zero_padding import padded
+
+__all__ = ["resized", "transposed_dft", "transposed_irfft"]
+
+
+def transposed_dft(g: Graph, dy: str, y: str, axis: int, length: int, *, inverse: bool) -> str:
+    """What a DFT y of `length` gives back: the transform the other way round, without its own factor.
+
+    A spectrum of which only one side is there is filled up with zeros. Shapes: (..., frequencies, ..., 2) to
+    (..., length, ..., 2).
+    """
+    other = _dft(g, resized(g, dy, g.rank(y), axis, length, g.sizes(y, [axis])[0]), axis, inverse=not inverse)
+    return g.op("Mul", other, g.scalar(1 / length if inverse else length, y))
+
+
+def transposed_irfft(g: Graph, dy: str, y: str, axis: int, length: int) -> str:
+    """What an inverse DFT y of one side gives back: one side of the transform; all but the ends were used twice.
+
+    Shapes: (..., length, ..., 1) to (..., length // 2 + 1, ..., 2).
+    """
+    one_side = _dft(g, dy, axis, inverse=False, onesided=1)
+    uses = np.full(length // 2 + 1, 2 / length)
+    uses[0] /= 2
+    uses[length // 2 :] /= 1 + (length % 2 == 0)
+    shape = [-1 if a == axis else 1 for a in range(g.rank(y))]
+    return g.op("Mul", one_side, g.const(uses.reshape(shape), helper.tensor_dtype_to_np_dtype(g.elem(y))))
+
+
+def _dft(g: Graph, x: str, axis: int, *, inverse: bool, onesided: int | None = None) -> str:
+    if g.opsets.get("", 18) < 20:
+        return g.op("DFT", x, axis=axis, inverse=int(inverse), onesided=onesided)
+    return g.op("DFT", x, None, g.const(axis, np.int64), inverse=int(inverse), onesided=onesided)
+
+
+def resized(g: Graph, x: str, rank: int, axis: int, size: int, now: int) -> str:
+    """Cut to `size` along an axis, or filled up with zeros; `now` is the size that it has."""
+    return padded(g, x, rank, {axis: (0, size - now)})

@@ -1,0 +1,29 @@
+"""What the derivatives of all reductions share: which axes, and how a cotangent gets them back."""
+
+from ...ir.graph import DynamicShapeError, Graph, Node
+
+__all__ = ["axes_of", "kept", "widened"]
+
+
+def axes_of(g: Graph, node: Node) -> list[int]:
+    """The axes that a reduction takes together, none negative; all of them if none are given, unless told otherwise."""
+    rank = g.rank(node.inputs[0])
+    if not node.has(1):
+        return [] if node.attr("noop_with_empty_axes", 0) else list(range(rank))
+    value = g.value(node.inputs[1])
+    if value is None:
+        raise DynamicShapeError(f"{node.name!r} reduces axes that are computed")
+    if not value.size and not node.attr("noop_with_empty_axes", 0):
+        return list(range(rank))
+    return sorted(int(a) % rank for a in value)
+
+
+def kept(g: Graph, node: Node, tensor: str) -> str:
+    """The output, or its cotangent, with the reduced axes back as ones."""
+    axes = axes_of(g, node)
+    return tensor if node.attr("keepdims", 1) or not axes else g.op("Unsqueeze", tensor, g.ints(axes))
+
+
+def widened(g: Graph, node: Node, dy: str) -> str:
+    """A cotangent of the output repeated to the shape of the input."""
+    return g.op("Expand", kept(g, node, dy), g.shape_of(node.inputs[0]))

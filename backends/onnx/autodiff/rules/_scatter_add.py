@@ -1,0 +1,22 @@
+"""Adding up numbers at places of a tensor of zeros, as the derivatives of all operators that read at places do."""
+
+from typing import Any
+
+from ...ir.graph import DOUBLE, FLOAT, Graph
+
+__all__ = ["added_at"]
+
+
+def added_at(g: Graph, zeros: str, places: str, updates: str, axis: int | None) -> str:
+    """ScatterElements that adds, or ScatterND without an axis; in float32 where onnxruntime adds no narrower floats.
+
+    Args:
+        zeros: of the element type that comes back.
+        places: int64, as the operator takes them.
+    """
+    how: dict[str, Any] = {"reduction": "add"} if axis is None else {"reduction": "add", "axis": axis}
+    op, elem = "ScatterND" if axis is None else "ScatterElements", g.elem(zeros)
+    if elem in {FLOAT, DOUBLE}:
+        return g.op(op, zeros, places, updates, **how)
+    base, values = (g.op("Cast", name, to=FLOAT) for name in (zeros, updates))
+    return g.op("Cast", g.op(op, base, places, values, **how), to=elem)

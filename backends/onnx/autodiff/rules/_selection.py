@@ -1,0 +1,20 @@
+"""The adjoint of choosing one of several tensors, element by element."""
+
+from ...ir.graph import Graph, Node
+from ..registry import Cotangents
+
+__all__ = ["selected"]
+
+
+def selected(g: Graph, node: Node, dy: str) -> Cotangents:
+    """dy to the first input that equals the output; at a tie with a constant to that one (as ReLU has it)."""
+    (y,) = node.outputs
+    order = sorted(range(len(node.inputs)), key=lambda p: node.wants[p])
+    cotangents: list[str | None] = [None] * len(node.inputs)
+    left = dy
+    zero = g.scalar(0, y)
+    for position in order:
+        here = g.op("Equal", node.inputs[position], y)
+        cotangents[position] = g.op("Where", here, left, zero)
+        left = g.op("Where", here, zero, left)
+    return cotangents

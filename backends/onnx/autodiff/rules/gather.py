@@ -1,0 +1,46 @@
+"""Gather: rows of x along an axis; each row gets the sum of the cotangents of its copies."""
+
+from typing import Any
+
+import numpy as np
+
+from ...ir.graph import Graph, Node
+from ..registry import Cotangents, vjp
+from ._scatter_add import added_at
+from ._zero_padding import padded
+
+
+@vjp("Gather")
+def gather(g: Graph, node: Node, dy: str) -> Cotangents:
+    """Constant places that do not repeat, counted from either end: rows of dy, with one of zeros, put in order.
+
+    Else a scatter that adds.
+    """
+    x, places = node.inputs
+    axis = node.attr("axis") % g.rank(x)
+    value = g.value(places)
+    rank = g.rank(places)
+    if rank == 0:
+        dy = g.op("Unsqueeze", dy, g.ints([axis]))
+    elif rank > 1:
+        dy = g.op("Reshape", dy, g.ints([*(0,) * axis, -1, *g.sizes(x, slice(axis + 1, None))]))
+    (size,) = g.dims(x)[axis : axis + 1]
+    if value is not None and isinstance(size, int) and len(set((value % size).ravel().tolist())) == value.size:
+        return [_in_order(g, dy, value.ravel() % size, axis, size, g.rank(x)), None]
+    return [_added(g, x, dy, places, axis), None]
+
+
+def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: int, rank: int) -> str:
+    if len(places) and (np.diff(places) == 1).all():
+        return padded(g, dy, rank, {axis: (int(places[0]), size - 1 - int(places[-1]))})
+    rows = np.full(size, len(places))
+    rows[places] = np.arange(len(places))
+    if (rows == len(places)).any():
+        dy = padded(g, dy, rank, {axis: (0, 1)})
+    return g.op("Gather", dy, g.ints(rows), axis=axis)
+
+
+def _added(g: Graph, x: str, dy: str, places: str, axis: int) -> str:
+    wide = g.op("Reshape", places, g.ints([-1 if a == axis else 1 for a in range(g.rank(x))]))
+    everywhere = g.op("Expand", wide, g.op("Shape", dy))
+    return added_at(g, g.zeros_like(x), everywhere, dy, axis)

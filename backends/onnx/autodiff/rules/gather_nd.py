@@ -1,0 +1,31 @@
+"""GatherND: y takes slices of x at tuples of places; each slice gets the sum of the cotangents of its copies."""
+
+from ...ir.graph import Graph, Node
+from ..registry import Cotangents, vjp
+from ._scatter_add import added_at
+
+
+@vjp("GatherND", since=11)
+def gather_nd(g: Graph, node: Node, dy: str) -> Cotangents:
+    """ScatterND that adds; it knows no batch axes, so their own numbers are put in front of each tuple."""
+    x, places = node.inputs
+    batch = node.attr("batch_dims")
+    if batch:
+        places = _with_batch(g, x, places, batch)
+    return [added_at(g, g.zeros_like(x), places, dy, None), None]
+
+
+def _with_batch(g: Graph, x: str, places: str, batch: int) -> str:
+    """(B..., I..., k) to (B..., I..., batch + k)."""
+    rank = g.rank(places)
+    first = g.op("Slice", places, g.ints([0]), g.ints([1]), g.ints([-1]))
+    zero = g.op("Sub", first, first)
+    own = [g.op("Add", zero, _numbers(g, x, axis, rank)) for axis in range(batch)]
+    return g.op("Concat", *own, places, axis=-1)
+
+
+def _numbers(g: Graph, x: str, axis: int, rank: int) -> str:
+    """0, 1, ... along one axis, shaped to broadcast over `rank` axes."""
+    size = g.op("Shape", x, start=axis, end=axis + 1)
+    numbers = g.op("Range", g.const(0), g.op("Squeeze", size), g.const(1))
+    return g.op("Reshape", numbers, g.ints(-1 if a == axis else 1 for a in range(rank)))

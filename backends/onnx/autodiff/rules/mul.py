@@ -1,0 +1,24 @@
+"""Mul: y = a b with broadcasting, so da = b dy, db = a dy. SiLU, x s(x), is taken as one: dx = (s + y (1 - s)) dy."""
+
+from ...ir.graph import Graph, Node
+from ..registry import Cotangents, vjp
+
+
+@vjp("Mul", since=7, broadcasts=True)
+def mul(g: Graph, node: Node, dy: str) -> Cotangents:
+    """Each factor times the cotangent of the other."""
+    a, b = node.inputs
+    if all(node.wants):
+        for x, s in ((a, b), (b, a)):
+            if s not in g.watched and _is_sigmoid(g, s, x):
+                dx = _silu(g, node.outputs[0], s, dy)
+                return [dx, None] if x == a else [None, dx]
+    return [g.op("Mul", dy, b) if node.wants[0] else None, g.op("Mul", dy, a) if node.wants[1] else None]
+
+
+def _is_sigmoid(g: Graph, s: str, x: str) -> bool:
+    return any(node.op == "Sigmoid" and node.inputs == (x,) and node.outputs == (s,) for node in g.nodes)
+
+
+def _silu(g: Graph, y: str, s: str, dy: str) -> str:
+    return g.op("Mul", dy, g.op("Add", s, g.op("Mul", y, g.op("Sub", g.scalar(1, s), s))))

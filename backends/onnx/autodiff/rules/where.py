@@ -1,0 +1,13 @@
+"""Where: y = a where the condition holds, else b; each gets dy where it was chosen."""
+
+from ...ir.graph import Graph, Node
+from ..registry import Cotangents, vjp
+
+
+@vjp("Where", since=9, broadcasts=True)
+def where(g: Graph, node: Node, dy: str) -> Cotangents:
+    """Zeros elsewhere."""
+    condition = node.inputs[0]
+    zero = g.scalar(0, dy)
+    da = g.op("Where", condition, dy, zero) if node.wants[1] else None
+    return [None, da, g.op("Where", condition, zero, dy) if node.wants[2] else None]

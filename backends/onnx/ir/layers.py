@@ -1,0 +1,185 @@
+"""The layers of a graph: which nodes count as one, their names and aliases, and where their channels stand."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from crosslens.model import INPUT, OUTPUT, Layer
+from crosslens.model.layout import channels_first_shape
+
+from .graph import Graph, Node
+from .names import module_aliases
+
+__all__ = ["Place", "layouts", "places"]
+
+_CHANNELS_FIRST = frozenset(
+    [
+        "Conv",
+        "ConvTranspose",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "GlobalLpPool",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "LRN",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "GridSample",
+        "RoiAlign",
+        "MaxRoiPool",
+        "FusedConv",
+        "QLinearConv",
+        "ConvInteger",
+        "DeformConv",
+        "MaxUnpool",
+        "Upsample",
+    ]
+)
+"""Operators that are defined on (N, C, H, W)."""
+_LOSES_TRACK = frozenset(
+    {"Reshape", "Flatten", "MatMul", "Gemm", "Einsum", "Attention", "MultiHeadAttention", "Gather"}
+)
+_NO_LAYER = frozenset({"Identity", "Cast", "Dropout"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer in the graph: the tensor that it names, and whether that lies channels-last."""
+
+    layer: Layer
+    tensor: str
+    channels_last: bool
+
+
+def layouts(graph: Graph, image: str, channels_last: bool) -> set[str]:
+    """The tensors that lie channels-last, by following the graph from its input; all others are channels-first."""
+    last = {image} if channels_last else set()
+    tracked = {image}
+    for node in graph.nodes:
+        source = next((i for i in node.inputs if i in tracked), None)
+        kind = _layout_of(graph, node, source, source in last)
+        if kind is None:
+            continue
+        tracked.update(node.outputs)
+        if kind:
+            last.update(o for o in node.outputs if _rank(graph, o) == _rank(graph, node.outputs[0]))
+    return last
+
+
+def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool | None:
+    """Whether a node's outputs lie channels-last; None where nothing is known."""
+    if node.op in _CHANNELS_FIRST:
+        return False
+    if source is not None and not last and _moves_pooled(graph, node):
+        return True
+    if source is None and _normalises_channels(graph, node):
+        return True
+    lost = node.op in _LOSES_TRACK and not (last and _is_linear(graph, node, source))
+    if source is None or lost or _rank(graph, node.outputs[0]) != _rank(graph, source):
+        return None
+    if node.op != "Transpose":
+        return last
+    return not last if _turns(node, last) else None
+
+
+def _is_linear(graph: Graph, node: Node, source: str | None) -> bool:
+    """Whether a product with a matrix is a linear layer over the last axis, from channels to channels."""
+    return node.op == "MatMul" and source == node.inputs[0] and _rank(graph, node.inputs[1]) == 2
+
+
+def _normalises_channels(graph: Graph, node: Node) -> bool:
+    """Whether a normalisation of maps over their last axis shows, after windows, that channels stand there."""
+    return node.op == "LayerNormalization" and _rank(graph, node.inputs[0]) == 4 and node.attr("axis") in {-1, 3}
+
+
+def _turns(node: Node, last: bool) -> bool:
+    """Whether a Transpose moves the channels to the other place, from where they lie."""
+    perm = node.attr("perm", ())
+    rank = len(perm)
+    return rank > 2 and perm == ((0, rank - 1, *range(1, rank - 1)) if last else (0, *range(2, rank), 1))
+
+
+def _moves_pooled(graph: Graph, node: Node) -> bool:
+    """Whether a Reshape makes (N, 1, 1, C) of (N, C, 1, 1): tf2onnx writes so the Transpose after global pooling."""
+    known = [graph.types.get(name) for name in (node.inputs[0], node.outputs[0])] if node.op == "Reshape" else []
+    before, after = ([*kind.dims[1:]] if kind is not None and kind.dims else [] for kind in known or [None, None])
+    return len(before) > 1 and before[0] != 1 and set(before[1:]) == {1} and after == [*before[1:], before[0]]
+
+
+def _rank(graph: Graph, name: str) -> int | None:
+    kind = graph.types.get(name)
+    return None if kind is None or kind.dims is None else len(kind.dims)
+
+
+def places(
+    graph: Graph, last: set[str], own: Container[str], shapes: Mapping[str, tuple[int | None, ...]]
+) -> Mapping[str, Place]:
+    """All layers by name, in execution order, without `INPUT`; `OUTPUT` is the graph's own.
+
+    Args:
+        graph: with the types of its tensors.
+        last: the tensors that lie channels-last.
+        own: the tensors of the network itself that have the batch first; others belong to preprocessing, or are none.
+        shapes: of each tensor, at the example input; None for a size that hangs on what is in the image.
+    """
+    nodes = [node for node in graph.nodes if node.outputs[0] in own]
+    named = dict(_named(graph, nodes, last, shapes))
+    aliases: dict[str, set[str]] = {name: set() for name in named.values()}
+    for alias, name in _aliases(nodes, named).items():
+        aliases[name].add(alias)
+    found = {}
+    for node in nodes:
+        tensor = node.outputs[0]
+        if tensor in named and named[tensor] not in found and not _passes_on(node, last):
+            name = named[tensor]
+            shape = _shape(shapes[tensor], tensor in last)
+            layer = Layer(name, node.op, shape, tuple(sorted(aliases[name])))
+            found[name] = Place(layer, tensor, tensor in last)
+    output = graph.outputs[0]
+    shape = _shape(shapes[output], output in last)
+    return {**found, OUTPUT: Place(Layer(OUTPUT, "Output", shape), output, output in last)}
+
+
+def _named(
+    graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
+) -> Iterator[tuple[str, str]]:
+    """(tensor, layer) for each node with a floating output that has axes; what passes on is the layer before it."""
+    names: dict[str, str] = {}
+    taken = {INPUT, OUTPUT}
+    for node in nodes:
+        tensor = node.outputs[0]
+        kind = graph.types.get(tensor)
+        if kind is None or not kind.is_float or not shapes.get(tensor):
+            continue
+        if _passes_on(node, last):
+            if node.inputs[0] in names:
+                names[tensor] = names[node.inputs[0]]
+                yield tensor, names[tensor]
+            continue
+        name = node.name if node.name and node.name not in taken else f"{node.op}:{tensor}"
+        taken.add(name)
+        names[tensor] = name
+        yield tensor, name
+
+
+def _passes_on(node: Node, last: set[str]) -> bool:
+    """Whether the values are those of the input, seen channels-first."""
+    if node.op in _NO_LAYER or node.op not in {"Transpose", "Reshape"}:
+        return node.op in _NO_LAYER
+    before, after = (name in last for name in (node.inputs[0], node.outputs[0]))
+    return before != after and (_turns(node, before) if node.op == "Transpose" else after)
+
+
+def _aliases(nodes: Sequence[Node], named: Mapping[str, str]) -> Mapping[str, str]:
+    """Alias to layer: module names first, then tensor names that are still free."""
+    runs = [(node.scopes, named[node.outputs[0]]) for node in nodes if node.outputs[0] in named]
+    layers = set(named.values())
+    return {alias: name for alias, name in {**named, **module_aliases(runs)}.items() if alias not in layers}
+
+
+def _shape(shape: tuple[int | None, ...], channels_last: bool) -> tuple[int | None, ...]:
+    """Channels-first, the batch None."""
+    return (None, *(channels_first_shape(shape) if channels_last else shape)[1:])

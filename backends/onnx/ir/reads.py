@@ -1,0 +1,38 @@
+"""Which layers a layer is computed from with no other layer between."""
+
+from collections.abc import Iterator, Mapping
+
+from crosslens.model import INPUT
+
+from ..autodiff.reverse import path_of
+from .graph import Graph, Node
+from .layers import Place
+
+__all__ = ["direct_reads"]
+
+
+def direct_reads(graph: Graph, places: Mapping[str, Place]) -> Mapping[str, tuple[str, ...]]:
+    """By layer, the layers that it reads, in the order of its operator's inputs, each once.
+
+    Gradients are followed, as for `Model.upstream`: what only says where to read, or how much, does not count.
+    """
+    layers = {place.tensor: name for name, place in places.items() if name != INPUT}
+    layers[INPUT] = INPUT
+    path = path_of(graph, set(layers), [INPUT])
+    makers = {output: node for node in path for output in node.outputs if output}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, place in places.items():
+        maker = makers.get(place.tensor)
+        found[name] = tuple(dict.fromkeys(_sources(maker, makers, layers))) if maker and name != INPUT else ()
+    return found
+
+
+def _sources(node: Node, makers: Mapping[str, Node], layers: Mapping[str, str]) -> Iterator[str]:
+    waiting, seen = [*reversed(node.reads)], set[str]()
+    while waiting:
+        tensor = waiting.pop()
+        if tensor in layers:
+            yield layers[tensor]
+        elif tensor in makers and tensor not in seen:
+            seen.add(tensor)
+            waiting += reversed(makers[tensor].reads)

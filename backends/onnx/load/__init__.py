@@ -1,0 +1,1 @@
+"""Reading a file: one dialect of operators, onnxruntime's own operators rewritten, inputs prepared."""

@@ -1,0 +1,31 @@
+"""FusedConv: f(Conv(x, w, b) + z), f one of Relu, LeakyRelu, Clip, Sigmoid, Tanh, HardSigmoid; z may be missing."""
+
+from typing import Any
+
+from ...ir.graph import Graph, Node
+from ..fused_activations import activated
+from ..rewrite import writes
+
+_PARAMETERS = {"LeakyRelu": ("alpha",), "Clip": ("min", "max"), "HardSigmoid": ("alpha", "beta")}
+"""What the numbers of `activation_params` are, in order."""
+_OURS = frozenset({"activation", "activation_params"})
+
+
+@writes("FusedConv")
+def fused_conv(g: Graph, node: Node) -> list[str]:
+    """Conv, Add, and the activation."""
+    return [finished(g, node, g.op("Conv", *node.inputs[:3], **plain(node)))]
+
+
+def plain(node: Node) -> dict[str, Any]:
+    """The attributes of the Conv within."""
+    return {name: node.attr(name) for name in node.attributes if name not in _OURS}
+
+
+def finished(g: Graph, node: Node, y: str) -> str:
+    """f(y + z) of a Conv's y."""
+    names = _PARAMETERS.get(node.attr("activation", ""), ())
+    given = dict(zip(names, node.attr("activation_params", ()), strict=True))
+    if node.has(3):
+        y = g.op("Add", y, node.inputs[3])
+    return activated(g, y, node.attr("activation"), given, (node.inputs[1], node.inputs[0]))

@@ -1,0 +1,125 @@
+"""A network of several inputs: one is explained, the others hold what the user says, as constants of the graph."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from crosslens.errors import ModelError, did_you_mean
+from crosslens.model import INPUT
+from onnx import TensorProto, helper
+
+from ..ir.graph import BOOL, Graph, Node, Type
+
+__all__ = ["hold", "repeat_for_images", "written_type"]
+
+Held = Mapping[str, "np.ndarray[Any, Any]"]
+
+
+def hold(graph: Graph, values: Mapping[str, Any] | None) -> Held:
+    """Make constants of all inputs but the one that is left out, in place.
+
+    Returns:
+        Those that want a row for each image, by name; `repeat_for_images` gives them.
+
+    Raises:
+        ModelError: none or several inputs are left out; a value is for no input, or has another shape or type.
+    """
+    values = values or {}
+    for name in values:
+        if name not in graph.inputs:
+            hint = did_you_mean(name, graph.inputs)
+            raise ModelError(f"inputs= names {name!r}; the network's inputs are {', '.join(graph.inputs)}.{hint}")
+    left = [name for name in graph.inputs if name not in values]
+    if len(left) != 1:
+        raise ModelError(_which(graph, left))
+    batch = (graph.inputs[left[0]].dims or (None,))[0]
+    rows: dict[str, np.ndarray[Any, Any]] = {}
+    for name, value in values.items():
+        array, repeated = _fitted(name, graph.inputs.pop(name), value, batch)
+        held = graph.unique(f"{name}:held") if repeated else name
+        graph.constants[held] = array
+        graph.types[held] = Type(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        if repeated:
+            rows[name] = array
+            graph.nodes.insert(0, graph.node("Identity", held, outputs=[name]))
+    return rows
+
+
+def repeat_for_images(graph: Graph, names: Held) -> None:
+    """Give each image a row of what is held, in place: `Where` with a condition for each image and twice the same.
+
+    A condition passes no gradient on, and inference follows the batch through it, as it would not through `Expand`.
+    """
+    if not names:
+        return
+    body, graph.nodes = graph.nodes, []
+    places = range(1, len(graph.inputs[INPUT].dims or ()))
+    first = graph.op("Slice", INPUT, graph.ints([0] * len(places)), graph.ints([1] * len(places)), graph.ints(places))
+    each = graph.op("Squeeze", graph.op("Cast", first, to=BOOL), graph.ints(places))
+    repeated = {
+        name: _repeated(graph, node, each, names[name]) for node in body for name in node.outputs if name in names
+    }
+    graph.nodes += [repeated.get(node.outputs[0], node) for node in body]
+
+
+def _repeated(graph: Graph, node: Node, each: str, value: "np.ndarray[Any, Any]") -> Node:
+    axes = graph.ints(range(1, value.ndim))
+    condition = graph.op("Unsqueeze", each, axes) if value.ndim > 1 else each
+    return graph.node("Where", condition, node.inputs[0], node.inputs[0], outputs=list(node.outputs))
+
+
+def _which(graph: Graph, left: list[str]) -> str:
+    named = ", ".join(f"{name!r} {written_type(kind)}" for name, kind in graph.inputs.items())
+    if not left:
+        return f"inputs= holds all inputs, {named or 'none'}; leave out the one to explain"
+    others = ", ".join(f"{name!r}: array" for name in left if name != _likely(graph, left))
+    several = f"the network has {len(graph.inputs)} inputs: {named}"
+    if len(left) < len(graph.inputs):
+        several += f", of which {', '.join(map(repr, left))} are not held"
+    return f"{several}; one is explained, say what the others hold: inputs={{{others}}}" if graph.inputs else several
+
+
+def _likely(graph: Graph, left: list[str]) -> str:
+    """The input that looks most like an image."""
+    kinds = {name: graph.inputs[name] for name in left}
+    return max(left, key=lambda name: (len(kinds[name].dims or ()) == 4, kinds[name].is_float, -left.index(name)))
+
+
+def _fitted(name: str, kind: Type, value: Any, batch: int | str | None) -> tuple["np.ndarray[Any, Any]", bool]:
+    """The value in the input's type, and whether it is one row that every image gets.
+
+    Raises:
+        ModelError: it does not fit.
+    """
+    given = np.asarray(value)
+    dtype = helper.tensor_dtype_to_np_dtype(kind.elem)
+    array = given.astype(dtype)
+    if given.dtype.kind not in "biuf" or (array.dtype.kind in "biu" and not np.array_equal(array, given)):
+        raise ModelError(f"inputs[{name!r}] holds {given.dtype} that {_element(kind)} cannot; give {_element(kind)}")
+    if not kind.dims:
+        return array, False
+    array = array[None] if array.ndim == len(kind.dims) - 1 else array
+    first, rows = kind.dims[0], array.shape[0] if array.ndim else 0
+    if first == batch and isinstance(first, int) and rows == 1:
+        array, rows = np.repeat(array, first, axis=0), first
+    alike = [not isinstance(d, int) or d == n for d, n in zip(kind.dims, array.shape, strict=False)]
+    if array.ndim != len(kind.dims) or not all(alike) or (first == batch and isinstance(first, str) and rows != 1):
+        raise ModelError(
+            f"inputs[{name!r}] has shape {given.shape}; the network takes {written_type(kind)}: give one row, which is "
+            "held for all images"
+        )
+    return array, isinstance(first, str) and rows == 1
+
+
+def _element(kind: Type) -> str:
+    return str(TensorProto.DataType.Name(kind.elem)).lower()
+
+
+def written_type(kind: Type) -> str:
+    """An element type and sizes, as messages have them."""
+    sizes = "of unknown rank" if kind.dims is None else "(" + ", ".join(_plain(d) for d in kind.dims) + ")"
+    return f"{_element(kind)} {sizes}"
+
+
+def _plain(dim: int | str) -> str:
+    return "any" if isinstance(dim, str) else str(dim)

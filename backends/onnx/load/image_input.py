@@ -1,0 +1,143 @@
+"""The one input of a network, an image or a latent code; preprocessing becomes part of the graph."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from crosslens.errors import ModelError
+from crosslens.model import INPUT, InputSpec
+from crosslens.model.preprocessing import Preprocess
+
+from ..ir.graph import FLOAT, Dim, Graph, Type
+from .held_inputs import written_type
+from .pixel_types import as_pixels
+
+__all__ = ["Entry", "at_example_size", "entry_of", "prepend"]
+
+_CHANNELS = (1, 3, 4)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the graph's input is."""
+
+    spec: InputSpec
+    tensor: str
+    channels_last: bool
+    batch: int | None
+    """The only batch size that the file allows; None if any."""
+
+
+def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> Entry:
+    """Find out from the graph's only input, or from what the user says, what it takes.
+
+    Raises:
+        ModelError: a shape that is not clearly an image's.
+    """
+    ((name, kind),) = graph.inputs.items()
+    spec, last = _spec(name, kind, wished, _end_of_channels(graph, name))
+    spec = spec.within(bounds)
+    batch = (kind.dims or ("N",))[0]
+    return Entry(spec, name, last, batch if isinstance(batch, int) else None)
+
+
+def _end_of_channels(graph: Graph, name: str) -> int | None:
+    """Where the nodes that read the image first expect its channels: 0 in front, -1 at the back; None if they differ.
+
+    A convolution reads them in front; a transposition brings them there from the back.
+    """
+    ends: set[int | None] = set()
+    for node in graph.nodes:
+        if name not in node.inputs:
+            continue
+        if node.op == "Conv":
+            ends.add(0)
+        elif node.op == "Transpose" and tuple(node.attr("perm") or ())[:2] in {(0, 3), (0, 4)}:
+            ends.add(-1)
+        else:
+            ends.add(None)
+    return ends.pop() if len(ends) == 1 else None
+
+
+def _spec(name: str, kind: Type, wished: InputSpec | None, end: int | None) -> tuple[InputSpec, bool]:
+    dims = kind.dims or ("N", *(("?",) * (3 if wished is None else len(wished.shape))))
+    rest = tuple(None if isinstance(d, str) else d for d in dims[1:])
+    if wished is not None:
+        return _as_wished(name, kind, rest, wished)
+    first, last = (len(rest) in {3, 4} and rest[p] in _CHANNELS for p in (0, -1))
+    if len(rest) in {3, 4} and end is not None and rest[end] is not None:
+        first, last = end == 0, end == -1
+    if first == last:
+        raise ModelError(
+            f"the input {name!r} is {written_type(kind)}: that does not say whether and where there are channels. Give "
+            "input_shape=(C, H, W), (C, D, H, W) for volumes, or InputSpec.latent(shape) for a generator's code"
+        )
+    return InputSpec((rest[-1], *rest[:-1]) if last else rest), last
+
+
+def _as_wished(name: str, kind: Type, rest: Sequence[int | None], wished: InputSpec) -> tuple[InputSpec, bool]:
+    turned = (*wished.shape[1:], wished.shape[0])
+    if _fits(wished.shape, rest):
+        return _narrowed(wished, rest), False
+    if len(turned) in {3, 4} and _fits(turned, rest):
+        return _narrowed(wished, (rest[-1], *rest[:-1])), True
+    raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {written_type(kind)}")
+
+
+def _fits(asked: Sequence[int | None], rest: Sequence[int | None]) -> bool:
+    return len(asked) == len(rest) and all(a is None or b is None or a == b for a, b in zip(asked, rest, strict=True))
+
+
+def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
+    shape = tuple(a if b is None else b for a, b in zip(wished.shape, rest, strict=True))
+    return InputSpec(shape, wished.bounds)
+
+
+@contextmanager
+def at_example_size(spec: InputSpec) -> Iterator[None]:
+    """Say which size was tried where a network of free sizes fails at the one that crosslens takes.
+
+    Raises:
+        ModelError: what failed, with the size, and the option that gives another.
+    """
+    try:
+        yield
+    except ModelError as error:
+        if not spec.is_image or None not in spec.shape:
+            raise
+        tried = " x ".join(str(n) for n in spec.example_shape[1:])
+        usual = (3, *(16,) * (len(spec.shape) - 3), 48, 320)
+        example = tuple(n or free for n, free in zip(spec.shape, usual, strict=True))
+        raise ModelError(
+            f"the network cannot run on an image of {tried} pixels (height x width), which is tried where a file "
+            f"allows any size: say which it takes, for example input_shape={example}"
+        ) from error
+
+
+def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
+    """Make the graph take `INPUT`, float32 RGB (N, C, H, W) in [0, 1]: preprocessing, layout and type, in place."""
+    kind = graph.inputs.pop(entry.tensor)
+    body, graph.nodes = graph.nodes, []
+    graph.inputs[INPUT] = Type(FLOAT, ("N" if entry.batch is None else entry.batch, *_named(entry.spec.shape)))
+    graph.types[INPUT] = graph.inputs[INPUT]
+    graph.taken.add(INPUT)
+    x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
+    if entry.channels_last:
+        x = graph.op("Transpose", x, perm=[0, *range(2, len(entry.spec.shape) + 1), 1])
+    graph.nodes += [graph.node("Identity", as_pixels(graph, x, kind.elem), outputs=[entry.tensor]), *body]
+
+
+def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:
+    return tuple(f"size{axis}" if n is None else n for axis, n in enumerate(shape))
+
+
+def _preprocessed(graph: Graph, entry: Entry, preprocess: Preprocess) -> str:
+    channels = entry.spec.shape[0] or 3
+    ones = [1] * (len(entry.spec.shape) - 1)
+    gain, offset = (v.reshape(1, channels, *ones) for v in preprocess.affine(channels))
+    x = INPUT
+    if preprocess.reverses:
+        x = graph.op("Gather", x, graph.ints(range(channels - 1, -1, -1)), axis=1)
+    if (gain != 1).any():
+        x = graph.op("Mul", x, graph.const(gain))
+    return graph.op("Add", x, graph.const(offset)) if offset.any() else x

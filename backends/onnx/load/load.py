@@ -1,0 +1,147 @@
+"""From a file or a ModelProto to a `Graph` in one dialect, or to one line that says what is wrong with it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from crosslens.errors import ModelError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
+
+from ..ir.graph import Graph, Node, Type, node_of
+from ..ir.names import scopes
+from ..ir.topological_order import in_order
+from ..shapes.inference import infer, type_of
+from .initializers import Weights, read_apart, together
+from .opset_upgrade import TARGET, raise_opset
+from .rewrite import homed, rewrite
+from .sparse_constants import dense
+
+__all__ = ["graph_of", "read", "refuse_training"]
+
+
+def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
+    """A checked model, and those of its weights by name that were read apart from it.
+
+    Raises:
+        ModelError: the file is no ONNX model, is cut off, breaks the standard, or misses its external data.
+    """
+    if isinstance(network, ModelProto):
+        return _checked(network, "the ModelProto"), {}
+    try:
+        model, weights = read_apart(Path(network))
+    except DecodeError as error:
+        raise ModelError(
+            f"'{network}' is no ONNX file, or it is cut off: {_line(error)}. Download or export it again"
+        ) from error
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelError(
+            f"'{network}' cannot be read, or the weights that it keeps in a file beside it: {_line(error)}"
+        ) from error
+    return _checked(model, f"'{network}'"), weights
+
+
+def _checked(model: ModelProto, called: str) -> ModelProto:
+    if not model.graph.node:
+        raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
+    model = in_order(homed(model))
+    try:
+        if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
+            model = _with_output_shapes(model)
+        checker.check_model(model)
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
+        raise ModelError(f"{called} is not a valid ONNX model: {_line(error)}") from error
+    return model
+
+
+def _with_output_shapes(model: ModelProto) -> ModelProto:
+    """onnxruntime runs networks whose outputs have no shape written down; onnx's checker wants one, right or not."""
+    model = shape_inference.infer_shapes(model)
+    for output in model.graph.output:
+        output.type.tensor_type.shape.SetInParent()
+    return model
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
+    """The model's graph: functions inlined, fused operators written out, constants as arrays, opset 18 or newer.
+
+    `weights` are the values of initialisers that were read apart from the model.
+    """
+    weights = weights or {}
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    model = _raised_by_onnx(model, weights)
+    opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
+    constants = {
+        t.name: weights[t.name] if t.name in weights else numpy_helper.to_array(t) for t in model.graph.initializer
+    }
+    constants |= {t.values.name: dense(t) for t in model.graph.sparse_initializer}
+    inputs = {i.name: type_of(i.type, i.name) for i in model.graph.input if i.name not in constants}
+    nodes = []
+    for proto in model.graph.node:
+        node = node_of(proto, opsets, scopes(proto))
+        value = _constant(node)
+        if value is None:
+            nodes.append(node)
+        else:
+            constants[node.outputs[0]] = value
+    outputs = {o.name: Type(type_of(o.type, o.name).elem) for o in model.graph.output}
+    graph = Graph(nodes, constants, inputs, list(outputs), opsets, outputs)
+    if opsets.get("", TARGET) < TARGET:
+        infer(graph)
+        raise_opset(graph)
+    rewrite(graph)
+    refuse_training(graph)
+    return graph
+
+
+def refuse_training(graph: Graph) -> None:
+    """Refuse a graph that draws which neurons it drops, or normalises by the batch: no gradient is the network's then.
+
+    Raises:
+        ModelError: with the node.
+    """
+    for node in graph.nodes:
+        flag = graph.value(node.inputs[2]) if node.op == "Dropout" and node.has(2) else None
+        if (flag is not None and flag.any()) or (node.op == "BatchNormalization" and node.attr("training_mode", 0)):
+            raise ModelError(
+                f"the network was exported in training mode: {node.op} {node.name or node.outputs[0]!r} is random or "
+                "depends on the batch. Call eval() on it before exporting"
+            )
+
+
+def _raised_by_onnx(model: ModelProto, weights: Weights) -> ModelProto:
+    """Graphs of old opsets with control flow go through ONNX's own converter: `raise_opset` knows no subgraphs."""
+    old = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), TARGET)
+    nested = any(a.type == AttributeProto.GRAPH for node in model.graph.node for a in node.attribute)
+    if old < _SCAN and any(node.op_type == "Scan" for node in model.graph.node):
+        raise ModelError(
+            f"the network has a Scan of opset {old}, which had a batch axis: export it at opset {_SCAN} on"
+        )
+    return version_converter.convert_version(together(model, weights), TARGET) if nested and old < TARGET else model
+
+
+def _constant(node: Node) -> Any:
+    if node.op != "Constant" or node.domain:
+        return None
+    (name, attribute), *_ = node.attributes.items()
+    if name == "value":
+        return numpy_helper.to_array(attribute.t)
+    if name == "sparse_value":
+        return dense(attribute.sparse_tensor)
+    return np.asarray(_LITERALS[name](node.attr(name))) if name in _LITERALS else None
+
+
+_SCAN = 9
+"""The opset from which Scan has its present form."""
+_LITERALS: dict[str, Any] = {
+    "value_float": np.float32,
+    "value_floats": lambda v: np.array(v, np.float32),
+    "value_int": np.int64,
+    "value_ints": lambda v: np.array(v, np.int64),
+}

@@ -1,0 +1,177 @@
+"""onnxruntime's own fused operators, written out as standard ones when a file is read.
+
+A model saved by onnxruntime (`SessionOptions.optimized_model_filepath`) or by its transformers optimizer holds
+operators of the domain com.microsoft. onnx knows no shapes behind them, and a Relu inside of one is no rectifier that a
+method could find. What each means stands in the package `contrib`, one operator per file, found by being there. Source:
+https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TypeAlias
+
+from crosslens.errors import ModelError
+from onnx import ModelProto, NodeProto, defs, helper
+
+from ..ir.graph import Graph, Node
+from ..ir.names import scopes
+from ..shapes.inference import infer
+from .blocked_layout import unblock
+
+__all__ = ["DOMAIN", "UnknownTypeError", "homed", "like", "rewrite", "writes"]
+
+DOMAIN = "com.microsoft"
+_INTERNAL = "com.ms.internal.nhwc"
+"""Operators on the memory layout of one execution provider."""
+
+_HIDING = frozenset({"Attention", "QLinearConv", "QLinearMatMul"})
+"""Standard operators that hide others: weights that a method may ask for, a product between integers."""
+
+Writer: TypeAlias = Callable[[Graph, Node], Sequence[str | None] | None]
+_WRITERS: dict[str, Writer] = {}
+
+
+class UnknownTypeError(Exception):
+    """A rank or an element type is not known yet: what stands before it must be written out first."""
+
+
+def writes(*operators: str) -> Callable[[Writer], Writer]:
+    """Register a function that appends standard nodes in place of one of these operators.
+
+    It gives one tensor for each of the node's outputs, or None to leave the node as it is: forward it runs, backward it
+    is named among the operators without a rule. It may raise `UnknownTypeError` to be asked again later.
+    """
+
+    def register(writer: Writer) -> Writer:
+        _WRITERS.update(dict.fromkeys(operators, writer))
+        return writer
+
+    return register
+
+
+def like(graph: Graph, *tensors: str) -> str:
+    """The first of these tensors whose element type is known.
+
+    Raises:
+        UnknownTypeError: none is.
+    """
+    for name in tensors:
+        if name in graph.constants or name in graph.types:
+            return name
+    raise UnknownTypeError(f"the element types of {tensors} are not known")
+
+
+@cache
+def _writers() -> dict[str, Writer]:
+    package = import_module(f"{__package__}.contrib")
+    for info in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{info.name}")
+    return _WRITERS
+
+
+def homed(model: ModelProto) -> ModelProto:
+    """A model whose nodes that the standard's domain does not define at its opset stand in onnxruntime's own.
+
+    onnxruntime writes LayerNormalization into files of opset 13, where onnx has none, and calls them invalid. It also
+    runs networks that do not import its domain, as its transformers optimizer makes them in memory.
+    """
+    opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
+    strays = [i for i, node in enumerate(model.graph.node) if opset and _is_stray(node, opset)]
+    theirs = any(node.domain == DOMAIN for node in model.graph.node)
+    if not strays and (not theirs or any(o.domain == DOMAIN for o in model.opset_import)):
+        return model
+    copy = ModelProto()
+    copy.CopyFrom(model)
+    for position in strays:
+        copy.graph.node[position].domain = DOMAIN
+    if all(o.domain != DOMAIN for o in copy.opset_import):
+        copy.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    return copy
+
+
+def _is_stray(node: NodeProto, opset: int) -> bool:
+    if node.domain not in {"", "ai.onnx"} or node.op_type not in _writers():
+        return False
+    return not defs.has(node.op_type, opset, "")
+
+
+def rewrite(graph: Graph) -> None:
+    """Write out, in place, every operator of onnxruntime's own that `contrib` knows; tensors keep their names.
+
+    Raises:
+        ModelError: the file is laid out for one kind of processor.
+    """
+    _refuse_internal(graph)
+    unblock(graph)
+    called = {node.name for node in graph.nodes}
+    while any(_writer(node) for node in graph.nodes):
+        infer(graph)
+        before = sum(_writer(node) is not None for node in graph.nodes)
+        body, graph.nodes = graph.nodes, []
+        for node in body:
+            _write(graph, node, called)
+        if sum(_writer(node) is not None for node in graph.nodes) == before:
+            return
+
+
+def _refuse_internal(graph: Graph) -> None:
+    found = sorted({node.op for node in graph.nodes if node.domain == _INTERNAL})
+    if found:
+        raise ModelError(
+            f"the network was saved by onnxruntime for one execution provider ({', '.join(found)} of {_INTERNAL}): "
+            "save it at ORT_ENABLE_EXTENDED instead, or take the file that it was made from"
+        )
+
+
+def _writer(node: Node) -> Writer | None:
+    ours = node.domain == DOMAIN or (not node.domain and node.op in _HIDING)
+    return _writers().get(node.op) if ours else None
+
+
+def _write(graph: Graph, node: Node, called: set[str]) -> None:
+    start, writer = len(graph.nodes), _writer(node)
+    try:
+        tensors = None if writer is None else writer(graph, node)
+    except UnknownTypeError:
+        tensors = None
+    if tensors is None:
+        graph.nodes[start:] = [node]
+        return
+    names = {old: new for old, new in zip(tensors, node.outputs, strict=False) if old and new}
+    graph.types |= {new: graph.types[old] for old, new in names.items() if old in graph.types}
+    graph.nodes[start:] = _named(graph, node, graph.nodes[start:], names, called)
+
+
+def _named(graph: Graph, node: Node, parts: Sequence[Node], tensors: Mapping[str, str], called: set[str]) -> list[Node]:
+    """The parts under the file's own tensor names; `called` are the names of nodes, each of which there is once.
+
+    The part that the operator is called after keeps the node's name (a FusedConv's is its Conv's); another one that
+    makes a tensor of the file is called after that, as exporters call tensors after nodes.
+    """
+    last = next(part for part in parts if any(tensors.get(o) == node.outputs[0] for o in part.outputs))
+    head = next((part for part in parts if node.op.endswith(part.op)), last)
+    names = dict(tensors)
+    for part in parts:
+        names |= {o: graph.unique(f"{node.outputs[0]}/{part.op}") for o in part.outputs if o not in names}
+    return [_renamed(node, part, names, called, part is head) for part in parts]
+
+
+def _renamed(node: Node, part: Node, names: Mapping[str, str], called: set[str], is_head: bool) -> Node:
+    inputs, outputs = (tuple(names.get(i, i) for i in of) for of in (part.inputs, part.outputs))
+    name, around = f"{node.name}/{part.op}" * bool(node.name), node.scopes
+    for tensor in set(outputs).intersection(node.outputs):
+        name, around = tensor, scopes(NodeProto(name=tensor))
+    if is_head:
+        name, around = node.name, node.scopes
+    return replace(part, inputs=inputs, outputs=outputs, scopes=around, name=name if is_head else _once(name, called))
+
+
+def _once(wish: str, called: set[str]) -> str:
+    name, count = wish, 1
+    while name and name in called:
+        name, count = f"{wish}_{count}", count + 1
+    called.add(name)
+    return name

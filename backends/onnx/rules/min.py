@@ -1,6 +1,0 @@
-"""Min of tensors with broadcasting: dy goes to the first that is smallest."""
-
-from ..registry import vjp
-from ..selection import selected
-
-min_ = vjp("Min", since=8, broadcasts=True)(selected)

@@ -1,0 +1,1 @@
+"""Shapes and types of tensors, and control flow that they decide."""

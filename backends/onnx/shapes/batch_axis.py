@@ -1,0 +1,204 @@
+"""Which axis of a tensor counts the images: by inference with a named batch, where that fails by runs on 1, 2 and 3.
+
+An axis counts the images if it has as many entries as there are images, each time: not a fixed number of steps, and not
+several windows for each image.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from crosslens.arrays import Array
+from crosslens.errors import ModelError
+from crosslens.model import INPUT, OUTPUT
+
+from ..ir.graph import FLOAT, Graph, Type
+from ..ir.serialise import explained, open_session, prune
+from ..load.image_input import Entry, at_example_size
+from .free_batch import BATCH, with_named_batch
+
+__all__ = ["has_batch_first", "has_fixed_batch_first", "settle_output"]
+
+Shapes = Mapping[int, tuple[int, ...]]
+"""Of a tensor, by the number of images."""
+
+
+def has_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[Any] | None) -> set[str]:
+    """Those of the tensors whose first axis counts the images; `graph` has its shapes worked out for a free batch."""
+    dims = {name: graph.types[name].dims if name in graph.types else None for name in tensors}
+    found = _inferred(graph).intersection(tensors)
+    unknown = [n for n, known in dims.items() if n not in found and (known is None or isinstance((*known, 0)[0], str))]
+    if not unknown:
+        return found
+    run = _Runs(graph, unknown, providers)
+    shapes = {count: run.shapes(count) for count in (2, 3)}
+    return found | {name for name in unknown if 0 in _counting({count: each[name] for count, each in shapes.items()})}
+
+
+def _inferred(graph: Graph) -> set[str]:
+    """The tensors with the named batch first, those included behind operators that keep it whatever the other sizes.
+
+    ONNX's own inference loses the batch where sizes are computed, as those of a Resize are.
+    """
+    found = {name for name, kind in graph.types.items() if kind.dims and kind.dims[0] == BATCH} | {INPUT}
+    for node in graph.nodes:
+        read = [i for i in node.inputs if i and i not in graph.constants]
+        if node.op in _KEEPING:
+            keeps = node.inputs[0] in found
+        else:
+            along = node.op in _ELEMENTWISE or (node.op == "Concat" and node.attr("axis") > 0)
+            keeps = along and bool(read) and found.issuperset(read)
+        kind = graph.types.get(node.outputs[0])
+        if keeps and not node.domain and (kind is None or not kind.dims or isinstance(kind.dims[0], str)):
+            found.add(node.outputs[0])
+    return found
+
+
+_KEEPING = frozenset(
+    {
+        *(
+            "Conv",
+            "ConvTranspose",
+            "MaxPool",
+            "AveragePool",
+            "GlobalAveragePool",
+            "GlobalMaxPool",
+            "Resize",
+            "Upsample",
+        ),
+        *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth"),
+    }
+)
+"""Operators on (N, C, ...) that keep the first axis of their first input."""
+_ELEMENTWISE = frozenset(
+    {
+        *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Exp", "Log", "Sqrt", "Erf", "Neg", "Abs"),
+        *("Relu", "LeakyRelu", "PRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Elu", "Selu", "Gelu"),
+        *("Softplus", "Mish", "Cast", "Identity", "Dropout"),
+    }
+)
+
+
+def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> frozenset[str]:
+    """Those of the tensors with as many entries first as there are images, if inference finds the images there too."""
+    named = with_named_batch(graph).types
+    return frozenset(
+        name for name in tensors
+        if graph.dims(name)[:1] == (batch,) and not (name in named and BATCH in (named[name].dims or ("",))[1:])
+    )  # fmt: skip
+
+
+def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -> Entry:
+    """Bring the images to the first axis of `OUTPUT`, (N,) to (N, 1), in place; the rest stays as it is.
+
+    A network that gives one row for any number of images, or that runs on one only, takes them in turns: the entry
+    that comes back has the batch 1.
+
+    Raises:
+        ModelError: no axis of the output counts the images, or several may.
+    """
+    dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
+    if (dims and dims[0] == (entry.batch or BATCH)) or (entry.batch is None and OUTPUT in _inferred(graph)):
+        if dims and len(dims) == 1:
+            _unsqueeze_output(graph)
+        return entry
+    sized = graph.copy()
+    sized.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))
+    run = _Runs(sized, [OUTPUT], providers)
+    many = run.of_many() if entry.batch is None else {}
+    if axes := [axis for axis in _counting(many) if run.moves_with_images(axis)]:
+        return _moved(graph, entry, axes, many)
+    with at_example_size(entry.spec):
+        one = run.shapes(entry.batch or 1)[OUTPUT]
+    if entry.batch is None:
+        kind = graph.inputs[INPUT]
+        graph.inputs[INPUT] = graph.types[INPUT] = replace(kind, dims=(1, *(kind.dims or ())[1:]))
+        entry = replace(entry, batch=1)
+    axes = _counting({entry.batch or 1: one})
+    return _moved(graph, entry, axes[:1] if axes[:1] == [0] else axes, {entry.batch or 1: one, **many})
+
+
+class _Runs:
+    """A network on batches of noise, in one session."""
+
+    def __init__(self, graph: Graph, tensors: Sequence[str], providers: Sequence[Any] | None) -> None:
+        part = graph.copy()
+        part.outputs = list(tensors)
+        prune(part)
+        part.inputs = {INPUT: graph.inputs[INPUT]}
+        self._tensors, self._sizes = tensors, tuple(int(n) for n in (graph.inputs[INPUT].dims or ())[1:])
+        self._session = open_session(part, providers, optimise=False)
+
+    def values(self, images: Array) -> dict[str, Array]:
+        with explained(f"run the network on images {images.shape}"):
+            return dict(zip(self._tensors, self._session.run(None, {INPUT: images}), strict=True))
+
+    def shapes(self, count: int) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(value.shape) for name, value in self.values(self._noise(count)).items()}
+
+    def of_many(self) -> dict[int, tuple[int, ...]]:
+        """Shapes of the output for two and three images; none where onnxruntime takes one image only."""
+        try:
+            return {count: self.shapes(count)[OUTPUT] for count in (2, 3)}
+        except ModelError:
+            return {}
+
+    def moves_with_images(self, axis: int) -> bool:
+        """Whether two images in another order give the output's entries in that order: a Reshape can mix them."""
+        images = self._noise(2)
+        one, other = (self.values(x)[OUTPUT].astype(np.float64) for x in (images, images[::-1].copy()))
+        largest = float(np.abs(one[np.isfinite(one)]).max(initial=0))
+        return bool(np.allclose(np.flip(one, axis), other, rtol=1e-3, atol=1e-4 * largest, equal_nan=True))
+
+    def _noise(self, count: int) -> Array:
+        return np.random.default_rng(0).random((count, *self._sizes), np.float32)
+
+
+def _counting(shapes: Shapes) -> list[int]:
+    """The axes that have as many entries as there are images."""
+    ranks = {len(shape) for shape in shapes.values()}  # none at all if there are no shapes
+    axes = range(ranks.pop()) if len(ranks) == 1 else ()
+    return [axis for axis in axes if all(shape[axis] == count for count, shape in shapes.items())]
+
+
+def _moved(graph: Graph, entry: Entry, axes: Sequence[int], shapes: Shapes) -> Entry:
+    if len(axes) != 1:
+        seen = ", ".join(f"{shape} for {count} image{'s' * (count > 1)}" for count, shape in sorted(shapes.items()))
+        raise ModelError(
+            f"the output has shape {seen}: {'more than one' if axes else 'no'} axis counts the images, so that its "
+            "numbers cannot be told apart by image. Choose another output or a tensor before it, output=NAME"
+        )
+    rank = len(next(iter(shapes.values())))
+    if axes[0]:
+        _transpose_output(graph, axes[0], rank)
+    elif rank == 1:
+        _unsqueeze_output(graph)
+    return entry
+
+
+def _transpose_output(graph: Graph, axis: int, rank: int) -> None:
+    lying, known = _as_in_the_file(graph)
+    order = [axis, *(a for a in range(rank) if a != axis)]
+    graph.nodes.append(graph.node("Transpose", lying, outputs=[OUTPUT], perm=order))
+    graph.types[OUTPUT] = Type(known.elem, known.dims and tuple(known.dims[a] for a in order))
+
+
+def _unsqueeze_output(graph: Graph) -> None:
+    """One number for each image as a row of one: (N,) becomes (N, 1)."""
+    lying, known = _as_in_the_file(graph)
+    axis = graph.unique(f"{OUTPUT}:axis")
+    graph.constants[axis] = np.asarray([1], np.int64)
+    graph.nodes.append(graph.node("Unsqueeze", lying, axis, outputs=[OUTPUT]))
+    graph.types[OUTPUT] = Type(known.elem, known.dims and (*known.dims, 1))
+
+
+def _as_in_the_file(graph: Graph) -> tuple[str, Type]:
+    """A new name for what is `OUTPUT` so far, and its type; the name `OUTPUT` is free."""
+    lying = graph.unique(f"{OUTPUT}:as in the file")
+    graph.nodes = [
+        replace(node, name=lying, outputs=tuple(lying if o == OUTPUT else o for o in node.outputs))
+        if OUTPUT in node.outputs else node for node in graph.nodes
+    ]  # fmt: skip
+    graph.types[lying] = graph.types.pop(OUTPUT, Type(FLOAT))
+    return lying, graph.types[lying]

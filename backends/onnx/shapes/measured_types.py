@@ -1,0 +1,64 @@
+"""Types that inference cannot know, from runs on examples: sizes that hang on what is in the image stay unknown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from crosslens.model import INPUT
+from onnx import helper
+
+from ..ir.graph import Dim, Graph, Type
+from ..ir.serialise import explained, open_session, prune
+from .sequences import SEQUENCES
+
+__all__ = ["measure"]
+
+_COUNTING = frozenset({"NonZero", "NonMaxSuppression", "Unique", "Compress", "Loop"})
+"""Operators of which the image decides how much they give."""
+
+
+def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | None) -> None:
+    """Set types that are not known yet, in place, by running the graph on images of this shape.
+
+    Behind operators that count what they find in the image, a size is taken only where two images of noise, one darker,
+    agree on it and inference has no name for it.
+    """
+    made = (o for node in graph.nodes if node.op not in SEQUENCES for o in node.outputs if o)
+    unknown = [o for o in made if o not in graph.types or not graph.types[o].static]
+    if not unknown:
+        return
+    run = graph.copy()
+    run.outputs = unknown
+    prune(run)  # onnxruntime drops constants that nothing reads, and then misses them
+    run.inputs = dict(graph.inputs)
+    session = open_session(run, providers, optimise=False)
+    counted = _counted(graph)
+    images = [np.full(shape, 0.5, np.float32)]
+    if counted:
+        noise = np.random.default_rng(0).random(shape, np.float32)
+        images = [noise, noise**2]
+    with explained(f"run the network on images {shape}"):
+        found = [session.run(None, {INPUT: image}) for image in images]
+    for name, values in zip(unknown, zip(*found, strict=True), strict=True):
+        sizes: tuple[Dim, ...] = values[0].shape
+        if name in counted:
+            sizes = _agreed(name, graph.types.get(name), [value.shape for value in values])
+        graph.types[name] = Type(helper.np_dtype_to_tensor_dtype(values[0].dtype), sizes)
+
+
+def _counted(graph: Graph) -> set[str]:
+    """What hangs on operators that count."""
+    found: set[str] = set()
+    for node in graph.nodes:
+        if node.op in _COUNTING or found.intersection(node.reads):
+            found.update(node.outputs)
+    return found
+
+
+def _agreed(name: str, known: Type | None, shapes: list[tuple[int, ...]]) -> tuple[Dim, ...]:
+    one, other = shapes
+    named = known.dims if known is not None and known.dims is not None else one
+    return tuple(
+        a if a == b and isinstance(n, int) else n if isinstance(n, str) else f"?{name}:{axis}"
+        for axis, (n, a, b) in enumerate(zip(named, one, other, strict=True))
+    )

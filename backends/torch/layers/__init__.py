@@ -1,0 +1,1 @@
+"""The layers of a torch network: modules, functions, and where their channels are."""

@@ -1,0 +1,271 @@
+"""An `nn.Module` as something to run: its layers seen while it runs, and nothing of it changed afterwards."""
+
+import copy
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from crosslens.arrays import Array
+from crosslens.errors import ModelError
+from crosslens.model import InputSpec
+from torch import Tensor, nn
+
+from .. import weights
+from ..load.held_inputs import Arguments
+from .attention import Attention
+from .functions import Call, Frame, Functions, Turn, running
+from .listing import Listing, Place, Watch
+
+__all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
+
+LOCK = threading.RLock()
+"""Held while a network runs: hooks and modes of modules that threads may share."""
+
+ATTENTION = "/attention"
+"""Ends the name of what torch's functions attend with; no module's name holds a slash."""
+_CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Module"})
+See = Callable[[Place], Tensor | None]
+"""Called with each output; returns what the network goes on with, or None to leave it."""
+
+
+class ModuleNetwork:
+    """A module in eval mode while it runs, whatever mode it is in."""
+
+    channels_last = False
+
+    def __init__(
+        self,
+        net: nn.Module,
+        spec: InputSpec,
+        *,
+        kinds: Mapping[str, str] | None = None,
+        batch: int | None = None,
+        arguments: Arguments | None = None,
+    ) -> None:
+        """`kinds` are the classes of modules by name, with their own modules, where `net` does not have them itself."""
+        self.net, self.input, self.batch, self.arguments = net, spec, batch, arguments
+        self._kinds = kinds or {}
+        self._modules = tuple(net.modules())
+        self._attending: tuple[str, ...] = ()
+        self._calls: Mapping[Turn, Call] = {}
+        self._named = tuple(_named(net))
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """torch's."""
+        return {"torch": torch.__version__}
+
+    def listed(self, x: Tensor) -> Listing:
+        """All layers, of one pass on a native batch, which later passes number calls by. Hold `LOCK`."""
+        listing = Listing()
+        listing.axes.add(x, 1, 0)
+        found: list[str] = []
+        args, kwargs = self._filled(x)
+
+        def attended(weights: Tensor) -> Tensor:
+            found.append(_attention_name(listing.frames[-1], found))
+            if found[-1]:
+                listing.attention(Place(found[-1], "Attention", None, weights))
+            return weights
+
+        with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
+            self._watch(hooks, None, listing.module)
+            listing.frames = running(hooks, self._named, self._is_closed)
+            hooks.enter_context(Attention(attended))
+            hooks.enter_context(Watch(listing))
+            listing.output = self.net(*args, **kwargs)
+        self._attending, self._calls = tuple(found), listing.calls
+        return listing
+
+    def run(self, x: Tensor, names: Collection[str], see: See, changed: Collection[str] = ()) -> Any:
+        """Run on a native batch; `see` gets the outputs of these layers. Hold `LOCK`.
+
+        `changed` are the layers of which `see` may return another tensor, which an in-place function must know.
+        """
+        args, kwargs = self._filled(x)
+        with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
+            self._watch(hooks, names, see)
+            if any(ATTENTION in name for name in names):
+                hooks.enter_context(Attention(self._attention(names, see)))
+            calls = {turn: call for turn, call in self._calls.items() if call.name in names}
+            if calls:
+                frames = running(hooks, self._named, self._is_closed)
+                show = lambda name, kind, y: _or(see(Place(name, kind, None, y)), y)  # noqa: E731
+                hooks.enter_context(Functions(frames, calls, changed, show))
+            return self.net(*args, **kwargs)
+
+    def _filled(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """What the network is called with, its other inputs as given; made before functions are watched."""
+        return self.arguments.filled(x) if self.arguments else ((x,), {})
+
+    def around(self, net: nn.Module) -> "ModuleNetwork":
+        """A copy of the module, run as this one is."""
+        twin = ModuleNetwork(net, self.input, kinds=self._kinds, batch=self.batch, arguments=self.arguments)
+        twin._attending, twin._calls = self._attending, self._calls
+        return twin
+
+    def _attention(self, names: Collection[str], see: See) -> Callable[[Tensor], Tensor]:
+        """What is done with the weights of each attention in turn: they are a layer of the module around them."""
+        turns = iter(range(1 << 30))
+
+        def seen(weights: Tensor) -> Tensor:
+            turn = next(turns)
+            name = self._attending[turn] if turn < len(self._attending) else ""
+            return _or(see(Place(name, "Attention", None, weights)), weights) if name in names else weights
+
+        return seen
+
+    def _is_closed(self, path: str, module: nn.Module) -> bool:
+        """Whether a module is one of torch's that computes: its functions are no layers, its output is."""
+        kind = self._kinds.get(path, f"{type(module).__module__}.{type(module).__qualname__}")
+        return kind.startswith(("torch.nn.", "torch.ao.nn.")) and kind.rpartition(".")[2] not in _CONTAINERS
+
+    def _kind(self, path: str, module: nn.Module) -> str:
+        return self._kinds.get(path, type(module).__name__).rpartition(".")[2]
+
+    def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> None:
+        calls: Counter[str] = Counter()
+        thread = threading.get_ident()
+        wanted = None if names is None else {name.partition("#")[0] for name in names}
+
+        def hook(base: str, module: nn.Module, output: Any) -> Any:
+            if threading.get_ident() != thread:
+                return None
+            calls[base] += 1
+            name = base if calls[base] == 1 else f"{base}#{calls[base]}"
+            if names is not None and name not in names:
+                return None
+            return see(Place(name, self._kind(base, module), module, output))
+
+        for base, module in self._named:
+            if wanted is None or base in wanted:
+                handle = nn.Module.register_forward_hook(module, lambda m, _, y, base=base: hook(base, m, y))
+                hooks.callback(handle.remove)
+
+    def weights(self, source: Any) -> dict[str, Array]:
+        """Copies of one layer's own parameters."""
+        return {} if source is None else weights.read(source)
+
+    def with_weights(self, changed: Mapping[nn.Module, Mapping[str, Array]]) -> "ModuleNetwork":
+        """A copy of the network with other parameters, by module.
+
+        Raises:
+            ModelError: the module cannot be copied, or a parameter is no stored one.
+        """
+        twin = self.around(copied(self.net))
+        for module, values in changed.items():
+            weights.write(twin.counterpart(self, module), values)
+        return twin
+
+    def counterpart(self, other: "ModuleNetwork", source: Any) -> Any:
+        """What is here that is `source` in a network of which this is a copy."""
+        twins = dict(zip(other._modules, self._modules, strict=True))
+        return twins.get(source)
+
+
+def _or(given: Tensor | None, y: Tensor) -> Tensor:
+    return y if given is None else given
+
+
+def _attention_name(frame: Frame, taken: Collection[str]) -> str:
+    """A name that no other attention has; empty where a Softmax module, a layer itself, computes the weights."""
+    if isinstance(frame.module, nn.Softmax):
+        return ""
+    name = f"{frame.path}{ATTENTION}"
+    before = sum(other == name or other.startswith(f"{name}#") for other in taken)
+    return name if not before else f"{name}#{before + 1}"
+
+
+def copied(net: nn.Module) -> nn.Module:
+    """A deep copy of a module.
+
+    Raises:
+        ModelError: it holds something that cannot be copied.
+    """
+    try:
+        with LOCK, deprecations_of_torch():
+            return copy.deepcopy(net)
+    except Exception as error:
+        raise ModelError(f"the {type(net).__name__} cannot be copied, which changing it needs: {error}") from error
+
+
+@contextmanager
+def deprecations_of_torch() -> Iterator[None]:
+    """Within this block torch 2.13 does not warn about what itself does while it copies an exported program."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+        yield
+
+
+def _named(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Modules by name: without torch.compile's wrappers, and without the marks of an exported program's further calls.
+
+    `nn.Module`'s own methods set hooks on a TorchScript module, which refuses them; on the modules inside none fires.
+    """
+    for name, module in net.named_modules():
+        base = ".".join(part.partition("@")[0] for part in name.split(".") if part != "_orig_mod")
+        if base and not hasattr(module, "_orig_mod"):
+            yield base, module
+
+
+@contextmanager
+def _evaluating(modules: Collection[nn.Module]) -> Iterator[None]:
+    training = [module for module in modules if getattr(module, "training", False)]  # a frozen script has no mode
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextmanager
+def _frozen(modules: Collection[nn.Module]) -> Iterator[None]:
+    """Parameters without gradients, which nobody reads: nothing is recorded above the first layer that is asked for."""
+    learning = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad = False
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad = True
+
+
+def outputs(y: Any, chosen: int | str | None) -> Tensor:
+    """The output to explain, of a tensor, a sequence, a mapping or a dataclass of tensors; (N,) as (N, 1).
+
+    Raises:
+        ModelError: there are several and none is chosen, or the chosen one does not exist; the message names them.
+    """
+    found = _named_outputs(y)
+    names = list(found)
+    if not found:
+        raise ModelError(f"the network returns a {type(y).__name__} without a tensor; it must return one, or several")
+    if chosen is None and len(found) > 1:
+        raise ModelError(f"the network has {len(found)} outputs, {names}; choose one: wrap(net, output={names[0]!r})")
+    if isinstance(chosen, int):
+        if not 0 <= chosen < len(found):
+            raise ModelError(f"output {chosen} is out of range; the network has {len(found)} outputs, {names}")
+        chosen = names[chosen]
+    if chosen is not None and chosen not in found:
+        raise ModelError(f"the network has no output {chosen!r}; it has {names}")
+    y = found[names[0] if chosen is None else chosen]
+    return y.unsqueeze(1) if y.ndim == 1 else y
+
+
+def _named_outputs(y: Any) -> dict[str, Tensor]:
+    if isinstance(y, Tensor):
+        return {"output": y}
+    if is_dataclass(y) and not isinstance(y, Mapping):
+        y = {field.name: getattr(y, field.name) for field in fields(y)}
+    if isinstance(y, Mapping):
+        return {str(name): each for name, each in y.items() if isinstance(each, Tensor)}
+    names = getattr(y, "_fields", None) or range(len(y) if isinstance(y, list | tuple) else 0)
+    return {str(name): each for name, each in zip(names, y, strict=True) if isinstance(each, Tensor)} if names else {}

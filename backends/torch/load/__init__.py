@@ -1,0 +1,1 @@
+"""Opening files and networks of torch, and the inputs that they take."""

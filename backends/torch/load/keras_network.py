@@ -1,0 +1,145 @@
+"""A Keras model on Keras' torch backend: its layers are called Keras' way, so that torch's hooks do not fire."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import keras
+import torch
+from crosslens.arrays import Array, as_numpy
+from crosslens.errors import ModelError
+from crosslens.model import InputSpec
+from torch import Tensor
+
+from ...keras.layers.calls import LOCK, visiting
+from ...keras.layers.functions import base, before_activation, kind_of, opens
+from ...keras.weights import stored
+from ..layers.functions import Call, Frame, Functions, Turn
+from ..layers.listing import Listing, Place, Watch
+from ..layers.network import See
+
+__all__ = ["KerasOnTorch"]
+
+
+class KerasOnTorch:
+    """Layers are named as in the Keras backend, "outer/inner"; channels are where Keras has them."""
+
+    batch = None
+
+    def __init__(self, net: Any, spec: InputSpec, values: Mapping[int, tuple[Any, Tensor]] | None = None) -> None:
+        self.net, self.input = net, spec
+        self.channels_last = keras.config.image_data_format() == "channels_last"
+        self._values = values or {}
+        self._calls: Mapping[Turn, Call] = {}
+
+    @classmethod
+    def of(cls, net: Any, given: InputSpec | None, bounds: tuple[float, float] | None = None) -> "KerasOnTorch":
+        """The network of a `keras.Model` that has its weights, or that gets them from the input shape given.
+
+        Raises:
+            ModelError: several inputs, or no input shape where the model does not say.
+        """
+        shape = getattr(net, "input_shape", None) if net.built else None
+        if isinstance(shape, list | dict):
+            raise ModelError(f"the model has several inputs, {shape}; wrap a model of one")
+        if given is not None:
+            return cls(net, given)
+        if not isinstance(shape, tuple):
+            raise ModelError("this Keras model does not say its input; give it: wrap(model, input_shape=(C, H, W))")
+        return cls(net, _spec(shape[1:]).within(bounds))
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """torch's and Keras'."""
+        return {"torch": torch.__version__, "keras": keras.__version__}
+
+    def listed(self, x: Tensor) -> Listing:
+        """All layers, of one pass on a native batch."""
+        listing = Listing([Frame(closed=True)], axis=-1 if self.channels_last else 1)
+        with Watch(listing):
+            listing.output = self._run(x, None, listing.module, listing.frames)
+        self._calls = listing.calls
+        return listing
+
+    def run(self, x: Tensor, names: Collection[str], see: See, changed: Collection[str] = ()) -> Any:
+        """Run on a native batch; `see` gets the outputs of these layers."""
+        frames = [Frame(closed=True)]
+        calls = {turn: call for turn, call in self._calls.items() if call.name in names}
+        if not calls:
+            return self._run(x, names, see, frames)
+
+        def show(name: str, kind: str, y: Tensor) -> Tensor:
+            seen = see(Place(name, kind, None, y))
+            return y if seen is None else seen
+
+        with Functions(frames, calls, changed, show):
+            return self._run(x, names, see, frames)
+
+    def _run(self, x: Tensor, names: Collection[str] | None, see: See, frames: Any) -> Any:
+        def asked(place: Place) -> Tensor:
+            seen = see(place) if names is None or place.name in names else None
+            return place.output if seen is None else seen
+
+        def visit(name: str, operation: Any, call: Any) -> Any:
+            last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
+            before = _before(name, operation)
+            show = lambda z: asked(Place(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
+            frames.append(Frame(base(name), operation, closed=not opens(operation)))
+            try:
+                with before_activation(operation, show):
+                    y = call()
+            finally:
+                frames.pop()
+            return asked(Place(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
+
+        with LOCK, visiting(visit):
+            if not self._values:
+                return self.net(x, training=False)
+            with keras.StatelessScope(state_mapping=list(self._values.values())):
+                return self.net(x, training=False)
+
+    def weights(self, source: Any) -> dict[str, Array]:
+        """Copies of one layer's own parameters; a function has none."""
+        found: dict[str, Array] = {}
+        if source is None:
+            return found
+        for name, each in stored(source).items():
+            _, value = self._values.get(id(each.variable), (None, each.variable.value))
+            found[name] = each.outside(as_numpy(value.detach().float()))
+        return found
+
+    def with_weights(self, changed: Mapping[Any, Mapping[str, Array]]) -> "KerasOnTorch":
+        """The same model with other values, by layer object, in the place of its variables."""
+        values = dict(self._values)
+        for source, arrays in changed.items():
+            found = stored(source)
+            for name, array in arrays.items():
+                variable = found[name].variable
+                inside = torch.from_numpy(found[name].inside(as_numpy(array)).copy())
+                values[id(variable)] = (variable, inside.to(variable.value.device, variable.value.dtype))
+        twin = KerasOnTorch(self.net, self.input, values)
+        twin._calls = self._calls
+        return twin
+
+    def counterpart(self, _: Any, source: Any) -> Any:
+        """The layer itself: a twin has other values for it."""
+        return source
+
+
+def _kind(operation: Any) -> str:
+    """The class of a layer; of a node of a functional graph the name of its function."""
+    name = type(operation).__name__
+    return name if isinstance(operation, keras.Layer) else kind_of(name)
+
+
+def _before(name: str, operation: Any) -> str:
+    """The name of what enters a fused activation: of a sum with the bias, or of what the layer is named for."""
+    kind = "matmul" if isinstance(operation, keras.layers.Dense) else kind_of(type(operation).__name__)
+    number = name.removeprefix(base(name))
+    return f"{base(name)}/{'add' if getattr(operation, 'use_bias', False) else kind}{number}"
+
+
+def _spec(shape: tuple[int | None, ...]) -> InputSpec:
+    """Keras' input shape without the batch axis, channels first."""
+    if len(shape) not in {3, 4}:
+        return InputSpec.latent(tuple(n or 1 for n in shape))
+    return InputSpec((shape[-1], *shape[:-1]) if keras.config.image_data_format() == "channels_last" else shape)

@@ -1,0 +1,1 @@
+"""Occlusion that computes again only what a window can change, on torch."""

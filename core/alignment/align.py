@@ -1,0 +1,194 @@
+"""Which layer of one network is which of another, found without names: by order, shape and what the layers say."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from ..arrays import Array
+from ..errors import ComparisonError, LayerError
+from ..execution.progress import Progress, silent, track
+from ..model.base import INPUT, OUTPUT, Model
+from ..result.display import counted, one_line
+from .compatibility import numbered, same_input
+from .matcher import Pair, Twins, paired
+from .probe_images import probes
+from .similarity import Values, echoes
+
+__all__ = ["Alignment", "Row", "align", "aligned"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer, by its name in each model."""
+
+    layers: tuple[str | None, ...]
+    """In the order of `Alignment.models`; None where a model has no such layer (fused there, or written otherwise)."""
+    agreement: float
+    """Pearson's correlation of the activations on the probe images; the smallest of all pairs in the row."""
+    difference: float
+    """Relative L2 difference |a - b| / |a| of the same; the largest of all pairs in the row."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The layers of two or more models, row by row: `INPUT` first, `OUTPUT` last, the others in execution order."""
+
+    models: tuple[str, ...]
+    rows: tuple[Row, ...]
+    layers: tuple[tuple[str, ...], ...]
+    """Per model: all its layers, in execution order."""
+    same: tuple[Mapping[str, str], ...]
+    """Per model: a layer without a row whose values are those of one with a row (a block and its last layer)."""
+    aliases: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    """Per model: other names of its layers."""
+
+    def __repr__(self) -> str:
+        return one_line(f"Alignment of {', '.join(self.models)}", [counted(len(self.rows), "row")])
+
+    def unmatched(self, model: str) -> tuple[str, ...]:
+        """The layers of one model, by its name here, that no other model has."""
+        place = self._place(model)
+        known = {*(row.layers[place] for row in self.rows), *self.same[place]}
+        return tuple(name for name in self.layers[place] if name not in known)
+
+    def translate(self, layer: str, source: str, to: str) -> str:
+        """The name in model `to` of a layer of model `source`, both by their names here.
+
+        Raises:
+            LayerError: there is no such layer, or it has no counterpart there; the message names the neighbours.
+        """
+        a, b = self._place(source), self._place(to)
+        name = self.aliases[a].get(layer, layer) if self.aliases else layer
+        if name not in self.layers[a]:
+            raise LayerError(f"no layer {layer!r} in {source}; `crosslens layers` lists them")
+        name = self.same[a].get(name, name)
+        found = next((row.layers[b] for row in self.rows if row.layers[a] == name), None)
+        if found is None:
+            raise LayerError(f"layer {layer!r} of {source} has no counterpart in {to}{self._neighbours(name, a, b)}")
+        return found
+
+    def _place(self, model: str) -> int:
+        if model not in self.models:
+            raise ComparisonError(f"no model {model!r} in this alignment; there are {', '.join(self.models)}")
+        return self.models.index(model)
+
+    def _neighbours(self, name: str, a: int, b: int) -> str:
+        """The matched layers before and after one without a counterpart."""
+        order = {layer: n for n, layer in enumerate(self.layers[a])}
+        place = order[name]
+        both = [(order[row.layers[a]], row) for row in self.rows if row.layers[a] and row.layers[b]]  # type: ignore[index]
+        before = max((n for n, _ in both if n < place), default=None)
+        after = min((n for n, _ in both if n > place), default=None)
+        said = [f"{row.layers[a]!r} is {row.layers[b]!r}" for n, row in both if n in {before, after}]
+        return f" (it is fused or written otherwise there); its neighbours have: {', '.join(said)}" if said else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Models, rows, what has the same values within a model, and what is unmatched."""
+        return {
+            "models": list(self.models),
+            "rows": [vars(row) | {"layers": list(row.layers)} for row in self.rows],
+            "same": {model: dict(same) for model, same in zip(self.models, self.same, strict=True)},
+            "unmatched": {model: list(self.unmatched(model)) for model in self.models},
+        }
+
+
+def align(*models: Model, images: Array = None, names: Sequence[str] = (), progress: Progress = silent) -> Alignment:
+    """Match the layers of two or more models of one network, without their names.
+
+    Two layers are one if their activations on the same images are, in any layout (channels first or last, unit axes,
+    tokens or maps, flattened either way). Pairs are unique; they follow execution order (the heaviest such matching,
+    Needleman and Wunsch 1970), but branches may run in another order. A convolution whose normalisation is fused into
+    it on one side is the normalisation on the other. Beyond a fault, which changes all activations after it, the
+    search goes on with the first model's activations put in place of the second's (`crosslens.alignment.matcher`).
+
+    Args:
+        models: what `crosslens.wrap` gave.
+        images: probes, (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
+        names: what to call the models; their backends' names if not given.
+        progress: called after each pair of models with (done, total, what).
+
+    Raises:
+        ComparisonError: fewer than two models, or models that take different images.
+        ImageError: no images are given and scikit-image is not installed.
+    """
+    if len(models) < 2:
+        raise ComparisonError(f"aligning takes two models or more; there is {len(models)}")
+    called = tuple(names) or numbered(models)
+    same_input(dict(zip(called, models, strict=True)))
+    x = probes(models[0]) if images is None else images
+    table = _Table([list(model.layers) for model in models])
+    for a, b in track(list(combinations(range(len(models)), 2)), progress, "aligning"):
+        twins = Twins(models[a], models[b], x)
+        table.enter(a, b, twins, paired(twins))
+    return table.alignment(called, models)
+
+
+def aligned(called: tuple[str, ...], twins: Twins, pairs: list[Pair]) -> Alignment:
+    """The alignment of two models whose pairs are found already."""
+    models = (twins.a, twins.b)
+    table = _Table([list(model.layers) for model in models])
+    table.enter(0, 1, twins, pairs)
+    return table.alignment(called, models)
+
+
+class _Table:
+    """Rows under construction: the layer of each model by its place, and how well they agree."""
+
+    def __init__(self, layers: list[list[str]]) -> None:
+        self.order = [{name: n / len(names) for n, name in enumerate(names)} for names in layers]
+        self.rows: list[dict[int, str]] = []
+        self.agreements: dict[int, list[tuple[float, float]]] = {}
+        self.values: dict[int, Mapping[str, Values]] = {}
+
+    def enter(self, a: int, b: int, twins: Twins, pairs: list[Pair]) -> None:
+        """All pairs of two models, the ends too."""
+        self.add(a, b, {(pair.a, pair.b): twins.agree(pair) for pair in pairs})
+        self.add(a, b, {(INPUT, INPUT): (1.0, 0.0), (OUTPUT, OUTPUT): twins.at_end()})
+        self.values |= {a: twins.of_a, b: twins.of_b}
+
+    def add(self, a: int, b: int, pairs: Mapping[tuple[str, str], tuple[float, float]]) -> None:
+        """What two models have in common, unless it would give a row two layers of one model."""
+        for (one, other), agreement in pairs.items():
+            first, second = self._row(a, one), self._row(b, other)
+            if first is not second and first.keys() & second.keys():
+                continue
+            if first is not second:
+                first |= second
+                self.rows = [row for row in self.rows if row is not second]
+                self.agreements.setdefault(id(first), []).extend(self.agreements.pop(id(second), []))
+            self.agreements.setdefault(id(first), []).append(agreement)
+
+    def _row(self, model: int, name: str) -> dict[int, str]:
+        found = next((row for row in self.rows if row.get(model) == name), None)
+        if found is None:
+            self.rows.append(found := {model: name})
+        return found
+
+    def _finished(self) -> Iterator[Row]:
+        count = len(self.order)
+        for row in sorted(self.rows, key=lambda row: max(self.order[m][name] for m, name in list(row.items())[:1])):
+            if len(row) > 1:
+                correlations, differences = zip(*self.agreements[id(row)], strict=True)
+                yield Row(tuple(row.get(m) for m in range(count)), min(correlations), max(differences))
+
+    def alignment(self, called: tuple[str, ...], models: Sequence[Model]) -> Alignment:
+        rows = tuple(self._finished())
+        matched = [{row.layers[m] for row in rows if row.layers[m]} for m in range(len(models))]
+        return Alignment(
+            called,
+            rows,
+            tuple(tuple(model.layers) for model in models),
+            tuple(_same(self.values[m], names) for m, names in enumerate(matched)),
+            tuple({alias: layer.name for layer in m.layers.values() for alias in layer.aliases} for m in models),
+        )
+
+
+def _same(values: Mapping[str, Values], matched: set[str | None]) -> dict[str, str]:
+    """Layers that are not matched, with the matched one that has the very same values."""
+    kin: dict[str, list[str]] = {}
+    found = echoes(values)
+    for name in values:
+        kin.setdefault(found.get(name, name), []).append(name)
+    pairs = ((name, [n for n in family if n in matched]) for family in kin.values() for name in family)
+    return {name: others[0] for name, others in pairs if others and name not in matched}

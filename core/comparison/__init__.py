@@ -1,0 +1,1 @@
+"""One method on several models: the maps side by side, and how far they differ."""

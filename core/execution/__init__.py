@@ -1,0 +1,1 @@
+"""How work is run: batches that fit into memory, threads, progress."""

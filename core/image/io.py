@@ -1,0 +1,300 @@
+"""Pictures in and out. The layout is decided here, once: float32, RGB, (N, C, H, W), values in [0, 1]."""
+
+import struct
+from collections.abc import Sequence
+from functools import cache
+from math import ceil, sqrt
+from pathlib import Path
+from shutil import which
+from subprocess import run
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ..errors import ImageError
+from ..model.base import Model
+from ..model.input_spec import InputSpec
+from .false_colour import pixels as drawn
+from .multiband import ARRAYS, TIFFS, in_bands, read_array, read_tiff
+
+__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_animation", "save_image"]
+
+Pixels = np.ndarray[Any, Any]
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
+"""What is opened, whatever a file is called: Pillow starts other programs for some formats, Ghostscript for one."""
+
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises at damaged files."""
+
+
+def load_image(
+    path: str | Path | Image.Image,
+    like: Model | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    crop: float = 0.875,
+    whole: bool = False,
+) -> Pixels:
+    """A picture as a batch of one, ready for a model.
+
+    The short side is resized (bicubic, antialiased) to the size over `crop`, then the centre is cut out, as in the
+    evaluation of ImageNet networks. Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey
+    becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel. White is the upper of the
+    model's bounds and black the lower.
+
+    A model of other than one or three channels gets the bands as they are: RGBA for four, grey with alpha for two,
+    a TIFF's samples or pages (by tifffile). Arrays in `.npy` and `.npz` files are taken by their number of channels,
+    in front or at the back: uint8 and uint16 as shares of their largest value, fractions as they are. They keep their
+    pixels where they have the model's size; volumes must have it.
+
+    Args:
+        path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, one of Pillow's images, or a .npy or .npz
+            array.
+        like: the model that decides size and number of channels.
+        size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
+        crop: the share of the short side that stays; 1 keeps it all.
+        whole: take all of the picture at its own size; `like` decides the channels only.
+
+    Returns:
+        float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in the model's bounds, [0, 1] unless
+        told.
+
+    Raises:
+        ImageError: no such file, or no picture, or one that holds NaN.
+    """
+    if size is None and like is not None and not whole:
+        size = like.input.size
+    if (bands := _bands(path, like)) is not None and like is not None:
+        return np.asarray(like.input.from_unit(_sized(bands, like, size, crop, path)[None]), np.float32)
+    picture = path if isinstance(path, Image.Image) else _opened(Path(path))
+    grey = like is not None and like.input.shape[0] == 1
+    picture = _eight_bits(ImageOps.exif_transpose(picture))
+    picture = _on_white(picture).convert("L" if grey else "RGB")
+    if size is not None:
+        picture = _fitted(picture, size, crop)
+    pixels = np.asarray(picture, np.float32) / 255
+    batch = np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
+    return batch if like is None else np.asarray(like.input.from_unit(batch))
+
+
+def _bands(path: str | Path | Image.Image, like: Model | None) -> Pixels | None:
+    """The bands (C, ...) in [0, 1] of an array, or of a picture for a model of other than one or three channels."""
+    place = None if isinstance(path, Image.Image) else Path(path)
+    suffix = "" if place is None else place.suffix.lower()
+    if like is None:
+        if suffix in ARRAYS:
+            raise ImageError(f"'{path}' is an array: load it for a model, load_image(path, like=model)")
+        return None
+    if place is not None and suffix in ARRAYS:
+        return in_bands(read_array(place), like.input, path)
+    plain = like.input.shape[0] in {1, 3, None} and not like.input.is_volume
+    if place is not None and suffix in TIFFS and (not plain or _has_bands(place)):
+        return in_bands(read_tiff(place), like.input, path)
+    if plain:
+        return None
+    picture = ImageOps.exif_transpose(_opened(place) if place is not None else path)  # type: ignore[arg-type]
+    pixels = np.asarray(picture.convert("RGBA") if picture.mode in {"P", "PA"} else picture)
+    if like.input.is_volume or pixels.ndim != 3 or pixels.shape[2] != like.input.shape[0]:
+        raise ImageError(
+            f"the picture has bands {', '.join(picture.getbands())}; this model takes {like.input.shape}: give a TIFF "
+            "with as many samples or pages, or an array as .npy"
+        )
+    return _scaled(pixels, path)
+
+
+def _has_bands(tiff: Path) -> bool:
+    """Whether a TIFF holds several pages, of which Pillow gives the first alone, or samples that it cannot read."""
+    try:
+        with Image.open(tiff, formats=["TIFF"]) as picture:
+            return getattr(picture, "n_frames", 1) > 1
+    except UnidentifiedImageError:
+        return tiff.read_bytes()[:2] in {b"II", b"MM"}
+    except _BROKEN:
+        return False
+
+
+def _scaled(pixels: Pixels, path: Any) -> Pixels:
+    return in_bands(pixels, InputSpec((pixels.shape[2], *pixels.shape[:2])), path)
+
+
+def _sized(bands: Pixels, like: Model, size: tuple[int, int] | None, crop: float, path: Any) -> Pixels:
+    """Bands (C, H, W) at the size, band by band as pictures are; as they are where they have it, or none is asked for.
+
+    Raises:
+        ImageError: a volume of another size.
+    """
+    fits = all(n in {None, m} for m, n in zip(bands.shape[1:], like.input.shape[1:], strict=True))
+    if like.input.is_volume:
+        if not fits:
+            raise ImageError(f"'{path}' holds a volume {bands.shape}; this model takes {like.input.shape}: resample it")
+        return bands
+    if size is None or bands.shape[1:] == size:
+        return bands
+    return np.stack([np.asarray(_fitted(Image.fromarray(band), size, crop)) for band in bands]).clip(0, 1)
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path, formats=_readable()) as picture:
+            picture.load()
+            return picture.copy() if picture.getexif() is None else picture
+    except FileNotFoundError as error:
+        raise ImageError(f"no picture at '{path}': the file does not exist") from error
+    except IsADirectoryError as error:
+        raise ImageError(f"'{path}' is a folder, not a picture") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"'{path}' is no picture that Pillow can read as {', '.join(_readable())}") from error
+    except _BROKEN as error:
+        raise ImageError(f"'{path}' is no picture that Pillow can read ({error})") from error
+
+
+@cache
+def _readable() -> list[str]:
+    """Those of `FORMATS` that this Pillow was built with."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Grey pictures of 16 or 32 bits, which Pillow would clip to 255, scaled to 8."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture, np.float64)
+    if not np.isfinite(values).all():
+        raise ImageError(f"the picture ({picture.size[0]} x {picture.size[1]} floats) holds NaN or infinite values")
+    full = 65535.0 if picture.mode != "F" else max(float(values.max()), 1e-12)
+    return Image.fromarray((values.clip(0, full) / full * 255).round().astype(np.uint8))
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        return picture
+    layer = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+
+
+def _fitted(picture: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
+    """Resize so that `size` over `crop` is just covered, then cut the centre out."""
+    height, width = size
+    scale = max(height / picture.height, width / picture.width) / crop
+    resized = max(width, round(picture.width * scale)), max(height, round(picture.height * scale))
+    picture = picture.resize(resized, Image.Resampling.BICUBIC)
+    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
+    return picture.crop((left, top, left + width, top + height))
+
+
+def save_image(image: Pixels, path: str | Path, bounds: tuple[float, float] = (0.0, 1.0)) -> Path:
+    """Write one picture: (H, W, 3) uint8, or (C, H, W) or (1, C, H, W) within `bounds`.
+
+    One channel is written grey and three in their colours; others as `crosslens.image.false_colour` shows them.
+
+    Raises:
+        ImageError: the folder does not exist, or the suffix is not a picture's.
+    """
+    path = Path(path)
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8:
+        chw = pixels[0] if pixels.ndim == 4 else pixels
+        pixels = drawn(chw, bounds)[..., : 1 if chw.shape[0] == 1 else 3]
+    try:
+        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
+    except ValueError as error:
+        raise ImageError(f"cannot write '{path}': {error}; use .png") from error
+    return path
+
+
+def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int = 80) -> Path:
+    """Write pictures (H, W, 3), uint8, as an endless .gif or .webp, or as .mp4 where ffmpeg is installed.
+
+    Raises:
+        ImageError: the folder does not exist, or cannot be written to; or .mp4 without ffmpeg, or it fails.
+    """
+    if Path(path).suffix == ".mp4":
+        return _film(frames, Path(path), milliseconds)
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    try:
+        first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
+    return Path(path)
+
+
+def _film(frames: Sequence[Pixels], path: Path, milliseconds: int) -> Path:
+    """By ffmpeg, H.264; sides that are odd lose a pixel, which its usual colour format needs."""
+    if which("ffmpeg") is None:
+        raise ImageError(f"'{path}' needs ffmpeg, and there is none on the PATH; save as .gif or .webp instead")
+    height, width = (n - n % 2 for n in frames[0].shape[:2])
+    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {1000 / milliseconds:g} -i -".split()
+    made = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart", str(path)]
+    film = b"".join(np.ascontiguousarray(frame[:height, :width]).tobytes() for frame in frames)
+    command = ["ffmpeg", "-y", "-loglevel", "error", *given, *made]
+    done = run(command, input=film, capture_output=True, check=False)
+    if done.returncode:
+        raise ImageError(f"ffmpeg could not write '{path}': {done.stderr.decode(errors='replace').strip()}")
+    return path
+
+
+_HEAT = np.array(
+    [[0, 0, 4], [59, 15, 112], [140, 41, 129], [222, 73, 104], [254, 159, 109], [252, 253, 191]], np.float64
+)
+_SIGNED = np.array([[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]], np.float64)
+
+
+def full_scale(values: Pixels) -> float:
+    """The magnitude at the end of a colour scale: 99.5 % of the values are less, so that one pixel hides no others."""
+    return float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max()) or 1.0
+
+
+def colour(values: Pixels, limit: float | None = None, signed: bool | None = None) -> Pixels:
+    """Numbers (H, W) as colours (H, W, 3), uint8.
+
+    Values of one sign go from dark to bright; values of both from blue through white at zero to red. `limit` is the
+    magnitude at the end of the scale, `full_scale` if not given; `signed` chooses the scale, the values if not given.
+    """
+    limit = limit or full_scale(values)
+    signed = bool((values < 0).any()) if signed is None else signed
+    scaled = (values / limit + 1) / 2 if signed else values / limit
+    table = _SIGNED if signed else _HEAT
+    places = scaled.clip(0, 1) * (len(table) - 1)
+    channels = [np.interp(places, np.arange(len(table)), table[:, c]) for c in range(3)]
+    return np.asarray(np.stack(channels, axis=-1).round(), np.uint8)
+
+
+def overlay(
+    image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6, signed: bool | None = None
+) -> Pixels:
+    """A map (H, W) laid over its image (C, H, W) in [0, 1]; (H, W, 3), uint8.
+
+    The stronger the value, the more the colour covers: where it is zero the picture shows through in grey. Values that
+    are all above zero are drawn from the least of them, unless `limit` is given: a constant added changes no picture.
+    """
+    if limit is None and not signed and values.size and values.min() > 0:
+        values = values - values.min()
+    luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
+    limit = limit or full_scale(values)
+    cover = opacity(values / limit, strength)[..., None]
+    mixed: Pixels = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit, signed)
+    return np.asarray(mixed.round().clip(0, 255), np.uint8)
+
+
+def opacity(share: Pixels, strength: float = 0.6) -> Pixels:
+    """How far the colour of a value, as a share of the scale's end, covers the picture under it: 0.1 at zero."""
+    return np.asarray(strength * np.abs(share).clip(0, 1) ** 0.7 + 0.1)
+
+
+def contact_sheet(pictures: Sequence[Pixels], gap: int = 4) -> Pixels:
+    """Pictures (H, W, 3) of one size in a grid, about square, on white."""
+    if len(pictures) == 1:
+        return pictures[0]
+    columns = ceil(sqrt(len(pictures)))
+    rows = ceil(len(pictures) / columns)
+    height, width, _ = pictures[0].shape
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for place, picture in enumerate(pictures):
+        y, x = (place // columns) * (height + gap), (place % columns) * (width + gap)
+        sheet[y : y + height, x : x + width] = picture
+    return sheet

@@ -1,0 +1,5 @@
+"""The contract of a method, and the parts that methods of several families are made of."""
+
+from .base import Method, as_in, makes_pictures, param, parameters
+
+__all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]

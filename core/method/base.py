@@ -1,0 +1,274 @@
+"""The contract of a method: parameters as dataclass fields, one call, the same on every backend.
+
+A method is a frozen dataclass with a `name` and a `run`. What all methods share happens in `__call__`: images are
+checked, the target becomes an `Objective`, batches are split by what memory allows, progress is shown, and the result
+carries everything needed to repeat it. Parameters are stored as given and checked when used.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass, replace
+from functools import cache
+from numbers import Integral, Real
+from time import perf_counter
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Self, get_args
+
+import numpy as np
+
+from ..arrays import Array, namespace
+from ..errors import ImageError, ParameterError, did_you_mean
+from ..execution.batching import batch_limit, slices
+from ..execution.progress import Progress, silent
+from ..model.base import Model
+from ..model.repeatability import refuse_where_alone_fails, repeatability
+from ..model.unit_range import in_own_bounds, in_unit_range, seen_by
+from ..objective import Objective
+from ..objective.target import resolve_target
+from ..result import Result, Synthesis
+from .preset import Preset
+from .provenance import described, provenance, used_layers
+from .sanity import doubts, refuse_unfinite
+
+__all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]
+
+
+def param(default: Any = MISSING, doc: str = "", **extra: Any) -> Any:
+    """A documented parameter: its default, one line of text, `choices=` for the command line if it has any, and
+    `search=` where `crosslens search` shall vary it: (low, high), or what else
+    `crosslens.synthesis.search_space.drawn` takes.
+    """
+    return field(default=default, metadata={"doc": doc, **extra})
+
+
+def makes_pictures(method: "type[Method]") -> bool:
+    """Whether it comes back with a `Synthesis`, as the annotation of its `run` says."""
+    returned = method.run.__annotations__.get("return")
+    return returned in {Synthesis, "Synthesis"}
+
+
+def parameters(method: "type[Method] | Method") -> tuple[Field[Any], ...]:
+    """A method's parameters, in order, with type, default and `metadata["doc"]`."""
+    return fields(method)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(ABC):
+    """A way to look inside a network. Subclasses are frozen dataclasses with `name` and `run`."""
+
+    name: ClassVar[str]
+    batched: ClassVar[bool] = True
+    """Whether images are independent of each other, so that a batch may be split."""
+    needs_images: ClassVar[bool] = True
+    """Whether it explains given images; False for one that makes its own from the network alone."""
+    any_size: ClassVar[bool] = False
+    """Whether it takes pictures of any size, whatever size the network takes, which sees them through windows."""
+    animates: ClassVar[bool] = False
+    """Whether its pictures make sense one after the other, as .gif, .webp or .mp4."""
+    volumes: ClassVar[bool] = False
+    """Whether it takes volumes (N, C, D, H, W) too; their maps are (N, d, h, w)."""
+    needs_target: ClassVar[bool] = True
+    """Whether a target means anything to it."""
+    needs_rectifier: ClassVar[bool] = False
+    """Whether it makes sense only on a network with rectifiers; it raises a `ModelError` on any other."""
+    needs_attention: ClassVar[bool] = False
+    """Whether it makes sense only on a transformer whose attention is to be seen; it raises a `LayerError` else."""
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Parameters with which `crosslens.testing` runs it: what has no default, and few steps."""
+
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    """What other libraries return by default, by their names."""
+    preset: ClassVar[Preset | None] = None
+    """The one that this class follows; see `as_in`."""
+
+    @abstractmethod
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
+        """The method itself, on one batch that fits into memory. Returns raw values; `__call__` adds the provenance."""
+
+    def __call__(self, model: Model, images: Array = None, target: Any = None, *, progress: Progress = silent) -> Any:
+        """Apply the method.
+
+        Args:
+            model: what `crosslens.wrap` gave.
+            images: (N, C, H, W), float32 in the model's bounds, [0, 1] unless told; (N, C, D, H, W) of volumes.
+            target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
+                A class means its logit (`crosslens.objective.target.resolve_target`); where a preset follows another
+                library, the entry of the network's output, as there.
+            progress: called after each step with (done, total, what).
+
+        Returns:
+            A `Result`: raw values, with the method, its parameters and the provenance.
+
+        Raises:
+            CrosslensError: what is wrong with the images, the target, a layer or a parameter; or the network gives NaN.
+        """
+        start = perf_counter()
+        self._check_types()
+        images = self._checked(model, images)
+        refuse_where_alone_fails(model)
+        count = None if images is None else images.shape[0]
+        unit = "logit" if self.preset is None else "output"
+        objective = resolve_target(target, model, count, unit) if self.needs_target else resolve_nothing()
+        making = makes_pictures(type(self))
+        view, seen = _where_pictures_are_made(model, images) if making else (model, images)
+        method = self.settled(view, seen, objective)
+        result = method._batches(view, seen, objective, progress)
+        refuse_unfinite(self.name, result)
+        if making:
+            result = _as_given(result, model, images)
+        followed: dict[str, Any] = {}
+        if self.preset is not None:
+            followed = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
+            result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
+        return replace(
+            result,
+            method=self.name,
+            parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
+            provenance={
+                **provenance(model, objective, perf_counter() - start),
+                **used_layers(model, self, method),
+                **result.provenance,
+                **followed,
+            },
+            images=images if result.images is None else result.images,
+            notes=(*result.notes, *repeatability(model).notes, *doubts(model, images, objective, result)),
+        )
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such.
+
+        Every result records the layers that were used and whether they were the default, and `crosslens.compare` takes
+        the first model's for all models.
+        """
+        return {}
+
+    def settled(self, model: Model, images: Array, objective: Objective) -> Self:
+        """The same method with `network_defaults` filled in."""
+        chosen = self.network_defaults(model, images, objective)
+        return replace(self, **chosen) if chosen else self
+
+    def _batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
+        if images is None or not self.batched or images.shape[0] <= batch_limit(model):
+            return self.run(model, images, objective, progress)
+        parts = [
+            self.run(model, images[start:stop, ...], objective.select(start, stop), progress)
+            for start, stop in slices(images.shape[0], batch_limit(model))
+        ]
+        return parts[0].joined(parts[1:])
+
+    def _check_types(self) -> None:
+        """Refuse a text or a fraction where a number or a whole one belongs: NumPy's message would name neither."""
+        for each in parameters(self):
+            value, kinds = getattr(self, each.name), _simple(each.type)
+            if kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
+                raise ParameterError(f"{each.name} is {value!r}; it must be {_in_words(kinds)}")
+            if each.name == "seed" and isinstance(value, Integral) and value < 0:
+                raise ParameterError(f"seed is {value}; it must be a whole number, at least 0")
+
+    def takes_any_size(self) -> bool:
+        """Whether it takes pictures of any size with these parameters: `any_size`, unless they decide."""
+        return self.any_size
+
+    def check_volume(self) -> None:
+        """Refuse to explain volumes, unless `volumes` says that it can; override where it depends on parameters.
+
+        Raises:
+            ImageError: it cannot, or this preset cannot.
+        """
+        if not self.volumes:
+            raise ImageError(
+                f"{self.name} takes pictures (C, H, W), and this model volumes (C, D, H, W); gradient, "
+                "integrated_gradients, grad_cam, occlusion and rise take volumes"
+            )
+        if self.preset is not None and self.preset.steps:
+            raise ImageError(
+                f"the preset {self.preset.library!r} of {self.name} ends in steps for pictures, and this model takes "
+                "volumes (C, D, H, W); leave the preset out for raw values"
+            )
+
+    def _checked(self, model: Model, images: Array) -> Array:
+        if model.input.is_volume:
+            self.check_volume()
+        if images is None:
+            if self.needs_images:
+                raise ImageError(f"{self.name} explains images: method(model, images), images (N, C, H, W) in [0, 1]")
+            return None
+        (model.input.of_any_size() if self.takes_any_size() else model.input).check(images, strict=True)
+        return images
+
+
+_KINDS: Mapping[Any, tuple[Any, str]] = {
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a text"),
+    tuple[str, ...]: ((tuple, list), "several texts"),
+    NoneType: (NoneType, "None"),
+}
+"""What stands for an annotation's type: numbers of NumPy are numbers too."""
+
+
+def _simple(annotation: Any) -> tuple[Any, ...]:
+    """The types that a value may have; none where the annotation holds any that is not in `_KINDS`."""
+    members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    return tuple(_KINDS[m][0] for m in members) if all(m in _KINDS for m in members) else ()
+
+
+def _in_words(kinds: Sequence[Any]) -> str:
+    return " or ".join(words for kind, words in _KINDS.values() if kind in kinds)
+
+
+@cache
+def as_in(kind: type[Method], library: str) -> type[Method]:
+    """A method's class with the defaults of another library, and with that library's steps after it.
+
+    Raises:
+        ParameterError: the method has no preset of that name.
+    """
+    preset = kind.presets.get(library)
+    if preset is None:
+        has = f"it has {', '.join(kind.presets)}" if kind.presets else "it has none"
+        raise ParameterError(f"{kind.name} has no preset {library!r}; {has}.{did_you_mean(library, kind.presets)}")
+    known = {f.name: f for f in parameters(kind)}
+    return make_dataclass(
+        kind.__name__,
+        [(name, known[name].type, param(value, **known[name].metadata)) for name, value in preset.parameters.items()],
+        bases=(kind,),
+        namespace={"__doc__": kind.__doc__, "preset": replace(preset, library=library)},
+        frozen=True,
+        kw_only=True,
+    )
+
+
+def _where_pictures_are_made(model: Model, images: Array) -> tuple[Model, Array]:
+    """The model as one of images in [0, 1], and these images so, where the network computes."""
+    view = in_unit_range(model)
+    return view, None if images is None else model.placed(seen_by(view, images))
+
+
+def _as_given(made: Result, model: Model, images: Array) -> Result:
+    """Pictures made in [0, 1] in the model's bounds, as arrays of the kind that the images were."""
+    if images is None or isinstance(images, np.ndarray):
+        made = made.on_host()  # type: ignore[attr-defined]
+    return in_own_bounds(made, model)
+
+
+class _Nothing(Objective):
+    """The objective of a method that has none."""
+
+    layers = frozenset()
+    linear = True
+
+    def value(self, activations: Mapping[str, Array]) -> Array:
+        (any_layer, *_) = activations.values()
+        return namespace(any_layer).zeros(any_layer.shape[0])
+
+    def cotangents(self, activations: Mapping[str, Array]) -> dict[str, Array]:
+        return {}
+
+    def __str__(self) -> str:
+        return "none"
+
+
+def resolve_nothing() -> Objective:
+    """The objective of a method for which `needs_target` is False."""
+    return _Nothing()

@@ -1,0 +1,41 @@
+"""What another library returns by default, as data: other values of a method's parameters, and steps after it.
+
+A method declares its presets beside itself, `presets = {"captum": Preset(...)}`; there is no list of them elsewhere.
+They reproduce a library's numbers for the same network with its preprocessing inside: what is differentiated or covered
+is the image in [0, 1]. Which layer a library takes by default is not copied: name it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..arrays import Array
+from .postprocess import Size, Step
+
+__all__ = ["Preset"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Parameters that differ from the method's own defaults, and the steps that the library takes after it."""
+
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    doc: str = ""
+    """One line: what is peculiar, a known bug among it."""
+    library: str = ""
+
+    def apply(self, values: Array, size: Size) -> Array:
+        """Raw values as the library would return them; `size` is the image's (H, W)."""
+        for step in self.steps:
+            values = step(values, size)
+        return values
+
+    def record(self) -> dict[str, Any]:
+        """What the provenance says of it."""
+        return {"preset": self.library, "steps": [step.name for step in self.steps]}
+
+    def summary(self) -> str:
+        """Its parameters and steps in one line."""
+        changed = [f"{name}={value}" for name, value in self.parameters.items()]
+        return ", ".join([*changed, *map(str, self.steps)]) or "raw, as here"

@@ -1,0 +1,90 @@
+"""Where a result came from: enough to repeat it, and to see why two differ."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from ..arrays import as_numpy
+from ..model.base import Model
+from ..model.repeatability import repeatability
+from ..objective import Objective
+
+__all__ = ["described", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
+
+
+def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
+    """Versions, the model's digest, the preprocessing, the objective, whether two runs agree, and the time it took."""
+    return {
+        "crosslens": _own_version(),
+        "backend": model.backend,
+        "versions": dict(model.versions),
+        "model": model.digest,
+        "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
+        "inputs": described(dict(model.held)),
+        "bounds": model.input.bounds and list(model.input.bounds),
+        "objective": str(objective),
+        "repeatable": repeatability(model).repeatable,
+        "seconds": round(seconds, 4),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def names_layers(parameter: str) -> bool:
+    """Whether a parameter of this name holds names of layers: `layer`, and what ends in `_layer` or `_layers`."""
+    return f"_{parameter}".endswith(("_layer", "_layers"))
+
+
+def layer_parameters(method: Any) -> tuple[str, ...]:
+    """The parameters of a method that name layers."""
+    return tuple(f.name for f in fields(method) if names_layers(f.name))
+
+
+def named_layers(method: Any) -> tuple[str, ...]:
+    """The layers that a method's parameters name, each once; those of a method that it judges as well."""
+    found: list[str] = []
+    for each in fields(method):
+        value = getattr(method, each.name)
+        if each.name in layer_parameters(method):
+            found += [value] if isinstance(value, str) else value or ()
+        elif hasattr(value, "network_defaults"):
+            found += named_layers(value)
+    return tuple(dict.fromkeys(found))
+
+
+def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:
+    """What results record: the names of the layers that a method used, and whether crosslens chose any of them.
+
+    Args:
+        model: which knows each layer's own name.
+        asked: the method as it was configured.
+        used: the same with the defaults of this network filled in.
+    """
+    return {"layers": [model.layer(name).name for name in named_layers(used)], "default_layer": asked is not used}
+
+
+@cache
+def _own_version() -> str:
+    """Read once: metadata takes a millisecond, as long as a small network."""
+    return version("crosslens")
+
+
+def described(value: Any) -> Any:
+    """A parameter as JSON can hold it: arrays by shape and digest, models by digest, others as text."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if hasattr(value, "__array_namespace__") or isinstance(value, np.ndarray):
+        values = np.ascontiguousarray(as_numpy(value))
+        return {"shape": list(values.shape), "digest": blake2b(values.tobytes(), digest_size=16).hexdigest()}
+    if isinstance(value, Model):
+        return {"model": value.digest}
+    if isinstance(value, Mapping):
+        return {str(key): described(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [described(item) for item in value]
+    return value if isinstance(value, bool | int | float | str | type(None)) else str(value)

@@ -1,0 +1,76 @@
+"""One image of a batch with its target fixed: the target and its gradient as functions of what stands at one layer.
+
+Methods that ask a network about many variants of an image (noisy, mixed, masked) ask here, batch after batch, so that
+their memory does not grow with the number of variants.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..arrays import Array, namespace
+from ..execution.batching import batch_limit, slices
+from ..execution.progress import Progress
+from ..model import INPUT, Model
+from ..objective import Objective, pullback
+
+__all__ = ["Case", "cases", "portions"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The target as a function of the activation of `layer`; the image stays what it is elsewhere."""
+
+    model: Model
+    image: Array
+    """(1, C, H, W)"""
+    objective: Objective
+    layer: str
+    activation: Array
+    """What the image itself gives at the layer, (1, ...)."""
+
+    def scores(self, variants: Array) -> Array:
+        """The target, (B,), where the layer holds each of `variants`, (B, ...)."""
+        return self.objective.value(self.activations(variants, self.objective.layers))
+
+    def activations(self, variants: Array, layers: Iterable[str]) -> Mapping[str, Array]:
+        """What these layers give there."""
+        images, replace = self._given(variants)
+        return self.model.forward(images, layers, replace=replace)
+
+    def gradients(self, variants: Array) -> Array:
+        """The target's gradient at each of `variants`, of their shape."""
+        images, replace = self._given(variants)
+        return pullback(self.model, images, self.objective, wrt=[self.layer], replace=replace)[0].gradients[self.layer]
+
+    def seen(self, image: Array) -> Array:
+        """What other images (M, C, H, W) give at the layer."""
+        return image if self.layer == INPUT else self.model.forward(image, [self.layer])[self.layer]
+
+    def _given(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
+        if self.layer == INPUT:
+            return variants, None
+        same = namespace(self.image).broadcast_to(self.image, (variants.shape[0], *self.image.shape[1:]))
+        return same, {self.layer: variants}
+
+
+def cases(
+    model: Model, images: Array, objective: Objective, layer: str = INPUT, clean: Mapping[str, Array] | None = None
+) -> tuple[list[Case], Array]:
+    """A case for each image, its predicted class fixed where no other was given; and the targets' values (N,).
+
+    `clean` are the activations of these images at the layer and where the objective reads, if they are known.
+    """
+    clean = model.forward(images, {layer, *objective.layers}) if clean is None else clean
+    scores, pinned = objective.value(clean), objective.pinned(clean)
+    found = [
+        Case(model, images[n : n + 1, ...], pinned.select(n, n + 1), layer, clean[layer][n : n + 1, ...])
+        for n in range(images.shape[0])
+    ]
+    return found, scores
+
+
+def portions(model: Model, count: int, progress: Progress, what: str) -> Iterator[tuple[int, int]]:
+    """(start, stop) of consecutive variants that fit into memory together, each reported once it has been worked on."""
+    for start, stop in slices(count, batch_limit(model)):
+        yield start, stop
+        progress(stop, count, what)

@@ -1,0 +1,66 @@
+"""One place in a network, and the two that every network has."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import LayerError, did_you_mean
+
+__all__ = ["INPUT", "OUTPUT", "Layer", "refuse_other_shape", "shape_in_words", "unknown_layer"]
+
+INPUT = "<input>"
+"""The image itself, as a layer: priors on the image are objectives like any other."""
+OUTPUT = "<output>"
+"""What the network returns, as a layer; (N, K) for a classifier."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One place in a network. `kind` is the framework's own word for it (Conv2d, Activation, Relu)."""
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    """Channels-first, as at `InputSpec.example_shape`; the batch, first, is None; a number stands where it is not."""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether the output is (N, C, H, W) with more than one position."""
+        return len(self.shape) == 4 and self.shape[0] is None and self.shape[2:] != (1, 1)
+
+
+def refuse_other_shape(what: str, got: tuple[int, ...], shape: tuple[int | None, ...], *, positions: bool) -> None:
+    """Refuse what a framework might broadcast in silence.
+
+    Args:
+        what: the values, for the message.
+        got: their shape.
+        shape: the layer's, with the number of images.
+        positions: whether that holds at the axes of positions too, which follow the size of the image.
+
+    Raises:
+        LayerError: with both shapes.
+    """
+    if not positions:
+        shape = tuple(n if i in {0, 2 if len(shape) == 3 else 1} else None for i, n in enumerate(shape))
+    if len(got) != len(shape) or any(n not in {None, m} for n, m in zip(shape, got, strict=True)):
+        raise LayerError(f"{what} has shape {got}, its layer {shape}")
+
+
+def shape_in_words(shape: Sequence[int | None]) -> str:
+    """A shape for a message, "any" for a side that may be of any size.
+
+    >>> shape_in_words((3, None, None)), shape_in_words((1000,))
+    ('(3, any, any)', '(1000,)')
+    """
+    return str(tuple(shape)).replace("None", "any")
+
+
+def unknown_layer(name: str, layers: Iterable[str], aliases: Iterable[str] = ()) -> LayerError:
+    """The error for a name that no layer has: the nearest names, else the last layers, and how to list them."""
+    names = list(layers)
+    hint = did_you_mean(name, [*names, *aliases]) or f" The last ones are {', '.join(names[-4:])}."
+    return LayerError(
+        f"no layer {name!r} in this model ({len(names)} layers).{hint} "
+        "List them with model.layers, or `crosslens layers MODEL`."
+    )

@@ -1,0 +1,66 @@
+"""Link functions between a network's numbers and class scores, with their derivatives.
+
+"identity" takes the numbers as they are, "softmax" and "sigmoid" make probabilities of logits, "exp" of
+log-probabilities. A binary output has one number for two classes: logits -z and z, probabilities 1 - p and p.
+"""
+
+from collections.abc import Callable, Mapping
+
+from ..arrays import Array, namespace, softmax
+
+__all__ = ["columns", "entered"]
+
+
+def columns(link: str, a: Array, binary: bool, *, probability: bool) -> Array:
+    """Class scores (N, K) of numbers (N, K, ...) with one position; (N, 2) of (N, 1) where binary.
+
+    Args:
+        link: the function.
+        a: what a layer gives.
+        binary: whether the one number is of two classes.
+        probability: whether what comes out is a probability, so that the other class has the rest, not the negative.
+    """
+    xp = namespace(a)
+    p = _LINKS[link](xp.reshape(a, (a.shape[0], -1)))
+    if not binary:
+        return p
+    if link == "sigmoid":
+        return xp.concat([sigmoid(-xp.reshape(a, (a.shape[0], -1))), p], axis=1)
+    return xp.concat([1 - p if probability else -p, p], axis=1)
+
+
+def entered(link: str, a: Array, chosen: Array, binary: bool) -> Array:
+    """The gradient, of the shape of `a`, of the sum of the entries that `chosen` (N, classes) holds ones for."""
+    xp = namespace(a)
+    flat = xp.reshape(a, (a.shape[0], -1))
+    dy = chosen[:, 1:] - chosen[:, :1] if binary else chosen
+    return xp.reshape(_DERIVATIVES[link](flat, dy), a.shape)
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)), without overflow, with all digits near 0."""
+    xp = namespace(z)
+    e = xp.exp(-xp.abs(z))
+    return xp.where(z >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softmax_derivative(z: Array, dy: Array) -> Array:
+    """p_k (dy_k - sum_j p_j dy_j), for dy of one one in each row; 1 - p is summed, for it is 0 where p rounds to 1."""
+    xp, p = namespace(z), softmax(z)
+    one = xp.sum(p * dy, axis=1, keepdims=True)
+    rest = xp.sum(p * (1 - dy), axis=1, keepdims=True)
+    return p * (dy * rest - (1 - dy) * one)
+
+
+_LINKS: Mapping[str, Callable[[Array], Array]] = {
+    "identity": lambda z: z,
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+    "exp": lambda z: namespace(z).exp(z),
+}
+_DERIVATIVES: Mapping[str, Callable[[Array, Array], Array]] = {
+    "identity": lambda z, dy: dy,
+    "softmax": _softmax_derivative,
+    "sigmoid": lambda z, dy: dy * sigmoid(z) * sigmoid(-z),
+    "exp": lambda z, dy: dy * namespace(z).exp(z),
+}

@@ -1,0 +1,146 @@
+"""A model seen through images in [0, 1], whatever its own bounds: where synthesis makes its pictures.
+
+Step sizes, noise, grey borders, squashing and priors of the published methods are all stated for images in [0, 1]. A
+synthesis for a network of other bounds therefore runs on this view, and its pictures are mapped back at the end.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from ..arrays import Array
+from ..result import Result
+from .base import Model
+from .input_spec import InputSpec
+from .layer import INPUT, Layer
+from .linearization import Linearization, Pullback
+from .output_spec import OutputSpec
+from .repeatability import repeatability
+
+__all__ = ["UnitRange", "in_own_bounds", "in_unit_range", "seen_by"]
+
+
+class UnitRange(Model):
+    """The same network for images x in [0, 1]: it sees low + (high - low) x, and gradients follow the chain rule."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.own = model, model.input
+        low, high = model.input.bounds or (0.0, 1.0)
+        self._gain = high - low
+        self.input = replace(model.input, bounds=(0.0, 1.0))
+        self.preprocess = model.preprocess
+        self.labels, self.batch_size, self.output_kind = model.labels, model.batch_size, model.output_kind
+        self.largest_batch = model.largest_batch
+        vars(self)["_repeatability"] = repeatability(model)
+        self.backend = model.backend  # type: ignore[misc]  # of the model itself
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        return self.model.layers
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        return self.model.versions
+
+    @property
+    def output(self) -> OutputSpec:
+        return self.model.output
+
+    @property
+    def digest(self) -> str:
+        return self.model.digest
+
+    def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
+        return self.model.diagnosis()
+
+    def caveats(self) -> tuple[str, ...]:
+        return self.model.caveats()
+
+    def placed(self, x: Array) -> Array:
+        return self.model.placed(x)
+
+    def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
+        return self.model.upstream(names)
+
+    def reads(self, layer: str) -> tuple[str, ...] | None:
+        return self.model.reads(layer)
+
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        return self.model.weights(layer)
+
+    def modified(self, *, relu: str = "exact") -> Model:
+        return UnitRange(self.model.modified(relu=relu))
+
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Model:
+        return UnitRange(self.model._with_weights(changed))
+
+    def _forward(self, x: Array, capture: tuple[str, ...], replaced: Mapping[str, Array]) -> Mapping[str, Array]:
+        return self.model._forward(self.own.from_unit(x), capture, replaced)
+
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replaced: Mapping[str, Array]
+    ) -> Linearization:
+        return _Scaled(self.model._linearize(self.own.from_unit(x), capture, wrt, replaced), self._gain, self.own)
+
+    def _vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replaced: Mapping[str, Array],
+    ) -> Pullback:
+        pull = self.model._vjp(self.own.from_unit(x), cotangents, wrt, capture, replaced)
+        return Pullback(_chained(pull.gradients, self._gain), pull.activations)
+
+
+class _Scaled(Linearization):
+    """A linearisation whose gradient at the image is one with respect to the image in [0, 1]."""
+
+    def __init__(self, inner: Linearization, gain: float, own: InputSpec) -> None:
+        self._inner, self._gain, self._own = inner, gain, own
+        self.activations = inner.activations
+
+    @property
+    def inside(self) -> Mapping[str, Array]:
+        """The model's own, but for the image, which is the one in [0, 1]."""
+        found = self._inner.inside
+        return {**found, INPUT: self._own.to_unit(found[INPUT])} if INPUT in found else found
+
+    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        return _chained(self._inner.vjp(cotangents), self._gain)
+
+    def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
+        return _chained(self._inner.last_vjp(cotangents), self._gain)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _chained(gradients: Mapping[str, Array], gain: float) -> Mapping[str, Array]:
+    return {**gradients, INPUT: gain * gradients[INPUT]} if INPUT in gradients else gradients
+
+
+def in_unit_range(model: Model) -> Model:
+    """The model as one of images in [0, 1]; itself where they lie there, or where it takes no images."""
+    return model if model.input.bounds in {None, (0.0, 1.0)} else UnitRange(model)
+
+
+def seen_by(model: Model, images: Array) -> Array:
+    """Images that a user gave, in the bounds of the model that was wrapped, as `model` takes them."""
+    return model.own.to_unit(images) if isinstance(model, UnitRange) else images
+
+
+def in_own_bounds(result: Result, model: Model) -> Result:
+    """A result of pictures in [0, 1] with every one of them mapped to the bounds of the model."""
+    if in_unit_range(model) is model:
+        return result
+    back = model.input.from_unit
+    moved: dict[str, Any] = {
+        field.name: back(getattr(result, field.name))
+        for field in fields(result)
+        if field.name in {"images", "starts"} and getattr(result, field.name) is not None
+    }
+    if snapshots := getattr(result, "snapshots", None):
+        moved["snapshots"] = {step: back(images) for step, images in snapshots.items()}
+    return replace(result, **moved)

@@ -1,0 +1,103 @@
+"""Another objective for each image of a batch, so that many pictures are made in one run (as Lucid's `batch=`)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..arrays import Array, namespace
+from ..errors import TargetError
+from ..model.base import Model
+from .algebra import Activations, Objective
+from .class_score import Value
+from .unit import channel
+
+__all__ = ["Each", "class_scores", "each", "interpolate"]
+
+
+@dataclass(frozen=True)
+class Each(Objective):
+    """Objective n for image n: value[n] is parts[n] of image n alone."""
+
+    parts: tuple[Objective, ...]
+
+    @property
+    def layers(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset().union(*(part.layers for part in self.parts))
+
+    @property
+    def linear(self) -> bool:  # type: ignore[override]
+        return all(part.linear for part in self.parts)
+
+    @property
+    def count(self) -> int:
+        return len(self.parts)
+
+    def _alone(self, activations: Activations) -> list[tuple[Objective, Activations]]:
+        held = {activations[name].shape[0] for name in self.layers}
+        if held != {len(self.parts)}:
+            raise TargetError(f"{len(self.parts)} objectives for {max(held)} images; give one for each image")
+        rows = range(len(self.parts))
+        return [
+            (part, {name: activations[name][n : n + 1, ...] for name in part.layers})
+            for n, part in zip(rows, self.parts, strict=True)
+        ]
+
+    def value(self, activations: Activations) -> Array:
+        values = [part.value(here) for part, here in self._alone(activations)]
+        return namespace(*values).concat(values, axis=0)
+
+    def cotangents(self, activations: Activations) -> dict[str, Array]:
+        each = [part.cotangents(here) for part, here in self._alone(activations)]
+        total = {}
+        for name in self.layers:
+            xp, zeros = (
+                namespace(activations[name]),
+                namespace(activations[name]).zeros_like(activations[name][:1, ...]),
+            )
+            total[name] = xp.concat([found.get(name, zeros) for found in each], axis=0)
+        return total
+
+    def select(self, start: int, stop: int) -> Objective:
+        parts = self.parts[start:stop]
+        return parts[0] if len(parts) == 1 else Each(parts)
+
+    def pinned(self, activations: Activations) -> Objective:
+        return Each(tuple(part.pinned(here) for part, here in self._alone(activations)))
+
+    def for_model(self, model: Model) -> Objective:
+        return Each(tuple(part.for_model(model) for part in self.parts))
+
+    def check(self, model: Model) -> None:
+        for part in self.parts:
+            part.check(model)
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.parts))
+
+
+def each(objectives: Iterable[Objective]) -> Objective:
+    """Objective n for image n.
+
+    Raises:
+        TargetError: there are none, or one of them is itself for several images.
+    """
+    parts = tuple(objectives)
+    if not parts or any(part.count is not None for part in parts):
+        raise TargetError(f"one objective for each image: {len(parts)} given, each must be for a single image")
+    return Each(parts)
+
+
+def class_scores(objective: Objective) -> list[Value]:
+    """The class scores that an objective is made of."""
+    if isinstance(objective, Each):
+        return [value for part in objective.parts for value in class_scores(part)]
+    return [term for _, term in objective._terms() if isinstance(term, Value)]
+
+
+def interpolate(layer: str, a: int, b: int, t: float | Sequence[float]) -> Objective:
+    """(1 - t) * channel a + t * channel b of a layer (Olah et al. 2017, "Interaction between neurons").
+
+    With several t, one for each image of a batch: a strip from one channel to the other.
+    """
+    shares = tuple(map(float, t)) if isinstance(t, Sequence) else (float(t),)
+    strip = [(1.0 - share) * channel(layer, a) + share * channel(layer, b) for share in shares]
+    return each(strip) if isinstance(t, Sequence) else strip[0]

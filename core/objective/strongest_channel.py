@@ -1,0 +1,72 @@
+"""The strongest channel of a layer, whose answer an occluder is moved against (Zeiler and Fergus 2014, figure 7b)."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..arrays import Array, as_numpy, like, namespace
+from ..model.base import Model
+from .algebra import Activations, Objective
+
+__all__ = ["Strongest", "strongest"]
+
+
+@dataclass(frozen=True)
+class Strongest(Objective):
+    """The sum over positions of one channel of a layer; `channels` None takes each image's own with the largest sum."""
+
+    name: str
+    channels: tuple[int, ...] | None = None
+    """One for each image, or one for all variants of an image."""
+
+    @property
+    def layers(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset({self.name})
+
+    def _sums(self, a: Array) -> Array:
+        """(N, C): of maps and vectors the channels come first, of tokens (N, T, D) last."""
+        axes = (1,) if a.ndim == 3 else tuple(range(2, a.ndim))
+        return namespace(a).sum(a, axis=axes) if axes else a
+
+    def _chosen(self, sums: Array) -> Array:
+        """(N, C): 1 at each image's channel, else 0."""
+        values = as_numpy(sums)
+        count, width = values.shape
+        chosen = values.argmax(axis=1) if self.channels is None else np.resize(self.channels, count)
+        return like(np.eye(width)[chosen], sums)
+
+    def value(self, activations: Activations) -> Array:
+        sums = self._sums(activations[self.name])
+        return namespace(sums).sum(sums * self._chosen(sums), axis=1)
+
+    def cotangents(self, activations: Activations) -> dict[str, Array]:
+        a = activations[self.name]
+        xp, chosen = namespace(a), self._chosen(self._sums(a))
+        shape = (a.shape[0], 1, a.shape[2]) if a.ndim == 3 else (*a.shape[:2], *[1] * (a.ndim - 2))
+        return {self.name: xp.zeros_like(a) + xp.reshape(chosen, shape)}
+
+    @property
+    def count(self) -> int | None:
+        return None if self.channels is None or len(self.channels) == 1 else len(self.channels)
+
+    def select(self, start: int, stop: int) -> Objective:
+        return self if self.count is None else replace(self, channels=(self.channels or ())[start:stop])
+
+    def pinned(self, activations: Activations) -> Objective:
+        sums = as_numpy(self._sums(activations[self.name]))
+        return self if self.channels else replace(self, channels=tuple(int(c) for c in sums.argmax(axis=1)))
+
+    def check(self, model: Model) -> None:
+        model.layer(self.name)
+
+    def __str__(self) -> str:
+        of = "" if self.channels is None else f", channels {list(self.channels)}"
+        return f"strongest({self.name!r}{of})"
+
+
+def strongest(layer: str) -> Objective:
+    """The sum over positions of the channel of a layer that answers most to the image as it is.
+
+    A method that covers parts of an image keeps the channel of the whole image.
+    """
+    return Strongest(layer)

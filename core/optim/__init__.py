@@ -1,0 +1,1 @@
+"""Optimisers on arrays of any framework, and the loop that runs them."""

@@ -1,0 +1,36 @@
+"""Gradient descent with momentum, for what must come out alike where gradients agree to rounding only."""
+
+from dataclasses import dataclass, replace
+
+from ..arrays import Array, namespace
+from .base import Amend, Evaluate, Optimiser, Report, State
+
+__all__ = ["Momentum"]
+
+
+@dataclass(frozen=True)
+class Momentum(Optimiser):
+    """Steps along a running mean of the gradients: v = b v + (1 - b) g, x = x - rate v, kept within `bounds`.
+
+    Adam divides each gradient by its own size, so that a gradient that is all rounding moves its parameter as far as
+    any other; here it moves it by next to nothing.
+    """
+
+    rate: float
+    decay: float = 0.9
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    def minimise(
+        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
+    ) -> Array:
+        """As `Optimiser.minimise`; always all steps."""
+        state = start
+        while state.step < steps:
+            losses, gradient = evaluate(state.parameters, state.step)
+            mean = self.decay * state.moments[0] + (1 - self.decay) * gradient if state.moments else gradient
+            x = namespace(mean).clip(state.parameters - self.rate * mean, *self.bounds)
+            state = State(x, (mean,), state.step + 1)
+            if amend is not None:
+                state = replace(state, parameters=amend(state.parameters, state.step))
+            report(state, losses)
+        return state.parameters

@@ -1,0 +1,173 @@
+"""Finding plugins by their entry points: names from metadata at once, code only when something is asked for.
+
+pluggy's own loader drops the second of two plugins with one name in silence, lets one failing import end every
+command, accepts a misspelled hook and imports everything. This one refuses twins, names the guilty distribution, goes
+on with the others, and imports one module when it is needed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, distributions
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from ..errors import ParameterError, PluginError, did_you_mean
+from ..method.base import Method, as_in, parameters
+from . import hookspecs
+
+__all__ = ["BACKENDS", "METHODS", "Listing", "Plugin", "backends", "load", "method", "methods", "plugins"]
+
+METHODS = "crosslens.methods"
+BACKENDS = "crosslens.backends"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point: which distribution brings which module under which name."""
+
+    group: str
+    name: str
+    module: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name!r} of {self.distribution} {self.version}"
+
+
+@cache
+def plugins(group: str) -> tuple[Plugin, ...]:
+    """All plugins of a group, from metadata alone; nothing is imported. Twins are both listed."""
+    found = {Plugin(group, point.name, point.value, name, version) for name, version, point in _entry_points(group)}
+    return tuple(sorted(found, key=lambda p: (p.distribution != "crosslens", p.distribution, p.name)))
+
+
+def _entry_points(group: str) -> Iterator[tuple[str, str, EntryPoint]]:
+    """Name and version of a distribution are looked up where it brings something: each look-up parses its metadata."""
+    for distribution in distributions():
+        if points := [point for point in distribution.entry_points if point.group == group]:
+            name, version = distribution.metadata["Name"], distribution.version
+            yield from ((name, version, point) for point in points)
+
+
+def plugin(group: str, name: str) -> Plugin:
+    """The only plugin of this name.
+
+    Raises:
+        PluginError: none has the name, or more than one distribution does.
+    """
+    known = plugins(group)
+    found = [p for p in known if p.name == name]
+    if not found:
+        kind = group.rpartition(".")[2]
+        hint = did_you_mean(name, [p.name for p in known])
+        command = "methods" if kind == "methods" else "plugins"
+        raise PluginError(f"no plugin named {name!r} among the {kind}.{hint} `crosslens {command}` lists them.")
+    if len(found) > 1:
+        owners = " and ".join(f"{p.distribution} {p.version} ({p.module})" for p in found)
+        raise PluginError(f"{name!r} is claimed by {owners}; uninstall one of them")
+    return found[0]
+
+
+@cache
+def load(found: Plugin) -> pluggy.PluginManager:
+    """A plugin's hooks, its module imported and checked.
+
+    Raises:
+        PluginError: the import fails or a hook is misspelled; the message names the distribution.
+    """
+    manager = pluggy.PluginManager("crosslens")
+    manager.add_hookspecs(hookspecs)
+    try:
+        module = import_module(found.module)
+        _refuse_misspelled(found, module)
+        manager.register(module, name=found.name)
+    except PluginError:
+        raise
+    except ImportError as error:
+        missing = f"; is an extra missing? pip install 'crosslens[{found.name.lstrip('.')}]'" * _ours(found)
+        raise PluginError(f"plugin {found} cannot be imported: {error}{missing}") from error
+    except Exception as error:
+        raise PluginError(f"plugin {found} is broken: {type(error).__name__}: {error}") from error
+    return manager
+
+
+def _ours(found: Plugin) -> bool:
+    return found.distribution == "crosslens"
+
+
+def _refuse_misspelled(found: Plugin, module: ModuleType) -> None:
+    hooks = {name for name in vars(hookspecs) if name.startswith("crosslens_")}
+    written = {name for name in vars(module) if name.startswith("crosslens_")}
+    for name in sorted(written - hooks):
+        raise PluginError(f"plugin {found} has no hook {name!r} to implement.{did_you_mean(name, hooks)}")
+    if not any(hasattr(getattr(module, name), "crosslens_impl") for name in written):
+        raise PluginError(f"plugin {found} implements no hook; mark one of {sorted(hooks)} with @crosslens.hookimpl")
+
+
+def method(name: str, *, preset: str | None = None, **values: Any) -> Method:
+    """A method by name, with its parameters.
+
+    Args:
+        name: one of `crosslens.methods()`.
+        preset: a library, "captum" for example, whose default output is to be reproduced: its values of the parameters
+            that are not given, and its steps on the values; `crosslens methods NAME` lists those there are.
+        values: the method's parameters.
+
+    >>> method("grad_cam").name
+    'grad_cam'
+
+    Raises:
+        PluginError: no such method, or its plugin fails.
+        ParameterError: the method has no such parameter or preset.
+    """
+    kind = method_class(name)
+    return _configured(as_in(kind, preset) if preset else kind, values)
+
+
+def method_class(name: str) -> type[Method]:
+    """The class of a method by name; imports its module only."""
+    found = plugin(METHODS, name)
+    classes = [each for group in load(found).hook.crosslens_methods() for each in group]
+    for each in classes:
+        if each.name == name:
+            return each  # type: ignore[no-any-return]
+    names = [each.name for each in classes]
+    raise PluginError(f"plugin {found} brings the methods {names}, none called {name!r} as its entry point says")
+
+
+def _configured(kind: type[Method], values: Mapping[str, Any]) -> Method:
+    known = [p.name for p in parameters(kind)]
+    for name in values:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ParameterError(f"{kind.name} has no parameter {name!r}; {has}.{did_you_mean(name, known)}")
+    return kind(**values)
+
+
+def methods() -> tuple[str, ...]:
+    """The names of all methods there are; nothing is imported."""
+    return _names(METHODS)
+
+
+def backends() -> tuple[str, ...]:
+    """The root modules whose objects, and the suffixes whose files, can be wrapped; nothing is imported."""
+    return _names(BACKENDS)
+
+
+def _names(group: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(p.name for p in plugins(group)))
+
+
+class Listing(ModuleType):
+    """A package that answers like the function of its name: `crosslens.methods()` works before and after its import.
+
+    The import system puts the package in the function's place as soon as one of its modules is imported.
+    """
+
+    def __call__(self) -> tuple[str, ...]:
+        return _names(self.__name__)

@@ -1,0 +1,1 @@
+"""Making pictures by optimisation: parameterisation, transforms, objective, steps, saved runs."""

@@ -1,0 +1,175 @@
+"""Climbing an objective: parameters, picture, view, network, objective, and the same way back through adjoints."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..arrays import Array, as_numpy, like, namespace
+from ..errors import ModelError, ParameterError, TargetError
+from ..execution.batching import batch_limit, slices
+from ..model.base import INPUT, Model
+from ..objective import Objective, pullback
+from ..objective.per_image import Each
+from ..objective.unit import Channel
+from ..operators import Size
+from ..optim.loop import Run
+from .parameterisation import Parameterisation
+from .regularisers import StepRule
+from .transforms import View
+
+__all__ = ["Ascent", "best_examples", "picture_size", "story"]
+
+
+CANDIDATES = 12
+"""Channels tried, where one is dead, to be proposed instead of it."""
+
+
+@dataclass
+class Ascent:
+    """The loss of one step: minus the objective on a view of the picture, and its gradient at the parameters."""
+
+    model: Model
+    objective: Objective
+    pixels: Parameterisation
+    view: View
+    size: Size
+    seed: int
+    rules: tuple[StepRule, ...] = ()
+    may_be_dead: bool = False
+    """Whether a picture without any gradient may stay as it is, being one of many."""
+    dead: tuple[int, ...] = ()
+    """The pictures that had no gradient at the first step."""
+    _latest: Array = field(default=None, repr=False)
+
+    def __call__(self, parameters: Array, step: int) -> tuple[Array, Array]:
+        """Losses (N,) and the gradient at the parameters; the view depends on seed and step alone."""
+        view, _ = self.view.draw(self.size, np.random.default_rng([self.seed, step]))
+        image, back = self.pixels.image.linearize(parameters)
+        seen = view.apply(image)
+        pull, score = pullback(self.model, seen, self.objective)
+        gradient = view.adjoint(like(pull.gradients[INPUT], image))
+        if step == 0:
+            self._check_alive(gradient, seen)
+        self._latest = gradient
+        for rule in self.rules:
+            gradient = rule.gradient(gradient)
+        return -score, -back(gradient)
+
+    def amend(self, parameters: Array, step: int) -> Array:
+        """The parameters after the rules that are due for the picture."""
+        due = [rule for rule in self.rules if rule.due(step)]
+        if not due:
+            return parameters
+        image = self.pixels.image.apply(parameters)
+        for rule in due:
+            image = rule.picture(image, self._latest)
+        return self.pixels.of(image)
+
+    def whole(self, images: Array) -> Array:
+        """The pictures as the network takes them, without any view."""
+        return images
+
+    def score(self, images: Array) -> Array:
+        """The objective at the pictures themselves, (N,)."""
+        found = self.model.forward(self.whole(images), sorted(self.objective.layers))
+        return self.objective.value(found)
+
+    def _check_alive(self, gradient: Array, seen: Array) -> None:
+        xp = namespace(gradient)
+        alive = as_numpy(xp.any(xp.reshape(gradient, (gradient.shape[0], -1)) != 0, axis=1))
+        self.dead = tuple(int(n) for n in np.flatnonzero(~alive))
+        if not self.dead or (self.may_be_dead and len(self.dead) < alive.size):
+            return
+        first = self.dead[0]
+        objective = self.objective if self.objective.count is None else self.objective.select(first, first + 1)
+        value = float(objective.value(self.model.forward(seen[first : first + 1, ...], sorted(objective.layers)))[0])
+        why = f"it is {value:.3g} there, whatever changes" if value > 0 else "nothing there excites it"
+        raise TargetError(
+            f"{objective} has no gradient at the starting picture: {why}. Start from images that excite it "
+            f"(images=...), take the layer before the ReLU, or another channel{self._firing(objective, seen)}"
+        )
+
+    def _firing(self, objective: Objective, seen: Array) -> str:
+        """Up to three channels of the layer that fire at the start, the strongest first, and react to the picture."""
+        if not isinstance(objective, Channel):
+            return ""
+        maps = as_numpy(self.model.forward(seen[:1, ...], [objective.name])[objective.name])[0]
+        means = maps if maps.ndim == 1 else maps.mean(axis=0) if maps.ndim == 2 else maps.mean(axis=(1, 2))
+        best: list[str] = []
+        for k in np.argsort(-means)[:CANDIDATES]:
+            unit = replace(objective, index=int(k), position=())
+            if means[k] > 0 and len(best) < 3 and self._reacts(unit, seen[:1, ...]):
+                best.append(str(k))
+        return f": {', '.join(best)} fire there" if best else "; none of this layer fires there"
+
+    def _reacts(self, unit: Objective, seen: Array) -> bool:
+        """Whether it has a gradient: at the top of a ReLU6, or behind units that are off, a unit fires and has none."""
+        gradient = pullback(self.model, seen, unit)[0].gradients[INPUT]
+        return bool(namespace(gradient).any(gradient != 0))
+
+
+def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, images: Array) -> tuple[str, ...]:
+    """A run in notes: whether it was interrupted, what was dead, how far the objective rose and the pictures changed.
+
+    Args:
+        run, steps: what came back, and how many steps were asked for.
+        climb: what was climbed.
+        before: the objective at the start, (N,).
+        made: the pictures, (N, C, H, W).
+        images: those it started from; None for noise.
+    """
+    objective = climb.objective
+    values = [(float(a), float(b)) for a, b in zip(before, climb.score(made), strict=True)]
+    pairs = [f"{a:.4g} to {b:.4g}" for a, b in values]
+    went = "rose" if all(a <= b for a, b in values) else "went"
+    notes = [f"{objective} on the picture itself {went} from {', '.join(pairs)}"]
+    if run.interrupted:
+        notes.append(f"interrupted after {run.state.step} of {steps} steps: this is the best so far")
+    if climb.dead:
+        parts = objective.parts if isinstance(objective, Each) else (objective,) * len(made)
+        names = ", ".join(str(parts[n]) for n in climb.dead)
+        notes.append(f"no gradient at the start, so that the picture stayed as it began: {names}")
+    if images is not None:
+        xp = namespace(made)
+        apart = [f"{float(share):.3f}" for share in xp.mean(xp.abs(made - images), axis=(1, 2, 3))]
+        notes.append(f"changed from the start by {', '.join(apart)} a pixel on average (`starts`, `change()`)")
+    return tuple(notes)
+
+
+def picture_size(model: Model, images: Array, side: int | None) -> Size:
+    """(H, W) of the pictures to make: those of the images to start from, `side` twice, or the network's own.
+
+    Raises:
+        ModelError: the network takes no pictures.
+        ParameterError: the network does not take this size, or there are images and a side.
+    """
+    if not model.input.is_image:
+        raise ModelError(f"this method makes pictures (C, H, W) in [0, 1]; this model takes {model.input.shape}")
+    if images is not None and side is not None:
+        raise ParameterError(f"size is {side}, but the picture starts from images, which have their own size")
+    if images is not None:
+        return images.shape[-2], images.shape[-1]
+    size = model.input.size if side is None else (side, side)
+    if any(n < 1 or n != (fixed or n) for n, fixed in zip(size, model.input.shape[1:], strict=True)):
+        raise ParameterError(f"size is {side}; this model takes pictures {model.input.shape[1:]}, None = any")
+    return size
+
+
+def best_examples(model: Model, images: Array, objective: Objective, count: int) -> tuple[Array, str]:
+    """The images that excite an objective most, the strongest first, and a note on which they are.
+
+    Raises:
+        ParameterError: no images, fewer than are asked for, or an objective for each of them.
+    """
+    total = 0 if images is None else images.shape[0]
+    if not 1 <= count <= total:
+        raise ParameterError(f"examples is {count}, of {total} images given; it must be 1 to their number")
+    if objective.count is not None:
+        raise ParameterError(f"examples chooses images for one target; {objective} has one for each image")
+    values = [
+        as_numpy(objective.value(model.forward(images[start:stop, ...], sorted(objective.layers))))
+        for start, stop in slices(total, batch_limit(model))
+    ]
+    best = [int(n) for n in np.argsort(-np.concatenate(values), kind="stable")[:count]]
+    said = f"started from images {', '.join(map(str, best))} of {total}, which excite {objective} most"
+    return namespace(images).concat([images[n : n + 1, ...] for n in best], axis=0), said

@@ -1,0 +1,161 @@
+"""Random search over a method's parameters: many settings, one contact sheet, and a person chooses.
+
+Yosinski et al. 2015 ("Understanding neural networks through deep visualization", section 3) drew their regularisers'
+strengths at random and picked by eye, because no figure says what a good picture is.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, as_numpy
+from ..errors import DivergedError, ParameterError, did_you_mean
+from ..execution.progress import Progress, silent
+from ..method.base import Method, makes_pictures, parameters, resolve_nothing
+from ..method.provenance import described, provenance
+from ..model.base import Model
+from ..objective.target import resolve_target
+from ..plugins.registry import method as named
+from ..result import Synthesis
+from .search_result import Search, Trial, loaded
+from .search_space import drawn
+
+__all__ = ["search"]
+
+
+def search(
+    method: str | Method,
+    model: Model,
+    images: Array = None,
+    target: Any = None,
+    *,
+    trials: int = 9,
+    vary: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    resume: str | Path | None = None,
+    progress: Progress = silent,
+) -> Search:
+    """A method tried with random settings.
+
+    Args:
+        method: one that makes pictures, by name or with the parameters that all trials share.
+        model, images, target: as for the method.
+        trials: how many settings to draw. Trial n's do not depend on how many there are.
+        vary: by parameter, (low, high) to draw a number between, whole where both are, by its logarithm where the range
+            spans a factor of 10; or a list to choose from; for `rules` a list each of which is in or out, with ranges
+            such as "decay:0.0001..0.05". As text "0.01..0.1" or "rgb,lucid". The method's own ranges if not given.
+        seed: of the draws.
+        resume: an earlier search saved as `.npz`, whose whole trials stand.
+        progress: told after each trial, and within it of each step.
+
+    Returns:
+        The trials with settings and figures; after ctrl-C those that were done, with a note. One whose steps were too
+        long is left out, with a note.
+
+    Raises:
+        ParameterError: no such parameter, a method that makes no pictures or proposes no ranges, no trials, or an
+            earlier search that is another or has them all.
+        DivergedError: no trial stayed finite.
+        KeyboardInterrupt: interrupted before the first trial was done.
+    """
+    fixed = named(method) if isinstance(method, str) else method
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise ParameterError(f"trials is {trials!r}; it must be a whole number, at least 1")
+    ranges = _ranges(fixed, vary)
+    record = _record(fixed, ranges, model, images, target, seed)
+    done = [] if resume is None else _earlier(resume, record, trials)
+    notes: list[str] = []
+    failed: DivergedError | None = None
+    for n in sorted(set(range(trials)) - {trial.number - 1 for trial in done}):
+        rng = np.random.default_rng([seed, n])
+        settings = {name: drawn(among, rng) for name, among in ranges.items()}
+        try:
+            made = replace(fixed, **settings)(model, images, target, progress=_within(progress, n, trials))
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            notes.append(f"interrupted after {n} of {trials} trials")
+            break
+        except DivergedError as error:
+            failed = error
+            notes.append(f"trial {n + 1} left out: {error}")
+            continue
+        whole = not any(note.startswith("interrupted") for note in made.notes)
+        done.append(Trial(settings, _figures(made), made.images, n + 1, whole))
+        if not whole:
+            notes.append(f"interrupted in trial {n + 1} of {trials}, which is the best so far of its own steps")
+            break
+    if not done and failed is not None:
+        raise failed
+    return Search(trials=tuple(done), notes=tuple(notes), **record)
+
+
+def _record(
+    fixed: Method, ranges: Mapping[str, Any], model: Model, images: Array, target: Any, seed: int
+) -> dict[str, Any]:
+    """What makes a search the same: method, parameters, model, objective, images and seed."""
+    count = None if images is None else images.shape[0]
+    objective = resolve_target(target, model, count) if fixed.needs_target else resolve_nothing()
+    own = {f.name: described(getattr(fixed, f.name)) for f in parameters(fixed)}
+    where = provenance(model, objective, 0.0)
+    where = {name: value for name, value in where.items() if name != "seconds"}
+    return {
+        "method": fixed.name,
+        "parameters": {**own, **{name: described(among) for name, among in ranges.items()}},
+        "provenance": {**where, "search_seed": seed, "search_images": None if images is None else described(images)},
+    }
+
+
+def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Trial]:
+    """The whole trials of a saved search, which must be the same one.
+
+    Raises:
+        ParameterError: it is another, or has as many trials already.
+    """
+    record, found = loaded(path)
+    apart = [f"{name} {was!r}, not {value!r}" for name, was, value in _pairs(record, now) if was != value]
+    if apart:
+        raise ParameterError(f"'{path}' is another search: it had {'; '.join(apart)}")
+    done = [trial for trial in found if trial.whole]
+    if {trial.number for trial in done} >= set(range(1, trials + 1)):
+        raise ParameterError(f"trials is {trials}, and the search to go on from has {len(done)}; ask for more")
+    return done
+
+
+def _pairs(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """What must agree, by name, as it was and as it is."""
+    yield "method", was["method"], now["method"]
+    for name, value in now["parameters"].items():
+        yield name, was["parameters"].get(name), value
+    for name in ("model", "objective", "search_seed", "search_images"):
+        yield name, was["provenance"].get(name), now["provenance"][name]
+
+
+def _ranges(method: Method, vary: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """What to draw each parameter from, in the order of the method's parameters."""
+    if not makes_pictures(type(method)):
+        raise ParameterError(f"{method.name} makes no pictures to choose from; search methods that do, such as maco")
+    known = {f.name: f for f in parameters(method)}
+    own = {name: f.metadata["search"] for name, f in known.items() if "search" in f.metadata}
+    if vary is None and not own:
+        raise ParameterError(f"{method.name} proposes no ranges; say what to vary, such as learning_rate 0.01..0.1")
+    chosen = vary or own
+    for name in chosen:
+        if name not in known:
+            has = ", ".join(known)
+            raise ParameterError(f"{method.name} has no parameter {name!r}; it has {has}.{did_you_mean(name, known)}")
+    return {name: chosen[name] for name in known if name in chosen}
+
+
+def _figures(made: Synthesis) -> Mapping[str, float]:
+    """The objective at the first and the last step, and the mean difference between neighbouring pixels."""
+    history, images = as_numpy(made.history), as_numpy(made.images)
+    apart = [float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (2, 3)]
+    return {"first": float(history[0].mean()), "last": float(history[-1].mean()), "roughness": sum(apart) / 2}
+
+
+def _within(progress: Progress, n: int, trials: int) -> Progress:
+    return lambda done, total, what: progress(n * total + done, trials * total, f"trial {n + 1} of {trials}: {what}")

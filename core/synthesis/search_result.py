@@ -1,0 +1,123 @@
+"""What a search comes back with: each trial's settings, figures and pictures, and a sheet of all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from ..arrays import Array
+from ..errors import ParameterError
+from ..image.io import contact_sheet
+from ..result import Result, Synthesis
+
+__all__ = ["Search", "Trial", "loaded"]
+
+LINE = 13
+"""Pixels of a line of a caption."""
+LETTER = 6.2
+"""Pixels of a letter, at most."""
+NARROWEST = 150
+"""Pixels that a caption needs; smaller pictures are shown on white."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting, and what it made."""
+
+    settings: Mapping[str, Any]
+    """The parameters that were drawn."""
+    figures: Mapping[str, float]
+    """The objective at the first and the last step, and the roughness: the mean difference between neighbours."""
+    images: Array
+    """(N, C, H, W)."""
+    number: int = 1
+    """From 1, in the order of the draws."""
+    whole: bool = True
+    """Whether it took all its steps."""
+
+    def caption(self) -> str:
+        """Settings and figures in one line."""
+        drawn = ", ".join(f"{name} {_short(value)}" for name, value in self.settings.items())
+        return f"{drawn}; {', '.join(f'{name} {value:.3g}' for name, value in self.figures.items())}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Result):
+    """Trials of one method; `picture` is the contact sheet."""
+
+    trials: tuple[Trial, ...]
+
+    def picture(self) -> np.ndarray[Any, Any]:
+        """Each trial's pictures with its number, settings and figures under them."""
+        pictures = [Synthesis(images=trial.images).picture() for trial in self.trials]
+        texts = [f"{trial.number}: {trial.caption()}" for trial in self.trials]
+        return contact_sheet(_captioned(pictures, texts), gap=8)
+
+    def details(self) -> Mapping[str, Any]:
+        """Settings and figures of every trial."""
+        return {
+            "trials": [
+                {"number": t.number, "settings": dict(t.settings), "figures": dict(t.figures), "whole": t.whole}
+                for t in self.trials
+            ]
+        }
+
+    def figures(self) -> Mapping[str, Any]:
+        """Each trial in one line, by its number."""
+        return {f"trial {trial.number}": trial.caption() for trial in self.trials}
+
+    def _arrays(self) -> dict[str, Array]:
+        return {f"images_{trial.number}": trial.images for trial in self.trials}
+
+
+def loaded(path: str | Path) -> tuple[dict[str, Any], list[Trial]]:
+    """The record of a saved search, and its trials.
+
+    Raises:
+        ParameterError: no such file, or no search in it.
+    """
+    try:
+        with np.load(Path(path), allow_pickle=False) as stored:
+            record = json.loads(str(stored["record"]))
+            trials = [_restored(each, stored[f"images_{each['number']}"]) for each in record["trials"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier search") from error
+    return record, trials
+
+
+def _restored(record: Mapping[str, Any], images: Array) -> Trial:
+    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in record["settings"].items()}
+    return Trial(settings, record["figures"], images, record["number"], record["whole"])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return " ".join(map(_short, value)) or "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _captioned(pictures: list[np.ndarray[Any, Any]], texts: list[str]) -> list[np.ndarray[Any, Any]]:
+    """Pictures (H, W, 3) on white, as large as the largest, each over its text."""
+    height = max(picture.shape[0] for picture in pictures)
+    width = max(NARROWEST, *(picture.shape[1] for picture in pictures))
+    lines = [wrap(text, int(width / LETTER)) for text in texts]
+    deep = height + LINE * max(map(len, lines)) + 2
+    sheets = []
+    for picture, written in zip(pictures, lines, strict=True):
+        sheet = np.full((deep, width, 3), 255, np.uint8)
+        sheet[: picture.shape[0], : picture.shape[1]] = picture
+        sheets.append(_written(sheet, written, height))
+    return sheets
+
+
+def _written(sheet: np.ndarray[Any, Any], lines: list[str], top: int) -> np.ndarray[Any, Any]:
+    picture = Image.fromarray(sheet)
+    pen = ImageDraw.Draw(picture)
+    for n, line in enumerate(lines):
+        pen.text((1, top + LINE * n), line, fill="black", font=ImageFont.load_default(size=11))
+    return np.asarray(picture)

@@ -1,0 +1,75 @@
+"""What a parameter is drawn from: a range, a choice, or texts with ranges inside that are each in or out."""
+
+import re
+from collections.abc import Sequence
+from math import log
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError
+
+__all__ = ["drawn", "read_range"]
+
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?"
+_RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
+SPAN = 10.0
+"""A range over at least this factor is drawn by its logarithm."""
+
+
+def drawn(among: Any, rng: np.random.Generator) -> Any:
+    """One value.
+
+    Args:
+        among: (low, high), two numbers; a list to choose from; a list of texts with ranges, each in or out, for a tuple
+            of texts; or any of these as text, "0.01..0.1" or "rgb,lucid".
+        rng: decides.
+
+    Raises:
+        ParameterError: nothing can be drawn from this.
+
+    >>> drawn((2, 2), np.random.default_rng(0)), drawn("rgb,rgb", np.random.default_rng(0))
+    (2, 'rgb')
+    """
+    among = read_range(among) if isinstance(among, str) else among
+    if isinstance(among, tuple) and len(among) == 2 and all(_is_number(n) for n in among):
+        return _between(*among, rng)
+    if not isinstance(among, Sequence) or not among:
+        raise ParameterError(f"nothing can be drawn from {among!r}; give (low, high), or a list to choose from")
+    if all(isinstance(text, str) and ":" in text for text in among):
+        return tuple(_filled(text, rng) for text in among if rng.random() < 0.5)
+    return among[int(rng.integers(len(among)))]
+
+
+def read_range(text: str) -> Any:
+    """ "0.01..0.1" as (0.01, 0.1), "3..5" as (3, 5), "a,b" as ["a", "b"], "0.1,0.2" as [0.1, 0.2]."""
+    whole = _RANGE.fullmatch(text)
+    if whole:
+        return _number(whole[1]), _number(whole[2])
+    parts = text.split(",")
+    numbers = all(re.fullmatch(_NUMBER, part) for part in parts)
+    return [_number(part) for part in parts] if numbers else parts
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.isdecimal() else float(text)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _between(low: float, high: float, rng: np.random.Generator) -> int | float:
+    """Whole where both ends are; four digits, so that what is written on a sheet gives the same picture again."""
+    if not low <= high:
+        raise ParameterError(f"a range from {low} to {high} is empty; the least comes first")
+    if isinstance(low, int) and isinstance(high, int):
+        return int(rng.integers(low, high + 1))
+    by_logarithm = low > 0 and high / low >= SPAN
+    value = np.exp(rng.uniform(log(low), log(high))) if by_logarithm else rng.uniform(low, high)
+    return float(f"{value:.4g}")
+
+
+def _filled(text: str, rng: np.random.Generator) -> str:
+    """A text with each range replaced by a number from it."""
+    return _RANGE.sub(lambda found: f"{_between(_number(found[1]), _number(found[2]), rng):g}", text)

@@ -1,0 +1,101 @@
+"""Pictures of any size before a network that takes one size: seen window by window, so that memory stays bounded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, like, namespace
+from ..model.base import INPUT, Model
+from ..objective import Objective, pullback
+from ..operators import Crop, Size
+
+__all__ = ["Window", "over_mean_size", "overlapping", "tiled_gradient", "windows"]
+
+EVEN = 32
+"""Windows but the last begin at multiples of so many pixels, so that the strides of most networks fall together."""
+
+
+def windows(size: Size, window: Size) -> Iterator[Crop]:
+    """As few windows as cover a picture of `size`, evenly spread, overlapping where they must.
+
+    >>> [crop.corner for crop in windows((4, 10), (4, 6))]
+    [(0, 0), (0, 4)]
+    """
+    tops, lefts = (
+        np.rint(np.linspace(0, n - w, ceil(n / w))).astype(int).tolist() for n, w in zip(size, window, strict=True)
+    )
+    return (Crop(size, window, (top, left)) for top in tops for left in lefts)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of a picture, and which of its pixels are its own where neighbours overlap."""
+
+    crop: Crop
+    rows: tuple[int, int]
+    """First of its own, and first after them, counted in the window."""
+    columns: tuple[int, int]
+
+    def owns(self, size: Size) -> np.ndarray[Any, Any]:
+        """(h, w), float32: 1 where the middle of a position of maps of this size lies among its own pixels."""
+        ends = zip((self.rows, self.columns), self.crop.to, size, strict=True)
+        rows, columns = (
+            (first <= (m := (np.arange(n) + 0.5) * (pixels / n))) & (m < after) for (first, after), pixels, n in ends
+        )
+        return np.asarray(rows[:, None] & columns[None, :], np.float32)
+
+
+def overlapping(size: Size, window: Size, overlap: float) -> list[Window]:
+    """Windows that cover a picture and overlap by at least this share of their side; each pixel is one window's own.
+
+    >>> [(w.crop.corner, w.rows, w.columns) for w in overlapping((4, 100), (4, 64), 0.25)]
+    [((0, 0), (0, 4), (0, 50)), ((0, 36), (0, 4), (14, 64))]
+    """
+    rows, columns = (_spread(n, w, overlap) for n, w in zip(size, window, strict=True))
+    return [Window(Crop(size, window, (y, x)), own, beside) for y, own in rows for x, beside in columns]
+
+
+def _spread(n: int, window: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
+    """Where windows begin along an axis, and which of their pixels are their own."""
+    last, furthest = n - window, max(1, int((1 - overlap) * window))
+    step = furthest // EVEN * EVEN or furthest
+    starts = [k * step for k in range(1 + ceil(max(last - furthest, 0) / step))] + [last] * (last > 0)
+    middles = [(before + window + after) // 2 for before, after in pairwise(starts)]
+    ends = zip(starts, [0, *middles], [*middles, n], strict=True)
+    return [(start, (first - start, after - start)) for start, first, after in ends]
+
+
+def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int) -> tuple[Array, Array]:
+    """The gradient of an objective on all windows of images, where windows overlap their mean; and its mean value.
+
+    Args:
+        model: one of a fixed size has windows of that size, any other of at most `tile` pixels a side.
+        images: (N, C, H, W) of any size; one smaller than a window lies in the middle of mid-grey.
+        objective: what the network is asked for at each window.
+        tile: in pixels; bounds the memory.
+
+    Returns:
+        (N, C, H, W), and (N,): the mean over windows.
+    """
+    size = images.shape[-2], images.shape[-1]
+    height, width = (fixed or min(n, tile) for fixed, n in zip(model.input.shape[1:], size, strict=True))
+    canvas = max(size[0], height), max(size[1], width)
+    inside = Crop.centre(canvas, size)
+    whole = inside.adjoint(images - 0.5) + 0.5
+    total, count, values = namespace(whole).zeros_like(whole), np.zeros(canvas), []
+    for crop in windows(canvas, (height, width)):
+        pull, value = pullback(model, crop.apply(whole), objective)
+        total = total + crop.adjoint(like(pull.gradients[INPUT], whole))
+        count += crop.adjoint(np.ones(crop.to))
+        values.append(like(value, whole))
+    return inside.apply(total / like(count, whole)), sum(values[1:], values[0]) / len(values)
+
+
+def over_mean_size(x: Array) -> Array:
+    """x / mean |x| of each picture (N, C, H, W): gradients of any strength become steps of one length; zeros stay."""
+    xp = namespace(x)
+    return x / (xp.mean(xp.abs(x), axis=(1, 2, 3), keepdims=True) + 1e-12)

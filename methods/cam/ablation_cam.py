@@ -1,0 +1,90 @@
+"""Ablation-CAM (Ramaswamy and Desai, 2020, https://doi.org/10.1109/WACV45572.2020.9093360)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace, relu
+from crosslens.errors import ParameterError, TargetError
+from crosslens.execution.progress import Progress
+from crosslens.introspection.default_layer import default_layer
+from crosslens.method import Method, param
+from crosslens.method.postprocess import enlarged, unit_range
+from crosslens.method.preset import Preset
+from crosslens.method.target_function import Case, cases, portions
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Attribution
+
+from ._maps_and_gradients import OnMaps, as_maps, empty_note, facing, weighted_sum
+
+ABLATED, SHARES = ("zero", "below"), ("magnitude", "value")
+SINK, EVERY = 1e7, 32
+"""How far below its maps' minimum pytorch-grad-cam puts a channel; in a batch of 32 each of them lower by as much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationCAM(OnMaps):
+    """Weight each channel by the share of the target's value that is lost when the channel is set to zero; no gradient.
+
+    w_k = (y - y_k) / y, L = relu(sum_k w_k A_k). The share is taken of |y|: the paper's for a score above zero; below,
+    the paper's division would turn what helps into what hurts. One pass per channel, from the layer on.
+    """
+
+    name = "ablation_cam"
+    volumes = True
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "pytorch-grad-cam": Preset(
+            {"ablated": "below", "share_of": "value"},
+            (unit_range(1e-7), enlarged("linear"), unit_range(1e-7)),
+            doc="bugs: unless the least activation is 0, a channel becomes -1e7 or less; a score below 0 turns signs",
+        ),
+    }
+    ablated: str = param("zero", "what a channel becomes: zero, or, without a zero, far below", choices=ABLATED)
+    share_of: str = param("magnitude", "what is lost is a share of the score's magnitude or value", choices=SHARES)
+    counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
+        if self.ablated not in ABLATED or self.share_of not in SHARES:
+            known = f"there are {', '.join(ABLATED)}, and {', '.join(SHARES)}"
+            raise ParameterError(f"ablated is {self.ablated!r} and share_of {self.share_of!r}; {known}")
+        layer = self.layer or default_layer(model, objective, images)
+        found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
+        xp = namespace(images)
+        values = xp.stack([self._map(case, scores[n], progress) for n, case in enumerate(found)])
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
+
+    def _map(self, case: Case, score: Array, progress: Progress) -> Array:
+        if float(score) == 0:
+            raise TargetError("the target's value is exactly 0, so no share of it can be lost; choose another target")
+        maps = as_maps(case.activation, case.layer, case.image.shape[2:])
+        xp = namespace(maps)
+        lost = [
+            score - case.scores(self._without(start, stop, case.activation))
+            for start, stop in portions(case.model, maps.shape[1], progress, "ablating")
+        ]
+        weights = xp.concat(lost) / (xp.abs(score) if self.share_of == "magnitude" else score)
+        return relu(weighted_sum(weights, maps[0, ...]))
+
+    def _without(self, start: int, stop: int, activation: Array) -> Array:
+        """Maps (B, C, ...) or tokens (B, T, D), channel k ablated in row k - start."""
+        axis = 2 if activation.ndim == 3 else 1
+        gone = np.eye(activation.shape[axis], dtype=np.float32)[start:stop]
+        low = float(namespace(activation).min(activation))
+        depth = 1 + np.arange(start, stop, dtype=np.float32) % EVERY
+        value = np.zeros_like(depth) if self.ablated == "zero" or low == 0 else low - SINK * depth
+        shape = (-1, 1, gone.shape[1]) if axis == 2 else (-1, gone.shape[1], *[1] * (activation.ndim - 2))
+        kept, instead = (
+            like((1 - gone).reshape(shape), activation),
+            like((gone * value[:, None]).reshape(shape), activation),
+        )
+        return activation * kept + instead
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [AblationCAM]

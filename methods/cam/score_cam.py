@@ -1,0 +1,93 @@
+"""Score-CAM (Wang et al., 2020, https://arxiv.org/abs/1910.01279)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from crosslens.arrays import Array, namespace, relu, softmax
+from crosslens.errors import ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.introspection.default_layer import default_layer
+from crosslens.method import Method, param
+from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.postprocess import Size, enlarged, unit_range
+from crosslens.method.preset import Preset
+from crosslens.method.target_function import Case, cases, portions
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Attribution
+
+from ..evaluation._judged import measured
+from ._maps_and_gradients import OnMaps, as_maps, empty_note, facing, weighted_sum
+
+SCALED, WEIGHTS = ("large", "small"), ("softmax", "probability")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreCAM(OnMaps):
+    """Weight each channel by the target's value for the image that shows through the channel's own map; no gradient.
+
+    Algorithm 1 of the paper: H_k is A_k enlarged to the image and scaled to [0, 1]; w = softmax over k of S(X H_k);
+    L = relu(sum_k w_k A_k). The softmax takes away any baseline's score. One forward pass per channel.
+    """
+
+    name = "score_cam"
+    volumes = True
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "torchcam": Preset({"scaled": "small", "epsilon": 1e-8}, (unit_range(1e-8),)),
+        "pytorch-grad-cam": Preset(
+            {"enlargement": "corners", "epsilon": 1e-8}, (unit_range(1e-7), enlarged("linear"), unit_range(1e-7))
+        ),
+        "tf-keras-vis": Preset(
+            {"enlargement": "corners", "epsilon": 1e-7, "weights": "probability"},
+            (enlarged("corners"), unit_range(1e-7)),
+            doc="the class's probability is the weight, without a softmax over channels",
+        ),
+    }
+    fill: Fill = param("black", f"what stands where a mask is 0: {DOC}; black is X H_k as the paper writes it")
+    enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
+    scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
+    epsilon: float = param(0.0, "added to a map's range, by which it is divided")
+    weights: str = param("softmax", "over channels, or the class's probability as it is", choices=WEIGHTS)
+    counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
+        layer = self.layer or default_layer(model, objective, images)
+        maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
+        self._check()
+        target = objective if self.weights == "softmax" else measured(objective)
+        found, scores = cases(model, images, facing(target, self.counterfactual))
+        xp = namespace(maps)
+        values = xp.stack([self._map(case, maps[n, ...], progress) for n, case in enumerate(found)])
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
+
+    def _check(self) -> None:
+        if self.scaled not in SCALED or self.weights not in WEIGHTS:
+            raise ParameterError(
+                f"scaled is {self.scaled!r} and weights {self.weights!r}; there are {', '.join(SCALED)}, and "
+                f"{', '.join(WEIGHTS)}"
+            )
+
+    def _map(self, case: Case, maps: Array, progress: Progress) -> Array:
+        """(h, w) from the maps (C, h, w) of one image; (d, h, w) of a volume's."""
+        xp = namespace(maps)
+        shown, cover = [], filled(self.fill, case.image, case.model, seed=0)
+        for start, stop in portions(case.model, maps.shape[0], progress, "masking"):
+            masks = self._masks(maps[start:stop, ...], case.image.shape[2:])[:, None, ...]
+            shown.append(case.scores(cover + masks * (case.image - cover)))
+        weights = softmax(xp.concat(shown)) if self.weights == "softmax" else xp.concat(shown)
+        return relu(weighted_sum(weights, maps))
+
+    def _masks(self, maps: Array, size: Size) -> Array:
+        """Maps (C, h, w) of the image's size and from 0 to 1; one without differences says nothing of places: 0."""
+        scale, enlarge = unit_range(self.epsilon), enlarged(self.enlargement)
+        first, second = (scale, enlarge) if self.scaled == "small" else (enlarge, scale)
+        return second(first(maps, size), size)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [ScoreCAM]

@@ -1,0 +1,95 @@
+"""What deletion and insertion share: pixels change side in the order of an explanation, and the target is followed."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.method import param
+from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.preset import Preset
+from crosslens.method.target_function import Case, cases, portions
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.result.scores import Scores
+
+from ._judged import UNITS, Metric, measured, pinned, ranks
+
+PORTIONS = ("even", "whole")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelCurve(Metric):
+    """The target's value at each step from one image to another, the most important pixels first."""
+
+    example: ClassVar[Mapping[str, Any]] = {"steps": 6}
+    verb: ClassVar[str]
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "xplique": Preset({"steps": 10, "fill": "black", "unit": "target"}),
+        "torchcam": Preset(
+            {"steps": 20, "fill": "black", "unit": "target", "portions": "whole"},
+            doc="DeletionInsertionMetric, which gives the area under the curve",
+        ),
+    }
+    fill: Fill
+    steps: int = param(50, "steps from the one image to the other, of about as many pixels each")
+    magnitude: bool = param(False, "order by magnitude, for signed values whose sign says nothing of importance")
+    unit: str = param("probability", "what of a class is followed: its probability, or the target", choices=UNITS)
+    portions: str = param(
+        "even",
+        "pixels of a step: as even as they come, or rounded up, so that the last step has fewer",
+        choices=PORTIONS,
+    )
+    seed: int = param(0, "of the fill 'noise'")
+
+    @abstractmethod
+    def ends(self, image: Array, fill: Array) -> tuple[Array, Array]:
+        """The image to begin with and the one to end with, (1, C, H, W) each."""
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
+        """One curve for each image, (N, 1, steps + 1): the target's value against the share of pixels changed."""
+        pixels = images.shape[2] * images.shape[3]
+        if not 1 <= self.steps <= pixels:
+            raise ParameterError(f"steps is {self.steps}; it must lie between 1 and the number of pixels, {pixels}")
+        if self.unit not in UNITS or self.portions not in PORTIONS:
+            raise ParameterError(
+                f"unit is {self.unit!r} and portions {self.portions!r}; there are {', '.join(UNITS)}, and "
+                f"{', '.join(PORTIONS)}"
+            )
+        fixed = pinned(model, images, objective)
+        judged = self.explained(model, images, fixed)
+        maps = judged.upsampled(images.shape[2:])
+        maps = namespace(maps).abs(maps) if self.magnitude else maps
+        found, _ = cases(model, images, measured(fixed) if self.unit == "probability" else fixed)
+        counts = self._counts(pixels)
+        curves = [self._curve(case, maps[n, ...], counts, progress) for n, case in enumerate(found)]
+        return Scores(
+            namespace(images).stack(curves)[:, None, :],
+            series=(str(found[0].objective).partition("(")[0],),
+            axis=f"share of pixels {self.verb}",
+            positions=tuple(float(c) / pixels for c in counts),
+            notes=judged.notes,
+        )
+
+    def _counts(self, pixels: int) -> np.ndarray[Any, Any]:
+        """How many pixels have changed at each place of the curve, from 0 to all."""
+        if self.portions == "whole":
+            return np.asarray([*range(0, pixels, -(-pixels // self.steps)), pixels])
+        return np.linspace(0, pixels, self.steps + 1).astype(int)
+
+    def _curve(self, case: Case, importance: Array, counts: Array, progress: Progress) -> Array:
+        """The target's value where so many pixels have changed."""
+        before, after = self.ends(case.image, filled(self.fill, case.image, case.model, self.seed))
+        order = ranks(importance)
+        scores = []
+        for start, stop in portions(case.model, len(counts), progress, f"pixels {self.verb}"):
+            changed = like(order[None] < counts[start:stop, None, None], case.image)[:, None, :, :]
+            scores.append(case.scores(changed * after + (1 - changed) * before))
+        return namespace(case.image).concat(scores)
+
+
+FILL = f"what stands where a pixel is missing: {DOC}"

@@ -1,0 +1,33 @@
+"""The deletion metric (Petsiuk et al., 2018, https://arxiv.org/abs/1806.07421, section 4.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crosslens.arrays import Array
+from crosslens.method import Method, param
+from crosslens.method.fills import Fill
+from crosslens.plugins.hookspecs import hookimpl
+
+from ._pixel_curve import FILL, PixelCurve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion(PixelCurve):
+    """Judge a method: how fast the class goes when the pixels it calls important are deleted first; low is good.
+
+    The class's probability against the share of pixels replaced by `fill`, and the area under that curve. Any other
+    target than a class is followed in its own unit. Equal values go from the upper left.
+    """
+
+    name = "deletion"
+    verb = "deleted"
+    fill: Fill = param("black", FILL)
+
+    def ends(self, image: Array, fill: Array) -> tuple[Array, Array]:
+        return image, fill
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [Deletion]

@@ -1,0 +1,110 @@
+"""Infidelity of an explanation (Yeh et al., 2019, https://arxiv.org/abs/1901.09392, definition 2.1)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.method import Method, param
+from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.preset import Preset
+from crosslens.method.target_function import Case, cases, portions
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Attribution
+from crosslens.result.scores import Scores
+
+from ..perturbation._windows import SHARE
+from ._judged import Metric, pinned
+
+WAYS = ("squares", "noisy_baseline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Infidelity(Metric):
+    """Judge a method: how wrongly its values, taken as slopes, foretell the target's fall when the image changes.
+
+    mean over changes I of (<I, E> - (S(x) - S(x - I)))^2 (definition 2.1), and the same with E scaled by the best one
+    number, which makes methods of different units comparable. "squares" puts one square at a random place to `fill`
+    (section 2.3); "noisy_baseline" takes I = x - (fill + noise). A map (N, h, w) counts for each channel alike. Values
+    that are contributions and no slopes (gradient x input, integrated gradients) must be divided by x - fill before.
+    """
+
+    name = "infidelity"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(
+            {"samples": 10, "change": "noisy_baseline"},
+            doc="its perturb_func has no default; the series are its normalize=False and True",
+        ),
+    }
+    example: ClassVar[Mapping[str, Any]] = {"samples": 6, "window": 3, "method": "gradient"}
+    method: str | Method = param("gradient", "the method that is judged: its name, or in Python a configured method")
+    change: str = param("squares", "what changes in the image", choices=WAYS)
+    window: int | None = param(None, "side of the squares, in pixels; a seventh of the shorter side if not given")
+    noise: float = param(0.2, "deviation of the noise on the baseline, as a share of the images' range")
+    fill: Fill = param("black", f"the square, or the baseline: {DOC}")
+    samples: int = param(50, "changed images")
+    seed: int = param(0, "of the draws; the same for each image")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
+        """Infidelity of each image, in the target's unit squared, as it is and with E scaled, (N, 2, 1)."""
+        self._check(images)
+        found, scores = cases(model, images, objective)
+        slopes = _slopes(self.explained(model, images, pinned(model, images, objective)), images)
+        xp = namespace(images)
+        values = [self._two(case, scores[n], slopes[n, ...], progress) for n, case in enumerate(found)]
+        return Scores(xp.stack(values)[:, :, None], series=("infidelity", "infidelity, scaled"))
+
+    def _check(self, images: Array) -> None:
+        if self.change not in WAYS:
+            raise ParameterError(f"no change {self.change!r}; there are {', '.join(WAYS)}")
+        if self.samples < 1 or not 0 <= self.noise < np.inf:
+            raise ParameterError(f"samples is {self.samples} and noise {self.noise}; give at least 1, and 0 or more")
+        shorter = min(images.shape[2:])
+        if self.change == "squares" and self.window is not None and not 1 <= self.window <= shorter:
+            raise ParameterError(f"window is {self.window}; it must lie between 1 and {shorter}, the image's side")
+
+    def _two(self, case: Case, score: Array, slopes: Array, progress: Progress) -> Array:
+        """(2,) for one image with slopes (C, H, W)."""
+        xp = namespace(slopes)
+        rng = np.random.default_rng(self.seed)
+        nothing = filled(self.fill, case.image, case.model, self.seed)
+        foretold, fell = [], []
+        deviation = self.noise * case.model.input.range
+        for start, stop in portions(case.model, self.samples, progress, "changing the image"):
+            changes = xp.concat(
+                [self._change(case.image, nothing, deviation, rng) for _ in range(stop - start)], axis=0
+            )
+            foretold.append(xp.sum(changes * slopes[None, ...], axis=(1, 2, 3)))
+            fell.append(score - case.scores(case.image - changes))
+        told, truth = xp.concat(foretold), xp.concat(fell)
+        power = xp.sum(told * told)
+        best = xp.sum(told * truth) / xp.where(power > 0, power, xp.ones_like(power))
+        return xp.stack([xp.mean((told - truth) ** 2), xp.mean((best * told - truth) ** 2)])
+
+    def _change(self, image: Array, nothing: Array, deviation: float, rng: np.random.Generator) -> Array:
+        """I of one sample, (1, C, H, W)."""
+        if self.change == "noisy_baseline":
+            return image - nothing - like(rng.normal(0, deviation, tuple(image.shape)), image)
+        side = self.window or max(round(min(image.shape[2:]) / SHARE), 1)
+        top, left = (int(rng.integers(0, n - side + 1)) for n in image.shape[2:])
+        square = np.zeros(tuple(image.shape[2:]), np.float32)
+        square[top : top + side, left : left + side] = 1
+        return like(square, image) * (image - nothing)
+
+
+def _slopes(result: Attribution, images: Array) -> Array:
+    """(N, C, H, W) of the images' shape."""
+    if tuple(result.values.shape) == tuple(images.shape):
+        return result.values
+    return result.upsampled(images.shape[2:])[:, None, :, :] + namespace(images).zeros_like(images)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [Infidelity]

@@ -1,0 +1,76 @@
+"""Expected gradients (Erion et al., 2021, https://arxiv.org/abs/1906.10670)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.method import Method, param
+from crosslens.method.baselines import NAMES, baselines
+from crosslens.method.preset import Preset
+from crosslens.method.target_function import Case, cases, portions
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Attribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedGradients(Method):
+    """Integrated gradients averaged over a background of many baselines, by drawing baselines and places on the way.
+
+    Equation 2 of the paper: the mean over x' from the background and a uniform in [0, 1] of
+    (x - x') dS/dx (x' + a (x - x')). The values add up, in the mean of the draws, to S(x) less the mean of S over the
+    background. The paper's background is the training data: give images (M, C, H, W).
+    """
+
+    name = "expected_gradients"
+    volumes = True
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset({"samples": 5}, doc="its GradientShap; it has no default background"),
+    }
+    example: ClassVar[Mapping[str, Any]] = {"samples": 8}
+    background: str | tuple[str, ...] | Any = param(
+        NAMES, "baselines to draw from: images (M, C, H, W), names or pictures' files"
+    )
+    samples: int = param(200, "draws for each image")
+    layer: str = param(INPUT, "layer to attribute to; the image if not given")
+    seed: int = param(0, "of the draws; each image gets the same")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
+        """Signed values of the shape of the image, or of the layer, in the target's unit."""
+        if self.samples < 1:
+            raise ParameterError(f"samples is {self.samples}; it must be at least 1")
+        found, scores = cases(model, images, objective, self.layer)
+        values = namespace(images).stack([self._values(case, progress) for case in found])
+        return Attribution(values, scores=scores, notes=self._note())
+
+    def _note(self) -> tuple[str, ...]:
+        """What to say where the background holds no picture at all."""
+        given = (self.background,) if isinstance(self.background, str) else self.background
+        if not isinstance(given, tuple) or not set(given) <= set(NAMES):
+            return ()
+        return ("the background is made up; give images like those the network was trained on: background=",)
+
+    def _values(self, case: Case, progress: Progress) -> Array:
+        """The mean over the draws for one image, of the shape of its activation without the batch axis."""
+        background = case.seen(baselines(self.background, case.image, case.model, self.seed))
+        rng, x = np.random.default_rng(self.seed), case.activation
+        drawn, places = rng.integers(background.shape[0], size=self.samples), rng.random(self.samples)
+        xp = namespace(x)
+        total = xp.zeros_like(x[0, ...])
+        for first, stop in portions(case.model, self.samples, progress, "drawing from the background"):
+            starts = xp.stack([background[int(m), ...] for m in drawn[first:stop]])
+            along = xp.reshape(like(places[first:stop], x), (-1, *[1] * (x.ndim - 1)))
+            way = x - starts
+            total = total + xp.sum(way * case.gradients(starts + along * way), axis=0)
+        return total / self.samples
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [ExpectedGradients]

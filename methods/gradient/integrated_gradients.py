@@ -1,0 +1,159 @@
+"""Integrated gradients (Sundararajan et al., 2017, https://arxiv.org/abs/1703.01365)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.execution.batching import batch_limit, slices
+from crosslens.execution.progress import Progress
+from crosslens.method import Method, param
+from crosslens.method.baselines import baselines
+from crosslens.method.postprocess import absolute, channel_mean, channel_sum, eight_bits_of_the_batch
+from crosslens.method.preset import Preset
+from crosslens.method.target_function import Case, cases, portions
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Attribution
+
+RULES = ("gauss_legendre", "trapezoid", "left", "right", "middle", "mean")
+TOLERANCE = 0.05
+"""The completeness gap, as a share of the score's difference, above which the result says so."""
+
+
+@dataclass(frozen=True)
+class PathAttribution(Attribution):
+    """Values that should add up to the difference of the target between image and baseline."""
+
+    gap: Array = field(default=None, kw_only=True)
+    """What they miss it by: sum(values) - (S(x) - S(x')), (N,), in the target's unit; a mean over baselines."""
+
+    def _per_image(self) -> tuple[str, ...]:
+        return (*super()._per_image(), "gap")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegratedGradients(Method):
+    """The gradient gathered on the straight way from a baseline x' to the image, times the way: equation 1.
+
+    (x - x') integral_0^1 dS/dx (x' + a (x - x')) da. The values add up to S(x) - S(x') (completeness, proposition 1);
+    what the numerical integral misses is the result's `gap`. Gauss-Legendre with n steps is exact where the gradient
+    along the way is a polynomial of degree 2 n - 1; "right" is the paper's equation 3; "mean" looks at both ends and
+    counts each place alike. Values are averaged over several baselines.
+    """
+
+    name = "integrated_gradients"
+    volumes = True
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset({"rule": "gauss_legendre", "steps": 50}),
+        "xplique": Preset({"rule": "trapezoid", "steps": 50}, (channel_mean,)),
+        "pair": Preset({"rule": "mean", "steps": 25}, doc="both ends of the way count in full"),
+        "tf-explain": Preset(
+            {"rule": "mean", "steps": 10, "times_way": False},
+            (absolute, channel_sum, eight_bits_of_the_batch),
+            doc="bugs: not multiplied by the way, both ends in full, one standardisation for all images",
+        ),
+        "zennit": Preset({"rule": "right", "steps": 20}),
+    }
+    example: ClassVar[Mapping[str, Any]] = {"steps": 8}
+    baseline: str | tuple[str, ...] | Any = param(
+        "black", "where the way starts: black, white, grey, blurred, noise, a picture's file or an array; or several"
+    )
+    steps: int = param(50, "gradients along the way")
+    rule: str = param("gauss_legendre", "how the integral is taken", choices=RULES)
+    times_way: bool = param(True, "multiply by the way from the baseline; else the mean gradient, not complete")
+    layer: str = param(
+        INPUT, "layer to attribute to, from the baseline's activation to the image's; the image if not given"
+    )
+    seed: int = param(0, "of the baseline 'noise'")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> PathAttribution:
+        """Signed values of the shape of the image, or of the layer, in the target's unit."""
+        places, weights = quadrature(self.rule, self.steps)
+        xp = namespace(images)
+        starts = [baselines(self.baseline, images[n : n + 1, ...], model, self.seed) for n in range(images.shape[0])]
+        clean, *ends = _seen(model, [images, *starts], [self.layer, *objective.layers])
+        found, scores = cases(model, images, objective, self.layer, clean)
+        results = [
+            self._case(case, scores[n], end, places, weights, progress)
+            for n, (case, end) in enumerate(zip(found, ends, strict=True))
+        ]
+        values, gaps, differences = (xp.stack(parts) for parts in zip(*results, strict=True))
+        return PathAttribution(values, scores=scores, gap=gaps, notes=self._note(gaps, differences))
+
+    def _case(
+        self, case: Case, score: Array, end: Mapping[str, Array], places: Array, weights: Array, progress: Progress
+    ) -> tuple[Array, ...]:
+        """Values, completeness gap and score difference of one image, averaged over the baselines' activations."""
+        starts = end[case.layer]
+        xp = namespace(starts)
+        ways = [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]
+        values = xp.mean(xp.stack(ways), axis=0)
+        difference = score - xp.mean(case.objective.value(end))
+        return values, xp.sum(values) - difference, difference
+
+    def _along(self, case: Case, start: Array, places: Array, weights: Array, progress: Progress) -> Array:
+        """The integral from one baseline (1, ...), of the shape of the activation without the batch axis."""
+        way = case.activation - start
+        xp = namespace(way)
+        total = xp.zeros_like(way[0, ...])
+        for first, stop in portions(case.model, len(places), progress, "integrating gradients"):
+            along = xp.reshape(like(places[first:stop], way), (-1, *[1] * (way.ndim - 1)))
+            total = total + xp.tensordot(like(weights[first:stop], way), case.gradients(start + along * way), axes=1)
+        return total * way[0, ...] if self.times_way else total
+
+    def _note(self, gaps: Array, differences: Array) -> tuple[str, ...]:
+        xp = namespace(gaps)
+        wide = int(xp.sum(xp.astype(xp.abs(gaps) > TOLERANCE * xp.abs(differences), xp.int64)))
+        if not wide or not self.times_way:
+            return ()
+        return (
+            f"the values of {wide} of {gaps.shape[0]} images miss the score's difference from the baseline by more "
+            f"than {TOLERANCE:.0%} (at most by {float(xp.max(xp.abs(gaps))):.3g}): raise steps, now {self.steps}",
+        )
+
+
+def _seen(model: Model, groups: Sequence[Array], layers: Sequence[str]) -> list[dict[str, Array]]:
+    """The activations of each group of images (n, C, H, W), as few passes for all of them as memory allows."""
+    xp = namespace(groups[0])
+    images = xp.concat(list(groups))
+    parts = [model.forward(images[a:b, ...], set(layers)) for a, b in slices(images.shape[0], batch_limit(model))]
+    stops = np.cumsum([group.shape[0] for group in groups]).tolist()
+    whole = {name: xp.concat([part[name] for part in parts]) for name in parts[0]}
+    return [
+        {name: values[stop - group.shape[0] : stop, ...] for name, values in whole.items()}
+        for group, stop in zip(groups, stops, strict=True)
+    ]
+
+
+def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Where between 0 and 1 to look, and how much each place counts; `steps` of both.
+
+    Raises:
+        ParameterError: no such rule, or too few steps for it.
+    """
+    if rule not in RULES:
+        raise ParameterError(f"no rule {rule!r}; there are {', '.join(RULES)}")
+    least = 2 if rule in {"trapezoid", "mean"} else 1
+    if steps < least:
+        raise ParameterError(f"steps is {steps}; the rule {rule!r} needs at least {least}")
+    if rule == "gauss_legendre":
+        places, weights = np.polynomial.legendre.leggauss(steps)
+        return (places + 1) / 2, weights / 2
+    if rule == "mean":
+        return np.linspace(0, 1, steps), np.full(steps, 1 / steps)
+    if rule == "trapezoid":
+        weights = np.full(steps, 1 / (steps - 1))
+        weights[[0, -1]] /= 2
+        return np.linspace(0, 1, steps), weights
+    shift = {"left": 0.0, "middle": 0.5, "right": 1.0}[rule]
+    return (np.arange(steps) + shift) / steps, np.full(steps, 1 / steps)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [IntegratedGradients]

@@ -1,0 +1,104 @@
+"""LIME (Ribeiro, Singh and Guestrin, 2016, https://arxiv.org/abs/1602.04938)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import ClassVar
+
+import numpy as np
+from crosslens.errors import ParameterError
+from crosslens.method import Method, param
+from crosslens.method.preset import Preset
+from crosslens.plugins.hookspecs import hookimpl
+
+from ._regression import Solver, fitted, lasso, ridge
+from ._superpixels import Pieces, SuperpixelMethod, Weights
+
+REGRESSIONS = ("ridge", "lasso")
+NEGLIGIBLE = 1e-12
+"""The kernel's value, 1 at the image, of a copy that does not count."""
+DISTANCES, DRAWS, PENALTIES = ("presence", "cosine", "euclidean"), ("number", "coin"), ("share", "alpha")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LIME(SuperpixelMethod):
+    """The weights of a linear model that imitates the target near the image, in which superpixels are left out.
+
+    Equation 2 of the paper: sum_z pi(z) (S(z) - w_0 - w z)^2 is minimised over copies z with some superpixels left, as
+    many as a uniform draw says; pi(z) = exp(-D^2 / width^2), D the cosine distance to the image, 1 - (|z| / K)^0.5.
+    The penalty keeps w small: "ridge", penalty |w|^2 beside the weighted mean of squares; "lasso", sum |w|, penalty as
+    a share of the least that leaves no superpixel at all.
+    """
+
+    name = "lime"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "captum": Preset(
+            {"samples": 25, "draws": "coin", "distance": "cosine", "width": sqrt(2), "fill": 0.0}
+            | {"regression": "lasso", "penalty": 0.01, "penalty_as": "alpha"},
+            doc="without a feature mask each number of the image is its superpixel; give superpixels",
+        ),
+        "xplique": Preset(
+            {"samples": 150, "draws": "coin", "distance": "euclidean", "width": 45.0, "fill": "grey"}
+            | {"superpixels": "quickshift", "penalty": 2.0, "penalty_as": "alpha"},
+        ),
+    }
+    draws: str = param("number", "how many are left: any number alike, or each by a coin", choices=DRAWS)
+    distance: str = param("presence", "to the image: by the superpixels left, or by pixels", choices=DISTANCES)
+    width: float = param(0.25, "width of the kernel: how near a copy must be to the image to count")
+    regression: str = param("ridge", "what keeps the weights small", choices=REGRESSIONS)
+    penalty: float = param(0.001, "how small; 0 is least squares")
+    penalty_as: str = param("share", "the penalty is as above, or scikit-learn's alpha", choices=PENALTIES)
+
+    def explain(self, pieces: Pieces, score: float) -> Weights:
+        """Coefficients and intercept; the fit counts copies as the kernel does."""
+        self._check()
+        rng = np.random.default_rng(self.seed)
+        left = (_drawn if self.draws == "number" else _tossed)(self.samples, pieces.count, rng)
+        apart = 1 - np.sqrt(left.mean(axis=1)) if self.distance == "presence" else pieces.distances(left, self.distance)
+        near = np.exp(-(apart**2) / self.width**2)
+        if len(np.unique(left[near > NEGLIGIBLE], axis=0)) < 2:
+            raise ParameterError(
+                f"width is {self.width}, so that fewer than two different copies count: they are {apart.min():.3g} to "
+                f"{apart.max():.3g} away from the image; raise width"
+            )
+        return fitted(left.astype(np.float64), pieces.scores(left), near / near.sum(), self._solver(float(near.sum())))
+
+    def _solver(self, total: float) -> Solver:
+        """The regression; `total` is what scikit-learn's weights add up to, ours to one."""
+        if self.regression == "ridge":
+            return ridge(self.penalty / total if self.penalty_as == "alpha" else self.penalty)
+        return lasso(self.penalty, share=self.penalty_as == "share")
+
+    def _check(self) -> None:
+        for value, known in ((self.draws, DRAWS), (self.distance, DISTANCES), (self.penalty_as, PENALTIES)):
+            if value not in known:
+                raise ParameterError(f"{value!r} is none of {', '.join(known)}")
+        if self.regression not in REGRESSIONS:
+            raise ParameterError(f"no regression {self.regression!r}; there are {', '.join(REGRESSIONS)}")
+        if self.samples < 2:
+            raise ParameterError(f"samples is {self.samples}; a linear model takes 2 copies at least, better hundreds")
+        if not 0 < self.width < np.inf:
+            raise ParameterError(f"width is {self.width}; a kernel's width is more than 0")
+        shares = self.regression == "lasso" and self.penalty_as == "share"
+        if not 0 <= self.penalty < (1 if shares else np.inf):
+            raise ParameterError(f"penalty is {self.penalty}; it is 0 or more, and for the lasso less than 1")
+
+
+def _drawn(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """(samples, count): from 1 to all superpixels, the number uniform, which ones uniform (section 3.3)."""
+    left = np.zeros((samples, count), np.bool_)
+    for row in left:
+        row[rng.permutation(count)[: rng.integers(1, count + 1)]] = True
+    return left
+
+
+def _tossed(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """(samples, count): each superpixel with probability one half."""
+    tossed: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = rng.random((samples, count)) < 0.5
+    return tossed
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [LIME]

@@ -1,0 +1,1 @@
+"""Textures and styles: pictures with the Gram matrices of another."""

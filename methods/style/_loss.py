@@ -1,0 +1,51 @@
+"""The loss of a style transfer (Gatys et al. 2016, equations 4 and 5)."""
+
+from collections.abc import Sequence
+
+from crosslens.arrays import Array, like
+from crosslens.errors import ParameterError
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, gram, gram_matrix, pullback
+from crosslens.optim.loop import Evaluate
+from crosslens.synthesis.parameterisation import Parameterisation
+
+
+def style_loss(
+    model: Model,
+    styles: Sequence[Array],
+    layers: Sequence[str],
+    blend: Sequence[float] | None,
+    layer_weights: Sequence[float] | None,
+) -> Objective:
+    """The weighted sum over layers of equation 4, the Gram matrices being the styles' blended.
+
+    Raises:
+        ParameterError: not one share for each style, or not one weight for each layer.
+    """
+    parts = shares("blend", blend, len(styles), "styles")
+    weights = shares("layer_weights", layer_weights, len(layers), "style layers")
+    found = [model.forward(style, layers) for style in styles]
+    terms = []
+    for name, weight in zip(layers, weights, strict=True):
+        mixed = [share * gram_matrix(maps[name]) for share, maps in zip(parts, found, strict=True)]
+        terms.append(weight * gram(name, sum(mixed[1:], mixed[0])))
+    return sum(terms[1:], terms[0])
+
+
+def shares(name: str, given: Sequence[float] | None, count: int, of: str) -> list[float]:
+    """Weights as shares of one."""
+    weights = [1.0] * count if given is None else [float(weight) for weight in given]
+    if len(weights) != count or sum(weights) <= 0:
+        raise ParameterError(f"{name} is {given}; give {count} numbers for {count} {of}, with a sum above 0")
+    return [weight / sum(weights) for weight in weights]
+
+
+def descent(model: Model, loss: Objective, pixels: Parameterisation) -> Evaluate:
+    """A loss as `optimise` takes it, at a picture's parameters."""
+
+    def evaluate(parameters: Array, step: int) -> tuple[Array, Array]:
+        picture, back = pixels.image.linearize(parameters)
+        pull, value = pullback(model, picture, loss)
+        return value, back(like(pull.gradients[INPUT], picture))
+
+    return evaluate

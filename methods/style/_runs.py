@@ -1,0 +1,102 @@
+"""The runs of a style transfer: what each minimises, where it starts, and the picture that comes of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from crosslens.arrays import Array, as_numpy, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.model import Model
+from crosslens.objective import match
+from crosslens.operators import Size
+from crosslens.optim.loop import Evaluate, Run
+from crosslens.synthesis.parameterisation import Parameterisation
+from crosslens.synthesis.tiling import overlapping
+
+from ._coordinates import coordinates, noise, suited
+from ._loss import descent, shares, style_loss
+from ._pictures import in_grey, matched, recoloured
+from ._sizes import covering, sized, sizes_of
+from ._windowed_loss import WindowedLoss
+
+if TYPE_CHECKING:
+    from .style_transfer import StyleTransfer
+
+OVERLAP = 0.25
+"""Share of a window's side that its neighbours see too."""
+BALANCE = 1000.0
+"""`strength` 1: what the style's loss counts beside the content's, each divided by that of activations of zero."""
+
+
+class StyleRuns:
+    """The runs of a transfer: one for each picture at each size, from coarse to fine."""
+
+    def __init__(self, how: "StyleTransfer", model: Model, images: Array, styles: Sequence[Array]) -> None:
+        self.how, self.model, self.images, self.styles = how, model, images, styles
+        self.sizes = sizes_of(how.scales, how.window, model, (images.shape[-2], images.shape[-1]))
+        self.sample = sized(images[:1, ...], how.window(model, self.sizes[-1]))
+        self.layers = how.layers(model, self.sample)
+        self.coordinates = suited(how.parameterisation, model, self.sample)
+
+    def pixels(self, size: Size) -> Parameterisation:
+        """The coordinates of a picture of this size."""
+        return coordinates(self.coordinates, (self.images.shape[1], *size))
+
+    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
+        """The loss of picture n // sizes at size n % sizes, and where it starts: at what the size before has made."""
+        picture, scale = divmod(n, len(self.sizes))
+        content, size, how = self.images[picture : picture + 1, ...], self.sizes[scale], self.how
+        seen = covering(in_grey(content) if how.colours == "luminance" else content, size)
+        styles = [covering(style, size) for style in self._styles(content)]
+        pixels, start = self.pixels(size), seen
+        at_once = how.window(self.model, size) == size
+        loss = self._whole(seen, styles, pixels) if at_once else self._in_windows(seen, styles, pixels)
+        if last is not None and scale:
+            start = covering(self.pixels(self.sizes[scale - 1]).image.apply(last.parameters), size)
+        if how.start == "noise" and not scale:
+            return loss, like(noise(pixels, how.seed), seen)
+        return loss, pixels.of(like(start, seen))
+
+    def _whole(self, seen: Array, styles: Sequence[Array], pixels: Parameterisation) -> Evaluate:
+        """The loss where the network sees the picture at once."""
+        content, how = self.layers[0], self.how
+        target = match(content, self.model.forward(seen, [content])[content])
+        look = style_loss(self.model, styles, self.layers[1], how.blend, how.layer_weights)
+        found = self.model.forward(seen, sorted(target.layers | look.layers))
+        nothing = {name: namespace(maps).zeros_like(maps) for name, maps in found.items()}
+        beta = self._beta(*(float(as_numpy(loss.value(nothing))[0]) for loss in (target, look)))
+        return descent(self.model, how.content_weight * target + beta * look, pixels)
+
+    def _in_windows(self, seen: Array, styles: Sequence[Array], pixels: Parameterisation) -> Evaluate:
+        """The loss where it sees windows only."""
+        how, size = self.how, (seen.shape[-2], seen.shape[-1])
+        windows = overlapping(size, how.window(self.model, size), OVERLAP)
+        weights = shares("layer_weights", how.layer_weights, len(self.layers[1]), "style layers")
+        loss = WindowedLoss(self.model, windows, pixels, dict(zip(self.layers[1], weights, strict=True)))
+        blend = shares("blend", how.blend, len(styles), "styles")
+        looks = [loss.grams(style) for style in styles]
+        mixed = {name: sum(s * look[name] for s, look in zip(blend, looks, strict=True)) for name in self.layers[1]}
+        loss.alpha, loss.beta = how.content_weight, self._beta(*loss.aim(self.layers[0], seen, mixed))
+        return loss
+
+    def _beta(self, content: float, style: float) -> float:
+        """The style's weight: without style_weight, it stands to the content's as both losses do at nothing."""
+        how = self.how
+        if how.style_weight is not None:
+            return how.style_weight
+        if not content or not style:
+            raise ParameterError(
+                "the content or the style is zero everywhere in its layers, so that strength means nothing: give "
+                "style_weight, or another picture"
+            )
+        return how.strength * BALANCE * content / style
+
+    def _styles(self, content: Array) -> Sequence[Array]:
+        if self.how.colours == "luminance":
+            return [in_grey(style) for style in self.styles]
+        return [matched(style, content) for style in self.styles] if self.how.colours == "matched" else self.styles
+
+    def finished(self, made: Array, n: int) -> Array:
+        """Picture n of its parameters, at its own size if it was interrupted at a smaller, in the colours asked for."""
+        size = next(s for s in reversed(self.sizes) if self.pixels(s).shape == tuple(made.shape[1:]))
+        picture = sized(self.pixels(size).image.apply(made), self.sizes[-1])
+        return recoloured(picture, self.images[n : n + 1, ...]) if self.how.colours == "luminance" else picture

@@ -1,0 +1,105 @@
+"""Texture synthesis (Gatys, Ecker and Bethge 2015, "Texture synthesis using convolutional neural networks")."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from crosslens.arrays import Array, like
+from crosslens.errors import LayerError
+from crosslens.execution.progress import Progress
+from crosslens.introspection.layer_scales import rectified_scales
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective, gram, gram_matrix
+from crosslens.optim.loop import LBFGS, Evaluate
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Synthesis
+from crosslens.synthesis.ascent import Ascent
+from crosslens.synthesis.checkpoint import resumed
+from crosslens.synthesis.jobs import made_by, series
+from crosslens.synthesis.parameterisation import Parameterisation
+from crosslens.synthesis.transforms import Unchanged
+
+from ._coordinates import COORDINATES, coordinates, noise, suited
+
+SCALES = 5
+"""The paper's layers: one per resolution of VGG."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextureSynthesis(Method):
+    """A new picture with an image's texture: from noise, the Gram matrices of the image at several layers.
+
+    loss = mean over layers of sum (G - A)^2 / (4 C^2 M^2), equations 2 to 4 of the paper, by L-BFGS.
+    """
+
+    name = "texture_synthesis"
+    batched = False
+    needs_target = False
+    example: ClassVar = {"steps": 3}
+    texture_layers: tuple[str, ...] | None = param(
+        None, "layers whose Gram matrices to match; if not given, the first rectified of each scale"
+    )
+    sheet: bool = param(False, "a picture for each depth instead: the first layer, the first two, and so on")
+    parameterisation: str | None = param(
+        None,
+        "coordinates of the picture; if not given, the paper's pixels, or frequencies where the first layer strides",
+        choices=COORDINATES,
+    )
+    steps: int = param(100, "steps of L-BFGS")
+    seed: int = param(0, "of the noise to start from")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.texture_layers else {"texture_layers": _default_layers(model, images)}
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """For each image one picture of its size, or one per depth; history (steps, pictures) is the loss."""
+        names = list(self.texture_layers or _default_layers(model, images))
+        depths = [names[: k + 1] for k in range(len(names))] if self.sheet else [names]
+        pixels = coordinates(suited(self.parameterisation, model, images[:1, ...]), images.shape[1:])
+        tasks = [(images[n : n + 1, ...], layers) for n in range(images.shape[0]) for layers in depths]
+        runs = series(
+            lambda n, last: self._job(model, pixels, *tasks[n]),
+            len(tasks),
+            self.steps,
+            saved=resumed(self, model, objective, images, images),
+            every=self.every,
+            optimiser=LBFGS(bounds=pixels.bounds),
+            progress=progress,
+        )
+        return made_by(runs, len(tasks), self.steps, lambda x, n: pixels.image.apply(x), images)
+
+    def _job(
+        self, model: Model, pixels: Parameterisation, image: Array, layers: Sequence[str]
+    ) -> tuple[Evaluate, Array]:
+        """The loss on the picture's parameters, and the noise to start from."""
+        size = image.shape[-2], image.shape[-1]
+        loss = Ascent(model, -_texture_loss(model, image, layers), pixels, Unchanged(), size, self.seed)
+        return loss, like(noise(pixels, self.seed), image)
+
+
+def _default_layers(model: Model, images: Array) -> tuple[str, ...]:
+    return tuple(names[0] for names in rectified_scales(model, images[:1, ...])[:SCALES])
+
+
+def _texture_loss(model: Model, image: Array, layers: Sequence[str]) -> Objective:
+    """The mean over layers of equation 3.
+
+    Raises:
+        LayerError: a layer without maps.
+    """
+    activations = model.forward(image, layers)
+    for name, found in activations.items():
+        if found.ndim not in {3, 4}:
+            raise LayerError(f"layer {name!r} gives {tuple(found.shape)}; a texture needs maps (N, C, H, W)")
+    first, *rest = (gram(name, gram_matrix(activations[name])) for name in layers)
+    return (1.0 / len(layers)) * sum(rest, first)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [TextureSynthesis]

@@ -1,0 +1,1 @@
+"""Methods that make pictures by optimising them through a network."""

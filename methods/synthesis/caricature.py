@@ -1,0 +1,80 @@
+"""Caricature: an image as a layer sees it, exaggerated (Olah 2018, Lucid's activation caricatures)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like
+from crosslens.execution.progress import Progress
+from crosslens.introspection.layer_scales import last_of_scales
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective, likeness
+from crosslens.optim.loop import Adam
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Synthesis
+from crosslens.synthesis.ascent import Ascent
+from crosslens.synthesis.checkpoint import resumed
+from crosslens.synthesis.jobs import made_by, series
+from crosslens.synthesis.parameterisation import COLOURS, PARAMETERISATIONS, parameterisation
+from crosslens.synthesis.transforms import robust_view
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caricature(Method):
+    """What a layer makes of an image, exaggerated: from noise, the most of <a, t> cos(a, t)^power.
+
+    t is the layer's activation at the image, a that at the picture made, both whole. Inversion wants a = t; a
+    caricature wants as much as it can get of t's direction.
+    """
+
+    name = "caricature"
+    batched = False
+    needs_target = False
+    example: ClassVar = {"steps": 4}
+    layer: str | None = param(
+        None, "layer whose view to exaggerate; if not given, the last rectified of the last scale but one"
+    )
+    power: float = param(1.0, "of the cosine: the more, the nearer to the image", search=(0.0, 4.0))
+    steps: int = param(192, "steps of Adam")
+    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", search=(0.01, 0.1))
+    parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
+    colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
+    shift: float = param(0.03, "the view moves along each axis by up to this share of the side")
+    zoom: float = param(0.05, "the view is larger or smaller by up to this share")
+    seed: int = param(0, "of the starting noise and of the views")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": last_of_scales(model, images[:1, ...])[-2:][0]}
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """One picture for each image; history (steps, N) is the objective on the views."""
+        name = self.layer or last_of_scales(model, images[:1, ...])[-2:][0]
+        wanted = model.forward(images, [name])[name]
+        aim = likeness(name, wanted, self.power)
+        count, channels, *size = images.shape
+        pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels, self.colour)
+        view = robust_view((size[0], size[1]), self.shift, self.zoom)
+        climb = Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed)
+        (run,) = series(
+            lambda n, last: (climb, like(pixels.noise(count, np.random.default_rng(self.seed)), images)),
+            1,
+            self.steps,
+            saved=resumed(self, model, objective, images, images),
+            every=self.every,
+            optimiser=Adam(self.learning_rate),
+            progress=progress,
+            describe=lambda loss: f"{aim} {-loss:.4g}",
+        )
+        made = made_by([run], 1, self.steps, lambda x, n: pixels.image.apply(x), images)
+        return replace(made, history=-run.history)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [Caricature]

@@ -1,0 +1,147 @@
+"""DeepDream (Mordvintsev, Olah and Tyka 2015, "Inceptionism: going deeper into neural networks")."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from crosslens.arrays import Array, namespace
+from crosslens.errors import LayerError, ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.image.io import load_image
+from crosslens.introspection.layer_scales import last_of_scales
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.model.unit_range import seen_by
+from crosslens.objective import Objective, layer, nearest
+from crosslens.operators import Size
+from crosslens.optim.loop import check_every
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Synthesis
+from crosslens.synthesis.checkpoint import FREE, resumed, saved_state
+
+from ._octaves import Dream, resized
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepDream(Method):
+    """More of whatever a layer sees: gradient ascent on its sum of squares, from small sizes (octaves) to the full one.
+
+    Each step rolls the picture by a random jitter and moves it by learning_rate * g / mean |g|. A guide picture makes
+    each place grow what it is most like of the guide instead ("Controlling dreams").
+    """
+
+    name = "deep_dream"
+    batched = False
+    needs_target = False
+    any_size = True
+    animates = True
+    example: ClassVar = {"size": 10, "octaves": 2, "steps": 2}
+    layer: str | None = param(
+        None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"
+    )
+    guide: Any = param(None, "picture to dream of: a file, or an array (C, H, W) in the bounds, of the network's size")
+    size: int = param(512, "longer side of the dream in pixels; the picture is resized to it")
+    octaves: int = param(4, "sizes to dream at, the full one last")
+    octave_scale: float = param(1.4, "from each size to the next", search=(1.2, 1.8))
+    steps: int = param(10, "steps at each size")
+    learning_rate: float = param(0.006, "mean change of a pixel in a step", search=(0.002, 0.02))
+    jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis")
+    normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
+    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
+    zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4")
+    zoom: float = param(0.05, "share of the picture that leaves with each frame")
+    seed: int = param(0, "of the jitter")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(
+        None, "go on from a run that was saved as .npz: one that was interrupted, or that shall have more zoom_frames"
+    )
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        if self.layer:
+            return {}
+        return {"layer": last_of_scales(model, resized(images[:1, ...], model.input.size))[-2:][0]}
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
+        self._check(images)
+        check_every(self.every)
+        picture = resized(images, self._size(images))
+        dream = self._dream(model, picture, self._objective(model, images))
+        total = self.steps * (self.octaves + self.zoom_frames)
+        for state, values in resumed(self, model, objective, picture, images, FREE - {"steps"} | {"zoom_frames"}):
+            dream.goes_on_from(state, values)
+        if dream.done >= total:
+            raise ParameterError(f"the dream to go on from has taken all its {dream.done} steps; ask for zoom_frames")
+
+        def tell(value: Array) -> None:
+            progress(dream.done, total, f"{dream.objective} {float(namespace(value).sum(value)):.4g}")
+
+        interrupted = dream.run(total, self.every, tell)
+        ended = f"interrupted after {dream.done} of {total} steps: this is the dream so far"
+        frames = dream.frames or [dream.shown()]
+        return Synthesis(
+            images=namespace(picture).concat(frames, axis=0),
+            history=namespace(picture).stack(dream.history),
+            starts=None if self.zoom_frames else picture,
+            snapshots=dream.snapshots,
+            state=saved_state([dream.saved()], images),
+            notes=(ended,) if interrupted else (),
+        )
+
+    def _dream(self, model: Model, picture: Array, objective: Objective) -> Dream:
+        return Dream(
+            model=model,
+            objective=objective,
+            picture=picture,
+            octaves=self.octaves,
+            octave_scale=self.octave_scale,
+            zoom=self.zoom,
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            jitter=self.jitter,
+            bands=self.normalise == "bands",
+            tile=self.tile,
+            seed=self.seed,
+        )
+
+    def _check(self, images: Array) -> None:
+        counts = {"size": self.size, "octaves": self.octaves, "steps": self.steps, "tile": self.tile}
+        if wrong := {name: value for name, value in counts.items() if value < 1}:
+            raise ParameterError(f"{' and '.join(f'{k} is {v}' for k, v in wrong.items())}; at least 1 is needed")
+        if not self.octave_scale > 1 or not 0 <= self.zoom < 1 or self.jitter < 0 or self.zoom_frames < 0:
+            raise ParameterError(
+                f"octave_scale is {self.octave_scale}, jitter {self.jitter}, zoom {self.zoom}, zoom_frames "
+                f"{self.zoom_frames}; a scale is more than 1, a zoom within [0, 1), the others 0 or more"
+            )
+        if self.normalise not in {"mean", "bands"}:
+            raise ParameterError(f"no way to normalise {self.normalise!r}; there are mean, bands")
+        if self.zoom_frames and images.shape[0] > 1:
+            raise ParameterError(f"zoom_frames is {self.zoom_frames}: a zoom is of one picture, not {images.shape[0]}")
+
+    def _size(self, images: Array) -> Size:
+        height, width = images.shape[-2:]
+        scale = self.size / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def _objective(self, model: Model, images: Array) -> Objective:
+        name = self.layer or last_of_scales(model, resized(images[:1, ...], model.input.size))[-2:][0]
+        if len(model.layer(name).shape) != 4:
+            raise LayerError(f"layer {name!r} gives {model.layer(name).shape}; a dream needs maps (N, C, H, W)")
+        if self.guide is None:
+            return layer(name)
+        return nearest(name, model.forward(_guide(self.guide, model), [name])[name])
+
+
+def _guide(guide: Any, model: Model) -> Array:
+    if isinstance(guide, str | Path):
+        return load_image(guide, like=model)
+    if not hasattr(guide, "ndim"):
+        raise ParameterError(f"guide is {guide!r}; it must be a picture: a file, or an array (3, H, W) in [0, 1]")
+    return seen_by(model, guide[None, ...] if guide.ndim == 3 else guide)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [DeepDream]

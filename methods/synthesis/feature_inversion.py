@@ -1,0 +1,149 @@
+"""Feature inversion (Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them")."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like, namespace
+from crosslens.errors import ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.introspection.layer_scales import last_of_scales
+from crosslens.method import Method, param
+from crosslens.model import INPUT, Model
+from crosslens.objective import Objective, match, total_variation
+from crosslens.objective.layer_norms import Energy
+from crosslens.optim.loop import LBFGS, Adam, Evaluate, Optimiser
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Synthesis
+from crosslens.synthesis.ascent import Ascent
+from crosslens.synthesis.checkpoint import resumed
+from crosslens.synthesis.jobs import made_by, series
+from crosslens.synthesis.parameterisation import PARAMETERISATIONS, Parameterisation, parameterisation
+from crosslens.synthesis.transforms import Unchanged
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureInversion(Method):
+    """What a layer kept of an image: a picture with the same activations, found from noise.
+
+    loss = |f(x) - f0|^2 / |f0|^2 + alpha_weight mean |x - 1/2|^6 + tv_weight mean TV(x)^2: equation 2 of the paper, its
+    alpha-norm and TV^beta divided by the number of pixels, x in [0, 1].
+    """
+
+    name = "feature_inversion"
+    batched = False
+    needs_target = False
+    example: ClassVar = {"steps": 4}
+    layer: str | tuple[str, ...] | None = param(
+        None, "layer to invert, or several; if not given, the last rectified of the last scale but one"
+    )
+    sheet: bool = param(False, "a picture for the last rectified layer of each scale, finest first, instead")
+    alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
+    alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
+    beta: float = param(2.0, "power of the total variation")
+    tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))
+    parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
+    optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
+    steps: int = param(150, "steps of the optimiser")
+    learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit")
+    seed: int = param(0, "of the noise to start from")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
+        if self.layer and not self.sheet:
+            return {}
+        scales = last_of_scales(model, images[:1, ...])
+        return {"layer": tuple(scales)} if self.sheet else {"layer": scales[-2:][0]}
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """For each image one picture, or one per layer of the sheet; history (steps, pictures) is the loss."""
+        names = self._layers(model, images[:1, ...])
+        tasks = [_Task(self, model, images[n : n + 1, ...], name) for n in range(images.shape[0]) for name in names]
+        runs = series(
+            lambda n, last: tasks[n].job(),
+            len(tasks),
+            self.steps,
+            saved=resumed(self, model, objective, tasks[0].wanted, images),
+            every=self.every,
+            optimiser=self._optimiser(),
+            progress=progress,
+        )
+        pixels = tasks[0].pixels
+        made = made_by(runs, len(tasks), self.steps, lambda x, n: pixels.image.apply(x), images)
+        errors = [task.error(made.images[n : n + 1, ...]) for n, task in enumerate(tasks[: len(runs)])]
+        return replace(made, notes=("; ".join(errors), *made.notes))
+
+    def _layers(self, model: Model, image: Array) -> list[str]:
+        if isinstance(self.layer, tuple):
+            return list(self.layer)
+        if self.layer and not self.sheet:
+            return [self.layer]
+        scales = last_of_scales(model, image)
+        return scales if self.sheet else scales[-2:][:1]
+
+    def _optimiser(self) -> Optimiser:
+        if self.optimiser not in {"lbfgs", "adam"}:
+            raise ParameterError(f"no optimiser {self.optimiser!r}; there are lbfgs, adam")
+        return LBFGS() if self.optimiser == "lbfgs" else Adam(self.learning_rate)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One image, inverted from one layer."""
+
+    how: FeatureInversion
+    model: Model
+    image: Array
+    layer: str
+
+    @property
+    def pixels(self) -> Parameterisation:
+        _, channels, *size = self.image.shape
+        return parameterisation(self.how.parameterisation, (size[0], size[1]), channels)
+
+    @cached_property
+    def wanted(self) -> Array:
+        """The layer's activation at the image."""
+        return self.model.forward(self.image, [self.layer])[self.layer]
+
+    def job(self) -> tuple[Evaluate, Array]:
+        """The loss on the picture's parameters, and the noise to start from."""
+        size = self.image.shape[-2], self.image.shape[-1]
+        start = like(self.pixels.noise(1, np.random.default_rng(self.how.seed)), self.wanted)
+        return Ascent(self.model, -self._loss(), self.pixels, Unchanged(), size, self.how.seed), start
+
+    def _loss(self) -> Objective:
+        """Equation 2; `match` is half a squared distance.
+
+        Raises:
+            ParameterError: the layer's activation is zero everywhere.
+        """
+        how, name, wanted, shape = self.how, self.layer, self.wanted, self.image.shape[1:]
+        squares = float(namespace(wanted).sum(wanted * wanted))
+        if squares == 0:
+            raise ParameterError(f"layer {name!r} is zero everywhere at this image: nothing is there to be inverted")
+        grey = np.full((1, *shape), 0.5, np.float32)
+        norm = Energy(INPUT, power=how.alpha, reference=grey, title="norm")
+        count = float(np.prod(shape))
+        return (
+            2.0 / squares * match(name, wanted)
+            + how.alpha_weight / count * norm
+            + how.tv_weight / count * total_variation(how.beta)
+        )
+
+    def error(self, picture: Array) -> str:
+        """|f(x) - f0| / |f0|, in words."""
+        got = like(self.model.forward(picture, [self.layer])[self.layer], self.wanted)
+        xp = namespace(got)
+        error = float(xp.sqrt(xp.sum((got - self.wanted) ** 2) / xp.sum(self.wanted**2)))
+        return f"{self.layer}: relative error {error:.3g}"
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [FeatureInversion]

@@ -1,0 +1,95 @@
+"""MaCo: feature visualisation by phases alone (Fel et al. 2023, https://arxiv.org/abs/2306.06805)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from crosslens.arrays import Array, like
+from crosslens.errors import ModelError, ParameterError
+from crosslens.execution.progress import Progress
+from crosslens.method import Method, param
+from crosslens.model import Model
+from crosslens.objective import Objective
+from crosslens.operators import Size
+from crosslens.optim.loop import Adam
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result import Synthesis
+from crosslens.synthesis.ascent import story
+from crosslens.synthesis.checkpoint import resumed, resumed_mask, saved_state
+from crosslens.synthesis.jobs import series
+from crosslens.synthesis.parameterisation import phases
+from crosslens.synthesis.random_crops import Closeups
+from crosslens.synthesis.transforms import closeup_view
+
+from .activation_maximisation import fixed
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaCo(Method):
+    """The picture that excites a target most among those with the spectrum of photographs: only phases are free.
+
+    arg max over phi of f(irfft2(r e^(i phi))), r the mean magnitudes of photographs in decorrelated colours (section 3
+    of the paper), f the mean over random close-ups under noise. Where |df/dx|, added up over the steps, is small, the
+    picture is arbitrary: `masked` fades it out there (section 3.3).
+    """
+
+    name = "maco"
+    batched = False
+    needs_images = False
+    example: ClassVar = {"steps": 4, "crops": 2}
+    steps: int = param(128, "steps of Adam")
+    learning_rate: float = param(0.3, "length of a step in radians", search=(0.05, 1.0))
+    crops: int = param(4, "close-ups at each step")
+    crop: tuple[float, float] = param((0.25, 0.6), "least and most share of the picture's sides in a close-up")
+    noise: float = param(0.08, "deviation of the noise that close-ups are seen under", search=(0.0, 0.2))
+    size: int | None = param(None, "height and width of the picture in pixels; twice the network's if not given")
+    seed: int = param(0, "of the starting phases, the close-ups and the noise")
+    every: int | None = param(None, "keep a snapshot after every so many steps")
+    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
+        """A picture for each objective; history (steps, N) is the mean over close-ups; `mask` adds up |gradient|."""
+        aim, size = fixed(objective, model, None), self._size(model, images)
+        pixels = phases(size, model.input.shape[0] or 3)
+        view = closeup_view(self.crop, self.noise, model.input.size)
+        climb = Closeups(model, aim, pixels, view, size, self.seed, count=self.crops)
+        start = model.placed(pixels.noise(aim.count or 1, np.random.default_rng(self.seed)))
+        before = climb.score(pixels.image.apply(start))
+        saved, climb.mask = resumed(self, model, objective, before), resumed_mask(self.resume, before)
+        (run,) = series(
+            lambda n, last: (climb, like(start, before)),
+            1,
+            self.steps,
+            saved=saved,
+            every=self.every,
+            optimiser=Adam(self.learning_rate),
+            progress=progress,
+            describe=lambda loss: f"{aim} {-loss:.4g}",
+        )
+        made = pixels.image.apply(run.parameters)
+        return Synthesis(
+            images=made,
+            mask=climb.mask,
+            history=-run.history,
+            snapshots={step: pixels.image.apply(kept) for step, kept in run.snapshots},
+            state=saved_state([run]),
+            notes=story(run, self.steps, climb, before, made, None),
+        )
+
+    def _size(self, model: Model, images: Array) -> Size:
+        if not model.input.is_image:
+            raise ModelError(f"maco makes pictures (C, H, W) in [0, 1]; this model takes {model.input.shape}")
+        if images is not None:
+            raise ParameterError("maco starts from random phases, not from images; accentuation starts from images")
+        if self.size is not None and self.size < 8:
+            raise ParameterError(f"size is {self.size}; a picture needs at least 8 pixels a side")
+        height, width = model.input.size
+        return (2 * height, 2 * width) if self.size is None else (self.size, self.size)
+
+
+@hookimpl
+def crosslens_methods() -> Sequence[type[Method]]:
+    """This module's method."""
+    return [MaCo]

@@ -1,0 +1,154 @@
+"""Layers matched without names, checked by the names that are known."""
+
+import re
+from itertools import combinations
+
+import numpy as np
+import pytest
+from crosslens import INPUT, OUTPUT, align, wrap
+from crosslens.alignment.similarity import agreement, best_in_order, likeness
+from crosslens.errors import ComparisonError, LayerError
+from crosslens.testing import TinyModel
+
+from tests.conformance.plans import plan
+from tests.conformance.zoo import BUILDERS, net
+
+
+def zoo(backend, name):
+    return net(backend, name).wrapped()
+
+
+def known(model, layer):
+    """What a layer is called anywhere: its name, its other names, and the block whose last part it is."""
+    names = {layer, *model.layers[layer].aliases}
+    return names | {re.sub(r"(\.\d+|\.pointwise|_0)$", "", name) for name in names}
+
+
+def checked(*models):
+    """Every row joins layers that share a name, and every name that all have is a row."""
+    found = align(*models)
+    for row in found.rows:
+        pairs = [(m, n) for m, n in zip(models, row.layers, strict=True) if n is not None]
+        for (a, one), (b, other) in combinations(pairs, 2):
+            assert known(a, one) & known(b, other), row
+    return found
+
+
+@pytest.mark.parametrize("name", ["smooth", "relu"])
+def test_the_zoo_in_three_frameworks_is_matched_by_its_names(name):
+    found = checked(*(zoo(backend, name) for backend in BUILDERS if "functional" not in backend))
+    matched = [set(row.layers) for row in found.rows if None not in row.layers]
+    assert all({step.name} in matched for step in plan(name) if step.kind != "gap")
+    assert min(row.agreement for row in found.rows) > 0.999999
+
+
+COMMON = {("torch", "onnx"): 42, ("keras", "onnx"): 33, ("torch", "keras"): 47}
+"""What mini-Xception's forms have in common: all of ONNX, where 14 convolutions are folded; of Keras, which has 8
+separable ones in one piece, all but those and 6 that ONNX folds; all of Keras."""
+
+
+@pytest.mark.parametrize(("a", "b"), COMMON)
+def test_mini_xception_is_matched_by_its_names_though_branches_run_in_another_order(a, b):
+    found = checked(*(wrap(f"demo:xception_{each}") for each in (a, b)))
+    assert len(found.rows) == COMMON[a, b]
+    assert max(row.difference for row in found.rows) < 1e-5
+
+
+def test_lite0_with_folded_normalisations_is_matched_by_its_names():
+    torch, onnx = wrap("demo:lite0_torch"), wrap("demo:lite0_onnx")
+    found = checked(torch, onnx)
+    assert len(found.rows) == len(onnx.layers)
+    assert found.unmatched("onnx") == ()
+    assert all("conv" in name for name in found.unmatched("torch"))
+    assert found.translate("blocks.3.bn1", "torch", "onnx") == "node_Conv_866"
+    assert found.translate("blocks", "torch", "onnx") == "node_Conv_858"
+    assert found.translate("node_Conv_866", "onnx", "torch") == "blocks.3.bn1"
+    with pytest.raises(
+        LayerError, match=r"layer 'conv_head' of torch has no counterpart in onnx .*'bn1' is 'node_Conv"
+    ):
+        found.translate("conv_head", "torch", "onnx")
+
+
+def test_a_layer_of_another_network_is_matched_with_nothing():
+    found = align(TinyModel(), TinyModel(seed=7))
+    for row in found.rows:
+        assert row.layers[0] == row.layers[1]
+
+
+def test_names_that_are_not_there_are_refused():
+    found = align(TinyModel(), TinyModel())
+    assert found.translate("conv2", "tiny", "tiny 2") == "conv2"
+    with pytest.raises(LayerError, match="no layer 'conv9' in tiny"):
+        found.translate("conv9", "tiny", "tiny 2")
+    with pytest.raises(ComparisonError, match="no model 'x' in this alignment; there are tiny, tiny 2"):
+        found.unmatched("x")
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ([TinyModel()], "aligning takes two models or more; there is 1"),
+        ([TinyModel(), TinyModel(size=9)], "the models take different images"),
+    ],
+)
+def test_what_cannot_be_aligned_is_refused(models, message):
+    with pytest.raises(ComparisonError, match=message):
+        align(*models)
+
+
+def test_the_ends_are_rows_and_the_json_names_everything():
+    said = align(TinyModel(), TinyModel()).as_json()
+    assert said["rows"][0]["layers"] == [INPUT, INPUT]
+    assert said["rows"][-1]["layers"] == [OUTPUT, OUTPUT]
+    assert said["unmatched"] == {"tiny": [], "tiny 2": []}
+
+
+def every_matching(n, m):
+    """All sets of pairs in which both numbers grow."""
+    for size in range(min(n, m) + 1):
+        for rows in combinations(range(n), size):
+            for columns in combinations(range(m), size):
+                yield list(zip(rows, columns, strict=True))
+
+
+def test_the_best_matching_in_order_is_that_of_trying_them_all():
+    rng = np.random.default_rng(0)
+    for n, m in [(1, 1), (3, 5), (5, 3), (5, 5)]:
+        weight = rng.random((n, m)) * (rng.random((n, m)) < 0.6)
+        found = best_in_order(weight)
+        best = max(sum(weight[p] for p in pairs) for pairs in every_matching(n, m))
+        assert sum(weight[p] for p in found) == pytest.approx(best)
+        assert found in list(every_matching(n, m))
+
+
+def test_of_equally_good_matchings_the_earliest_is_taken():
+    assert best_in_order(np.array([[1.0], [1.0]])) == [(0, 0)]
+    assert best_in_order(np.array([[1.0, 1.0]])) == [(0, 0)]
+
+
+def test_layers_are_alike_in_any_layout_and_not_otherwise():
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(2, 4, 3, 5)).astype(np.float32)
+    vector = maps.reshape(2, -1)
+    others = {
+        "same": maps,
+        "tokens": maps.reshape(2, 4, 15).swapaxes(1, 2),
+        "last": maps.transpose(0, 2, 3, 1).reshape(2, -1),
+    }
+    for layout, values in others.items():
+        like = likeness([maps, vector], [values])
+        place = int(like.score[:, 0].argmax())
+        assert like.score[place, 0] == pytest.approx(1)
+        assert like.layouts[place, 0] == layout
+    assert likeness([maps], [rng.normal(size=maps.shape).astype(np.float32)]).score[0, 0] < 0.2
+
+
+def test_agreement_is_correlation_and_relative_difference():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(2, 3))
+    b = a + 0.1 * rng.normal(size=a.shape)
+    correlation, difference = agreement(a, b)
+    assert correlation == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+    assert difference == pytest.approx(np.linalg.norm(a - b) / np.linalg.norm(a))
+    assert agreement(np.zeros(3), np.zeros(3)) == (1.0, 0.0)
+    assert agreement(np.zeros(3), np.ones(3)) == (0.0, float("inf"))
