@@ -27,6 +27,7 @@ __all__ = [
     "TargetError",
     "UnsupportedOperators",
     "did_you_mean",
+    "unknown_name",
 ]
 
 
@@ -80,3 +81,25 @@ def did_you_mean(wrong: str, known: Iterable[str], most: int = 2) -> str:
     """
     near = get_close_matches(wrong, list(dict.fromkeys(known)), n=most)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def unknown_name(what: str, name: object, known: Iterable[object], *, of: str = "", also: str = "") -> str:
+    """The text of an error about a name that is not known: the names that are, and the nearest of them.
+
+    Args:
+        what: what the name should be a name of, in the singular.
+        name: what was received.
+        known: the names that would be right.
+        of: what has these names, if they are not the only ones that there are.
+        also: what would be right and has no name.
+
+    >>> unknown_name("mask", "gausian", ["gaussian", "single"])
+    "no mask 'gausian'; there are gaussian, single. Did you mean 'gaussian'?"
+    >>> unknown_name("preset", "captum", [], of="eigen_cam")
+    "eigen_cam has no preset 'captum'; it has none"
+    """
+    names = [str(each) for each in known]
+    choice = ", ".join([*names, f"and {also}"] if also else names) or "none"
+    hint = did_you_mean(str(name), names)
+    text = f"{of} has no {what} {name!r}; it has {choice}" if of else f"no {what} {name!r}; there are {choice}"
+    return f"{text}.{hint}" if hint else text

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, get_args
 import numpy as np
 
 from ..arrays import Array, namespace
-from ..errors import ImageError, ParameterError, did_you_mean
+from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
 from ..execution.progress import Progress, silent
 from ..model.base import Model
@@ -226,8 +226,7 @@ def as_in(kind: type[Method], library: str) -> type[Method]:
     """
     preset = kind.presets.get(library)
     if preset is None:
-        has = f"it has {', '.join(kind.presets)}" if kind.presets else "it has none"
-        raise ParameterError(f"{kind.name} has no preset {library!r}; {has}.{did_you_mean(library, kind.presets)}")
+        raise ParameterError(unknown_name("preset", library, kind.presets, of=kind.name))
     known = {f.name: f for f in parameters(kind)}
     return make_dataclass(
         kind.__name__,

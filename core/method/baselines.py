@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..arrays import Array, like, namespace
-from ..errors import ParameterError, did_you_mean
+from ..errors import ParameterError, unknown_name
 from ..image.io import load_image
 from ..model import Model
 from ..operators import Blur
@@ -61,8 +61,7 @@ def _named(name: str, image: Array, model: Model, seed: int) -> Array:
 
 def _from_file(name: str, image: Array, model: Model) -> Array:
     if not Path(name).is_file():
-        hint = did_you_mean(name, NAMES)
-        raise ParameterError(f"no baseline {name!r}: there are {', '.join(NAMES)}, and pictures' files.{hint}")
+        raise ParameterError(unknown_name("baseline", name, NAMES, also="pictures' files"))
     if image.ndim == 5:
         raise ParameterError(f"'{name}' is a picture, and this model takes volumes; give an array (C, D, H, W)")
     return like(load_image(name, like=model, size=(image.shape[2], image.shape[3])), image)

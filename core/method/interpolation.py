@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import interpolation
-from ..errors import ParameterError
+from ..errors import ParameterError, unknown_name
 
 __all__ = ["KINDS", "resampling"]
 
@@ -32,7 +32,7 @@ def resampling(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
         ParameterError: another kind, or fewer pixels than there are.
     """
     if kind not in KINDS:
-        raise ParameterError(f"no way to enlarge called {kind!r}; there are {', '.join(KINDS)}")
+        raise ParameterError(unknown_name("enlargement", kind, KINDS))
     if m < n:
         raise ParameterError(f"maps are enlarged only: {n} pixels are there, {m} are asked for")
     if kind == "linear":
