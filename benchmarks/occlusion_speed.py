@@ -16,7 +16,7 @@ import crosslens
 import numpy as np
 from crosslens.backends.zoo import torch_nets
 from crosslens.model import OUTPUT, Model
-from crosslens.occlusion import engine
+from crosslens.occlusion import engine, occluded
 
 from .networks import densenet121, efficientnet_b0, mobilenet_v2, resnet50, vgg16
 from .networks.export import exported
@@ -55,7 +55,7 @@ def by_stages(model: Model, x: Any, cover: Any, places: Any) -> tuple[float, dic
     """Seconds per box over all of them, the first pass included; and what some of them gave."""
     start = clock()
     found = {}
-    for which, activations in model.occluded(x, cover, places):
+    for which, activations in occluded(model, x, cover, places):
         found.update({place: activations[OUTPUT][row].copy() for row, place in enumerate(which) if place < WHOLE})
     return (clock() - start) / len(places), found
 
@@ -88,8 +88,8 @@ def main() -> None:
 
 
 def row(name: str, model: Model, x: Any, cover: Any, places: Any, window: int) -> str:
-    list(model.occluded(x, cover, places[:8]))
-    way = model.occluded(x, cover, places).way.partition(" computed")[0]
+    list(occluded(model, x, cover, places[:8]))
+    way = occluded(model, x, cover, places).way.partition(" computed")[0]
     turns: dict[int, list[float]] = {batch: [] for batch in BATCHES}
     staged: list[float] = []
     for batch in BATCHES:

@@ -11,7 +11,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.preprocessing import Preprocess
-from crosslens.occlusion.engine import NotStagedError
+from crosslens.occlusion import NotStagedError
 
 from .autodiff.differentiability import caveats_of, diagnosed
 from .autodiff.disconnected import refuse_cut
@@ -245,9 +245,10 @@ class OnnxModel(Model):
     def _written(self, request: Request, steps: Written, shape: tuple[int, ...]) -> Executable:
         return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
 
-    def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> OnnxStaged | None:
+    def staged_network(self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None) -> OnnxStaged:
+        """A session for each stage, and one for what follows; each opens when it is first needed."""
         if self._entry.batch is not None or not self.input.is_image or self.input.is_volume:
-            return None
+            raise NotStagedError("stages need a network of images, and of any number of them")
         graph = self._at((BATCH, self.input.example_shape[0], *size))
         places, providers = self._places, self._providers
         try:

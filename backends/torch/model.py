@@ -11,8 +11,7 @@ from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.preprocessing import Preprocess
-from crosslens.occlusion import engine
-from crosslens.occlusion.engine import NotStagedError
+from crosslens.occlusion import NotStagedError, engine
 from torch import Tensor
 
 from .autograd.isolation import isolated
@@ -275,10 +274,11 @@ class TorchModel(Model):
         found[OUTPUT], y = marked(y)
         return y, found
 
-    def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> TorchStaged:
-        if count is not None and count < FEWEST:
-            raise NotStagedError(f"recording the network's graph takes longer than {count} of them")
-        if count is not None and local_share(self._layers, self._sources) <= 1 - engine.WORTH:
+    def staged_network(self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None) -> TorchStaged:
+        """By the recorded graph; refused where recording it, one to four seconds, would not pay."""
+        if boxes is not None and boxes < FEWEST:
+            raise NotStagedError(f"recording the network's graph takes longer than {boxes} of them")
+        if boxes is not None and local_share(self._layers, self._sources) <= 1 - engine.WORTH:
             raise NotStagedError("layers that see all of the image come before most of the work")
         pictures = self.input.is_image and not self.input.is_volume
         if self.network.batch or not pictures or self._dtype not in {torch.float32, torch.float64}:

@@ -1,12 +1,9 @@
 """How many images at once: what the user said, or what fits into a fixed share of memory by the layers' own sizes."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from ..model.base import Model
 from ..model.repeatability import repeatability
-
-if TYPE_CHECKING:
-    from ..model.base import Model
 
 __all__ = ["BOXES", "batch_limit", "box_limit", "slices"]
 
@@ -20,7 +17,7 @@ MOST_BOXES = 16
 """In the occlusion of a torch VGG-16 a box took 77 ms by twos, 43 by eights, 37 by sixteens (benchmarks/NOTES.md)."""
 
 
-def batch_limit(model: "Model") -> int:
+def batch_limit(model: Model) -> int:
     """Images at once: `model.batch_size`, or as many as fit into `BUDGET`, at most `model.largest_batch`.
 
     One for a network that mixes the images of a batch, or is random (`crosslens.model.repeatability`).
@@ -30,7 +27,7 @@ def batch_limit(model: "Model") -> int:
     return min(model.largest_batch, _fitting(model)) if model.batch_size is None else model.batch_size
 
 
-def box_limit(model: "Model", batch: int | None = None) -> int:
+def box_limit(model: Model, batch: int | None = None) -> int:
     """Boxes at once, of which crops are computed: as hold the memory of `batch` images, of as many as fit if None.
 
     `BOXES` for a whole image: without gradients eight of them are no slower than fewer on any backend. As in
@@ -42,7 +39,7 @@ def box_limit(model: "Model", batch: int | None = None) -> int:
     return min(MOST_BOXES, BOXES * _fitting(model)) if batch is None else BOXES * batch
 
 
-def _fitting(model: "Model") -> int:
+def _fitting(model: Model) -> int:
     return max(1, BUDGET // (2 * 4 * max(model.elements, 1)))
 
 

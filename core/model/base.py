@@ -19,11 +19,8 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import numpy as np
-
 from ..arrays import Array
 from ..errors import LayerError
-from ..occlusion.engine import Occluded, Staged, occluded
 from . import per_image
 from .input_spec import InputSpec
 from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, shape_in_words, unknown_layer
@@ -213,23 +210,6 @@ class Model(ABC):
         x, replace = self._checked(x, replace)
         captured, targets = inner_names(names.values()), tuple(dict.fromkeys(wanted.values()))
         return NamedLinearization(per_image.linearize(self, x, captured, targets, replace), x, names, wanted)
-
-    def occluded(
-        self, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int | None = None
-    ) -> Occluded:
-        """What `forward` gives for one image with each of the boxes covered: see `crosslens.occlusion.engine`."""
-        names = self._resolve(capture)
-        return occluded(self, names, self._checked(x, None)[0], cover, np.asarray(boxes, np.int64), batch)
-
-    def _staged(self, size: tuple[int, int], capture: tuple[str, ...], count: int | None = None) -> Staged | None:
-        """The network as stages for images of (H, W) pixels and these layers, never `INPUT`; None if never.
-
-        `count` boxes are to come: a backend may hold them too few to prepare for.
-
-        Raises:
-            NotStagedError: this network cannot be; the message says why.
-        """
-        return None
 
     def randomised(self, layers: Iterable[str], seed: int) -> "Model":
         """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.

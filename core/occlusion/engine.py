@@ -4,12 +4,9 @@ A backend that can cut its network into `Stage`s gives a `Staged` network; the r
 the decision how far the stages pay are worked out here, the same for every backend.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,115 +14,26 @@ from ..arrays import Array, namespace
 from ..errors import ImageError, ParameterError
 from ..execution.batching import BOXES, box_limit
 from ..execution.thread_map import in_order
-from ..model.layer import INPUT
+from ..model.base import Model
+from ..model.layer import INPUT, OUTPUT
 from ..model.repeatability import repeatability
-from .receptive_field import Alone, Maps, Rect, Sliding, Span, covered, needed, rect_behind, rects_of
-
-if TYPE_CHECKING:
-    from ..model.base import Model
+from .receptive_field import Alone, Maps, Rect, Sliding, Span, covered, needed
+from .stages import Boxes, NotStagedError, Read, Staged, SupportsStages
 
 __all__ = [
     "Found",
-    "NotStagedError",
     "Occluded",
-    "Read",
-    "Stage",
-    "Staged",
     "occluded",
     "occluded_in_stages",
     "occluded_plainly",
     "worth",
 ]
 
-Boxes: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 Found: TypeAlias = Iterator[tuple[Sequence[int], Mapping[str, Array]]]
 COPY = 100.0
 """What copying one number costs, in multiplications of a convolution; measured with onnxruntime on two cores."""
 WORTH = 0.9
 """The share of the plain way's cost from which on the stages are not worth their trouble."""
-
-
-class NotStagedError(Exception):
-    """A backend cannot cut a network into stages; the message says why."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """What a stage reads of one tensor, for rows and columns; `fill` stands outside the map."""
-
-    tensor: str
-    sliding: tuple[Sliding, Sliding]
-    fill: float = 0.0
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a network whose outputs all change in the same rectangle of maps of one size."""
-
-    reads: tuple[Read, ...]
-    writes: tuple[str, ...]
-    size: tuple[int, int]
-    cost: float
-    """Multiplications for whole maps of one image."""
-
-
-class Staged(ABC):
-    """A network as stages, and what is left when a number of them is done; ready for one size of images.
-
-    A stage computes what the whole network computes there. What adds nothing up (maxima, rectifiers) is the same to the
-    last bit. A sum is the same up to rounding: a framework chooses its kernel, and with it the order of adding, by the
-    size of a map, its layout and the processor's instructions. Logits then lie no further from float64 than a few times
-    what those of whole images do (tests/backends/test_occlusion.py): 1e-6 to 2e-6 of a ResNet-50's largest.
-    """
-
-    stages: Sequence[Stage]
-    """In an order in which each can run. The first reads `INPUT`."""
-    image_size: tuple[int, int]
-    """(H, W)"""
-    rest: float
-    """The cost of what follows, per image."""
-    leaves: frozenset[str]
-    """Tensors of the stages that what follows reads, or that are asked for."""
-    slower: float = 1.0
-    """How much longer a multiplication takes on crops than on whole maps."""
-    channels: Mapping[str, int]
-    """Of each tensor that a stage reads or writes."""
-    axes: Mapping[str, int]
-    """The axis of the rows in such a tensor, 1 or 2."""
-    at_once: int = 1
-    """Threads that call `run` and `finish` at the same time, as many as keep the processor busy."""
-
-    def prepared(self, x: Array) -> Array:
-        """Images as the stages read them, each pixel on its own."""
-        return x
-
-    @abstractmethod
-    def run(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
-        """One stage on a crop for each of its reads; an array for each of its writes."""
-
-    @abstractmethod
-    def finish(self, done: int, wholes: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The layers asked for, of the tensors that `live(done)` names."""
-
-    def live(self, done: int) -> tuple[str, ...]:
-        """Tensors that are read when this many stages are done, and that these made."""
-        made = {INPUT, *(w for stage in self.stages[:done] for w in stage.writes)}
-        read = {read.tensor for stage in self.stages[done:] for read in stage.reads} | self.leaves
-        return tuple(sorted(made & read))
-
-    @cached_property
-    def cost(self) -> float:
-        """Of one image computed the plain way."""
-        return sum(stage.cost for stage in self.stages) + self.rest
-
-    def rects(self, boxes: Boxes) -> tuple[dict[str, Rect], list[Rect]]:
-        """What boxes (P, 4) can change, by tensor and by stage."""
-        by_tensor, by_stage = {INPUT: rects_of(boxes, self.image_size)}, []
-        for stage in self.stages:
-            rect = rect_behind([(by_tensor[read.tensor], read.sliding) for read in stage.reads], stage.size)
-            by_tensor.update(dict.fromkeys(stage.writes, rect))
-            by_stage.append(rect)
-        return by_tensor, by_stage
 
 
 class Occluded(Iterator[tuple[Sequence[int], Mapping[str, Array]]]):
@@ -139,27 +47,31 @@ class Occluded(Iterator[tuple[Sequence[int], Mapping[str, Array]]]):
 
 
 def occluded(
-    model: "Model", names: Mapping[str, str], x: Array, cover: Array, boxes: Boxes, batch: int | None
+    model: Model, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int | None = None
 ) -> Occluded:
     """Activations for one image with one box after another covered, as few of them computed again as pays.
 
     Args:
-        model: the network.
-        names: layers by what was asked for.
-        x: one image, (1, C, H, W).
+        model: the network. Only a model that `SupportsStages` can compute less than whole images.
+        x: one image, (1, C, H, W), in the model's bounds.
         cover: what is seen in a box, (1, C, H, W).
         boxes: (P, 4): top, bottom, left, right of each in pixels, the ends excluded; of a volume front, back first.
+        capture: names or aliases of layers.
         batch: whole images at once, or half of the boxes at once in all threads, each having one; None: what pays.
 
     Returns:
-        An iterator over (positions in `boxes`, activations by what was asked for), in any order, each box once; what
-        `model.forward` gives for the covered images (`Staged` says how exactly). Its `way` says how many stages are
-        computed again, or why whole images are.
+        An iterator over (positions in `boxes`, activations by the names in `capture`), in any order, each box once:
+        what `model.forward` gives for the covered images (`Staged` says how exactly). Its `way` says how many stages
+        are computed again, or why whole images are.
 
     Raises:
-        ImageError: there is more than one image, or `cover` has another shape.
+        ImageError: the model does not take the image, there is more than one, or `cover` has another shape.
+        LayerError: no such layer.
         ParameterError: a box is empty or does not lie in the image.
     """
+    names = {asked: model.layer(asked).name for asked in capture}
+    boxes = np.asarray(boxes, np.int64)
+    model.input.check(x)
     _check(x, cover, boxes)
     inner = tuple(dict.fromkeys(names.values()))
     at_once = box_limit(model, batch)
@@ -169,17 +81,17 @@ def occluded(
 
 
 def _in_stages(
-    model: "Model", inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, at_once: int
+    model: Model, inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, at_once: int
 ) -> tuple[Found | None, str]:
     """By stages, or None, and how it is done or why not."""
     if cause := "the target reads the image itself" if INPUT in inner else repeatability(model).cause:
         return None, f"whole images: {cause}"
+    if not isinstance(model, SupportsStages):
+        return None, "whole images: this backend has no other way"
     try:
-        net = model._staged((int(x.shape[2]), int(x.shape[3])), inner, len(boxes))
+        net = model.staged_network((int(x.shape[2]), int(x.shape[3])), inner, len(boxes))
     except NotStagedError as error:
         return None, f"whole images: {error}"
-    if net is None:
-        return None, "whole images: this backend has no other way"
     done = worth(net, boxes)
     if not done:
         return None, f"whole images: none of the {len(net.stages)} stages would save time"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from ..model.layer import INPUT
-from .engine import Read, Stage
 from .receptive_field import POINTWISE
+from .stages import Read, Stage
 
 __all__ = ["Cut", "Part", "Stager"]
 

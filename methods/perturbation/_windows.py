@@ -11,6 +11,7 @@ from crosslens.errors import ParameterError
 from crosslens.execution.batching import batch_limit, slices
 from crosslens.method.target_function import Case
 from crosslens.model import INPUT
+from crosslens.occlusion import occluded
 
 __all__ = ["SHARE", "Found", "Sides", "Window", "behind_windows", "centred", "covering", "sides"]
 
@@ -92,7 +93,7 @@ def behind_windows(case: Case, windows: Sequence[Window], cover: Array, layers: 
     if case.layer != INPUT:
         return f"the network from {case.layer} on", _covered(case, windows, cover, layers)
     boxes = [[end for side in window for end in (side.start, side.stop)] for window in windows]
-    found = case.model.occluded(case.image, cover, boxes, layers)
+    found = occluded(case.model, case.image, cover, boxes, layers)
     return found.way, found
 
 

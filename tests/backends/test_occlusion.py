@@ -13,7 +13,7 @@ import torch
 from crosslens.backends.torch import model as torch_model
 from crosslens.errors import ImageError, ParameterError
 from crosslens.model import INPUT, OUTPUT
-from crosslens.occlusion import engine
+from crosslens.occlusion import engine, occluded
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -191,7 +191,7 @@ def test_stages_are_no_further_from_float64_than_whole_images(model, picture, re
     expected = gathered(engine.occluded_plainly(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
     exact = in_float64(request.node.callspec.params["model"][1], picture, boxes)
     bound = TIMES * np.abs(expected[OUTPUT] - exact).max() + rounding(exact)
-    net = model._staged(SIZE, (OUTPUT,))
+    net = model.staged_network(SIZE, (OUTPUT,))
     picture = [net.prepared(each) for each in picture]
     assert len(net.stages) >= 3
     for done in range(1, len(net.stages) + 1):
@@ -208,7 +208,7 @@ def test_any_layers_can_be_asked_for(model, picture, monkeypatch):
     for layer in layers:
         forward = partial(model.forward, capture=[layer])
         expected = np.concatenate([found[layer] for _, found in engine.occluded_plainly(forward, *picture, boxes, 4)])
-        got = gathered(model.occluded(*picture, boxes, [layer], batch=4), len(boxes), [layer])[layer]
+        got = gathered(occluded(model, *picture, boxes, [layer], batch=4), len(boxes), [layer])[layer]
         same(got, expected, layer)
 
 
@@ -218,7 +218,7 @@ def test_a_layer_whose_shape_the_network_computes_is_occluded_too(model, picture
     kinds = {"Flatten", "Reshape", "Squeeze"}
     layer = next((name for name, each in model.layers.items() if each.kind in kinds), OUTPUT)
     boxes = places(9, 20)[:4]
-    got = gathered(model.occluded(*picture, boxes, [layer], batch=2), 4, [layer])[layer]
+    got = gathered(occluded(model, *picture, boxes, [layer], batch=2), 4, [layer])[layer]
     plain = gathered(engine.occluded_plainly(lambda x: model.forward(x, [layer]), *picture, boxes, 4), 4, [layer])
     same(got, plain[layer], layer)
 
@@ -243,13 +243,13 @@ def test_what_adds_nothing_up_is_the_same_to_the_last_bit(backend, picture, monk
     model = wrapped(backend, nn.Sequential(*pools, nn.Flatten()), "unit")
     boxes = places(9, 20)
     expected = gathered(engine.occluded_plainly(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
-    got = gathered(model.occluded(*picture, boxes, [OUTPUT], batch=4), len(boxes), [OUTPUT])
+    got = gathered(occluded(model, *picture, boxes, [OUTPUT], batch=4), len(boxes), [OUTPUT])
     np.testing.assert_array_equal(got[OUTPUT], expected[OUTPUT])
 
 
 def test_a_box_as_large_as_the_image_is_computed_plainly(model, picture, monkeypatch):
     monkeypatch.setattr(engine, "_walked", None)
-    (found,) = model.occluded(*picture, [(0, *SIZE[:1], 0, *SIZE[1:])])
+    (found,) = occluded(model, *picture, [(0, *SIZE[:1], 0, *SIZE[1:])])
     np.testing.assert_array_equal(found[1][OUTPUT], model.forward(picture[1])[OUTPUT])
 
 
@@ -257,15 +257,15 @@ def test_boxes_outside_and_covers_of_another_size_are_refused(model, picture):
     with pytest.raises(
         ParameterError, match=r"box \(0, 62, 0, 4\) \(top, bottom, left, right\) is no part of an image"
     ):
-        next(model.occluded(*picture, [(0, 4, 0, 4), (0, 62, 0, 4)]))
+        next(occluded(model, *picture, [(0, 4, 0, 4), (0, 62, 0, 4)]))
     with pytest.raises(ParameterError, match=r"boxes have shape \(4,\); give \(P, 4\)"):
-        next(model.occluded(*picture, (0, 4, 0, 4)))
+        next(occluded(model, *picture, (0, 4, 0, 4)))
     with pytest.raises(ImageError, match=r"its cover \(1, 3, 1, 1\); both must be"):
-        next(model.occluded(picture[0], picture[1][:, :, :1, :1], [(0, 4, 0, 4)]))
+        next(occluded(model, picture[0], picture[1][:, :, :1, :1], [(0, 4, 0, 4)]))
 
 
 def test_a_failure_in_a_stage_is_raised_and_nothing_runs_on(model, picture, monkeypatch):
-    net, threads = model._staged(SIZE, (OUTPUT,)), threading.active_count()
+    net, threads = model.staged_network(SIZE, (OUTPUT,)), threading.active_count()
     run, calls = type(net).run, []
 
     def failing(self, stage, crops):
@@ -282,7 +282,7 @@ def test_a_failure_in_a_stage_is_raised_and_nothing_runs_on(model, picture, monk
 
 
 def test_nothing_runs_any_more_once_the_reader_has_enough(model, picture):
-    net, threads = model._staged(SIZE, (OUTPUT,)), threading.active_count()
+    net, threads = model.staged_network(SIZE, (OUTPUT,)), threading.active_count()
     found = engine.occluded_in_stages(net, 2, *map(net.prepared, picture), places(9, 13), 4)
     next(found)
     found.close()
@@ -291,8 +291,8 @@ def test_nothing_runs_any_more_once_the_reader_has_enough(model, picture):
 
 def test_a_single_box_is_computed_plainly_for_the_image_itself_would_cost_as_much(model, picture):
     box = np.array([(0, 3, 0, 3)])
-    assert engine.worth(model._staged(SIZE, (OUTPUT,)), box) == 0
+    assert engine.worth(model.staged_network(SIZE, (OUTPUT,)), box) == 0
     np.testing.assert_array_equal(
-        next(model.occluded(*picture, box))[1][OUTPUT],
+        next(occluded(model, *picture, box))[1][OUTPUT],
         next(engine.occluded_plainly(model.forward, *picture, box, 1))[1][OUTPUT],
     )

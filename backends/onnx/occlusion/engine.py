@@ -14,8 +14,8 @@ from typing import Any
 import onnxruntime as ort
 from crosslens.arrays import Array
 from crosslens.model import INPUT
-from crosslens.occlusion.engine import Read, Staged
 from crosslens.occlusion.receptive_field import POINTWISE
+from crosslens.occlusion.stages import Read, Staged
 
 from ..ir.graph import FLOAT, Graph, Node, Type
 from ..ir.layers import Place

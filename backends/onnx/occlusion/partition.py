@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from math import prod
 
-from crosslens.occlusion.engine import Read
 from crosslens.occlusion.partition import Cut, Part, Stager
 from crosslens.occlusion.receptive_field import Sliding
+from crosslens.occlusion.stages import Read
 
 from ..ir.graph import Graph, Node
 from ..ir.sliding_window import Windows, windows_of

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from crosslens.arrays import Array
 from crosslens.model import INPUT
-from crosslens.occlusion.engine import NotStagedError, Read, Staged
 from crosslens.occlusion.partition import Part
+from crosslens.occlusion.stages import NotStagedError, Read, Staged
 from torch import Tensor, fx
 
 from ..autograd.isolation import isolated

@@ -5,9 +5,9 @@ from math import prod
 from typing import Any
 
 from crosslens.model import INPUT
-from crosslens.occlusion.engine import Read
 from crosslens.occlusion.partition import Cut, Stager
 from crosslens.occlusion.receptive_field import Sliding
+from crosslens.occlusion.stages import Read
 from torch import fx
 
 from .graph import Traced, maps_of, needed, source

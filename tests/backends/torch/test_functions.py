@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
+from crosslens.occlusion import occluded
 from torch import nn
 from torch.nn import functional
 
@@ -183,7 +184,7 @@ def test_a_map_of_boxes_is_that_of_whole_images(net, layer):
     model = crosslens.wrap(net, preprocess=None, input_shape=(3, 24, 24))
     x = np.random.default_rng(3).random((1, 3, 24, 24), np.float32)
     boxes = np.array([[r, r + 4, c, c + 4] for r in range(0, 24, 3)[:7] for c in range(0, 24, 2)[:10]])
-    parts = model.occluded(x, np.zeros_like(x), boxes, [layer])
+    parts = occluded(model, x, np.zeros_like(x), boxes, [layer])
     for which, values in parts:
         for place, value in zip(which, values[layer], strict=True):
             top, bottom, left, right = boxes[place]

@@ -12,7 +12,7 @@ from crosslens.backends.torch.occlusion.engine import PATIENCE
 from crosslens.backends.torch.occlusion.potential import local_share
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT
-from crosslens.occlusion import engine
+from crosslens.occlusion import engine, occluded
 from torch import nn
 
 SIZE = (20, 24)
@@ -205,10 +205,10 @@ def test_an_exported_program_is_cut_like_the_module_it_came_from(images, model, 
     )
     exported = crosslens.wrap(program, preprocess="imagenet")
     boxes = [(y, y + 4, x, x + 4) for y in range(0, 17, 4) for x in range(0, 21, 4)]
-    for which, found in exported.occluded(images[:1], images[1:2], boxes, batch=5):
+    for which, found in occluded(exported, images[:1], images[1:2], boxes, batch=5):
         whole = np.repeat(images[:1], len(which), axis=0)
         for row, place in enumerate(which):
             top, bottom, left, right = boxes[place]
             whole[row, :, top:bottom, left:right] = images[1, :, top:bottom, left:right]
         np.testing.assert_allclose(found[OUTPUT], model.forward(whole)[OUTPUT], rtol=1e-5, atol=1e-6)
-    assert len(exported._staged(SIZE, (OUTPUT,)).stages) == len(model._staged(SIZE, (OUTPUT,)).stages) == 2
+    assert [len(each.staged_network(SIZE, (OUTPUT,)).stages) for each in (exported, model)] == [2, 2]

@@ -5,7 +5,7 @@ from crosslens.model import INPUT, OUTPUT, Model
 from crosslens.model.unit_range import UnitRange, in_unit_range, seen_by
 from crosslens.testing.tiny import TinyModel
 
-FROM_OTHERS = {"forward", "vjp", "linearize", "occluded", "randomised", "elements", "layer"}
+FROM_OTHERS = {"forward", "vjp", "linearize", "randomised", "elements", "layer"}
 """What `Model` computes from the rest."""
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from crosslens.model import INPUT, OUTPUT
 from crosslens.occlusion import engine
-from crosslens.occlusion.engine import Read, Stage, Staged
 from crosslens.occlusion.receptive_field import Sliding
+from crosslens.occlusion.stages import Read, Stage, Staged
 
 SIZE = (61, 50)
 WINDOWS = [(3, 1, 1), (3, 2, 1), (5, 1, 2), (3, 1, 1), (2, 2, 0), (3, 1, 1)]
