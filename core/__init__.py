@@ -10,7 +10,8 @@ from .alignment.divergence import Divergence, diverge
 from .comparison.compare import Comparison, compare
 from .errors import CrosslensError
 from .image.io import load_image, save_image
-from .method.base import Method, param
+from .method.base import Method
+from .method.parameter import param
 from .model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .model.preprocessing import PRESETS, Preprocess
 from .objective import Objective

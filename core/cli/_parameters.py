@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method.base import Method, as_in, parameters
+from ..method.base import Method, as_in
+from ..method.parameter import parameters
 from ..plugins.registry import method_class, methods
 from ._spelling import remember
 
@@ -73,10 +74,17 @@ def _repeats(kind: Any) -> bool:
 
 def type_name(kind: type[Method], parameter: Field[Any]) -> str:
     """What the command line takes for a parameter: "integer", "text", "number,number", "a or b"."""
-    if parameter.metadata.get("choices"):
-        return " or ".join(map(str, parameter.metadata["choices"]))
-    annotation = get_type_hints(kind)[parameter.name]
+    annotation, choices = get_type_hints(kind)[parameter.name], parameter.metadata.get("choices")
+    if choices:
+        others = [_name(each) for each in _members(annotation) if each is not str]
+        return " or ".join([*others, *map(str, choices)])
     return "yes or no" if annotation is bool else Value(annotation).name
+
+
+def _help(parameter: Field[Any]) -> str:
+    """Its line of text, and the bounds of its numbers."""
+    doc, bounds = parameter.metadata.get("doc", ""), parameter.metadata.get("bounds")
+    return f"{doc} ({bounds})" if bounds else doc
 
 
 def default_of(parameter: Field[Any]) -> Any:
@@ -99,12 +107,12 @@ def _preset(kind: type[Method]) -> list[click.Option]:
 
 def _option(parameter: Field[Any], annotation: Any) -> click.Option:
     flag = f"--{parameter.name.replace('_', '-')}"
-    default, doc = default_of(parameter), parameter.metadata.get("doc", "")
+    default, doc = default_of(parameter), _help(parameter)
     names = [_PREFIX + parameter.name]
     if annotation is bool:
         return click.Option([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
     choices = parameter.metadata.get("choices")
-    kind = click.Choice(list(choices)) if choices else Value(annotation)
+    kind = click.Choice(list(choices)) if choices and _members(annotation) == [str] else Value(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
     return click.Option([*names, flag], type=kind, show_default=_shown(default), help=doc, **given)
 

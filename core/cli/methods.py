@@ -1,14 +1,15 @@
 """`crosslens methods`: which methods there are, and the parameters of one."""
 
 from collections.abc import Iterator
-from dataclasses import MISSING
+from dataclasses import MISSING, Field
 from inspect import cleandoc
 from typing import Any
 
 import click
 
 from ..errors import PluginError
-from ..method.base import Method, parameters
+from ..method.base import Method
+from ..method.parameter import parameters
 from ..plugins.registry import method_class, methods
 from ._parameters import default_of, first_line, type_name
 from ._tables import JSON, echo_json, table
@@ -39,13 +40,19 @@ def _loaded() -> Iterator[type[Method]]:
 
 def _page(kind: type[Method]) -> str:
     rows = [
-        (f"--{p.name.replace('_', '-')}", type_name(kind, p), _default(default_of(p)), p.metadata.get("doc", ""))
+        (f"--{p.name.replace('_', '-')}", _takes(kind, p), _default(default_of(p)), p.metadata.get("doc", ""))
         for p in parameters(kind)
     ]
     listing = table(["option", "takes", "default", "meaning"], rows) if rows else "It has no parameters."
     usage = f"crosslens run {kind.name} MODEL {'IMAGE ' if kind.needs_images else ''}-o {kind.name}.png"
     parts = [f"{kind.name}: {cleandoc(kind.__doc__ or '')}", listing, *_presets(kind), usage]
     return "\n\n".join(parts)
+
+
+def _takes(kind: type[Method], parameter: Field[Any]) -> str:
+    """The type of a parameter and the bounds of its numbers."""
+    bounds = parameter.metadata.get("bounds")
+    return f"{type_name(kind, parameter)}, {bounds}" if bounds else type_name(kind, parameter)
 
 
 def _presets(kind: type[Method]) -> list[str]:
@@ -73,6 +80,7 @@ def _described(kind: type[Method]) -> dict[str, Any]:
                 "required": default_of(p) is MISSING,
                 "default": None if default_of(p) is MISSING else default_of(p),
                 "doc": p.metadata.get("doc", ""),
+                "bounds": p.metadata["bounds"].record() if "bounds" in p.metadata else {},
             }
             for p in parameters(kind)
         ],

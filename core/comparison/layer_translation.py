@@ -15,7 +15,8 @@ from ..alignment.similarity import likeness
 from ..arrays import Array, as_numpy
 from ..errors import LayerError
 from ..execution.progress import Progress, silent
-from ..method.base import Method, resolve_nothing
+from ..method.base import Method
+from ..method.no_target import NO_TARGET
 from ..method.provenance import named_layers, names_layers
 from ..model.base import INPUT, OUTPUT, Model
 from ..objective import Objective
@@ -106,7 +107,7 @@ class Counterparts:
 
     def _settled(self, method: Method, model: str, targets: Mapping[str, Any]) -> Method:
         network = self.models[model]
-        objective = resolve_target(targets[model], network, None) if method.needs_target else resolve_nothing()
+        objective = resolve_target(targets[model], network, None) if method.needs_target else NO_TARGET
         return method.settled(network, self.images, objective)
 
     def _default(self, method: Method, settled: Method, to: str, targets: Mapping[str, Any]) -> Fitted:

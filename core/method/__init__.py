@@ -1,5 +1,6 @@
 """The contract of a method, and the parts that methods of several families are made of."""
 
-from .base import Method, as_in, makes_pictures, param, parameters
+from .base import Method, as_in, makes_pictures
+from .parameter import param, parameters
 
 __all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]

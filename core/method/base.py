@@ -2,21 +2,19 @@
 
 A method is a frozen dataclass with a `name` and a `run`. What all methods share happens in `__call__`: images are
 checked, the target becomes an `Objective`, batches are split by what memory allows, progress is shown, and the result
-carries everything needed to repeat it. Parameters are stored as given and checked when used.
+carries everything needed to repeat it. Parameters are stored as given and checked at the call.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, make_dataclass, replace
 from functools import cache
-from numbers import Integral, Real
 from time import perf_counter
-from types import NoneType, UnionType
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..arrays import Array, namespace
+from ..arrays import Array
 from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
 from ..execution.progress import Progress, silent
@@ -26,30 +24,19 @@ from ..model.unit_range import in_own_bounds, in_unit_range, seen_by
 from ..objective import Objective
 from ..objective.target import resolve_target
 from ..result import Result, Synthesis
+from .no_target import NO_TARGET
+from .parameter import check_values, parameters
 from .preset import Preset
 from .provenance import described, provenance, used_layers
 from .sanity import doubts, refuse_unfinite
 
-__all__ = ["Method", "as_in", "makes_pictures", "param", "parameters"]
-
-
-def param(default: Any = MISSING, doc: str = "", **extra: Any) -> Any:
-    """A documented parameter: its default, one line of text, `choices=` for the command line if it has any, and
-    `search=` where `crosslens search` shall vary it: (low, high), or what else
-    `crosslens.synthesis.search_space.drawn` takes.
-    """
-    return field(default=default, metadata={"doc": doc, **extra})
+__all__ = ["Method", "as_in", "makes_pictures"]
 
 
 def makes_pictures(method: "type[Method]") -> bool:
     """Whether it comes back with a `Synthesis`, as the annotation of its `run` says."""
     returned = method.run.__annotations__.get("return")
     return returned in {Synthesis, "Synthesis"}
-
-
-def parameters(method: "type[Method] | Method") -> tuple[Field[Any], ...]:
-    """A method's parameters, in order, with type, default and `metadata["doc"]`."""
-    return fields(method)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,12 +90,12 @@ class Method(ABC):
             CrosslensError: what is wrong with the images, the target, a layer or a parameter; or the network gives NaN.
         """
         start = perf_counter()
-        self._check_types()
+        self.check_parameters()
         images = self._checked(model, images)
         refuse_where_alone_fails(model)
         count = None if images is None else images.shape[0]
         unit = "logit" if self.preset is None else "output"
-        objective = resolve_target(target, model, count, unit) if self.needs_target else resolve_nothing()
+        objective = resolve_target(target, model, count, unit) if self.needs_target else NO_TARGET
         making = makes_pictures(type(self))
         view, seen = _where_pictures_are_made(model, images) if making else (model, images)
         method = self.settled(view, seen, objective)
@@ -156,14 +143,13 @@ class Method(ABC):
         ]
         return parts[0].joined(parts[1:])
 
-    def _check_types(self) -> None:
-        """Refuse a text or a fraction where a number or a whole one belongs: NumPy's message would name neither."""
-        for each in parameters(self):
-            value, kinds = getattr(self, each.name), _simple(each.type)
-            if kinds and (isinstance(value, bool) or not isinstance(value, kinds)):
-                raise ParameterError(f"{each.name} is {value!r}; it must be {_in_words(kinds)}")
-            if each.name == "seed" and isinstance(value, Integral) and value < 0:
-                raise ParameterError(f"seed is {value}; it must be a whole number, at least 0")
+    def check_parameters(self) -> None:
+        """Refuse values that no network could be given; override to say what parameters must keep between them.
+
+        Raises:
+            ParameterError: with the parameter, its value, and what would be right.
+        """
+        check_values(self)
 
     def takes_any_size(self) -> bool:
         """Whether it takes pictures of any size with these parameters: `any_size`, unless they decide."""
@@ -197,26 +183,6 @@ class Method(ABC):
         return images
 
 
-_KINDS: Mapping[Any, tuple[Any, str]] = {
-    int: (Integral, "a whole number"),
-    float: (Real, "a number"),
-    str: (str, "a text"),
-    tuple[str, ...]: ((tuple, list), "several texts"),
-    NoneType: (NoneType, "None"),
-}
-"""What stands for an annotation's type: numbers of NumPy are numbers too."""
-
-
-def _simple(annotation: Any) -> tuple[Any, ...]:
-    """The types that a value may have; none where the annotation holds any that is not in `_KINDS`."""
-    members = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return tuple(_KINDS[m][0] for m in members) if all(m in _KINDS for m in members) else ()
-
-
-def _in_words(kinds: Sequence[Any]) -> str:
-    return " or ".join(words for kind, words in _KINDS.values() if kind in kinds)
-
-
 @cache
 def as_in(kind: type[Method], library: str) -> type[Method]:
     """A method's class with the defaults of another library, and with that library's steps after it.
@@ -230,7 +196,10 @@ def as_in(kind: type[Method], library: str) -> type[Method]:
     known = {f.name: f for f in parameters(kind)}
     return make_dataclass(
         kind.__name__,
-        [(name, known[name].type, param(value, **known[name].metadata)) for name, value in preset.parameters.items()],
+        [
+            (name, known[name].type, field(default=value, metadata=known[name].metadata))
+            for name, value in preset.parameters.items()
+        ],
         bases=(kind,),
         namespace={"__doc__": kind.__doc__, "preset": replace(preset, library=library)},
         frozen=True,
@@ -249,25 +218,3 @@ def _as_given(made: Result, model: Model, images: Array) -> Result:
     if images is None or isinstance(images, np.ndarray):
         made = made.on_host()  # type: ignore[attr-defined]
     return in_own_bounds(made, model)
-
-
-class _Nothing(Objective):
-    """The objective of a method that has none."""
-
-    layers = frozenset()
-    linear = True
-
-    def value(self, activations: Mapping[str, Array]) -> Array:
-        (any_layer, *_) = activations.values()
-        return namespace(any_layer).zeros(any_layer.shape[0])
-
-    def cotangents(self, activations: Mapping[str, Array]) -> dict[str, Array]:
-        return {}
-
-    def __str__(self) -> str:
-        return "none"
-
-
-def resolve_nothing() -> Objective:
-    """The objective of a method for which `needs_target` is False."""
-    return _Nothing()

@@ -16,7 +16,8 @@ from typing import Any
 import pluggy
 
 from ..errors import ParameterError, PluginError, did_you_mean
-from ..method.base import Method, as_in, parameters
+from ..method.base import Method, as_in
+from ..method.parameter import parameters
 from . import hookspecs
 
 __all__ = ["BACKENDS", "METHODS", "Listing", "Plugin", "backends", "load", "method", "methods", "plugins"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, like
 from ..errors import ParameterError
-from ..method.base import Method, parameters
+from ..method.base import Method
+from ..method.parameter import parameters
 from ..method.provenance import described, named_layers, names_layers
 from ..model.base import Model
 from ..objective import Objective

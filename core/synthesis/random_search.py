@@ -14,7 +14,9 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import DivergedError, ParameterError, did_you_mean
 from ..execution.progress import Progress, silent
-from ..method.base import Method, makes_pictures, parameters, resolve_nothing
+from ..method.base import Method, makes_pictures
+from ..method.no_target import NO_TARGET
+from ..method.parameter import parameters
 from ..method.provenance import described, provenance
 from ..model.base import Model
 from ..objective.target import resolve_target
@@ -98,7 +100,7 @@ def _record(
 ) -> dict[str, Any]:
     """What makes a search the same: method, parameters, model, objective, images and seed."""
     count = None if images is None else images.shape[0]
-    objective = resolve_target(target, model, count) if fixed.needs_target else resolve_nothing()
+    objective = resolve_target(target, model, count) if fixed.needs_target else NO_TARGET
     own = {f.name: described(getattr(fixed, f.name)) for f in parameters(fixed)}
     where = provenance(model, objective, 0.0)
     where = {name: value for name, value in where.items() if name != "seconds"}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crosslens.arrays import Array, namespace
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import attention_maps
 from crosslens.method import Method, param
@@ -34,8 +33,6 @@ class AttentionRollout(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the resolution of the patches, nowhere negative; with the tokens in front they sum to 1."""
-        if self.heads not in HEADS:
-            raise ParameterError(f"no way {self.heads!r} to put heads together; there are {', '.join(HEADS)}")
         layers = attention_maps(model)
         found = model.forward(images, layers)
         xp = namespace(images)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace, relu
-from crosslens.errors import ParameterError, TargetError
+from crosslens.errors import TargetError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
@@ -48,9 +48,6 @@ class AblationCAM(OnMaps):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
-        if self.ablated not in ABLATED or self.share_of not in SHARES:
-            known = f"there are {', '.join(ABLATED)}, and {', '.join(SHARES)}"
-            raise ParameterError(f"ablated is {self.ablated!r} and share_of {self.share_of!r}; {known}")
         layer = self.layer or default_layer(model, objective, images)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         xp = namespace(images)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.postprocess import enlarged, unit_range
@@ -42,7 +41,7 @@ class GradCAMPlusPlus(GradientCAM):
     }
 
     alpha: str = param("paper", "the weight of a position", choices=ALPHAS)
-    epsilon: float = param(0.0, "added to the denominator of alpha")
+    epsilon: float = param(0.0, "added to the denominator of alpha", minimum=0)
     exponential: bool = param(False, "multiply the map by exp(S), as the paper does")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
@@ -65,8 +64,6 @@ class GradCAMPlusPlus(GradientCAM):
 
     def _alpha(self, maps: Array, gradient: Array) -> Array:
         """The weight of each position of each channel, (N, C, h, w)."""
-        if self.alpha not in ALPHAS:
-            raise ParameterError(f"no alpha {self.alpha!r}; there are {', '.join(ALPHAS)}")
         if self.alpha == "squares":
             return gradient**2
         xp = namespace(maps)

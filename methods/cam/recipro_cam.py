@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
@@ -39,8 +38,6 @@ class ReciproCAM(OnMaps):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, signed, in the target's unit; (N, d, h, w) of volumes."""
-        if self.mask not in MASKS:
-            raise ParameterError(f"no mask {self.mask!r}; there are {', '.join(MASKS)}")
         layer = self.layer or default_layer(model, objective, images)
         found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
         values = namespace(images).stack([self._map(case, progress) for case in found])

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu, softmax
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
@@ -48,7 +47,7 @@ class ScoreCAM(OnMaps):
     fill: Fill = param("black", f"what stands where a mask is 0: {DOC}; black is X H_k as the paper writes it")
     enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
     scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
-    epsilon: float = param(0.0, "added to a map's range, by which it is divided")
+    epsilon: float = param(0.0, "added to a map's range, by which it is divided", minimum=0)
     weights: str = param("softmax", "over channels, or the class's probability as it is", choices=WEIGHTS)
     counterfactual: bool = param(False, "what speaks against the target: its negative is explained")
 
@@ -56,19 +55,11 @@ class ScoreCAM(OnMaps):
         """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
-        self._check()
         target = objective if self.weights == "softmax" else measured(objective)
         found, scores = cases(model, images, facing(target, self.counterfactual))
         xp = namespace(maps)
         values = xp.stack([self._map(case, maps[n, ...], progress) for n, case in enumerate(found)])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
-
-    def _check(self) -> None:
-        if self.scaled not in SCALED or self.weights not in WEIGHTS:
-            raise ParameterError(
-                f"scaled is {self.scaled!r} and weights {self.weights!r}; there are {', '.join(SCALED)}, and "
-                f"{', '.join(WEIGHTS)}"
-            )
 
     def _map(self, case: Case, maps: Array, progress: Progress) -> Array:
         """(h, w) from the maps (C, h, w) of one image; (d, h, w) of a volume's."""

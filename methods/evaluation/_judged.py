@@ -41,6 +41,10 @@ class Metric(Method):
             raise ParameterError(f"{self.name} judges a method that explains images, by name or configured: {found!r}")
         return found
 
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        self.judged.check_parameters()
+
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         chosen = self.judged.settled(model, images, objective)
         return {} if chosen is self.judged else {"method": chosen}

@@ -36,7 +36,7 @@ class PixelCurve(Metric):
         ),
     }
     fill: Fill
-    steps: int = param(50, "steps from the one image to the other, of about as many pixels each")
+    steps: int = param(50, "steps from the one image to the other, of about as many pixels each", minimum=1)
     magnitude: bool = param(False, "order by magnitude, for signed values whose sign says nothing of importance")
     unit: str = param("probability", "what of a class is followed: its probability, or the target", choices=UNITS)
     portions: str = param(
@@ -44,7 +44,7 @@ class PixelCurve(Metric):
         "pixels of a step: as even as they come, or rounded up, so that the last step has fewer",
         choices=PORTIONS,
     )
-    seed: int = param(0, "of the fill 'noise'")
+    seed: int = param(0, "of the fill 'noise'", minimum=0)
 
     @abstractmethod
     def ends(self, image: Array, fill: Array) -> tuple[Array, Array]:
@@ -53,13 +53,8 @@ class PixelCurve(Metric):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """One curve for each image, (N, 1, steps + 1): the target's value against the share of pixels changed."""
         pixels = images.shape[2] * images.shape[3]
-        if not 1 <= self.steps <= pixels:
-            raise ParameterError(f"steps is {self.steps}; it must lie between 1 and the number of pixels, {pixels}")
-        if self.unit not in UNITS or self.portions not in PORTIONS:
-            raise ParameterError(
-                f"unit is {self.unit!r} and portions {self.portions!r}; there are {', '.join(UNITS)}, and "
-                f"{', '.join(PORTIONS)}"
-            )
+        if self.steps > pixels:
+            raise ParameterError(f"steps is {self.steps}; it must be at most the number of pixels, {pixels}")
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
         maps = judged.upsampled(images.shape[2:])

@@ -60,7 +60,6 @@ class AverageDrop(Metric):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Drop and increase of each image in the scale asked for, (N, 2, 1)."""
-        self._check()
         fixed = pinned(model, images, objective)
         judged = self.explained(model, images, fixed)
         black = (model.input.bounds or (0.0, 1.0))[0]
@@ -82,13 +81,6 @@ class AverageDrop(Metric):
         both = xp.stack([drop, increase], axis=1)[:, :, None]
         notes = (*judged.notes, *_meaningless(below, whole.shape[0], self.preset))
         return Scores(both, series=(f"drop{sign}", f"increase{sign}"), notes=notes)
-
-    def _check(self) -> None:
-        if self.mask not in MASKS or self.unit not in UNITS or self.scale not in SCALES:
-            raise ParameterError(
-                f"mask is {self.mask!r}, unit {self.unit!r} and scale {self.scale!r}; there are {', '.join(MASKS)}; "
-                f"{', '.join(UNITS)}; and {', '.join(SCALES)}"
-            )
 
 
 def _meaningless(below: int, count: int, preset: Preset | None) -> tuple[str, ...]:

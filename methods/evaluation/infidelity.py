@@ -44,11 +44,13 @@ class Infidelity(Metric):
     example: ClassVar[Mapping[str, Any]] = {"samples": 6, "window": 3, "method": "gradient"}
     method: str | Method = param("gradient", "the method that is judged: its name, or in Python a configured method")
     change: str = param("squares", "what changes in the image", choices=WAYS)
-    window: int | None = param(None, "side of the squares, in pixels; a seventh of the shorter side if not given")
-    noise: float = param(0.2, "deviation of the noise on the baseline, as a share of the images' range")
+    window: int | None = param(
+        None, "side of the squares, in pixels; a seventh of the shorter side if not given", minimum=1
+    )
+    noise: float = param(0.2, "deviation of the noise on the baseline, as a share of the images' range", minimum=0)
     fill: Fill = param("black", f"the square, or the baseline: {DOC}")
-    samples: int = param(50, "changed images")
-    seed: int = param(0, "of the draws; the same for each image")
+    samples: int = param(50, "changed images", minimum=1)
+    seed: int = param(0, "of the draws; the same for each image", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Infidelity of each image, in the target's unit squared, as it is and with E scaled, (N, 2, 1)."""
@@ -60,13 +62,9 @@ class Infidelity(Metric):
         return Scores(xp.stack(values)[:, :, None], series=("infidelity", "infidelity, scaled"))
 
     def _check(self, images: Array) -> None:
-        if self.change not in WAYS:
-            raise ParameterError(f"no change {self.change!r}; there are {', '.join(WAYS)}")
-        if self.samples < 1 or not 0 <= self.noise < np.inf:
-            raise ParameterError(f"samples is {self.samples} and noise {self.noise}; give at least 1, and 0 or more")
         shorter = min(images.shape[2:])
-        if self.change == "squares" and self.window is not None and not 1 <= self.window <= shorter:
-            raise ParameterError(f"window is {self.window}; it must lie between 1 and {shorter}, the image's side")
+        if self.change == "squares" and self.window is not None and self.window > shorter:
+            raise ParameterError(f"window is {self.window}; it must be at most {shorter}, the image's shorter side")
 
     def _two(self, case: Case, score: Array, slopes: Array, progress: Progress) -> Array:
         """(2,) for one image with slopes (C, H, W)."""

@@ -18,6 +18,7 @@ from ._boxes import Box, best_iou, otsu, pointing_game
 from ._judged import Metric
 
 Values: TypeAlias = np.ndarray[Any, Any]
+OTSU = ("otsu",)
 COMPONENTS = ("largest", "all")
 
 
@@ -65,19 +66,17 @@ class Localise(Metric):
 
     name = "localise"
     batched: ClassVar[bool] = False
-    threshold: float | str = param(0.2, "share of the map's largest value from which on a pixel counts, or otsu")
+    threshold: float | str = param(
+        0.2, "share of the map's largest value from which on a pixel counts, or otsu", above=0, maximum=1, choices=OTSU
+    )
     components: str = param("largest", "which connected parts get a box", choices=COMPONENTS)
     truth: tuple[int, ...] | Any | None = param(
         None, "the right boxes in pixels, left,top,right,bottom; in Python one such list for each image, or several"
     )
-    tolerance: int = param(15, "pixels around a right box that still count as a hit, as in the paper")
+    tolerance: int = param(15, "pixels around a right box that still count as a hit, as in the paper", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Localisation:
         """The map (N, H, W), raw, with boxes."""
-        if self.components not in COMPONENTS:
-            raise ParameterError(f"no components {self.components!r}; there are {', '.join(COMPONENTS)}")
-        if self.tolerance < 0:
-            raise ParameterError(f"tolerance is {self.tolerance}; it must be 0 pixels or more")
         right = self._truth(images.shape[0], images.shape[2:])
         result = self.judged(model, images, objective, progress=progress)
         if not isinstance(result, Attribution):
@@ -110,11 +109,7 @@ class Localise(Metric):
     def _level(self, values: Values) -> float:
         if self.threshold == "otsu":
             return otsu(values)
-        if isinstance(self.threshold, str) or not 0 < self.threshold <= 1:
-            raise ParameterError(
-                f"threshold is {self.threshold!r}; give a share of the largest value, 0 to 1, or 'otsu'"
-            )
-        return float(self.threshold * values.max())
+        return float(float(self.threshold) * values.max())
 
     def _truth(self, count: int, size: tuple[int, int]) -> list[list[Box]] | None:
         """The right boxes of each image, all within `size`, (H, W)."""

@@ -35,10 +35,12 @@ class SanityCheck(Metric):
     name = "sanity_check"
     example: ClassVar[Mapping[str, Any]] = {"stages": 3}
     stages: int | None = param(
-        None, "steps from the last layer to the first, of as many layers each; 0: layer by layer; up to 8 if not given"
+        None,
+        "steps from the last layer to the first, of as many layers each; 0: layer by layer; up to 8 if not given",
+        minimum=0,
     )
     independent: bool = param(False, "redraw the layers of one stage only, instead of all from the output down to it")
-    seed: int = param(0, "of the weights")
+    seed: int = param(0, "of the weights", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Similarities (N, 3, stages + 1): the trained network's own, which are 1, and those of each stage."""
@@ -82,7 +84,7 @@ def _stages(model: Model, count: int | None) -> Iterator[list[str]]:
     if not names:
         raise ModelError("this network has no weights to redraw")
     count = min(STAGES, len(names)) if count is None else count
-    if not 0 <= count <= len(names):
+    if count > len(names):
         raise ParameterError(
             f"stages is {count}; this network has {len(names)} layers with weights, 0 takes each alone"
         )

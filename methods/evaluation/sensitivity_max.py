@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.preset import Preset
@@ -30,14 +29,12 @@ class SensitivityMax(Metric):
     name = "sensitivity_max"
     presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset(doc="it gives the second series, the share")}
     example: ClassVar[Mapping[str, Any]] = {"samples": 3}
-    radius: float = param(0.02, "largest change of a pixel, as a share of the images' range (1 for [0, 1])")
-    samples: int = param(10, "changed images")
-    seed: int = param(0, "of the draws; the same for each image")
+    radius: float = param(0.02, "largest change of a pixel, as a share of the images' range (1 for [0, 1])", above=0)
+    samples: int = param(10, "changed images", minimum=1)
+    seed: int = param(0, "of the draws; the same for each image", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """The largest change of each image's values, and it as a share of their length, (N, 2, 1)."""
-        if self.samples < 1 or not self.radius > 0:
-            raise ParameterError(f"samples is {self.samples} and radius {self.radius}; both must be greater than 0")
         fixed = pinned(model, images, objective)
         values = self.explained(model, images, fixed).values
         found = [

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.baselines import NAMES, baselines
@@ -36,14 +35,12 @@ class ExpectedGradients(Method):
     background: str | tuple[str, ...] | Any = param(
         NAMES, "baselines to draw from: images (M, C, H, W), names or pictures' files"
     )
-    samples: int = param(200, "draws for each image")
+    samples: int = param(200, "draws for each image", minimum=1)
     layer: str = param(INPUT, "layer to attribute to; the image if not given")
-    seed: int = param(0, "of the draws; each image gets the same")
+    seed: int = param(0, "of the draws; each image gets the same", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
-        if self.samples < 1:
-            raise ParameterError(f"samples is {self.samples}; it must be at least 1")
         found, scores = cases(model, images, objective, self.layer)
         values = namespace(images).stack([self._values(case, progress) for case in found])
         return Attribution(values, scores=scores, notes=self._note())

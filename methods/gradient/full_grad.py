@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace, upsample
-from crosslens.errors import ModelError, ParameterError
+from crosslens.errors import ModelError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.postprocess import unit_range
@@ -45,13 +45,11 @@ class FullGrad(Method):
         ),
     }
     scaled: str = param("layer", "what psi scales to [0, 1]: a layer, or each channel for itself", choices=SCALED)
-    epsilon: float = param(0.0, "added to the largest magnitude, by which psi divides")
+    epsilon: float = param(0.0, "added to the largest magnitude, by which psi divides", minimum=0)
     ceilings: bool = param(True, "count what clipped ReLUs cut off, which the decomposition needs")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, H, W) of the image's size, nowhere negative; (N, D, H, W) of volumes."""
-        if self.scaled not in SCALED:
-            raise ParameterError(f"scaled is {self.scaled!r}; there are {', '.join(SCALED)}")
         inner = [name for name in model.layers if name not in {INPUT, OUTPUT}]
         pull, scores = pullback(model, images, objective, wrt=[INPUT, *inner], capture=inner)
         shares = {INPUT: pull.gradients[INPUT] * _seen(model, images), **bias_shares(model, inner, pull)}

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
-from crosslens.errors import ParameterError
 from crosslens.execution.batching import batch_limit, slices
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
@@ -19,7 +18,8 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-RULES = ("gauss_legendre", "trapezoid", "left", "right", "middle", "mean")
+from ._quadrature import RULES, quadrature
+
 TOLERANCE = 0.05
 """The completeness gap, as a share of the score's difference, above which the result says so."""
 
@@ -62,13 +62,17 @@ class IntegratedGradients(Method):
     baseline: str | tuple[str, ...] | Any = param(
         "black", "where the way starts: black, white, grey, blurred, noise, a picture's file or an array; or several"
     )
-    steps: int = param(50, "gradients along the way")
+    steps: int = param(50, "gradients along the way", minimum=1)
     rule: str = param("gauss_legendre", "how the integral is taken", choices=RULES)
     times_way: bool = param(True, "multiply by the way from the baseline; else the mean gradient, not complete")
     layer: str = param(
         INPUT, "layer to attribute to, from the baseline's activation to the image's; the image if not given"
     )
-    seed: int = param(0, "of the baseline 'noise'")
+    seed: int = param(0, "of the baseline 'noise'", minimum=0)
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        quadrature(self.rule, self.steps)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> PathAttribution:
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
@@ -127,30 +131,6 @@ def _seen(model: Model, groups: Sequence[Array], layers: Sequence[str]) -> list[
         {name: values[stop - group.shape[0] : stop, ...] for name, values in whole.items()}
         for group, stop in zip(groups, stops, strict=True)
     ]
-
-
-def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Where between 0 and 1 to look, and how much each place counts; `steps` of both.
-
-    Raises:
-        ParameterError: no such rule, or too few steps for it.
-    """
-    if rule not in RULES:
-        raise ParameterError(f"no rule {rule!r}; there are {', '.join(RULES)}")
-    least = 2 if rule in {"trapezoid", "mean"} else 1
-    if steps < least:
-        raise ParameterError(f"steps is {steps}; the rule {rule!r} needs at least {least}")
-    if rule == "gauss_legendre":
-        places, weights = np.polynomial.legendre.leggauss(steps)
-        return (places + 1) / 2, weights / 2
-    if rule == "mean":
-        return np.linspace(0, 1, steps), np.full(steps, 1 / steps)
-    if rule == "trapezoid":
-        weights = np.full(steps, 1 / (steps - 1))
-        weights[[0, -1]] /= 2
-        return np.linspace(0, 1, steps), weights
-    shift = {"left": 0.0, "middle": 0.5, "right": 1.0}[rule]
-    return (np.arange(steps) + shift) / steps, np.full(steps, 1 / steps)
 
 
 @hookimpl

@@ -34,20 +34,17 @@ class Sensitivity(Method):
     block: int | None = param(
         None,
         "side in pixels of the squares that change together, 1 is each pixel; 1/14 of the shorter side if not given",
+        minimum=1,
     )
-    step: float = param(0.01, "h, as a share of the images' range (1 for [0, 1]); in a layer's own unit at a layer")
-    directions: int | None = param(None, "random directions; every block on its own if not given")
+    step: float = param(
+        0.01, "h, as a share of the images' range (1 for [0, 1]); in a layer's own unit at a layer", above=0
+    )
+    directions: int | None = param(None, "random directions; every block on its own if not given", minimum=1)
     layer: str = param(INPUT, "layer whose activation changes; the image if not given")
-    seed: int = param(0, "of the random directions")
+    seed: int = param(0, "of the random directions", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Slopes of the shape of the image, or of the layer."""
-        if self.block is not None and self.block < 1:
-            raise ParameterError(f"block is {self.block}; it must be at least 1 pixel")
-        if not 0 < self.step < np.inf:
-            raise ParameterError(f"step is {self.step}; it must be more than 0")
-        if self.directions is not None and self.directions < 1:
-            raise ParameterError(f"directions is {self.directions}; it must be at least 1, or left out")
         if self.layer == INPUT and images.ndim == 4 and (self.block or 1) > max(images.shape[2:]):
             raise ParameterError(f"block is {self.block}; it must be at most {max(images.shape[2:])}, the longer side")
         found, scores = cases(model, images, objective, self.layer)

@@ -54,28 +54,25 @@ class SmoothGrad(Method):
         "zennit": Preset({"samples": 20, "noise": 0.1, "clean_last": True}),
     }
     example: ClassVar[Mapping[str, Any]] = {"samples": 5}
-    samples: int = param(50, "noisy copies of each image")
-    noise: float = param(0.15, "deviation of the noise: a share of the image's range, or an amount in its unit")
+    samples: int = param(50, "noisy copies of each image", minimum=1)
+    noise: float = param(
+        0.15, "deviation of the noise: a share of the image's range, or an amount in its unit", minimum=0
+    )
     relative: bool = param(True, "take the noise as a share of each image's range")
     statistic: str = param("mean", "what is taken of the gradients", choices=STATISTICS)
     clean_last: bool = param(False, "the last copy is the image itself, without noise")
     layer: str = param(INPUT, "layer whose activation is made noisy; the image if not given")
-    seed: int = param(0, "of the noise; each image gets the same draws")
+    seed: int = param(0, "of the noise; each image gets the same draws", minimum=0)
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.statistic == "sample_variance" and self.samples < 2:
+            raise ParameterError(f"samples is {self.samples}; statistic='sample_variance' needs at least 2")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Values of the shape of the image, or of the layer."""
-        self._check()
         found, scores = cases(model, images, objective, self.layer)
         return Attribution(namespace(images).stack([self._values(case, progress) for case in found]), scores=scores)
-
-    def _check(self) -> None:
-        least = 2 if self.statistic == "sample_variance" else 1
-        if self.samples < least:
-            raise ParameterError(f"samples is {self.samples}; it must be at least {least}")
-        if not 0 <= self.noise < np.inf:
-            raise ParameterError(f"noise is {self.noise}; a deviation is 0 or more")
-        if self.statistic not in STATISTICS:
-            raise ParameterError(f"no statistic {self.statistic!r}; there are {', '.join(STATISTICS)}")
 
     def _values(self, case: Case, progress: Progress) -> Array:
         """The statistic for one image, of the shape of its activation without the batch axis."""

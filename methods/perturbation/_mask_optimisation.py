@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, namespace
-from crosslens.errors import ImageError, ParameterError
+from crosslens.errors import ImageError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.fills import DOC, Fill
@@ -91,10 +91,10 @@ class MaskMethod(Method):
     """
 
     example: ClassVar[Mapping[str, Any]] = {"steps": 3}
-    steps: int = param(300, "steps of the descent")
-    learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1")
+    steps: int = param(300, "steps of the descent", minimum=1)
+    learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1", above=0)
     fill: Fill = param("blurred", f"what stands where the mask is 0: {DOC}")
-    seed: int = param(0, "of random shifts, and of the fill 'noise'; each image gets the same draws")
+    seed: int = param(0, "of random shifts, and of the fill 'noise'; each image gets the same draws", minimum=0)
 
     @abstractmethod
     def levels(self, case: Case) -> Array:
@@ -104,16 +104,10 @@ class MaskMethod(Method):
     def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
         """The values (H, W); the target that the mask leaves, (); and what a reader must know of this mask."""
 
-    def check(self) -> None:
-        """Refuse parameters that mean nothing; steps are checked where they are used."""
-
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> MaskAttribution:
         """Masks (N, H, W) in [0, 1]."""
         if images.ndim != 4:
             raise ImageError(f"masks are for pictures (C, H, W); this network takes {tuple(images.shape[1:])}")
-        if not 0 < self.learning_rate < np.inf:
-            raise ParameterError(f"learning_rate is {self.learning_rate}; it must be more than 0")
-        self.check()
         xp = namespace(images)
         found, scores = cases(model, images, objective)
         refuse_unfinite_target(self.name, scores)

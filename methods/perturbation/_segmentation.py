@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy
-from crosslens.errors import ParameterError
+from crosslens.errors import ParameterError, unknown_name
 from crosslens.method.target_function import Case
 
 __all__ = ["segmented"]
@@ -33,11 +33,9 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
         if labels.shape != size or labels.dtype.kind not in "iu":
             raise ParameterError(f"superpixels are {labels.dtype} {labels.shape}; they must be integers {size}")
     elif how not in KINDS:
-        raise ParameterError(
-            f"no superpixels {how!r}; there are {', '.join(KINDS)}, and arrays (H, W), also as FILE.npy"
-        )
-    elif isinstance(count, bool) or not isinstance(count, int) or not 2 <= count <= prod(size):
-        raise ParameterError(f"segments is {count!r}; it must be at least 2 and at most one per pixel of {size}")
+        raise ParameterError(unknown_name("superpixels", how, KINDS, also="arrays (H, W), also as FILE.npy"))
+    elif count > prod(size):
+        raise ParameterError(f"segments is {count}; it must be at most one for each pixel of {size}")
     else:
         labels = _grid((size[0], size[1]), count) if how == "grid" else _by_colour(case, how, count)
     segments = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int64)

@@ -108,10 +108,12 @@ class SuperpixelMethod(Method):
         "slic",
         "how pixels are grouped: slic or quickshift (scikit-image), grid, or integers (H, W) as an array or FILE.npy",
     )
-    segments: int = param(50, "superpixels to aim at; slic and grid come near")
-    samples: int = param(1000, "copies of the image to try")
+    segments: int = param(50, "superpixels to aim at; slic and grid come near", minimum=2)
+    samples: int = param(1000, "copies of the image to try", minimum=1)
     fill: Fill = param("blurred", f"what stands where a superpixel is covered: superpixel (its own mean), {DOC}")
-    seed: int = param(0, "of the choice of superpixels, and of the fill 'noise'; each image gets the same draws")
+    seed: int = param(
+        0, "of the choice of superpixels, and of the fill 'noise'; each image gets the same draws", minimum=0
+    )
 
     def check_volume(self) -> None:
         super().check_volume()
@@ -125,8 +127,6 @@ class SuperpixelMethod(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> SuperpixelAttribution:
         """Values (N, H, W), the same all over a superpixel, in the target's unit."""
-        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
-            raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
         found, scores = cases(model, images, objective)
         pieces = [self._pieces(case, progress) for case in found]
         weights = [self.explain(each, float(scores[n])) for n, each in enumerate(pieces)]

@@ -45,25 +45,20 @@ class Extremal(MaskMethod):
     """
 
     name = "extremal"
-    steps: int = param(200, "steps of gradient descent with momentum")
-    learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1")
-    areas: float | tuple[float, ...] = param(0.1, "share of the image that the mask shows; or several, each for itself")
+    steps: int = param(200, "steps of gradient descent with momentum", minimum=1)
+    learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1", above=0)
+    areas: float | tuple[float, ...] = param(
+        0.1, "share of the image that the mask shows; or several, each for itself", above=0, below=1
+    )
     variant: str = param("preserve", "keep the target inside the mask, or delete it", choices=VARIANTS)
-    smooth: float = param(0.09, "width of the mask's softest detail, as a share of the shorter side")
-    blur: float = param(0.09, "deviation of the strongest blur, as a share of the longer side")
-    weight: float = param(30.0, "lambda, of the area, at first; it grows 16-fold")
+    smooth: float = param(0.09, "width of the mask's softest detail, as a share of the shorter side", above=0, below=1)
+    blur: float = param(0.09, "deviation of the strongest blur, as a share of the longer side", above=0)
+    weight: float = param(30.0, "lambda, of the area, at first; it grows 16-fold", above=0)
 
-    def check(self) -> None:
-        """As `MaskMethod.check`."""
-        wrong = [area for area in self._areas() if not 0 < area < 1]
-        if wrong or not self._areas():
-            raise ParameterError(f"areas is {self.areas}; each is a share of the image, between 0 and 1, both excluded")
-        if self.variant not in VARIANTS:
-            raise ParameterError(f"no variant {self.variant!r}; there are {', '.join(VARIANTS)}")
-        if not 0 < self.smooth < 1:
-            raise ParameterError(f"smooth is {self.smooth}; it is a share of the shorter side, between 0 and 1")
-        if not (self.weight > 0 and self.blur > 0):
-            raise ParameterError(f"weight is {self.weight} and blur {self.blur}; both must be more than 0")
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if not self._areas():
+            raise ParameterError("areas is empty; give a share of the image, or several")
 
     def _areas(self) -> tuple[float, ...]:
         return (self.areas,) if isinstance(self.areas, int | float) else tuple(self.areas)

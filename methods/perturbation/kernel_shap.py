@@ -44,8 +44,6 @@ class KernelSHAP(SuperpixelMethod):
 
     def explain(self, pieces: Pieces, score: float) -> Weights:
         """Shapley values; the rest is the target where nothing is left."""
-        if self.ends not in ENDS:
-            raise ParameterError(f"ends is {self.ends!r}; there are {', '.join(ENDS)}")
         if self.ends != "held":
             return self._unconstrained(pieces)
         coalitions, weights = _coalitions(pieces.count, self.samples, np.random.default_rng(self.seed))

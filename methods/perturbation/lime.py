@@ -44,14 +44,20 @@ class LIME(SuperpixelMethod):
     }
     draws: str = param("number", "how many are left: any number alike, or each by a coin", choices=DRAWS)
     distance: str = param("presence", "to the image: by the superpixels left, or by pixels", choices=DISTANCES)
-    width: float = param(0.25, "width of the kernel: how near a copy must be to the image to count")
+    width: float = param(0.25, "width of the kernel: how near a copy must be to the image to count", above=0)
     regression: str = param("ridge", "what keeps the weights small", choices=REGRESSIONS)
-    penalty: float = param(0.001, "how small; 0 is least squares")
+    penalty: float = param(0.001, "how small; 0 is least squares", minimum=0)
     penalty_as: str = param("share", "the penalty is as above, or scikit-learn's alpha", choices=PENALTIES)
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.samples < 2:
+            raise ParameterError(f"samples is {self.samples}; a linear model takes 2 copies at least, better hundreds")
+        if self.regression == "lasso" and self.penalty_as == "share" and self.penalty >= 1:
+            raise ParameterError(f"penalty is {self.penalty}; as a share, for the lasso, it must be below 1")
 
     def explain(self, pieces: Pieces, score: float) -> Weights:
         """Coefficients and intercept; the fit counts copies as the kernel does."""
-        self._check()
         rng = np.random.default_rng(self.seed)
         left = (_drawn if self.draws == "number" else _tossed)(self.samples, pieces.count, rng)
         apart = 1 - np.sqrt(left.mean(axis=1)) if self.distance == "presence" else pieces.distances(left, self.distance)
@@ -68,20 +74,6 @@ class LIME(SuperpixelMethod):
         if self.regression == "ridge":
             return ridge(self.penalty / total if self.penalty_as == "alpha" else self.penalty)
         return lasso(self.penalty, share=self.penalty_as == "share")
-
-    def _check(self) -> None:
-        for value, known in ((self.draws, DRAWS), (self.distance, DISTANCES), (self.penalty_as, PENALTIES)):
-            if value not in known:
-                raise ParameterError(f"{value!r} is none of {', '.join(known)}")
-        if self.regression not in REGRESSIONS:
-            raise ParameterError(f"no regression {self.regression!r}; there are {', '.join(REGRESSIONS)}")
-        if self.samples < 2:
-            raise ParameterError(f"samples is {self.samples}; a linear model takes 2 copies at least, better hundreds")
-        if not 0 < self.width < np.inf:
-            raise ParameterError(f"width is {self.width}; a kernel's width is more than 0")
-        shares = self.regression == "lasso" and self.penalty_as == "share"
-        if not 0 <= self.penalty < (1 if shares else np.inf):
-            raise ParameterError(f"penalty is {self.penalty}; it is 0 or more, and for the lasso less than 1")
 
 
 def _drawn(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

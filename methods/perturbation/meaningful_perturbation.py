@@ -6,7 +6,6 @@ from math import ceil
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress, silent
 from crosslens.method import Method, param
 from crosslens.method.fills import filled
@@ -42,22 +41,14 @@ class MeaningfulPerturbation(MaskMethod):
     """
 
     name = "meaningful_perturbation"
-    cell: int = param(8, "pixels along each side of a cell of the mask's grid")
-    smooth: float = param(5.0, "deviation in pixels of the Gaussian that blurs the enlarged mask")
-    area: float = param(1e-3, "lambda_1, the price of deleting one cell of the grid, as a share of the target")
-    variation: float = param(1e-2, "lambda_2, the price of a mask that is not flat")
-    beta: float = param(3.0, "power of the mask's gradient; larger ones prefer slopes to steps")
-    jitter: int = param(4, "pixels that the image is shifted by at most, at random")
-
-    def check(self) -> None:
-        """As `MaskMethod.check`."""
-        if self.cell < 1:
-            raise ParameterError(f"cell is {self.cell}; it must be at least 1 pixel")
-        if self.area < 0 or self.variation < 0 or self.beta < 1 or self.jitter < 0:
-            raise ParameterError(
-                f"area is {self.area}, variation {self.variation}, jitter {self.jitter} and beta {self.beta}; "
-                "the first three must be 0 or more, beta at least 1"
-            )
+    cell: int = param(8, "pixels along each side of a cell of the mask's grid", minimum=1)
+    smooth: float = param(5.0, "deviation in pixels of the Gaussian that blurs the enlarged mask", above=0)
+    area: float = param(
+        1e-3, "lambda_1, the price of deleting one cell of the grid, as a share of the target", minimum=0
+    )
+    variation: float = param(1e-2, "lambda_2, the price of a mask that is not flat", minimum=0)
+    beta: float = param(3.0, "power of the mask's gradient; larger ones prefer slopes to steps", minimum=1)
+    jitter: int = param(4, "pixels that the image is shifted by at most, at random", minimum=0)
 
     def levels(self, case: Case) -> Array:
         """The image and what deletes it."""

@@ -46,17 +46,19 @@ class Occlusion(Method):
     }
     example: ClassVar[Mapping[str, Any]] = {"window": 4, "stride": 3}
     window: int | tuple[int, ...] | None = param(
-        None, "side of what is covered, or height,width, in pixels or a layer's places; a seventh of the shorter side"
+        None,
+        "side of what is covered, or height,width, in pixels or a layer's places; a seventh of the shorter side",
+        minimum=1,
     )
     stride: int | tuple[int, ...] | None = param(
-        None, "distance between windows, one number or down,across; half of the window if not given"
+        None, "distance between windows, one number or down,across; half of the window if not given", minimum=1
     )
     fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
     border: str = param("cut", "windows that reach beyond the border: cut off, or left out", choices=BORDERS)
     overlap: str = param("mean", "what is taken of the windows that cover a pixel", choices=OVERLAPS)
     show: str = param("difference", "the target's fall, or its value with the window centred there", choices=SHOWN)
     layer: str = param(INPUT, "layer whose maps or patches are covered; the image if not given")
-    seed: int = param(0, "of the fill 'noise'")
+    seed: int = param(0, "of the fill 'noise'", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the place.
@@ -78,9 +80,6 @@ class Occlusion(Method):
             raise LayerError(
                 f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
             )
-        for name, known in (("border", BORDERS), ("overlap", OVERLAPS), ("show", SHOWN)):
-            if getattr(self, name) not in known:
-                raise ParameterError(f"{name} is {getattr(self, name)!r}; there are {', '.join(known)}")
 
     def _maps(self, found: Sequence[Case], scores: Array, progress: Progress) -> tuple[list[Array], str]:
         """A map for each target of one image, (H, W), and how the values behind the windows were computed."""

@@ -45,18 +45,20 @@ class RISE(Method):
         ),
     }
     example: ClassVar[Mapping[str, Any]] = {"samples": 20, "cells": 3}
-    samples: int = param(1000, "masks to try")
+    samples: int = param(1000, "masks to try", minimum=1)
     cells: int | None = param(
-        None, "cells along each side of a mask; if not given 7, or as many as the side has pixels, if these are fewer"
+        None,
+        "cells along each side of a mask; if not given 7, or as many as the side has pixels, if these are fewer",
+        minimum=1,
     )
-    p: float = param(0.5, "probability that a cell is open")
+    p: float = param(0.5, "probability that a cell is open", above=0, below=1)
     over: str = param("expected", "sums are divided by N p, or by how often a pixel was open", choices=OVER)
     margin: str = param("cell", "an enlarged mask is larger by a cell, or by the share 1 / cells", choices=MARGINS)
     fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")
     centred: bool = param(
         True, "take the masks' mean target off, which says nothing about places; no is the paper's map"
     )
-    seed: int = param(0, "of the masks, and of the fill 'noise'; each image gets the same draws")
+    seed: int = param(0, "of the masks, and of the fill 'noise'; each image gets the same draws", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Values (N, H, W) in the target's unit."""
@@ -71,15 +73,8 @@ class RISE(Method):
     def _check(self, images: Array) -> None:
         if images.ndim not in {4, 5}:
             raise ImageError(f"masks are for pictures (C, H, W); this network takes {tuple(images.shape[1:])}")
-        if isinstance(self.samples, bool) or not isinstance(self.samples, int) or self.samples < 1:
-            raise ParameterError(f"samples is {self.samples!r}; it must be a whole number, at least 1")
-        if self.cells is not None and not 1 <= self.cells <= min(images.shape[2:]):
-            raise ParameterError(f"cells is {self.cells}; it must lie between 1 and {min(images.shape[2:])}, the side")
-        if self.over not in OVER or self.margin not in MARGINS:
-            known = f"there are {', '.join(OVER)}, and {', '.join(MARGINS)}"
-            raise ParameterError(f"over is {self.over!r} and margin {self.margin!r}; {known}")
-        if not 0 < self.p < 1:
-            raise ParameterError(f"p is {self.p}; the probability of an open cell lies between 0 and 1, both excluded")
+        if self.cells is not None and self.cells > min(images.shape[2:]):
+            raise ParameterError(f"cells is {self.cells}; it must be at most {min(images.shape[2:])}, the shorter side")
 
     def _map(self, case: Case, score: Array, progress: Progress) -> Array:
         """The weighted mask of one image, (H, W) or (D, H, W); sums are kept of what is above or below its `score`."""

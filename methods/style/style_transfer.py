@@ -76,7 +76,7 @@ class StyleTransfer(Method):
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
     learning_rate: float = param(0.02, "length of Adam's steps, in the parameterisation's unit")
     start: str = param("content", "picture to start from", choices=("content", "noise"))
-    seed: int = param(0, "of the noise to start from")
+    seed: int = param(0, "of the noise to start from", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps of the last scale")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

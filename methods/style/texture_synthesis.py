@@ -48,7 +48,7 @@ class TextureSynthesis(Method):
         choices=COORDINATES,
     )
     steps: int = param(100, "steps of L-BFGS")
-    seed: int = param(0, "of the noise to start from")
+    seed: int = param(0, "of the noise to start from", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

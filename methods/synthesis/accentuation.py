@@ -48,7 +48,7 @@ class Accentuation(Method):
     crops: int = param(4, "close-ups at each step")
     crop: tuple[float, float] = param((0.5, 1.0), "least and most share of the picture's sides in a close-up")
     noise: float = param(0.02, "deviation of the noise that close-ups are seen under")
-    seed: int = param(0, "of the close-ups and the noise")
+    seed: int = param(0, "of the close-ups and the noise", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

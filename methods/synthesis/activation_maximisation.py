@@ -71,7 +71,7 @@ class ActivationMaximisation(Method):
         None, "of the images given, start from so many that excite the target most; from all if not given"
     )
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
-    seed: int = param(0, "of the starting noise and of the views")
+    seed: int = param(0, "of the starting noise and of the views", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

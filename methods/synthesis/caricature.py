@@ -44,7 +44,7 @@ class Caricature(Method):
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.03, "the view moves along each axis by up to this share of the side")
     zoom: float = param(0.05, "the view is larger or smaller by up to this share")
-    seed: int = param(0, "of the starting noise and of the views")
+    seed: int = param(0, "of the starting noise and of the views", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

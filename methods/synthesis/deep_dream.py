@@ -51,7 +51,7 @@ class DeepDream(Method):
     tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
     zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4")
     zoom: float = param(0.05, "share of the picture that leaves with each frame")
-    seed: int = param(0, "of the jitter")
+    seed: int = param(0, "of the jitter", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(
         None, "go on from a run that was saved as .npz: one that was interrupted, or that shall have more zoom_frames"

@@ -49,7 +49,7 @@ class FeatureInversion(Method):
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
     steps: int = param(150, "steps of the optimiser")
     learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit")
-    seed: int = param(0, "of the noise to start from")
+    seed: int = param(0, "of the noise to start from", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

@@ -45,7 +45,7 @@ class MaCo(Method):
     crop: tuple[float, float] = param((0.25, 0.6), "least and most share of the picture's sides in a close-up")
     noise: float = param(0.08, "deviation of the noise that close-ups are seen under", search=(0.0, 0.2))
     size: int | None = param(None, "height and width of the picture in pixels; twice the network's if not given")
-    seed: int = param(0, "of the starting phases, the close-ups and the noise")
+    seed: int = param(0, "of the starting phases, the close-ups and the noise", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps")
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 

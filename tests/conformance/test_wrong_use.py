@@ -161,7 +161,7 @@ def test_a_sound_result_has_no_notes(backend):
         ("rise", {"seed": -1}, "seed is -1; it must be a whole number, at least 0"),
         ("rise", {"seed": None}, "seed is None; it must be a whole number"),
         ("cam", {"layer": 3}, "layer is 3; it must be a text or None"),
-        ("localise", {"threshold": None}, "threshold is None; it must be a number or a text"),
+        ("localise", {"threshold": None}, "threshold is None; it must be a number, above 0 and at most 1, or otsu"),
     ],
 )
 def test_a_parameter_of_another_type_is_refused_by_its_name(name, options, message):

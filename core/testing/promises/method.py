@@ -14,7 +14,9 @@ import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import CrosslensError, LayerError, ModelError, TargetError
-from ...method.base import Method, parameters, resolve_nothing
+from ...method.base import Method
+from ...method.no_target import NO_TARGET
+from ...method.parameter import parameters
 from ...method.provenance import layer_parameters, named_layers
 from ...objective.target import resolve_target
 from ...plugins.registry import METHODS, method, plugins
@@ -231,7 +233,7 @@ def layers_are_recorded(tried: Method) -> None:
 
 
 def _objective(tried: Method) -> Any:
-    return resolve_target(TARGET, _model(tried), 3) if tried.needs_target else resolve_nothing()
+    return resolve_target(TARGET, _model(tried), 3) if tried.needs_target else NO_TARGET
 
 
 @method_promise

@@ -205,5 +205,5 @@ def test_full_grad_adds_up_what_input_and_biases_contribute(model, images):
 
 
 def test_a_mask_that_is_none_is_refused(model, images):
-    with pytest.raises(ParameterError, match="no mask 'square'; there are gaussian, single"):
+    with pytest.raises(ParameterError, match="mask is 'square'; it must be gaussian or single"):
         method("recipro_cam", mask="square")(model, images)

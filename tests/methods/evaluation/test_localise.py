@@ -157,7 +157,7 @@ def test_it_localises_a_bright_square_that_the_network_looks_for():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"threshold": 0.0}, "threshold is 0.0; give a share of the largest value, 0 to 1, or 'otsu'"),
+        ({"threshold": 0.0}, "threshold is 0.0; it must be a number, above 0 and at most 1, or otsu"),
         ({"threshold": "half"}, "threshold is 'half'"),
         ({"truth": (1, 2, 3)}, r"truth is \(1, 2, 3\); give left,top,right,bottom in pixels"),
         ({"truth": (5, 5, 5, 9)}, "left < right"),
@@ -166,8 +166,8 @@ def test_it_localises_a_bright_square_that_the_network_looks_for():
         ({"truth": (-1, 5, 7, 9)}, "beyond the image"),
         ({"truth": ()}, r"truth is \(\); give left,top,right,bottom in pixels"),
         ({"truth": (float("nan"), 0, 1, 1)}, "truth is .nan, 0, 1, 1.; give left,top,right,bottom in pixels"),
-        ({"tolerance": -1}, "tolerance is -1; it must be 0 pixels or more"),
-        ({"components": "none"}, "no components 'none'; there are largest, all"),
+        ({"tolerance": -1}, "tolerance is -1; it must be a whole number, at least 0"),
+        ({"components": "none"}, "components is 'none'; it must be largest or all"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(options, message):

@@ -232,12 +232,12 @@ def test_the_network_judged_keeps_its_weights(model, images):
     ("name", "options", "message"),
     [
         ("sanity_check", {"stages": 4}, "stages is 4; this network has 3 layers with weights, 0 takes each alone"),
-        ("sensitivity_max", {"samples": 0}, "samples is 0 and radius 0.02; both must be greater than 0"),
-        ("sensitivity_max", {"radius": 0.0}, "radius 0.0"),
-        ("infidelity", {"change": "circles"}, "no change 'circles'; there are squares, noisy_baseline"),
-        ("infidelity", {"window": 9}, "window is 9; it must lie between 1 and 8, the image's side"),
-        ("infidelity", {"samples": 0}, "samples is 0 and noise 0.2; give at least 1, and 0 or more"),
-        ("infidelity", {"noise": -1.0}, "noise -1.0"),
+        ("sensitivity_max", {"samples": 0}, "samples is 0; it must be a whole number, at least 1"),
+        ("sensitivity_max", {"radius": 0.0}, "radius is 0.0; it must be a number, above 0"),
+        ("infidelity", {"change": "circles"}, "change is 'circles'; it must be squares or noisy_baseline"),
+        ("infidelity", {"window": 9}, "window is 9; it must be at most 8, the image's shorter side"),
+        ("infidelity", {"samples": 0}, "samples is 0; it must be a whole number, at least 1"),
+        ("infidelity", {"noise": -1.0}, "noise is -1.0; it must be a number, at least 0"),
     ],
 )
 def test_parameters_without_meaning_are_refused(model, images, name, options, message):

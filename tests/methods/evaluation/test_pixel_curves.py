@@ -123,7 +123,7 @@ def test_a_network_that_ends_in_a_softmax_gets_no_second_one(images):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"steps": 0}, ParameterError, "steps is 0; it must lie between 1 and the number of pixels, 64"),
+        ({"steps": 0}, ParameterError, "steps is 0; it must be a whole number, at least 1"),
         ({"steps": 65}, ParameterError, "steps is 65"),
         ({"method": "grad_can"}, PluginError, "Did you mean 'grad_cam'"),
         ({"method": "activation_maximisation"}, ParameterError, "deletion judges a method that explains images"),

@@ -122,11 +122,19 @@ def test_expected_gradients_add_up_to_the_score_less_the_backgrounds_mean(images
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("smooth_grad", {"samples": 0}, "samples is 0; it must be at least 1"),
-        ("smooth_grad", {"noise": -1.0}, "noise is -1.0; a deviation is 0 or more"),
-        ("smooth_grad", {"statistic": "median"}, "no statistic 'median'; there are mean, square"),
-        ("integrated_gradients", {"steps": 0}, "steps is 0; the rule 'gauss_legendre' needs at least 1"),
-        ("integrated_gradients", {"rule": "simpson"}, "no rule 'simpson'"),
+        ("smooth_grad", {"samples": 0}, "samples is 0; it must be a whole number, at least 1"),
+        ("smooth_grad", {"noise": -1.0}, "noise is -1.0; it must be a number, at least 0"),
+        (
+            "smooth_grad",
+            {"statistic": "median"},
+            "statistic is 'median'; it must be mean, square, variance, sample_variance, magnitude",
+        ),
+        ("integrated_gradients", {"steps": 0}, "steps is 0; it must be a whole number, at least 1"),
+        (
+            "integrated_gradients",
+            {"rule": "simpson"},
+            "rule is 'simpson'; it must be gauss_legendre, trapezoid, left, right, middle or mean",
+        ),
         ("integrated_gradients", {"baseline": "blak"}, "no baseline 'blak'.*Did you mean 'black'"),
         ("integrated_gradients", {"baseline": ()}, "no baseline is given"),
         ("expected_gradients", {"samples": 0}, "samples is 0"),

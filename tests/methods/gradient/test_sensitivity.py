@@ -61,10 +61,10 @@ def test_random_directions_converge_to_the_gradient(image):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"block": 0}, "block is 0; it must be at least 1 pixel"),
+        ({"block": 0}, "block is 0; it must be a whole number, at least 1, or None"),
         ({"block": 99}, r"block is 99; it must be at most \d+, the longer side"),
-        ({"step": 0.0}, "step is 0.0; it must be more than 0"),
-        ({"directions": 0}, "directions is 0; it must be at least 1, or left out"),
+        ({"step": 0.0}, "step is 0.0; it must be a number, above 0"),
+        ({"directions": 0}, "directions is 0; it must be a whole number, at least 1, or None"),
     ],
 )
 def test_wrong_parameters_are_refused(image, options, message):

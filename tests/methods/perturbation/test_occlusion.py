@@ -195,13 +195,19 @@ def test_a_fill_or_layer_without_meaning_is_refused(options, error, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 0}, "window is 0; it must be at least 1 pixel"),
+        ({"window": 0}, "window is 0; it must be a whole number or several whole numbers, at least 1, or None"),
         ({"window": 9}, "window is 9; it must be at least 1 pixel and at most 8, the longer side"),
-        ({"window": 4, "stride": 0}, "stride is 0; it must be at least 1 pixel"),
+        (
+            {"window": 4, "stride": 0},
+            "stride is 0; it must be a whole number or several whole numbers, at least 1, or None",
+        ),
         ({"window": (4, 9)}, r"window is \(4, 9\); it must be at least 1 pixel and at most 8 high and 8 wide"),
         ({"window": (4, 4, 4)}, r"window is \(4, 4, 4\); it must be a whole number, or two: \(height, width\)"),
-        ({"window": 4, "stride": (2, 1.5)}, r"stride is \(2, 1.5\); it must be a whole number, or two"),
-        ({"show": "values"}, "show is 'values'; there are difference, value"),
+        (
+            {"window": 4, "stride": (2, 1.5)},
+            r"stride is \(2, 1.5\); it must be a whole number or several whole numbers, at least 1, or None",
+        ),
+        ({"show": "values"}, "show is 'values'; it must be difference or value"),
     ],
 )
 def test_windows_without_meaning_are_refused(options, message):

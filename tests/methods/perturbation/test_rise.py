@@ -114,11 +114,11 @@ def test_the_peak_of_memory_does_not_grow_with_the_samples():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"p": 0.0}, "p is 0.0; the probability of an open cell lies between 0 and 1, both excluded"),
+        ({"p": 0.0}, "p is 0.0; it must be a number, above 0 and below 1"),
         ({"p": 1.0}, "p is 1.0"),
         ({"samples": 0}, "samples is 0; it must be a whole number, at least 1"),
-        ({"samples": float("inf")}, "samples is inf; it must be a whole number"),
-        ({"cells": 9}, "cells is 9; it must lie between 1 and 8"),
+        ({"samples": float("inf")}, "samples is inf; it must be a whole number, at least 1"),
+        ({"cells": 9}, "cells is 9; it must be at most 8, the shorter side"),
         ({"fill": "nothing"}, "no fill 'nothing'; give a number"),
     ],
 )

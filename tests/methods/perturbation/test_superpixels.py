@@ -223,8 +223,8 @@ def test_slic_without_scikit_image_says_what_to_do(image, monkeypatch):
     ("name", "options", "message"),
     [
         ("lime", {"samples": 0}, "samples is 0; it must be a whole number, at least 1"),
-        ("kernel_shap", {"samples": float("inf")}, "samples is inf; it must be a whole number"),
-        ("lime", {"segments": 1}, "segments is 1; it must be at least 2"),
+        ("kernel_shap", {"samples": float("inf")}, "samples is inf; it must be a whole number, at least 1"),
+        ("lime", {"segments": 1}, "segments is 1; it must be a whole number, at least 2"),
         ("lime", {"superpixels": "slick"}, "no superpixels 'slick'; there are slic, grid, quickshift, and arrays"),
         ("lime", {"superpixels": np.zeros((8, 8), int)}, "the whole image is one superpixel"),
         (
@@ -232,12 +232,12 @@ def test_slic_without_scikit_image_says_what_to_do(image, monkeypatch):
             {"superpixels": np.zeros((4, 4), int)},
             r"superpixels are int64 \(4, 4\); they must be integers \(8, 8\)",
         ),
-        ("lime", {"regression": "forest"}, "no regression 'forest'; there are ridge, lasso"),
-        ("lime", {"width": 0.0}, "width is 0.0; a kernel's width is more than 0"),
+        ("lime", {"regression": "forest"}, "regression is 'forest'; it must be ridge or lasso"),
+        ("lime", {"width": 0.0}, "width is 0.0; it must be a number, above 0"),
         (
             "lime",
             {"penalty": 1.0, "regression": "lasso"},
-            "penalty is 1.0; it is 0 or more, and for the lasso less than 1",
+            "penalty is 1.0; as a share, for the lasso, it must be below 1",
         ),
         ("kernel_shap", {"samples": 20, "segments": 16}, "samples is 20; 16 superpixels need at least 32"),
     ],
