@@ -4,9 +4,8 @@ Each method runs on one small network with the same weights in each framework (t
 largest difference from torch's values over their largest magnitude.
 """
 
-import crosslens
 import numpy as np
-from crosslens.plugins import method_class
+from crosslens.plugins import image_methods, method_class
 
 from tests.conformance.test_methods import run
 from tests.conformance.zoo import BUILDERS
@@ -17,7 +16,7 @@ from .readme import put
 def rows() -> list[str]:
     others = [name for name in BUILDERS if name != "torch"]
     lines = [f"| method | torch | {' | '.join(others)} |", "|--" * (2 + len(others)) + "|"]
-    for name in crosslens.methods():
+    for name in image_methods():
         if method_class(name).needs_attention:  # on a transformer: tests/methods/attention/test_attention.py
             lines.append(f"| `{name}` | transformers |" + " transformers |" * len(others))
             continue

@@ -8,9 +8,11 @@
 from .alignment.align import Alignment, align
 from .alignment.divergence import Divergence, diverge
 from .comparison.compare import Comparison, compare
+from .data import Source, Statistic, data
 from .errors import CrosslensError
 from .image.io import load_image, save_image
 from .method.base import Method
+from .method.dataset import DatasetMethod
 from .method.parameter import param
 from .model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .model.preprocessing import PRESETS, Preprocess
@@ -31,6 +33,7 @@ __all__ = [
     "Attribution",
     "Comparison",
     "CrosslensError",
+    "DatasetMethod",
     "Divergence",
     "InputSpec",
     "Layer",
@@ -43,11 +46,14 @@ __all__ = [
     "Result",
     "Scores",
     "Search",
+    "Source",
+    "Statistic",
     "Synthesis",
     "Trial",
     "align",
     "backends",
     "compare",
+    "data",
     "diverge",
     "hookimpl",
     "load_image",

@@ -4,7 +4,7 @@ from inspect import signature
 from typing import Any
 
 import crosslens
-from crosslens.plugins import method_class
+from crosslens.plugins import image_methods, method_class
 
 QUICK: dict[str, dict[str, Any]] = {
     "expected_gradients": {"samples": 60},
@@ -35,7 +35,7 @@ def left_out(name: str) -> str | None:
 
 def rows() -> list[str]:
     """The methods on the sheet, in alphabetical order; says which others there are, and why not."""
-    reasons = {name: left_out(name) for name in sorted(crosslens.methods())}
+    reasons = {name: left_out(name) for name in sorted(image_methods())}
     for name, reason in reasons.items():
         if reason:
             print(f"left out: {name}: {reason}")

@@ -18,7 +18,7 @@ from typing import Any
 import crosslens
 import numpy as np
 from crosslens.method import Method
-from crosslens.plugins import method_class
+from crosslens.plugins import image_methods, method_class
 from crosslens.result import Attribution
 
 from . import stand_ins
@@ -139,7 +139,7 @@ def main() -> None:
         shutil.rmtree(KEPT, ignore_errors=True)
     nets = networks()
     found = {(library, method): row(library, method, nets) for library, method in PEERS}
-    declared = {(library, name) for name in crosslens.methods() for library in method_class(name).presets}
+    declared = {(library, name) for name in image_methods() for library in method_class(name).presets}
     assert declared == set(found), declared ^ set(found)
     lines = rows(found, [network.name for network in nets])
     put("parity table", lines)

@@ -11,9 +11,10 @@ import click
 from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method.base import Method, as_in
+from ..method.base import as_in
+from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
-from ..plugins.registry import method_class, methods
+from ..plugins.registry import image_method_class, image_methods, method_class, methods
 from ._spelling import remember
 
 __all__ = ["MethodGroup", "built", "default_of", "first_line", "parameter_options", "type_name"]
@@ -72,7 +73,7 @@ def _repeats(kind: Any) -> bool:
     return ... in get_args(kind) or get_origin(kind) is not tuple
 
 
-def type_name(kind: type[Method], parameter: Field[Any]) -> str:
+def type_name(kind: type[AnyMethod], parameter: Field[Any]) -> str:
     """What the command line takes for a parameter: "integer", "text", "number,number", "a or b"."""
     annotation, choices = get_type_hints(kind)[parameter.name], parameter.metadata.get("choices")
     if choices:
@@ -92,14 +93,16 @@ def default_of(parameter: Field[Any]) -> Any:
     return parameter.default_factory() if parameter.default_factory is not MISSING else parameter.default
 
 
-def parameter_options(kind: type[Method]) -> list[click.Parameter]:
+def parameter_options(kind: type[AnyMethod]) -> list[click.Parameter]:
     """One option per parameter of a method: `--layer TEXT`, `--ratio / --no-ratio`, `--rule [a|b]`; and `--preset`."""
     hints = get_type_hints(kind)
     return [*(_option(parameter, hints[parameter.name]) for parameter in parameters(kind)), *_preset(kind)]
 
 
-def _preset(kind: type[Method]) -> list[click.Option]:
+def _preset(kind: type[AnyMethod]) -> list[click.Option]:
     """Nothing where the method has no presets."""
+    if issubclass(kind, DatasetMethod):
+        return []
     libraries = click.Choice(list(kind.presets))
     text = "Reproduce this library's default output; options that are given stay."
     return [click.Option(["--preset"], type=libraries, help=text)] if kind.presets else []
@@ -123,35 +126,41 @@ def _shown(default: Any) -> bool | str:
     return default is not None and default is not MISSING
 
 
-def built(kind: type[Method], options: Mapping[str, Any]) -> Method:
+def built(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
     """The method with its options among all of a command's; under a preset, defaults are the preset's."""
     values = {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
-    if not options.get("preset"):
+    if issubclass(kind, DatasetMethod) or not options.get("preset"):
         return kind(**values)
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in values.items() if source(_PREFIX + name) is not ParameterSource.DEFAULT}
     return as_in(kind, options["preset"])(**given)
 
 
-def first_line(kind: type[Method]) -> str:
+def first_line(kind: type[AnyMethod]) -> str:
     """What a method does, in one line."""
     return (kind.__doc__ or "").strip().partition("\n")[0]
 
 
 class MethodGroup(click.Group):
-    """One subcommand per method, made from its class when it is asked for."""
+    """One subcommand per method, made from its class when it is asked for; those on single images alone if told."""
 
     def __init__(
-        self, name: str, build: Callable[[type[Method]], click.Command], usage: str, **attributes: Any
+        self,
+        name: str,
+        build: Callable[[Any], click.Command],
+        usage: str,
+        *,
+        images_only: bool = False,
+        **attributes: Any,
     ) -> None:
         super().__init__(name, options_metavar="", subcommand_metavar=usage, **attributes)
-        self._build = build
+        self._build, self._images_only = build, images_only
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(methods())
+        return sorted(image_methods() if self._images_only else methods())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
-        command = self._build(method_class(cmd_name))
+        command = self._build((image_method_class if self._images_only else method_class)(cmd_name))
         remember(ctx, command)
         return command
 

@@ -7,15 +7,13 @@ from typing import Any
 import click
 import numpy as np
 
+from ..data.picture_folder import SUFFIXES
 from ..errors import ImageError
 from ..image.io import load_image
 from ..image.multiband import ARRAYS
 from ..model.base import Model
 
 __all__ = ["ARRAYS", "BANDS", "SUFFIXES", "loaded", "picture_files", "titles"]
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-"""What counts as a picture in a folder, and beside models on the command line."""
 
 
 class Bands(click.ParamType):  # type: ignore[type-arg]

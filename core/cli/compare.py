@@ -13,7 +13,7 @@ from ..comparison.compare import Comparison, compare
 from ..comparison.predictions import alike
 from ..image.false_colour import check_bands
 from ..method.base import Method, as_in
-from ..plugins.registry import method_class, methods
+from ..plugins.registry import image_method_class, methods
 from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet
@@ -218,7 +218,7 @@ class _Methods(MethodGroup):
             if word not in methods() and not _meant_as_method(word):
                 break
             names.append(word)
-        command = _command(tuple(map(method_class, names)))
+        command = _command(tuple(map(image_method_class, names)))
         remember(ctx, command)
         return names[0], command, args[len(names) :]
 
@@ -232,6 +232,7 @@ command = _Methods(
     "compare",
     lambda kind: _command((kind,)),
     "METHOD... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
+    images_only=True,
     help="Explain the same pictures to several models, and measure how far the maps are apart: "
     "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html",
 )

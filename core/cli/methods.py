@@ -1,6 +1,6 @@
 """`crosslens methods`: which methods there are, and the parameters of one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field
 from inspect import cleandoc
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from ..errors import PluginError
-from ..method.base import Method
+from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
+from ..method.preset import Preset
 from ..plugins.registry import method_class, methods
 from ._parameters import default_of, first_line, type_name
 from ._tables import JSON, echo_json, table
@@ -26,10 +27,11 @@ def _methods(name: str | None, as_json: bool) -> None:
     elif name:
         click.echo(_page(found[0]))
     else:
-        click.echo(table(["method", "what it shows"], [(kind.name, first_line(kind)) for kind in found]))
+        rows = [(kind.name, _over(kind), first_line(kind)) for kind in found]
+        click.echo(table(["method", "over", "what it shows"], rows))
 
 
-def _loaded() -> Iterator[type[Method]]:
+def _loaded() -> Iterator[type[AnyMethod]]:
     """Every method that loads; the others are named on stderr."""
     for name in sorted(methods()):
         try:
@@ -38,27 +40,43 @@ def _loaded() -> Iterator[type[Method]]:
             click.echo(f"Note: {error}", err=True)
 
 
-def _page(kind: type[Method]) -> str:
+def _page(kind: type[AnyMethod]) -> str:
     rows = [
         (f"--{p.name.replace('_', '-')}", _takes(kind, p), _default(default_of(p)), p.metadata.get("doc", ""))
         for p in parameters(kind)
     ]
     listing = table(["option", "takes", "default", "meaning"], rows) if rows else "It has no parameters."
-    usage = f"crosslens run {kind.name} MODEL {'IMAGE ' if kind.needs_images else ''}-o {kind.name}.png"
-    parts = [f"{kind.name}: {cleandoc(kind.__doc__ or '')}", listing, *_presets(kind), usage]
+    parts = [f"{kind.name}: {cleandoc(kind.__doc__ or '')}", listing, *_presets(kind), _usage(kind)]
     return "\n\n".join(parts)
 
 
-def _takes(kind: type[Method], parameter: Field[Any]) -> str:
+def _takes(kind: type[AnyMethod], parameter: Field[Any]) -> str:
     """The type of a parameter and the bounds of its numbers."""
     bounds = parameter.metadata.get("bounds")
     return f"{type_name(kind, parameter)}, {bounds}" if bounds else type_name(kind, parameter)
 
 
-def _presets(kind: type[Method]) -> list[str]:
+def _over(kind: type[AnyMethod]) -> str:
+    """What a method works on: an image, a data set of many, or the network alone."""
+    if issubclass(kind, DatasetMethod):
+        return "data set"
+    return "image" if kind.needs_images else "network"
+
+
+def _usage(kind: type[AnyMethod]) -> str:
+    inputs = {"data set": "FOLDER ", "image": "IMAGE ", "network": ""}[_over(kind)]
+    suffix = ".npz" if issubclass(kind, DatasetMethod) else ".png"
+    return f"crosslens run {kind.name} MODEL {inputs}-o {kind.name}{suffix}"
+
+
+def _presets(kind: type[AnyMethod]) -> list[str]:
     """What `--preset` reproduces; nothing where the method has none."""
-    rows = [(library, preset.summary(), preset.doc) for library, preset in kind.presets.items()]
+    rows = [(library, preset.summary(), preset.doc) for library, preset in _presets_of(kind).items()]
     return [table(["--preset", "parameters and steps", "peculiar"], rows)] if rows else []
+
+
+def _presets_of(kind: type[AnyMethod]) -> Mapping[str, Preset]:
+    return {} if issubclass(kind, DatasetMethod) else kind.presets
 
 
 def _default(value: Any) -> str:
@@ -67,12 +85,13 @@ def _default(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _described(kind: type[Method]) -> dict[str, Any]:
+def _described(kind: type[AnyMethod]) -> dict[str, Any]:
     return {
         "name": kind.name,
         "doc": cleandoc(kind.__doc__ or ""),
-        "needs_images": kind.needs_images,
-        "needs_target": kind.needs_target,
+        "over": _over(kind),
+        "needs_images": getattr(kind, "needs_images", True),
+        "needs_target": getattr(kind, "needs_target", False),
         "parameters": [
             {
                 "name": p.name,
@@ -90,7 +109,7 @@ def _described(kind: type[Method]) -> dict[str, Any]:
                 "steps": [step.name for step in preset.steps],
                 "doc": preset.doc,
             }
-            for library, preset in kind.presets.items()
+            for library, preset in _presets_of(kind).items()
         },
     }
 

@@ -13,12 +13,14 @@ from ..errors import ParameterError
 from ..image.false_colour import check_bands
 from ..image.io import load_image
 from ..method.base import Method, makes_pictures
+from ..method.dataset import AnyMethod, DatasetMethod
 from ..model.base import OUTPUT, Model
 from ..objective import Objective, Value
 from ..objective.target import resolve_target
 from ..result import Attribution, Result
 from ..result.display import FORMS
 from ..result.scores import Scores
+from ._dataset import dataset_command
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, opened, quiet
 from ._parameters import MethodGroup, built, parameter_options
@@ -73,7 +75,9 @@ def _draws_maps(kind: type[Method]) -> bool:
     return isinstance(returned, type) and issubclass(returned, Attribution)
 
 
-def _command(kind: type[Method]) -> click.Command:
+def _command(kind: type[AnyMethod]) -> click.Command:
+    if issubclass(kind, DatasetMethod):
+        return dataset_command(kind)
     image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
     target = [TARGET] if kind.needs_target else []
     params = [
@@ -104,7 +108,7 @@ def _run(
     form: str | None = None,
     **options: Any,
 ) -> None:
-    method = built(kind, options)
+    method: Method = built(kind, options)
     _check_form(form, out)
     with quiet(), bar() as progress:
         network = opened(model, options)
@@ -203,6 +207,6 @@ def _in_words(record: Mapping[str, Any]) -> str:
 command = MethodGroup(
     "run",
     _command,
-    "METHOD MODEL [IMAGE] [OPTIONS]",
+    "METHOD MODEL [IMAGE|FOLDER] [OPTIONS]",
     help="Explain one picture to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png",
 )

@@ -95,6 +95,7 @@ command = MethodGroup(
     "search",
     _command,
     "METHOD MODEL [IMAGE] [OPTIONS]",
+    images_only=True,
     help="Try a method that makes pictures with random settings, and show all on one sheet: "
     "crosslens search activation_maximisation net.onnx --target 281 --trials 9 -o sheet.png",
 )

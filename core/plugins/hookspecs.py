@@ -5,7 +5,7 @@ from typing import Any
 
 import pluggy
 
-from ..method.base import Method
+from ..method.dataset import AnyMethod
 from ..model.base import Model
 
 __all__ = ["hookimpl", "hookspec"]
@@ -15,7 +15,7 @@ hookimpl = pluggy.HookimplMarker("crosslens")
 
 
 @hookspec
-def crosslens_methods() -> Sequence[type[Method]]:  # type: ignore[empty-body]
+def crosslens_methods() -> Sequence[type[AnyMethod]]:  # type: ignore[empty-body]
     """The methods that a module of group `crosslens.methods` brings."""
 
 

@@ -15,12 +15,16 @@ from typing import Any
 
 import pluggy
 
-from ..errors import ParameterError, PluginError, did_you_mean
+from ..errors import ParameterError, PluginError, did_you_mean, unknown_name
 from ..method.base import Method, as_in
+from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
 from . import hookspecs
 
-__all__ = ["BACKENDS", "METHODS", "Listing", "Plugin", "backends", "load", "method", "methods", "plugins"]
+__all__ = [
+    "BACKENDS", "METHODS", "Listing", "Plugin", "backends", "image_method_class", "image_methods", "load", "method",
+    "method_class", "methods", "plugin", "plugins",
+]  # fmt: skip
 
 METHODS = "crosslens.methods"
 BACKENDS = "crosslens.backends"
@@ -110,8 +114,8 @@ def _refuse_misspelled(found: Plugin, module: ModuleType) -> None:
         raise PluginError(f"plugin {found} implements no hook; mark one of {sorted(hooks)} with @crosslens.hookimpl")
 
 
-def method(name: str, *, preset: str | None = None, **values: Any) -> Method:
-    """A method by name, with its parameters.
+def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
+    """A `Method`, or a `DatasetMethod`, by name, with its parameters.
 
     Args:
         name: one of `crosslens.methods()`.
@@ -127,11 +131,34 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Method:
         ParameterError: the method has no such parameter or preset.
     """
     kind = method_class(name)
-    return _configured(as_in(kind, preset) if preset else kind, values)
+    if preset:
+        if issubclass(kind, DatasetMethod):
+            raise ParameterError(unknown_name("preset", preset, [], of=name))
+        kind = as_in(kind, preset)
+    return _configured(kind, values)
 
 
-def method_class(name: str) -> type[Method]:
-    """The class of a method by name; imports its module only."""
+def image_method_class(name: str) -> type[Method]:
+    """The class of a method on single images by name.
+
+    Raises:
+        PluginError: no such method, or one that works over a data set.
+    """
+    kind = method_class(name)
+    if issubclass(kind, DatasetMethod):
+        raise PluginError(
+            f"{name} works over a data set, not on single images: run it with `crosslens run {name} MODEL FOLDER`"
+        )
+    return kind
+
+
+def image_methods() -> tuple[str, ...]:
+    """The names of all methods on single images, those over a data set left out; imports every method's module."""
+    return tuple(name for name in methods() if issubclass(method_class(name), Method))
+
+
+def method_class(name: str) -> type[AnyMethod]:
+    """The class of a method by name, on single images or over a data set; imports its module only."""
     found = plugin(METHODS, name)
     classes = [each for group in load(found).hook.crosslens_methods() for each in group]
     for each in classes:
@@ -141,7 +168,7 @@ def method_class(name: str) -> type[Method]:
     raise PluginError(f"plugin {found} brings the methods {names}, none called {name!r} as its entry point says")
 
 
-def _configured(kind: type[Method], values: Mapping[str, Any]) -> Method:
+def _configured(kind: type[AnyMethod], values: Mapping[str, Any]) -> AnyMethod:
     known = [p.name for p in parameters(kind)]
     for name in values:
         if name not in known:

@@ -2,7 +2,7 @@
 
     from crosslens import testing
 
-    @testing.parametrize("grad_cam")                              # a method, by name, class or object
+    @testing.parametrize("grad_cam")                              # a method, on images or over a data set
     def test_method(check):
         check()
 
@@ -15,7 +15,16 @@
 
 from .assertions import refused, same
 from .net import Net
-from .promise import Check, Unsuited, backend_promise, checks, method_promise, parametrize, promises_about
+from .promise import (
+    Check,
+    Unsuited,
+    backend_promise,
+    checks,
+    dataset_method_promise,
+    method_promise,
+    parametrize,
+    promises_about,
+)
 from .tiny import TinyModel
 
 __all__ = [
@@ -25,6 +34,7 @@ __all__ = [
     "Unsuited",
     "backend_promise",
     "checks",
+    "dataset_method_promise",
     "method_promise",
     "parametrize",
     "promises_about",

@@ -17,13 +17,17 @@ from typing import Any
 
 from ..errors import ParameterError, did_you_mean
 from ..method.base import Method
+from ..method.dataset import AnyMethod, DatasetMethod
 from .net import Net
 
-__all__ = ["Check", "Unsuited", "backend_promise", "checks", "method_promise", "parametrize", "promises_about"]
+__all__ = [
+    "Check", "Unsuited", "backend_promise", "checks", "dataset_method_promise", "method_promise", "parametrize",
+    "promises_about",
+]  # fmt: skip
 
 Promise = Callable[[Any], None]
-Subject = Net | Method | type[Method] | str
-_registered: dict[type, dict[str, Promise]] = {Net: {}, Method: {}}
+Subject = Net | AnyMethod | type[AnyMethod] | str
+_registered: dict[type, dict[str, Promise]] = {Net: {}, Method: {}, DatasetMethod: {}}
 
 
 class Unsuited(Exception):  # noqa: N818 - no error
@@ -40,6 +44,11 @@ def method_promise(promise: Promise) -> Promise:
     return _register(Method, promise)
 
 
+def dataset_method_promise(promise: Promise) -> Promise:
+    """Register a function of one `DatasetMethod`; it raises AssertionError where the method breaks its docstring."""
+    return _register(DatasetMethod, promise)
+
+
 def _register(kind: type, promise: Promise) -> Promise:
     _registered[kind][promise.__name__] = promise
     return promise
@@ -47,7 +56,7 @@ def _register(kind: type, promise: Promise) -> Promise:
 
 @cache
 def promises_about(kind: type) -> Mapping[str, Promise]:
-    """All promises about a `Net` or a `Method`, by name."""
+    """All promises about a `Net`, a `Method` or a `DatasetMethod`, by name."""
     folder = import_module("crosslens.testing.promises")
     for module in iter_modules(folder.__path__):
         import_module(f"{folder.__name__}.{module.name}")
@@ -91,16 +100,16 @@ def checks(*subjects: Subject) -> Iterator[Check]:
     """Every promise about each subject.
 
     Args:
-        subjects: a `Net` to check the backend that wraps it; a `Method`, configured or a class, or the name of a
-            registered one. A class or a name is configured with its `Method.example`.
+        subjects: a `Net` to check the backend that wraps it; a `Method` or a `DatasetMethod`, configured or a class,
+            or the name of a registered one. A class or a name is configured with its `example`.
     """
     for subject in subjects:
         configured = _configured(subject)
-        kind = Net if isinstance(configured, Net) else Method
+        kind = next(kind for kind in _registered if isinstance(configured, kind))
         yield from (Check(name, configured, promise) for name, promise in promises_about(kind).items())
 
 
-def _configured(subject: Subject) -> Net | Method:
+def _configured(subject: Subject) -> Net | AnyMethod:
     if isinstance(subject, str):
         from ..plugins.registry import method_class
 

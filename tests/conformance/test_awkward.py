@@ -14,7 +14,7 @@ import pytest
 from crosslens import INPUT, OUTPUT
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError
-from crosslens.plugins import METHODS, method_class, plugins
+from crosslens.plugins import image_methods, method_class
 from crosslens.testing import same
 from crosslens.testing.promises.method import values_of
 
@@ -27,7 +27,7 @@ NETWORKS = (
 )
 ALIKE = [name for name in NETWORKS if name not in {"random", "batch_mixing"}]
 """Those that are one network in three frameworks."""
-METHODS_HERE = tuple(p.name for p in plugins(METHODS) if p.distribution == "crosslens")
+METHODS_HERE = image_methods()
 TARGETS = {"segmentation": "neuron:<output>:1:3:4", "sigmoid": 0, "regression": 0}
 WHOLE = bool(os.environ.get("CROSSLENS_WHOLE_MATRIX"))
 

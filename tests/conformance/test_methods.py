@@ -7,14 +7,14 @@ from crosslens import testing
 from crosslens.arrays import as_numpy
 from crosslens.errors import LayerError, ModelError
 from crosslens.method import parameters
-from crosslens.plugins import METHODS, method_class, plugins
+from crosslens.plugins import image_methods, method_class
 from crosslens.testing import same
 from crosslens.testing.promises.method import values_of
 
 from .plans import PLANS, images
 from .zoo import BUILDERS, net
 
-NAMES = tuple(p.name for p in plugins(METHODS) if p.distribution == "crosslens")
+NAMES = image_methods()
 TARGET = 2
 
 

@@ -9,10 +9,10 @@ import pytest
 from crosslens.arrays import as_numpy
 from crosslens.errors import LayerError
 from crosslens.method import makes_pictures
-from crosslens.plugins import METHODS, method_class, plugins
+from crosslens.plugins import image_methods, method_class
 from crosslens.testing.promises.method import values_of
 
-OWN = [p.name for p in plugins(METHODS) if p.distribution == "crosslens"]
+OWN = image_methods()
 NAMES = [name for name in OWN if not makes_pictures(method_class(name)) and name != "ablation_cam"]
 """Ablation finds no channel of this network that speaks for the class, and says so."""
 PICTURE = np.random.default_rng(0).random((1, 1, 28, 28)).astype(np.float32)

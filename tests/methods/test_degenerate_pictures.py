@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError
-from crosslens.plugins import METHODS, method_class, plugins
+from crosslens.plugins import image_methods, method_class
 from crosslens.testing import TinyModel
 
-KINDS = {p.name: method_class(p.name) for p in plugins(METHODS) if p.distribution == "crosslens"}
+KINDS = {name: method_class(name) for name in image_methods()}
 HALF = np.zeros((1, 3, 8, 8), np.float32)
 HALF[:, :, :, 4:] = np.random.default_rng(0).random((1, 3, 8, 4)).astype(np.float32)
 PICTURES = {

@@ -11,7 +11,7 @@ import torch
 from crosslens import OUTPUT
 from crosslens.errors import ParameterError
 from crosslens.method import Method, as_in
-from crosslens.plugins import method_class
+from crosslens.plugins import image_methods, method_class
 from crosslens.result import Attribution
 from crosslens.testing import TinyModel
 from torch.nn import functional
@@ -509,7 +509,7 @@ def test_torchcams_cam_is_the_weighted_sum_from_0_to_1():
 
 
 def test_no_preset_is_declared_without_a_test():
-    declared = {(library, name) for name in crosslens.methods() for library in method_class(name).presets}
+    declared = {(library, name) for name in image_methods() for library in method_class(name).presets}
     assert declared == {*SLOW, ("torchcam", "cam")}
 
 

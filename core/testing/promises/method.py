@@ -15,6 +15,7 @@ import numpy as np
 from ...arrays import Array, as_numpy
 from ...errors import CrosslensError, LayerError, ModelError, TargetError
 from ...method.base import Method
+from ...method.dataset import AnyMethod
 from ...method.no_target import NO_TARGET
 from ...method.parameter import parameters
 from ...method.provenance import layer_parameters, named_layers
@@ -23,7 +24,7 @@ from ...plugins.registry import METHODS, method, plugins
 from ...result import Attribution, Result, Synthesis
 from ...result.scores import Scores
 from ..assertions import refused, same
-from ..promise import Unsuited, method_promise
+from ..promise import Unsuited, dataset_method_promise, method_promise
 from ..tiny import TinyModel
 
 __all__: list[str] = []
@@ -143,10 +144,11 @@ def one_object_any_number_of_models(tried: Method) -> None:
 
 
 @method_promise
-def parameters_are_documented(tried: Method) -> None:
+@dataset_method_promise
+def parameters_are_documented(tried: AnyMethod) -> None:
     """It is a frozen dataclass whose parameters each carry a line of text: `param(default, "what it is")`."""
     assert is_dataclass(tried), "not a dataclass"
-    assert type(tried).__dataclass_params__.frozen, "not frozen: @dataclass(frozen=True, kw_only=True)"  # type: ignore[attr-defined]
+    assert type(tried).__dataclass_params__.frozen, "not frozen: @dataclass(frozen=True, kw_only=True)"  # type: ignore[union-attr]
     bare = [f.name for f in parameters(tried) if not f.metadata.get("doc")]
     assert not bare, f"without a text: {bare}"
     assert (type(tried).__doc__ or "").strip(), "the class has no docstring"
@@ -154,7 +156,8 @@ def parameters_are_documented(tried: Method) -> None:
 
 
 @method_promise
-def one_name_everywhere(tried: Method) -> None:
+@dataset_method_promise
+def one_name_everywhere(tried: AnyMethod) -> None:
     """Its `name` is a lower-case word, the name of its entry point and, in crosslens itself, of its module."""
     name = type(tried).name
     assert re.fullmatch(r"[a-z][a-z0-9_]*", name), f"{name!r} is not lower case with underscores"

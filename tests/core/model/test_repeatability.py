@@ -11,7 +11,7 @@ from crosslens.execution.batching import batch_limit, box_limit
 from crosslens.introspection.diagnostics import examined
 from crosslens.model import OUTPUT
 from crosslens.model.repeatability import repeatability
-from crosslens.plugins import METHODS, method_class, plugins
+from crosslens.plugins import image_methods, method_class
 from crosslens.testing import TinyModel
 from crosslens.testing.promises.method import values_of
 
@@ -209,7 +209,7 @@ def test_comparisons_say_it_too():
     assert any("this network is random" in note for note in found.results["gradient", "tiny 2"].notes)
 
 
-NAMES = [p.name for p in plugins(METHODS) if p.distribution == "crosslens"]
+NAMES = image_methods()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,70 @@
+"""`crosslens run` for a method over a data set: one method on one model and a folder of pictures."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..data import data
+from ..method.dataset import DatasetMethod
+from ..result import Result
+from ..result.table import Table
+from ._files import Writable, WritingCommand
+from ._models import MODEL, MODEL_OPTIONS, opened, quiet
+from ._parameters import built, parameter_options
+from ._progress import bar
+from ._spelling import spelled
+from ._tables import JSON, echo_json
+
+__all__ = ["dataset_command"]
+
+ROWS = 20
+"""Rows of a table that are printed; a file holds all."""
+SOME_FAILED = 4
+"""The exit code where some of the pictures could not be read: the result is that of the others."""
+_DATA = click.Argument(["folder"], type=click.Path(path_type=Path))
+_OUT = click.Option(["-o", "--out"], type=Writable(".npz"), help="Write the table and its provenance.")
+
+
+def dataset_command(kind: type[DatasetMethod]) -> click.Command:
+    """The subcommand of `crosslens run` for such a method."""
+    params = [MODEL, _DATA, *parameter_options(kind), _OUT, *MODEL_OPTIONS, JSON]
+    return WritingCommand(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
+
+
+def _run(
+    kind: type[DatasetMethod], *, model: str, folder: Path, out: Path | None, as_json: bool, **options: Any
+) -> None:
+    method, source = built(kind, options), data(folder)
+    with quiet(), bar() as progress:
+        result: Result = method(opened(model, options), source, progress=progress)
+    if out:
+        result.save(out)
+    for note in result.notes:
+        click.echo(f"Note: {spelled(note, click.get_current_context())}", err=True)
+    read = result.provenance["source"]
+    if as_json:
+        echo_json({"model": model, "data": str(folder), **_record(result), "file": out and str(out)})
+    else:
+        click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} pictures in {folder}")
+        if layers := result.provenance["layers"]:
+            click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
+        if isinstance(result, Table):
+            click.echo(result.text(ROWS))
+        click.echo(f"written: {out}" if out else "nothing written: -o FILE.npz writes the table and its provenance")
+    if read["failures"]:
+        click.get_current_context().exit(SOME_FAILED)
+
+
+def _record(result: Result) -> Mapping[str, Any]:
+    """What was done and found; the columns of a table as lists."""
+    columns = {name: values.tolist() for name, values in result.columns.items()} if isinstance(result, Table) else {}
+    return {
+        "method": result.method,
+        "parameters": dict(result.parameters),
+        "provenance": dict(result.provenance),
+        "notes": list(result.notes),
+        "columns": columns,
+    }

@@ -1,0 +1,32 @@
+"""Many images: where they come from, what is gathered over them, and the sweep that reads each of them once a round.
+
+A `Source` is a finite list of images. A `Statistic` is what is gathered over them, its state a few arrays. A sweep cuts
+the source into shards, gathers each shard's states and merges them in shard order.
+"""
+
+from .adapters import data
+from .array_source import ArraySource
+from .picture_folder import PictureFolder
+from .shard import SHARD, Shard, ShardResult, run_shard, shards
+from .source import Failure, Samples, Source
+from .statistic import Batch, State, Statistic
+from .sweep import Gathered, sweep
+
+__all__ = [
+    "SHARD",
+    "ArraySource",
+    "Batch",
+    "Failure",
+    "Gathered",
+    "PictureFolder",
+    "Samples",
+    "Shard",
+    "ShardResult",
+    "Source",
+    "State",
+    "Statistic",
+    "data",
+    "run_shard",
+    "shards",
+    "sweep",
+]

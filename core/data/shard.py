@@ -1,0 +1,81 @@
+"""Shards: fixed index ranges of a source, each worked through in fixed micro-batches, whoever does it and when.
+
+Frameworks promise the same bits only for the same batches. So where shards and micro-batches begin depends on the
+source's length and the model alone, not on the number of workers.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..execution.batching import batch_limit
+from ..model.base import Model
+from .source import Failure, Source
+from .statistic import Batch, State, Statistic
+
+__all__ = ["SHARD", "Shard", "ShardResult", "run_shard", "shards"]
+
+SHARD = 256
+"""Images in a shard: much longer than a micro-batch, and a few seconds of work."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The images of the index range [start, stop)."""
+
+    number: int
+    start: int
+    stop: int
+
+    def micro_batches(self, size: int) -> Iterator[tuple[int, int]]:
+        """(start, stop) of consecutive batches of `size` images, the last one shorter."""
+        for start in range(self.start, self.stop, size):
+            yield start, min(start + size, self.stop)
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What one shard gave: a state for each statistic, the number of images read, and the failures."""
+
+    shard: Shard
+    states: Mapping[Statistic, State]
+    images: int
+    failures: tuple[Failure, ...]
+
+
+def shards(count: int, size: int = SHARD) -> Sequence[Shard]:
+    """A source of `count` images in shards.
+
+    >>> [(shard.start, shard.stop) for shard in shards(5, 2)]
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    return [Shard(number, start, min(start + size, count)) for number, start in enumerate(range(0, count, size))]
+
+
+def run_shard(
+    model: Model,
+    source: Source,
+    statistics: Sequence[Statistic],
+    shard: Shard,
+    report: Callable[[int], None] = lambda stop: None,
+) -> ShardResult:
+    """Gather statistics over one shard: each image is read once and goes through the model once for all of them.
+
+    Args:
+        model: its `crosslens.execution.batching.batch_limit` is the size of a micro-batch.
+        source: what the shard is a range of.
+        statistics: what to gather, each a different one.
+        shard: the index range.
+        report: called after each micro-batch with the index after its last image.
+    """
+    layers = sorted(frozenset[str]().union(*(each.layers for each in statistics)))
+    states = {each: each.empty() for each in statistics}
+    images, failures = 0, list[Failure]()
+    for start, stop in shard.micro_batches(batch_limit(model)):
+        samples = source.read(start, stop, model)
+        failures += samples.failures
+        if samples.ids:
+            batch = Batch(samples, model.forward(samples.images, layers) if layers else {})
+            states = {each: each.add(state, batch) for each, state in states.items()}
+            images += len(batch)
+        report(stop)
+    return ShardResult(shard, states, images, tuple(failures))

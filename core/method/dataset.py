@@ -1,0 +1,130 @@
+"""The contract of a method over a data set: statistics to gather over many images, and what is made of them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any, ClassVar, Self, TypeAlias
+
+from ..data import Gathered, Source, State, Statistic, data, sweep
+from ..data.shard import SHARD
+from ..execution.batching import batch_limit
+from ..execution.progress import Progress, silent
+from ..model.base import Model
+from ..model.repeatability import refuse_where_alone_fails, repeatability
+from ..result import Result
+from .base import Method
+from .no_target import NO_TARGET
+from .parameter import check_values, parameters
+from .provenance import described, provenance, used_layers
+
+__all__ = ["AnyMethod", "DatasetMethod"]
+
+NAMED_FAILURES = 3
+"""Images that could not be read which a note names; the provenance lists all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetMethod(ABC):
+    """What many images say about a network. Subclasses are frozen dataclasses with `name` and the two methods below.
+
+    A call runs them over a source in rounds: `statistics` names what to gather, is asked again with what was gathered,
+    and ends the rounds by naming nothing more; `finish` makes the result.
+    """
+
+    name: ClassVar[str]
+    example: ClassVar[Mapping[str, Any]] = {}
+    """Parameters with which `crosslens.testing` runs it: what has no default."""
+
+    @abstractmethod
+    def statistics(
+        self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
+    ) -> Sequence[Statistic]:
+        """What the next pass over the data must gather; nothing when nothing is left to gather.
+
+        Args:
+            model: the network.
+            source: the images; their number and ids, not to be read here.
+            gathered: None before the first round; then the state of each statistic of the rounds before, those that
+                other methods of the same sweep asked for included.
+        """
+
+    @abstractmethod
+    def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Result:
+        """The result from the states of all statistics that were asked for. `__call__` adds the provenance."""
+
+    def __call__(self, model: Model, source: Any, *, progress: Progress = silent) -> Any:
+        """Run the method over a data set, in this process.
+
+        Args:
+            model: what `crosslens.wrap` gave.
+            source: a `crosslens.Source`, or what `crosslens.data` makes one of: a folder, an array.
+            progress: called after each batch of images with (done, total, which round).
+
+        Returns:
+            A `Result`, with the method, its parameters and the provenance: the source's digest, how many of its images
+            were read, and each image that could not be, with the reason.
+
+        Raises:
+            CrosslensError: what is wrong with the source, a layer or a parameter; or none of the images can be read.
+        """
+        start = perf_counter()
+        check_values(self)
+        source = data(source)
+        source.check(model)
+        refuse_where_alone_fails(model)
+        method = self.settled(model)
+        gathered = sweep(model, source, [method], progress)
+        result = method.finish(model, source, gathered.states, progress)
+        return replace(
+            result,
+            method=self.name,
+            parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
+            provenance={
+                **{
+                    key: value
+                    for key, value in provenance(model, NO_TARGET, perf_counter() - start).items()
+                    if key != "objective"
+                },
+                **used_layers(model, self, method),
+                "source": source_record(model, source, gathered),
+                **result.provenance,
+            },
+            notes=(*result.notes, *failure_notes(source, gathered), *repeatability(model).notes),
+        )
+
+    def network_defaults(self, model: Model) -> Mapping[str, Any]:
+        """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such."""
+        return {}
+
+    def settled(self, model: Model) -> Self:
+        """The same method with `network_defaults` filled in."""
+        chosen = self.network_defaults(model)
+        return replace(self, **chosen) if chosen else self
+
+
+AnyMethod: TypeAlias = Method | DatasetMethod
+"""What the group of entry points `crosslens.methods` holds."""
+
+
+def source_record(model: Model, source: Source, gathered: Gathered) -> Mapping[str, Any]:
+    """What a result records of its data, as JSON can hold it."""
+    return {
+        "source": repr(source),
+        "digest": source.digest,
+        "images": len(source),
+        "read": gathered.images,
+        "failures": [{"id": each.id, "reason": each.reason} for each in gathered.failures],
+        "shard": SHARD,
+        "micro_batch": batch_limit(model),
+    }
+
+
+def failure_notes(source: Source, gathered: Gathered) -> tuple[str, ...]:
+    """A note on the images that could not be read; none where all could."""
+    count = len(gathered.failures)
+    if not count:
+        return ()
+    ids = [each.id for each in gathered.failures[:NAMED_FAILURES]]
+    named = ", ".join(ids) + ", ..." * (count > len(ids))
+    return (f"{count} of {len(source)} images could not be read and are left out: {named}",)

@@ -1,0 +1,45 @@
+"""Every method over a data set: the promises; each backend against a slow oracle; equal values across backends."""
+
+import crosslens
+import numpy as np
+import pytest
+from crosslens import testing
+from crosslens.arrays import as_numpy
+from crosslens.method import DatasetMethod
+from crosslens.plugins import method_class, methods
+from crosslens.testing import same
+
+from .plans import PLANS, images
+from .zoo import BUILDERS, net
+
+NAMES = [name for name in methods() if issubclass(method_class(name), DatasetMethod)]
+COUNT = 5
+
+
+@testing.parametrize(*NAMES)
+def test_method_keeps_its_promise(check):
+    check()
+
+
+def columns(name, backend, network):
+    method = crosslens.method(name, **method_class(name).example)
+    return method(net(backend, network).model, images(COUNT)).columns
+
+
+@pytest.mark.parametrize("network", PLANS)
+@pytest.mark.parametrize("backend", BUILDERS)
+def test_mean_activation_is_the_mean_of_single_forward_passes(backend, network):
+    model = net(backend, network).model
+    result = crosslens.method("mean_activation")(model, images(COUNT))
+    (layer,) = result.provenance["layers"]
+    maps = [as_numpy(model.forward(image[None], [layer])[layer]).astype(np.float64) for image in images(COUNT)]
+    same(result.columns["mean"], np.concatenate(maps).mean(axis=(0, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BUILDERS[1:])
+@pytest.mark.parametrize("name", NAMES)
+def test_values_agree_across_backends(name, backend):
+    ours, theirs = columns(name, backend, "smooth"), columns(name, BUILDERS[0], "smooth")
+    assert ours.keys() == theirs.keys()
+    for column, values in ours.items():
+        same(np.float64(values), np.float64(theirs[column]), rtol=1e-5, what=f"{column} of {name} on {backend}")

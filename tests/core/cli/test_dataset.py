@@ -1,0 +1,79 @@
+"""`crosslens run` of a method over a data set: a folder of pictures in, a table out."""
+
+import json
+
+import crosslens
+import numpy as np
+import pytest
+from crosslens.testing import TinyModel
+from PIL import Image
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for seed, name in enumerate(("cat/1.png", "cat/2.png", "dog/1.png")):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(seed).integers(0, 255, (20, 24, 3), dtype=np.uint8)).save(path)
+    return tmp_path / "photos"
+
+
+def test_it_prints_the_table_and_writes_that_of_the_python_call(command, tiny, folder, tmp_path):
+    done = command("run", "mean_activation", tiny, folder, "-o", tmp_path / "means.npz")
+    assert done.exit_code == 0, done.output
+    said = done.stdout.splitlines()
+    assert said[0] == f"mean_activation of {tiny} over 3 of 3 pictures in {folder}"
+    assert said[1:3] == ["layer: act2 (the default)", "unit  mean"]
+    expected = crosslens.method("mean_activation")(TinyModel(), crosslens.data(folder))
+    assert said[3].split() == ["0", f"{expected.columns['mean'][0]:.4g}"]
+    with np.load(tmp_path / "means.npz") as saved:
+        np.testing.assert_array_equal(saved["mean"], expected.columns["mean"])
+        source = json.loads(str(saved["record"]))["provenance"]["source"]
+    assert (source["digest"], source["read"], source["failures"]) == (crosslens.data(folder).digest, 3, [])
+
+
+def test_some_bad_pictures_are_a_note_and_exit_code_4(command, tiny, folder):
+    (folder / "dog/2.png").write_bytes(b"no picture")
+    done = command("run", "mean_activation", tiny, folder, "--json")
+    assert done.exit_code == 4
+    assert "Note: 1 of 4 images could not be read and are left out: dog/2.png" in done.stderr
+    said = json.loads(done.stdout)
+    assert [each["id"] for each in said["provenance"]["source"]["failures"]] == ["dog/2.png"]
+    assert len(said["columns"]["mean"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["gone"], "'gone' does not exist; a source of pictures is a folder"),
+        (["FOLDER/cat/1.png"], "1.png' is a file; a source of pictures is a folder"),
+        (["EMPTY"], "hold no picture; files that end in"),
+        (["FOLDER", "--layer", "conv3"], "no layer 'conv3' in this model (8 layers). Did you mean"),
+        (["FOLDER", "-o", "means.png"], "cannot write 'means.png': its name must end in .npz"),
+    ],
+)
+def test_what_is_wrong_is_one_line(command, tiny, folder, tmp_path, args, text):
+    (tmp_path / "empty").mkdir()
+    words = [each.replace("FOLDER", str(folder)).replace("EMPTY", str(tmp_path / "empty")) for each in args]
+    done = command("run", "mean_activation", tiny, *words)
+    assert done.exit_code == 1
+    assert text in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["compare", "search"])
+def test_commands_on_single_images_refuse_it_and_do_not_list_it(command, tiny, name):
+    done = command(name, "mean_activation", tiny, tiny)
+    assert done.exit_code == 1
+    assert "mean_activation works over a data set, not on single images" in done.stderr
+    assert "mean_activation" not in command(name, "--help").stdout
+
+
+def test_listings_mark_it_as_over_a_data_set(command):
+    (line,) = [line for line in command("methods").stdout.splitlines() if line.startswith("mean_activation")]
+    assert line.split()[1:3] == ["data", "set"]
+    assert (
+        "crosslens run mean_activation MODEL FOLDER -o mean_activation.npz"
+        in command("methods", "mean_activation").stdout
+    )
+    assert json.loads(command("methods", "mean_activation", "--json").stdout)["over"] == "data set"
