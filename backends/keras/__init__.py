@@ -9,8 +9,9 @@ from typing import Any
 
 from crosslens.errors import ModelError
 from crosslens.model import Model
-from crosslens.plugins import BACKENDS, load, plugin
+from crosslens.plugins import BACKENDS, plugin
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.plugins.registry import load as load_plugin
 
 from .load.startup import quiet_import
 
@@ -42,7 +43,7 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
         network = load_keras(Path(network), options["trust"])
     if not isinstance(network, keras.Model):
         return None
-    found = load(plugin(BACKENDS, "torch")).hook.crosslens_wrap(network=network, options=options)
+    found = load_plugin(plugin(BACKENDS, "torch")).hook.crosslens_wrap(network=network, options=options)
     return found[0] if found else None
 
 

@@ -2,10 +2,10 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ from .own_normalisation import normalised_twice
 __all__ = ["TensorFlowModel"]
 
 MOST_FUNCTIONS = 24
-"""Traced functions kept for one model; the one unused for longest goes first."""
+"""Traced functions that one model keeps."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,27 @@ class Question:
         return tuple(dict.fromkeys(name for name in names if name != INPUT))
 
 
+class _Functions(OrderedDict[Question, Any]):
+    """Traced functions by what they compute; above `MOST_FUNCTIONS` the least recently used one is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def traced(self, question: Question, trace: Callable[[Question], Any]) -> Any:
+        """The function for a question; traced if there is none yet."""
+        with self._lock:
+            if question in self:
+                self.move_to_end(question)
+                return self[question]
+        function = trace(question)
+        with self._lock:
+            self[question] = function
+            while len(self) > MOST_FUNCTIONS:
+                self.popitem(last=False)
+        return function
+
+
 class TensorFlowModel(Model):
     """A Keras model or a SavedModel. Numbers come and go as NumPy arrays, channels first."""
 
@@ -59,11 +80,7 @@ class TensorFlowModel(Model):
         channels, *places = self.input.example_shape
         affine = self.preprocess.affine(channels) if self.input.is_image else ()
         self._affine = [v.reshape(-1, *[1] * len(places)) for v in affine]
-        self._forget()
-
-    def _forget(self) -> None:
-        self._functions: OrderedDict[Question, Any] = OrderedDict()
-        self._lock = threading.Lock()
+        self._functions = _Functions()
 
     @cached_property
     def _places(self) -> Mapping[str, Place]:
@@ -124,28 +141,20 @@ class TensorFlowModel(Model):
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
         return counted(_activation(place) for place in self._places.values())
 
-    def modified(self, *, relu: str = "exact") -> "TensorFlowModel":
+    def modified(self, *, relu: str = "exact") -> Self:
         """The same network, sharing its weights, with another backward rule at its rectifiers."""
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        return self._with(self.network.with_rule(relu))
+        return self._copy(network=self.network.with_rule(relu), _functions=_Functions())
 
-    def _with(self, network: Any) -> "TensorFlowModel":
-        copy = object.__new__(TensorFlowModel)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.pop("digest", None)
-        copy.network = network
-        copy._forget()
-        return copy
-
-    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TensorFlowModel":
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         values = {}
         for layer, arrays in changed.items():
             found = self.network.stored(self._places[layer])
             for name, array in arrays.items():
                 variable = found[name].variable
                 values[id(variable)] = (variable, tf.constant(found[name].inside(as_numpy(array)), variable.dtype))
-        return self._with(self.network.with_values(values))
+        return self._copy(network=self.network.with_values(values), _functions=_Functions())
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         found, _ = self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)
@@ -198,16 +207,7 @@ class TensorFlowModel(Model):
 
     def _function(self, question: Question) -> Any:
         self._places  # noqa: B018 - traced before, for the shapes of cotangents and replacements
-        with self._lock:
-            if question in self._functions:
-                self._functions.move_to_end(question)
-                return self._functions[question]
-        function = self._traced(question)
-        with self._lock:
-            self._functions[question] = function
-            while len(self._functions) > MOST_FUNCTIONS:
-                self._functions.popitem(last=False)
-        return function
+        return self._functions.traced(question, self._traced)
 
     def _traced(self, question: Question) -> Any:
         signature = (

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cached_property
 from importlib.metadata import version
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model.backend import Differentiable
 from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NotStagedError
 
@@ -139,7 +140,7 @@ class OnnxModel(Model):
         """How many activation functions of each kind there are; "rectifier" are those that `modified` changes."""
         return activation_functions(self._graph)
 
-    def modified(self, *, relu: str = "exact") -> "OnnxModel":
+    def modified(self, *, relu: str = "exact") -> Self:
         """The same network and weights with another backward rule at Relu, Clip from 0, LeakyRelu and PRelu."""
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
@@ -148,22 +149,12 @@ class OnnxModel(Model):
                 "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
                 "smooth_grad, which take any network"
             )
-        copy = self._copy()
-        copy._relu = relu
-        return copy
+        return self._copy(_relu=relu)
 
-    def _copy(self) -> "OnnxModel":
-        copy = object.__new__(OnnxModel)
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.pop("digest", None)
-        return copy
-
-    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "OnnxModel":
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_tensor = {self._places[name].tensor: values for name, values in changed.items()}
-        copy = self._copy()
-        copy._graph = replaced_weights(self._graph, by_tensor)
-        copy._sessions, copy._shaped = Sessions(), Sessions(most=8)
-        return copy
+        graph = replaced_weights(self._graph, by_tensor)
+        return self._copy(_graph=graph, _sessions=Sessions(), _shaped=Sessions(most=8))
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         request = Request(capture, replaced=tuple(replace))
@@ -214,10 +205,10 @@ class OnnxModel(Model):
         given = [name for name, values in cotangents.items() if as_numpy(values).any()]
         refuse_cut(given, self._places, graph, lambda x, name: self._forward(x, (name,), {})[name])
 
-    def _climbed(
+    def _compiled_pullback(
         self,
         x: Array,
-        objective: Any,
+        objective: Differentiable,
         layers: Mapping[str, str],
         wrt: tuple[str, ...],
         capture: tuple[str, ...],

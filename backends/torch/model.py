@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace as replaced
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from crosslens.arrays import Array
@@ -123,7 +123,7 @@ class TorchModel(Model):
         found: Mapping[str, Array] = self.network.weights(place.source) if place else {}
         return found
 
-    def modified(self, *, relu: str = "exact") -> "TorchModel":
+    def modified(self, *, relu: str = "exact") -> Self:
         """The same network, sharing its weights, with another backward rule at its rectifiers.
 
         Modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs are caught.
@@ -135,9 +135,7 @@ class TorchModel(Model):
                 "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
                 "smooth_grad, which take any network"
             )
-        twin = self._twin(self.network)
-        twin._rule = relu
-        return twin
+        return self._copy("_parts", _rule=relu)
 
     @cached_property
     def nonlinearities(self) -> Mapping[str, int]:
@@ -146,21 +144,11 @@ class TorchModel(Model):
             self._run(self._example(), Recording(), grad=False)
         return {"rectifier": met.count, **met.others}
 
-    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TorchModel":
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_source = {self._places[layer].source: values for layer, values in changed.items()}
         network = self.network.with_weights(by_source)
-        twin = self._twin(network)
-        places = twin._places.items()
-        twin._places = {n: replaced(p, source=network.counterpart(self.network, p.source)) for n, p in places}
-        return twin
-
-    def _twin(self, network: Any) -> "TorchModel":
-        twin = object.__new__(TorchModel)
-        twin.__dict__.update(self.__dict__)
-        for own in ("digest", "_parts"):
-            twin.__dict__.pop(own, None)
-        twin.network, twin._places = network, dict(self._places)
-        return twin
+        places = {n: replaced(p, source=network.counterpart(self.network, p.source)) for n, p in self._places.items()}
+        return self._copy("_parts", network=network, _places=places)
 
     def _example(self, more: int = 0) -> Tensor:
         batch = self.network.batch or 2

@@ -20,7 +20,6 @@ from ..execution.batching import batch_limit, slices
 from ..execution.progress import Progress, silent
 from ..model.base import Model
 from ..model.repeatability import refuse_where_alone_fails, repeatability
-from ..model.unit_range import in_own_bounds, in_unit_range, seen_by
 from ..objective import Objective
 from ..objective.target import resolve_target
 from ..result import Result, Synthesis
@@ -29,6 +28,7 @@ from .parameter import check_values, parameters
 from .preset import Preset
 from .provenance import described, provenance, used_layers
 from .sanity import doubts, refuse_unfinite
+from .unit_range import in_own_bounds, in_unit_range, seen_by
 
 __all__ = ["Method", "as_in", "makes_pictures"]
 

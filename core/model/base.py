@@ -12,21 +12,21 @@ What every backend promises (`crosslens.testing` turns each line into a check):
 - The wrapped object is never changed: modes, hooks, weights and global settings are as they were, after errors too.
 - Arrays come back as NumPy, or as the framework's own where that follows the array API and lives on a GPU."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from math import prod
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Self
 
 from ..arrays import Array
 from ..errors import LayerError
 from . import per_image
+from .backend import BackendModel, Differentiable
+from .digest import digest
 from .input_spec import InputSpec
-from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, shape_in_words, unknown_layer
+from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, unknown_layer
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
+from .output_kind import output_spec
 from .output_spec import OutputSpec
-from .preprocessing import Preprocess
 from .randomise import redrawn_layers
 
 __all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
@@ -34,67 +34,8 @@ __all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Lineariza
 BACKWARD_RULES = ("exact", "guided", "deconvnet", "linear")
 
 
-class Model(ABC):
+class Model(BackendModel):
     """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
-
-    backend: ClassVar[str]
-    """The framework's name: "torch", "tensorflow", "onnx"."""
-    input: InputSpec
-    preprocess: Preprocess
-    labels: Sequence[str] | None = None
-    held: Mapping[str, Any] = MappingProxyType({})
-    """What other inputs hold, for provenance."""
-    output_kind: str | None = None
-    """What the user says that the output is; see `output`."""
-    batch_size: int | None = None
-    """Images at once, as the user set it; None lets `crosslens.execution.batching` decide."""
-    largest_batch: int = 8
-    """More images at once, by themselves, gain nothing (benchmarks/NOTES.md)."""
-
-    @property
-    @abstractmethod
-    def layers(self) -> Mapping[str, Layer]:
-        """Every layer by name, in execution order, `INPUT` first and `OUTPUT` last."""
-
-    @property
-    @abstractmethod
-    def versions(self) -> Mapping[str, str]:
-        """Name and version of each framework that computes, for provenance."""
-
-    def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
-        """What the backend can say before any work: (what, well or not or None for a fact, text) of each finding."""
-        return ()
-
-    def caveats(self) -> tuple[str, ...]:
-        """What every attribution by this model has to say: how far its gradients are none, for example."""
-        return ()
-
-    def __repr__(self) -> str:
-        image, output = (shape_in_words(shape) for shape in (self.input.shape, self.layers[OUTPUT].shape[1:]))
-        return f"<{type(self).__name__}: {image} -> {output}, {len(self.layers)} layers>"
-
-    def placed(self, x: Array) -> Array:
-        """`x` where the network computes, if arrays can live there: on torch's GPU. Elsewhere `x` itself."""
-        return x
-
-    def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
-        """The layers that the named ones are computed from, themselves included; None where nobody can tell."""
-        return None
-
-    def reads(self, layer: str) -> tuple[str, ...] | None:
-        """The layers that this one is computed from with no other layer between, in order; None where nobody can tell.
-
-        `INPUT` counts as a layer; () for a layer that depends on no other.
-        """
-        return None
-
-    @abstractmethod
-    def weights(self, layer: str) -> Mapping[str, Array]:
-        """The parameters of one layer, by name, in one layout for all frameworks.
-
-        kernel (out, in / groups, kh, kw) or (out, in), bias (out,); scale, offset, mean and variance (C,) of a
-        normalisation. Empty for a layer without parameters.
-        """
 
     @abstractmethod
     def modified(self, *, relu: str = "exact") -> "Model":
@@ -108,36 +49,6 @@ class Model(ABC):
             ParameterError: no such rule.
             ModelError: another rule than "exact" is asked for and the network has no rectifier.
         """
-
-    @abstractmethod
-    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "Model":
-        """A copy of the network with these parameters, named and laid out as `weights` gives them."""
-
-    @abstractmethod
-    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Activations of these layers; names are canonical, checked, and never `INPUT`."""
-
-    @abstractmethod
-    def _linearize(
-        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
-    ) -> Linearization:
-        """As `linearize`; `capture` holds no `INPUT`, `wrt` may."""
-
-    def _vjp(
-        self,
-        x: Array,
-        cotangents: Mapping[str, Array],
-        wrt: tuple[str, ...],
-        capture: tuple[str, ...],
-        replace: Mapping[str, Array],
-    ) -> Pullback:
-        """As `vjp`; override where knowing the cotangents beforehand saves work."""
-        with self._linearize(x, (*capture, *(c for c in cotangents if c not in capture)), wrt, replace) as at:
-            return Pullback(at.vjp(cotangents), {name: at.activations[name] for name in capture})
-
-    def _climbed(self, x: Array, objective: Any, *_: Any) -> tuple[Pullback, Array] | None:
-        """`pullback` within the backend's own graph: see `crosslens.objective`; None where it cannot."""
-        return None
 
     def forward(
         self, x: Array, capture: Iterable[str] = (OUTPUT,), *, replace: Mapping[str, Array] | None = None
@@ -211,7 +122,41 @@ class Model(ABC):
         captured, targets = inner_names(names.values()), tuple(dict.fromkeys(wanted.values()))
         return NamedLinearization(per_image.linearize(self, x, captured, targets, replace), x, names, wanted)
 
-    def randomised(self, layers: Iterable[str], seed: int) -> "Model":
+    def compiled_pullback(
+        self,
+        x: Array,
+        objective: Differentiable,
+        *,
+        wrt: Iterable[str] = (INPUT,),
+        capture: Iterable[str] = (),
+        replace: Mapping[str, Array] | None = None,
+    ) -> tuple[Pullback, Array] | None:
+        """The gradients of an objective and its values (N,), all computed in one graph that the backend compiles.
+
+        None where the backend cannot compile this objective, or each image needs a batch of its own. Callers use
+        `crosslens.objective.pullback`, which then takes the other way.
+
+        Args:
+            x: images (N, C, H, W), float32 in [0, 1].
+            objective: what is differentiated.
+            wrt: layers to differentiate with respect to.
+            capture: layers whose activations are returned as well.
+            replace: as in `forward`.
+        """
+        if per_image.one_by_one(self, x):
+            return None
+        layers, wanted, captured = (self._resolve(names) for names in (sorted(objective.layers), wrt, capture))
+        x, replaced = self._checked(x, replace)
+        targets = tuple(dict.fromkeys(wanted.values()))
+        compiled = self._compiled_pullback(x, objective, layers, targets, inner_names(captured.values()), replaced)
+        if compiled is None:
+            return None
+        pull, value = compiled
+        activations = {**pull.activations, INPUT: x}
+        gradients = {asked: pull.gradients[name] for asked, name in wanted.items()}
+        return Pullback(gradients, {asked: activations[name] for asked, name in captured.items()}), value
+
+    def randomised(self, layers: Iterable[str], seed: int) -> Self:
         """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.
 
         Each kernel and bias becomes normal with its own mean and deviation, in the layout of `weights`, so that the
@@ -229,21 +174,12 @@ class Model(ABC):
         Raises:
             ModelError: `output_kind` contradicts what the network gives.
         """
-        from ..introspection.output_kind import output_spec
-
         return output_spec(self)
 
     @cached_property
     def digest(self) -> str:
         """A hash of the layers' kinds, shapes and weights: two files of one network in one framework share it."""
-        from .digest import digest
-
         return digest(self)
-
-    @cached_property
-    def elements(self) -> int:
-        """Activations of all layers of one image, counted."""
-        return sum(prod(n or 1 for n in layer.shape[1:]) for layer in self.layers.values())
 
     def layer(self, name: str) -> Layer:
         """The layer of this name or alias.

@@ -1,19 +1,16 @@
 """A model's digest, by which results and comparisons say which network they are of."""
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import as_numpy
-
-if TYPE_CHECKING:
-    from .base import Model
+from .backend import BackendModel
 
 __all__ = ["digest"]
 
 
-def digest(model: "Model") -> str:
+def digest(model: BackendModel) -> str:
     """A hash of the layers' kinds, shapes and weights."""
     state = blake2b(digest_size=16)
     for layer in model.layers.values():

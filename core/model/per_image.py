@@ -4,26 +4,23 @@ So what `Model.forward`, `vjp` and `linearize` give for an image never depends o
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ..arrays import Array, namespace
+from .backend import BackendModel
 from .linearization import Linearization, Pullback
 from .repeatability import repeatability
-
-if TYPE_CHECKING:
-    from .base import Model
 
 __all__ = ["forward", "linearize", "one_by_one", "vjp"]
 
 Named = Mapping[str, Array]
 
 
-def one_by_one(model: "Model", x: Array) -> bool:
+def one_by_one(model: BackendModel, x: Array) -> bool:
     """Whether images (N, ...) must each go through the network alone."""
     return x.shape[0] > 1 and repeatability(model).one_by_one
 
 
-def forward(model: "Model", x: Array, capture: tuple[str, ...], replace: Named) -> Named:
+def forward(model: BackendModel, x: Array, capture: tuple[str, ...], replace: Named) -> Named:
     """As `Model._forward`; {} for no layers."""
     if not capture:
         return {}
@@ -33,7 +30,7 @@ def forward(model: "Model", x: Array, capture: tuple[str, ...], replace: Named) 
 
 
 def vjp(
-    model: "Model", x: Array, cotangents: Named, wrt: tuple[str, ...], capture: tuple[str, ...], replace: Named
+    model: BackendModel, x: Array, cotangents: Named, wrt: tuple[str, ...], capture: tuple[str, ...], replace: Named
 ) -> Pullback:
     """As `Model._vjp`."""
     if not one_by_one(model, x):
@@ -43,7 +40,7 @@ def vjp(
 
 
 def linearize(
-    model: "Model", x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Named
+    model: BackendModel, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Named
 ) -> Linearization:
     """As `Model._linearize`."""
     if not one_by_one(model, x):

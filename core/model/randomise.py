@@ -1,15 +1,12 @@
 """Redrawing weights, for the sanity checks of Adebayo et al. 2018 (https://arxiv.org/abs/1810.03292)."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import LayerError
-
-if TYPE_CHECKING:
-    from .base import Model
+from .backend import BackendModel
 
 __all__ = ["redraw", "redrawn_layers"]
 
@@ -27,7 +24,7 @@ def redraw(weights: Mapping[str, Array], rng: np.random.Generator) -> dict[str, 
     }
 
 
-def redrawn_layers(model: "Model", names: Iterable[str], seed: int) -> dict[str, dict[str, Array]]:
+def redrawn_layers(model: BackendModel, names: Iterable[str], seed: int) -> dict[str, dict[str, Array]]:
     """New weights for each of these layers, which the seed and the layer's position decide.
 
     Raises:

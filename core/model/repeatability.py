@@ -9,16 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..arrays import as_numpy
 from ..errors import CrosslensError, ModelError
+from .backend import BackendModel
 from .layer import INPUT, OUTPUT
-
-if TYPE_CHECKING:
-    from .base import Model
 
 __all__ = ["Repeatability", "refuse_where_alone_fails", "repeatability"]
 
@@ -105,7 +103,7 @@ class Repeatability:
         return tuple(found)
 
 
-def repeatability(model: "Model") -> Repeatability:
+def repeatability(model: BackendModel) -> Repeatability:
     """What is known of a model; it is asked when this is called for the first time, in three passes or a few more."""
     if (found := vars(model).get(_KEPT)) is None:
         with _LOCK:
@@ -121,7 +119,7 @@ def repeatability(model: "Model") -> Repeatability:
     return found
 
 
-def refuse_where_alone_fails(model: "Model") -> None:
+def refuse_where_alone_fails(model: BackendModel) -> None:
     """Refuse a network that mixes the images of a batch and does not run on one image alone.
 
     Raises:
@@ -136,7 +134,7 @@ def refuse_where_alone_fails(model: "Model") -> None:
         )
 
 
-def _probed(model: "Model") -> Repeatability:
+def _probed(model: BackendModel) -> Repeatability:
     first, other, dark = _noise(model)
     pairs = [(_batch(first, other), 0), (_batch(dark, first), 1)]
     if 2 * 2 * 4 * model.elements > LARGEST and model.batch_size in {None, 1}:
@@ -159,7 +157,7 @@ def _probed(model: "Model") -> Repeatability:
     return _located(model, (first, other, dark), why)
 
 
-def _located(model: "Model", three: Sequence[Values], why: str | None) -> Repeatability:
+def _located(model: BackendModel, three: Sequence[Values], why: str | None) -> Repeatability:
     """Where two runs of the same batch differ first, and where the same image in other batches does."""
     first, other, dark = three
     pair = (_batch(first, other), 0)
@@ -190,7 +188,7 @@ def _largest(name: str, once: Rows, others: Iterable[Rows], limit: float) -> flo
     return max((each for each in found if each is not None), default=0.0)
 
 
-def _noise(model: "Model") -> tuple[Values, Values, Values]:
+def _noise(model: BackendModel) -> tuple[Values, Values, Values]:
     """Two images of noise and a dark one, (1, C, H, W) each, at the example's size; the same for every model."""
     rng, shape = np.random.default_rng(0), (1, *model.input.example_shape)
     if model.input.bounds is None:
@@ -204,14 +202,14 @@ def _batch(*images: Values) -> Values:
     return np.concatenate(images)
 
 
-def _row(model: "Model", batch: Batch, names: Sequence[str]) -> dict[str, Values]:
+def _row(model: BackendModel, batch: Batch, names: Sequence[str]) -> dict[str, Values]:
     """What layers give for the image that is looked at; without layers that have no row for each image."""
     images, row = batch
-    found = model.forward(images, names).items()
+    found = model._forward(images, tuple(names), {}).items()
     return {name: as_numpy(values)[row] for name, values in found if values.shape[:1] == (len(images),)}
 
 
-def _rows(model: "Model", batch: Batch, names: Sequence[str]) -> dict[str, Values]:
+def _rows(model: BackendModel, batch: Batch, names: Sequence[str]) -> dict[str, Values]:
     """The same without the layers that cannot be had."""
     try:
         return _row(model, batch, names)
@@ -222,7 +220,7 @@ def _rows(model: "Model", batch: Batch, names: Sequence[str]) -> dict[str, Value
         return _rows(model, batch, names[:half]) | _rows(model, batch, names[half:])
 
 
-def _portions(model: "Model") -> Iterator[list[str]]:
+def _portions(model: BackendModel) -> Iterator[list[str]]:
     """The layers in order, in portions whose activations of five batches of two may be held together."""
     portion: list[str] = []
     held = 0

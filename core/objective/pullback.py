@@ -6,7 +6,6 @@ from array_api_compat import device
 
 from ..arrays import Array, as_numpy, namespace
 from ..model.base import INPUT, Model, Pullback
-from ..model.per_image import one_by_one
 from .algebra import Objective
 
 __all__ = ["pullback"]
@@ -30,33 +29,12 @@ def pullback(
     if stand_ins is not None:
         pull = model.vjp(x, objective.cotangents(stand_ins), wrt=wrt, capture=read, replace=replace)
         return pull, objective.value(pull.activations)
-    climbed = None if one_by_one(model, x) else _climbed(model, x, objective, wrt, capture, replace)
-    if climbed is not None:
-        return climbed
+    compiled = model.compiled_pullback(x, objective, wrt=wrt, capture=capture, replace=replace)
+    if compiled is not None:
+        return compiled
     with model.linearize(x, read, wrt=wrt, replace=replace) as at:
         value, cotangents = objective.evaluated(at.inside)
         return Pullback(at.last_vjp(cotangents), at.activations), _beside(x, value)
-
-
-def _climbed(
-    model: Model,
-    x: Array,
-    objective: Objective,
-    wrt: Sequence[str],
-    capture: Sequence[str],
-    replace: Mapping[str, Array] | None,
-) -> tuple[Pullback, Array] | None:
-    """All of it in the backend's own graph, if it can; names are resolved here, as `Model.vjp` does."""
-    read, wanted, captured = (model._resolve(names) for names in (sorted(objective.layers), wrt, capture))
-    x, replaced = model._checked(x, replace)
-    inner, targets = (tuple(dict.fromkeys(names.values())) for names in (captured, wanted))
-    found = model._climbed(x, objective, read, targets, tuple(name for name in inner if name != INPUT), replaced)
-    if found is None:
-        return None
-    pull, value = found
-    activations = {**pull.activations, INPUT: x}
-    gradients = {asked: pull.gradients[name] for asked, name in wanted.items()}
-    return Pullback(gradients, {asked: activations[name] for asked, name in captured.items()}), value
 
 
 def _beside(x: Array, values: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from array_api_compat import device
@@ -68,7 +68,7 @@ class TinyModel(Model):
         """Kernel and bias of `conv1`, `conv2` and `fc`."""
         return dict(self._parameters.get(self.layer(layer).name, {}))
 
-    def modified(self, *, relu: str = "exact") -> "TinyModel":
+    def modified(self, *, relu: str = "exact") -> Self:
         """A copy with another backward rule; needs `TinyModel(relu=True)`."""
         if relu not in BACKWARD_RULES:
             raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
@@ -77,20 +77,11 @@ class TinyModel(Model):
                 "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
                 "smooth_grad, which take any network"
             )
-        copy = self._copy()
-        copy._rule = relu
-        return copy
+        return self._copy(_rule=relu)
 
-    def _copy(self) -> "TinyModel":
-        copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.pop("digest", None)
-        return copy
-
-    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> "TinyModel":
-        copy = self._copy()
-        copy._parameters = {name: {**old, **changed.get(name, {})} for name, old in self._parameters.items()}
-        return copy
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
+        parameters = {name: {**old, **changed.get(name, {})} for name, old in self._parameters.items()}
+        return self._copy(_parameters=parameters)
 
     def _affine(self, x: Array) -> tuple[Array, Array]:
         gain, offset = (like(v, x)[None, :, None, None] for v in self.preprocess.affine(3))

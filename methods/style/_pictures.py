@@ -8,8 +8,8 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import LayerError, ParameterError
 from crosslens.image.io import load_image
+from crosslens.method.unit_range import seen_by
 from crosslens.model import INPUT, Linearization, Model
-from crosslens.model.unit_range import seen_by
 
 COLOURS = ("style", "luminance", "matched")
 """Whose colours the result has: the style's; the content's, only its luminance being changed; or the content's, to

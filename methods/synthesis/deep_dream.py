@@ -11,8 +11,8 @@ from crosslens.execution.progress import Progress
 from crosslens.image.io import load_image
 from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
+from crosslens.method.unit_range import seen_by
 from crosslens.model import Model
-from crosslens.model.unit_range import seen_by
 from crosslens.objective import Objective, layer, nearest
 from crosslens.operators import Size
 from crosslens.optim.loop import check_every

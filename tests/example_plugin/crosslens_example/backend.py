@@ -46,13 +46,11 @@ class NanoModel(Model):
         return found.get(self.layer(layer).name, {})
 
     def _with_weights(self, changed):
-        other = copy(self)
-        other.__dict__.pop("digest", None)
-        other.net = copy(self.net)
+        net = copy(self.net)
         for layer, values in changed.items():
-            setattr(other.net, layer, values["kernel"])
-            other.net.bias = values.get("bias", other.net.bias)
-        return other
+            setattr(net, layer, values["kernel"])
+            net.bias = values.get("bias", net.bias)
+        return self._copy(net=net)
 
     def modified(self, *, relu="exact"):
         if relu not in BACKWARD_RULES:

@@ -13,10 +13,11 @@ import numpy as np
 
 from ..arrays import as_numpy, softmax
 from ..errors import ModelError, did_you_mean
-from ..model.base import Model
-from ..model.layer import INPUT, OUTPUT, Layer
-from ..model.link_functions import sigmoid
-from ..model.output_spec import KINDS, OutputSpec, activation_of
+from .backend import BackendModel
+from .layer import INPUT, OUTPUT, Layer
+from .link_functions import sigmoid
+from .output_spec import KINDS, OutputSpec, activation_of
+from .per_image import forward
 
 __all__ = ["output_spec"]
 
@@ -45,7 +46,7 @@ _PASSED = frozenset(
 """Kinds of layers that change no value, or round it at most."""
 
 
-def output_spec(model: Model) -> OutputSpec:
+def output_spec(model: BackendModel) -> OutputSpec:
     """What the output of a network is; `model.output_kind` overrides what is found.
 
     Raises:
@@ -73,7 +74,7 @@ def _score(shape: tuple[int | None, ...]) -> OutputSpec:
     return OutputSpec("score", shape, evidence="no sigmoid was found; if it is a logit, say output_kind='logits'")
 
 
-def _computed(model: Model, shape: tuple[int | None, ...]) -> Mapping[str, Values]:
+def _computed(model: BackendModel, shape: tuple[int | None, ...]) -> Mapping[str, Values]:
     """What the last layers of the output's size, and the output, give for two images of noise, (N, *shape)."""
     size = prod(n or 1 for n in shape)
     same = [
@@ -81,7 +82,7 @@ def _computed(model: Model, shape: tuple[int | None, ...]) -> Mapping[str, Value
     ]
     low, high = model.input.bounds or (-1.0, 1.0)
     noise = np.random.default_rng(0).random((2, *model.input.example_shape), dtype=np.float32)
-    found = model.forward((low + (high - low) * noise).astype(np.float32), [*same[-_MOST:], OUTPUT])
+    found = forward(model, (low + (high - low) * noise).astype(np.float32), (*same[-_MOST:], OUTPUT), {})
     output = as_numpy(found[OUTPUT])
     there = {name: as_numpy(values) for name, values in found.items()}
     return {name: each.reshape(output.shape) for name, each in there.items() if each.size == output.size}
@@ -95,7 +96,7 @@ def _same_size(layer: Layer, shape: tuple[int | None, ...], size: int) -> bool:
     return vector and layer.shape[0] is None and prod(n or 1 for n in layer.shape[1:]) == size
 
 
-def _activation(model: Model, values: Mapping[str, Values]) -> tuple[str | None, str | None, str]:
+def _activation(model: BackendModel, values: Mapping[str, Values]) -> tuple[str | None, str | None, str]:
     """The activation at the end, the layer with what enters it, and how that is known; None for what is not found."""
     output = values[OUTPUT]
     if not np.isfinite(output).all():
@@ -151,7 +152,7 @@ def _fits(activation: str, output: Values, rounding: float) -> bool:
     return several and bool((shares >= 0).all() and (np.abs(shares.sum(1) - 1) <= rounding).all())
 
 
-def _last(model: Model, equal: list[str]) -> list[str]:
+def _last(model: BackendModel, equal: list[str]) -> list[str]:
     """The layers whose values the output has, and those that it is read from by layers that change no value."""
     found = list(equal)
     ahead = list(model.reads(OUTPUT) or ())
@@ -162,7 +163,7 @@ def _last(model: Model, equal: list[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _entering(model: Model, name: str, output: Values) -> str | None:
+def _entering(model: BackendModel, name: str, output: Values) -> str | None:
     """The layer that an activation reads, if it holds one number for each of the output's."""
     read = model.reads(name) or ()
     if len(read) != 1 or read[0] == INPUT:
@@ -171,7 +172,7 @@ def _entering(model: Model, name: str, output: Values) -> str | None:
     return read[0] if size == output[0].size else None
 
 
-def _wanted(model: Model, found: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
+def _wanted(model: BackendModel, found: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
     """What the user says, if the network can be so."""
     kind = model.output_kind
     if kind is None:

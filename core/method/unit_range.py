@@ -6,16 +6,16 @@ synthesis for a network of other bounds therefore runs on this view, and its pic
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Self
 
 from ..arrays import Array
+from ..model.base import Model
+from ..model.input_spec import InputSpec
+from ..model.layer import INPUT, Layer
+from ..model.linearization import Linearization, Pullback
+from ..model.output_spec import OutputSpec
+from ..model.repeatability import repeatability
 from ..result import Result
-from .base import Model
-from .input_spec import InputSpec
-from .layer import INPUT, Layer
-from .linearization import Linearization, Pullback
-from .output_spec import OutputSpec
-from .repeatability import repeatability
 
 __all__ = ["UnitRange", "in_own_bounds", "in_unit_range", "seen_by"]
 
@@ -68,11 +68,11 @@ class UnitRange(Model):
     def weights(self, layer: str) -> Mapping[str, Array]:
         return self.model.weights(layer)
 
-    def modified(self, *, relu: str = "exact") -> Model:
-        return UnitRange(self.model.modified(relu=relu))
+    def modified(self, *, relu: str = "exact") -> Self:
+        return self._copy(model=self.model.modified(relu=relu))
 
-    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Model:
-        return UnitRange(self.model._with_weights(changed))
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
+        return self._copy(model=self.model._with_weights(changed))
 
     def _forward(self, x: Array, capture: tuple[str, ...], replaced: Mapping[str, Array]) -> Mapping[str, Array]:
         return self.model._forward(self.own.from_unit(x), capture, replaced)

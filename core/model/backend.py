@@ -1,0 +1,155 @@
+"""What a backend implements: the part of a model that each framework computes in its own way.
+
+`crosslens.Model` builds on it what callers use: checked images, layers by name or alias, copies, what the output means.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from math import prod
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, Self
+
+from ..arrays import Array
+from .input_spec import InputSpec
+from .layer import OUTPUT, Layer, shape_in_words
+from .linearization import Linearization, Pullback
+from .preprocessing import Preprocess
+
+__all__ = ["BackendModel", "Differentiable"]
+
+
+class Differentiable(Protocol):
+    """An objective as a backend sees it: array code that gives values and cotangents (`crosslens.Objective`)."""
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """The layers that it reads."""
+
+    def evaluated(self, activations: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
+        """Its value for each image (N,), and by layer the gradient of their sum at the layer's activations."""
+
+
+class BackendModel(ABC):
+    """A network as its backend provides it. The methods with an underscore get canonical names and checked arrays."""
+
+    backend: ClassVar[str]
+    """The framework's name: "torch", "tensorflow", "onnx"."""
+    input: InputSpec
+    preprocess: Preprocess
+    labels: Sequence[str] | None = None
+    held: Mapping[str, Any] = MappingProxyType({})
+    """What other inputs hold, for provenance."""
+    output_kind: str | None = None
+    """What the user says that the output is; see `crosslens.Model.output`."""
+    batch_size: int | None = None
+    """Images at once, as the user set it; None lets `crosslens.execution.batching` decide."""
+    largest_batch: int = 8
+    """Larger batches are no faster (benchmarks/NOTES.md)."""
+
+    @property
+    @abstractmethod
+    def layers(self) -> Mapping[str, Layer]:
+        """Every layer by name, in execution order, `INPUT` first and `OUTPUT` last."""
+
+    @property
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """Name and version of each framework that computes, for provenance."""
+
+    @cached_property
+    def elements(self) -> int:
+        """The number of activations of all layers for one image."""
+        return sum(prod(n or 1 for n in layer.shape[1:]) for layer in self.layers.values())
+
+    def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
+        """What the backend can say before any work: (what, well or not or None for a fact, text) of each finding."""
+        return ()
+
+    def caveats(self) -> tuple[str, ...]:
+        """Notes for every attribution by this model: gradients that are approximate, for example."""
+        return ()
+
+    def __repr__(self) -> str:
+        image, output = (shape_in_words(shape) for shape in (self.input.shape, self.layers[OUTPUT].shape[1:]))
+        return f"<{type(self).__name__}: {image} -> {output}, {len(self.layers)} layers>"
+
+    def placed(self, x: Array) -> Array:
+        """`x` on the device where the network computes, if arrays can live there (torch on a GPU); else `x` itself."""
+        return x
+
+    def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
+        """The layers that the named ones are computed from, themselves included; None if the backend cannot tell."""
+        return None
+
+    def reads(self, layer: str) -> tuple[str, ...] | None:
+        """The layers whose activations this layer reads directly, in order; None if the backend cannot tell.
+
+        `INPUT` counts as a layer; () for a layer that depends on no other.
+        """
+        return None
+
+    @abstractmethod
+    def weights(self, layer: str) -> Mapping[str, Array]:
+        """The parameters of one layer, by name, in one layout for all frameworks.
+
+        kernel (out, in / groups, kh, kw) or (out, in), bias (out,); scale, offset, mean and variance (C,) of a
+        normalisation. Empty for a layer without parameters.
+        """
+
+    @abstractmethod
+    def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
+        """A copy of the network with these parameters, named and laid out as `weights` gives them."""
+
+    @abstractmethod
+    def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The activations of these layers. `capture` does not contain `INPUT`."""
+
+    @abstractmethod
+    def _linearize(
+        self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
+    ) -> Linearization:
+        """As `crosslens.Model.linearize`. `capture` does not contain `INPUT`, `wrt` may."""
+
+    def _vjp(
+        self,
+        x: Array,
+        cotangents: Mapping[str, Array],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> Pullback:
+        """As `crosslens.Model.vjp`; override where knowing the cotangents beforehand saves work."""
+        with self._linearize(x, (*capture, *(c for c in cotangents if c not in capture)), wrt, replace) as at:
+            return Pullback(at.vjp(cotangents), {name: at.activations[name] for name in capture})
+
+    def _compiled_pullback(
+        self,
+        x: Array,
+        objective: Differentiable,
+        layers: Mapping[str, str],
+        wrt: tuple[str, ...],
+        capture: tuple[str, ...],
+        replace: Mapping[str, Array],
+    ) -> tuple[Pullback, Array] | None:
+        """As `crosslens.Model.compiled_pullback`; override where a backend can compile an objective into its graph.
+
+        Args:
+            x: images (N, C, H, W).
+            objective: what is differentiated.
+            layers: the canonical name of each layer that the objective reads, by the objective's own name for it.
+            wrt: layers to differentiate with respect to; `INPUT` may be one.
+            capture: layers whose activations are returned; `INPUT` is not one.
+            replace: activations to run on from instead of a layer's own.
+        """
+        return None
+
+    def _copy(self, *forget: str, **changed: Any) -> Self:
+        """A copy that shares everything with this model but the attributes in `changed`.
+
+        The digest and the cached properties named in `forget` are computed anew.
+        """
+        copy = object.__new__(type(self))
+        vars(copy).update({name: value for name, value in vars(self).items() if name not in {"digest", *forget}})
+        vars(copy).update(changed)
+        return copy
