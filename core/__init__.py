@@ -5,6 +5,7 @@
 'grad_cam'
 """
 
+from . import report as report  # adds .html to what a comparison can be saved as
 from .alignment.align import Alignment, align
 from .alignment.divergence import Divergence, diverge
 from .comparison.compare import Comparison, compare

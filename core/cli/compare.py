@@ -10,11 +10,12 @@ from click.core import ParameterSource
 
 from ..comparison.aggregate import Limit
 from ..comparison.compare import Comparison, compare
-from ..comparison.predictions import alike
+from ..comparison.figures import MAP_FIGURES, formatted
+from ..comparison.predictions import predictions_agree
+from ..comparison.verdict import judge
 from ..image.false_colour import check_bands
 from ..method.base import Method, as_in
 from ..plugins.registry import image_method_class, methods
-from ..report.verdict import FIGURES, judged, verdict, written
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet
 from ._parameters import MethodGroup, parameter_options
@@ -181,11 +182,11 @@ def summary(comparison: Comparison) -> str:
     for row in comparison.rows():
         noise = comparison.noise.get(row["method"])
         expected = f"{noise.figures['relative_l2']:.2e}" if noise else "-"
-        rows.append((row["method"], *row["models"], *written(row), expected, marks[judged(row, noise)]))
-    names = [figure.short for figure in FIGURES.values()]
+        rows.append((row["method"], *row["models"], *formatted(row), expected, marks[judge(row, noise)]))
+    names = [figure.short for figure in MAP_FIGURES.values()]
     parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)]
     parts += ["\n".join(_places(comparison))] if comparison.layers else []
-    return "\n\n".join([*parts, verdict(comparison).text])
+    return "\n\n".join([*parts, comparison.view.verdict.text])
 
 
 def _places(comparison: Comparison) -> Iterator[str]:
@@ -199,7 +200,7 @@ def _places(comparison: Comparison) -> Iterator[str]:
 def _said(comparison: Comparison) -> list[tuple[Any, ...]]:
     """A row for each picture and model; of many pictures those alone that the models see differently."""
     count = max((len(p.classes) for p in comparison.predictions), default=0)
-    differ = [n for n in range(count) if not alike(comparison.predictions, n)]
+    differ = [n for n in range(count) if not predictions_agree(comparison.predictions, n)]
     return [
         (comparison.title(n), p.model, p.classes[n], p.labels[n], f"{p.probabilities[n]:.4f}")
         for n in (range(count) if count <= MOST_PREDICTIONS else differ)

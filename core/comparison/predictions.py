@@ -12,7 +12,7 @@ from ..model.base import OUTPUT, Model
 from ..model.output_spec import OutputSpec
 from ..objective import is_distribution
 
-__all__ = ["Prediction", "alike", "predict", "prediction_agreement", "probabilities"]
+__all__ = ["Prediction", "predict", "prediction_agreement", "predictions_agree", "probabilities"]
 
 Values = np.ndarray[Any, Any]
 
@@ -77,8 +77,8 @@ def prediction_agreement(a: Prediction, b: Prediction, images: Sequence[int]) ->
     return {"same_class": sum(same) / len(same), **({f"{a.unit}_difference": max(apart)} if apart else {})}
 
 
-def alike(predictions: Sequence[Prediction], n: int) -> bool:
-    """Whether all models say the same of image `n`: one class, or one score to 1 %."""
+def predictions_agree(predictions: Sequence[Prediction], n: int) -> bool:
+    """Whether all models predict the same for image `n`: one class, or one score to 1 %."""
     first, *others = predictions
     return all(prediction_agreement(first, other, [n])["same_class"] == 1 for other in others)
 

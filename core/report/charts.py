@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from math import ceil, floor, isfinite, log10
-from typing import TYPE_CHECKING
 
+from ..alignment.divergence import Divergence
 from .markup import Markup, element
-
-if TYPE_CHECKING:
-    from ..alignment.divergence import Divergence
 
 __all__ = ["Lane", "curve", "strips"]
 
@@ -85,7 +82,7 @@ def _bar(x: float, y: float, class_: str) -> Markup:
     return _line(x, y - 9, x, y + 9, class_)
 
 
-def curve(walk: "Divergence") -> Markup:
+def curve(walk: Divergence) -> Markup:
     """The error from layer to layer: what has grown, what each adds, what rounding may add; the first fault marked."""
     left, top, bottom = 46, 16, 250
     steps = walk.steps

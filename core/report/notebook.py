@@ -1,27 +1,25 @@
-"""A comparison in a notebook: the verdict, the figures, and the maps of the first pictures side by side."""
+"""A comparison in a notebook: the verdict, the figures, and the maps of the first images side by side."""
 
-from ..comparison.compare import Comparison
-from ..errors import ImageError
-from ..result import Attribution, Result
-from .markup import Markup, element, joined
+from collections.abc import Iterator
+
+from ..comparison.figures import MAP_FIGURES, formatted
+from ..comparison.view import ComparisonView
+from .markup import Markup, element
 from .pictures import data_uri
-from .verdict import FIGURES, judged, verdict, written
 
 __all__ = ["summary_in_html"]
 
-SHOWN = 3
-"""So many pictures are shown; `save("report.html")` shows all."""
+MOST_IMAGES = 3
+"""Largest number of images shown; `save("report.html")` shows all."""
 _CELL = "text-align: left; padding: 2px 8px"
+_FIGURE = "display: inline-block; margin: 4px"
 
 
-def summary_in_html(comparison: Comparison) -> str:
+def summary_in_html(view: ComparisonView) -> str:
     """HTML without scripts or styles of its own, as notebooks want it."""
-    header = ["method", "models", *(figure.short for figure in FIGURES.values()), "agree"]
-    rows = [
-        [row["method"], " − ".join(row["models"]), *written(row), judged(row, comparison.noise.get(row["method"]))]
-        for row in comparison.rows()
-    ]
-    return element("div", element("p", verdict(comparison).text), _table(header, rows), *_pictures(comparison))
+    header = ["method", "models", *(figure.short for figure in MAP_FIGURES.values()), "agree"]
+    rows = [[pair.method, " − ".join(pair.models), *formatted(pair.worst), pair.judgement] for pair in view.pairs]
+    return element("div", element("p", view.verdict.text), _table(header, rows), *_images(view))
 
 
 def _table(header: list[str], rows: list[list[str]]) -> Markup:
@@ -30,23 +28,21 @@ def _table(header: list[str], rows: list[list[str]]) -> Markup:
     return element("table", element("thead", head), element("tbody", *body))
 
 
-def _pictures(comparison: Comparison) -> list[Markup]:
-    """For each method and picture, one figure per model."""
-    count = min(SHOWN, max(len(result.images) for result in comparison.results.values()))
-    rows = []
-    for method in comparison.methods:
-        for index in range(count):
-            figures = [_figure(comparison.results[method, model], index, model) for model in comparison.models]
-            title = f"{method}, {comparison.title(index)}"
-            rows.append(element("div", element("p", title), *figures) if any(figures) else Markup())
-    return rows
-
-
-def _figure(result: Result, index: int, model: str) -> Markup:
-    try:
-        frames = [result.drawn(index)] if isinstance(result, Attribution) else result.frames()[index : index + 1]
-    except ImageError:
-        return Markup()
-    images = [element("img", src=data_uri(frame), alt=model, width=224) for frame in frames]
-    style = "display: inline-block; margin: 4px"
-    return element("figure", joined(*images), element("figcaption", model), style=style) if images else Markup()
+def _images(view: ComparisonView) -> Iterator[Markup]:
+    """For each method and image, one figure per model."""
+    count = min(MOST_IMAGES, len(view.images))
+    previews = [view.previews(index) for index in range(count)]
+    for method in view.methods:
+        for image, of_image in zip(view.images[:count], previews, strict=True):
+            figures = [
+                element(
+                    "figure",
+                    element("img", src=data_uri(of_image[method, model]), alt=model, width=224),
+                    element("figcaption", model),
+                    style=_FIGURE,
+                )
+                for model in view.models
+                if (method, model) in of_image
+            ]
+            if figures:
+                yield element("div", element("p", f"{method}, {image.title}"), *figures)

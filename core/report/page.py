@@ -1,40 +1,39 @@
-"""The page: overview, pictures, figures, charts, the walk through the layers, provenance."""
+"""The page: overview, images, figures, charts, the layers one by one, provenance."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from html import unescape
 from importlib.resources import files
 from re import search
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..comparison.compare import Comparison
-from ..comparison.predictions import alike
+from ..alignment.divergence import Divergence
+from ..comparison.figures import MAP_FIGURES, formatted
+from ..comparison.view import ComparisonView, PairView, RunView
 from .cases import case
 from .charts import Lane, curve, strips
 from .markup import Markup, anchor, element, joined, section
 from .pictures import room
-from .tables import Cell, Heading, table
-from .verdict import FIGURES, bound, judged, mark, verdict, written
-
-if TYPE_CHECKING:
-    from ..alignment.divergence import Divergence
+from .tables import Cell, Heading, mark, table
 
 __all__ = ["page"]
 
 _OPENED = 3
-"""So many pictures are open from the start."""
+"""Number of images whose block is open from the start."""
+_SPREAD_FIGURES = ("max_relative_difference", "relative_l2", "rank_correlation", "ssim", "top_k")
+"""The figures whose quantiles over the images are shown."""
 
 
-def page(comparison: Comparison) -> str:
+def page(view: ComparisonView) -> str:
     """A comparison as one HTML file that needs nothing else."""
-    title = f"{', '.join(comparison.methods)} on {', '.join(comparison.models)}"
-    figures = [_figures(comparison), _distribution(comparison), _layers(comparison)]
-    cases = [_cases(comparison)]
-    inner = [*cases, *figures] if _count(comparison) <= _OPENED else [*figures, *cases]
-    parts = [_pictures(comparison), *inner, _notes(comparison), _provenance(comparison)]
-    body = joined(_overview(comparison), _contents(parts), *parts)
+    title = f"{', '.join(view.methods)} on {', '.join(view.models)}"
+    figures = [_figures(view), _distribution(view), _layers(view)]
+    cases = [_cases(view)]
+    inner = [*cases, *figures] if len(view.images) <= _OPENED else [*figures, *cases]
+    parts = [_predictions(view), *inner, _notes(view), _provenance(view)]
+    body = joined(_overview(view), _contents(parts), *parts)
     script = _file("page.js")
     filled = {"title": joined(title), "style": _file("page.css"), "body": body, "script": script}
     return Template(_file("page.html")).substitute(filled, digest=_digest(script))
@@ -42,7 +41,7 @@ def page(comparison: Comparison) -> str:
 
 def _contents(parts: Sequence[Markup]) -> Markup:
     """Links to the parts that there are."""
-    titles = [unescape(found[1]) for part in parts if (found := search("<h2>(.*?)</h2>", part))]
+    titles = [unescape(heading[1]) for part in parts if (heading := search("<h2>(.*?)</h2>", part))]
     return element("nav", *(element("a", t, href=f"#{anchor(t)}") for t in titles), aria_label="Parts of this page")
 
 
@@ -55,25 +54,20 @@ def _digest(script: str) -> str:
     return b64encode(sha256(f"\n{script}\n".encode()).digest()).decode()
 
 
-def _count(comparison: Comparison) -> int:
-    """How many pictures were explained or made."""
-    return max(len(result.images) for result in comparison.results.values())
-
-
-def _overview(comparison: Comparison) -> Markup:
-    found = verdict(comparison)
-    sign = element("span", "✓" if found.agree else "✗", aria_hidden="true", class_="sign")
-    scope = f"{_number(len(comparison.models), 'model')}, {_number(len(comparison.methods), 'method')}, "
+def _overview(view: ComparisonView) -> Markup:
+    agree, text = view.verdict.agree, view.verdict.text
+    sign = element("span", "✓" if agree else "✗", aria_hidden="true", class_="sign")
+    scope = f"{_number(len(view.models), 'model')}, {_number(len(view.methods), 'method')}, "
     return element(
         "header",
         element("p", "crosslens", class_="brand"),
-        element("h1", f"Do {_together(comparison.models)} look at the same things?"),
-        element("p", sign, found.text, class_="verdict agree" if found.agree else "verdict apart", role="status"),
-        element("p", scope + _number(_count(comparison), "picture"), class_="quiet"),
+        element("h1", f"Do {_in_words(view.models)} look at the same things?"),
+        element("p", sign, text, class_="verdict agree" if agree else "verdict apart", role="status"),
+        element("p", scope + _number(len(view.images), "picture"), class_="quiet"),
     )
 
 
-def _together(names: Sequence[str]) -> str:
+def _in_words(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]])
 
 
@@ -81,11 +75,11 @@ def _number(count: int, of: str) -> str:
     return f"{count} {of}" + "s" * (count != 1)
 
 
-def _pictures(comparison: Comparison) -> Markup:
-    """A row for each picture: what each model says, and how far the maps are apart."""
-    if not comparison.predictions:
+def _predictions(view: ComparisonView) -> Markup:
+    """A row for each image: what each model predicts, and how far the maps are apart."""
+    if not view.predictions:
         return Markup()
-    scores = "score" in {p.unit for p in comparison.predictions}
+    scores = "score" in {p.unit for p in view.predictions}
     apart = Heading(
         "score apart" if scores else "probability apart",
         "How far the models' scores lie apart."
@@ -94,52 +88,44 @@ def _pictures(comparison: Comparison) -> Markup:
     )
     header: list[Heading | str] = [
         "picture",
-        *comparison.models,
+        *view.models,
         "same score" if scores else "same class",
         apart,
-        *(_distance(name) for name in comparison.methods),
+        *(_distance_heading(name) for name in view.methods),
     ]
-    worst = _distances(comparison)
-    rows = [_row(comparison, n, worst.get(n, {})) for n in range(_count(comparison))]
+    rows = [_row(view, n) for n in range(len(view.images))]
     tall = "tall" if len(rows) > 12 else ""
     return section("Predictions", table("Predictions", header, rows, tall))
 
 
-def _distance(method: str) -> Heading:
-    return Heading(
-        method, f"The largest relative L2 difference of two models' maps of {method}. {FIGURES['relative_l2'].meaning}"
-    )
+def _distance_heading(method: str) -> Heading:
+    meaning = MAP_FIGURES["relative_l2"].meaning
+    return Heading(method, f"The largest relative L2 difference of two models' maps of {method}. {meaning}")
 
 
-def _distances(comparison: Comparison) -> dict[int, dict[str, float]]:
-    """By image and method, the largest relative L2 difference of any pair."""
-    found: dict[int, dict[str, float]] = {}
-    for row in comparison.images:
-        of = found.setdefault(row["image"], {})
-        of[row["method"]] = max(of.get(row["method"], 0.0), row["relative_l2"])
-    return found
-
-
-def _row(comparison: Comparison, n: int, distances: dict[str, float]) -> list[Cell | str]:
-    said = [
+def _row(view: ComparisonView, n: int) -> list[Cell | str]:
+    image = view.images[n]
+    predictions = [
         Cell(joined(p.labels[n].partition(",")[0], " ", element("b", f"{p.probabilities[n]:.4f}")), p.probabilities[n])
-        for p in comparison.predictions
+        for p in view.predictions
     ]
-    asked = [p.of_first[n] for p in comparison.predictions if p.of_first]
-    spread = max(asked) - min(asked) if asked else float("nan")
-    same = alike(comparison.predictions, n)
-    link = element("a", comparison.title(n), href=f"#picture-{n}")
-    figures = [Cell(f"{distances[m]:.2e}", distances[m]) if m in distances else Cell("-") for m in comparison.methods]
-    return [Cell(link), *said, Cell(mark("agree" if same else "apart")), Cell(f"{spread:.1e}", spread), *figures]
+    link = element("a", image.title, href=f"#picture-{n}")
+    same = Cell(mark("agree" if image.same_prediction else "apart"))
+    spread = Cell(f"{image.prediction_spread:.1e}", image.prediction_spread)
+    distances = [
+        Cell(f"{image.distances[m]:.2e}", image.distances[m]) if m in image.distances else Cell("-")
+        for m in view.methods
+    ]
+    return [Cell(link), *predictions, same, spread, *distances]
 
 
-def _layers(comparison: Comparison) -> Markup:
-    """The walk through the layers of the first model and of each other one."""
-    if not comparison.divergences:
+def _layers(view: ComparisonView) -> Markup:
+    """The error from layer to layer, of the first model and each other one."""
+    if not view.divergences:
         return Markup()
-    walks = [part for walk in comparison.divergences for part in _walk(walk)]
+    parts = [part for divergence in view.divergences for part in _divergence(divergence)]
     key = _key(error="error so far", own="added by the layer", noise="by rounding")
-    return section("Layer by layer", key, *walks)
+    return section("Layer by layer", key, *parts)
 
 
 def _key(**lines: str) -> Markup:
@@ -147,128 +133,120 @@ def _key(**lines: str) -> Markup:
     return element("p", *(element("span", text, class_=f"key {name}") for name, text in lines.items()), class_="quiet")
 
 
-def _walk(walk: "Divergence") -> list[Markup]:
-    header = ["layer", f"in {walk.models[1]}", "error so far", "added by the layer", "by rounding", "correlation"]
+def _divergence(divergence: Divergence) -> list[Markup]:
+    name = " and ".join(divergence.models)
+    header = ["layer", f"in {divergence.models[1]}", "error so far", "added by the layer", "by rounding", "correlation"]
     rows: list[list[Cell | str]] = [
-        [s.a, s.b, *(Cell(f"{v:.2e}", v) for v in (s.error, s.own, s.noise)), f"{s.agreement:.6f}"] for s in walk.steps
+        [s.a, s.b, *(Cell(f"{v:.2e}", v) for v in (s.error, s.own, s.noise)), f"{s.agreement:.6f}"]
+        for s in divergence.steps
     ]
-    name = " and ".join(walk.models)
     inner = table(f"Layers of {name}", header, rows, "tall")
     shown = element("details", element("summary", f"All {len(rows)} pairs of layers as a table"), inner)
-    fine = "verdict agree" if walk.first is None else "verdict apart"
-    return [element("h3", name), element("p", walk.text, class_=fine), curve(walk), shown]
+    class_ = "verdict agree" if divergence.first is None else "verdict apart"
+    return [element("h3", name), element("p", divergence.text, class_=class_), curve(divergence), shown]
 
 
-def _figures(comparison: Comparison) -> Markup:
-    """Every figure of every pair, the worst of the pictures; what each means is one focus away."""
-    noise = Heading("L2 by rounding", _how(comparison))
-    header: list[Heading | str] = [
-        "method",
-        "models",
-        *(Heading(f.short, f.meaning) for f in FIGURES.values()),
-        noise,
-        "agree",
-    ]
-    rows: list[list[Cell | str]] = []
-    for row in comparison.rows():
-        found = comparison.noise.get(row["method"])
-        expected = Cell(f"{found.figures['relative_l2']:.2e}") if found else Cell("-")
-        rows.append([row["method"], " − ".join(row["models"]), *written(row), expected, Cell(mark(judged(row, found)))])
-    meanings = [joined(element("dt", f.short), element("dd", f.meaning)) for f in FIGURES.values()]
-    meanings.append(joined(element("dt", noise.text), element("dd", noise.meaning)))
+def _figures(view: ComparisonView) -> Markup:
+    """Every figure of every pair, the worst of the images; a focus on a heading shows its meaning."""
+    measured = _noise_measurement(view)
+    noise = Heading("L2 by rounding", measured)
+    headings = [Heading(f.short, f.meaning) for f in MAP_FIGURES.values()]
+    header: list[Heading | str] = ["method", "models", *headings, noise, "agree"]
+    rows = [_figures_row(view, pair) for pair in view.pairs]
+    meanings = [joined(element("dt", each.text), element("dd", each.meaning)) for each in (*headings, noise)]
     legend = element("details", element("summary", "What the figures mean"), element("dl", *meanings))
-    of = "Of each figure the worst of all pictures. " if _count(comparison) > 1 else ""
-    return section(
-        "Figures", element("p", of + _how(comparison), class_="quiet"), table("Figures", header, rows), legend
-    )
+    of = "Of each figure the worst of all pictures. " if len(view.images) > 1 else ""
+    return section("Figures", element("p", of + measured, class_="quiet"), table("Figures", header, rows), legend)
 
 
-def _how(comparison: Comparison) -> str:
-    told = [noise.text for noise in comparison.noise.values()]
-    return f"What rounding alone does to a map, measured: {told[0]}." if told else "Not measured."
+def _figures_row(view: ComparisonView, pair: PairView) -> list[Cell | str]:
+    noise = view.noise.get(pair.method)
+    by_rounding = Cell(f"{noise.figures['relative_l2']:.2e}") if noise else Cell("-")
+    return [pair.method, _pair_name(pair), *formatted(pair.worst), by_rounding, Cell(mark(pair.judgement))]
 
 
-def _distribution(comparison: Comparison) -> Markup:
-    """How the differences of many pictures are spread."""
-    if _count(comparison) < 2:
+def _pair_name(pair: PairView) -> str:
+    return " − ".join(pair.models)
+
+
+def _noise_measurement(view: ComparisonView) -> str:
+    texts = [noise.text for noise in view.noise.values()]
+    return f"What rounding alone does to a map, measured: {texts[0]}." if texts else "Not measured."
+
+
+def _distribution(view: ComparisonView) -> Markup:
+    """How the differences of many images are spread."""
+    if len(view.images) < 2:
         return Markup()
-    lanes = [_lane(comparison, row["method"], row["models"]) for row in comparison.rows()]
-    wanted = ("max_relative_difference", "relative_l2", "rank_correlation", "ssim", "top_k")
-    points = Heading("same maximum", f"The share of pictures of which this holds. {FIGURES['pointing'].meaning}")
+    points = Heading("same maximum", f"The share of pictures of which this holds. {MAP_FIGURES['pointing'].meaning}")
     names = ["median", "90 %", "worst"]
-    header: list[Heading | str] = [
-        "method",
-        "models",
-        *(f"{FIGURES[w].short}, {n}" for w in wanted for n in names),
-        points,
-    ]
+    columns = [(figure, name) for figure in _SPREAD_FIGURES for name in names]
+    headings = [f"{MAP_FIGURES[figure].short}, {name}" for figure, name in columns]
+    header: list[Heading | str] = ["method", "models", *headings, points]
     rows = [
         [
-            row["method"],
-            " − ".join(row["models"]),
-            *(_quantile(row, w, n) for w in wanted for n in names),
-            _quantile(row, "pointing", "mean"),
+            pair.method,
+            _pair_name(pair),
+            *(_quantile(pair, *column) for column in columns),
+            _quantile(pair, "pointing", "mean"),
         ]
-        for row in comparison.quantiles()
+        for pair in view.pairs
     ]
     text = "Each point is a picture; its relative L2 difference from left to right."
     key = _key(noise="by rounding", limit="limit")
-    chart = strips("Relative L2 difference of each picture, by method and pair", lanes)
+    chart = strips(
+        "Relative L2 difference of each picture, by method and pair", [_lane(view, pair) for pair in view.pairs]
+    )
     return section("All pictures", element("p", text, class_="quiet"), key, chart, table("Quantiles", header, rows))
 
 
-def _quantile(row: dict[str, Any], figure: str, name: str) -> str:
-    digits = ".3f" if figure == "pointing" else FIGURES[figure].digits
-    return f"{row[figure][name]:{digits}}" if figure in row else "-"
+def _quantile(pair: PairView, figure: str, name: str) -> str:
+    digits = ".3f" if figure == "pointing" else MAP_FIGURES[figure].digits
+    return f"{pair.quantiles[figure][name]:{digits}}" if figure in pair.quantiles else "-"
 
 
-def _lane(comparison: Comparison, method: str, models: list[str]) -> Lane:
-    rows = [row for row in comparison.images if row["method"] == method and row["models"] == models]
-    noise = comparison.noise.get(method)
-    points = [(row["relative_l2"], comparison.title(row["image"]), row["image"]) for row in rows]
-    expected = noise.figures["relative_l2"] if noise else None
-    return Lane(f"{method}, {' − '.join(models)}", points, expected, bound(noise))
+def _lane(view: ComparisonView, pair: PairView) -> Lane:
+    points = [(figures["relative_l2"], view.images[n].title, n) for n, figures in enumerate(pair.images)]
+    noise = view.noise.get(pair.method)
+    by_rounding = noise.figures["relative_l2"] if noise else None
+    return Lane(f"{pair.method}, {_pair_name(pair)}", points, by_rounding, pair.limit)
 
 
-def _cases(comparison: Comparison) -> Markup:
-    """The pictures, those first whose maps differ most against what rounding explains."""
-    count = _count(comparison)
-    distances = _distances(comparison)
-    limits = {method: bound(comparison.noise.get(method)) for method in comparison.methods}
+def _cases(view: ComparisonView) -> Markup:
+    """The images, those first whose maps differ most against what rounding explains."""
+    count = len(view.images)
+    limits = {pair.method: pair.limit for pair in view.pairs}
 
     def severity(n: int) -> float:
-        return max((v / limits[m] for m, v in distances.get(n, {}).items()), default=0.0)
+        return max((distance / limits[method] for method, distance in view.images[n].distances.items()), default=0.0)
 
     order = sorted(range(count), key=severity, reverse=True) if count > _OPENED else list(range(count))
     within = room(count)
-    blocks = [case(comparison, n, within, opened=place < _OPENED) for place, n in enumerate(order)]
+    blocks = [case(view, n, within, opened=place < _OPENED) for place, n in enumerate(order)]
     sorted_by = [element("p", "Those first whose maps differ most.", class_="quiet")] if count > _OPENED else []
     return section("Pictures" if count > 1 else "The picture", *sorted_by, *blocks)
 
 
-def _notes(comparison: Comparison) -> Markup:
-    said = [f"{method} on {model}: {note}" for (method, model), r in comparison.results.items() for note in r.notes]
-    return section("Notes", element("ul", *(element("li", note) for note in said))) if said else Markup()
+def _notes(view: ComparisonView) -> Markup:
+    notes = [f"{run.method} on {run.model}: {note}" for run in view.runs for note in run.notes]
+    return section("Notes", element("ul", *(element("li", note) for note in notes))) if notes else Markup()
 
 
-def _layer(provenance: Mapping[str, Any]) -> str:
-    return ", ".join(provenance.get("layers", ())) + (" (default)" if provenance.get("default_layer") else "")
-
-
-def _provenance(comparison: Comparison) -> Markup:
+def _provenance(view: ComparisonView) -> Markup:
     """What is needed to repeat it, by model; the times are those of each method."""
-    rows = [
-        [
-            model,
-            method,
-            _layer(result.provenance),
-            f"{result.provenance['seconds']:.3f} s",
-            ", ".join(f"{name} {version}" for name, version in result.provenance["versions"].items()),
-            str(result.provenance["model"]),
-            ", ".join(f"{k} {v}" for k, v in result.provenance["preprocess"].items()),
-            str(result.provenance["date"]),
-        ]
-        for (method, model), result in comparison.results.items()
-    ]
     header = ["model", "method", "layer", "time", "computed by", "digest of the model", "preprocessing", "date"]
-    return section("Provenance", table("Provenance", header, rows))
+    return section("Provenance", table("Provenance", header, [_provenance_row(run) for run in view.runs]))
+
+
+def _provenance_row(run: RunView) -> list[str]:
+    provenance: Any = run.provenance
+    return [
+        run.model,
+        run.method,
+        ", ".join(run.layers) + (" (default)" if run.default_layer else ""),
+        f"{provenance['seconds']:.3f} s",
+        ", ".join(f"{name} {version}" for name, version in provenance["versions"].items()),
+        str(provenance["model"]),
+        ", ".join(f"{k} {v}" for k, v in provenance["preprocess"].items()),
+        str(provenance["date"]),
+    ]

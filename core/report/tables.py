@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..comparison.verdict import Judgement
 from .markup import Markup, element
 
-__all__ = ["Cell", "Heading", "table"]
+__all__ = ["Cell", "Heading", "mark", "table"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,13 @@ def table(name: str, header: Sequence[Heading | str], rows: Sequence[Sequence[Ce
     body = [element("tr", *(_cell(cell, kind) for cell, kind in zip(row, kinds, strict=True))) for row in cells]
     inner = element("table", element("thead", element("tr", *head)), element("tbody", *body))
     return element("div", inner, class_=f"scroll {class_}".strip(), role="region", aria_label=name, tabindex=0)
+
+
+def mark(judgement: Judgement) -> Markup:
+    """A judgement as a sign and a word, never by colour alone."""
+    if judgement == "apart":
+        return element("span", "✗ no", class_="no")
+    return element("span", "✓ yes" if judgement == "agree" else "✓ rounding", class_="yes")
 
 
 def _heading(heading: Heading, kind: str | None, name: str) -> Markup:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like
-from crosslens.comparison.compare import agreement
+from crosslens.comparison.metrics import agreement
 from crosslens.errors import ModelError, ParameterError
 from crosslens.execution.progress import Progress, track
 from crosslens.method import Method, param

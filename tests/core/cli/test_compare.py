@@ -164,7 +164,7 @@ def test_a_limit_that_is_passed_ends_with_3_and_says_which(command, tiny, pictur
 def test_a_limit_on_no_figure_is_refused_before_the_models_are_loaded(command, picture):
     done = command("compare", "gradient", "gone.onnx", "gone.pt2", "--image", picture, "--fail-over", "relativ_l2=1")
     assert done.exit_code == 1
-    assert "no figure 'relativ_l2' to limit" in done.stderr
+    assert "no figure 'relativ_l2'; there are" in done.stderr
 
 
 def test_the_layers_are_walked_and_where_they_part_is_said(command, tiny, picture, module):

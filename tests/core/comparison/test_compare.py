@@ -7,7 +7,7 @@ import pytest
 from crosslens.comparison.aggregate import Limit
 from crosslens.comparison.compare import compare
 from crosslens.comparison.metrics import agreement
-from crosslens.comparison.rounding_noise import chosen, rounded
+from crosslens.comparison.rounding_noise import evenly_spread, rounded
 from crosslens.errors import ComparisonError, LayerError, ParameterError
 from crosslens.plugins import method
 from crosslens.testing import TinyModel
@@ -107,8 +107,8 @@ def test_rounding_moves_every_value_by_one_unit_and_stays_an_image():
 
 
 def test_noise_is_measured_on_a_few_images_spread_evenly():
-    assert chosen(2) == [0, 1]
-    assert chosen(100) == [0, 33, 66, 99]
+    assert evenly_spread(2) == [0, 1]
+    assert evenly_spread(100) == [0, 33, 66, 99]
 
 
 def test_a_method_that_makes_its_own_images_has_no_noise_to_measure(image):
@@ -152,16 +152,16 @@ def test_limits_name_what_passes_them(image):
 
 
 def test_what_is_no_number_keeps_no_limit():
-    assert not Limit("relative_l2", 1.0).kept(float("nan"))
-    assert not Limit("ssim", 0.0).kept(float("nan"))
+    assert not Limit("relative_l2", 1.0).allows(float("nan"))
+    assert not Limit("ssim", 0.0).allows(float("nan"))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("relative_l3=1", "no figure 'relative_l3' to limit; there are max_relative_difference, .* Did you mean 'rel"),
-        ("ssim", "'ssim' is no limit: write ssim=NUMBER, ssim=1e-3 for example"),
-        ("ssim=high", "'ssim=high' is no limit"),
+        ("relative_l3=1", "no figure 'relative_l3'; there are max_relative_difference, .* Did you mean 'rel"),
+        ("ssim", "'ssim' is not a limit; write ssim=NUMBER, ssim=1e-3 for example"),
+        ("ssim=high", "'ssim=high' is not a limit"),
         ("ssim=nan", "the limit of ssim is nan; it must be a finite number"),
     ],
 )

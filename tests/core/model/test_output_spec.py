@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from crosslens import OUTPUT
-from crosslens.comparison.compare import probabilities
+from crosslens.comparison.predictions import probabilities
 from crosslens.errors import ModelError
 from crosslens.model.link_functions import columns, entered
 from crosslens.objective.target import resolve_target

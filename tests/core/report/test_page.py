@@ -11,12 +11,14 @@ from types import SimpleNamespace
 import crosslens
 import numpy as np
 import pytest
-from crosslens.comparison.compare import Comparison, Prediction
+from crosslens.comparison.comparison import Comparison
+from crosslens.comparison.pictures import Scale
+from crosslens.comparison.predictions import Prediction
 from crosslens.comparison.rounding_noise import Noise
-from crosslens.report import page
+from crosslens.comparison.verdict import CEILING, LIMIT, TIMES_NOISE, judge
 from crosslens.report.markup import element, joined
-from crosslens.report.pictures import Scale
-from crosslens.report.verdict import CEILING, LIMIT, TIMES_NOISE, judged, verdict
+from crosslens.report.page import page
+from crosslens.report.pictures import coloured_map, room
 from crosslens.result import Attribution, Synthesis
 from crosslens.testing import TinyModel
 from PIL import Image
@@ -93,14 +95,14 @@ def maps():
 
 
 def test_it_needs_nothing_but_itself(maps):
-    text = page(compared([maps, maps]))
+    text = page(compared([maps, maps]).view)
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
     assert not re.findall(r"url\((?!data:)", text)
     assert not Page(text).all("link")
 
 
 def test_the_policy_lets_the_page_s_own_script_run_and_no_other(maps):
-    text = page(compared([maps, maps]))
+    text = page(compared([maps, maps]).view)
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     allowed = b64encode(sha256(script.encode()).digest()).decode()
     (policy,) = [tag["content"] for tag in Page(text).all("meta") if "http-equiv" in tag]
@@ -109,7 +111,7 @@ def test_the_policy_lets_the_page_s_own_script_run_and_no_other(maps):
 
 
 def test_every_picture_has_an_alternative_text_and_everything_that_scrolls_can_be_reached_by_keyboard(maps):
-    found = Page(page(compared([maps, maps])))
+    found = Page(page(compared([maps, maps]).view))
     assert len(found.all("img")) == 4  # two maps, their scale, one difference
     assert all(image["alt"] for image in found.all("img"))
     photos = [part for part in found.all("div") if part.get("role") == "img"]
@@ -123,7 +125,9 @@ def test_every_picture_has_an_alternative_text_and_everything_that_scrolls_can_b
 
 def test_text_from_outside_never_becomes_markup(maps):
     nasty = '<script>alert("x")</script>'
-    text = page(compared([maps, maps], models=(nasty, "b & c"), titles=(nasty,), labels=(nasty, nasty), notes=(nasty,)))
+    text = page(
+        compared([maps, maps], models=(nasty, "b & c"), titles=(nasty,), labels=(nasty, nasty), notes=(nasty,)).view
+    )
     found = Page(text)
     assert len(found.all("script")) == 1
     assert nasty in "".join(found.words)
@@ -131,7 +135,7 @@ def test_text_from_outside_never_becomes_markup(maps):
 
 
 def test_a_dollar_in_a_label_is_no_place_to_fill(maps):
-    assert "$100 bill" in page(compared([maps, maps], labels=("$100 bill", "$100 bill")))
+    assert "$100 bill" in page(compared([maps, maps], labels=("$100 bill", "$100 bill")).view)
 
 
 def test_maps_of_one_picture_share_one_colour_scale(maps):
@@ -140,7 +144,7 @@ def test_maps_of_one_picture_share_one_colour_scale(maps):
     limit = float(np.quantile(np.concatenate([maps, 0.5 * maps]), 0.995))
     grey = np.full((3, *maps.shape[1:]), 0.5, np.float32)
     weak = crosslens.image.io.overlay(grey, 0.5 * maps[0], limit).astype(int)
-    drawn = Page(page(comparison)).pixels("grad_cam on b").astype(float)
+    drawn = Page(page(comparison.view)).pixels("grad_cam on b").astype(float)
     cover = drawn[..., 3:] / 255
     np.testing.assert_allclose(cover * drawn[..., :3] + (1 - cover) * 127.5, weak, atol=2.5)
 
@@ -148,20 +152,20 @@ def test_maps_of_one_picture_share_one_colour_scale(maps):
 def test_one_slightly_negative_value_does_not_change_one_models_colours_alone(maps):
     touched = maps.copy()
     touched[0, 0, 0] = -1e-7
-    found = Page(page(compared([maps, touched])))
+    found = Page(page(compared([maps, touched]).view))
     difference = found.pixels("grad_cam on a").astype(int) - found.pixels("grad_cam on b")
     assert not difference[:, 1:].any()
 
 
 def test_zero_has_a_colour_of_its_own_on_a_scale_of_both_signs():
-    white = decoded(Scale(1.0, True).coloured(np.zeros((2, 2)), over_picture=True))[0, 0]
+    white = decoded(coloured_map(np.zeros((2, 2)), Scale(1.0, True), room(1)))[0, 0]
     np.testing.assert_array_equal(white, [247, 247, 247, round(0.1 * 255)])
 
 
 def test_a_difference_is_red_where_the_first_is_larger_and_says_how_much_it_is_magnified(maps):
     other = maps.copy()
     other[0, :, :3] -= 0.001
-    found = Page(page(compared([maps, other])))
+    found = Page(page(compared([maps, other]).view))
     drawn = found.pixels("grad_cam: a minus b").astype(int)
     left, right = drawn[:, :3, :3], drawn[:, 3:, :3]
     assert (left[..., 0] > left[..., 2]).all()
@@ -173,27 +177,50 @@ def test_a_difference_is_red_where_the_first_is_larger_and_says_how_much_it_is_m
 def test_the_strongest_value_of_a_large_map_survives_its_shrinking():
     values = np.zeros((1, 1030, 1030), np.float32)
     values[0, 700, 333], values[0, 5, 5] = 1, -1
-    drawn = Page(page(compared([values, values]))).pixels("grad_cam on a")
+    drawn = Page(page(compared([values, values]).view)).pixels("grad_cam on a")
     assert drawn.shape[:2] == (344, 344)
     red, blue = drawn[700 // 3, 333 // 3, :3], drawn[5 // 3, 5 // 3, :3]
     assert red.tolist() == [103, 0, 31]
     assert blue.tolist() == [5, 48, 97]
 
 
+def test_the_colours_of_maps_far_from_zero_start_at_their_least_value():
+    """Between 5 and 5.2 all values would have one colour on a scale from 0."""
+    values = np.linspace(5, 5.2, 20, dtype=np.float32).reshape(1, 4, 5)
+    made = Page(page(compared([values, values]).view))
+    assert "least (5)" in made.words
+    drawn = made.pixels("grad_cam on a")[..., :3].astype(int)
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) == 20
+    np.testing.assert_array_equal(drawn[0, 0], drawn.reshape(-1, 3)[drawn.sum(axis=2).argmin()])
+
+
+def test_a_difference_of_gradients_is_magnified_against_the_signed_maps_it_is_of():
+    """The maps are drawn as magnitudes in grey, which sum over the channels and are larger."""
+    images = np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
+    values = np.random.default_rng(1).normal(size=images.shape).astype(np.float32)
+    results = {
+        ("gradient", model): Attribution(sign * values, images=images, method="gradient", provenance=provenance())
+        for model, sign in (("a", 1), ("b", -1))
+    }
+    made = Page(page(Comparison(("a", "b"), ("gradient",), results).view))
+    assert "magnified 0.5 times" in made.words
+    assert "Where they differ, signs included" in made.words
+
+
 def test_equal_maps_are_said_not_to_differ(maps):
-    assert "no difference" in Page(page(compared([maps, maps]))).words
+    assert "no difference" in Page(page(compared([maps, maps]).view)).words
 
 
 def test_every_picture_of_a_batch_has_its_section(maps):
     batch = np.concatenate([maps, maps[:, ::-1]])
-    found = Page(page(compared([batch, batch], titles=("cat.png", "dog.png"))))
+    found = Page(page(compared([batch, batch], titles=("cat.png", "dog.png")).view))
     assert {"cat.png", "dog.png"} <= set(found.words)
     assert (found.pixels("grad_cam on a, cat.png") != found.pixels("grad_cam on a, dog.png")).any()
 
 
 def test_values_that_are_no_maps_are_said_to_be_none():
-    text = page(compared([np.ones((1, 6)), np.ones((1, 6))]))
-    assert "These values are no maps" in text
+    text = page(compared([np.ones((1, 6)), np.ones((1, 6))]).view)
+    assert "These values are not maps" in text
 
 
 def test_pictures_that_were_made_are_shown_without_a_colour_scale():
@@ -201,14 +228,14 @@ def test_pictures_that_were_made_are_shown_without_a_colour_scale():
         ("am", model): Synthesis(images=np.full((1, 3, 30, 30), shade, np.float32), provenance=provenance())
         for model, shade in (("a", 0.25), ("b", 0.75))
     }
-    found = Page(page(Comparison(("a", "b"), ("am",), made)))
+    found = Page(page(Comparison(("a", "b"), ("am",), made).view))
     assert (found.pixels("am on a")[..., :3] == 64).all()
     assert (found.pixels("am on b")[..., :3] == 191).all()
     assert not [image for image in found.all("img") if image["alt"].startswith("colour scale")]
 
 
 def test_notes_and_provenance_are_told(maps):
-    words = Page(page(compared([maps, maps], notes=("all zero",)))).words
+    words = Page(page(compared([maps, maps], notes=("all zero",)).view)).words
     assert "grad_cam on a: all zero" in words
     assert "abc123" in words
 
@@ -242,24 +269,24 @@ def noise(distance):
 def test_maps_agree_below_a_percent_or_what_rounding_explains_and_never_beyond_the_ceiling(
     distance, expected, judgement
 ):
-    assert judged({"relative_l2": distance}, None if expected is None else noise(expected)) == judgement
+    assert judge({"relative_l2": distance}, None if expected is None else noise(expected)) == judgement
 
 
 def test_what_only_rounding_explains_is_named_in_the_verdict(maps):
     made = replace(compared([maps, 1.02 * maps]), noise={"grad_cam": noise(0.005)})
-    found = verdict(made)
+    found = made.view.verdict
     assert found.agree
     assert "More than 0.01 apart, but no more than rounding explains: grad_cam on a and b." in found.text
 
 
 def test_the_verdict_is_no_where_maps_agree_but_predictions_do_not(maps):
-    found = verdict(compared([maps, maps], labels=("cat", "a dog")))
+    found = compared([maps, maps], labels=("cat", "a dog")).view.verdict
     assert not found.agree
     assert "The models predict different classes: a and b agree on 0% of the pictures." in found.text
 
 
 def test_the_verdict_names_the_pairs_that_differ(maps):
-    found = verdict(compared([maps, 2 * maps, maps], models=("a", "b", "c"), labels=("cat",) * 3))
+    found = compared([maps, 2 * maps, maps], models=("a", "b", "c"), labels=("cat",) * 3).view.verdict
     assert not found.agree
     assert "2 of 3 pairs of maps do not agree: grad_cam on a and b, grad_cam on b and c" in found.text
 
@@ -275,7 +302,7 @@ def test_many_pictures_stand_with_the_worst_first_and_the_first_three_open(maps)
     other = batch.copy()
     other[4] *= 2
     other[1] *= 1.5
-    text = page(compared([batch, other], titles=tuple(f"{n}.png" for n in range(6))))
+    text = page(compared([batch, other], titles=tuple(f"{n}.png" for n in range(6))).view)
     found = Page(text)
     cases = [part for part in found.all("details") if part.get("class") == "case"]
     assert ["open" in part for part in cases] == [True] * 3 + [False] * 3
@@ -292,7 +319,7 @@ def test_the_walk_through_the_layers_is_drawn_with_the_first_fault_marked(maps):
         for n in range(4)
     ]
     walk = SimpleNamespace(models=("a", "b"), steps=steps, first=steps[2], text="They part at conv2.")
-    found = Page(page(replace(compared([maps, maps]), divergences=(walk,))))
+    found = Page(page(replace(compared([maps, maps]), divergences=(walk,)).view))
     assert "first: conv2" in found.words
     assert found.words.count("They part at conv2.") == 1
     heights = [float(dot["cy"]) for dot in found.all("circle")]
