@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from crosslens.arrays import Array
-from crosslens.errors import ParameterError
 from crosslens.introspection.default_layer import spatial_layers
 from crosslens.model import Model
 from crosslens.operators import Identity
@@ -29,13 +28,7 @@ def suited(name: str | None, model: Model, image: Array) -> str:
 
 
 def coordinates(name: str, shape: tuple[int, ...]) -> Parameterisation:
-    """One of `COORDINATES`, for pictures (C, H, W); pixels have the bounds [0, 1], frequencies need none.
-
-    Raises:
-        ParameterError: no such coordinates.
-    """
-    if name not in COORDINATES:
-        raise ParameterError(f"no parameterisation {name!r}; there are {', '.join(COORDINATES)}")
+    """One of `COORDINATES`, for pictures (C, H, W); pixels have the bounds [0, 1], frequencies need none."""
     channels, height, width = shape
     if name == "pixels":
         return Parameterisation(Identity(), (channels, height, width), 1.0, bounds=(0.0, 1.0))

@@ -25,10 +25,8 @@ def sizes_of(scales: int, window: Callable[[Model, Size], Size], model: Model, s
     """(H, W) of each scale, the coarsest first; `window` is what the model sees of a size at once.
 
     Raises:
-        ParameterError: no such number of scales, or a picture smaller than the one size that the model takes.
+        ParameterError: a picture smaller than the one size that the model takes.
     """
-    if isinstance(scales, bool) or not isinstance(scales, int) or scales < 1:
-        raise ParameterError(f"scales is {scales!r}; it must be a whole number, at least 1")
     sizes = [(max(1, size[0] >> n), max(1, size[1] >> n)) for n in reversed(range(scales))]
     if any(side < seen for side, seen in zip(sizes[0], window(model, sizes[0]), strict=True)):
         raise ParameterError(
@@ -39,13 +37,7 @@ def sizes_of(scales: int, window: Callable[[Model, Size], Size], model: Model, s
 
 
 def of_longer_side(images: Array, side: int) -> Array:
-    """Pictures (N, C, H, W) with this longer side, their shape kept.
-
-    Raises:
-        ParameterError: no such side.
-    """
-    if isinstance(side, bool) or not isinstance(side, int) or side < 1:
-        raise ParameterError(f"size is {side!r}; it must be a whole number of pixels, at least 1")
+    """Pictures (N, C, H, W) with this longer side, their shape kept."""
     height, width = images.shape[-2:]
     share = side / max(height, width)
     to = max(1, round(height * share)), max(1, round(width * share))

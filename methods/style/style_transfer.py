@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
-from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.layer_scales import rectified_scales
 from crosslens.method import Method, param
@@ -67,17 +66,19 @@ class StyleTransfer(Method):
         choices=COORDINATES,
     )
     colours: str = param("style", "whose colours the result has; two ways to keep the content's", choices=COLOURS)
-    steps: int = param(100, "steps of the optimiser at each scale")
+    steps: int = param(100, "steps of the optimiser at each scale", minimum=1)
     size: int | None = param(
-        None, "longer side of the picture in pixels, whatever the network takes; the picture's own if not given"
+        None,
+        "longer side of the picture in pixels, whatever the network takes; the picture's own if not given",
+        minimum=1,
     )
-    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
-    scales: int = param(1, "from coarse to fine: the first is smaller than the picture by 2^(scales - 1)")
+    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size", minimum=1)
+    scales: int = param(1, "from coarse to fine: the first is smaller than the picture by 2^(scales - 1)", minimum=1)
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
-    learning_rate: float = param(0.02, "length of Adam's steps, in the parameterisation's unit")
+    learning_rate: float = param(0.02, "length of Adam's steps, in the parameterisation's unit", above=0)
     start: str = param("content", "picture to start from", choices=("content", "noise"))
     seed: int = param(0, "of the noise to start from", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps of the last scale")
+    every: int | None = param(None, "keep a snapshot after every so many steps of the last scale", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
@@ -92,8 +93,6 @@ class StyleTransfer(Method):
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
         check_colours(self.colours, images)
         images = images if self.size is None else of_longer_side(images, self.size)
-        if self.start not in {"content", "noise"}:
-            raise ParameterError(f"no start {self.start!r}; there are content, noise")
         task = StyleRuns(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
         check_maps(model, task.layers[1])
         check_field(model, task.sample, task.layers[1], task.styles)
@@ -117,13 +116,7 @@ class StyleTransfer(Method):
         return self.size is not None
 
     def window(self, model: Model, size: Size) -> Size:
-        """What the network sees of a picture at once.
-
-        Raises:
-            ParameterError: no such tile.
-        """
-        if isinstance(self.tile, bool) or not isinstance(self.tile, int) or self.tile < 1:
-            raise ParameterError(f"tile is {self.tile!r}; it must be a whole number of pixels, at least 1")
+        """(H, W) of what the network sees of a picture at once."""
         height, width = (fixed or min(n, self.tile) for n, fixed in zip(size, model.input.shape[1:], strict=True))
         return height, width
 
@@ -132,8 +125,6 @@ class StyleTransfer(Method):
             "lbfgs": LBFGS(bounds=bounds),
             "adam": Adam(self.learning_rate, bounds=bounds),
         }
-        if self.optimiser not in known:
-            raise ParameterError(f"no optimiser {self.optimiser!r}; there are {', '.join(known)}")
         return known[self.optimiser]
 
     def layers(self, model: Model, images: Array) -> tuple[str, tuple[str, ...]]:

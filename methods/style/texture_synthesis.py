@@ -47,9 +47,9 @@ class TextureSynthesis(Method):
         "coordinates of the picture; if not given, the paper's pixels, or frequencies where the first layer strides",
         choices=COORDINATES,
     )
-    steps: int = param(100, "steps of L-BFGS")
+    steps: int = param(100, "steps of L-BFGS", minimum=1)
     seed: int = param(0, "of the noise to start from", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:

@@ -43,13 +43,13 @@ class Accentuation(Method):
         None, "early layer in whose eyes to stay near; if not given, the last rectified of the second scale"
     )
     weight: float = param(0.1, "what leaving the image costs; 0 lets it go", search=(0.01, 1.0))
-    steps: int = param(60, "steps of Adam")
-    learning_rate: float = param(0.05, "length of a step in radians", search=(0.01, 0.3))
-    crops: int = param(4, "close-ups at each step")
+    steps: int = param(60, "steps of Adam", minimum=1)
+    learning_rate: float = param(0.05, "length of a step in radians", above=0, search=(0.01, 0.3))
+    crops: int = param(4, "close-ups at each step", minimum=1)
     crop: tuple[float, float] = param((0.5, 1.0), "least and most share of the picture's sides in a close-up")
     noise: float = param(0.02, "deviation of the noise that close-ups are seen under")
     seed: int = param(0, "of the close-ups and the noise", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
-from crosslens.errors import ParameterError, TargetError
+from crosslens.errors import TargetError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
@@ -40,8 +40,8 @@ class ActivationMaximisation(Method):
     batched = False
     needs_images = False
     example: ClassVar = {"steps": 4}
-    steps: int = param(192, "steps of Adam")
-    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", search=(0.005, 0.1))
+    steps: int = param(192, "steps of Adam", minimum=1)
+    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", above=0, search=(0.005, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.07, "the view moves along each axis by up to this share of the side", search=(0.0, 0.15))
@@ -72,7 +72,7 @@ class ActivationMaximisation(Method):
     )
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
     seed: int = param(0, "of the starting noise and of the views", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
@@ -133,8 +133,6 @@ class ActivationMaximisation(Method):
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
         noise = pixels.noise(count, np.random.default_rng(self.seed))
-        if self.start not in {"noise", "grey"}:
-            raise ParameterError(f"no start {self.start!r}; there are noise, grey, and images=")
         return noise if self.start == "noise" else np.zeros_like(noise)
 
 

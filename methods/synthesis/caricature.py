@@ -38,14 +38,14 @@ class Caricature(Method):
         None, "layer whose view to exaggerate; if not given, the last rectified of the last scale but one"
     )
     power: float = param(1.0, "of the cosine: the more, the nearer to the image", search=(0.0, 4.0))
-    steps: int = param(192, "steps of Adam")
-    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", search=(0.01, 0.1))
+    steps: int = param(192, "steps of Adam", minimum=1)
+    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", above=0, search=(0.01, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
     shift: float = param(0.03, "the view moves along each axis by up to this share of the side")
     zoom: float = param(0.05, "the view is larger or smaller by up to this share")
     seed: int = param(0, "of the starting noise and of the views", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:

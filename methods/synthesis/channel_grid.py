@@ -39,9 +39,9 @@ class ChannelGrid(ActivationMaximisation):
         None, "layer with channels; if not given, the last of the last scale but one, before its rectifier"
     )
     channels: tuple[int, ...] | None = param(None, "channels to show; `count` of them, evenly spread, if not given")
-    count: int = param(16, "how many channels to show")
-    steps: int = param(96, "steps of Adam")
-    learning_rate: float = param(0.03, "length of a step, in the parameterisation's unit")
+    count: int = param(16, "how many channels to show", minimum=1)
+    steps: int = param(96, "steps of Adam", minimum=1)
+    learning_rate: float = param(0.03, "length of a step, in the parameterisation's unit", above=0)
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.layer else {"layer": layer_of_units(model)}
@@ -90,8 +90,6 @@ class ChannelGrid(ActivationMaximisation):
             return tuple(self.channels)
         shape = model.layer(layer).shape
         total = shape[2 if len(shape) == 3 else 1] or 1
-        if self.count < 1:
-            raise ParameterError(f"count is {self.count}; it must be at least 1")
         return tuple(int(k) for k in np.linspace(0, total - 1, min(self.count, total)).round())
 
 

@@ -15,7 +15,6 @@ from crosslens.method.unit_range import seen_by
 from crosslens.model import Model
 from crosslens.objective import Objective, layer, nearest
 from crosslens.operators import Size
-from crosslens.optim.loop import check_every
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.checkpoint import FREE, resumed, saved_state
@@ -41,18 +40,20 @@ class DeepDream(Method):
         None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"
     )
     guide: Any = param(None, "picture to dream of: a file, or an array (C, H, W) in the bounds, of the network's size")
-    size: int = param(512, "longer side of the dream in pixels; the picture is resized to it")
-    octaves: int = param(4, "sizes to dream at, the full one last")
-    octave_scale: float = param(1.4, "from each size to the next", search=(1.2, 1.8))
-    steps: int = param(10, "steps at each size")
-    learning_rate: float = param(0.006, "mean change of a pixel in a step", search=(0.002, 0.02))
-    jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis")
+    size: int = param(512, "longer side of the dream in pixels; the picture is resized to it", minimum=1)
+    octaves: int = param(4, "sizes to dream at, the full one last", minimum=1)
+    octave_scale: float = param(1.4, "from each size to the next", above=1, search=(1.2, 1.8))
+    steps: int = param(10, "steps at each size", minimum=1)
+    learning_rate: float = param(0.006, "mean change of a pixel in a step", minimum=0, search=(0.002, 0.02))
+    jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis", minimum=0)
     normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
-    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size")
-    zoom_frames: int = param(0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4")
-    zoom: float = param(0.05, "share of the picture that leaves with each frame")
+    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size", minimum=1)
+    zoom_frames: int = param(
+        0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4", minimum=0
+    )
+    zoom: float = param(0.05, "share of the picture that leaves with each frame", minimum=0, below=1)
     seed: int = param(0, "of the jitter", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(
         None, "go on from a run that was saved as .npz: one that was interrupted, or that shall have more zoom_frames"
     )
@@ -65,7 +66,6 @@ class DeepDream(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
         self._check(images)
-        check_every(self.every)
         picture = resized(images, self._size(images))
         dream = self._dream(model, picture, self._objective(model, images))
         total = self.steps * (self.octaves + self.zoom_frames)
@@ -106,16 +106,6 @@ class DeepDream(Method):
         )
 
     def _check(self, images: Array) -> None:
-        counts = {"size": self.size, "octaves": self.octaves, "steps": self.steps, "tile": self.tile}
-        if wrong := {name: value for name, value in counts.items() if value < 1}:
-            raise ParameterError(f"{' and '.join(f'{k} is {v}' for k, v in wrong.items())}; at least 1 is needed")
-        if not self.octave_scale > 1 or not 0 <= self.zoom < 1 or self.jitter < 0 or self.zoom_frames < 0:
-            raise ParameterError(
-                f"octave_scale is {self.octave_scale}, jitter {self.jitter}, zoom {self.zoom}, zoom_frames "
-                f"{self.zoom_frames}; a scale is more than 1, a zoom within [0, 1), the others 0 or more"
-            )
-        if self.normalise not in {"mean", "bands"}:
-            raise ParameterError(f"no way to normalise {self.normalise!r}; there are mean, bands")
         if self.zoom_frames and images.shape[0] > 1:
             raise ParameterError(f"zoom_frames is {self.zoom_frames}: a zoom is of one picture, not {images.shape[0]}")
 

@@ -28,7 +28,7 @@ class Diversity(ActivationMaximisation):
 
     name = "diversity"
     example: ClassVar = {"steps": 4, "count": 2}
-    count: int = param(4, "how many pictures")
+    count: int = param(4, "how many pictures", minimum=2)
     layer: str | None = param(
         None, "layer whose Gram matrices shall differ; the target's own if it has maps, or the last"
     )
@@ -41,8 +41,6 @@ class Diversity(ActivationMaximisation):
         """`count` pictures from noise."""
         if images is not None:
             raise ParameterError("diversity makes its pictures from noise; leave the images out")
-        if self.count < 2:
-            raise ParameterError(f"count is {self.count}; diversity makes at least 2 pictures")
         target = fixed(objective, model, None)
         apart = diversity_of(self._layer(model, target))
         return self._climbed(model, None, each([target] * self.count) + self.weight * apart, objective, progress)

@@ -47,10 +47,10 @@ class FeatureInversion(Method):
     tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
-    steps: int = param(150, "steps of the optimiser")
-    learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit")
+    steps: int = param(150, "steps of the optimiser", minimum=1)
+    learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit", above=0)
     seed: int = param(0, "of the noise to start from", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
@@ -86,8 +86,6 @@ class FeatureInversion(Method):
         return scales if self.sheet else scales[-2:][:1]
 
     def _optimiser(self) -> Optimiser:
-        if self.optimiser not in {"lbfgs", "adam"}:
-            raise ParameterError(f"no optimiser {self.optimiser!r}; there are lbfgs, adam")
         return LBFGS() if self.optimiser == "lbfgs" else Adam(self.learning_rate)
 
 

@@ -34,7 +34,7 @@ class Interpolation(ActivationMaximisation):
     )
     first: int = param(0, "channel at the left end, a")
     second: int = param(1, "channel at the right end, b")
-    count: int = param(5, "how many pictures, both ends included")
+    count: int = param(5, "how many pictures, both ends included", minimum=2)
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.layer else {"layer": layer_of_units(model)}
@@ -43,8 +43,6 @@ class Interpolation(ActivationMaximisation):
         """`count` pictures from the same noise."""
         if images is not None:
             raise ParameterError("interpolation makes its pictures from noise; leave the images out")
-        if self.count < 2:
-            raise ParameterError(f"count is {self.count}; interpolation makes at least 2 pictures")
         shares = np.linspace(0, 1, self.count).tolist()
         strip = interpolate(self.layer or layer_of_units(model), self.first, self.second, shares)
         strip.check(model)

@@ -39,14 +39,16 @@ class MaCo(Method):
     batched = False
     needs_images = False
     example: ClassVar = {"steps": 4, "crops": 2}
-    steps: int = param(128, "steps of Adam")
-    learning_rate: float = param(0.3, "length of a step in radians", search=(0.05, 1.0))
-    crops: int = param(4, "close-ups at each step")
+    steps: int = param(128, "steps of Adam", minimum=1)
+    learning_rate: float = param(0.3, "length of a step in radians", above=0, search=(0.05, 1.0))
+    crops: int = param(4, "close-ups at each step", minimum=1)
     crop: tuple[float, float] = param((0.25, 0.6), "least and most share of the picture's sides in a close-up")
     noise: float = param(0.08, "deviation of the noise that close-ups are seen under", search=(0.0, 0.2))
-    size: int | None = param(None, "height and width of the picture in pixels; twice the network's if not given")
+    size: int | None = param(
+        None, "height and width of the picture in pixels; twice the network's if not given", minimum=8
+    )
     seed: int = param(0, "of the starting phases, the close-ups and the noise", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps")
+    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
@@ -83,8 +85,6 @@ class MaCo(Method):
             raise ModelError(f"maco makes pictures (C, H, W) in [0, 1]; this model takes {model.input.shape}")
         if images is not None:
             raise ParameterError("maco starts from random phases, not from images; accentuation starts from images")
-        if self.size is not None and self.size < 8:
-            raise ParameterError(f"size is {self.size}; a picture needs at least 8 pixels a side")
         height, width = model.input.size
         return (2 * height, 2 * width) if self.size is None else (self.size, self.size)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from crosslens import InputSpec, load_image, method, save_image
 from crosslens.arrays import as_numpy
-from crosslens.errors import CrosslensError, ImageError, LayerError, ParameterError
+from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.methods.style._pictures import matched
 from crosslens.methods.style._runs import BALANCE
 from crosslens.testing import TinyModel
@@ -191,10 +191,14 @@ def test_progress_hears_every_step_and_its_loss():
         ({"style_layers": ("act1", "fc")}, LayerError, r"style layer 'fc' gives \(None, 5\); a style needs maps"),
         ({"content_layer": "relu4"}, LayerError, "no layer 'relu4' in this model"),
         ({"steps": 0}, ParameterError, "steps is 0; it must be a whole number, at least 1"),
-        ({"optimiser": "sgd"}, ParameterError, "no optimiser 'sgd'; there are lbfgs, adam"),
-        ({"parameterisation": "wavelets"}, ParameterError, "no parameterisation 'wavelets'; there are fourier, pixels"),
-        ({"start": "style"}, ParameterError, "no start 'style'; there are content, noise"),
-        ({"content_weight": float("nan")}, CrosslensError, "loss not finite at step 1"),
+        ({"optimiser": "sgd"}, ParameterError, "optimiser is 'sgd'; it must be lbfgs or adam"),
+        (
+            {"parameterisation": "wavelets"},
+            ParameterError,
+            "parameterisation is 'wavelets'; it must be fourier, pixels or None",
+        ),
+        ({"start": "style"}, ParameterError, "start is 'style'; it must be content or noise"),
+        ({"content_weight": float("nan")}, ParameterError, "content_weight is nan; it must be a finite number"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_would_be_right(parameters, error, message):
@@ -264,7 +268,7 @@ def test_interrupted_it_gives_the_best_so_far_and_says_so():
         ),
         ({"blend": (1, 2)}, r"blend is \(1, 2\); give 1 numbers for 1 styles, with a sum above 0"),
         ({"layer_weights": (1, 2, 3)}, r"layer_weights is \(1, 2, 3\); give 1 numbers for 1 style layers"),
-        ({"colours": "blue"}, "no colours 'blue'; there are style, luminance, matched"),
+        ({"colours": "blue"}, "colours is 'blue'; it must be style, luminance or matched"),
         ({"scales": 0}, "scales is 0; it must be a whole number, at least 1"),
         (
             {"scales": 2},
@@ -320,5 +324,5 @@ def test_a_network_of_one_size_gives_a_picture_of_any_larger_one_that_is_asked_f
     with pytest.raises(ImageError, match=r"images have shape \(1, 3, 20, 30\)"):
         transfer(long, steps=1, **LAYERS)
     for name in ("size", "tile"):
-        with pytest.raises(ParameterError, match=f"{name} is 0; it must be a whole number of pixels, at least 1"):
+        with pytest.raises(ParameterError, match=f"{name} is 0; it must be a whole number, at least 1"):
             transfer(**{name: 0}, **LAYERS)

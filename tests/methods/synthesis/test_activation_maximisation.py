@@ -172,12 +172,12 @@ def test_nothing_to_maximise_is_refused():
     ("parameters", "message"),
     [
         ({"steps": 0}, "steps is 0; it must be a whole number, at least 1"),
-        ({"parameterisation": "wavelet"}, "no parameterisation 'wavelet'; there are fourier, pixels"),
-        ({"colour": "cmyk"}, "no colour 'cmyk'; there are photographs, lucid, rgb"),
+        ({"parameterisation": "wavelet"}, "parameterisation is 'wavelet'; it must be fourier, pixels or pyramid"),
+        ({"colour": "cmyk"}, "colour is 'cmyk'; it must be photographs, lucid or rgb"),
         ({"size": 20}, r"size is 20; this model takes pictures \(16, 16\)"),
         ({"size": 0}, "size is 0; this model takes pictures"),
         ({"zoom": 1.5}, r"zoom 1.5; both are shares"),
-        ({"learning_rate": float("nan")}, "parameters not finite at step 2: take smaller steps"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan; it must be a finite number, above 0"),
     ],
 )
 def test_impossible_parameters_are_refused_with_what_would_be_right(parameters, message):

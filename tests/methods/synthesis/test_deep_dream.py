@@ -139,10 +139,10 @@ def test_any_array_namespace_gives_the_dream_that_numpy_gives():
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"steps": 0}, ParameterError, "steps is 0; at least 1 is needed"),
-        ({"size": 0, "octaves": -1}, ParameterError, "size is 0 and octaves is -1; at least 1 is needed"),
-        ({"octave_scale": 1.0}, ParameterError, "octave_scale is 1.0, .* a scale is more than 1"),
-        ({"normalise": "max"}, ParameterError, "no way to normalise 'max'; there are mean, bands"),
+        ({"steps": 0}, ParameterError, "steps is 0; it must be a whole number, at least 1"),
+        ({"size": 0, "octaves": -1}, ParameterError, "size is 0; it must be a whole number, at least 1"),
+        ({"octave_scale": 1.0}, ParameterError, "octave_scale is 1.0; it must be a number, above 1"),
+        ({"normalise": "max"}, ParameterError, "normalise is 'max'; it must be mean or bands"),
         ({"layer": "fc"}, LayerError, r"layer 'fc' gives \(None, 5\); a dream needs maps"),
         ({"guide": 3}, ParameterError, "guide is 3; it must be a picture: a file, or an array"),
         ({"images": PICTURES, "zoom_frames": 2}, ParameterError, "zoom_frames is 2: a zoom is of one picture, not 2"),

@@ -134,7 +134,7 @@ def test_a_sheet_of_depths_ends_with_the_texture_of_all_layers():
 
 
 def test_what_cannot_be_is_refused_with_what_would_be_right():
-    with pytest.raises(ParameterError, match="no optimiser 'sgd'; there are lbfgs, adam"):
+    with pytest.raises(ParameterError, match="optimiser is 'sgd'; it must be lbfgs or adam"):
         invert(optimiser="sgd")
     with pytest.raises(LayerError, match=r"layer 'fc' gives \(1, 5\); a texture needs maps"):
         weave(texture_layers=("act1", "fc"))

@@ -104,7 +104,7 @@ def test_snapshots_are_what_a_shorter_run_makes(name, tmp_path):
     np.testing.assert_array_equal(kept.snapshots[4], run(name, steps=4).images)
     kept.save(tmp_path / "it.png")
     assert {"it.png", "it-0002.png", "it-0004.png"} <= {path.name for path in tmp_path.iterdir()}
-    with pytest.raises(ParameterError, match="every is 0; it must be a whole number of steps, at least 1"):
+    with pytest.raises(ParameterError, match="every is 0; it must be a whole number, at least 1"):
         run(name, every=0)
 
 

@@ -126,8 +126,8 @@ def test_the_layer_that_anchors_by_default_is_an_early_one():
     [
         (lambda: maco(None), "has no predicted class; give a target"),
         (lambda: maco(images=PICTURES), "maco starts from random phases, not from images; accentuation starts from"),
-        (lambda: maco(size=0), "size is 0; a picture needs at least 8 pixels a side"),
-        (lambda: maco(crops=0), "crops is 0; at least 1 is needed"),
+        (lambda: maco(size=0), "size is 0; it must be a whole number, at least 8, or None"),
+        (lambda: maco(crops=0), "crops is 0; it must be a whole number, at least 1"),
         (lambda: maco(crop=(0.5, 0.2)), r"crop is \(0\.5, 0\.2\); it must be two shares of the sides within \(0, 1\]"),
         (lambda: maco(noise=-1.0), r"noise is -1\.0; its deviation must lie within \[0, 1\]"),
         (lambda: maco(channel("conv3", 1)), "no layer 'conv3' in this model"),
