@@ -46,7 +46,7 @@ def boxes(window: int, every: int = 1) -> np.ndarray[Any, Any]:
 def whole(model: Model, x: Any, cover: Any, batch: int) -> float:
     """Seconds per image."""
     start = clock()
-    for _ in engine.occluded_plainly(model.forward, x, cover, boxes(16)[:WHOLE], batch):
+    for _ in engine.by_whole_images(model.forward, x, cover, boxes(16)[:WHOLE], batch):
         pass
     return (clock() - start) / WHOLE
 
@@ -89,7 +89,7 @@ def main() -> None:
 
 def row(name: str, model: Model, x: Any, cover: Any, places: Any, window: int) -> str:
     list(occluded(model, x, cover, places[:8]))
-    way = occluded(model, x, cover, places).way.partition(" computed")[0]
+    way = occluded(model, x, cover, places).strategy.partition(" computed")[0]
     turns: dict[int, list[float]] = {batch: [] for batch in BATCHES}
     staged: list[float] = []
     for batch in BATCHES:
@@ -101,7 +101,7 @@ def row(name: str, model: Model, x: Any, cover: Any, places: Any, window: int) -
         staged.append(seconds)
     times, seconds = {batch: median(each) for batch, each in turns.items()}, median(staged)
     best = min(times, key=times.__getitem__)
-    forward = engine.occluded_plainly(model.forward, x, cover, places[:WHOLE], 8)
+    forward = engine.by_whole_images(model.forward, x, cover, places[:WHOLE], 8)
     expected = np.concatenate([activations[OUTPUT] for _, activations in forward])
     off = np.abs(expected - np.stack([found[place] for place in range(WHOLE)])).max() / np.abs(expected).max()
     plain = f"{1e3 * times[best]:.1f} ({best})"

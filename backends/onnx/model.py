@@ -12,7 +12,7 @@ from crosslens.errors import ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.backend import Differentiable
 from crosslens.model.preprocessing import Preprocess
-from crosslens.occlusion import NotStagedError
+from crosslens.occlusion import NoStagesError
 
 from .autodiff.differentiability import caveats_of, diagnosed
 from .autodiff.disconnected import refuse_cut
@@ -23,7 +23,7 @@ from .ir.layers import Place, layouts, places
 from .ir.reads import direct_reads
 from .ir.weights import replaced_weights, weights_of
 from .load.image_input import Entry, at_example_size
-from .occlusion.engine import OnnxStaged
+from .occlusion.engine import OnnxStagedNetwork
 from .runtime.batch_split import PROCESSOR, Share, share
 from .runtime.linearization import OnnxLinearization
 from .runtime.program import OBJECTIVE, Request, climbing, forward, fused, seen, split
@@ -236,19 +236,21 @@ class OnnxModel(Model):
     def _written(self, request: Request, steps: Written, shape: tuple[int, ...]) -> Executable:
         return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
 
-    def staged_network(self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None) -> OnnxStaged:
+    def staged_network(
+        self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None
+    ) -> OnnxStagedNetwork:
         """A session for each stage, and one for what follows; each opens when it is first needed."""
         if self._entry.batch is not None or not self.input.is_image or self.input.is_volume:
-            raise NotStagedError("stages need a network of images, and of any number of them")
+            raise NoStagesError("stages need a network of images, and of any number of them")
         graph = self._at((BATCH, self.input.example_shape[0], *size))
         places, providers = self._places, self._providers
         try:
             for name in capture:
                 seen(graph, places[name])
         except DynamicShapeError as error:
-            raise NotStagedError(str(error)) from error
-        found: OnnxStaged = self._sessions.get(
-            ("staged", size, capture), lambda: OnnxStaged(graph, places, capture, providers)
+            raise NoStagesError(str(error)) from error
+        found: OnnxStagedNetwork = self._sessions.get(
+            ("staged", size, capture), lambda: OnnxStagedNetwork(graph, places, capture, providers)
         )
         return found
 

@@ -11,7 +11,7 @@ from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ModelError, ParameterError
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.preprocessing import Preprocess
-from crosslens.occlusion import NotStagedError, engine
+from crosslens.occlusion import NoStagesError, cost
 from torch import Tensor
 
 from .autograd.isolation import isolated
@@ -24,15 +24,16 @@ from .layers.memory_layout import Entrance, fewest, memory_format
 from .layers.network import ATTENTION, LOCK, outputs
 from .load.failure import failure
 from .load.fixed_batch import FixedBatch, joined, pieces
-from .occlusion.engine import Parts, TorchStaged
-from .occlusion.graph import marked
-from .occlusion.potential import local_share
+from .occlusion.local_share import local_share
+from .occlusion.recorded_graph import mark_layer
+from .occlusion.recorded_graphs import RecordedGraphs
+from .occlusion.stages import TorchStagedNetwork
 from .tensors import channels_first, channels_last, most_at_once, placed, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
 
-FEWEST = 64
-"""Boxes in an image from which on its graph is recorded for them, which takes one to four seconds, once."""
+MIN_BOXES = 64
+"""An occlusion by fewer boxes does not pay for recording the network's graph, which takes one to four seconds, once."""
 
 
 class TorchModel(Model):
@@ -135,7 +136,7 @@ class TorchModel(Model):
                 "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
                 "smooth_grad, which take any network"
             )
-        return self._copy("_parts", _rule=relu)
+        return self._copy("_graphs", _rule=relu)
 
     @cached_property
     def nonlinearities(self) -> Mapping[str, int]:
@@ -148,7 +149,7 @@ class TorchModel(Model):
         by_source = {self._places[layer].source: values for layer, values in changed.items()}
         network = self.network.with_weights(by_source)
         places = {n: replaced(p, source=network.counterpart(self.network, p.source)) for n, p in self._places.items()}
-        return self._copy("_parts", network=network, _places=places)
+        return self._copy("_graphs", network=network, _places=places)
 
     def _example(self, more: int = 0) -> Tensor:
         batch = self.network.batch or 2
@@ -244,35 +245,39 @@ class TorchModel(Model):
         return found or self._once(x, capture, replace)
 
     @cached_property
-    def _parts(self) -> Parts:
+    def _graphs(self) -> RecordedGraphs:
         net = self.network.net
         like = torch.empty(0, dtype=self._dtype, device=self._device)
-        return Parts(self._marked, like, self._entrance.memory, lambda: (*net.parameters(), *net.buffers()))
+        return RecordedGraphs(
+            self._run_marked, like, self._entrance.memory, lambda: (*net.parameters(), *net.buffers())
+        )
 
-    def _marked(self, image: Tensor) -> tuple[Tensor, dict[str, str]]:
+    def _run_marked(self, image: Tensor) -> tuple[Tensor, dict[str, str]]:
         """The output for normalised images, and each layer's node in the graph that is being recorded."""
         found: dict[str, str] = {}
 
         def see(place: Place) -> Tensor:
-            found[place.name], goes_on = marked(place.output)
+            found[place.name], goes_on = mark_layer(place.output)
             return goes_on
 
         names = frozenset(n for n, place in self._places.items() if ATTENTION not in n and not place.is_view)
         y = outputs(self.network.run(self._entrance.laid_out(image), names, see, names), self._output)
-        found[OUTPUT], y = marked(y)
+        found[OUTPUT], y = mark_layer(y)
         return y, found
 
-    def staged_network(self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None) -> TorchStaged:
+    def staged_network(
+        self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None
+    ) -> TorchStagedNetwork:
         """By the recorded graph; refused where recording it, one to four seconds, would not pay."""
-        if boxes is not None and boxes < FEWEST:
-            raise NotStagedError(f"recording the network's graph takes longer than {boxes} of them")
-        if boxes is not None and local_share(self._layers, self._sources) <= 1 - engine.WORTH:
-            raise NotStagedError("layers that see all of the image come before most of the work")
+        if boxes is not None and boxes < MIN_BOXES:
+            raise NoStagesError(f"recording the network's graph takes longer than {boxes} of them")
+        if boxes is not None and local_share(self._layers, self._sources) <= 1 - cost.MAX_COST_SHARE:
+            raise NoStagesError("layers that see all of the image come before most of the work")
         pictures = self.input.is_image and not self.input.is_volume
         if self.network.batch or not pictures or self._dtype not in {torch.float32, torch.float64}:
-            raise NotStagedError("stages need a network of images in float32 or float64, and of any number of them")
+            raise NoStagesError("stages need a network of images in float32 or float64, and of any number of them")
         with LOCK, isolated(grad=False):
-            return self._parts.staged(
+            return self._graphs.staged_network(
                 (self.input.example_shape[0], *size), capture, self._normalised_array, self._outside
             )
 
@@ -294,7 +299,7 @@ class TorchModel(Model):
         """What follows replaced layers, without what leads up to them; None where the whole network runs."""
         with self._running(x, grad=False):
             given, shape = self._inside(replace), tuple(x.shape[1:])
-            run = self._parts.after(given, capture, shape)
+            run = self._graphs.subgraph(given, capture, shape)
             if run is None:
                 return None
             image = self._normalised(x) if run.reads_image else None

@@ -1,20 +1,18 @@
-"""How many images at once: what the user said, or what fits into a fixed share of memory by the layers' own sizes."""
+"""How many images or boxes go through a network at once: what the user set, or what fits into a memory budget."""
 
 from collections.abc import Iterator
 
 from ..model.base import Model
 from ..model.repeatability import repeatability
 
-__all__ = ["BOXES", "batch_limit", "box_limit", "slices"]
+__all__ = ["BOXES_PER_IMAGE", "batch_limit", "box_limit", "slices"]
 
 BUDGET = 2 << 30
 """Bytes that one batch's activations and gradients may take: 2 GiB."""
-
-
-BOXES = 2
-"""Boxes that hold no more memory than a whole image: of its maps less than half is computed again where stages pay."""
-MOST_BOXES = 16
-"""In the occlusion of a torch VGG-16 a box took 77 ms by twos, 43 by eights, 37 by sixteens (benchmarks/NOTES.md)."""
+BOXES_PER_IMAGE = 2
+"""Boxes that take no more memory than a whole image: stages pay where less than half of its maps is computed again."""
+MAX_BOXES = 16
+"""Occluding a torch VGG-16 took 77 ms a box by twos, 43 by eights, 37 by sixteens (benchmarks/NOTES.md)."""
 
 
 def batch_limit(model: Model) -> int:
@@ -24,27 +22,30 @@ def batch_limit(model: Model) -> int:
     """
     if repeatability(model).one_by_one:
         return 1
-    return min(model.largest_batch, _fitting(model)) if model.batch_size is None else model.batch_size
+    return min(model.largest_batch, _images_in_budget(model)) if model.batch_size is None else model.batch_size
 
 
 def box_limit(model: Model, batch: int | None = None) -> int:
-    """Boxes at once, of which crops are computed: as hold the memory of `batch` images, of as many as fit if None.
+    """Boxes at once when crops are computed: as many as take the memory of `batch` images; None: of those that fit.
 
-    `BOXES` for a whole image: without gradients eight of them are no slower than fewer on any backend. As in
-    `batch_limit`, one image where images mix.
+    That is `BOXES_PER_IMAGE` for each. `model.largest_batch` does not count: without gradients, eight images are no
+    slower than fewer on any backend. A network that mixes the images of a batch, or is random, takes one image.
     """
     if repeatability(model).one_by_one:
-        return BOXES
+        return BOXES_PER_IMAGE
     batch = model.batch_size if batch is None else batch
-    return min(MOST_BOXES, BOXES * _fitting(model)) if batch is None else BOXES * batch
+    if batch is None:
+        return min(MAX_BOXES, BOXES_PER_IMAGE * _images_in_budget(model))
+    return BOXES_PER_IMAGE * batch
 
 
-def _fitting(model: Model) -> int:
+def _images_in_budget(model: Model) -> int:
+    """As many as have room for the float32 activations of all layers, and as many gradients; at least one."""
     return max(1, BUDGET // (2 * 4 * max(model.elements, 1)))
 
 
 def slices(count: int, limit: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of consecutive runs of at most `limit` of `count` items, as few and as even as can be.
+    """(start, stop) of consecutive slices of at most `limit` of `count` items, as few and as even as possible.
 
     >>> list(slices(5, 4))
     [(0, 3), (3, 5)]

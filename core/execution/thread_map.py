@@ -1,41 +1,41 @@
-"""Calls on several threads at the same time, their results in order and few of them ahead of who reads them."""
+"""A map over items on several threads: results in order, and few of them computed before they are read."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["in_order"]
+__all__ = ["map_in_order"]
 
-P = TypeVar("P")
+T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(call: Callable[[P], R], parts: Iterable[P], at_once: int) -> Iterator[R]:
-    """What the call gives for each part, in order.
+def map_in_order(call: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """The results of `call` for each item, in order.
 
     Args:
-        call: from any thread.
-        parts: its arguments; the next one is taken when a result has been read.
-        at_once: threads. Nothing runs before the first result is asked for; one result more than there are threads is
-            computed or kept at most, and with one thread, the reader's own, none ahead.
+        call: run on any of the threads.
+        items: its arguments; the next one is taken when a result has been read.
+        threads: calls at the same time. Nothing runs before the first result is asked for; at most one result more
+            than there are threads is computed ahead, and none with one thread, which is the reader's own.
 
     Raises:
-        Exception: what a call raised, in its place. No call begins after that, nor after the iterator is closed, and
-            those that run have ended then.
+        Exception: what a call raised, in its item's turn. No call begins after that, nor after the iterator is closed,
+            and the calls that were running have ended by then.
     """
-    if at_once == 1:
-        yield from map(call, parts)
+    if threads == 1:
+        yield from map(call, items)
         return
-    ahead: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(at_once) as pool:
+    pending: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            for part in parts:
-                ahead.append(pool.submit(call, part))
-                if len(ahead) > at_once:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+            for item in items:
+                pending.append(pool.submit(call, item))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
         finally:
-            for each in ahead:
-                each.cancel()
+            for future in pending:
+                future.cancel()

@@ -1,6 +1,14 @@
 """Occluding an image in many positions, computing again only what each position can change."""
 
-from .engine import Occluded, occluded
-from .stages import NotStagedError, Read, Stage, Staged, SupportsStages
+from .engine import OccludedActivations, occluded
+from .stages import NoStagesError, Stage, StagedNetwork, StageInput, SupportsStages
 
-__all__ = ["NotStagedError", "Occluded", "Read", "Stage", "Staged", "SupportsStages", "occluded"]
+__all__ = [
+    "NoStagesError",
+    "OccludedActivations",
+    "Stage",
+    "StageInput",
+    "StagedNetwork",
+    "SupportsStages",
+    "occluded",
+]

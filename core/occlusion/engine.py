@@ -1,54 +1,45 @@
-"""Occluding an image in many places: the plain way, and the one that computes again only what a place can change.
+"""Activations for an image with one box after another covered: by whole images, or only what each box can change.
 
-A backend that can cut its network into `Stage`s gives a `Staged` network; the rectangles, the order of the places and
-the decision how far the stages pay are worked out here, the same for every backend.
+A backend whose model `SupportsStages` gives its network as stages. The rectangles, the order of the boxes and the
+decision how many stages to run on crops are made here, the same for every backend.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..arrays import Array, namespace
 from ..errors import ImageError, ParameterError
-from ..execution.batching import BOXES, box_limit
-from ..execution.thread_map import in_order
+from ..execution.batching import BOXES_PER_IMAGE, box_limit
+from ..execution.thread_map import map_in_order
 from ..model.base import Model
 from ..model.layer import INPUT, OUTPUT
 from ..model.repeatability import repeatability
-from .receptive_field import Alone, Maps, Rect, Sliding, Span, covered, needed
-from .stages import Boxes, NotStagedError, Read, Staged, SupportsStages
+from .cost import best_stage_count, separate_rectangles
+from .patched_maps import PatchedMaps, occluded_image
+from .receptive_field import Intervals, Rectangles, receptive_field
+from .stages import Boxes, NoStagesError, StagedNetwork, StageInput, SupportsStages
 
-__all__ = [
-    "Found",
-    "Occluded",
-    "occluded",
-    "occluded_in_stages",
-    "occluded_plainly",
-    "worth",
-]
+__all__ = ["OccludedActivations", "by_stages", "by_whole_images", "occluded"]
 
-Found: TypeAlias = Iterator[tuple[Sequence[int], Mapping[str, Array]]]
-COPY = 100.0
-"""What copying one number costs, in multiplications of a convolution; measured with onnxruntime on two cores."""
-WORTH = 0.9
-"""The share of the plain way's cost from which on the stages are not worth their trouble."""
+Batches: TypeAlias = Iterator[tuple[Sequence[int], Mapping[str, Array]]]
+"""Positions of boxes, and activations with a row for each."""
 
 
-class Occluded(Iterator[tuple[Sequence[int], Mapping[str, Array]]]):
-    """Activations for boxes, batch after batch; `way` says how they are computed."""
+class OccludedActivations(Iterator[tuple[Sequence[int], Mapping[str, Array]]]):
+    """Activations for boxes, batch after batch; `strategy` says how they are computed."""
 
-    def __init__(self, found: Found, way: str) -> None:
-        self._found, self.way = found, way
+    def __init__(self, batches: Batches, strategy: str) -> None:
+        self._batches, self.strategy = batches, strategy
 
     def __next__(self) -> tuple[Sequence[int], Mapping[str, Array]]:
-        return next(self._found)
+        return next(self._batches)
 
 
 def occluded(
     model: Model, x: Array, cover: Array, boxes: Any, capture: Iterable[str] = (OUTPUT,), *, batch: int | None = None
-) -> Occluded:
+) -> OccludedActivations:
     """Activations for one image with one box after another covered, as few of them computed again as pays.
 
     Args:
@@ -61,42 +52,44 @@ def occluded(
 
     Returns:
         An iterator over (positions in `boxes`, activations by the names in `capture`), in any order, each box once:
-        what `model.forward` gives for the covered images (`Staged` says how exactly). Its `way` says how many stages
-        are computed again, or why whole images are.
+        what `model.forward` gives for the covered images (`StagedNetwork` says how exactly). Its `strategy` says how
+        many stages are computed again, or why whole images are.
 
     Raises:
         ImageError: the model does not take the image, there is more than one, or `cover` has another shape.
         LayerError: no such layer.
         ParameterError: a box is empty or does not lie in the image.
     """
-    names = {asked: model.layer(asked).name for asked in capture}
+    layers = {name: model.layer(name).name for name in capture}
     boxes = np.asarray(boxes, np.int64)
     model.input.check(x)
     _check(x, cover, boxes)
-    inner = tuple(dict.fromkeys(names.values()))
-    at_once = box_limit(model, batch)
-    found, way = _in_stages(model, inner, x, cover, boxes, at_once)
-    found = found or occluded_plainly(lambda v: model.forward(v, inner), x, cover, boxes, at_once // BOXES)
-    return Occluded(((which, {asked: a[name] for asked, name in names.items()}) for which, a in found), way)
+    names = tuple(dict.fromkeys(layers.values()))
+    limit = box_limit(model, batch)
+    batches, strategy = _by_stages_if_cheaper(model, names, x, cover, boxes, limit)
+    if batches is None:
+        batches = by_whole_images(lambda v: model.forward(v, names), x, cover, boxes, limit // BOXES_PER_IMAGE)
+    renamed = ((positions, {name: a[layer] for name, layer in layers.items()}) for positions, a in batches)
+    return OccludedActivations(renamed, strategy)
 
 
-def _in_stages(
-    model: Model, inner: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, at_once: int
-) -> tuple[Found | None, str]:
-    """By stages, or None, and how it is done or why not."""
-    if cause := "the target reads the image itself" if INPUT in inner else repeatability(model).cause:
+def _by_stages_if_cheaper(
+    model: Model, names: tuple[str, ...], x: Array, cover: Array, boxes: Boxes, limit: int
+) -> tuple[Batches | None, str]:
+    """The activations by stages, or None for whole images; and which of the two, with the reason."""
+    if cause := "the target reads the image itself" if INPUT in names else repeatability(model).cause:
         return None, f"whole images: {cause}"
     if not isinstance(model, SupportsStages):
-        return None, "whole images: this backend has no other way"
+        return None, "whole images: this backend does not run a network in stages"
     try:
-        net = model.staged_network((int(x.shape[2]), int(x.shape[3])), inner, len(boxes))
-    except NotStagedError as error:
+        network = model.staged_network((int(x.shape[2]), int(x.shape[3])), names, len(boxes))
+    except NoStagesError as error:
         return None, f"whole images: {error}"
-    done = worth(net, boxes)
-    if not done:
-        return None, f"whole images: none of the {len(net.stages)} stages would save time"
-    found = occluded_in_stages(net, done, x, cover, boxes, at_once)
-    return found, f"{done} of {len(net.stages)} stages computed again only where a window can change them"
+    count = best_stage_count(network, boxes)
+    if not count:
+        return None, f"whole images: none of the {len(network.stages)} stages would save time"
+    strategy = f"{count} of {len(network.stages)} stages computed again only where a window can change them"
+    return by_stages(network, count, x, cover, boxes, limit), strategy
 
 
 def _check(x: Array, cover: Array, boxes: Boxes) -> None:
@@ -104,109 +97,98 @@ def _check(x: Array, cover: Array, boxes: Boxes) -> None:
         raise ImageError(f"the image is {tuple(x.shape)} and its cover {tuple(cover.shape)}; both must be (1, C, H, W)")
     if boxes.ndim != 2 or boxes.shape[1] != 2 * (x.ndim - 2):
         raise ParameterError(f"boxes have shape {boxes.shape}; give (P, 4): top, bottom, left, right of each")
-    fits = ((boxes[:, ::2] >= 0) & (boxes[:, ::2] < boxes[:, 1::2]) & (boxes[:, 1::2] <= x.shape[2:])).all(axis=1)
-    if not fits.all():
-        wrong = tuple(boxes[int(np.argmin(fits))].tolist())
-        raise ParameterError(f"box {wrong} (top, bottom, left, right) is no part of an image of {tuple(x.shape[2:])}")
-
-
-def occluded_plainly(
-    forward: Callable[[Array], Mapping[str, Array]], x: Array, cover: Array, boxes: Boxes, batch: int
-) -> Found:
-    """Every place in a whole image of its own; (positions, activations) batch after batch."""
-    for start in range(0, len(boxes), batch):
-        some = boxes[start : start + batch].tolist()
-        variants = namespace(x).concat([x] * len(some), axis=0)
-        for row, ends in enumerate(some):
-            inside = (slice(None), *map(slice, ends[::2], ends[1::2]))
-            variants[row, *inside] = cover[0, *inside]
-        yield range(start, start + len(some)), forward(variants)
-
-
-def occluded_in_stages(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, at_once: int) -> Found:
-    """The same by the first `done` stages, places with rectangles of like size together: high ones last, to and fro."""
-    rows, columns = _alone(net, boxes).sizes[:, 1:].sum(axis=1).T
-    turn = np.unique(rows, return_inverse=True)[1] % 2 * 2 - 1
-    order = np.lexsort((columns * turn, rows))
-    return _walked(net, done, net.prepared(x), net.prepared(cover), boxes, order, at_once)
-
-
-def worth(net: Staged, boxes: Boxes) -> int:
-    """How many stages to do: as many as make the whole the cheapest; none if that saves too little.
-
-    The image itself goes through the stages once before, in one thread.
-    """
-    rows, columns = np.moveaxis(_alone(net, boxes).sizes[:, 1:], -1, 0)
-    sizes = {INPUT: net.image_size, **{w: stage.size for stage in net.stages for w in stage.writes}}
-    whole = {name: net.channels[name] * prod(size) for name, size in sizes.items() if name in net.channels}
-    left, spent, costs = net.cost, 0.0, [np.inf]
-    for done, stage in enumerate(net.stages, start=1):
-        high, wide = rows[:, done - 1], columns[:, done - 1]
-        crop = sum(
-            net.channels[read.tensor] * _read(high, read.sliding[0]) * _read(wide, read.sliding[1])
-            for read in stage.reads
+    inside = ((boxes[:, ::2] >= 0) & (boxes[:, ::2] < boxes[:, 1::2]) & (boxes[:, 1::2] <= x.shape[2:])).all(axis=1)
+    if not inside.all():
+        wrong = tuple(boxes[int(np.argmin(inside))].tolist())
+        raise ParameterError(
+            f"box {wrong} (top, bottom, left, right) does not lie in an image of {tuple(x.shape[2:])}, or is empty"
         )
-        left -= stage.cost
-        spent += float(np.mean(high * wide / prod(stage.size) * stage.cost * net.slower + COPY * crop))
-        costs.append(spent + left + COPY * sum(whole[name] for name in net.live(done)))
-    best = int(np.argmin(costs))
-    unchanged = net.at_once * net.cost / len(rows)
-    return best if costs[best] + unchanged < WORTH * net.cost else 0
 
 
-def _alone(net: Staged, boxes: Boxes) -> Alone:
-    """What each box can change of the image and behind each stage, if it were the only one."""
-    spans = [np.unique(boxes[:, i : i + 2], axis=0, return_inverse=True) for i in (0, 2)]
-    count = max(len(different) for different, _ in spans)
-    rows, columns = (np.resize(different, (count, 2)) for different, _ in spans)
-    found = []
-    for box in np.concatenate([rows, columns], axis=1):
-        by_tensor, behind = net.rects(box[None])
-        rects = (by_tensor[INPUT], *behind)
-        found.append([[(int(s.starts[0]), s.size) for s in rect] for rect in rects])
-    each = np.array(found)
-    each = np.stack([each[which.ravel(), :, axis] for axis, (_, which) in enumerate(spans)], axis=2)
-    lengths = np.array([net.image_size, *(stage.size for stage in net.stages)])
-    return Alone(each[..., 0], each[..., 1], lengths)
+def by_whole_images(
+    forward: Callable[[Array], Mapping[str, Array]], x: Array, cover: Array, boxes: Boxes, batch: int
+) -> Batches:
+    """Activations of a whole image for each box, `batch` images at once.
+
+    Args:
+        forward: activations by layer of images (N, C, H, W).
+        x: one image, (1, C, H, W).
+        cover: what is seen in a box, (1, C, H, W).
+        boxes: (P, 4).
+        batch: images at once.
+    """
+    for start in range(0, len(boxes), batch):
+        ends = boxes[start : start + batch].tolist()
+        images = namespace(x).concat([x] * len(ends), axis=0)
+        for row, box in enumerate(ends):
+            inside = (slice(None), *map(slice, box[::2], box[1::2]))
+            images[row, *inside] = cover[0, *inside]
+        yield range(start, start + len(ends)), forward(images)
 
 
-def _read(sizes: Boxes, sliding: Sliding) -> Boxes:
-    read: Boxes = (sizes - 1) * sliding.stride + sliding.reach + 1
-    return read
+def by_stages(network: StagedNetwork, count: int, x: Array, cover: Array, boxes: Boxes, limit: int) -> Batches:
+    """The same activations, the first `count` stages computed only in the rectangles that each box can change.
+
+    Boxes whose rectangles have similar sizes share a batch: sorted by height, width alternating.
+
+    Args:
+        network: the network as stages, for images of this size.
+        count: stages that are run on crops; the others are run on whole maps.
+        x: one image, (1, C, H, W).
+        cover: what is seen in a box, (1, C, H, W).
+        boxes: (P, 4).
+        limit: boxes at once in all threads.
+    """
+    heights, widths = separate_rectangles(network, boxes).sizes[:, 1:].sum(axis=1).T
+    direction = np.unique(heights, return_inverse=True)[1] % 2 * 2 - 1
+    order = np.lexsort((widths * direction, heights))
+    return _in_batches(network, count, network.preprocess(x), network.preprocess(cover), boxes, order, limit)
 
 
-def _walked(net: Staged, done: int, x: Array, cover: Array, boxes: Boxes, order: Boxes, at_once: int) -> Found:
-    everything, alone = np.array([[0, x.shape[2], 0, x.shape[3]]]), _alone(net, boxes)
-    whole = [Rect(*(Span(np.zeros(1, np.int64), n) for n in size)) for size in alone.lengths.tolist()]
-    kept = {name: maps.patches for name, maps in _done(net, done, x, x, everything, whole, None).items()}
+def _in_batches(
+    network: StagedNetwork, count: int, x: Array, cover: Array, boxes: Boxes, order: Boxes, limit: int
+) -> Batches:
+    """Run the unoccluded image once, then the boxes in this order, a batch for each thread."""
+    everything, separate = np.array([[0, x.shape[2], 0, x.shape[3]]]), separate_rectangles(network, boxes)
+    whole = [Rectangles(*(Intervals(np.zeros(1, np.int64), n) for n in size)) for size in separate.lengths.tolist()]
+    first = _run_stages(network, count, occluded_image(x, x, everything, whole[0]), whole, None)
+    unchanged = {name: maps.patches for name, maps in first.items()}
 
-    def found(which: Boxes) -> tuple[Sequence[int], Mapping[str, Array]]:
-        maps = _done(net, done, x, cover, boxes[which], alone.together(which), kept)
-        return which.tolist(), net.finish(done, {name: maps[name].whole() for name in net.live(done)})
+    def activations(positions: Boxes) -> tuple[Sequence[int], Mapping[str, Array]]:
+        rectangles = separate.with_common_size(positions)
+        image = occluded_image(x, cover, boxes[positions], rectangles[0])
+        maps = _run_stages(network, count, image, rectangles, unchanged)
+        live = {name: maps[name].whole() for name in network.live_tensors(count)}
+        return positions.tolist(), network.run_tail(count, live)
 
-    size = max(at_once // net.at_once, 1)
-    return in_order(found, [order[start : start + size] for start in range(0, len(order), size)], net.at_once)
+    size = max(limit // network.threads, 1)
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return map_in_order(activations, batches, network.threads)
 
 
-def _done(
-    net: Staged,
-    done: int,
-    x: Array,
-    cover: Array,
-    boxes: Boxes,
-    rects: Sequence[Rect],
-    kept: Mapping[str, Array] | None,
-) -> dict[str, Maps]:
-    """All tensors of the first stages, computed in these rectangles of the image and behind each stage."""
-    maps = {INPUT: covered(x, cover, boxes, rects[0])}
-    for position, stage in enumerate(net.stages[:done]):
-        rect = rects[position + 1]
-        made = net.run(position, [_crop(maps[read.tensor], read, rect) for read in stage.reads])
-        for name, patches in zip(stage.writes, made, strict=True):
-            maps[name] = Maps(patches if kept is None else kept[name], patches, rect, net.axes[name])
+def _run_stages(
+    network: StagedNetwork,
+    count: int,
+    image: PatchedMaps,
+    rectangles: Sequence[Rectangles],
+    unchanged: Mapping[str, Array] | None,
+) -> dict[str, PatchedMaps]:
+    """All tensors of the first stages, computed in these rectangles (the image's come first).
+
+    `unchanged` holds the maps of the unoccluded image; None where this is it.
+    """
+    maps = {INPUT: image}
+    for position, stage in enumerate(network.stages[:count]):
+        outputs = network.run_stage(
+            position, [_crop(maps[i.tensor], i, rectangles[position + 1]) for i in stage.inputs]
+        )
+        for name, patches in zip(stage.outputs, outputs, strict=True):
+            known = patches if unchanged is None else unchanged[name]
+            maps[name] = PatchedMaps(known, patches, rectangles[position + 1], network.row_axes[name])
     return maps
 
 
-def _crop(maps: Maps, read: Read, rect: Rect) -> Array:
-    rows, columns = (needed(span, sliding) for span, sliding in zip(rect, read.sliding, strict=True))
-    return maps.crop(Rect(rows, columns), read.fill)
+def _crop(maps: PatchedMaps, stage_input: StageInput, outputs: Rectangles) -> Array:
+    """What a stage reads to compute these rectangles of its outputs."""
+    rows, columns = map(receptive_field, outputs, stage_input.windows)
+    return maps.crop(Rectangles(rows, columns), stage_input.fill)

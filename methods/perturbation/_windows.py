@@ -94,7 +94,7 @@ def behind_windows(case: Case, windows: Sequence[Window], cover: Array, layers: 
         return f"the network from {case.layer} on", _covered(case, windows, cover, layers)
     boxes = [[end for side in window for end in (side.start, side.stop)] for window in windows]
     found = occluded(case.model, case.image, cover, boxes, layers)
-    return found.way, found
+    return found.strategy, found
 
 
 def _covered(case: Case, windows: Sequence[Window], cover: Array, layers: Sequence[str]) -> Found:

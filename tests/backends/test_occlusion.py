@@ -13,7 +13,7 @@ import torch
 from crosslens.backends.torch import model as torch_model
 from crosslens.errors import ImageError, ParameterError
 from crosslens.model import INPUT, OUTPUT
-from crosslens.occlusion import engine, occluded
+from crosslens.occlusion import cost, engine, occluded
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -188,48 +188,48 @@ def in_float64(name: str, picture, boxes):
 
 def test_stages_are_no_further_from_float64_than_whole_images(model, picture, request):
     boxes = places(9, 13)
-    expected = gathered(engine.occluded_plainly(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
+    expected = gathered(engine.by_whole_images(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
     exact = in_float64(request.node.callspec.params["model"][1], picture, boxes)
     bound = TIMES * np.abs(expected[OUTPUT] - exact).max() + rounding(exact)
     net = model.staged_network(SIZE, (OUTPUT,))
-    picture = [net.prepared(each) for each in picture]
+    picture = [net.preprocess(each) for each in picture]
     assert len(net.stages) >= 3
     for done in range(1, len(net.stages) + 1):
-        found = engine._walked(net, done, *picture, boxes, np.arange(len(boxes))[::-1], 4)
+        found = engine._in_batches(net, done, *picture, boxes, np.arange(len(boxes))[::-1], 4)
         got = gathered(found, len(boxes), [OUTPUT])[OUTPUT]
         np.testing.assert_allclose(got, exact, rtol=0, atol=bound, err_msg=f"{done} of {len(net.stages)} stages")
 
 
 def test_any_layers_can_be_asked_for(model, picture, monkeypatch):
-    monkeypatch.setattr(engine, "WORTH", 10.0)
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 10.0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     boxes = places(9, 20)
     layers = [name for name in model.layers if name != INPUT][2::3]
     for layer in layers:
         forward = partial(model.forward, capture=[layer])
-        expected = np.concatenate([found[layer] for _, found in engine.occluded_plainly(forward, *picture, boxes, 4)])
+        expected = np.concatenate([found[layer] for _, found in engine.by_whole_images(forward, *picture, boxes, 4)])
         got = gathered(occluded(model, *picture, boxes, [layer], batch=4), len(boxes), [layer])[layer]
         same(got, expected, layer)
 
 
 def test_a_layer_whose_shape_the_network_computes_is_occluded_too(model, picture, monkeypatch):
     """The legacy exporter writes Flatten behind an If, whose branches have other numbers of axes."""
-    monkeypatch.setattr(engine, "WORTH", 10.0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 10.0)
     kinds = {"Flatten", "Reshape", "Squeeze"}
     layer = next((name for name, each in model.layers.items() if each.kind in kinds), OUTPUT)
     boxes = places(9, 20)[:4]
     got = gathered(occluded(model, *picture, boxes, [layer], batch=2), 4, [layer])[layer]
-    plain = gathered(engine.occluded_plainly(lambda x: model.forward(x, [layer]), *picture, boxes, 4), 4, [layer])
+    plain = gathered(engine.by_whole_images(lambda x: model.forward(x, [layer]), *picture, boxes, 4), 4, [layer])
     same(got, plain[layer], layer)
 
 
 def test_a_map_of_occlusion_is_the_one_of_whole_images(model, picture, monkeypatch):
     """The values are differences of scores: their rounding is that of the scores."""
     method = crosslens.method("occlusion", window=12, stride=7, fill="noise")
-    monkeypatch.setattr(engine, "WORTH", 0.0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 0.0)
     expected = method(model, picture[0], target=3).values
-    monkeypatch.setattr(engine, "WORTH", 10.0)
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 10.0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     got = method(model, picture[0], target=3).values
     np.testing.assert_allclose(got, expected, rtol=0, atol=TIMES * rounding(model.forward(picture[0])[OUTPUT]))
 
@@ -237,25 +237,25 @@ def test_a_map_of_occlusion_is_the_one_of_whole_images(model, picture, monkeypat
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
 def test_what_adds_nothing_up_is_the_same_to_the_last_bit(backend, picture, monkeypatch):
     """Maxima and rectifiers round nothing, whatever the instructions."""
-    monkeypatch.setattr(engine, "WORTH", 10.0)
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 10.0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     pools = nn.MaxPool2d(3, 1, 1), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(5, 3), nn.AdaptiveMaxPool2d(1)
     model = wrapped(backend, nn.Sequential(*pools, nn.Flatten()), "unit")
     boxes = places(9, 20)
-    expected = gathered(engine.occluded_plainly(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
+    expected = gathered(engine.by_whole_images(model.forward, *picture, boxes, 4), len(boxes), [OUTPUT])
     got = gathered(occluded(model, *picture, boxes, [OUTPUT], batch=4), len(boxes), [OUTPUT])
     np.testing.assert_array_equal(got[OUTPUT], expected[OUTPUT])
 
 
 def test_a_box_as_large_as_the_image_is_computed_plainly(model, picture, monkeypatch):
-    monkeypatch.setattr(engine, "_walked", None)
+    monkeypatch.setattr(engine, "_in_batches", None)
     (found,) = occluded(model, *picture, [(0, *SIZE[:1], 0, *SIZE[1:])])
     np.testing.assert_array_equal(found[1][OUTPUT], model.forward(picture[1])[OUTPUT])
 
 
 def test_boxes_outside_and_covers_of_another_size_are_refused(model, picture):
     with pytest.raises(
-        ParameterError, match=r"box \(0, 62, 0, 4\) \(top, bottom, left, right\) is no part of an image"
+        ParameterError, match=r"box \(0, 62, 0, 4\) \(top, bottom, left, right\) does not lie in an image"
     ):
         next(occluded(model, *picture, [(0, 4, 0, 4), (0, 62, 0, 4)]))
     with pytest.raises(ParameterError, match=r"boxes have shape \(4,\); give \(P, 4\)"):
@@ -266,7 +266,7 @@ def test_boxes_outside_and_covers_of_another_size_are_refused(model, picture):
 
 def test_a_failure_in_a_stage_is_raised_and_nothing_runs_on(model, picture, monkeypatch):
     net, threads = model.staged_network(SIZE, (OUTPUT,)), threading.active_count()
-    run, calls = type(net).run, []
+    run, calls = type(net).run_stage, []
 
     def failing(self, stage, crops):
         calls.append(stage)
@@ -274,16 +274,16 @@ def test_a_failure_in_a_stage_is_raised_and_nothing_runs_on(model, picture, monk
             raise ArithmeticError("no more")
         return run(self, stage, crops)
 
-    monkeypatch.setattr(type(net), "run", failing)
-    prepared = [net.prepared(each) for each in picture]
+    monkeypatch.setattr(type(net), "run_stage", failing)
+    prepared = [net.preprocess(each) for each in picture]
     with pytest.raises(ArithmeticError, match="no more"):
-        list(engine.occluded_in_stages(net, len(net.stages), *prepared, places(9, 13), 4))
+        list(engine.by_stages(net, len(net.stages), *prepared, places(9, 13), 4))
     assert threading.active_count() == threads
 
 
 def test_nothing_runs_any_more_once_the_reader_has_enough(model, picture):
     net, threads = model.staged_network(SIZE, (OUTPUT,)), threading.active_count()
-    found = engine.occluded_in_stages(net, 2, *map(net.prepared, picture), places(9, 13), 4)
+    found = engine.by_stages(net, 2, *map(net.preprocess, picture), places(9, 13), 4)
     next(found)
     found.close()
     assert threading.active_count() == threads
@@ -291,8 +291,8 @@ def test_nothing_runs_any_more_once_the_reader_has_enough(model, picture):
 
 def test_a_single_box_is_computed_plainly_for_the_image_itself_would_cost_as_much(model, picture):
     box = np.array([(0, 3, 0, 3)])
-    assert engine.worth(model.staged_network(SIZE, (OUTPUT,)), box) == 0
+    assert cost.best_stage_count(model.staged_network(SIZE, (OUTPUT,)), box) == 0
     np.testing.assert_array_equal(
         next(occluded(model, *picture, box))[1][OUTPUT],
-        next(engine.occluded_plainly(model.forward, *picture, box, 1))[1][OUTPUT],
+        next(engine.by_whole_images(model.forward, *picture, box, 1))[1][OUTPUT],
     )

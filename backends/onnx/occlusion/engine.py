@@ -14,8 +14,9 @@ from typing import Any
 import onnxruntime as ort
 from crosslens.arrays import Array
 from crosslens.model import INPUT
+from crosslens.occlusion.partition import Partition, StageNodes
 from crosslens.occlusion.receptive_field import POINTWISE
-from crosslens.occlusion.stages import Read, Staged
+from crosslens.occlusion.stages import StagedNetwork, StageInput
 
 from ..ir.graph import FLOAT, Graph, Node, Type
 from ..ir.layers import Place
@@ -24,9 +25,9 @@ from ..runtime.batch_split import PROCESSOR, cores
 from ..runtime.program import Request, forward
 from ..runtime.session import Executable
 from ..shapes.free_batch import BATCH
-from .partition import Cut, Part, cut
+from .partition import partition
 
-__all__ = ["OnnxStaged"]
+__all__ = ["OnnxStagedNetwork"]
 
 
 _BLOCKED = frozenset({"Add", "BatchNormalization", "Concat", "Mul", "Sum"})
@@ -38,7 +39,7 @@ _MOST = 8
 """Boxes are given to a backend by eight at most: more threads would have none; with more cores each takes several."""
 
 
-class OnnxStaged(Staged):
+class OnnxStagedNetwork(StagedNetwork):
     """A graph for one size of images; sessions open when they are first needed."""
 
     def __init__(
@@ -47,14 +48,15 @@ class OnnxStaged(Staged):
         """`graph` has its shapes worked out, the batch left open; `capture` are layers without `INPUT`."""
         self._graph, self._places, self._providers = graph, places, providers
         self._request = Request(tuple(capture))
-        self._cut: Cut[Node] = cut(graph, [places[name].tensor for name in capture])
-        self.stages, self.rest, self.leaves = self._cut.stages, self._cut.rest, self._cut.leaves
-        self.channels = self._cut.channels
-        self._turned = frozenset(name for stage in self.stages for name in stage.writes if self._turns(name))
-        self.axes = {name: 1 if name in self._turned else axis for name, axis in self._cut.axes.items()}
+        self._partition: Partition[Node] = partition(graph, [places[name].tensor for name in capture])
+        self.stages, self.channels = self._partition.stages, self._partition.channels
+        self.tail_cost, self.tail_inputs = self._partition.tail_cost, self._partition.tail_inputs
+        self._turned = frozenset(name for stage in self.stages for name in stage.outputs if self._turns(name))
+        axes = self._partition.row_axes
+        self.row_axes = {name: 1 if name in self._turned else axis for name, axis in axes.items()}
         height, width = graph.sizes(INPUT)
         self.image_size = height, width
-        self.at_once, self._threads = _divided(providers)
+        self.threads, self._session_threads = _divided(providers)
         self._lock = Lock()
         self._open: dict[int, ort.InferenceSession] = {}
         self._last: dict[int, Executable] = {}
@@ -69,10 +71,10 @@ class OnnxStaged(Staged):
 
         Not what others than stages read: onnxruntime adds up in another order in a pooling of maps that lie so.
         """
-        first = self._cut.axes[name] == 2 and self._graph.elem(name) == FLOAT
-        return first and self.channels[name] % _FOURS == 0 and name not in self.leaves
+        first = self._partition.row_axes[name] == 2 and self._graph.elem(name) == FLOAT
+        return first and self.channels[name] % _FOURS == 0 and name not in self.tail_inputs
 
-    def run(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
+    def run_stage(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
         """A stage's own session."""
         session = self._session(stage)
         with explained("run a part of the network"):
@@ -82,24 +84,26 @@ class OnnxStaged(Staged):
     def _session(self, stage: int) -> ort.InferenceSession:
         with self._lock:
             if stage not in self._open:
-                made = _program(self._graph, self._cut, stage, self._turned)
+                made = _program(self._graph, self._partition, stage, self._turned)
                 noted = [o for node in made.nodes for o in node.outputs[:1] if o not in made.outputs]
-                self._open[stage] = open_session(made, self._providers, noted=noted, threads=self._threads)
+                self._open[stage] = open_session(made, self._providers, noted=noted, threads=self._session_threads)
             return self._open[stage]
 
-    def _following(self, done: int) -> Executable:
+    def _following(self, stages: int) -> Executable:
         with self._lock:
-            if done not in self._last:
-                graph = _from(self._graph, self.live(done), self._cut.axes, self._turned)
+            if stages not in self._last:
+                graph = _from(self._graph, self.live_tensors(stages), self._partition.row_axes, self._turned)
                 program = forward(graph, self._places, self._request)
-                given = {name: f"live:{name}" for name in self.live(done) if f"live:{name}" in program.graph.inputs}
-                self._last[done] = Executable(replace(program, replaced=given), self._providers)
-            return self._last[done]
+                given = {
+                    name: f"live:{name}" for name in self.live_tensors(stages) if f"live:{name}" in program.graph.inputs
+                }
+                self._last[stages] = Executable(replace(program, replaced=given), self._providers)
+            return self._last[stages]
 
-    def finish(self, done: int, wholes: Mapping[str, Array]) -> Mapping[str, Array]:
+    def run_tail(self, stages: int, maps: Mapping[str, Array]) -> Mapping[str, Array]:
         """The graph from these tensors on."""
-        some = next(iter(wholes.values()))
-        activations, _ = self._following(done).run(some, wholes, {}, self._threads)
+        some = next(iter(maps.values()))
+        activations, _ = self._following(stages).run(some, maps, {}, self._session_threads)
         return activations
 
 
@@ -115,14 +119,14 @@ def _name(read: int) -> str:
     return f"read:{read}"
 
 
-def _program(graph: Graph, cut: Cut[Node], stage: int, turned: Container[str]) -> Graph:
+def _program(graph: Graph, partition: Partition[Node], stage: int, turned: Container[str]) -> Graph:
     """A stage on crops that hold all that its windows read, padding included; `turned` maps have their channels last.
 
     Its rows and columns have one name in all tensors: then onnxruntime adds up within a convolution where it does so
     on whole maps, in the same order, wherever its blocks (8 channels with AVX2, 16 with AVX-512) fit both alike.
     """
-    part, axes, made = cut.parts[stage], cut.axes, graph.copy()
-    names = {read: _name(i) for i, read in enumerate(part.reads)}
+    part, axes, made = partition.stage_nodes[stage], partition.row_axes, graph.copy()
+    names = {read: _name(i) for i, read in enumerate(part.inputs)}
     made.inputs = {name: _cropped(graph, read, name, axes) for read, name in names.items()}
     made.types |= made.inputs
     made.types |= {o: _named(graph, o, "stage", axes[o]) for node in part.nodes for o in node.outputs[:1]}
@@ -130,7 +134,7 @@ def _program(graph: Graph, cut: Cut[Node], stage: int, turned: Container[str]) -
     names |= {read: _turned_in(made, name) for read, name in names.items() if read.tensor in turned}
     blocked = {read: _blocked(made, name) for read, name in names.items() if _is_blocked(graph, part, read, axes)}
     made.nodes += [_unpadded(_given(node, given, names | blocked)) for node, given in part.nodes.items()]
-    made.outputs = [_permuted(made, o, _TO_LAST) if o in turned else o for o in cut.stages[stage].writes]
+    made.outputs = [_permuted(made, o, _TO_LAST) if o in turned else o for o in partition.stages[stage].outputs]
     prune(made)
     return made
 
@@ -152,11 +156,11 @@ def _reordered(kind: Type, order: tuple[int, ...]) -> Type:
     return Type(kind.elem, tuple((kind.dims or ())[axis] for axis in order))
 
 
-def _is_blocked(graph: Graph, part: Part[Node], read: Read, axes: Mapping[str, int]) -> bool:
+def _is_blocked(graph: Graph, part: StageNodes[Node], read: StageInput, axes: Mapping[str, int]) -> bool:
     """Whether maps come from outside to an operator that must see them blocked."""
     readers = [node for node, given in part.nodes.items() if read in given.values()]
     first = axes[read.tensor] == 2 and graph.elem(read.tensor) == FLOAT
-    return first and read.sliding == POINTWISE and any(node.op in _BLOCKED for node in readers)
+    return first and read.windows == POINTWISE and any(node.op in _BLOCKED for node in readers)
 
 
 def _blocked(graph: Graph, name: str) -> str:
@@ -166,8 +170,8 @@ def _blocked(graph: Graph, name: str) -> str:
     return same
 
 
-def _cropped(graph: Graph, read: Read, name: str, axes: Mapping[str, int]) -> Type:
-    return _named(graph, read.tensor, "stage" if read.sliding == POINTWISE else name, axes[read.tensor])
+def _cropped(graph: Graph, read: StageInput, name: str, axes: Mapping[str, int]) -> Type:
+    return _named(graph, read.tensor, "stage" if read.windows == POINTWISE else name, axes[read.tensor])
 
 
 def _named(graph: Graph, tensor: str, size: str, axis: int) -> Type:
@@ -177,7 +181,7 @@ def _named(graph: Graph, tensor: str, size: str, axis: int) -> Type:
     return Type(graph.elem(tensor), tuple(dims))
 
 
-def _given(node: Node, given: Mapping[int, Read], names: Mapping[Read, str]) -> Node:
+def _given(node: Node, given: Mapping[int, StageInput], names: Mapping[StageInput, str]) -> Node:
     inputs = (names[given[position]] if position in given else name for position, name in enumerate(node.inputs))
     return replace(node, inputs=tuple(inputs))
 

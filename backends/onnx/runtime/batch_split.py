@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from crosslens.execution.thread_map import in_order
+from crosslens.execution.thread_map import map_in_order
 
 __all__ = ["PROCESSOR", "Share", "cores", "share"]
 
@@ -37,7 +37,7 @@ class Share:
 
     def each(self, call: Callable[..., Any], parts: Iterable[tuple[Any, ...]]) -> list[Any]:
         """What the call gives for each part, in order."""
-        return list(in_order(lambda part: call(*part), parts, self.at_once))
+        return list(map_in_order(lambda part: call(*part), parts, self.at_once))
 
 
 def share(count: int, pixels: int, fixed: int | None = None) -> Share:

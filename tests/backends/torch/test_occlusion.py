@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from crosslens.backends.torch import model as torch_model
-from crosslens.backends.torch.occlusion import engine as torch_engine
-from crosslens.backends.torch.occlusion.engine import PATIENCE
-from crosslens.backends.torch.occlusion.potential import local_share
+from crosslens.backends.torch.occlusion import recorded_graphs
+from crosslens.backends.torch.occlusion.local_share import local_share
+from crosslens.backends.torch.occlusion.recorded_graphs import PATIENCE
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT
-from crosslens.occlusion import engine, occluded
+from crosslens.occlusion import cost, occluded
 from torch import nn
 
 SIZE = (20, 24)
@@ -78,7 +78,7 @@ def test_what_follows_a_layer_gives_the_bits_of_the_whole_network(layer, images,
     values = np.random.default_rng(1).standard_normal(model.forward(images, [layer])[layer].shape).astype(np.float32)
     captured = ["norm", "relu", "second", OUTPUT]
     found = [model.forward(images, captured, replace={layer: values}) for _ in range(PATIENCE + 2)]
-    assert any(layer in given for _, given, _ in model._parts._between)
+    assert any(layer in given for _, given, _ in model._graphs._subgraphs)
     for before, after in pairwise(found):
         for name in captured:
             np.testing.assert_array_equal(after[name], before[name], f"{layer} {name}")
@@ -90,7 +90,7 @@ def test_sizes_that_are_multiples_of_the_batch_follow_it(images):
         values = windows.forward(images[:count], ["relu", OUTPUT])
         got = windows.forward(images[:count], replace={"relu": values["relu"]})[OUTPUT]
         np.testing.assert_allclose(got, values[OUTPUT], rtol=1e-5, atol=1e-6)
-    assert windows._parts._between
+    assert windows._graphs._subgraphs
 
 
 def test_what_comes_before_a_layer_does_not_run(images, model):
@@ -127,7 +127,7 @@ def test_a_path_that_hangs_on_numbers_or_on_the_batch_runs_whole(kind, images):
         got = model.forward(images[:count], replace={"relu": values["relu"][:count]})[OUTPUT]
         scale = 2 if kind is Counts and count != 3 else 1
         np.testing.assert_allclose(scale * got, expected[:count], rtol=1e-5, atol=1e-6)
-    assert not model._parts._between
+    assert not model._graphs._subgraphs
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_path_that_hangs_on_numbers_or_on_the_batch_runs_whole(kind, images):
     ],
 )
 def test_occlusion_says_why_whole_images_are_computed(kind, way, images, monkeypatch):
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     found = crosslens.method("occlusion", window=8, stride=4)(wrapped(kind), images[:2], target=1)
     assert found.provenance["computed"].startswith(way)
 
@@ -167,7 +167,7 @@ class Gated(nn.Module):
 
 
 def test_a_graph_is_recorded_only_where_windows_could_spare_a_tenth_of_the_work(images, monkeypatch):
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     first, work, last = 3 * 4, 9 * 4 * 4, 4 * 4
     early, late = wrapped(lambda: Gated(early=True)), wrapped(lambda: Gated(early=False))
     assert local_share(early.layers, early._sources) == pytest.approx(first / (first + work + last))
@@ -176,7 +176,7 @@ def test_a_graph_is_recorded_only_where_windows_could_spare_a_tenth_of_the_work(
     def refuse(*_):
         raise AssertionError("recorded in vain")
 
-    monkeypatch.setattr(torch_engine, "traced", refuse)
+    monkeypatch.setattr(recorded_graphs, "record_graph", refuse)
     found = crosslens.method("occlusion", window=8, stride=4)(early, images[:1], target=1)
     assert found.provenance["computed"] == "whole images: layers that see all of the image come before most of the work"
     with pytest.raises(AssertionError, match="in vain"):
@@ -184,8 +184,8 @@ def test_a_graph_is_recorded_only_where_windows_could_spare_a_tenth_of_the_work(
 
 
 def test_occlusion_says_how_many_stages_are_computed_again(images, model, monkeypatch):
-    monkeypatch.setattr(engine, "WORTH", 10.0)
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 10.0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     found = crosslens.method("occlusion", window=4, stride=4)(model, images[:1], target=1)
     assert found.provenance["computed"] == "2 of 2 stages computed again only where a window can change them"
 
@@ -198,8 +198,8 @@ def test_a_network_that_fails_still_says_so(images, model):
 
 
 def test_an_exported_program_is_cut_like_the_module_it_came_from(images, model, monkeypatch):
-    monkeypatch.setattr(engine, "WORTH", 10.0)
-    monkeypatch.setattr(torch_model, "FEWEST", 0)
+    monkeypatch.setattr(cost, "MAX_COST_SHARE", 10.0)
+    monkeypatch.setattr(torch_model, "MIN_BOXES", 0)
     program = torch.export.export(
         model.network.net, (torch.zeros(2, 3, *SIZE),), dynamic_shapes=({0: torch.export.Dim("N")},)
     )

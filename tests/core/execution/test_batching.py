@@ -4,7 +4,7 @@ import crosslens
 import pytest
 import torch
 from crosslens.backends.torch.tensors import most_at_once
-from crosslens.execution.batching import BOXES, MOST_BOXES, batch_limit, box_limit, slices
+from crosslens.execution.batching import BOXES_PER_IMAGE, MAX_BOXES, batch_limit, box_limit, slices
 from crosslens.model.layer import Layer
 from torch import nn
 
@@ -52,9 +52,9 @@ def test_boxes_at_once_hold_the_memory_of_the_images_that_fit_or_that_were_asked
     net, size = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.Flatten()), (3, 224, 224)
     model = crosslens.wrap(net, preprocess=None, input_shape=size)
     assert batch_limit(model) == 2, "a passing batch is held small for its gradient"
-    assert box_limit(model) == MOST_BOXES
-    assert box_limit(model, 3) == 3 * BOXES
-    assert box_limit(crosslens.wrap(net, preprocess=None, input_shape=size, batch_size=5)) == 5 * BOXES
+    assert box_limit(model) == MAX_BOXES
+    assert box_limit(model, 3) == 3 * BOXES_PER_IMAGE
+    assert box_limit(crosslens.wrap(net, preprocess=None, input_shape=size, batch_size=5)) == 5 * BOXES_PER_IMAGE
     large = crosslens.wrap(net, preprocess=None, input_shape=(3, 1300, 1300))
     images = (2 << 30) // (8 * 2 * 64 * 1300 * 1300)
-    assert box_limit(large) == max(images, 1) * BOXES < MOST_BOXES
+    assert box_limit(large) == max(images, 1) * BOXES_PER_IMAGE < MAX_BOXES

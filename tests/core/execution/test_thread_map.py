@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from crosslens.execution.thread_map import in_order
+from crosslens.execution.thread_map import map_in_order
 
 
 def test_results_come_in_order_though_later_calls_end_sooner():
@@ -13,13 +13,13 @@ def test_results_come_in_order_though_later_calls_end_sooner():
         assert later.wait(10) if part == 0 else not later.set()
         return part
 
-    assert list(in_order(call, range(7), 2)) == list(range(7))
+    assert list(map_in_order(call, range(7), 2)) == list(range(7))
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_no_more_is_begun_than_one_result_beyond_the_threads(at_once):
     begun = []
-    found = in_order(lambda part: begun.append(part) or part, range(100), at_once)
+    found = map_in_order(lambda part: begun.append(part) or part, range(100), at_once)
     assert not begun
     for read in range(1, 20):
         next(found)
@@ -35,7 +35,7 @@ def test_a_failure_is_raised_in_its_place_and_ends_the_calls(at_once):
         begun.append(part)
         return 6 // (2 - part)
 
-    found = in_order(call, range(100), at_once)
+    found = map_in_order(call, range(100), at_once)
     assert [next(found), next(found)] == [3, 6]
     with pytest.raises(ZeroDivisionError):
         next(found)
@@ -53,7 +53,7 @@ def test_nothing_runs_any_more_once_it_is_closed():
         finally:
             running.remove(part)
 
-    found = in_order(call, range(100), 2)
+    found = map_in_order(call, range(100), 2)
     next(found)
     assert threading.active_count() > before
     found.close()

@@ -1,4 +1,4 @@
-"""A torch network as a graph of aten operators: its forward pass run once on stand-ins that hold shapes and no numbers.
+"""A torch network as a graph of aten operators, recorded from one forward pass on fake tensors: shapes, no numbers.
 
 What is recorded is what autograd's C++ would call, in the same order, so that it gives the same bits. Each layer is a
 node, so that any run between layers can be cut out. Control flow that reads numbers cannot be recorded, and one that
@@ -19,25 +19,25 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode, get_proxy_slot, m
 from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
 
 __all__ = [
-    "Trace",
-    "Traced",
-    "UntraceableError",
+    "RecordedGraph",
+    "RunNetwork",
+    "UnrecordableError",
+    "first_output",
     "is_copy",
-    "maps_of",
-    "marked",
-    "needed",
-    "source",
-    "traced",
+    "mark_layer",
+    "record_graph",
+    "required_nodes",
+    "uncopied",
 ]
 
 aten = torch.ops.aten
-HINT = 5
+EXAMPLES = 5
 """Images in the run that is recorded; the batch's size stays a symbol."""
-Trace: TypeAlias = Callable[[Tensor], tuple[Tensor, Mapping[str, str]]]
+RunNetwork: TypeAlias = Callable[[Tensor], tuple[Tensor, Mapping[str, str]]]
 """Runs the network; gives its output, and the node of each layer by name."""
 
 
-def marked(y: Tensor) -> tuple[str, Tensor]:
+def mark_layer(y: Tensor) -> tuple[str, Tensor]:
     """A layer's output as a node of its own, by name, and what the network goes on with; while a graph is recorded.
 
     The node stays what it is where the network overwrites the tensor later.
@@ -49,12 +49,12 @@ def marked(y: Tensor) -> tuple[str, Tensor]:
     return name, mark
 
 
-class UntraceableError(Exception):
+class UnrecordableError(Exception):
     """The network's forward pass cannot be recorded as a graph; the message says why."""
 
 
 @dataclass
-class Traced:
+class RecordedGraph:
     """A graph from the image to each layer, `layers`; `tensors` are the parameters that it holds on to."""
 
     root: fx.GraphModule
@@ -62,46 +62,46 @@ class Traced:
     layers: dict[str, fx.Node]
     tensors: tuple[Tensor, ...]
 
-    def holds(self, tensors: Iterable[Tensor]) -> bool:
+    def has_tensors(self, tensors: Iterable[Tensor]) -> bool:
         """Whether these are still the parameters that it was recorded with."""
         now = tuple(tensors)
         return len(now) == len(self.tensors) and all(a is b for a, b in zip(self.tensors, now, strict=True))
 
 
-class Between:
+class Subgraph:
     """What computes some nodes of a graph from others, and from the image where these do not cover it."""
 
-    def __init__(self, traced: Traced, given: Sequence[fx.Node], wanted: Sequence[fx.Node]) -> None:
+    def __init__(self, recorded: RecordedGraph, given: Sequence[fx.Node], requested: Sequence[fx.Node]) -> None:
         graph = fx.Graph()
-        env = {node: graph.placeholder(f"given_{i}") for i, node in enumerate(given)}
+        copies = {node: graph.placeholder(f"given_{i}") for i, node in enumerate(given)}
         image, batch = graph.placeholder("image"), graph.placeholder("batch")
-        env.setdefault(traced.image, image)
-        for node in needed(wanted, env):
+        copies.setdefault(recorded.image, image)
+        for node in required_nodes(requested, copies):
             if _is_batch(node):
-                env[node] = batch
+                copies[node] = batch
             else:
-                env[node] = env[node.args[0]] if is_copy(node) else graph.node_copy(node, env.__getitem__)
-        graph.output(tuple(env[node] for node in wanted))
+                copies[node] = copies[node.args[0]] if is_copy(node) else graph.node_copy(node, copies.__getitem__)
+        graph.output(tuple(copies[node] for node in requested))
         self.reads_image = bool(image.users)
-        self._run = fx.GraphModule(traced.root, graph)
+        self._run = fx.GraphModule(recorded.root, graph)
 
     def __call__(self, given: Sequence[Tensor], image: Tensor | None, batch: int) -> Sequence[Tensor]:
-        """The wanted tensors."""
+        """The requested tensors."""
         found: Sequence[Tensor] = self._run(*given, image, batch)
         return found
 
 
-def needed(wanted: Sequence[fx.Node], known: Mapping[fx.Node, Any]) -> list[fx.Node]:
+def required_nodes(requested: Sequence[fx.Node], known: Mapping[fx.Node, Any]) -> list[fx.Node]:
     """All that must be computed, in order."""
     found: set[fx.Node] = set()
-    ahead = [node for node in wanted if node not in known]
+    ahead = [node for node in requested if node not in known]
     while ahead:
         node = ahead.pop()
         if node not in found:
             found.add(node)
             if not _is_batch(node):
                 ahead += [each for each in node.all_input_nodes if each not in known]
-    return [node for node in wanted[0].graph.nodes if node in found] if found else []
+    return [node for node in requested[0].graph.nodes if node in found] if found else []
 
 
 def _is_batch(node: fx.Node) -> bool:
@@ -110,13 +110,13 @@ def _is_batch(node: fx.Node) -> bool:
     return node.target is aten.sym_size.int and isinstance(size, torch.SymInt) and size.node.expr.is_Symbol
 
 
-def traced(
-    run: Trace, example: tuple[int, ...], like: Tensor, memory: torch.memory_format, tensors: Sequence[Tensor]
-) -> Traced:
+def record_graph(
+    run: RunNetwork, example: tuple[int, ...], like: Tensor, memory: torch.memory_format, tensors: Sequence[Tensor]
+) -> RecordedGraph:
     """Record `run` for images of shape `example`, (C, H, W), that lie so in memory.
 
     Raises:
-        UntraceableError: what it does depends on numbers, or on how many images there are; or torch cannot record it.
+        UnrecordableError: what it does depends on numbers, or on how many images there are; or torch cannot record it.
     """
     shapes = ShapeEnv()
     mode = FakeTensorMode(shape_env=shapes, allow_non_fake_inputs=True)
@@ -128,24 +128,26 @@ def traced(
         names.update(found)
         return y
 
-    empty = torch.empty((HINT, *example), dtype=like.dtype, device=like.device, memory_format=memory)
+    empty = torch.empty((EXAMPLES, *example), dtype=like.dtype, device=like.device, memory_format=memory)
     image = mode.from_tensor(empty, symbolic_context=sizes)
     try:
-        with mode, torch.no_grad(), enable_python_dispatcher(), _quietly():
+        with mode, torch.no_grad(), enable_python_dispatcher(), _without_torch_log():
             root = make_fx(listed, tracing_mode="real", _allow_non_fake_inputs=True)(image)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UntraceableError(f"its forward pass cannot be recorded: {reason}") from error
+        raise UnrecordableError(f"its forward pass cannot be recorded: {reason}") from error
     _refuse_batch_sizes(shapes)
-    _without_writes(root.graph)
+    _replace_writes(root.graph)
     (first,) = (node for node in root.graph.nodes if node.op == "placeholder")
     nodes = {node.name: node for node in root.graph.nodes}
-    return Traced(root, first, {layer: nodes[name] for layer, name in names.items() if name in nodes}, tuple(tensors))
+    return RecordedGraph(
+        root, first, {layer: nodes[name] for layer, name in names.items() if name in nodes}, tuple(tensors)
+    )
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what torch logs of a failure: the error is raised, and says it."""
+def _without_torch_log() -> Iterator[None]:
+    """Torch logs nothing of a failure: it is raised as an error."""
     log = logging.getLogger("torch._subclasses.fake_tensor")
     before, log.disabled = log.disabled, True
     try:
@@ -157,18 +159,18 @@ def _quietly() -> Iterator[None]:
 def _refuse_batch_sizes(shapes: ShapeEnv) -> None:
     """What torch's own stand-ins ask about the batch, when they guess a layout, changes no operator."""
     if shapes.replacements:
-        raise UntraceableError("what it computes depends on how many images there are")
+        raise UnrecordableError("what it computes depends on the number of images")
     for guard in shapes.guards:
         place = getattr(guard.sloc.framework_loc, "filename", "") or ""
         if not place.endswith("fake_impls.py"):
-            raise UntraceableError(f"its code asks how many images there are ({guard.expr})")
+            raise UnrecordableError(f"its code asks how many images there are ({guard.expr})")
 
 
-def _without_writes(graph: fx.Graph) -> None:
-    """Operators that overwrite become those that do not; what reads the tensor later reads their output.
+def _replace_writes(graph: fx.Graph) -> None:
+    """Replace operators that overwrite a tensor by those that do not; later readers of the tensor read their output.
 
     Raises:
-        UntraceableError: another name of the tensor would still show the write.
+        UnrecordableError: another name of the tensor would still show the write.
     """
     order = {node: place for place, node in enumerate(graph.nodes)}
     roots: dict[fx.Node, fx.Node] = {}
@@ -178,11 +180,11 @@ def _without_writes(graph: fx.Graph) -> None:
             continue
         first = node.args[0]
         if schema.is_mutable:
-            twin = _twin(node)
+            twin = _functional_overload(node)
             aliases = [other for other in (*roots, *roots.values()) if _root(roots, other) is _root(roots, first)]
             late = any(order[user] > order[node] for other in {*aliases} - {first} for user in other.users)
             if twin is None or late or _root(roots, first).op != "call_function":
-                raise UntraceableError(f"{node.target} overwrites a tensor that has other names")
+                raise UnrecordableError(f"{node.target} overwrites a tensor that has other names")
             node.target = twin
             now = node.args[1] if _copies_all(node) else node
             first.replace_all_uses_with(now, lambda user, node=node: order[user] > order[node])
@@ -195,7 +197,7 @@ def _copies_all(node: fx.Node) -> bool:
     """Whether a node writes one tensor over another of its shape and type: what reads it reads the other."""
     if node.target is not aten.copy.default:
         return False
-    old, new = (maps_of(each) if isinstance(each, fx.Node) else None for each in node.args[:2])
+    old, new = (first_output(each) if isinstance(each, fx.Node) else None for each in node.args[:2])
     if old is None or new is None:
         return False
     return old.dtype == new.dtype and str((old.shape, old.stride())) == str((new.shape, new.stride()))
@@ -207,7 +209,7 @@ def _root(roots: Mapping[fx.Node, fx.Node], node: fx.Node) -> fx.Node:
     return node
 
 
-def _twin(node: fx.Node) -> Any:
+def _functional_overload(node: fx.Node) -> Any:
     """The overload without a write: relu for relu_."""
     packet, _, overload = str(node.target).removeprefix("aten.").rpartition(".")
     if not packet.endswith("_") or not str(node.target).startswith("aten."):
@@ -222,14 +224,14 @@ def is_copy(node: fx.Node) -> bool:
     return str(node.meta["val"].stride()) == str(node.args[0].meta["val"].stride())
 
 
-def source(node: fx.Node) -> fx.Node:
+def uncopied(node: fx.Node) -> fx.Node:
     """What a chain of copies copies."""
     while is_copy(node):
         node = node.args[0]
     return node
 
 
-def maps_of(node: fx.Node) -> Tensor | None:
+def first_output(node: fx.Node) -> Tensor | None:
     """The stand-in of a node's first tensor, which has its shape; None where it makes no tensor."""
     value = node.meta.get("val")
     value = value[0] if isinstance(value, tuple | list) and value else value
