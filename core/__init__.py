@@ -23,6 +23,7 @@ from .plugins.registry import backends, method, methods
 from .plugins.wrap import wrap
 from .result import Attribution, Result, Synthesis
 from .result.scores import Scores
+from .result.table import Table
 from .synthesis.random_search import search
 from .synthesis.search_result import Search, Trial
 
@@ -50,6 +51,7 @@ __all__ = [
     "Source",
     "Statistic",
     "Synthesis",
+    "Table",
     "Trial",
     "align",
     "backends",

@@ -240,7 +240,7 @@ def layers_are_recorded(tried: DatasetMethod) -> None:
     named = layer_parameters(tried)
     if not named:
         raise Unsuited("it has no parameter that names layers")
-    free = replace(tried, **{f.name: f.default for f in parameters(tried) if f.name in named})
+    free = replace(tried, **{f.name: None for f in parameters(tried) if f.name in named and f.default is None})
     result, chosen = _run(free), free.settled(TinyModel())
     used = named_layers(chosen)
     assert used, f"no layer is recorded; override `network_defaults` to say what {' and '.join(named)} become"
