@@ -13,16 +13,16 @@ from onnxruntime import get_available_providers
 from .autodiff.gradient_check import check_rule
 from .autodiff.registry import stops, vjp
 from .ir.graph import Graph
-from .ir.serialise import prune
+from .ir.prune import prune
 from .load.attention_heads import show_heads
-from .load.held_inputs import hold, repeat_for_images
+from .load.fixed_inputs import hold, repeat_for_images
 from .load.image_input import entry_of, prepend
+from .load.integer_images import pixels
 from .load.load import graph_of, read, refuse_training
-from .load.pixel_types import pixels
 from .model import OnnxModel
 from .shapes.batch_axis import settle_output
+from .shapes.constant_folding import fold
 from .shapes.free_batch import free_batch, lead_with_batch
-from .shapes.inference import fold
 
 __all__ = ["OnnxModel", "check_rule", "stops", "vjp"]
 

@@ -16,22 +16,25 @@ from crosslens.occlusion import NoStagesError
 
 from .autodiff.differentiability import caveats_of, diagnosed
 from .autodiff.disconnected import refuse_cut
+from .autodiff.layer_reads import direct_reads
 from .autodiff.rectifiers import activation_functions, is_rectifier
 from .autodiff.reverse import path_of
 from .ir.graph import DynamicShapeError, Graph, Type
+from .ir.graph_input import GraphInput
+from .ir.layer_weights import replaced_weights, weights_of
 from .ir.layers import Place, layouts, places
-from .ir.reads import direct_reads
-from .ir.weights import replaced_weights, weights_of
-from .load.image_input import Entry, at_example_size
 from .occlusion.engine import OnnxStagedNetwork
-from .runtime.batch_split import PROCESSOR, Share, share
+from .runtime.batch_split import PROCESSOR, Share, filled, share
+from .runtime.executable import Executable, Pair
 from .runtime.linearization import OnnxLinearization
 from .runtime.program import OBJECTIVE, Request, climbing, forward, fused, seen, split
-from .runtime.session import Executable, Pair, Sessions, filled
-from .runtime.traced_objective import UnwritableError, Written, written
+from .runtime.session_cache import Sessions
+from .runtime.traced_array import UnwritableError
+from .runtime.traced_objective import Written, written
 from .shapes.batch_axis import has_batch_first, has_fixed_batch_first
+from .shapes.constant_folding import fold
+from .shapes.example_size import at_example_size
 from .shapes.free_batch import BATCH, lead_with_batch, mixes_images
-from .shapes.inference import fold
 from .shapes.measured_types import measure
 
 __all__ = ["OnnxModel"]
@@ -47,7 +50,7 @@ class OnnxModel(Model):
     def __init__(
         self,
         graph: Graph,
-        entry: Entry,
+        entry: GraphInput,
         preprocess: Preprocess,
         own: frozenset[str],
         *,

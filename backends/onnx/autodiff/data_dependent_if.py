@@ -7,8 +7,8 @@ and slopes of the branch that is not taken, infinite ones too, stay inside of it
 from onnx import GraphProto, numpy_helper
 
 from ..ir.graph import Graph, Node
-from ..shapes.constant_if import copied
-from ..shapes.inference import fold
+from ..ir.subgraph import copied
+from ..shapes.constant_folding import fold
 
 __all__ = ["both_branches"]
 

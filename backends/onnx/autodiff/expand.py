@@ -6,8 +6,8 @@ from dataclasses import replace
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, defs, helper
 
 from ..ir.graph import Graph, Node, Type, node_of
-from ..shapes.constant_if import rename_inside
-from ..shapes.inference import fold
+from ..ir.subgraph import rename_inside
+from ..shapes.constant_folding import fold
 from .data_dependent_if import both_branches
 from .recurrent import recurrent_steps
 from .registry import rule_for

@@ -7,9 +7,10 @@ import numpy as np
 from onnx import ModelProto, helper
 
 from ..ir.graph import Graph, Type
-from ..ir.serialise import open_session, prune
+from ..ir.prune import prune
+from ..ir.session import open_session
 from ..load.load import graph_of, read
-from ..shapes.inference import fold
+from ..shapes.constant_folding import fold
 from .reverse import append_gradients
 
 __all__ = ["check_rule"]

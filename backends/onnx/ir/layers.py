@@ -7,7 +7,7 @@ from crosslens.model import INPUT, OUTPUT, Layer
 from crosslens.model.layout import channels_first_shape
 
 from .graph import Graph, Node
-from .names import module_aliases
+from .module_names import module_aliases
 
 __all__ = ["Place", "layouts", "places"]
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from crosslens.model import INPUT
 
 from ..ir.graph import Graph, Node, Type
-from ..shapes.inference import fold
+from ..shapes.constant_folding import fold
 
 __all__ = ["show_heads"]
 

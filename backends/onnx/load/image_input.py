@@ -1,34 +1,22 @@
 """The one input of a network, an image or a latent code; preprocessing becomes part of the graph."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from crosslens.errors import ModelError
 from crosslens.model import INPUT, InputSpec
 from crosslens.model.preprocessing import Preprocess
 
 from ..ir.graph import FLOAT, Dim, Graph, Type
-from .held_inputs import written_type
-from .pixel_types import as_pixels
+from ..ir.graph_input import GraphInput
+from .fixed_inputs import written_type
+from .integer_images import as_pixels
 
-__all__ = ["Entry", "at_example_size", "entry_of", "prepend"]
+__all__ = ["entry_of", "prepend"]
 
 _CHANNELS = (1, 3, 4)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What the graph's input is."""
-
-    spec: InputSpec
-    tensor: str
-    channels_last: bool
-    batch: int | None
-    """The only batch size that the file allows; None if any."""
-
-
-def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> Entry:
+def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> GraphInput:
     """Find out from the graph's only input, or from what the user says, what it takes.
 
     Raises:
@@ -38,7 +26,7 @@ def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float]
     spec, last = _spec(name, kind, wished, _end_of_channels(graph, name))
     spec = spec.within(bounds)
     batch = (kind.dims or ("N",))[0]
-    return Entry(spec, name, last, batch if isinstance(batch, int) else None)
+    return GraphInput(spec, name, last, batch if isinstance(batch, int) else None)
 
 
 def _end_of_channels(graph: Graph, name: str) -> int | None:
@@ -93,28 +81,7 @@ def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
     return InputSpec(shape, wished.bounds)
 
 
-@contextmanager
-def at_example_size(spec: InputSpec) -> Iterator[None]:
-    """Say which size was tried where a network of free sizes fails at the one that crosslens takes.
-
-    Raises:
-        ModelError: what failed, with the size, and the option that gives another.
-    """
-    try:
-        yield
-    except ModelError as error:
-        if not spec.is_image or None not in spec.shape:
-            raise
-        tried = " x ".join(str(n) for n in spec.example_shape[1:])
-        usual = (3, *(16,) * (len(spec.shape) - 3), 48, 320)
-        example = tuple(n or free for n, free in zip(spec.shape, usual, strict=True))
-        raise ModelError(
-            f"the network cannot run on an image of {tried} pixels (height x width), which is tried where a file "
-            f"allows any size: say which it takes, for example input_shape={example}"
-        ) from error
-
-
-def prepend(graph: Graph, entry: Entry, preprocess: Preprocess) -> None:
+def prepend(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> None:
     """Make the graph take `INPUT`, float32 RGB (N, C, H, W) in [0, 1]: preprocessing, layout and type, in place."""
     kind = graph.inputs.pop(entry.tensor)
     body, graph.nodes = graph.nodes, []
@@ -131,7 +98,7 @@ def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:
     return tuple(f"size{axis}" if n is None else n for axis, n in enumerate(shape))
 
 
-def _preprocessed(graph: Graph, entry: Entry, preprocess: Preprocess) -> str:
+def _preprocessed(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> str:
     channels = entry.spec.shape[0] or 3
     ones = [1] * (len(entry.spec.shape) - 1)
     gain, offset = (v.reshape(1, channels, *ones) for v in preprocess.affine(channels))

@@ -5,25 +5,23 @@ and the arrays made from the message. Here it parses the message without its lar
 are found by walking the wire format (https://protobuf.dev/programming-guides/encoding/).
 """
 
-from collections.abc import Iterator
 from math import prod
 from mmap import ACCESS_READ, mmap
 from os import SEEK_END
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import GraphProto, ModelProto, TensorProto, external_data_helper, helper, numpy_helper
 
 from ..ir.graph import SMALL
+from .protobuf_wire import Field, encode_field, fields
 
 __all__ = ["Weights", "read_apart", "together"]
 
 Weights = dict[str, np.ndarray[Any, Any]]
 Place = tuple[int, int] | None
 """Where a tensor's bytes begin and end in the file; None where they stay in the message."""
-
 _GRAPH = ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 _INITIALIZER = GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
 _RAW = TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
@@ -108,17 +106,17 @@ def _dtype(tensor: TensorProto) -> np.dtype[Any]:
 def _model(data: mmap, places: list[Place]) -> bytes:
     """The bytes of a model without large `raw_data` of its initialisers; where these lie is appended to `places`."""
     return b"".join(
-        _field(_GRAPH, _graph(data, field, places)) if field.number == _GRAPH else data[field.start : field.end]
-        for field in _fields(data, 0, len(data))
+        encode_field(_GRAPH, _graph(data, field, places)) if field.number == _GRAPH else data[field.start : field.end]
+        for field in fields(data, 0, len(data))
     )
 
 
 def _graph(data: mmap, graph: "Field", places: list[Place]) -> bytes:
     parts = []
-    for field in _fields(data, graph.content, graph.end):
+    for field in fields(data, graph.content, graph.end):
         if field.number == _INITIALIZER:
             tensor, place = _tensor(data, field)
-            parts.append(_field(_INITIALIZER, tensor))
+            parts.append(encode_field(_INITIALIZER, tensor))
             places.append(place)
         else:
             parts.append(data[field.start : field.end])
@@ -128,67 +126,9 @@ def _graph(data: mmap, graph: "Field", places: list[Place]) -> bytes:
 def _tensor(data: mmap, tensor: "Field") -> tuple[bytes, Place]:
     parts: list[bytes] = []
     place: Place = None
-    for field in _fields(data, tensor.content, tensor.end):
+    for field in fields(data, tensor.content, tensor.end):
         if field.number == _RAW and field.end - field.content > SMALL:
             place = field.content, field.end
         else:
             parts.append(data[field.start : field.end])
     return b"".join(parts), place
-
-
-class Field(NamedTuple):
-    """A field of a message, by places in the file: it begins with its number, then comes its content."""
-
-    number: int
-    start: int
-    content: int
-    end: int
-
-
-def _fields(data: mmap, start: int, stop: int) -> Iterator[Field]:
-    while start < stop:
-        tag, content = _varint(data, start, stop)
-        kind = tag & 7
-        if kind == _VARINT:
-            end = _varint(data, content, stop)[1]
-        elif kind == _BYTES:
-            size, content = _varint(data, content, stop)
-            end = content + size
-        elif kind in _FIXED:
-            end = content + _FIXED[kind]
-        else:
-            raise DecodeError(f"no wire type {kind}, at byte {start}")
-        if end > stop:
-            raise DecodeError(f"a field that begins at byte {start} goes on behind the end")
-        yield Field(tag >> 3, start, content, end)
-        start = end
-
-
-_VARINT, _BYTES = 0, 2
-_FIXED = {1: 8, 5: 4}
-"""Wire types by the encoding's table; numbers of fixed size with their bytes."""
-
-
-def _varint(data: mmap, place: int, stop: int) -> tuple[int, int]:
-    """A number of seven bits a byte, least first, and where it ends."""
-    value = shift = 0
-    while place < stop and shift < 70:
-        value |= (data[place] & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if data[place - 1] < 0x80:
-            return value, place
-    raise DecodeError(f"a number that does not end before byte {stop}")
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of bytes, with its number and length before it."""
-    return _written(number << 3 | _BYTES) + _written(len(content)) + content
-
-
-def _written(value: int) -> bytes:
-    """A number as a varint."""
-    made = bytearray()
-    while value > 0x7F:
-        made.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*made, value])

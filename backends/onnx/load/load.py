@@ -10,13 +10,13 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
 
 from ..ir.graph import Graph, Node, Type, node_of
-from ..ir.names import scopes
-from ..ir.topological_order import in_order
+from ..ir.module_names import scopes
 from ..shapes.inference import infer, type_of
+from .fused_operators import homed, rewrite
 from .initializers import Weights, read_apart, together
 from .opset_upgrade import TARGET, raise_opset
-from .rewrite import homed, rewrite
 from .sparse_constants import dense
+from .topological_order import in_order
 
 __all__ = ["graph_of", "read", "refuse_training"]
 

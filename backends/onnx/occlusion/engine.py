@@ -20,10 +20,12 @@ from crosslens.occlusion.stages import StagedNetwork, StageInput
 
 from ..ir.graph import FLOAT, Graph, Node, Type
 from ..ir.layers import Place
-from ..ir.serialise import explained, open_session, prune
+from ..ir.onnxruntime_errors import explained
+from ..ir.prune import prune
+from ..ir.session import open_session
 from ..runtime.batch_split import PROCESSOR, cores
+from ..runtime.executable import Executable
 from ..runtime.program import Request, forward
-from ..runtime.session import Executable
 from ..shapes.free_batch import BATCH
 from .partition import partition
 

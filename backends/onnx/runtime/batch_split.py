@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from crosslens.arrays import Array, as_numpy
 from crosslens.execution.thread_map import map_in_order
 
-__all__ = ["PROCESSOR", "Share", "cores", "share"]
+__all__ = ["PROCESSOR", "Share", "cores", "filled", "share"]
 
 PROCESSOR = "CPUExecutionProvider"
 """onnxruntime's name for it."""
@@ -54,3 +56,10 @@ def share(count: int, pixels: int, fixed: int | None = None) -> Share:
 def cores() -> int:
     """As many as OMP_NUM_THREADS says, or as there are."""
     return int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+
+
+def filled(values: Array, start: int, size: int) -> Array:
+    """`size` rows from `start` on; where there are too few, the last is repeated (its results are cut off again)."""
+    part = as_numpy(values)[start : start + size]
+    missing = size - len(part)
+    return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part

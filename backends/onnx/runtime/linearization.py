@@ -10,9 +10,9 @@ from crosslens.arrays import Array
 from crosslens.errors import LayerError
 from crosslens.model import Linearization
 
-from .batch_split import Share
+from .batch_split import Share, filled
+from .executable import Executable, Pair
 from .program import Request
-from .session import Executable, Pair, filled
 
 __all__ = ["OnnxLinearization"]
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from ..autodiff.reverse import append_gradients
 from ..ir.graph import BOOL, FLOAT, Graph, Node, Type
 from ..ir.layers import Place
-from ..ir.serialise import prune
+from ..ir.prune import prune
 from ..shapes.inference import infer
 from .faster_operators import faster_at_last, faster_copy
-from .traced_objective import Step, Written
+from .traced_array import Step
+from .traced_objective import Written
 
 __all__ = ["OBJECTIVE", "Program", "Request", "climbing", "forward", "fused", "seen", "split"]
 

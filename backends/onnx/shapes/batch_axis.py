@@ -14,8 +14,11 @@ from crosslens.errors import ModelError
 from crosslens.model import INPUT, OUTPUT
 
 from ..ir.graph import FLOAT, Graph, Type
-from ..ir.serialise import explained, open_session, prune
-from ..load.image_input import Entry, at_example_size
+from ..ir.graph_input import GraphInput
+from ..ir.onnxruntime_errors import explained
+from ..ir.prune import prune
+from ..ir.session import open_session
+from .example_size import at_example_size
 from .free_batch import BATCH, with_named_batch
 
 __all__ = ["has_batch_first", "has_fixed_batch_first", "settle_output"]
@@ -89,7 +92,7 @@ def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> f
     )  # fmt: skip
 
 
-def settle_output(graph: Graph, entry: Entry, providers: Sequence[Any] | None) -> Entry:
+def settle_output(graph: Graph, entry: GraphInput, providers: Sequence[Any] | None) -> GraphInput:
     """Bring the images to the first axis of `OUTPUT`, (N,) to (N, 1), in place; the rest stays as it is.
 
     A network that gives one row for any number of images, or that runs on one only, takes them in turns: the entry
@@ -162,7 +165,7 @@ def _counting(shapes: Shapes) -> list[int]:
     return [axis for axis in axes if all(shape[axis] == count for count, shape in shapes.items())]
 
 
-def _moved(graph: Graph, entry: Entry, axes: Sequence[int], shapes: Shapes) -> Entry:
+def _moved(graph: Graph, entry: GraphInput, axes: Sequence[int], shapes: Shapes) -> GraphInput:
     if len(axes) != 1:
         seen = ", ".join(f"{shape} for {count} image{'s' * (count > 1)}" for count, shape in sorted(shapes.items()))
         raise ModelError(

@@ -1,13 +1,11 @@
 """If with a condition that is known: the branch that is taken is written into the graph in its place."""
 
-from collections.abc import Mapping
+from onnx import GraphProto, numpy_helper
 
-from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+from ..ir.graph import Graph, Node
+from ..ir.subgraph import copied
 
-from ..ir.graph import Graph, Node, node_of
-from ..ir.names import scopes
-
-__all__ = ["copied", "inline_known_branches", "rename_inside"]
+__all__ = ["inline_known_branches"]
 
 
 def inline_known_branches(graph: Graph) -> bool:
@@ -44,50 +42,3 @@ def _written_out(graph: Graph, node: Node, branch: GraphProto, called: set[str])
     parts = copied(graph, branch, names, around, called)
     copies = [(names.get(o, o), outer) for o, outer in zip(results, node.outputs, strict=True)]
     return parts + [graph.node("Identity", own, outputs=[outer]) for own, outer in copies if own != outer and outer]
-
-
-def copied(graph: Graph, body: GraphProto, names: dict[str, str], around: str, called: set[str]) -> list[Node]:
-    """Copies of a subgraph's nodes to stand outside of it.
-
-    Args:
-        body: its own constants are left to the caller.
-        names: tensors of the body that are to have another name; those of all others that it makes are added.
-        around: what new names begin with.
-        called: names of nodes, each of which there is once; added to.
-    """
-    for own in (o for proto in body.node for o in proto.output if o):
-        if own not in names:
-            names[own] = graph.unique(f"{around}:{own}")
-    parts = []
-    for proto in body.node:
-        renamed = _renamed(proto, names)
-        if proto.name and proto.name in called:
-            renamed.name = f"{around}:{proto.name}"
-        called.add(renamed.name)
-        parts.append(node_of(renamed, graph.opsets, scopes(proto)))
-    return parts
-
-
-def _renamed(proto: NodeProto, names: Mapping[str, str]) -> NodeProto:
-    made = NodeProto()
-    made.CopyFrom(proto)
-    made.input[:] = [names.get(i, i) for i in proto.input]
-    made.output[:] = [names.get(o, o) for o in proto.output]
-    rename_inside(made, names)
-    return made
-
-
-def rename_inside(node: NodeProto, names: Mapping[str, str]) -> None:
-    """What its subgraphs read from outside gets its new name, in place; what is their own stays."""
-    for inner in (a.g for a in node.attribute if a.type == AttributeProto.GRAPH):
-        own = (
-            {t.name for t in inner.initializer}
-            | {i.name for i in inner.input}
-            | {o for n in inner.node for o in n.output}
-        )
-        outer = {old: new for old, new in names.items() if old not in own}
-        for below in inner.node:
-            below.input[:] = [outer.get(i, i) for i in below.input]
-            rename_inside(below, outer)
-        for output in inner.output:
-            output.name = outer.get(output.name, output.name)

@@ -9,15 +9,16 @@ import numpy as np
 from crosslens.model import INPUT
 
 from ..ir.graph import Graph, Node, Type
-from ..load.image_input import Entry
-from .inference import fold, infer
+from ..ir.graph_input import GraphInput
+from .constant_folding import fold
+from .inference import infer
 
 __all__ = ["BATCH", "free_batch", "lead_with_batch", "mixes_images", "with_named_batch"]
 
 BATCH = "N"
 
 
-def free_batch(graph: Graph, entry: Entry) -> tuple[Graph, Entry]:
+def free_batch(graph: Graph, entry: GraphInput) -> tuple[Graph, GraphInput]:
     """A graph of a fixed batch freed for any; left as it is where that is not safe: images then go in turns.
 
     Safe means: with the batch axis of the input named, inference finds the same name in front of every tensor on the

@@ -8,7 +8,9 @@ from crosslens.model import INPUT
 from onnx import helper
 
 from ..ir.graph import Dim, Graph, Type
-from ..ir.serialise import explained, open_session, prune
+from ..ir.onnxruntime_errors import explained
+from ..ir.prune import prune
+from ..ir.session import open_session
 from .sequences import SEQUENCES
 
 __all__ = ["measure"]

@@ -6,8 +6,8 @@ import numpy as np
 from onnx import GraphProto, numpy_helper
 
 from ..ir.graph import Graph, Node
-from ..ir.serialise import run_constants
-from .constant_if import copied
+from ..ir.subgraph import copied
+from .evaluate import run_constants
 
 __all__ = ["unroll_known_loops"]
 

@@ -8,9 +8,11 @@ import pytest
 import torch
 from crosslens import INPUT, OUTPUT
 from crosslens.backends.onnx.autodiff.reverse import append_gradients
-from crosslens.backends.onnx.ir.serialise import model_proto, open_session, prune
+from crosslens.backends.onnx.ir.prune import prune
+from crosslens.backends.onnx.ir.serialise import model_proto
+from crosslens.backends.onnx.ir.session import open_session
 from crosslens.backends.onnx.load.load import graph_of
-from crosslens.backends.onnx.shapes.inference import fold
+from crosslens.backends.onnx.shapes.constant_folding import fold
 from onnx import checker, helper, shape_inference
 
 NodeVjp = Callable[..., dict[str, np.ndarray]]

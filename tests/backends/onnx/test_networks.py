@@ -337,16 +337,16 @@ def test_randomised_layers_compute_with_their_new_weights(exported, exporter):
 
 
 def test_every_graph_that_is_run_passes_onnx_checker_and_strict_inference(exported, monkeypatch):
-    from crosslens.backends.onnx.runtime import session
+    from crosslens.backends.onnx.runtime import executable
 
     seen = []
-    opened = session.open_session
+    opened = executable.open_session
 
     def record(graph, *args, **how):
         seen.append(model_proto(graph))
         return opened(graph, *args, **how)
 
-    monkeypatch.setattr(session, "open_session", record)
+    monkeypatch.setattr(executable, "open_session", record)
     for name in NETS:
         _, proto = exported(name, "legacy")
         model, x = wrap(proto), images()

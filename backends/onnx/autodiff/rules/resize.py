@@ -7,7 +7,7 @@ import numpy as np
 from onnx import helper
 
 from ...ir.graph import DynamicShapeError, Graph, Node
-from ...ir.serialise import run_constants
+from ...shapes.evaluate import run_constants
 from ..registry import Cotangents, vjp
 
 _KEPT = ("mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside", "antialias")

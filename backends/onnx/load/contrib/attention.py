@@ -4,8 +4,8 @@ The standard has softmax(scale Q K' + mask) V in each head from opset 23 on. Wri
 """
 
 from ...ir.graph import Graph, Node
-from ..attention import attended, heads_apart, unusual, weighted
-from ..rewrite import UnknownTypeError, writes
+from ..fused_operators import UnknownTypeError, writes
+from ._attention import attended, heads_apart, unusual, weighted
 
 _PLAIN = frozenset({"scale", "q_num_heads", "kv_num_heads", "is_causal", "softcap", "qk_matmul_output_mode"})
 

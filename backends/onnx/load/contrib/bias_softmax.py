@@ -1,7 +1,7 @@
 """BiasSoftmax: Softmax of data + bias along the last axis."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import UnknownTypeError, writes
+from ..fused_operators import UnknownTypeError, writes
 
 
 @writes("BiasSoftmax")

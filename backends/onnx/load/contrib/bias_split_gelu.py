@@ -1,7 +1,7 @@
 """BiasSplitGelu: a gelu(b) with [a, b] = x + bias, two halves along the last axis; BiasAdd: x + bias + skip."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import like, writes
+from ..fused_operators import like, writes
 from .gelu import normal_gelu
 
 

@@ -1,7 +1,7 @@
 """ExpandDims: an axis of size 1 at a place that is constant."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 
 
 @writes("ExpandDims")

@@ -3,7 +3,7 @@
 from math import pi, sqrt
 
 from ...ir.graph import Graph, Node
-from ..rewrite import like, writes
+from ..fused_operators import like, writes
 
 
 @writes("FastGelu")

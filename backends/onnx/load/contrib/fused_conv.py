@@ -3,8 +3,8 @@
 from typing import Any
 
 from ...ir.graph import Graph, Node
-from ..fused_activations import activated
-from ..rewrite import writes
+from ..fused_operators import writes
+from ._activation import activated
 
 _PARAMETERS = {"LeakyRelu": ("alpha",), "Clip": ("min", "max"), "HardSigmoid": ("alpha", "beta")}
 """What the numbers of `activation_params` are, in order."""

@@ -1,8 +1,8 @@
 """FusedGemm: f(alpha A' B' + beta C), f any activation of one input, its attributes written activation_alpha etc."""
 
 from ...ir.graph import Graph, Node
-from ..fused_activations import activated
-from ..rewrite import writes
+from ..fused_operators import writes
+from ._activation import activated
 
 _PREFIX = "activation_"
 

@@ -5,7 +5,7 @@ transA turns the last two axes of A; transBatchA moves its first axis behind the
 """
 
 from ...ir.graph import Graph, Node
-from ..rewrite import UnknownTypeError, like, writes
+from ..fused_operators import UnknownTypeError, like, writes
 
 
 @writes("FusedMatMul", "TransposeMatMul")

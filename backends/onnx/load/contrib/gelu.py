@@ -6,7 +6,7 @@ Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
 from math import sqrt
 
 from ...ir.graph import Graph, Node
-from ..rewrite import like, writes
+from ..fused_operators import like, writes
 
 
 @writes("Gelu")

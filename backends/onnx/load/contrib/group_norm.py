@@ -7,7 +7,7 @@ import numpy as np
 from onnx import helper
 
 from ...ir.graph import Graph, Node
-from ..rewrite import UnknownTypeError, like, writes
+from ..fused_operators import UnknownTypeError, like, writes
 
 _TO_FIRST, _TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 

@@ -4,7 +4,7 @@ The first is MatMulInteger, a Cast, the product by both scales and a bias; the s
 """
 
 from ...ir.graph import FLOAT, Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 
 
 @writes("MatMulIntegerToFloat")

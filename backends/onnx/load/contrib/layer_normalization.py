@@ -1,7 +1,7 @@
 """LayerNormalization where the standard has none (before opset 17): the same operator."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 
 
 @writes("LayerNormalization")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 
 Values = np.ndarray[Any, Any]
 

@@ -1,8 +1,8 @@
 """MultiHeadAttention: softmax(scale Q K^T + bias) V in each head, of projected tensors apart or packed."""
 
 from ...ir.graph import Graph, Node
-from ..attention import attended, unusual, weighted
-from ..rewrite import UnknownTypeError, writes
+from ..fused_operators import UnknownTypeError, writes
+from ._attention import attended, unusual, weighted
 
 
 @writes("MultiHeadAttention")

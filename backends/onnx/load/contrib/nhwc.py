@@ -4,7 +4,7 @@ Kernels lie as in the standard.
 """
 
 from ...ir.graph import Graph, Node
-from ..rewrite import UnknownTypeError, writes
+from ..fused_operators import UnknownTypeError, writes
 from .fused_conv import finished, plain
 
 

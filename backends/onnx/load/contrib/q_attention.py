@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from ...ir.graph import Graph, Node
-from ..attention import attended, unusual
-from ..rewrite import writes
+from ..fused_operators import writes
+from ._attention import attended, unusual
 
 
 @writes("QAttention")

@@ -8,7 +8,7 @@ highest level channels may stand last; kernels lie as in the standard.
 import numpy as np
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 from .nhwc import channels_first, channels_last, rank_of
 
 _UNARY = ("QLinearSigmoid", "QLinearLeakyRelu", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax")

@@ -6,7 +6,7 @@ Sixteen bits, which the standard has from opset 21 on, are left alone before.
 from onnx import TensorProto
 
 from ...ir.graph import Graph, Node
-from ..rewrite import like, writes
+from ..fused_operators import like, writes
 
 _WIDE = frozenset({TensorProto.UINT16, TensorProto.INT16})
 

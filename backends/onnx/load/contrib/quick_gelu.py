@@ -1,7 +1,7 @@
 """QuickGelu: x sigmoid(alpha x)."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import like, writes
+from ..fused_operators import like, writes
 
 
 @writes("QuickGelu")

@@ -4,7 +4,7 @@ Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467. Half precision is com
 """
 
 from ...ir.graph import FLOAT, Graph, Node
-from ..rewrite import UnknownTypeError, like, writes
+from ..fused_operators import UnknownTypeError, like, writes
 
 
 @writes("SimplifiedLayerNormalization")

@@ -1,7 +1,7 @@
 """SkipLayerNormalization: LayerNormalization of s = x + skip + bias over the last axis; s is the fourth output."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 
 
 @writes("SkipLayerNormalization")

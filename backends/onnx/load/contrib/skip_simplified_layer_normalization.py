@@ -1,7 +1,7 @@
 """SkipSimplifiedLayerNormalization: SimplifiedLayerNormalization of s = x + skip + bias; s is the fourth output."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 from .simplified_layer_normalization import root_mean_square
 
 

@@ -1,7 +1,7 @@
 """Operators that onnxruntime had before the standard did: GridSample, Trilu, Pad."""
 
 from ...ir.graph import Graph, Node
-from ..rewrite import writes
+from ..fused_operators import writes
 
 _NEWER = {"bilinear": "linear", "bicubic": "cubic"}
 """GridSample's modes got other names in opset 20."""

@@ -12,9 +12,11 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from crosslens.backends.onnx.autodiff.reverse import append_gradients
-from crosslens.backends.onnx.ir.serialise import model_proto, open_session, prune
+from crosslens.backends.onnx.ir.prune import prune
+from crosslens.backends.onnx.ir.serialise import model_proto
+from crosslens.backends.onnx.ir.session import open_session
 from crosslens.backends.onnx.load.load import graph_of
-from crosslens.backends.onnx.shapes.inference import fold
+from crosslens.backends.onnx.shapes.constant_folding import fold
 from crosslens.errors import ModelError, UnsupportedOperators
 from onnx import AttributeProto, ModelProto, TensorProto, defs, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests

@@ -8,7 +8,7 @@ import pytest
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx import stops, vjp
 from crosslens.backends.onnx.autodiff.registry import _RULES
-from crosslens.backends.onnx.ir.names import module_aliases
+from crosslens.backends.onnx.ir.module_names import module_aliases
 from crosslens.backends.onnx.load.load import graph_of
 from crosslens.errors import LayerError, ModelError, ParameterError, UnsupportedOperators
 from crosslens.model import InputSpec

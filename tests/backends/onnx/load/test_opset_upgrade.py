@@ -4,9 +4,10 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from crosslens.backends.onnx.autodiff.reverse import append_gradients
-from crosslens.backends.onnx.ir.serialise import open_session, prune
+from crosslens.backends.onnx.ir.prune import prune
+from crosslens.backends.onnx.ir.session import open_session
 from crosslens.backends.onnx.load.load import graph_of
-from crosslens.backends.onnx.shapes.inference import fold
+from crosslens.backends.onnx.shapes.constant_folding import fold
 from onnx import TensorProto, helper, numpy_helper
 
 STEP = 2e-3

@@ -6,7 +6,7 @@ import pytest
 import torch
 from crosslens.backends.onnx.autodiff.reverse import append_gradients
 from crosslens.backends.onnx.ir.graph import FLOAT, Graph, Type
-from crosslens.backends.onnx.ir.serialise import open_session
+from crosslens.backends.onnx.ir.session import open_session
 from crosslens.backends.onnx.runtime import faster_operators
 from crosslens.backends.onnx.shapes.inference import infer
 from crosslens.model import INPUT, OUTPUT

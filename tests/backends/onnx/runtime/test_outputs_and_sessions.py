@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx.runtime.program import Request, forward, fused, split
-from crosslens.backends.onnx.runtime.session import Sessions
+from crosslens.backends.onnx.runtime.session_cache import Sessions
 from crosslens.cli import cli
 from onnx import TensorProto, helper, numpy_helper
 

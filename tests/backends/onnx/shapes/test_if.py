@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.backends.onnx.load.load import graph_of
-from crosslens.backends.onnx.shapes.inference import fold
+from crosslens.backends.onnx.shapes.constant_folding import fold
 from crosslens.errors import UnsupportedOperators
 from onnx import helper, numpy_helper
 

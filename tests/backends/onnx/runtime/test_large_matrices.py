@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT
 from crosslens.backends.onnx.ir.graph import FLOAT, Graph, Type
-from crosslens.backends.onnx.ir.serialise import open_session
-from crosslens.backends.onnx.runtime import session
+from crosslens.backends.onnx.ir.session import open_session
+from crosslens.backends.onnx.runtime import large_matrices
+from crosslens.backends.onnx.runtime.executable import Pair
 from crosslens.backends.onnx.runtime.program import Request, split
 from crosslens.backends.zoo.onnx_files import quiet
 from torch import nn
@@ -33,17 +34,17 @@ def asked(model):
 
 def test_large_heads_change_no_number(proto, monkeypatch):
     want = asked(crosslens.wrap(proto, preprocess=None))
-    monkeypatch.setattr(session, "HEAVY", 1)
+    monkeypatch.setattr(large_matrices, "HEAVY", 1)
     for got, expected in zip(asked(crosslens.wrap(proto, preprocess=None)), want, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_session_holds_no_large_head(proto, monkeypatch):
-    monkeypatch.setattr(session, "HEAVY", 4 * 64 * 32)
+    monkeypatch.setattr(large_matrices, "HEAVY", 4 * 64 * 32)
     model = crosslens.wrap(proto, preprocess=None)
     asked(model)
     opened = [e for entry in model._sessions._open.values() for e in ([entry.ahead, entry.back]
-              if isinstance(entry, session.Pair) else [entry])]  # fmt: skip
+              if isinstance(entry, Pair) else [entry])]  # fmt: skip
     taken = [{value.shape for value in executable._fed.values()} for executable in opened]
     assert len(taken) == 4
     assert all(shapes == {(32, 64)} for shapes in taken)
@@ -64,8 +65,8 @@ def test_matrices_of_many_rows_are_handed_to_gradients_only_and_change_no_number
     with quiet():
         file = exported(Tokens().eval(), shape=(3, 32, 32))
     want = asked(crosslens.wrap(file, preprocess=None))
-    monkeypatch.setattr(session, "LARGE", 4 * 8 * 24)
-    monkeypatch.setattr(session, "ROWS", 64)
+    monkeypatch.setattr(large_matrices, "LARGE", 4 * 8 * 24)
+    monkeypatch.setattr(large_matrices, "ROWS", 64)
     model = crosslens.wrap(file, preprocess=None)
     for got, expected in zip(asked(model), want, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
@@ -73,8 +74,8 @@ def test_matrices_of_many_rows_are_handed_to_gradients_only_and_change_no_number
     assert not taken["forward"]._fed
     assert {v.shape for v in taken["fused"]._fed.values()} == {(8, 24)}
     assert {v.shape for v in taken["split"].ahead._fed.values()} == {(8, 24)}
-    monkeypatch.setattr(session, "ROWS", 65)
-    assert not session.matrices_apart(taken["fused"].program.graph, twice=True)[1], "too few rows"
+    monkeypatch.setattr(large_matrices, "ROWS", 65)
+    assert not large_matrices.matrices_apart(taken["fused"].program.graph, twice=True)[1], "too few rows"
 
 
 def test_a_kernel_is_turned_round_in_the_program_that_reads_it():

@@ -17,7 +17,7 @@ from crosslens.errors import ModelError
 from onnx import ModelProto, NodeProto, defs, helper
 
 from ..ir.graph import Graph, Node
-from ..ir.names import scopes
+from ..ir.module_names import scopes
 from ..shapes.inference import infer
 from .blocked_layout import unblock
 

@@ -2,7 +2,7 @@
 
 from onnx import ModelProto, NodeProto
 
-from .graph import node_of
+from ..ir.graph import node_of
 
 __all__ = ["in_order"]
 

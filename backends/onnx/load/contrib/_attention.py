@@ -3,8 +3,8 @@
 from collections.abc import Set
 from math import inf, sqrt
 
-from ..ir.graph import BOOL, Graph, Node
-from .rewrite import like
+from ...ir.graph import BOOL, Graph, Node
+from ..fused_operators import like
 
 __all__ = ["attended", "heads_apart", "unusual", "weighted"]
 

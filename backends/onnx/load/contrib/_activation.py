@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..ir.graph import Graph
-from .rewrite import like
+from ...ir.graph import Graph
+from ..fused_operators import like
 
 __all__ = ["activated"]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from crosslens.model import INPUT
 
-from ..autodiff.reverse import path_of
-from .graph import Graph, Node
-from .layers import Place
+from ..ir.graph import Graph, Node
+from ..ir.layers import Place
+from .reverse import path_of
 
 __all__ = ["direct_reads"]
 

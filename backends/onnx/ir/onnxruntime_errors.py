@@ -1,0 +1,42 @@
+"""onnxruntime"s exceptions as a `ModelError` of one line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from crosslens.errors import ModelError
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+__all__ = ["explained"]
+
+_FAILURES = (
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.NotImplemented,
+    state.RuntimeException,
+    state.EPFail,
+)
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn onnxruntime's own failures into one line.
+
+    Raises:
+        ModelError: what onnxruntime could not do and what it says about it.
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        raise ModelError(f"onnxruntime cannot {doing}: {_in_short(str(error))}") from error
+
+
+def _in_short(said: str) -> str:
+    """What onnxruntime says, without its codes and the places in its own source."""
+    first = said.strip().partition("\n")[0]
+    node = re.search(r"running (\w+) node\. Name:'([^']*)'", first)
+    reason = re.split(r"Status Message: |^\[ONNXRuntimeError\] : \d+ : \w+ : ", first)[-1]
+    reason = re.sub(r"\S*/onnxruntime/\S+:\d+ .*?\) ?|\S*/onnxruntime/\S+ ", "", reason)
+    where = f"it stops at {node[1]} {node[2]!r}: " if node else ""
+    return where + reason.removeprefix("Exception during initialization: ").strip()

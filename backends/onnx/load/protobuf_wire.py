@@ -1,0 +1,72 @@
+"""The wire format of protobuf: fields of a message by their places in a file (https://protobuf.dev/programming-guides/encoding/)."""
+
+from collections.abc import Iterator
+from mmap import mmap
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+__all__ = ["Field", "encode_field", "fields"]
+
+
+class Field(NamedTuple):
+    """A field of a message, by places in the file: it begins with its number, then comes its content."""
+
+    number: int
+    start: int
+    content: int
+    end: int
+
+
+def fields(data: mmap, start: int, stop: int) -> Iterator[Field]:
+    """The fields of the message between two places of a file.
+
+    Raises:
+        DecodeError: the message is cut off or not protobuf.
+    """
+    while start < stop:
+        tag, content = _decode_varint(data, start, stop)
+        kind = tag & 7
+        if kind == _VARINT:
+            end = _decode_varint(data, content, stop)[1]
+        elif kind == _BYTES:
+            size, content = _decode_varint(data, content, stop)
+            end = content + size
+        elif kind in _FIXED:
+            end = content + _FIXED[kind]
+        else:
+            raise DecodeError(f"no wire type {kind}, at byte {start}")
+        if end > stop:
+            raise DecodeError(f"a field that begins at byte {start} goes on behind the end")
+        yield Field(tag >> 3, start, content, end)
+        start = end
+
+
+_VARINT, _BYTES = 0, 2
+_FIXED = {1: 8, 5: 4}
+"""Wire types by the encoding's table; numbers of fixed size with their bytes."""
+
+
+def _decode_varint(data: mmap, place: int, stop: int) -> tuple[int, int]:
+    """A number of seven bits a byte, least first, and where it ends."""
+    value = shift = 0
+    while place < stop and shift < 70:
+        value |= (data[place] & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if data[place - 1] < 0x80:
+            return value, place
+    raise DecodeError(f"a number that does not end before byte {stop}")
+
+
+def encode_field(number: int, content: bytes) -> bytes:
+    """A field of bytes, with its number and length before it."""
+    return _encode_varint(number << 3 | _BYTES) + _encode_varint(len(content)) + content
+
+
+def _encode_varint(value: int) -> bytes:
+    """A number as a varint."""
+    made = bytearray()
+    while value > 0x7F:
+        made.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*made, value])

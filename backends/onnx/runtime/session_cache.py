@@ -1,0 +1,43 @@
+"""A bounded cache of open sessions: the one unused for longest is closed first."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Any
+
+__all__ = ["MOST", "MOST_BYTES", "Sessions"]
+
+MOST = 16
+"""Sessions kept open per network; the one unused for longest is closed first."""
+MOST_BYTES = 4 << 30
+"""Bytes of constants that open sessions may read in sum; onnxruntime keeps a rearranged copy of most of them.
+
+VGG-16 alone, whose forward pass, gradient and linearisation are four sessions, comes to 3 GiB.
+"""
+
+
+class Sessions:
+    """A bounded cache; what is not in it is built by the caller's function, by one thread at a time."""
+
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
+        self._open: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
+        self._most, self._most_bytes = most, most_bytes
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
+        """What stands under `key`; built if it is not there, and the oldest let go where there are too many."""
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = build()
+            self._open.move_to_end(key)
+            while len(self._open) > 1 and self._too_much():
+                self._open.popitem(last=False)
+            return self._open[key]
+
+    def _too_much(self) -> bool:
+        return (
+            len(self._open) > self._most or sum(getattr(e, "nbytes", 0) for e in self._open.values()) > self._most_bytes
+        )
