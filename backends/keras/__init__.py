@@ -13,7 +13,7 @@ from crosslens.plugins import BACKENDS, plugin
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.plugins.registry import load as load_plugin
 
-from .load.startup import quiet_import
+from .load.quiet_import import quiet_import
 
 with quiet_import():
     import keras
@@ -48,9 +48,9 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
 
 
 def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
-    from .layers.network import KerasNetwork
+    from .layers.keras_network import KerasNetwork
     from .load.files import load_keras
-    from .load.messages import explained
+    from .load.load_errors import explained
     from .load.savedmodel import load_saved_model
     from .model import TensorFlowModel
 

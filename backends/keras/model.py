@@ -15,12 +15,12 @@ from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.introspection.nonlinearities import counted
 from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 
+from .builtin_normalisation import normalised_twice
 from .disconnected import refuse_cut
-from .layers.ancestry import upstream
-from .layers.calls import LOCK
+from .layers.layer_calls import LOCK
+from .layers.layer_graph import upstream
 from .layers.layer_tensor import Place, outside_dtype, to_channels_last
-from .load.messages import explained
-from .own_normalisation import normalised_twice
+from .load.load_errors import explained
 
 __all__ = ["TensorFlowModel"]
 

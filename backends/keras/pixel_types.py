@@ -9,7 +9,7 @@ from crosslens.model import InputSpec
 from crosslens.model.integer_pixels import integer_pixels
 from crosslens.model.preprocessing import Preprocess
 
-from .layers.functions import PASSED
+from .layers.operations import PASSED
 
 __all__ = ["as_pixels", "fitting", "past_casts", "refuse_no_pixels", "rounded"]
 

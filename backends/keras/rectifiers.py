@@ -19,7 +19,7 @@ from crosslens.model import BACKWARD_RULES
 from keras.src.activations.activations import ReLU
 from keras.src.backend.tensorflow import nn as keras_nn
 
-from .layers.calls import patched
+from .layers.layer_calls import patched
 
 __all__ = ["SCOPE", "Rectifiers", "reached", "refusing_functions", "ruling"]
 

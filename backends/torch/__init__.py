@@ -12,7 +12,7 @@ from crosslens.plugins.hookspecs import hookimpl
 from torch import nn
 from torch.export import ExportedProgram
 
-from .layers.network import ModuleNetwork, copied
+from .layers.module_network import ModuleNetwork, copied
 from .load.exported_program import program_network
 from .load.files import SUFFIXES, load_file
 from .load.held_inputs import Arguments, arguments, readings

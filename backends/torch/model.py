@@ -18,12 +18,12 @@ from .autograd.isolation import isolated
 from .autograd.recording import Enough, Reads, Recording, behind, reads_of
 from .autograd.rectifiers import Rectifiers
 from .autograd.tape import Tape, seen
-from .layers.layers import Layers, found_layers
+from .layers.layer_table import Layers, found_layers
 from .layers.listing import Listing, Place
 from .layers.memory_layout import Entrance, fewest, memory_format
-from .layers.network import ATTENTION, LOCK, outputs
-from .load.failure import failure
+from .layers.module_network import ATTENTION, LOCK, outputs
 from .load.fixed_batch import FixedBatch, joined, pieces
+from .load.run_error import failure
 from .occlusion.local_share import local_share
 from .occlusion.recorded_graph import mark_layer
 from .occlusion.recorded_graphs import RecordedGraphs

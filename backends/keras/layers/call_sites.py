@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from . import calls
+from . import layer_calls
 
 __all__ = ["in_custom_gradient", "site"]
 
@@ -46,7 +46,7 @@ def _frames() -> list[FrameType]:
     """The frames below the call of the layer, innermost first, our own at the inner end left out."""
     found: list[FrameType] = []
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and _file(frame) != calls.__file__:
+    while frame is not None and _file(frame) != layer_calls.__file__:
         found.append(frame)
         frame = frame.f_back
     first = next((n for n, each in enumerate(found) if _is_library(each)), 0)

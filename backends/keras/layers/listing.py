@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from .call_sites import in_custom_gradient, site
-from .functions import PASSED, Call, Key, Watch, base, before_activation, has_own_gradient, kind_of
 from .layer_tensor import Origin, Place
+from .operations import PASSED, Call, Key, Watch, base, before_activation, has_own_gradient, kind_of
 
 __all__ = ["Listing", "is_activation"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from crosslens.errors import ModelError
 
-from .messages import reason
+from .load_errors import reason
 
 __all__ = ["load_keras"]
 

@@ -19,15 +19,15 @@ from crosslens.model import OUTPUT, InputSpec
 from crosslens.model.preprocessing import Preprocess
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from ..layers.ancestry import linked
 from ..layers.batch_axis import batch_first
 from ..layers.channel_axes import located
+from ..layers.keras_network import input_spec
+from ..layers.layer_graph import linked
 from ..layers.layer_tensor import Place, in_rows, native_shape, output_place
-from ..layers.network import input_spec
 from ..pixel_types import fitting
 from ..weights import Stored, arranged, depthwise, matrix
 from .held_inputs import repeated
-from .messages import reason
+from .load_errors import reason
 from .savedmodel_check import refuse_unsafe
 from .savedmodel_inputs import Entrance, entrance_of
 

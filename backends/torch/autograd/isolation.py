@@ -15,7 +15,7 @@ _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 @contextmanager
 def isolated(*, grad: bool) -> Iterator[None]:
-    """Within this block networks compute as if called alone; hold `crosslens.backends.torch.layers.network.LOCK`.
+    """Run a network as if it were called alone; hold `crosslens.backends.torch.layers.module_network.LOCK`.
 
     - Inference mode and a caller's autocast are off; an autocast inside a network's own forward method counts.
     - What `torch.compile` made runs as the code that it was made of, so that hooks see its modules.

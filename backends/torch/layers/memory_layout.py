@@ -12,7 +12,7 @@ from crosslens.model.preprocessing import Preprocess
 from torch import Tensor, nn
 
 from ..tensors import channels_last
-from .network import ModuleNetwork
+from .module_network import ModuleNetwork
 
 __all__ = ["Entrance", "fewest", "memory_format"]
 

@@ -14,7 +14,7 @@ from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 from torch.export import ExportedProgram
 
-from ..layers.network import ModuleNetwork
+from ..layers.module_network import ModuleNetwork
 from .program_module import program_arguments, program_module
 
 __all__ = ["load_program", "program_network"]

@@ -10,12 +10,12 @@ from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 from torch import Tensor
 
-from ...keras.layers.calls import LOCK, visiting
-from ...keras.layers.functions import base, before_activation, kind_of, opens
+from ...keras.layers.layer_calls import LOCK, visiting
+from ...keras.layers.operations import base, before_activation, kind_of, opens
 from ...keras.weights import stored
 from ..layers.functions import Call, Frame, Functions, Turn
 from ..layers.listing import Listing, Place, Watch
-from ..layers.network import See
+from ..layers.module_network import See
 
 __all__ = ["KerasOnTorch"]
 

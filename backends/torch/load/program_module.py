@@ -13,7 +13,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, InputSpec,
 from torch.utils import _pytree as pytree
 
 from ..autograd.isolation import isolated
-from ..layers.network import LOCK, deprecations_of_torch
+from ..layers.module_network import LOCK, deprecations_of_torch
 from .held_inputs import Arguments, held_values
 
 __all__ = ["program_arguments", "program_module"]

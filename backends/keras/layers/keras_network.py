@@ -13,19 +13,19 @@ from crosslens.model import OUTPUT, InputSpec
 from crosslens.model.preprocessing import Preprocess
 
 from ..load.held_inputs import Held, Signature, hold, image_of, repeated, signature_of
-from ..load.messages import explained
+from ..load.load_errors import explained
 from ..pixel_types import as_pixels, fitting, refuse_no_pixels
 from ..rectifiers import Rectifiers, reached, refusing_functions, ruling
 from ..seeds import FreshSeeds
 from ..weights import Stored, stored
-from .ancestry import linked
 from .batch_axis import batch_first
-from .calls import LOCK, visiting
+from .capture import Tracing
 from .channel_axes import located
-from .functions import base, kind_of
+from .layer_calls import LOCK, visiting
+from .layer_graph import linked
 from .layer_tensor import HEADS, Place, in_rows, native_shape, output_place
 from .listing import Listing, is_activation
-from .tracing import Tracing
+from .operations import base, kind_of
 
 __all__ = ["KerasNetwork", "input_spec"]
 

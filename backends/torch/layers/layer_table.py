@@ -10,7 +10,7 @@ from crosslens.model import OUTPUT, Layer
 
 from ..tensors import channels_first
 from .listing import Listing, Place
-from .network import outputs
+from .module_network import outputs
 
 __all__ = ["Layers", "found_layers"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from ..rectifiers import SCOPE
-from .functions import Call, Key, Watch, before_activation, has_own_gradient
 from .layer_tensor import Origin, Place
+from .operations import Call, Key, Watch, before_activation, has_own_gradient
 
 __all__ = ["Tracing"]
 
