@@ -15,7 +15,7 @@ from ..image.io import load_image
 from ..method.base import Method, makes_pictures
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..model.base import OUTPUT, Model
-from ..objective import Objective, Value
+from ..objective import ClassScore, Objective
 from ..objective.target import resolve_target
 from ..result import Attribution, Result
 from ..result.display import FORMS
@@ -155,7 +155,7 @@ def _pictures(place: Path, model: Model, method: Method) -> Any:
 
 def _explained(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:
     """The class that was explained, and its probability or score; nothing where it was no class."""
-    if not isinstance(objective, Value):
+    if not isinstance(objective, ClassScore):
         return {}
     found = model.forward(pictures, {OUTPUT, *objective.layers})
     spec = model.output

@@ -20,7 +20,7 @@ from ..method.no_target import NO_TARGET
 from ..method.provenance import named_layers, names_layers
 from ..model.base import INPUT, OUTPUT, Model
 from ..objective import Objective
-from ..objective.renamed_layers import Renamed
+from ..objective.renamed_layers import RenamedLayers
 from ..objective.target import resolve_target
 from ..result import Result
 
@@ -91,7 +91,7 @@ class Counterparts:
 
     def _renamed(self, objective: Any, source: str, to: str) -> Objective:
         inner = [name for name in objective.layers if name not in {INPUT, OUTPUT}]
-        return Renamed(objective, {name: self.find(name, source, to) for name in inner})
+        return RenamedLayers(objective, {name: self.find(name, source, to) for name in inner})
 
     def fitted(self, method: Method, targets: Mapping[str, Any]) -> dict[str, Fitted]:
         """The method for each model: with the counterparts of the layers it names, or of the first model's default.

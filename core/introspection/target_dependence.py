@@ -48,7 +48,7 @@ def _with_influence(model: Model, images: Array, objective: Objective, layers: l
     for start, stop in slices(images.shape[0], batch_limit(model)):
         x, own = images[start:stop, ...], objective.select(start, stop)
         if not own.linear:
-            own = own.pinned(model.forward(x, sorted(own.layers)))
+            own = own.fix_choices(model.forward(x, sorted(own.layers)))
         layers = _influence_on(model, x, own, layers) if layers else []
     return layers
 

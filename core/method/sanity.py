@@ -7,7 +7,7 @@ import numpy as np
 from ..arrays import Array, namespace
 from ..errors import ModelError
 from ..model.base import Model
-from ..objective import Objective, Value, class_scores
+from ..objective import ClassScore, Objective, class_scores
 from ..result import Attribution, Result, Synthesis
 
 __all__ = ["doubts", "refuse_unfinite", "refuse_unfinite_target"]
@@ -95,7 +95,7 @@ def _empty(result: Attribution) -> tuple[str, ...]:
 
 
 def _saturated(objective: Objective, result: Attribution) -> tuple[str, ...]:
-    if not isinstance(objective, Value) or result.scores is None or objective.reading.unit == "logit":
+    if not isinstance(objective, ClassScore) or result.scores is None or objective.reading.unit == "logit":
         return ()
     xp, scores = namespace(result.scores), result.scores
     full = xp.abs(scores - 1) < SATURATED

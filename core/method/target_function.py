@@ -61,7 +61,7 @@ def cases(
     `clean` are the activations of these images at the layer and where the objective reads, if they are known.
     """
     clean = model.forward(images, {layer, *objective.layers}) if clean is None else clean
-    scores, pinned = objective.value(clean), objective.pinned(clean)
+    scores, pinned = objective.value(clean), objective.fix_choices(clean)
     found = [
         Case(model, images[n : n + 1, ...], pinned.select(n, n + 1), layer, clean[layer][n : n + 1, ...])
         for n in range(images.shape[0])

@@ -26,7 +26,7 @@ class Differentiable(Protocol):
     def layers(self) -> frozenset[str]:
         """The layers that it reads."""
 
-    def evaluated(self, activations: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
+    def value_and_cotangents(self, activations: Mapping[str, Array]) -> tuple[Array, Mapping[str, Array]]:
         """Its value for each image (N,), and by layer the gradient of their sum at the layer's activations."""
 
 

@@ -6,21 +6,25 @@ and needs no framework's autodiff. Objectives add, subtract and scale: `logit(28
 """
 
 from .algebra import Objective
-from .class_score import Value, is_distribution, logit, output, probability
+from .class_score import ClassScore, is_distribution, logit, output, probability
 from .directions import direction, random_direction
 from .diversity import diversity
 from .gram import gram, gram_matrix
-from .layer_norms import layer, match, norm
 from .likeness import likeness, nearest
 from .negative import negative, preactivation
 from .per_image import class_scores, each, interpolate
+from .power_sum import layer, match, norm
 from .pullback import pullback
 from .region import box, region
 from .strongest_channel import strongest
 from .total_variation import total_variation
 from .unit import channel, neuron
 
+Value = ClassScore
+"""The former name of `ClassScore`."""
+
 __all__ = [
+    "ClassScore",
     "Objective",
     "Value",
     "box",

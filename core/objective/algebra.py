@@ -9,7 +9,7 @@ from ..arrays import Array
 from ..errors import TargetError
 from ..model.base import INPUT, OUTPUT, Model
 
-__all__ = ["Activations", "Objective", "Total", "selected"]
+__all__ = ["Activations", "Objective", "WeightedSum", "select_rows"]
 
 Activations: TypeAlias = Mapping[str, Array]
 
@@ -24,7 +24,7 @@ class Objective(ABC):
 
     @property
     def count(self) -> int | None:
-        """The number of images that it is for, where it holds one item for each; None if any number will do."""
+        """The number of images that it is for, where it holds one item per image; None if it takes any number."""
         return None
 
     @abstractmethod
@@ -35,19 +35,27 @@ class Objective(ABC):
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         """The gradient of the sum of `value` over the batch, by layer, in the shape of its activations."""
 
-    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
-        """`value` and `cotangents` together; differs where they share work."""
+    def value_and_cotangents(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        """`value` and `cotangents` together; override where they share work."""
         return self.value(activations), self.cotangents(activations)
 
-    def select(self, start: int, stop: int) -> "Objective":
-        """The same objective for images `start` to `stop` of the batch; differs where it holds one item per image.
+    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        """The former name of `value_and_cotangents`."""
+        return self.value_and_cotangents(activations)
 
-        Selected for a single image, it serves any number of variants of that image.
+    def pinned(self, activations: Activations) -> "Objective":
+        """The former name of `fix_choices`."""
+        return self.fix_choices(activations)
+
+    def select(self, start: int, stop: int) -> "Objective":
+        """The same objective for images `start` to `stop` of the batch; override where it holds one item per image.
+
+        One that was selected for a single image takes any number of variants of that image.
         """
         return self
 
-    def pinned(self, activations: Activations) -> "Objective":
-        """The same objective with whatever it chooses by itself (the predicted class) fixed as it is here."""
+    def fix_choices(self, activations: Activations) -> "Objective":
+        """The same objective with its own choices, such as the predicted class, fixed to those made here."""
         return self
 
     def check(self, model: Model) -> None:
@@ -60,20 +68,20 @@ class Objective(ABC):
             model.layer(name) if name not in {INPUT, OUTPUT} else None
 
     def for_model(self, model: Model) -> "Objective":
-        """The same objective, knowing what this model's output means; differs where that matters."""
+        """The same objective, told what this model's output means; override where that changes the objective."""
         return self
 
     constant: float = 0.0
     """What is added to the weighted sum of `_terms`."""
 
     def _terms(self) -> "tuple[tuple[float, Objective], ...]":
-        """The objective as a weighted sum of others that are none."""
+        """The objective as a weighted sum of objectives that are not sums themselves."""
         return ((1.0, self),)
 
     def __add__(self, other: "Objective | float") -> "Objective":
         if isinstance(other, Objective):
-            return Total((*self._terms(), *other._terms()), self.constant + other.constant)
-        return Total(self._terms(), self.constant + _number(other))
+            return WeightedSum((*self._terms(), *other._terms()), self.constant + other.constant)
+        return WeightedSum(self._terms(), self.constant + _number(other))
 
     __radd__ = __add__
 
@@ -88,21 +96,21 @@ class Objective(ABC):
 
     def __mul__(self, factor: float) -> "Objective":
         factor = _number(factor)
-        return Total(tuple((factor * weight, term) for weight, term in self._terms()), factor * self.constant)
+        return WeightedSum(tuple((factor * weight, term) for weight, term in self._terms()), factor * self.constant)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> "Objective":
         if not _number(divisor):
-            raise TargetError(f"({self}) / 0 has no value")
+            raise TargetError(f"cannot divide {self} by 0")
         return self * (1.0 / _number(divisor))
 
     __array_ufunc__ = None
-    """A number of NumPy leaves its product with an objective to the objective."""
+    """None: NumPy's numbers leave `number * objective` to `Objective.__rmul__`."""
 
 
 @dataclass(frozen=True)
-class Total(Objective):
+class WeightedSum(Objective):
     """A weighted sum of objectives, plus a constant."""
 
     terms: tuple[tuple[float, Objective], ...]
@@ -123,7 +131,9 @@ class Total(Objective):
     def count(self) -> int | None:
         counts = {term.count for _, term in self.terms if term.count is not None}
         if len(counts) > 1:
-            raise TargetError(f"{self} is for {' and for '.join(map(str, sorted(counts)))} images at once")
+            raise TargetError(
+                f"the terms of {self} are for different numbers of images: {' and '.join(map(str, sorted(counts)))}"
+            )
         return counts.pop() if counts else None
 
     def value(self, activations: Activations) -> Array:
@@ -134,32 +144,33 @@ class Total(Objective):
         return value + self.constant if self.constant else value
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        return self._summed(term.cotangents(activations) for _, term in self.terms)
+        return self._weighted_sum(term.cotangents(activations) for _, term in self.terms)
 
-    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
-        found = [term.evaluated(activations) for _, term in self.terms]
-        first, *rest = (weight * value for (weight, _), (value, _) in zip(self.terms, found, strict=True))
-        return self._with_constant(sum(rest, first)), self._summed(cotangents for _, cotangents in found)
+    def value_and_cotangents(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        pairs = [term.value_and_cotangents(activations) for _, term in self.terms]
+        first, *rest = (weight * value for (weight, _), (value, _) in zip(self.terms, pairs, strict=True))
+        return self._with_constant(sum(rest, first)), self._weighted_sum(cotangents for _, cotangents in pairs)
 
-    def _summed(self, parts: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+    def _weighted_sum(self, cotangents: Iterable[Mapping[str, Array]]) -> dict[str, Array]:
+        """The cotangents of the terms, by layer, times the terms' weights and added up."""
         total: dict[str, Array] = {}
-        for (weight, _), part in zip(self.terms, parts, strict=True):
-            for name, gradient in part.items():
-                here = gradient if weight == 1.0 else weight * gradient
-                total[name] = total[name] + here if name in total else here
+        for (weight, _), of_term in zip(self.terms, cotangents, strict=True):
+            for name, cotangent in of_term.items():
+                weighted = cotangent if weight == 1.0 else weight * cotangent
+                total[name] = total[name] + weighted if name in total else weighted
         return total
 
     def select(self, start: int, stop: int) -> Objective:
         return self._each(lambda term: term.select(start, stop))
 
-    def pinned(self, activations: Activations) -> Objective:
-        return self._each(lambda term: term.pinned(activations))
+    def fix_choices(self, activations: Activations) -> Objective:
+        return self._each(lambda term: term.fix_choices(activations))
 
     def for_model(self, model: Model) -> Objective:
         return self._each(lambda term: term.for_model(model))
 
     def _each(self, change: Callable[[Objective], Objective]) -> Objective:
-        return Total(tuple((weight, change(term)) for weight, term in self.terms), self.constant)
+        return WeightedSum(tuple((weight, change(term)) for weight, term in self.terms), self.constant)
 
     def check(self, model: Model) -> None:
         for _, term in self.terms:
@@ -173,10 +184,10 @@ class Total(Objective):
 def _number(value: object) -> float:
     """A real number, of Python or of an array library."""
     if isinstance(value, Objective | str | bool):
-        raise TargetError(f"objectives are multiplied and divided by numbers; {value} is none")
+        raise TargetError(f"an objective can be multiplied and divided by numbers only; {value!r} is not a number")
     return float(value)  # type: ignore[arg-type]
 
 
-def selected(values: Array, start: int, stop: int) -> Array:
-    """The rows of a batch of references; one that is shared by all images stays."""
+def select_rows(values: Array, start: int, stop: int) -> Array:
+    """Rows `start` to `stop` of references (N, ...), one per image; None, and one for all (1, ...), as it is."""
     return values if values is None or values.shape[0] == 1 else values[start:stop, ...]

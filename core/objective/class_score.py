@@ -13,11 +13,11 @@ from ..model.link_functions import columns, entered
 from ..model.output_spec import OutputSpec, Reading
 from .algebra import Activations, Objective
 
-__all__ = ["Value", "is_distribution", "logit", "output", "probability"]
+__all__ = ["ClassScore", "is_distribution", "logit", "output", "probability"]
 
 
 @dataclass(frozen=True)
-class Value(Objective):
+class ClassScore(Objective):
     """The score of a class, in one unit. `target` None takes each image's own highest class.
 
     Until `for_model` tells what the network's output means, it is taken for logits.
@@ -99,13 +99,13 @@ class Value(Objective):
             return self
         return replace(self, target=self.target[start] if stop - start == 1 else self.target[start:stop])
 
-    def pinned(self, activations: Activations) -> Objective:
+    def fix_choices(self, activations: Activations) -> Objective:
         return replace(self, target=tuple(int(c) for c in as_numpy(self.classes(activations))))
 
     def for_model(self, model: Model) -> Objective:
         return replace(self, spec=model.output)
 
-    def in_unit(self, unit: str) -> "Value":
+    def in_unit(self, unit: str) -> "ClassScore":
         """The same class as "logit", "probability" or "output"; a score has no probability and stays a score."""
         known = self.spec is None or self.spec.has_probabilities
         return replace(self, unit=unit) if known or unit != "probability" else self
@@ -151,7 +151,7 @@ def logit(target: int | Sequence[int] | None = None) -> Objective:
     Of a network that ends in a softmax or a sigmoid it is what enters there; where no layer holds that, the output
     itself, and the result's notes say so. With one number for two classes z, class 1 has the logit z, class 0 -z.
     """
-    return Value(_class_ids(target))
+    return ClassScore(_class_ids(target))
 
 
 def probability(target: int | Sequence[int] | None = None) -> Objective:
@@ -159,12 +159,12 @@ def probability(target: int | Sequence[int] | None = None) -> Objective:
 
     With one probability p for two classes, class 1 has p, class 0 has 1 - p.
     """
-    return Value(_class_ids(target), "probability")
+    return ClassScore(_class_ids(target), "probability")
 
 
 def output(target: int | Sequence[int] | None = None) -> Objective:
     """Entry `target` of the network's output (N, K) as it is, which is what other libraries explain."""
-    return Value(_class_ids(target), "output")
+    return ClassScore(_class_ids(target), "output")
 
 
 def is_distribution(output: Array) -> bool:

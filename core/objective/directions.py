@@ -22,13 +22,13 @@ class Direction(Objective):
     A whole number for `vector` is the seed of a direction drawn uniformly, of length one.
     """
 
-    name: str
+    layer: str
     vector: Any
     power: float = 0.0
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     @property
     def linear(self) -> bool:  # type: ignore[override]
@@ -40,14 +40,14 @@ class Direction(Objective):
         v = like(_drawn(self.vector, a.shape[axis]) if isinstance(self.vector, int) else self.vector, a)
         if v.ndim != 1 or v.shape[0] != a.shape[axis]:
             raise LayerError(
-                f"direction of shape {tuple(v.shape)} for layer {self.name!r} with {a.shape[axis]} channels"
+                f"direction of shape {tuple(v.shape)} for layer {self.layer!r} with {a.shape[axis]} channels"
             )
         shape = [1] * a.ndim
         shape[axis] = v.shape[0]
         return namespace(a).reshape(v, tuple(shape)), axis, int(np.prod(a.shape[1:])) // v.shape[0]
 
     def value(self, activations: Activations) -> Array:
-        a = activations[self.name]
+        a = activations[self.layer]
         v, axis, positions = self._laid_out(a)
         xp = namespace(a)
         if self.power == 0:
@@ -57,20 +57,20 @@ class Direction(Objective):
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         """c^p v + s p c^(p - 1) (v / |v| - c a / |a|) / |a|, c the cosine, s the product; c > 0.1, else 0.1^p v."""
-        a = activations[self.name]
+        a = activations[self.layer]
         v, axis, positions = self._laid_out(a)
         xp = namespace(a)
         if self.power == 0:
-            return {self.name: xp.zeros_like(a) + v / positions}
+            return {self.layer: xp.zeros_like(a) + v / positions}
         product, cosine, length = _cosine(a, v, axis)
         kept = xp.clip(cosine, FLOOR, None)
         turn = (v / xp.sqrt(xp.sum(v * v)) - cosine * a / length) / length
         steep = xp.where(cosine > FLOOR, product * self.power * kept ** (self.power - 1.0), xp.zeros_like(cosine))
-        return {self.name: (kept**self.power * v + steep * turn) / positions}
+        return {self.layer: (kept**self.power * v + steep * turn) / positions}
 
     def __str__(self) -> str:
         kind = f", seed {self.vector}" if isinstance(self.vector, int) else ""
-        return f"direction({self.name!r}{kind}{f', power {self.power:g}' if self.power else ''})"
+        return f"direction({self.layer!r}{kind}{f', power {self.power:g}' if self.power else ''})"
 
 
 def _cosine(a: Array, v: Array, axis: int) -> tuple[Array, Array, Array]:

@@ -18,31 +18,31 @@ class Diversity(Objective):
     alone has the value 0.
     """
 
-    name: str
+    layer: str
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def value(self, activations: Activations) -> Array:
-        _, _, _, cosines = _compared(activations[self.name])
+        _, _, _, cosines = _compared(activations[self.layer])
         return -namespace(cosines).sum(cosines, axis=1) / _others(cosines)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         """d cos(G_a, G_b) / dG_a = (G_b / |G_b| - cos G_a / |G_a|) / |G_a|; each pair counts for both its images."""
-        maps = activations[self.name]
+        maps = activations[self.layer]
         flat, unit, lengths, cosines = _compared(maps)
         xp = namespace(maps)
         pull = xp.tensordot(_off_diagonal(cosines), unit, axes=((1,), (0,)))
         pull = pull - xp.sum(cosines, axis=1)[:, None, None] * unit
         gradient = (-4.0 / _others(cosines)) * (pull / lengths[:, None, None]) @ flat
-        return {self.name: xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)}
+        return {self.layer: xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)}
 
     def select(self, start: int, stop: int) -> Objective:
         raise TargetError(f"{self} compares the images of a batch with each other; it means nothing for a part of it")
 
     def __str__(self) -> str:
-        return f"diversity({self.name!r})"
+        return f"diversity({self.layer!r})"
 
 
 def _compared(maps: Array) -> tuple[Array, Array, Array, Array]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..arrays import Array, like, namespace
 from ..errors import LayerError
-from .algebra import Activations, Objective, selected
+from .algebra import Activations, Objective, select_rows
 
 __all__ = ["Gram", "flat_maps", "gram", "gram_matrix"]
 
@@ -14,15 +14,15 @@ __all__ = ["Gram", "flat_maps", "gram", "gram_matrix"]
 class Gram(Objective):
     """Gatys et al. 2016, equation 4: sum (G - A)^2 / (4 C^2 M^2); Gram matrices G of the layer, A of the style."""
 
-    name: str
+    layer: str
     target: Any
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _parts(self, activations: Activations) -> tuple[Array, Array, float]:
-        maps = activations[self.name]
+        maps = activations[self.layer]
         flat = flat_maps(maps)
         difference = gram_matrix(maps) - like(self.target, maps)
         return flat, difference, 1.0 / (4.0 * float(flat.shape[1]) ** 2 * float(flat.shape[2]) ** 2)
@@ -32,22 +32,22 @@ class Gram(Objective):
         return factor * namespace(difference).sum(difference * difference, axis=(1, 2))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        return self.evaluated(activations)[1]
+        return self.value_and_cotangents(activations)[1]
 
-    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+    def value_and_cotangents(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
         """The Gram matrices once for both."""
         flat, difference, factor = self._parts(activations)
-        maps = activations[self.name]
+        maps = activations[self.layer]
         xp = namespace(maps)
         gradient = (4.0 * factor * difference) @ flat
         gradient = xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)
-        return factor * xp.sum(difference * difference, axis=(1, 2)), {self.name: gradient}
+        return factor * xp.sum(difference * difference, axis=(1, 2)), {self.layer: gradient}
 
     def select(self, start: int, stop: int) -> Objective:
-        return replace(self, target=selected(self.target, start, stop))
+        return replace(self, target=select_rows(self.target, start, stop))
 
     def __str__(self) -> str:
-        return f"gram({self.name!r})"
+        return f"gram({self.layer!r})"
 
 
 def flat_maps(maps: Array) -> Array:

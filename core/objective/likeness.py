@@ -5,7 +5,7 @@ from typing import Any
 
 from ..arrays import Array, like, namespace
 from ..errors import LayerError, ParameterError
-from .algebra import Activations, Objective, selected
+from .algebra import Activations, Objective, select_rows
 
 __all__ = ["Likeness", "Nearest", "likeness", "nearest"]
 
@@ -14,18 +14,18 @@ __all__ = ["Likeness", "Nearest", "likeness", "nearest"]
 class Likeness(Objective):
     """<a, t> cos(a, t)^power over a whole layer a and a reference t; the cosine counts as `least` where it is less."""
 
-    name: str
+    layer: str
     reference: Any
     power: float = 2.0
     least = 0.1
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _parts(self, activations: Activations) -> tuple[Array, Array, Array, Array]:
         """<a, t>, the cosine, t, and a divided by its squared length."""
-        a = activations[self.name]
+        a = activations[self.layer]
         xp, t = namespace(a), like(self.reference, a)
         if t.ndim != a.ndim or t.shape[0] not in {1, a.shape[0]} or t.shape[1:] != a.shape[1:]:
             raise LayerError(f"{self} holds {tuple(t.shape)}, the layer gives {tuple(a.shape)}")
@@ -45,29 +45,29 @@ class Likeness(Objective):
         xp, p = namespace(dot), self.power
         steep = xp.where(cosine > self.least, xp.ones_like(cosine), xp.zeros_like(cosine))
         weight = xp.clip(cosine, min=self.least) ** p
-        return {self.name: weight * ((1 + p * steep) * t - p * steep * dot * unit)}
+        return {self.layer: weight * ((1 + p * steep) * t - p * steep * dot * unit)}
 
     def select(self, start: int, stop: int) -> Objective:
-        return replace(self, reference=selected(self.reference, start, stop))
+        return replace(self, reference=select_rows(self.reference, start, stop))
 
     def __str__(self) -> str:
-        return f"likeness({self.name!r})"
+        return f"likeness({self.layer!r})"
 
 
 @dataclass(frozen=True)
 class Nearest(Objective):
     """sum over positions p of max over q of <a_p, t_q>: each place grows what of t it is most like already."""
 
-    name: str
+    layer: str
     guide: Any
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _parts(self, activations: Activations) -> tuple[Array, Array]:
         """a as (N, P, C) and, for each position, the place of the guide that fits best, (N, P, C)."""
-        a = activations[self.name]
+        a = activations[self.layer]
         xp, t = namespace(a), like(self.guide, a)
         if a.ndim != 4 or t.ndim != 4 or t.shape[:2] != (1, a.shape[1]):
             raise LayerError(f"{self} holds {tuple(t.shape)}, the layer gives {tuple(a.shape)}; both must be maps")
@@ -85,10 +85,10 @@ class Nearest(Objective):
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         _, chosen = self._parts(activations)
         xp = namespace(chosen)
-        return {self.name: xp.reshape(xp.matrix_transpose(chosen), activations[self.name].shape)}
+        return {self.layer: xp.reshape(xp.matrix_transpose(chosen), activations[self.layer].shape)}
 
     def __str__(self) -> str:
-        return f"nearest({self.name!r})"
+        return f"nearest({self.layer!r})"
 
 
 def likeness(layer: str, activation: Any, power: float = 2.0) -> Objective:

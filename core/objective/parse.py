@@ -1,129 +1,218 @@
-"""Text to an objective: sums and products of terms and numbers, with parentheses.
+"""Targets as text: how each objective is spelled, and what a class may be called."""
 
-    each    = sum { " | " sum }                 one for each image
-    sum     = product { (" + " | " - ") product }
-    product = operand { (" * " | " / ") operand }
-    operand = "(" sum ")" | "- " operand | number | term
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
-Operators need spaces around them, for names of layers hold "/", "-", "." and ":". A whole number is a class wherever a
-term is needed ("281 - 285", "0.5 * 281"), and a number beside an objective ("2 * channel:LAYER:3", "1.0 + 281").
-"""
+import numpy as np
 
-import re
-from collections.abc import Callable
+from .. import objective as objectives
+from ..errors import LayerError, TargetError, did_you_mean
+from ..model.base import Model
+from ..model.layer import OUTPUT
+from . import Objective
+from .grammar import parse_expression
 
-from ..errors import TargetError
-from .algebra import Objective
-from .per_image import each
+__all__ = ["class_index", "parse_target"]
 
-__all__ = ["parsed"]
+FORMS = {
+    "logit": "CLASS",
+    "probability": "CLASS",
+    "output": "CLASS",
+    "channel": "LAYER:INDEX",
+    "neuron": "LAYER:CHANNEL:Y:X",
+    "region": "LAYER:CHANNEL:FILE.png",
+    "mask": "FILE.png:CLASS",
+    "box": "X0:Y0:X1:Y1:CLASS",
+    "layer": "LAYER",
+    "strongest": "LAYER",
+    "negative": "LAYER:INDEX",
+    "interpolate": "LAYER:A:B:T",
+    "random_direction": "LAYER:SEED",
+    "cosine": "LAYER:SEED:POWER",
+    "direction": "LAYER:FILE.npy:POWER",
+    "diversity": "LAYER",
+    "norm": "ALPHA",
+    "total_variation": "BETA",
+}
+"""How each objective is spelled after its name and a colon."""
+_POSITIONS = {2: "LAYER:UNIT", 3: "LAYER:UNIT:POSITION", 4: "LAYER:CHANNEL:Y:X", 5: "LAYER:CHANNEL:Z:Y:X"}
+"""How a neuron is spelled, by the number of axes of its layer."""
+_OF_CLASSES = {"logit", "probability", "output"}
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_OPERATOR = re.compile(r"\s+([-+*/])(?:\s+|$)")
-_MISPLACED = re.compile(r"[+*/](?:\s|$)")
 
-
-def parsed(text: str, term: Callable[[str], Objective]) -> Objective:
-    """The objective that a text means; `term` gives that of a single term.
+def parse_target(text: str, model: Model, unit: str) -> Objective:
+    """The objective that a text means; a class alone is in this unit: "logit" or "output".
 
     Raises:
-        TargetError: parentheses that do not match, products of objectives, or what `term` raises.
+        TargetError, LayerError: what is wrong with it.
     """
-    parts = [_Reader(part, term).all() for part in text.split(" | ")]
-    return parts[0] if len(parts) == 1 else each(parts)
+
+    def term(written: str) -> Objective:
+        return _term(written.strip(), model, unit)
+
+    kind, _, rest = text.strip().partition(":")
+    names = {name.casefold() for name in model.output.names(model.labels)}
+    if {text.strip().casefold(), rest.casefold() if kind in _OF_CLASSES else ""} & (names - {""}):
+        return term(text)  # labels may hold operators and parentheses
+    return parse_expression(text, term)
 
 
-class _Reader:
-    """Recursive descent over one sum; what it reads is an objective, or the text of a number."""
+def _term(text: str, model: Model, unit: str) -> Objective:
+    of_class = {"logit": objectives.logit, "probability": objectives.probability, "output": objectives.output}
+    if _is_whole(text):
+        return of_class[unit](int(text))
+    kind, _, rest = text.partition(":")
+    if kind in FORMS and text == f"{kind}:":
+        raise _misspelled(kind, text)
+    if kind not in FORMS or not rest:
+        return of_class[unit](class_index(text, model))
+    if kind in of_class:
+        return of_class[kind](_class(rest, model))
+    reader = {"neuron": _neuron, "norm": _of_image, "total_variation": _of_image}
+    reader |= dict.fromkeys(("region", "mask", "box"), _region)
+    return reader.get(kind, _of_layer)(kind, rest, text, model)
 
-    def __init__(self, text: str, term: Callable[[str], Objective]) -> None:
-        self._text, self._at, self._term = text.strip(), 0, term
 
-    def all(self) -> Objective:
-        found = self._sum()
-        if self._at < len(self._text):
-            raise self._wrong("closes a parenthesis that it does not open")
-        if not isinstance(found, Objective) and not re.fullmatch(r"-?\d+", self._text):
-            raise self._wrong("is a number that names no class, which a whole number does")
-        return found if isinstance(found, Objective) else self._term(self._text)
+def _of_image(kind: str, rest: str, text: str, model: Model) -> Objective:
+    (number,) = _numbers(kind, [rest], text)
+    return objectives.norm(number, centre=0.5) if kind == "norm" else objectives.total_variation(number)
 
-    def _wrong(self, what: str) -> TargetError:
-        return TargetError(f"target {self._text!r} {what}; write for example '(281 + 285) / 2 - 0.1 * norm:2'")
 
-    def _operator(self, of: str) -> str | None:
-        """The next operator, if it is one of these."""
-        found = _OPERATOR.match(self._text, self._at)
-        if found is None or found[1] not in of:
-            return None
-        self._at = found.end()
-        return found[1]
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
 
-    def _sum(self) -> Objective | float:
-        total = self._product()
-        while sign := self._operator("+-"):
-            more = self._product()
-            total = total + more if sign == "+" else total - more
-        return total
 
-    def _product(self) -> Objective | float:
-        factors = [("*", self._operand())]
-        while sign := self._operator("*/"):
-            factors.append((sign, self._operand()))
-        if not any(isinstance(factor, Objective) for _, factor in factors):
-            self._name_class(factors)
-        product: Objective | float = 1.0
-        for sign, factor in factors:
-            product = self._multiplied(product, sign, factor)
-        return product
+def _class(text: str, model: Model) -> int:
+    return int(text) if _is_whole(text) else class_index(text, model)
 
-    def _name_class(self, factors: "list[tuple[str, Objective | str]]") -> None:
-        """Among numbers alone the last whole one that divides nothing is a class."""
-        for n in reversed(range(len(factors))):
-            sign, number = factors[n]
-            if sign == "*" and isinstance(number, str) and re.fullmatch(r"-?\d+", number):
-                factors[n] = (sign, self._term(number))
-                return
 
-    def _multiplied(self, product: Objective | float, sign: str, factor: Objective | str) -> Objective | float:
-        value = float(factor) if isinstance(factor, str) else factor
-        if isinstance(value, Objective) and (sign == "/" or isinstance(product, Objective)):
-            raise self._wrong("multiplies or divides by an objective, which only numbers can do")
-        if sign == "*":
-            return value if product == 1.0 and isinstance(value, Objective) else product * value  # type: ignore[operator]
-        if not value:
-            raise self._wrong("divides by zero")
-        return product / value  # type: ignore[operator]
+def _of_layer(kind: str, rest: str, text: str, model: Model) -> Objective:
+    """Layer names may hold colons themselves, so the numbers are read from the right."""
+    layer, *written = _split(kind, rest, text)
+    if kind == "direction":
+        return objectives.direction(layer, _vector(written[0]), *_numbers(kind, written[1:], text))
+    numbers = _numbers(kind, written, text)
+    whole = numbers[: {"interpolate": 2, "cosine": 1}.get(kind, len(numbers))]
+    if any(n != int(n) or n < 0 for n in whole):
+        raise _misspelled(kind, text)
+    indices = [*map(int, whole), *numbers[len(whole) :]]
+    if kind == "negative":
+        return objectives.negative(model, layer, *indices)  # type: ignore[arg-type]
+    kind = "random_direction" if kind == "cosine" else kind
+    return getattr(objectives, kind)(layer, *indices)  # type: ignore[no-any-return]
 
-    def _operand(self) -> Objective | str:
-        text = self._text
-        if text.startswith("(", self._at):
-            return self._group()
-        if text.startswith(("- ", "-("), self._at):
-            self._at += 1 + (text[self._at + 1] == " ")
-            inner = self._operand()
-            return -inner if isinstance(inner, Objective) else repr(-float(inner))
-        written = self._written()
-        return written if _NUMBER.fullmatch(written) else self._term(written)
 
-    def _group(self) -> Objective | str:
-        self._at += 1
-        inner = self._sum()
-        if not self._text.startswith(")", self._at):
-            raise self._wrong("opens a parenthesis that it does not close")
-        self._at += 1
-        return inner if isinstance(inner, Objective) else repr(inner)
+def _split(kind: str, rest: str, text: str) -> list[str]:
+    count = FORMS[kind].count(":")
+    parts = rest.rsplit(":", count) if count else [rest]
+    if len(parts) != count + 1 or "" in parts:
+        raise _misspelled(kind, text)
+    return parts
 
-    def _written(self) -> str:
-        """The text up to the next operator, or to a closing parenthesis that it does not open."""
-        start, depth = self._at, 0
-        while self._at < len(self._text) and (depth or not _OPERATOR.match(self._text, self._at)):
-            letter = self._text[self._at]
-            if letter == ")" and not depth:
-                break
-            depth += (letter == "(") - (letter == ")")
-            self._at += 1
-        if depth:
-            raise self._wrong("opens a parenthesis that it does not close")
-        if start == self._at or _MISPLACED.match(self._text, start):
-            raise self._wrong("lacks a term")
-        return self._text[start : self._at]
+
+def _neuron(kind: str, rest: str, text: str, model: Model) -> Objective:
+    """One unit at one position, with as many numbers as the layer has axes beside the batch."""
+    for axes in sorted(_POSITIONS):
+        layer, *numbers = rest.rsplit(":", axes - 1)
+        if len(numbers) == axes - 1 and all(map(str.isdecimal, numbers)):
+            with suppress(LayerError):
+                if len(_layer_shape(layer, model)) == axes:
+                    return objectives.neuron(layer, *map(int, numbers))
+    layer = rest
+    while layer.rpartition(":")[2].isdecimal():
+        layer = layer.rpartition(":")[0]
+    shape = _layer_shape(layer, model)
+    form = _POSITIONS.get(len(shape), _POSITIONS[4])
+    raise TargetError(f"target {text!r} is not of the form neuron:{form}; layer {layer!r} gives {shape}")
+
+
+def _layer_shape(name: str, model: Model) -> tuple[int | None, ...]:
+    return model.layers[OUTPUT].shape if name == OUTPUT else model.layer(name).shape
+
+
+def _region(kind: str, rest: str, text: str, model: Model) -> Objective:
+    """A painted region or a box; that of a class is read where the network's maps of logits are."""
+    from .mask_file import read_mask
+
+    parts = _split(kind, rest, text)
+    if kind == "region":
+        (channel,) = _numbers(kind, parts[1:2], text)
+        if channel != int(channel):
+            raise _misspelled(kind, text)
+        return objectives.region(parts[0], int(channel), read_mask(parts[2], model))
+    spec = model.output
+    if spec.kind != "maps":
+        raise TargetError(
+            f"target {text!r} needs a network that gives maps of classes (N, K, H, W); this one gives "
+            f"{model.layers[OUTPUT].shape}. For a layer with maps write region:{FORMS['region']}"
+        )
+    layer, index = spec.before or OUTPUT, _class(parts[-1], model)
+    binary = spec.activation == "sigmoid" and spec.shape[0] == 1
+    if not 0 <= index < (count := 2 if binary else int(spec.shape[0] or 0)):
+        raise TargetError(f"class {index} is out of range; the maps have {count} classes, 0 to {count - 1}")
+    channel = 0 if binary else index
+    if kind == "mask":
+        found = objectives.region(layer, channel, read_mask(parts[0], model))
+    else:
+        found = objectives.box(layer, channel, *_numbers(kind, parts[:4], text))
+    return -found if binary and index == 0 else found
+
+
+def _vector(path: str) -> np.ndarray[Any, Any]:
+    """A vector as `numpy.save` wrote it."""
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise TargetError(f"no direction can be read from '{path}': {error}; numpy.save writes one") from error
+
+
+def _numbers(kind: str, written: Sequence[str], text: str) -> list[float]:
+    try:
+        found = [float(number) for number in written]
+    except ValueError as error:
+        raise _misspelled(kind, text) from error
+    if not np.isfinite(found).all():
+        raise _misspelled(kind, text)
+    return found
+
+
+def _misspelled(kind: str, text: str) -> TargetError:
+    return TargetError(f"target {text!r} is not of the form {kind}:{FORMS[kind]}")
+
+
+def class_index(name: str, model: Model) -> int:
+    """The class that a label means.
+
+    Raises:
+        TargetError: none, or several; the message names the nearest.
+    """
+    labels = model.output.names(model.labels)
+    if not labels:
+        if spelled := _spelled(name):
+            raise TargetError(f"target {name!r} is no objective, and this model has no labels.{spelled}")
+        raise TargetError(f"target {name!r} is a label, but this model has no labels; give a class number, or labels=")
+    folded = [label.casefold() for label in labels]
+    exact = [i for i, label in enumerate(folded) if name.casefold() in [label, *label.split(", ")]]
+    if len(exact) == 1:
+        return exact[0]
+    if exact:
+        places = ", ".join(map(str, exact))
+        raise TargetError(f"label {name!r} belongs to the classes {places}; give one of these numbers")
+    hint = _unit(name, model) or did_you_mean(name, labels) or _spelled(name)
+    raise TargetError(f"no label {name!r} among this model's {len(labels)} classes.{hint}")
+
+
+def _spelled(name: str) -> str:
+    """How objectives are written, for who tried to write one."""
+    kind = name.partition(":")[0]
+    hint = did_you_mean(kind, FORMS)
+    return f" Objectives are written {', '.join(f'{k}:{form}' for k, form in FORMS.items())}.{hint}" * (":" in name)
+
+
+def _unit(name: str, model: Model) -> str:
+    """A sentence for who meant LAYER:INDEX, or an empty string."""
+    with suppress(LayerError):
+        layer = model.layer(name.rpartition(":")[0])
+        return f" For a unit of {layer.kind} {layer.name!r} write 'channel:{name}'."
+    return ""

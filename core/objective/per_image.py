@@ -7,7 +7,7 @@ from ..arrays import Array, namespace
 from ..errors import TargetError
 from ..model.base import Model
 from .algebra import Activations, Objective
-from .class_score import Value
+from .class_score import ClassScore
 from .unit import channel
 
 __all__ = ["Each", "class_scores", "each", "interpolate"]
@@ -60,8 +60,8 @@ class Each(Objective):
         parts = self.parts[start:stop]
         return parts[0] if len(parts) == 1 else Each(parts)
 
-    def pinned(self, activations: Activations) -> Objective:
-        return Each(tuple(part.pinned(here) for part, here in self._alone(activations)))
+    def fix_choices(self, activations: Activations) -> Objective:
+        return Each(tuple(part.fix_choices(here) for part, here in self._alone(activations)))
 
     def for_model(self, model: Model) -> Objective:
         return Each(tuple(part.for_model(model) for part in self.parts))
@@ -86,11 +86,11 @@ def each(objectives: Iterable[Objective]) -> Objective:
     return Each(parts)
 
 
-def class_scores(objective: Objective) -> list[Value]:
+def class_scores(objective: Objective) -> list[ClassScore]:
     """The class scores that an objective is made of."""
     if isinstance(objective, Each):
         return [value for part in objective.parts for value in class_scores(part)]
-    return [term for _, term in objective._terms() if isinstance(term, Value)]
+    return [term for _, term in objective._terms() if isinstance(term, ClassScore)]
 
 
 def interpolate(layer: str, a: int, b: int, t: float | Sequence[float]) -> Objective:

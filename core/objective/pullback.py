@@ -33,7 +33,7 @@ def pullback(
     if compiled is not None:
         return compiled
     with model.linearize(x, read, wrt=wrt, replace=replace) as at:
-        value, cotangents = objective.evaluated(at.inside)
+        value, cotangents = objective.value_and_cotangents(at.inside)
         return Pullback(at.last_vjp(cotangents), at.activations), _beside(x, value)
 
 

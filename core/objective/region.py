@@ -18,7 +18,7 @@ Values = np.ndarray[Any, Any]
 class _Weighted(Objective):
     """The sum over positions of one channel of maps, each position times a weight."""
 
-    name: str
+    layer: str
     index: int
     linear = True
 
@@ -27,61 +27,61 @@ class _Weighted(Objective):
         raise NotImplementedError
 
     def _weights(self, activations: Activations) -> Array:
-        a = activations[self.name]
-        _refuse_index(self.name, self.index, tuple(a.shape))
+        a = activations[self.layer]
+        _refuse_index(self.layer, self.index, tuple(a.shape))
         weights = np.zeros(a.shape[1:], np.float32)
         weights[self.index] = self._shares(activations)
         return like(weights, a)[None, ...]
 
     def value(self, activations: Activations) -> Array:
-        a = activations[self.name]
+        a = activations[self.layer]
         return namespace(a).sum(a * self._weights(activations), axis=(1, 2, 3))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        a = activations[self.name]
-        return {self.name: namespace(a).zeros_like(a) + self._weights(activations)}
+        a = activations[self.layer]
+        return {self.layer: namespace(a).zeros_like(a) + self._weights(activations)}
 
     def check(self, model: Model) -> None:
-        shape = model.layers[OUTPUT].shape if self.name == OUTPUT else model.layer(self.name).shape
-        _refuse_index(self.name, self.index, shape)
+        shape = model.layers[OUTPUT].shape if self.layer == OUTPUT else model.layer(self.layer).shape
+        _refuse_index(self.layer, self.index, shape)
 
 
 @dataclass(frozen=True, eq=False)
 class Region(_Weighted):
     """The sum of a channel over a painted region; a position counts with the share of it that is painted."""
 
-    name: str
+    layer: str
     index: int
     mask: Any
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _shares(self, activations: Activations) -> Values:
-        size = activations[self.name].shape[2:]
+        size = activations[self.layer].shape[2:]
         rows, columns = (_overlap(np.arange(n + 1) * (m / n), m) for n, m in zip(self.mask.shape, size, strict=True))
         return np.asarray(rows @ np.asarray(self.mask, np.float64) @ columns.T)
 
     def __str__(self) -> str:
-        return f"region({self.name!r}, {self.index}, {np.mean(self.mask):.1%} painted)"
+        return f"region({self.layer!r}, {self.index}, {np.mean(self.mask):.1%} painted)"
 
 
 @dataclass(frozen=True)
 class Box(_Weighted):
     """The sum of a channel over a box in the image's pixels; a position counts with its share inside."""
 
-    name: str
+    layer: str
     index: int
     corners: tuple[float, float, float, float]
     """(x0, y0, x1, y1), the right and the lower edge not included."""
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name, INPUT})
+        return frozenset({self.layer, INPUT})
 
     def _shares(self, activations: Activations) -> Values:
-        (tall, wide), (height, width) = (activations[name].shape[2:] for name in (INPUT, self.name))
+        (tall, wide), (height, width) = (activations[name].shape[2:] for name in (INPUT, self.layer))
         self._refuse_outside(tall, wide)
         x0, y0, x1, y1 = self.corners
         rows = _overlap(np.asarray([y0, y1]) * (height / tall), height)
@@ -102,7 +102,7 @@ class Box(_Weighted):
         self._refuse_outside(height or 10**9, width or 10**9)
 
     def __str__(self) -> str:
-        return f"box({self.name!r}, {self.index}, {':'.join(f'{corner:g}' for corner in self.corners)})"
+        return f"box({self.layer!r}, {self.index}, {':'.join(f'{corner:g}' for corner in self.corners)})"
 
 
 def _overlap(edges: Values, count: int) -> Values:

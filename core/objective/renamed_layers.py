@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from ..arrays import Array
 from .algebra import Activations, Objective
 
-__all__ = ["Renamed"]
+__all__ = ["RenamedLayers"]
 
 
 @dataclass(frozen=True)
-class Renamed(Objective):
+class RenamedLayers(Objective):
     """The same objective where each layer that it reads goes by another name."""
 
     of: Objective
@@ -35,15 +35,15 @@ class Renamed(Objective):
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         return self._written(self.of.cotangents(self._read(activations)))
 
-    def evaluated(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
-        value, cotangents = self.of.evaluated(self._read(activations))
+    def value_and_cotangents(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
+        value, cotangents = self.of.value_and_cotangents(self._read(activations))
         return value, self._written(cotangents)
 
     def select(self, start: int, stop: int) -> Objective:
-        return Renamed(self.of.select(start, stop), self.names)
+        return RenamedLayers(self.of.select(start, stop), self.names)
 
-    def pinned(self, activations: Activations) -> Objective:
-        return Renamed(self.of.pinned(self._read(activations)), self.names)
+    def fix_choices(self, activations: Activations) -> Objective:
+        return RenamedLayers(self.of.fix_choices(self._read(activations)), self.names)
 
     def _read(self, activations: Activations) -> Activations:
         return {name: activations[self.names.get(name, name)] for name in self.of.layers}

@@ -8,20 +8,20 @@ from ..arrays import Array, as_numpy, like, namespace
 from ..model.base import Model
 from .algebra import Activations, Objective
 
-__all__ = ["Strongest", "strongest"]
+__all__ = ["StrongestChannel", "strongest"]
 
 
 @dataclass(frozen=True)
-class Strongest(Objective):
+class StrongestChannel(Objective):
     """The sum over positions of one channel of a layer; `channels` None takes each image's own with the largest sum."""
 
-    name: str
+    layer: str
     channels: tuple[int, ...] | None = None
     """One for each image, or one for all variants of an image."""
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _sums(self, a: Array) -> Array:
         """(N, C): of maps and vectors the channels come first, of tokens (N, T, D) last."""
@@ -36,14 +36,14 @@ class Strongest(Objective):
         return like(np.eye(width)[chosen], sums)
 
     def value(self, activations: Activations) -> Array:
-        sums = self._sums(activations[self.name])
+        sums = self._sums(activations[self.layer])
         return namespace(sums).sum(sums * self._chosen(sums), axis=1)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        a = activations[self.name]
+        a = activations[self.layer]
         xp, chosen = namespace(a), self._chosen(self._sums(a))
         shape = (a.shape[0], 1, a.shape[2]) if a.ndim == 3 else (*a.shape[:2], *[1] * (a.ndim - 2))
-        return {self.name: xp.zeros_like(a) + xp.reshape(chosen, shape)}
+        return {self.layer: xp.zeros_like(a) + xp.reshape(chosen, shape)}
 
     @property
     def count(self) -> int | None:
@@ -52,16 +52,16 @@ class Strongest(Objective):
     def select(self, start: int, stop: int) -> Objective:
         return self if self.count is None else replace(self, channels=(self.channels or ())[start:stop])
 
-    def pinned(self, activations: Activations) -> Objective:
-        sums = as_numpy(self._sums(activations[self.name]))
+    def fix_choices(self, activations: Activations) -> Objective:
+        sums = as_numpy(self._sums(activations[self.layer]))
         return self if self.channels else replace(self, channels=tuple(int(c) for c in sums.argmax(axis=1)))
 
     def check(self, model: Model) -> None:
-        model.layer(self.name)
+        model.layer(self.layer)
 
     def __str__(self) -> str:
         of = "" if self.channels is None else f", channels {list(self.channels)}"
-        return f"strongest({self.name!r}{of})"
+        return f"strongest({self.layer!r}{of})"
 
 
 def strongest(layer: str) -> Objective:
@@ -69,4 +69,4 @@ def strongest(layer: str) -> Objective:
 
     A method that covers parts of an image keeps the channel of the whole image.
     """
-    return Strongest(layer)
+    return StrongestChannel(layer)

@@ -8,7 +8,7 @@ from .. import objective as objectives
 from ..errors import TargetError
 from ..model.base import Model
 from . import Objective
-from .target_text import class_named, objective_of
+from .parse import class_index, parse_target
 
 __all__ = ["resolve_target"]
 
@@ -50,7 +50,7 @@ def _objective(target: Any, model: Model, unit: str) -> Objective:
     if isinstance(target, Objective):
         return target
     if isinstance(target, str):
-        return objective_of(target, model, unit)
+        return parse_target(target, model, unit)
     of_class = objectives.output if unit == "output" else objectives.logit
     if target is None:
         return of_class()
@@ -62,7 +62,7 @@ def _objective(target: Any, model: Model, unit: str) -> Objective:
 def _class(target: Any, model: Model, instead: str) -> int:
     """A class number, of Python or of a framework, or a label."""
     if isinstance(target, str):
-        return class_named(target, model)
+        return class_index(target, model)
     dtype = str(getattr(target, "dtype", type(target).__name__))
     number = None if np.ndim(target) or "bool" in dtype else _whole(target)
     if number is None:

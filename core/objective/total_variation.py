@@ -14,19 +14,19 @@ class TotalVariation(Objective):
     """Mahendran and Vedaldi 2015, section 2: sum ((x_right - x)^2 + (x_below - x)^2)^(beta / 2), over channels too."""
 
     beta: float = 2.0
-    name: str = INPUT
+    layer: str = INPUT
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def value(self, activations: Activations) -> Array:
-        right, below = _differences(activations[self.name])
+        right, below = _differences(activations[self.layer])
         squares = right * right + below * below
         return namespace(right).sum(squares if self.beta == 2.0 else squares ** (self.beta / 2), axis=(1, 2, 3))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        x = activations[self.name]
+        x = activations[self.layer]
         xp = namespace(x)
         right, below = _differences(x)
         if self.beta != 2.0:
@@ -36,7 +36,7 @@ class TotalVariation(Objective):
             right, below = slope * right, slope * below
         from_left = xp.concat([xp.zeros_like(x[:, :, :, :1]), right[:, :, :, :-1]], axis=3)
         from_above = xp.concat([xp.zeros_like(x[:, :, :1, :]), below[:, :, :-1, :]], axis=2)
-        return {self.name: self.beta * (from_left - right + from_above - below)}
+        return {self.layer: self.beta * (from_left - right + from_above - below)}
 
     def __str__(self) -> str:
         return f"total_variation({self.beta:g})"

@@ -17,14 +17,14 @@ __all__ = ["Channel", "channel", "neuron"]
 class Channel(Objective):
     """The mean over positions of one channel of maps or tokens, or one unit of a vector; with (y, x), one position."""
 
-    name: str
+    layer: str
     index: int
     position: tuple[int, ...] = ()
     linear = True
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _weights(self, a: Array) -> Array:
         """Zeros of the shape of one activation, with what each element counts."""
@@ -32,7 +32,7 @@ class Channel(Objective):
         shape = a.shape[1:]
         if not 0 <= self.index < shape[axis]:
             raise LayerError(
-                f"channel {self.index} is out of range; layer {self.name!r} has {shape[axis]} channels, 0 to "
+                f"channel {self.index} is out of range; layer {self.layer!r} has {shape[axis]} channels, 0 to "
                 f"{shape[axis] - 1}"
             )
         positions = tuple(n for i, n in enumerate(shape) if i != axis)
@@ -42,7 +42,7 @@ class Channel(Objective):
         ):
             ranges = " and ".join(f"0 to {n - 1}" for n in positions) or "none"
             raise LayerError(
-                f"position {self.position} is out of range; layer {self.name!r} has positions {positions}, {ranges}"
+                f"position {self.position} is out of range; layer {self.layer!r} has positions {positions}, {ranges}"
             )
         weights = np.zeros(shape)
         where: list[Any] = list(self.position or [slice(None)] * len(positions))
@@ -51,21 +51,21 @@ class Channel(Objective):
         return like(weights, a)
 
     def value(self, activations: Activations) -> Array:
-        a = activations[self.name]
+        a = activations[self.layer]
         return namespace(a).sum(a * self._weights(a)[None, ...], axis=tuple(range(1, a.ndim)))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        a = activations[self.name]
-        return {self.name: namespace(a).zeros_like(a) + self._weights(a)[None, ...]}
+        a = activations[self.layer]
+        return {self.layer: namespace(a).zeros_like(a) + self._weights(a)[None, ...]}
 
     def check(self, model: Model) -> None:
-        shape = model.layer(self.name).shape if self.name != INPUT else (None, *model.input.example_shape)
+        shape = model.layer(self.layer).shape if self.layer != INPUT else (None, *model.input.example_shape)
         position = self.position if None not in (*model.input.shape, *shape[1:]) else ()
-        Channel(self.name, self.index, position)._weights(np.zeros((1, *(n or 1 for n in shape[1:])), np.float32))
+        Channel(self.layer, self.index, position)._weights(np.zeros((1, *(n or 1 for n in shape[1:])), np.float32))
 
     def __str__(self) -> str:
         at = "".join(f", {p}" for p in self.position)
-        return f"{'neuron' if self.position else 'channel'}({self.name!r}, {self.index}{at})"
+        return f"{'neuron' if self.position else 'channel'}({self.layer!r}, {self.index}{at})"
 
 
 def channel(layer: str, index: int) -> Objective:

@@ -93,7 +93,7 @@ class Ascent:
         """Up to three channels of the layer that fire at the start, the strongest first, and react to the picture."""
         if not isinstance(objective, Channel):
             return ""
-        maps = as_numpy(self.model.forward(seen[:1, ...], [objective.name])[objective.name])[0]
+        maps = as_numpy(self.model.forward(seen[:1, ...], [objective.layer])[objective.layer])[0]
         means = maps if maps.ndim == 1 else maps.mean(axis=0) if maps.ndim == 2 else maps.mean(axis=(1, 2))
         best: list[str] = []
         for k in np.argsort(-means)[:CANDIDATES]:

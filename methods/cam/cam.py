@@ -52,7 +52,7 @@ class CAM(Method):
                 f"layer {layer!r} gives {tuple(maps.shape)}, no maps (N, C, H, W); choose one before the pooling"
             )
         _check_pooled(gradient, layer)
-        _check_linear(model, images, objective.pinned(pull.activations), layer, maps, gradient)
+        _check_linear(model, images, objective.fix_choices(pull.activations), layer, maps, gradient)
         xp = namespace(maps)
         weights = xp.sum(gradient, axis=places(gradient), keepdims=True)
         return Attribution(xp.sum(weights * maps, axis=1), scores=scores)

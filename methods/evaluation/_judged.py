@@ -12,7 +12,7 @@ from crosslens.execution.progress import silent
 from crosslens.method import Method, param
 from crosslens.method.sanity import refuse_unfinite
 from crosslens.model import Model
-from crosslens.objective import Objective, Value
+from crosslens.objective import ClassScore, Objective
 from crosslens.plugins import method as named
 from crosslens.result import Attribution
 
@@ -66,12 +66,12 @@ class Metric(Method):
 
 def pinned(model: Model, images: Array, objective: Objective) -> Objective:
     """The objective with each image's predicted class fixed where no other was given."""
-    return objective.pinned(model.forward(images, objective.layers))
+    return objective.fix_choices(model.forward(images, objective.layers))
 
 
 def measured(objective: Objective) -> Objective:
     """What is followed: the probability where the target is a class, as the papers do; any other target itself."""
-    return objective.in_unit("probability") if isinstance(objective, Value) else objective
+    return objective.in_unit("probability") if isinstance(objective, ClassScore) else objective
 
 
 def stepped(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

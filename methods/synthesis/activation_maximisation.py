@@ -11,7 +11,7 @@ from crosslens.errors import TargetError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
-from crosslens.objective import Objective, Value, class_scores
+from crosslens.objective import ClassScore, Objective, class_scores
 from crosslens.operators import Size
 from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
@@ -143,8 +143,8 @@ def fixed(objective: Objective, model: Model, images: Array) -> Objective:
         TargetError: no target and no images.
     """
     if images is not None:
-        return objective.pinned(model.forward(images, sorted(objective.layers)))
-    if isinstance(objective, Value) and objective.target is None:
+        return objective.fix_choices(model.forward(images, sorted(objective.layers)))
+    if isinstance(objective, ClassScore) and objective.target is None:
         raise TargetError(
             "activation_maximisation without images has no predicted class; give a target: a class, a label, or an "
             "Objective such as channel(layer, 11)"

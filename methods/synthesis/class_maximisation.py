@@ -9,7 +9,7 @@ from crosslens.errors import TargetError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
-from crosslens.objective import Objective, Value, norm
+from crosslens.objective import ClassScore, Objective, norm
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import picture_size
@@ -30,12 +30,12 @@ class ClassMaximisation(ActivationMaximisation):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each class of the target, or one from each of `images`; several classes make several."""
-        if not isinstance(objective, Value) or (images is None and objective.target is None):
+        if not isinstance(objective, ClassScore) or (images is None and objective.target is None):
             raise TargetError(
                 f"class_maximisation needs a class: target=281, a label, or several classes; not {objective}. "
                 "For anything else take activation_maximisation"
             )
-        fixed = objective if images is None else objective.pinned(model.forward(images, objective.layers))
+        fixed = objective if images is None else objective.fix_choices(model.forward(images, objective.layers))
         scores = fixed.in_unit("logit")  # type: ignore[attr-defined]
         share = self.decay / _values(model, picture_size(model, images, self.size))
         aim = scores - share * norm(2, centre=0.5) if self.decay else scores

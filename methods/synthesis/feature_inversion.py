@@ -14,7 +14,7 @@ from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, match, total_variation
-from crosslens.objective.layer_norms import Energy
+from crosslens.objective.power_sum import PowerSum
 from crosslens.optim.loop import LBFGS, Adam, Evaluate, Optimiser
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
@@ -125,7 +125,7 @@ class _Task:
         if squares == 0:
             raise ParameterError(f"layer {name!r} is zero everywhere at this image: nothing is there to be inverted")
         grey = np.full((1, *shape), 0.5, np.float32)
-        norm = Energy(INPUT, power=how.alpha, reference=grey, title="norm")
+        norm = PowerSum(INPUT, power=how.alpha, reference=grey, title="norm")
         count = float(np.prod(shape))
         return (
             2.0 / squares * match(name, wanted)

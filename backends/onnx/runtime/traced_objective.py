@@ -39,7 +39,7 @@ def written(
     sheet = Sheet()
     seen = {asked: sheet.entry(names[asked], shape) for asked, shape in shapes.items()}
     try:
-        value, cotangents = objective.evaluated(seen)
+        value, cotangents = objective.value_and_cotangents(seen)
     except Exception as error:  # whatever is wrong with the code itself, arrays will tell
         raise UnwritableError(str(error)) from error
     ends = tuple((names[asked], dy.place) for asked, dy in cotangents.items())

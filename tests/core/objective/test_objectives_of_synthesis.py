@@ -179,7 +179,7 @@ def test_selecting_images_selects_their_objectives():
         (
             lambda: (each([logit(1)] * 2) + logit([1, 2, 3])).count,
             TargetError,
-            "is for 2 and for 3 images at once",
+            "are for different numbers of images: 2 and 3",
         ),
         (lambda: diversity("maps").select(0, 1), TargetError, "compares the images of a batch with each other"),
         (lambda: direction("maps", [1.0]).value(HERE), LayerError, r"direction of shape \(1,\) for layer 'maps'"),

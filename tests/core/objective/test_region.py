@@ -5,7 +5,7 @@ import pytest
 from crosslens import INPUT
 from crosslens.errors import LayerError, TargetError
 from crosslens.objective import box, region
-from crosslens.objective.painted_region import painted
+from crosslens.objective.mask_file import read_mask
 from crosslens.objective.target import resolve_target
 from crosslens.testing import TinyModel
 from PIL import Image
@@ -71,9 +71,9 @@ def test_a_mask_is_read_from_every_kind_of_picture(tmp_path):
     clear = Image.fromarray(np.dstack([np.zeros((8, 8, 3), np.uint8), np.where(inside, 255, 0).astype(np.uint8)]))
     for name, picture in {"grey": grey, "few": few, "palette": palette, "clear": clear}.items():
         picture.save(tmp_path / f"{name}.png")
-        np.testing.assert_array_equal(painted(str(tmp_path / f"{name}.png"), model), inside)
+        np.testing.assert_array_equal(read_mask(str(tmp_path / f"{name}.png"), model), inside)
     np.save(tmp_path / "mask.npy", inside)
-    np.testing.assert_array_equal(painted(str(tmp_path / "mask.npy"), model), inside)
+    np.testing.assert_array_equal(read_mask(str(tmp_path / "mask.npy"), model), inside)
 
 
 def test_a_mask_of_another_size_is_cut_as_the_photograph_is(tmp_path):
@@ -82,7 +82,7 @@ def test_a_mask_of_another_size_is_cut_as_the_photograph_is(tmp_path):
     model, photo = TinyModel(), np.zeros((64, 96), np.uint8)
     photo[16:48, 30:70] = 255
     Image.fromarray(photo).save(tmp_path / "mask.png")
-    found = painted(str(tmp_path / "mask.png"), model)
+    found = read_mask(str(tmp_path / "mask.png"), model)
     np.testing.assert_allclose(found, load_image(tmp_path / "mask.png", like=model)[0, 0], atol=1e-6)
 
 

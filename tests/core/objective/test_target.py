@@ -180,9 +180,9 @@ def test_a_text_s_value_is_its_arithmetic(model):
 def test_a_direction_is_read_from_a_file(model, tmp_path):
     vector = np.random.default_rng(0).standard_normal(6)
     np.save(tmp_path / "smile.npy", vector)
-    found = resolve_target(f"direction:conv2:{tmp_path / 'smile.npy'}:2", model, None)
-    assert (found.name, found.power) == ("conv2", 2.0)
-    np.testing.assert_array_equal(found.vector, vector.astype(np.float32))
+    objective = resolve_target(f"direction:conv2:{tmp_path / 'smile.npy'}:2", model, None)
+    assert (objective.layer, objective.power) == ("conv2", 2.0)
+    np.testing.assert_array_equal(objective.vector, vector.astype(np.float32))
     (tmp_path / "no.npy").write_text("no array")
     for name in ("no.npy", "nowhere.npy"):
         with pytest.raises(TargetError, match=rf"no direction can be read from '.*{name}': .*numpy.save writes one"):

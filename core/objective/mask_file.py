@@ -10,10 +10,10 @@ from ..errors import CrosslensError, TargetError
 from ..image.io import _opened, load_image
 from ..model.base import Model
 
-__all__ = ["painted"]
+__all__ = ["read_mask"]
 
 
-def painted(path: str, model: Model) -> np.ndarray[Any, Any]:
+def read_mask(path: str, model: Model) -> np.ndarray[Any, Any]:
     """The painted region (H, W), from 0 to 1, as this network sees it.
 
     A mask of the network's own size lies on its image as it is, and so does an array (H, W) from 0 to 1 in a .npy file;

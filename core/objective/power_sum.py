@@ -6,16 +6,16 @@ from typing import Any
 from ..arrays import Array, like, namespace
 from ..errors import LayerError
 from ..model.base import INPUT
-from .algebra import Activations, Objective, selected
+from .algebra import Activations, Objective, select_rows
 
-__all__ = ["Energy", "layer", "match", "norm"]
+__all__ = ["PowerSum", "layer", "match", "norm"]
 
 
 @dataclass(frozen=True)
-class Energy(Objective):
+class PowerSum(Objective):
     """sum |a - reference|^power over one layer of each image: a norm, a squared distance, DeepDream's objective."""
 
-    name: str
+    layer: str
     power: float = 2.0
     reference: Any = None
     scale: float = 1.0
@@ -24,10 +24,10 @@ class Energy(Objective):
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.name})
+        return frozenset({self.layer})
 
     def _difference(self, activations: Activations) -> Array:
-        a = activations[self.name]
+        a = activations[self.layer]
         if self.reference is None:
             return a - self.centre if self.centre else a
         reference = like(self.reference, a)
@@ -36,7 +36,7 @@ class Energy(Objective):
         return a - reference
 
     def select(self, start: int, stop: int) -> Objective:
-        return replace(self, reference=selected(self.reference, start, stop))
+        return replace(self, reference=select_rows(self.reference, start, stop))
 
     def value(self, activations: Activations) -> Array:
         d = self._difference(activations)
@@ -46,19 +46,19 @@ class Energy(Objective):
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         d = self._difference(activations)
         if self.power == 2.0:
-            return {self.name: (2.0 * self.scale) * d}
+            return {self.layer: (2.0 * self.scale) * d}
         xp = namespace(d)
-        return {self.name: self.scale * self.power * xp.sign(d) * xp.abs(d) ** (self.power - 1.0)}
+        return {self.layer: self.scale * self.power * xp.sign(d) * xp.abs(d) ** (self.power - 1.0)}
 
     def __str__(self) -> str:
         if self.title == "norm":
-            return f"norm({self.power:g}, {self.name!r}, {self.centre:g})"
-        return f"{self.title}({self.name!r})"
+            return f"norm({self.power:g}, {self.layer!r}, {self.centre:g})"
+        return f"{self.title}({self.layer!r})"
 
 
 def layer(name: str) -> Objective:
     """The sum of squares of a whole layer: DeepDream's objective (Mordvintsev et al. 2015)."""
-    return Energy(name)
+    return PowerSum(name)
 
 
 def norm(alpha: float = 2.0, layer: str = INPUT, centre: float = 0.0) -> Objective:
@@ -66,7 +66,7 @@ def norm(alpha: float = 2.0, layer: str = INPUT, centre: float = 0.0) -> Objecti
 
     alpha = 1 is the L1 norm, 2 the squared L2 norm. The paper's pictures have no mean: `centre=0.5` is grey in [0, 1].
     """
-    return Energy(layer, power=float(alpha), title="norm", centre=float(centre))
+    return PowerSum(layer, power=float(alpha), title="norm", centre=float(centre))
 
 
 def match(layer: str, activation: Any) -> Objective:
@@ -74,4 +74,4 @@ def match(layer: str, activation: Any) -> Objective:
 
     `activation` has a batch axis, as `Model.forward` gives it: one for all images, or one per image.
     """
-    return Energy(layer, reference=activation, scale=0.5, title="match")
+    return PowerSum(layer, reference=activation, scale=0.5, title="match")

@@ -1,0 +1,129 @@
+"""Text to an objective: sums and products of terms and numbers, with parentheses.
+
+    each    = sum { " | " sum }                 one for each image
+    sum     = product { (" + " | " - ") product }
+    product = operand { (" * " | " / ") operand }
+    operand = "(" sum ")" | "- " operand | number | term
+
+Operators need spaces around them, for names of layers hold "/", "-", "." and ":". A whole number is a class wherever a
+term is needed ("281 - 285", "0.5 * 281"), and a number beside an objective ("2 * channel:LAYER:3", "1.0 + 281").
+"""
+
+import re
+from collections.abc import Callable
+
+from ..errors import TargetError
+from .algebra import Objective
+from .per_image import each
+
+__all__ = ["parse_expression"]
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_OPERATOR = re.compile(r"\s+([-+*/])(?:\s+|$)")
+_MISPLACED = re.compile(r"[+*/](?:\s|$)")
+
+
+def parse_expression(text: str, term: Callable[[str], Objective]) -> Objective:
+    """The objective that a text means; `term` gives that of a single term.
+
+    Raises:
+        TargetError: parentheses that do not match, products of objectives, or what `term` raises.
+    """
+    parts = [_Reader(part, term).all() for part in text.split(" | ")]
+    return parts[0] if len(parts) == 1 else each(parts)
+
+
+class _Reader:
+    """Recursive descent over one sum; what it reads is an objective, or the text of a number."""
+
+    def __init__(self, text: str, term: Callable[[str], Objective]) -> None:
+        self._text, self._at, self._term = text.strip(), 0, term
+
+    def all(self) -> Objective:
+        found = self._sum()
+        if self._at < len(self._text):
+            raise self._wrong("closes a parenthesis that it does not open")
+        if not isinstance(found, Objective) and not re.fullmatch(r"-?\d+", self._text):
+            raise self._wrong("is a number that names no class, which a whole number does")
+        return found if isinstance(found, Objective) else self._term(self._text)
+
+    def _wrong(self, what: str) -> TargetError:
+        return TargetError(f"target {self._text!r} {what}; write for example '(281 + 285) / 2 - 0.1 * norm:2'")
+
+    def _operator(self, of: str) -> str | None:
+        """The next operator, if it is one of these."""
+        found = _OPERATOR.match(self._text, self._at)
+        if found is None or found[1] not in of:
+            return None
+        self._at = found.end()
+        return found[1]
+
+    def _sum(self) -> Objective | float:
+        total = self._product()
+        while sign := self._operator("+-"):
+            more = self._product()
+            total = total + more if sign == "+" else total - more
+        return total
+
+    def _product(self) -> Objective | float:
+        factors = [("*", self._operand())]
+        while sign := self._operator("*/"):
+            factors.append((sign, self._operand()))
+        if not any(isinstance(factor, Objective) for _, factor in factors):
+            self._name_class(factors)
+        product: Objective | float = 1.0
+        for sign, factor in factors:
+            product = self._multiplied(product, sign, factor)
+        return product
+
+    def _name_class(self, factors: "list[tuple[str, Objective | str]]") -> None:
+        """Among numbers alone the last whole one that divides nothing is a class."""
+        for n in reversed(range(len(factors))):
+            sign, number = factors[n]
+            if sign == "*" and isinstance(number, str) and re.fullmatch(r"-?\d+", number):
+                factors[n] = (sign, self._term(number))
+                return
+
+    def _multiplied(self, product: Objective | float, sign: str, factor: Objective | str) -> Objective | float:
+        value = float(factor) if isinstance(factor, str) else factor
+        if isinstance(value, Objective) and (sign == "/" or isinstance(product, Objective)):
+            raise self._wrong("multiplies or divides by an objective, which only numbers can do")
+        if sign == "*":
+            return value if product == 1.0 and isinstance(value, Objective) else product * value  # type: ignore[operator]
+        if not value:
+            raise self._wrong("divides by zero")
+        return product / value  # type: ignore[operator]
+
+    def _operand(self) -> Objective | str:
+        text = self._text
+        if text.startswith("(", self._at):
+            return self._group()
+        if text.startswith(("- ", "-("), self._at):
+            self._at += 1 + (text[self._at + 1] == " ")
+            inner = self._operand()
+            return -inner if isinstance(inner, Objective) else repr(-float(inner))
+        written = self._written()
+        return written if _NUMBER.fullmatch(written) else self._term(written)
+
+    def _group(self) -> Objective | str:
+        self._at += 1
+        inner = self._sum()
+        if not self._text.startswith(")", self._at):
+            raise self._wrong("opens a parenthesis that it does not close")
+        self._at += 1
+        return inner if isinstance(inner, Objective) else repr(inner)
+
+    def _written(self) -> str:
+        """The text up to the next operator, or to a closing parenthesis that it does not open."""
+        start, depth = self._at, 0
+        while self._at < len(self._text) and (depth or not _OPERATOR.match(self._text, self._at)):
+            letter = self._text[self._at]
+            if letter == ")" and not depth:
+                break
+            depth += (letter == "(") - (letter == ")")
+            self._at += 1
+        if depth:
+            raise self._wrong("opens a parenthesis that it does not close")
+        if start == self._at or _MISPLACED.match(self._text, start):
+            raise self._wrong("lacks a term")
+        return self._text[start : self._at]
