@@ -1,4 +1,4 @@
-"""Climbing an objective: parameters, picture, view, network, objective, and the same way back through adjoints."""
+"""Gradient ascent on an objective: from parameters to picture, view, network, objective, and back through adjoints."""
 
 from dataclasses import dataclass, field, replace
 
@@ -9,15 +9,13 @@ from ..errors import ModelError, ParameterError, TargetError
 from ..execution.batching import batch_limit, slices
 from ..model.base import INPUT, Model
 from ..objective import Objective, pullback
-from ..objective.per_image import Each
 from ..objective.unit import Channel
 from ..operators import Size
-from ..optim.loop import Run
 from .parameterisation import Parameterisation
 from .regularisers import StepRule
 from .transforms import View
 
-__all__ = ["Ascent", "best_examples", "picture_size", "story"]
+__all__ = ["Ascent", "best_examples", "picture_size"]
 
 
 CANDIDATES = 12
@@ -106,34 +104,6 @@ class Ascent:
         """Whether it has a gradient: at the top of a ReLU6, or behind units that are off, a unit fires and has none."""
         gradient = pullback(self.model, seen, unit)[0].gradients[INPUT]
         return bool(namespace(gradient).any(gradient != 0))
-
-
-def story(run: Run, steps: int, climb: Ascent, before: Array, made: Array, images: Array) -> tuple[str, ...]:
-    """A run in notes: whether it was interrupted, what was dead, how far the objective rose and the pictures changed.
-
-    Args:
-        run, steps: what came back, and how many steps were asked for.
-        climb: what was climbed.
-        before: the objective at the start, (N,).
-        made: the pictures, (N, C, H, W).
-        images: those it started from; None for noise.
-    """
-    objective = climb.objective
-    values = [(float(a), float(b)) for a, b in zip(before, climb.score(made), strict=True)]
-    pairs = [f"{a:.4g} to {b:.4g}" for a, b in values]
-    went = "rose" if all(a <= b for a, b in values) else "went"
-    notes = [f"{objective} on the picture itself {went} from {', '.join(pairs)}"]
-    if run.interrupted:
-        notes.append(f"interrupted after {run.state.step} of {steps} steps: this is the best so far")
-    if climb.dead:
-        parts = objective.parts if isinstance(objective, Each) else (objective,) * len(made)
-        names = ", ".join(str(parts[n]) for n in climb.dead)
-        notes.append(f"no gradient at the start, so that the picture stayed as it began: {names}")
-    if images is not None:
-        xp = namespace(made)
-        apart = [f"{float(share):.3f}" for share in xp.mean(xp.abs(made - images), axis=(1, 2, 3))]
-        notes.append(f"changed from the start by {', '.join(apart)} a pixel on average (`starts`, `change()`)")
-    return tuple(notes)
 
 
 def picture_size(model: Model, images: Array, side: int | None) -> Size:

@@ -1,10 +1,11 @@
-"""Going on from a saved run: the optimiser's state in the result's `.npz`, and the check that it is the same run."""
+"""Resuming a saved run: the optimiser's state in a result's `.npz`, and the check that it is the same run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,12 +18,22 @@ from ..model.base import Model
 from ..objective import Objective
 from ..optim.loop import Run, State
 
-__all__ = ["FREE", "Saved", "resumed", "resumed_mask", "saved_state"]
+__all__ = ["MAY_DIFFER", "Checkpoint", "SavedRun", "check_same", "load_checkpoint", "saved_state"]
 
-FREE = frozenset({"steps", "every", "resume"})
-"""Parameters that may differ from the saved run's."""
-Saved = tuple[State, Array]
-"""A run's state, and its losses (steps, N)."""
+MAY_DIFFER = frozenset({"steps", "every", "resume"})
+"""Parameters that may differ from those of the saved run."""
+SavedRun: TypeAlias = tuple[State, Array]
+"""The state of one run, and its losses (steps, N)."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a saved result has for the runs that continue it."""
+
+    runs: tuple[SavedRun, ...] = ()
+    """In order, those that have taken a step; none where nothing is resumed."""
+    mask: Array = None
+    """(N, H, W), `Synthesis.mask` so far; None where the method has none."""
 
 
 def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
@@ -32,49 +43,73 @@ def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
         runs: one, or several that were made one after the other.
         images: what they were made from, (N, C, H, W); None for nothing.
     """
-    kept: dict[str, Any] = {} if images is None else {"images": np.asarray(_digest(images))}
+    arrays: dict[str, Any] = {} if images is None else {"images": np.asarray(_digest(images))}
     for n, run in enumerate(runs):
         moments = {f"{n}_moment{k}": moment for k, moment in enumerate(run.state.moments)}
-        kept |= {f"{n}_parameters": run.state.parameters, f"{n}_step": np.asarray(run.state.step), **moments}
-        kept[f"{n}_losses"] = run.history
-    return kept
+        arrays |= {f"{n}_parameters": run.state.parameters, f"{n}_step": np.asarray(run.state.step), **moments}
+        arrays[f"{n}_losses"] = run.history
+    return arrays
 
 
-def resumed(
-    method: Method, model: Model, objective: Objective, x: Array, images: Array = None, free: frozenset[str] = FREE
-) -> list[Saved]:
-    """The runs saved in the file that the method's `resume` names; none where it names none.
+def load_checkpoint(
+    method: Method,
+    model: Model,
+    objective: Objective,
+    example: Array,
+    images: Array = None,
+    may_differ: Iterable[str] = MAY_DIFFER,
+) -> Checkpoint:
+    """The runs saved in the file that the method's `resume` names; an empty checkpoint where it names none.
 
     Args:
-        method, model, objective: of the run that shall go on; the saved one must be the same.
-        x: the arrays that come back are of its namespace, type and device.
-        images: what the run starts from.
-        free: parameters that may differ.
+        method: of the run that continues the saved one, which must be the same but for `may_differ`.
+        model: of that run.
+        objective: of that run.
+        example: an array of the namespace, type and device that the loaded arrays shall have.
+        images: what the run starts from, (N, C, H, W); None for nothing.
+        may_differ: names of parameters.
 
     Raises:
         ParameterError: no such file, no state in it, or it is another run: the message says in what.
     """
     path = getattr(method, "resume", None)
     if path is None:
-        return []
-    arrays = _loaded(path)
-    now = {"method": method.name, "objective": str(objective), "model": model.digest}
-    now |= {f.name: described(getattr(method, f.name)) for f in parameters(method) if f.name not in free}
-    _check_same(path, now, json.loads(str(arrays["record"])), list(named_layers(method)))
+        return Checkpoint()
+    arrays = _load(path)
+    now: dict[str, Any] = {"method": method.name, "objective": str(objective), "model": model.digest}
+    now |= {f.name: described(getattr(method, f.name)) for f in parameters(method) if f.name not in may_differ}
+    record = json.loads(str(arrays["record"]))
+    earlier = {"method": record["method"], "objective": record["provenance"]["objective"]}
+    earlier |= {"model": record["provenance"]["model"], **record["parameters"]}
+    if by_default := [name for name in now if names_layers(name) and earlier.get(name) is None]:
+        layers = list(named_layers(method))
+        now = {name: value for name, value in now.items() if name not in by_default} | {"layers": layers}
+        earlier["layers"] = record["provenance"].get("layers", layers)
+    check_same("run", path, earlier, now)
     if images is not None and str(arrays.get("state_images")) != _digest(images):
         raise ParameterError(f"'{path}' is another run: it was made from other images")
-    return [run for run in _runs(arrays, x) if run[0].step]
+    runs = tuple(run for run in _saved_runs(arrays, example) if run[0].step)
+    return Checkpoint(runs, like(arrays["mask"], example) if "mask" in arrays else None)
 
 
-def resumed_mask(path: Any, x: Array) -> Array:
-    """The mask of a saved run, as an array like `x`; None for no run."""
-    if path is None:
-        return None
-    arrays = _loaded(path)
-    return like(arrays["mask"], x) if "mask" in arrays else None
+def check_same(what: str, path: str | Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to continue from a file that was made with other settings.
+
+    Args:
+        what: "run" or "search".
+        path: the file, for the message.
+        earlier: settings that the file records, by name; it may hold more.
+        now: settings that they must be equal to.
+
+    Raises:
+        ParameterError: with each setting that differs.
+    """
+    different = [f"{name} {earlier.get(name)!r}, not {v!r}" for name, v in now.items() if earlier.get(name) != v]
+    if different:
+        raise ParameterError(f"'{path}' is another {what}: it had {'; '.join(different)}")
 
 
-def _loaded(path: Any) -> dict[str, np.ndarray[Any, Any]]:
+def _load(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
         with np.load(Path(path), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -85,26 +120,15 @@ def _loaded(path: Any) -> dict[str, np.ndarray[Any, Any]]:
     return arrays
 
 
-def _check_same(path: Any, now: dict[str, Any], record: Mapping[str, Any], layers: list[str]) -> None:
-    was = {"method": record["method"], "objective": record["provenance"]["objective"]}
-    was |= {"model": record["provenance"]["model"], **record["parameters"]}
-    if left_open := [name for name in now if names_layers(name) and was.get(name) is None]:
-        now = {name: value for name, value in now.items() if name not in left_open} | {"layers": layers}
-        was["layers"] = record["provenance"].get("layers", layers)
-    apart = [f"{name} {was.get(name)!r}, not {value!r}" for name, value in now.items() if was.get(name) != value]
-    if apart:
-        raise ParameterError(f"'{path}' is another run: it had {'; '.join(apart)}")
-
-
-def _runs(arrays: Mapping[str, Any], x: Array) -> list[Saved]:
+def _saved_runs(arrays: Mapping[str, Any], example: Array) -> list[SavedRun]:
     """Every run in the file, in order."""
-    found: list[Saved] = []
-    while (own := f"state_{len(found)}_") + "parameters" in arrays:
-        count = sum(name.startswith(f"{own}moment") for name in arrays)
-        moments = tuple(like(arrays[f"{own}moment{k}"], x) for k in range(count))
-        state = State(like(arrays[f"{own}parameters"], x), moments, int(arrays[f"{own}step"]))
-        found.append((state, like(arrays[f"{own}losses"], x)))
-    return found
+    runs: list[SavedRun] = []
+    while (prefix := f"state_{len(runs)}_") + "parameters" in arrays:
+        count = sum(name.startswith(f"{prefix}moment") for name in arrays)
+        moments = tuple(like(arrays[f"{prefix}moment{k}"], example) for k in range(count))
+        state = State(like(arrays[f"{prefix}parameters"], example), moments, int(arrays[f"{prefix}step"]))
+        runs.append((state, like(arrays[f"{prefix}losses"], example)))
+    return runs
 
 
 def _digest(images: Array) -> str:

@@ -1,53 +1,162 @@
-"""Long runs one after the other, as one: a picture for each image and each layer, with snapshots, ctrl-C and resume."""
+"""Optimisations that make a method's pictures, one after the other: resumed, with snapshots, interrupted, as a result.
 
-from collections.abc import Callable, Sequence
+A method says what is its own in a `Jobs` (the loss, the start, from parameters to pictures); `make_pictures` does the
+rest for all of them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
 
-import numpy as np
-
-from ..arrays import Array, as_numpy, like, namespace
+from ..arrays import Array, like, namespace
 from ..errors import ParameterError
-from ..optim.loop import Evaluate, Run, long_run
+from ..execution.progress import Progress
+from ..method.base import Method
+from ..model.base import Model
+from ..objective import Objective
+from ..optim.base import Amend, Evaluate, Optimiser
+from ..optim.loop import Run, long_run
 from ..result import Synthesis
-from .checkpoint import Saved, saved_state
+from .checkpoint import MAY_DIFFER, Checkpoint, SavedRun, load_checkpoint, saved_state
 
-__all__ = ["Job", "joined", "made_by", "series", "together"]
-
-Job: TypeAlias = Callable[[int, Run | None], tuple[Evaluate, Array]]
-"""From the number of a run, and the run before it, to what it minimises and where it starts."""
+__all__ = ["Jobs", "interruption", "make_pictures", "run_jobs"]
 
 
-def series(job: Job, count: int, steps: int, *, saved: Sequence[Saved] = (), **settings: Any) -> list[Run]:
-    """So many runs, each of `steps` steps.
+class Jobs(ABC):
+    """What a method says of the optimisations that make its pictures."""
+
+    count: int = 1
+    """How many optimisations."""
+    steps: int
+    """Of each."""
+    optimiser: Optimiser
+    example: Array
+    """An array of the namespace, type and device that parameters have."""
+    scales: int = 1
+    """How many jobs make one picture, each from the picture of the one before."""
+    maximises: bool = False
+    """Whether the loss is minus an objective: the history is the objective then."""
+    amend: Amend | None = None
+    starts: Array = None
+    """The pictures that it starts from, (N, C, H, W), where these are images given."""
+    may_differ: frozenset[str] = MAY_DIFFER
+    """Parameters that may differ from those of the run that is resumed."""
+
+    @abstractmethod
+    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
+        """The loss that job n minimises, and the parameters it starts from; `last` is the run of the job before."""
+
+    @abstractmethod
+    def pictures(self, parameters: Array, n: int) -> Array:
+        """What parameters of picture n show, (N, C, H, W): N is more than 1 where one job makes several."""
+
+    def final_pictures(self, run: Run, n: int) -> Array:
+        """What a run of picture n ended with."""
+        return self.pictures(run.parameters, n)
+
+    def describe(self, loss: float) -> str:
+        """What progress says after a step."""
+        return f"loss {loss:.4g}"
+
+    def progress_of(self, progress: Progress) -> Progress:
+        """Progress of the job that is running, told as the whole's."""
+        return progress
+
+    @property
+    def mask(self) -> Array:
+        """(N, H, W), for `Synthesis.mask`; None for a method without."""
+        return None
+
+    def resume(self, checkpoint: Checkpoint) -> None:  # noqa: B027 - most jobs hold nothing beside it
+        """Take up what the jobs hold beside the optimiser's state.
+
+        Raises:
+            ParameterError: these jobs cannot continue that checkpoint.
+        """
+
+    def notes(self, runs: Sequence[Run], images: Array) -> tuple[str, ...]:
+        """What the result has to say; `runs` are one per picture."""
+        return interruption(runs, self.count // self.scales, self.steps)
+
+
+def make_pictures(
+    method: Method, model: Model, objective: Objective, jobs: Jobs, images: Array, progress: Progress
+) -> Synthesis:
+    """Run a method's jobs, from the start or from the file that its `resume` names, and give their pictures.
 
     Args:
-        job: called for each run when its turn comes.
-        count: how many runs.
-        steps: of each.
-        saved: the runs of an earlier series, which go on; those that have taken their steps already stand.
-        settings: the other arguments of `long_run`.
+        method: with the parameters `every` and `resume`.
+        model, objective: as they were given to the method.
+        jobs: what is optimised.
+        images: (N, C, H, W), what the jobs were made from; None for nothing.
+        progress: told after each step.
 
     Returns:
-        The runs made; fewer than `count`, the last one `interrupted`, after ctrl-C.
+        The pictures so far where ctrl-C ended the work, with a note.
 
     Raises:
-        ParameterError: the earlier series has taken all its steps.
+        ParameterError: the file is of another run, or that run has taken all its steps.
+        KeyboardInterrupt: interrupted before any step was done.
+    """
+    checkpoint = load_checkpoint(method, model, objective, jobs.example, images, jobs.may_differ)
+    jobs.resume(checkpoint)
+    every = method.every  # type: ignore[attr-defined]
+    runs = run_jobs(jobs, checkpoint.runs, every=every, progress=jobs.progress_of(progress))
+    whole = [_joined(runs[n : n + jobs.scales]) for n in range(0, len(runs), jobs.scales)]
+    target = runs[0].parameters if images is None else images
+    made = _concatenated([jobs.final_pictures(run, n) for n, run in enumerate(whole)], target)
+    history = _histories([run.history for run in whole])
+    return Synthesis(
+        images=made,
+        history=-history if jobs.maximises else history,
+        starts=None if jobs.starts is None else jobs.starts[: made.shape[0], ...],
+        mask=jobs.mask,
+        snapshots=_snapshots(jobs, whole, target),
+        state=saved_state(runs, images),
+        notes=jobs.notes(whole, made),
+    )
+
+
+def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progress: Progress) -> list[Run]:
+    """Run jobs one after the other.
+
+    Args:
+        jobs: what is optimised.
+        saved: runs of the first jobs, which are continued; those that have taken their steps already stand.
+        every: keep a snapshot after each so many steps; None for none.
+        progress: told after each step of each job.
+
+    Returns:
+        The runs made; fewer than `jobs.count`, the last one `interrupted`, after ctrl-C.
+
+    Raises:
+        ParameterError: the saved runs have taken all their steps.
         KeyboardInterrupt: interrupted before any step was done.
     """
     taken = [state.step for state, _ in saved]
-    if len(taken) == count and min(taken) >= steps:
-        raise ParameterError(f"steps is {steps}, and the run to go on from has taken {min(taken)}; ask for more")
+    if len(taken) == jobs.count and min(taken) >= jobs.steps:
+        raise ParameterError(f"steps is {jobs.steps}, and the run to go on from has taken {min(taken)}; ask for more")
     runs: list[Run] = []
     try:
-        for n in range(count):
+        for n in range(jobs.count):
             state, past = saved[n] if n < len(saved) else (None, None)
-            if state is not None and state.step >= steps:
+            if state is not None and state.step >= jobs.steps:
                 runs.append(Run(state.parameters, past, state))
                 continue
-            evaluate, start = job(n, runs[-1] if runs else None)
-            runs.append(long_run(evaluate, start if state is None else state, steps, past=past, **settings))
-            if runs[-1].interrupted:
+            evaluate, start = jobs.job(n, runs[-1] if runs else None)
+            run = long_run(
+                evaluate,
+                start if state is None else state,
+                jobs.steps,
+                past=past,
+                every=every,
+                optimiser=jobs.optimiser,
+                amend=jobs.amend,
+                progress=progress,
+                describe=jobs.describe,
+            )
+            runs.append(run)
+            if run.interrupted:
                 break
     except KeyboardInterrupt:
         if not runs:
@@ -56,48 +165,43 @@ def series(job: Job, count: int, steps: int, *, saved: Sequence[Saved] = (), **s
     return runs
 
 
-def made_by(
-    runs: Sequence[Run], count: int, steps: int, picture: Callable[[Array, int], Array], images: Array
-) -> Synthesis:
-    """A series as a result: pictures, losses, snapshots that all runs have, the state to go on from, where it ended.
+def _joined(runs: Sequence[Run]) -> Run:
+    """Runs that each started from the one before as one: the last, with the histories of all."""
+    if len(runs) == 1:
+        return runs[0]
+    histories = [run.history for run in runs]
+    return replace(runs[-1], history=namespace(*histories).concat(histories, axis=0))
+
+
+def interruption(runs: Sequence[Run], count: int, steps: int) -> tuple[str, ...]:
+    """A note on where the work was stopped, if it was.
 
     Args:
-        runs: as `series` gave them, each of one picture.
-        count, steps: as `series` was asked for them.
-        picture: from parameters, and the number of their run, to pictures.
-        images: what the series started from.
+        runs: those that were made, one per picture.
+        count: how many pictures were asked for.
+        steps: how many steps of each.
     """
-    xp = namespace(images)
-    whole = set.intersection(*({step for step, _ in run.snapshots} for run in runs))
-    kept = [dict(run.snapshots) for run in runs]
-
-    def pictures(parameters: Sequence[Array]) -> Array:
-        return xp.concat([like(picture(each, n), images) for n, each in enumerate(parameters)], axis=0)
-
-    return Synthesis(
-        images=pictures([run.parameters for run in runs]),
-        history=together([as_numpy(run.history)[:, 0] for run in runs]),
-        snapshots={step: pictures([each[step] for each in kept]) for step in sorted(whole)},
-        state=saved_state(runs, images),
-        notes=_ended(runs, count, steps),
-    )
-
-
-def joined(runs: Sequence[Run]) -> Run:
-    """Runs that each went on from the one before as one: the last, with the histories of all."""
-    past = [run.history for run in runs]
-    return replace(runs[-1], history=namespace(*past).concat(past, axis=0))
-
-
-def together(columns: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """(steps, N) of runs that may have converged at different steps: the last loss stays."""
-    steps = max(len(column) for column in columns)
-    return np.stack([np.pad(column, (0, steps - len(column)), mode="edge") for column in columns], axis=1)
-
-
-def _ended(runs: Sequence[Run], count: int, steps: int) -> tuple[str, ...]:
-    """A note on where the work was stopped, if it was."""
     last = runs[-1]
     of = f" of picture {len(runs)} of {count}" if count > 1 else ""
     text = f"interrupted after {last.state.step} of {steps} steps{of}: this is the best so far"
     return (text,) if last.interrupted else ()
+
+
+def _snapshots(jobs: Jobs, runs: Sequence[Run], target: Array) -> dict[int, Array]:
+    """The pictures after each number of steps at which every run has a snapshot."""
+    by_step = [dict(run.snapshots) for run in runs]
+    steps = sorted(set.intersection(*map(set, by_step)))
+    return {
+        step: _concatenated([jobs.pictures(each[step], n) for n, each in enumerate(by_step)], target) for step in steps
+    }
+
+
+def _concatenated(pictures: Sequence[Array], target: Array) -> Array:
+    """Pictures in one array, of the namespace, type and device of `target`."""
+    return namespace(target).concat([like(each, target) for each in pictures], axis=0)
+
+
+def _histories(histories: Sequence[Array]) -> Array:
+    """(steps, N) of runs that may have converged at different steps: the last loss of a shorter one is repeated."""
+    xp, longest = namespace(*histories), max(each.shape[0] for each in histories)
+    return xp.concat([xp.concat([h, *[h[-1:, ...]] * (longest - h.shape[0])], axis=0) for h in histories], axis=1)

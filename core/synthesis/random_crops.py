@@ -1,4 +1,4 @@
-"""Climbing an objective on several random close-ups of a picture at once, and what the gradient touched on the way."""
+"""Gradient ascent on an objective's mean over several random crops of each picture, and the sum of its gradients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ..objective import Objective, match, pullback
 from ..operators import Operator, Resize
 from .ascent import Ascent
 
-__all__ = ["Anchor", "Closeups"]
+__all__ = ["Anchor", "CropsAscent"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Anchor:
 
 
 @dataclass
-class Closeups(Ascent):
+class CropsAscent(Ascent):
     """Minus the objective, its mean over `count` views of each picture, and the gradient at the parameters.
 
     All pictures see the same views, so that each is made as if it were alone. `mask` adds up |gradient| at the picture,
@@ -50,7 +50,7 @@ class Closeups(Ascent):
         views = [self.view.draw(self.size, rng)[0] for _ in range(self.count)]
         image, back = self.pixels.image.linearize(parameters)
         xp = namespace(image)
-        parts = [self._climbed(image[n : n + 1, ...], n, views) for n in range(image.shape[0])]
+        parts = [self._picture_gradient(image[n : n + 1, ...], n, views) for n in range(image.shape[0])]
         gradient = xp.concat([part for part, _ in parts], axis=0)
         if step == 0:
             self._check_alive(gradient, views[0].apply(image))
@@ -63,7 +63,7 @@ class Closeups(Ascent):
         to = self.model.input.size if None not in self.model.input.shape[1:] else self.size
         return images if self.size == to else Resize(self.size, to).apply(images)
 
-    def _climbed(self, image: Array, n: int, views: Sequence[Operator]) -> tuple[Array, Array]:
+    def _picture_gradient(self, image: Array, n: int, views: Sequence[Operator]) -> tuple[Array, Array]:
         """The gradient of picture n's mean objective at the picture (1, C, H, W), and that mean."""
         xp, objective = namespace(image), self.objective.select(n, n + 1)
         total, scores = xp.zeros_like(image), []

@@ -4,7 +4,7 @@ Yosinski et al. 2015 ("Understanding neural networks through deep visualization"
 strengths at random and picked by eye, because no figure says what a good picture is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..model.base import Model
 from ..objective.target import resolve_target
 from ..plugins.registry import method as named
 from ..result import Synthesis
+from .checkpoint import check_same
 from .search_result import Search, Trial, loaded
 from .search_space import drawn
 
@@ -118,22 +119,19 @@ def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Tria
         ParameterError: it is another, or has as many trials already.
     """
     record, found = loaded(path)
-    apart = [f"{name} {was!r}, not {value!r}" for name, was, value in _pairs(record, now) if was != value]
-    if apart:
-        raise ParameterError(f"'{path}' is another search: it had {'; '.join(apart)}")
+    check_same("search", path, _settings(record), _settings(now))
     done = [trial for trial in found if trial.whole]
     if {trial.number for trial in done} >= set(range(1, trials + 1)):
         raise ParameterError(f"trials is {trials}, and the search to go on from has {len(done)}; ask for more")
     return done
 
 
-def _pairs(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """What must agree, by name, as it was and as it is."""
-    yield "method", was["method"], now["method"]
-    for name, value in now["parameters"].items():
-        yield name, was["parameters"].get(name), value
-    for name in ("model", "objective", "search_seed", "search_images"):
-        yield name, was["provenance"].get(name), now["provenance"][name]
+def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be equal in a search and the one that continues it, by name."""
+    provenance = {
+        name: record["provenance"].get(name) for name in ("model", "objective", "search_seed", "search_images")
+    }
+    return {"method": record["method"], **record["parameters"], **provenance}
 
 
 def _ranges(method: Method, vary: Mapping[str, Any] | None) -> Mapping[str, Any]:

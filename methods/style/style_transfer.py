@@ -1,7 +1,7 @@
 """Style transfer (Gatys, Ecker and Bethge 2016, "Image style transfer using convolutional neural networks")."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,13 +16,12 @@ from crosslens.operators import Size
 from crosslens.optim.loop import LBFGS, Adam, Optimiser
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.checkpoint import FREE, resumed, saved_state
-from crosslens.synthesis.jobs import joined, made_by, series
+from crosslens.synthesis.jobs import make_pictures
 
 from ._coordinates import COORDINATES
 from ._pictures import COLOURS, check_colours, check_field, check_maps, style_pictures
-from ._runs import StyleRuns
 from ._sizes import of_longer_side, sized, sizes_of
+from ._transfer_jobs import TransferJobs
 
 SCALES = 5
 """Gatys' style layers: one per resolution of VGG."""
@@ -93,23 +92,10 @@ class StyleTransfer(Method):
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
         check_colours(self.colours, images)
         images = images if self.size is None else of_longer_side(images, self.size)
-        task = StyleRuns(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
-        check_maps(model, task.layers[1])
-        check_field(model, task.sample, task.layers[1], task.styles)
-        count, scales = images.shape[0], len(task.sizes)
-        runs = series(
-            task.job,
-            count * scales,
-            self.steps,
-            saved=resumed(self, model, objective, images, images, FREE if scales == 1 else FREE - {"steps"}),
-            optimiser=self._optimiser(task.pixels(task.sizes[-1]).bounds),
-            progress=progress,
-            every=self.every,
-        )
-        whole = [joined(runs[n : n + scales]) for n in range(0, len(runs), scales)]
-        made = made_by(whole, count, self.steps, task.finished, images)
-        starts = images[: len(whole), ...] if self.start == "content" else None
-        return replace(made, starts=starts, state=saved_state(runs, images))
+        jobs = TransferJobs(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
+        check_maps(model, jobs.layers[1])
+        check_field(model, jobs.sample, jobs.layers[1], jobs.styles)
+        return make_pictures(self, model, objective, jobs, images, progress)
 
     def takes_any_size(self) -> bool:
         """Where a size is asked for."""
@@ -120,7 +106,12 @@ class StyleTransfer(Method):
         height, width = (fixed or min(n, self.tile) for n, fixed in zip(size, model.input.shape[1:], strict=True))
         return height, width
 
-    def _optimiser(self, bounds: tuple[float, float] | None) -> Optimiser:
+    def optimiser_within(self, bounds: tuple[float, float] | None) -> Optimiser:
+        """The optimiser asked for, within bounds.
+
+        Raises:
+            ParameterError: no such optimiser.
+        """
         known: Mapping[str, Optimiser] = {
             "lbfgs": LBFGS(bounds=bounds),
             "adam": Adam(self.learning_rate, bounds=bounds),

@@ -12,12 +12,11 @@ from crosslens.introspection.layer_scales import rectified_scales
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, gram, gram_matrix
-from crosslens.optim.loop import LBFGS, Evaluate
+from crosslens.optim.loop import LBFGS, Evaluate, Run
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
-from crosslens.synthesis.checkpoint import resumed
-from crosslens.synthesis.jobs import made_by, series
+from crosslens.synthesis.jobs import Jobs, make_pictures
 from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.transforms import Unchanged
 
@@ -61,24 +60,32 @@ class TextureSynthesis(Method):
         depths = [names[: k + 1] for k in range(len(names))] if self.sheet else [names]
         pixels = coordinates(suited(self.parameterisation, model, images[:1, ...]), images.shape[1:])
         tasks = [(images[n : n + 1, ...], layers) for n in range(images.shape[0]) for layers in depths]
-        runs = series(
-            lambda n, last: self._job(model, pixels, *tasks[n]),
-            len(tasks),
-            self.steps,
-            saved=resumed(self, model, objective, images, images),
-            every=self.every,
-            optimiser=LBFGS(bounds=pixels.bounds),
-            progress=progress,
-        )
-        return made_by(runs, len(tasks), self.steps, lambda x, n: pixels.image.apply(x), images)
+        jobs = _Textures(self, model, pixels, tasks)
+        return make_pictures(self, model, objective, jobs, images, progress)
 
-    def _job(
-        self, model: Model, pixels: Parameterisation, image: Array, layers: Sequence[str]
-    ) -> tuple[Evaluate, Array]:
-        """The loss on the picture's parameters, and the noise to start from."""
+
+class _Textures(Jobs):
+    """Textures one after the other, each of an image and the layers whose Gram matrices to match."""
+
+    def __init__(
+        self,
+        how: TextureSynthesis,
+        model: Model,
+        pixels: Parameterisation,
+        tasks: Sequence[tuple[Array, Sequence[str]]],
+    ) -> None:
+        self._how, self._model, self._pixels, self._tasks = how, model, pixels, tasks
+        self.count, self.steps, self.example = len(tasks), how.steps, tasks[0][0]
+        self.optimiser = LBFGS(bounds=pixels.bounds)
+
+    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
+        (image, layers), seed = self._tasks[n], self._how.seed
         size = image.shape[-2], image.shape[-1]
-        loss = Ascent(model, -_texture_loss(model, image, layers), pixels, Unchanged(), size, self.seed)
-        return loss, like(noise(pixels, self.seed), image)
+        loss = _texture_loss(self._model, image, layers)
+        return Ascent(self._model, -loss, self._pixels, Unchanged(), size, seed), like(noise(self._pixels, seed), image)
+
+    def pictures(self, parameters: Array, n: int) -> Array:
+        return self._pixels.image.apply(parameters)
 
 
 def _default_layers(model: Model, images: Array) -> tuple[str, ...]:

@@ -1,128 +1,125 @@
-"""DeepDream's steps: at growing sizes, then frame by frame into the picture; each step from the state before it."""
+"""The job of DeepDream: gradient ascent at growing sizes (octaves), then frame by frame of a zoom into the picture."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from crosslens.arrays import Array, namespace
+from crosslens.errors import ParameterError
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.operators import Crop, Jitter, Pyramid, Resize, Size
-from crosslens.optim.loop import Run, State, check_finite
+from crosslens.optim.base import Amend, Evaluate, Optimiser, Report, State
+from crosslens.optim.loop import Run, check_finite
+from crosslens.synthesis.checkpoint import MAY_DIFFER, Checkpoint
+from crosslens.synthesis.jobs import Jobs
 from crosslens.synthesis.tiling import over_mean_size, tiled_gradient
 
 
-@dataclass
-class Dream:
-    """A dream from a picture (N, C, H, W): where it stands, and how it goes on.
+@dataclass(frozen=True)
+class Octaves(Optimiser):
+    """Ascent of a picture (N, C, H, W) that grows: `steps` steps at each size, then as many for each frame of a zoom.
 
-    Stages follow each other, of `steps` steps each: one per octave, from the coarsest to the full size, then one per
-    frame of a zoom.
+    Each step moves the picture by learning_rate * g / mean |g|. The state's moments are the frames finished so far.
     """
 
-    model: Model
-    objective: Objective
     picture: Array
     octaves: int
     octave_scale: float
     zoom: float
     steps: int
+    """In each octave, and for each frame."""
     learning_rate: float
-    jitter: int
     bands: bool
-    tile: int
-    seed: int
-    made: Array = None
-    """The picture at the size of its stage."""
-    done: int = 0
-    """Steps."""
-    frames: list[Array] = field(default_factory=list)
-    """Pictures of finished stages at the full size."""
-    history: list[Array] = field(default_factory=list)
-    snapshots: dict[int, Array] = field(default_factory=dict)
+    """Whether g / mean |g| is taken of each frequency band of the gradient first."""
 
-    def goes_on_from(self, state: State, losses: Array) -> None:
-        """Take up a saved dream."""
-        self.made, self.done, self.frames, self.history = (
-            state.parameters,
-            state.step,
-            list(state.moments),
-            list(losses),
-        )
-        for _ in range(self.done):
-            self._rolled()
+    def minimise(
+        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
+    ) -> Array:
+        """As `Optimiser.minimise`, but uphill; always all steps."""
+        state = start
+        while state.step < steps:
+            octave, inner = divmod(state.step, self.steps)
+            base = state.parameters if inner else self._base(octave, state)
+            value, gradient = evaluate(base, state.step)
+            if self.bands:
+                gradient = Pyramid(_size(gradient)).each(gradient, over_mean_size)
+            moved = namespace(base).clip(base + self.learning_rate * over_mean_size(gradient), 0.0, 1.0)
+            frame = inner == self.steps - 1 and octave >= self.octaves - 1
+            state = State(moved, (*state.moments, moved) if frame else state.moments, state.step + 1)
+            report(state, value)
+        return state.parameters
 
-    def step(self) -> Array:
-        """One step on, and the objective there, (N,)."""
-        stage, inner = divmod(self.done, self.steps)
-        base = self.made if inner else self._begun(stage)
-        rolled = self._rolled()
-        check_finite("parameters", base, self.done)
-        gradient, value = tiled_gradient(self.model, rolled.apply(base), self.objective, self.tile)
-        check_finite("gradient", gradient, self.done)
-        gradient = rolled.adjoint(gradient)
-        if self.bands:
-            gradient = Pyramid(_size(gradient)).each(gradient, over_mean_size)
-        moved = base + self.learning_rate * over_mean_size(gradient)
-        self.made, self.done = namespace(moved).clip(moved, 0.0, 1.0), self.done + 1
-        self.history.append(value)
-        if inner == self.steps - 1 and stage >= self.octaves - 1:
-            self.frames.append(self.made)
-        return value
-
-    def shown(self) -> Array:
-        """What there is so far at the full size."""
-        size = _size(self.made)
-        if size == _size(self.picture):
-            return self.made
-        detail = resized(self.made - resized(self.picture, size), _size(self.picture))
-        return namespace(detail).clip(self.picture + detail, 0.0, 1.0)
-
-    def run(self, total: int, every: int | None, tell: Callable[[Array], None]) -> bool:
-        """All steps up to `total`, with a snapshot after every so many; whether ctrl-C ended it before."""
-        while self.done < total:
-            try:
-                value = self.step()
-                if every and self.done % every == 0:
-                    self.snapshots[self.done] = self.shown()
-                tell(value)
-            except KeyboardInterrupt:
-                if not self.done:
-                    raise
-                return True
-        return False
-
-    def saved(self) -> Run:
-        """The state to go on from."""
-        history = namespace(self.made).stack(self.history)
-        return Run(self.made, history, State(self.made, tuple(self.frames), self.done))
-
-    @cached_property
-    def _rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
-
-    def _rolled(self) -> Jitter:
-        down, right = self._rng.integers(-self.jitter, self.jitter + 1, size=2)
-        return Jitter(int(down), int(right))
-
-    def _stage_size(self, stage: int) -> Size:
-        height, width = (max(1, round(n / self.octave_scale ** (self.octaves - 1 - stage))) for n in self._full)
+    def size(self, octave: int) -> Size:
+        """(H, W) of an octave, the coarsest first."""
+        scale = self.octave_scale ** (self.octaves - 1 - octave)
+        height, width = (max(1, round(n / scale)) for n in _size(self.picture))
         return height, width
 
-    @property
-    def _full(self) -> Size:
-        return _size(self.picture)
-
-    def _begun(self, stage: int) -> Array:
-        """The picture that a stage starts from: what the size before brought, enlarged and laid over this one."""
-        if stage >= self.octaves:
-            return zoomed(self.frames[-1], self.zoom)
-        size = self._stage_size(stage)
+    def _base(self, octave: int, state: State) -> Array:
+        """What an octave starts from: the detail made at the size before, enlarged, on the picture at this size."""
+        if octave >= self.octaves:
+            return zoomed(state.moments[-1], self.zoom)
+        size = self.size(octave)
         base = resized(self.picture, size)
-        if not stage:
+        if not octave:
             return base
-        return base + resized(self.made - resized(self.picture, self._stage_size(stage - 1)), size)
+        return base + resized(state.parameters - resized(self.picture, self.size(octave - 1)), size)
+
+
+class Dream(Jobs):
+    """One dream: an objective's gradient in windows of the picture, which is rolled by a random jitter at each step."""
+
+    may_differ = MAY_DIFFER - {"steps"} | {"zoom_frames"}
+
+    def __init__(
+        self, model: Model, objective: Objective, optimiser: Octaves, frames: int, *, jitter: int, tile: int, seed: int
+    ) -> None:
+        self._model, self._objective, self._tile = model, objective, tile
+        self.optimiser: Octaves = optimiser
+        self.example = optimiser.picture
+        self.steps = optimiser.steps * (optimiser.octaves + frames)
+        self.starts = None if frames else optimiser.picture
+        self._jitter = np.random.default_rng(seed).integers(-jitter, jitter + 1, size=(self.steps, 2)).tolist()
+
+    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
+        return self._evaluate, resized(self.optimiser.picture, self.optimiser.size(0))
+
+    def _evaluate(self, parameters: Array, step: int) -> tuple[Array, Array]:
+        """The objective, (N,), and its gradient."""
+        rolled = Jitter(*self._jitter[step])
+        gradient, value = tiled_gradient(self._model, rolled.apply(parameters), self._objective, self._tile)
+        check_finite("gradient", gradient, step)
+        return value, rolled.adjoint(gradient)
+
+    def pictures(self, parameters: Array, n: int) -> Array:
+        """A dream of any octave at the full size: its detail, enlarged, on the picture."""
+        picture, size = self.optimiser.picture, _size(parameters)
+        if size == _size(picture):
+            return parameters
+        detail = resized(parameters - resized(picture, size), _size(picture))
+        return namespace(detail).clip(picture + detail, 0.0, 1.0)
+
+    def final_pictures(self, run: Run, n: int) -> Array:
+        """The frames; the dream so far if none is finished."""
+        frames = run.state.moments or (self.pictures(run.state.parameters, n),)
+        return namespace(frames[0]).concat(list(frames), axis=0)
+
+    def describe(self, loss: float) -> str:
+        return f"{self._objective} {loss:.4g}"
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Refuse a dream that has taken all its steps."""
+        for state, _ in checkpoint.runs:
+            if state.step >= self.steps:
+                raise ParameterError(
+                    f"the dream to go on from has taken all its {state.step} steps; ask for zoom_frames"
+                )
+
+    def notes(self, runs: Sequence[Run], images: Array) -> tuple[str, ...]:
+        done = runs[-1].state.step
+        text = f"interrupted after {done} of {self.steps} steps: this is the dream so far"
+        return (text,) if runs[-1].interrupted else ()
 
 
 def _size(x: Array) -> Size:

@@ -17,11 +17,10 @@ from crosslens.objective import Objective, pullback
 from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.ascent import story
-from crosslens.synthesis.checkpoint import resumed, resumed_mask, saved_state
-from crosslens.synthesis.jobs import series
+from crosslens.synthesis.ascent_job import AscentJob
+from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import phases_of
-from crosslens.synthesis.random_crops import Anchor, Closeups
+from crosslens.synthesis.random_crops import Anchor, CropsAscent
 from crosslens.synthesis.transforms import closeup_view
 
 from .activation_maximisation import fixed
@@ -63,29 +62,9 @@ class Accentuation(Method):
         start = pixels.of(images)
         view = closeup_view(self.crop, self.noise, model.input.size)
         anchor = self._anchor(model, images, aim) if self.weight else None
-        climb = Closeups(model, aim, pixels, view, size, self.seed, count=self.crops, anchor=anchor)
-        before = climb.score(images)
-        saved, climb.mask = resumed(self, model, objective, start, images), resumed_mask(self.resume, start)
-        (run,) = series(
-            lambda n, last: (climb, start),
-            1,
-            self.steps,
-            saved=saved,
-            every=self.every,
-            optimiser=Adam(self.learning_rate),
-            progress=progress,
-            describe=lambda loss: f"{aim} {-loss:.4g}",
-        )
-        made = pixels.image.apply(run.parameters)
-        return Synthesis(
-            images=made,
-            starts=images,
-            mask=climb.mask,
-            history=-run.history,
-            snapshots={step: pixels.image.apply(kept) for step, kept in run.snapshots},
-            state=saved_state([run], images),
-            notes=story(run, self.steps, climb, before, made, images),
-        )
+        ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops, anchor=anchor)
+        job = AscentJob(ascent, start, ascent.score(images), self.steps, Adam(self.learning_rate), images)
+        return make_pictures(self, model, objective, job, images, progress)
 
     def _anchor(self, model: Model, images: Array, aim: Objective) -> Anchor:
         layer = self.layer or last_of_scales(model, images[:1, ...])[:2][-1]

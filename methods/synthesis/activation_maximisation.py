@@ -16,10 +16,10 @@ from crosslens.operators import Size
 from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.ascent import Ascent, best_examples, picture_size, story
-from crosslens.synthesis.checkpoint import resumed, saved_state
+from crosslens.synthesis.ascent import Ascent, best_examples, picture_size
+from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.generator_prior import generator
-from crosslens.synthesis.jobs import series
+from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import BOUNDS, COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.synthesis.regularisers import StepRule, step_rules
 from crosslens.synthesis.transforms import robust_view
@@ -98,28 +98,11 @@ class ActivationMaximisation(Method):
         pixels = self._coordinates(model, size)
         view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
         start = model.placed(self._start(pixels, objective.count or 1)) if images is None else pixels.of(images)
-        climb = Ascent(model, objective, pixels, view, size, self.seed, self._rules(objective), not alone)
-        before = climb.score(pixels.image.apply(start))
-        (run,) = series(
-            lambda n, last: (climb, like(start, before)),
-            1,
-            self.steps,
-            saved=resumed(self, model, asked, before, images),
-            every=self.every,
-            optimiser=Adam(self.learning_rate, bounds=pixels.bounds),
-            amend=climb.amend if climb.rules else None,
-            progress=progress,
-            describe=lambda loss: f"{objective} {-loss:.4g}",
-        )
-        made = pixels.image.apply(run.parameters)
-        return Synthesis(
-            images=made,
-            history=-run.history,
-            starts=images,
-            snapshots={step: pixels.image.apply(kept) for step, kept in run.snapshots},
-            state=saved_state([run], images),
-            notes=story(run, self.steps, climb, before, made, images),
-        )
+        ascent = Ascent(model, objective, pixels, view, size, self.seed, self._rules(objective), not alone)
+        before = ascent.score(pixels.image.apply(start))
+        adam = Adam(self.learning_rate, bounds=pixels.bounds)
+        job = AscentJob(ascent, like(start, before), before, self.steps, adam, images)
+        return make_pictures(self, model, asked, job, images, progress)
 
     def _rules(self, objective: Objective) -> tuple[StepRule, ...]:
         classes = self.generator is None and (OUTPUT in objective.layers or class_scores(objective))

@@ -1,7 +1,7 @@
 """Caricature: an image as a layer sees it, exaggerated (Olah 2018, Lucid's activation caricatures)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,8 +16,8 @@ from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
-from crosslens.synthesis.checkpoint import resumed
-from crosslens.synthesis.jobs import made_by, series
+from crosslens.synthesis.ascent_job import AscentJob
+from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import COLOURS, PARAMETERISATIONS, parameterisation
 from crosslens.synthesis.transforms import robust_view
 
@@ -59,19 +59,10 @@ class Caricature(Method):
         count, channels, *size = images.shape
         pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels, self.colour)
         view = robust_view((size[0], size[1]), self.shift, self.zoom)
-        climb = Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed)
-        (run,) = series(
-            lambda n, last: (climb, like(pixels.noise(count, np.random.default_rng(self.seed)), images)),
-            1,
-            self.steps,
-            saved=resumed(self, model, objective, images, images),
-            every=self.every,
-            optimiser=Adam(self.learning_rate),
-            progress=progress,
-            describe=lambda loss: f"{aim} {-loss:.4g}",
-        )
-        made = made_by([run], 1, self.steps, lambda x, n: pixels.image.apply(x), images)
-        return replace(made, history=-run.history)
+        ascent = Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed)
+        start = like(pixels.noise(count, np.random.default_rng(self.seed)), images)
+        job = AscentJob(ascent, start, None, self.steps, Adam(self.learning_rate))
+        return make_pictures(self, model, objective, job, images, progress)
 
 
 @hookimpl

@@ -17,11 +17,10 @@ from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent, picture_size
-from crosslens.synthesis.checkpoint import resumed
-from crosslens.synthesis.jobs import series
+from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.transforms import robust_view
 
-from ._batches import Climbs
+from ._ascent_batches import AscentBatches
 from .activation_maximisation import ActivationMaximisation
 
 
@@ -56,34 +55,20 @@ class ChannelGrid(ActivationMaximisation):
         units = [channel(name, index) for index in self._channels(model, name)]
         for unit in units:
             unit.check(model)
-        climbs = self._climbs(model, units, progress)
-        saved = resumed(self, model, objective, climbs.before[0])
-        climbs.check(saved)
-        runs = series(
-            climbs.job,
-            len(climbs.parts),
-            self.steps,
-            saved=saved,
-            every=self.every,
-            optimiser=Adam(self.learning_rate, bounds=climbs.parts[0].pixels.bounds),
-            amend=climbs.amend if climbs.parts[0].rules else None,
-            progress=climbs.progress,
-            describe=climbs.describe,
-        )
-        return climbs.sheet(runs)
+        return make_pictures(self, model, objective, self._batches_of(model, units), None, progress)
 
-    def _climbs(self, model: Model, units: Sequence[Objective], progress: Progress) -> Climbs:
+    def _batches_of(self, model: Model, units: Sequence[Objective]) -> AscentBatches:
         """The units in batches, each with a seed of its own."""
         size = picture_size(model, None, self.size)
         pixels = self._coordinates(model, size)
         view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
-        parts, starts = [], []
+        ascents, starts = [], []
         for place, (start, stop) in enumerate(slices(len(units), batch_limit(model))):
             objective, seed = each(units[start:stop]), self.seed + place
             rules = self._rules(objective)
-            parts.append(Ascent(model, objective, pixels, view, size, seed, rules, may_be_dead=True))
+            ascents.append(Ascent(model, objective, pixels, view, size, seed, rules, may_be_dead=True))
             starts.append(replace(self, seed=seed)._start(pixels, stop - start))
-        return Climbs(parts, starts, self.steps, progress)
+        return AscentBatches(ascents, starts, self.steps, Adam(self.learning_rate, bounds=pixels.bounds))
 
     def _channels(self, model: Model, layer: str) -> tuple[int, ...]:
         if self.channels is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from crosslens.arrays import Array, namespace
+from crosslens.arrays import Array
 from crosslens.errors import LayerError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.image.io import load_image
@@ -17,9 +17,9 @@ from crosslens.objective import Objective, layer, nearest
 from crosslens.operators import Size
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.checkpoint import FREE, resumed, saved_state
+from crosslens.synthesis.jobs import make_pictures
 
-from ._octaves import Dream, resized
+from ._octaves import Dream, Octaves, resized
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,43 +67,18 @@ class DeepDream(Method):
         """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
         self._check(images)
         picture = resized(images, self._size(images))
-        dream = self._dream(model, picture, self._objective(model, images))
-        total = self.steps * (self.octaves + self.zoom_frames)
-        for state, values in resumed(self, model, objective, picture, images, FREE - {"steps"} | {"zoom_frames"}):
-            dream.goes_on_from(state, values)
-        if dream.done >= total:
-            raise ParameterError(f"the dream to go on from has taken all its {dream.done} steps; ask for zoom_frames")
-
-        def tell(value: Array) -> None:
-            progress(dream.done, total, f"{dream.objective} {float(namespace(value).sum(value)):.4g}")
-
-        interrupted = dream.run(total, self.every, tell)
-        ended = f"interrupted after {dream.done} of {total} steps: this is the dream so far"
-        frames = dream.frames or [dream.shown()]
-        return Synthesis(
-            images=namespace(picture).concat(frames, axis=0),
-            history=namespace(picture).stack(dream.history),
-            starts=None if self.zoom_frames else picture,
-            snapshots=dream.snapshots,
-            state=saved_state([dream.saved()], images),
-            notes=(ended,) if interrupted else (),
-        )
-
-    def _dream(self, model: Model, picture: Array, objective: Objective) -> Dream:
-        return Dream(
-            model=model,
-            objective=objective,
+        octaves = Octaves(
             picture=picture,
             octaves=self.octaves,
             octave_scale=self.octave_scale,
             zoom=self.zoom,
             steps=self.steps,
             learning_rate=self.learning_rate,
-            jitter=self.jitter,
             bands=self.normalise == "bands",
-            tile=self.tile,
-            seed=self.seed,
         )
+        aim = self._objective(model, images)
+        dream = Dream(model, aim, octaves, self.zoom_frames, jitter=self.jitter, tile=self.tile, seed=self.seed)
+        return make_pictures(self, model, objective, dream, images, progress)
 
     def _check(self, images: Array) -> None:
         if self.zoom_frames and images.shape[0] > 1:

@@ -1,7 +1,7 @@
 """Feature inversion (Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them")."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,12 +15,11 @@ from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, match, total_variation
 from crosslens.objective.power_sum import PowerSum
-from crosslens.optim.loop import LBFGS, Adam, Evaluate, Optimiser
+from crosslens.optim.loop import LBFGS, Adam, Evaluate, Optimiser, Run
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
-from crosslens.synthesis.checkpoint import resumed
-from crosslens.synthesis.jobs import made_by, series
+from crosslens.synthesis.jobs import Jobs, make_pictures
 from crosslens.synthesis.parameterisation import PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.synthesis.transforms import Unchanged
 
@@ -62,20 +61,11 @@ class FeatureInversion(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """For each image one picture, or one per layer of the sheet; history (steps, pictures) is the loss."""
         names = self._layers(model, images[:1, ...])
-        tasks = [_Task(self, model, images[n : n + 1, ...], name) for n in range(images.shape[0]) for name in names]
-        runs = series(
-            lambda n, last: tasks[n].job(),
-            len(tasks),
-            self.steps,
-            saved=resumed(self, model, objective, tasks[0].wanted, images),
-            every=self.every,
-            optimiser=self._optimiser(),
-            progress=progress,
-        )
-        pixels = tasks[0].pixels
-        made = made_by(runs, len(tasks), self.steps, lambda x, n: pixels.image.apply(x), images)
-        errors = [task.error(made.images[n : n + 1, ...]) for n, task in enumerate(tasks[: len(runs)])]
-        return replace(made, notes=("; ".join(errors), *made.notes))
+        tasks = [
+            _Inversion(self, model, images[n : n + 1, ...], name) for n in range(images.shape[0]) for name in names
+        ]
+        jobs = _Inversions(tasks, self.steps, self._optimiser())
+        return make_pictures(self, model, objective, jobs, images, progress)
 
     def _layers(self, model: Model, image: Array) -> list[str]:
         if isinstance(self.layer, tuple):
@@ -90,7 +80,7 @@ class FeatureInversion(Method):
 
 
 @dataclass(frozen=True)
-class _Task:
+class _Inversion:
     """One image, inverted from one layer."""
 
     how: FeatureInversion
@@ -139,6 +129,24 @@ class _Task:
         xp = namespace(got)
         error = float(xp.sqrt(xp.sum((got - self.wanted) ** 2) / xp.sum(self.wanted**2)))
         return f"{self.layer}: relative error {error:.3g}"
+
+
+class _Inversions(Jobs):
+    """Inversions one after the other, and the error of each in the notes."""
+
+    def __init__(self, tasks: Sequence[_Inversion], steps: int, optimiser: Optimiser) -> None:
+        self._tasks, self.steps, self.optimiser = tasks, steps, optimiser
+        self.count, self.example = len(tasks), tasks[0].wanted
+
+    def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
+        return self._tasks[n].job()
+
+    def pictures(self, parameters: Array, n: int) -> Array:
+        return self._tasks[n].pixels.image.apply(parameters)
+
+    def notes(self, runs: Sequence[Run], images: Array) -> tuple[str, ...]:
+        errors = [task.error(images[n : n + 1, ...]) for n, task in enumerate(self._tasks[: len(runs)])]
+        return "; ".join(errors), *super().notes(runs, images)
 
 
 @hookimpl

@@ -16,11 +16,10 @@ from crosslens.operators import Size
 from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.ascent import story
-from crosslens.synthesis.checkpoint import resumed, resumed_mask, saved_state
-from crosslens.synthesis.jobs import series
+from crosslens.synthesis.ascent_job import AscentJob
+from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import phases
-from crosslens.synthesis.random_crops import Closeups
+from crosslens.synthesis.random_crops import CropsAscent
 from crosslens.synthesis.transforms import closeup_view
 
 from .activation_maximisation import fixed
@@ -56,29 +55,11 @@ class MaCo(Method):
         aim, size = fixed(objective, model, None), self._size(model, images)
         pixels = phases(size, model.input.shape[0] or 3)
         view = closeup_view(self.crop, self.noise, model.input.size)
-        climb = Closeups(model, aim, pixels, view, size, self.seed, count=self.crops)
+        ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops)
         start = model.placed(pixels.noise(aim.count or 1, np.random.default_rng(self.seed)))
-        before = climb.score(pixels.image.apply(start))
-        saved, climb.mask = resumed(self, model, objective, before), resumed_mask(self.resume, before)
-        (run,) = series(
-            lambda n, last: (climb, like(start, before)),
-            1,
-            self.steps,
-            saved=saved,
-            every=self.every,
-            optimiser=Adam(self.learning_rate),
-            progress=progress,
-            describe=lambda loss: f"{aim} {-loss:.4g}",
-        )
-        made = pixels.image.apply(run.parameters)
-        return Synthesis(
-            images=made,
-            mask=climb.mask,
-            history=-run.history,
-            snapshots={step: pixels.image.apply(kept) for step, kept in run.snapshots},
-            state=saved_state([run]),
-            notes=story(run, self.steps, climb, before, made, None),
-        )
+        before = ascent.score(pixels.image.apply(start))
+        job = AscentJob(ascent, like(start, before), before, self.steps, Adam(self.learning_rate))
+        return make_pictures(self, model, objective, job, None, progress)
 
     def _size(self, model: Model, images: Array) -> Size:
         if not model.input.is_image:

@@ -9,6 +9,8 @@ from crosslens.model import Model
 from crosslens.objective import match
 from crosslens.operators import Size
 from crosslens.optim.loop import Evaluate, Run
+from crosslens.synthesis.checkpoint import MAY_DIFFER
+from crosslens.synthesis.jobs import Jobs
 from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.tiling import overlapping
 
@@ -27,8 +29,8 @@ BALANCE = 1000.0
 """`strength` 1: what the style's loss counts beside the content's, each divided by that of activations of zero."""
 
 
-class StyleRuns:
-    """The runs of a transfer: one for each picture at each size, from coarse to fine."""
+class TransferJobs(Jobs):
+    """One job for each picture at each size, from coarse to fine."""
 
     def __init__(self, how: "StyleTransfer", model: Model, images: Array, styles: Sequence[Array]) -> None:
         self.how, self.model, self.images, self.styles = how, model, images, styles
@@ -36,6 +38,11 @@ class StyleRuns:
         self.sample = sized(images[:1, ...], how.window(model, self.sizes[-1]))
         self.layers = how.layers(model, self.sample)
         self.coordinates = suited(how.parameterisation, model, self.sample)
+        self.scales, self.count, self.steps = len(self.sizes), images.shape[0] * len(self.sizes), how.steps
+        self.optimiser = how.optimiser_within(self.pixels(self.sizes[-1]).bounds)
+        self.starts = images if how.start == "content" else None
+        self.may_differ = MAY_DIFFER if self.scales == 1 else MAY_DIFFER - {"steps"}
+        self.example = images
 
     def pixels(self, size: Size) -> Parameterisation:
         """The coordinates of a picture of this size."""
@@ -95,8 +102,8 @@ class StyleRuns:
             return [in_grey(style) for style in self.styles]
         return [matched(style, content) for style in self.styles] if self.how.colours == "matched" else self.styles
 
-    def finished(self, made: Array, n: int) -> Array:
+    def pictures(self, parameters: Array, n: int) -> Array:
         """Picture n of its parameters, at its own size if it was interrupted at a smaller, in the colours asked for."""
-        size = next(s for s in reversed(self.sizes) if self.pixels(s).shape == tuple(made.shape[1:]))
-        picture = sized(self.pixels(size).image.apply(made), self.sizes[-1])
+        size = next(s for s in reversed(self.sizes) if self.pixels(s).shape == tuple(parameters.shape[1:]))
+        picture = sized(self.pixels(size).image.apply(parameters), self.sizes[-1])
         return recoloured(picture, self.images[n : n + 1, ...]) if self.how.colours == "luminance" else picture
