@@ -12,7 +12,7 @@ from crosslens.plugins.hookspecs import hookimpl
 from torch import nn
 from torch.export import ExportedProgram
 
-from .layers.module_network import ModuleNetwork, copied
+from .layers.module_network import ModuleNetwork, deep_copy
 from .load.exported_program import program_network
 from .load.files import SUFFIXES, load_file
 from .load.held_inputs import Arguments, arguments, readings
@@ -115,4 +115,4 @@ def _placed(network: ModuleNetwork, device: Any) -> ModuleNetwork:
         raise ModelError(f"torch has no device {device!r} here: {str(error).splitlines()[0]}") from error
     if all(t.device == wanted for t in (*network.net.parameters(), *network.net.buffers())):
         return network
-    return network.around(copied(network.net).to(wanted))
+    return network.with_module(deep_copy(network.net).to(wanted))

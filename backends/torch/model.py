@@ -14,21 +14,21 @@ from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError, cost
 from torch import Tensor
 
-from .autograd.isolation import isolated
-from .autograd.recording import Enough, Reads, Recording, behind, reads_of
+from .autograd.isolation import isolation
+from .autograd.recording import Reads, Recording, StopForward, direct_inputs, upstream
 from .autograd.rectifiers import Rectifiers
-from .autograd.tape import Tape, seen
-from .layers.layer_table import Layers, found_layers
-from .layers.listing import Listing, Place
-from .layers.memory_layout import Entrance, fewest, memory_format
-from .layers.module_network import ATTENTION, LOCK, outputs
-from .load.fixed_batch import FixedBatch, joined, pieces
-from .load.run_error import failure
+from .autograd.tape import Tape, record_layer
+from .layers.layer_table import Layers, layer_table
+from .layers.listing import LayerOutput, Listing
+from .layers.memory_layout import InputLayout, memory_format, min_images
+from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
+from .load.fixed_batch import FixedBatch, concatenate, padded_batches
+from .load.run_error import run_error
 from .occlusion.local_share import local_share
 from .occlusion.recorded_graph import mark_layer
 from .occlusion.recorded_graphs import RecordedGraphs
 from .occlusion.stages import TorchStagedNetwork
-from .tensors import channels_first, channels_last, most_at_once, placed, stays_on_gpu, to_array, to_tensor
+from .tensors import channels_first, channels_last, max_batch, placed, stays_on_gpu, to_array, to_tensor
 
 __all__ = ["TorchModel"]
 
@@ -58,12 +58,15 @@ class TorchModel(Model):
         self._reaching: dict[str, bool] = {}
         self._settle()
         like = torch.empty(0, device=self._device, dtype=self._leaf_type)
-        self._entrance = Entrance(self.preprocess, self.network, like, self._dtype)
-        found = self._found_layers()
+        self._input_layout = InputLayout(self.preprocess, self.network, like, self._dtype)
+        found = self._list_layers()
         self._layers = {INPUT: Layer(INPUT, "Input", (None, *self.input.shape)), **found.layers}
         self._places, self._axes, self.elements = found.places, found.axes, found.elements
-        self._entrance.memory, self._entrance.fewest = self._memory_format(), fewest(self.network, self.elements)
-        self.largest_batch = most_at_once(self._layers.values(), self._dtype, self._device)
+        self._input_layout.memory, self._input_layout.min_images = (
+            self._memory_format(),
+            min_images(self.network, self.elements),
+        )
+        self.largest_batch = max_batch(self._layers.values(), self._dtype, self._device)
 
     def _settle(self) -> None:
         """Where and in which type the weights are."""
@@ -79,7 +82,7 @@ class TorchModel(Model):
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph of one pass."""
-        return behind(self._reads, names) - {INPUT}
+        return upstream(self._reads, names) - {INPUT}
 
     def reads(self, layer: str) -> tuple[str, ...]:
         """By the graph of one pass; () too for what no gradient gets through to."""
@@ -89,7 +92,7 @@ class TorchModel(Model):
     def _reads(self) -> Reads:
         recording = Recording(wrt=frozenset({INPUT}), sources=frozenset({*self._places, OUTPUT}))
         self._run(self._example(), recording, grad=True)
-        return reads_of({INPUT: recording.targets[INPUT].edge, **recording.edges})
+        return direct_inputs({INPUT: recording.targets[INPUT].edge, **recording.edges})
 
     def _reaches_image(self, name: str) -> bool:
         """Whether autograd gets from a layer to the image, or has no need to: noise changes nothing in the layer."""
@@ -155,14 +158,14 @@ class TorchModel(Model):
         batch = self.network.batch or 2
         return torch.zeros((batch + more, *self.input.example_shape), dtype=torch.float32)
 
-    def _found_layers(self) -> Layers:
+    def _list_layers(self) -> Layers:
         examples = [self._example()] if self.network.batch else [self._example(), self._example(1)]
-        return found_layers([len(x) for x in examples], [self._listed(x) for x in examples], self._output)
+        return layer_table([len(x) for x in examples], [self._list_once(x) for x in examples], self._output)
 
-    def _listed(self, x: Tensor) -> Listing:
+    def _list_once(self, x: Tensor) -> Listing:
         with self._running(x, grad=False):
             image = x.to(self._device, self._leaf_type)
-            listing: Listing = self.network.listed(self._prepared(image))
+            listing: Listing = self.network.list_layers(self._prepared(image))
             return listing
 
     def _memory_format(self) -> torch.memory_format:
@@ -170,13 +173,13 @@ class TorchModel(Model):
         shape = (self.network.batch or 2, *self.input.example_shape)
         images = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self._device, self._dtype)
         with self._running(images, grad=True):
-            run = lambda x: outputs(self.network.run(x, (), lambda _: None), self._output)  # noqa: E731
+            run = lambda x: select_output(self.network.run(x, (), lambda _: None), self._output)  # noqa: E731
             return memory_format(self.network, run, images)
 
     @contextmanager
     def _running(self, x: Array, *, grad: bool) -> Iterator[None]:
         """Alone, with gradients on or off whatever the caller has, and with errors that say what was run."""
-        with LOCK, isolated(grad=grad), ExitStack() as stack:
+        with LOCK, isolation(grad=grad), ExitStack() as stack:
             if grad and self._rule != "exact":
                 stack.enter_context(Rectifiers(self._rule))
             try:
@@ -184,11 +187,11 @@ class TorchModel(Model):
             except CrosslensError:
                 raise
             except Exception as error:
-                raise failure(self.network, tuple(x.shape), error) from error
+                raise run_error(self.network, tuple(x.shape), error) from error
 
     def _prepared(self, image: Tensor) -> Tensor:
         """What the network takes, of a leaf that nothing may overwrite."""
-        return self._entrance.laid_out(self._entrance.normalised(image))
+        return self._input_layout.arrange(self._input_layout.normalise(image))
 
     def _run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
         """One pass over native images, as far as `recording` wants it; the images as the network's own tensor."""
@@ -199,18 +202,18 @@ class TorchModel(Model):
                 recording.watch(INPUT, image.requires_grad_())
             try:
                 y = self.network.run(
-                    self._prepared(image), names, lambda place: seen(recording, place), recording.changed
+                    self._prepared(image), names, lambda place: record_layer(recording, place), recording.changed
                 )
-            except Enough:
+            except StopForward:
                 recording.check()
                 return image
-            y = outputs(y, self._output)
+            y = select_output(y, self._output)
             if image.requires_grad and not y.requires_grad and not recording.replace:
                 raise ModelError(
                     "no gradient gets from the output to the image: the network's forward method runs "
                     "under torch.no_grad, detaches, or ignores its input"
                 )
-            recording.see(OUTPUT, y)
+            recording.record(OUTPUT, y)
         recording.check()
         return image
 
@@ -221,7 +224,7 @@ class TorchModel(Model):
             for name, each in values.items():
                 tensor = to_tensor(each, self._device, self._dtype, own=own)
                 axis = self._channel_axis(name)
-                found[name] = self._entrance.laid_in_memory(tensor) if axis == 1 else channels_last(tensor, axis)
+                found[name] = self._input_layout.in_memory_format(tensor) if axis == 1 else channels_last(tensor, axis)
         return found
 
     def _native(self, name: str, value: Tensor) -> Tensor:
@@ -238,9 +241,9 @@ class TorchModel(Model):
         if self.network.batch:
             parts = [
                 {name: a[:count] for name, a in self._once(piece, capture, given).items()}
-                for count, piece, given in pieces(x, replace, self.network.batch)
+                for count, piece, given in padded_batches(x, replace, self.network.batch)
             ]
-            return joined(parts)
+            return concatenate(parts)
         found = self._onwards(x, capture, replace) if replace else None
         return found or self._once(x, capture, replace)
 
@@ -249,19 +252,19 @@ class TorchModel(Model):
         net = self.network.net
         like = torch.empty(0, dtype=self._dtype, device=self._device)
         return RecordedGraphs(
-            self._run_marked, like, self._entrance.memory, lambda: (*net.parameters(), *net.buffers())
+            self._run_marked, like, self._input_layout.memory, lambda: (*net.parameters(), *net.buffers())
         )
 
     def _run_marked(self, image: Tensor) -> tuple[Tensor, dict[str, str]]:
         """The output for normalised images, and each layer's node in the graph that is being recorded."""
         found: dict[str, str] = {}
 
-        def see(place: Place) -> Tensor:
+        def see(place: LayerOutput) -> Tensor:
             found[place.name], goes_on = mark_layer(place.output)
             return goes_on
 
-        names = frozenset(n for n, place in self._places.items() if ATTENTION not in n and not place.is_view)
-        y = outputs(self.network.run(self._entrance.laid_out(image), names, see, names), self._output)
+        names = frozenset(n for n, place in self._places.items() if ATTENTION_SUFFIX not in n and not place.is_view)
+        y = select_output(self.network.run(self._input_layout.arrange(image), names, see, names), self._output)
         found[OUTPUT], y = mark_layer(y)
         return y, found
 
@@ -276,7 +279,7 @@ class TorchModel(Model):
         pictures = self.input.is_image and not self.input.is_volume
         if self.network.batch or not pictures or self._dtype not in {torch.float32, torch.float64}:
             raise NoStagesError("stages need a network of images in float32 or float64, and of any number of them")
-        with LOCK, isolated(grad=False):
+        with LOCK, isolation(grad=False):
             return self._graphs.staged_network(
                 (self.input.example_shape[0], *size), capture, self._normalised_array, self._outside
             )
@@ -287,11 +290,11 @@ class TorchModel(Model):
 
     def _normalised(self, x: Array) -> Tensor:
         """Where a recorded graph begins, for as many images as there may be."""
-        image = self._entrance.normalised(to_tensor(x, self._device, self._leaf_type, own=False))
-        return image.contiguous(memory_format=self._entrance.memory)
+        image = self._input_layout.normalise(to_tensor(x, self._device, self._leaf_type, own=False))
+        return image.contiguous(memory_format=self._input_layout.memory)
 
     def _normalised_array(self, x: Array) -> Array:
-        with isolated(grad=False):
+        with isolation(grad=False):
             image = self._normalised(x)
         return image if stays_on_gpu(x) else image.cpu().numpy()
 
@@ -318,7 +321,7 @@ class TorchModel(Model):
             return FixedBatch(
                 [
                     (count, Tape(self, piece, capture, capture, wrt, given))
-                    for count, piece, given in pieces(x, replace, self.network.batch)
+                    for count, piece, given in padded_batches(x, replace, self.network.batch)
                 ],
                 self.network.batch,
             )

@@ -10,7 +10,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.model import Layer, Model
 from torch import Tensor
 
-__all__ = ["channels_first", "channels_last", "most_at_once", "placed", "stays_on_gpu", "to_array", "to_tensor"]
+__all__ = ["channels_first", "channels_last", "max_batch", "placed", "stays_on_gpu", "to_array", "to_tensor"]
 
 HELD = 25 << 20
 """Bytes of a layer's activations up to which the C library keeps the memory for the next pass.
@@ -20,7 +20,7 @@ Above, it hands memory back to the system, which maps and clears each page anew:
 """
 
 
-def most_at_once(layers: Iterable[Layer], dtype: torch.dtype, device: torch.device) -> int:
+def max_batch(layers: Iterable[Layer], dtype: torch.dtype, device: torch.device) -> int:
     """Images in a batch that is no slower than a smaller one."""
     largest = max((prod(n or 1 for n in layer.shape[1:]) for layer in layers), default=1)
     on_cpu = device.type == "cpu"

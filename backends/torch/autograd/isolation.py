@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch.utils import checkpoint
 
-__all__ = ["isolated"]
+__all__ = ["isolation"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 @contextmanager
-def isolated(*, grad: bool) -> Iterator[None]:
+def isolation(*, grad: bool) -> Iterator[None]:
     """Run a network as if it were called alone; hold `crosslens.backends.torch.layers.module_network.LOCK`.
 
     - Inference mode and a caller's autocast are off; an autocast inside a network's own forward method counts.

@@ -12,12 +12,12 @@ from crosslens.model import INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
-from .isolation import isolated
+from .isolation import isolation
 
-__all__ = ["Enough", "Reads", "Recording", "behind", "reads_of"]
+__all__ = ["Reads", "Recording", "StopForward", "direct_inputs", "upstream"]
 
 
-class Enough(BaseException):
+class StopForward(BaseException):
     """All that was asked for has been seen, so the rest of the network need not run. No error, hence no Exception."""
 
 
@@ -32,7 +32,7 @@ class Target(NamedTuple):
 
 @dataclass
 class Recording:
-    """One pass: `see` is called with each wanted layer's output and says what the network goes on with.
+    """One pass: `record` is called with each wanted layer's output and says what the network goes on with.
 
     An in-place operation after a layer overwrites its output and takes its place in the graph. So values are copied,
     and gradients enter and leave at edges noted before anything happens to the tensor. Below a layer of `wrt` the
@@ -59,7 +59,7 @@ class Recording:
 
     @property
     def changed(self) -> frozenset[str]:
-        """Those at which `see` may return another tensor than it got."""
+        """Those at which `record` may return another tensor than it got."""
         return self.wrt - {INPUT} | frozenset(self.replace)
 
     @property
@@ -67,7 +67,7 @@ class Recording:
         """Whether nothing is left to be seen, and gradients can enter wherever they are to."""
         return self.layers <= self._seen and self.sources <= self.edges.keys()
 
-    def see(self, name: str, y: Tensor) -> Tensor:
+    def record(self, name: str, y: Tensor) -> Tensor:
         """Keep what is wanted of a layer's output; returns what runs on."""
         self._seen.add(name)
         if name in self.replace:
@@ -116,7 +116,7 @@ class Recording:
         given = [(self.edges[name], values) for name, values in cotangents.items() if name in self.edges]
         found: list[Tensor | None] = [None] * len(self.targets)
         if given and found:
-            with isolated(grad=torch.is_grad_enabled()), derivatives():
+            with isolation(grad=torch.is_grad_enabled()), derivatives():
                 found = torch.autograd.grad(
                     [edge for edge, _ in given],
                     [target.edge for target in self.targets.values()],
@@ -154,7 +154,7 @@ Reads: TypeAlias = Mapping[str, tuple[str, ...]]
 """The layers that each layer is computed from with no other layer between."""
 
 
-def reads_of(edges: Mapping[str, GradientEdge]) -> Reads:
+def direct_inputs(edges: Mapping[str, GradientEdge]) -> Reads:
     """What each layer reads, by autograd's graph of one pass; `edges` are in execution order.
 
     A tensor with several names, a module's and its last child's, is one place: the later name reads the earlier one,
@@ -185,7 +185,7 @@ def _nearest(place: Any, known: Container[Any]) -> Iterator[Any]:
             ahead += reversed(before[0].next_functions)
 
 
-def behind(reads: Reads, names: Iterable[str]) -> frozenset[str]:
+def upstream(reads: Reads, names: Iterable[str]) -> frozenset[str]:
     """The layers that the named ones are computed from, themselves included."""
     found, ahead = set[str](), [name for name in names if name in reads]
     while ahead:

@@ -8,13 +8,13 @@ from crosslens.errors import ModelError
 from crosslens.model import INPUT, Linearization
 from torch import Tensor
 
-from ..layers.listing import Place
-from .recording import Enough, Recording
+from ..layers.listing import LayerOutput
+from .recording import Recording, StopForward
 
 if TYPE_CHECKING:
     from ..model import TorchModel
 
-__all__ = ["Tape", "seen"]
+__all__ = ["Tape", "record_layer"]
 
 
 class Tape(Linearization):
@@ -71,16 +71,16 @@ def _refuse_cut(model: "TorchModel", names: Iterable[str]) -> None:
             )
 
 
-def seen(recording: Recording, place: Place) -> Tensor:
+def record_layer(recording: Recording, place: LayerOutput) -> Tensor:
     """A layer's output, which must be what it was when the layers were listed; kept as `recording` wants it.
 
     Raises:
         ModelError: it is no tensor any more.
-        Enough: all that was asked for has been seen.
+        StopForward: all that was asked for has been seen.
     """
     if not isinstance(place.output, Tensor):
         raise ModelError(f"layer {place.name!r} now returns a {type(place.output).__name__}, no tensor as before")
-    y = recording.see(place.name, place.output)
+    y = recording.record(place.name, place.output)
     if recording.complete:
-        raise Enough
+        raise StopForward
     return y

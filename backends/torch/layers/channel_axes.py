@@ -76,7 +76,7 @@ class ChannelAxes:
 
     def _record(self, name: str, args: Any, kwargs: Any, given: Sequence[Any], y: Tensor) -> None:
         shape = tuple(y.shape)
-        links = [(number, moved_axes(name, args, kwargs, before, shape)) for number, before in given]
+        links = [(number, axis_map(name, args, kwargs, before, shape)) for number, before in given]
         rows = next((axes.get(row) for number, axes in links if (row := self._rows[number]) is not None), None)
         if name.startswith(_FIRST):
             self.add(y, 1 if y.ndim > 2 else None, rows)
@@ -108,16 +108,16 @@ class ChannelAxes:
                     self._known[after] = axes.get(known)
 
 
-def moved_axes(
+def axis_map(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], before: tuple[int, ...], after: tuple[int, ...]
 ) -> Axes:
     """Which axis each axis of an argument of shape `before` is in a function's result of shape `after`.
 
-    >>> moved_axes("permute", (None, (0, 2, 3, 1)), {}, (2, 8, 5, 6), (2, 5, 6, 8))
+    >>> axis_map("permute", (None, (0, 2, 3, 1)), {}, (2, 8, 5, 6), (2, 5, 6, 8))
     {0: 0, 2: 1, 3: 2, 1: 3}
-    >>> moved_axes("reshape", (), {}, (2, 5, 6, 8), (2, 30, 8))
+    >>> axis_map("reshape", (), {}, (2, 5, 6, 8), (2, 30, 8))
     {0: 0, 3: 2}
-    >>> moved_axes("mean", (None, (1, 2)), {}, (2, 5, 6, 8), (2, 8))
+    >>> axis_map("mean", (None, (1, 2)), {}, (2, 5, 6, 8), (2, 8))
     {0: 0, 3: 1}
     """
     if name in _MIXES or name in _RESHAPES:

@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Call", "Frame", "Functions", "Turn", "function_name", "running", "tensors_in"]
+__all__ = [
+    "FunctionHooks",
+    "FunctionLayer",
+    "ModuleCall",
+    "ResultKey",
+    "function_name",
+    "tensors_in",
+    "track_module_calls",
+]
 
 _REFLECTED = {f"{side}{name}": name for side in "ri" for name in ("add", "sub", "mul", "div", "pow", "matmul")}
 _SPOKEN = {"truediv": "div", "rtruediv": "div", "itruediv": "div", **_REFLECTED}
@@ -28,7 +36,7 @@ def function_name(func: Any) -> str:
 
 
 @dataclass(eq=False)
-class Frame:
+class ModuleCall:
     """A call of a module that has not returned; the network itself has no path."""
 
     path: str = ""
@@ -37,15 +45,15 @@ class Frame:
     """Whether what happens in it is torch's own affair: `nn.Conv2d`, `nn.MultiheadAttention`."""
 
 
-def running(
+def track_module_calls(
     hooks: ExitStack, named: Sequence[tuple[str, nn.Module]], closed: Callable[[str, nn.Module], bool]
-) -> list[Frame]:
+) -> list[ModuleCall]:
     """The calls of modules under way in this thread, innermost last; hooks of `hooks` keep the list."""
-    frames, thread = [Frame()], threading.get_ident()
+    frames, thread = [ModuleCall()], threading.get_ident()
 
     def enter(module: nn.Module, path: str, shut: bool) -> None:
         if threading.get_ident() == thread:
-            frames.append(Frame(path, module, shut))
+            frames.append(ModuleCall(path, module, shut))
 
     def leave(module: nn.Module) -> None:
         if threading.get_ident() == thread and any(frame.module is module for frame in frames):
@@ -71,7 +79,7 @@ def tensors_in(values: Any) -> Iterator[Tensor]:
         yield from tensors_in(list(values.values()))
 
 
-class Turn(NamedTuple):
+class ResultKey(NamedTuple):
     """One result of one function, by the path and function that it has in common with others, and its turn there."""
 
     base: str
@@ -79,18 +87,18 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Call:
+class FunctionLayer:
     """A result of a function that is a layer; `in_place` where the function overwrote its first argument."""
 
     name: str
     in_place: bool = False
 
 
-class Functions(TorchFunctionMode):
+class FunctionHooks(TorchFunctionMode):
     """Within this context `see(name, result)` gets the results of these calls and returns what is gone on with.
 
     Args:
-        frames: see `running`.
+        frames: see `track_module_calls`.
         calls: those to see, by their turn.
         changed: names of those of which `see` may return another tensor; others run untouched.
         see: called with a layer's name, its function and its result.
@@ -98,8 +106,8 @@ class Functions(TorchFunctionMode):
 
     def __init__(
         self,
-        frames: Sequence[Frame],
-        calls: Mapping[Turn, Call],
+        frames: Sequence[ModuleCall],
+        calls: Mapping[ResultKey, FunctionLayer],
         changed: Collection[str],
         see: Callable[[str, str, Tensor], Tensor],
     ) -> None:
@@ -116,7 +124,7 @@ class Functions(TorchFunctionMode):
         base = f"{frame.path}/{name}"
         if frame.closed or base not in self._bases:
             return func(*args, **kwargs)
-        call = self._calls.get(Turn(base, self._turns[base] + 1))
+        call = self._calls.get(ResultKey(base, self._turns[base] + 1))
         if call is not None and call.in_place and call.name in self._changed:
             return self._overwritten(func, base, args, kwargs)
         return self._shown(func(*args, **kwargs), base, name)
@@ -124,7 +132,7 @@ class Functions(TorchFunctionMode):
     def _shown(self, y: Any, base: str, function: str) -> Any:
         if isinstance(y, Tensor):
             self._turns[base] += 1
-            call = self._calls.get(Turn(base, self._turns[base]))
+            call = self._calls.get(ResultKey(base, self._turns[base]))
             return y if call is None else self._see(call.name, function, y)
         if not isinstance(y, list | tuple):
             return y

@@ -9,10 +9,10 @@ from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, Layer
 
 from ..tensors import channels_first
-from .listing import Listing, Place
-from .module_network import outputs
+from .listing import LayerOutput, Listing
+from .module_network import select_output
 
-__all__ = ["Layers", "found_layers"]
+__all__ = ["Layers", "layer_table"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Layers:
     """All layers by name, where each is in the network, and the axis of its channels there."""
 
     layers: Mapping[str, Layer]
-    places: Mapping[str, Place]
+    places: Mapping[str, LayerOutput]
     axes: Mapping[str, int]
 
     @property
@@ -30,13 +30,13 @@ class Layers:
         return sum(prod(n or 1 for n in self.layers[name].shape[1:]) for name in (*own, OUTPUT))
 
 
-def found_layers(counts: Sequence[int], listings: Sequence[Listing], chosen: int | str | None) -> Layers:
+def layer_table(counts: Sequence[int], listings: Sequence[Listing], chosen: int | str | None) -> Layers:
     """What has as many rows as images at each of these numbers of images, as the first listing has it.
 
     Raises:
         ModelError: the chosen output has not.
     """
-    ends = [outputs(listing.output, chosen) for listing in listings]
+    ends = [select_output(listing.output, chosen) for listing in listings]
     for count, y in zip(counts, ends, strict=True):
         if y.ndim < 2 or y.shape[0] != count:
             raise ModelError(f"the output has shape {tuple(y.shape)} for {count} images; its first axis must be theirs")
@@ -46,7 +46,7 @@ def found_layers(counts: Sequence[int], listings: Sequence[Listing], chosen: int
     return Layers({**found, OUTPUT: _layer(OUTPUT, "Output", ends[0].shape, axes[OUTPUT])}, places, axes)
 
 
-def _batch_first(counts: Sequence[int], listings: Sequence[Sequence[Place]]) -> dict[str, Place]:
+def _batch_first(counts: Sequence[int], listings: Sequence[Sequence[LayerOutput]]) -> dict[str, LayerOutput]:
     several = len(listings) > 1  # the number of rows tells little by itself; what was followed must do
     rows = [
         {place.name: place.shape[0] for place in each if len(place.shape) > 1 and (several or place.rows == 0)}

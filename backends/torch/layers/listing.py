@@ -11,9 +11,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from .channel_axes import ChannelAxes
-from .functions import Call, Frame, Turn, function_name, tensors_in
+from .functions import FunctionLayer, ModuleCall, ResultKey, function_name, tensors_in
 
-__all__ = ["Listing", "Place", "Watch"]
+__all__ = ["FunctionRecorder", "LayerOutput", "Listing"]
 
 _CONVERTS = "to type type_as float double half bfloat16 cpu cuda data real requires_grad"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout"
@@ -25,7 +25,7 @@ _MADE = ("zeros", "ones", "empty", "full", "rand", "new_", "arange", "eye")
 
 
 @dataclass(frozen=True)
-class Place:
+class LayerOutput:
     """One output of one layer: a tensor while the network runs, its shape in a listing."""
 
     name: str
@@ -48,22 +48,22 @@ class Place:
 class _Result:
     """A function's result: the layer that it may become, and what was true of it when it was made."""
 
-    place: Place
-    turn: Turn
-    frame: Frame
+    place: LayerOutput
+    turn: ResultKey
+    frame: ModuleCall
 
 
 @dataclass
 class Listing:
     """One pass under way, or done: `places` are its layers in the order in which they finish."""
 
-    frames: Sequence[Frame] = ()
+    frames: Sequence[ModuleCall] = ()
     axes: ChannelAxes = field(default_factory=ChannelAxes)
     axis: int = 1
     """Of channels where nothing shows them elsewhere."""
     output: Any = None
-    calls: dict[Turn, Call] = field(default_factory=dict)
-    _found: list[tuple[Place, int | None]] = field(default_factory=list)
+    calls: dict[ResultKey, FunctionLayer] = field(default_factory=dict)
+    _found: list[tuple[LayerOutput, int | None]] = field(default_factory=list)
     _results: dict[str, _Result] = field(default_factory=dict)
     _last: Any = field(default_factory=WeakTensorKeyDictionary)
     """The result of a function that a tensor is now."""
@@ -72,14 +72,14 @@ class Listing:
     _named: Counter[str] = field(default_factory=Counter)
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[LayerOutput]:
         """Those of modules, and of functions whose result no module returns as its own."""
         return [
             replace(place, axis=self.axis_at(number, place), rows=self.axes.rows(number) or 0)
             for place, number in self._found
         ]
 
-    def axis_at(self, number: int | None, place: Place) -> int:
+    def axis_at(self, number: int | None, place: LayerOutput) -> int:
         """Of a layer's channels."""
         found = self.axes.axis(number)
         return place.axis if found is None else found
@@ -89,7 +89,7 @@ class Listing:
         found = self.axes.axis(self.axes.number(tensor))
         return self.axis if found is None else found
 
-    def module(self, place: Place) -> None:
+    def module(self, place: LayerOutput) -> None:
         """A module returns; `place` has its name and its output. The function in it that made that is its alias."""
         for y in tensors_in(place.output):
             if y not in self.axes:
@@ -106,7 +106,7 @@ class Listing:
         number = self.axes.number(y) if isinstance(y, Tensor) else None
         self._found.append((replace(place, output=None, shape=shape, aliases=aliases), number))
 
-    def attention(self, place: Place) -> None:
+    def attention(self, place: LayerOutput) -> None:
         """The weights of attention, which torch's functions hide."""
         self._weights[place.output] = True
         self._found.append((replace(place, output=None, shape=tuple(place.output.shape)), None))
@@ -124,15 +124,15 @@ class Listing:
             return
         self._named[base] += 1
         own = base if self._named[base] == 1 else f"{base}#{self._named[base]}"
-        place = Place(own, name, None, shape=tuple(y.shape), is_view=view, in_place=overwritten)
-        turn = Turn(base, self._turns[base])
+        place = LayerOutput(own, name, None, shape=tuple(y.shape), is_view=view, in_place=overwritten)
+        turn = ResultKey(base, self._turns[base])
         number = self.axes.number(y)
-        self.calls[turn] = Call(own, overwritten)
+        self.calls[turn] = FunctionLayer(own, overwritten)
         self._last[y] = _Result(place, turn, frame)
         self._found.append((place, number))
 
 
-class Watch(TorchFunctionMode):
+class FunctionRecorder(TorchFunctionMode):
     """Within this context a listing learns of each function, and follows the axes of what comes from the image."""
 
     def __init__(self, listing: Listing) -> None:

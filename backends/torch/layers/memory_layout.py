@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from ..tensors import channels_last
 from .module_network import ModuleNetwork
 
-__all__ = ["Entrance", "fewest", "memory_format"]
+__all__ = ["InputLayout", "memory_format", "min_images"]
 
-APART = 1e-3
+TOLERANCE = 1e-3
 """Of the largest output: more than rounding can do, less than a network that reads memory instead of shapes."""
-PAYS = 2.3
+MIN_ACTIVATIONS_PER_WEIGHT = 2.3
 """Activations for each number of a kernel from which on it pays: torch lays each kernel out anew in every pass.
 
 At one image a ResNet-50 (2.27) and a VGG-16 (1.96) gave their gradients 1.08 and 1.03 times as fast as they were.
 """
 
 
-class Entrance:
+class InputLayout:
     """From images to what the network takes: numbers as it wants them, axes and memory as it wants them."""
 
     def __init__(self, preprocess: Preprocess, network: ModuleNetwork, like: Tensor, dtype: torch.dtype) -> None:
@@ -34,9 +34,9 @@ class Entrance:
         channels, *places = network.input.example_shape
         affine = (torch.from_numpy(v) for v in preprocess.affine(channels))
         self._gain, self._offset = (v.reshape(-1, *[1] * len(places)).to(like) for v in affine)
-        self.memory, self.fewest = torch.contiguous_format, 1
+        self.memory, self.min_images = torch.contiguous_format, 1
 
-    def normalised(self, image: Tensor) -> Tensor:
+    def normalise(self, image: Tensor) -> Tensor:
         """The images as the network wants their values, each pixel on its own; a tensor of its own."""
         if self._preprocess.identity:
             image = image.clone()
@@ -44,13 +44,13 @@ class Entrance:
             image = torch.addcmul(self._offset, image.flip(1) if self._preprocess.reverses else image, self._gain)
         return image.to(self._dtype)
 
-    def laid_out(self, image: Tensor) -> Tensor:
+    def arrange(self, image: Tensor) -> Tensor:
         """The same numbers where the network looks for them."""
-        return channels_last(image).contiguous() if self._last else self.laid_in_memory(image)
+        return channels_last(image).contiguous() if self._last else self.in_memory_format(image)
 
-    def laid_in_memory(self, maps: Tensor) -> Tensor:
+    def in_memory_format(self, maps: Tensor) -> Tensor:
         """Images or activations (N, C, H, W) as so many lie in memory on their way; tokens and vectors as they are."""
-        many = maps.ndim == 4 and maps.shape[0] >= self.fewest
+        many = maps.ndim == 4 and maps.shape[0] >= self.min_images
         return maps.contiguous(memory_format=self.memory) if many else maps.contiguous()
 
 
@@ -75,13 +75,13 @@ def memory_format(network: ModuleNetwork, run: Callable[[Tensor], Tensor], image
             torch.autograd.grad(y.sum(), last, allow_unused=True)
     except (RuntimeError, AssertionError, ValueError):
         return torch.contiguous_format
-    same = y.shape == expected.shape and (y.detach() - expected).abs().max() <= APART * expected.abs().max()
+    same = y.shape == expected.shape and (y.detach() - expected).abs().max() <= TOLERANCE * expected.abs().max()
     return torch.channels_last if same else torch.contiguous_format
 
 
-def fewest(network: ModuleNetwork, elements: int) -> int:
+def min_images(network: ModuleNetwork, elements: int) -> int:
     """Images in a batch from which on another layout pays; `elements` are the activations of one."""
-    return ceil(PAYS * sum(_kernels(network.net)) / max(elements, 1))
+    return ceil(MIN_ACTIVATIONS_PER_WEIGHT * sum(_kernels(network.net)) / max(elements, 1))
 
 
 def _kernels(net: nn.Module) -> list[int]:

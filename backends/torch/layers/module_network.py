@@ -18,18 +18,18 @@ from torch import Tensor, nn
 from .. import weights
 from ..load.held_inputs import Arguments
 from .attention import Attention
-from .functions import Call, Frame, Functions, Turn, running
-from .listing import Listing, Place, Watch
+from .functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey, track_module_calls
+from .listing import FunctionRecorder, LayerOutput, Listing
 
-__all__ = ["LOCK", "ModuleNetwork", "Place", "copied", "deprecations_of_torch", "outputs"]
+__all__ = ["LOCK", "LayerOutput", "ModuleNetwork", "deep_copy", "ignore_torch_deprecations", "select_output"]
 
 LOCK = threading.RLock()
 """Held while a network runs: hooks and modes of modules that threads may share."""
 
-ATTENTION = "/attention"
+ATTENTION_SUFFIX = "/attention"
 """Ends the name of what torch's functions attend with; no module's name holds a slash."""
 _CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Module"})
-See = Callable[[Place], Tensor | None]
+OutputHook = Callable[[LayerOutput], Tensor | None]
 """Called with each output; returns what the network goes on with, or None to leave it."""
 
 
@@ -52,7 +52,7 @@ class ModuleNetwork:
         self._kinds = kinds or {}
         self._modules = tuple(net.modules())
         self._attending: tuple[str, ...] = ()
-        self._calls: Mapping[Turn, Call] = {}
+        self._calls: Mapping[ResultKey, FunctionLayer] = {}
         self._named = tuple(_named(net))
 
     @property
@@ -60,7 +60,7 @@ class ModuleNetwork:
         """torch's."""
         return {"torch": torch.__version__}
 
-    def listed(self, x: Tensor) -> Listing:
+    def list_layers(self, x: Tensor) -> Listing:
         """All layers, of one pass on a native batch, which later passes number calls by. Hold `LOCK`."""
         listing = Listing()
         listing.axes.add(x, 1, 0)
@@ -70,53 +70,53 @@ class ModuleNetwork:
         def attended(weights: Tensor) -> Tensor:
             found.append(_attention_name(listing.frames[-1], found))
             if found[-1]:
-                listing.attention(Place(found[-1], "Attention", None, weights))
+                listing.attention(LayerOutput(found[-1], "Attention", None, weights))
             return weights
 
-        with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
+        with _in_eval_mode(self._modules), _without_parameter_gradients(self._modules), ExitStack() as hooks:
             self._watch(hooks, None, listing.module)
-            listing.frames = running(hooks, self._named, self._is_closed)
+            listing.frames = track_module_calls(hooks, self._named, self._is_closed)
             hooks.enter_context(Attention(attended))
-            hooks.enter_context(Watch(listing))
+            hooks.enter_context(FunctionRecorder(listing))
             listing.output = self.net(*args, **kwargs)
         self._attending, self._calls = tuple(found), listing.calls
         return listing
 
-    def run(self, x: Tensor, names: Collection[str], see: See, changed: Collection[str] = ()) -> Any:
+    def run(self, x: Tensor, names: Collection[str], see: OutputHook, changed: Collection[str] = ()) -> Any:
         """Run on a native batch; `see` gets the outputs of these layers. Hold `LOCK`.
 
         `changed` are the layers of which `see` may return another tensor, which an in-place function must know.
         """
         args, kwargs = self._filled(x)
-        with _evaluating(self._modules), _frozen(self._modules), ExitStack() as hooks:
+        with _in_eval_mode(self._modules), _without_parameter_gradients(self._modules), ExitStack() as hooks:
             self._watch(hooks, names, see)
-            if any(ATTENTION in name for name in names):
+            if any(ATTENTION_SUFFIX in name for name in names):
                 hooks.enter_context(Attention(self._attention(names, see)))
             calls = {turn: call for turn, call in self._calls.items() if call.name in names}
             if calls:
-                frames = running(hooks, self._named, self._is_closed)
-                show = lambda name, kind, y: _or(see(Place(name, kind, None, y)), y)  # noqa: E731
-                hooks.enter_context(Functions(frames, calls, changed, show))
+                frames = track_module_calls(hooks, self._named, self._is_closed)
+                show = lambda name, kind, y: _or(see(LayerOutput(name, kind, None, y)), y)  # noqa: E731
+                hooks.enter_context(FunctionHooks(frames, calls, changed, show))
             return self.net(*args, **kwargs)
 
     def _filled(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """What the network is called with, its other inputs as given; made before functions are watched."""
-        return self.arguments.filled(x) if self.arguments else ((x,), {})
+        return self.arguments.for_images(x) if self.arguments else ((x,), {})
 
-    def around(self, net: nn.Module) -> "ModuleNetwork":
+    def with_module(self, net: nn.Module) -> "ModuleNetwork":
         """A copy of the module, run as this one is."""
         twin = ModuleNetwork(net, self.input, kinds=self._kinds, batch=self.batch, arguments=self.arguments)
         twin._attending, twin._calls = self._attending, self._calls
         return twin
 
-    def _attention(self, names: Collection[str], see: See) -> Callable[[Tensor], Tensor]:
+    def _attention(self, names: Collection[str], see: OutputHook) -> Callable[[Tensor], Tensor]:
         """What is done with the weights of each attention in turn: they are a layer of the module around them."""
         turns = iter(range(1 << 30))
 
         def seen(weights: Tensor) -> Tensor:
             turn = next(turns)
             name = self._attending[turn] if turn < len(self._attending) else ""
-            return _or(see(Place(name, "Attention", None, weights)), weights) if name in names else weights
+            return _or(see(LayerOutput(name, "Attention", None, weights)), weights) if name in names else weights
 
         return seen
 
@@ -128,7 +128,7 @@ class ModuleNetwork:
     def _kind(self, path: str, module: nn.Module) -> str:
         return self._kinds.get(path, type(module).__name__).rpartition(".")[2]
 
-    def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: See) -> None:
+    def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: OutputHook) -> None:
         calls: Counter[str] = Counter()
         thread = threading.get_ident()
         wanted = None if names is None else {name.partition("#")[0] for name in names}
@@ -140,7 +140,7 @@ class ModuleNetwork:
             name = base if calls[base] == 1 else f"{base}#{calls[base]}"
             if names is not None and name not in names:
                 return None
-            return see(Place(name, self._kind(base, module), module, output))
+            return see(LayerOutput(name, self._kind(base, module), module, output))
 
         for base, module in self._named:
             if wanted is None or base in wanted:
@@ -157,7 +157,7 @@ class ModuleNetwork:
         Raises:
             ModelError: the module cannot be copied, or a parameter is no stored one.
         """
-        twin = self.around(copied(self.net))
+        twin = self.with_module(deep_copy(self.net))
         for module, values in changed.items():
             weights.write(twin.counterpart(self, module), values)
         return twin
@@ -172,30 +172,30 @@ def _or(given: Tensor | None, y: Tensor) -> Tensor:
     return y if given is None else given
 
 
-def _attention_name(frame: Frame, taken: Collection[str]) -> str:
+def _attention_name(frame: ModuleCall, taken: Collection[str]) -> str:
     """A name that no other attention has; empty where a Softmax module, a layer itself, computes the weights."""
     if isinstance(frame.module, nn.Softmax):
         return ""
-    name = f"{frame.path}{ATTENTION}"
+    name = f"{frame.path}{ATTENTION_SUFFIX}"
     before = sum(other == name or other.startswith(f"{name}#") for other in taken)
     return name if not before else f"{name}#{before + 1}"
 
 
-def copied(net: nn.Module) -> nn.Module:
+def deep_copy(net: nn.Module) -> nn.Module:
     """A deep copy of a module.
 
     Raises:
         ModelError: it holds something that cannot be copied.
     """
     try:
-        with LOCK, deprecations_of_torch():
+        with LOCK, ignore_torch_deprecations():
             return copy.deepcopy(net)
     except Exception as error:
         raise ModelError(f"the {type(net).__name__} cannot be copied, which changing it needs: {error}") from error
 
 
 @contextmanager
-def deprecations_of_torch() -> Iterator[None]:
+def ignore_torch_deprecations() -> Iterator[None]:
     """Within this block torch 2.13 does not warn about what itself does while it copies an exported program."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
@@ -214,7 +214,7 @@ def _named(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 @contextmanager
-def _evaluating(modules: Collection[nn.Module]) -> Iterator[None]:
+def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
     training = [module for module in modules if getattr(module, "training", False)]  # a frozen script has no mode
     try:
         for module in training:
@@ -226,7 +226,7 @@ def _evaluating(modules: Collection[nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def _frozen(modules: Collection[nn.Module]) -> Iterator[None]:
+def _without_parameter_gradients(modules: Collection[nn.Module]) -> Iterator[None]:
     """Parameters without gradients, which nobody reads: nothing is recorded above the first layer that is asked for."""
     learning = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
     try:
@@ -238,7 +238,7 @@ def _frozen(modules: Collection[nn.Module]) -> Iterator[None]:
             parameter.requires_grad = True
 
 
-def outputs(y: Any, chosen: int | str | None) -> Tensor:
+def select_output(y: Any, chosen: int | str | None) -> Tensor:
     """The output to explain, of a tensor, a sequence, a mapping or a dataclass of tensors; (N,) as (N, 1).
 
     Raises:

@@ -6,10 +6,10 @@ from crosslens.arrays import Array, namespace
 from crosslens.execution.batching import slices
 from crosslens.model import Linearization
 
-__all__ = ["FixedBatch", "joined", "pieces"]
+__all__ = ["FixedBatch", "concatenate", "padded_batches"]
 
 
-def pieces(x: Array, replace: Mapping[str, Array], size: int) -> Iterator[tuple[int, Array, dict[str, Array]]]:
+def padded_batches(x: Array, replace: Mapping[str, Array], size: int) -> Iterator[tuple[int, Array, dict[str, Array]]]:
     """(images that count, `size` images, their replacements) one after another."""
     for start, stop in slices(x.shape[0], size):
         given = {name: _filled(values[start:stop], size) for name, values in replace.items()}
@@ -23,7 +23,7 @@ def _filled(values: Array, size: int) -> Array:
     return values if not missing else xp.concat([values, *[values[-1:]] * missing])
 
 
-def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+def concatenate(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """Pieces of arrays by name, put together along the batch axis."""
     return {name: namespace(parts[0][name]).concat([part[name] for part in parts]) for name in parts[0]}
 
@@ -33,7 +33,7 @@ class FixedBatch(Linearization):
 
     def __init__(self, parts: Sequence[tuple[int, Linearization]], size: int) -> None:
         self._parts, self._size = parts, size
-        self.activations = joined([_cut(part.activations, count) for count, part in parts])
+        self.activations = concatenate([_cut(part.activations, count) for count, part in parts])
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         """Piece by piece."""
@@ -42,7 +42,7 @@ class FixedBatch(Linearization):
             given = {name: _filled(values[start : start + count], self._size) for name, values in cotangents.items()}
             found.append(_cut(part.vjp(given), count))
             start += count
-        return joined(found)
+        return concatenate(found)
 
     def close(self) -> None:
         """Close each piece."""

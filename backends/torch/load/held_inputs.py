@@ -15,7 +15,7 @@ import torch
 from crosslens.errors import ModelError, did_you_mean
 from torch import Tensor, nn
 
-__all__ = ["Arguments", "arguments", "described", "held_values", "parameters", "readings"]
+__all__ = ["Arguments", "arguments", "held_shapes", "held_values", "parameters", "readings"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Arguments:
     positional: tuple[Any, ...]
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
-    def filled(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    def for_images(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """What to call the network with for these images."""
         found: tuple[Sequence[Any], Mapping[str, Any]] = _mapped(
             (self.positional, dict(self.keywords)), lambda leaf: _filled(leaf, x)
@@ -196,7 +196,7 @@ def _tensor(value: Any) -> Tensor:
         raise ModelError(f"an input holds a {kind}; give an array, a number, or a list or mapping of these") from error
 
 
-def described(given: Arguments) -> str:
+def held_shapes(given: Arguments) -> str:
     """The shapes of what is held, for a message."""
     shapes = [str(tuple(v.value.shape)) for v in _leaves((given.positional, given.keywords)) if isinstance(v, _Held)]
     return ", ".join(shapes)

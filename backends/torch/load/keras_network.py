@@ -13,9 +13,9 @@ from torch import Tensor
 from ...keras.layers.layer_calls import LOCK, visiting
 from ...keras.layers.operations import base, before_activation, kind_of, opens
 from ...keras.weights import stored
-from ..layers.functions import Call, Frame, Functions, Turn
-from ..layers.listing import Listing, Place, Watch
-from ..layers.module_network import See
+from ..layers.functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey
+from ..layers.listing import FunctionRecorder, LayerOutput, Listing
+from ..layers.module_network import OutputHook
 
 __all__ = ["KerasOnTorch"]
 
@@ -29,7 +29,7 @@ class KerasOnTorch:
         self.net, self.input = net, spec
         self.channels_last = keras.config.image_data_format() == "channels_last"
         self._values = values or {}
-        self._calls: Mapping[Turn, Call] = {}
+        self._calls: Mapping[ResultKey, FunctionLayer] = {}
 
     @classmethod
     def of(cls, net: Any, given: InputSpec | None, bounds: tuple[float, float] | None = None) -> "KerasOnTorch":
@@ -52,44 +52,44 @@ class KerasOnTorch:
         """torch's and Keras'."""
         return {"torch": torch.__version__, "keras": keras.__version__}
 
-    def listed(self, x: Tensor) -> Listing:
+    def list_layers(self, x: Tensor) -> Listing:
         """All layers, of one pass on a native batch."""
-        listing = Listing([Frame(closed=True)], axis=-1 if self.channels_last else 1)
-        with Watch(listing):
+        listing = Listing([ModuleCall(closed=True)], axis=-1 if self.channels_last else 1)
+        with FunctionRecorder(listing):
             listing.output = self._run(x, None, listing.module, listing.frames)
         self._calls = listing.calls
         return listing
 
-    def run(self, x: Tensor, names: Collection[str], see: See, changed: Collection[str] = ()) -> Any:
+    def run(self, x: Tensor, names: Collection[str], see: OutputHook, changed: Collection[str] = ()) -> Any:
         """Run on a native batch; `see` gets the outputs of these layers."""
-        frames = [Frame(closed=True)]
+        frames = [ModuleCall(closed=True)]
         calls = {turn: call for turn, call in self._calls.items() if call.name in names}
         if not calls:
             return self._run(x, names, see, frames)
 
         def show(name: str, kind: str, y: Tensor) -> Tensor:
-            seen = see(Place(name, kind, None, y))
+            seen = see(LayerOutput(name, kind, None, y))
             return y if seen is None else seen
 
-        with Functions(frames, calls, changed, show):
+        with FunctionHooks(frames, calls, changed, show):
             return self._run(x, names, see, frames)
 
-    def _run(self, x: Tensor, names: Collection[str] | None, see: See, frames: Any) -> Any:
-        def asked(place: Place) -> Tensor:
+    def _run(self, x: Tensor, names: Collection[str] | None, see: OutputHook, frames: Any) -> Any:
+        def asked(place: LayerOutput) -> Tensor:
             seen = see(place) if names is None or place.name in names else None
             return place.output if seen is None else seen
 
         def visit(name: str, operation: Any, call: Any) -> Any:
             last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
             before = _before(name, operation)
-            show = lambda z: asked(Place(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
-            frames.append(Frame(base(name), operation, closed=not opens(operation)))
+            show = lambda z: asked(LayerOutput(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
+            frames.append(ModuleCall(base(name), operation, closed=not opens(operation)))
             try:
                 with before_activation(operation, show):
                     y = call()
             finally:
                 frames.pop()
-            return asked(Place(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
+            return asked(LayerOutput(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
 
         with LOCK, visiting(visit):
             if not self._values:

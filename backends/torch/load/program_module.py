@@ -12,8 +12,8 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, InputSpec, OutputKind
 from torch.utils import _pytree as pytree
 
-from ..autograd.isolation import isolated
-from ..layers.module_network import LOCK, deprecations_of_torch
+from ..autograd.isolation import isolation
+from ..layers.module_network import LOCK, ignore_torch_deprecations
 from .held_inputs import Arguments, held_values
 
 __all__ = ["program_arguments", "program_module"]
@@ -51,7 +51,7 @@ def _tree(program: ExportedProgram) -> nn.Module:
     plain._module_call_graph = [copy.copy(entry) for entry in program.module_call_graph]
     for entry in plain._module_call_graph[1:]:
         entry.signature = None
-    with LOCK, deprecations_of_torch():
+    with LOCK, ignore_torch_deprecations():
         warnings.filterwarnings("ignore", "Attempted to insert a get_attr Node", UserWarning)
         return torch.export.unflatten(plain)
 
@@ -100,7 +100,7 @@ def _agree(program: ExportedProgram, tree: nn.Module, flat: nn.Module) -> bool:
 
 def _outcome(program: ExportedProgram, net: nn.Module) -> list[Tensor]:
     args, kwargs = pytree.tree_unflatten(_example_inputs(program), program.module_call_graph[0].signature.in_spec)
-    with LOCK, isolated(grad=False), torch.random.fork_rng(devices=[]):
+    with LOCK, isolation(grad=False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return [y for y in pytree.tree_leaves(net(*args, **kwargs)) if isinstance(y, Tensor)]
 

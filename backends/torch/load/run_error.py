@@ -9,9 +9,9 @@ from typing import Any
 from crosslens.errors import CrosslensError, ImageError, ModelError
 from torch import nn
 
-from .held_inputs import described, parameters
+from .held_inputs import held_shapes, parameters
 
-__all__ = ["failure"]
+__all__ = ["run_error"]
 
 _SIZES = re.compile(
     r"shapes cannot be multiplied|size mismatch|is invalid for input of size|must match the size|Expected size"
@@ -21,7 +21,7 @@ _SIZES = re.compile(
 """What torch says where an image is of another size than a layer was built for."""
 
 
-def failure(network: Any, shape: tuple[int, ...], error: Exception) -> CrosslensError:
+def run_error(network: Any, shape: tuple[int, ...], error: Exception) -> CrosslensError:
     """The error of a network that does not run on a batch of this shape, with torch's reason and what to type."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     own = network.input.example_shape
@@ -37,7 +37,7 @@ def _advice(network: Any, reason: str) -> str:
     """What to type; empty where nothing is known."""
     given = getattr(network, "arguments", None)
     if given is not None:
-        return f"Its other inputs hold arrays of shape {described(given)}" if described(given) else ""
+        return f"Its other inputs hold arrays of shape {held_shapes(given)}" if held_shapes(given) else ""
     net: nn.Module = network.net
     takes = [p for p in parameters(net).values() if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}]
     if takes and _is_container(takes[0]):

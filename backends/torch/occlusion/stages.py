@@ -11,7 +11,7 @@ from crosslens.occlusion.partition import StageNodes
 from crosslens.occlusion.stages import StagedNetwork, StageInput
 from torch import Tensor, fx
 
-from ..autograd.isolation import isolated
+from ..autograd.isolation import isolation
 from .partition import partition, remove_padding
 from .recorded_graph import RecordedGraph, Subgraph, required_nodes, uncopied
 
@@ -74,7 +74,7 @@ class TorchStagedNetwork(StagedNetwork):
 def _run_two_or_more(run: Callable[[list[Tensor], int], Sequence[Tensor]], arrays: Sequence[Array]) -> Any:
     """Outputs of `run(tensors, count)`; one image runs twice, for torch has another convolution for one small image."""
     count = max(arrays[0].shape[0], 2)
-    with isolated(grad=False):
+    with isolation(grad=False):
         tensors = [torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays]
         if arrays[0].shape[0] == count:
             return run(tensors, count)
