@@ -1,4 +1,4 @@
-"""Which layer of one network is which of another, found without names: by order, shape and what the layers say."""
+"""`align`: match the layers of two or more networks without their names, by order, shape and activations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,20 +6,21 @@ from itertools import combinations
 from typing import Any
 
 from ..arrays import Array
-from ..errors import ComparisonError, LayerError
+from ..errors import ComparisonError, LayerError, unknown_name
 from ..execution.progress import Progress, silent, track
 from ..model.base import INPUT, OUTPUT, Model
 from ..result.display import counted, one_line
-from .compatibility import numbered, same_input
-from .matcher import Pair, Twins, paired
+from .compatibility import default_names, refuse_different_inputs
+from .matcher import match_layers
+from .model_pair import LayerPair, ModelPair
 from .probe_images import probes
-from .similarity import Values, echoes
+from .similarity import Values, duplicate_layers
 
-__all__ = ["Alignment", "Row", "align", "aligned"]
+__all__ = ["AlignedLayer", "Alignment", "align", "alignment_of"]
 
 
 @dataclass(frozen=True)
-class Row:
+class AlignedLayer:
     """One layer, by its name in each model."""
 
     layers: tuple[str | None, ...]
@@ -35,7 +36,7 @@ class Alignment:
     """The layers of two or more models, row by row: `INPUT` first, `OUTPUT` last, the others in execution order."""
 
     models: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[AlignedLayer, ...]
     layers: tuple[tuple[str, ...], ...]
     """Per model: all its layers, in execution order."""
     same: tuple[Mapping[str, str], ...]
@@ -48,9 +49,9 @@ class Alignment:
 
     def unmatched(self, model: str) -> tuple[str, ...]:
         """The layers of one model, by its name here, that no other model has."""
-        place = self._place(model)
-        known = {*(row.layers[place] for row in self.rows), *self.same[place]}
-        return tuple(name for name in self.layers[place] if name not in known)
+        index = self._index(model)
+        matched = {*(row.layers[index] for row in self.rows), *self.same[index]}
+        return tuple(name for name in self.layers[index] if name not in matched)
 
     def translate(self, layer: str, source: str, to: str) -> str:
         """The name in model `to` of a layer of model `source`, both by their names here.
@@ -58,30 +59,30 @@ class Alignment:
         Raises:
             LayerError: there is no such layer, or it has no counterpart there; the message names the neighbours.
         """
-        a, b = self._place(source), self._place(to)
+        a, b = self._index(source), self._index(to)
         name = self.aliases[a].get(layer, layer) if self.aliases else layer
         if name not in self.layers[a]:
             raise LayerError(f"no layer {layer!r} in {source}; `crosslens layers` lists them")
         name = self.same[a].get(name, name)
-        found = next((row.layers[b] for row in self.rows if row.layers[a] == name), None)
-        if found is None:
+        counterpart = next((row.layers[b] for row in self.rows if row.layers[a] == name), None)
+        if counterpart is None:
             raise LayerError(f"layer {layer!r} of {source} has no counterpart in {to}{self._neighbours(name, a, b)}")
-        return found
+        return counterpart
 
-    def _place(self, model: str) -> int:
+    def _index(self, model: str) -> int:
         if model not in self.models:
-            raise ComparisonError(f"no model {model!r} in this alignment; there are {', '.join(self.models)}")
+            raise ComparisonError(unknown_name("model", model, self.models, of="this alignment"))
         return self.models.index(model)
 
     def _neighbours(self, name: str, a: int, b: int) -> str:
         """The matched layers before and after one without a counterpart."""
         order = {layer: n for n, layer in enumerate(self.layers[a])}
-        place = order[name]
+        index = order[name]
         both = [(order[row.layers[a]], row) for row in self.rows if row.layers[a] and row.layers[b]]  # type: ignore[index]
-        before = max((n for n, _ in both if n < place), default=None)
-        after = min((n for n, _ in both if n > place), default=None)
-        said = [f"{row.layers[a]!r} is {row.layers[b]!r}" for n, row in both if n in {before, after}]
-        return f" (it is fused or written otherwise there); its neighbours have: {', '.join(said)}" if said else ""
+        before = max((n for n, _ in both if n < index), default=None)
+        after = min((n for n, _ in both if n > index), default=None)
+        names = [f"{row.layers[a]!r} is {row.layers[b]!r}" for n, row in both if n in {before, after}]
+        return f" (it is fused or written otherwise there); its neighbours have: {', '.join(names)}" if names else ""
 
     def as_json(self) -> dict[str, Any]:
         """Models, rows, what has the same values within a model, and what is unmatched."""
@@ -114,26 +115,26 @@ def align(*models: Model, images: Array = None, names: Sequence[str] = (), progr
     """
     if len(models) < 2:
         raise ComparisonError(f"aligning takes two models or more; there is {len(models)}")
-    called = tuple(names) or numbered(models)
-    same_input(dict(zip(called, models, strict=True)))
+    model_names = tuple(names) or default_names(models)
+    refuse_different_inputs(dict(zip(model_names, models, strict=True)))
     x = probes(models[0]) if images is None else images
     table = _Table([list(model.layers) for model in models])
     for a, b in track(list(combinations(range(len(models)), 2)), progress, "aligning"):
-        twins = Twins(models[a], models[b], x)
-        table.enter(a, b, twins, paired(twins))
-    return table.alignment(called, models)
+        pair = ModelPair(models[a], models[b], x)
+        table.add(a, b, pair, match_layers(pair))
+    return table.alignment(model_names, models)
 
 
-def aligned(called: tuple[str, ...], twins: Twins, pairs: list[Pair]) -> Alignment:
-    """The alignment of two models whose pairs are found already."""
-    models = (twins.a, twins.b)
-    table = _Table([list(model.layers) for model in models])
-    table.enter(0, 1, twins, pairs)
-    return table.alignment(called, models)
+def alignment_of(names: tuple[str, ...], models: ModelPair, pairs: list[LayerPair]) -> Alignment:
+    """The alignment of two models whose layers are matched already."""
+    both = (models.a, models.b)
+    table = _Table([list(model.layers) for model in both])
+    table.add(0, 1, models, pairs)
+    return table.alignment(names, both)
 
 
 class _Table:
-    """Rows under construction: the layer of each model by its place, and how well they agree."""
+    """Rows under construction: the layer of each model by its index, and how well they agree."""
 
     def __init__(self, layers: list[list[str]]) -> None:
         self.order = [{name: n / len(names) for n, name in enumerate(names)} for names in layers]
@@ -141,14 +142,20 @@ class _Table:
         self.agreements: dict[int, list[tuple[float, float]]] = {}
         self.values: dict[int, Mapping[str, Values]] = {}
 
-    def enter(self, a: int, b: int, twins: Twins, pairs: list[Pair]) -> None:
-        """All pairs of two models, the ends too."""
-        self.add(a, b, {(pair.a, pair.b): twins.agree(pair) for pair in pairs})
-        self.add(a, b, {(INPUT, INPUT): (1.0, 0.0), (OUTPUT, OUTPUT): twins.at_end()})
-        self.values |= {a: twins.of_a, b: twins.of_b}
+    def add(self, a: int, b: int, models: ModelPair, pairs: list[LayerPair]) -> None:
+        """The counterparts of two models, the ends too.
 
-    def add(self, a: int, b: int, pairs: Mapping[tuple[str, str], tuple[float, float]]) -> None:
-        """What two models have in common, unless it would give a row two layers of one model."""
+        Args:
+            a, b: the index of either model.
+            models: their activations.
+            pairs: the layers that are counterparts.
+        """
+        self._join(a, b, {(pair.a, pair.b): models.layer_agreement(pair) for pair in pairs})
+        self._join(a, b, {(INPUT, INPUT): (1.0, 0.0), (OUTPUT, OUTPUT): models.output_agreement()})
+        self.values |= {a: models.of_a, b: models.of_b}
+
+    def _join(self, a: int, b: int, pairs: Mapping[tuple[str, str], tuple[float, float]]) -> None:
+        """Put each pair into one row, unless that would give the row two layers of one model."""
         for (one, other), agreement in pairs.items():
             first, second = self._row(a, one), self._row(b, other)
             if first is not second and first.keys() & second.keys():
@@ -160,35 +167,35 @@ class _Table:
             self.agreements.setdefault(id(first), []).append(agreement)
 
     def _row(self, model: int, name: str) -> dict[int, str]:
-        found = next((row for row in self.rows if row.get(model) == name), None)
-        if found is None:
-            self.rows.append(found := {model: name})
-        return found
+        row = next((row for row in self.rows if row.get(model) == name), None)
+        if row is None:
+            self.rows.append(row := {model: name})
+        return row
 
-    def _finished(self) -> Iterator[Row]:
+    def _aligned_layers(self) -> Iterator[AlignedLayer]:
         count = len(self.order)
         for row in sorted(self.rows, key=lambda row: max(self.order[m][name] for m, name in list(row.items())[:1])):
             if len(row) > 1:
                 correlations, differences = zip(*self.agreements[id(row)], strict=True)
-                yield Row(tuple(row.get(m) for m in range(count)), min(correlations), max(differences))
+                yield AlignedLayer(tuple(row.get(m) for m in range(count)), min(correlations), max(differences))
 
-    def alignment(self, called: tuple[str, ...], models: Sequence[Model]) -> Alignment:
-        rows = tuple(self._finished())
+    def alignment(self, names: tuple[str, ...], models: Sequence[Model]) -> Alignment:
+        rows = tuple(self._aligned_layers())
         matched = [{row.layers[m] for row in rows if row.layers[m]} for m in range(len(models))]
         return Alignment(
-            called,
+            names,
             rows,
             tuple(tuple(model.layers) for model in models),
-            tuple(_same(self.values[m], names) for m, names in enumerate(matched)),
+            tuple(_same(self.values[m], layers) for m, layers in enumerate(matched)),
             tuple({alias: layer.name for layer in m.layers.values() for alias in layer.aliases} for m in models),
         )
 
 
 def _same(values: Mapping[str, Values], matched: set[str | None]) -> dict[str, str]:
     """Layers that are not matched, with the matched one that has the very same values."""
-    kin: dict[str, list[str]] = {}
-    found = echoes(values)
+    groups: dict[str, list[str]] = {}
+    duplicates = duplicate_layers(values)
     for name in values:
-        kin.setdefault(found.get(name, name), []).append(name)
-    pairs = ((name, [n for n in family if n in matched]) for family in kin.values() for name in family)
+        groups.setdefault(duplicates.get(name, name), []).append(name)
+    pairs = ((name, [n for n in group if n in matched]) for group in groups.values() for name in group)
     return {name: others[0] for name, others in pairs if others and name not in matched}

@@ -1,4 +1,4 @@
-"""Whether models can be set beside each other at all, and an error that helps where they cannot."""
+"""Check that models can be compared: they take the same images and have the same outputs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,36 +6,36 @@ from typing import Any
 from ..errors import ComparisonError
 from ..model.base import OUTPUT, Model
 
-__all__ = ["each_once", "numbered", "same_input", "same_output"]
+__all__ = ["default_names", "refuse_different_inputs", "refuse_different_outputs", "refuse_repeated_methods"]
 
 
-def numbered(models: Sequence[Model]) -> tuple[str, ...]:
+def default_names(models: Sequence[Model]) -> tuple[str, ...]:
     """Their backends' names, the second of a kind as "torch 2"."""
     kinds = [model.backend for model in models]
     counts = [kinds[: n + 1].count(kind) for n, kind in enumerate(kinds)]
     return tuple(kind if count == 1 else f"{kind} {count}" for kind, count in zip(kinds, counts, strict=True))
 
 
-def each_once(methods: Sequence[str]) -> None:
+def refuse_repeated_methods(methods: Sequence[str]) -> None:
     """Refuse a method that is given twice: results are told apart by its name.
 
     Raises:
-        ComparisonError: one is.
+        ComparisonError: a name stands there twice.
     """
     if twice := sorted({name for name in methods if methods.count(name) > 1}):
         raise ComparisonError(f"{', '.join(twice)} is given twice; compare one method with other parameters by itself")
 
 
-def same_input(models: Mapping[str, Model]) -> None:
+def refuse_different_inputs(models: Mapping[str, Model]) -> None:
     """Refuse models that take images of different sizes, channels or bounds.
 
     Raises:
-        ComparisonError: they do; the message offers what can be done about it.
+        ComparisonError: the message says what can be done about it.
     """
     bounds = {name: model.input.bounds for name, model in models.items()}
     if len(set(bounds.values())) > 1:
         raise ComparisonError(
-            f"the models take images in different ranges: {_listed(bounds)}; wrap them with the same bounds= "
+            f"the models take images in different ranges: {_in_words(bounds)}; wrap them with the same bounds= "
             "(--input-range): a preset of preprocess= maps any range to its own"
         )
     shapes = {name: model.input.example_shape for name, model in models.items()}
@@ -53,20 +53,20 @@ def same_input(models: Mapping[str, Model]) -> None:
             f"resize one of them: export or wrap it for input_shape=({channels.pop()}, {height}, {width}), or compare "
             "explanations of pictures loaded for each with crosslens.load_image(path, like=model)"
         )
-    raise ComparisonError(f"the models take different images: {_listed(shapes)}; {advice}")
+    raise ComparisonError(f"the models take different images: {_in_words(shapes)}; {advice}")
 
 
-def same_output(models: Mapping[str, Model]) -> None:
+def refuse_different_outputs(models: Mapping[str, Model]) -> None:
     """Refuse models with different numbers of classes, or with different names for them.
 
     Raises:
-        ComparisonError: they have.
+        ComparisonError: the message names both.
     """
     shapes = {name: model.layers[OUTPUT].shape[1:] for name, model in models.items()}
     if len(set(shapes.values())) > 1:
         raise ComparisonError(
-            f"the models have different outputs: {_listed(shapes)}; they are not one network. If one is cut off before "
-            "its head, or has several outputs, wrap it with output= naming the same one"
+            f"the models have different outputs: {_in_words(shapes)}; they are not one network. If one is cut off "
+            "before its head, or has several outputs, wrap it with output= naming the same one"
         )
     named = {name: tuple(model.labels) for name, model in models.items() if model.labels}
     (first, labels), *others = named.items() or [("", ())]
@@ -80,5 +80,5 @@ def same_output(models: Mapping[str, Model]) -> None:
             )
 
 
-def _listed(values: Mapping[str, Any]) -> str:
+def _in_words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())

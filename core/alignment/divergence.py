@@ -1,7 +1,7 @@
-"""Where two versions of a network part: the first layer whose error is more than rounding, and what is wrong there."""
+"""`diverge`: the first layer at which two versions of a network differ by more than rounding, and the cause."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,23 +10,26 @@ from ..arrays import Array, as_numpy
 from ..execution.progress import Progress, silent
 from ..model.base import INPUT, OUTPUT, Model
 from ..result.display import counted, one_line
-from .align import Alignment, aligned
-from .causes import Cause, cause_at, cause_of_pictures
-from .compatibility import numbered, same_input, same_output
-from .matcher import Pair, Twins, captured, paired
+from .align import Alignment, alignment_of
+from .causes import find_cause
+from .compatibility import default_names, refuse_different_inputs, refuse_different_outputs
+from .matcher import match_layers
+from .model_pair import LayerPair, ModelPair, activations_of
+from .preprocessing_faults import find_cause_in_images
 from .probe_images import probes
-from .similarity import Values, agreement
+from .similarity import Values, pearson, relative_l2
+from .suspect import Cause
 
-__all__ = ["Cause", "Divergence", "Step", "diverge"]
+__all__ = ["Cause", "Divergence", "LayerDifference", "diverge"]
 
 ROUNDING = 2.0**-23
 """The distance from 1 to the next float32."""
 FACTOR = 32
-"""How many times the spread from one rounding an own error may be: thousands of terms added up in another order."""
+"""How many times the effect of one rounding a layer's own error may be: thousands of terms added in another order."""
 FLOOR = 2e-6
-"""Below this relative error no float32 layer is called different, however smooth it is."""
-CHECKED = 12
-"""So many layers that leave the noise are looked at again one by one, with everything else handed over."""
+"""Relative error below which no float32 layer counts as different, however smooth it is."""
+MOST_CHECKED = 12
+"""Number of layers above the noise that are run once more, alone, with all others replaced."""
 NOISE = (
     "a layer's own error is set against rounding: the reference runs again with every value that its layers read "
     f"moved by one float32 rounding (2^-23, up or down by chance), and a layer may differ by {FACTOR} times what that "
@@ -35,15 +38,15 @@ NOISE = (
 
 
 @dataclass(frozen=True)
-class Step:
-    """One pair of layers on the way from the image to the output."""
+class LayerDifference:
+    """How far a layer differs between the two networks."""
 
     a: str
     b: str
     error: float
-    """Relative L2 difference |a - b| / |a|, both networks run as they are: what has grown up to here."""
+    """Relative L2 difference |a - b| / |a|, both networks run as they are: all errors up to this layer."""
     own: float
-    """The same where the second network is handed the first one's activations before this layer: what it adds."""
+    """The same with the first one's activations put before this layer in the second: what the layer itself adds."""
     noise: float
     """What `own` may be from rounding alone; see `Divergence.noise`."""
     agreement: float
@@ -57,12 +60,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Divergence:
-    """The walk through two aligned networks."""
+    """The differences of two aligned networks, layer by layer."""
 
     models: tuple[str, str]
-    steps: tuple[Step, ...]
+    steps: tuple[LayerDifference, ...]
     """In execution order of the second model, `INPUT` first and `OUTPUT` last."""
-    first: Step | None
+    first: LayerDifference | None
     """The first layer that leaves the noise; None if none does."""
     cause: Cause | None
     """What is wrong there; None where nothing is."""
@@ -72,11 +75,11 @@ class Divergence:
 
     def __repr__(self) -> str:
         a, b = self.models
-        found = f"{b} parts from {a} at {self.first.b!r}" if self.first else "they do not part"
-        return one_line(f"Divergence of {a} and {b}", [found, counted(len(self.steps), "pair") + " of layers"])
+        where = f"{b} parts from {a} at {self.first.b!r}" if self.first else "they do not part"
+        return one_line(f"Divergence of {a} and {b}", [where, counted(len(self.steps), "pair") + " of layers"])
 
     @property
-    def faults(self) -> tuple[Step, ...]:
+    def faults(self) -> tuple[LayerDifference, ...]:
         """Every layer that computes something else by itself."""
         return tuple(step for step in self.steps if step.leaves_noise)
 
@@ -117,10 +120,10 @@ def diverge(
     names: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Divergence:
-    """Walk the aligned layers of two models and name the first one where they part.
+    """Compare two models layer by layer and name the first one where they part.
 
-    Every layer is judged twice: by the error that has grown up to it, and by its own, measured with the first model's
-    activations handed to the second before it (`replace=`), so that a fault is seen where it is and nowhere else.
+    Every layer is judged twice: by the error of all layers up to it, and by its own, measured with the first model's
+    activations put into the second before it (`replace=`), so that a fault is seen where it is and nowhere else.
 
     Args:
         a: the reference.
@@ -133,79 +136,85 @@ def diverge(
     Raises:
         ComparisonError: the models take different images, or have different classes.
     """
-    called = tuple(names) or numbered((a, b))
-    same_input(dict(zip(called, (a, b), strict=True)))
-    same_output(dict(zip(called, (a, b), strict=True)))
+    model_names = tuple(names) or default_names((a, b))
+    named = dict(zip(model_names, (a, b), strict=True))
+    refuse_different_inputs(named)
+    refuse_different_outputs(named)
     x = probes(a) if images is None else images
-    twins = Twins(a, b, x)
-    found = paired(twins)
-    pairs = [pair for pair in found if not _pads(a, pair.a) and not _pads(b, pair.b)]
-    progress(1, 3, "walking")
-    steps = _steps(twins, pairs, x if others is None else others)
-    progress(2, 3, "walking")
+    models = ModelPair(a, b, x)
+    matches = match_layers(models)
+    pairs = [pair for pair in matches if not _is_padding(a, pair.a) and not _is_padding(b, pair.b)]
+    progress(1, 3, "comparing layers")
+    steps = _differences(models, pairs, x if others is None else others)
+    progress(2, 3, "comparing layers")
     first = next((step for step in steps if step.leaves_noise), None)
     cause = None
     if first is not None and first.a == INPUT:
-        cause = cause_of_pictures(as_numpy(x), as_numpy(others))
+        cause = find_cause_in_images(as_numpy(x), as_numpy(others))
     elif first is not None:
-        cause = cause_at(twins, pairs, [(pair.a, pair.b) for pair in pairs].index((first.a, first.b)))
-    progress(3, 3, "walking")
-    return Divergence((called[0], called[1]), steps, first, cause, NOISE, aligned(called, twins, found))
+        cause = find_cause(models, pairs, [(pair.a, pair.b) for pair in pairs].index((first.a, first.b)))
+    progress(3, 3, "comparing layers")
+    alignment = alignment_of(model_names, models, matches)
+    return Divergence((model_names[0], model_names[1]), steps, first, cause, NOISE, alignment)
 
 
-def _pads(model: Model, layer: str) -> bool:
-    """Whether a layer only pads: a fault there is one of the convolution behind it, where its cause is looked for."""
+def _is_padding(model: Model, layer: str) -> bool:
+    """Whether a layer only pads: a fault there is one of the convolution after it, where its cause is looked for."""
     return model.layer(layer).kind.lower() == "pad"
 
 
-def _steps(twins: Twins, pairs: list[Pair], others: Array) -> tuple[Step, ...]:
-    seen = twins.of_b if others is twins.x else captured(twins.b, others)
-    own, noise = _own(twins, pairs), _noise(twins, pairs)
-    start, at_input = agreement(as_numpy(twins.x), as_numpy(others))
-    steps = [Step(INPUT, INPUT, at_input, at_input, FLOOR, start)]
+def _differences(models: ModelPair, pairs: list[LayerPair], others: Array) -> tuple[LayerDifference, ...]:
+    of_b = models.of_b if others is models.x else activations_of(models.b, others)
+    own, noise = _own_errors(models, pairs), _noise(models, pairs)
+    images, other_images = as_numpy(models.x), as_numpy(others)
+    at_input = relative_l2(images, other_images)
+    steps = [LayerDifference(INPUT, INPUT, at_input, at_input, FLOOR, pearson(images, other_images))]
     for pair in pairs:
-        correlation, error = twins.agree(pair, seen[pair.b])
-        steps.append(Step(pair.a, pair.b, error, own[pair.b], noise[pair.a], correlation))
-    end = twins.ends[1] if others is twins.x else as_numpy(twins.b.forward(others)[OUTPUT])
-    correlation, error = agreement(twins.ends[0], end)
-    steps.append(Step(OUTPUT, OUTPUT, error, 0.0, FLOOR, correlation))
-    return _checked(twins, pairs, steps)
+        correlation, error = models.layer_agreement(pair, of_b[pair.b])
+        steps.append(LayerDifference(pair.a, pair.b, error, own[pair.b], noise[pair.a], correlation))
+    first, second = models.outputs
+    if others is not models.x:
+        second = as_numpy(models.b.forward(others)[OUTPUT])
+    steps.append(LayerDifference(OUTPUT, OUTPUT, relative_l2(first, second), 0.0, FLOOR, pearson(first, second)))
+    return _with_suspects_alone(models, pairs, steps)
 
 
-def _own(twins: Twins, pairs: list[Pair]) -> dict[str, float]:
-    """What each layer adds: every second one is handed over and the others are looked at, then the other way round."""
+def _own_errors(models: ModelPair, pairs: list[LayerPair]) -> dict[str, float]:
+    """What each layer adds: every second one is replaced and the others are measured, then the other way round."""
     own: dict[str, float] = {}
-    for given, looked in ((pairs[0::2], pairs[1::2]), (pairs[1::2], pairs[0::2])):
-        found = twins.healed(given, [pair.b for pair in looked])
-        own |= {pair.b: twins.agree(pair, found[pair.b])[1] for pair in looked}
+    for replaced, measured in ((pairs[0::2], pairs[1::2]), (pairs[1::2], pairs[0::2])):
+        activations = models.run_b_from_a(replaced, [pair.b for pair in measured])
+        own |= {pair.b: models.layer_error(pair, activations[pair.b]) for pair in measured}
     return own
 
 
-def _checked(twins: Twins, pairs: list[Pair], steps: list[Step]) -> tuple[Step, ...]:
-    """The first few layers that leave the noise, each again with all others handed over: a sum also reads a branch."""
+def _with_suspects_alone(
+    models: ModelPair, pairs: list[LayerPair], steps: list[LayerDifference]
+) -> tuple[LayerDifference, ...]:
+    """The first few layers above the noise, each measured again with all others replaced: a sum also reads a branch."""
     by_name = {pair.b: pair for pair in pairs}
-    suspects = [n for n, step in enumerate(steps) if step.leaves_noise and step.b in by_name][:CHECKED]
+    suspects = [n for n, step in enumerate(steps) if step.leaves_noise and step.b in by_name][:MOST_CHECKED]
     for n in suspects:
         pair = by_name[steps[n].b]
-        alone = twins.healed([p for p in pairs if p is not pair], [pair.b])[pair.b]
-        steps[n] = Step(**vars(steps[n]) | {"own": twins.agree(pair, alone)[1]})
+        alone = models.run_b_from_a([p for p in pairs if p is not pair], [pair.b])[pair.b]
+        steps[n] = replace(steps[n], own=models.layer_error(pair, alone))
     return tuple(steps)
 
 
-def _noise(twins: Twins, pairs: list[Pair]) -> dict[str, float]:
+def _noise(models: ModelPair, pairs: list[LayerPair]) -> dict[str, float]:
     """What rounding may do to each layer of the reference; see `NOISE`."""
     noise: dict[str, float] = {}
-    x = _moved(as_numpy(twins.x))
-    for given, looked in ((pairs[0::2], pairs[1::2]), (pairs[1::2], pairs[0::2])):
-        replace: Mapping[str, Values] = {pair.a: _moved(twins.of_a[pair.a]) for pair in given}
-        found = twins.a.forward(x, [pair.a for pair in looked], replace=replace)
-        for pair in looked:
-            spread = agreement(twins.of_a[pair.a], as_numpy(found[pair.a]))[1]
-            noise[pair.a] = max(FLOOR, FACTOR * spread)
+    x = _rounded_at_random(as_numpy(models.x))
+    for replaced, measured in ((pairs[0::2], pairs[1::2]), (pairs[1::2], pairs[0::2])):
+        values: Mapping[str, Values] = {pair.a: _rounded_at_random(models.of_a[pair.a]) for pair in replaced}
+        activations = models.a.forward(x, [pair.a for pair in measured], replace=values)
+        for pair in measured:
+            effect = relative_l2(models.of_a[pair.a], as_numpy(activations[pair.a]))
+            noise[pair.a] = max(FLOOR, FACTOR * effect)
     return noise
 
 
-def _moved(values: Values) -> Values:
-    """Every value by one rounding, up or down by chance."""
+def _rounded_at_random(values: Values) -> Values:
+    """Every value moved by one rounding, up or down by chance."""
     signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), values.shape)
     return np.asarray(values * (1 + np.float32(ROUNDING) * signs), np.float32)

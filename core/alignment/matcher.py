@@ -1,245 +1,171 @@
-"""Two networks on the same pictures: which layer of one is which of the other, also beyond a fault.
+"""Match the layers of two networks by their activations on the same images, also behind a fault.
 
-Where a fault has made everything after it different, activations say nothing. So the second network is *healed*: it is
-run again with the first one's activation in place of a layer's own (`replace=`). If the two layers are counterparts,
-all that follows agrees again; if they are not, it does not. The hypothesis that heals most is the match.
+Behind a fault all activations differ, so that they say nothing about which layers are counterparts. Therefore the
+second network is run again with the first one's activation in place of a layer's own (`replace=`). If the two layers
+are counterparts, all layers after them agree again; if they are not, they do not. Of all hypotheses the one after which
+most layers agree is the match.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import Array, as_numpy
-from ..model.base import INPUT, OUTPUT, Model
-from .similarity import Likeness, Values, agreement, arranged, best_in_order, echoes, likeness
+from ..model.base import OUTPUT
+from .layer_family import layer_family
+from .model_pair import LayerPair, ModelPair
+from .similarity import Similarities, Values, duplicate_layers, heaviest_ordered_matching, similarities
 
-__all__ = ["Pair", "Twins", "captured", "family", "paired"]
+__all__ = ["match_layers"]
 
-WELL = 0.9
-"""From this score on two layers are taken for counterparts; a rectifier between them costs more."""
-EXACT = 0.9999
-"""From this score on nothing but rounding is between two layers."""
-AKIN = 0.25
-"""Where a fault is, layers of one shape are counterparts from this score on; unrelated ones stay below 0.1."""
-HEALS = 12
-"""Faults to look beyond."""
-AHEAD = 8
-"""Layers after the last that agrees among which the first counterpart is looked for."""
+SIMILAR = 0.9
+"""Score from which two layers are counterparts; a rectifier between them lowers it more."""
+EQUAL = 0.9999
+"""Score from which two layers differ by rounding only."""
+RELATED = 0.25
+"""Score from which layers of one shape at a fault are counterparts; unrelated ones stay below 0.1."""
+MOST_FAULTS = 12
+"""Largest number of faults to look behind."""
+CANDIDATES = 8
+"""Number of layers after the last that agrees among which a counterpart is looked for."""
 
-_FAMILIES = {
-    "conv": "convolution",
-    "norm": "normalisation",
-    "relu": "rectifier",
-    "clip": "rectifier",
-    "hardtanh": "rectifier",
-    "softmax": "softmax",
-    "sigmoid": "sigmoid",
-    "pool": "pooling",
-    "mean": "pooling",
-    "dense": "dense",
-    "linear": "dense",
-    "gemm": "dense",
-    "matmul": "dense",
-    "concat": "join",
-    "flatten": "reshape",
-    "reshape": "reshape",
-    "resize": "resize",
-    "upsampl": "resize",
-    "add": "sum",
-    "sum": "sum",
-    "mul": "product",
-}
+Pairs = list[tuple[int, int]]
+"""Indices (layer of a, layer of b)."""
 
 
-def family(kind: str) -> str:
-    """What frameworks' words for a kind of layer have in common: Conv2d, DepthwiseConv2D, Conv are "convolution".
-
-    >>> family("DepthwiseConv2D"), family("Activation"), family("cat")
-    ('convolution', '', 'join')
-    """
-    if kind == "cat":
-        return "join"
-    return next((name for part, name in _FAMILIES.items() if part in kind.lower()), "")
+def match_layers(models: ModelPair) -> list[LayerPair]:
+    """The layers that are counterparts, in the second model's execution order; none is in two pairs."""
+    matcher = _Matcher(models)
+    matcher.look_behind_faults()
+    return [matcher.pair(i, j) for i, j in matcher.pairs()]
 
 
-class Pair(NamedTuple):
-    """Two layers that are one, and the layout in which they are."""
+class _Matcher:
+    """The state of the search: counterparts at faults, and how similar all layers are with these replaced."""
 
-    a: str
-    b: str
-    layout: str
+    def __init__(self, models: ModelPair) -> None:
+        self.models = models
+        self.names_a, self.names_b = list(models.of_a), list(models.of_b)
+        self.values_a = list(models.of_a.values())
+        self.families_a = [layer_family(models.a.layers[name].kind) for name in self.names_a]
+        self.families_b = [layer_family(models.b.layers[name].kind) for name in self.names_b]
+        self.replaced: dict[int, int] = {}
+        """Layers of b that are replaced, and by which of a."""
+        self.similarity, self.output_score = self._similarities({})
 
+    def pair(self, i: int, j: int) -> LayerPair:
+        return LayerPair(self.names_a[i], self.names_b[j], self.similarity.layouts[i, j])
 
-def captured(model: Model, x: Array) -> dict[str, Values]:
-    """Activations of all layers but `INPUT` and `OUTPUT` that are numbers by image, in execution order."""
-    names = [name for name in model.layers if name not in {INPUT, OUTPUT}]
-    found = model.forward(x, names)
-    return {name: v for name in names if (v := as_numpy(found[name])).ndim > 1 and len(v) == len(x)}
+    def _similarities(self, replaced: Mapping[int, int]) -> tuple[Similarities, float]:
+        """Of all layers, and the score of the outputs, with these layers of the second model replaced."""
+        b, output = self.models.of_b, self.models.outputs[1]
+        if replaced:
+            pairs = [self.pair(i, j) for j, i in replaced.items()]
+            b = self.models.run_b_from_a(pairs, [*self.names_b, OUTPUT])
+            output = b.pop(OUTPUT)
+        similarity = similarities(self.values_a, [b[name] for name in self.names_b])
+        for j, i in replaced.items():
+            similarity.score[i, :] = similarity.score[:, j] = 0
+            similarity.score[i, j] = 1
+        first = self.models.outputs[0]
+        score = float(similarities([first], [output]).score[0, 0]) if first.shape == output.shape else 0.0
+        return similarity, score
 
-
-@dataclass
-class Twins:
-    """Two models and what their layers say of the same pictures."""
-
-    a: Model
-    b: Model
-    x: Array
-    of_a: dict[str, Values] = field(init=False)
-    of_b: dict[str, Values] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.of_a, self.of_b = captured(self.a, self.x), captured(self.b, self.x)
-        self.ends = tuple(as_numpy(m.forward(self.x)[OUTPUT]) for m in (self.a, self.b))
-
-    def handed(self, pair: Pair) -> Values:
-        """The first model's activation, laid out as the second's."""
-        layers = list(self.of_a.values())
-        return arranged(layers, list(self.of_a).index(pair.a), pair.layout, self.of_b[pair.b])
-
-    def healed(self, pairs: Iterable[Pair], capture: Iterable[str]) -> dict[str, Values]:
-        """The second model's activations of these layers where it is handed the first one's at `pairs`."""
-        given = {pair.b: self.handed(pair) for pair in pairs}
-        found = self.b.forward(self.x, list(capture), replace=given)
-        return {name: as_numpy(values) for name, values in found.items()}
-
-    def at_end(self) -> tuple[float, float]:
-        """(correlation, relative L2 difference) of the outputs; (0, infinite) where their shapes differ."""
-        first, second = self.ends
-        return agreement(first, second) if first.shape == second.shape else (0.0, float("inf"))
-
-    def agree(self, pair: Pair, values: Values | None = None) -> tuple[float, float]:
-        """(correlation, relative L2 difference) of a pair; with `values` for the second model's if given."""
-        return agreement(self.handed(pair), self.of_b[pair.b] if values is None else values)
-
-
-class _Search:
-    """The state of matching: what is fixed, and how alike layers are once that is healed."""
-
-    def __init__(self, twins: Twins) -> None:
-        self.twins = twins
-        self.names_a, self.names_b = list(twins.of_a), list(twins.of_b)
-        self.values_a = list(twins.of_a.values())
-        self.kinds_a = [family(twins.a.layers[name].kind) for name in self.names_a]
-        self.kinds_b = [family(twins.b.layers[name].kind) for name in self.names_b]
-        self.fixed: dict[int, int] = {}
-        self.like, self.end = self._look({})
-
-    def _look(self, fixed: Mapping[int, int]) -> tuple[Likeness, float]:
-        """Likeness of all layers, and of the outputs, with the second model healed at these layers of it."""
-        b, end = self.twins.of_b, self.twins.ends[1]
-        if fixed:
-            found = self.twins.healed([self._pair(i, j) for j, i in fixed.items()], [*self.names_b, OUTPUT])
-            end = found.pop(OUTPUT)
-            b = found
-        like = likeness(self.values_a, [b[name] for name in self.names_b])
-        for j, i in fixed.items():
-            like.score[i, :] = like.score[:, j] = 0
-            like.score[i, j] = 1
-        first = self.twins.ends[0]
-        alike = float(likeness([first], [end]).score[0, 0]) if first.shape == end.shape else 0.0
-        return like, alike
-
-    def _pair(self, i: int, j: int) -> Pair:
-        return Pair(self.names_a[i], self.names_b[j], self.like.layouts[i, j])
-
-    def heal(self) -> None:
-        """Look beyond faults, one after the other, until the outputs agree or nothing heals."""
-        for _ in range(HEALS):
-            if self.end >= EXACT or not self._heal_one():
+    def look_behind_faults(self) -> None:
+        """Replace the counterpart of one layer after the other, until the outputs agree or nothing helps."""
+        for _ in range(MOST_FAULTS):
+            if self.output_score >= EQUAL or not self._replace_one():
                 return
 
-    def _heal_one(self) -> bool:
+    def _replace_one(self) -> bool:
         """Try the layers that have no counterpart yet, from where the two networks cease to be equal."""
-        best = self.like.score.max(axis=0, initial=0)
-        start = int(np.argmax(np.concatenate([[0], np.cumsum((best >= EXACT) - 0.3)])))
-        broken = [j for j in range(start, len(best)) if best[j] < WELL][:AHEAD]
-        return any(self._heal_at(j, best >= EXACT) for j in broken)
+        best = self.similarity.score.max(axis=0, initial=0)
+        start = int(np.argmax(np.concatenate([[0], np.cumsum((best >= EQUAL) - 0.3)])))
+        unmatched = [j for j in range(start, len(best)) if best[j] < SIMILAR][:CANDIDATES]
+        return any(self._replace(j, best >= EQUAL) for j in unmatched)
 
-    def _heal_at(self, j: int, exact: Values) -> bool:
-        """Hand each possible counterpart to layer j; keep that after which most layers agree, the first of equals."""
-        tried = []
+    def _replace(self, j: int, equal: Values) -> bool:
+        """Replace layer j by that candidate after which most layers agree, the first of equals; False if none helps."""
+        tries = []
         for i in self._candidates(j):
-            like, end = self._look({**self.fixed, j: i})
-            after = int((like.score.max(axis=0, initial=0) >= EXACT)[j + 1 :].sum()) - int(exact[j + 1 :].sum())
-            tried.append((after + 2 * (end >= EXACT), -i, like, end))
-        if not tried or max(tried, key=lambda t: t[:2])[0] < 2:
+            similarity, score = self._similarities({**self.replaced, j: i})
+            equal_now = similarity.score.max(axis=0, initial=0) >= EQUAL
+            gain = int(equal_now[j + 1 :].sum()) - int(equal[j + 1 :].sum()) + 2 * (score >= EQUAL)
+            tries.append((gain, -i, similarity, score))
+        best = max(tries, key=lambda t: t[:2], default=None)
+        if best is None or best[0] < 2:
             return False
-        _, place, self.like, self.end = max(tried, key=lambda t: t[:2])
-        self.fixed[j] = -place
+        _, negative, self.similarity, self.output_score = best
+        self.replaced[j] = -negative
         return True
 
     def _candidates(self, j: int) -> list[int]:
-        """Layers of the first model that may be layer j: of its shape, no other's, after what agrees before it."""
-        score = self.like.score
-        before = [int(score[:, k].argmax()) for k in range(j) if score[:, k].max() >= WELL]
-        free = [i for i in range(len(score)) if (i, j) in self.like.layouts and score[i].max() < WELL]
+        """Layers of the first model that may be layer j: of its shape, unmatched, after what agrees before it."""
+        score = self.similarity.score
+        before = [int(score[:, k].argmax()) for k in range(j) if score[:, k].max() >= SIMILAR]
+        free = [i for i in range(len(score)) if (i, j) in self.similarity.layouts and score[i].max() < SIMILAR]
         last = max(before, default=-1)
-        return [i for i in free if i > last][:AHEAD] or [i for i in free if i < last][-AHEAD:]
+        return [i for i in free if i > last][:CANDIDATES] or [i for i in free if i < last][-CANDIDATES:]
 
-    def pairs(self) -> list[tuple[int, int]]:
-        """In order by activations, then branches that ran in another order, then what only structure can say.
+    def pairs(self) -> Pairs:
+        """Counterparts in order by activations, then branches that ran in another order, then by structure alone.
 
-        What echoes an earlier layer waits until those are matched: a block is not the last step but one of the other's.
+        A duplicate of an earlier layer waits until those are matched: a block is not the counterpart of the other
+        network's last layer in it.
         """
-        score = self.like.score
-        kin = np.array([[x == y != "" for y in self.kinds_b] for x in self.kinds_a]).reshape(score.shape)
-        kept = [np.array([n not in echoes(v) for n in v]) for v in (self.twins.of_a, self.twins.of_b)]
-        original = kept[0][:, None] & kept[1][None]
-        weight = np.where((score >= WELL) & original, score**4 + 1e-7 * kin, 0)
-        found = best_in_order(weight)
-        found += self._out_of_order(found, np.where(score >= np.where(original, WELL, EXACT), score, 0))
-        return sorted([*found, *self._by_structure(found, kin)], key=lambda pair: pair[1])
+        score = self.similarity.score
+        one_family = np.array([[x == y != "" for y in self.families_b] for x in self.families_a]).reshape(score.shape)
+        originals = [
+            np.array([name not in duplicates for name in of])
+            for of in (self.models.of_a, self.models.of_b)
+            for duplicates in [duplicate_layers(of)]
+        ]
+        original = originals[0][:, None] & originals[1][None]
+        weight = np.where((score >= SIMILAR) & original, score**4 + 1e-7 * one_family, 0)
+        pairs = heaviest_ordered_matching(weight)
+        pairs += _greedy_matching(pairs, np.where(score >= np.where(original, SIMILAR, EQUAL), score, 0))
+        return sorted([*pairs, *self._by_structure(pairs, one_family)], key=lambda pair: pair[1])
 
-    @staticmethod
-    def _out_of_order(found: list[tuple[int, int]], left: Values) -> list[tuple[int, int]]:
-        """The best of what is left, one pair after the other."""
-        for i, j in found:
-            left[i, :] = left[:, j] = 0
+    def _by_structure(self, pairs: Pairs, one_family: Values) -> Pairs:
+        """Counterparts by shape and family: just before a fault, and everywhere if the outputs still differ."""
+        bounds = [(-1, -1), *_without_crossing(pairs), (len(self.names_a), len(self.names_b))]
+        used_a, used_b = {i for i, _ in pairs}, {j for _, j in pairs}
         more = []
-        while left.size and left.max() > 0:
-            i, j = (int(n) for n in np.unravel_index(left.argmax(), left.shape))
-            more.append((i, j))
-            left[i, :] = left[:, j] = 0
-        return more
-
-    def _by_structure(self, found: list[tuple[int, int]], kin: Values) -> list[tuple[int, int]]:
-        """Just before a fault, and all over where no fault could be healed: layers of one shape and kind."""
-        ends = [(-1, -1), *self._growing(found), (len(self.names_a), len(self.names_b))]
-        used_a, used_b = {i for i, _ in found}, {j for _, j in found}
-        more = []
-        for (i, j), (k, m) in pairwise(ends):
-            if m in self.fixed or self.end < WELL:
+        for (i, j), (k, m) in pairwise(bounds):
+            if m in self.replaced or self.output_score < SIMILAR:
                 rows = [n for n in range(i + 1, k) if n not in used_a]
                 columns = [n for n in range(j + 1, m) if n not in used_b]
-                weight = np.array([[self._weight(p, q, kin) for q in columns] for p in rows])
-                pairs = best_in_order(weight.reshape(len(rows), len(columns)))
-                more += [(rows[p], columns[q]) for p, q in pairs]
+                weight = np.array([[self._weight(p, q, one_family) for q in columns] for p in rows])
+                matching = heaviest_ordered_matching(weight.reshape(len(rows), len(columns)))
+                more += [(rows[p], columns[q]) for p, q in matching]
         return more
 
-    def _weight(self, i: int, j: int, kin: Values) -> float:
-        if (i, j) not in self.like.layouts:
+    def _weight(self, i: int, j: int, one_family: Values) -> float:
+        if (i, j) not in self.similarity.layouts:
             return 0.0
-        score = float(self.like.score[i, j])
-        if self.end < WELL and kin[i, j]:
+        score = float(self.similarity.score[i, j])
+        if self.output_score < SIMILAR and one_family[i, j]:
             return 1 + score
-        named = kin[i, j] or "" in {self.kinds_a[i], self.kinds_b[j]}
-        return score if named and score > AKIN else 0.0
-
-    @staticmethod
-    def _growing(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The pairs without those that cross others: branches that ran in another order mark no place."""
-        n, m = max((i for i, _ in found), default=-1) + 1, max((j for _, j in found), default=-1) + 1
-        weight = np.zeros((n, m))
-        for i, j in found:
-            weight[i, j] = 1
-        return best_in_order(weight)
+        may_be_one = one_family[i, j] or "" in {self.families_a[i], self.families_b[j]}
+        return score if may_be_one and score > RELATED else 0.0
 
 
-def paired(twins: Twins) -> list[Pair]:
-    """The layers that are one, in the second model's execution order; none is named twice."""
-    search = _Search(twins)
-    search.heal()
-    return [search._pair(i, j) for i, j in search.pairs()]
+def _greedy_matching(pairs: Pairs, score: Values) -> Pairs:
+    """The best pairs of the layers that `pairs` leave over, one after the other."""
+    for i, j in pairs:
+        score[i, :] = score[:, j] = 0
+    more = []
+    while score.size and score.max() > 0:
+        i, j = (int(n) for n in np.unravel_index(score.argmax(), score.shape))
+        more.append((i, j))
+        score[i, :] = score[:, j] = 0
+    return more
+
+
+def _without_crossing(pairs: Pairs) -> Pairs:
+    """The pairs without those of branches that ran in another order, which cross others."""
+    n, m = max((i for i, _ in pairs), default=-1) + 1, max((j for _, j in pairs), default=-1) + 1
+    weight = np.zeros((n, m))
+    for i, j in pairs:
+        weight[i, j] = 1
+    return heaviest_ordered_matching(weight)

@@ -1,4 +1,4 @@
-"""Pictures to ask two networks about when the user gives none: photographs that come with scikit-image."""
+"""The images that networks are compared on when the user gives none: photographs that come with scikit-image."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -3,7 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..alignment.compatibility import each_once, numbered, same_input, same_output
+from ..alignment.compatibility import (
+    default_names,
+    refuse_different_inputs,
+    refuse_different_outputs,
+    refuse_repeated_methods,
+)
 from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
 from ..errors import ComparisonError
@@ -49,10 +54,10 @@ def compare(
         ComparisonError: fewer than two models, or models that take different images or have different classes; one
             method twice.
     """
-    named = dict(models) if isinstance(models, Mapping) else dict(zip(numbered(models), models, strict=True))
+    named = dict(models) if isinstance(models, Mapping) else dict(zip(default_names(models), models, strict=True))
     chosen = [methods] if isinstance(methods, Method) else list(methods)
     _refuse_incomparable(named, target)
-    each_once([method.name for method in chosen])
+    refuse_repeated_methods([method.name for method in chosen])
     predictions = _predictions(named, images)
     leader = next(iter(named.values())).output
     if target is None and predictions and not leader.binary and leader.has_probabilities:
@@ -96,8 +101,8 @@ def _refuse_incomparable(models: Mapping[str, Model], target: Any) -> None:
         raise ComparisonError(f"comparing takes two models or more; there is {len(models)}")
     for model in models.values() if target is None else ():
         classes(model)
-    same_output(models)
-    same_input(models)
+    refuse_different_outputs(models)
+    refuse_different_inputs(models)
 
 
 def _predictions(models: Mapping[str, Model], images: Array) -> tuple[Prediction, ...]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..alignment.align import align
-from ..alignment.matcher import family
+from ..alignment.layer_family import layer_family
 from ..alignment.probe_images import probes
-from ..alignment.similarity import likeness
+from ..alignment.similarity import similarities
 from ..arrays import Array, as_numpy
 from ..errors import LayerError
 from ..execution.progress import Progress, silent
@@ -29,7 +29,7 @@ __all__ = ["Counterparts", "Fitted"]
 _PROBES = 4
 """So many of the images are what layers are matched on."""
 SAME = 0.99
-"""From this score on (`crosslens.alignment.similarity.likeness`) two layers are one without a look at the others."""
+"""Score (`crosslens.alignment.similarity`) from which two layers are counterparts without a look at the others."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ class Counterparts:
         if not names:
             return None
         theirs = other.forward(x, names)
-        score = likeness(
+        score = similarities(
             [as_numpy(self.models[source].forward(x, [layer])[layer])], [as_numpy(theirs[n]) for n in names]
         ).score[0]
         best = [n for n, value in zip(names, score, strict=True) if value >= max(SAME, float(np.max(score)) - 1e-4)]
-        kin = [n for n in best if family(other.layers[n].kind) == family(one.kind) != ""]
+        kin = [n for n in best if layer_family(other.layers[n].kind) == layer_family(one.kind) != ""]
         preferred = [n for n in best if n == one.name or n in self._preferred.get(to, ())]
         return next(iter([*preferred, *kin, *best]), None)
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT, align, wrap
-from crosslens.alignment.similarity import agreement, best_in_order, likeness
+from crosslens.alignment.similarity import heaviest_ordered_matching, pearson, relative_l2, similarities
 from crosslens.errors import ComparisonError, LayerError
 from crosslens.testing import TinyModel
 
@@ -80,7 +80,7 @@ def test_names_that_are_not_there_are_refused():
     assert found.translate("conv2", "tiny", "tiny 2") == "conv2"
     with pytest.raises(LayerError, match="no layer 'conv9' in tiny"):
         found.translate("conv9", "tiny", "tiny 2")
-    with pytest.raises(ComparisonError, match="no model 'x' in this alignment; there are tiny, tiny 2"):
+    with pytest.raises(ComparisonError, match="this alignment has no model 'x'; it has tiny, tiny 2"):
         found.unmatched("x")
 
 
@@ -115,15 +115,15 @@ def test_the_best_matching_in_order_is_that_of_trying_them_all():
     rng = np.random.default_rng(0)
     for n, m in [(1, 1), (3, 5), (5, 3), (5, 5)]:
         weight = rng.random((n, m)) * (rng.random((n, m)) < 0.6)
-        found = best_in_order(weight)
+        found = heaviest_ordered_matching(weight)
         best = max(sum(weight[p] for p in pairs) for pairs in every_matching(n, m))
         assert sum(weight[p] for p in found) == pytest.approx(best)
         assert found in list(every_matching(n, m))
 
 
 def test_of_equally_good_matchings_the_earliest_is_taken():
-    assert best_in_order(np.array([[1.0], [1.0]])) == [(0, 0)]
-    assert best_in_order(np.array([[1.0, 1.0]])) == [(0, 0)]
+    assert heaviest_ordered_matching(np.array([[1.0], [1.0]])) == [(0, 0)]
+    assert heaviest_ordered_matching(np.array([[1.0, 1.0]])) == [(0, 0)]
 
 
 def test_layers_are_alike_in_any_layout_and_not_otherwise():
@@ -136,19 +136,19 @@ def test_layers_are_alike_in_any_layout_and_not_otherwise():
         "last": maps.transpose(0, 2, 3, 1).reshape(2, -1),
     }
     for layout, values in others.items():
-        like = likeness([maps, vector], [values])
+        like = similarities([maps, vector], [values])
         place = int(like.score[:, 0].argmax())
         assert like.score[place, 0] == pytest.approx(1)
         assert like.layouts[place, 0] == layout
-    assert likeness([maps], [rng.normal(size=maps.shape).astype(np.float32)]).score[0, 0] < 0.2
+    assert similarities([maps], [rng.normal(size=maps.shape).astype(np.float32)]).score[0, 0] < 0.2
 
 
-def test_agreement_is_correlation_and_relative_difference():
+def test_correlation_and_relative_difference_are_what_they_say():
     rng = np.random.default_rng(0)
     a = rng.normal(size=(2, 3))
     b = a + 0.1 * rng.normal(size=a.shape)
-    correlation, difference = agreement(a, b)
-    assert correlation == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
-    assert difference == pytest.approx(np.linalg.norm(a - b) / np.linalg.norm(a))
-    assert agreement(np.zeros(3), np.zeros(3)) == (1.0, 0.0)
-    assert agreement(np.zeros(3), np.ones(3)) == (0.0, float("inf"))
+    assert pearson(a, b) == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+    assert relative_l2(a, b) == pytest.approx(np.linalg.norm(a - b) / np.linalg.norm(a))
+    zeros, ones = np.zeros(3), np.ones(3)
+    assert (pearson(zeros, zeros), relative_l2(zeros, zeros)) == (1.0, 0.0)
+    assert (pearson(zeros, ones), relative_l2(zeros, ones)) == (0.0, float("inf"))

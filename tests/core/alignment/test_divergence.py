@@ -6,7 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT, diverge, wrap
-from crosslens.alignment.causes import cause_of_pictures
+from crosslens.alignment.preprocessing_faults import find_cause_in_images
 from crosslens.alignment.probe_images import probes
 from crosslens.errors import ComparisonError
 from crosslens.testing import TinyModel
@@ -139,10 +139,10 @@ def test_the_json_holds_every_step_and_the_cause():
 
 
 def test_pictures_in_other_colours_or_another_range_are_told_from_resized_ones():
-    assert cause_of_pictures(X, X[:, ::-1]).text == "the pictures' channels are in reverse order (BGR for RGB)"
-    assert "they are 255 x + " in cause_of_pictures(X, 255 * X).text
-    assert cause_of_pictures(X, coarse(X)).kind == "resize"
-    assert cause_of_pictures(X, np.random.default_rng(0).random(X.shape).astype(np.float32)).kind == "pictures"
+    assert find_cause_in_images(X, X[:, ::-1]).text == "the pictures' channels are in reverse order (BGR for RGB)"
+    assert "they are 255 x + " in find_cause_in_images(X, 255 * X).text
+    assert find_cause_in_images(X, coarse(X)).kind == "resize"
+    assert find_cause_in_images(X, np.random.default_rng(0).random(X.shape).astype(np.float32)).kind == "pictures"
 
 
 @pytest.mark.parametrize(
