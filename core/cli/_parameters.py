@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method.base import as_in
+from ..method.base import with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
 from ..plugins.registry import image_method_class, image_methods, method_class, methods
@@ -133,7 +133,7 @@ def built(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
         return kind(**values)
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in values.items() if source(_PREFIX + name) is not ParameterSource.DEFAULT}
-    return as_in(kind, options["preset"])(**given)
+    return with_preset(kind, options["preset"])(**given)
 
 
 def first_line(kind: type[AnyMethod]) -> str:

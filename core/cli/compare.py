@@ -14,7 +14,7 @@ from ..comparison.figures import MAP_FIGURES, formatted
 from ..comparison.predictions import predictions_agree
 from ..comparison.verdict import judge
 from ..image.false_colour import check_bands
-from ..method.base import Method, as_in
+from ..method.base import Method, with_preset
 from ..plugins.registry import image_method_class, methods
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, opened_each, quiet
@@ -108,7 +108,7 @@ def _built(kind: type[Method], options: Mapping[str, Any]) -> Method:
             given[name] = option.type.convert(value, option, context) if isinstance(value, str) else value
     preset = given.pop("preset", None)
     values = {name.removeprefix("parameter_"): value for name, value in given.items()}
-    return (as_in(kind, preset) if preset else kind)(**values)
+    return (with_preset(kind, preset) if preset else kind)(**values)
 
 
 def _compare(

@@ -106,7 +106,7 @@ def _described(kind: type[AnyMethod]) -> dict[str, Any]:
         "presets": {
             library: {
                 "parameters": dict(preset.parameters),
-                "steps": [step.name for step in preset.steps],
+                "steps": [step.name for step in preset.postprocess],
                 "doc": preset.doc,
             }
             for library, preset in _presets_of(kind).items()

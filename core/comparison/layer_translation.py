@@ -108,7 +108,7 @@ class Counterparts:
     def _settled(self, method: Method, model: str, targets: Mapping[str, Any]) -> Method:
         network = self.models[model]
         objective = resolve_target(targets[model], network, None) if method.needs_target else NO_TARGET
-        return method.settled(network, self.images, objective)
+        return method.with_network_defaults(network, self.images, objective)
 
     def _default(self, method: Method, settled: Method, to: str, targets: Mapping[str, Any]) -> Fitted:
         """With the first model's default; of layers that hold the same values, its own default if that is one."""

@@ -26,11 +26,11 @@ from ..result import Result, Synthesis
 from .no_target import NO_TARGET
 from .parameter import check_values, parameters
 from .preset import Preset
-from .provenance import described, provenance, used_layers
-from .sanity import doubts, refuse_unfinite
+from .provenance import json_value, provenance, used_layers
+from .sanity import refuse_nonfinite, sanity_notes
 from .unit_range import in_own_bounds, in_unit_range, seen_by
 
-__all__ = ["Method", "as_in", "makes_pictures"]
+__all__ = ["Method", "makes_pictures", "with_preset"]
 
 
 def makes_pictures(method: "type[Method]") -> bool:
@@ -66,7 +66,7 @@ class Method(ABC):
     presets: ClassVar[Mapping[str, Preset]] = {}
     """What other libraries return by default, by their names."""
     preset: ClassVar[Preset | None] = None
-    """The one that this class follows; see `as_in`."""
+    """The one that this class follows; see `with_preset`."""
 
     @abstractmethod
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
@@ -91,16 +91,16 @@ class Method(ABC):
         """
         start = perf_counter()
         self.check_parameters()
-        images = self._checked(model, images)
+        images = self._check_images(model, images)
         refuse_where_alone_fails(model)
         count = None if images is None else images.shape[0]
         unit = "logit" if self.preset is None else "output"
         objective = resolve_target(target, model, count, unit) if self.needs_target else NO_TARGET
         making = makes_pictures(type(self))
         view, seen = _where_pictures_are_made(model, images) if making else (model, images)
-        method = self.settled(view, seen, objective)
+        method = self.with_network_defaults(view, seen, objective)
         result = method._batches(view, seen, objective, progress)
-        refuse_unfinite(self.name, result)
+        refuse_nonfinite(self.name, result)
         if making:
             result = _as_given(result, model, images)
         followed: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class Method(ABC):
         return replace(
             result,
             method=self.name,
-            parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
+            parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
             provenance={
                 **provenance(model, objective, perf_counter() - start),
                 **used_layers(model, self, method),
@@ -118,7 +118,7 @@ class Method(ABC):
                 **followed,
             },
             images=images if result.images is None else result.images,
-            notes=(*result.notes, *repeatability(model).notes, *doubts(model, images, objective, result)),
+            notes=(*result.notes, *repeatability(model).notes, *sanity_notes(model, images, objective, result)),
         )
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
@@ -129,7 +129,7 @@ class Method(ABC):
         """
         return {}
 
-    def settled(self, model: Model, images: Array, objective: Objective) -> Self:
+    def with_network_defaults(self, model: Model, images: Array, objective: Objective) -> Self:
         """The same method with `network_defaults` filled in."""
         chosen = self.network_defaults(model, images, objective)
         return replace(self, **chosen) if chosen else self
@@ -166,13 +166,13 @@ class Method(ABC):
                 f"{self.name} takes pictures (C, H, W), and this model volumes (C, D, H, W); gradient, "
                 "integrated_gradients, grad_cam, occlusion and rise take volumes"
             )
-        if self.preset is not None and self.preset.steps:
+        if self.preset is not None and self.preset.postprocess:
             raise ImageError(
                 f"the preset {self.preset.library!r} of {self.name} ends in steps for pictures, and this model takes "
                 "volumes (C, D, H, W); leave the preset out for raw values"
             )
 
-    def _checked(self, model: Model, images: Array) -> Array:
+    def _check_images(self, model: Model, images: Array) -> Array:
         if model.input.is_volume:
             self.check_volume()
         if images is None:
@@ -184,7 +184,7 @@ class Method(ABC):
 
 
 @cache
-def as_in(kind: type[Method], library: str) -> type[Method]:
+def with_preset(kind: type[Method], library: str) -> type[Method]:
     """A method's class with the defaults of another library, and with that library's steps after it.
 
     Raises:

@@ -37,15 +37,15 @@ def baselines(spec: Baseline, image: Array, model: Model, seed: int) -> Array:
         ParameterError: no such name or file, or an array of another shape.
     """
     if isinstance(spec, str):
-        return _named(spec, image, model, seed)
+        return _by_name(spec, image, model, seed)
     if isinstance(spec, Sequence):
         if not spec:
             raise ParameterError("no baseline is given; name at least one")
         return namespace(image).concat([baselines(each, image, model, seed) for each in spec], axis=0)
-    return _given(spec, image)
+    return _from_array(spec, image)
 
 
-def _named(name: str, image: Array, model: Model, seed: int) -> Array:
+def _by_name(name: str, image: Array, model: Model, seed: int) -> Array:
     xp = namespace(image)
     low, high = model.input.bounds or (0.0, 0.0)
     if name not in NAMES:
@@ -53,7 +53,7 @@ def _named(name: str, image: Array, model: Model, seed: int) -> Array:
     if model.input.bounds is None and name != "black":
         raise ParameterError(f"{name!r} means nothing where the input has no bounds; give 'black' (zeros) or an array")
     if name == "blurred":
-        return blurred(image, BLUR * max(image.shape[2:]))
+        return gaussian_blur(image, BLUR * max(image.shape[2:]))
     if name == "noise":
         return like(np.random.default_rng(seed).uniform(low, high, tuple(image.shape)), image)
     return xp.zeros_like(image) + {"black": low, "white": high, "grey": (low + high) / 2}[name]
@@ -67,7 +67,7 @@ def _from_file(name: str, image: Array, model: Model) -> Array:
     return like(load_image(name, like=model, size=(image.shape[2], image.shape[3])), image)
 
 
-def _given(values: Array, image: Array) -> Array:
+def _from_array(values: Array, image: Array) -> Array:
     shape = tuple(getattr(values, "shape", ()))
     if shape[-(image.ndim - 1) :] != tuple(image.shape[1:]) or len(shape) > image.ndim or 0 in shape:
         raise ParameterError(
@@ -77,7 +77,7 @@ def _given(values: Array, image: Array) -> Array:
     return given if len(shape) == image.ndim else given[None, ...]
 
 
-def blurred(image: Array, deviation: float) -> Array:
+def gaussian_blur(image: Array, deviation: float) -> Array:
     """An image (N, C, H, W) blurred by a Gaussian of this deviation in pixels, cut off at the border.
 
     A volume (N, C, D, H, W) is blurred along its depth too.

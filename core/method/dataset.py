@@ -16,7 +16,7 @@ from ..result import Result
 from .base import Method
 from .no_target import NO_TARGET
 from .parameter import check_values, parameters
-from .provenance import described, provenance, used_layers
+from .provenance import json_value, provenance, used_layers
 
 __all__ = ["AnyMethod", "DatasetMethod"]
 
@@ -73,13 +73,13 @@ class DatasetMethod(ABC):
         source = data(source)
         source.check(model)
         refuse_where_alone_fails(model)
-        method = self.settled(model)
+        method = self.with_network_defaults(model)
         gathered = sweep(model, source, [method], progress)
         result = method.finish(model, source, gathered.states, progress)
         return replace(
             result,
             method=self.name,
-            parameters={f.name: described(getattr(self, f.name)) for f in parameters(self)},
+            parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
             provenance={
                 **{
                     key: value
@@ -97,7 +97,7 @@ class DatasetMethod(ABC):
         """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such."""
         return {}
 
-    def settled(self, model: Model) -> Self:
+    def with_network_defaults(self, model: Model) -> Self:
         """The same method with `network_defaults` filled in."""
         chosen = self.network_defaults(model)
         return replace(self, **chosen) if chosen else self

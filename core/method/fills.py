@@ -7,17 +7,17 @@ import numpy as np
 from ..arrays import Array, like, namespace
 from ..errors import ParameterError
 from ..model import INPUT, Model
-from .baselines import BLUR, NAMES, baselines, blurred
+from .baselines import BLUR, NAMES, baselines, gaussian_blur
 
-__all__ = ["DOC", "Fill", "filled"]
+__all__ = ["FILL_DOC", "Fill", "fill_image"]
 
 Fill: TypeAlias = float | tuple[float, ...] | str | Array
 """A number, one per channel, a name (`NAMES`, "mean"), a picture's file, or one image as an array."""
-DOC = "a number, a colour (r,g,b), mean (the image's own), blurred, black, white, grey, noise or a picture's file"
+FILL_DOC = "a number, a colour (r,g,b), mean (the image's own), blurred, black, white, grey, noise or a picture's file"
 """For a parameter's text."""
 
 
-def filled(fill: Fill, x: Array, model: Model, seed: int, layer: str = INPUT) -> Array:
+def fill_image(fill: Fill, x: Array, model: Model, seed: int, layer: str = INPUT) -> Array:
     """What to see where nothing of the image is left.
 
     Args:
@@ -41,7 +41,7 @@ def filled(fill: Fill, x: Array, model: Model, seed: int, layer: str = INPUT) ->
     if layer != INPUT:
         return _of_maps(fill, x, layer)
     if isinstance(fill, str) and fill not in NAMES and "." not in fill:
-        raise ParameterError(f"no fill {fill!r}; give {DOC}")
+        raise ParameterError(f"no fill {fill!r}; give {FILL_DOC}")
     found = baselines(fill, x, model, seed)
     if found.shape[0] != 1:
         raise ParameterError(f"the fill holds {found.shape[0]} images; give one, (C, H, W)")
@@ -62,5 +62,5 @@ def _colour(fill: Fill, x: Array, model: Model, layer: str) -> Array:
 
 def _of_maps(fill: Fill, maps: Array, layer: str) -> Array:
     if isinstance(fill, str) and fill == "blurred":
-        return blurred(maps, max(BLUR * max(maps.shape[2:]), 1.0))
+        return gaussian_blur(maps, max(BLUR * max(maps.shape[2:]), 1.0))
     raise ParameterError(f"the fill {fill!r} means nothing at layer {layer!r}; give a number, 'mean' or 'blurred'")

@@ -10,14 +10,14 @@ import numpy as np
 from ..arrays import interpolation
 from ..errors import ParameterError, unknown_name
 
-__all__ = ["KINDS", "resampling"]
+__all__ = ["KINDS", "resampling_matrix"]
 
 KINDS = ("linear", "corners", "mirrored", "nearest", "cubic")
 TABLE = 1024
 """TensorFlow's bicubic resize reads its kernel from a table of so many places between two pixels."""
 
 
-def resampling(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
+def resampling_matrix(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
     """The (m, n) matrix that enlarges n pixels to m; each row sums to one.
 
     Args:

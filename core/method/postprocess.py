@@ -10,19 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..arrays import Array, multiply_sides, namespace, relu
-from .interpolation import resampling
+from .interpolation import resampling_matrix
 
 __all__ = [
+    "Postprocess",
     "Size",
-    "Step",
     "absolute",
     "channel_max",
     "channel_mean",
     "channel_sum",
     "eight_bits_of_the_batch",
-    "enlarged",
     "over_largest",
     "positive",
+    "resize",
     "unit_range",
 ]
 
@@ -30,7 +30,7 @@ Size = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Step:
+class Postprocess:
     """What is done to values, and its name."""
 
     name: str
@@ -44,16 +44,16 @@ class Step:
         return self.name
 
 
-absolute = Step("absolute value", lambda values, size: namespace(values).abs(values))
-positive = Step("positive part", lambda values, size: relu(values))
-channel_max = Step("largest over channels", lambda values, size: namespace(values).max(values, axis=1))
-channel_mean = Step("mean over channels", lambda values, size: namespace(values).mean(values, axis=1))
-channel_sum = Step("sum over channels", lambda values, size: namespace(values).sum(values, axis=1))
+absolute = Postprocess("absolute value", lambda values, size: namespace(values).abs(values))
+positive = Postprocess("positive part", lambda values, size: relu(values))
+channel_max = Postprocess("largest over channels", lambda values, size: namespace(values).max(values, axis=1))
+channel_mean = Postprocess("mean over channels", lambda values, size: namespace(values).mean(values, axis=1))
+channel_sum = Postprocess("sum over channels", lambda values, size: namespace(values).sum(values, axis=1))
 
 
-def unit_range(epsilon: float = 0.0) -> Step:
+def unit_range(epsilon: float = 0.0) -> Postprocess:
     """(x - min) / (max - min + epsilon) over each image; without an epsilon, zeros where all is the same."""
-    return Step(f"min-max, epsilon {epsilon:g}" if epsilon else "min-max", lambda x, size: _unit(x, epsilon))
+    return Postprocess(f"min-max, epsilon {epsilon:g}" if epsilon else "min-max", lambda x, size: _unit(x, epsilon))
 
 
 def _unit(values: Array, epsilon: float) -> Array:
@@ -70,7 +70,7 @@ def _over_largest(values: Array, size: Size) -> Array:
     return values / xp.where(largest > 0, largest, xp.ones_like(largest))
 
 
-over_largest = Step("over the largest", _over_largest)
+over_largest = Postprocess("over the largest", _over_largest)
 
 
 def _eight_bits(values: Array, size: Size) -> Array:
@@ -80,16 +80,16 @@ def _eight_bits(values: Array, size: Size) -> Array:
     return xp.trunc(xp.clip(255 * apart / deviation, min=0, max=255))
 
 
-eight_bits_of_the_batch = Step("standardised over the batch, 255 times, as eight bits", _eight_bits)
+eight_bits_of_the_batch = Postprocess("standardised over the batch, 255 times, as eight bits", _eight_bits)
 """tf-explain's: all images share a mean and a deviation, and all below the mean is 0. (It casts numbers outside 0 to
 255, which C++ leaves undefined: measured, TensorFlow cuts them off, but up to 63 pixels at the end wrap around.)"""
 
 
-def enlarged(kind: str) -> Step:
+def resize(kind: str) -> Postprocess:
     """To the image's size; `kind` as `resampling` knows it."""
 
     def resize(values: Array, size: Size) -> Array:
         own = values.shape[-len(size) :]
-        return multiply_sides(values, [resampling(n, m, kind) for n, m in zip(own, size, strict=True)])
+        return multiply_sides(values, [resampling_matrix(n, m, kind) for n, m in zip(own, size, strict=True)])
 
-    return Step(f"enlarged to the image, {kind}", resize)
+    return Postprocess(f"enlarged to the image, {kind}", resize)

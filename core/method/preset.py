@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..arrays import Array
-from .postprocess import Size, Step
+from .postprocess import Postprocess, Size
 
 __all__ = ["Preset"]
 
@@ -20,22 +20,22 @@ class Preset:
     """Parameters that differ from the method's own defaults, and the steps that the library takes after it."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    steps: tuple[Step, ...] = ()
+    postprocess: tuple[Postprocess, ...] = ()
     doc: str = ""
     """One line: what is peculiar, a known bug among it."""
     library: str = ""
 
     def apply(self, values: Array, size: Size) -> Array:
         """Raw values as the library would return them; `size` is the image's (H, W)."""
-        for step in self.steps:
+        for step in self.postprocess:
             values = step(values, size)
         return values
 
     def record(self) -> dict[str, Any]:
         """What the provenance says of it."""
-        return {"preset": self.library, "steps": [step.name for step in self.steps]}
+        return {"preset": self.library, "steps": [step.name for step in self.postprocess]}
 
     def summary(self) -> str:
         """Its parameters and steps in one line."""
         changed = [f"{name}={value}" for name, value in self.parameters.items()]
-        return ", ".join([*changed, *map(str, self.steps)]) or "raw, as here"
+        return ", ".join([*changed, *map(str, self.postprocess)]) or "raw, as here"

@@ -15,7 +15,7 @@ from ..model.base import Model
 from ..model.repeatability import repeatability
 from ..objective import Objective
 
-__all__ = ["described", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
+__all__ = ["json_value", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
 
 
 def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
@@ -26,7 +26,7 @@ def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[st
         "versions": dict(model.versions),
         "model": model.digest,
         "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
-        "inputs": described(dict(model.held)),
+        "inputs": json_value(dict(model.held)),
         "bounds": model.input.bounds and list(model.input.bounds),
         "objective": str(objective),
         "repeatable": repeatability(model).repeatable,
@@ -74,7 +74,7 @@ def _own_version() -> str:
     return version("crosslens")
 
 
-def described(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """A parameter as JSON can hold it: arrays by shape and digest, models by digest, others as text."""
     if isinstance(value, np.generic):
         return value.item()
@@ -84,7 +84,7 @@ def described(value: Any) -> Any:
     if isinstance(value, Model):
         return {"model": value.digest}
     if isinstance(value, Mapping):
-        return {str(key): described(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [described(item) for item in value]
+        return [json_value(item) for item in value]
     return value if isinstance(value, bool | int | float | str | type(None)) else str(value)

@@ -10,25 +10,25 @@ from ..model.base import Model
 from ..objective import ClassScore, Objective, class_scores
 from ..result import Attribution, Result, Synthesis
 
-__all__ = ["doubts", "refuse_unfinite", "refuse_unfinite_target"]
+__all__ = ["refuse_nonfinite", "refuse_nonfinite_target", "sanity_notes"]
 
 SATURATED = 1e-6
 """How near to 1 a probability is one to float precision: a tenth of what is left is rounding."""
 
 
-def refuse_unfinite(name: str, result: Result) -> None:
+def refuse_nonfinite(name: str, result: Result) -> None:
     """Refuse values that are NaN or infinite, or explain a target that is: a rectifier turns NaN into a map of zeros.
 
     Raises:
         ModelError: with how many images, and whether the network's output or something inside it is the cause.
     """
     if isinstance(result, Attribution):
-        refuse_unfinite_target(name, result.scores)
+        refuse_nonfinite_target(name, result.scores)
     for field in fields(result):
         values = getattr(result, field.name)
         if field.name == "images" and not isinstance(result, Synthesis):
             continue  # checked before anything was computed
-        if _is_floating(values) and (count := _unfinite(values)):
+        if _is_floating(values) and (count := _nonfinite(values)):
             what = name if field.name == "values" else f"{name} ({field.name})"
             raise ModelError(
                 f"what {what} found is NaN or infinite for {count} of {values.shape[0]} images: a layer or a "
@@ -43,20 +43,20 @@ def _is_floating(values: object) -> bool:
     return bool(values.ndim) and bool(namespace(values).isdtype(values.dtype, "real floating"))  # type: ignore[attr-defined]
 
 
-def refuse_unfinite_target(name: str, scores: Array) -> None:
+def refuse_nonfinite_target(name: str, scores: Array) -> None:
     """Refuse a target (N,) that is NaN or infinite; None is none.
 
     Raises:
         ModelError: with how many images.
     """
-    if count := _unfinite(scores):
+    if count := _nonfinite(scores):
         raise ModelError(
             f"the target is NaN or infinite for {count} of {scores.shape[0]} images, so that {name} can say nothing: "
             "look at the network's weights, and at the preprocessing (preprocess=)"
         )
 
 
-def _unfinite(values: Array) -> int:
+def _nonfinite(values: Array) -> int:
     """The number of items (N, ...) that are not finite throughout."""
     if values is None:
         return 0
@@ -65,7 +65,7 @@ def _unfinite(values: Array) -> int:
     return int(values.shape[0]) - int(xp.sum(xp.astype(good, xp.int64)))
 
 
-def doubts(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:
+def sanity_notes(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:
     """Notes on an attribution: values all zero, probabilities saturated or explained for logits, a model's caveats."""
     unreached = _unreached(objective)
     if not isinstance(result, Attribution):

@@ -13,11 +13,11 @@ from ..execution.progress import Progress
 from ..model import INPUT, Model
 from ..objective import Objective, pullback
 
-__all__ = ["Case", "cases", "portions"]
+__all__ = ["TargetFunction", "batch_ranges", "target_functions"]
 
 
 @dataclass(frozen=True)
-class Case:
+class TargetFunction:
     """The target as a function of the activation of `layer`; the image stays what it is elsewhere."""
 
     model: Model
@@ -34,42 +34,42 @@ class Case:
 
     def activations(self, variants: Array, layers: Iterable[str]) -> Mapping[str, Array]:
         """What these layers give there."""
-        images, replace = self._given(variants)
+        images, replace = self._inputs(variants)
         return self.model.forward(images, layers, replace=replace)
 
     def gradients(self, variants: Array) -> Array:
         """The target's gradient at each of `variants`, of their shape."""
-        images, replace = self._given(variants)
+        images, replace = self._inputs(variants)
         return pullback(self.model, images, self.objective, wrt=[self.layer], replace=replace)[0].gradients[self.layer]
 
-    def seen(self, image: Array) -> Array:
+    def at_layer(self, image: Array) -> Array:
         """What other images (M, C, H, W) give at the layer."""
         return image if self.layer == INPUT else self.model.forward(image, [self.layer])[self.layer]
 
-    def _given(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
+    def _inputs(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
         if self.layer == INPUT:
             return variants, None
         same = namespace(self.image).broadcast_to(self.image, (variants.shape[0], *self.image.shape[1:]))
         return same, {self.layer: variants}
 
 
-def cases(
+def target_functions(
     model: Model, images: Array, objective: Objective, layer: str = INPUT, clean: Mapping[str, Array] | None = None
-) -> tuple[list[Case], Array]:
-    """A case for each image, its predicted class fixed where no other was given; and the targets' values (N,).
+) -> tuple[list[TargetFunction], Array]:
+    """A function for each image, its predicted class fixed where no other was given; and the targets' values (N,).
 
     `clean` are the activations of these images at the layer and where the objective reads, if they are known.
     """
     clean = model.forward(images, {layer, *objective.layers}) if clean is None else clean
     scores, pinned = objective.value(clean), objective.fix_choices(clean)
-    found = [
-        Case(model, images[n : n + 1, ...], pinned.select(n, n + 1), layer, clean[layer][n : n + 1, ...])
+    functions = [
+        TargetFunction(model, images[n : n + 1, ...], pinned.select(n, n + 1), layer, clean[layer][n : n + 1, ...])
         for n in range(images.shape[0])
     ]
-    return found, scores
+    return functions, scores
 
 
-def portions(model: Model, count: int, progress: Progress, what: str) -> Iterator[tuple[int, int]]:
+def batch_ranges(model: Model, count: int, progress: Progress, what: str) -> Iterator[tuple[int, int]]:
     """(start, stop) of consecutive variants that fit into memory together, each reported once it has been worked on."""
     for start, stop in slices(count, batch_limit(model)):
         yield start, stop

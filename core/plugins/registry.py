@@ -16,7 +16,7 @@ from typing import Any
 import pluggy
 
 from ..errors import ParameterError, PluginError, did_you_mean, unknown_name
-from ..method.base import Method, as_in
+from ..method.base import Method, with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
 from . import hookspecs
@@ -134,7 +134,7 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
     if preset:
         if issubclass(kind, DatasetMethod):
             raise ParameterError(unknown_name("preset", preset, [], of=name))
-        kind = as_in(kind, preset)
+        kind = with_preset(kind, preset)
     return _configured(kind, values)
 
 

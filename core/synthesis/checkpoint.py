@@ -13,7 +13,7 @@ from ..arrays import Array, as_numpy, like
 from ..errors import ParameterError
 from ..method.base import Method
 from ..method.parameter import parameters
-from ..method.provenance import described, named_layers, names_layers
+from ..method.provenance import json_value, named_layers, names_layers
 from ..model.base import Model
 from ..objective import Objective
 from ..optim.loop import Run, State
@@ -77,7 +77,7 @@ def load_checkpoint(
         return Checkpoint()
     arrays = _load(path)
     now: dict[str, Any] = {"method": method.name, "objective": str(objective), "model": model.digest}
-    now |= {f.name: described(getattr(method, f.name)) for f in parameters(method) if f.name not in may_differ}
+    now |= {f.name: json_value(getattr(method, f.name)) for f in parameters(method) if f.name not in may_differ}
     record = json.loads(str(arrays["record"]))
     earlier = {"method": record["method"], "objective": record["provenance"]["objective"]}
     earlier |= {"model": record["provenance"]["model"], **record["parameters"]}

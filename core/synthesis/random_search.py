@@ -17,7 +17,7 @@ from ..execution.progress import Progress, silent
 from ..method.base import Method, makes_pictures
 from ..method.no_target import NO_TARGET
 from ..method.parameter import parameters
-from ..method.provenance import described, provenance
+from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..objective.target import resolve_target
 from ..plugins.registry import method as named
@@ -102,13 +102,13 @@ def _record(
     """What makes a search the same: method, parameters, model, objective, images and seed."""
     count = None if images is None else images.shape[0]
     objective = resolve_target(target, model, count) if fixed.needs_target else NO_TARGET
-    own = {f.name: described(getattr(fixed, f.name)) for f in parameters(fixed)}
+    own = {f.name: json_value(getattr(fixed, f.name)) for f in parameters(fixed)}
     where = provenance(model, objective, 0.0)
     where = {name: value for name, value in where.items() if name != "seconds"}
     return {
         "method": fixed.name,
-        "parameters": {**own, **{name: described(among) for name, among in ranges.items()}},
-        "provenance": {**where, "search_seed": seed, "search_images": None if images is None else described(images)},
+        "parameters": {**own, **{name: json_value(among) for name, among in ranges.items()}},
+        "provenance": {**where, "search_seed": seed, "search_images": None if images is None else json_value(images)},
     }
 
 

@@ -42,7 +42,7 @@ class GradientCAM(OnMaps):
 
     def fuse(self, found: Sequence[Array]) -> Array:
         """One map (N, h, w) for several layers: enlarged to the finest, then averaged; all in the target's unit."""
-        return namespace(found[0]).mean(enlarged(found), axis=0)
+        return namespace(found[0]).mean(at_finest_resolution(found), axis=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the resolution of the layer, or of the finest of several."""
@@ -69,7 +69,7 @@ def facing(objective: Objective, counterfactual: bool) -> Objective:
     return -objective if counterfactual else objective
 
 
-def enlarged(found: Sequence[Array]) -> Array:
+def at_finest_resolution(found: Sequence[Array]) -> Array:
     """Maps (N, h, w) of several layers at the finest of their resolutions, (layers, N, h, w)."""
     size = tuple(max(sides) for sides in zip(*(m.shape[1:] for m in found), strict=True))
     return namespace(found[0]).stack([upsample(m, size) for m in found], axis=0)

@@ -10,9 +10,9 @@ from crosslens.errors import TargetError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
-from crosslens.method.postprocess import enlarged, unit_range
+from crosslens.method.postprocess import resize, unit_range
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -38,7 +38,7 @@ class AblationCAM(OnMaps):
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(
             {"ablated": "below", "share_of": "value"},
-            (unit_range(1e-7), enlarged("linear"), unit_range(1e-7)),
+            (unit_range(1e-7), resize("linear"), unit_range(1e-7)),
             doc="bugs: unless the least activation is 0, a channel becomes -1e7 or less; a score below 0 turns signs",
         ),
     }
@@ -49,19 +49,19 @@ class AblationCAM(OnMaps):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
-        found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
+        functions, scores = target_functions(model, images, facing(objective, self.counterfactual), layer)
         xp = namespace(images)
-        values = xp.stack([self._map(case, scores[n], progress) for n, case in enumerate(found)])
+        values = xp.stack([self._map(function, scores[n], progress) for n, function in enumerate(functions)])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
 
-    def _map(self, case: Case, score: Array, progress: Progress) -> Array:
+    def _map(self, function: TargetFunction, score: Array, progress: Progress) -> Array:
         if float(score) == 0:
             raise TargetError("the target's value is exactly 0, so no share of it can be lost; choose another target")
-        maps = as_maps(case.activation, case.layer, case.image.shape[2:])
+        maps = as_maps(function.activation, function.layer, function.image.shape[2:])
         xp = namespace(maps)
         lost = [
-            score - case.scores(self._without(start, stop, case.activation))
-            for start, stop in portions(case.model, maps.shape[1], progress, "ablating")
+            score - function.scores(self._without(start, stop, function.activation))
+            for start, stop in batch_ranges(function.model, maps.shape[1], progress, "ablating")
         ]
         weights = xp.concat(lost) / (xp.abs(score) if self.share_of == "magnitude" else score)
         return relu(weighted_sum(weights, maps[0, ...]))

@@ -33,7 +33,7 @@ class CAM(Method):
     name = "cam"
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
-        "torchcam": Preset(steps=(unit_range(1e-8),)),
+        "torchcam": Preset(postprocess=(unit_range(1e-8),)),
     }
     layer: str | None = param(
         None, "the layer that is pooled, with maps (N, C, H, W); the last one with maps if not given"

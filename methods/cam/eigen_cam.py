@@ -8,7 +8,7 @@ from crosslens.arrays import Array, namespace
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
-from crosslens.method.postprocess import enlarged, positive, unit_range
+from crosslens.method.postprocess import positive, resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.model import Model
 from crosslens.objective import Objective
@@ -32,7 +32,7 @@ class EigenCAM(OnMaps):
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(
             {"centred": True},
-            (positive, unit_range(1e-7), enlarged("linear"), unit_range(1e-7)),
+            (positive, unit_range(1e-7), resize("linear"), unit_range(1e-7)),
             doc="bug: the sign is what the decomposition happens to leave, so that half of all maps are negatives",
         ),
     }

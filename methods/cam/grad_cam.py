@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.method import Method, param
-from crosslens.method.postprocess import enlarged, over_largest, unit_range
+from crosslens.method.postprocess import over_largest, resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
@@ -24,14 +24,14 @@ class GradCAM(GradientCAM):
     name = "grad_cam"
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"rectified": False}),
-        "tf-keras-vis": Preset(steps=(enlarged("corners"), unit_range(1e-7))),
-        "xplique": Preset(steps=(enlarged("cubic"),)),
-        "pair": Preset(steps=(over_largest, enlarged("mirrored"))),
-        "pytorch-grad-cam": Preset(steps=(unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
-        "torchcam": Preset(steps=(unit_range(1e-8),)),
+        "tf-keras-vis": Preset(postprocess=(resize("corners"), unit_range(1e-7))),
+        "xplique": Preset(postprocess=(resize("cubic"),)),
+        "pair": Preset(postprocess=(over_largest, resize("mirrored"))),
+        "pytorch-grad-cam": Preset(postprocess=(unit_range(1e-7), resize("linear"), unit_range(1e-7))),
+        "torchcam": Preset(postprocess=(unit_range(1e-8),)),
         "tf-explain": Preset(
             {"rectified": False, "guided": True},
-            (enlarged("linear"), unit_range()),
+            (resize("linear"), unit_range()),
             doc="its map, before it is coloured",
         ),
     }

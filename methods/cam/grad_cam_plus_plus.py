@@ -7,7 +7,7 @@ from typing import ClassVar
 from crosslens.arrays import Array, namespace, relu
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.postprocess import enlarged, unit_range
+from crosslens.method.postprocess import resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.model import Model
 from crosslens.objective import Objective
@@ -32,9 +32,9 @@ class GradCAMPlusPlus(GradientCAM):
 
     name = "grad_cam_plus_plus"
     presets: ClassVar[Mapping[str, Preset]] = {
-        "pytorch-grad-cam": Preset({"epsilon": 1e-6}, (unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
-        "tf-keras-vis": Preset({"alpha": "shares", "exponential": True}, (enlarged("corners"), unit_range(1e-7))),
-        "xplique": Preset({"alpha": "means"}, (enlarged("cubic"),), doc="bug: means where equation 19 has sums"),
+        "pytorch-grad-cam": Preset({"epsilon": 1e-6}, (unit_range(1e-7), resize("linear"), unit_range(1e-7))),
+        "tf-keras-vis": Preset({"alpha": "shares", "exponential": True}, (resize("corners"), unit_range(1e-7))),
+        "xplique": Preset({"alpha": "means"}, (resize("cubic"),), doc="bug: means where equation 19 has sums"),
         "torchcam": Preset(
             {"alpha": "squares"}, (unit_range(1e-8),), doc="bug: its division changes nothing, so alpha is g^2"
         ),

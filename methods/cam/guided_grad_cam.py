@@ -8,7 +8,7 @@ from crosslens.arrays import Array
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.interpolation import KINDS
-from crosslens.method.postprocess import enlarged
+from crosslens.method.postprocess import resize
 from crosslens.method.preset import Preset
 from crosslens.model import Model
 from crosslens.objective import Objective
@@ -40,7 +40,7 @@ class GuidedGradCAM(Method):
         """Signed values of the shape of the image or volume."""
         guided = GuidedBackprop().run(model, images, objective, progress)
         where = GradCAM(layer=self.layer).run(model, images, objective, progress)
-        maps = enlarged(self.enlargement)(where.values, images.shape[2:])
+        maps = resize(self.enlargement)(where.values, images.shape[2:])
         return Attribution(guided.values * maps[:, None, ...], scores=where.scores, notes=(*guided.notes, *where.notes))
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from crosslens.arrays import Array, namespace
 from crosslens.method import Method
-from crosslens.method.postprocess import enlarged, positive, unit_range
+from crosslens.method.postprocess import positive, resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
@@ -23,7 +23,7 @@ class HiResCAM(GradientCAM):
 
     name = "hires_cam"
     presets: ClassVar[Mapping[str, Preset]] = {
-        "pytorch-grad-cam": Preset(steps=(positive, unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
+        "pytorch-grad-cam": Preset(postprocess=(positive, unit_range(1e-7), resize("linear"), unit_range(1e-7))),
     }
 
     def combine(self, maps: Array, gradient: Array) -> Array:

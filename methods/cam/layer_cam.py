@@ -6,12 +6,11 @@ from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.method import Method
-from crosslens.method.postprocess import enlarged as to_image
-from crosslens.method.postprocess import unit_range
+from crosslens.method.postprocess import resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._maps_and_gradients import GradientCAM, enlarged
+from ._maps_and_gradients import GradientCAM, at_finest_resolution
 
 STRETCH = 2.0
 """gamma of the paper: how steeply the weak maps of shallow layers are raised before they are fused."""
@@ -27,16 +26,16 @@ class LayerCAM(GradientCAM):
 
     name = "layer_cam"
     presets: ClassVar[Mapping[str, Preset]] = {
-        "tf-keras-vis": Preset(steps=(to_image("corners"), unit_range(1e-7))),
-        "pytorch-grad-cam": Preset(steps=(unit_range(1e-7), to_image("linear"), unit_range(1e-7))),
-        "torchcam": Preset(steps=(unit_range(1e-8),)),
+        "tf-keras-vis": Preset(postprocess=(resize("corners"), unit_range(1e-7))),
+        "pytorch-grad-cam": Preset(postprocess=(unit_range(1e-7), resize("linear"), unit_range(1e-7))),
+        "torchcam": Preset(postprocess=(unit_range(1e-8),)),
     }
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         return relu(namespace(maps).sum(relu(gradient) * maps, axis=1))
 
     def fuse(self, found: Sequence[Array]) -> Array:
-        return namespace(found[0]).max(enlarged([_raised(m) for m in found]), axis=0)
+        return namespace(found[0]).max(at_finest_resolution([_raised(m) for m in found]), axis=0)
 
 
 def _raised(maps: Array) -> Array:

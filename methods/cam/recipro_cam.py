@@ -10,7 +10,7 @@ from crosslens.arrays import Array, like, namespace
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -39,17 +39,17 @@ class ReciproCAM(OnMaps):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, signed, in the target's unit; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
-        found, scores = cases(model, images, facing(objective, self.counterfactual), layer)
-        values = namespace(images).stack([self._map(case, progress) for case in found])
+        functions, scores = target_functions(model, images, facing(objective, self.counterfactual), layer)
+        values = namespace(images).stack([self._map(function, progress) for function in functions])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
 
-    def _map(self, case: Case, progress: Progress) -> Array:
-        size = tuple(as_maps(case.activation, case.layer, case.image.shape[2:]).shape[2:])
+    def _map(self, function: TargetFunction, progress: Progress) -> Array:
+        size = tuple(as_maps(function.activation, function.layer, function.image.shape[2:]).shape[2:])
         left = [
-            case.scores(case.activation * _shaped(self._masks(start, stop, size), case.activation))
-            for start, stop in portions(case.model, 1 + prod(size), progress, "masking")
+            function.scores(function.activation * _shaped(self._masks(start, stop, size), function.activation))
+            for start, stop in batch_ranges(function.model, 1 + prod(size), progress, "masking")
         ]
-        scores = namespace(case.activation).concat(left)
+        scores = namespace(function.activation).concat(left)
         return namespace(scores).reshape(scores[1:] - scores[0], size)
 
     def _masks(self, start: int, stop: int, size: tuple[int, ...]) -> np.ndarray[Any, Any]:

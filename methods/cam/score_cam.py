@@ -8,10 +8,10 @@ from crosslens.arrays import Array, namespace, relu, softmax
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import Method, param
-from crosslens.method.fills import DOC, Fill, filled
-from crosslens.method.postprocess import Size, enlarged, unit_range
+from crosslens.method.fills import FILL_DOC, Fill, fill_image
+from crosslens.method.postprocess import Size, resize, unit_range
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -36,15 +36,15 @@ class ScoreCAM(OnMaps):
     presets: ClassVar[Mapping[str, Preset]] = {
         "torchcam": Preset({"scaled": "small", "epsilon": 1e-8}, (unit_range(1e-8),)),
         "pytorch-grad-cam": Preset(
-            {"enlargement": "corners", "epsilon": 1e-8}, (unit_range(1e-7), enlarged("linear"), unit_range(1e-7))
+            {"enlargement": "corners", "epsilon": 1e-8}, (unit_range(1e-7), resize("linear"), unit_range(1e-7))
         ),
         "tf-keras-vis": Preset(
             {"enlargement": "corners", "epsilon": 1e-7, "weights": "probability"},
-            (enlarged("corners"), unit_range(1e-7)),
+            (resize("corners"), unit_range(1e-7)),
             doc="the class's probability is the weight, without a softmax over channels",
         ),
     }
-    fill: Fill = param("black", f"what stands where a mask is 0: {DOC}; black is X H_k as the paper writes it")
+    fill: Fill = param("black", f"what stands where a mask is 0: {FILL_DOC}; black is X H_k as the paper writes it")
     enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
     scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
     epsilon: float = param(0.0, "added to a map's range, by which it is divided", minimum=0)
@@ -56,24 +56,24 @@ class ScoreCAM(OnMaps):
         layer = self.layer or default_layer(model, objective, images)
         maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         target = objective if self.weights == "softmax" else measured(objective)
-        found, scores = cases(model, images, facing(target, self.counterfactual))
+        functions, scores = target_functions(model, images, facing(target, self.counterfactual))
         xp = namespace(maps)
-        values = xp.stack([self._map(case, maps[n, ...], progress) for n, case in enumerate(found)])
+        values = xp.stack([self._map(function, maps[n, ...], progress) for n, function in enumerate(functions)])
         return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
 
-    def _map(self, case: Case, maps: Array, progress: Progress) -> Array:
+    def _map(self, function: TargetFunction, maps: Array, progress: Progress) -> Array:
         """(h, w) from the maps (C, h, w) of one image; (d, h, w) of a volume's."""
         xp = namespace(maps)
-        shown, cover = [], filled(self.fill, case.image, case.model, seed=0)
-        for start, stop in portions(case.model, maps.shape[0], progress, "masking"):
-            masks = self._masks(maps[start:stop, ...], case.image.shape[2:])[:, None, ...]
-            shown.append(case.scores(cover + masks * (case.image - cover)))
+        shown, cover = [], fill_image(self.fill, function.image, function.model, seed=0)
+        for start, stop in batch_ranges(function.model, maps.shape[0], progress, "masking"):
+            masks = self._masks(maps[start:stop, ...], function.image.shape[2:])[:, None, ...]
+            shown.append(function.scores(cover + masks * (function.image - cover)))
         weights = softmax(xp.concat(shown)) if self.weights == "softmax" else xp.concat(shown)
         return relu(weighted_sum(weights, maps))
 
     def _masks(self, maps: Array, size: Size) -> Array:
         """Maps (C, h, w) of the image's size and from 0 to 1; one without differences says nothing of places: 0."""
-        scale, enlarge = unit_range(self.epsilon), enlarged(self.enlargement)
+        scale, enlarge = unit_range(self.epsilon), resize(self.enlargement)
         first, second = (scale, enlarge) if self.scaled == "small" else (enlarge, scale)
         return second(first(maps, size), size)
 

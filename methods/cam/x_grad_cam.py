@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from crosslens.arrays import Array, namespace, relu
 from crosslens.method import Method
-from crosslens.method.postprocess import enlarged, unit_range
+from crosslens.method.postprocess import resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
@@ -23,8 +23,8 @@ class XGradCAM(GradientCAM):
 
     name = "x_grad_cam"
     presets: ClassVar[Mapping[str, Preset]] = {
-        "pytorch-grad-cam": Preset(steps=(unit_range(1e-7), enlarged("linear"), unit_range(1e-7))),
-        "torchcam": Preset(steps=(unit_range(1e-8),)),
+        "pytorch-grad-cam": Preset(postprocess=(unit_range(1e-7), resize("linear"), unit_range(1e-7))),
+        "torchcam": Preset(postprocess=(unit_range(1e-8),)),
     }
 
     def combine(self, maps: Array, gradient: Array) -> Array:

@@ -10,7 +10,7 @@ from crosslens.arrays import Array, as_numpy, namespace
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import silent
 from crosslens.method import Method, param
-from crosslens.method.sanity import refuse_unfinite
+from crosslens.method.sanity import refuse_nonfinite
 from crosslens.model import Model
 from crosslens.objective import ClassScore, Objective
 from crosslens.plugins import method as named
@@ -46,7 +46,7 @@ class Metric(Method):
         self.judged.check_parameters()
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
-        chosen = self.judged.settled(model, images, objective)
+        chosen = self.judged.with_network_defaults(model, images, objective)
         return {} if chosen is self.judged else {"method": chosen}
 
     def explained(self, model: Model, images: Array, objective: Objective) -> Attribution:
@@ -59,7 +59,7 @@ class Metric(Method):
         result = self.judged.run(model, images, objective, silent)
         if not isinstance(result, Attribution):
             raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, no attribution to judge")
-        refuse_unfinite(self.judged.name, result)
+        refuse_nonfinite(self.judged.name, result)
         preset = self.judged.preset
         return result if preset is None else replace(result, values=preset.apply(result.values, images.shape[-2:]))
 

@@ -10,9 +10,9 @@ from crosslens.arrays import Array, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import param
-from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.fills import FILL_DOC, Fill, fill_image
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.result.scores import Scores
@@ -59,12 +59,12 @@ class PixelCurve(Metric):
         judged = self.explained(model, images, fixed)
         maps = judged.upsampled(images.shape[2:])
         maps = namespace(maps).abs(maps) if self.magnitude else maps
-        found, _ = cases(model, images, measured(fixed) if self.unit == "probability" else fixed)
+        functions, _ = target_functions(model, images, measured(fixed) if self.unit == "probability" else fixed)
         counts = self._counts(pixels)
-        curves = [self._curve(case, maps[n, ...], counts, progress) for n, case in enumerate(found)]
+        curves = [self._curve(function, maps[n, ...], counts, progress) for n, function in enumerate(functions)]
         return Scores(
             namespace(images).stack(curves)[:, None, :],
-            series=(str(found[0].objective).partition("(")[0],),
+            series=(str(functions[0].objective).partition("(")[0],),
             axis=f"share of pixels {self.verb}",
             positions=tuple(float(c) / pixels for c in counts),
             notes=judged.notes,
@@ -76,15 +76,15 @@ class PixelCurve(Metric):
             return np.asarray([*range(0, pixels, -(-pixels // self.steps)), pixels])
         return np.linspace(0, pixels, self.steps + 1).astype(int)
 
-    def _curve(self, case: Case, importance: Array, counts: Array, progress: Progress) -> Array:
+    def _curve(self, function: TargetFunction, importance: Array, counts: Array, progress: Progress) -> Array:
         """The target's value where so many pixels have changed."""
-        before, after = self.ends(case.image, filled(self.fill, case.image, case.model, self.seed))
+        before, after = self.ends(function.image, fill_image(self.fill, function.image, function.model, self.seed))
         order = ranks(importance)
         scores = []
-        for start, stop in portions(case.model, len(counts), progress, f"pixels {self.verb}"):
-            changed = like(order[None] < counts[start:stop, None, None], case.image)[:, None, :, :]
-            scores.append(case.scores(changed * after + (1 - changed) * before))
-        return namespace(case.image).concat(scores)
+        for start, stop in batch_ranges(function.model, len(counts), progress, f"pixels {self.verb}"):
+            changed = like(order[None] < counts[start:stop, None, None], function.image)[:, None, :, :]
+            scores.append(function.scores(changed * after + (1 - changed) * before))
+        return namespace(function.image).concat(scores)
 
 
-FILL = f"what stands where a pixel is missing: {DOC}"
+FILL = f"what stands where a pixel is missing: {FILL_DOC}"

@@ -10,7 +10,7 @@ from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.postprocess import unit_range
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import cases
+from crosslens.method.target_function import target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -64,13 +64,13 @@ class AverageDrop(Metric):
         judged = self.explained(model, images, fixed)
         black = (model.input.bounds or (0.0, 1.0))[0]
         shown = black + (images - black) * seen_through(judged, images, self.mask)
-        found, whole = cases(model, images, measured(fixed) if self.unit == "probability" else fixed)
+        functions, whole = target_functions(model, images, measured(fixed) if self.unit == "probability" else fixed)
         xp = namespace(images)
-        left = xp.concat([case.scores(shown[n : n + 1, ...]) for n, case in enumerate(found)])
+        left = xp.concat([function.scores(shown[n : n + 1, ...]) for n, function in enumerate(functions)])
         below = 0 if self.scale == "difference" else int(xp.sum(xp.astype(whole <= 0, xp.int64)))
         if below and (self.preset is None or bool(xp.any(whole == 0))):
             raise ParameterError(
-                f"average_drop is a share of the target's value, which must be positive; {found[0].objective} is "
+                f"average_drop is a share of the target's value, which must be positive; {functions[0].objective} is "
                 f"{float(xp.min(whole)):.4g}. Give a class, whose probability is measured, or average a "
                 "difference: scale='difference'"
             )

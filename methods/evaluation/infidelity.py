@@ -9,9 +9,9 @@ from crosslens.arrays import Array, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.fills import FILL_DOC, Fill, fill_image
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -48,17 +48,17 @@ class Infidelity(Metric):
         None, "side of the squares, in pixels; a seventh of the shorter side if not given", minimum=1
     )
     noise: float = param(0.2, "deviation of the noise on the baseline, as a share of the images' range", minimum=0)
-    fill: Fill = param("black", f"the square, or the baseline: {DOC}")
+    fill: Fill = param("black", f"the square, or the baseline: {FILL_DOC}")
     samples: int = param(50, "changed images", minimum=1)
     seed: int = param(0, "of the draws; the same for each image", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Infidelity of each image, in the target's unit squared, as it is and with E scaled, (N, 2, 1)."""
         self._check(images)
-        found, scores = cases(model, images, objective)
+        functions, scores = target_functions(model, images, objective)
         slopes = _slopes(self.explained(model, images, pinned(model, images, objective)), images)
         xp = namespace(images)
-        values = [self._two(case, scores[n], slopes[n, ...], progress) for n, case in enumerate(found)]
+        values = [self._two(function, scores[n], slopes[n, ...], progress) for n, function in enumerate(functions)]
         return Scores(xp.stack(values)[:, :, None], series=("infidelity", "infidelity, scaled"))
 
     def _check(self, images: Array) -> None:
@@ -66,19 +66,19 @@ class Infidelity(Metric):
         if self.change == "squares" and self.window is not None and self.window > shorter:
             raise ParameterError(f"window is {self.window}; it must be at most {shorter}, the image's shorter side")
 
-    def _two(self, case: Case, score: Array, slopes: Array, progress: Progress) -> Array:
+    def _two(self, function: TargetFunction, score: Array, slopes: Array, progress: Progress) -> Array:
         """(2,) for one image with slopes (C, H, W)."""
         xp = namespace(slopes)
         rng = np.random.default_rng(self.seed)
-        nothing = filled(self.fill, case.image, case.model, self.seed)
+        nothing = fill_image(self.fill, function.image, function.model, self.seed)
         foretold, fell = [], []
-        deviation = self.noise * case.model.input.range
-        for start, stop in portions(case.model, self.samples, progress, "changing the image"):
+        deviation = self.noise * function.model.input.range
+        for start, stop in batch_ranges(function.model, self.samples, progress, "changing the image"):
             changes = xp.concat(
-                [self._change(case.image, nothing, deviation, rng) for _ in range(stop - start)], axis=0
+                [self._change(function.image, nothing, deviation, rng) for _ in range(stop - start)], axis=0
             )
             foretold.append(xp.sum(changes * slopes[None, ...], axis=(1, 2, 3)))
-            fell.append(score - case.scores(case.image - changes))
+            fell.append(score - function.scores(function.image - changes))
         told, truth = xp.concat(foretold), xp.concat(fell)
         power = xp.sum(told * told)
         best = xp.sum(told * truth) / xp.where(power > 0, power, xp.ones_like(power))

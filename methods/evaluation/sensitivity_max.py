@@ -9,7 +9,7 @@ from crosslens.arrays import Array, like, namespace
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import portions
+from crosslens.method.target_function import batch_ranges
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -52,7 +52,7 @@ class SensitivityMax(Metric):
         xp = namespace(image)
         rng = np.random.default_rng(self.seed)
         moved = []
-        for start, stop in portions(model, self.samples, progress, "changing the image"):
+        for start, stop in batch_ranges(model, self.samples, progress, "changing the image"):
             radius = self.radius * model.input.range
             noise = rng.uniform(-radius, radius, (stop - start, *image.shape[1:]))
             changed = self.explained(model, image + like(noise, image), objective).values

@@ -1,17 +1,20 @@
 """Rules of numerical integration over [0, 1]: at which points a function is evaluated, and how much each counts."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from crosslens.errors import ParameterError
 
-__all__ = ["RULES", "quadrature"]
+__all__ = ["RULES", "Quadrature", "quadrature"]
+
+Quadrature: TypeAlias = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+"""Points between 0 and 1, and their weights."""
 
 RULES = ("gauss_legendre", "trapezoid", "left", "right", "middle", "mean")
 """Gauss-Legendre, the trapezoidal rule, three Riemann sums, and the plain mean of points with both ends among them."""
 
 
-def quadrature(rule: str, steps: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def quadrature(rule: str, steps: int) -> Quadrature:
     """The points of a rule between 0 and 1, and their weights, (steps,) each; the weights add up to 1.
 
     Raises:

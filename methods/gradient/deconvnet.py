@@ -39,7 +39,7 @@ class Deconvnet(Method):
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),
-        "xplique": Preset(steps=(channel_mean,)),
+        "xplique": Preset(postprocess=(channel_mean,)),
         "zennit": Preset(),
     }
     needs_rectifier = True

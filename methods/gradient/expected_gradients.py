@@ -10,7 +10,7 @@ from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.baselines import NAMES, baselines
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -41,8 +41,8 @@ class ExpectedGradients(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
-        found, scores = cases(model, images, objective, self.layer)
-        values = namespace(images).stack([self._values(case, progress) for case in found])
+        functions, scores = target_functions(model, images, objective, self.layer)
+        values = namespace(images).stack([self._values(function, progress) for function in functions])
         return Attribution(values, scores=scores, notes=self._note())
 
     def _note(self) -> tuple[str, ...]:
@@ -52,18 +52,18 @@ class ExpectedGradients(Method):
             return ()
         return ("the background is made up; give images like those the network was trained on: background=",)
 
-    def _values(self, case: Case, progress: Progress) -> Array:
+    def _values(self, function: TargetFunction, progress: Progress) -> Array:
         """The mean over the draws for one image, of the shape of its activation without the batch axis."""
-        background = case.seen(baselines(self.background, case.image, case.model, self.seed))
-        rng, x = np.random.default_rng(self.seed), case.activation
+        background = function.at_layer(baselines(self.background, function.image, function.model, self.seed))
+        rng, x = np.random.default_rng(self.seed), function.activation
         drawn, places = rng.integers(background.shape[0], size=self.samples), rng.random(self.samples)
         xp = namespace(x)
         total = xp.zeros_like(x[0, ...])
-        for first, stop in portions(case.model, self.samples, progress, "drawing from the background"):
+        for first, stop in batch_ranges(function.model, self.samples, progress, "drawing from the background"):
             starts = xp.stack([background[int(m), ...] for m in drawn[first:stop]])
             along = xp.reshape(like(places[first:stop], x), (-1, *[1] * (x.ndim - 1)))
             way = x - starts
-            total = total + xp.sum(way * case.gradients(starts + along * way), axis=0)
+            total = total + xp.sum(way * function.gradients(starts + along * way), axis=0)
         return total / self.samples
 
 

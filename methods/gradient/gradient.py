@@ -26,11 +26,11 @@ class Gradient(Method):
     name = "gradient"
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
-        "captum": Preset(steps=(absolute,)),
-        "tf-keras-vis": Preset(steps=(absolute, channel_max, unit_range(1e-7))),
-        "xplique": Preset(steps=(absolute, channel_max)),
+        "captum": Preset(postprocess=(absolute,)),
+        "tf-keras-vis": Preset(postprocess=(absolute, channel_max, unit_range(1e-7))),
+        "xplique": Preset(postprocess=(absolute, channel_max)),
         "tf-explain": Preset(
-            steps=(absolute, channel_sum, eight_bits_of_the_batch),
+            postprocess=(absolute, channel_sum, eight_bits_of_the_batch),
             doc="bug: one standardisation for all images, and all below the mean is 0",
         ),
         "pair": Preset(),

@@ -28,9 +28,9 @@ class GradientXInput(Method):
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),
-        "xplique": Preset(steps=(channel_mean,)),
+        "xplique": Preset(postprocess=(channel_mean,)),
         "tf-explain": Preset(
-            steps=(absolute, channel_sum, eight_bits_of_the_batch),
+            postprocess=(absolute, channel_sum, eight_bits_of_the_batch),
             doc="bug: one standardisation for all images, and all below the mean is 0",
         ),
     }

@@ -28,11 +28,11 @@ class GuidedBackprop(Method):
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),
-        "xplique": Preset(steps=(channel_mean,)),
+        "xplique": Preset(postprocess=(channel_mean,)),
         "zennit": Preset(),
         "pytorch-grad-cam": Preset(),
         "tf-keras-vis": Preset(
-            steps=(absolute, channel_max, unit_range(1e-7)),
+            postprocess=(absolute, channel_max, unit_range(1e-7)),
             doc="Saliency with GuidedBackpropagation; bug: it passes over ReLU layers and sees activation='relu' only",
         ),
     }

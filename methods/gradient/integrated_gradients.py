@@ -12,13 +12,13 @@ from crosslens.method import Method, param
 from crosslens.method.baselines import baselines
 from crosslens.method.postprocess import absolute, channel_mean, channel_sum, eight_bits_of_the_batch
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._quadrature import RULES, quadrature
+from ._quadrature import RULES, Quadrature, quadrature
 
 TOLERANCE = 0.05
 """The completeness gap, as a share of the score's difference, above which the result says so."""
@@ -76,37 +76,38 @@ class IntegratedGradients(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> PathAttribution:
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
-        places, weights = quadrature(self.rule, self.steps)
+        rule = quadrature(self.rule, self.steps)
         xp = namespace(images)
         starts = [baselines(self.baseline, images[n : n + 1, ...], model, self.seed) for n in range(images.shape[0])]
-        clean, *ends = _seen(model, [images, *starts], [self.layer, *objective.layers])
-        found, scores = cases(model, images, objective, self.layer, clean)
+        clean, *ends = _activations(model, [images, *starts], [self.layer, *objective.layers])
+        functions, scores = target_functions(model, images, objective, self.layer, clean)
         results = [
-            self._case(case, scores[n], end, places, weights, progress)
-            for n, (case, end) in enumerate(zip(found, ends, strict=True))
+            self._values(function, scores[n], end, rule, progress)
+            for n, (function, end) in enumerate(zip(functions, ends, strict=True))
         ]
         values, gaps, differences = (xp.stack(parts) for parts in zip(*results, strict=True))
         return PathAttribution(values, scores=scores, gap=gaps, notes=self._note(gaps, differences))
 
-    def _case(
-        self, case: Case, score: Array, end: Mapping[str, Array], places: Array, weights: Array, progress: Progress
+    def _values(
+        self, function: TargetFunction, score: Array, end: Mapping[str, Array], rule: Quadrature, progress: Progress
     ) -> tuple[Array, ...]:
         """Values, completeness gap and score difference of one image, averaged over the baselines' activations."""
-        starts = end[case.layer]
+        starts = end[function.layer]
         xp = namespace(starts)
-        ways = [self._along(case, starts[m : m + 1, ...], places, weights, progress) for m in range(starts.shape[0])]
-        values = xp.mean(xp.stack(ways), axis=0)
-        difference = score - xp.mean(case.objective.value(end))
+        integrals = [self._integral(function, starts[m : m + 1, ...], rule, progress) for m in range(starts.shape[0])]
+        values = xp.mean(xp.stack(integrals), axis=0)
+        difference = score - xp.mean(function.objective.value(end))
         return values, xp.sum(values) - difference, difference
 
-    def _along(self, case: Case, start: Array, places: Array, weights: Array, progress: Progress) -> Array:
+    def _integral(self, function: TargetFunction, start: Array, rule: Quadrature, progress: Progress) -> Array:
         """The integral from one baseline (1, ...), of the shape of the activation without the batch axis."""
-        way = case.activation - start
+        way, (points, weights) = function.activation - start, rule
         xp = namespace(way)
         total = xp.zeros_like(way[0, ...])
-        for first, stop in portions(case.model, len(places), progress, "integrating gradients"):
-            along = xp.reshape(like(places[first:stop], way), (-1, *[1] * (way.ndim - 1)))
-            total = total + xp.tensordot(like(weights[first:stop], way), case.gradients(start + along * way), axes=1)
+        for first, stop in batch_ranges(function.model, len(points), progress, "integrating gradients"):
+            along = xp.reshape(like(points[first:stop], way), (-1, *[1] * (way.ndim - 1)))
+            gradients = function.gradients(start + along * way)
+            total = total + xp.tensordot(like(weights[first:stop], way), gradients, axes=1)
         return total * way[0, ...] if self.times_way else total
 
     def _note(self, gaps: Array, differences: Array) -> tuple[str, ...]:
@@ -120,7 +121,7 @@ class IntegratedGradients(Method):
         )
 
 
-def _seen(model: Model, groups: Sequence[Array], layers: Sequence[str]) -> list[dict[str, Array]]:
+def _activations(model: Model, groups: Sequence[Array], layers: Sequence[str]) -> list[dict[str, Array]]:
     """The activations of each group of images (n, C, H, W), as few passes for all of them as memory allows."""
     xp = namespace(groups[0])
     images = xp.concat(list(groups))

@@ -9,7 +9,7 @@ from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -47,34 +47,35 @@ class Sensitivity(Method):
         """Slopes of the shape of the image, or of the layer."""
         if self.layer == INPUT and images.ndim == 4 and (self.block or 1) > max(images.shape[2:]):
             raise ParameterError(f"block is {self.block}; it must be at most {max(images.shape[2:])}, the longer side")
-        found, scores = cases(model, images, objective, self.layer)
-        return Attribution(namespace(images).stack([self._slopes(case, progress) for case in found]), scores=scores)
+        functions, scores = target_functions(model, images, objective, self.layer)
+        values = namespace(images).stack([self._slopes(function, progress) for function in functions])
+        return Attribution(values, scores=scores)
 
-    def _slopes(self, case: Case, progress: Progress) -> Array:
+    def _slopes(self, function: TargetFunction, progress: Progress) -> Array:
         """The values of one image, of the shape of its activation without the batch axis."""
-        shape = tuple(case.activation.shape[1:])
+        shape = tuple(function.activation.shape[1:])
         labels = _blocks(shape, self.block or max(round(min(shape[-2:]) / SHARE), 1))
         sizes = np.bincount(labels.ravel())
         total, count = np.zeros(len(sizes)), self.directions or 1
-        for directions in self._directions(case, labels, len(sizes), progress):
-            slopes = self._along(case, directions[:, labels])
+        for directions in self._directions(function, labels, len(sizes), progress):
+            slopes = self._along(function, directions[:, labels])
             total += slopes @ directions
-        return like((total / sizes / count)[labels], case.activation)
+        return like((total / sizes / count)[labels], function.activation)
 
-    def _directions(self, case: Case, labels: Any, blocks: int, progress: Progress) -> Iterator[Any]:
+    def _directions(self, function: TargetFunction, labels: Any, blocks: int, progress: Progress) -> Iterator[Any]:
         """Rows (B, blocks) of what happens to each block: one of them, or all at random."""
         rng = np.random.default_rng(self.seed)
-        for start, stop in portions(case.model, self.directions or blocks, progress, "taking differences"):
+        for start, stop in batch_ranges(function.model, self.directions or blocks, progress, "taking differences"):
             if self.directions is None:
                 yield (np.arange(start, stop)[:, None] == np.arange(blocks)).astype(np.float32)
             else:
                 yield rng.choice(np.asarray([-1, 1], np.float32), (stop - start, blocks))
 
-    def _along(self, case: Case, directions: Any) -> Any:
+    def _along(self, function: TargetFunction, directions: Any) -> Any:
         """The central differences along directions (B, ...), (B,)."""
-        step = self.step * (case.model.input.range if case.layer == INPUT else 1.0)
-        v = step * like(directions, case.activation)
-        after, before = (as_numpy(case.scores(case.activation + s * v)).astype(np.float64) for s in (1, -1))
+        step = self.step * (function.model.input.range if function.layer == INPUT else 1.0)
+        v = step * like(directions, function.activation)
+        after, before = (as_numpy(function.scores(function.activation + s * v)).astype(np.float64) for s in (1, -1))
         return (after - before) / (2 * step)
 
 

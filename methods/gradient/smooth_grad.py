@@ -11,7 +11,7 @@ from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.postprocess import channel_max, channel_mean, unit_range
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -71,20 +71,21 @@ class SmoothGrad(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Values of the shape of the image, or of the layer."""
-        found, scores = cases(model, images, objective, self.layer)
-        return Attribution(namespace(images).stack([self._values(case, progress) for case in found]), scores=scores)
+        functions, scores = target_functions(model, images, objective, self.layer)
+        values = namespace(images).stack([self._values(function, progress) for function in functions])
+        return Attribution(values, scores=scores)
 
-    def _values(self, case: Case, progress: Progress) -> Array:
+    def _values(self, function: TargetFunction, progress: Progress) -> Array:
         """The statistic for one image, of the shape of its activation without the batch axis."""
         spread = self.statistic not in {"mean", "magnitude"}
-        x, rng, moments = case.activation, np.random.default_rng(self.seed), Moments(spread)
+        x, rng, moments = function.activation, np.random.default_rng(self.seed), Moments(spread)
         xp = namespace(x)
         deviation = self.noise * (float(xp.max(x) - xp.min(x)) if self.relative else 1.0)
-        for start, stop in portions(case.model, self.samples, progress, "averaging noisy gradients"):
+        for start, stop in batch_ranges(function.model, self.samples, progress, "averaging noisy gradients"):
             noise = rng.standard_normal((stop - start, *x.shape[1:]), dtype=np.float32)
             if self.clean_last:
                 noise[self.samples - 1 - start :] = 0
-            gradients = case.gradients(x + deviation * like(noise, x))
+            gradients = function.gradients(x + deviation * like(noise, x))
             moments.add(xp.abs(gradients) if "magnitude" in self.statistic else gradients)
         if self.statistic == "square":
             return moments.variance + moments.mean**2

@@ -10,9 +10,9 @@ from crosslens.arrays import Array, namespace
 from crosslens.errors import ImageError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.fills import DOC, Fill
-from crosslens.method.sanity import refuse_unfinite_target
-from crosslens.method.target_function import Case, cases
+from crosslens.method.fills import FILL_DOC, Fill
+from crosslens.method.sanity import refuse_nonfinite_target
+from crosslens.method.target_function import TargetFunction, target_functions
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
 from crosslens.operators import Jitter, Pull
@@ -56,7 +56,7 @@ def blended(levels: Array, mask: Array) -> tuple[Array, Pull]:
 class Stage:
     """One image with its perturbations, and the target between the two as a share: 1 at the image, 0 where blank."""
 
-    case: Case
+    function: TargetFunction
     levels: Array
     """(L, C, H, W)"""
     whole: float
@@ -71,12 +71,12 @@ class Stage:
         """The target's share behind the mask, (1,), and its gradient there, (H, W); the picture is shifted first."""
         levels = Jitter(*shift).apply(self.levels) if shift != (0, 0) else self.levels
         image, back = blended(levels, mask)
-        pull, scores = pullback(self.case.model, image, self.case.objective)
+        pull, scores = pullback(self.function.model, image, self.function.objective)
         return (scores - self.blank) / self.unit, back(pull.gradients[INPUT]) / self.unit
 
     def score(self, mask: Array) -> Array:
         """The target behind the mask, ()."""
-        return self.case.scores(blended(self.levels, mask)[0])[0]
+        return self.function.scores(blended(self.levels, mask)[0])[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,11 @@ class MaskMethod(Method):
     example: ClassVar[Mapping[str, Any]] = {"steps": 3}
     steps: int = param(300, "steps of the descent", minimum=1)
     learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1", above=0)
-    fill: Fill = param("blurred", f"what stands where the mask is 0: {DOC}")
+    fill: Fill = param("blurred", f"what stands where the mask is 0: {FILL_DOC}")
     seed: int = param(0, "of random shifts, and of the fill 'noise'; each image gets the same draws", minimum=0)
 
     @abstractmethod
-    def levels(self, case: Case) -> Array:
+    def levels(self, function: TargetFunction) -> Array:
         """From the image to its strongest perturbation, (L, C, H, W)."""
 
     @abstractmethod
@@ -109,9 +109,9 @@ class MaskMethod(Method):
         if images.ndim != 4:
             raise ImageError(f"masks are for pictures (C, H, W); this network takes {tuple(images.shape[1:])}")
         xp = namespace(images)
-        found, scores = cases(model, images, objective)
-        refuse_unfinite_target(self.name, scores)
-        stages = [self._stage(case, float(scores[n])) for n, case in enumerate(found)]
+        functions, scores = target_functions(model, images, objective)
+        refuse_nonfinite_target(self.name, scores)
+        stages = [self._stage(function, float(scores[n])) for n, function in enumerate(functions)]
         masks, masked, told = zip(*(self.mask(stage, progress) for stage in stages), strict=True)
         blank = xp.asarray(np.asarray([s.blank for s in stages], np.float32), device=images.device)
         lower = sum(s.whole <= s.blank for s in stages)
@@ -119,6 +119,6 @@ class MaskMethod(Method):
         notes = tuple(dict.fromkeys([*(low if lower else ()), *(note for notes in told for note in notes)]))
         return MaskAttribution(xp.stack(masks), scores=scores, masked=xp.stack(masked), blank=blank, notes=notes)
 
-    def _stage(self, case: Case, whole: float) -> Stage:
-        levels = self.levels(case)
-        return Stage(case, levels, whole, float(case.scores(levels[-1:, ...])[0]))
+    def _stage(self, function: TargetFunction, whole: float) -> Stage:
+        levels = self.levels(function)
+        return Stage(function, levels, whole, float(function.scores(levels[-1:, ...])[0]))

@@ -1,14 +1,15 @@
 """Weighted linear regression of a target on the presence of superpixels."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from crosslens.errors import ModelError
 
-from ._superpixels import Floats, Weights
+from ._segmented_image import Floats
 
-__all__ = ["Solver", "explained_share", "fitted", "lasso", "ridge"]
+__all__ = ["LinearModel", "Solver", "explained_share", "lasso", "linear_fit", "ridge"]
 
 Solver: TypeAlias = Callable[[Floats, Floats], Floats]
 """From G (K, K) and m (K,) to the w (K,) at which w' G w / 2 - w' m and a penalty are least."""
@@ -18,34 +19,52 @@ SWEEPS, TOLERANCE = 1000, 1e-10
 """At most so many passes of the lasso over its coefficients, until the largest change is this share of the largest."""
 
 
-def fitted(z: Floats, y: Floats, weights: Floats, solve: Solver) -> Weights:
-    """The linear model y = rest + z values, z being (S, K) and `weights`, (S,), adding up to one.
+@dataclass(frozen=True)
+class LinearModel:
+    """The target of one image as intercept + the coefficients of the superpixels that are shown."""
+
+    coefficients: Floats
+    """(K,)"""
+    intercept: float
+    fit: float
+    """The share of the target's weighted variance that it explains."""
+
+
+def linear_fit(z: Floats, y: Floats, weights: Floats, solve: Solver) -> LinearModel:
+    """The linear model y = intercept + z coefficients that a solver finds.
+
+    Args:
+        z: what the target is regressed on, (S, K).
+        y: the target of each copy, (S,).
+        weights: how much each copy counts, (S,), adding up to one.
+        solve: least squares with a penalty.
 
     Raises:
         ModelError: the target is not finite for every copy.
     """
-    if unfinite := int((~np.isfinite(y)).sum()):
+    if count := int((~np.isfinite(y)).sum()):
         raise ModelError(
-            f"the target is NaN or infinite for {unfinite} of {len(y)} copies of the image: look at the weights"
+            f"the target is NaN or infinite for {count} of {len(y)} copies of the image: look at the weights"
         )
     centre, mean = weights @ z, float(weights @ y)
     a, b = z - centre, y - mean
-    values = solve(a.T @ (weights[:, None] * a), a.T @ (weights * b))
-    return Weights(values, mean - float(centre @ values), explained_share(y, b, b - a @ values, weights))
+    coefficients = solve(a.T @ (weights[:, None] * a), a.T @ (weights * b))
+    fit = explained_share(y, b, b - a @ coefficients, weights)
+    return LinearModel(coefficients, mean - float(centre @ coefficients), fit)
 
 
-def explained_share(y: Floats, apart: Floats, missed: Floats, weights: Floats) -> float:
+def explained_share(y: Floats, centred: Floats, residual: Floats, weights: Floats) -> float:
     """The share of the weighted variance that a model explains; 1 where a target y (S,) varies by rounding only.
 
     Args:
         y: the target.
-        apart: y less its weighted mean.
-        missed: y less what the model says.
+        centred: y less its weighted mean.
+        residual: y less what the model says.
         weights: of the S copies.
     """
-    spread = float(weights @ apart**2)
+    spread = float(weights @ centred**2)
     least = weights.sum() * (ROUNDING * np.abs(y).max(initial=0.0)) ** 2
-    return 1 - float(weights @ missed**2) / spread if spread > least else 1.0
+    return 1 - float(weights @ residual**2) / spread if spread > least else 1.0
 
 
 def ridge(penalty: float) -> Solver:

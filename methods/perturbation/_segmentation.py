@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ParameterError, unknown_name
-from crosslens.method.target_function import Case
+from crosslens.method.target_function import TargetFunction
 
-__all__ = ["segmented"]
+__all__ = ["superpixel_labels"]
 
 KINDS = ("slic", "grid", "quickshift")
 
 
-def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The superpixel of each pixel of a case's image, (H, W), numbered from 0 without gaps.
+def superpixel_labels(function: TargetFunction, how: str | Array, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The superpixel of each pixel of one image, (H, W), numbered from 0 without gaps.
 
     Args:
-        case: the image.
+        function: the image's.
         how: "slic" (Achanta et al. 2012, in Lab, by scikit-image), "grid" (rectangles), "quickshift" (Vedaldi and
             Soatto 2008, by scikit-image, as many as there are), or any integers (H, W), also as a .npy file.
         count: about how many; at least 2. Read for "slic" and "grid" only.
@@ -25,7 +25,7 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
     Raises:
         ParameterError: no such way, scikit-image is missing, fewer than two superpixels, or another shape.
     """
-    size = tuple(case.image.shape[2:])
+    size = tuple(function.image.shape[2:])
     if isinstance(how, str) and how.endswith(".npy"):
         how = _from_file(how)
     if not isinstance(how, str):
@@ -37,7 +37,7 @@ def segmented(case: Case, how: str | Array, count: int) -> np.ndarray[Any, np.dt
     elif count > prod(size):
         raise ParameterError(f"segments is {count}; it must be at most one for each pixel of {size}")
     else:
-        labels = _grid((size[0], size[1]), count) if how == "grid" else _by_colour(case, how, count)
+        labels = _grid((size[0], size[1]), count) if how == "grid" else _by_colour(function, how, count)
     segments = np.unique(labels, return_inverse=True)[1].reshape(size).astype(np.int64)
     if segments.max() < 1:
         raise ParameterError(
@@ -64,15 +64,15 @@ def _grid(size: tuple[int, int], count: int) -> np.ndarray[Any, Any]:
     return labels
 
 
-def _by_colour(case: Case, how: str, count: int) -> np.ndarray[Any, Any]:
+def _by_colour(function: TargetFunction, how: str, count: int) -> np.ndarray[Any, Any]:
     try:
         from skimage.segmentation import quickshift, slic
     except ImportError as error:
         raise ParameterError(
             f"superpixels {how!r} need scikit-image: pip install scikit-image, or give superpixels='grid'"
         ) from error
-    low, high = case.model.input.bounds or (0.0, 1.0)
-    pixels = (np.moveaxis(as_numpy(case.image)[0], 0, -1) - low) / (high - low)
+    low, high = function.model.input.bounds or (0.0, 1.0)
+    pixels = (np.moveaxis(as_numpy(function.image)[0], 0, -1) - low) / (high - low)
     if how == "quickshift":
         return np.asarray(quickshift(pixels.astype(np.float64), ratio=0.5, kernel_size=2))
     return np.asarray(slic(pixels, n_segments=count, sigma=1.0, start_label=0))

@@ -3,34 +3,34 @@
 from dataclasses import dataclass
 
 from crosslens.arrays import Array, namespace
-from crosslens.method.target_function import Case
+from crosslens.method.target_function import TargetFunction
 from crosslens.model.layout import channels_last, tokens_to_maps
 
-__all__ = ["TokenCase", "in_places"]
+__all__ = ["PatchFunction", "in_places"]
 
 
 @dataclass(frozen=True)
-class TokenCase(Case):
+class PatchFunction(TargetFunction):
     """The target as a function of the patches' tokens as maps (B, D, h, w); class and register tokens stay."""
 
     tokens: Array
     """What the image itself gives at the layer, (1, T, D)."""
 
-    def _given(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
+    def _inputs(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
         xp, (count, width, rows, columns) = namespace(variants), variants.shape
         patches = xp.reshape(channels_last(variants), (count, rows * columns, width))
         front = self.tokens[:, : self.tokens.shape[1] - rows * columns, :]
-        return super()._given(xp.concat([xp.concat([front] * count, axis=0), patches], axis=1))
+        return super()._inputs(xp.concat([xp.concat([front] * count, axis=0), patches], axis=1))
 
 
-def in_places(case: Case) -> Case:
-    """The case itself where its layer holds maps; where it holds tokens, the same with its patches as maps.
+def in_places(function: TargetFunction) -> TargetFunction:
+    """The function itself where its layer holds maps; where it holds tokens, the same with its patches as maps.
 
     Raises:
         LayerError: the tokens are no grid of patches.
     """
-    if case.activation.ndim != 3:
-        return case
-    maps = tokens_to_maps(case.activation, (case.image.shape[2], case.image.shape[3]))
-    given = {name: getattr(case, name) for name in ("model", "image", "objective", "layer")}
-    return TokenCase(**given, activation=maps, tokens=case.activation)
+    if function.activation.ndim != 3:
+        return function
+    maps = tokens_to_maps(function.activation, (function.image.shape[2], function.image.shape[3]))
+    given = {name: getattr(function, name) for name in ("model", "image", "objective", "layer")}
+    return PatchFunction(**given, activation=maps, tokens=function.activation)

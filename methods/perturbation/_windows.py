@@ -9,7 +9,7 @@ from typing import TypeAlias
 from crosslens.arrays import Array, namespace
 from crosslens.errors import ParameterError
 from crosslens.execution.batching import batch_limit, slices
-from crosslens.method.target_function import Case
+from crosslens.method.target_function import TargetFunction
 from crosslens.model import INPUT
 from crosslens.occlusion import occluded
 
@@ -85,21 +85,23 @@ def _around(length: int, window: int, count: int) -> list[slice]:
     return [slice(max(start, 0), min(start + window, length)) for start in starts]
 
 
-def behind_windows(case: Case, windows: Sequence[Window], cover: Array, layers: Sequence[str]) -> tuple[str, Found]:
+def behind_windows(
+    function: TargetFunction, windows: Sequence[Window], cover: Array, layers: Sequence[str]
+) -> tuple[str, Found]:
     """What layers give with each window showing `cover`, (1, C, H, W), and how it is computed.
 
     At the image a network may compute only what the windows can change.
     """
-    if case.layer != INPUT:
-        return f"the network from {case.layer} on", _covered(case, windows, cover, layers)
+    if function.layer != INPUT:
+        return f"the network from {function.layer} on", _covered(function, windows, cover, layers)
     boxes = [[end for side in window for end in (side.start, side.stop)] for window in windows]
-    found = occluded(case.model, case.image, cover, boxes, layers)
+    found = occluded(function.model, function.image, cover, boxes, layers)
     return found.strategy, found
 
 
-def _covered(case: Case, windows: Sequence[Window], cover: Array, layers: Sequence[str]) -> Found:
-    for start, stop in slices(len(windows), batch_limit(case.model)):
-        variants = namespace(cover).concat([case.activation] * (stop - start), axis=0)
+def _covered(function: TargetFunction, windows: Sequence[Window], cover: Array, layers: Sequence[str]) -> Found:
+    for start, stop in slices(len(windows), batch_limit(function.model)):
+        variants = namespace(cover).concat([function.activation] * (stop - start), axis=0)
         for row, window in enumerate(windows[start:stop]):
             variants[(row, slice(None), *window)] = cover[(0, slice(None), *window)]
-        yield range(start, stop), case.activations(variants, layers)
+        yield range(start, stop), function.activations(variants, layers)

@@ -8,8 +8,8 @@ from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.fills import filled
-from crosslens.method.target_function import Case, portions
+from crosslens.method.fills import fill_image
+from crosslens.method.target_function import TargetFunction, batch_ranges
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.operators import Blur, SmoothMax
@@ -63,11 +63,11 @@ class Extremal(MaskMethod):
     def _areas(self) -> tuple[float, ...]:
         return (self.areas,) if isinstance(self.areas, int | float) else tuple(self.areas)
 
-    def levels(self, case: Case) -> Array:
+    def levels(self, function: TargetFunction) -> Array:
         """A pyramid of stronger and stronger blurs, or the image and another fill."""
-        xp, image = namespace(case.image), case.image
+        xp, image = namespace(function.image), function.image
         if not isinstance(self.fill, str) or self.fill != "blurred":
-            return xp.concat([image, filled(self.fill, image, case.model, self.seed)], axis=0)
+            return xp.concat([image, fill_image(self.fill, image, function.model, self.seed)], axis=0)
         strongest = self.blur * max(image.shape[2:])
         blurs = [Blur(strongest * k / (LEVELS - 1)).apply(image) for k in range(1, LEVELS)]
         return xp.concat([image, *blurs], axis=0)
@@ -117,10 +117,10 @@ class Extremal(MaskMethod):
         keep, full = self.variant == "preserve", self._full(stage, smooth)
         tried = like(discs(smooth, area), stage.levels)
         left = []
-        for first, last in portions(stage.case.model, tried.shape[0], progress, "where to begin"):
+        for first, last in batch_ranges(stage.function.model, tried.shape[0], progress, "where to begin"):
             masks = [smooth.apply(tried[k, ...]) / full for k in range(first, last)]
             seen = [blended(stage.levels, mask if keep else 1 - mask)[0] for mask in masks]
-            left.append(stage.case.scores(namespace(masks[0]).concat(seen)))
+            left.append(stage.function.scores(namespace(masks[0]).concat(seen)))
         shares = np.concatenate([as_numpy(scores) for scores in left]) / stage.unit
         best = np.argmax(np.round(shares if keep else -shares, DIGITS))
         return tried[int(best), ...]

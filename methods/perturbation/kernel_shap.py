@@ -11,12 +11,12 @@ from crosslens.method import Method, param
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._regression import explained_share, fitted, ridge
-from ._superpixels import Floats, Pieces, SuperpixelMethod, Weights
+from ._regression import LinearModel, explained_share, linear_fit, ridge
+from ._segmented_image import Floats, Present, SegmentedImage
+from ._superpixel_method import SuperpixelMethod
 
 ENDS = {"held": 0.0, "weighted": 1e6, "ignored": 0.0}
-"""How what is known of the whole and of nothing is used; and how much more it counts than a coalition drawn."""
-Coalitions = np.ndarray[tuple[int, int], np.dtype[np.bool_]]
+"""What is made of the image and of the fully covered one; and how much more they count than a coalition drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,31 +42,33 @@ class KernelSHAP(SuperpixelMethod):
     }
     ends: str = param("held", "what values add up to: held exactly, weighted, or ignored", choices=tuple(ENDS))
 
-    def explain(self, pieces: Pieces, score: float) -> Weights:
-        """Shapley values; the rest is the target where nothing is left."""
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        least = {"held": 1, "weighted": 4, "ignored": 2}[self.ends]
+        if self.samples < least:
+            raise ParameterError(f"samples is {self.samples}; with ends={self.ends!r} it must be {least} or more")
+
+    def linear_model(self, image: SegmentedImage, score: float) -> LinearModel:
+        """Shapley values; the intercept is the target where all superpixels are covered."""
         if self.ends != "held":
-            return self._unconstrained(pieces)
-        coalitions, weights = _coalitions(pieces.count, self.samples, np.random.default_rng(self.seed))
-        nothing, *scores = pieces.scores(np.concatenate([np.zeros_like(coalitions[:1]), coalitions]))
+            return self._least_squares(image)
+        coalitions, weights = _coalitions(image.count, self.samples, np.random.default_rng(self.seed))
+        nothing, *scores = image.scores(np.concatenate([np.zeros_like(coalitions[:1]), coalitions]))
         y, z, gain = np.asarray(scores) - nothing, coalitions.astype(np.float64), score - nothing
-        values = _constrained(z.T @ (weights[:, None] * z), z.T @ (weights * y), gain)
-        apart = y - weights @ y / weights.sum()
-        return Weights(values, float(nothing), explained_share(y + nothing, apart, y - z @ values, weights))
+        values = _with_given_sum(z.T @ (weights[:, None] * z), z.T @ (weights * y), gain)
+        centred = y - weights @ y / weights.sum()
+        return LinearModel(values, float(nothing), explained_share(y + nothing, centred, y - z @ values, weights))
 
-    def _unconstrained(self, pieces: Pieces) -> Weights:
+    def _least_squares(self, image: SegmentedImage) -> LinearModel:
         """Least squares with an intercept, of least norm where coalitions are too few."""
-        count, rng = pieces.count, np.random.default_rng(self.seed)
+        count, rng = image.count, np.random.default_rng(self.seed)
         known = np.asarray([[True] * count, [False] * count])[: 2 if ENDS[self.ends] else 0]
-        if self.samples < len(known) + 2:
-            raise ParameterError(
-                f"samples is {self.samples}; with ends={self.ends!r} it must be {len(known) + 2} or more"
-            )
-        drawn = np.concatenate([known, _drawn(count, self.samples - len(known), rng)])
+        drawn = np.concatenate([known, _random_coalitions(count, self.samples - len(known), rng)])
         weights = np.asarray([ENDS[self.ends]] * len(known) + [1.0] * (self.samples - len(known)))
-        return fitted(drawn.astype(np.float64), pieces.scores(drawn), weights / weights.sum(), ridge(0.0))
+        return linear_fit(drawn.astype(np.float64), image.scores(drawn), weights / weights.sum(), ridge(0.0))
 
 
-def _coalitions(count: int, samples: int, rng: np.random.Generator) -> tuple[Coalitions, Floats]:
+def _coalitions(count: int, samples: int, rng: np.random.Generator) -> tuple[Present, Floats]:
     """Some but not all of `count` superpixels, (S, count), and how much each coalition counts, (S,).
 
     Raises:
@@ -82,21 +84,21 @@ def _coalitions(count: int, samples: int, rng: np.random.Generator) -> tuple[Coa
         raise ParameterError(
             f"samples is {samples}; {count} superpixels need at least {2 * count}, or fewer superpixels"
         )
-    half = _drawn(count, samples // 2, rng)
+    half = _random_coalitions(count, samples // 2, rng)
     return np.concatenate([half, ~half]), np.ones(2 * len(half))
 
 
-def _drawn(count: int, samples: int, rng: np.random.Generator) -> Coalitions:
+def _random_coalitions(count: int, samples: int, rng: np.random.Generator) -> Present:
     """Coalitions of some but not all, (samples, count): the size in proportion to pi, which ones uniform."""
     sizes = np.arange(1, count)
     kernel = 1 / (sizes * (count - sizes))
-    drawn = np.zeros((samples, count), np.bool_)
-    for row, size in zip(drawn, rng.choice(sizes, samples, p=kernel / kernel.sum()), strict=True):
+    coalitions = np.zeros((samples, count), np.bool_)
+    for row, size in zip(coalitions, rng.choice(sizes, samples, p=kernel / kernel.sum()), strict=True):
         row[rng.permutation(count)[:size]] = True
-    return drawn
+    return coalitions
 
 
-def _constrained(gram: Floats, moment: Floats, total: float) -> Floats:
+def _with_given_sum(gram: Floats, moment: Floats, total: float) -> Floats:
     """The minimum of w' G w - 2 w' m under sum w = total, by Lagrange's multiplier.
 
     Raises:
@@ -106,8 +108,8 @@ def _constrained(gram: Floats, moment: Floats, total: float) -> Floats:
     system = np.block([[gram, ones], [ones.T, np.zeros((1, 1))]])
     if np.linalg.matrix_rank(system) < len(system):
         raise ParameterError("the coalitions drawn do not tell all superpixels apart: raise samples")
-    found: Floats = np.linalg.solve(system, np.append(moment, total))[:-1]
-    return found
+    coefficients: Floats = np.linalg.solve(system, np.append(moment, total))[:-1]
+    return coefficients
 
 
 @hookimpl

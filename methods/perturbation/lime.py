@@ -11,8 +11,9 @@ from crosslens.method import Method, param
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._regression import Solver, fitted, lasso, ridge
-from ._superpixels import Pieces, SuperpixelMethod, Weights
+from ._regression import LinearModel, Solver, lasso, linear_fit, ridge
+from ._segmented_image import Present, SegmentedImage
+from ._superpixel_method import SuperpixelMethod
 
 REGRESSIONS = ("ridge", "lasso")
 NEGLIGIBLE = 1e-12
@@ -56,18 +57,22 @@ class LIME(SuperpixelMethod):
         if self.regression == "lasso" and self.penalty_as == "share" and self.penalty >= 1:
             raise ParameterError(f"penalty is {self.penalty}; as a share, for the lasso, it must be below 1")
 
-    def explain(self, pieces: Pieces, score: float) -> Weights:
+    def linear_model(self, image: SegmentedImage, score: float) -> LinearModel:
         """Coefficients and intercept; the fit counts copies as the kernel does."""
         rng = np.random.default_rng(self.seed)
-        left = (_drawn if self.draws == "number" else _tossed)(self.samples, pieces.count, rng)
-        apart = 1 - np.sqrt(left.mean(axis=1)) if self.distance == "presence" else pieces.distances(left, self.distance)
-        near = np.exp(-(apart**2) / self.width**2)
-        if len(np.unique(left[near > NEGLIGIBLE], axis=0)) < 2:
+        present = (_any_number if self.draws == "number" else _coin_tosses)(self.samples, image.count, rng)
+        if self.distance == "presence":
+            distances = 1 - np.sqrt(present.mean(axis=1))
+        else:
+            distances = image.distances(present, self.distance)
+        kernel = np.exp(-(distances**2) / self.width**2)
+        if len(np.unique(present[kernel > NEGLIGIBLE], axis=0)) < 2:
             raise ParameterError(
-                f"width is {self.width}, so that fewer than two different copies count: they are {apart.min():.3g} to "
-                f"{apart.max():.3g} away from the image; raise width"
+                f"width is {self.width}, so that fewer than two different copies count: they are "
+                f"{distances.min():.3g} to {distances.max():.3g} away from the image; raise width"
             )
-        return fitted(left.astype(np.float64), pieces.scores(left), near / near.sum(), self._solver(float(near.sum())))
+        total = float(kernel.sum())
+        return linear_fit(present.astype(np.float64), image.scores(present), kernel / kernel.sum(), self._solver(total))
 
     def _solver(self, total: float) -> Solver:
         """The regression; `total` is what scikit-learn's weights add up to, ours to one."""
@@ -76,18 +81,17 @@ class LIME(SuperpixelMethod):
         return lasso(self.penalty, share=self.penalty_as == "share")
 
 
-def _drawn(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(samples, count): from 1 to all superpixels, the number uniform, which ones uniform (section 3.3)."""
-    left = np.zeros((samples, count), np.bool_)
-    for row in left:
+def _any_number(samples: int, count: int, rng: np.random.Generator) -> Present:
+    """(samples, count): from 1 to all superpixels are shown, the number uniform, which ones uniform (section 3.3)."""
+    present = np.zeros((samples, count), np.bool_)
+    for row in present:
         row[rng.permutation(count)[: rng.integers(1, count + 1)]] = True
-    return left
+    return present
 
 
-def _tossed(samples: int, count: int, rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(samples, count): each superpixel with probability one half."""
-    tossed: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = rng.random((samples, count)) < 0.5
-    return tossed
+def _coin_tosses(samples: int, count: int, rng: np.random.Generator) -> Present:
+    """(samples, count): each superpixel is shown with probability one half."""
+    return np.asarray(rng.random((samples, count)) < 0.5)
 
 
 @hookimpl

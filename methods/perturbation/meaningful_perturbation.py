@@ -8,8 +8,8 @@ import numpy as np
 from crosslens.arrays import Array, like, namespace
 from crosslens.execution.progress import Progress, silent
 from crosslens.method import Method, param
-from crosslens.method.fills import filled
-from crosslens.method.target_function import Case
+from crosslens.method.fills import fill_image
+from crosslens.method.target_function import TargetFunction
 from crosslens.operators import Blur, Operator, Resize
 from crosslens.optim.loop import Adam, State, optimise
 from crosslens.plugins.hookspecs import hookimpl
@@ -50,9 +50,10 @@ class MeaningfulPerturbation(MaskMethod):
     beta: float = param(3.0, "power of the mask's gradient; larger ones prefer slopes to steps", minimum=1)
     jitter: int = param(4, "pixels that the image is shifted by at most, at random", minimum=0)
 
-    def levels(self, case: Case) -> Array:
+    def levels(self, function: TargetFunction) -> Array:
         """The image and what deletes it."""
-        return namespace(case.image).concat([case.image, filled(self.fill, case.image, case.model, self.seed)], axis=0)
+        image = function.image
+        return namespace(image).concat([image, fill_image(self.fill, image, function.model, self.seed)], axis=0)
 
     def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
         """1 - m, and the target that is left; a note where rounding decides m, and where m deletes little."""

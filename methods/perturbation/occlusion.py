@@ -9,9 +9,9 @@ from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.errors import LayerError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.fills import FILL_DOC, Fill, fill_image
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases
+from crosslens.method.target_function import TargetFunction, target_functions
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -53,7 +53,7 @@ class Occlusion(Method):
     stride: int | tuple[int, ...] | None = param(
         None, "distance between windows, one number or down,across; half of the window if not given", minimum=1
     )
-    fill: Fill | None = param(None, f"what covers: {DOC}; grey in an image and 0 in a layer if not given")
+    fill: Fill | None = param(None, f"what covers: {FILL_DOC}; grey in an image and 0 in a layer if not given")
     border: str = param("cut", "windows that reach beyond the border: cut off, or left out", choices=BORDERS)
     overlap: str = param("mean", "what is taken of the windows that cover a pixel", choices=OVERLAPS)
     show: str = param("difference", "the target's fall, or its value with the window centred there", choices=SHOWN)
@@ -66,8 +66,8 @@ class Occlusion(Method):
         With `show` "value": the target's values on the grid of the windows' centres, (N, rows, columns).
         """
         followed = measured(objective) if self.show == "value" else objective
-        whole, scores = cases(model, images, followed, self.layer)
-        found = [in_places(case) for case in whole]
+        whole, scores = target_functions(model, images, followed, self.layer)
+        found = [in_places(function) for function in whole]
         self._check(found[0].activation)
         values: list[Array] = []
         for start, stop in _same(images):
@@ -81,17 +81,17 @@ class Occlusion(Method):
                 f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
             )
 
-    def _maps(self, found: Sequence[Case], scores: Array, progress: Progress) -> tuple[list[Array], str]:
+    def _maps(self, found: Sequence[TargetFunction], scores: Array, progress: Progress) -> tuple[list[Array], str]:
         """A map for each target of one image, (H, W), and how the values behind the windows were computed."""
         first, x = found[0], found[0].activation
         fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
-        cover = filled(fill, x, first.model, self.seed, self.layer)
+        cover = fill_image(fill, x, first.model, self.seed, self.layer)
         windows, grid = self._windows(tuple(int(n) for n in x.shape[2:]))
-        layers = sorted(frozenset().union(*(case.objective.layers for case in found)))
+        layers = sorted(frozenset().union(*(function.objective.layers for function in found)))
         way, seen = behind_windows(first, windows, cover, layers)
         behind = np.zeros((len(found), len(windows)), np.float64)
         for which, activations in _counted(seen, len(windows), progress):
-            behind[:, list(which)] = [as_numpy(case.objective.value(activations)) for case in found]
+            behind[:, list(which)] = [as_numpy(function.objective.value(activations)) for function in found]
         if grid is not None:
             return [like(each.reshape(grid).astype(np.float32), x) for each in behind], way
         falls = as_numpy(scores).astype(np.float64)[:, None] - behind

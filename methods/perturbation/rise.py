@@ -10,9 +10,9 @@ from crosslens.arrays import Array, interpolation, like, namespace
 from crosslens.errors import ImageError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.fills import DOC, Fill, filled
+from crosslens.method.fills import FILL_DOC, Fill, fill_image
 from crosslens.method.preset import Preset
-from crosslens.method.target_function import Case, cases, portions
+from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
@@ -54,7 +54,7 @@ class RISE(Method):
     p: float = param(0.5, "probability that a cell is open", above=0, below=1)
     over: str = param("expected", "sums are divided by N p, or by how often a pixel was open", choices=OVER)
     margin: str = param("cell", "an enlarged mask is larger by a cell, or by the share 1 / cells", choices=MARGINS)
-    fill: Fill = param("black", f"what stands where a mask is 0: {DOC}")
+    fill: Fill = param("black", f"what stands where a mask is 0: {FILL_DOC}")
     centred: bool = param(
         True, "take the masks' mean target off, which says nothing about places; no is the paper's map"
     )
@@ -63,9 +63,9 @@ class RISE(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Values (N, H, W) in the target's unit."""
         self._check(images)
-        found, scores = cases(model, images, objective)
+        functions, scores = target_functions(model, images, objective)
         return Attribution(
-            namespace(images).stack([self._map(case, scores[n], progress) for n, case in enumerate(found)]),
+            namespace(images).stack([self._map(function, scores[n], progress) for n, function in enumerate(functions)]),
             scores=scores,
             provenance={"cells": list(self._cells(images.shape[2:]))},
         )
@@ -76,16 +76,16 @@ class RISE(Method):
         if self.cells is not None and self.cells > min(images.shape[2:]):
             raise ParameterError(f"cells is {self.cells}; it must be at most {min(images.shape[2:])}, the shorter side")
 
-    def _map(self, case: Case, score: Array, progress: Progress) -> Array:
+    def _map(self, function: TargetFunction, score: Array, progress: Progress) -> Array:
         """The weighted mask of one image, (H, W) or (D, H, W); sums are kept of what is above or below its `score`."""
-        image, rng = case.image, np.random.default_rng(self.seed)
-        xp, cover = namespace(image), filled(self.fill, image, case.model, self.seed)
+        image, rng = function.image, np.random.default_rng(self.seed)
+        xp, cover = namespace(image), fill_image(self.fill, image, function.model, self.seed)
         weighted, opened = xp.zeros_like(image[0, 0, ...]), xp.zeros_like(image[0, 0, ...])
         mean = xp.zeros_like(score)
-        for start, stop in portions(case.model, self.samples, progress, "masking"):
+        for start, stop in batch_ranges(function.model, self.samples, progress, "masking"):
             drawn = [self._mask(tuple(image.shape[2:]), rng) for _ in range(start, stop)]
             masks = like(np.stack(drawn), image)
-            rises = case.scores(cover + masks[:, None, ...] * (image - cover)) - score
+            rises = function.scores(cover + masks[:, None, ...] * (image - cover)) - score
             weighted, opened = weighted + xp.tensordot(rises, masks, axes=1), opened + xp.sum(masks, axis=0)
             mean = mean + xp.sum(rises) / self.samples
         total = weighted - (mean if self.centred else -score) * opened

@@ -133,21 +133,21 @@ def test_a_black_copy_is_at_cosine_distance_one():
     def distance(a, b):
         return 1 - torch.nn.CosineSimilarity(dim=0)(torch.tensor(a), torch.tensor(b)).item()
 
-    pieces = method_pieces(DARK)
-    left = np.stack([np.zeros(16, bool), np.ones(16, bool), np.arange(16) < 6])
-    copies = [np.where(row[CELLS], DARK[0], 0).ravel() for row in left]
+    image = segmented_image(DARK)
+    present = np.stack([np.zeros(16, bool), np.ones(16, bool), np.arange(16) < 6])
+    copies = [np.where(row[CELLS], DARK[0], 0).ravel() for row in present]
     expected = [distance(copy, DARK.ravel()) for copy in copies]
-    np.testing.assert_allclose(pieces.distances(left, "cosine"), expected, atol=1e-6)
+    np.testing.assert_allclose(image.distances(present, "cosine"), expected, atol=1e-6)
 
 
-def method_pieces(picture):
+def segmented_image(picture):
     from crosslens.execution.progress import silent as quiet
-    from crosslens.method.target_function import cases
+    from crosslens.method.target_function import target_functions
     from crosslens.objective import logit
 
     lime = crosslens.method("lime", superpixels=CELLS, fill=0.0)
-    (case,), _ = cases(Linear(), picture, logit(1))
-    return lime._pieces(case, quiet)
+    (function,), _ = target_functions(Linear(), picture, logit(1))
+    return lime._segmented(function, quiet)
 
 
 def test_kernel_shap_of_two_superpixels_is_exact():
@@ -198,10 +198,10 @@ def test_a_target_that_is_nan_for_covered_copies_only_is_refused():
 
 
 def test_no_field_of_a_result_may_be_nan():
-    from crosslens.method.sanity import refuse_unfinite
-    from crosslens.methods.perturbation._superpixels import SuperpixelAttribution
+    from crosslens.method.sanity import refuse_nonfinite
+    from crosslens.methods.perturbation._superpixel_method import SuperpixelAttribution
 
     good = np.ones((1, 4, 4), np.float32)
     found = SuperpixelAttribution(good, rest=np.float32([np.nan]), fit=np.ones(1, np.float32))
     with pytest.raises(CrosslensError, match=r"what lime \(rest\) found is NaN or infinite for 1 of 1 images"):
-        refuse_unfinite("lime", found)
+        refuse_nonfinite("lime", found)

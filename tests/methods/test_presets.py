@@ -10,7 +10,7 @@ import tensorflow as tf
 import torch
 from crosslens import OUTPUT
 from crosslens.errors import ParameterError
-from crosslens.method import Method, as_in
+from crosslens.method import Method, with_preset
 from crosslens.plugins import image_methods, method_class
 from crosslens.result import Attribution
 from crosslens.testing import TinyModel
@@ -563,8 +563,8 @@ def test_the_provenance_names_the_preset_and_its_steps():
 
 def test_a_preset_is_a_subclass_with_other_defaults():
     kind = method_class("grad_cam")
-    assert issubclass(as_in(kind, "captum"), kind)
-    assert as_in(kind, "captum")().rectified is False
+    assert issubclass(with_preset(kind, "captum"), kind)
+    assert with_preset(kind, "captum")().rectified is False
     assert kind().rectified is True
 
 

@@ -62,7 +62,7 @@ def _same(result: Result, expected: Result, what: str, *, exact: bool = False) -
 def _rounds(tried: DatasetMethod) -> Iterator[tuple[Sequence[Statistic], Mapping[Statistic, State]]]:
     """The statistics of each round, and all states gathered before it."""
     model, source, gathered = TinyModel(), _source(), dict[Statistic, State]()
-    settled = tried.settled(model)
+    settled = tried.with_network_defaults(model)
     while asked := [s for s in settled.statistics(model, source, gathered or None) if s not in gathered]:
         yield asked, gathered
         gathered = {**gathered, **run_shard(model, source, asked, Shard(0, 0, IMAGES)).states}
@@ -241,7 +241,7 @@ def layers_are_recorded(tried: DatasetMethod) -> None:
     if not named:
         raise Unsuited("it has no parameter that names layers")
     free = replace(tried, **{f.name: None for f in parameters(tried) if f.name in named and f.default is None})
-    result, chosen = _run(free), free.settled(TinyModel())
+    result, chosen = _run(free), free.with_network_defaults(TinyModel())
     used = named_layers(chosen)
     assert used, f"no layer is recorded; override `network_defaults` to say what {' and '.join(named)} become"
     assert result.provenance["layers"] == list(used), f"recorded are {result.provenance['layers']}"

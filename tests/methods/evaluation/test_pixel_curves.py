@@ -66,13 +66,13 @@ def test_it_is_the_paper_s_algorithm(images, name):
 @pytest.mark.parametrize(("name", "first", "last"), [("deletion", 0, -1), ("insertion", -1, 0)])
 @pytest.mark.parametrize("fill", ["black", "mean", "blurred"])
 def test_the_ends_are_the_image_and_the_baseline(images, name, first, last, fill):
-    from crosslens.method.fills import filled
+    from crosslens.method.fills import fill_image
 
     model = TinyModel()
     values = method(name, fill=fill, steps=7)(model, images, target=1).values
     for n in range(2):
         assert values[n, 0, first] == pytest.approx(share(model, images[n], 1), rel=1e-5)
-        empty = filled(fill, images[n : n + 1], model, 0)[0]
+        empty = fill_image(fill, images[n : n + 1], model, 0)[0]
         assert values[n, 0, last] == pytest.approx(share(model, empty, 1), rel=1e-5)
 
 
