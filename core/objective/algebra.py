@@ -18,9 +18,9 @@ class Objective(ABC):
     """A number per image, computed from activations, that knows its own derivative."""
 
     layers: frozenset[str]
-    """The layers it reads."""
+    """The names of the layers whose activations it reads."""
     linear: bool = False
-    """Whether the cotangents depend on the activations' shapes only, so that they are known before any pass."""
+    """Whether the cotangents depend on the activations' shapes only: they are known before a forward pass."""
 
     @property
     def count(self) -> int | None:
@@ -182,7 +182,7 @@ class WeightedSum(Objective):
 
 
 def _number(value: object) -> float:
-    """A real number, of Python or of an array library."""
+    """A number of Python or of an array library as a float."""
     if isinstance(value, Objective | str | bool):
         raise TargetError(f"an objective can be multiplied and divided by numbers only; {value!r} is not a number")
     return float(value)  # type: ignore[arg-type]

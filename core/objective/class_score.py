@@ -20,7 +20,7 @@ __all__ = ["ClassScore", "is_distribution", "logit", "output", "probability"]
 class ClassScore(Objective):
     """The score of a class, in one unit. `target` None takes each image's own highest class.
 
-    Until `for_model` tells what the network's output means, it is taken for logits.
+    Before `for_model` has told what the network's output means, the output is read as logits.
     """
 
     target: int | tuple[int, ...] | None = None
@@ -30,7 +30,7 @@ class ClassScore(Objective):
 
     @property
     def reading(self) -> Reading:
-        """The layer, and the function applied there."""
+        """The layer that is read, and the function that makes scores of its values."""
         plain = Reading(link="softmax" if self.unit == "probability" else "identity", unit=self.unit)
         return plain if self.spec is None else self.spec.reading(self.unit)
 
@@ -57,20 +57,20 @@ class ClassScore(Objective):
         a = activations[reading.layer]
         if self.spec is None and self.unit == "probability" and is_distribution(a):
             raise TargetError(
-                "probability(...) takes the softmax of the output, but this network ends in a softmax already; "
-                "resolve_target(objective, model, count) finds out what an output means"
+                "probability(...) takes the softmax of the output, and this network ends in a softmax already; "
+                "resolve_target(objective, model, count) gives the objective that reads the output as it is"
             )
         return columns(reading.link, a, self.binary, probability=self._gives_probability)
 
     @property
     def _gives_probability(self) -> bool:
-        """Whether the numbers are probabilities; what the network gives is one where it ends in a sigmoid."""
+        """Whether the scores are probabilities: in that unit, or because the network ends in a sigmoid."""
         reading = self.reading
-        given = self.spec is not None and self.spec.kind == "independent" and reading.layer == OUTPUT
-        return reading.unit == "probability" or given
+        after_sigmoid = self.spec is not None and self.spec.kind == "independent" and reading.layer == OUTPUT
+        return reading.unit == "probability" or after_sigmoid
 
     def classes(self, activations: Activations) -> Array:
-        """The class of each image, integers of shape (N,); of two classes with one number, the positive one."""
+        """The class of each image, integers of shape (N,): as given, else the predicted one; if binary, class 1."""
         return self._classes(self.scores(activations))
 
     def _classes(self, scores: Array) -> Array:
@@ -106,20 +106,20 @@ class ClassScore(Objective):
         return replace(self, spec=model.output)
 
     def in_unit(self, unit: str) -> "ClassScore":
-        """The same class as "logit", "probability" or "output"; a score has no probability and stays a score."""
-        known = self.spec is None or self.spec.has_probabilities
-        return replace(self, unit=unit) if known or unit != "probability" else self
+        """The same class as "logit", "probability" or "output"; itself where the network has no probabilities."""
+        has_unit = unit != "probability" or self.spec is None or self.spec.has_probabilities
+        return replace(self, unit=unit) if has_unit else self
 
     def check(self, model: Model) -> None:
         spec = model.output
         count = spec.count
         if self.unit == "probability" and not spec.has_probabilities:
             raise TargetError(
-                f"this network gives {spec}; give the number alone, target=0, or say what it is: "
-                "wrap(net, output_kind='logits') where a sigmoid or a softmax belongs after it"
+                f"this network gives {spec}, so it has no probability; explain the number itself, target=0, or wrap it "
+                "with output_kind='logits' if a sigmoid or a softmax belongs after it"
             )
         if self.target is None and spec.kind == "score" and count > 1:
-            raise TargetError(f"this network gives {count} scores, no classes to predict; give target=0 to {count - 1}")
+            raise TargetError(f"this network gives {count} scores and predicts no class; give target=0 to {count - 1}")
         targets = self.target if isinstance(self.target, tuple) else (self.target,)
         for target in targets:
             if target is not None and not 0 <= target < count:
@@ -128,13 +128,13 @@ class ClassScore(Objective):
     def __str__(self) -> str:
         reading = self.reading
         classes = self.target if isinstance(self.target, tuple) else (self.target,)
-        nobody = "positive class" if self.binary else "predicted class"
-        which = nobody if self.target is None else ", ".join(map(str, classes))
+        default = "positive class" if self.binary else "predicted class"
+        which = default if self.target is None else ", ".join(map(str, classes))
         if reading.unit == "score" and self.target in {None, 0}:
             return "score"
         activation = self.spec.activation if self.spec else None
-        place = f" at {reading.layer!r} (before the {activation})" * (reading.layer != OUTPUT)
-        return f"{reading.unit}({which}){place}"
+        where = f" at {reading.layer!r} (before the {activation})" * (reading.layer != OUTPUT)
+        return f"{reading.unit}({which}){where}"
 
 
 def _choices(spec: OutputSpec, count: int) -> str:
@@ -146,10 +146,11 @@ def _choices(spec: OutputSpec, count: int) -> str:
 
 
 def logit(target: int | Sequence[int] | None = None) -> Objective:
-    """The logit of a class: one class, one per image, or None for each image's highest.
+    """The logit of a class: one class, one per image, or None for each image's predicted class.
 
-    Of a network that ends in a softmax or a sigmoid it is what enters there; where no layer holds that, the output
-    itself, and the result's notes say so. With one number for two classes z, class 1 has the logit z, class 0 -z.
+    In a network that ends in a softmax or a sigmoid the logit is what enters it; where no layer holds that, the output
+    itself is taken, and the result's notes say so. A binary network with one logit z gives class 1 the logit z, class 0
+    -z.
     """
     return ClassScore(_class_ids(target))
 
@@ -157,13 +158,13 @@ def logit(target: int | Sequence[int] | None = None) -> Objective:
 def probability(target: int | Sequence[int] | None = None) -> Objective:
     """The probability of a class, as `OutputSpec` says: the output itself, its softmax, its sigmoid or its exponential.
 
-    With one probability p for two classes, class 1 has p, class 0 has 1 - p.
+    A binary network with one probability p gives class 1 the probability p, class 0 1 - p.
     """
     return ClassScore(_class_ids(target), "probability")
 
 
 def output(target: int | Sequence[int] | None = None) -> Objective:
-    """Entry `target` of the network's output (N, K) as it is, which is what other libraries explain."""
+    """Entry `target` of the network's output (N, K), unchanged: what other libraries explain."""
     return ClassScore(_class_ids(target), "output")
 
 

@@ -11,15 +11,15 @@ from .algebra import Activations, Objective
 
 __all__ = ["Direction", "direction", "random_direction"]
 
-FLOOR = 0.1
-"""Lucid's least cosine, so that a layer that points elsewhere is still pulled."""
+MINIMUM_COSINE = 0.1
+"""Smaller cosines count as this one, as in Lucid: activations that point elsewhere still have a gradient."""
 
 
 @dataclass(frozen=True)
 class Direction(Objective):
     """<v, a> max(0.1, cos(v, a))^power at each position, averaged over positions; power 0 is the plain product.
 
-    A whole number for `vector` is the seed of a direction drawn uniformly, of length one.
+    An integer `vector` is the seed of a random direction of length one, drawn uniformly.
     """
 
     layer: str
@@ -34,13 +34,14 @@ class Direction(Objective):
     def linear(self) -> bool:  # type: ignore[override]
         return self.power == 0
 
-    def _laid_out(self, a: Array) -> tuple[Array, int, int]:
-        """The vector with ones for the other axes, the axis of channels, and the number of positions."""
+    def _broadcast_vector(self, a: Array) -> tuple[Array, int, int]:
+        """The vector shaped to broadcast against `a`, the axis of channels, and the number of positions."""
         axis = 2 if a.ndim == 3 else 1
-        v = like(_drawn(self.vector, a.shape[axis]) if isinstance(self.vector, int) else self.vector, a)
+        v = like(_random_direction(self.vector, a.shape[axis]) if isinstance(self.vector, int) else self.vector, a)
         if v.ndim != 1 or v.shape[0] != a.shape[axis]:
             raise LayerError(
-                f"direction of shape {tuple(v.shape)} for layer {self.layer!r} with {a.shape[axis]} channels"
+                f"the direction has shape {tuple(v.shape)}; layer {self.layer!r} has {a.shape[axis]} channels: "
+                f"give one number per channel, shape ({a.shape[axis]},)"
             )
         shape = [1] * a.ndim
         shape[axis] = v.shape[0]
@@ -48,25 +49,29 @@ class Direction(Objective):
 
     def value(self, activations: Activations) -> Array:
         a = activations[self.layer]
-        v, axis, positions = self._laid_out(a)
+        v, axis, positions = self._broadcast_vector(a)
         xp = namespace(a)
         if self.power == 0:
             return xp.sum(a * (v / positions), axis=tuple(range(1, a.ndim)))
         product, cosine, _ = _cosine(a, v, axis)
-        return xp.sum(product * xp.clip(cosine, FLOOR, None) ** self.power, axis=tuple(range(1, a.ndim))) / positions
+        return (
+            xp.sum(product * xp.clip(cosine, MINIMUM_COSINE, None) ** self.power, axis=tuple(range(1, a.ndim)))
+            / positions
+        )
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         """c^p v + s p c^(p - 1) (v / |v| - c a / |a|) / |a|, c the cosine, s the product; c > 0.1, else 0.1^p v."""
         a = activations[self.layer]
-        v, axis, positions = self._laid_out(a)
+        v, axis, positions = self._broadcast_vector(a)
         xp = namespace(a)
         if self.power == 0:
             return {self.layer: xp.zeros_like(a) + v / positions}
         product, cosine, length = _cosine(a, v, axis)
-        kept = xp.clip(cosine, FLOOR, None)
-        turn = (v / xp.sqrt(xp.sum(v * v)) - cosine * a / length) / length
-        steep = xp.where(cosine > FLOOR, product * self.power * kept ** (self.power - 1.0), xp.zeros_like(cosine))
-        return {self.layer: (kept**self.power * v + steep * turn) / positions}
+        clipped = xp.clip(cosine, MINIMUM_COSINE, None)
+        of_cosine = (v / xp.sqrt(xp.sum(v * v)) - cosine * a / length) / length
+        factor = product * self.power * clipped ** (self.power - 1.0)
+        factor = xp.where(cosine > MINIMUM_COSINE, factor, xp.zeros_like(cosine))
+        return {self.layer: (clipped**self.power * v + factor * of_cosine) / positions}
 
     def __str__(self) -> str:
         kind = f", seed {self.vector}" if isinstance(self.vector, int) else ""
@@ -74,7 +79,7 @@ class Direction(Objective):
 
 
 def _cosine(a: Array, v: Array, axis: int) -> tuple[Array, Array, Array]:
-    """The product with v, the cosine and the length at each position; length 1 stands in for 0."""
+    """<v, a>, the cosine and the length of `a` at each position; a length of 0 is replaced by 1."""
     xp = namespace(a)
     product = xp.sum(a * v, axis=axis, keepdims=True)
     length = xp.sqrt(xp.sum(a * a, axis=axis, keepdims=True))
@@ -82,7 +87,7 @@ def _cosine(a: Array, v: Array, axis: int) -> tuple[Array, Array, Array]:
     return product, product / (length * xp.sqrt(xp.sum(v * v))), length
 
 
-def _drawn(seed: int, channels: int) -> np.ndarray[Any, Any]:
+def _random_direction(seed: int, channels: int) -> np.ndarray[Any, Any]:
     vector = np.random.default_rng(seed).standard_normal(channels)
     return np.asarray(vector / np.linalg.norm(vector))
 
@@ -90,8 +95,8 @@ def _drawn(seed: int, channels: int) -> np.ndarray[Any, Any]:
 def direction(layer: str, vector: Any, power: float = 0.0) -> Objective:
     """<vector, channels> averaged over positions; `vector` has one number per channel.
 
-    With a power, each position counts times its cosine to that power, so that other directions do not come along
-    (Lucid's `direction_cossim`; Olah et al. 2018 take 1 to 4).
+    With a power, each position is weighted by its cosine to that power, which suppresses other directions (Lucid's
+    `direction_cossim`; Olah et al. 2018 take powers of 1 to 4).
     """
     return Direction(layer, vector, float(power))
 

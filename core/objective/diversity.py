@@ -12,10 +12,10 @@ __all__ = ["Diversity", "diversity"]
 
 @dataclass(frozen=True)
 class Diversity(Objective):
-    """Image a's value: minus the mean over the other images b of cos(G_a, G_b), G the layer's Gram matrices.
+    """The value of image a: minus the mean over the other images b of cos(G_a, G_b), G the layer's Gram matrices.
 
-    Between -1, all alike, and 0, nothing in common (a Gram matrix of rectified maps has no negative entry). An image
-    alone has the value 0.
+    From -1, all images alike, to 0, nothing in common (the Gram matrix of rectified maps has no negative entry). A
+    single image has the value 0.
     """
 
     layer: str
@@ -25,13 +25,13 @@ class Diversity(Objective):
         return frozenset({self.layer})
 
     def value(self, activations: Activations) -> Array:
-        _, _, _, cosines = _compared(activations[self.layer])
+        _, _, _, cosines = _gram_cosines(activations[self.layer])
         return -namespace(cosines).sum(cosines, axis=1) / _others(cosines)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        """d cos(G_a, G_b) / dG_a = (G_b / |G_b| - cos G_a / |G_a|) / |G_a|; each pair counts for both its images."""
+        """d cos(G_a, G_b) / dG_a = (G_b / |G_b| - cos G_a / |G_a|) / |G_a|; each pair counts for both of its images."""
         maps = activations[self.layer]
-        flat, unit, lengths, cosines = _compared(maps)
+        flat, unit, lengths, cosines = _gram_cosines(maps)
         xp = namespace(maps)
         pull = xp.tensordot(_off_diagonal(cosines), unit, axes=((1,), (0,)))
         pull = pull - xp.sum(cosines, axis=1)[:, None, None] * unit
@@ -39,19 +39,21 @@ class Diversity(Objective):
         return {self.layer: xp.matrix_transpose(gradient) if maps.ndim == 3 else xp.reshape(gradient, maps.shape)}
 
     def select(self, start: int, stop: int) -> Objective:
-        raise TargetError(f"{self} compares the images of a batch with each other; it means nothing for a part of it")
+        raise TargetError(f"{self} compares the images of a batch with each other, so a batch must not be split")
 
     def __str__(self) -> str:
         return f"diversity({self.layer!r})"
 
 
-def _compared(maps: Array) -> tuple[Array, Array, Array, Array]:
-    """Maps by position (N, C, M), Gram matrices of length one, their lengths (N,), cosines (N, N) without the own."""
+def _gram_cosines(maps: Array) -> tuple[Array, Array, Array, Array]:
+    """Maps (N, C, positions), normalised Gram matrices, their norms (N,), cosines (N, N) with a diagonal of 0."""
     flat = flat_maps(maps)
     xp = namespace(flat)
     grams = flat @ xp.matrix_transpose(flat)
     lengths = xp.sqrt(xp.sum(grams * grams, axis=(1, 2)))
-    lengths = xp.where(lengths > 0, lengths, xp.ones_like(lengths))  # a dead layer has nothing in common with any
+    lengths = xp.where(
+        lengths > 0, lengths, xp.ones_like(lengths)
+    )  # a layer that is zero everywhere has cosine 0 with all others
     unit = grams / lengths[:, None, None]
     rows = xp.reshape(unit, (unit.shape[0], -1))
     cosines = rows @ xp.matrix_transpose(rows)
@@ -68,5 +70,5 @@ def _others(square: Array) -> float:
 
 
 def diversity(layer: str) -> Objective:
-    """How little the images of a batch have in common at a layer, -1 to 0: add it to a target to get other facets."""
+    """How different the images of a batch are at a layer, -1 (alike) to 0; add it to a target to diversify them."""
     return Diversity(layer)

@@ -12,7 +12,7 @@ __all__ = ["Gram", "flat_maps", "gram", "gram_matrix"]
 
 @dataclass(frozen=True)
 class Gram(Objective):
-    """Gatys et al. 2016, equation 4: sum (G - A)^2 / (4 C^2 M^2); Gram matrices G of the layer, A of the style."""
+    """Gatys et al. 2016, equation 4: sum (G - A)^2 / (4 C^2 M^2), G the layer's Gram matrix, A that of the style."""
 
     layer: str
     target: Any
@@ -35,7 +35,7 @@ class Gram(Objective):
         return self.value_and_cotangents(activations)[1]
 
     def value_and_cotangents(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
-        """The Gram matrices once for both."""
+        """Both from one computation of the Gram matrices."""
         flat, difference, factor = self._parts(activations)
         maps = activations[self.layer]
         xp = namespace(maps)
@@ -60,19 +60,21 @@ def flat_maps(maps: Array) -> Array:
     if maps.ndim == 3:
         return xp.matrix_transpose(maps)
     if maps.ndim != 4:
-        raise LayerError(f"a Gram matrix needs maps (N, C, H, W) or tokens; this layer gives {tuple(maps.shape)}")
+        raise LayerError(
+            f"a Gram matrix needs maps (N, C, H, W) or tokens (N, T, D); this layer gives {tuple(maps.shape)}"
+        )
     return xp.reshape(maps, (maps.shape[0], maps.shape[1], -1))
 
 
 def gram_matrix(maps: Array) -> Array:
-    """Gatys et al. 2016, equation 3: inner products of a layer's channels over positions, not normalised, (N, C, C)."""
+    """Gatys et al. 2016, equation 3: inner products of channels over positions, (N, C, C), not normalised."""
     flat = flat_maps(maps)
     return flat @ namespace(flat).matrix_transpose(flat)
 
 
 def gram(layer: str, target: Any) -> Objective:
-    """The squared distance to a Gram matrix: Gatys et al. 2016, equation 4. Minimise it: subtract it.
+    """The squared distance to a Gram matrix: Gatys et al. 2016, equation 4. To minimise it, subtract it.
 
-    `target` is (1, C, C) or (N, C, C), as `gram_matrix` gives it.
+    `target` is (1, C, C) for all images or (N, C, C), as `gram_matrix` gives it.
     """
     return Gram(layer, target)

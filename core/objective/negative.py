@@ -1,4 +1,4 @@
-"""What a unit is least excited by, where a rectifier hides it (Olah et al. 2017, "Negative neurons")."""
+"""The negative of a unit, read before its rectifier (Olah et al. 2017, "Negative neurons")."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ __all__ = ["negative", "preactivation"]
 
 
 def negative(model: Model, layer: str, index: int) -> Objective:
-    """Minus a channel, before its rectifier if it has one: after it, an idle unit has no gradient.
+    """Minus a channel, before its rectifier if it has one: after it, a unit at 0 has no gradient.
 
     Raises:
-        LayerError: the layer is rectified inside and gives no access to what comes before; or no such layer or channel.
+        LayerError: no layer holds the values before the rectifier; or there is no such layer or channel.
     """
     objective = -channel(preactivation(model, layer), index)
     objective.check(model)
@@ -23,9 +23,9 @@ def negative(model: Model, layer: str, index: int) -> Objective:
 
 
 def preactivation(model: Model, layer: str) -> str:
-    """The layer that a rectifier cuts off: nearest before it, of its shape, equal to it wherever that is positive.
+    """The layer before a rectifier: the nearest one of the same shape whose positive part is what `layer` gives.
 
-    A layer with negative values is its own pre-activation. Found by what the layers compute on noise, so that it means
+    A layer with negative values is its own pre-activation. The layers' values on noise decide, so that the answer is
     the same on every backend.
 
     Raises:
@@ -36,22 +36,23 @@ def preactivation(model: Model, layer: str) -> str:
     names = list(model.layers)
     before = [n for n in names[: names.index(name)] if model.layers[n].shape == shape and n not in {INPUT, OUTPUT}]
     noise = model.input.from_unit(np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32))
-    found = model.forward(noise, [*before, name])
-    if bool(namespace(found[name]).any(found[name] < 0)):
+    activations = model.forward(noise, [*before, name])
+    if bool(namespace(activations[name]).any(activations[name] < 0)):
         return layer
     for candidate in reversed(before):
-        if _cut_off(found[candidate], found[name]):
+        if _is_rectified(activations[candidate], activations[name]):
             return candidate
     raise LayerError(
-        f"layer {layer!r} has no negative values, and no layer holds what comes before its rectifier (it lies inside "
-        f"the layer): where the unit is idle, its gradient is zero. Maximise -channel({layer!r}, ...) from a picture "
-        "that excites it, or take a layer with negative values"
+        f"layer {layer!r} has no negative values, and no layer holds the values before its rectifier, which is inside "
+        f"the layer: where the unit is 0, so is its gradient. Maximise -channel({layer!r}, ...) from a picture that "
+        "excites the unit, or take a layer with negative values"
     )
 
 
-def _cut_off(before: Array, after: Array) -> bool:
-    """Whether `after` is max(before, 0), capped or not, and `before` has something to cut."""
+def _is_rectified(before: Array, after: Array) -> bool:
+    """Whether `after` is max(before, 0), limited from above or not, and `before` has negative values."""
     xp = namespace(before)
     top = xp.max(after)
-    kept = xp.clip(before, 0, None)
-    return bool(xp.any(before < 0)) and bool(xp.all(xp.abs(xp.where(kept < top, kept, top) - after) <= 1e-5 * top))
+    positive = xp.clip(before, 0, None)
+    limited = xp.where(positive < top, positive, top)
+    return bool(xp.any(before < 0)) and bool(xp.all(xp.abs(limited - after) <= 1e-5 * top))

@@ -1,4 +1,4 @@
-"""Targets as text: how each objective is spelled, and what a class may be called."""
+"""Targets as text: how each objective is written, and which class a label names."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +15,7 @@ from .grammar import parse_expression
 
 __all__ = ["class_index", "parse_target"]
 
-FORMS = {
+SYNTAX = {
     "logit": "CLASS",
     "probability": "CLASS",
     "output": "CLASS",
@@ -35,26 +35,31 @@ FORMS = {
     "norm": "ALPHA",
     "total_variation": "BETA",
 }
-"""How each objective is spelled after its name and a colon."""
-_POSITIONS = {2: "LAYER:UNIT", 3: "LAYER:UNIT:POSITION", 4: "LAYER:CHANNEL:Y:X", 5: "LAYER:CHANNEL:Z:Y:X"}
-"""How a neuron is spelled, by the number of axes of its layer."""
+"""How each objective is written, after its name and a colon."""
+_NEURON_SYNTAX = {2: "LAYER:UNIT", 3: "LAYER:UNIT:POSITION", 4: "LAYER:CHANNEL:Y:X", 5: "LAYER:CHANNEL:Z:Y:X"}
+"""How a neuron is written, by the number of axes of its layer."""
 _OF_CLASSES = {"logit", "probability", "output"}
 
 
 def parse_target(text: str, model: Model, unit: str) -> Objective:
-    """The objective that a text means; a class alone is in this unit: "logit" or "output".
+    """The objective of a text.
+
+    Args:
+        text: what a user typed: see `crosslens.objective.target.resolve_target`.
+        model: where classes, labels and layers are looked up.
+        unit: what a class alone means: its "logit", or its "output".
 
     Raises:
-        TargetError, LayerError: what is wrong with it.
+        TargetError, LayerError: the text cannot be read, or this model has no such class, label, layer or channel.
     """
 
-    def term(written: str) -> Objective:
-        return _term(written.strip(), model, unit)
+    def term(word: str) -> Objective:
+        return _term(word.strip(), model, unit)
 
     kind, _, rest = text.strip().partition(":")
     names = {name.casefold() for name in model.output.names(model.labels)}
     if {text.strip().casefold(), rest.casefold() if kind in _OF_CLASSES else ""} & (names - {""}):
-        return term(text)  # labels may hold operators and parentheses
+        return term(text)  # labels may contain operators and parentheses
     return parse_expression(text, term)
 
 
@@ -63,9 +68,9 @@ def _term(text: str, model: Model, unit: str) -> Objective:
     if _is_whole(text):
         return of_class[unit](int(text))
     kind, _, rest = text.partition(":")
-    if kind in FORMS and text == f"{kind}:":
-        raise _misspelled(kind, text)
-    if kind not in FORMS or not rest:
+    if kind in SYNTAX and text == f"{kind}:":
+        raise _syntax_error(kind, text)
+    if kind not in SYNTAX or not rest:
         return of_class[unit](class_index(text, model))
     if kind in of_class:
         return of_class[kind](_class(rest, model))
@@ -88,14 +93,14 @@ def _class(text: str, model: Model) -> int:
 
 
 def _of_layer(kind: str, rest: str, text: str, model: Model) -> Objective:
-    """Layer names may hold colons themselves, so the numbers are read from the right."""
-    layer, *written = _split(kind, rest, text)
+    """An objective on a layer. Names of layers may contain colons, so the numbers are read from the right."""
+    layer, *words = _split(kind, rest, text)
     if kind == "direction":
-        return objectives.direction(layer, _vector(written[0]), *_numbers(kind, written[1:], text))
-    numbers = _numbers(kind, written, text)
+        return objectives.direction(layer, _vector(words[0]), *_numbers(kind, words[1:], text))
+    numbers = _numbers(kind, words, text)
     whole = numbers[: {"interpolate": 2, "cosine": 1}.get(kind, len(numbers))]
     if any(n != int(n) or n < 0 for n in whole):
-        raise _misspelled(kind, text)
+        raise _syntax_error(kind, text)
     indices = [*map(int, whole), *numbers[len(whole) :]]
     if kind == "negative":
         return objectives.negative(model, layer, *indices)  # type: ignore[arg-type]
@@ -104,16 +109,16 @@ def _of_layer(kind: str, rest: str, text: str, model: Model) -> Objective:
 
 
 def _split(kind: str, rest: str, text: str) -> list[str]:
-    count = FORMS[kind].count(":")
+    count = SYNTAX[kind].count(":")
     parts = rest.rsplit(":", count) if count else [rest]
     if len(parts) != count + 1 or "" in parts:
-        raise _misspelled(kind, text)
+        raise _syntax_error(kind, text)
     return parts
 
 
 def _neuron(kind: str, rest: str, text: str, model: Model) -> Objective:
-    """One unit at one position, with as many numbers as the layer has axes beside the batch."""
-    for axes in sorted(_POSITIONS):
+    """One unit at one position: as many numbers as the layer has axes, the batch not counted."""
+    for axes in sorted(_NEURON_SYNTAX):
         layer, *numbers = rest.rsplit(":", axes - 1)
         if len(numbers) == axes - 1 and all(map(str.isdecimal, numbers)):
             with suppress(LayerError):
@@ -123,8 +128,8 @@ def _neuron(kind: str, rest: str, text: str, model: Model) -> Objective:
     while layer.rpartition(":")[2].isdecimal():
         layer = layer.rpartition(":")[0]
     shape = _layer_shape(layer, model)
-    form = _POSITIONS.get(len(shape), _POSITIONS[4])
-    raise TargetError(f"target {text!r} is not of the form neuron:{form}; layer {layer!r} gives {shape}")
+    syntax = _NEURON_SYNTAX.get(len(shape), _NEURON_SYNTAX[4])
+    raise TargetError(f"target {text!r} is not of the form neuron:{syntax}; layer {layer!r} gives {shape}")
 
 
 def _layer_shape(name: str, model: Model) -> tuple[int | None, ...]:
@@ -132,65 +137,67 @@ def _layer_shape(name: str, model: Model) -> tuple[int | None, ...]:
 
 
 def _region(kind: str, rest: str, text: str, model: Model) -> Objective:
-    """A painted region or a box; that of a class is read where the network's maps of logits are."""
+    """A painted region, or a box; one of a class is read at the layer with the network's maps of logits."""
     from .mask_file import read_mask
 
     parts = _split(kind, rest, text)
     if kind == "region":
         (channel,) = _numbers(kind, parts[1:2], text)
         if channel != int(channel):
-            raise _misspelled(kind, text)
+            raise _syntax_error(kind, text)
         return objectives.region(parts[0], int(channel), read_mask(parts[2], model))
     spec = model.output
     if spec.kind != "maps":
         raise TargetError(
-            f"target {text!r} needs a network that gives maps of classes (N, K, H, W); this one gives "
-            f"{model.layers[OUTPUT].shape}. For a layer with maps write region:{FORMS['region']}"
+            f"target {text!r} needs a network whose output is maps of classes (N, K, H, W); this one's is "
+            f"{model.layers[OUTPUT].shape}. For any layer with maps write region:{SYNTAX['region']}"
         )
     layer, index = spec.before or OUTPUT, _class(parts[-1], model)
     binary = spec.activation == "sigmoid" and spec.shape[0] == 1
     if not 0 <= index < (count := 2 if binary else int(spec.shape[0] or 0)):
-        raise TargetError(f"class {index} is out of range; the maps have {count} classes, 0 to {count - 1}")
+        raise TargetError(f"class {index} is out of range; this model's maps have {count} classes, 0 to {count - 1}")
     channel = 0 if binary else index
     if kind == "mask":
-        found = objectives.region(layer, channel, read_mask(parts[0], model))
+        objective = objectives.region(layer, channel, read_mask(parts[0], model))
     else:
-        found = objectives.box(layer, channel, *_numbers(kind, parts[:4], text))
-    return -found if binary and index == 0 else found
+        objective = objectives.box(layer, channel, *_numbers(kind, parts[:4], text))
+    return -objective if binary and index == 0 else objective
 
 
 def _vector(path: str) -> np.ndarray[Any, Any]:
-    """A vector as `numpy.save` wrote it."""
+    """A vector from a .npy file."""
     try:
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError, EOFError) as error:
-        raise TargetError(f"no direction can be read from '{path}': {error}; numpy.save writes one") from error
+        raise TargetError(
+            f"cannot read a direction from '{path}': {error}; it must be a .npy file of one number per channel"
+        ) from error
 
 
-def _numbers(kind: str, written: Sequence[str], text: str) -> list[float]:
+def _numbers(kind: str, words: Sequence[str], text: str) -> list[float]:
     try:
-        found = [float(number) for number in written]
+        numbers = [float(word) for word in words]
     except ValueError as error:
-        raise _misspelled(kind, text) from error
-    if not np.isfinite(found).all():
-        raise _misspelled(kind, text)
-    return found
+        raise _syntax_error(kind, text) from error
+    if not np.isfinite(numbers).all():
+        raise _syntax_error(kind, text)
+    return numbers
 
 
-def _misspelled(kind: str, text: str) -> TargetError:
-    return TargetError(f"target {text!r} is not of the form {kind}:{FORMS[kind]}")
+def _syntax_error(kind: str, text: str) -> TargetError:
+    return TargetError(f"target {text!r} is not of the form {kind}:{SYNTAX[kind]}")
 
 
 def class_index(name: str, model: Model) -> int:
-    """The class that a label means.
+    """The number of the class that a label names.
 
     Raises:
-        TargetError: none, or several; the message names the nearest.
+        TargetError: no class has the label, or several have; the message names the nearest labels.
     """
     labels = model.output.names(model.labels)
     if not labels:
-        if spelled := _spelled(name):
-            raise TargetError(f"target {name!r} is no objective, and this model has no labels.{spelled}")
+        if syntax := _all_syntax(name):
+            raise TargetError(f"target {name!r} is not an objective, and this model has no labels.{syntax}")
         raise TargetError(f"target {name!r} is a label, but this model has no labels; give a class number, or labels=")
     folded = [label.casefold() for label in labels]
     exact = [i for i, label in enumerate(folded) if name.casefold() in [label, *label.split(", ")]]
@@ -199,19 +206,22 @@ def class_index(name: str, model: Model) -> int:
     if exact:
         places = ", ".join(map(str, exact))
         raise TargetError(f"label {name!r} belongs to the classes {places}; give one of these numbers")
-    hint = _unit(name, model) or did_you_mean(name, labels) or _spelled(name)
+    hint = _channel_hint(name, model) or did_you_mean(name, labels) or _all_syntax(name)
+    hint = hint or f" Give a class number, 0 to {len(labels) - 1}."
     raise TargetError(f"no label {name!r} among this model's {len(labels)} classes.{hint}")
 
 
-def _spelled(name: str) -> str:
-    """How objectives are written, for who tried to write one."""
+def _all_syntax(name: str) -> str:
+    """A sentence on how objectives are written; empty for a text without a colon, which is not meant as one."""
     kind = name.partition(":")[0]
-    hint = did_you_mean(kind, FORMS)
-    return f" Objectives are written {', '.join(f'{k}:{form}' for k, form in FORMS.items())}.{hint}" * (":" in name)
+    hint = did_you_mean(kind, SYNTAX)
+    return f" Objectives are written {', '.join(f'{k}:{syntax}' for k, syntax in SYNTAX.items())}.{hint}" * (
+        ":" in name
+    )
 
 
-def _unit(name: str, model: Model) -> str:
-    """A sentence for who meant LAYER:INDEX, or an empty string."""
+def _channel_hint(name: str, model: Model) -> str:
+    """A sentence on how a channel is written, if the text is LAYER:INDEX; else an empty string."""
     with suppress(LayerError):
         layer = model.layer(name.rpartition(":")[0])
         return f" For a unit of {layer.kind} {layer.name!r} write 'channel:{name}'."

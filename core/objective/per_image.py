@@ -1,4 +1,4 @@
-"""Another objective for each image of a batch, so that many pictures are made in one run (as Lucid's `batch=`)."""
+"""An objective of its own for each image of a batch, so that one run makes several pictures (Lucid's `batch=`)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["Each", "class_scores", "each", "interpolate"]
 
 @dataclass(frozen=True)
 class Each(Objective):
-    """Objective n for image n: value[n] is parts[n] of image n alone."""
+    """Objective n for image n: value n is `parts[n]` of image n alone."""
 
     parts: tuple[Objective, ...]
 
@@ -31,29 +31,27 @@ class Each(Objective):
     def count(self) -> int:
         return len(self.parts)
 
-    def _alone(self, activations: Activations) -> list[tuple[Objective, Activations]]:
-        held = {activations[name].shape[0] for name in self.layers}
-        if held != {len(self.parts)}:
-            raise TargetError(f"{len(self.parts)} objectives for {max(held)} images; give one for each image")
-        rows = range(len(self.parts))
+    def _parts_with_images(self, activations: Activations) -> list[tuple[Objective, Activations]]:
+        """Each part with the activations of its image."""
+        counts = {activations[name].shape[0] for name in self.layers}
+        if counts != {len(self.parts)}:
+            raise TargetError(f"{len(self.parts)} objectives for {max(counts)} images; give one for each image")
         return [
             (part, {name: activations[name][n : n + 1, ...] for name in part.layers})
-            for n, part in zip(rows, self.parts, strict=True)
+            for n, part in enumerate(self.parts)
         ]
 
     def value(self, activations: Activations) -> Array:
-        values = [part.value(here) for part, here in self._alone(activations)]
+        values = [part.value(here) for part, here in self._parts_with_images(activations)]
         return namespace(*values).concat(values, axis=0)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        each = [part.cotangents(here) for part, here in self._alone(activations)]
+        cotangents = [part.cotangents(here) for part, here in self._parts_with_images(activations)]
         total = {}
         for name in self.layers:
-            xp, zeros = (
-                namespace(activations[name]),
-                namespace(activations[name]).zeros_like(activations[name][:1, ...]),
-            )
-            total[name] = xp.concat([found.get(name, zeros) for found in each], axis=0)
+            xp = namespace(activations[name])
+            zeros = xp.zeros_like(activations[name][:1, ...])
+            total[name] = xp.concat([each.get(name, zeros) for each in cotangents], axis=0)
         return total
 
     def select(self, start: int, stop: int) -> Objective:
@@ -61,7 +59,7 @@ class Each(Objective):
         return parts[0] if len(parts) == 1 else Each(parts)
 
     def fix_choices(self, activations: Activations) -> Objective:
-        return Each(tuple(part.fix_choices(here) for part, here in self._alone(activations)))
+        return Each(tuple(part.fix_choices(here) for part, here in self._parts_with_images(activations)))
 
     def for_model(self, model: Model) -> Objective:
         return Each(tuple(part.for_model(model) for part in self.parts))
@@ -82,12 +80,15 @@ def each(objectives: Iterable[Objective]) -> Objective:
     """
     parts = tuple(objectives)
     if not parts or any(part.count is not None for part in parts):
-        raise TargetError(f"one objective for each image: {len(parts)} given, each must be for a single image")
+        raise TargetError(
+            f"each(...) takes at least one objective, each for a single image; {len(parts)} were given"
+            + "".join(f", {part} is for {part.count} images" for part in parts if part.count is not None)
+        )
     return Each(parts)
 
 
 def class_scores(objective: Objective) -> list[ClassScore]:
-    """The class scores that an objective is made of."""
+    """The class scores among the terms of an objective."""
     if isinstance(objective, Each):
         return [value for part in objective.parts for value in class_scores(part)]
     return [term for _, term in objective._terms() if isinstance(term, ClassScore)]
@@ -96,7 +97,11 @@ def class_scores(objective: Objective) -> list[ClassScore]:
 def interpolate(layer: str, a: int, b: int, t: float | Sequence[float]) -> Objective:
     """(1 - t) * channel a + t * channel b of a layer (Olah et al. 2017, "Interaction between neurons").
 
-    With several t, one for each image of a batch: a strip from one channel to the other.
+    Args:
+        layer: the layer that has both channels.
+        a: the channel at t = 0.
+        b: the channel at t = 1.
+        t: one number; or several, one for each image of a batch that leads from one channel to the other.
     """
     shares = tuple(map(float, t)) if isinstance(t, Sequence) else (float(t),)
     strip = [(1.0 - share) * channel(layer, a) + share * channel(layer, b) for share in shares]

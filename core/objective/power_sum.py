@@ -1,4 +1,4 @@
-"""Powers of a whole layer, or of its distance to a reference: DeepDream's objective, norms, feature matching."""
+"""Sums of powers over a layer, or over its distance to a reference: DeepDream's objective, norms, matching."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["PowerSum", "layer", "match", "norm"]
 
 @dataclass(frozen=True)
 class PowerSum(Objective):
-    """sum |a - reference|^power over one layer of each image: a norm, a squared distance, DeepDream's objective."""
+    """scale * sum |a - reference|^power over one layer of each image; without a reference, |a - centre|^power."""
 
     layer: str
     power: float = 2.0
@@ -32,7 +32,9 @@ class PowerSum(Objective):
             return a - self.centre if self.centre else a
         reference = like(self.reference, a)
         if reference.ndim != a.ndim or reference.shape[0] not in {1, a.shape[0]} or reference.shape[1:] != a.shape[1:]:
-            raise LayerError(f"{self} holds {tuple(reference.shape)}, the layer gives {tuple(a.shape)}")
+            raise LayerError(
+                f"the reference of {self} has shape {tuple(reference.shape)}; the layer gives {tuple(a.shape)}"
+            )
         return a - reference
 
     def select(self, start: int, stop: int) -> Objective:
@@ -64,14 +66,15 @@ def layer(name: str) -> Objective:
 def norm(alpha: float = 2.0, layer: str = INPUT, centre: float = 0.0) -> Objective:
     """sum |x - centre|^alpha, Mahendran and Vedaldi's alpha-norm (2015, section 2), of the image or of a layer.
 
-    alpha = 1 is the L1 norm, 2 the squared L2 norm. The paper's pictures have no mean: `centre=0.5` is grey in [0, 1].
+    alpha = 1 is the L1 norm, 2 the squared L2 norm. The paper subtracts the mean from its images: for images in [0, 1]
+    take `centre=0.5`.
     """
     return PowerSum(layer, power=float(alpha), title="norm", centre=float(centre))
 
 
 def match(layer: str, activation: Any) -> Objective:
-    """Half the squared distance to an activation: Gatys et al. 2016, equation 1. Minimise it: subtract it.
+    """Half the squared distance to an activation: Gatys et al. 2016, equation 1. To minimise it, subtract it.
 
-    `activation` has a batch axis, as `Model.forward` gives it: one for all images, or one per image.
+    `activation` is (1, ...) for all images or (N, ...), as `Model.forward` gives it.
     """
     return PowerSum(layer, reference=activation, scale=0.5, title="match")

@@ -1,4 +1,4 @@
-"""The gradients of an objective through a model, at the least cost that the objective allows."""
+"""The gradients of an objective through a model, by the cheapest of three ways."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,32 +19,43 @@ def pullback(
     capture: Sequence[str] = (),
     replace: Mapping[str, Array] | None = None,
 ) -> tuple[Pullback, Array]:
-    """The gradients of an objective, and its value (N,), at the least cost the objective allows.
+    """The gradients of an objective and its value.
 
-    A linear objective over layers of known shape is one fused pass; so is any other that the backend can write into its
-    own graph; the rest are a forward and a backward pass.
+    A linear objective that reads layers of known shape takes one fused pass, and so does one that the backend can write
+    into its own graph. Any other takes a forward and a backward pass.
+
+    Args:
+        model: the network.
+        x: images (N, C, H, W).
+        objective: what is differentiated, summed over the batch.
+        wrt: the layers with respect to which it is differentiated.
+        capture: further layers whose activations are returned.
+        replace: activations by layer to run on from, as in `Model.forward`.
+
+    Returns:
+        The gradients with the activations that were captured, and the objective's values (N,).
     """
     read = tuple(dict.fromkeys((*capture, *sorted(objective.layers))))
-    stand_ins = _stand_ins(model, x, objective) if objective.linear else None
-    if stand_ins is not None:
-        pull = model.vjp(x, objective.cotangents(stand_ins), wrt=wrt, capture=read, replace=replace)
+    zeros = _zero_activations(model, x, objective) if objective.linear else None
+    if zeros is not None:
+        pull = model.vjp(x, objective.cotangents(zeros), wrt=wrt, capture=read, replace=replace)
         return pull, objective.value(pull.activations)
     compiled = model.compiled_pullback(x, objective, wrt=wrt, capture=capture, replace=replace)
     if compiled is not None:
         return compiled
     with model.linearize(x, read, wrt=wrt, replace=replace) as at:
         value, cotangents = objective.value_and_cotangents(at.inside)
-        return Pullback(at.last_vjp(cotangents), at.activations), _beside(x, value)
+        return Pullback(at.last_vjp(cotangents), at.activations), _as_array_like(x, value)
 
 
-def _beside(x: Array, values: Array) -> Array:
-    """Values as the kind of array that `x` is, on its device; their type stays."""
+def _as_array_like(x: Array, values: Array) -> Array:
+    """Values as an array of the namespace and device of `x`; their data type stays."""
     xp = namespace(x)
     return xp.asarray(values if namespace(values) is xp else as_numpy(values), device=device(x))
 
 
-def _stand_ins(model: Model, x: Array, objective: Objective) -> dict[str, Array] | None:
-    """Zeros in the shapes of the layers read, or None where these are not known before a pass at this image size."""
+def _zero_activations(model: Model, x: Array, objective: Objective) -> dict[str, Array] | None:
+    """Zeros in the shapes of the layers that are read; None if a shape is not known for images of this size."""
     shapes = {name: model.layer(name).shape[1:] if name != INPUT else x.shape[1:] for name in objective.layers}
     if tuple(x.shape[1:]) != model.input.example_shape or any(None in shape for shape in shapes.values()):
         return None

@@ -1,4 +1,4 @@
-"""An objective of one model, read from another model's layers."""
+"""An objective of one model on another model, whose layers have other names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ __all__ = ["RenamedLayers"]
 
 @dataclass(frozen=True)
 class RenamedLayers(Objective):
-    """The same objective where each layer that it reads goes by another name."""
+    """The objective `of`, with other names for the layers that it reads."""
 
     of: Objective
     names: Mapping[str, str]
-    """By the name that `of` reads, the name in the other model; those that are the same may be missing."""
+    """From the names that `of` reads to those of the other model; equal names may be left out."""
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
@@ -30,25 +30,25 @@ class RenamedLayers(Objective):
         return self.of.count
 
     def value(self, activations: Activations) -> Array:
-        return self.of.value(self._read(activations))
+        return self.of.value(self._by_old_name(activations))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
-        return self._written(self.of.cotangents(self._read(activations)))
+        return self._by_new_name(self.of.cotangents(self._by_old_name(activations)))
 
     def value_and_cotangents(self, activations: Activations) -> tuple[Array, dict[str, Array]]:
-        value, cotangents = self.of.value_and_cotangents(self._read(activations))
-        return value, self._written(cotangents)
+        value, cotangents = self.of.value_and_cotangents(self._by_old_name(activations))
+        return value, self._by_new_name(cotangents)
 
     def select(self, start: int, stop: int) -> Objective:
         return RenamedLayers(self.of.select(start, stop), self.names)
 
     def fix_choices(self, activations: Activations) -> Objective:
-        return RenamedLayers(self.of.fix_choices(self._read(activations)), self.names)
+        return RenamedLayers(self.of.fix_choices(self._by_old_name(activations)), self.names)
 
-    def _read(self, activations: Activations) -> Activations:
+    def _by_old_name(self, activations: Activations) -> Activations:
         return {name: activations[self.names.get(name, name)] for name in self.of.layers}
 
-    def _written(self, cotangents: Mapping[str, Array]) -> dict[str, Array]:
+    def _by_new_name(self, cotangents: Mapping[str, Array]) -> dict[str, Array]:
         return {self.names.get(name, name): values for name, values in cotangents.items()}
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The strongest channel of a layer, whose answer an occluder is moved against (Zeiler and Fergus 2014, figure 7b)."""
+"""The strongest channel of a layer, which occlusion of Zeiler and Fergus (2014, figure 7b) observes."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ __all__ = ["StrongestChannel", "strongest"]
 
 @dataclass(frozen=True)
 class StrongestChannel(Objective):
-    """The sum over positions of one channel of a layer; `channels` None takes each image's own with the largest sum."""
+    """The sum over positions of one channel of a layer; with `channels` None, each image's with the largest sum."""
 
     layer: str
     channels: tuple[int, ...] | None = None
@@ -24,26 +24,26 @@ class StrongestChannel(Objective):
         return frozenset({self.layer})
 
     def _sums(self, a: Array) -> Array:
-        """(N, C): of maps and vectors the channels come first, of tokens (N, T, D) last."""
+        """The sum of each channel over positions, (N, C); the channels of tokens (N, T, D) are on the last axis."""
         axes = (1,) if a.ndim == 3 else tuple(range(2, a.ndim))
         return namespace(a).sum(a, axis=axes) if axes else a
 
-    def _chosen(self, sums: Array) -> Array:
-        """(N, C): 1 at each image's channel, else 0."""
+    def _one_hot(self, sums: Array) -> Array:
+        """(N, C): 1 at each image's channel, 0 elsewhere."""
         values = as_numpy(sums)
         count, width = values.shape
-        chosen = values.argmax(axis=1) if self.channels is None else np.resize(self.channels, count)
-        return like(np.eye(width)[chosen], sums)
+        channels = values.argmax(axis=1) if self.channels is None else np.resize(self.channels, count)
+        return like(np.eye(width)[channels], sums)
 
     def value(self, activations: Activations) -> Array:
         sums = self._sums(activations[self.layer])
-        return namespace(sums).sum(sums * self._chosen(sums), axis=1)
+        return namespace(sums).sum(sums * self._one_hot(sums), axis=1)
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         a = activations[self.layer]
-        xp, chosen = namespace(a), self._chosen(self._sums(a))
+        xp, one_hot = namespace(a), self._one_hot(self._sums(a))
         shape = (a.shape[0], 1, a.shape[2]) if a.ndim == 3 else (*a.shape[:2], *[1] * (a.ndim - 2))
-        return {self.layer: xp.zeros_like(a) + xp.reshape(chosen, shape)}
+        return {self.layer: xp.zeros_like(a) + xp.reshape(one_hot, shape)}
 
     @property
     def count(self) -> int | None:
@@ -65,8 +65,8 @@ class StrongestChannel(Objective):
 
 
 def strongest(layer: str) -> Objective:
-    """The sum over positions of the channel of a layer that answers most to the image as it is.
+    """The sum over positions of the channel of a layer that has the largest sum for the image.
 
-    A method that covers parts of an image keeps the channel of the whole image.
+    A method that covers parts of an image keeps the channel of the uncovered image.
     """
     return StrongestChannel(layer)

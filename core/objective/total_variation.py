@@ -31,7 +31,7 @@ class TotalVariation(Objective):
         right, below = _differences(x)
         if self.beta != 2.0:
             squares = right * right + below * below
-            flat = squares == 0  # the power is singular there for beta < 2; a flat spot pulls nowhere
+            flat = squares == 0  # for beta < 2 the power is singular there: the gradient is set to 0
             slope = xp.where(flat, xp.zeros_like(x), xp.where(flat, xp.ones_like(x), squares) ** (self.beta / 2 - 1))
             right, below = slope * right, slope * below
         from_left = xp.concat([xp.zeros_like(x[:, :, :, :1]), right[:, :, :, :-1]], axis=3)
@@ -43,7 +43,7 @@ class TotalVariation(Objective):
 
 
 def _differences(x: Array) -> tuple[Array, Array]:
-    """To the right and to the lower neighbour; zero at the last column and row."""
+    """Differences to the neighbour on the right and to the one below; 0 at the last column and the last row."""
     xp = namespace(x)
     right = xp.concat([x[:, :, :, 1:] - x[:, :, :, :-1], xp.zeros_like(x[:, :, :, :1])], axis=3)
     below = xp.concat([x[:, :, 1:, :] - x[:, :, :-1, :], xp.zeros_like(x[:, :, :1, :])], axis=2)

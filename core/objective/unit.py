@@ -1,4 +1,4 @@
-"""Units of a layer: a channel, or one neuron of it."""
+"""Units of a layer: a channel, or a neuron, one position of a channel."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["Channel", "channel", "neuron"]
 
 @dataclass(frozen=True)
 class Channel(Objective):
-    """The mean over positions of one channel of maps or tokens, or one unit of a vector; with (y, x), one position."""
+    """The mean over positions of one channel of maps or tokens, or one unit of a vector; or one position of it."""
 
     layer: str
     index: int
@@ -27,7 +27,7 @@ class Channel(Objective):
         return frozenset({self.layer})
 
     def _weights(self, a: Array) -> Array:
-        """Zeros of the shape of one activation, with what each element counts."""
+        """The weight of each element of one activation, of its shape."""
         axis = 1 if a.ndim == 3 else 0  # tokens (T, D) keep their channels last
         shape = a.shape[1:]
         if not 0 <= self.index < shape[axis]:
@@ -69,10 +69,10 @@ class Channel(Objective):
 
 
 def channel(layer: str, index: int) -> Objective:
-    """The mean of one channel of a layer over its positions; one unit where the layer is a vector."""
+    """The mean of one channel of a layer over its positions; one unit of a layer of vectors."""
     return Channel(layer, index)
 
 
 def neuron(layer: str, channel: int, *position: int) -> Objective:
-    """One channel at one position: (y, x) of maps, (z, y, x) of volumes, token t of (N, T, D); none of a vector."""
+    """One channel at one position: y, x in maps; z, y, x in volumes; t in tokens (N, T, D); no position in vectors."""
     return Channel(layer, channel, tuple(position))

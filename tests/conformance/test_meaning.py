@@ -255,7 +255,7 @@ def test_an_output_kind_that_cannot_be_is_refused(backend, end, classes, kind, m
 
 def test_several_scores_have_no_predicted_class(backend):
     net = model(backend, output_kind="score")
-    with pytest.raises(TargetError, match="this network gives 5 scores, no classes to predict; give target=0 to 4"):
+    with pytest.raises(TargetError, match="this network gives 5 scores and predicts no class; give target=0 to 4"):
         scores(net, None)
     np.testing.assert_allclose(scores(net, 3), by_hand(5)[:, 3], rtol=1e-5)
 
@@ -371,7 +371,7 @@ def test_a_mask_and_a_box_add_up_the_logits_of_a_class(backend, end, tmp_path):
     np.testing.assert_allclose(found, (z[:, 2] * mask).sum((1, 2)), rtol=1e-4, atol=1e-5)
     found = scores(net, "box:0:4:8:8:1")
     np.testing.assert_allclose(found, z[:, 1, 3:].sum((1, 2)), rtol=1e-4, atol=1e-5)
-    with pytest.raises(TargetError, match="class 3 is out of range; the maps have 3 classes, 0 to 2"):
+    with pytest.raises(TargetError, match="class 3 is out of range; this model's maps have 3 classes, 0 to 2"):
         scores(net, "box:0:4:8:8:3")
     with pytest.raises(ModelError, match=r"not \(N, classes\).* 'neuron:<output>:CLASS:Y:X', a painted region"):
         scores(net, None)

@@ -230,12 +230,14 @@ def test_what_a_model_does_not_have_is_refused_by_name():
         (logit(1) + channel("conv1", 4)).check(model)
     with pytest.raises(LayerError, match=r"position \(9, 0\) is out of range; layer 'maps' has positions \(4, 5\)"):
         neuron("maps", 0, 9, 0).value(HERE)
-    with pytest.raises(LayerError, match=r"direction of shape \(2,\) for layer 'maps' with 3 channels"):
+    with pytest.raises(LayerError, match=r"the direction has shape \(2,\); layer 'maps' has 3 channels"):
         direction("maps", [1.0, 2.0]).value(HERE)
-    with pytest.raises(LayerError, match=r"match\('maps'\) holds \(1, 3, 2, 2\), the layer gives \(2, 3, 4, 5\)"):
+    with pytest.raises(
+        LayerError, match=r"the reference of match\('maps'\) has shape \(1, 3, 2, 2\); the layer gives \(2, 3, 4, 5\)"
+    ):
         match("maps", np.zeros((1, 3, 2, 2))).value(HERE)
     with pytest.raises(
-        LayerError, match=r"a Gram matrix needs maps \(N, C, H, W\) or tokens; this layer gives \(2, 7\)"
+        LayerError, match=r"a Gram matrix needs maps \(N, C, H, W\) or tokens \(N, T, D\); this layer gives \(2, 7\)"
     ):
         gram("vectors", STYLE).value(HERE)
     with pytest.raises(TargetError, match="3 targets for 2 images; give one, or one per image"):

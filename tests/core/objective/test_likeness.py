@@ -69,9 +69,11 @@ def test_a_selected_image_keeps_its_own_reference():
 
 
 def test_activations_of_another_shape_and_a_negative_power_are_refused():
-    with pytest.raises(LayerError, match=r"likeness\('l'\) holds \(2, 3, 4, 5\), the layer gives \(2, 3, 4, 4\)"):
+    with pytest.raises(
+        LayerError, match=r"the reference of likeness\('l'\) has shape \(2, 3, 4, 5\); the layer gives \(2, 3, 4, 4\)"
+    ):
         likeness("l", T).value({"l": A[..., :4]})
-    with pytest.raises(LayerError, match=r"nearest\('l'\) holds \(2, 3, 4, 5\), .* both must be maps"):
+    with pytest.raises(LayerError, match=r"the guide of nearest\('l'\) has shape \(2, 3, 4, 5\); .* both must be maps"):
         nearest("l", T).value({"l": A})
-    with pytest.raises(ParameterError, match="the power of a cosine is -1; it must be 0 or more"):
+    with pytest.raises(ParameterError, match="power is -1; it must be a number, at least 0"):
         likeness("l", T, -1)

@@ -169,8 +169,8 @@ def test_selecting_images_selects_their_objectives():
 @pytest.mark.parametrize(
     ("wrong", "kind", "message"),
     [
-        (lambda: each([]), TargetError, "one objective for each image: 0 given"),
-        (lambda: each([logit([1, 2])]), TargetError, "each must be for a single image"),
+        (lambda: each([]), TargetError, "at least one objective, each for a single image; 0 were given"),
+        (lambda: each([logit([1, 2])]), TargetError, r"1 were given, .* is for 2 images"),
         (
             lambda: each([logit(1)] * 2).value(HERE),
             TargetError,
@@ -181,8 +181,12 @@ def test_selecting_images_selects_their_objectives():
             TargetError,
             "are for different numbers of images: 2 and 3",
         ),
-        (lambda: diversity("maps").select(0, 1), TargetError, "compares the images of a batch with each other"),
-        (lambda: direction("maps", [1.0]).value(HERE), LayerError, r"direction of shape \(1,\) for layer 'maps'"),
+        (
+            lambda: diversity("maps").select(0, 1),
+            TargetError,
+            "compares the images of a batch with each other, so a batch must not be split",
+        ),
+        (lambda: direction("maps", [1.0]).value(HERE), LayerError, r"the direction has shape \(1,\); layer 'maps' has"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(wrong, kind, message):
@@ -206,7 +210,7 @@ def test_a_unit_without_a_layer_before_its_rectifier_is_refused():
         def layers(self):
             return {name: made for name, made in super().layers.items() if name != "conv2"}
 
-    with pytest.raises(LayerError, match="layer 'act2' has no negative values, and no layer holds what comes before"):
+    with pytest.raises(LayerError, match="layer 'act2' has no negative values, and no layer holds the values before"):
         negative(Fused(relu=True), "act2", 3)
 
 

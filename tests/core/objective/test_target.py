@@ -82,26 +82,30 @@ def test_targets_mean_objectives(model, target, meant):
         ("taby", TargetError, "no label 'taby' among this model's 5 classes. Did you mean 'tabby'"),
         ("cardigan", TargetError, "label 'cardigan' belongs to the classes 3, 4; give one of these numbers"),
         ([0, 1, 2], TargetError, "3 targets for 2 images; give one, or one per image"),
-        (1.5, TargetError, "target 1.5 is no class"),
-        (True, TargetError, "target True is no class"),
-        ([1.5, 2], TargetError, "target 1.5 is no class; give a class number or a label for each image"),
-        ([[0, 1]], TargetError, r"target \[0, 1\] is no class; give a class number or a label for each image"),
-        ([float("nan")], TargetError, "target nan is no class"),
+        (1.5, TargetError, "target 1.5 is not a class"),
+        (True, TargetError, "target True is not a class"),
+        ([1.5, 2], TargetError, "target 1.5 is not a class; give a class number or a label for each image"),
+        ([[0, 1]], TargetError, r"target \[0, 1\] is not a class; give a class number or a label for each image"),
+        ([float("nan")], TargetError, "target nan is not a class"),
         ("1 | 2 | 3", TargetError, "3 targets for 2 images; give one, or one per image"),
         ("negative:conv1:x", TargetError, "'negative:conv1:x' is not of the form negative:LAYER:INDEX"),
         ("interpolate:conv1:1:2", TargetError, "is not of the form interpolate:LAYER:A:B:T"),
         ("channel:conv1:1.5", TargetError, "is not of the form channel:LAYER:INDEX"),
-        ("(0 + 1", TargetError, r"target '\(0 \+ 1' opens a parenthesis that it does not close"),
-        ("0 + 1)", TargetError, "closes a parenthesis that it does not open"),
-        ("0 +", TargetError, r"^target '0 \+' lacks a term; write for example"),
-        ("0 + * 1", TargetError, "lacks a term"),
-        ("* 1", TargetError, "lacks a term"),
-        ("1.5", TargetError, "is a number that names no class, which a whole number does"),
+        ("(0 + 1", TargetError, r"target '\(0 \+ 1' has a '\(' without a '\)'"),
+        ("0 + 1)", TargetError, r"has a '\)' without a '\('"),
+        (
+            "0 +",
+            TargetError,
+            r"^target '0 \+' lacks a class, an objective or a number next to an operator; write for example",
+        ),
+        ("0 + * 1", TargetError, "lacks a class, an objective or a number"),
+        ("* 1", TargetError, "lacks a class, an objective or a number"),
+        ("1.5", TargetError, "is a number and not a class; classes are whole numbers"),
         ("probability:", TargetError, "^target 'probability:' is not of the form probability:CLASS$"),
-        ("0 + ", TargetError, "lacks a term"),
-        ("tench * tabby", TargetError, "multiplies or divides by an objective, which only numbers can do"),
+        ("0 + ", TargetError, "lacks a class, an objective or a number"),
+        ("tench * tabby", TargetError, "multiplies or divides by an objective; only numbers can stand there"),
         ("1.0 / tabby", TargetError, "multiplies or divides by an objective"),
-        ("tabby / 0", TargetError, "divides by zero"),
+        ("tabby / 0", TargetError, "divides by 0"),
         (
             "neuron:conv1:1:2",
             TargetError,
@@ -112,9 +116,9 @@ def test_targets_mean_objectives(model, target, meant):
         (
             "mask:no.png:1",
             TargetError,
-            r"needs a network that gives maps of classes .*write region:LAYER:CHANNEL:FILE.png",
+            r"needs a network whose output is maps of classes .*write region:LAYER:CHANNEL:FILE.png",
         ),
-        ("region:conv1:1:no.png", TargetError, "no mask can be read from 'no.png': .*does not exist"),
+        ("region:conv1:1:no.png", TargetError, "cannot read a mask from 'no.png': .*does not exist"),
         ("norm:large", TargetError, "'norm:large' is not of the form norm:ALPHA"),
         ("channel:conv1", TargetError, "is not of the form channel:LAYER:INDEX"),
         ("channel:conv9:1", LayerError, "no layer 'conv9' in this model.*Did you mean"),
@@ -153,7 +157,7 @@ def test_a_class_number_is_taken_in_any_library_s_type(model, target):
 
 @pytest.mark.parametrize("target", [torch.tensor(True), np.bool_(1), torch.tensor(1.5), {2}, [torch.tensor(False)] * 2])
 def test_what_is_no_class_number_is_refused_in_any_library_s_type(model, target):
-    with pytest.raises(TargetError, match="is no class; give a class number"):
+    with pytest.raises(TargetError, match="is not a class; give a class number"):
         resolve_target(target, model, 2)
 
 
@@ -185,7 +189,7 @@ def test_a_direction_is_read_from_a_file(model, tmp_path):
     np.testing.assert_array_equal(objective.vector, vector.astype(np.float32))
     (tmp_path / "no.npy").write_text("no array")
     for name in ("no.npy", "nowhere.npy"):
-        with pytest.raises(TargetError, match=rf"no direction can be read from '.*{name}': .*numpy.save writes one"):
+        with pytest.raises(TargetError, match=rf"cannot read a direction from '.*{name}': .*a .npy file of one number"):
             resolve_target(f"direction:conv2:{tmp_path / name}:0", model, None)
 
 
