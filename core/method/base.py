@@ -12,8 +12,6 @@ from functools import cache
 from time import perf_counter
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from ..arrays import Array
 from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
@@ -28,13 +26,13 @@ from .parameter import check_values, parameters
 from .preset import Preset
 from .provenance import json_value, provenance, used_layers
 from .sanity import refuse_nonfinite, sanity_notes
-from .unit_range import in_own_bounds, in_unit_range, seen_by
+from .unit_range import in_model_bounds, synthesis_view
 
 __all__ = ["Method", "makes_pictures", "with_preset"]
 
 
 def makes_pictures(method: "type[Method]") -> bool:
-    """Whether it comes back with a `Synthesis`, as the annotation of its `run` says."""
+    """Whether its result is a `Synthesis`, as the annotation of its `run` says."""
     returned = method.run.__annotations__.get("return")
     return returned in {Synthesis, "Synthesis"}
 
@@ -57,9 +55,9 @@ class Method(ABC):
     needs_target: ClassVar[bool] = True
     """Whether a target means anything to it."""
     needs_rectifier: ClassVar[bool] = False
-    """Whether it makes sense only on a network with rectifiers; it raises a `ModelError` on any other."""
+    """Whether it makes sense only on a network with rectifiers; else it raises a `ModelError`."""
     needs_attention: ClassVar[bool] = False
-    """Whether it makes sense only on a transformer whose attention is to be seen; it raises a `LayerError` else."""
+    """Whether it makes sense only on a transformer with attention weights as layers; else it raises a `LayerError`."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default, and few steps."""
 
@@ -70,7 +68,14 @@ class Method(ABC):
 
     @abstractmethod
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
-        """The method itself, on one batch that fits into memory. Returns raw values; `__call__` adds the provenance."""
+        """The method itself, on one batch that fits into memory. Returns raw values; `__call__` adds the provenance.
+
+        Args:
+            model: the network; of a method that makes pictures, its view in [0, 1].
+            images: (N, C, H, W) in the model's bounds, or (N, C, D, H, W); None where none are needed and none given.
+            objective: the target of each image.
+            progress: told after each step, (done, total, what).
+        """
 
     def __call__(self, model: Model, images: Array = None, target: Any = None, *, progress: Progress = silent) -> Any:
         """Apply the method.
@@ -96,16 +101,16 @@ class Method(ABC):
         count = None if images is None else images.shape[0]
         unit = "logit" if self.preset is None else "output"
         objective = resolve_target(target, model, count, unit) if self.needs_target else NO_TARGET
-        making = makes_pictures(type(self))
-        view, seen = _where_pictures_are_made(model, images) if making else (model, images)
-        method = self.with_network_defaults(view, seen, objective)
-        result = method._batches(view, seen, objective, progress)
+        is_synthesis = makes_pictures(type(self))
+        view, x = synthesis_view(model, images) if is_synthesis else (model, images)
+        method = self.with_network_defaults(view, x, objective)
+        result = method._run_in_batches(view, x, objective, progress)
         refuse_nonfinite(self.name, result)
-        if making:
-            result = _as_given(result, model, images)
-        followed: dict[str, Any] = {}
+        if is_synthesis:
+            result = in_model_bounds(result, model, images)
+        preset_record: dict[str, Any] = {}
         if self.preset is not None:
-            followed = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
+            preset_record = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
             result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
         return replace(
             result,
@@ -115,7 +120,7 @@ class Method(ABC):
                 **provenance(model, objective, perf_counter() - start),
                 **used_layers(model, self, method),
                 **result.provenance,
-                **followed,
+                **preset_record,
             },
             images=images if result.images is None else result.images,
             notes=(*result.notes, *repeatability(model).notes, *sanity_notes(model, images, objective, result)),
@@ -134,7 +139,7 @@ class Method(ABC):
         chosen = self.network_defaults(model, images, objective)
         return replace(self, **chosen) if chosen else self
 
-    def _batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
+    def _run_in_batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
         if images is None or not self.batched or images.shape[0] <= batch_limit(model):
             return self.run(model, images, objective, progress)
         parts = [
@@ -185,7 +190,7 @@ class Method(ABC):
 
 @cache
 def with_preset(kind: type[Method], library: str) -> type[Method]:
-    """A method's class with the defaults of another library, and with that library's steps after it.
+    """A method's class with the defaults of another library, and with what that library does to values after it.
 
     Raises:
         ParameterError: the method has no preset of that name.
@@ -205,16 +210,3 @@ def with_preset(kind: type[Method], library: str) -> type[Method]:
         frozen=True,
         kw_only=True,
     )
-
-
-def _where_pictures_are_made(model: Model, images: Array) -> tuple[Model, Array]:
-    """The model as one of images in [0, 1], and these images so, where the network computes."""
-    view = in_unit_range(model)
-    return view, None if images is None else model.placed(seen_by(view, images))
-
-
-def _as_given(made: Result, model: Model, images: Array) -> Result:
-    """Pictures made in [0, 1] in the model's bounds, as arrays of the kind that the images were."""
-    if images is None or isinstance(images, np.ndarray):
-        made = made.on_host()  # type: ignore[attr-defined]
-    return in_own_bounds(made, model)

@@ -1,4 +1,4 @@
-"""Images that stand for "nothing to see": where a path of integrated gradients starts."""
+"""Baselines: images that hold nothing to be recognised, black or blurred ones for example, by name, file or array."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,8 +73,8 @@ def _from_array(values: Array, image: Array) -> Array:
         raise ParameterError(
             f"the baseline has shape {shape}; it must be one image {tuple(image.shape[1:])}, or several, (M, ...)"
         )
-    given = like(values, image)
-    return given if len(shape) == image.ndim else given[None, ...]
+    array = like(values, image)
+    return array if len(shape) == image.ndim else array[None, ...]
 
 
 def gaussian_blur(image: Array, deviation: float) -> Array:

@@ -1,4 +1,4 @@
-"""What stands where a part of an image, or of a layer's maps, is taken away."""
+"""Fills: what replaces the part of an image, or of a layer's maps, that a method covers."""
 
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ FILL_DOC = "a number, a colour (r,g,b), mean (the image's own), blurred, black, 
 
 
 def fill_image(fill: Fill, x: Array, model: Model, seed: int, layer: str = INPUT) -> Array:
-    """What to see where nothing of the image is left.
+    """The image that is seen where everything is covered.
 
     Args:
         fill: as `Fill` says; at a layer of the network only numbers, "mean" and "blurred" mean anything.
@@ -39,13 +39,13 @@ def fill_image(fill: Fill, x: Array, model: Model, seed: int, layer: str = INPUT
     if isinstance(fill, str) and fill == "mean":
         return xp.zeros_like(x) + xp.mean(x, axis=tuple(range(2, x.ndim)), keepdims=True)
     if layer != INPUT:
-        return _of_maps(fill, x, layer)
+        return _layer_fill(fill, x, layer)
     if isinstance(fill, str) and fill not in NAMES and "." not in fill:
         raise ParameterError(f"no fill {fill!r}; give {FILL_DOC}")
-    found = baselines(fill, x, model, seed)
-    if found.shape[0] != 1:
-        raise ParameterError(f"the fill holds {found.shape[0]} images; give one, (C, H, W)")
-    return found
+    images = baselines(fill, x, model, seed)
+    if images.shape[0] != 1:
+        raise ParameterError(f"the fill holds {images.shape[0]} images; give one, (C, H, W)")
+    return images
 
 
 def _colour(fill: Fill, x: Array, model: Model, layer: str) -> Array:
@@ -60,7 +60,7 @@ def _colour(fill: Fill, x: Array, model: Model, layer: str) -> Array:
     return like(values.reshape(1, -1, *[1] * (x.ndim - 2)), x)
 
 
-def _of_maps(fill: Fill, maps: Array, layer: str) -> Array:
+def _layer_fill(fill: Fill, maps: Array, layer: str) -> Array:
     if isinstance(fill, str) and fill == "blurred":
         return gaussian_blur(maps, max(BLUR * max(maps.shape[2:]), 1.0))
     raise ParameterError(f"the fill {fill!r} means nothing at layer {layer!r}; give a number, 'mean' or 'blurred'")

@@ -1,6 +1,6 @@
-"""The ways in which libraries enlarge a map, as matrices: they differ in where pixels lie and in what is at the border.
+"""How libraries enlarge maps, as matrices: they differ in where pixel centres lie and in what is at the border.
 
-The house's own way is "linear", in `crosslens.arrays.interpolation`; the others are there to reproduce what others do.
+The way of crosslens itself is "linear", in `crosslens.arrays.interpolation`; the others reproduce other libraries.
 """
 
 from typing import Any
@@ -21,31 +21,33 @@ def resampling_matrix(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
     """The (m, n) matrix that enlarges n pixels to m; each row sums to one.
 
     Args:
-        n: pixels there are.
-        m: pixels there shall be, at least n.
+        n: pixels of the map.
+        m: pixels of the enlarged map, at least n.
         kind: "linear", pixel centres at half-integers, the edge continued (torch with align_corners=False, OpenCV);
             "corners", the first and last centres kept (torch with align_corners=True, scipy.ndimage.zoom of order 1);
             "mirrored", as linear but mirrored at the border (skimage.transform.resize); "nearest", the pixel that a
             position falls into (torch); "cubic", Keys' kernel with a = -1/2, what lies outside left out (TensorFlow).
 
     Raises:
-        ParameterError: another kind, or fewer pixels than there are.
+        ParameterError: no such kind, or m is less than n.
     """
     if kind not in KINDS:
         raise ParameterError(unknown_name("enlargement", kind, KINDS))
     if m < n:
-        raise ParameterError(f"maps are enlarged only: {n} pixels are there, {m} are asked for")
+        raise ParameterError(f"maps are only enlarged: from {n} pixels to {m} is smaller")
     if kind == "linear":
         return interpolation(n, m)
     if kind == "nearest":
         return np.asarray(np.eye(n)[np.arange(m) * n // m])
     if kind == "cubic":
         return _cubic(n, m)
-    places = np.linspace(0, n - 1, m) if kind == "corners" else _mirrored((np.arange(m) + 0.5) * (n / m) - 0.5, n)
+    places = (
+        np.linspace(0, n - 1, m) if kind == "corners" else _mirrored_positions((np.arange(m) + 0.5) * (n / m) - 0.5, n)
+    )
     return np.asarray(np.clip(1 - np.abs(np.arange(n)[None, :] - places[:, None]), 0, None))
 
 
-def _mirrored(places: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+def _mirrored_positions(places: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
     """Positions outside mirrored at the first and the last pixel's centre."""
     return np.asarray(np.clip((n - 1) - np.abs((n - 1) - np.abs(places)), 0, n - 1))
 

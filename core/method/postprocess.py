@@ -1,8 +1,8 @@
-"""Named steps from raw values to what a library shows: signs, channels, scale, size. A preset lists those it takes.
+"""Postprocessing of raw values as other libraries do it: signs, channels, scale, size. A preset lists what it applies.
 
-A step is a function of values, (N, h, w) or (N, C, H, W), and of the image's size (H, W), with a name for the record;
+Each is a function of values, (N, h, w) or (N, C, H, W), and of the image's size (H, W), with a name for the record;
 of volumes (N, d, h, w) or (N, C, D, H, W), and (D, H, W).
-Each image is treated by itself, but in the one step whose name says otherwise.
+Each image is treated by itself, but where the name says otherwise.
 """
 
 import math
@@ -31,13 +31,13 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Postprocess:
-    """What is done to values, and its name."""
+    """A function of values, and its name."""
 
     name: str
     function: Callable[[Array, Size], Array]
 
     def __call__(self, values: Array, size: Size) -> Array:
-        """Values after the step; `size` is the image's (H, W)."""
+        """The new values; `size` is the image's (H, W)."""
         return self.function(values, size)
 
     def __str__(self) -> str:
@@ -75,9 +75,9 @@ over_largest = Postprocess("over the largest", _over_largest)
 
 def _eight_bits(values: Array, size: Size) -> Array:
     xp = namespace(values)
-    apart = values - xp.mean(values)
+    centred = values - xp.mean(values)
     deviation = xp.maximum(xp.std(values), xp.asarray(math.prod(values.shape) ** -0.5, dtype=values.dtype))
-    return xp.trunc(xp.clip(255 * apart / deviation, min=0, max=255))
+    return xp.trunc(xp.clip(255 * centred / deviation, min=0, max=255))
 
 
 eight_bits_of_the_batch = Postprocess("standardised over the batch, 255 times, as eight bits", _eight_bits)
@@ -86,10 +86,10 @@ eight_bits_of_the_batch = Postprocess("standardised over the batch, 255 times, a
 
 
 def resize(kind: str) -> Postprocess:
-    """To the image's size; `kind` as `resampling` knows it."""
+    """Enlarge to the image's size; `kind` as `resampling_matrix` knows it."""
 
-    def resize(values: Array, size: Size) -> Array:
-        own = values.shape[-len(size) :]
-        return multiply_sides(values, [resampling_matrix(n, m, kind) for n, m in zip(own, size, strict=True)])
+    def enlarge(values: Array, size: Size) -> Array:
+        sides = values.shape[-len(size) :]
+        return multiply_sides(values, [resampling_matrix(n, m, kind) for n, m in zip(sides, size, strict=True)])
 
-    return Postprocess(f"enlarged to the image, {kind}", resize)
+    return Postprocess(f"enlarged to the image, {kind}", enlarge)

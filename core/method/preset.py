@@ -1,4 +1,4 @@
-"""What another library returns by default, as data: other values of a method's parameters, and steps after it.
+"""Presets: what another library returns by default, as other values of parameters and a postprocessing of values.
 
 A method declares its presets beside itself, `presets = {"captum": Preset(...)}`; there is no list of them elsewhere.
 They reproduce a library's numbers for the same network with its preprocessing inside: what is differentiated or covered
@@ -17,7 +17,7 @@ __all__ = ["Preset"]
 
 @dataclass(frozen=True)
 class Preset:
-    """Parameters that differ from the method's own defaults, and the steps that the library takes after it."""
+    """Parameters that differ from the method's own defaults, and what the library does to the values."""
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     postprocess: tuple[Postprocess, ...] = ()
@@ -27,15 +27,15 @@ class Preset:
 
     def apply(self, values: Array, size: Size) -> Array:
         """Raw values as the library would return them; `size` is the image's (H, W)."""
-        for step in self.postprocess:
-            values = step(values, size)
+        for postprocess in self.postprocess:
+            values = postprocess(values, size)
         return values
 
     def record(self) -> dict[str, Any]:
         """What the provenance says of it."""
-        return {"preset": self.library, "steps": [step.name for step in self.postprocess]}
+        return {"preset": self.library, "steps": [each.name for each in self.postprocess]}
 
     def summary(self) -> str:
-        """Its parameters and steps in one line."""
+        """Its parameters and its postprocessing in one line."""
         changed = [f"{name}={value}" for name, value in self.parameters.items()]
         return ", ".join([*changed, *map(str, self.postprocess)]) or "raw, as here"

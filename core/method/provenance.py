@@ -21,7 +21,7 @@ __all__ = ["json_value", "layer_parameters", "named_layers", "names_layers", "pr
 def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
     """Versions, the model's digest, the preprocessing, the objective, whether two runs agree, and the time it took."""
     return {
-        "crosslens": _own_version(),
+        "crosslens": _crosslens_version(),
         "backend": model.backend,
         "versions": dict(model.versions),
         "model": model.digest,
@@ -47,14 +47,14 @@ def layer_parameters(method: Any) -> tuple[str, ...]:
 
 def named_layers(method: Any) -> tuple[str, ...]:
     """The layers that a method's parameters name, each once; those of a method that it judges as well."""
-    found: list[str] = []
+    names: list[str] = []
     for each in fields(method):
         value = getattr(method, each.name)
         if each.name in layer_parameters(method):
-            found += [value] if isinstance(value, str) else value or ()
+            names += [value] if isinstance(value, str) else value or ()
         elif hasattr(value, "network_defaults"):
-            found += named_layers(value)
-    return tuple(dict.fromkeys(found))
+            names += named_layers(value)
+    return tuple(dict.fromkeys(names))
 
 
 def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:
@@ -69,7 +69,7 @@ def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:
 
 
 @cache
-def _own_version() -> str:
+def _crosslens_version() -> str:
     """Read once: metadata takes a millisecond, as long as a small network."""
     return version("crosslens")
 

@@ -1,4 +1,4 @@
-"""What makes values look like an answer without being one: said in the result's notes, or refused."""
+"""Sanity checks on results: NaN and infinite values are refused; all-zero maps and saturated outputs become notes."""
 
 from dataclasses import fields
 
@@ -31,7 +31,7 @@ def refuse_nonfinite(name: str, result: Result) -> None:
         if _is_floating(values) and (count := _nonfinite(values)):
             what = name if field.name == "values" else f"{name} ({field.name})"
             raise ModelError(
-                f"what {what} found is NaN or infinite for {count} of {values.shape[0]} images: a layer or a "
+                f"the values of {what} are NaN or infinite for {count} of {values.shape[0]} images: a layer or a "
                 "gradient of this network is; look at its weights, and at the preprocessing (preprocess=)"
             )
 
@@ -66,14 +66,21 @@ def _nonfinite(values: Array) -> int:
 
 
 def sanity_notes(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:
-    """Notes on an attribution: values all zero, probabilities saturated or explained for logits, a model's caveats."""
-    unreached = _unreached(objective)
+    """Notes on a result: values all zero, probabilities that are saturated or explained in place of logits, caveats.
+
+    Args:
+        model: the network; what its backend knows to be doubtful is among the notes.
+        images: what was explained.
+        objective: the target.
+        result: raw values, or those of a preset.
+    """
+    no_logits = _no_logits_note(objective)
     if not isinstance(result, Attribution):
-        return unreached
-    return (*_empty(result), *_saturated(objective, result), *unreached, *model.caveats())
+        return no_logits
+    return (*_zero_note(result), *_saturation_note(objective, result), *no_logits, *model.caveats())
 
 
-def _unreached(objective: Objective) -> tuple[str, ...]:
+def _no_logits_note(objective: Objective) -> tuple[str, ...]:
     """A note where a class is explained after the softmax or the sigmoid because no layer holds what comes before."""
     for value in class_scores(objective):
         reading = value.reading
@@ -85,7 +92,7 @@ def _unreached(objective: Objective) -> tuple[str, ...]:
     return ()
 
 
-def _empty(result: Attribution) -> tuple[str, ...]:
+def _zero_note(result: Attribution) -> tuple[str, ...]:
     xp, values = namespace(result.values), result.values
     largest = xp.max(xp.abs(values), axis=tuple(range(1, values.ndim)))
     count = int(xp.sum(xp.astype(largest == 0, xp.int64)))
@@ -94,7 +101,7 @@ def _empty(result: Attribution) -> tuple[str, ...]:
     return (f"the values of {count} of {values.shape[0]} images are zero everywhere: the target does not react at all",)
 
 
-def _saturated(objective: Objective, result: Attribution) -> tuple[str, ...]:
+def _saturation_note(objective: Objective, result: Attribution) -> tuple[str, ...]:
     if not isinstance(objective, ClassScore) or result.scores is None or objective.reading.unit == "logit":
         return ()
     xp, scores = namespace(result.scores), result.scores

@@ -1,4 +1,4 @@
-"""One image of a batch with its target fixed: the target and its gradient as functions of what stands at one layer.
+"""The target of one image, and the target's gradient, as functions of the activation of one layer.
 
 Methods that ask a network about many variants of an image (noisy, mixed, masked) ask here, batch after batch, so that
 their memory does not grow with the number of variants.
@@ -26,14 +26,14 @@ class TargetFunction:
     objective: Objective
     layer: str
     activation: Array
-    """What the image itself gives at the layer, (1, ...)."""
+    """Of the image itself at the layer, (1, ...)."""
 
     def scores(self, variants: Array) -> Array:
         """The target, (B,), where the layer holds each of `variants`, (B, ...)."""
         return self.objective.value(self.activations(variants, self.objective.layers))
 
     def activations(self, variants: Array, layers: Iterable[str]) -> Mapping[str, Array]:
-        """What these layers give there."""
+        """The activations of these layers there."""
         images, replace = self._inputs(variants)
         return self.model.forward(images, layers, replace=replace)
 
@@ -43,7 +43,7 @@ class TargetFunction:
         return pullback(self.model, images, self.objective, wrt=[self.layer], replace=replace)[0].gradients[self.layer]
 
     def at_layer(self, image: Array) -> Array:
-        """What other images (M, C, H, W) give at the layer."""
+        """The activations of other images (M, C, H, W) at the layer."""
         return image if self.layer == INPUT else self.model.forward(image, [self.layer])[self.layer]
 
     def _inputs(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
@@ -58,7 +58,12 @@ def target_functions(
 ) -> tuple[list[TargetFunction], Array]:
     """A function for each image, its predicted class fixed where no other was given; and the targets' values (N,).
 
-    `clean` are the activations of these images at the layer and where the objective reads, if they are known.
+    Args:
+        model: the network.
+        images: (N, C, H, W), or (N, C, D, H, W).
+        objective: the target of each image.
+        layer: whose activation the functions take; the image's if it is not given.
+        clean: activations of these images at the layer and where the objective reads, if they are known.
     """
     clean = model.forward(images, {layer, *objective.layers}) if clean is None else clean
     scores, pinned = objective.value(clean), objective.fix_choices(clean)
@@ -70,7 +75,14 @@ def target_functions(
 
 
 def batch_ranges(model: Model, count: int, progress: Progress, what: str) -> Iterator[tuple[int, int]]:
-    """(start, stop) of consecutive variants that fit into memory together, each reported once it has been worked on."""
+    """(start, stop) of consecutive variants that fit into memory together, each reported once it has been worked on.
+
+    Args:
+        model: the network, which knows how many images fit.
+        count: of all variants.
+        progress: told (stop, count, what).
+        what: is being done.
+    """
     for start, stop in slices(count, batch_limit(model)):
         yield start, stop
         progress(stop, count, what)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Self
 
+import numpy as np
+
 from ..arrays import Array
 from ..model.base import Model
 from ..model.input_spec import InputSpec
@@ -17,14 +19,14 @@ from ..model.output_spec import OutputSpec
 from ..model.repeatability import repeatability
 from ..result import Result
 
-__all__ = ["UnitRange", "in_own_bounds", "in_unit_range", "seen_by"]
+__all__ = ["UnitRange", "images_for", "in_model_bounds", "in_unit_range", "synthesis_view"]
 
 
 class UnitRange(Model):
     """The same network for images x in [0, 1]: it sees low + (high - low) x, and gradients follow the chain rule."""
 
     def __init__(self, model: Model) -> None:
-        self.model, self.own = model, model.input
+        self.model, self.wrapped_input = model, model.input
         low, high = model.input.bounds or (0.0, 1.0)
         self._gain = high - low
         self.input = replace(model.input, bounds=(0.0, 1.0))
@@ -75,12 +77,16 @@ class UnitRange(Model):
         return self._copy(model=self.model._with_weights(changed))
 
     def _forward(self, x: Array, capture: tuple[str, ...], replaced: Mapping[str, Array]) -> Mapping[str, Array]:
-        return self.model._forward(self.own.from_unit(x), capture, replaced)
+        return self.model._forward(self.wrapped_input.from_unit(x), capture, replaced)
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replaced: Mapping[str, Array]
     ) -> Linearization:
-        return _Scaled(self.model._linearize(self.own.from_unit(x), capture, wrt, replaced), self._gain, self.own)
+        return _ScaledLinearization(
+            self.model._linearize(self.wrapped_input.from_unit(x), capture, wrt, replaced),
+            self._gain,
+            self.wrapped_input,
+        )
 
     def _vjp(
         self,
@@ -90,34 +96,34 @@ class UnitRange(Model):
         capture: tuple[str, ...],
         replaced: Mapping[str, Array],
     ) -> Pullback:
-        pull = self.model._vjp(self.own.from_unit(x), cotangents, wrt, capture, replaced)
-        return Pullback(_chained(pull.gradients, self._gain), pull.activations)
+        pull = self.model._vjp(self.wrapped_input.from_unit(x), cotangents, wrt, capture, replaced)
+        return Pullback(_scale_image_gradient(pull.gradients, self._gain), pull.activations)
 
 
-class _Scaled(Linearization):
+class _ScaledLinearization(Linearization):
     """A linearisation whose gradient at the image is one with respect to the image in [0, 1]."""
 
-    def __init__(self, inner: Linearization, gain: float, own: InputSpec) -> None:
-        self._inner, self._gain, self._own = inner, gain, own
+    def __init__(self, inner: Linearization, gain: float, wrapped_input: InputSpec) -> None:
+        self._inner, self._gain, self._wrapped_input = inner, gain, wrapped_input
         self.activations = inner.activations
 
     @property
     def inside(self) -> Mapping[str, Array]:
         """The model's own, but for the image, which is the one in [0, 1]."""
-        found = self._inner.inside
-        return {**found, INPUT: self._own.to_unit(found[INPUT])} if INPUT in found else found
+        inside = self._inner.inside
+        return {**inside, INPUT: self._wrapped_input.to_unit(inside[INPUT])} if INPUT in inside else inside
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        return _chained(self._inner.vjp(cotangents), self._gain)
+        return _scale_image_gradient(self._inner.vjp(cotangents), self._gain)
 
     def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        return _chained(self._inner.last_vjp(cotangents), self._gain)
+        return _scale_image_gradient(self._inner.last_vjp(cotangents), self._gain)
 
     def close(self) -> None:
         self._inner.close()
 
 
-def _chained(gradients: Mapping[str, Array], gain: float) -> Mapping[str, Array]:
+def _scale_image_gradient(gradients: Mapping[str, Array], gain: float) -> Mapping[str, Array]:
     return {**gradients, INPUT: gain * gradients[INPUT]} if INPUT in gradients else gradients
 
 
@@ -126,21 +132,35 @@ def in_unit_range(model: Model) -> Model:
     return model if model.input.bounds in {None, (0.0, 1.0)} else UnitRange(model)
 
 
-def seen_by(model: Model, images: Array) -> Array:
-    """Images that a user gave, in the bounds of the model that was wrapped, as `model` takes them."""
-    return model.own.to_unit(images) if isinstance(model, UnitRange) else images
+def images_for(model: Model, images: Array) -> Array:
+    """Images in the bounds of the model that was wrapped, as `model` takes them: in [0, 1] if it is a `UnitRange`."""
+    return model.wrapped_input.to_unit(images) if isinstance(model, UnitRange) else images
 
 
-def in_own_bounds(result: Result, model: Model) -> Result:
-    """A result of pictures in [0, 1] with every one of them mapped to the bounds of the model."""
+def synthesis_view(model: Model, images: Array) -> tuple[Model, Array]:
+    """The model as one of images in [0, 1], and the user's images for it, where the network computes; None stays."""
+    view = in_unit_range(model)
+    return view, None if images is None else model.placed(images_for(view, images))
+
+
+def in_model_bounds(result: Result, model: Model, images: Array) -> Result:
+    """A synthesis made in [0, 1] with its pictures in the bounds of the model.
+
+    Args:
+        result: what a method made on the view of `model`.
+        model: the model itself.
+        images: what the user gave; NumPy arrays, or None, bring NumPy arrays back.
+    """
+    if images is None or isinstance(images, np.ndarray):
+        result = result.on_host()  # type: ignore[attr-defined]
     if in_unit_range(model) is model:
         return result
-    back = model.input.from_unit
-    moved: dict[str, Any] = {
-        field.name: back(getattr(result, field.name))
+    from_unit = model.input.from_unit
+    mapped: dict[str, Any] = {
+        field.name: from_unit(getattr(result, field.name))
         for field in fields(result)
         if field.name in {"images", "starts"} and getattr(result, field.name) is not None
     }
     if snapshots := getattr(result, "snapshots", None):
-        moved["snapshots"] = {step: back(images) for step, images in snapshots.items()}
-    return replace(result, **moved)
+        mapped["snapshots"] = {step: from_unit(pictures) for step, pictures in snapshots.items()}
+    return replace(result, **mapped)

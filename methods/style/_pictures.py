@@ -8,7 +8,7 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import LayerError, ParameterError
 from crosslens.image.io import load_image
-from crosslens.method.unit_range import seen_by
+from crosslens.method.unit_range import images_for
 from crosslens.model import INPUT, Linearization, Model
 
 COLOURS = ("style", "luminance", "matched")
@@ -42,7 +42,7 @@ def _read(style: Any, model: Model) -> Array:
     picture = style[None, ...] if style.ndim == 3 else style
     if picture.ndim != 4 or picture.shape[0] != 1:
         raise ParameterError(f"style has shape {tuple(style.shape)}; it must be one picture, (3, H, W) in [0, 1]")
-    return seen_by(model, picture)
+    return images_for(model, picture)
 
 
 def check_field(model: Model, content: Array, layers: Sequence[str], styles: Sequence[Array]) -> None:

@@ -11,7 +11,7 @@ from crosslens.execution.progress import Progress
 from crosslens.image.io import load_image
 from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
-from crosslens.method.unit_range import seen_by
+from crosslens.method.unit_range import images_for
 from crosslens.model import Model
 from crosslens.objective import Objective, layer, nearest
 from crosslens.operators import Size
@@ -103,7 +103,7 @@ def _guide(guide: Any, model: Model) -> Array:
         return load_image(guide, like=model)
     if not hasattr(guide, "ndim"):
         raise ParameterError(f"guide is {guide!r}; it must be a picture: a file, or an array (3, H, W) in [0, 1]")
-    return seen_by(model, guide[None, ...] if guide.ndim == 3 else guide)
+    return images_for(model, guide[None, ...] if guide.ndim == 3 else guide)
 
 
 @hookimpl

@@ -203,5 +203,5 @@ def test_no_field_of_a_result_may_be_nan():
 
     good = np.ones((1, 4, 4), np.float32)
     found = SuperpixelAttribution(good, rest=np.float32([np.nan]), fit=np.ones(1, np.float32))
-    with pytest.raises(CrosslensError, match=r"what lime \(rest\) found is NaN or infinite for 1 of 1 images"):
+    with pytest.raises(CrosslensError, match=r"the values of lime \(rest\) are NaN or infinite for 1 of 1 images"):
         refuse_nonfinite("lime", found)

@@ -1,7 +1,7 @@
 """The view of a model in [0, 1]."""
 
 import numpy as np
-from crosslens.method.unit_range import UnitRange, in_unit_range, seen_by
+from crosslens.method.unit_range import UnitRange, images_for, in_unit_range
 from crosslens.model import INPUT, OUTPUT, Model
 from crosslens.model.backend import BackendModel
 from crosslens.testing.tiny import TinyModel
@@ -23,7 +23,7 @@ def test_the_view_is_the_network_after_the_map_with_the_gradient_of_both():
     unit = np.random.default_rng(0).random((2, *model.input.example_shape), dtype=np.float32)
     own = -2 + 8 * unit
     np.testing.assert_allclose(view.forward(unit)[OUTPUT], model.forward(own)[OUTPUT], rtol=1e-5)
-    np.testing.assert_allclose(seen_by(view, own), unit, atol=1e-6)
+    np.testing.assert_allclose(images_for(view, own), unit, atol=1e-6)
     dy = {OUTPUT: np.ones_like(model.forward(own)[OUTPUT])}
     want = 8 * model.vjp(own, dy).gradients[INPUT]
     np.testing.assert_allclose(view.vjp(unit, dy).gradients[INPUT], want, rtol=1e-5)
