@@ -1,5 +1,7 @@
 """Values of the second network that only float16, bfloat16 or 8 bits hold."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from ..arrays import as_numpy
@@ -30,7 +32,7 @@ def _half_precision(suspect: Suspect) -> Cause | None:
     models = suspect.models
     activations = suspect.expected, models.of_b[suspect.pair.b]
     weights = _all_weights(models.a, suspect.layers_a), _all_weights(models.b, suspect.layers_b)
-    for kind, rounded in (("float16", _to_float16), ("bfloat16", _to_bfloat16)):
+    for kind, rounded in _HALF_PRECISIONS.items():
         for what, first, second in (("value", *activations), ("weight", *weights)):
             if not first.size or not second.size:
                 continue
@@ -55,3 +57,7 @@ def _to_bfloat16(values: Values) -> Values:
     """The upper 16 bits of each float32."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     return np.asarray((bits & np.uint32(0xFFFF0000)).view(np.float32))
+
+
+_HALF_PRECISIONS: Mapping[str, Callable[[Values], Values]] = {"bfloat16": _to_bfloat16, "float16": _to_float16}
+"""bfloat16 first: float16, which has more bits, holds all its values of ordinary size too."""
