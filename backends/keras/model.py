@@ -11,9 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from crosslens.arrays import Array, as_numpy
-from crosslens.errors import LayerError, ModelError, ParameterError
+from crosslens.errors import LayerError, ModelError
 from crosslens.introspection.nonlinearities import counted
-from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model.backward_rules import BackwardRules
 
 from .builtin_normalisation import normalised_twice
 from .disconnected import refuse_cut
@@ -69,6 +70,7 @@ class TensorFlowModel(Model):
     """A Keras model or a SavedModel. Numbers come and go as NumPy arrays, channels first."""
 
     backend = "tensorflow"
+    rules_for = frozenset({"relu"})
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network
@@ -141,11 +143,8 @@ class TensorFlowModel(Model):
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
         return counted(_activation(place) for place in self._places.values())
 
-    def modified(self, *, relu: str = "exact") -> Self:
-        """The same network, sharing its weights, with another backward rule at its rectifiers."""
-        if relu not in BACKWARD_RULES:
-            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        return self._copy(network=self.network.with_rule(relu), _functions=_Functions())
+    def _modified(self, rules: BackwardRules) -> Self:
+        return self._copy(network=self.network.with_rule(rules.relu), _functions=_Functions())
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         values = {}

@@ -8,9 +8,10 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy
-from crosslens.errors import ModelError, ParameterError
-from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.errors import ModelError
+from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.backend import Differentiable
+from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError
 
@@ -46,6 +47,7 @@ class OnnxModel(Model):
     """An ONNX network. `crosslens.wrap` makes one from a file or a ModelProto."""
 
     backend = "onnx"
+    rules_for = frozenset({"relu"})
 
     def __init__(
         self,
@@ -143,16 +145,11 @@ class OnnxModel(Model):
         """How many activation functions of each kind there are; "rectifier" are those that `modified` changes."""
         return activation_functions(self._graph)
 
-    def modified(self, *, relu: str = "exact") -> Self:
-        """The same network and weights with another backward rule at Relu, Clip from 0, LeakyRelu and PRelu."""
-        if relu not in BACKWARD_RULES:
-            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        if relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
-            raise ModelError(
-                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
-                "smooth_grad, which take any network"
-            )
-        return self._copy(_relu=relu)
+    def _modified(self, rules: BackwardRules) -> Self:
+        """At Relu, Clip from 0, LeakyRelu and PRelu."""
+        if rules.relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
+            raise no_rectifier()
+        return self._copy(_relu=rules.relu)
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_tensor = {self._places[name].tensor: values for name, values in changed.items()}

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import torch
 from crosslens.arrays import Array
-from crosslens.errors import CrosslensError, ModelError, ParameterError
-from crosslens.model import BACKWARD_RULES, INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.errors import CrosslensError, ModelError
+from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError, cost
 from torch import Tensor
@@ -46,6 +47,7 @@ class TorchModel(Model):
     """
 
     backend = "torch"
+    rules_for = frozenset({"relu"})
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network
@@ -127,19 +129,11 @@ class TorchModel(Model):
         found: Mapping[str, Array] = self.network.weights(place.source) if place else {}
         return found
 
-    def modified(self, *, relu: str = "exact") -> Self:
-        """The same network, sharing its weights, with another backward rule at its rectifiers.
-
-        Modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs are caught.
-        """
-        if relu not in BACKWARD_RULES:
-            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        if relu != "exact" and not self.nonlinearities["rectifier"]:
-            raise ModelError(
-                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
-                "smooth_grad, which take any network"
-            )
-        return self._copy("_graphs", _rule=relu)
+    def _modified(self, rules: BackwardRules) -> Self:
+        """Changes modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs."""
+        if rules.relu != "exact" and not self.nonlinearities["rectifier"]:
+            raise no_rectifier()
+        return self._copy("_graphs", _rule=rules.relu)
 
     @cached_property
     def nonlinearities(self) -> Mapping[str, int]:

@@ -35,9 +35,9 @@ _RECTIFIERS = frozenset({"relu", "relu6", "leakyrelu", "prelu"})
 def rule_note(model: Model) -> tuple[str, ...]:
     """What to say where a rule for rectifiers leaves other activation functions as they are; nothing where all change.
 
-    A backend that knows has a property `nonlinearities`; else they are counted by the kinds of the layers.
+    They are counted by the kinds of the layers where `model.nonlinearities` is None.
     """
-    known: Mapping[str, int] | None = getattr(model, "nonlinearities", None)
+    known = model.nonlinearities
     found = counted(layer.kind for layer in model.layers.values()) if known is None else known
     others = [f"{kind} x {count}" for kind, count in found.items() if kind != RECTIFIER and count]
     if not others:

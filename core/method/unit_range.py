@@ -70,8 +70,16 @@ class UnitRange(Model):
     def weights(self, layer: str) -> Mapping[str, Array]:
         return self.model.weights(layer)
 
-    def modified(self, *, relu: str = "exact") -> Self:
-        return self._copy(model=self.model.modified(relu=relu))
+    @property
+    def nonlinearities(self) -> Mapping[str, int] | None:
+        return self.model.nonlinearities
+
+    @property
+    def rules_for(self) -> frozenset[str]:  # type: ignore[override]  # of the model itself
+        return self.model.rules_for
+
+    def modified(self, **rules: Any) -> Self:
+        return self._copy(model=self.model.modified(**rules))
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         return self._copy(model=self.model._with_weights(changed))

@@ -1,5 +1,20 @@
 """The contract of a backend, and what a model says about itself."""
 
-from .base import BACKWARD_RULES, INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
+from .backward_rules import BACKWARD_RULES, BackwardRules, no_rectifier
+from .base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
+from .kernel_rules import Branch, KernelRule
 
-__all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
+__all__ = [
+    "BACKWARD_RULES",
+    "INPUT",
+    "OUTPUT",
+    "BackwardRules",
+    "Branch",
+    "InputSpec",
+    "KernelRule",
+    "Layer",
+    "Linearization",
+    "Model",
+    "Pullback",
+    "no_rectifier",
+]

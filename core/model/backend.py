@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 from ..arrays import Array
+from .backward_rules import BackwardRules
 from .input_spec import InputSpec
 from .layer import OUTPUT, Layer, shape_in_words
 from .linearization import Linearization, Pullback
@@ -35,6 +36,8 @@ class BackendModel(ABC):
 
     backend: ClassVar[str]
     """The framework's name: "torch", "tensorflow", "onnx"."""
+    rules_for: ClassVar[frozenset[str]] = frozenset()
+    """The options of `crosslens.Model.modified` that the backend has rules for; the others are refused."""
     input: InputSpec
     preprocess: Preprocess
     labels: Sequence[str] | None = None
@@ -96,6 +99,22 @@ class BackendModel(ABC):
         kernel (out, in / groups, kh, kw) or (out, in), bias (out,); scale, offset, mean and variance (C,) of a
         normalisation. Empty for a layer without parameters.
         """
+
+    @property
+    def nonlinearities(self) -> Mapping[str, int] | None:
+        """The number of activation functions of each kind, "rectifier" for those that `modified(relu=)` changes.
+
+        None lets `crosslens.introspection.nonlinearities` count them by the kinds of the layers.
+        """
+        return None
+
+    def _modified(self, rules: BackwardRules) -> Self:
+        """A copy with other backward rules; only the options in `rules_for` are not "exact".
+
+        Raises:
+            ModelError: the network has no rectifier (`no_rectifier`) and `rules.relu` is not "exact".
+        """
+        return self._copy()
 
     @abstractmethod
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:

@@ -12,7 +12,6 @@ What every backend promises (`crosslens.testing` turns each line into a check):
 - The wrapped object is never changed: modes, hooks, weights and global settings are as they were, after errors too.
 - Arrays come back as NumPy, or as the framework's own where that follows the array API and lives on a GPU."""
 
-from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Self
@@ -21,34 +20,21 @@ from ..arrays import Array
 from ..errors import LayerError
 from . import per_image
 from .backend import BackendModel, Differentiable
+from .backward_rules import BackwardRules
 from .digest import digest
 from .input_spec import InputSpec
+from .kernel_rules import KernelRule
 from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, unknown_layer
 from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
 from .output_kind import output_spec
 from .output_spec import OutputSpec
 from .randomise import redrawn_layers
 
-__all__ = ["BACKWARD_RULES", "INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
-
-BACKWARD_RULES = ("exact", "guided", "deconvnet", "linear")
+__all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
 
 
 class Model(BackendModel):
     """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
-
-    @abstractmethod
-    def modified(self, *, relu: str = "exact") -> "Model":
-        """The same network with another backward rule at its rectifiers: ReLU, any clip from 0, LeakyReLU, PReLU.
-
-        With f the rectifier and dy the gradient at its output, the gradient at its input is, for "exact", f'(x) dy;
-        "guided" (Springenberg et al. 2015), f'(x) max(dy, 0); "deconvnet" (Zeiler and Fergus 2014), max(dy, 0);
-        "linear", dy.
-
-        Raises:
-            ParameterError: no such rule.
-            ModelError: another rule than "exact" is asked for and the network has no rectifier.
-        """
 
     def forward(
         self, x: Array, capture: Iterable[str] = (OUTPUT,), *, replace: Mapping[str, Array] | None = None
@@ -155,6 +141,44 @@ class Model(BackendModel):
         activations = {**pull.activations, INPUT: x}
         gradients = {asked: pull.gradients[name] for asked, name in wanted.items()}
         return Pullback(gradients, {asked: activations[name] for asked, name in captured.items()}), value
+
+    def modified(
+        self,
+        *,
+        relu: str = "exact",
+        slope: str = "exact",
+        kernels: Mapping[str, KernelRule] | None = None,
+        norms: str = "exact",
+        products: str = "exact",
+    ) -> Self:
+        """The same network with other backward rules; activations stay what they are, the original is untouched.
+
+        Args:
+            relu: the rule at rectifiers: ReLU, any clip from 0, LeakyReLU, PReLU. With f the rectifier and dy the
+                gradient at its output, the gradient at its input is, for "exact", f'(x) dy; "guided" (Springenberg et
+                al. 2015), f'(x) max(dy, 0); "deconvnet" (Zeiler and Fergus 2014), max(dy, 0); "linear", dy.
+            slope: the factor at elementwise nonlinearities: "exact", f'(x); "secant" (DeepLIFT's rescale rule),
+                (f(x) - f(x')) / (x - x'), the batch being images, then as many references x'.
+            kernels: by layer with a kernel, a table that replaces its backward pass.
+            norms: "exact", or "stop" to treat the deviation by which a normalisation divides as a constant.
+            products: "exact", or "half" to halve both gradients of a product of two inputs that vary.
+
+        Raises:
+            ParameterError: an unknown value, or a table that does not fit its layer.
+            LayerError: a layer of `kernels` does not exist, or has no kernel.
+            ModelError: the backend has no such rule, or `relu` is not "exact" and the network has no rectifier.
+        """
+        rules = BackwardRules(relu, slope, self._kernel_rules(kernels or {}), norms, products)
+        rules.refuse_unsupported(self.backend, self.rules_for)
+        return self._modified(rules)
+
+    def _kernel_rules(self, kernels: Mapping[str, KernelRule]) -> dict[str, KernelRule]:
+        rules = {name: kernels[asked] for asked, name in self._resolve(kernels).items()}
+        for name, rule in rules.items():
+            if (kernel := self.weights(name).get("kernel")) is None:
+                raise LayerError(f"layer {name!r} has no kernel, so no kernel rule can replace its backward pass")
+            rule.check(name, tuple(kernel.shape))
+        return rules
 
     def randomised(self, layers: Iterable[str], seed: int) -> Self:
         """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.

@@ -8,8 +8,8 @@ import numpy as np
 from array_api_compat import device
 
 from ..arrays import Array, like, namespace
-from ..errors import ModelError, ParameterError
-from ..model.base import BACKWARD_RULES, INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
+from ..model.backward_rules import BackwardRules, no_rectifier
+from ..model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
 from ..model.preprocessing import Preprocess
 
 __all__ = ["TinyModel"]
@@ -25,6 +25,7 @@ class TinyModel(Model):
     """
 
     backend = "tiny"
+    rules_for = frozenset({"relu"})
 
     def __init__(
         self,
@@ -68,16 +69,11 @@ class TinyModel(Model):
         """Kernel and bias of `conv1`, `conv2` and `fc`."""
         return dict(self._parameters.get(self.layer(layer).name, {}))
 
-    def modified(self, *, relu: str = "exact") -> Self:
-        """A copy with another backward rule; needs `TinyModel(relu=True)`."""
-        if relu not in BACKWARD_RULES:
-            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        if relu != "exact" and not self.relu:
-            raise ModelError(
-                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
-                "smooth_grad, which take any network"
-            )
-        return self._copy(_rule=relu)
+    def _modified(self, rules: BackwardRules) -> Self:
+        """Needs `TinyModel(relu=True)`."""
+        if rules.relu != "exact" and not self.relu:
+            raise no_rectifier()
+        return self._copy(_rule=rules.relu)
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         parameters = {name: {**old, **changed.get(name, {})} for name, old in self._parameters.items()}

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
+from crosslens.model.backward_rules import no_rectifier
 from crosslens.model.preprocessing import Preprocess
 
 from ..load.held_inputs import Held, Signature, hold, image_of, repeated, signature_of
@@ -184,10 +185,7 @@ class KerasNetwork:
         with LOCK, explained("the network cannot be run with another backward rule"):
             tf.function(run, autograph=False).get_concrete_function(self._example())
         if not any(met):
-            raise ModelError(
-                "this network has no rectifier (ReLU, ReLU6, LeakyReLU, PReLU) to change the rule of; use gradient or "
-                "smooth_grad, which take any network"
-            )
+            raise no_rectifier()
         return changed
 
     def stored(self, place: Place) -> Mapping[str, Stored]:

@@ -1,10 +1,14 @@
 """What a backend promises about weights, and about copies with other weights or another backward rule."""
 
+from typing import Any
+
 import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import LayerError, ModelError, ParameterError
-from ...model.base import BACKWARD_RULES, INPUT, OUTPUT
+from ...model.backward_rules import BACKWARD_RULES
+from ...model.base import INPUT, OUTPUT
+from ...model.kernel_rules import Branch, KernelRule
 from ..assertions import refused, same
 from ..net import Net
 from ..promise import Unsuited, backend_promise
@@ -112,26 +116,64 @@ def only_weights_can_be_redrawn(net: Net) -> None:
 
 @backend_promise
 def exact_is_no_modification(net: Net) -> None:
-    """`modified(relu="exact")` gives the network's own gradient."""
+    """`modified` with "exact" rules and no kernel rules gives the network's own gradient."""
     x, c = net.images(), net.cotangent()
     expected = net.model.vjp(x, {OUTPUT: c}).gradients[INPUT]
     same(net.model.modified(relu="exact").vjp(x, {OUTPUT: c}).gradients[INPUT], expected, rtol=1e-6)
+    others = net.model.modified(slope="exact", kernels={}, norms="exact", products="exact")
+    same(others.vjp(x, {OUTPUT: c}).gradients[INPUT], expected, rtol=1e-6)
 
 
 @backend_promise
 def unknown_rule_is_refused(net: Net) -> None:
-    """Another backward rule than the four is refused, naming them."""
-    text = f"no backward rule 'gided'; there are {', '.join(BACKWARD_RULES)}"
+    """An unknown backward rule is refused, and the message names the rules that there are."""
+    text = f"no relu rule 'gided'; there are {', '.join(BACKWARD_RULES)}"
     refused(lambda: net.model.modified(relu="gided"), ParameterError, text)
+    refused(lambda: net.model.modified(slope="tangent"), ParameterError, "no slope rule 'tangent'", "exact, secant")
+    refused(lambda: net.model.modified(norms="go"), ParameterError, "no norms rule 'go'; there are exact, stop")
+    refused(lambda: net.model.modified(products="double"), ParameterError, "no products rule", "exact, half")
+
+
+@backend_promise
+def kernel_rules_must_fit(net: Net) -> None:
+    """A kernel rule is refused for an unknown layer, a layer without a kernel, and a kernel of another shape."""
+    kernels = {layer.name: net.model.weights(layer.name).get("kernel") for layer in net.inner()}
+    name = next(name for name, kernel in kernels.items() if kernel is not None)
+    rule = KernelRule((Branch((("any", np.zeros((1, 1, 1), np.float32)),)),))
+    refused(lambda: net.model.modified(kernels={name + "x": rule}), LayerError, f"no layer {name + 'x'!r}")
+    refused(lambda: net.model.modified(kernels={name: rule}), ParameterError, repr(name), "has shape (1, 1, 1); give ")
+    bare = next((name for name, kernel in kernels.items() if kernel is None), None)
+    if bare is not None:
+        refused(lambda: net.model.modified(kernels={bare: rule}), LayerError, f"layer {bare!r} has no kernel")
+
+
+@backend_promise
+def rules_are_obeyed_or_refused(net: Net) -> None:
+    """A backward rule that the backend lacks is refused, never ignored; one that it has keeps the activations."""
+    name = next(layer.name for layer in net.inner() if "kernel" in net.model.weights(layer.name))
+    rule = KernelRule((Branch((("any", net.model.weights(name)["kernel"]),)),))
+    x = net.images()
+    for option, value, shown in (
+        ("slope", "secant", "slope='secant'"),
+        ("norms", "stop", "norms='stop'"),
+        ("products", "half", "products='half'"),
+        ("kernels", {name: rule}, f"kernels= (layers {name!r})"),
+    ):
+        change: dict[str, Any] = {option: value}
+        if option in net.model.rules_for:
+            same(net.model.modified(**change).forward(x)[OUTPUT], net.model.forward(x)[OUTPUT], rtol=1e-6)
+        else:
+            texts = (f"the {net.model.backend} backend has no backward rule for {shown}", "it has rules for")
+            refused(lambda change=change: net.model.modified(**change), ModelError, *texts)  # type: ignore[misc]
 
 
 @backend_promise
 def no_rectifier_no_modification(net: Net) -> None:
-    """Where the network has no rectifier, another rule would silently be the exact one: it is refused."""
+    """Where the network has no rectifier, a rule for rectifiers would silently be the exact one: it is refused."""
     if not net.smooth:
         raise Unsuited("the network may have rectifiers")
     for rule in BACKWARD_RULES[1:]:
-        refused(lambda rule=rule: net.model.modified(relu=rule), ModelError, "no rectifier")  # type: ignore[misc]
+        refused(lambda rule=rule: net.model.modified(relu=rule), ModelError)  # type: ignore[misc]
 
 
 @backend_promise

@@ -109,7 +109,7 @@ def test_a_network_without_rectifiers_is_refused():
     model = crosslens.wrap(by_layer(L.Activation("tanh")))
     with pytest.raises(ModelError, match=r"this network has no rectifier"):
         model.modified(relu="guided")
-    with pytest.raises(ParameterError, match=r"no backward rule 'gided'; there are exact"):
+    with pytest.raises(ParameterError, match=r"no relu rule 'gided'; there are exact"):
         model.modified(relu="gided")
     assert model.modified().forward(X)[OUTPUT].shape == (2, 3, 4, 4)
 

@@ -5,8 +5,7 @@ from copy import copy
 import crosslens
 import numpy as np
 from crosslens import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
-from crosslens.errors import ModelError, ParameterError
-from crosslens.model import BACKWARD_RULES
+from crosslens.errors import ModelError
 
 from .nano import Nano
 
@@ -51,13 +50,6 @@ class NanoModel(Model):
             setattr(net, layer, values["kernel"])
             net.bias = values.get("bias", net.bias)
         return self._copy(net=net)
-
-    def modified(self, *, relu="exact"):
-        if relu not in BACKWARD_RULES:
-            raise ParameterError(f"no backward rule {relu!r}; there are {', '.join(BACKWARD_RULES)}")
-        if relu != "exact":
-            raise ModelError("this network has no rectifier to change the rule of")
-        return self
 
     def _forward(self, x, capture, replace):
         gain, offset = (v[:, None, None] for v in self.preprocess.affine(3))

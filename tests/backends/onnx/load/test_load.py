@@ -346,7 +346,7 @@ def test_a_network_without_a_rectifier_has_no_rule_to_change():
     model = wrap(proto([helper.make_node("Tanh", ["x"], ["y"])]))
     with pytest.raises(ModelError, match="this network has no rectifier"):
         model.modified(relu="guided")
-    with pytest.raises(ParameterError, match="no backward rule 'guide'"):
+    with pytest.raises(ParameterError, match="no relu rule 'guide'"):
         model.modified(relu="guide")
 
 

@@ -141,7 +141,7 @@ def test_a_network_without_rectifiers_has_no_rule_to_change(rectify):
 
 
 def test_an_unknown_rule_is_refused():
-    with pytest.raises(ParameterError, match="no backward rule 'gided'; there are exact, guided, deconvnet, linear"):
+    with pytest.raises(ParameterError, match="no relu rule 'gided'; there are exact, guided, deconvnet, linear"):
         crosslens.wrap(Between(nn.ReLU()), preprocess=None, input_shape=SIZE).modified(relu="gided")
 
 
