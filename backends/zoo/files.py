@@ -5,6 +5,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from crosslens.execution.whole_file import whole_file
 
 __all__ = ["write"]
 
@@ -19,7 +20,10 @@ def write(folder: Path, network: str = "lite0") -> list[Path]:
     paths = [folder / f"{network}{suffix}" for suffix in (".pt2", ".keras", ".onnx")]
     example = torch.zeros(2, 3, 224, 224)
     exported = torch.export.export(built["torch_nets"](), (example,), dynamic_shapes=({0: torch.export.Dim.AUTO},))
-    torch.export.save(exported, paths[0])
-    built["keras_nets"]().save(paths[1])
-    onnx.save(built["onnx_files"](), paths[2])
+    with whole_file(paths[0]) as temporary:
+        torch.export.save(exported, temporary)
+    with whole_file(paths[1]) as temporary:
+        built["keras_nets"]().save(temporary)
+    with whole_file(paths[2]) as temporary:
+        onnx.save(built["onnx_files"](), temporary)
     return paths

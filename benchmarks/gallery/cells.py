@@ -9,7 +9,7 @@ from typing import Any
 import crosslens
 import numpy as np
 from crosslens.arrays import as_numpy
-from crosslens.image.io import overlay
+from crosslens.image.overlay import overlay
 
 from .photographs import Subject
 from .rows import QUICK

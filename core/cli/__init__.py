@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ..errors import CrosslensError
+from ..execution.interrupt import Interrupted, stop_on_signals
 from ._spelling import remember, spelled
 
 __all__ = ["cli", "main"]
@@ -35,16 +36,20 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with stop_on_signals() as received:
+                result = super().invoke(ctx)
         except CrosslensError as error:
             raise click.ClickException(spelled(str(error), ctx)) from error
         except OSError as error:
             if error.errno not in _DISK:
                 raise
             raise click.ClickException(f"cannot write what was asked for: {error.strerror}") from error
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             click.echo("Interrupted", err=True)
-            ctx.exit(130)
+            ctx.exit(error.exit_code if isinstance(error, Interrupted) else 130)
+        if received:
+            ctx.exit(received[0].exit_code)
+        return result
 
 
 @click.command(cls=Commands)

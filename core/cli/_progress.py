@@ -1,8 +1,8 @@
-"""A progress bar on stderr for work that reports its steps; none where stderr is no terminal."""
+"""A progress bar on stderr for work that reports its steps; none where stderr is not a terminal."""
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..execution.progress import Progress, silent
 
@@ -21,10 +21,15 @@ def bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    with Bars(console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
-        task = bars.add_task("", visible=False)
+    bars = Bars(console=Console(stderr=True), transient=True, redirect_stdout=False)
+    task = bars.add_task("", visible=False)
 
-        def report(done: int, total: int, what: str) -> None:
-            bars.update(task, completed=done, total=total or None, description=what, visible=True)
+    def report(done: int, total: int, what: str) -> None:
+        bars.update(task, completed=done, total=total or None, description=what, visible=True)
 
+    bars.start()
+    try:
         yield report
+    finally:
+        with suppress(OSError):  # the terminal was closed: what was computed can still be saved
+            bars.stop()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..alignment.divergence import Divergence
 from ..errors import ComparisonError
+from ..execution.whole_file import whole_file
 from ..result import Result
 from ..result.display import counted, one_line
 from .aggregate import Limit, quantiles, worst
@@ -196,7 +197,9 @@ class Comparison:
             raise ComparisonError(
                 f"cannot save a comparison as '{path.name}'; use .html for a report, .json for figures"
             )
-        path.write_text(WRITERS[path.suffix](self.view), encoding="utf-8")
+        text = WRITERS[path.suffix](self.view)
+        with whole_file(path, ComparisonError) as temporary:
+            temporary.write_text(text, encoding="utf-8")
         return path
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arrays import as_numpy
 from ..errors import ImageError
+from ..image.colormap import full_scale
 from ..image.false_colour import pixels, side_by_side
-from ..image.io import full_scale
 from ..result import Attribution, Result, Synthesis
 from ..result.display import magnitude_limit
 
@@ -26,7 +26,7 @@ class Scale:
     """The colour scale that all models' maps of one image share."""
 
     limit: float
-    """The magnitude at its end; see `crosslens.image.io.full_scale`."""
+    """The magnitude at its end; see `crosslens.image.full_scale`."""
     signed: bool
     """Whether it has two sides, zero in the middle."""
     grey: bool = False

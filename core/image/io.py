@@ -1,24 +1,21 @@
-"""Pictures in and out. The layout is decided here, once: float32, RGB, (N, C, H, W), values in [0, 1]."""
+"""Reading and writing image files: float32 arrays (N, C, H, W), RGB or the model's own channels."""
 
 import struct
-from collections.abc import Sequence
 from functools import cache
-from math import ceil, sqrt
 from pathlib import Path
-from shutil import which
-from subprocess import run
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
+from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .false_colour import pixels as drawn
 from .multiband import ARRAYS, TIFFS, in_bands, read_array, read_tiff
 
-__all__ = ["colour", "contact_sheet", "full_scale", "load_image", "opacity", "overlay", "save_animation", "save_image"]
+__all__ = ["load_image", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
 
@@ -199,102 +196,10 @@ def save_image(image: Pixels, path: str | Path, bounds: tuple[float, float] = (0
         chw = pixels[0] if pixels.ndim == 4 else pixels
         pixels = drawn(chw, bounds)[..., : 1 if chw.shape[0] == 1 else 3]
     try:
-        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(path)
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
+        with whole_file(path) as temporary:
+            Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(temporary)
+    except ImageError:
+        raise
     except ValueError as error:
         raise ImageError(f"cannot write '{path}': {error}; use .png") from error
     return path
-
-
-def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int = 80) -> Path:
-    """Write pictures (H, W, 3), uint8, as an endless .gif or .webp, or as .mp4 where ffmpeg is installed.
-
-    Raises:
-        ImageError: the folder does not exist, or cannot be written to; or .mp4 without ffmpeg, or it fails.
-    """
-    if Path(path).suffix == ".mp4":
-        return _film(frames, Path(path), milliseconds)
-    first, *rest = [Image.fromarray(frame) for frame in frames]
-    try:
-        first.save(path, save_all=True, append_images=rest, duration=milliseconds, loop=0)
-    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
-    return Path(path)
-
-
-def _film(frames: Sequence[Pixels], path: Path, milliseconds: int) -> Path:
-    """By ffmpeg, H.264; sides that are odd lose a pixel, which its usual colour format needs."""
-    if which("ffmpeg") is None:
-        raise ImageError(f"'{path}' needs ffmpeg, and there is none on the PATH; save as .gif or .webp instead")
-    height, width = (n - n % 2 for n in frames[0].shape[:2])
-    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {1000 / milliseconds:g} -i -".split()
-    made = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart", str(path)]
-    film = b"".join(np.ascontiguousarray(frame[:height, :width]).tobytes() for frame in frames)
-    command = ["ffmpeg", "-y", "-loglevel", "error", *given, *made]
-    done = run(command, input=film, capture_output=True, check=False)
-    if done.returncode:
-        raise ImageError(f"ffmpeg could not write '{path}': {done.stderr.decode(errors='replace').strip()}")
-    return path
-
-
-_HEAT = np.array(
-    [[0, 0, 4], [59, 15, 112], [140, 41, 129], [222, 73, 104], [254, 159, 109], [252, 253, 191]], np.float64
-)
-_SIGNED = np.array([[5, 48, 97], [67, 147, 195], [247, 247, 247], [214, 96, 77], [103, 0, 31]], np.float64)
-
-
-def full_scale(values: Pixels) -> float:
-    """The magnitude at the end of a colour scale: 99.5 % of the values are less, so that one pixel hides no others."""
-    return float(np.quantile(np.abs(values), 0.995)) or float(np.abs(values).max()) or 1.0
-
-
-def colour(values: Pixels, limit: float | None = None, signed: bool | None = None) -> Pixels:
-    """Numbers (H, W) as colours (H, W, 3), uint8.
-
-    Values of one sign go from dark to bright; values of both from blue through white at zero to red. `limit` is the
-    magnitude at the end of the scale, `full_scale` if not given; `signed` chooses the scale, the values if not given.
-    """
-    limit = limit or full_scale(values)
-    signed = bool((values < 0).any()) if signed is None else signed
-    scaled = (values / limit + 1) / 2 if signed else values / limit
-    table = _SIGNED if signed else _HEAT
-    places = scaled.clip(0, 1) * (len(table) - 1)
-    channels = [np.interp(places, np.arange(len(table)), table[:, c]) for c in range(3)]
-    return np.asarray(np.stack(channels, axis=-1).round(), np.uint8)
-
-
-def overlay(
-    image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6, signed: bool | None = None
-) -> Pixels:
-    """A map (H, W) laid over its image (C, H, W) in [0, 1]; (H, W, 3), uint8.
-
-    The stronger the value, the more the colour covers: where it is zero the picture shows through in grey. Values that
-    are all above zero are drawn from the least of them, unless `limit` is given: a constant added changes no picture.
-    """
-    if limit is None and not signed and values.size and values.min() > 0:
-        values = values - values.min()
-    luma = image.mean(axis=0) if image.shape[0] != 3 else np.tensordot([0.299, 0.587, 0.114], image, axes=1)
-    limit = limit or full_scale(values)
-    cover = opacity(values / limit, strength)[..., None]
-    mixed: Pixels = (1 - cover) * 255 * luma[..., None].clip(0, 1) + cover * colour(values, limit, signed)
-    return np.asarray(mixed.round().clip(0, 255), np.uint8)
-
-
-def opacity(share: Pixels, strength: float = 0.6) -> Pixels:
-    """How far the colour of a value, as a share of the scale's end, covers the picture under it: 0.1 at zero."""
-    return np.asarray(strength * np.abs(share).clip(0, 1) ** 0.7 + 0.1)
-
-
-def contact_sheet(pictures: Sequence[Pixels], gap: int = 4) -> Pixels:
-    """Pictures (H, W, 3) of one size in a grid, about square, on white."""
-    if len(pictures) == 1:
-        return pictures[0]
-    columns = ceil(sqrt(len(pictures)))
-    rows = ceil(len(pictures) / columns)
-    height, width, _ = pictures[0].shape
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
-    for place, picture in enumerate(pictures):
-        y, x = (place // columns) * (height + gap), (place % columns) * (width + gap)
-        sheet[y : y + height, x : x + width] = picture
-    return sheet

@@ -2,7 +2,8 @@
 
 One interface for both: `optimise(evaluate, start, steps, optimiser=...)`. `evaluate(parameters, step)` gives the
 losses, one per item of the batch, and the gradient of their sum; `step` lets it draw a new random view each time.
-For work that takes minutes, `long_run` keeps snapshots, ends well on ctrl-C and goes on from a saved state.
+For work that takes minutes, `long_run` keeps snapshots, gives the best so far on ctrl-C, SIGTERM or SIGHUP, and goes
+on from a saved state.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ..arrays import Array, namespace
 from ..errors import DivergedError, ParameterError
+from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
 from .base import Adam, Amend, Evaluate, Optimiser, Report, State
 from .lbfgs import LBFGS
@@ -104,6 +106,7 @@ class Run:
     interrupted: bool = False
 
 
+@stop_on_signals()
 def long_run(
     evaluate: Evaluate,
     start: Array | State,

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from ..comparison.pictures import Difference, Pixels, Scale
-from ..image.io import colour, opacity
+from ..image.colormap import colour
+from ..image.overlay import opacity
 from ..result.display import grey
 
 __all__ = ["Room", "coloured_difference", "coloured_map", "data_uri", "image_uri", "room", "scale_bar"]

@@ -9,8 +9,11 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace, resample
 from ..errors import ParameterError
+from ..image.colormap import colour
+from ..image.contact_sheet import contact_sheet
 from ..image.false_colour import side_by_side
-from ..image.io import colour, contact_sheet, overlay, save_image
+from ..image.io import save_image
+from ..image.overlay import overlay
 from .base import Result, new_axes
 from .display import check_form, grey
 

@@ -10,8 +10,10 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError
+from ..execution.whole_file import whole_file
 from ..image.false_colour import false_colour, side_by_side
-from ..image.io import save_animation, save_image
+from ..image.io import save_image
+from ..image.video import save_animation
 from .display import counted, one_line, png
 
 __all__ = ["Result", "new_axes"]
@@ -124,25 +126,9 @@ class Result:
         record = {"kind": type(self).__name__, "method": self.method, "parameters": self.parameters}
         record |= {"provenance": self.provenance, "notes": self.notes, **self.details()}
         everything: dict[str, Any] = {"record": json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()}}
-        return _packed(path, everything)
-
-
-def _packed(path: Path, arrays: Mapping[str, Any]) -> Path:
-    """Write an `.npz`, whole or not at all.
-
-    Raises:
-        ImageError: the folder does not exist or cannot be written to, or the disk is full.
-    """
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        unfinished.replace(path)
-    except OSError as error:
-        raise ImageError(f"cannot write '{path}': {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **everything)
+        return path
 
 
 def _concatenated(parts: list[Any]) -> Any:

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError, ParameterError
+from ..execution.whole_file import whole_file
+from ..image.contact_sheet import contact_sheet
 from ..image.false_colour import pixels
-from ..image.io import contact_sheet, save_image
+from ..image.io import save_image
 from .base import Result, new_axes
 
 __all__ = ["Synthesis"]
@@ -106,7 +108,8 @@ class Synthesis(Result):
             ) from error
         figure = Figure(figsize=(6, 4), layout="constrained")
         self.plot_history(figure.subplots())
-        figure.savefig(path)
+        with whole_file(path) as temporary:
+            figure.savefig(temporary)
         return Path(path)
 
     def picture(self) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ..arrays import Array, like, namespace
 from ..errors import ParameterError
+from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress
 from ..method.base import Method
 from ..model.base import Model
@@ -117,6 +118,7 @@ def make_pictures(
     )
 
 
+@stop_on_signals()
 def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progress: Progress) -> list[Run]:
     """Run jobs one after the other.
 

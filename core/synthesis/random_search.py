@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import DivergedError, ParameterError, did_you_mean
+from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
 from ..method.base import Method, makes_pictures
 from ..method.no_target import NO_TARGET
@@ -29,6 +30,7 @@ from .search_space import drawn
 __all__ = ["search"]
 
 
+@stop_on_signals()
 def search(
     method: str | Method,
     model: Model,

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ..arrays import Array
 from ..errors import ParameterError
-from ..image.io import contact_sheet
+from ..image.contact_sheet import contact_sheet
 from ..result import Result, Synthesis
 
 __all__ = ["Search", "Trial", "loaded"]

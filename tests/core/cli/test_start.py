@@ -1,8 +1,10 @@
 """How the command starts: what it imports, how it finds its subcommands, how it fails."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 from importlib import import_module
 
 import click
@@ -98,3 +100,34 @@ def test_what_a_framework_prints_stays_off_stdout(command, module):
     done = command("layers", f"{name}:chatty", "--json")
     assert json.loads(done.stdout)[0]["name"] == "<input>"
     assert "I built it" in done.stderr
+
+
+def test_a_run_whose_terminal_is_closed_still_saves_its_result(tmp_path):
+    """The progress bar has nowhere to draw when SIGHUP arrives."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal\n"
+        "from crosslens.testing import TinyModel\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "class Slow(TinyModel):\n"
+        "    calls = 0\n"
+        "    def _linearize(self, *given):\n"
+        "        Slow.calls += 1\n"
+        "        if Slow.calls == 4:\n"
+        "            print('drawn', flush=True, file=open('drawn', 'w'))\n"
+        "            input()\n"
+        "            os.kill(os.getpid(), signal.SIGHUP)\n"
+        "        return super()._linearize(*given)\n"
+    )
+    words = ["run", "activation_maximisation", "slow:Slow", "--target", "1", "-o", "a.png"]
+    terminal, stderr = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", "from crosslens.cli import main; main()", *words],
+        cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr,
+    ) as started:  # fmt: skip
+        os.close(stderr)
+        while not (tmp_path / "drawn").exists():
+            time.sleep(0.05)
+            assert started.poll() is None
+        os.close(terminal)
+        started.communicate(b"\n")
+    assert (tmp_path / "a.png").exists()

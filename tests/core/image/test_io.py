@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from crosslens.errors import ImageError
-from crosslens.image.io import colour, contact_sheet, load_image, overlay, save_image
+from crosslens.image.colormap import colour
+from crosslens.image.contact_sheet import contact_sheet
+from crosslens.image.io import load_image, save_image
+from crosslens.image.overlay import overlay
 from crosslens.model import InputSpec
 from crosslens.testing import TinyModel
 from PIL import Image
@@ -112,7 +115,7 @@ def test_saving_and_loading_gives_the_picture_back(tmp_path):
 def test_saving_elsewhere_than_a_picture_says_so(tmp_path):
     with pytest.raises(ImageError, match=r"cannot write '.*x.xyz'.*use .png"):
         save_image(np.zeros((2, 2, 3), np.uint8), tmp_path / "x.xyz")
-    with pytest.raises(ImageError, match="No such file"):
+    with pytest.raises(ImageError, match=r"the folder .*none. does not exist"):
         save_image(np.zeros((2, 2, 3), np.uint8), tmp_path / "none" / "x.png")
 
 

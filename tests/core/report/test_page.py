@@ -143,7 +143,7 @@ def test_maps_of_one_picture_share_one_colour_scale(maps):
     comparison = compared([maps, 0.5 * maps])
     limit = float(np.quantile(np.concatenate([maps, 0.5 * maps]), 0.995))
     grey = np.full((3, *maps.shape[1:]), 0.5, np.float32)
-    weak = crosslens.image.io.overlay(grey, 0.5 * maps[0], limit).astype(int)
+    weak = crosslens.image.overlay(grey, 0.5 * maps[0], limit).astype(int)
     drawn = Page(page(comparison.view)).pixels("grad_cam on b").astype(float)
     cover = drawn[..., 3:] / 255
     np.testing.assert_allclose(cover * drawn[..., :3] + (1 - cover) * 127.5, weak, atol=2.5)

@@ -1,0 +1,60 @@
+"""Signals that end a process: the first one stops long work so that its best result is kept, the second one kills."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["Interrupted", "stop_on_signals"]
+
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Ctrl-C, `kill` and job schedulers, a terminal that is closed; Windows has no SIGHUP."""
+_installed = False
+"""Whether a `stop_on_signals` around this one has the handlers; read and written in the main thread only."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell reports for a process that ended by this signal: 130 for SIGINT."""
+        return 128 + self.number
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[list[Interrupted]]:
+    """Raise `Interrupted`, a KeyboardInterrupt, at the first SIGINT, SIGTERM or SIGHUP; the second one kills at once.
+
+    Gives a list, to which the signal received is added. The previous handlers come back when the block ends. Signals
+    that are ignored (nohup) or have a handler of the user's own are left alone. Inside another such block, and outside
+    the main thread, this does nothing.
+    """
+    global _installed  # noqa: PLW0603 - signal handlers are the process's own
+    received: list[Interrupted] = []
+    if _installed or threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    previous = {number: signal.getsignal(number) for number in _SIGNALS}
+    taken = [number for number in _SIGNALS if previous[number] in {signal.SIG_DFL, signal.default_int_handler}]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in taken:
+            signal.signal(each, signal.SIG_DFL)
+        received.append(Interrupted(number))
+        raise received[0]
+
+    _installed = True
+    try:
+        for number in taken:
+            signal.signal(number, stop)
+        yield received
+    finally:
+        for number in taken:
+            signal.signal(number, previous[number])
+        _installed = False

@@ -1,0 +1,47 @@
+"""Writing frames as an animation: .gif, .webp or .mp4."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import which
+from subprocess import run
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..errors import ImageError
+from ..execution.whole_file import whole_file
+
+__all__ = ["save_animation"]
+
+Pixels = np.ndarray[Any, Any]
+
+
+def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int = 80) -> Path:
+    """Write pictures (H, W, 3), uint8, as an endless .gif or .webp, or as .mp4 where ffmpeg is installed.
+
+    Raises:
+        ImageError: the folder does not exist, or cannot be written to; or .mp4 without ffmpeg, or it fails.
+    """
+    if Path(path).suffix == ".mp4":
+        return _film(frames, Path(path), milliseconds)
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    with whole_file(path) as temporary:
+        first.save(temporary, save_all=True, append_images=rest, duration=milliseconds, loop=0)
+    return Path(path)
+
+
+def _film(frames: Sequence[Pixels], path: Path, milliseconds: int) -> Path:
+    """By ffmpeg, H.264; sides that are odd lose a pixel, which its usual colour format needs."""
+    if which("ffmpeg") is None:
+        raise ImageError(f"'{path}' needs ffmpeg, and there is none on the PATH; save as .gif or .webp instead")
+    height, width = (n - n % 2 for n in frames[0].shape[:2])
+    given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {1000 / milliseconds:g} -i -".split()
+    made = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart"]
+    film = b"".join(np.ascontiguousarray(frame[:height, :width]).tobytes() for frame in frames)
+    with whole_file(path) as temporary:
+        command = ["ffmpeg", "-y", "-loglevel", "error", *given, *made, str(temporary)]
+        done = run(command, input=film, capture_output=True, check=False)
+        if done.returncode:
+            raise ImageError(f"ffmpeg could not write '{path}': {done.stderr.decode(errors='replace').strip()}")
+    return path
