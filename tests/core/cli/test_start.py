@@ -107,7 +107,6 @@ def test_a_run_whose_terminal_is_closed_still_saves_its_result(tmp_path):
     (tmp_path / "slow.py").write_text(
         "import os, signal\n"
         "from crosslens.testing import TinyModel\n"
-        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "class Slow(TinyModel):\n"
         "    calls = 0\n"
         "    def _linearize(self, *given):\n"
@@ -118,10 +117,11 @@ def test_a_run_whose_terminal_is_closed_still_saves_its_result(tmp_path):
         "            os.kill(os.getpid(), signal.SIGHUP)\n"
         "        return super()._linearize(*given)\n"
     )
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from crosslens.cli import main; main()"
     words = ["run", "activation_maximisation", "slow:Slow", "--target", "1", "-o", "a.png"]
     terminal, stderr = os.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", "from crosslens.cli import main; main()", *words],
+        [sys.executable, "-c", code, *words],
         cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr,
     ) as started:  # fmt: skip
         os.close(stderr)

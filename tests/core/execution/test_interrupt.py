@@ -79,6 +79,10 @@ def test_in_another_thread_it_does_nothing():
     assert seen == [(before, [])]
 
 
+USUAL = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(signal.SIGTERM, "
+    "signal.SIG_DFL); signal.signal(signal.SIGHUP, signal.SIG_DFL); from crosslens.cli import main; main()"
+)
 SLOW = """
 import os, signal
 from crosslens.testing import TinyModel
@@ -98,7 +102,7 @@ def test_a_climb_that_is_sent_a_signal_saves_the_best_so_far(number, tmp_path):
     (tmp_path / "slow.py").write_text(SLOW.format(name=number.name))
     words = ["run", "activation_maximisation", "slow:Slow", "--target", "1", "-o", "a.npz"]
     done = subprocess.run(
-        [sys.executable, "-c", "from crosslens.cli import main; main()", *words],
+        [sys.executable, "-c", USUAL, *words],
         cwd=tmp_path,
         capture_output=True,
         text=True,
