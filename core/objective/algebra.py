@@ -184,7 +184,8 @@ class WeightedSum(Objective):
 def _number(value: object) -> float:
     """A number of Python or of an array library as a float."""
     if isinstance(value, Objective | str | bool):
-        raise TargetError(f"an objective can be multiplied and divided by numbers only; {value!r} is not a number")
+        shown = value if isinstance(value, Objective) else repr(value)
+        raise TargetError(f"an objective can be multiplied and divided by numbers only; {shown} is not a number")
     return float(value)  # type: ignore[arg-type]
 
 

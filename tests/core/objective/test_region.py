@@ -1,23 +1,21 @@
-"""Regions of maps as targets: painted in a mask, or a box in the image's pixels."""
+"""A channel summed over a region: a mask, or a box in pixels of the image."""
 
 import numpy as np
 import pytest
 from crosslens import INPUT
 from crosslens.errors import LayerError, TargetError
 from crosslens.objective import box, region
-from crosslens.objective.mask_file import read_mask
 from crosslens.objective.target import resolve_target
 from crosslens.testing import TinyModel
-from PIL import Image
 
 RNG = np.random.default_rng(0)
 
 
-def covered(size, mask):
+def painted_shares(size, mask):
     """The share of each of the cells of a map that is painted, from 60 x 60 points in each."""
-    (h, w), (tall, wide) = size, mask.shape
+    (h, w), (mask_height, mask_width) = size, mask.shape
     y, x = (np.arange(60 * n) / (60 * n) + 0.5 / (60 * n) for n in (h, w))
-    fine = mask[np.floor(y * tall + 1e-9).astype(int)][:, np.floor(x * wide + 1e-9).astype(int)]
+    fine = mask[np.floor(y * mask_height + 1e-9).astype(int)][:, np.floor(x * mask_width + 1e-9).astype(int)]
     return fine.reshape(h, 60, w, 60).mean((1, 3))
 
 
@@ -26,7 +24,7 @@ def test_a_region_is_the_channel_s_sum_by_painted_shares(size):
     a = RNG.standard_normal((2, 3, 8, 4)).astype(np.float32)
     mask = (RNG.random(size) > 0.6).astype(np.float32)
     objective = region("maps", 1, mask)
-    shares = covered((8, 4), mask)
+    shares = painted_shares((8, 4), mask)
     np.testing.assert_allclose(objective.value({"maps": a}), (a[:, 1] * shares).sum((1, 2)), rtol=1e-4, atol=1e-5)
     slope = objective.cotangents({"maps": a})["maps"]
     np.testing.assert_allclose(slope[:, 1], np.stack([shares, shares]), atol=1e-6)
@@ -38,8 +36,8 @@ def test_a_box_is_the_sum_over_its_pixels_at_any_size():
     for pixels in (8, 4):
         at = {"maps": a, INPUT: np.zeros((1, 3, pixels, pixels), np.float32)}
         scale = pixels // 4
-        found = box("maps", 1, 1 * scale, 2 * scale, 3 * scale, 4 * scale).value(at)
-        np.testing.assert_allclose(found, a[:, 1, 2:4, 1:3].sum((1, 2)), rtol=1e-6)
+        value = box("maps", 1, 1 * scale, 2 * scale, 3 * scale, 4 * scale).value(at)
+        np.testing.assert_allclose(value, a[:, 1, 2:4, 1:3].sum((1, 2)), rtol=1e-6)
     half = box("maps", 0, 0, 0, 1, 2).value({"maps": a, INPUT: np.zeros((1, 3, 8, 8), np.float32)})
     np.testing.assert_allclose(half, a[:, 0, 0, 0] / 2, rtol=1e-6)
 
@@ -59,31 +57,6 @@ def test_regions_out_of_range_are_refused_with_the_ranges():
         region("conv1", 1, np.zeros((4, 4)))
     with pytest.raises(TargetError, match="values from 0 to 1; this one has shape"):
         region("conv1", 1, np.full((4, 4), 255))
-
-
-def test_a_mask_is_read_from_every_kind_of_picture(tmp_path):
-    model, inside = TinyModel(), np.zeros((8, 8), bool)
-    inside[2:5, 1:7] = True
-    grey = Image.fromarray(np.where(inside, 255, 0).astype(np.uint8))
-    few = Image.fromarray(inside.astype(np.uint8))
-    palette = few.convert("P")
-    palette.putdata(inside.astype(np.uint8).ravel() * 3)
-    clear = Image.fromarray(np.dstack([np.zeros((8, 8, 3), np.uint8), np.where(inside, 255, 0).astype(np.uint8)]))
-    for name, picture in {"grey": grey, "few": few, "palette": palette, "clear": clear}.items():
-        picture.save(tmp_path / f"{name}.png")
-        np.testing.assert_array_equal(read_mask(str(tmp_path / f"{name}.png"), model), inside)
-    np.save(tmp_path / "mask.npy", inside)
-    np.testing.assert_array_equal(read_mask(str(tmp_path / "mask.npy"), model), inside)
-
-
-def test_a_mask_of_another_size_is_cut_as_the_photograph_is(tmp_path):
-    from crosslens import load_image
-
-    model, photo = TinyModel(), np.zeros((64, 96), np.uint8)
-    photo[16:48, 30:70] = 255
-    Image.fromarray(photo).save(tmp_path / "mask.png")
-    found = read_mask(str(tmp_path / "mask.png"), model)
-    np.testing.assert_allclose(found, load_image(tmp_path / "mask.png", like=model)[0, 0], atol=1e-6)
 
 
 def test_a_region_in_text_is_read_at_its_layer(tmp_path):

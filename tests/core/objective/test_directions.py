@@ -1,0 +1,27 @@
+"""Directions in the space of a layer's channels; their formulas are in test_autograd.py."""
+
+import numpy as np
+import pytest
+from crosslens.errors import LayerError
+from crosslens.objective import direction, random_direction
+
+MAPS = {"maps": np.random.default_rng(5).normal(size=(3, 4, 5, 6))}
+
+
+def test_a_random_direction_is_the_same_everywhere_and_of_length_one():
+    vectors = np.stack(
+        [random_direction("maps", seed).cotangents(MAPS)["maps"][0, :, 0, 0] * 30 for seed in range(500)]
+    )
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+    assert np.abs(vectors.mean(axis=0)).max() < 0.1  # no axis is preferred
+    assert random_direction("maps", 3) == random_direction("maps", 3)
+
+
+def test_at_a_layer_of_zeros_the_gradient_is_finite():
+    zeros = {"maps": np.zeros((1, 4, 5, 6))}
+    assert np.isfinite(direction("maps", np.ones(4), 2.0).cotangents(zeros)["maps"]).all()
+
+
+def test_a_vector_of_another_length_is_refused_with_the_number_of_channels():
+    with pytest.raises(LayerError, match=r"has shape \(1,\); layer 'maps' has 4 channels: give one number per channel"):
+        direction("maps", [1.0]).value(MAPS)
