@@ -13,7 +13,7 @@ from crosslens.objective import Objective, pullback
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._tokens import patch_map
+from ._patch_map import patch_map
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class AttentionRelevance(Method):
 
     Equations 5 and 6 of the paper, for self-attention: R starts as I, and each layer in turn adds W R to it, W the mean
     over heads of relu(dy/dA A). Row of the class token, or the mean over rows without one. Needs a transformer whose
-    attention is to be seen.
+    attention weights are layers.
     """
 
     name = "attention_relevance"

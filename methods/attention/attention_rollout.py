@@ -12,7 +12,7 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._tokens import patch_map, with_identity
+from ._patch_map import patch_map, with_identity
 
 HEADS = ("mean", "max", "min")
 
@@ -23,7 +23,7 @@ class AttentionRollout(Method):
 
     Equation 1 of the paper: R = A_L ... A_1 with A = (W + I) / 2, W a layer's attention averaged over heads and I the
     residual connection. Row of the class token, or the mean over rows without one. Needs a transformer whose attention
-    is to be seen.
+    weights are layers.
     """
 
     name = "attention_rollout"
@@ -34,11 +34,11 @@ class AttentionRollout(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the resolution of the patches, nowhere negative; with the tokens in front they sum to 1."""
         layers = attention_maps(model)
-        found = model.forward(images, layers)
+        attention = model.forward(images, layers)
         xp = namespace(images)
         rollout: Array | None = None
         for name in layers:
-            mixed = with_identity(getattr(xp, self.heads)(found[name], axis=1))
+            mixed = with_identity(getattr(xp, self.heads)(attention[name], axis=1))
             mixed = mixed / xp.sum(mixed, axis=2, keepdims=True)
             rollout = mixed if rollout is None else mixed @ rollout
         return Attribution(patch_map(rollout, images.shape[2:]), provenance={"layers": layers})

@@ -18,15 +18,16 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._maps_and_gradients import OnMaps, as_maps, empty_note, facing, weighted_sum
+from ._feature_maps import feature_maps, weighted_sum, zero_map_note
+from ._map_methods import MapMethod, negated_if
 
 ABLATED, SHARES = ("zero", "below"), ("magnitude", "value")
 SINK, EVERY = 1e7, 32
-"""How far below its maps' minimum pytorch-grad-cam puts a channel; in a batch of 32 each of them lower by as much."""
+"""pytorch-grad-cam sets a channel so far below the minimum; in a batch of 32, the k-th channel k times as far."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AblationCAM(OnMaps):
+class AblationCAM(MapMethod):
     """Weight each channel by the share of the target's value that is lost when the channel is set to zero; no gradient.
 
     w_k = (y - y_k) / y, L = relu(sum_k w_k A_k). The share is taken of |y|: the paper's for a score above zero; below,
@@ -49,36 +50,37 @@ class AblationCAM(OnMaps):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
-        functions, scores = target_functions(model, images, facing(objective, self.counterfactual), layer)
+        functions, scores = target_functions(model, images, negated_if(objective, self.counterfactual), layer)
         xp = namespace(images)
         values = xp.stack([self._map(function, scores[n], progress) for n, function in enumerate(functions)])
-        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
+        notes = zero_map_note(values, [layer])
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=notes)
 
     def _map(self, function: TargetFunction, score: Array, progress: Progress) -> Array:
         if float(score) == 0:
             raise TargetError("the target's value is exactly 0, so no share of it can be lost; choose another target")
-        maps = as_maps(function.activation, function.layer, function.image.shape[2:])
+        maps = feature_maps(function.activation, function.layer, function.image.shape[2:])
         xp = namespace(maps)
-        lost = [
-            score - function.scores(self._without(start, stop, function.activation))
+        losses = [
+            score - function.scores(self._ablated_activations(start, stop, function.activation))
             for start, stop in batch_ranges(function.model, maps.shape[1], progress, "ablating")
         ]
-        weights = xp.concat(lost) / (xp.abs(score) if self.share_of == "magnitude" else score)
+        weights = xp.concat(losses) / (xp.abs(score) if self.share_of == "magnitude" else score)
         return relu(weighted_sum(weights, maps[0, ...]))
 
-    def _without(self, start: int, stop: int, activation: Array) -> Array:
+    def _ablated_activations(self, start: int, stop: int, activation: Array) -> Array:
         """Maps (B, C, ...) or tokens (B, T, D), channel k ablated in row k - start."""
         axis = 2 if activation.ndim == 3 else 1
-        gone = np.eye(activation.shape[axis], dtype=np.float32)[start:stop]
+        ablated = np.eye(activation.shape[axis], dtype=np.float32)[start:stop]
         low = float(namespace(activation).min(activation))
         depth = 1 + np.arange(start, stop, dtype=np.float32) % EVERY
         value = np.zeros_like(depth) if self.ablated == "zero" or low == 0 else low - SINK * depth
-        shape = (-1, 1, gone.shape[1]) if axis == 2 else (-1, gone.shape[1], *[1] * (activation.ndim - 2))
-        kept, instead = (
-            like((1 - gone).reshape(shape), activation),
-            like((gone * value[:, None]).reshape(shape), activation),
+        shape = (-1, 1, ablated.shape[1]) if axis == 2 else (-1, ablated.shape[1], *[1] * (activation.ndim - 2))
+        kept, replacement = (
+            like((1 - ablated).reshape(shape), activation),
+            like((ablated * value[:, None]).reshape(shape), activation),
         )
-        return activation * kept + instead
+        return activation * kept + replacement
 
 
 @hookimpl

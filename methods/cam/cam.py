@@ -16,7 +16,7 @@ from crosslens.objective import Objective, pullback
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._maps_and_gradients import places
+from ._feature_maps import spatial_axes
 
 TOLERANCE = 1e-3
 """How far a gradient may vary, relative to its largest, and still count as one number per channel."""
@@ -49,26 +49,28 @@ class CAM(Method):
         maps, gradient = pull.activations[layer], pull.gradients[layer]
         if maps.ndim != images.ndim or set(maps.shape[2:]) == {1}:
             raise LayerError(
-                f"layer {layer!r} gives {tuple(maps.shape)}, no maps (N, C, H, W); choose one before the pooling"
+                f"layer {layer!r} gives {tuple(maps.shape)}, not maps (N, C, H, W); choose one before the pooling"
             )
         _check_pooled(gradient, layer)
         _check_linear(model, images, objective.fix_choices(pull.activations), layer, maps, gradient)
         xp = namespace(maps)
-        weights = xp.sum(gradient, axis=places(gradient), keepdims=True)
+        weights = xp.sum(gradient, axis=spatial_axes(gradient), keepdims=True)
         return Attribution(xp.sum(weights * maps, axis=1), scores=scores)
 
 
 def _check_pooled(gradient: Array, layer: str) -> None:
     """The gradient must be one number per channel."""
     xp = namespace(gradient)
-    spread = xp.max(gradient, axis=places(gradient)) - xp.min(gradient, axis=places(gradient))
+    spread = xp.max(gradient, axis=spatial_axes(gradient)) - xp.min(gradient, axis=spatial_axes(gradient))
     largest = float(xp.max(xp.abs(gradient)))
     if largest == 0:
         raise LayerError(
             f"layer {layer!r} has no influence on the target: its gradient is zero. Is it the layer you mean?"
         )
     if float(xp.max(spread)) > TOLERANCE * largest:
-        raise _refused(layer, "the gradient differs between positions, so it is not followed by global average pooling")
+        raise _unsuitable_head(
+            layer, "the gradient differs between positions, so global average pooling does not follow"
+        )
 
 
 def _check_linear(model: Model, images: Array, objective: Objective, layer: str, maps: Array, gradient: Array) -> None:
@@ -78,10 +80,12 @@ def _check_linear(model: Model, images: Array, objective: Objective, layer: str,
     xp = namespace(maps)
     difference = float(xp.max(xp.abs(again.gradients[layer] - gradient[:1, ...])))
     if difference > TOLERANCE * float(xp.max(xp.abs(gradient))):
-        raise _refused(layer, "the gradient depends on the maps, so something that is not linear (a softmax?) follows")
+        raise _unsuitable_head(
+            layer, "the gradient depends on the maps, so something that is not linear (a softmax?) follows"
+        )
 
 
-def _refused(layer: str, why: str) -> LayerError:
+def _unsuitable_head(layer: str, why: str) -> LayerError:
     return LayerError(
         f"CAM needs global average pooling and one linear layer after {layer!r}, and {why}. Use grad_cam, which takes "
         "any head; or name the pooled layer (layer=) and a target before the softmax, such as channel:LAYER:INDEX"

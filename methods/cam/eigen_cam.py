@@ -15,11 +15,12 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._maps_and_gradients import OnMaps, as_maps, empty_note
+from ._feature_maps import feature_maps, zero_map_note
+from ._map_methods import MapMethod
 
 
 @dataclass(frozen=True, kw_only=True)
-class EigenCAM(OnMaps):
+class EigenCAM(MapMethod):
     """What a layer shows most, whatever the class: its maps along their first principal direction.
 
     With the maps as a matrix O (positions, channels) = U S V', the map is O v_1 = u_1 s_1; nothing is centred. A
@@ -37,13 +38,13 @@ class EigenCAM(OnMaps):
         ),
     }
     centred: bool = param(
-        False, "take each channel's mean off first; the sum is 0 then, and the sign stays as it is found"
+        False, "take each channel's mean off first; the sum is 0 then, and the sign stays as the decomposition gives it"
     )
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, in the unit of its activations."""
         layer = self.layer or default_layer(model, objective, images)
-        maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
+        maps = feature_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         xp = namespace(maps)
         count, channels, *size = maps.shape
         positions = xp.matrix_transpose(xp.reshape(maps, (count, channels, -1)))
@@ -54,7 +55,7 @@ class EigenCAM(OnMaps):
         if not self.centred:
             first = xp.where(xp.sum(first, axis=1, keepdims=True) < 0, -first, first)
         values = xp.reshape(first, (count, *size))
-        return Attribution(values, notes=empty_note(values, [layer]))
+        return Attribution(values, notes=zero_map_note(values, [layer]))
 
 
 @hookimpl

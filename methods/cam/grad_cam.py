@@ -11,7 +11,8 @@ from crosslens.method.postprocess import over_largest, resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._maps_and_gradients import GradientCAM, places
+from ._feature_maps import spatial_axes
+from ._map_methods import GradientCAM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class GradCAM(GradientCAM):
         xp = namespace(maps)
         if self.guided:
             gradient = xp.where(maps > 0, relu(gradient), xp.zeros_like(gradient))
-        weights = xp.mean(gradient, axis=places(gradient), keepdims=True)
+        weights = xp.mean(gradient, axis=spatial_axes(gradient), keepdims=True)
         found = xp.sum(weights * maps, axis=1)
         return relu(found) if self.rectified else found
 

@@ -14,7 +14,8 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._maps_and_gradients import GradientCAM, places
+from ._feature_maps import spatial_axes
+from ._map_methods import GradientCAM
 
 ALPHAS = ("paper", "shares", "means", "squares")
 
@@ -45,13 +46,13 @@ class GradCAMPlusPlus(GradientCAM):
     exponential: bool = param(False, "multiply the map by exp(S), as the paper does")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        found = super().run(model, images, objective, progress)
+        result = super().run(model, images, objective, progress)
         if not self.exponential:
-            return found
-        scores = -found.scores if self.counterfactual else found.scores
+            return result
+        scores = -result.scores if self.counterfactual else result.scores
         xp = namespace(scores)
-        factor = xp.reshape(xp.exp(scores), (-1, *[1] * (found.values.ndim - 1)))
-        return replace(found, values=found.values * factor)
+        factor = xp.reshape(xp.exp(scores), (-1, *[1] * (result.values.ndim - 1)))
+        return replace(result, values=result.values * factor)
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)
@@ -60,21 +61,21 @@ class GradCAMPlusPlus(GradientCAM):
 
     def _over_positions(self, values: Array) -> Array:
         xp = namespace(values)
-        return (xp.mean if self.alpha == "means" else xp.sum)(values, axis=places(values), keepdims=True)
+        return (xp.mean if self.alpha == "means" else xp.sum)(values, axis=spatial_axes(values), keepdims=True)
 
     def _alpha(self, maps: Array, gradient: Array) -> Array:
         """The weight of each position of each channel, (N, C, h, w)."""
         if self.alpha == "squares":
             return gradient**2
         xp = namespace(maps)
-        below = 2 + self._over_positions(maps) * gradient
+        denominator = 2 + self._over_positions(maps) * gradient
         if self.epsilon:
-            below = below + self.epsilon / xp.where(gradient != 0, gradient**2, xp.ones_like(gradient))
-        inverse = 1 / xp.where(below != 0, below, xp.ones_like(below))
-        alpha = xp.where((gradient != 0) & (below != 0), inverse, xp.zeros_like(below))
+            denominator = denominator + self.epsilon / xp.where(gradient != 0, gradient**2, xp.ones_like(gradient))
+        inverse = 1 / xp.where(denominator != 0, denominator, xp.ones_like(denominator))
+        alpha = xp.where((gradient != 0) & (denominator != 0), inverse, xp.zeros_like(denominator))
         if self.alpha != "shares":
             return alpha
-        total = xp.sum(alpha, axis=places(alpha), keepdims=True)
+        total = xp.sum(alpha, axis=spatial_axes(alpha), keepdims=True)
         return alpha / xp.where(total != 0, total, xp.ones_like(total))
 
 

@@ -10,7 +10,7 @@ from crosslens.method.postprocess import positive, resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._maps_and_gradients import GradientCAM
+from ._map_methods import GradientCAM
 
 
 @dataclass(frozen=True, kw_only=True)

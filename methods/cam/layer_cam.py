@@ -10,7 +10,8 @@ from crosslens.method.postprocess import resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._maps_and_gradients import GradientCAM, at_finest_resolution
+from ._feature_maps import at_finest_resolution
+from ._map_methods import GradientCAM
 
 STRETCH = 2.0
 """gamma of the paper: how steeply the weak maps of shallow layers are raised before they are fused."""
@@ -34,11 +35,11 @@ class LayerCAM(GradientCAM):
     def combine(self, maps: Array, gradient: Array) -> Array:
         return relu(namespace(maps).sum(relu(gradient) * maps, axis=1))
 
-    def fuse(self, found: Sequence[Array]) -> Array:
-        return namespace(found[0]).max(at_finest_resolution([_raised(m) for m in found]), axis=0)
+    def fuse(self, maps: Sequence[Array]) -> Array:
+        return namespace(maps[0]).max(at_finest_resolution([_tanh_scaled(each) for each in maps]), axis=0)
 
 
-def _raised(maps: Array) -> Array:
+def _tanh_scaled(maps: Array) -> Array:
     """tanh(gamma M / max M) for each image; a map of zeros stays one."""
     xp = namespace(maps)
     largest = xp.max(maps, axis=tuple(range(1, maps.ndim)), keepdims=True)

@@ -18,13 +18,14 @@ from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
 from ..evaluation._judged import measured
-from ._maps_and_gradients import OnMaps, as_maps, empty_note, facing, weighted_sum
+from ._feature_maps import feature_maps, weighted_sum, zero_map_note
+from ._map_methods import MapMethod, negated_if
 
 SCALED, WEIGHTS = ("large", "small"), ("softmax", "probability")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreCAM(OnMaps):
+class ScoreCAM(MapMethod):
     """Weight each channel by the target's value for the image that shows through the channel's own map; no gradient.
 
     Algorithm 1 of the paper: H_k is A_k enlarged to the image and scaled to [0, 1]; w = softmax over k of S(X H_k);
@@ -54,25 +55,26 @@ class ScoreCAM(OnMaps):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
-        maps = as_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
+        maps = feature_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
         target = objective if self.weights == "softmax" else measured(objective)
-        functions, scores = target_functions(model, images, facing(target, self.counterfactual))
+        functions, scores = target_functions(model, images, negated_if(target, self.counterfactual))
         xp = namespace(maps)
         values = xp.stack([self._map(function, maps[n, ...], progress) for n, function in enumerate(functions)])
-        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=empty_note(values, [layer]))
+        notes = zero_map_note(values, [layer])
+        return Attribution(values, scores=-scores if self.counterfactual else scores, notes=notes)
 
     def _map(self, function: TargetFunction, maps: Array, progress: Progress) -> Array:
         """(h, w) from the maps (C, h, w) of one image; (d, h, w) of a volume's."""
         xp = namespace(maps)
-        shown, cover = [], fill_image(self.fill, function.image, function.model, seed=0)
+        scores, cover = [], fill_image(self.fill, function.image, function.model, seed=0)
         for start, stop in batch_ranges(function.model, maps.shape[0], progress, "masking"):
             masks = self._masks(maps[start:stop, ...], function.image.shape[2:])[:, None, ...]
-            shown.append(function.scores(cover + masks * (function.image - cover)))
-        weights = softmax(xp.concat(shown)) if self.weights == "softmax" else xp.concat(shown)
+            scores.append(function.scores(cover + masks * (function.image - cover)))
+        weights = softmax(xp.concat(scores)) if self.weights == "softmax" else xp.concat(scores)
         return relu(weighted_sum(weights, maps))
 
     def _masks(self, maps: Array, size: Size) -> Array:
-        """Maps (C, h, w) of the image's size and from 0 to 1; one without differences says nothing of places: 0."""
+        """Maps (C, h, w) of the image's size and from 0 to 1; one without differences becomes 0 everywhere."""
         scale, enlarge = unit_range(self.epsilon), resize(self.enlargement)
         first, second = (scale, enlarge) if self.scaled == "small" else (enlarge, scale)
         return second(first(maps, size), size)

@@ -10,7 +10,8 @@ from crosslens.method.postprocess import resize, unit_range
 from crosslens.method.preset import Preset
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._maps_and_gradients import GradientCAM, places
+from ._feature_maps import spatial_axes
+from ._map_methods import GradientCAM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +30,9 @@ class XGradCAM(GradientCAM):
 
     def combine(self, maps: Array, gradient: Array) -> Array:
         xp = namespace(maps)
-        total = xp.sum(maps, axis=places(maps), keepdims=True)
+        total = xp.sum(maps, axis=spatial_axes(maps), keepdims=True)
         silent = total == 0
-        weights = xp.sum(maps * gradient, axis=places(maps), keepdims=True) / xp.where(
+        weights = xp.sum(maps * gradient, axis=spatial_axes(maps), keepdims=True) / xp.where(
             silent, xp.ones_like(total), total
         )
         return relu(xp.sum(xp.where(silent, xp.zeros_like(weights), weights) * maps, axis=1))

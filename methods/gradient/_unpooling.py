@@ -1,4 +1,4 @@
-"""Max pooling undone without its switches: what a unit would send back if the places of the maxima were not known."""
+"""Max pooling undone without its switches, the positions of the maxima: each value is spread over its window."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,26 +27,26 @@ class Pooling:
     padding: int
 
     def spread(self, dy: Array, like_it: Array) -> Array:
-        """Each value of `dy`, (N, C, h, w), in equal parts to all places of its window, (N, C, H, W)."""
+        """Each value of `dy`, (N, C, h, w), in equal parts to all positions of its window, (N, C, H, W)."""
         rows, columns = (self._shares(m, n) for m, n in zip(dy.shape[2:], like_it.shape[2:], strict=True))
         return like(rows.T, dy) @ dy @ like(columns, dy)
 
     def _shares(self, m: int, n: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        """(m, n): along one axis, the places that each window holds, in equal parts."""
+        """(m, n): along one axis, the positions that each window holds, in equal parts."""
         starts = np.arange(m) * self.stride - self.padding
-        places = np.arange(n)
-        inside = (places >= starts[:, None]) & (places < starts[:, None] + self.kernel)
+        positions = np.arange(n)
+        inside = (positions >= starts[:, None]) & (positions < starts[:, None] + self.kernel)
         return np.asarray(inside / np.maximum(inside.sum(axis=1, keepdims=True), 1))
 
-    def gives(self, x: Array, y: Array) -> bool:
-        """Whether `y` is what this pooling makes of `x`."""
+    def turns(self, x: Array, y: Array) -> bool:
+        """Whether this pooling of `x` gives `y`."""
         sizes = tuple(-(-(n + 2 * self.padding - self.kernel) // self.stride) + 1 for n in x.shape[2:])
         if x.shape[1] != y.shape[1] or not all(m - 1 <= k <= m for k, m in zip(y.shape[2:], sizes, strict=True)):
             return False
-        found = x
+        pooled = x
         for axis in (2, 3):
-            found = self._largest(found, y.shape[axis], axis)
-        return bool(namespace(y).all(found == y))
+            pooled = self._largest(pooled, y.shape[axis], axis)
+        return bool(namespace(y).all(pooled == y))
 
     def _largest(self, x: Array, m: int, axis: int) -> Array:
         """The largest value of each window along one axis."""
@@ -61,22 +61,22 @@ class Pooling:
 
 
 def max_poolings(model: Model, activations: Mapping[str, Array]) -> Iterator[Pooling]:
-    """The max poolings of a network, from the last to the first; each told from the activations around it.
+    """The max poolings of a network, from the last to the first, each recognised by the activations around it.
 
     Raises:
-        LayerError: a pooling of another kind of window, or one whose input is no layer of this model.
+        LayerError: a pooling of another kind of window, or one whose input is not a layer of this model.
     """
     names = list(activations)
     for name in reversed([n for n in names if model.layers[n].kind.lower().replace("_", "").startswith("maxpool")]):
-        yield _told(name, names[: names.index(name)], activations)
+        yield _recognise(name, names[: names.index(name)], activations)
 
 
-def _told(name: str, before: list[str], activations: Mapping[str, Array]) -> Pooling:
+def _recognise(name: str, before: list[str], activations: Mapping[str, Array]) -> Pooling:
     for source, kernel, stride, padding in product(reversed(before), KERNELS, STRIDES, PADDINGS):
-        found = Pooling(name, source, kernel, stride, padding)
-        if activations[source].ndim == 4 and found.gives(activations[source], activations[name]):
-            return found
+        pooling = Pooling(name, source, kernel, stride, padding)
+        if activations[source].ndim == 4 and pooling.turns(activations[source], activations[name]):
+            return pooling
     raise LayerError(
-        f"what the pooling {name!r} reads is not among the layers before it, or its windows are neither 2 nor 3 wide, "
+        f"the input of the pooling {name!r} is not a layer of this model, or its windows are neither 2 nor 3 wide, "
         "so it cannot be undone without its switches; leave switches=True"
     )

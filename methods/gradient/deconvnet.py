@@ -24,15 +24,15 @@ class Deconvnet(Method):
     """Project one unit of any layer back to the pixels: filters transposed, pooling undone, rectified on the way back.
 
     At each ReLU, dx = (dy > 0) dy, whatever its input was. The target says which unit: `neuron(layer, channel, y, x)`,
-    or `channel(layer, k)` for all positions of a map at once. Max pooling is undone at the places where the maxima were
+    or `channel(layer, k)` for all positions of a map at once. Max pooling is undone at the positions of the maxima
     (the paper's switches), which is what its gradient does, or, without switches, in equal parts over each window. The
     paper starts from the unit's own activation, here it is one: the way back is homogeneous, so the paper's values are
     these times `scores`.
 
-    Where convolutions have strides instead of a pooling (ResNet, MobileNet, EfficientNet), nothing remembers which
-    places counted: the transposed filters overlap unevenly (Odena, Dumoulin and Olah 2016) and draw a grid that is the
-    same for every picture. That is the method's own; Springenberg et al. (2015, https://arxiv.org/abs/1412.6806) found
-    the same and proposed `guided_backprop`.
+    Where convolutions have strides instead of a pooling (ResNet, MobileNet, EfficientNet), no switches say which
+    positions counted: the transposed filters overlap unevenly (Odena, Dumoulin and Olah 2016) and draw a grid that is
+    the same for every picture. Springenberg et al. (2015, https://arxiv.org/abs/1412.6806) saw the same and proposed
+    `guided_backprop`.
     """
 
     name = "deconvnet"
@@ -44,7 +44,7 @@ class Deconvnet(Method):
     }
     needs_rectifier = True
     layer: str = param(INPUT, "layer to go back to; the image if not given")
-    switches: bool = param(True, "undo max pooling where the maxima were; else evenly, as if that were not known")
+    switches: bool = param(True, "undo max pooling at the positions of the maxima; else evenly over each window")
 
     def check_volume(self) -> None:
         super().check_volume()
@@ -61,8 +61,8 @@ class Deconvnet(Method):
 
     def _without_switches(self, model: Model, images: Array, objective: Objective) -> Attribution:
         """From the target to the last pooling, over it, on to the one before it, and so on to the layer."""
-        found = model.forward(images, [name for name in model.layers if name not in {INPUT, OUTPUT}])
-        poolings = _behind(self.layer, list(max_poolings(model, found)), list(model.layers))
+        activations = model.forward(images, [name for name in model.layers if name not in {INPUT, OUTPUT}])
+        poolings = _from_layer_on(self.layer, list(max_poolings(model, activations)), list(model.layers))
         wanted = [self.layer, *(name for each in poolings for name in (each.layer, each.before))]
         pull, scores = pullback(model, images, objective, wrt=wanted)
         gradients = pull.gradients
@@ -72,12 +72,12 @@ class Deconvnet(Method):
                 continue
             through = model.vjp(images, {each.layer: dy}, wrt=[each.before]).gradients[each.before]
             _check_only_way(each, through, gradients[each.before])
-            spread = each.spread(dy, found[each.before])
+            spread = each.spread(dy, activations[each.before])
             gradients = model.vjp(images, {each.before: spread}, wrt=wanted).gradients
         return Attribution(gradients[self.layer], scores=scores)
 
 
-def _behind(layer: str, poolings: Sequence[Pooling], names: Sequence[str]) -> list[Pooling]:
+def _from_layer_on(layer: str, poolings: Sequence[Pooling], names: Sequence[str]) -> list[Pooling]:
     """The poolings whose input is the layer or comes after it."""
     return [each for each in poolings if names.index(each.before) >= names.index(layer)]
 

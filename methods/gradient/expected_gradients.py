@@ -19,7 +19,7 @@ from crosslens.result import Attribution
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedGradients(Method):
-    """Integrated gradients averaged over a background of many baselines, by drawing baselines and places on the way.
+    """Integrated gradients averaged over a background of many baselines, by drawing baselines and points on the way.
 
     Equation 2 of the paper: the mean over x' from the background and a uniform in [0, 1] of
     (x - x') dS/dx (x' + a (x - x')). The values add up, in the mean of the draws, to S(x) less the mean of S over the
@@ -46,9 +46,9 @@ class ExpectedGradients(Method):
         return Attribution(values, scores=scores, notes=self._note())
 
     def _note(self) -> tuple[str, ...]:
-        """What to say where the background holds no picture at all."""
-        given = (self.background,) if isinstance(self.background, str) else self.background
-        if not isinstance(given, tuple) or not set(given) <= set(NAMES):
+        """A note where the background holds made-up baselines only."""
+        names = (self.background,) if isinstance(self.background, str) else self.background
+        if not isinstance(names, tuple) or not set(names) <= set(NAMES):
             return ()
         return ("the background is made up; give images like those the network was trained on: background=",)
 
@@ -56,12 +56,12 @@ class ExpectedGradients(Method):
         """The mean over the draws for one image, of the shape of its activation without the batch axis."""
         background = function.at_layer(baselines(self.background, function.image, function.model, self.seed))
         rng, x = np.random.default_rng(self.seed), function.activation
-        drawn, places = rng.integers(background.shape[0], size=self.samples), rng.random(self.samples)
+        drawn, shares = rng.integers(background.shape[0], size=self.samples), rng.random(self.samples)
         xp = namespace(x)
         total = xp.zeros_like(x[0, ...])
         for first, stop in batch_ranges(function.model, self.samples, progress, "drawing from the background"):
             starts = xp.stack([background[int(m), ...] for m in drawn[first:stop]])
-            along = xp.reshape(like(places[first:stop], x), (-1, *[1] * (x.ndim - 1)))
+            along = xp.reshape(like(shares[first:stop], x), (-1, *[1] * (x.ndim - 1)))
             way = x - starts
             total = total + xp.sum(way * function.gradients(starts + along * way), axis=0)
         return total / self.samples

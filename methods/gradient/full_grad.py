@@ -16,7 +16,7 @@ from crosslens.objective import Objective, pullback
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ._bias_gradients import TOLERANCE, bias_shares
+from ._bias_shares import TOLERANCE, bias_shares
 
 SCALED = ("layer", "channel")
 
@@ -52,10 +52,10 @@ class FullGrad(Method):
         """Maps (N, H, W) of the image's size, nowhere negative; (N, D, H, W) of volumes."""
         inner = [name for name in model.layers if name not in {INPUT, OUTPUT}]
         pull, scores = pullback(model, images, objective, wrt=[INPUT, *inner], capture=inner)
-        shares = {INPUT: pull.gradients[INPUT] * _seen(model, images), **bias_shares(model, inner, pull)}
+        shares = {INPUT: pull.gradients[INPUT] * _preprocessed(model, images), **bias_shares(model, inner, pull)}
         _check_complete(shares, scores)
         counted = [
-            s for name, s in shares.items() if s.ndim == images.ndim and (self.ceilings or _weighted(model, name))
+            s for name, s in shares.items() if s.ndim == images.ndim and (self.ceilings or _has_weights(model, name))
         ]
         maps = [self._psi(share, tuple(images.shape[2:])) for share in counted]
         return Attribution(sum(maps[1:], maps[0]), scores=scores)
@@ -64,17 +64,17 @@ class FullGrad(Method):
         """|share| scaled to [0, 1], added over channels, enlarged (the order is as good): (N, *size)."""
         xp, axes = namespace(share), tuple(range(1 if self.scaled == "layer" else 2, share.ndim))
         values = xp.abs(share)
-        apart = values - xp.min(values, axis=axes, keepdims=True)
-        high = xp.max(apart, axis=axes, keepdims=True) + self.epsilon
-        return upsample(xp.sum(apart / xp.where(high > 0, high, xp.ones_like(high)), axis=1), size)
+        above = values - xp.min(values, axis=axes, keepdims=True)
+        high = xp.max(above, axis=axes, keepdims=True) + self.epsilon
+        return upsample(xp.sum(above / xp.where(high > 0, high, xp.ones_like(high)), axis=1), size)
 
 
-def _weighted(model: Model, layer: str) -> bool:
+def _has_weights(model: Model, layer: str) -> bool:
     """Whether a layer's share is of its own weights, or of the input; else it is of a ceiling."""
     return layer == INPUT or bool(model.weights(layer))
 
 
-def _seen(model: Model, images: Array) -> Array:
+def _preprocessed(model: Model, images: Array) -> Array:
     """The preprocessed image in the unit of the given one: gradient times this is what it is inside the network."""
     gain, offset = model.preprocess.affine(images.shape[1])
     shift = (offset / gain)[::-1] if model.preprocess.reverses else offset / gain

@@ -42,7 +42,7 @@ class IntegratedGradients(Method):
     (x - x') integral_0^1 dS/dx (x' + a (x - x')) da. The values add up to S(x) - S(x') (completeness, proposition 1);
     what the numerical integral misses is the result's `gap`. Gauss-Legendre with n steps is exact where the gradient
     along the way is a polynomial of degree 2 n - 1; "right" is the paper's equation 3; "mean" looks at both ends and
-    counts each place alike. Values are averaged over several baselines.
+    counts each point alike. Values are averaged over several baselines.
     """
 
     name = "integrated_gradients"

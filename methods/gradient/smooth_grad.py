@@ -45,7 +45,7 @@ class SmoothGrad(Method):
         "tf-keras-vis": Preset(
             {"noise": 0.2, "statistic": "magnitude"},
             (channel_max, unit_range(1e-7)),
-            doc="its own default is no sample at all: give samples",
+            doc="its own default takes no sample: give samples",
         ),
         "xplique": Preset({"noise": 0.2, "relative": False}, (channel_mean,)),
         "xplique-squaregrad": Preset({"noise": 0.2, "relative": False, "statistic": "square"}, (channel_mean,)),
@@ -59,7 +59,7 @@ class SmoothGrad(Method):
         0.15, "deviation of the noise: a share of the image's range, or an amount in its unit", minimum=0
     )
     relative: bool = param(True, "take the noise as a share of each image's range")
-    statistic: str = param("mean", "what is taken of the gradients", choices=STATISTICS)
+    statistic: str = param("mean", "statistic of the gradients", choices=STATISTICS)
     clean_last: bool = param(False, "the last copy is the image itself, without noise")
     layer: str = param(INPUT, "layer whose activation is made noisy; the image if not given")
     seed: int = param(0, "of the noise; each image gets the same draws", minimum=0)
@@ -77,8 +77,8 @@ class SmoothGrad(Method):
 
     def _values(self, function: TargetFunction, progress: Progress) -> Array:
         """The statistic for one image, of the shape of its activation without the batch axis."""
-        spread = self.statistic not in {"mean", "magnitude"}
-        x, rng, moments = function.activation, np.random.default_rng(self.seed), Moments(spread)
+        needs_variance = self.statistic not in {"mean", "magnitude"}
+        x, rng, moments = function.activation, np.random.default_rng(self.seed), Moments(needs_variance)
         xp = namespace(x)
         deviation = self.noise * (float(xp.max(x) - xp.min(x)) if self.relative else 1.0)
         for start, stop in batch_ranges(function.model, self.samples, progress, "averaging noisy gradients"):
@@ -97,20 +97,20 @@ class SmoothGrad(Method):
 class Moments:
     """Mean and variance (over n) of a stream of batches, no item kept: Chan, Golub and LeVeque 1983, equation 2.1."""
 
-    def __init__(self, spread: bool = True) -> None:
-        """Without `spread` there is no variance, which saves most of the work."""
-        self._spread = spread
+    def __init__(self, with_variance: bool = True) -> None:
+        """Without it there is no variance, which saves most of the work."""
+        self._with_variance = with_variance
         self.count, self.mean, self._squares = 0, 0.0, 0.0  # type: tuple[int, Any, Any]
 
     def add(self, batch: Array) -> None:
         """Take in a batch (B, ...)."""
         xp = namespace(batch)
         mean = xp.mean(batch, axis=0)
-        apart, total = mean - self.mean, self.count + batch.shape[0]
-        if self._spread:
-            between = apart**2 * (self.count * batch.shape[0] / total)
+        difference, total = mean - self.mean, self.count + batch.shape[0]
+        if self._with_variance:
+            between = difference**2 * (self.count * batch.shape[0] / total)
             self._squares = self._squares + xp.sum((batch - mean[None, ...]) ** 2, axis=0) + between
-        self.mean = self.mean + apart * (batch.shape[0] / total)
+        self.mean = self.mean + difference * (batch.shape[0] / total)
         self.count = total
 
     @property

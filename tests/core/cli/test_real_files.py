@@ -143,7 +143,7 @@ def test_a_file_that_is_not_there_is_one_clear_line(tmp_path):
     ("options", "message"),
     [
         (["--layer", "akt"], "no layer 'akt' in this model"),
-        (["--layer", "fc"], r"no maps (N, C, H, W)"),
+        (["--layer", "fc"], r"not maps (N, C, H, W)"),
         (["--target", "5"], "target 5 is out of range; this model has 5 classes, 0 to 4"),
         (["--target", "tabby"], "this model has no labels"),
         (["--preprocess", "imagnet"], "Did you mean 'imagenet'"),

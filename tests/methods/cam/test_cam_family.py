@@ -71,7 +71,7 @@ def test_cam_is_grad_cam_times_the_positions_before_the_relu(images):
 
 
 def test_cam_refuses_a_layer_that_is_not_pooled_and_names_grad_cam(images):
-    with pytest.raises(LayerError, match=r"not followed by global average pooling. Use grad_cam"):
+    with pytest.raises(LayerError, match=r"global average pooling does not follow\. Use grad_cam"):
         method("cam", layer="act1")(TinyModel(), images)
 
 
@@ -93,7 +93,7 @@ def test_cam_refuses_a_target_that_its_layer_does_not_reach(images):
 
 def test_a_layer_without_maps_is_refused(images):
     for name in ("cam", "grad_cam"):
-        with pytest.raises(LayerError, match=r"layer 'pool' gives \(2, 6\), no maps \(N, C, H, W\); choose"):
+        with pytest.raises(LayerError, match=r"layer 'pool' gives \(2, 6\), not maps \(N, C, H, W\); choose"):
             method(name, layer="pool")(TinyModel(), images)
 
 

@@ -146,5 +146,5 @@ def test_a_way_around_the_pooling_is_refused_without_switches():
 def test_a_pooling_with_other_windows_is_refused_without_switches():
     net = Pooled()
     net.pool1 = nn.MaxPool2d(4, 2)
-    with pytest.raises(LayerError, match=r"'pool1' reads is not among .* neither 2 nor 3 wide"):
+    with pytest.raises(LayerError, match=r"the input of the pooling 'pool1' is not a layer .* neither 2 nor 3 wide"):
         crosslens.method("deconvnet", switches=False)(wrapped(net), X, channel("conv3", 2))

@@ -1,4 +1,4 @@
-"""What methods about attention share: which tokens' weights are read, and where these tokens lie in the image."""
+"""From attention between tokens to a map of patches; the residual connection as an identity matrix."""
 
 import numpy as np
 from crosslens.arrays import Array, like, namespace
@@ -6,12 +6,12 @@ from crosslens.model.layout import patch_grid
 
 
 def with_identity(weights: Array) -> Array:
-    """Square matrices (N, T, T) plus the identity: each token also keeps itself, by the residual connection."""
+    """Square matrices (N, T, T) plus the identity, for the residual connection."""
     return weights + like(np.eye(weights.shape[1], dtype=np.float32), weights)[None, :, :]
 
 
 def patch_map(flow: Array, size: tuple[int, int]) -> Array:
-    """How much each patch gives, (N, h, w), of how much each token takes from each, (N, T, T).
+    """How much the class token takes from each patch, (N, h, w), of what each token takes from each, (N, T, T).
 
     The class token's row, the first, is read; the mean over all rows where there are patches only.
     """
