@@ -10,7 +10,7 @@ from .picture_folder import PictureFolder
 from .shard import SHARD, Shard, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
 from .statistic import Batch, State, Statistic
-from .sweep import Gathered, sweep
+from .sweep import Gathered, replay, sweep
 
 __all__ = [
     "SHARD",
@@ -26,6 +26,7 @@ __all__ = [
     "State",
     "Statistic",
     "data",
+    "replay",
     "run_shard",
     "shards",
     "sweep",

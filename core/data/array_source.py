@@ -66,12 +66,12 @@ class ArraySource(Source):
         return Samples(
             tuple(indices),
             tuple(self.ids[index] for index in indices),
-            self._chosen(start, stop, indices),
+            self._images_at(start, stop, indices),
             tuple(self._record(index) for index in indices),
             tuple(failures),
         )
 
-    def _chosen(self, start: int, stop: int, indices: Sequence[int]) -> Array:
+    def _images_at(self, start: int, stop: int, indices: Sequence[int]) -> Array:
         """The images at these of the indices [start, stop); None for none."""
         if len(indices) == stop - start:
             return self._images[start:stop, ...]

@@ -1,7 +1,7 @@
-"""Shards: fixed index ranges of a source, each worked through in fixed micro-batches, whoever does it and when.
+"""Shards: fixed index ranges of a source, each processed in fixed micro-batches, in any order and by any worker.
 
-Frameworks promise the same bits only for the same batches. So where shards and micro-batches begin depends on the
-source's length and the model alone, not on the number of workers.
+Frameworks promise the same bits only for the same batches. So the limits of shards and micro-batches depend on the
+length of the source and on the model, not on the number of workers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from .statistic import Batch, State, Statistic
 __all__ = ["SHARD", "Shard", "ShardResult", "run_shard", "shards"]
 
 SHARD = 256
-"""Images in a shard: much longer than a micro-batch, and a few seconds of work."""
+"""Images in a shard: many micro-batches, and seconds of work, which is what is lost where a process is killed."""
 
 
 @dataclass(frozen=True)

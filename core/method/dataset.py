@@ -6,15 +6,12 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, ClassVar, Self, TypeAlias
 
-from ..data import Gathered, Source, State, Statistic, data, sweep
-from ..data.shard import SHARD
-from ..execution.batching import batch_limit
+from ..data import Gathered, Source, State, Statistic, data, replay, sweep
 from ..execution.progress import Progress, silent
 from ..model.base import Model
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..result import Result
 from .base import Method
-from .no_target import NO_TARGET
 from .parameter import check_values, parameters
 from .provenance import json_value, provenance, used_layers
 
@@ -29,7 +26,7 @@ class DatasetMethod(ABC):
     """What many images say about a network. Subclasses are frozen dataclasses with `name` and the two methods below.
 
     A call runs them over a source in rounds: `statistics` names what to gather, is asked again with what was gathered,
-    and ends the rounds by naming nothing more; `finish` makes the result.
+    and ends the rounds by an empty list; `finish` makes the result.
     """
 
     name: ClassVar[str]
@@ -40,18 +37,25 @@ class DatasetMethod(ABC):
     def statistics(
         self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
     ) -> Sequence[Statistic]:
-        """What the next pass over the data must gather; nothing when nothing is left to gather.
+        """What the next pass over the data must gather; an empty list when there is nothing left to gather.
 
         Args:
             model: the network.
             source: the images; their number and ids, not to be read here.
-            gathered: None before the first round; then the state of each statistic of the rounds before, those that
-                other methods of the same sweep asked for included.
+            gathered: None before the first round; then the state of each statistic that this method asked for in the
+                rounds before, in that order.
         """
 
     @abstractmethod
     def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Result:
-        """The result from the states of all statistics that were asked for. `__call__` adds the provenance."""
+        """What is made of the statistics: raw values, to which `__call__` adds the provenance.
+
+        Args:
+            model: the network.
+            source: the images, which may be read again.
+            gathered: the state of each statistic that `statistics` asked for, in the order in which it did.
+            progress: to be called where this takes long.
+        """
 
     def __call__(self, model: Model, source: Any, *, progress: Progress = silent) -> Any:
         """Run the method over a data set, in this process.
@@ -69,29 +73,48 @@ class DatasetMethod(ABC):
             CrosslensError: what is wrong with the source, a layer or a parameter; or none of the images can be read.
         """
         start = perf_counter()
-        check_values(self)
+        self.check_parameters()
         source = data(source)
         source.check(model)
         refuse_where_alone_fails(model)
+        gathered = sweep(model, source, [self.with_network_defaults(model)], progress)
+        return self.result(model, source, gathered, start=start, progress=progress)
+
+    def result(
+        self, model: Model, source: Source, gathered: Gathered, *, start: float, progress: Progress = silent
+    ) -> Any:
+        """The result of a sweep that gathered what this method asks for, perhaps among other things.
+
+        Args:
+            model: the network.
+            source: the images.
+            gathered: what the sweep gave.
+            start: when it began, by `time.perf_counter`.
+            progress: called by `finish`, if that takes long.
+        """
         method = self.with_network_defaults(model)
-        gathered = sweep(model, source, [method], progress)
-        result = method.finish(model, source, gathered.states, progress)
+        states, _ = replay(method, model, source, gathered.states)
+        result = method.finish(model, source, states, progress)
         return replace(
             result,
             method=self.name,
             parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
             provenance={
-                **{
-                    key: value
-                    for key, value in provenance(model, NO_TARGET, perf_counter() - start).items()
-                    if key != "objective"
-                },
+                **provenance(model, None, perf_counter() - start),
                 **used_layers(model, self, method),
-                "source": source_record(model, source, gathered),
+                "source": source_record(source, gathered),
                 **result.provenance,
             },
             notes=(*result.notes, *failure_notes(source, gathered), *repeatability(model).notes),
         )
+
+    def check_parameters(self) -> None:
+        """Refuse values that no network could be given; override to say what parameters must keep between them.
+
+        Raises:
+            ParameterError: with the parameter, its value, and what would be right.
+        """
+        check_values(self)
 
     def network_defaults(self, model: Model) -> Mapping[str, Any]:
         """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such."""
@@ -107,7 +130,7 @@ AnyMethod: TypeAlias = Method | DatasetMethod
 """What the group of entry points `crosslens.methods` holds."""
 
 
-def source_record(model: Model, source: Source, gathered: Gathered) -> Mapping[str, Any]:
+def source_record(source: Source, gathered: Gathered) -> Mapping[str, Any]:
     """What a result records of its data, as JSON can hold it."""
     return {
         "source": repr(source),
@@ -115,8 +138,8 @@ def source_record(model: Model, source: Source, gathered: Gathered) -> Mapping[s
         "images": len(source),
         "read": gathered.images,
         "failures": [{"id": each.id, "reason": each.reason} for each in gathered.failures],
-        "shard": SHARD,
-        "micro_batch": batch_limit(model),
+        "shard": gathered.shard,
+        "micro_batch": gathered.micro_batch,
     }
 
 

@@ -18,7 +18,7 @@ from ..objective import Objective
 __all__ = ["json_value", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
 
 
-def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[str, Any]:
+def provenance(model: Model, objective: Objective | None, seconds: float) -> Mapping[str, Any]:
     """Versions, the model's digest, the preprocessing, the objective, whether two runs agree, and the time it took."""
     return {
         "crosslens": _crosslens_version(),
@@ -28,7 +28,7 @@ def provenance(model: Model, objective: Objective, seconds: float) -> Mapping[st
         "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
         "inputs": json_value(dict(model.held)),
         "bounds": model.input.bounds and list(model.input.bounds),
-        "objective": str(objective),
+        **({} if objective is None else {"objective": str(objective)}),
         "repeatable": repeatability(model).repeatable,
         "seconds": round(seconds, 4),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

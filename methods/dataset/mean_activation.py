@@ -54,7 +54,7 @@ class MeanActivation(DatasetMethod):
     layer: str | None = param(None, "layer whose units are averaged; the last maps before the output if not given")
 
     def network_defaults(self, model: Model) -> Mapping[str, Any]:
-        """There is no target: the layer is the one that a class of the network's output is explained at."""
+        """The default layer of the network's output, as for a class: a mean activation has no target of its own."""
         return {} if self.layer else {"layer": default_layer(model)}
 
     def statistics(
@@ -66,8 +66,7 @@ class MeanActivation(DatasetMethod):
         return [ActivationSum(layer.name)]
 
     def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Table:
-        (asked,) = self.statistics(model, source)
-        state = gathered[asked]
+        (state,) = gathered.values()
         means = state["sum"] / state["values"]
         if not np.isfinite(means).all():
             raise ModelError(

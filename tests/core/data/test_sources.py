@@ -153,3 +153,10 @@ def test_an_array_that_the_model_cannot_take_is_refused_before_any_work(images, 
 def test_labels_are_as_many_as_images():
     with pytest.raises(ParameterError, match="there are 3 labels for 2 images"):
         ArraySource(np.zeros((2, 3, 8, 8), np.float32), list("abc"))
+
+
+def test_the_package_and_the_function_of_one_name_live_together():
+    import crosslens.data.sweep
+
+    assert callable(crosslens.data)
+    assert crosslens.data.__module__ == "crosslens.data.adapters"

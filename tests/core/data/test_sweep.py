@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from crosslens import testing
 from crosslens.arrays import as_numpy
-from crosslens.data import ArraySource, ShardResult, Statistic, run_shard, shards, sweep
+from crosslens.data import ArraySource, ShardResult, Statistic, replay, run_shard, shards, sweep
 from crosslens.data.sweep import fold
 from crosslens.errors import ImageError
 
@@ -94,6 +94,23 @@ def test_a_second_round_knows_what_the_first_gathered():
     largest = testing.TinyModel().forward(IMAGES, ["conv1"])["conv1"].max()
     assert [each.threshold for each in gathered.states if isinstance(each, Above)] == [pytest.approx(largest)]
     assert sum(count for count, _ in model.seen) == 2 * len(IMAGES)
+
+
+def test_a_method_sees_the_states_of_its_own_statistics_only():
+    seen = []
+
+    class Watching(Twice):
+        def statistics(self, model, source, gathered=None):
+            seen.append(None if gathered is None else list(gathered))
+            return super().statistics(model, source, gathered)
+
+    gathered = sweep(counting(), ArraySource(IMAGES), [Once("fc"), Watching()])
+    own, missing = replay(Twice(), counting(), ArraySource(IMAGES), gathered.states)
+    assert seen[:2] == [None, None]
+    assert all(Ids("fc") not in states for states in seen if states)
+    assert not missing
+    assert [type(each) for each in own] == [Ids, Above]
+    assert replay(Twice(), counting(), ArraySource(IMAGES), {}) == ({}, [Ids()])
 
 
 def test_who_asks_for_nothing_costs_no_pass():
