@@ -1,6 +1,7 @@
 """The few array helpers beyond the array API standard. They take any array that follows it and return the same kind."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, TypeAlias
 
 import array_api_compat.numpy
@@ -8,8 +9,8 @@ import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
 __all__ = [
-    "Array", "as_numpy", "interpolation", "like", "multiply_sides", "namespace", "one_hot", "relu", "resample",
-    "softmax", "upsample",
+    "Array", "array_bytes", "array_digest", "as_numpy", "interpolation", "like", "multiply_sides", "namespace",
+    "one_hot", "relu", "resample", "softmax", "upsample",
 ]  # fmt: skip
 
 Array: TypeAlias = Any
@@ -28,6 +29,16 @@ def as_numpy(x: Array) -> np.ndarray[Any, Any]:
     if is_torch_array(x):
         x = x.detach().cpu()
     return np.asarray(x) if isinstance(x, np.ndarray) else np.from_dlpack(x)
+
+
+def array_bytes(x: Array) -> bytes:
+    """The values in C order, as a digest reads them, whatever the array's memory layout and namespace."""
+    return np.ascontiguousarray(as_numpy(x)).tobytes()
+
+
+def array_digest(x: Array) -> str:
+    """A hash of the values (`array_bytes`), 32 hexadecimal digits; it does not tell shapes and types apart."""
+    return blake2b(array_bytes(x), digest_size=16).hexdigest()
 
 
 def like(values: Any, x: Array) -> Array:

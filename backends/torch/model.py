@@ -93,20 +93,20 @@ class TorchModel(Model):
     @cached_property
     def _reads(self) -> Reads:
         recording = Recording(wrt=frozenset({INPUT}), sources=frozenset({*self._places, OUTPUT}))
-        self._run(self._example(), recording, grad=True)
+        self.run_recorded(self._example(), recording, grad=True)
         return direct_inputs({INPUT: recording.targets[INPUT].edge, **recording.edges})
 
-    def _reaches_image(self, name: str) -> bool:
+    def reaches_image(self, name: str) -> bool:
         """Whether autograd gets from a layer to the image, or has no need to: noise changes nothing in the layer."""
         if name not in self._reaching:
             dark = self._example()
             noise = torch.rand(dark.shape, generator=torch.Generator().manual_seed(0))
             recording = Recording(frozenset({name}), frozenset({INPUT}), frozenset({name}))
-            self._run(noise, recording, grad=True)
+            self.run_recorded(noise, recording, grad=True)
             y = recording.values[name]
             recording.gradients({name: torch.ones_like(y)}, keep=False)
             if recording.unreached:
-                self._run(dark, other := Recording(frozenset({name})), grad=False)
+                self.run_recorded(dark, other := Recording(frozenset({name})), grad=False)
             self._reaching[name] = not recording.unreached or torch.equal(y, other.values[name])
         return self._reaching[name]
 
@@ -139,7 +139,7 @@ class TorchModel(Model):
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind a pass meets; "rectifier" are those that `modified` changes."""
         with Rectifiers("exact") as met:
-            self._run(self._example(), Recording(), grad=False)
+            self.run_recorded(self._example(), Recording(), grad=False)
         return {"rectifier": met.count, **met.others}
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
@@ -187,7 +187,7 @@ class TorchModel(Model):
         """What the network takes, of a leaf that nothing may overwrite."""
         return self._input_layout.arrange(self._input_layout.normalise(image))
 
-    def _run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
+    def run_recorded(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
         """One pass over native images, as far as `recording` wants it; the images as the network's own tensor."""
         names = recording.layers - {OUTPUT}
         with self._running(x, grad=grad):
@@ -211,7 +211,7 @@ class TorchModel(Model):
         recording.check()
         return image
 
-    def _inside(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:
+    def to_tensors(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:
         """Activations or cotangents from outside as the layers have them."""
         found = {}
         with torch.inference_mode(False):
@@ -221,12 +221,12 @@ class TorchModel(Model):
                 found[name] = self._input_layout.in_memory_format(tensor) if axis == 1 else channels_last(tensor, axis)
         return found
 
-    def _native(self, name: str, value: Tensor) -> Tensor:
+    def channels_first(self, name: str, value: Tensor) -> Tensor:
         """A layer's values channels-first, float32 or float64."""
         return channels_first(value, self._channel_axis(name)).to(self._leaf_type)
 
-    def _outside(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
-        return {name: to_array(self._native(name, each), x) for name, each in values.items()}
+    def to_arrays(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
+        return {name: to_array(self.channels_first(name, each), x) for name, each in values.items()}
 
     def _channel_axis(self, name: str) -> int:
         return self._axes.get(name, 1)
@@ -275,7 +275,7 @@ class TorchModel(Model):
             raise NoStagesError("stages need a network of images in float32 or float64, and of any number of them")
         with LOCK, isolation(grad=False):
             return self._graphs.staged_network(
-                (self.input.example_shape[0], *size), capture, self._normalised_array, self._outside
+                (self.input.example_shape[0], *size), capture, self._normalised_array, self.to_arrays
             )
 
     @property
@@ -295,18 +295,18 @@ class TorchModel(Model):
     def _onwards(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> dict[str, Array] | None:
         """What follows replaced layers, without what leads up to them; None where the whole network runs."""
         with self._running(x, grad=False):
-            given, shape = self._inside(replace), tuple(x.shape[1:])
+            given, shape = self.to_tensors(replace), tuple(x.shape[1:])
             run = self._graphs.subgraph(given, capture, shape)
             if run is None:
                 return None
             image = self._normalised(x) if run.reads_image else None
             found = run(list(given.values()), image, x.shape[0])
-        return self._outside(dict(zip(capture, found, strict=True)), x)
+        return self.to_arrays(dict(zip(capture, found, strict=True)), x)
 
     def _once(self, x: Array, capture: Collection[str], replace: Mapping[str, Array]) -> dict[str, Array]:
-        recording = Recording(capture=frozenset(capture), replace=self._inside(replace))
-        self._run(x, recording, grad=False)
-        return self._outside({name: recording.values[name] for name in capture}, x)
+        recording = Recording(capture=frozenset(capture), replace=self.to_tensors(replace))
+        self.run_recorded(x, recording, grad=False)
+        return self.to_arrays({name: recording.values[name] for name in capture}, x)
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]

@@ -5,9 +5,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-
-from ..arrays import Array, as_numpy, namespace
+from ..arrays import Array, array_bytes, namespace
 from ..errors import ImageError, ParameterError
 from ..model.base import Model
 from .source import Failure, Samples, Source
@@ -47,7 +45,7 @@ class ArraySource(Source):
     def digest(self) -> str:
         state = blake2b(f"{self._images.dtype}{tuple(self._images.shape)}{self._labels}".encode(), digest_size=16)
         for start in range(0, len(self), PORTION):
-            state.update(np.ascontiguousarray(as_numpy(self._images[start : start + PORTION, ...])).tobytes())
+            state.update(array_bytes(self._images[start : start + PORTION, ...]))
         return state.hexdigest()
 
     def check(self, model: Model) -> None:

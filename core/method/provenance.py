@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from ..arrays import as_numpy
+from ..arrays import array_digest
 from ..model.base import Model
 from ..model.repeatability import repeatability
 from ..objective import Objective
@@ -79,8 +78,7 @@ def json_value(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if hasattr(value, "__array_namespace__") or isinstance(value, np.ndarray):
-        values = np.ascontiguousarray(as_numpy(value))
-        return {"shape": list(values.shape), "digest": blake2b(values.tobytes(), digest_size=16).hexdigest()}
+        return {"shape": list(value.shape), "digest": array_digest(value)}
     if isinstance(value, Model):
         return {"model": value.digest}
     if isinstance(value, Mapping):

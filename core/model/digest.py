@@ -2,9 +2,7 @@
 
 from hashlib import blake2b
 
-import numpy as np
-
-from ..arrays import as_numpy
+from ..arrays import array_bytes
 from .backend import BackendModel
 
 __all__ = ["digest"]
@@ -16,5 +14,5 @@ def digest(model: BackendModel) -> str:
     for layer in model.layers.values():
         state.update(f"{layer.kind}{layer.shape}".encode())
         for name, values in sorted(model.weights(layer.name).items()):
-            state.update(name.encode() + np.ascontiguousarray(as_numpy(values)).tobytes())
+            state.update(name.encode() + array_bytes(values))
     return state.hexdigest()

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..arrays import Array, as_numpy, like
+from ..arrays import Array, array_digest, like
 from ..errors import ParameterError
 from ..method.base import Method
 from ..method.parameter import parameters
@@ -43,7 +42,7 @@ def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
         runs: one, or several that were made one after the other.
         images: what they were made from, (N, C, H, W); None for nothing.
     """
-    arrays: dict[str, Any] = {} if images is None else {"images": np.asarray(_digest(images))}
+    arrays: dict[str, Any] = {} if images is None else {"images": np.asarray(array_digest(images))}
     for n, run in enumerate(runs):
         moments = {f"{n}_moment{k}": moment for k, moment in enumerate(run.state.moments)}
         arrays |= {f"{n}_parameters": run.state.parameters, f"{n}_step": np.asarray(run.state.step), **moments}
@@ -86,7 +85,7 @@ def load_checkpoint(
         now = {name: value for name, value in now.items() if name not in by_default} | {"layers": layers}
         earlier["layers"] = record["provenance"].get("layers", layers)
     check_same("run", path, earlier, now)
-    if images is not None and str(arrays.get("state_images")) != _digest(images):
+    if images is not None and str(arrays.get("state_images")) != array_digest(images):
         raise ParameterError(f"'{path}' is another run: it was made from other images")
     runs = tuple(run for run in _saved_runs(arrays, example) if run[0].step)
     return Checkpoint(runs, like(arrays["mask"], example) if "mask" in arrays else None)
@@ -129,7 +128,3 @@ def _saved_runs(arrays: Mapping[str, Any], example: Array) -> list[SavedRun]:
         state = State(like(arrays[f"{prefix}parameters"], example), moments, int(arrays[f"{prefix}step"]))
         runs.append((state, like(arrays[f"{prefix}losses"], example)))
     return runs
-
-
-def _digest(images: Array) -> str:
-    return blake2b(np.ascontiguousarray(as_numpy(images)).tobytes(), digest_size=16).hexdigest()

@@ -1,10 +1,12 @@
 """The array helpers against PyTorch, which we did not write."""
 
+from hashlib import blake2b
+
 import array_api_strict
 import numpy as np
 import pytest
 import torch
-from crosslens.arrays import as_numpy, interpolation, like, one_hot, relu, softmax, upsample
+from crosslens.arrays import array_digest, as_numpy, interpolation, like, one_hot, relu, softmax, upsample
 
 
 @pytest.fixture
@@ -60,3 +62,11 @@ def test_arrays_go_to_numpy_and_back(make, maps):
     np.testing.assert_array_equal(as_numpy(there), maps)
     assert type(like(maps, there)) is type(there)
     assert like(there, there).dtype == there.dtype
+
+
+def test_a_digest_reads_the_values_in_c_order_whatever_their_layout_and_namespace(maps):
+    want = blake2b(maps.tobytes(order="C"), digest_size=16).hexdigest()
+    transposed = np.asfortranarray(maps)
+    for same in (maps, transposed, np.flip(np.flip(maps)), torch.tensor(maps), array_api_strict.asarray(maps)):
+        assert array_digest(same) == want
+    assert array_digest(maps + 1) != want

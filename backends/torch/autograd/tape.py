@@ -1,7 +1,7 @@
 """One pass of a network with its graph: activations where it computes, and gradients until it is closed."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from crosslens.arrays import Array
 from crosslens.errors import ModelError
@@ -11,10 +11,26 @@ from torch import Tensor
 from ..layers.listing import LayerOutput
 from .recording import Recording, StopForward
 
-if TYPE_CHECKING:
-    from ..model import TorchModel
-
 __all__ = ["Tape", "record_layer"]
+
+
+class RecordableModel(Protocol):
+    """What a tape needs of a model: recorded passes, and values on their way to the network and back."""
+
+    def run_recorded(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
+        """Run the network on images until `recording` has what it wants; the images as a tensor."""
+
+    def to_tensors(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:
+        """Activations or cotangents by layer, in the layout of the layers; `own` copies what the caller may change."""
+
+    def to_arrays(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
+        """Values of layers, channels-first, as arrays of the kind of `x`."""
+
+    def channels_first(self, name: str, value: Tensor) -> Tensor:
+        """The values of one layer, channels-first, where the network computes."""
+
+    def reaches_image(self, name: str) -> bool:
+        """Whether a gradient gets from this layer to the image, or the layer does not depend on the image."""
 
 
 class Tape(Linearization):
@@ -22,7 +38,7 @@ class Tape(Linearization):
 
     def __init__(
         self,
-        model: "TorchModel",
+        model: RecordableModel,
         x: Array,
         capture: Collection[str],
         sources: Collection[str],
@@ -30,23 +46,23 @@ class Tape(Linearization):
         replace: Mapping[str, Array],
     ) -> None:
         self._model, self._x = model, x
-        self._recording = Recording(frozenset(capture), frozenset(wrt), frozenset(sources), model._inside(replace))
-        self._image = model._run(x, self._recording, grad=True).detach()
-        self.activations = model._outside({name: self._recording.values[name] for name in capture}, x)
+        self._recording = Recording(frozenset(capture), frozenset(wrt), frozenset(sources), model.to_tensors(replace))
+        self._image = model.run_recorded(x, self._recording, grad=True).detach()
+        self.activations = model.to_arrays({name: self._recording.values[name] for name in capture}, x)
 
     @property
     def inside(self) -> Mapping[str, Array]:
         """Tensors where the network computes, channels-first; the images among them."""
-        found = {name: self._model._native(name, value) for name, value in self._recording.values.items()}
+        found = {name: self._model.channels_first(name, value) for name, value in self._recording.values.items()}
         return {INPUT: self._image, **found}
 
     def vjp(self, cotangents: Mapping[str, Array], *, keep: bool = True) -> Mapping[str, Array]:
         """Gradients at the `wrt` layers; the graph is freed unless it shall be kept."""
-        given = self._model._inside(cotangents, own=False)
+        given = self._model.to_tensors(cotangents, own=False)
         gradients = self._recording.gradients(given, keep=keep)
         if self._recording.unreached:
             _refuse_cut(self._model, cotangents)
-        return self._model._outside(gradients, self._x)
+        return self._model.to_arrays(gradients, self._x)
 
     def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         """The graph is freed layer by layer on the way back, which halves what a step allocates."""
@@ -57,14 +73,14 @@ class Tape(Linearization):
         self._recording.release()
 
 
-def _refuse_cut(model: "TorchModel", names: Iterable[str]) -> None:
+def _refuse_cut(model: RecordableModel, names: Iterable[str]) -> None:
     """Zeros are right where a layer has no influence, and wrong where autograd lost its way to the image.
 
     Raises:
         ModelError: a layer of the names follows the image, and no gradient gets from it to the image.
     """
     for name in names:
-        if not model._reaches_image(name):
+        if not model.reaches_image(name):
             raise ModelError(
                 f"no gradient gets from layer {name!r} to the image: between them the network detaches, runs under "
                 "torch.no_grad, or calls what torch cannot differentiate; occlusion, rise and lime need no gradient"
