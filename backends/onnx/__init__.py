@@ -14,15 +14,15 @@ from .autodiff.gradient_check import check_rule
 from .autodiff.registry import stops, vjp
 from .ir.graph import Graph
 from .ir.prune import prune
-from .load.attention_heads import show_heads
-from .load.fixed_inputs import hold, repeat_for_images
-from .load.image_input import entry_of, prepend
+from .load.attention_heads import unfold_heads
+from .load.fixed_inputs import fix_inputs, repeat_fixed_inputs
+from .load.image_input import graph_input_of, prepend_preprocessing
 from .load.integer_images import pixels
 from .load.load import graph_of, read, refuse_training
 from .model import OnnxModel
-from .shapes.batch_axis import settle_output
+from .shapes.batch_axis import move_batch_to_front
 from .shapes.constant_folding import fold
-from .shapes.free_batch import free_batch, lead_with_batch
+from .shapes.free_batch import free_batch, keep_batch_in_reshapes
 
 __all__ = ["OnnxModel", "check_rule", "stops", "vjp"]
 
@@ -40,19 +40,19 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     graph = graph_of(*read(network))
     _choose_output(graph, options.get("output"))
     own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
-    rows = hold(graph, options.get("inputs"))
-    entry = entry_of(graph, options.get("input"), options.get("bounds"))
+    rows = fix_inputs(graph, options.get("inputs"))
+    entry = graph_input_of(graph, options.get("input"), options.get("bounds"))
     preprocess = pixels(entry.tensor, graph.inputs[entry.tensor].elem, entry.spec, options["preprocess"])
-    prepend(graph, entry, preprocess)
-    repeat_for_images(graph, rows)
+    prepend_preprocessing(graph, entry, preprocess)
+    repeat_fixed_inputs(graph, rows)
     fold(graph)
     refuse_training(graph)
     if entry.batch is None:
-        lead_with_batch(graph)
+        keep_batch_in_reshapes(graph)
     else:
         graph, entry = free_batch(graph, entry)
-    entry = settle_output(graph, entry, options.get("providers"))
-    show_heads(graph)
+    entry = move_batch_to_front(graph, entry, options.get("providers"))
+    unfold_heads(graph)
     given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
     return OnnxModel(graph, entry, preprocess, own, **given)
 

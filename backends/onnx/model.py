@@ -15,27 +15,35 @@ from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError
 
-from .autodiff.differentiability import caveats_of, diagnosed
-from .autodiff.disconnected import refuse_cut
+from .autodiff.differentiability import caveats_of, diagnosis_of
+from .autodiff.disconnected import refuse_disconnected
 from .autodiff.layer_reads import direct_reads
 from .autodiff.rectifiers import activation_functions, is_rectifier
 from .autodiff.reverse import path_of
 from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
-from .ir.layer_weights import replaced_weights, weights_of
-from .ir.layers import Place, layouts, places
+from .ir.layer_weights import weights_of, with_weights
+from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
 from .occlusion.engine import OnnxStagedNetwork
-from .runtime.batch_split import PROCESSOR, Share, filled, share
-from .runtime.executable import Executable, Pair
+from .runtime.batch_split import CPU_PROVIDER, BatchSplit, rows_of, split_batch
+from .runtime.executable import Executable, SplitExecutable
 from .runtime.linearization import OnnxLinearization
-from .runtime.program import OBJECTIVE, Request, climbing, forward, fused, seen, split
-from .runtime.session_cache import Sessions
-from .runtime.traced_array import UnwritableError
-from .runtime.traced_objective import Written, written
-from .shapes.batch_axis import has_batch_first, has_fixed_batch_first
+from .runtime.program import (
+    OBJECTIVE,
+    Request,
+    forward_program,
+    fused_program,
+    layer_type,
+    objective_program,
+    split_programs,
+)
+from .runtime.session_cache import SessionCache
+from .runtime.traced_array import NotTraceableError
+from .runtime.traced_objective import TracedObjective, trace
+from .shapes.batch_axis import tensors_with_batch_first, tensors_with_fixed_batch_first
 from .shapes.constant_folding import fold
-from .shapes.example_size import at_example_size
-from .shapes.free_batch import BATCH, lead_with_batch, mixes_images
+from .shapes.example_size import example_size_errors
+from .shapes.free_batch import BATCH, keep_batch_in_reshapes, mixes_images
 from .shapes.measured_types import measure
 
 __all__ = ["OnnxModel"]
@@ -65,8 +73,8 @@ class OnnxModel(Model):
         self.labels, self.batch_size = labels, batch_size
         self._graph, self._entry, self._own, self._providers = graph, entry, own, providers
         self._relu = "exact"
-        self._sessions = Sessions()
-        self._shaped = Sessions(most=8)
+        self._sessions = SessionCache()
+        self._shaped = SessionCache(most=8)
         self._by_batch: set[Any] = set()
         self._mixing: dict[tuple[int, ...], bool] = {}
 
@@ -82,21 +90,21 @@ class OnnxModel(Model):
         return {INPUT: ends, **{name: place.layer for name, place in self._places.items() if name != INPUT}}
 
     @cached_property
-    def _places(self) -> Mapping[str, Place]:
-        with at_example_size(self.input):
+    def _places(self) -> Mapping[str, LayerTensor]:
+        with example_size_errors(self.input):
             graph = self._at((self._entry.batch or 1, *self.input.example_shape))
-        last = layouts(graph, self._entry.tensor, self._entry.channels_last)
+        last = channels_last_tensors(graph, self._entry.tensor, self._entry.channels_last)
         made = [o for node in graph.nodes for o in node.outputs if o in graph.types]
         sizes = {o: tuple(n if isinstance(n, int) else None for n in graph.dims(o)) for o in made}
-        found = places(graph, last, self._with_batch_first(graph, self._own.intersection(made)), sizes)
-        return {INPUT: Place(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
+        found = layer_tensors(graph, last, self._with_batch_first(graph, self._own.intersection(made)), sizes)
+        return {INPUT: LayerTensor(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
 
     def _with_batch_first(self, graph: Graph, tensors: Collection[str]) -> frozenset[str]:
         if batch := self._entry.batch:
-            return has_fixed_batch_first(graph, tensors, batch)
+            return tensors_with_fixed_batch_first(graph, tensors, batch)
         free = self._at((BATCH, *self.input.example_shape))
         floats = [name for name in tensors if graph.types[name].is_float and name not in graph.constants]
-        return frozenset(has_batch_first(free, floats, self._providers))
+        return frozenset(tensors_with_batch_first(free, floats, self._providers))
 
     def _at(self, shape: tuple[int | str, ...]) -> Graph:
         """The graph with shapes worked out for inputs of this shape."""
@@ -107,7 +115,7 @@ class OnnxModel(Model):
             fold(graph)
             if graph.constants.keys() - self._graph.constants.keys():
                 graph.store = {}  # what was computed from sizes is another constant of the same name at other sizes
-            lead_with_batch(graph)
+            keep_batch_in_reshapes(graph)
             if all(isinstance(n, int) for n in shape):
                 measure(graph, shape, self._providers)
             return graph
@@ -130,7 +138,7 @@ class OnnxModel(Model):
         return direct_reads(self._at((self._entry.batch or 1, *self.input.example_shape)), self._places)
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
-        yield from diagnosed(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)
+        yield from diagnosis_of(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)
 
     def caveats(self) -> tuple[str, ...]:
         """Roundings that gradients pass straight through."""
@@ -153,8 +161,8 @@ class OnnxModel(Model):
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_tensor = {self._places[name].tensor: values for name, values in changed.items()}
-        graph = replaced_weights(self._graph, by_tensor)
-        return self._copy(_graph=graph, _sessions=Sessions(), _shaped=Sessions(most=8))
+        graph = with_weights(self._graph, by_tensor)
+        return self._copy(_graph=graph, _sessions=SessionCache(), _shaped=SessionCache(most=8))
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         request = Request(capture, replaced=tuple(replace))
@@ -185,7 +193,7 @@ class OnnxModel(Model):
         found = self._in_batches(divided, run, x, replace, cotangents)
         gradients = {name: found["g", name] for name in wrt}
         if not replace:
-            self._refuse_cut(gradients, cotangents)
+            self._refuse_disconnected(gradients, cotangents)
         return Pullback(gradients, {name: found["a", name] for name in capture})
 
     def _linearize(
@@ -194,16 +202,16 @@ class OnnxModel(Model):
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
         divided = self._share(x, (*capture, *wrt, *replace))
         parts = list(self._parts(divided.images, as_numpy(x), replace, {}))
-        checked = (lambda *_: None) if replace else self._refuse_cut
+        checked = (lambda *_: None) if replace else self._refuse_disconnected
         return OnnxLinearization(self._executable, request, parts, len(x), divided, checked)
 
-    def _refuse_cut(self, gradients: Mapping[str, Array], cotangents: Mapping[str, Array]) -> None:
+    def _refuse_disconnected(self, gradients: Mapping[str, Array], cotangents: Mapping[str, Array]) -> None:
         """Look for the reason where a gradient is zero everywhere."""
         if all(gradient.any() for gradient in gradients.values()):
             return
         graph = self._at((self._entry.batch or 1, *self.input.example_shape))
         given = [name for name, values in cotangents.items() if as_numpy(values).any()]
-        refuse_cut(given, self._places, graph, lambda x, name: self._forward(x, (name,), {})[name])
+        refuse_disconnected(given, self._places, graph, lambda x, name: self._forward(x, (name,), {})[name])
 
     def _compiled_pullback(
         self,
@@ -218,23 +226,23 @@ class OnnxModel(Model):
             return None
         try:
             shapes = {asked: self._shape_of(name, x) for asked, name in layers.items()}
-            steps, given = written(objective, shapes, layers)
+            steps, given = trace(objective, shapes, layers)
             request = Request(capture, (), wrt, tuple(replace), self._relu)
             opened = self._sessions.get((request, steps, x.shape), lambda: self._written(request, steps, x.shape))
-        except (UnwritableError, DynamicShapeError):
+        except (NotTraceableError, DynamicShapeError):
             return None
         activations, gradients = opened.run(as_numpy(x), replace, given)
         return Pullback(gradients, activations), activations[OBJECTIVE]
 
     def _shape_of(self, name: str, x: Array) -> tuple[int, ...]:
         shape = tuple(x.shape)
-        dims = shape if name == INPUT else seen(self._at(shape), self._places[name]).dims
+        dims = shape if name == INPUT else layer_type(self._at(shape), self._places[name]).dims
         if dims is None or not all(isinstance(n, int) for n in dims):
             raise DynamicShapeError(f"the shape of {name!r} is not known before it is computed")
         return tuple(int(n) for n in dims)
 
-    def _written(self, request: Request, steps: Written, shape: tuple[int, ...]) -> Executable:
-        return Executable(climbing(self._at(shape), self._places, request, steps), self._providers)
+    def _written(self, request: Request, steps: TracedObjective, shape: tuple[int, ...]) -> Executable:
+        return Executable(objective_program(self._at(shape), self._places, request, steps), self._providers)
 
     def staged_network(
         self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None
@@ -246,7 +254,7 @@ class OnnxModel(Model):
         places, providers = self._places, self._providers
         try:
             for name in capture:
-                seen(graph, places[name])
+                layer_type(graph, places[name])
         except DynamicShapeError as error:
             raise NoStagesError(str(error)) from error
         found: OnnxStagedNetwork = self._sessions.get(
@@ -280,19 +288,21 @@ class OnnxModel(Model):
     def _build(self, kind: str, request: Request, shape: tuple[int | str, ...]) -> Any:
         graph = self._at(shape)
         if kind == "forward":
-            return Executable(forward(graph, self._places, request), self._providers)
+            return Executable(forward_program(graph, self._places, request), self._providers)
         if BATCH in shape and any(node.op in {"Shape", "Size"} for node in graph.nodes):
             raise DynamicShapeError("the graph computes with the batch size")
         if kind == "fused":
-            return Executable(fused(graph, self._places, request), self._providers)
-        return Pair(*(Executable(program, self._providers) for program in split(graph, self._places, request)))
+            return Executable(fused_program(graph, self._places, request), self._providers)
+        return SplitExecutable(
+            *(Executable(program, self._providers) for program in split_programs(graph, self._places, request))
+        )
 
-    def _share(self, x: Array, names: Iterable[str]) -> Share:
+    def _share(self, x: Array, names: Iterable[str]) -> BatchSplit:
         """Images in turns for a network that takes a fixed number; else, on the processor, several cores' at once."""
-        whole = Share(self._entry.batch or len(x), 0)
-        if not self.input.is_image or list(self._providers or [PROCESSOR]) != [PROCESSOR]:
+        whole = BatchSplit(self._entry.batch or len(x), 0)
+        if not self.input.is_image or list(self._providers or [CPU_PROVIDER]) != [CPU_PROVIDER]:
             return whole
-        found = share(len(x), prod(x.shape[2:]), self._entry.batch)
+        found = split_batch(len(x), prod(x.shape[2:]), self._entry.batch)
         return found if self._entry.batch or found.images == len(x) or self._apart(x, names) else whole
 
     def _apart(self, x: Array, names: Iterable[str]) -> bool:
@@ -307,10 +317,10 @@ class OnnxModel(Model):
         return not self._mixing[size]
 
     def _in_batches(
-        self, divided: Share, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+        self, divided: BatchSplit, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
     ) -> dict[Any, Array]:
         """`run` on the parts of a batch; what a fixed number of images had to be filled up by is cut off again."""
-        parts = divided.each(run, self._parts(divided.images, as_numpy(x), replace, cotangents))
+        parts = divided.map(run, self._parts(divided.images, as_numpy(x), replace, cotangents))
         found: dict[Any, Array] = parts[0]
         if len(parts) > 1:
             found = {key: np.concatenate([part[key] for part in parts]) for key in found}
@@ -324,7 +334,7 @@ class OnnxModel(Model):
         for start in range(0, len(x), size):
             count = self._entry.batch or min(size, len(x) - start)
             yield (
-                filled(x, start, count),
-                {name: filled(value, start, count) for name, value in replace.items()},
-                {name: filled(value, start, count) for name, value in cotangents.items()},
+                rows_of(x, start, count),
+                {name: rows_of(value, start, count) for name, value in replace.items()},
+                {name: rows_of(value, start, count) for name, value in cotangents.items()},
             )

@@ -1,44 +1,46 @@
-"""Adding up cotangents: where each is a piece of the tensor with zeros around it, they are joined instead.
+"""The sum of the cotangents of one tensor; cotangents of slices that tile the tensor are concatenated instead.
 
-So it is with q, k and v cut from one product, or channels split in halves: a Concat copies each piece once, while zeros
-around every piece and their sum move the whole tensor several times.
+Slices are q, k and v of one product, or the halves of channels. Their cotangents are padded with zeros to the tensor's
+size: one Concat copies each slice once, where the sum would read and write the whole tensor several times.
 """
 
 from collections.abc import Sequence
 
 from ..ir.graph import Graph, Node
 
-__all__ = ["added"]
+__all__ = ["sum_cotangents"]
 
 
-def added(g: Graph, tensor: str, parts: Sequence[str]) -> str:
+def sum_cotangents(g: Graph, tensor: str, parts: Sequence[str]) -> str:
     """The sum of cotangents of one tensor."""
     if len(parts) == 1:
         return parts[0]
     made_by = {o: node for node in g.nodes[::-1] if node.op == "Pad" for o in node.outputs if o in parts}
     if len(made_by) == len(parts):
-        joined = _joined(g, tensor, [made_by[part] for part in parts])
-        if joined:
-            return joined
+        concatenated = _concatenate_slices(g, tensor, [made_by[part] for part in parts])
+        if concatenated:
+            return concatenated
     return g.op("Add" if len(parts) == 2 else "Sum", *parts)
 
 
-def _joined(g: Graph, tensor: str, pads: Sequence[Node]) -> str | None:
-    """One Concat, if the pieces lie side by side along one axis and fill it; else None."""
-    places = [_place(g, node) for node in pads]
-    axes = {axis for axis, _, _ in places}
+def _concatenate_slices(g: Graph, tensor: str, pads: Sequence[Node]) -> str | None:
+    """One Concat if the slices tile one axis without gap or overlap; else None."""
+    amounts = [_pad_amounts(g, node) for node in pads]
+    axes = {axis for axis, _, _ in amounts}
     axis = axes.pop()
     size = g.dims(tensor)[axis]
     if axes or axis < 0 or not isinstance(size, int):
         return None
-    pieces = sorted((start, size - after, node.inputs[0]) for (_, start, after), node in zip(places, pads, strict=True))
-    if [start for start, _, _ in pieces] + [size] != [0] + [end for _, end, _ in pieces]:
+    slices = sorted(
+        (start, size - after, node.inputs[0]) for (_, start, after), node in zip(amounts, pads, strict=True)
+    )
+    if [start for start, _, _ in slices] + [size] != [0] + [end for _, end, _ in slices]:
         return None
-    return g.op("Concat", *(piece for _, _, piece in pieces), axis=axis)
+    return g.op("Concat", *(slice_ for _, _, slice_ in slices), axis=axis)
 
 
-def _place(g: Graph, node: Node) -> tuple[int, int, int]:
-    """Axis, zeros before and zeros after, of a Pad by zeros along one axis; axis -1 for any other."""
+def _pad_amounts(g: Graph, node: Node) -> tuple[int, int, int]:
+    """(axis, zeros before, zeros after) of a Pad with zeros along one axis; axis -1 for any other Pad."""
     pads = g.value(node.inputs[1]) if node.op == "Pad" and len(node.inputs) == 2 else None
     if pads is None or node.attr("mode", "constant") != "constant" or pads.min() < 0:
         return -1, 0, 0

@@ -1,20 +1,20 @@
-"""If with a condition that hangs on the image, for gradients: both branches are written out, and the result is chosen.
+"""Replaces an If whose condition depends on the image, for gradients: both branches are computed, Where selects one.
 
-y = Where(c, then, else), where `then` reads Where(c, x, 0) of each float from outside and `else` Where(c, 0, x): values
-and slopes of the branch that is not taken, infinite ones too, stay inside of it.
+y = Where(c, then, else), where `then` reads Where(c, x, 0) for each float x from outside and `else` Where(c, 0, x), so
+that infinite values and slopes of the branch that is not taken do not reach x.
 """
 
 from onnx import GraphProto, numpy_helper
 
 from ..ir.graph import Graph, Node
-from ..ir.subgraph import copied
+from ..ir.subgraph import copy_subgraph
 from ..shapes.constant_folding import fold
 
 __all__ = ["both_branches"]
 
 
 def both_branches(graph: Graph, node: Node) -> list[Node] | None:
-    """Nodes in place of an If; None for another operator, and where the branches give different shapes."""
+    """The nodes that replace an If; None for another operator, or if the branches have different output shapes."""
     if node.op != "If" or node.domain:
         return None
     trial = graph.copy()
@@ -36,16 +36,16 @@ def both_branches(graph: Graph, node: Node) -> list[Node] | None:
 
 
 def _branch(graph: Graph, node: Node, condition: str, which: str, called: set[str]) -> list[str]:
-    """Append one branch; its results come back."""
+    """Append the nodes of one branch and return its outputs."""
     branch: GraphProto = node.attributes[which].g
     around = f"{node.name or node.outputs[0]}/{which}"
-    names = {t.name: graph.unique(f"{around}:{t.name}") for t in branch.initializer}
+    names = {t.name: graph.unique_name(f"{around}:{t.name}") for t in branch.initializer}
     graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in branch.initializer}
     for name in dict.fromkeys(node.reads[1:]):
         if name in graph.types and graph.types[name].is_float and name not in graph.constants:
             pair = (name, graph.scalar(0, name))
             names[name] = graph.op("Where", condition, *(pair if which == "then_branch" else pair[::-1]))
-    graph.nodes += copied(graph, branch, names, around, called)
+    graph.nodes += copy_subgraph(graph, branch, names, around, called)
     return [names.get(o.name, o.name) for o in branch.output]
 
 

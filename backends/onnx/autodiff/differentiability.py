@@ -1,4 +1,4 @@
-"""What can be said of an ONNX graph before any work: is it differentiable, exactly or nearly, and for which sizes."""
+"""Diagnosis of an ONNX graph: whether it is differentiable, exactly or approximately, and for which batch and size."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from ..ir.graph import DynamicShapeError, Graph
 from .registry import rule_for
 from .reverse import append_gradients, path_of
 
-__all__ = ["caveats_of", "diagnosed"]
+__all__ = ["caveats_of", "diagnosis_of"]
 
-Said = tuple[str, bool | None, str]
+Finding = tuple[str, bool | None, str]
 
 
-def diagnosed(graph: Graph, declared: Graph) -> Iterator[Said]:
-    """(what, whether it is well, text): `Model.diagnosis` of an ONNX network.
+def diagnosis_of(graph: Graph, declared: Graph) -> Iterator[Finding]:
+    """(subject, whether it is fine, text) for `Model.diagnosis` of an ONNX network.
 
     Args:
-        graph: with shapes for one image.
-        declared: with the sizes that the file allows.
+        graph: with the shapes for one image.
+        declared: with the sizes that the file declares.
     """
     yield _differentiable(graph.copy())
     near = {node.op: rule.approximate for node in graph.nodes if (rule := rule_for(node)) and rule.approximate}
@@ -28,28 +28,28 @@ def diagnosed(graph: Graph, declared: Graph) -> Iterator[Said]:
     batch, *sizes = declared.inputs[INPUT].dims or ("N",)
     free = "any" if isinstance(batch, str) else f"{batch} at once"
     fixed = "free sizes" if any(isinstance(n, str) for n in sizes) else "a fixed size " + " x ".join(map(str, sizes))
-    lying = next((node for node in graph.nodes if OUTPUT in node.outputs and node.op == "Transpose"), None)
-    if lying is not None:
-        sizes_there = ", ".join(map(str, graph.dims(lying.inputs[0])))
-        yield "output axes", None, f"the file gives ({sizes_there}); the axis of the images is moved to the front"
+    transpose = next((node for node in graph.nodes if OUTPUT in node.outputs and node.op == "Transpose"), None)
+    if transpose is not None:
+        shape = ", ".join(map(str, graph.dims(transpose.inputs[0])))
+        yield "output axes", None, f"the file's output has shape ({shape}); the batch axis is moved to the front"
     yield "axes", None, f"batch: {free}; images of {fixed}"
 
 
 def caveats_of(graph: Graph) -> tuple[str, ...]:
-    """What gradients from the output to the image leave out: operators on the way whose rule is approximate."""
+    """A sentence for each kind of approximation in gradients from the output to the image."""
     by_how: dict[str, set[str]] = {}
     for node in path_of(graph, [OUTPUT], [INPUT]):
         if (rule := rule_for(node)) and rule.approximate:
             by_how.setdefault(rule.approximate, set()).add(node.op)
     return tuple(
-        f"where gradients are taken they are approximate: they pass {', '.join(sorted(operators))} {how}, as if it "
-        "rounded nothing (Bengio et al. 2013)"
+        f"gradients are approximate: they pass {', '.join(sorted(operators))} {how}, as if values were not rounded "
+        "(Bengio et al. 2013)"
         for how, operators in sorted(by_how.items())
     )
 
 
-def _differentiable(graph: Graph) -> Said:
-    """The way from the output to the image; missing rules are all named before anything is computed."""
+def _differentiable(graph: Graph) -> Finding:
+    """Whether gradients from the output to the image can be built; all missing rules are named."""
     graph.types["seed"] = graph.inputs["seed"] = graph.types[OUTPUT]
     try:
         append_gradients(graph, {OUTPUT: "seed"}, [INPUT])
@@ -57,4 +57,4 @@ def _differentiable(graph: Graph) -> Said:
         return "differentiable", False, str(error)
     except DynamicShapeError as error:
         return "differentiable", False, f"the gradient cannot be built: {error}"
-    return "differentiable", True, "every operator on the way has a rule"
+    return "differentiable", True, "every operator between image and output has a rule"

@@ -1,4 +1,4 @@
-"""Operators without a rule that ONNX defines by other operators, or step by step, are replaced by those."""
+"""Replaces operators without a derivative rule by others: by ONNX's definition, unrolled, or both branches of If."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, defs, helper
 
 from ..ir.graph import Graph, Node, Type, node_of
-from ..ir.subgraph import rename_inside
+from ..ir.subgraph import rename_in_subgraphs
 from ..shapes.constant_folding import fold
 from .data_dependent_if import both_branches
 from .recurrent import recurrent_steps
@@ -16,7 +16,7 @@ __all__ = ["expand"]
 
 
 def expand(graph: Graph, path: Iterable[Node]) -> bool:
-    """Write out, in place and by one level, every node of `path` that has no rule and that ONNX defines by others.
+    """Expand, in place and by one level, every node of `path` that has no rule but can be written by other operators.
 
     Returns:
         Whether there was one.
@@ -27,17 +27,17 @@ def expand(graph: Graph, path: Iterable[Node]) -> bool:
         graph.nodes = [part for node in graph.nodes for part in written.get(node, [node])]
         known = graph.types
         fold(graph)
-        graph.types |= {name: kind for name, kind in known.items() if _knew_more(kind, graph.types.get(name))}
+        graph.types |= {name: kind for name, kind in known.items() if _says_more(kind, graph.types.get(name))}
     return bool(written)
 
 
-def _knew_more(before: Type, now: Type | None) -> bool:
-    """What was measured inference does not find again."""
+def _says_more(before: Type, now: Type | None) -> bool:
+    """Whether a type from before, which may have been measured, says more than inference now."""
     return now is None or (before.static and not now.static)
 
 
 def _parts(graph: Graph, node: Node) -> list[Node] | None:
-    """Other nodes that compute the same."""
+    """Other nodes that compute the same; None if there are none."""
     body = _body(graph, node)
     if body is not None:
         return _written_out(graph, node, body)
@@ -78,12 +78,12 @@ def _written_out(graph: Graph, node: Node, body: FunctionProto) -> list[Node]:
     for proto in body.node:
         for name in proto.output:
             if name and name not in names:
-                names[name] = graph.unique(f"{node.outputs[0]}:{name}")
+                names[name] = graph.unique_name(f"{node.outputs[0]}:{name}")
         copy = NodeProto()
         copy.CopyFrom(proto)
-        rename_inside(copy, names)
+        rename_in_subgraphs(copy, names)
         inner = node_of(copy, graph.opsets)
-        given = {a.name: _given(node, a.ref_attr_name, a.name) for a in proto.attribute if a.ref_attr_name}
+        given = {a.name: _attribute(node, a.ref_attr_name, a.name) for a in proto.attribute if a.ref_attr_name}
         attributes = {key: given.get(key, value) for key, value in inner.attributes.items()}
         parts.append(replace(
             inner, inputs=tuple(names.get(i, "") for i in inner.inputs), outputs=tuple(names[o] for o in inner.outputs),
@@ -93,7 +93,7 @@ def _written_out(graph: Graph, node: Node, body: FunctionProto) -> list[Node]:
     return parts
 
 
-def _given(node: Node, name: str, called: str) -> AttributeProto | None:
-    """An attribute of the node under the name that the body calls it by, None if it has none."""
+def _attribute(node: Node, name: str, called: str) -> AttributeProto | None:
+    """An attribute of the node under the name `called` that the body uses; None if the node has none."""
     value = node.attr(name)
     return None if value is None else helper.make_attribute(called, value)

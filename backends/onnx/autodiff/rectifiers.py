@@ -1,4 +1,4 @@
-"""Other backward rules at rectifiers: guided backpropagation, the deconvolutional network, and none at all."""
+"""Modified backward rules at rectifiers: guided backpropagation, deconvolutional network, and linear (no rectifier)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from crosslens.introspection.nonlinearities import OTHERS, RECTIFIER
 from ..ir.graph import Graph, Node
 from .registry import Cotangents, Rule
 
-__all__ = ["activation_functions", "is_rectifier", "rectified"]
+__all__ = ["activation_functions", "is_rectifier", "rectifier_cotangents"]
 
 
 def is_rectifier(graph: Graph, node: Node) -> bool:
-    """Whether a node is max(x, 0), its cut from above, or has another slope below zero.
+    """Whether a node is a rectifier: max(x, 0), min(max(x, 0), c), or one with another slope below zero.
 
     ReLU6 also comes as Clip, and as Max with 0 and Min with a constant, in either order: each half counts, because
     each of the rules of `Model.modified` is the same applied once or to both halves.
@@ -45,8 +45,8 @@ def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
 
 
 def activation_functions(graph: Graph) -> Counter[str]:
-    """How many activation functions of each kind there are; x times its sigmoid is SiLU, with Erf it is GELU."""
-    found: Counter[str] = Counter({RECTIFIER: sum(is_rectifier(graph, node) for node in graph.nodes)})
+    """The number of activation functions of each kind; x times its sigmoid counts as SiLU, Erf as GELU."""
+    counts: Counter[str] = Counter({RECTIFIER: sum(is_rectifier(graph, node) for node in graph.nodes)})
     for node in graph.nodes:
         gated = _GATED.get(node.op)
         if gated is None:
@@ -54,25 +54,35 @@ def activation_functions(graph: Graph) -> Counter[str]:
         else:
             kind = gated if node.op == "Erf" or _multiplies_its_input(graph, node) else None
         if kind:
-            found[kind] += 1
-    return found
+            counts[kind] += 1
+    return counts
 
 
 _GATED = {"Sigmoid": "SiLU", "HardSigmoid": "HardSwish", "Erf": "GELU"}
 
 
 def _multiplies_its_input(graph: Graph, node: Node) -> bool:
-    """Whether the node's output is multiplied with its input."""
+    """Whether the node's output is multiplied by its input."""
     both = {node.inputs[0], node.outputs[0]}
     return any(each.op == "Mul" and set(each.inputs) == both for each in graph.nodes)
 
 
-def rectified(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:
-    """With f the rectifier: "guided" f'(x) max(dy, 0), "deconvnet" max(dy, 0), "linear" dy; no slopes."""
+def rectifier_cotangents(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:
+    """The cotangents of a rectifier f by a modified rule; None for its constant inputs.
+
+    Args:
+        graph: the graph to append to.
+        node: the rectifier.
+        rule: its exact derivative rule.
+        dys: the cotangent of its output.
+        relu: "guided" for f'(x) max(dy, 0), "deconvnet" for max(dy, 0), "linear" for dy.
+    """
     (dy,) = dys
     assert dy is not None
     assert rule.derivative is not None
     if relu != "linear":
         dy = graph.op("Relu", dy)
-    cotangents = rule.derivative(graph, node, dy) if relu == "guided" else [dy if w else None for w in node.wants]
+    cotangents = (
+        rule.derivative(graph, node, dy) if relu == "guided" else [dy if w else None for w in node.needs_gradient]
+    )
     return [c if graph.value(i) is None else None for c, i in zip(cotangents, node.inputs, strict=False)]

@@ -1,8 +1,8 @@
-"""Derivative rules, one operator per file, found in the `rules` package and in those that plugins name.
+"""The registry of derivative rules: one operator per file, in the package `rules` and in modules that plugins name.
 
-A rule gets the graph to append to, the node, and one cotangent per output (None where nothing flows); it returns one
-cotangent per input, None where nothing flows. A cotangent has the shape of its input; the rule of a broadcasting
-operator may leave it in the shape of the output (`broadcasts=True`), and the sweep sums it back.
+A rule takes the graph to append to, the node, and one cotangent per output (None for no gradient); it returns one
+cotangent per input, None for no gradient. A cotangent has the shape of its input; the rule of a broadcasting operator
+may leave it in the shape of the output (`broadcasts=True`): the reverse sweep sums it back.
 """
 
 import warnings
@@ -27,13 +27,13 @@ Derivative: TypeAlias = Callable[..., Cotangents]
 
 @dataclass(frozen=True)
 class Rule:
-    """How one operator is differentiated, from version `since` on. No derivative: the gradient stops here."""
+    """How one operator is differentiated, from opset `since` on; a derivative of None means that gradients stop."""
 
     since: int
     derivative: Derivative | None
     broadcasts: bool = False
     approximate: str = ""
-    """In what way it is not the derivative ("straight through"), if it is not; gradients then flow along integers."""
+    """How it approximates the derivative ("straight through"), empty if it is exact; gradients then pass integers."""
 
 
 _RULES: dict[tuple[str, str], list[Rule]] = {}
@@ -42,7 +42,15 @@ _RULES: dict[tuple[str, str], list[Rule]] = {}
 def vjp(
     *operators: str, since: int = 1, domain: str = "", broadcasts: bool = False, approximate: str = ""
 ) -> Callable[[Derivative], Derivative]:
-    """Register a function `(g, node, *dys) -> Cotangents` for these operators, from opset `since` on."""
+    """Register a function `(g, node, *dys) -> Cotangents` as the derivative rule of these operators.
+
+    Args:
+        operators: names, as ONNX has them.
+        since: the first opset that the rule is for.
+        domain: of the operators; "" is the standard's.
+        broadcasts: whether cotangents may have the shape of the output: they are summed back to the inputs' shapes.
+        approximate: how the rule approximates the derivative, if it does.
+    """
 
     def register(derivative: Derivative) -> Derivative:
         for operator in operators:
@@ -53,13 +61,13 @@ def vjp(
 
 
 def stops(*operators: str, since: int = 1, domain: str = "") -> None:
-    """Register operators whose output no gradient flows through: they are constant or count things."""
+    """Register operators that gradients do not pass: their output is piecewise constant, an index or a count."""
     for operator in operators:
         _RULES.setdefault((domain, operator), []).append(Rule(since, None))
 
 
 def rule_for(node: Node) -> Rule | None:
-    """The newest rule that this node's opset allows; None if there is none."""
+    """The newest rule for the opset of this node; None if there is none."""
     _discover()
     rules = [r for r in _RULES.get((node.domain, node.op), []) if r.since <= node.version]
     return max(rules, key=lambda r: r.since, default=None)
@@ -68,22 +76,22 @@ def rule_for(node: Node) -> Rule | None:
 @cache
 def _discover() -> None:
     _import_all(f"{__package__}.rules")
-    for found in plugins(BACKENDS):
-        if found.distribution != "crosslens":
-            _discover_outside(found)
+    for plugin in plugins(BACKENDS):
+        if plugin.distribution != "crosslens":
+            _discover_outside(plugin)
 
 
-def _discover_outside(found: Plugin) -> None:
-    """A plugin that fails takes only its own rules with it."""
+def _discover_outside(plugin: Plugin) -> None:
+    """Import a plugin's rules; one that fails is a warning, and other rules are not affected."""
     try:
-        for name in chain.from_iterable(load(found).hook.crosslens_vjp_rules()):
+        for name in chain.from_iterable(load(plugin).hook.crosslens_vjp_rules()):
             _import_all(name)
     except PluginError as error:
-        warnings.warn(f"{error}. Derivative rules that it may bring are missing", stacklevel=2)
+        warnings.warn(f"{error}. Derivative rules of this plugin are missing", stacklevel=2)
 
 
 def _import_all(name: str) -> None:
-    """Import a module, and every module of a package but its helpers (`_name.py`): importing registers."""
+    """Import a module, or every module of a package but its helpers (`_name.py`): importing registers the rules."""
     try:
         package = import_module(name)
         for info in iter_modules(getattr(package, "__path__", ())):

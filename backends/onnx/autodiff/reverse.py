@@ -1,21 +1,18 @@
 """Reverse mode over an ONNX graph: one sweep from the seeds back to the tensors asked for, one rule per operator."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from crosslens.errors import UnsupportedOperators
 
 from ..ir.graph import FLOAT, DynamicShapeError, Graph, Node
-from .cotangent_sum import added
+from .cotangent_sum import sum_cotangents
 from .expand import expand
-from .quantised import inner
-from .rectifiers import is_rectifier, rectified
-from .registry import Cotangents, Rule, rule_for
+from .quantised import before_scores
+from .rectifiers import is_rectifier, rectifier_cotangents
+from .registry import rule_for
 
 __all__ = ["append_gradients", "path_of"]
-
-Differentiate: TypeAlias = Callable[[Graph, Node, Rule, Sequence[str | None]], Cotangents]
 
 
 def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str], relu: str = "exact") -> dict[str, str]:
@@ -32,18 +29,18 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
 
     Raises:
         UnsupportedOperators: operators on the way have no rule; all of them are named, nothing is appended.
-        DynamicShapeError: a rule needs a size that only a batch in hand decides.
+        DynamicShapeError: a rule needs a size that depends on the batch.
     """
     wrt = tuple(wrt)
     while expand(graph, path := path_of(graph, seeds, wrt)):
         pass
     _refuse_unsupported(graph, path)
-    reached, graph.watched, graph.inner = _reached(graph, path, wrt), frozenset(wrt), inner(graph.nodes)
+    reached, graph.wrt, graph.before_scores = _reachable(graph, path, wrt), frozenset(wrt), before_scores(graph.nodes)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]
         if any(dys):
-            asked = replace(node, wants=tuple(i in reached for i in node.inputs))
+            asked = replace(node, needs_gradient=tuple(i in reached for i in node.inputs))
             _pull(graph, asked, dys, parts, relu)
     return {tensor: _total(graph, parts, tensor) or graph.zeros_like(tensor) for tensor in wrt}
 
@@ -51,9 +48,8 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
 def path_of(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
     """The nodes through which gradients flow: downstream of `wrt` and upstream of a seed.
 
-    An operator without a rule is one of them even where its outputs are integers (QuantizeLinear): to stop the gradient
-    there would be a zero that nobody asked for. Behind a rule that is approximate (QuantizeLinear) integers count as
-    numbers, and gradients flow along them too.
+    An operator without a rule is one of them even if its outputs are integers: to stop there would be a silent zero.
+    Behind an approximate rule (QuantizeLinear) integers count as numbers, and gradients flow along them too.
     """
     reached, numbers, below = set(wrt), set[str](), []
     for node in graph.nodes:
@@ -73,7 +69,7 @@ def path_of(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node
 
 
 def _may_carry(graph: Graph, node: Node, output: str) -> bool:
-    """Not TopK's places; anything of an operator that we do not know."""
+    """Whether a gradient may come from this output: not from TopK's indices; yes if the operator is unknown."""
     return output not in graph.types or graph.types[output].is_float or rule_for(node) is None
 
 
@@ -81,8 +77,8 @@ def _floats(graph: Graph, node: Node) -> bool:
     return any(o not in graph.types or graph.types[o].is_float for o in node.outputs if o)
 
 
-def _reached(graph: Graph, path: Iterable[Node], wrt: Iterable[str]) -> set[str]:
-    """What gradients flow to along a path; integers only where they stand for numbers, not TopK's places."""
+def _reachable(graph: Graph, path: Iterable[Node], wrt: Iterable[str]) -> set[str]:
+    """The tensors that gradients flow to along a path; integers only if they are quantised numbers, not indices."""
     found, numbers = set(wrt), set[str]()
     for node in path:
         rule = rule_for(node)
@@ -100,21 +96,21 @@ def _refuse_unsupported(graph: Graph, path: Iterable[Node]) -> None:
             operator = f"{node.domain}.{node.op}" if node.domain else node.op
             missing.setdefault((operator, node.version), []).append(node.name or node.outputs[0])
     if missing:
-        said = "; ".join(
-            f"{operator} (opset {version}) at node {_few(names)}{_HANGS.get(operator, '')}"
+        operators = "; ".join(
+            f"{operator} (opset {version}) at node {_few(names)}{_DATA_DEPENDENT.get(operator, '')}"
             for (operator, version), names in missing.items()
         )
         raise UnsupportedOperators(
-            f"no derivative rule for {said}. A rule is one file: see plugins.md, section 'Operator rules'"
+            f"no derivative rule for {operators}. A rule is one file: see plugins.md, section 'Operator rules'"
         )
 
 
-_HANGS = {
+_DATA_DEPENDENT = {
     "If": " (the image decides between branches of different shapes)",
     "Loop": " (the image decides how often it runs)",
     "Scan": " (the image decides how often it runs)",
 }
-"""What is known of control flow would have been written out."""
+"""Why control flow remains: what does not depend on the image has been expanded."""
 
 
 def _few(names: Sequence[str]) -> str:
@@ -122,12 +118,12 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _total(graph: Graph, parts: dict[str, list[str]], tensor: str) -> str | None:
-    """The sum of what has flowed to a tensor; kept, so that it is added up once."""
+    """The sum of a tensor's cotangents, computed once; None if there are none."""
     flowed = parts.get(tensor)
     if not flowed:
         return None
     if len(flowed) > 1:
-        parts[tensor] = flowed = [added(graph, tensor, flowed)]
+        parts[tensor] = flowed = [sum_cotangents(graph, tensor, flowed)]
     return flowed[0]
 
 
@@ -139,18 +135,18 @@ def _pull(graph: Graph, node: Node, dys: Sequence[str | None], parts: dict[str, 
     if not rule.approximate:
         node = _as_floats(graph, node)
     if relu != "exact" and is_rectifier(graph, node):
-        cotangents = rectified(graph, node, rule, dys, relu)
+        cotangents = rectifier_cotangents(graph, node, rule, dys, relu)
     else:
         cotangents = rule.derivative(graph, node, *dys)
-    for tensor, wanted, cotangent in zip(inputs, node.wants, cotangents, strict=False):
+    for tensor, wanted, cotangent in zip(inputs, node.needs_gradient, cotangents, strict=False):
         if wanted and cotangent is not None:
             summed = _summed_back(graph, cotangent, node.outputs[0], tensor) if rule.broadcasts else cotangent
             parts.setdefault(tensor, []).append(summed)
 
 
 def _as_floats(graph: Graph, node: Node) -> Node:
-    """The node as a rule knows it: integers that gradients flow along (when quantised) seen as float32."""
-    wanted = {i for i, w in zip(node.inputs, node.wants, strict=False) if w}
+    """The node for a rule that expects floats: quantised integers that gradients flow along are cast to float32."""
+    wanted = {i for i, w in zip(node.inputs, node.needs_gradient, strict=False) if w}
     integers = {t for t in (*wanted, *node.outputs) if t in graph.types and not graph.types[t].is_float}
     if wanted.isdisjoint(integers):
         return node
@@ -165,14 +161,14 @@ def _summed_back(graph: Graph, cotangent: str, output: str, tensor: str) -> str:
     """The adjoint of broadcasting `tensor` to the shape of `output`."""
     large, small = graph.dims(output), graph.dims(tensor)
     extra = len(large) - len(small)
-    axes = [a for a in range(len(large)) if a < extra or _repeated(small[a - extra], large[a])]
+    axes = [a for a in range(len(large)) if a < extra or _is_broadcast(small[a - extra], large[a])]
     if not axes:
         return cotangent
     total = graph.op("ReduceSum", cotangent, graph.ints(axes), keepdims=1)
     return graph.reshape_like(total, tensor) if extra else total
 
 
-def _repeated(small: int | str, large: int | str) -> bool:
+def _is_broadcast(small: int | str, large: int | str) -> bool:
     if small == large or isinstance(small, int):
         return small == 1 != large
     raise DynamicShapeError(f"are sizes {small!r} and {large!r} the same, or is one broadcast?")

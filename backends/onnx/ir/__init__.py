@@ -1,1 +1,1 @@
-"""The intermediate representation: an editable graph, its names and layers, and the way back to ONNX."""
+"""The intermediate representation: an editable graph, its layers and weights, and its way to onnxruntime sessions."""

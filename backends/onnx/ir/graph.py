@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
-__all__ = ["BOOL", "DOUBLE", "FLOAT", "INT64", "SMALL", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
+__all__ = ["BOOL", "DOUBLE", "FLOAT", "INLINE_BYTES", "INT64", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
 
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
 DOUBLE = TensorProto.DOUBLE
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16})
-SMALL = 1024
-"""Bytes up to which a constant is written into a graph; larger ones are handed to the session as they lie in memory."""
+INLINE_BYTES = 1024
+"""Bytes up to which a constant is written into the model; a session reads larger ones from the arrays themselves."""
 Dim = int | str
 
 
 class DynamicShapeError(Exception):
-    """A derivative needs a size that is only known once the batch is: build again for that batch."""
+    """A derivative needs a size that depends on the batch: build the graph again for that batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """Element type (a TensorProto number) and sizes; a str is a size known by name only, dims None an unknown rank."""
+    """Element type (a TensorProto number) and sizes; a str names an unknown size, dims None is an unknown rank."""
 
     elem: int
     dims: tuple[Dim, ...] | None = None
@@ -57,9 +57,9 @@ class Node:
     name: str = ""
     version: int = 18
     scopes: tuple[str, ...] = ()
-    """The dotted names of the modules it came from, outermost first, where the exporter wrote them down."""
-    wants: tuple[bool, ...] = ()
-    """For a rule: which inputs a gradient is asked for."""
+    """The dotted names of the modules around the node, outermost first, if the exporter recorded them."""
+    needs_gradient: tuple[bool, ...] = ()
+    """For a derivative rule: which inputs need a gradient."""
 
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute's value; if not set, the one of the operator's schema, else `default`."""
@@ -76,7 +76,7 @@ class Node:
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
-        """Inputs that are there, and what its subgraphs (of If, Loop) read from outside."""
+        """The inputs that are given, and the tensors outside that subgraphs (of If, Loop) read."""
         inner = [a.g for a in self.attributes.values() if a.type == AttributeProto.GRAPH]
         return (*(i for i in self.inputs if i), *(name for graph in inner for name in _free_names(graph)))
 
@@ -119,7 +119,7 @@ def node_of(proto: NodeProto, opsets: Mapping[str, int], scopes: tuple[str, ...]
 
 
 def _alone(attribute: AttributeProto) -> AttributeProto:
-    """A copy: a part of a message keeps the whole of it in memory, with all the weights of a model."""
+    """A copy of its own: a part of a protobuf message keeps the whole message, all weights included, in memory."""
     copy = AttributeProto()
     copy.CopyFrom(attribute)
     return copy
@@ -145,7 +145,7 @@ def _free_names(graph: Any) -> list[str]:
 
 @dataclass
 class Graph:
-    """Nodes in execution order, with what they read."""
+    """Nodes in execution order, with the constants and inputs that they read."""
 
     nodes: list[Node]
     constants: dict[str, np.ndarray[Any, Any]]
@@ -155,25 +155,25 @@ class Graph:
     types: dict[str, Type] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     store: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
-    """Constants derived from the network's, shared by all graphs of one network."""
-    watched: frozenset[str] = frozenset()
-    """While gradients are appended: tensors whose own gradient is asked for, so that no rule may pass them by."""
+    """Constants computed from the network's own, shared by all graphs of one network."""
+    wrt: frozenset[str] = frozenset()
+    """While gradients are appended: the tensors to differentiate with respect to; no rule may skip one of them."""
 
-    inner: frozenset[str] = frozenset()
-    """Then too: the tensors that more of the network follows behind than what finishes its scores."""
+    before_scores: frozenset[str] = frozenset()
+    """While gradients are appended: all tensors but those after the network's last scores (see `quantised`)."""
 
     def __post_init__(self) -> None:
         self.taken |= {*self.constants, *self.inputs, *(o for n in self.nodes for o in n.outputs)}
 
     def copy(self) -> "Graph":
-        """A graph to add to; nodes are shared, and constants' values, but not the containers."""
+        """A copy to add to: it has containers of its own, and shares the nodes and the values of constants."""
         return Graph(
             list(self.nodes), dict(self.constants), dict(self.inputs), list(self.outputs), self.opsets,
             dict(self.types), set(self.taken), self.store,
         )  # fmt: skip
 
-    def unique(self, wish: str) -> str:
-        """A tensor name that nothing has yet."""
+    def unique_name(self, wish: str) -> str:
+        """A tensor name that is not used yet: `wish`, or `wish` with a number."""
         name, count = wish, 1
         while name in self.taken:
             name, count = f"{wish}:{count}", count + 1
@@ -187,12 +187,12 @@ class Graph:
         return Node(op, named, tuple(outputs), made, domain, outputs[0], self.opsets.get(domain, 1))
 
     def op(self, op: str, *inputs: str | None, domain: str = "", **attributes: Any) -> str:
-        """Append a node with one output; its name comes back."""
+        """Append a node with one output and return that output's name."""
         return self.ops(op, 1, *inputs, domain=domain, **attributes)[0]
 
     def ops(self, op: str, outputs: int, *inputs: str | None, domain: str = "", **attributes: Any) -> tuple[str, ...]:
-        """Append a node with several outputs; their names come back."""
-        names = tuple(self.unique(f"{op}:d") for _ in range(outputs))
+        """Append a node with several outputs and return their names."""
+        names = tuple(self.unique_name(f"{op}:d") for _ in range(outputs))
         made = self.node(op, *inputs, domain=domain, outputs=names, **attributes)
         self.nodes.append(made)
         for name, elem in zip(names, self._elems(made), strict=False):
@@ -201,7 +201,7 @@ class Graph:
         return names
 
     def _elems(self, node: Node) -> Iterator[int | None]:
-        """Element types of a new node's outputs, None where its schema leaves them open: shapes wait for inference."""
+        """Element types of a new node's outputs, None where its schema leaves them open."""
         if node.op in {"Cast", "ConstantOfShape"}:
             yield node.attr("to") or node.attributes["value"].t.data_type
             return
@@ -213,11 +213,11 @@ class Graph:
                 yield source
 
     def const(self, value: Any, dtype: Any = None) -> str:
-        """A constant; equal ones are one, also in another graph of the network: its name says what it holds."""
+        """A constant, named after its values: equal constants are one, also in other graphs of the network."""
         array = np.asarray(value, dtype)
         held = array.tobytes()
         named = held.hex() if len(held) <= 64 else blake2b(held, digest_size=16).hexdigest()
-        return self.derived(f"const:{array.dtype}{list(array.shape)}:{named}", lambda: array)
+        return self.derived_constant(f"const:{array.dtype}{list(array.shape)}:{named}", lambda: array)
 
     def ints(self, values: Iterable[int]) -> str:
         """A constant vector of int64, as axes and shapes are."""
@@ -227,13 +227,13 @@ class Graph:
         """A constant number of the element type of the tensor `like`."""
         return self.const(value, helper.tensor_dtype_to_np_dtype(self.elem(like)))
 
-    def derived(self, name: str, make: Callable[[], np.ndarray[Any, Any]]) -> str:
-        """A constant made once under this name: a kernel flipped ahead of time, for example."""
+    def derived_constant(self, name: str, make: Callable[[], np.ndarray[Any, Any]]) -> str:
+        """A constant that is computed once under this name: a flipped kernel, for example."""
         if name not in self.constants:
             made = self.store[name] if name in self.store else np.asarray(make(), order="C")
             self.constants[name] = made
             self.taken.add(name)
-            if made.nbytes > SMALL:
+            if made.nbytes > INLINE_BYTES:
                 self.store[name] = made
         return name
 
@@ -252,7 +252,7 @@ class Graph:
         return len(self.dims(name))
 
     def dims(self, name: str) -> tuple[Dim, ...]:
-        """A tensor's sizes, numbers where known."""
+        """A tensor's sizes: numbers where they are known, else names."""
         if name in self.constants:
             return tuple(self.constants[name].shape)
         known = self.types.get(name)

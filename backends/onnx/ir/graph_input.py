@@ -1,4 +1,4 @@
-"""The input of a graph that is explained, an image or a latent code: shape, tensor, layout and batch size."""
+"""Description of the network's image input (or latent code): shape, tensor, layout and batch size."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["GraphInput"]
 
 @dataclass(frozen=True)
 class GraphInput:
-    """What the graph's input is."""
+    """The one input of a graph: an image or a latent code."""
 
     spec: InputSpec
     tensor: str

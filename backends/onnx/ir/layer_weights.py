@@ -1,4 +1,4 @@
-"""The parameters of a layer, in one layout for all frameworks: where they lie in a node, and how they are turned."""
+"""The weights of a layer: which inputs of its node they are, and their layout that is the same for all frameworks."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,7 +10,7 @@ from crosslens.arrays import Array, as_numpy
 
 from .graph import Graph, Node
 
-__all__ = ["replaced_weights", "weights_of"]
+__all__ = ["weights_of", "with_weights"]
 
 _POSITIONS = {
     "Conv": {"kernel": 1, "bias": 2},
@@ -26,7 +26,7 @@ _POSITIONS = {
 
 
 def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
-    """The constants of the node that makes `tensor`, by name; empty if it has none."""
+    """The constants of the node that computes `tensor`, by name; empty if there are none."""
     node = _maker(graph, tensor)
     if node is None or node.domain:
         return {}
@@ -43,7 +43,7 @@ def _maker(graph: Graph, tensor: str) -> Node | None:
 
 
 def _seen(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A constant as `Model.weights` gives it, or back: the turn is its own inverse."""
+    """A constant in the layout of `Model.weights`, or back in ONNX's: the transposition is its own inverse."""
     if name != "kernel" or not _turned(node):
         return value
     return _transposed_conv(value, node.attr("group", 1)) if node.op == "ConvTranspose" else value.T
@@ -60,8 +60,11 @@ def _transposed_conv(kernel: np.ndarray[Any, Any], groups: int) -> np.ndarray[An
     return split.reshape(groups * outputs, inputs // groups, *size)
 
 
-def replaced_weights(graph: Graph, changed: Mapping[str, Mapping[str, Array]]) -> Graph:
-    """A copy with other constants at the nodes that make these tensors; constants they share stay with the others."""
+def with_weights(graph: Graph, changed: Mapping[str, Mapping[str, Array]]) -> Graph:
+    """A copy of the graph with other weights at the nodes that compute these tensors.
+
+    A constant that several nodes share changes at the named nodes only.
+    """
     copy = graph.copy()
     copy.store = {}
     copy.nodes = [_replaced(copy, node, changed.get(node.outputs[0], {})) for node in graph.nodes]
@@ -74,5 +77,7 @@ def _replaced(graph: Graph, node: Node, values: Mapping[str, Array]) -> Node:
         position = _POSITIONS[node.op][name]
         old = graph.constants[inputs[position]]
         new = np.asarray(_seen(node, name, as_numpy(value)), dtype=old.dtype, order="C")
-        inputs[position] = graph.derived(graph.unique(f"{inputs[position]}:redrawn"), partial(np.asarray, new))
+        inputs[position] = graph.derived_constant(
+            graph.unique_name(f"{inputs[position]}:redrawn"), partial(np.asarray, new)
+        )
     return replace(node, inputs=tuple(inputs)) if values else node

@@ -1,4 +1,4 @@
-"""The layers of a graph: which nodes count as one, their names and aliases, and where their channels stand."""
+"""The layers of a graph: which nodes are layers, their names and aliases, and whether channels are first or last."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from crosslens.model.layout import channels_first_shape
 from .graph import Graph, Node
 from .module_names import module_aliases
 
-__all__ = ["Place", "layouts", "places"]
+__all__ = ["LayerTensor", "channels_last_tensors", "layer_tensors"]
 
 _CHANNELS_FIRST = frozenset(
     [
@@ -46,16 +46,16 @@ _NO_LAYER = frozenset({"Identity", "Cast", "Dropout"})
 
 
 @dataclass(frozen=True)
-class Place:
-    """A layer in the graph: the tensor that it names, and whether that lies channels-last."""
+class LayerTensor:
+    """A layer, the tensor of the graph that holds its activation, and whether that is channels-last."""
 
     layer: Layer
     tensor: str
     channels_last: bool
 
 
-def layouts(graph: Graph, image: str, channels_last: bool) -> set[str]:
-    """The tensors that lie channels-last, by following the graph from its input; all others are channels-first."""
+def channels_last_tensors(graph: Graph, image: str, channels_last: bool) -> set[str]:
+    """The tensors that are channels-last, by following the graph from its input; all others are channels-first."""
     last = {image} if channels_last else set()
     tracked = {image}
     for node in graph.nodes:
@@ -70,7 +70,7 @@ def layouts(graph: Graph, image: str, channels_last: bool) -> set[str]:
 
 
 def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool | None:
-    """Whether a node's outputs lie channels-last; None where nothing is known."""
+    """Whether a node's outputs are channels-last; None if it is not known."""
     if node.op in _CHANNELS_FIRST:
         return False
     if source is not None and not last and _moves_pooled(graph, node):
@@ -91,19 +91,19 @@ def _is_linear(graph: Graph, node: Node, source: str | None) -> bool:
 
 
 def _normalises_channels(graph: Graph, node: Node) -> bool:
-    """Whether a normalisation of maps over their last axis shows, after windows, that channels stand there."""
+    """Whether a LayerNormalization of maps over the last axis shows that channels are there (as in Swin)."""
     return node.op == "LayerNormalization" and _rank(graph, node.inputs[0]) == 4 and node.attr("axis") in {-1, 3}
 
 
 def _turns(node: Node, last: bool) -> bool:
-    """Whether a Transpose moves the channels to the other place, from where they lie."""
+    """Whether a Transpose moves the channels from last to first, or from first to last."""
     perm = node.attr("perm", ())
     rank = len(perm)
     return rank > 2 and perm == ((0, rank - 1, *range(1, rank - 1)) if last else (0, *range(2, rank), 1))
 
 
 def _moves_pooled(graph: Graph, node: Node) -> bool:
-    """Whether a Reshape makes (N, 1, 1, C) of (N, C, 1, 1): tf2onnx writes so the Transpose after global pooling."""
+    """Whether a Reshape makes (N, 1, 1, C) of (N, C, 1, 1): so tf2onnx writes a Transpose after global pooling."""
     known = [graph.types.get(name) for name in (node.inputs[0], node.outputs[0])] if node.op == "Reshape" else []
     before, after = ([*kind.dims[1:]] if kind is not None and kind.dims else [] for kind in known or [None, None])
     return len(before) > 1 and before[0] != 1 and set(before[1:]) == {1} and after == [*before[1:], before[0]]
@@ -114,16 +114,16 @@ def _rank(graph: Graph, name: str) -> int | None:
     return None if kind is None or kind.dims is None else len(kind.dims)
 
 
-def places(
+def layer_tensors(
     graph: Graph, last: set[str], own: Container[str], shapes: Mapping[str, tuple[int | None, ...]]
-) -> Mapping[str, Place]:
-    """All layers by name, in execution order, without `INPUT`; `OUTPUT` is the graph's own.
+) -> Mapping[str, LayerTensor]:
+    """All layers by name, in execution order, without `INPUT`; the graph's output is `OUTPUT`.
 
     Args:
         graph: with the types of its tensors.
-        last: the tensors that lie channels-last.
-        own: the tensors of the network itself that have the batch first; others belong to preprocessing, or are none.
-        shapes: of each tensor, at the example input; None for a size that hangs on what is in the image.
+        last: the tensors that are channels-last.
+        own: the tensors of the network itself, without preprocessing, whose first axis is the batch.
+        shapes: of each tensor, at the example input; None for a size that depends on the image's content.
     """
     nodes = [node for node in graph.nodes if node.outputs[0] in own]
     named = dict(_named(graph, nodes, last, shapes))
@@ -137,16 +137,19 @@ def places(
             name = named[tensor]
             shape = _shape(shapes[tensor], tensor in last)
             layer = Layer(name, node.op, shape, tuple(sorted(aliases[name])))
-            found[name] = Place(layer, tensor, tensor in last)
+            found[name] = LayerTensor(layer, tensor, tensor in last)
     output = graph.outputs[0]
     shape = _shape(shapes[output], output in last)
-    return {**found, OUTPUT: Place(Layer(OUTPUT, "Output", shape), output, output in last)}
+    return {**found, OUTPUT: LayerTensor(Layer(OUTPUT, "Output", shape), output, output in last)}
 
 
 def _named(
     graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Iterator[tuple[str, str]]:
-    """(tensor, layer) for each node with a floating output that has axes; what passes on is the layer before it."""
+    """(tensor, layer name) for each node with a floating output that has axes.
+
+    A node that passes its input on unchanged (Identity, Cast, a change of layout) belongs to the layer before it.
+    """
     names: dict[str, str] = {}
     taken = {INPUT, OUTPUT}
     for node in nodes:
@@ -166,7 +169,7 @@ def _named(
 
 
 def _passes_on(node: Node, last: set[str]) -> bool:
-    """Whether the values are those of the input, seen channels-first."""
+    """Whether the output has the values of the input, both seen channels-first."""
     if node.op in _NO_LAYER or node.op not in {"Transpose", "Reshape"}:
         return node.op in _NO_LAYER
     before, after = (name in last for name in (node.inputs[0], node.outputs[0]))
@@ -174,12 +177,12 @@ def _passes_on(node: Node, last: set[str]) -> bool:
 
 
 def _aliases(nodes: Sequence[Node], named: Mapping[str, str]) -> Mapping[str, str]:
-    """Alias to layer: module names first, then tensor names that are still free."""
+    """Layer by alias: module names first, then tensor names that are still free."""
     runs = [(node.scopes, named[node.outputs[0]]) for node in nodes if node.outputs[0] in named]
     layers = set(named.values())
     return {alias: name for alias, name in {**named, **module_aliases(runs)}.items() if alias not in layers}
 
 
 def _shape(shape: tuple[int | None, ...], channels_last: bool) -> tuple[int | None, ...]:
-    """Channels-first, the batch None."""
+    """A shape channels-first, with None for the batch."""
     return (None, *(channels_first_shape(shape) if channels_last else shape)[1:])

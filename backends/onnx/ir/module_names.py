@@ -1,6 +1,6 @@
-"""Where a node came from: the modules of the network that was exported, as each exporter writes them down.
+"""Names of the modules that a node was exported from, as each exporter records them.
 
-torch (dynamo) keeps a list of scopes in the node's metadata; torch (legacy) and tf2onnx keep a path in the node's name.
+torch (dynamo) records a list of scopes in the node's metadata; torch (legacy) and tf2onnx a path in the node's name.
 """
 
 import ast
@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping
 
 from onnx import NodeProto
 
-__all__ = ["module_aliases", "scopes"]
+__all__ = ["module_aliases", "module_scopes"]
 
 _DYNAMO = "pkg.torch.onnx.name_scopes"
 _FUSED = "onnx::Conv_"
-"""The legacy exporter gives a kernel such a name when it has folded something else into it."""
+"""The legacy exporter gives a kernel such a name when it has folded a normalisation into it."""
 _GEMM = "fused "
-"""onnxruntime writes this before the name of a Gemm that it has fused with what follows."""
+"""onnxruntime writes this before the name of a Gemm that it has fused with the node after it."""
 
 
-def scopes(node: NodeProto) -> tuple[str, ...]:
-    """Names of the modules around a node, outermost first; empty where the exporter kept none.
+def module_scopes(node: NodeProto) -> tuple[str, ...]:
+    """Names of the modules around a node, outermost first; empty if the exporter recorded none.
 
     torch's are dotted ("layer4.1.relu"), those of TensorFlow are paths ("model/block1_conv1").
     """
@@ -48,7 +48,7 @@ def _dotted(parts: Iterable[str]) -> Iterable[str]:
 
 
 def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str, str]:
-    """Module name to layer: the last one of its run; a later run of the same module is `name#2`, `name#3`.
+    """Layer by module name: the last layer of a call of the module; its later calls are `name#2`, `name#3`.
 
     Args:
         nodes: (scopes, layer) of each node in execution order.
@@ -67,7 +67,7 @@ def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str,
 
 
 def _next_run(scope: str, runs: dict[str, int]) -> str:
-    """The name of one more run of a module; the legacy exporter calls the second one of `relu` `relu_1`."""
+    """The name of one more call of a module; the legacy exporter names the second call of `relu` `relu_1`."""
     again = re.fullmatch(r"(.+)_(\d+)", scope)
     name = again[1] if again and runs.get(again[1]) == int(again[2]) else scope
     runs[name] = runs.get(name, 0) + 1

@@ -1,4 +1,4 @@
-"""onnxruntime"s exceptions as a `ModelError` of one line."""
+"""Turns onnxruntime's exceptions into a `ModelError` of one line."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from crosslens.errors import ModelError
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-__all__ = ["explained"]
+__all__ = ["readable_errors"]
 
 _FAILURES = (
     state.Fail,
@@ -20,11 +20,11 @@ _FAILURES = (
 
 
 @contextmanager
-def explained(doing: str) -> Iterator[None]:
-    """Turn onnxruntime's own failures into one line.
+def readable_errors(doing: str) -> Iterator[None]:
+    """Turn an exception of onnxruntime inside the `with` block into one line.
 
     Raises:
-        ModelError: what onnxruntime could not do and what it says about it.
+        ModelError: "onnxruntime cannot `doing`: " and onnxruntime's reason.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def explained(doing: str) -> Iterator[None]:
 
 
 def _in_short(said: str) -> str:
-    """What onnxruntime says, without its codes and the places in its own source."""
+    """onnxruntime's message without its codes and the lines of its source."""
     first = said.strip().partition("\n")[0]
     node = re.search(r"running (\w+) node\. Name:'([^']*)'", first)
     reason = re.split(r"Status Message: |^\[ONNXRuntimeError\] : \d+ : \w+ : ", first)[-1]

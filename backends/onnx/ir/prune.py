@@ -6,7 +6,7 @@ __all__ = ["prune"]
 
 
 def prune(graph: Graph) -> None:
-    """Keep only what the outputs need, in place."""
+    """Remove, in place, every node, constant and input that the outputs do not need."""
     needed, kept = set(graph.outputs), []
     for node in reversed(graph.nodes):
         if any(o in needed for o in node.outputs):

@@ -1,4 +1,4 @@
-"""From a `Graph` back to ONNX, and on to onnxruntime, which reads weights where they lie."""
+"""A `Graph` as an ONNX model, large constants inside, as inputs, or as references to arrays in memory."""
 
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from .graph import SMALL, Graph, Type
+from .graph import INLINE_BYTES, Graph, Type
 
 __all__ = ["external_constants", "external_name", "model_proto"]
 
@@ -20,9 +20,10 @@ def model_proto(
     """The graph as a model.
 
     Args:
-        large_as_inputs: large constants become inputs, for shape inference.
-        external: large constants become references to what `open_session` lends.
-        noted: tensors whose types are written down.
+        graph: the graph; constants up to `INLINE_BYTES` are always written into the model.
+        large_as_inputs: write large constants as inputs, for shape inference.
+        external: write large constants as external data, which `open_session` passes to onnxruntime.
+        noted: tensors whose types are written into the model.
     """
     inputs = [_info(name, kind) for name, kind in graph.inputs.items()]
     tensors = []
@@ -30,7 +31,7 @@ def model_proto(
     for name, value in graph.constants.items():
         if name in lent:
             tensors.append(_reference(name, value))
-        elif value.nbytes <= SMALL or not large_as_inputs:
+        elif value.nbytes <= INLINE_BYTES or not large_as_inputs:
             tensors.append(numpy_helper.from_array(value, name))
         else:
             inputs.append(_info(name, _type(value)))
@@ -69,10 +70,10 @@ def _reference(name: str, value: np.ndarray[Any, Any]) -> TensorProto:
 
 
 def external_name(name: str) -> str:
-    """A name that any file could have."""
+    """A valid file name for the external data of a constant."""
     return blake2b(name.encode(), digest_size=16).hexdigest()
 
 
 def external_constants(graph: Graph) -> dict[str, np.ndarray[Any, Any]]:
-    """The constants that onnxruntime reads where they lie: large ones whose elements lie as in a file."""
-    return {n: v for n, v in graph.constants.items() if v.nbytes > SMALL and v.dtype.kind in "biuf"}
+    """The constants that onnxruntime reads from our arrays: large ones whose elements are stored as in a file."""
+    return {n: v for n, v in graph.constants.items() if v.nbytes > INLINE_BYTES and v.dtype.kind in "biuf"}

@@ -1,4 +1,4 @@
-"""onnxruntime sessions of graphs, which read large constants in place, without a copy."""
+"""Opens onnxruntime sessions of graphs; they read large constants from our arrays, without a copy."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ import numpy as np
 import onnxruntime as ort
 
 from .graph import Graph
-from .onnxruntime_errors import explained
+from .onnxruntime_errors import readable_errors
 from .serialise import external_constants, external_name, model_proto
 
 __all__ = ["open_session"]
 
 _TRIM = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-"""glibc's way to give back what has been freed; by itself it keeps 90 MiB when a gradient of ResNet-50 is opened."""
+"""glibc's function that returns freed memory to the system: without it 90 MiB stay when ResNet-50's gradient opens."""
 
 
 def _lend(options: ort.SessionOptions, values: dict[str, np.ndarray[Any, Any]]) -> None:
-    """Hand constants over without a copy; an onnxruntime that knows no such way (before 1.24) copies them."""
+    """Pass constants to onnxruntime without a copy; versions before 1.24 copy them."""
     if not hasattr(options, "add_external_initializers_from_files_in_memory"):
         options.add_external_initializers(list(values), [ort.OrtValue.ortvalue_from_numpy(v) for v in values.values()])
         return
@@ -42,19 +42,28 @@ def open_session(
 ) -> ort.InferenceSession:
     """A session that computes `graph.outputs`; the graph's constants live as long as it does, and must not change.
 
-    The types of `noted` tensors are written down, for what onnxruntime cannot infer by itself. It runs on so many
-    threads, 0 for what OMP_NUM_THREADS says or onnxruntime takes by itself.
+    Args:
+        graph: what to compute.
+        providers: onnxruntime's execution providers; the CPU's if None.
+        optimise: whether onnxruntime optimises the graph first.
+        noted: tensors whose types are written into the model because onnxruntime cannot infer them.
+        threads: of the session; 0 for OMP_NUM_THREADS, or onnxruntime's own choice if that is not set.
+
+    Raises:
+        ModelError: onnxruntime cannot open the network.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS", "0"))
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # or its threads slow down whoever is next
+    options.add_session_config_entry(
+        "session.force_spinning_stop", "1"
+    )  # else its idle threads slow the next session down
     if not optimise:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if lent := external_constants(graph):
         _lend(options, lent)
     content = model_proto(graph, external=True, noted=noted).SerializeToString()
-    with explained("open the network"):
+    with readable_errors("open the network"):
         session = ort.InferenceSession(content, options, providers=list(providers or ["CPUExecutionProvider"]))
     finalize(session, lent.clear).atexit = False
     if lent and _TRIM:

@@ -1,14 +1,14 @@
-"""Windows that slide over spatial axes: sizes, steps and borders of convolutions and poolings, as numbers."""
+"""The sliding window of a convolution or pooling, in numbers: kernel size, stride, dilation, padding."""
 
 from dataclasses import dataclass
 
 from .graph import Graph, Node
 
-__all__ = ["Windows", "windows_of"]
+__all__ = ["WindowGeometry", "window_geometry"]
 
 
 @dataclass(frozen=True)
-class Windows:
+class WindowGeometry:
     """Per spatial axis: input size, output size, kernel, stride, dilation, padding before and after."""
 
     inputs: tuple[int, ...]
@@ -21,17 +21,17 @@ class Windows:
 
     @property
     def reach(self) -> tuple[int, ...]:
-        """Pixels from a window's first to its last, dilation included."""
+        """Pixels from the first to the last that a window reads, dilation included."""
         return tuple(d * (k - 1) for k, d in zip(self.kernel, self.dilations, strict=True))
 
     @property
     def pads(self) -> tuple[int, ...]:
-        """As ONNX writes them."""
+        """The attribute `pads` of ONNX: all before, then all after."""
         return (*self.before, *self.after)
 
     @property
     def remainder(self) -> tuple[int, ...]:
-        """Pixels at the end that no window reaches; negative where ceil_mode lets one hang over."""
+        """Pixels at the end that no window reads; negative if, with ceil_mode, the last one reads past the end."""
         whole = zip(self.inputs, self.outputs, self.strides, self.before, self.after, self.reach, strict=True)
         return tuple(i + b + a - reach - 1 - s * (o - 1) for i, o, s, b, a, reach in whole)
 
@@ -41,8 +41,8 @@ class Windows:
         return all(s == 1 for s in self.strides)
 
 
-def windows_of(g: Graph, node: Node, kernel: tuple[int, ...]) -> Windows:
-    """The windows of a Conv or pooling node; `auto_pad` is worked out.
+def window_geometry(g: Graph, node: Node, kernel: tuple[int, ...]) -> WindowGeometry:
+    """The window of a Conv or pooling node, with `auto_pad` resolved to numbers.
 
     SAME_UPPER puts the odd pixel at the end, SAME_LOWER at the start.
     """
@@ -59,4 +59,4 @@ def windows_of(g: Graph, node: Node, kernel: tuple[int, ...]) -> Windows:
         pads = (*small, *large) if auto == "SAME_UPPER" else (*large, *small)
     elif auto == "VALID":
         pads = (0,) * (2 * rank)
-    return Windows(inputs, outputs, kernel, tuple(strides), tuple(dilations), pads[:rank], pads[rank:])
+    return WindowGeometry(inputs, outputs, kernel, tuple(strides), tuple(dilations), pads[:rank], pads[rank:])

@@ -1,34 +1,35 @@
-"""Subgraphs of If, Loop and Scan: copies of their nodes with other names, to be written into the graph around them."""
+"""Subgraphs of If, Loop and Scan: copies of their nodes, renamed, for the graph around them."""
 
 from collections.abc import Mapping
 
 from onnx import AttributeProto, GraphProto, NodeProto
 
 from .graph import Graph, Node, node_of
-from .module_names import scopes
+from .module_names import module_scopes
 
-__all__ = ["copied", "rename_inside"]
+__all__ = ["copy_subgraph", "rename_in_subgraphs"]
 
 
-def copied(graph: Graph, body: GraphProto, names: dict[str, str], around: str, called: set[str]) -> list[Node]:
-    """Copies of a subgraph's nodes to stand outside of it.
+def copy_subgraph(graph: Graph, body: GraphProto, names: dict[str, str], around: str, called: set[str]) -> list[Node]:
+    """Copies of a subgraph's nodes, renamed so that they can be appended to the graph around it.
 
     Args:
-        body: its own constants are left to the caller.
-        names: tensors of the body that are to have another name; those of all others that it makes are added.
-        around: what new names begin with.
-        called: names of nodes, each of which there is once; added to.
+        graph: the graph around it.
+        body: the subgraph; its own constants are left to the caller.
+        names: new names of tensors of the body; new names of all other tensors that it computes are added.
+        around: prefix of new names.
+        called: names of nodes that are in use; those of the copies are added.
     """
     for own in (o for proto in body.node for o in proto.output if o):
         if own not in names:
-            names[own] = graph.unique(f"{around}:{own}")
+            names[own] = graph.unique_name(f"{around}:{own}")
     parts = []
     for proto in body.node:
         renamed = _renamed(proto, names)
         if proto.name and proto.name in called:
             renamed.name = f"{around}:{proto.name}"
         called.add(renamed.name)
-        parts.append(node_of(renamed, graph.opsets, scopes(proto)))
+        parts.append(node_of(renamed, graph.opsets, module_scopes(proto)))
     return parts
 
 
@@ -37,12 +38,12 @@ def _renamed(proto: NodeProto, names: Mapping[str, str]) -> NodeProto:
     made.CopyFrom(proto)
     made.input[:] = [names.get(i, i) for i in proto.input]
     made.output[:] = [names.get(o, o) for o in proto.output]
-    rename_inside(made, names)
+    rename_in_subgraphs(made, names)
     return made
 
 
-def rename_inside(node: NodeProto, names: Mapping[str, str]) -> None:
-    """What its subgraphs read from outside gets its new name, in place; what is their own stays."""
+def rename_in_subgraphs(node: NodeProto, names: Mapping[str, str]) -> None:
+    """Rename, in place, the tensors outside that a node's subgraphs read; their own tensors keep their names."""
     for inner in (a.g for a in node.attribute if a.type == AttributeProto.GRAPH):
         own = (
             {t.name for t in inner.initializer}
@@ -52,6 +53,6 @@ def rename_inside(node: NodeProto, names: Mapping[str, str]) -> None:
         outer = {old: new for old, new in names.items() if old not in own}
         for below in inner.node:
             below.input[:] = [outer.get(i, i) for i in below.input]
-            rename_inside(below, outer)
+            rename_in_subgraphs(below, outer)
         for output in inner.output:
             output.name = outer.get(output.name, output.name)

@@ -1,1 +1,1 @@
-"""Reading a file: one dialect of operators, onnxruntime's own operators rewritten, inputs prepared."""
+"""Loading: a file becomes a `Graph` of standard operators of one opset, with its inputs prepared."""

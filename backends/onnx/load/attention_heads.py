@@ -1,6 +1,6 @@
-"""Attention whose heads lie in the batch, (N heads, T, T), as torch.nn.MultiheadAttention is exported: seen as heads.
+"""Attention with the heads folded into the batch axis, (N heads, T, T), as torch.nn.MultiheadAttention is exported.
 
-The softmax is written on (N, heads, T, T), between two Reshapes that move nothing: then its layer leads with the batch.
+The softmax is rewritten on (N, heads, T, T) between two Reshapes, so that the batch is the first axis of its layer.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,22 @@ from crosslens.model import INPUT
 from ..ir.graph import Graph, Node, Type
 from ..shapes.constant_folding import fold
 
-__all__ = ["show_heads"]
+__all__ = ["unfold_heads"]
 
 MANY = 13
-"""Images for which sizes are worked out: a number that heads hardly have, so that the batch is known by its size."""
+"""Batch size for shape inference: an unlikely number of heads, so that an axis of this size is the batch."""
 
 _SCORES = frozenset({"Add", "Sub", "Mul", "Div", "Where", "Cast", "Identity"})
-"""What may stand between the product of queries and keys and the softmax; the scores are the first that is computed."""
+"""Operators allowed between the product of queries and keys and the softmax."""
 _QUERIES = frozenset({"Mul", "Div", "Cast", "Identity", "Transpose", "Split", "Slice", "Squeeze", "Gather"})
 Types = Mapping[str, Type]
 
 
-def show_heads(graph: Graph) -> None:
-    """Rewrite, in place, each Softmax over (N heads, T, T) of which a Reshape shows that the batch goes first.
+def unfold_heads(graph: Graph) -> None:
+    """Rewrite, in place, each Softmax over (N heads, T, T) if a Reshape shows that the batch comes before the heads.
 
-    Left alone: windows in the batch (no tensor (N, T, D) has as many tokens), images of free sizes, heads in front.
+    Not rewritten: windows in the batch axis (no tensor (N, T, D) has as many tokens), networks of free image sizes, and
+    heads before the batch.
     """
     batch, *sizes = graph.inputs[INPUT].dims or ("N",)
     suspects = [node for node in graph.nodes if _may_fold_heads(graph, node, batch)]
@@ -50,7 +51,7 @@ def _may_fold_heads(graph: Graph, node: Node, batch: int | str) -> bool:
 
 
 def _types(graph: Graph, count: int) -> Types:
-    """Types with so many images."""
+    """The types of all tensors for a batch of `count` images."""
     copy = graph.copy()
     kind = copy.inputs[INPUT]
     copy.inputs[INPUT] = replace(kind, dims=(count, *(kind.dims or ())[1:]))
@@ -59,13 +60,13 @@ def _types(graph: Graph, count: int) -> Types:
 
 
 def _heads(kind: Type, count: int) -> int:
-    """How many times as many rows as images there are; 1 if that is no number."""
+    """The number of rows for each image; 1 if it is not a whole number."""
     rows = (kind.dims or (1,))[0]
     return rows // count if isinstance(rows, int) and rows % count == 0 else 1
 
 
 def _batch_first(makers: Mapping[str, Node], node: Node, types: Types, count: int) -> bool:
-    """Whether a Reshape that made the queries kept all heads of an image together: (T, N, D) to (T, N heads, d)."""
+    """Whether the Reshape of the queries keeps the heads of an image together: (T, N, D) to (T, N heads, d)."""
     product = _back(makers, node.inputs[0], _SCORES, types)
     if product is None or product.op not in {"MatMul", "Gemm", "Einsum"}:
         return False
@@ -81,7 +82,7 @@ def _batch_first(makers: Mapping[str, Node], node: Node, types: Types, count: in
 
 
 def _back(makers: Mapping[str, Node], name: str, through: frozenset[str], types: Types) -> Node | None:
-    """The node behind operators that change values, or the order of axes, only."""
+    """The first node upstream that is not one of the operators `through`."""
     node = makers.get(name)
     while node is not None and node.op in through:
         computed = [i for i in node.inputs if i in makers and i in types and types[i].is_float]
@@ -94,10 +95,10 @@ def _unfold(graph: Graph, node: Node, heads: int) -> None:
     if not isinstance(size, int):
         return
     (weights,) = node.outputs
-    apart, flat = (graph.unique(f"{weights}:{part}") for part in ("scores", "flat"))
+    unfolded, flat = (graph.unique_name(f"{weights}:{part}") for part in ("scores", "flat"))
     made = [
-        graph.node("Reshape", node.inputs[0], graph.ints([-1, heads, size, size]), outputs=[apart]),
-        replace(node, inputs=(apart,), attributes={}),
+        graph.node("Reshape", node.inputs[0], graph.ints([-1, heads, size, size]), outputs=[unfolded]),
+        replace(node, inputs=(unfolded,), attributes={}),
         graph.node("Reshape", weights, graph.ints([-1, size, size]), outputs=[flat]),
     ]
     others = [

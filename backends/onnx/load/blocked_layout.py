@@ -1,6 +1,5 @@
-"""Files that onnxruntime saved at its level 'all', its default: operators on memory in blocks of channels, unblocked.
-
-Its operators of the domain com.microsoft.nchwc keep channels in blocks as wide as this processor's vectors, 16, 8 or 4.
+"""onnxruntime's operators on channels in blocks (NCHWc), in files that it saved at level 'all', as standard operators.
+Operators of the domain com.microsoft.nchwc keep channels in blocks as wide as the processor's vectors: 16, 8 or 4.
 Written out here they are the standard ones on plain memory; channels are still filled up with zeros to whole blocks
 between two reorderings. How kernels lie: onnxruntime/core/mlas/lib/reorder.cpp, MlasReorderFilterOIHWBiBo and OIHWBo.
 """
@@ -21,11 +20,11 @@ __all__ = ["BLOCKED", "unblock"]
 
 BLOCKED = "com.microsoft.nchwc"
 _POOLS = ("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool")
-Written = list[Node]
+Nodes = list[Node]
 
 
 def unblock(graph: Graph) -> None:
-    """Write out, in place, every operator on blocked memory; tensors keep their names."""
+    """Replace, in place, every operator on blocked channels by standard ones; tensors keep their names."""
     if all(node.domain != BLOCKED for node in graph.nodes):
         return
     made = {o for node in graph.nodes if node.domain == BLOCKED and node.op != "ReorderOutput" for o in node.outputs}
@@ -40,30 +39,30 @@ def unblock(graph: Graph) -> None:
 
 
 def _conv(g: Graph, node: Node, blocked: set[str]) -> None:
-    """As com.microsoft.FusedConv, which has the same inputs and attributes; its kernel is put in order beforehand."""
+    """A com.microsoft.FusedConv, which has the same inputs and attributes, with the kernel in the standard layout."""
     x, w, *rest = node.inputs
     kernel = g.constants[w]
     whole = x in blocked and not (node.attr("group", 1) > 1 and kernel.shape[1] == 1)
-    name = g.derived(f"{w}:plain{whole}", lambda: _plain(kernel, inputs_too=whole))
+    name = g.derived_constant(f"{w}:plain{whole}", lambda: _plain(kernel, inputs_too=whole))
     g.nodes.append(replace(node, op="FusedConv", domain="com.microsoft", inputs=(x, name, *rest), version=1))
 
 
 def _plain(kernel: np.ndarray[Any, Any], *, inputs_too: bool) -> np.ndarray[Any, Any]:
-    """(O, I, *size) in order, from blocks of outputs, and of inputs too unless the input was not in blocks."""
+    """A kernel (O, I, *size) from blocks of outputs, and of inputs too if the input is in blocks."""
     width = block_width()
     outputs, inputs, *size = kernel.shape
     if outputs % width or (inputs_too and inputs % width):
         raise ModelError(
             "the network was saved by onnxruntime at optimisation level 'all' for another kind of processor: a kernel "
-            f"{kernel.shape} is in no blocks of {width} channels. Save it at ORT_ENABLE_EXTENDED instead"
+            f"{kernel.shape} does not fit blocks of {width} channels. Save it at ORT_ENABLE_EXTENDED instead"
         )
     axes = range(len(size))
     if not inputs_too:
-        apart = kernel.reshape(outputs // width, inputs, *size, width)
-        return np.moveaxis(apart, -1, 1).reshape(kernel.shape)
-    apart = kernel.reshape(outputs // width, inputs // width, *size, width, width)
+        blocks = kernel.reshape(outputs // width, inputs, *size, width)
+        return np.moveaxis(blocks, -1, 1).reshape(kernel.shape)
+    blocks = kernel.reshape(outputs // width, inputs // width, *size, width, width)
     order = (0, len(size) + 3, 1, len(size) + 2, *(axis + 2 for axis in axes))
-    return apart.transpose(order).reshape(kernel.shape)
+    return blocks.transpose(order).reshape(kernel.shape)
 
 
 def _pool(g: Graph, node: Node, _: set[str]) -> None:
@@ -80,7 +79,7 @@ def _upsample(g: Graph, node: Node, _: set[str]) -> None:
 
 
 def _reorder_input(g: Graph, node: Node, _: set[str]) -> None:
-    """Zeros behind the channels, up to a whole block."""
+    """Pad the channels with zeros to whole blocks."""
     (x,) = node.inputs
     if node.attr("channels_last", 0):
         x = g.op("Transpose", x, perm=[0, 3, 1, 2])
@@ -93,7 +92,7 @@ def _reorder_input(g: Graph, node: Node, _: set[str]) -> None:
 
 
 def _reorder_output(g: Graph, node: Node, _: set[str]) -> None:
-    """The channels without those zeros."""
+    """Slice the padding off the channels."""
     ends = [g.const([n], np.int64) for n in (0, node.attr("channels"), 1)]
     if not node.attr("channels_last", 0):
         g.nodes.append(g.node("Slice", node.inputs[0], *ends, outputs=node.outputs))
@@ -113,7 +112,7 @@ _WRITERS: dict[str, Callable[[Graph, Node, set[str]], None]] = {
 
 @cache
 def block_width() -> int:
-    """How many channels a block has on this processor: those between the first pixel's and the second's first one."""
+    """Channels in a block on this processor: how far the second pixel is behind the first in reordered memory."""
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 64, 1, 2]) for name in "xy"]
     node = helper.make_node("ReorderInput", ["x"], ["y"], domain=BLOCKED)
     graph = helper.make_graph([node], "width", infos[:1], infos[1:])

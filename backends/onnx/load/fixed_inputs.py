@@ -1,4 +1,4 @@
-"""A network of several inputs: one is explained, the others hold what the user says, as constants of the graph."""
+"""Networks of several inputs: one is explained, the others get fixed values (`inputs=`), as constants of the graph."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,19 +10,19 @@ from onnx import TensorProto, helper
 
 from ..ir.graph import BOOL, Graph, Node, Type
 
-__all__ = ["hold", "repeat_for_images", "written_type"]
+__all__ = ["fix_inputs", "repeat_fixed_inputs", "written_type"]
 
 Held = Mapping[str, "np.ndarray[Any, Any]"]
 
 
-def hold(graph: Graph, values: Mapping[str, Any] | None) -> Held:
-    """Make constants of all inputs but the one that is left out, in place.
+def fix_inputs(graph: Graph, values: Mapping[str, Any] | None) -> Held:
+    """Replace, in place, all inputs but one by constants.
 
     Returns:
-        Those that want a row for each image, by name; `repeat_for_images` gives them.
+        The values, by name, that must be repeated for each image of a batch: see `repeat_fixed_inputs`.
 
     Raises:
-        ModelError: none or several inputs are left out; a value is for no input, or has another shape or type.
+        ModelError: not exactly one input is left without a value; a name, shape or type is wrong.
     """
     values = values or {}
     for name in values:
@@ -36,7 +36,7 @@ def hold(graph: Graph, values: Mapping[str, Any] | None) -> Held:
     rows: dict[str, np.ndarray[Any, Any]] = {}
     for name, value in values.items():
         array, repeated = _fitted(name, graph.inputs.pop(name), value, batch)
-        held = graph.unique(f"{name}:held") if repeated else name
+        held = graph.unique_name(f"{name}:held") if repeated else name
         graph.constants[held] = array
         graph.types[held] = Type(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
         if repeated:
@@ -45,10 +45,10 @@ def hold(graph: Graph, values: Mapping[str, Any] | None) -> Held:
     return rows
 
 
-def repeat_for_images(graph: Graph, names: Held) -> None:
-    """Give each image a row of what is held, in place: `Where` with a condition for each image and twice the same.
+def repeat_fixed_inputs(graph: Graph, names: Held) -> None:
+    """Repeat fixed values for each image, in place: `Where` with a condition per image and the same value twice.
 
-    A condition passes no gradient on, and inference follows the batch through it, as it would not through `Expand`.
+    A condition passes no gradient on, and shape inference follows the batch through it; through `Expand` it would not.
     """
     if not names:
         return
@@ -71,12 +71,12 @@ def _repeated(graph: Graph, node: Node, each: str, value: "np.ndarray[Any, Any]"
 def _which(graph: Graph, left: list[str]) -> str:
     named = ", ".join(f"{name!r} {written_type(kind)}" for name, kind in graph.inputs.items())
     if not left:
-        return f"inputs= holds all inputs, {named or 'none'}; leave out the one to explain"
+        return f"inputs= gives values for all inputs, {named or 'none'}; leave out the one to explain"
     others = ", ".join(f"{name!r}: array" for name in left if name != _likely(graph, left))
     several = f"the network has {len(graph.inputs)} inputs: {named}"
     if len(left) < len(graph.inputs):
-        several += f", of which {', '.join(map(repr, left))} are not held"
-    return f"{several}; one is explained, say what the others hold: inputs={{{others}}}" if graph.inputs else several
+        several += f", of which {', '.join(map(repr, left))} have no value"
+    return f"{several}; one is explained, give values for the others: inputs={{{others}}}" if graph.inputs else several
 
 
 def _likely(graph: Graph, left: list[str]) -> str:
@@ -86,16 +86,18 @@ def _likely(graph: Graph, left: list[str]) -> str:
 
 
 def _fitted(name: str, kind: Type, value: Any, batch: int | str | None) -> tuple["np.ndarray[Any, Any]", bool]:
-    """The value in the input's type, and whether it is one row that every image gets.
+    """The value in the input's type, and whether it is one row that is repeated for every image.
 
     Raises:
-        ModelError: it does not fit.
+        ModelError: shape or type does not fit.
     """
     given = np.asarray(value)
     dtype = helper.tensor_dtype_to_np_dtype(kind.elem)
     array = given.astype(dtype)
     if given.dtype.kind not in "biuf" or (array.dtype.kind in "biu" and not np.array_equal(array, given)):
-        raise ModelError(f"inputs[{name!r}] holds {given.dtype} that {_element(kind)} cannot; give {_element(kind)}")
+        raise ModelError(
+            f"inputs[{name!r}] has {given.dtype} values that {_element(kind)} cannot represent; give {_element(kind)}"
+        )
     if not kind.dims:
         return array, False
     array = array[None] if array.ndim == len(kind.dims) - 1 else array
@@ -106,7 +108,7 @@ def _fitted(name: str, kind: Type, value: Any, batch: int | str | None) -> tuple
     if array.ndim != len(kind.dims) or not all(alike) or (first == batch and isinstance(first, str) and rows != 1):
         raise ModelError(
             f"inputs[{name!r}] has shape {given.shape}; the network takes {written_type(kind)}: give one row, which is "
-            "held for all images"
+            "used for all images"
         )
     return array, isinstance(first, str) and rows == 1
 
@@ -116,7 +118,7 @@ def _element(kind: Type) -> str:
 
 
 def written_type(kind: Type) -> str:
-    """An element type and sizes, as messages have them."""
+    """An element type and sizes for messages: "float (any, 3, 224, 224)"."""
     sizes = "of unknown rank" if kind.dims is None else "(" + ", ".join(_plain(d) for d in kind.dims) + ")"
     return f"{_element(kind)} {sizes}"
 

@@ -1,8 +1,8 @@
-"""onnxruntime's own fused operators, written out as standard ones when a file is read.
+"""Replaces onnxruntime's own fused operators by standard ones when a file is loaded.
 
-A model saved by onnxruntime (`SessionOptions.optimized_model_filepath`) or by its transformers optimizer holds
-operators of the domain com.microsoft. onnx knows no shapes behind them, and a Relu inside of one is no rectifier that a
-method could find. What each means stands in the package `contrib`, one operator per file, found by being there. Source:
+A model saved by onnxruntime (`SessionOptions.optimized_model_filepath`) or by its transformers optimizer has operators
+of the domain com.microsoft. onnx cannot infer shapes behind them, and methods do not see a Relu inside one of them. The
+package `contrib` has their definitions, one operator per file; every file in it is imported. Source:
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md
 """
 
@@ -17,32 +17,32 @@ from crosslens.errors import ModelError
 from onnx import ModelProto, NodeProto, defs, helper
 
 from ..ir.graph import Graph, Node
-from ..ir.module_names import scopes
+from ..ir.module_names import module_scopes
 from ..shapes.inference import infer
 from .blocked_layout import unblock
 
-__all__ = ["DOMAIN", "UnknownTypeError", "homed", "like", "rewrite", "writes"]
+__all__ = ["DOMAIN", "UnknownTypeError", "expand_fused_operators", "expands", "first_typed", "with_contrib_domains"]
 
 DOMAIN = "com.microsoft"
 _INTERNAL = "com.ms.internal.nhwc"
 """Operators on the memory layout of one execution provider."""
 
 _HIDING = frozenset({"Attention", "QLinearConv", "QLinearMatMul"})
-"""Standard operators that hide others: weights that a method may ask for, a product between integers."""
+"""Standard operators that are expanded too: attention weights are a layer then, quantised products have gradients."""
 
 Writer: TypeAlias = Callable[[Graph, Node], Sequence[str | None] | None]
 _WRITERS: dict[str, Writer] = {}
 
 
 class UnknownTypeError(Exception):
-    """A rank or an element type is not known yet: what stands before it must be written out first."""
+    """A rank or an element type is not known yet: the operators upstream must be expanded first."""
 
 
-def writes(*operators: str) -> Callable[[Writer], Writer]:
+def expands(*operators: str) -> Callable[[Writer], Writer]:
     """Register a function that appends standard nodes in place of one of these operators.
 
-    It gives one tensor for each of the node's outputs, or None to leave the node as it is: forward it runs, backward it
-    is named among the operators without a rule. It may raise `UnknownTypeError` to be asked again later.
+    It returns one tensor for each of the node's outputs, or None to leave the node as it is: then it runs forward, and
+    is named among the operators without a derivative rule. It may raise `UnknownTypeError` to be called again later.
     """
 
     def register(writer: Writer) -> Writer:
@@ -52,7 +52,7 @@ def writes(*operators: str) -> Callable[[Writer], Writer]:
     return register
 
 
-def like(graph: Graph, *tensors: str) -> str:
+def first_typed(graph: Graph, *tensors: str) -> str:
     """The first of these tensors whose element type is known.
 
     Raises:
@@ -72,11 +72,11 @@ def _writers() -> dict[str, Writer]:
     return _WRITERS
 
 
-def homed(model: ModelProto) -> ModelProto:
-    """A model whose nodes that the standard's domain does not define at its opset stand in onnxruntime's own.
+def with_contrib_domains(model: ModelProto) -> ModelProto:
+    """The model with onnxruntime's domain on nodes that the standard does not define at the model's opset.
 
-    onnxruntime writes LayerNormalization into files of opset 13, where onnx has none, and calls them invalid. It also
-    runs networks that do not import its domain, as its transformers optimizer makes them in memory.
+    onnxruntime writes LayerNormalization into files of opset 13, where onnx does not define it and calls the file
+    invalid. It also runs networks that do not import its domain, as its transformers optimizer makes them in memory.
     """
     opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
     strays = [i for i, node in enumerate(model.graph.node) if opset and _is_stray(node, opset)]
@@ -98,11 +98,11 @@ def _is_stray(node: NodeProto, opset: int) -> bool:
     return not defs.has(node.op_type, opset, "")
 
 
-def rewrite(graph: Graph) -> None:
-    """Write out, in place, every operator of onnxruntime's own that `contrib` knows; tensors keep their names.
+def expand_fused_operators(graph: Graph) -> None:
+    """Replace, in place, every operator that `contrib` defines by standard ones; tensors keep their names.
 
     Raises:
-        ModelError: the file is laid out for one kind of processor.
+        ModelError: the file was saved for one execution provider.
     """
     _refuse_internal(graph)
     unblock(graph)
@@ -146,16 +146,16 @@ def _write(graph: Graph, node: Node, called: set[str]) -> None:
 
 
 def _named(graph: Graph, node: Node, parts: Sequence[Node], tensors: Mapping[str, str], called: set[str]) -> list[Node]:
-    """The parts under the file's own tensor names; `called` are the names of nodes, each of which there is once.
+    """The new nodes with the file's own tensor names; `called` are the node names in use.
 
-    The part that the operator is called after keeps the node's name (a FusedConv's is its Conv's); another one that
-    makes a tensor of the file is called after that, as exporters call tensors after nodes.
+    The part that the operator is named after keeps the node's name (the Conv of a FusedConv); another one that computes
+    a tensor of the file is named after that tensor, since exporters name tensors after nodes.
     """
     last = next(part for part in parts if any(tensors.get(o) == node.outputs[0] for o in part.outputs))
     head = next((part for part in parts if node.op.endswith(part.op)), last)
     names = dict(tensors)
     for part in parts:
-        names |= {o: graph.unique(f"{node.outputs[0]}/{part.op}") for o in part.outputs if o not in names}
+        names |= {o: graph.unique_name(f"{node.outputs[0]}/{part.op}") for o in part.outputs if o not in names}
     return [_renamed(node, part, names, called, part is head) for part in parts]
 
 
@@ -163,7 +163,7 @@ def _renamed(node: Node, part: Node, names: Mapping[str, str], called: set[str],
     inputs, outputs = (tuple(names.get(i, i) for i in of) for of in (part.inputs, part.outputs))
     name, around = f"{node.name}/{part.op}" * bool(node.name), node.scopes
     for tensor in set(outputs).intersection(node.outputs):
-        name, around = tensor, scopes(NodeProto(name=tensor))
+        name, around = tensor, module_scopes(NodeProto(name=tensor))
     if is_head:
         name, around = node.name, node.scopes
     return replace(part, inputs=inputs, outputs=outputs, scopes=around, name=name if is_head else _once(name, called))

@@ -1,4 +1,4 @@
-"""The one input of a network, an image or a latent code; preprocessing becomes part of the graph."""
+"""The image input of a network (or latent code): reads its description from the graph, and prepends preprocessing."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,23 @@ from crosslens.model.preprocessing import Preprocess
 from ..ir.graph import FLOAT, Dim, Graph, Type
 from ..ir.graph_input import GraphInput
 from .fixed_inputs import written_type
-from .integer_images import as_pixels
+from .integer_images import cast_image
 
-__all__ = ["entry_of", "prepend"]
+__all__ = ["graph_input_of", "prepend_preprocessing"]
 
 _CHANNELS = (1, 3, 4)
 
 
-def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> GraphInput:
-    """Find out from the graph's only input, or from what the user says, what it takes.
+def graph_input_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> GraphInput:
+    """Describe the graph's only input from its declared shape, or from the user's `input_shape`.
+
+    Args:
+        graph: a graph of one input.
+        wished: the user's description; None if there is none.
+        bounds: the smallest and largest pixel value; [0, 1] if None.
 
     Raises:
-        ModelError: a shape that is not clearly an image's.
+        ModelError: the shape does not say where the channels are, or contradicts the user's.
     """
     ((name, kind),) = graph.inputs.items()
     spec, last = _spec(name, kind, wished, _end_of_channels(graph, name))
@@ -30,9 +35,9 @@ def entry_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float]
 
 
 def _end_of_channels(graph: Graph, name: str) -> int | None:
-    """Where the nodes that read the image first expect its channels: 0 in front, -1 at the back; None if they differ.
+    """The channel axis that the nodes reading the image expect: 0 first, -1 last; None if they do not agree.
 
-    A convolution reads them in front; a transposition brings them there from the back.
+    A convolution expects channels first; a Transpose that makes them the first expects them last.
     """
     ends: set[int | None] = set()
     for node in graph.nodes:
@@ -57,7 +62,7 @@ def _spec(name: str, kind: Type, wished: InputSpec | None, end: int | None) -> t
         first, last = end == 0, end == -1
     if first == last:
         raise ModelError(
-            f"the input {name!r} is {written_type(kind)}: that does not say whether and where there are channels. Give "
+            f"the input {name!r} is {written_type(kind)}: the shape does not say which axis has the channels. Give "
             "input_shape=(C, H, W), (C, D, H, W) for volumes, or InputSpec.latent(shape) for a generator's code"
         )
     return InputSpec((rest[-1], *rest[:-1]) if last else rest), last
@@ -81,8 +86,8 @@ def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
     return InputSpec(shape, wished.bounds)
 
 
-def prepend(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> None:
-    """Make the graph take `INPUT`, float32 RGB (N, C, H, W) in [0, 1]: preprocessing, layout and type, in place."""
+def prepend_preprocessing(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> None:
+    """Prepend, in place, preprocessing, layout and type: `INPUT` is float32 RGB (N, C, H, W) in [0, 1]."""
     kind = graph.inputs.pop(entry.tensor)
     body, graph.nodes = graph.nodes, []
     graph.inputs[INPUT] = Type(FLOAT, ("N" if entry.batch is None else entry.batch, *_named(entry.spec.shape)))
@@ -91,7 +96,7 @@ def prepend(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> None:
     x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
     if entry.channels_last:
         x = graph.op("Transpose", x, perm=[0, *range(2, len(entry.spec.shape) + 1), 1])
-    graph.nodes += [graph.node("Identity", as_pixels(graph, x, kind.elem), outputs=[entry.tensor]), *body]
+    graph.nodes += [graph.node("Identity", cast_image(graph, x, kind.elem), outputs=[entry.tensor]), *body]
 
 
 def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:

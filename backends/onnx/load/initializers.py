@@ -1,8 +1,8 @@
-"""A file's model and its weights apart: the weights are read once, straight into arrays, past protobuf.
+"""Reads the large initialisers of an ONNX file straight into arrays; protobuf parses only the rest of the file.
 
-Protobuf holds a network of half a gigabyte three times at the door: the file as one string, the message parsed from it,
-and the arrays made from the message. Here it parses the message without its large `raw_data`, whose places in the file
-are found by walking the wire format (https://protobuf.dev/programming-guides/encoding/).
+Protobuf alone would keep a network three times in memory: the file as one string, the parsed message, and the arrays
+made from the message. Here the message is parsed without its large `raw_data`, which is located in the file by its wire
+format (see `protobuf_wire`).
 """
 
 from math import prod
@@ -14,14 +14,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, external_data_helper, helper, numpy_helper
 
-from ..ir.graph import SMALL
+from ..ir.graph import INLINE_BYTES
 from .protobuf_wire import Field, encode_field, fields
 
-__all__ = ["Weights", "read_apart", "together"]
+__all__ = ["Weights", "read_model_and_weights", "with_weights_inside"]
 
 Weights = dict[str, np.ndarray[Any, Any]]
-Place = tuple[int, int] | None
-"""Where a tensor's bytes begin and end in the file; None where they stay in the message."""
+ByteRange = tuple[int, int] | None
+"""Where a tensor's `raw_data` starts and ends in the file; None if it is parsed with the message."""
 _GRAPH = ModelProto.DESCRIPTOR.fields_by_name["graph"].number
 _INITIALIZER = GraphProto.DESCRIPTOR.fields_by_name["initializer"].number
 _RAW = TensorProto.DESCRIPTOR.fields_by_name["raw_data"].number
@@ -29,28 +29,28 @@ _PLAIN = frozenset(
     {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.INT8, TensorProto.UINT8}
     | {TensorProto.INT32, TensorProto.INT64}
 )
-"""Element types that lie in a file as they lie in an array."""
+"""Element types that have the same bytes in a file and in an array."""
 _TAKEN = "#taken"
-"""The location of weights that were taken out; onnx's checker looks for no file whose name begins so."""
+"""The location of weights outside the message; onnx's checker does not look for files of such a name."""
 
 
-def read_apart(path: Path) -> tuple[ModelProto, Weights]:
-    """A file's model without its large weights, and these by name.
+def read_model_and_weights(path: Path) -> tuple[ModelProto, Weights]:
+    """A file's model without its large weights, and these weights by name.
 
     Raises:
-        DecodeError: the file is no ONNX model, or it is cut off.
+        DecodeError: the file is not an ONNX model, or it is truncated.
         ValueError, OSError, onnx.checker.ValidationError: weights in a file beside it cannot be read.
     """
-    places: list[Place] = []
+    ranges: list[ByteRange] = []
     weights: Weights = {}
     with path.open("rb") as file:
         if not file.seek(0, SEEK_END):
             return ModelProto(), weights
         with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            model = ModelProto.FromString(_model(data, places))
-        for tensor, place in zip(model.graph.initializer, places, strict=True):
-            if place:
-                _take(tensor, file, *place, weights)
+            model = ModelProto.FromString(_model(data, ranges))
+        for tensor, byte_range in zip(model.graph.initializer, ranges, strict=True):
+            if byte_range:
+                _take(tensor, file, *byte_range, weights)
             elif external_data_helper.uses_external_data(tensor):
                 _take_from_beside(tensor, str(path.parent), weights)
     external_data_helper.load_external_data_for_model(model, str(path.parent))
@@ -61,8 +61,8 @@ def read_apart(path: Path) -> tuple[ModelProto, Weights]:
     return model, weights
 
 
-def together(model: ModelProto, weights: Weights) -> ModelProto:
-    """The model with its weights inside again."""
+def with_weights_inside(model: ModelProto, weights: Weights) -> ModelProto:
+    """A copy of the model that contains its large weights."""
     whole = ModelProto()
     whole.CopyFrom(model)
     for tensor in whole.graph.initializer:
@@ -72,7 +72,7 @@ def together(model: ModelProto, weights: Weights) -> ModelProto:
 
 
 def _take(tensor: TensorProto, file: BinaryIO, start: int, stop: int, weights: Weights) -> None:
-    """Read a tensor's bytes: into an array, or back into the message where they are no plain array's."""
+    """Read a tensor's bytes into an array, or into the message if the element type has other bytes in an array."""
     file.seek(start)
     if _is_plain(tensor, stop - start):
         values = np.fromfile(file, _dtype(tensor).newbyteorder("<"), prod(tensor.dims))
@@ -82,7 +82,7 @@ def _take(tensor: TensorProto, file: BinaryIO, start: int, stop: int, weights: W
 
 
 def _take_from_beside(tensor: TensorProto, folder: str, weights: Weights) -> None:
-    """Read a tensor that lies in another file, alone: what it is read through is given back at once."""
+    """Read a tensor from its file of external data, one tensor at a time to save memory."""
     alone = TensorProto()
     alone.CopyFrom(tensor)
     external_data_helper.load_external_data_for_tensor(alone, folder)
@@ -103,32 +103,32 @@ def _dtype(tensor: TensorProto) -> np.dtype[Any]:
     return dtype
 
 
-def _model(data: mmap, places: list[Place]) -> bytes:
-    """The bytes of a model without large `raw_data` of its initialisers; where these lie is appended to `places`."""
+def _model(data: mmap, ranges: list[ByteRange]) -> bytes:
+    """The bytes of a model without large `raw_data` of initialisers, whose byte ranges are appended to `ranges`."""
     return b"".join(
-        encode_field(_GRAPH, _graph(data, field, places)) if field.number == _GRAPH else data[field.start : field.end]
+        encode_field(_GRAPH, _graph(data, field, ranges)) if field.number == _GRAPH else data[field.start : field.end]
         for field in fields(data, 0, len(data))
     )
 
 
-def _graph(data: mmap, graph: "Field", places: list[Place]) -> bytes:
+def _graph(data: mmap, graph: "Field", ranges: list[ByteRange]) -> bytes:
     parts = []
     for field in fields(data, graph.content, graph.end):
         if field.number == _INITIALIZER:
-            tensor, place = _tensor(data, field)
+            tensor, byte_range = _tensor(data, field)
             parts.append(encode_field(_INITIALIZER, tensor))
-            places.append(place)
+            ranges.append(byte_range)
         else:
             parts.append(data[field.start : field.end])
     return b"".join(parts)
 
 
-def _tensor(data: mmap, tensor: "Field") -> tuple[bytes, Place]:
+def _tensor(data: mmap, tensor: "Field") -> tuple[bytes, ByteRange]:
     parts: list[bytes] = []
-    place: Place = None
+    byte_range: ByteRange = None
     for field in fields(data, tensor.content, tensor.end):
-        if field.number == _RAW and field.end - field.content > SMALL:
-            place = field.content, field.end
+        if field.number == _RAW and field.end - field.content > INLINE_BYTES:
+            byte_range = field.content, field.end
         else:
             parts.append(data[field.start : field.end])
-    return b"".join(parts), place
+    return b"".join(parts), byte_range

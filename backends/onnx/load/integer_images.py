@@ -1,4 +1,4 @@
-"""Images of integers: preprocessing to what the input's type holds, then rounding that passes gradients on."""
+"""Inputs of integer pixels: preprocessing to the range of the type, and rounding with a straight-through gradient."""
 
 from crosslens.errors import ModelError
 from crosslens.model import InputSpec
@@ -8,21 +8,27 @@ from onnx import TensorProto
 
 from ..ir.graph import FLOAT, FLOATS, Graph, Type
 
-__all__ = ["as_pixels", "pixels"]
+__all__ = ["cast_image", "pixels"]
 
 _LOWEST = {TensorProto.INT8: -128}
-"""Of pixels by element type; other integers hold 0 to 255."""
+"""The smallest pixel value by element type; of other integers it is 0."""
 _INTEGERS = frozenset(["UINT8", "INT8", "UINT16", "INT16", "UINT32", "INT32", "UINT64", "INT64"])
 
 
 def pixels(name: str, elem: int, spec: InputSpec, wished: Preprocess) -> Preprocess:
-    """The preprocessing for an image of this element type: as wished for floats.
+    """The preprocessing for an image of this element type: the user's, if the type is a float.
 
-    For integers it is what spreads the model's bounds over the type's pixels, 0 to 255 or -128 to 127, unless another
-    that gives such numbers is wished; the presets "imagenet", which is the default, and "unit" do not count as wished.
+    For integers it maps the model's bounds to the type's pixel values, 0 to 255 or -128 to 127, unless the user gave
+    one with such a range; the presets "imagenet", which is the default, and "unit" do not count as given.
+
+    Args:
+        name: of the input, for messages.
+        elem: element type, a TensorProto number.
+        spec: what images look like.
+        wished: the user's preprocessing.
 
     Raises:
-        ModelError: an element type that no image has, or a preprocessing that gives other numbers.
+        ModelError: the element type is neither a float nor an integer, or the preprocessing has another range.
     """
     if elem in FLOATS:
         return wished if spec.is_image else Preprocess()
@@ -32,10 +38,10 @@ def pixels(name: str, elem: int, spec: InputSpec, wished: Preprocess) -> Preproc
     return integer_pixels(f"the input {name!r} is of {kind.lower()}", _LOWEST.get(elem, 0), spec, wished)
 
 
-def as_pixels(graph: Graph, x: str, elem: int) -> str:
-    """Floats `x` in another element type: rounded and cut off at the pixels' limits where that holds integers.
+def cast_image(graph: Graph, x: str, elem: int) -> str:
+    """Cast the float image `x` to another element type; to integers it is rounded and clipped to the pixel range.
 
-    QuantizeLinear with a scale of 1 is rounding whose gradient is passed straight through.
+    QuantizeLinear with a scale of 1 is rounding with a straight-through gradient.
     """
     if elem == FLOAT:
         return x

@@ -1,4 +1,4 @@
-"""From a file or a ModelProto to a `Graph` in one dialect, or to one line that says what is wrong with it."""
+"""Loads a file or a ModelProto as a `Graph` of standard operators, or says in one line what is wrong with it."""
 
 from pathlib import Path
 from typing import Any
@@ -10,42 +10,40 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
 
 from ..ir.graph import Graph, Node, Type, node_of
-from ..ir.module_names import scopes
+from ..ir.module_names import module_scopes
 from ..shapes.inference import infer, type_of
-from .fused_operators import homed, rewrite
-from .initializers import Weights, read_apart, together
-from .opset_upgrade import TARGET, raise_opset
+from .fused_operators import expand_fused_operators, with_contrib_domains
+from .initializers import Weights, read_model_and_weights, with_weights_inside
+from .opset_upgrade import TARGET, upgrade_opset
 from .sparse_constants import dense
-from .topological_order import in_order
+from .topological_order import in_topological_order
 
 __all__ = ["graph_of", "read", "refuse_training"]
 
 
 def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
-    """A checked model, and those of its weights by name that were read apart from it.
+    """The model, checked, and the large weights of a file by name, which are read into arrays of their own.
 
     Raises:
-        ModelError: the file is no ONNX model, is cut off, breaks the standard, or misses its external data.
+        ModelError: the file is not an ONNX model, is truncated, breaks the standard, or lacks its external data.
     """
     if isinstance(network, ModelProto):
         return _checked(network, "the ModelProto"), {}
     try:
-        model, weights = read_apart(Path(network))
+        model, weights = read_model_and_weights(Path(network))
     except DecodeError as error:
         raise ModelError(
-            f"'{network}' is no ONNX file, or it is cut off: {_line(error)}. Download or export it again"
+            f"'{network}' is not an ONNX file, or it is truncated: {_line(error)}. Download or export it again"
         ) from error
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelError(
-            f"'{network}' cannot be read, or the weights that it keeps in a file beside it: {_line(error)}"
-        ) from error
+        raise ModelError(f"'{network}' or its file of external weights cannot be read: {_line(error)}") from error
     return _checked(model, f"'{network}'"), weights
 
 
 def _checked(model: ModelProto, called: str) -> ModelProto:
     if not model.graph.node:
-        raise ModelError(f"{called} holds no ONNX graph: it is empty or not an ONNX model")
-    model = in_order(homed(model))
+        raise ModelError(f"{called} has no ONNX graph: it is empty or not an ONNX model")
+    model = in_topological_order(with_contrib_domains(model))
     try:
         if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
             model = _with_output_shapes(model)
@@ -56,7 +54,7 @@ def _checked(model: ModelProto, called: str) -> ModelProto:
 
 
 def _with_output_shapes(model: ModelProto) -> ModelProto:
-    """onnxruntime runs networks whose outputs have no shape written down; onnx's checker wants one, right or not."""
+    """A model whose outputs have shapes: onnx's checker requires them (right or not), onnxruntime does not."""
     model = shape_inference.infer_shapes(model)
     for output in model.graph.output:
         output.type.tensor_type.shape.SetInParent()
@@ -68,9 +66,11 @@ def _line(error: Exception) -> str:
 
 
 def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
-    """The model's graph: functions inlined, fused operators written out, constants as arrays, opset 18 or newer.
+    """The model's graph: functions inlined, fused operators expanded, constants as arrays, opset 18 or newer.
 
-    `weights` are the values of initialisers that were read apart from the model.
+    Args:
+        model: the model, checked.
+        weights: values of initialisers that the model itself does not contain, by name.
     """
     weights = weights or {}
     if model.functions:
@@ -84,7 +84,7 @@ def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
     inputs = {i.name: type_of(i.type, i.name) for i in model.graph.input if i.name not in constants}
     nodes = []
     for proto in model.graph.node:
-        node = node_of(proto, opsets, scopes(proto))
+        node = node_of(proto, opsets, module_scopes(proto))
         value = _constant(node)
         if value is None:
             nodes.append(node)
@@ -94,17 +94,17 @@ def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
     graph = Graph(nodes, constants, inputs, list(outputs), opsets, outputs)
     if opsets.get("", TARGET) < TARGET:
         infer(graph)
-        raise_opset(graph)
-    rewrite(graph)
+        upgrade_opset(graph)
+    expand_fused_operators(graph)
     refuse_training(graph)
     return graph
 
 
 def refuse_training(graph: Graph) -> None:
-    """Refuse a graph that draws which neurons it drops, or normalises by the batch: no gradient is the network's then.
+    """Refuse a graph in training mode, with random dropout or normalisation by the batch's own statistics.
 
     Raises:
-        ModelError: with the node.
+        ModelError: names the node.
     """
     for node in graph.nodes:
         flag = graph.value(node.inputs[2]) if node.op == "Dropout" and node.has(2) else None
@@ -116,14 +116,18 @@ def refuse_training(graph: Graph) -> None:
 
 
 def _raised_by_onnx(model: ModelProto, weights: Weights) -> ModelProto:
-    """Graphs of old opsets with control flow go through ONNX's own converter: `raise_opset` knows no subgraphs."""
+    """Convert old opsets with control flow by ONNX's own converter: `upgrade_opset` does not enter subgraphs."""
     old = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), TARGET)
     nested = any(a.type == AttributeProto.GRAPH for node in model.graph.node for a in node.attribute)
     if old < _SCAN and any(node.op_type == "Scan" for node in model.graph.node):
         raise ModelError(
             f"the network has a Scan of opset {old}, which had a batch axis: export it at opset {_SCAN} on"
         )
-    return version_converter.convert_version(together(model, weights), TARGET) if nested and old < TARGET else model
+    return (
+        version_converter.convert_version(with_weights_inside(model, weights), TARGET)
+        if nested and old < TARGET
+        else model
+    )
 
 
 def _constant(node: Node) -> Any:

@@ -1,6 +1,6 @@
-"""One dialect: graphs of opsets 7 to 17 are raised to 18 when read, so that a rule knows one form of each operator.
+"""Upgrades graphs of opsets 7 to 17 to 18 when they are loaded: derivative rules then know one form of an operator.
 
-Only operators whose interface or meaning changed between 7 and 18 are touched; names of tensors and nodes stay.
+Only operators whose interface or meaning changed between 7 and 18 change; tensors and nodes keep their names.
 Source: https://github.com/onnx/onnx/blob/main/docs/Changelog.md
 """
 
@@ -14,17 +14,17 @@ from onnx import helper
 
 from ..ir.graph import Graph, Node
 
-__all__ = ["OLDEST", "TARGET", "raise_opset"]
+__all__ = ["OLDEST", "TARGET", "upgrade_opset"]
 
 OLDEST, TARGET = 7, 18
 Raised = list[Node]
 
 
-def raise_opset(graph: Graph) -> None:
-    """Raise the nodes of the standard domain to opset 18 in place; newer graphs are left alone.
+def upgrade_opset(graph: Graph) -> None:
+    """Upgrade the nodes of the standard domain to opset 18, in place; newer graphs stay as they are.
 
     Raises:
-        ModelError: the graph is older than opset 7, or has a form that no rule of ours can keep.
+        ModelError: the graph is older than opset 7, or has a form that opset 18 cannot express.
     """
     old = graph.opsets.get("", TARGET)
     if old < OLDEST:
@@ -120,13 +120,13 @@ def _roi_align(graph: Graph, node: Node) -> Raised:
 
 
 def _softmax(graph: Graph, node: Node) -> Raised:
-    """Before opset 13 all axes from `axis` on were taken together."""
+    """Before opset 13 the softmax was over all axes from `axis` on, as one."""
     x, axis = node.inputs[0], node.attr("axis", 1)
     known = graph.types.get(x)
     rank = None if known is None or known.dims is None else len(known.dims)
     if axis == -1 or (rank is not None and axis % rank == rank - 1):
         return [_without(node, "axis", axis=-1)]
-    flat, done, shape = (graph.unique(f"{node.outputs[0]}:{part}") for part in ("flat", "done", "shape"))
+    flat, done, shape = (graph.unique_name(f"{node.outputs[0]}:{part}") for part in ("flat", "done", "shape"))
     return [
         replace(graph.node("Flatten", x, outputs=[flat], axis=axis), name=flat),
         replace(_without(node, "axis", axis=-1), inputs=(flat,), outputs=(done,)),
@@ -152,4 +152,4 @@ _CHANGED: dict[str, tuple[int, Callable[[Graph, Node], Raised]]] = {
     "Scatter": (11, _scatter),
     "RoiAlign": (16, _roi_align),
 }
-"""Operator: the opset from which it has its present form, and how to bring an older node there."""
+"""By operator: the opset that introduced its present form, and the function that upgrades an older node."""

@@ -10,7 +10,7 @@ __all__ = ["Field", "encode_field", "fields"]
 
 
 class Field(NamedTuple):
-    """A field of a message, by places in the file: it begins with its number, then comes its content."""
+    """A field of a message: byte offsets in the file where it starts, where its content starts and where it ends."""
 
     number: int
     start: int
@@ -35,31 +35,31 @@ def fields(data: mmap, start: int, stop: int) -> Iterator[Field]:
         elif kind in _FIXED:
             end = content + _FIXED[kind]
         else:
-            raise DecodeError(f"no wire type {kind}, at byte {start}")
+            raise DecodeError(f"unknown wire type {kind} at byte {start}")
         if end > stop:
-            raise DecodeError(f"a field that begins at byte {start} goes on behind the end")
+            raise DecodeError(f"the field at byte {start} goes beyond the end of its message")
         yield Field(tag >> 3, start, content, end)
         start = end
 
 
 _VARINT, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}
-"""Wire types by the encoding's table; numbers of fixed size with their bytes."""
+"""Wire types of the encoding's table; for numbers of fixed size, their size in bytes."""
 
 
 def _decode_varint(data: mmap, place: int, stop: int) -> tuple[int, int]:
-    """A number of seven bits a byte, least first, and where it ends."""
+    """A varint (seven bits a byte, least significant first), and the offset behind it."""
     value = shift = 0
     while place < stop and shift < 70:
         value |= (data[place] & 0x7F) << shift
         place, shift = place + 1, shift + 7
         if data[place - 1] < 0x80:
             return value, place
-    raise DecodeError(f"a number that does not end before byte {stop}")
+    raise DecodeError(f"a varint does not end before byte {stop}")
 
 
 def encode_field(number: int, content: bytes) -> bytes:
-    """A field of bytes, with its number and length before it."""
+    """A field of bytes: its number, its length, its content."""
     return _encode_varint(number << 3 | _BYTES) + _encode_varint(len(content)) + content
 
 

@@ -1,4 +1,4 @@
-"""Constants of which a file keeps the numbers that are not zero, with their places, as arrays."""
+"""Sparse constants (the values that are not zero and their indices) as dense arrays."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["dense"]
 
 
 def dense(tensor: SparseTensorProto) -> np.ndarray[Any, Any]:
-    """All numbers; places are counted through the whole tensor, (count,), or along each axis, (count, rank)."""
+    """The dense array; indices are flat, (count,), or one per axis, (count, rank)."""
     values, places = numpy_helper.to_array(tensor.values), numpy_helper.to_array(tensor.indices)
     made = np.zeros(tuple(tensor.dims), values.dtype)
     made[np.unravel_index(places, made.shape) if places.ndim == 1 else tuple(places.T)] = values

@@ -1,14 +1,14 @@
-"""Nodes in an order in which they can run: onnxruntime takes any, and its own float16 converter writes another."""
+"""Sorts nodes topologically: ONNX requires it, but onnxruntime does not, and its float16 converter breaks the order."""
 
 from onnx import ModelProto, NodeProto
 
 from ..ir.graph import node_of
 
-__all__ = ["in_order"]
+__all__ = ["in_topological_order"]
 
 
-def in_order(model: ModelProto) -> ModelProto:
-    """The model, or a copy whose nodes stand behind those that they read; those in a circle stay where they are."""
+def in_topological_order(model: ModelProto) -> ModelProto:
+    """The model, or a copy with each node behind those that it reads; nodes in a cycle keep their order."""
     makers = {o: place for place, node in enumerate(model.graph.node) for o in node.output if o}
     needs = [_needs(node, makers) for node in model.graph.node]
     if all(need < place for place, needed in enumerate(needs) for need in needed):
@@ -26,7 +26,7 @@ def _needs(node: NodeProto, makers: dict[str, int]) -> list[int]:
 
 
 def _sorted(needs: list[list[int]]) -> list[int]:
-    """Depth first, without recursion: a network is deeper than Python's stack."""
+    """Depth-first order, without recursion: a network may be deeper than Python's stack."""
     order: list[int] = []
     seen: set[int] = set()
     for start in range(len(needs)):

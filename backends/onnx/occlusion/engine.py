@@ -1,6 +1,6 @@
 """Occlusion by stages on onnxruntime: a session for each stage, one for what follows them.
 
-Sessions of stages run on one core each, called by as many threads as there are cores: nobody waits at the end of a
+SessionCache of stages run on one core each, called by as many threads as there are cores: nobody waits at the end of a
 layer of a small crop, and while one copies crops the others compute. Between sessions maps lie with their channels
 last, where a rectangle is a few long runs; onnxruntime turns that into its blocked layout as fast as channels first.
 """
@@ -19,13 +19,13 @@ from crosslens.occlusion.receptive_field import POINTWISE
 from crosslens.occlusion.stages import StagedNetwork, StageInput
 
 from ..ir.graph import FLOAT, Graph, Node, Type
-from ..ir.layers import Place
-from ..ir.onnxruntime_errors import explained
+from ..ir.layers import LayerTensor
+from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
-from ..runtime.batch_split import PROCESSOR, cores
+from ..runtime.batch_split import CPU_PROVIDER, cores
 from ..runtime.executable import Executable
-from ..runtime.program import Request, forward
+from ..runtime.program import Request, forward_program
 from ..shapes.free_batch import BATCH
 from .partition import partition
 
@@ -45,7 +45,7 @@ class OnnxStagedNetwork(StagedNetwork):
     """A graph for one size of images; sessions open when they are first needed."""
 
     def __init__(
-        self, graph: Graph, places: Mapping[str, Place], capture: Sequence[str], providers: Sequence[Any] | None
+        self, graph: Graph, places: Mapping[str, LayerTensor], capture: Sequence[str], providers: Sequence[Any] | None
     ) -> None:
         """`graph` has its shapes worked out, the batch left open; `capture` are layers without `INPUT`."""
         self._graph, self._places, self._providers = graph, places, providers
@@ -79,7 +79,7 @@ class OnnxStagedNetwork(StagedNetwork):
     def run_stage(self, stage: int, crops: Sequence[Array]) -> Sequence[Array]:
         """A stage's own session."""
         session = self._session(stage)
-        with explained("run a part of the network"):
+        with readable_errors("run a part of the network"):
             found: list[Array] = session.run(None, {_name(i): crop for i, crop in enumerate(crops)})
         return found
 
@@ -95,7 +95,7 @@ class OnnxStagedNetwork(StagedNetwork):
         with self._lock:
             if stages not in self._last:
                 graph = _from(self._graph, self.live_tensors(stages), self._partition.row_axes, self._turned)
-                program = forward(graph, self._places, self._request)
+                program = forward_program(graph, self._places, self._request)
                 given = {
                     name: f"live:{name}" for name in self.live_tensors(stages) if f"live:{name}" in program.graph.inputs
                 }
@@ -111,7 +111,7 @@ class OnnxStagedNetwork(StagedNetwork):
 
 def _divided(providers: Sequence[Any] | None) -> tuple[int, int]:
     """Calls at the same time, and threads of a session; 0 for as many as onnxruntime takes by itself."""
-    if list(providers or [PROCESSOR]) != [PROCESSOR]:
+    if list(providers or [CPU_PROVIDER]) != [CPU_PROVIDER]:
         return 1, 0
     at_once = min(cores(), _MOST)
     return at_once, cores() // at_once

@@ -8,7 +8,7 @@ from crosslens.occlusion.receptive_field import SlidingWindow
 from crosslens.occlusion.stages import StageInput
 
 from ..ir.graph import Graph, Node
-from ..ir.sliding_window import Windows, windows_of
+from ..ir.sliding_window import WindowGeometry, window_geometry
 
 __all__ = ["partition"]
 
@@ -112,24 +112,24 @@ def _window(graph: Graph, node: Node) -> tuple[tuple[SlidingWindow, SlidingWindo
     if node.op == "Conv":
         kernel = graph.sizes(node.inputs[1])
         fits = node.inputs[1] in graph.constants and not _is_pointwise_convolution(graph, node)
-        return (_sliding(windows_of(graph, node, kernel)), 0.0) if fits else None
+        return (_sliding(window_geometry(graph, node, kernel)), 0.0) if fits else None
     if node.op not in {"MaxPool", "AveragePool"}:
         return None
-    windows = windows_of(graph, node, node.attr("kernel_shape"))
+    windows = window_geometry(graph, node, node.attr("kernel_shape"))
     if node.op == "MaxPool":
         return _sliding(windows), float("-inf")
     uneven = any(windows.pads) and not node.attr("count_include_pad", 0)
     return None if uneven or min(windows.remainder) < 0 else (_sliding(windows), 0.0)
 
 
-def _sliding(windows: Windows) -> tuple[SlidingWindow, SlidingWindow]:
+def _sliding(windows: WindowGeometry) -> tuple[SlidingWindow, SlidingWindow]:
     rows, columns = map(SlidingWindow, (reach + 1 for reach in windows.reach), windows.strides, windows.before)
     return rows, columns
 
 
 def _is_pointwise_convolution(graph: Graph, node: Node) -> bool:
     """Whether each output of a convolution reads one position: a 1x1 kernel, stride 1, no padding."""
-    windows = windows_of(graph, node, graph.sizes(node.inputs[1]))
+    windows = window_geometry(graph, node, graph.sizes(node.inputs[1]))
     fits = node.inputs[1] in graph.constants and windows.unit_stride
     return fits and not any(windows.reach) and not any(windows.pads)
 

@@ -1,1 +1,1 @@
-"""Running graphs: what is asked of a network as programs, their onnxruntime sessions, batches over cores."""
+"""Running graphs: programs for forward and backward passes, their onnxruntime sessions, batches over cores."""

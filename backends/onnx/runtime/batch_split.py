@@ -1,9 +1,8 @@
-"""Which images go through the network together: where there are enough of them, each core takes its own.
+"""Splits a batch over the processor's cores: each core runs a few images in a session of one thread.
 
-A session on one core, run by as many threads as there are cores, each with few images, beats one session that divides
-every layer of the whole batch among the cores: nobody waits at the end of a layer, kernels that onnxruntime runs on one
-core only (columns added back to an image, pools with places) keep all of them busy, what an image needs stays nearer to
-its core, and a batch of eight holds the activations of as few images as there are cores.
+For enough images this is faster than one session that divides every layer among the cores: no thread waits at the end
+of a layer, kernels that onnxruntime runs on one core only (col2im, pooling with indices) use all cores, an image stays
+in the cache of its core, and only as many images as there are cores have their activations in memory.
 """
 
 import os
@@ -15,51 +14,51 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.execution.thread_map import map_in_order
 
-__all__ = ["PROCESSOR", "Share", "cores", "filled", "share"]
+__all__ = ["CPU_PROVIDER", "BatchSplit", "cores", "rows_of", "split_batch"]
 
-PROCESSOR = "CPUExecutionProvider"
-"""onnxruntime's name for it."""
+CPU_PROVIDER = "CPUExecutionProvider"
+"""onnxruntime's name of the provider that computes on the processor."""
 
-ENOUGH = 224 * 224
-"""Pixels that are worth a thread's while: smaller images go several at a time, fewer pixels all at once."""
-BUSY = 0.8
-"""The part of the cores' time, at least, that must not go by in waiting for the last images."""
+PIXELS_PER_THREAD = 224 * 224
+"""Minimum number of pixels per thread: smaller images go several at a time, a smaller batch as a whole."""
+LEAST_LOAD = 0.8
+"""Minimum share of the cores' time that is used while the last images run."""
 
 
 @dataclass(frozen=True)
-class Share:
+class BatchSplit:
     """How a batch is divided."""
 
     images: int
-    """Through the network at a time."""
+    """Images in one run of the session."""
     threads: int
-    """That a session divides a layer among; 0 for as many as onnxruntime takes by itself."""
-    at_once: int = 1
+    """Threads of the session; 0 for onnxruntime's own choice."""
+    parallel: int = 1
     """Runs of the session at the same time."""
 
-    def each(self, call: Callable[..., Any], parts: Iterable[tuple[Any, ...]]) -> list[Any]:
-        """What the call gives for each part, in order."""
-        return list(map_in_order(lambda part: call(*part), parts, self.at_once))
+    def map(self, call: Callable[..., Any], parts: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """The results of `call(*part)` for each part, in order."""
+        return list(map_in_order(lambda part: call(*part), parts, self.parallel))
 
 
-def share(count: int, pixels: int, fixed: int | None = None) -> Share:
-    """The division of `count` images of so many pixels each; a network may take a `fixed` number of images only."""
-    at_once = cores()
-    images = fixed or max(1, min(ENOUGH // max(pixels, 1), -(-count // at_once)))
+def split_batch(count: int, pixels: int, fixed: int | None = None) -> BatchSplit:
+    """How to divide `count` images of `pixels` each; `fixed` is the only batch size that the network takes, if any."""
+    parallel = cores()
+    images = fixed or max(1, min(PIXELS_PER_THREAD // max(pixels, 1), -(-count // parallel)))
     parts = -(-count // images)
-    rounds = -(-parts // at_once)
-    if count * pixels <= ENOUGH or parts < BUSY * rounds * at_once:
-        return Share(fixed or count, 0)
-    return Share(images, 1, at_once)
+    rounds = -(-parts // parallel)
+    if count * pixels <= PIXELS_PER_THREAD or parts < LEAST_LOAD * rounds * parallel:
+        return BatchSplit(fixed or count, 0)
+    return BatchSplit(images, 1, parallel)
 
 
 def cores() -> int:
-    """As many as OMP_NUM_THREADS says, or as there are."""
+    """The number of cores to use: OMP_NUM_THREADS, or all."""
     return int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
 
 
-def filled(values: Array, start: int, size: int) -> Array:
-    """`size` rows from `start` on; where there are too few, the last is repeated (its results are cut off again)."""
+def rows_of(values: Array, start: int, size: int) -> Array:
+    """`size` rows from `start` on; if there are fewer, the last is repeated (the caller drops its results)."""
     part = as_numpy(values)[start : start + size]
     missing = size - len(part)
     return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part

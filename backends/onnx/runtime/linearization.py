@@ -1,4 +1,4 @@
-"""A network at one batch of images: the forward pass has run, what the backward needs lies in bound values."""
+"""A linearisation of an ONNX network: the forward pass has run; backward sessions read its values without a copy."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
@@ -10,70 +10,83 @@ from crosslens.arrays import Array
 from crosslens.errors import LayerError
 from crosslens.model import Linearization
 
-from .batch_split import Share, filled
-from .executable import Executable, Pair
+from .batch_split import BatchSplit, rows_of
+from .executable import Executable, SplitExecutable
 from .program import Request
 
 __all__ = ["OnnxLinearization"]
 
+Part = tuple[Array, dict[str, Array], dict[str, Array]]
+"""Images, and values by layer that replace activations or are cotangents, for some images of the batch."""
+
 
 class OnnxLinearization(Linearization):
-    """Forward once, then backward sessions that read its values without copying them."""
+    """One forward pass, then any number of backward passes."""
 
     def __init__(
         self,
         executable: Callable[[str, Request, Array], Any],
         request: Request,
-        parts: Sequence[tuple[Array, dict[str, Array], dict[str, Array]]],
+        parts: Sequence[Part],
         count: int,
-        divided: Share,
-        checked: Callable[[Mapping[str, Array], Mapping[str, Array]], None],
+        split: BatchSplit,
+        check: Callable[[Mapping[str, Array], Mapping[str, Array]], None],
     ) -> None:
-        """`checked` is called with gradients and cotangents, and may refuse them."""
+        """Run the forward pass.
+
+        Args:
+            executable: opens the session of a kind of program for a request at images of a shape.
+            request: what to compute.
+            parts: the batch, divided.
+            count: of images; more rows in the parts are dropped.
+            split: how the batch is divided.
+            check: called with gradients and cotangents; may refuse them.
+        """
         self._executable, self._request, self._parts, self._count = executable, request, parts, count
-        self._checked = checked
-        self._divided, self._starts = divided, [0, *accumulate(len(x) for x, _, _ in parts)]
-        self._kept: list[dict[str, ort.OrtValue]] | None = divided.each(self._ahead, parts)
-        tensors = self._pair(0).ahead.program.activations
+        self._check = check
+        self._split, self._starts = split, [0, *accumulate(len(x) for x, _, _ in parts)]
+        self._saved: list[dict[str, ort.OrtValue]] | None = split.map(self._run_forward, parts)
+        tensors = self._sessions(0).forward.program.activations
         self.activations = {
-            name: np.concatenate([kept[tensor].numpy() for kept in self._kept])[:count]
+            name: np.concatenate([values[tensor].numpy() for values in self._saved])[:count]
             if len(parts) > 1
-            else self._kept[0][tensor].numpy()[:count]
+            else self._saved[0][tensor].numpy()[:count]
             for name, tensor in tensors.items()
         }
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         """Gradients at the `wrt` layers; layers without a cotangent count as zero."""
-        if self._kept is None:
+        if self._saved is None:
             raise LayerError("this linearisation is closed: use it inside its `with` block")
-        found = self._divided.each(self._back, ((position, cotangents) for position in range(len(self._parts))))
-        gradients = {name: np.concatenate([part[name] for part in found])[: self._count] for name in self._request.wrt}
-        self._checked(gradients, cotangents)
+        parts = self._split.map(self._run_backward, ((index, cotangents) for index in range(len(self._parts))))
+        gradients = {name: np.concatenate([part[name] for part in parts])[: self._count] for name in self._request.wrt}
+        self._check(gradients, cotangents)
         return gradients
 
     def close(self) -> None:
-        """Free what the forward pass left."""
-        self._kept = None
+        """Free the values of the forward pass."""
+        self._saved = None
 
-    def _pair(self, position: int) -> Pair:
-        pair: Pair = self._executable("split", self._request, self._parts[position][0])
-        return pair
+    def _sessions(self, index: int) -> SplitExecutable:
+        sessions: SplitExecutable = self._executable("split", self._request, self._parts[index][0])
+        return sessions
 
-    def _ahead(self, x: Array, given: Mapping[str, Array], _: Mapping[str, Array]) -> dict[str, ort.OrtValue]:
-        ahead: Executable = self._executable("split", self._request, x).ahead
-        return ahead.bound(ahead.feeds(x, given, {}), {}, self._divided.threads)
+    def _run_forward(self, x: Array, replace: Mapping[str, Array], _: Mapping[str, Array]) -> dict[str, ort.OrtValue]:
+        forward: Executable = self._executable("split", self._request, x).forward
+        return forward.run_bound(forward.feeds(x, replace, {}), {}, self._split.threads)
 
-    def _back(self, position: int, cotangents: Mapping[str, Array]) -> dict[str, Array]:
-        x, given, _ = self._parts[position]
-        assert self._kept is not None
-        kept = self._kept[position]
-        pair, start = self._pair(position), self._starts[position]
-        tensors = pair.ahead.program.activations
+    def _run_backward(self, index: int, cotangents: Mapping[str, Array]) -> dict[str, Array]:
+        x, replace, _ = self._parts[index]
+        assert self._saved is not None
+        saved = self._saved[index]
+        sessions, start = self._sessions(index), self._starts[index]
+        tensors = sessions.forward.program.activations
         dys = {
-            name: filled(cotangents[name], start, len(x))
+            name: rows_of(cotangents[name], start, len(x))
             if name in cotangents
-            else np.zeros(kept[tensors[name]].shape(), np.float32)
+            else np.zeros(saved[tensors[name]].shape(), np.float32)
             for name in self._request.seeds
         }
-        found = pair.back.bound(pair.back.feeds(x, given, dys), kept, self._divided.threads)
-        return {name: found[tensor].numpy() for name, tensor in pair.back.program.gradients.items()}
+        backward = sessions.backward
+        values = backward.run_bound(backward.feeds(x, replace, dys), saved, self._split.threads)
+        return {name: values[tensor].numpy() for name, tensor in backward.program.gradients.items()}

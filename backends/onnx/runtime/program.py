@@ -1,27 +1,36 @@
-"""What is asked of a network, as graphs: forward, forward and backward fused, or the two apart."""
+"""Graphs for a request: forward only, forward and backward in one graph, or forward and backward in two graphs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..autodiff.reverse import append_gradients
 from ..ir.graph import BOOL, FLOAT, Graph, Node, Type
-from ..ir.layers import Place
+from ..ir.layers import LayerTensor
 from ..ir.prune import prune
 from ..shapes.inference import infer
 from .faster_operators import faster_at_last, faster_copy
-from .traced_array import Step
-from .traced_objective import Written
+from .traced_array import Operation
+from .traced_objective import TracedObjective
 
-__all__ = ["OBJECTIVE", "Program", "Request", "climbing", "forward", "fused", "seen", "split"]
+__all__ = [
+    "OBJECTIVE",
+    "Program",
+    "Request",
+    "forward_program",
+    "fused_program",
+    "layer_type",
+    "objective_program",
+    "split_programs",
+]
 
 
 OBJECTIVE = "<objective>"
-"""Stands for an objective's value among activations; no layer is named so."""
+"""Name of an objective's value among the activations; no layer has this name."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to compute, by names of layers."""
+    """What to compute, by names of layers; `replaced` ones get given activations, `relu` is the rule at rectifiers."""
 
     capture: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
@@ -32,183 +41,196 @@ class Request:
 
 @dataclass
 class Program:
-    """A graph with what goes in and comes out, by layer; everything is float32 and channels-first at its border."""
+    """A graph, and its input and output tensors by layer; inputs and outputs are float32 and channels-first."""
 
     graph: Graph
     replaced: Mapping[str, str]
     seeds: Mapping[str, str]
     activations: Mapping[str, str]
     gradients: Mapping[str, str]
-    kept: tuple[str, ...] = ()
-    """Tensors that pass from a forward to a backward program."""
+    saved: tuple[str, ...] = ()
+    """Tensors that a backward program reads from its forward program."""
 
 
-def forward(graph: Graph, places: Mapping[str, Place], request: Request) -> Program:
+def forward_program(graph: Graph, layers: Mapping[str, LayerTensor], request: Request) -> Program:
     """Activations only."""
     graph = faster_copy(graph)
-    replaced = _cut(graph, places, request.replaced)
-    activations = {name: _leave(graph, places[name]) for name in request.capture}
-    return _finished(Program(graph, replaced, {}, activations, {}))
+    replaced = _replace_activations(graph, layers, request.replaced)
+    activations = {name: _to_public_layout(graph, layers[name]) for name in request.capture}
+    return _finish(Program(graph, replaced, {}, activations, {}))
 
 
-def fused(graph: Graph, places: Mapping[str, Place], request: Request) -> Program:
+def fused_program(graph: Graph, layers: Mapping[str, LayerTensor], request: Request) -> Program:
     """Activations and gradients in one graph."""
-    made, _ = _with_gradients(graph, places, request)
-    return _finished(made)
+    program, _ = _with_gradients(graph, layers, request)
+    return _finish(program)
 
 
-def climbing(graph: Graph, places: Mapping[str, Place], request: Request, written: Written) -> Program:
+def objective_program(
+    graph: Graph, layers: Mapping[str, LayerTensor], request: Request, objective: TracedObjective
+) -> Program:
     """An objective, its gradients and activations in one graph; the value is the activation named `OBJECTIVE`.
 
-    Shapes must be numbers. What the objective brings along is an input for each, as seeds by the place of its step.
+    Args:
+        graph: the network, all shapes known as numbers.
+        layers: the layers' tensors by name.
+        request: activations to capture, layers to differentiate with respect to.
+        objective: its arrays become inputs of the graph, among the seeds, named by the index of their operation.
     """
     graph = faster_copy(graph)
-    replaced = _cut(graph, places, request.replaced)
-    activations = {name: _leave(graph, places[name]) for name in request.capture}
-    read = [_leave(graph, places[name]) for name in written.layers]
-    tensors = _repeated(graph, written.steps, read)
-    given = {str(place): tensors[place] for place, step in enumerate(written.steps) if not step.op}
+    replaced = _replace_activations(graph, layers, request.replaced)
+    activations = {name: _to_public_layout(graph, layers[name]) for name in request.capture}
+    inputs = [_to_public_layout(graph, layers[name]) for name in objective.layers]
+    tensors = _append_operations(graph, objective.operations, inputs)
+    arrays = {str(index): tensors[index] for index, each in enumerate(objective.operations) if not each.op}
     seeds: dict[str, str] = {}
-    for name, place in written.cotangents:
-        into, tensor = places[name].tensor, _entered(graph, places[name], tensors[place])
-        seeds[into] = graph.op("Add", seeds[into], tensor) if into in seeds else tensor
-    found = append_gradients(graph, seeds, [places[name].tensor for name in request.wrt], request.relu)
-    gradients = {name: _leave(graph, places[name], found[places[name].tensor]) for name in request.wrt}
-    return _finished(Program(graph, replaced, given, {**activations, OBJECTIVE: tensors[written.value]}, gradients))
+    for name, index in objective.cotangents:
+        tensor, dy = layers[name].tensor, _to_layer_layout(graph, layers[name], tensors[index])
+        seeds[tensor] = graph.op("Add", seeds[tensor], dy) if tensor in seeds else dy
+    gradients = _append_gradients(graph, layers, seeds, request)
+    return _finish(Program(graph, replaced, arrays, {**activations, OBJECTIVE: tensors[objective.value]}, gradients))
 
 
-def _repeated(graph: Graph, steps: Sequence[Step], seen: Sequence[str]) -> list[str]:
-    """The tensor of each step, the first ones being there already."""
-    tensors = list(seen)
-    for place, step in enumerate(steps[len(seen) :], len(seen)):
-        if step.op:
-            ints = [graph.ints(values) for values in step.ints]
-            made = graph.op(step.op, *(tensors[i] for i in step.inputs), *ints, **dict(step.settings))
+def _append_operations(graph: Graph, operations: Sequence[Operation], layers: Sequence[str]) -> list[str]:
+    """Append the operations and return the tensor of each; the first ones stand for `layers`."""
+    tensors = list(layers)
+    for index, each in enumerate(operations[len(layers) :], len(layers)):
+        if each.op:
+            ints = [graph.ints(values) for values in each.ints]
+            tensor = graph.op(each.op, *(tensors[i] for i in each.inputs), *ints, **dict(each.settings))
         else:
-            made = graph.unique(f"given:{place}")
-            graph.inputs[made] = Type(FLOAT, step.shape)
-        graph.types[made] = Type(step.elem, step.shape)
-        tensors.append(made)
+            tensor = graph.unique_name(f"given:{index}")
+            graph.inputs[tensor] = Type(FLOAT, each.shape)
+        graph.types[tensor] = Type(each.elem, each.shape)
+        tensors.append(tensor)
     return tensors
 
 
-def split(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[Program, Program]:
-    """A forward program that also gives what the backward program reads."""
-    made, before = _with_gradients(graph, places, request)
-    whole = made.graph
-    whole.outputs = list(dict.fromkeys((*made.activations.values(), *made.gradients.values())))
+def split_programs(graph: Graph, layers: Mapping[str, LayerTensor], request: Request) -> tuple[Program, Program]:
+    """A forward program, and a backward program that reads tensors which the forward program saves."""
+    program, network = _with_gradients(graph, layers, request)
+    whole = program.graph
+    whole.outputs = list(dict.fromkeys((*program.activations.values(), *program.gradients.values())))
     prune(whole)
     infer(whole)
-    late = _late(whole, made.seeds.values(), before)
-    given = set(made.gradients.values())  # zeros, where a layer has no influence, wait for no cotangent
-    late |= {node for node in whole.nodes if node not in before and given.intersection(node.outputs)}
+    late = _backward_nodes(whole, program.seeds.values(), network)
+    gradients = set(program.gradients.values())  # zeros of a layer without influence do not depend on a cotangent
+    late |= {node for node in whole.nodes if node not in network and gradients.intersection(node.outputs)}
     early = [node for node in whole.nodes if node not in late]
-    made_early = {*(o for node in early for o in node.outputs), *whole.inputs} - set(made.seeds.values())
-    read = dict.fromkeys(i for node in whole.nodes if node in late for i in node.reads if i in made_early)
-    first, second = whole.copy(), whole.copy()
-    first.nodes = early
-    second.nodes = [node for node in whole.nodes if node in late]
-    second.inputs = {**whole.inputs, **{name: whole.types[name] for name in read}}
-    ahead = replace(made, graph=first, seeds={}, gradients={}, kept=tuple(read))
-    back = replace(made, graph=second, activations={}, replaced={}, kept=tuple(read))
-    return _finished(ahead), _finished(back)
+    computed = {*(o for node in early for o in node.outputs), *whole.inputs} - set(program.seeds.values())
+    saved = dict.fromkeys(i for node in whole.nodes if node in late for i in node.reads if i in computed)
+    forward, backward = whole.copy(), whole.copy()
+    forward.nodes = early
+    backward.nodes = [node for node in whole.nodes if node in late]
+    backward.inputs = {**whole.inputs, **{name: whole.types[name] for name in saved}}
+    return (
+        _finish(replace(program, graph=forward, seeds={}, gradients={}, saved=tuple(saved))),
+        _finish(replace(program, graph=backward, activations={}, replaced={}, saved=tuple(saved))),
+    )
 
 
-def _with_gradients(graph: Graph, places: Mapping[str, Place], request: Request) -> tuple[Program, set[Node]]:
+def _with_gradients(graph: Graph, layers: Mapping[str, LayerTensor], request: Request) -> tuple[Program, set[Node]]:
+    """Forward and backward in one program, and the nodes of the network itself."""
     graph = faster_copy(graph)
-    replaced = _cut(graph, places, request.replaced)
-    activations = {name: _leave(graph, places[name]) for name in request.capture}
-    before = set(graph.nodes)
+    replaced = _replace_activations(graph, layers, request.replaced)
+    activations = {name: _to_public_layout(graph, layers[name]) for name in request.capture}
+    network = set(graph.nodes)
     seeds = {name: f"seed:{name}" for name in request.seeds}
-    entered = {places[name].tensor: _enter(graph, places[name], seed) for name, seed in seeds.items()}
-    tensors = [places[name].tensor for name in request.wrt]
-    found = append_gradients(graph, entered, tensors, request.relu)
-    gradients = {name: _leave(graph, places[name], found[places[name].tensor]) for name in request.wrt}
-    return Program(graph, replaced, seeds, activations, gradients), before
+    dys = {layers[name].tensor: _add_layer_input(graph, layers[name], seed) for name, seed in seeds.items()}
+    return Program(graph, replaced, seeds, activations, _append_gradients(graph, layers, dys, request)), network
 
 
-def _finished(program: Program) -> Program:
+def _append_gradients(
+    graph: Graph, layers: Mapping[str, LayerTensor], seeds: Mapping[str, str], request: Request
+) -> dict[str, str]:
+    """Append the backward pass from these cotangents by tensor; gradients by layer, in the public layout."""
+    tensors = [layers[name].tensor for name in request.wrt]
+    gradients = append_gradients(graph, seeds, tensors, request.relu)
+    return {name: _to_public_layout(graph, layers[name], gradients[layers[name].tensor]) for name in request.wrt}
+
+
+def _finish(program: Program) -> Program:
     graph = program.graph
     graph.outputs = list(dict.fromkeys((*program.activations.values(), *program.gradients.values())))
     if not program.gradients:
-        graph.outputs += [k for k in program.kept if k not in graph.outputs and k not in graph.inputs]
+        graph.outputs += [k for k in program.saved if k not in graph.outputs and k not in graph.inputs]
     faster_at_last(graph)
     prune(graph)
     return program
 
 
-def _cut(graph: Graph, places: Mapping[str, Place], names: Iterable[str]) -> dict[str, str]:
-    """Let the graph run on from given activations, in place; what computed them is left to `prune`."""
-    given = {}
+def _replace_activations(graph: Graph, layers: Mapping[str, LayerTensor], names: Iterable[str]) -> dict[str, str]:
+    """Replace layers' tensors by inputs of the graph, in place; nodes that only they needed are left to `prune`."""
+    inputs = {}
     for name in names:
-        tensor = places[name].tensor
-        own = graph.unique(f"{tensor}:own")
+        tensor = layers[name].tensor
+        unused = graph.unique_name(f"{tensor}:own")
         graph.nodes = [
-            replace(node, outputs=tuple(own if o == tensor else o for o in node.outputs)) if tensor in node.outputs
+            replace(node, outputs=tuple(unused if o == tensor else o for o in node.outputs)) if tensor in node.outputs
             else node for node in graph.nodes
         ]  # fmt: skip
         body, graph.nodes = graph.nodes, []
-        given[name] = f"replace:{name}"
-        entered = _enter(graph, places[name], given[name])
-        graph.nodes += [graph.node("Identity", entered, outputs=[tensor]), *body]
-    return given
+        inputs[name] = f"replace:{name}"
+        value = _add_layer_input(graph, layers[name], inputs[name])
+        graph.nodes += [graph.node("Identity", value, outputs=[tensor]), *body]
+    return inputs
 
 
-def _enter(graph: Graph, place: Place, name: str) -> str:
-    """A new input of the graph, channels-first float32, as the layer's tensor lies."""
-    graph.inputs[name] = graph.types[name] = seen(graph, place)
+def _add_layer_input(graph: Graph, layer: LayerTensor, name: str) -> str:
+    """Add an input of the graph in the public layout, and return it in the layer's own layout and type."""
+    graph.inputs[name] = graph.types[name] = layer_type(graph, layer)
     graph.taken.add(name)
-    return _entered(graph, place, name)
+    return _to_layer_layout(graph, layer, name)
 
 
-def _entered(graph: Graph, place: Place, name: str) -> str:
-    """A tensor, channels-first float32, as the layer's lies."""
-    rank = graph.rank(place.tensor)
-    x = graph.op("Transpose", name, perm=[0, *range(2, rank), 1]) if place.channels_last else name
-    elem = graph.elem(place.tensor)
+def _to_layer_layout(graph: Graph, layer: LayerTensor, name: str) -> str:
+    """A channels-first float32 tensor in the layer's own layout and type."""
+    rank = graph.rank(layer.tensor)
+    x = graph.op("Transpose", name, perm=[0, *range(2, rank), 1]) if layer.channels_last else name
+    elem = graph.elem(layer.tensor)
     return x if elem == FLOAT else graph.op("Cast", x, to=elem)
 
 
-def _leave(graph: Graph, place: Place, tensor: str | None = None) -> str:
-    """A layer's tensor, or another of its kind, channels-first float32, to be an output of the graph."""
-    x = tensor or place.tensor
-    if graph.elem(place.tensor) != FLOAT:
+def _to_public_layout(graph: Graph, layer: LayerTensor, tensor: str | None = None) -> str:
+    """The layer's tensor, or another in its layout, channels-first and float32, as an output of the graph."""
+    x = tensor or layer.tensor
+    if graph.elem(layer.tensor) != FLOAT:
         x = graph.op("Cast", x, to=FLOAT)
-    if place.channels_last:
-        rank = graph.rank(place.tensor)
+    if layer.channels_last:
+        rank = graph.rank(layer.tensor)
         x = graph.op("Transpose", x, perm=[0, rank - 1, *range(1, rank - 1)])
     x = graph.op("Identity", x) if x in graph.inputs or x in graph.constants else x
-    graph.types[x] = seen(graph, place)
+    graph.types[x] = layer_type(graph, layer)
     return x
 
 
-def seen(graph: Graph, place: Place) -> Type:
-    """The type of a layer at the border."""
-    dims = graph.dims(place.tensor)
-    return Type(FLOAT, (dims[0], dims[-1], *dims[1:-1]) if place.channels_last else dims)
+def layer_type(graph: Graph, layer: LayerTensor) -> Type:
+    """The type of a layer in the public layout: float32, channels first."""
+    dims = graph.dims(layer.tensor)
+    return Type(FLOAT, (dims[0], dims[-1], *dims[1:-1]) if layer.channels_last else dims)
 
 
-def _late(graph: Graph, seeds: Iterable[str], before: set[Node]) -> set[Node]:
-    """The nodes to run once the cotangents are there; a mask waits as bool, a quarter of its size as float32."""
+def _backward_nodes(graph: Graph, seeds: Iterable[str], network: set[Node]) -> set[Node]:
+    """The nodes that depend on cotangents, and casts of masks: a mask is saved as bool, a quarter of float32's size."""
     after, late = set(seeds), set()
     for node in graph.nodes:
-        widens = node.op == "Cast" and node not in before and graph.elem(node.inputs[0]) == BOOL
+        widens = node.op == "Cast" and node not in network and graph.elem(node.inputs[0]) == BOOL
         if widens or any(i in after for i in node.reads):
             after.update(node.outputs)
             late.add(node)
-    return late | _turned_for(graph, late, before)
+    return late | _constant_nodes_for(graph, late, network)
 
 
-def _turned_for(graph: Graph, late: set[Node], before: set[Node]) -> set[Node]:
-    """What is made of constants alone (a kernel turned round) for late nodes only."""
+def _constant_nodes_for(graph: Graph, late: set[Node], network: set[Node]) -> set[Node]:
+    """The nodes that compute from constants (a flipped kernel) what only late nodes read."""
     fixed = set(graph.constants)
     for node in graph.nodes:
-        if node not in before and fixed.issuperset(node.reads):
+        if node not in network and fixed.issuperset(node.reads):
             fixed.update(node.outputs)
-    found, early = set[Node](), set(graph.outputs)
+    nodes, read_early = set[Node](), set(graph.outputs)
     for node in reversed(graph.nodes):
-        if node not in late and fixed.issuperset(node.outputs) and early.isdisjoint(node.outputs):
-            found.add(node)
+        if node not in late and fixed.issuperset(node.outputs) and read_early.isdisjoint(node.outputs):
+            nodes.add(node)
         elif node not in late:
-            early.update(node.reads)
-    return found
+            read_early.update(node.reads)
+    return nodes

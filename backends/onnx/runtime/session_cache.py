@@ -5,19 +5,18 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any
 
-__all__ = ["MOST", "MOST_BYTES", "Sessions"]
+__all__ = ["MOST", "MOST_BYTES", "SessionCache"]
 
 MOST = 16
-"""Sessions kept open per network; the one unused for longest is closed first."""
+"""Maximum number of open sessions of a network."""
 MOST_BYTES = 4 << 30
-"""Bytes of constants that open sessions may read in sum; onnxruntime keeps a rearranged copy of most of them.
-
+"""Maximum bytes of constants of all open sessions; onnxruntime keeps a rearranged copy of most constants.
 VGG-16 alone, whose forward pass, gradient and linearisation are four sessions, comes to 3 GiB.
 """
 
 
-class Sessions:
-    """A bounded cache; what is not in it is built by the caller's function, by one thread at a time."""
+class SessionCache:
+    """A bounded cache, safe for threads: one thread at a time builds what is missing."""
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._open: OrderedDict[Hashable, Any] = OrderedDict()
@@ -28,7 +27,7 @@ class Sessions:
         return len(self._open)
 
     def get(self, key: Hashable, build: Callable[[], Any]) -> Any:
-        """What stands under `key`; built if it is not there, and the oldest let go where there are too many."""
+        """The entry of `key`, built if it is missing; then the least recently used entries go until the rest fits."""
         with self._lock:
             if key not in self._open:
                 self._open[key] = build()

@@ -1,4 +1,7 @@
-"""An objective"s own array code as ONNX operators, so that it is computed in the network"s session."""
+"""Traces an objective's own array code into ONNX operators, so that it is computed in the network's session.
+
+An objective is defined once, in `crosslens.objective`. Code that depends on values cannot be traced: it runs on arrays.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,44 +9,45 @@ from typing import Any
 
 import numpy as np
 
-from .traced_array import Shape, Sheet, Step, UnwritableError
+from .traced_array import NotTraceableError, Operation, Shape, Trace
 
-__all__ = ["Written", "written"]
+__all__ = ["TracedObjective", "trace"]
 
 
 @dataclass(frozen=True)
-class Written:
-    """An objective as steps on stand-ins: equal for objectives that differ in their values only."""
+class TracedObjective:
+    """An objective as operations: equal for objectives that differ in the values of their arrays only."""
 
     layers: tuple[str, ...]
-    """What the first steps stand for."""
-    steps: tuple[Step, ...]
+    """The layers that the first operations stand for."""
+    operations: tuple[Operation, ...]
     value: int
+    """Index of the operation that computes the value, (N,)."""
     cotangents: tuple[tuple[str, int], ...]
-    """By layer, the step that computes it."""
+    """(layer, index of the operation that computes its cotangent)."""
 
 
-def written(
+def trace(
     objective: Any, shapes: Mapping[str, Shape], names: Mapping[str, str]
-) -> tuple[Written, Mapping[str, np.ndarray[Any, Any]]]:
-    """An objective over layers of these shapes as steps, and what it brings along, by the place of its step.
+) -> tuple[TracedObjective, Mapping[str, np.ndarray[Any, Any]]]:
+    """Trace an objective over layers of these shapes; return it and its arrays, by the index of their operation.
 
     Args:
         objective: a `crosslens.objective.Objective`.
-        shapes: by the name under which it reads a layer.
-        names: the layer's own name for it.
+        shapes: of each layer, by the name that the objective uses.
+        names: the layer's own name, by the name that the objective uses.
 
     Raises:
-        UnwritableError: it cannot be written down.
+        NotTraceableError: its code depends on values, or uses a function without an operator here.
     """
-    sheet = Sheet()
-    seen = {asked: sheet.entry(names[asked], shape) for asked, shape in shapes.items()}
+    recorded = Trace()
+    activations = {alias: recorded.add_layer(names[alias], shape) for alias, shape in shapes.items()}
     try:
-        value, cotangents = objective.value_and_cotangents(seen)
-    except Exception as error:  # whatever is wrong with the code itself, arrays will tell
-        raise UnwritableError(str(error)) from error
-    ends = tuple((names[asked], dy.place) for asked, dy in cotangents.items())
+        value, cotangents = objective.value_and_cotangents(activations)
+    except Exception as error:  # an error of the code itself is raised again when it runs on arrays
+        raise NotTraceableError(str(error)) from error
+    ends = tuple((names[alias], dy.index) for alias, dy in cotangents.items())
     if value.shape[0] != next(iter(shapes.values()))[0] or any(dy.shape != shapes[a] for a, dy in cotangents.items()):
-        raise UnwritableError("a value or a cotangent of another shape")
-    made = Written(tuple(names[asked] for asked in shapes), tuple(sheet.steps), value.place, ends)
-    return made, {str(place): array for place, array in sheet.given.items()}
+        raise NotTraceableError("a value or a cotangent of another shape")
+    traced = TracedObjective(tuple(names[alias] for alias in shapes), tuple(recorded.operations), value.index, ends)
+    return traced, {str(index): array for index, array in recorded.arrays.items()}

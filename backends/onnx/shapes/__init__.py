@@ -1,1 +1,1 @@
-"""Shapes and types of tensors, and control flow that they decide."""
+"""Shapes and types of tensors: inference, constant folding, known control flow, and the batch axis."""

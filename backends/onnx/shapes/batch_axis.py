@@ -1,7 +1,7 @@
-"""Which axis of a tensor counts the images: by inference with a named batch, where that fails by runs on 1, 2 and 3.
+"""Finds the batch axis of tensors: by shape inference with a named batch, else by runs on 1, 2 and 3 images.
 
-An axis counts the images if it has as many entries as there are images, each time: not a fixed number of steps, and not
-several windows for each image.
+An axis is the batch axis if its size is the number of images in every run: not a fixed number of steps, and not several
+windows for each image.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,20 +15,20 @@ from crosslens.model import INPUT, OUTPUT
 
 from ..ir.graph import FLOAT, Graph, Type
 from ..ir.graph_input import GraphInput
-from ..ir.onnxruntime_errors import explained
+from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
-from .example_size import at_example_size
+from .example_size import example_size_errors
 from .free_batch import BATCH, with_named_batch
 
-__all__ = ["has_batch_first", "has_fixed_batch_first", "settle_output"]
+__all__ = ["move_batch_to_front", "tensors_with_batch_first", "tensors_with_fixed_batch_first"]
 
 Shapes = Mapping[int, tuple[int, ...]]
-"""Of a tensor, by the number of images."""
+"""Shapes of a tensor by the number of images."""
 
 
-def has_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[Any] | None) -> set[str]:
-    """Those of the tensors whose first axis counts the images; `graph` has its shapes worked out for a free batch."""
+def tensors_with_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[Any] | None) -> set[str]:
+    """Those of the tensors whose first axis is the batch; the shapes of `graph` are inferred for a free batch."""
     dims = {name: graph.types[name].dims if name in graph.types else None for name in tensors}
     found = _inferred(graph).intersection(tensors)
     unknown = [n for n, known in dims.items() if n not in found and (known is None or isinstance((*known, 0)[0], str))]
@@ -40,9 +40,9 @@ def has_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[
 
 
 def _inferred(graph: Graph) -> set[str]:
-    """The tensors with the named batch first, those included behind operators that keep it whatever the other sizes.
+    """The tensors whose first axis is the named batch, also behind operators that keep it whatever the other sizes.
 
-    ONNX's own inference loses the batch where sizes are computed, as those of a Resize are.
+    ONNX's own inference loses the batch where sizes are computed, as for Resize.
     """
     found = {name for name, kind in graph.types.items() if kind.dims and kind.dims[0] == BATCH} | {INPUT}
     for node in graph.nodes:
@@ -83,8 +83,8 @@ _ELEMENTWISE = frozenset(
 )
 
 
-def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> frozenset[str]:
-    """Those of the tensors with as many entries first as there are images, if inference finds the images there too."""
+def tensors_with_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> frozenset[str]:
+    """Those of the tensors whose first axis has the fixed batch's size, unless inference finds the batch elsewhere."""
     named = with_named_batch(graph).types
     return frozenset(
         name for name in tensors
@@ -92,14 +92,14 @@ def has_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: int) -> f
     )  # fmt: skip
 
 
-def settle_output(graph: Graph, entry: GraphInput, providers: Sequence[Any] | None) -> GraphInput:
-    """Bring the images to the first axis of `OUTPUT`, (N,) to (N, 1), in place; the rest stays as it is.
+def move_batch_to_front(graph: Graph, entry: GraphInput, providers: Sequence[Any] | None) -> GraphInput:
+    """Make the batch the first axis of `OUTPUT`, and (N,) a column (N, 1), in place.
 
-    A network that gives one row for any number of images, or that runs on one only, takes them in turns: the entry
-    that comes back has the batch 1.
+    A network that gives one row for any number of images, or that runs on one image only, is run on one image at a
+    time: the description that is returned has batch 1.
 
     Raises:
-        ModelError: no axis of the output counts the images, or several may.
+        ModelError: no axis of the output is the batch axis, or several may be.
     """
     dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
     if (dims and dims[0] == (entry.batch or BATCH)) or (entry.batch is None and OUTPUT in _inferred(graph)):
@@ -112,7 +112,7 @@ def settle_output(graph: Graph, entry: GraphInput, providers: Sequence[Any] | No
     many = run.of_many() if entry.batch is None else {}
     if axes := [axis for axis in _counting(many) if run.moves_with_images(axis)]:
         return _moved(graph, entry, axes, many)
-    with at_example_size(entry.spec):
+    with example_size_errors(entry.spec):
         one = run.shapes(entry.batch or 1)[OUTPUT]
     if entry.batch is None:
         kind = graph.inputs[INPUT]
@@ -123,7 +123,7 @@ def settle_output(graph: Graph, entry: GraphInput, providers: Sequence[Any] | No
 
 
 class _Runs:
-    """A network on batches of noise, in one session."""
+    """Runs of a network on batches of noise, in one session."""
 
     def __init__(self, graph: Graph, tensors: Sequence[str], providers: Sequence[Any] | None) -> None:
         part = graph.copy()
@@ -134,21 +134,21 @@ class _Runs:
         self._session = open_session(part, providers, optimise=False)
 
     def values(self, images: Array) -> dict[str, Array]:
-        with explained(f"run the network on images {images.shape}"):
+        with readable_errors(f"run the network on images {images.shape}"):
             return dict(zip(self._tensors, self._session.run(None, {INPUT: images}), strict=True))
 
     def shapes(self, count: int) -> dict[str, tuple[int, ...]]:
         return {name: tuple(value.shape) for name, value in self.values(self._noise(count)).items()}
 
     def of_many(self) -> dict[int, tuple[int, ...]]:
-        """Shapes of the output for two and three images; none where onnxruntime takes one image only."""
+        """Shapes of the output for two and three images; empty if the network runs on one image only."""
         try:
             return {count: self.shapes(count)[OUTPUT] for count in (2, 3)}
         except ModelError:
             return {}
 
     def moves_with_images(self, axis: int) -> bool:
-        """Whether two images in another order give the output's entries in that order: a Reshape can mix them."""
+        """Whether swapping two images swaps the output's entries along the axis: a Reshape can mix images."""
         images = self._noise(2)
         one, other = (self.values(x)[OUTPUT].astype(np.float64) for x in (images, images[::-1].copy()))
         largest = float(np.abs(one[np.isfinite(one)]).max(initial=0))
@@ -159,7 +159,7 @@ class _Runs:
 
 
 def _counting(shapes: Shapes) -> list[int]:
-    """The axes that have as many entries as there are images."""
+    """The axes whose size is the number of images in all runs."""
     ranks = {len(shape) for shape in shapes.values()}  # none at all if there are no shapes
     axes = range(ranks.pop()) if len(ranks) == 1 else ()
     return [axis for axis in axes if all(shape[axis] == count for count, shape in shapes.items())]
@@ -169,8 +169,8 @@ def _moved(graph: Graph, entry: GraphInput, axes: Sequence[int], shapes: Shapes)
     if len(axes) != 1:
         seen = ", ".join(f"{shape} for {count} image{'s' * (count > 1)}" for count, shape in sorted(shapes.items()))
         raise ModelError(
-            f"the output has shape {seen}: {'more than one' if axes else 'no'} axis counts the images, so that its "
-            "numbers cannot be told apart by image. Choose another output or a tensor before it, output=NAME"
+            f"the output has shape {seen}: {'several axes may be' if axes else 'no axis is'} the batch axis. Choose "
+            "another output or a tensor before it, output=NAME"
         )
     rank = len(next(iter(shapes.values())))
     if axes[0]:
@@ -188,17 +188,17 @@ def _transpose_output(graph: Graph, axis: int, rank: int) -> None:
 
 
 def _unsqueeze_output(graph: Graph) -> None:
-    """One number for each image as a row of one: (N,) becomes (N, 1)."""
+    """(N,) becomes (N, 1)."""
     lying, known = _as_in_the_file(graph)
-    axis = graph.unique(f"{OUTPUT}:axis")
+    axis = graph.unique_name(f"{OUTPUT}:axis")
     graph.constants[axis] = np.asarray([1], np.int64)
     graph.nodes.append(graph.node("Unsqueeze", lying, axis, outputs=[OUTPUT]))
     graph.types[OUTPUT] = Type(known.elem, known.dims and (*known.dims, 1))
 
 
 def _as_in_the_file(graph: Graph) -> tuple[str, Type]:
-    """A new name for what is `OUTPUT` so far, and its type; the name `OUTPUT` is free."""
-    lying = graph.unique(f"{OUTPUT}:as in the file")
+    """Rename the tensor `OUTPUT`, in place; return its new name and its type."""
+    lying = graph.unique_name(f"{OUTPUT}:as in the file")
     graph.nodes = [
         replace(node, name=lying, outputs=tuple(lying if o == OUTPUT else o for o in node.outputs))
         if OUTPUT in node.outputs else node for node in graph.nodes

@@ -1,4 +1,4 @@
-"""Constant folding: whatever depends on constants and known shapes only is computed once, control flow included."""
+"""Constant folding: computes once what depends on constants and known shapes only, and expands known control flow."""
 
 from collections.abc import Container, Iterable
 from math import prod
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..ir.graph import Graph, Node
 from .constant_if import inline_known_branches
-from .evaluate import run_constants
+from .evaluate import evaluate
 from .inference import infer
 from .sequences import SEQUENCES, write_out_sequences
 from .unrolled_loops import unroll_known_loops
@@ -19,13 +19,13 @@ _RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
 _MOST_FOLDED = 1 << 26
-"""Elements up to which a constant is computed ahead; a larger one would cost more memory than it saves time."""
+"""Elements up to which a constant is folded; a larger one would cost more memory than it saves time."""
 
 
 def fold(graph: Graph) -> None:
-    """Compute what depends on constants and known shapes only, in place; types are set as well.
+    """Replace, in place, nodes that depend on constants and known shapes only by their values; types are set as well.
 
-    What is known by then is written out: the branch that an If takes, the steps of a Loop or Scan, sequences.
+    Known control flow is expanded: the taken branch of an If, the iterations of a Loop or Scan, sequences.
     """
     infer(graph)
     _fold_constants(graph)
@@ -37,7 +37,7 @@ def fold(graph: Graph) -> None:
 def _fold_constants(graph: Graph) -> None:
     while found := _constant_nodes(graph):
         graph.constants |= _known_shapes(graph, found)
-        graph.constants |= run_constants(graph, found, _read_outside(graph, found))
+        graph.constants |= evaluate(graph, found, _read_outside(graph, found))
         gone = set(found)
         graph.nodes = [node for node in graph.nodes if node not in gone]
         infer(graph)
@@ -54,7 +54,7 @@ def _constant_nodes(graph: Graph) -> list[Node]:
 
 
 def _ready(graph: Graph, node: Node, known: Container[str]) -> bool:
-    """Whether a node can be computed now; a shape that inference missed waits until its tensor is a constant."""
+    """Whether a node can be computed now; a Shape that inference does not know waits until its input is a constant."""
     if node.op in {"Shape", "Size"} and not node.domain:
         return _has_known_shape(graph, node)
     return node.op not in _RANDOM and node.op not in SEQUENCES and all(name in known for name in node.reads)

@@ -1,9 +1,9 @@
-"""If with a condition that is known: the branch that is taken is written into the graph in its place."""
+"""Replaces an If with a constant condition by the nodes of the branch that is taken."""
 
 from onnx import GraphProto, numpy_helper
 
 from ..ir.graph import Graph, Node
-from ..ir.subgraph import copied
+from ..ir.subgraph import copy_subgraph
 
 __all__ = ["inline_known_branches"]
 
@@ -30,15 +30,15 @@ def _taken(graph: Graph, node: Node) -> GraphProto | None:
 
 
 def _written_out(graph: Graph, node: Node, branch: GraphProto, called: set[str]) -> list[Node]:
-    """The branch's nodes; what it makes gets names that nothing else has, what it reads from outside keeps its own."""
+    """The branch's nodes: tensors that it computes get new unique names, tensors that it reads keep theirs."""
     around = node.name or node.outputs[0]
     made = {o for proto in branch.node for o in proto.output if o}
     results = [o.name for o in branch.output]
     names = {
         o: outer for o, outer in zip(reversed(results), reversed(node.outputs), strict=True) if outer and o in made
     }
-    names |= {t.name: graph.unique(f"{around}:{t.name}") for t in branch.initializer}
+    names |= {t.name: graph.unique_name(f"{around}:{t.name}") for t in branch.initializer}
     graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in branch.initializer}
-    parts = copied(graph, branch, names, around, called)
+    parts = copy_subgraph(graph, branch, names, around, called)
     copies = [(names.get(o, o), outer) for o, outer in zip(results, node.outputs, strict=True)]
     return parts + [graph.node("Identity", own, outputs=[outer]) for own, outer in copies if own != outer and outer]

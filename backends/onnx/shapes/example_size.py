@@ -1,4 +1,4 @@
-"""The error of a network of free image sizes that cannot run at the size that crosslens tries."""
+"""The error message of a network of free image sizes that fails at the size that crosslens tries."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 
-__all__ = ["at_example_size"]
+__all__ = ["example_size_errors"]
 
 
 @contextmanager
-def at_example_size(spec: InputSpec) -> Iterator[None]:
-    """Say which size was tried where a network of free sizes fails at the one that crosslens takes.
+def example_size_errors(spec: InputSpec) -> Iterator[None]:
+    """Turn a `ModelError` inside the `with` block into one that names the image size that was tried.
 
     Raises:
-        ModelError: what failed, with the size, and the option that gives another.
+        ModelError: names the size and the option that sets another.
     """
     try:
         yield

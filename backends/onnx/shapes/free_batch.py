@@ -1,4 +1,4 @@
-"""Any number of images at once, also through a graph that was exported for one."""
+"""Frees the batch size of a graph that was exported for a fixed one, if shape inference shows that it is safe."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,23 +13,23 @@ from ..ir.graph_input import GraphInput
 from .constant_folding import fold
 from .inference import infer
 
-__all__ = ["BATCH", "free_batch", "lead_with_batch", "mixes_images", "with_named_batch"]
+__all__ = ["BATCH", "free_batch", "keep_batch_in_reshapes", "mixes_images", "with_named_batch"]
 
 BATCH = "N"
 
 
 def free_batch(graph: Graph, entry: GraphInput) -> tuple[Graph, GraphInput]:
-    """A graph of a fixed batch freed for any; left as it is where that is not safe: images then go in turns.
+    """A graph of a fixed batch made free, and its input; both unchanged where that is not safe.
 
-    Safe means: with the batch axis of the input named, inference finds the same name in front of every tensor on the
-    way to the output. A Reshape to a constant shape that starts with the old size keeps its input's instead.
+    Safe means: with the batch axis of the input named, inference finds the same name at the first axis of every tensor
+    from input to output. A Reshape to a constant shape that starts with the fixed batch takes its input's batch.
     """
     freed = with_named_batch(graph)
     return (freed, replace(entry, batch=None)) if _all_batched(freed) else (graph, entry)
 
 
 def with_named_batch(graph: Graph) -> Graph:
-    """A copy of a graph of a fixed batch with its batch axis named, as far as inference follows it."""
+    """A copy of a graph of a fixed batch with the batch axis named `BATCH`, as far as inference follows it."""
     freed = graph.copy()
     kind = freed.inputs[INPUT]
     assert kind.dims is not None
@@ -38,7 +38,7 @@ def with_named_batch(graph: Graph) -> Graph:
     freed.nodes = [_freed(freed, node, fixed) for node in graph.nodes]
     freed.types = {}
     fold(freed)
-    lead_with_batch(freed)
+    keep_batch_in_reshapes(freed)
     return freed
 
 
@@ -49,8 +49,8 @@ def _freed(graph: Graph, node: Node, fixed: int | str) -> Node:
     return _reshaped(graph, node, [0, *shape[1:]])
 
 
-def lead_with_batch(graph: Graph) -> None:
-    """Write Reshapes to (-1, sizes) that only keep the batch as (0, sizes), in place: then inference follows it."""
+def keep_batch_in_reshapes(graph: Graph) -> None:
+    """Rewrite, in place, Reshapes to (-1, sizes) that keep the batch as (0, sizes), so that inference follows it."""
     while True:
         nodes = [_led(graph, node) for node in graph.nodes]
         if nodes == graph.nodes:
@@ -85,9 +85,9 @@ def _reshaped(graph: Graph, node: Node, shape: list[int]) -> Node:
 
 
 def mixes_images(graph: Graph) -> bool:
-    """Whether a batch cut in two could give other numbers: something behind the input has one size for any batch.
+    """Whether images in a batch may influence each other: a float tensor behind the input has one size for any batch.
 
-    As the deviation over a batch has, which some discriminators take in, or the scale of a dynamic quantisation.
+    Examples are the deviation over a batch in some discriminators, and the scale of a dynamic quantisation.
     """
     known = (kind for kind in _behind_input(graph) if kind is not None and kind.is_float and kind.dims is not None)
     return any(all(isinstance(n, int) for n in kind.dims or ()) for kind in known)
@@ -99,7 +99,7 @@ def _all_batched(graph: Graph) -> bool:
 
 
 def _behind_input(graph: Graph) -> Iterator[Type | None]:
-    """The types of all that is computed from the input; None where one is not known."""
+    """The types of all tensors that are computed from the input; None for an unknown one."""
     behind = {INPUT}
     for node in graph.nodes:
         if any(i in behind for i in node.reads):

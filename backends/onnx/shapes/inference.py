@@ -1,5 +1,4 @@
-"""Shapes of every tensor, and shape arithmetic computed ahead: what a derivative rule needs to know.
-
+"""Shape inference: sets the type and shape of every tensor of a graph, which derivative rules need.
 ONNX's own inference runs on a graph without its large constants, so it takes milliseconds whatever the weights weigh.
 """
 
@@ -11,7 +10,7 @@ from ..ir.serialise import model_proto
 __all__ = ["infer", "type_of"]
 
 _AS_THEIR_INPUT = frozenset({"GroupNormalization", "MeanVarianceNormalization"})
-"""Operators whose output onnx does not know the shape of: it is that of the first input."""
+"""Operators with the shape of their first input, for which onnx has no shape inference."""
 
 
 def type_of(proto: TypeProto, name: str) -> Type:

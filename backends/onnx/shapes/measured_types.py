@@ -1,4 +1,4 @@
-"""Types that inference cannot know, from runs on examples: sizes that hang on what is in the image stay unknown."""
+"""Measures types that inference cannot know by runs on examples; sizes that depend on the image stay unknown."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from crosslens.model import INPUT
 from onnx import helper
 
 from ..ir.graph import Dim, Graph, Type
-from ..ir.onnxruntime_errors import explained
+from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
 from .sequences import SEQUENCES
@@ -16,14 +16,14 @@ from .sequences import SEQUENCES
 __all__ = ["measure"]
 
 _COUNTING = frozenset({"NonZero", "NonMaxSuppression", "Unique", "Compress", "Loop"})
-"""Operators of which the image decides how much they give."""
+"""Operators whose output size depends on values of the image."""
 
 
 def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | None) -> None:
     """Set types that are not known yet, in place, by running the graph on images of this shape.
 
-    Behind operators that count what they find in the image, a size is taken only where two images of noise, one darker,
-    agree on it and inference has no name for it.
+    Behind operators whose output size depends on values, a size is set only if two images of noise, one darker, agree
+    on it and inference has no name for it.
     """
     made = (o for node in graph.nodes if node.op not in SEQUENCES for o in node.outputs if o)
     unknown = [o for o in made if o not in graph.types or not graph.types[o].static]
@@ -39,7 +39,7 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
     if counted:
         noise = np.random.default_rng(0).random(shape, np.float32)
         images = [noise, noise**2]
-    with explained(f"run the network on images {shape}"):
+    with readable_errors(f"run the network on images {shape}"):
         found = [session.run(None, {INPUT: image}) for image in images]
     for name, values in zip(unknown, zip(*found, strict=True), strict=True):
         sizes: tuple[Dim, ...] = values[0].shape
@@ -49,7 +49,7 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
 
 
 def _counted(graph: Graph) -> set[str]:
-    """What hangs on operators that count."""
+    """The tensors behind operators whose output size depends on values."""
     found: set[str] = set()
     for node in graph.nodes:
         if node.op in _COUNTING or found.intersection(node.reads):

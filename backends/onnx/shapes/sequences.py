@@ -1,6 +1,6 @@
-"""Sequences of a known number of tensors, as torch's older exporter writes chunk, unbind and lists: written out.
+"""Removes sequences of a known number of tensors, as torch's older exporter writes chunk, unbind and lists.
 
-What is put into a sequence is taken out again at a constant place, or joined: then the sequence itself is not needed.
+What is put into a sequence is read at a constant index, or concatenated: then the sequence itself is not needed.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ Known = dict[str, list[str]]
 
 
 def write_out_sequences(graph: Graph) -> bool:
-    """Replace, in place, what reads sequences of which every tensor is known; types and constants must be set.
+    """Replace, in place, operators that read sequences of known tensors; types and constants must be set.
 
     Returns:
-        Whether there was something to replace.
+        Whether an operator was replaced.
     """
     if not any(node.op in _READERS and not node.domain for node in graph.nodes):
         return False
@@ -41,7 +41,7 @@ def _construct(graph: Graph, node: Node, known: Known) -> bool:
 
 
 def _insert(graph: Graph, node: Node, known: Known) -> bool:
-    """At the end if no place is given."""
+    """At the end if no position is given."""
     parts = known.get(node.inputs[0])
     place = graph.value(node.inputs[2]) if node.has(2) else np.array(len(parts or ()))
     if parts is not None and place is not None:
@@ -52,7 +52,7 @@ def _insert(graph: Graph, node: Node, known: Known) -> bool:
 
 
 def _erase(graph: Graph, node: Node, known: Known) -> bool:
-    """The last if no place is given."""
+    """The last if no position is given."""
     parts = known.get(node.inputs[0])
     place = graph.value(node.inputs[1]) if node.has(1) else np.array(-1)
     if parts is not None and place is not None:
@@ -62,7 +62,7 @@ def _erase(graph: Graph, node: Node, known: Known) -> bool:
 
 
 def _split(graph: Graph, node: Node, known: Known) -> bool:
-    """Into pieces of a size, of given sizes, or into single rows, without the axis unless it is kept."""
+    """Into pieces of one size, of several sizes, or into single rows, which lose the axis without `keepdims`."""
     x, axis = node.inputs[0], node.attr("axis", 0)
     kind = graph.types.get(x)
     length = kind.dims[axis] if kind is not None and kind.dims is not None else None
@@ -115,6 +115,6 @@ _MAKERS: dict[str, Callable[[Graph, Node, Known], bool]] = {
     "SplitToSequence": _split,
 }
 SEQUENCES = frozenset(_MAKERS)
-"""Operators that give a sequence, which is no tensor."""
+"""Operators whose output is a sequence of tensors."""
 _READERS = {**_MAKERS, "SequenceAt": _at, "ConcatFromSequence": _concat, "SequenceLength": _length}
-"""Each tells whether it has put other nodes in the place of its own."""
+"""Each appends the nodes that replace its own, and returns whether there are any."""

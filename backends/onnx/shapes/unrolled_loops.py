@@ -1,4 +1,4 @@
-"""Loop and Scan that run a number of times that is known: their steps are written into the graph one after another."""
+"""Unrolls Loop and Scan if the number of iterations is known: a copy of the body for each iteration."""
 
 from dataclasses import replace
 
@@ -6,17 +6,17 @@ import numpy as np
 from onnx import GraphProto, numpy_helper
 
 from ..ir.graph import Graph, Node
-from ..ir.subgraph import copied
-from .evaluate import run_constants
+from ..ir.subgraph import copy_subgraph
+from .evaluate import evaluate
 
 __all__ = ["unroll_known_loops"]
 
 MOST_NODES = 20_000
-"""A loop that would come to more is left as it is."""
+"""A loop that would unroll to more nodes is left as it is."""
 
 
 def unroll_known_loops(graph: Graph) -> bool:
-    """Replace, in place and by one level, every Loop and Scan of which it is known how often it runs.
+    """Unroll, in place and by one level, every Loop and Scan with a known number of iterations.
 
     Returns:
         Whether there was one.
@@ -43,7 +43,7 @@ def _steps(graph: Graph, node: Node) -> int | None:
 
 
 def _trips(graph: Graph, node: Node) -> int | None:
-    """At most so many: the condition may end a Loop earlier. Without a number the nodes that fit are the limit."""
+    """The largest number of iterations; the condition may end the Loop earlier."""
     if not node.has(0):
         return MOST_NODES // max(len(node.attributes["body"].g.node), 1)
     value = graph.value(node.inputs[0])
@@ -58,31 +58,31 @@ def _length(graph: Graph, node: Node) -> int | None:
 
 
 class _Body:
-    """A subgraph, copied once for each step."""
+    """The body of a Loop or Scan, copied once for each iteration."""
 
     def __init__(self, graph: Graph, node: Node, called: set[str]) -> None:
         self.graph, self.node, self.called = graph, node, called
         self.proto: GraphProto = node.attributes["body"].g
         self.inputs = [i.name for i in self.proto.input]
         self.outputs = [o.name for o in self.proto.output]
-        tensors = {t.name: graph.unique(f"{self.around}:{t.name}") for t in self.proto.initializer}
+        tensors = {t.name: graph.unique_name(f"{self.around}:{t.name}") for t in self.proto.initializer}
         graph.constants |= {tensors[t.name]: numpy_helper.to_array(t) for t in self.proto.initializer}
         self.tensors = tensors
 
     @property
     def around(self) -> str:
-        """What names made for it begin with."""
+        """The prefix of new names."""
         return self.node.name or self.node.outputs[0]
 
     def step(self, given: list[str], number: int) -> list[str]:
-        """Append one step's nodes; its outputs come back."""
+        """Append the nodes of one iteration and return its outputs."""
         names = {**self.tensors, **dict(zip(self.inputs, given, strict=True))}
-        self.graph.nodes += copied(self.graph, self.proto, names, f"{self.around}/{number}", self.called)
+        self.graph.nodes += copy_subgraph(self.graph, self.proto, names, f"{self.around}/{number}", self.called)
         return [names.get(o, o) for o in self.outputs]
 
 
 def _write_loop(graph: Graph, node: Node, most: int, called: set[str]) -> bool:
-    """Inputs: a number of steps, a condition, values that go round; whether the condition was always known."""
+    """Append a Loop's iterations (inputs: number, condition, carried values); False if the condition is not known."""
     body, going = _Body(graph, node, called), node.inputs[1] if node.has(1) else graph.const(True)
     values, stacked = list(node.inputs[2:]), list[list[str]]()
     for number in range(most):
@@ -100,16 +100,16 @@ def _write_loop(graph: Graph, node: Node, most: int, called: set[str]) -> bool:
 
 
 def _known(graph: Graph, name: str) -> bool | None:
-    """A condition's value, computed where it hangs on constants only."""
+    """A condition's value if it depends on constants only, else None."""
     value = graph.value(name)
     if value is None:
         path = _path(graph, name)
-        value = None if path is None else run_constants(graph, path, [name])[name]
+        value = None if path is None else evaluate(graph, path, [name])[name]
     return None if value is None else bool(value.all())
 
 
 def _path(graph: Graph, name: str) -> list[Node] | None:
-    """The nodes that compute a tensor from constants; None if something else is needed."""
+    """The nodes that compute a tensor from constants; None if it depends on an input."""
     needed, path = {name}, []
     for node in reversed(graph.nodes):
         if needed.intersection(node.outputs):
@@ -119,7 +119,7 @@ def _path(graph: Graph, name: str) -> list[Node] | None:
 
 
 def _write_scan(graph: Graph, node: Node, steps: int, called: set[str]) -> bool:
-    """Inputs: values that go round, then tensors that are read slice by slice."""
+    """Append a Scan's iterations (inputs: carried values, then tensors that are read slice by slice)."""
     body, number = _Body(graph, node, called), node.attr("num_scan_inputs")
     values, read = list(node.inputs[: len(node.inputs) - number]), node.inputs[len(node.inputs) - number :]
     made_count = len(node.outputs) - len(values)
@@ -142,7 +142,7 @@ def _write_scan(graph: Graph, node: Node, steps: int, called: set[str]) -> bool:
 
 
 def _give(graph: Graph, node: Node, values: list[str], stacked: list[tuple[tuple[str, ...], int]]) -> bool:
-    """The node's own outputs: what went round last, and what each step gave, side by side; not if there was no step."""
+    """Append the node's outputs, the last carried values and the stacked rows; False if there are no rows to stack."""
     outputs = iter(node.outputs)
     for name, output in zip(values, outputs, strict=False):
         if output:

@@ -66,6 +66,6 @@ def test_the_real_file_cut_off_is_refused_in_one_line(tmp_path):
     content = onnx_files.vgg16("shipped").SerializeToString()
     path = tmp_path / "half.onnx"
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(ModelError, match="is no ONNX file, or it is cut off") as caught:
+    with pytest.raises(ModelError, match="is not an ONNX file, or it is truncated") as caught:
         wrap(path)
     assert "\n" not in str(caught.value)

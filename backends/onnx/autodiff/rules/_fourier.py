@@ -4,7 +4,7 @@ import numpy as np
 from onnx import helper
 
 from ...ir.graph import Graph
-from ._zero_padding import padded
+from ._zero_padding import pad_zeros
 
 __all__ = ["resized", "transposed_dft", "transposed_irfft"]
 
@@ -40,4 +40,4 @@ def _dft(g: Graph, x: str, axis: int, *, inverse: bool, onesided: int | None = N
 
 def resized(g: Graph, x: str, rank: int, axis: int, size: int, now: int) -> str:
     """Cut to `size` along an axis, or filled up with zeros; `now` is the size that it has."""
-    return padded(g, x, rank, {axis: (0, size - now)})
+    return pad_zeros(g, x, rank, {axis: (0, size - now)})

@@ -2,10 +2,10 @@
 
 from ...ir.graph import Graph
 
-__all__ = ["standardised", "to_input"]
+__all__ = ["input_cotangent", "standardise"]
 
 
-def standardised(g: Graph, x: str, axes: str, epsilon: float) -> tuple[str, str]:
+def standardise(g: Graph, x: str, axes: str, epsilon: float) -> tuple[str, str]:
     """h = (x - mean) / sqrt(variance + epsilon), and 1 / sqrt(variance + epsilon) with the axes as ones."""
     centred = g.op("Sub", x, g.op("ReduceMean", x, axes, keepdims=1))
     spread = g.op("ReduceMean", g.op("Mul", centred, centred), axes, keepdims=1)
@@ -13,7 +13,7 @@ def standardised(g: Graph, x: str, axes: str, epsilon: float) -> tuple[str, str]
     return g.op("Mul", centred, inverse), inverse
 
 
-def to_input(g: Graph, dh: str, h: str, inverse: str, axes: str, *, centred: bool = True) -> str:
+def input_cotangent(g: Graph, dh: str, h: str, inverse: str, axes: str, *, centred: bool = True) -> str:
     """dx = (dh - mean(dh) - h mean(h dh)) / deviation; without mean(dh) where h was not centred (centred=False)."""
     shared = g.op("Mul", h, g.op("ReduceMean", g.op("Mul", h, dh), axes, keepdims=1))
     if centred:

@@ -2,7 +2,7 @@
 
 from ...ir.graph import DynamicShapeError, Graph, Node
 
-__all__ = ["axes_of", "kept", "widened"]
+__all__ = ["axes_of", "expand_to_input", "with_reduced_axes"]
 
 
 def axes_of(g: Graph, node: Node) -> list[int]:
@@ -18,12 +18,12 @@ def axes_of(g: Graph, node: Node) -> list[int]:
     return sorted(int(a) % rank for a in value)
 
 
-def kept(g: Graph, node: Node, tensor: str) -> str:
+def with_reduced_axes(g: Graph, node: Node, tensor: str) -> str:
     """The output, or its cotangent, with the reduced axes back as ones."""
     axes = axes_of(g, node)
     return tensor if node.attr("keepdims", 1) or not axes else g.op("Unsqueeze", tensor, g.ints(axes))
 
 
-def widened(g: Graph, node: Node, dy: str) -> str:
+def expand_to_input(g: Graph, node: Node, dy: str) -> str:
     """A cotangent of the output repeated to the shape of the input."""
-    return g.op("Expand", kept(g, node, dy), g.shape_of(node.inputs[0]))
+    return g.op("Expand", with_reduced_axes(g, node, dy), g.shape_of(node.inputs[0]))

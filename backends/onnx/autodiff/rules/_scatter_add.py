@@ -4,10 +4,10 @@ from typing import Any
 
 from ...ir.graph import DOUBLE, FLOAT, Graph
 
-__all__ = ["added_at"]
+__all__ = ["scatter_add"]
 
 
-def added_at(g: Graph, zeros: str, places: str, updates: str, axis: int | None) -> str:
+def scatter_add(g: Graph, zeros: str, places: str, updates: str, axis: int | None) -> str:
     """ScatterElements that adds, or ScatterND without an axis; in float32 where onnxruntime adds no narrower floats.
 
     Args:

@@ -3,13 +3,13 @@
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents
 
-__all__ = ["selected"]
+__all__ = ["select_cotangents"]
 
 
-def selected(g: Graph, node: Node, dy: str) -> Cotangents:
+def select_cotangents(g: Graph, node: Node, dy: str) -> Cotangents:
     """dy to the first input that equals the output; at a tie with a constant to that one (as ReLU has it)."""
     (y,) = node.outputs
-    order = sorted(range(len(node.inputs)), key=lambda p: node.wants[p])
+    order = sorted(range(len(node.inputs)), key=lambda p: node.needs_gradient[p])
     cotangents: list[str | None] = [None] * len(node.inputs)
     left = dy
     zero = g.scalar(0, y)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from ...ir.graph import Graph
 
-__all__ = ["padded"]
+__all__ = ["pad_zeros"]
 
 
-def padded(g: Graph, x: str, rank: int, amounts: Mapping[int, tuple[int, int]]) -> str:
+def pad_zeros(g: Graph, x: str, rank: int, amounts: Mapping[int, tuple[int, int]]) -> str:
     """Zeros before and behind along these axes, negative amounts cut off.
 
     The amounts of all axes are written down: a Pad that names its axes is broken by onnxruntime's transpose optimiser

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import FLOAT, Graph, Node
-from ...ir.sliding_window import Windows, windows_of
+from ...ir.sliding_window import WindowGeometry, window_geometry
 from ..registry import Cotangents, vjp
 
 
 @vjp("AveragePool", since=7)
 def average_pool(g: Graph, node: Node, dy: str) -> Cotangents:
     """The adjoint of summing over windows, applied to dy / count."""
-    windows = windows_of(g, node, tuple(node.attr("kernel_shape")))
+    windows = window_geometry(g, node, tuple(node.attr("kernel_shape")))
     counts = _counts(windows, bool(node.attr("count_include_pad", 0)))
     if (counts == counts.flat[0]).all():
         share = g.op("Mul", dy, g.scalar(1 / counts.flat[0], dy))
@@ -22,7 +22,7 @@ def average_pool(g: Graph, node: Node, dy: str) -> Cotangents:
     return [spread(g, share, windows, g.sizes(node.inputs[0], [1])[0], node.inputs[0])]
 
 
-def _counts(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
+def _counts(windows: WindowGeometry, with_padding: bool) -> np.ndarray[Any, Any]:
     """How many pixels each window averages: those of the image, or those of the image and its declared border."""
     total = np.ones((1,) * len(windows.kernel))
     for axis, outputs in enumerate(windows.outputs):
@@ -34,7 +34,7 @@ def _counts(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
     return total
 
 
-def spread(g: Graph, share: str, windows: Windows, channels: int, x: str) -> str:
+def spread(g: Graph, share: str, windows: WindowGeometry, channels: int, x: str) -> str:
     """The adjoint of summing over windows: `share` (N, C, *out) added to each pixel of its window of x."""
     size = prod(windows.kernel)
     tiles = windows.kernel == windows.strides and not any(windows.pads) and min(windows.remainder) >= 0
@@ -48,7 +48,9 @@ def spread(g: Graph, share: str, windows: Windows, channels: int, x: str) -> str
         pads = [reach - p for reach, p in zip(windows.reach * 2, windows.pads, strict=True)]
         mean = g.op("AveragePool", share, kernel_shape=windows.kernel, pads=pads, count_include_pad=1)
         return g.op("Mul", mean, g.scalar(size, share))
-    ones = g.derived(f"ones:{channels}:{windows.kernel}", lambda: np.ones((channels, 1, *windows.kernel), np.float32))
+    ones = g.derived_constant(
+        f"ones:{channels}:{windows.kernel}", lambda: np.ones((channels, 1, *windows.kernel), np.float32)
+    )
     ones = ones if g.elem(x) == FLOAT else g.op("Cast", ones, to=g.elem(x))
     ends = [a + max(-r, 0) for a, r in zip(windows.after, windows.remainder, strict=True)]
     return g.op(

@@ -19,15 +19,15 @@ def batch_normalization(g: Graph, node: Node, dy: str, *_: str | None) -> Cotang
     dx = g.op("Mul", dy, _gain(g, scale, inverse, variance, rank))
     axes = g.ints([0, *range(2, rank)])
     dscale = doffset = dmean = dvariance = None
-    if node.wants[1] or node.wants[4]:
+    if node.needs_gradient[1] or node.needs_gradient[4]:
         centred = g.op("Mul", g.op("Sub", x, _column(g, mean, rank)), inverse)
         dscale = g.op("ReduceSum", g.op("Mul", dy, centred), axes, keepdims=0)
-        if node.wants[4]:
+        if node.needs_gradient[4]:
             square = g.op("Reshape", g.op("Mul", inverse, inverse), g.ints([-1]))
             dvariance = g.op("Mul", g.op("Mul", dscale, scale), g.op("Mul", square, g.scalar(-0.5, x)))
-    if node.wants[2]:
+    if node.needs_gradient[2]:
         doffset = g.op("ReduceSum", dy, axes, keepdims=0)
-    if node.wants[3]:
+    if node.needs_gradient[3]:
         dmean = g.op("Neg", g.op("ReduceSum", dx, axes, keepdims=0))
     return [dx, dscale, doffset, dmean, dvariance]
 
@@ -37,7 +37,7 @@ def _column(g: Graph, name: str, rank: int) -> str:
     value, shape = g.value(name), (-1, *(1,) * (rank - 2))
     if value is None:
         return g.op("Reshape", name, g.ints(shape))
-    return g.derived(f"{name}:column{rank}", lambda: value.reshape(shape))
+    return g.derived_constant(f"{name}:column{rank}", lambda: value.reshape(shape))
 
 
 def _inverse(g: Graph, variance: str, epsilon: float, rank: int) -> str:
@@ -46,7 +46,7 @@ def _inverse(g: Graph, variance: str, epsilon: float, rank: int) -> str:
         one = g.op("Add", _column(g, variance, rank), g.scalar(epsilon, variance))
         return g.op("Reciprocal", g.op("Sqrt", one))
     shape = (-1, *(1,) * (rank - 2))
-    return g.derived(
+    return g.derived_constant(
         f"{variance}:inverse{rank}:{epsilon}",
         lambda: (1 / np.sqrt(value.astype(np.float64) + epsilon)).astype(value.dtype).reshape(shape),
     )
@@ -56,4 +56,4 @@ def _gain(g: Graph, scale: str, inverse: str, variance: str, rank: int) -> str:
     a, b = g.value(scale), g.value(inverse)
     if a is None or b is None:
         return g.op("Mul", _column(g, scale, rank), inverse)
-    return g.derived(f"{scale}:gain:{inverse}", lambda: a.reshape(b.shape) * b)
+    return g.derived_constant(f"{scale}:gain:{inverse}", lambda: a.reshape(b.shape) * b)

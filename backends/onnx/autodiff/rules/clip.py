@@ -19,7 +19,7 @@ def clip(g: Graph, node: Node, dy: str) -> Cotangents:
     for position, compare in ((2, "Less"), (1, "Greater")):
         if node.has(position):
             inside = g.op(compare, y, node.inputs[position])
-            if node.wants[position]:
+            if node.needs_gradient[position]:
                 outside = g.op("Where", inside, g.scalar(0, y), dy)
                 cotangents[position] = g.op("ReduceSum", outside, keepdims=0)
             dy = g.op("Mul", dy, g.op("Cast", inside, to=g.elem(y)))

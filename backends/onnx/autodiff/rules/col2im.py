@@ -18,7 +18,7 @@ def col2im(g: Graph, node: Node, dy: str) -> Cotangents:
         raise DynamicShapeError(f"{node.name!r} has blocks of a size that is computed")
     size = tuple(int(b) for b in block)
     channels = g.sizes(x, [1])[0] // prod(size)
-    kernel = g.derived(f"blocks:{channels}:{size}", lambda: _one_hot(channels, size))
+    kernel = g.derived_constant(f"blocks:{channels}:{size}", lambda: _one_hot(channels, size))
     kernel = kernel if g.elem(x) == FLOAT else g.op("Cast", kernel, to=g.elem(x))
     rank = len(size)
     how: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import FLOAT, Graph, Node
-from ...ir.sliding_window import Windows, windows_of
+from ...ir.sliding_window import WindowGeometry, window_geometry
 from ..registry import Cotangents, vjp
 
 FEW_CHANNELS = 16
@@ -21,17 +21,17 @@ FEW_CHANNELS = 16
 def conv(g: Graph, node: Node, dy: str) -> Cotangents:
     """Shapes: x (N, C, *in), W (M, C / groups, *kernel), dy (N, M, *out)."""
     x, w = node.inputs[:2]
-    windows = windows_of(g, node, g.sizes(w))
+    windows = window_geometry(g, node, g.sizes(w))
     groups = node.attr("group", 1)
-    dx = _to_input(g, w, dy, windows, groups) if node.wants[0] else None
-    dw = _to_kernel(g, x, w, dy, windows, groups) if node.wants[1] else None
+    dx = _to_input(g, w, dy, windows, groups) if node.needs_gradient[0] else None
+    dw = _to_kernel(g, x, w, dy, windows, groups) if node.needs_gradient[1] else None
     db = None
-    if len(node.wants) > 2 and node.wants[2]:
+    if len(node.needs_gradient) > 2 and node.needs_gradient[2]:
         db = g.op("ReduceSum", dy, g.ints([0, *range(2, g.rank(x))]), keepdims=0)
     return [dx, dw, db][: len(node.inputs)]
 
 
-def _to_input(g: Graph, w: str, dy: str, windows: Windows, groups: int) -> str:
+def _to_input(g: Graph, w: str, dy: str, windows: WindowGeometry, groups: int) -> str:
     value = g.value(w)
     pads = tuple(reach - p for reach, p in zip(windows.reach * 2, windows.pads, strict=True))
     few = groups == 1 and g.sizes(w, [1])[0] < FEW_CHANNELS
@@ -50,20 +50,22 @@ def _to_input(g: Graph, w: str, dy: str, windows: Windows, groups: int) -> str:
     )  # fmt: skip
 
 
-def _apart(g: Graph, dy: str, windows: Windows) -> str:
+def _apart(g: Graph, dy: str, windows: WindowGeometry) -> str:
     """dy with zeros between its pixels, as far apart as the windows were: pixels repeated, all but one masked out."""
     how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     repeated = g.op("Resize", dy, None, g.const([1, 1, *windows.strides], np.float32), **how)
     one = np.zeros(windows.strides, np.float32)
     one[0, 0] = 1
-    mask = g.derived(f"apart:{windows.strides}{windows.outputs}", lambda: np.tile(one, windows.outputs)[None, None])
+    mask = g.derived_constant(
+        f"apart:{windows.strides}{windows.outputs}", lambda: np.tile(one, windows.outputs)[None, None]
+    )
     return g.op("Mul", repeated, g.op("Cast", mask, to=g.elem(dy)) if g.elem(dy) != FLOAT else mask)
 
 
 def _turned(g: Graph, w: str, value: np.ndarray[Any, Any], groups: int) -> str:
     """As `flipped`; if there is one group, by onnxruntime at opening, which keeps the kernel in its own layout only."""
     if groups > 1:
-        return g.derived(f"{w}:flipped{groups}", lambda: flipped(value, groups))
+        return g.derived_constant(f"{w}:flipped{groups}", lambda: flipped(value, groups))
     axes = range(2, value.ndim)
     exchanged = g.op("Transpose", w, perm=[1, 0, *axes])
     if value[0, 0].size == 1:
@@ -80,7 +82,7 @@ def flipped(kernel: np.ndarray[Any, Any], groups: int) -> np.ndarray[Any, Any]:
     return np.flip(turned, axis=tuple(range(2, turned.ndim)))
 
 
-def _to_kernel(g: Graph, x: str, w: str, dy: str, windows: Windows, groups: int) -> str:
+def _to_kernel(g: Graph, x: str, w: str, dy: str, windows: WindowGeometry, groups: int) -> str:
     """Correlate x with dy: batch and channels exchanged, stride and dilation exchanged, one group after the other."""
     rank = g.rank(x)
     swap = [1, 0, *range(2, rank)]

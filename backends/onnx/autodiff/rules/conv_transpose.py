@@ -20,11 +20,11 @@ def conv_transpose(g: Graph, node: Node, dy: str) -> Cotangents:
         dy = g.op("Slice", dy, g.ints([0] * rank), g.ints(reached), g.ints(range(2, rank + 2)))
         pads = tuple(max(p, 0) for p in pads)
     dx = dw = db = None
-    if node.wants[0]:
+    if node.needs_gradient[0]:
         dx = g.op("Conv", dy, w, strides=strides, dilations=dilations, group=groups, pads=pads)
-    if node.wants[1]:
+    if node.needs_gradient[1]:
         dw = _to_kernel(g, x, dy, groups, pads, strides, dilations, kernel)
-    if len(node.wants) > 2 and node.wants[2]:
+    if len(node.needs_gradient) > 2 and node.needs_gradient[2]:
         db = g.op("ReduceSum", whole, g.ints([0, *range(2, rank + 2)]), keepdims=0)
     return [dx, dw, db][: len(node.inputs)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from onnx import helper
 
 from ...ir.graph import Graph, Node, Type
-from ...ir.sliding_window import Windows, windows_of
+from ...ir.sliding_window import WindowGeometry, window_geometry
 from ..registry import Cotangents, rule_for, vjp
 
 
@@ -18,7 +18,7 @@ from ..registry import Cotangents, rule_for, vjp
 class _Sizes:
     """Of one DeformConv: windows, channels in, groups that share a kernel, groups that share offsets."""
 
-    windows: Windows
+    windows: WindowGeometry
     channels: int
     groups: int
     moved: int
@@ -37,22 +37,24 @@ class _Sizes:
 def deform_conv(g: Graph, node: Node, dy: str) -> Cotangents:
     """Shapes: x (N, C, H, W), W (M, C / groups, h, w), offsets (N, moved * h * w * 2, *out), rows before columns."""
     x, w, offset = node.inputs[:3]
-    windows = windows_of(g, replace(node, outputs=(offset,)), g.sizes(w))
+    windows = window_geometry(g, replace(node, outputs=(offset,)), g.sizes(w))
     of = _Sizes(windows, g.sizes(x, [1])[0], node.attr("group"), node.attr("offset_group"))
     maps, grid = _maps(g, x, of), _grid(g, offset, of)
-    sampled = g.node("GridSample", maps, grid, outputs=[g.unique("GridSample:d")])
+    sampled = g.node("GridSample", maps, grid, outputs=[g.unique_name("GridSample:d")])
     g.nodes.append(sampled)
     reads = g.op("Reshape", sampled.outputs[0], of.reads(g))
     shape = g.ints([-1, of.moved, 1, of.kernel, *windows.outputs])
     mask = g.op("Reshape", node.inputs[4], shape) if node.has(4) else None
     rows = g.op("Reshape", dy, g.ints([0, of.groups, g.sizes(w, [0])[0] // of.groups, -1]))
     dreads = _to_reads(g, w, rows, of)
-    dmask = None
-    if mask is not None and node.wants[4]:
+    dmask = dw = db = None
+    if mask is not None and node.needs_gradient[4]:
         each = g.op("ReduceSum", g.op("Mul", dreads, reads), g.ints([2]), keepdims=0)
         dmask = g.reshape_like(each, node.inputs[4])
-    dw = _to_kernel(g, w, reads if mask is None else g.op("Mul", reads, mask), rows, of) if node.wants[1] else None
-    db = g.op("ReduceSum", dy, g.ints([0, 2, 3]), keepdims=0) if len(node.wants) > 3 and node.wants[3] else None
+    if node.needs_gradient[1]:
+        dw = _to_kernel(g, w, reads if mask is None else g.op("Mul", reads, mask), rows, of)
+    if len(node.needs_gradient) > 3 and node.needs_gradient[3]:
+        db = g.op("ReduceSum", dy, g.ints([0, 2, 3]), keepdims=0)
     dx, doffset = _through_reads(g, node, sampled, dreads if mask is None else g.op("Mul", dreads, mask), of)
     return [dx, dw, doffset, db, dmask][: len(node.inputs)]
 
@@ -70,9 +72,9 @@ def _grid(g: Graph, offset: str, of: _Sizes) -> str:
     windows, dtype = of.windows, helper.tensor_dtype_to_np_dtype(g.elem(offset))
     high, wide = windows.outputs
     moved = g.op("Reshape", offset, g.ints([-1, of.kernel, 2, high, wide]))
-    place = g.op("Add", moved, g.const(_at_rest(windows), dtype))
+    position = g.op("Add", moved, g.const(_at_rest(windows), dtype))
     pixel = 2 / np.reshape(windows.inputs, (2, 1, 1))
-    scaled = g.op("Add", g.op("Mul", place, g.const(pixel, dtype)), g.const(pixel / 2 - 1, dtype))
+    scaled = g.op("Add", g.op("Mul", position, g.const(pixel, dtype)), g.const(pixel / 2 - 1, dtype))
     rows, columns = g.ops("Split", 2, scaled, axis=2, num_outputs=2)
     turned = g.op("Transpose", g.op("Concat", columns, rows, axis=2), perm=[0, 1, 3, 4, 2])
     grid = g.op("Reshape", turned, g.ints([-1, of.kernel * high, wide, 2]))
@@ -80,7 +82,7 @@ def _grid(g: Graph, offset: str, of: _Sizes) -> str:
     return grid
 
 
-def _at_rest(windows: Windows) -> np.ndarray:
+def _at_rest(windows: WindowGeometry) -> np.ndarray:
     """(h * w, 2, H', W'): row and column of each read where the offset is 0."""
     steps = zip(windows.outputs, windows.kernel, windows.strides, windows.dilations, windows.before, strict=True)
     rows, columns = (np.arange(o) * s - b + (np.arange(k) * d)[:, None] for o, k, s, d, b in steps)
@@ -107,13 +109,12 @@ def _through_reads(g: Graph, node: Node, reads: Node, dreads: str, of: _Sizes) -
     assert derivative
     high, wide = of.windows.outputs
     rows = g.op("Reshape", dreads, g.ints([-1, of.channels // of.moved, of.kernel * high, wide]))
-    dmaps, dgrid = derivative(g, replace(reads, wants=(node.wants[0], node.wants[2])), rows)
-    dx = g.reshape_like(dmaps, node.inputs[0]) if dmaps and node.wants[0] else None
+    dmaps, dgrid = derivative(g, replace(reads, needs_gradient=(node.needs_gradient[0], node.needs_gradient[2])), rows)
+    dx = g.reshape_like(dmaps, node.inputs[0]) if dmaps and node.needs_gradient[0] else None
     if dgrid is None:
         return dx, None
     turned = g.op("Transpose", g.op("Reshape", dgrid, g.ints([-1, of.kernel, high, wide, 2])), perm=[0, 1, 4, 2, 3])
     columns, rows = g.ops("Split", 2, turned, axis=2, num_outputs=2)
     dtype = helper.tensor_dtype_to_np_dtype(g.elem(reads.inputs[1]))
     pixels = g.const(2 / np.reshape(of.windows.inputs, (2, 1, 1)), dtype)
-    moved = g.op("Mul", g.op("Concat", rows, columns, axis=2), pixels)
-    return dx, g.reshape_like(moved, node.inputs[2])
+    return dx, g.reshape_like(g.op("Mul", g.op("Concat", rows, columns, axis=2), pixels), node.inputs[2])

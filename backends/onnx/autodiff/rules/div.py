@@ -8,4 +8,4 @@ from ..registry import Cotangents, vjp
 def div(g: Graph, node: Node, dy: str) -> Cotangents:
     """The quotient by b serves both."""
     over = g.op("Div", dy, node.inputs[1])
-    return [over, g.op("Neg", g.op("Mul", over, node.outputs[0])) if node.wants[1] else None]
+    return [over, g.op("Neg", g.op("Mul", over, node.outputs[0])) if node.needs_gradient[1] else None]

@@ -31,7 +31,7 @@ def einsum(g: Graph, node: Node, dy: str) -> Cotangents:
     full = _full(g, node, labels)
     return [
         _to_operand(g, node, position, dy, labels, full) if wanted else None
-        for position, wanted in enumerate(node.wants)
+        for position, wanted in enumerate(node.needs_gradient)
     ]
 
 

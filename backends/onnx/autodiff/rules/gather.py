@@ -6,8 +6,8 @@ import numpy as np
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._scatter_add import added_at
-from ._zero_padding import padded
+from ._scatter_add import scatter_add
+from ._zero_padding import pad_zeros
 
 
 @vjp("Gather")
@@ -32,15 +32,15 @@ def gather(g: Graph, node: Node, dy: str) -> Cotangents:
 
 def _in_order(g: Graph, dy: str, places: np.ndarray[Any, Any], axis: int, size: int, rank: int) -> str:
     if len(places) and (np.diff(places) == 1).all():
-        return padded(g, dy, rank, {axis: (int(places[0]), size - 1 - int(places[-1]))})
+        return pad_zeros(g, dy, rank, {axis: (int(places[0]), size - 1 - int(places[-1]))})
     rows = np.full(size, len(places))
     rows[places] = np.arange(len(places))
     if (rows == len(places)).any():
-        dy = padded(g, dy, rank, {axis: (0, 1)})
+        dy = pad_zeros(g, dy, rank, {axis: (0, 1)})
     return g.op("Gather", dy, g.ints(rows), axis=axis)
 
 
 def _added(g: Graph, x: str, dy: str, places: str, axis: int) -> str:
     wide = g.op("Reshape", places, g.ints([-1 if a == axis else 1 for a in range(g.rank(x))]))
     everywhere = g.op("Expand", wide, g.op("Shape", dy))
-    return added_at(g, g.zeros_like(x), everywhere, dy, axis)
+    return scatter_add(g, g.zeros_like(x), everywhere, dy, axis)

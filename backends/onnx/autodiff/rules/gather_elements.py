@@ -2,11 +2,11 @@
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._scatter_add import added_at
+from ._scatter_add import scatter_add
 
 
 @vjp("GatherElements", since=11)
 def gather_elements(g: Graph, node: Node, dy: str) -> Cotangents:
     """A scatter that adds; it counts negative places from the end as well."""
     x, places = node.inputs
-    return [added_at(g, g.zeros_like(x), places, dy, node.attr("axis")), None]
+    return [scatter_add(g, g.zeros_like(x), places, dy, node.attr("axis")), None]

@@ -2,7 +2,7 @@
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._scatter_add import added_at
+from ._scatter_add import scatter_add
 
 
 @vjp("GatherND", since=11)
@@ -12,7 +12,7 @@ def gather_nd(g: Graph, node: Node, dy: str) -> Cotangents:
     batch = node.attr("batch_dims")
     if batch:
         places = _with_batch(g, x, places, batch)
-    return [added_at(g, g.zeros_like(x), places, dy, None), None]
+    return [scatter_add(g, g.zeros_like(x), places, dy, None), None]
 
 
 def _with_batch(g: Graph, x: str, places: str, batch: int) -> str:

@@ -10,12 +10,12 @@ def gemm(g: Graph, node: Node, dy: str) -> Cotangents:
     a, b, *_ = node.inputs
     ta, tb, alpha = node.attr("transA", 0), node.attr("transB", 0), node.attr("alpha")
     da = db = dc = None
-    if node.wants[0]:
+    if node.needs_gradient[0]:
         da = g.op("Gemm", b, dy, transA=tb, transB=1, alpha=alpha) if ta else _times_transposed(g, dy, b, tb, alpha)
-    if node.wants[1]:
+    if node.needs_gradient[1]:
         left, right = (dy, a) if tb else (a, dy)
         db = g.op("Gemm", left, right, transA=1 if tb else 1 - ta, transB=ta if tb else 0, alpha=alpha)
-    if len(node.wants) > 2 and node.wants[2]:
+    if len(node.needs_gradient) > 2 and node.needs_gradient[2]:
         dc = _bias(g, node, dy)
     return [da, db, dc][: len(node.inputs)]
 
@@ -25,7 +25,7 @@ def _times_transposed(g: Graph, dy: str, b: str, tb: int, alpha: float) -> str:
     value = g.value(b)
     if value is None or tb:
         return g.op("Gemm", dy, b, transB=1 - tb, alpha=alpha)
-    return g.op("Gemm", dy, g.derived(f"{b}:T", lambda: value.T), alpha=alpha)
+    return g.op("Gemm", dy, g.derived_constant(f"{b}:T", lambda: value.T), alpha=alpha)
 
 
 def _bias(g: Graph, node: Node, dy: str) -> str:

@@ -11,7 +11,7 @@ from math import prod
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
 from ._grid_interpolation import Axis, Tap
-from ._scatter_add import added_at
+from ._scatter_add import scatter_add
 
 
 @vjp("GridSample", since=16)
@@ -33,8 +33,8 @@ def grid_sample(g: Graph, node: Node, dy: str) -> Cotangents:
     pixels = g.op("Expand", pixels, g.op("Shape", updates))
     flat = g.ints([0, 0, -1])
     zeros = g.op("Reshape", g.zeros_like(x), flat)
-    dx = g.reshape_like(added_at(g, zeros, pixels, updates, 2), x)
-    if not node.wants[1] or node.attr("mode") == "nearest":
+    dx = g.reshape_like(scatter_add(g, zeros, pixels, updates, 2), x)
+    if not node.needs_gradient[1] or node.attr("mode") == "nearest":
         return [dx, None]
     read = g.op("GatherElements", g.op("Reshape", x, flat), pixels, axis=2)
     share = g.op("ReduceSum", g.op("Mul", read, g.op("Concat", *[rows] * len(reads), axis=2)), g.ints([1]), keepdims=1)

@@ -22,5 +22,5 @@ def instance_normalization(g: Graph, node: Node, dy: str) -> Cotangents:
     shared = g.op("Mul", h, g.op("ReduceMean", g.op("Mul", h, dh), axes, keepdims=1))
     dx = g.op("Mul", g.op("Sub", flat, shared), inverse)
     outer = g.ints([0, *range(2, rank)])
-    dscale = g.op("ReduceSum", g.op("Mul", dy, h), outer, keepdims=0) if node.wants[1] else None
-    return [dx, dscale, g.op("ReduceSum", dy, outer, keepdims=0) if node.wants[2] else None]
+    dscale = g.op("ReduceSum", g.op("Mul", dy, h), outer, keepdims=0) if node.needs_gradient[1] else None
+    return [dx, dscale, g.op("ReduceSum", dy, outer, keepdims=0) if node.needs_gradient[2] else None]

@@ -14,7 +14,7 @@ def integer_product(g: Graph, node: Node, dy: str) -> Cotangents:
     """Both operands as floats, constant ones ahead of time."""
     op = node.op.removesuffix("Integer")
     operands = tuple(_centred(g, node, position, op) for position in (0, 1))
-    plain = replace(node, op=op, inputs=operands, wants=node.wants[:2])
+    plain = replace(node, op=op, inputs=operands, needs_gradient=node.needs_gradient[:2])
     rule = rule_for(plain)
     assert rule is not None
     assert rule.derivative is not None
@@ -28,7 +28,7 @@ def _centred(g: Graph, node: Node, position: int, op: str) -> str:
     if value is not None and (offset is not None or not zero):
         shape = (-1, *(1,) * (value.ndim - 1)) if per_row else (-1,)
         less = 0 if offset is None else offset.astype("float32").reshape(shape if offset.size > 1 else ())
-        return g.derived(f"{name}:centred:{zero}", lambda: value.astype("float32") - less)
+        return g.derived_constant(f"{name}:centred:{zero}", lambda: value.astype("float32") - less)
     floats = g.op("Cast", name, to=FLOAT)
     if zero:
         floats = g.op(

@@ -1,7 +1,7 @@
 """LayerNormalization: y = s h + b with h = (x - mean) / deviation over the last axes; both statistics are outputs too.
 
 With dh = s dy and n elements: dx = (dh - mean(dh) - h mean(h dh) - h / (n deviation) d(1 / deviation)) / deviation
-+ dmean / n. float16 is widened to float32, as the operator itself does. Ba et al. 2016, https://arxiv.org/abs/1607.06450.
++ dmean / n. float16 is expand_to_input to float32, as the operator itself does. Ba et al. 2016, https://arxiv.org/abs/1607.06450.
 """
 
 from math import prod
@@ -23,8 +23,10 @@ def layer_normalization(g: Graph, node: Node, dy: str | None, *others: str | Non
     if dy is not None:
         dy = _wide(g, dy)
         parts.append(_through_y(g, dy, scale, h, inverse, axes))
-        dscale = g.op("ReduceSum", g.op("Mul", dy, h), outer, noop_with_empty_axes=1) if node.wants[1] else None
-        if len(node.wants) > 2 and node.wants[2]:
+        dscale = (
+            g.op("ReduceSum", g.op("Mul", dy, h), outer, noop_with_empty_axes=1) if node.needs_gradient[1] else None
+        )
+        if len(node.needs_gradient) > 2 and node.needs_gradient[2]:
             doffset = g.op("ReduceSum", dy, outer, noop_with_empty_axes=1)
     parts += _through_statistics(g, node, first, h, inverse, *(*others, None, None)[:2])
     dx = g.op("Sum", *parts) if len(parts) > 1 else parts[0]

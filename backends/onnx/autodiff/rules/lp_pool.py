@@ -4,7 +4,7 @@
 """
 
 from ...ir.graph import Graph, Node
-from ...ir.sliding_window import windows_of
+from ...ir.sliding_window import window_geometry
 from ..registry import Cotangents, vjp
 from .average_pool import spread
 
@@ -13,7 +13,7 @@ from .average_pool import spread
 def lp_pool(g: Graph, node: Node, dy: str) -> Cotangents:
     """Shapes: x (N, C, *in), dy (N, C, *out)."""
     x = node.inputs[0]
-    windows = windows_of(g, node, tuple(node.attr("kernel_shape")))
+    windows = window_geometry(g, node, tuple(node.attr("kernel_shape")))
     share = spread(g, _by_length(g, node, dy), windows, g.sizes(x, [1])[0], x)
     return [g.op("Mul", _slope(g, node), share)]
 

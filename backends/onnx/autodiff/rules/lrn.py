@@ -32,7 +32,7 @@ def _kernels(g: Graph, node: Node, size: int) -> tuple[str, str]:
     (channels,), ones = g.sizes(x, [1]), (1,) * (g.rank(x) - 2)
     band = _band(channels, size).reshape(channels, channels, *ones)
     name = f"band:{channels}:{size}:{len(ones)}"
-    made = (g.derived(name, lambda: band), g.derived(f"{name}:turned", lambda: band.swapaxes(0, 1)))
+    made = (g.derived_constant(name, lambda: band), g.derived_constant(f"{name}:turned", lambda: band.swapaxes(0, 1)))
     first, second = (one if g.elem(x) == FLOAT else g.op("Cast", one, to=g.elem(x)) for one in made)
     return first, second
 

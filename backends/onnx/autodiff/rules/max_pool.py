@@ -9,28 +9,28 @@ from math import prod
 import numpy as np
 
 from ...ir.graph import Graph, Node
-from ...ir.sliding_window import Windows, windows_of
+from ...ir.sliding_window import WindowGeometry, window_geometry
 from ..registry import Cotangents, vjp
-from ._scatter_add import added_at
+from ._scatter_add import scatter_add
 
 
 @vjp("MaxPool", since=8)
 def max_pool(g: Graph, node: Node, dy: str, *_: str | None) -> Cotangents:
     """Shapes: x (N, C, *in), dy (N, C, *out)."""
-    windows = windows_of(g, node, tuple(node.attr("kernel_shape")))
+    windows = window_geometry(g, node, tuple(node.attr("kernel_shape")))
     tiles = windows.kernel == windows.strides and not any(windows.pads) and min(windows.remainder) >= 0
     if tiles and len(windows.kernel) == 2 and prod(windows.kernel) > 1:
         return [_by_comparing(g, node, dy, windows)]
     return [_by_scattering(g, node, dy)]
 
 
-def _by_comparing(g: Graph, node: Node, dy: str, windows: Windows) -> str:
+def _by_comparing(g: Graph, node: Node, dy: str, windows: WindowGeometry) -> str:
     x, y = node.inputs[0], node.outputs[0]
     covered = tuple(k * o for k, o in zip(windows.kernel, windows.outputs, strict=True))
     if any(windows.remainder):
         x = g.op("Slice", x, g.ints([0, 0]), g.ints(covered), g.ints([2, 3]))
     rank = np.tile(np.arange(prod(windows.kernel), 0, -1).reshape(windows.kernel), windows.outputs)
-    ranks = g.derived(f"ranks:{windows.kernel}{windows.outputs}", lambda: rank[None, None].astype(np.float32))
+    ranks = g.derived_constant(f"ranks:{windows.kernel}{windows.outputs}", lambda: rank[None, None].astype(np.float32))
     equal = g.op("Cast", g.op("Equal", _enlarged(g, y, windows), x), to=1)
     order = g.op("Mul", equal, ranks)
     first = g.op("MaxPool", order, kernel_shape=windows.kernel, strides=windows.strides)
@@ -41,7 +41,7 @@ def _by_comparing(g: Graph, node: Node, dy: str, windows: Windows) -> str:
     return dx
 
 
-def _enlarged(g: Graph, tensor: str, windows: Windows) -> str:
+def _enlarged(g: Graph, tensor: str, windows: WindowGeometry) -> str:
     scales = g.const([1, 1, *windows.kernel], np.float32)
     how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     return g.op("Resize", tensor, None, scales, **how)
@@ -54,5 +54,5 @@ def _by_scattering(g: Graph, node: Node, dy: str) -> str:
     _, places = g.ops("MaxPool", 2, x, **how)
     flat = g.ints([-1])
     zeros = g.op("Reshape", g.zeros_like(x), flat)
-    added = added_at(g, zeros, g.op("Reshape", places, flat), g.op("Reshape", dy, flat), 0)
+    added = scatter_add(g, zeros, g.op("Reshape", places, flat), g.op("Reshape", dy, flat), 0)
     return g.reshape_like(added, x)

@@ -5,7 +5,7 @@ h is y, but 0 where x is constant (onnxruntime has 0 / 0 there); so is the gradi
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._moments import to_input
+from ._moments import input_cotangent
 
 
 @vjp("MeanVarianceNormalization", since=9)
@@ -17,4 +17,4 @@ def mean_variance_normalization(g: Graph, node: Node, dy: str) -> Cotangents:
     deviation = g.op("Sqrt", g.op("ReduceMean", g.op("Mul", centred, centred), axes, keepdims=1))
     flat = g.op("Equal", deviation, g.scalar(0, x))
     inverse = g.op("Where", flat, g.scalar(0, x), g.op("Reciprocal", deviation))
-    return [to_input(g, dy, g.op("Mul", centred, inverse), inverse, axes)]
+    return [input_cotangent(g, dy, g.op("Mul", centred, inverse), inverse, axes)]

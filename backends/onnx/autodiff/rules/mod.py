@@ -8,7 +8,7 @@ from ..registry import Cotangents, vjp
 def mod(g: Graph, node: Node, dy: str) -> Cotangents:
     """q from the output, whichever way the operator rounds."""
     a, b = node.inputs
-    if not node.wants[1]:
+    if not node.needs_gradient[1]:
         return [dy, None]
     whole = g.op("Round", g.op("Div", g.op("Sub", a, node.outputs[0]), b))
     return [dy, g.op("Neg", g.op("Mul", dy, whole))]

@@ -8,12 +8,15 @@ from ..registry import Cotangents, vjp
 def mul(g: Graph, node: Node, dy: str) -> Cotangents:
     """Each factor times the cotangent of the other."""
     a, b = node.inputs
-    if all(node.wants):
+    if all(node.needs_gradient):
         for x, s in ((a, b), (b, a)):
-            if s not in g.watched and _is_sigmoid(g, s, x):
+            if s not in g.wrt and _is_sigmoid(g, s, x):
                 dx = _silu(g, node.outputs[0], s, dy)
                 return [dx, None] if x == a else [None, dx]
-    return [g.op("Mul", dy, b) if node.wants[0] else None, g.op("Mul", dy, a) if node.wants[1] else None]
+    return [
+        g.op("Mul", dy, b) if node.needs_gradient[0] else None,
+        g.op("Mul", dy, a) if node.needs_gradient[1] else None,
+    ]
 
 
 def _is_sigmoid(g: Graph, s: str, x: str) -> bool:

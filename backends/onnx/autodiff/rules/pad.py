@@ -10,7 +10,7 @@ from onnx import helper
 
 from ...ir.graph import DynamicShapeError, Graph, Node
 from ..registry import Cotangents, vjp
-from ._zero_padding import padded
+from ._zero_padding import pad_zeros
 
 
 @vjp("Pad", since=11)
@@ -25,10 +25,10 @@ def pad(g: Graph, node: Node, dy: str) -> Cotangents:
         return [_folded(g, node, dy, amounts, axes % g.rank(x))]
     rank, both = g.rank(x), amounts.reshape(2, -1).T.tolist()
     around = {int(axis) % rank: (before, behind) for axis, (before, behind) in zip(axes, both, strict=True)}
-    dx = padded(g, dy, rank, {axis: (-before, -behind) for axis, (before, behind) in around.items()})
-    if not node.has(2) or not node.wants[2]:
+    dx = pad_zeros(g, dy, rank, {axis: (-before, -behind) for axis, (before, behind) in around.items()})
+    if not node.has(2) or not node.needs_gradient[2]:
         return [dx]
-    inner = padded(g, dx, rank, around)
+    inner = pad_zeros(g, dx, rank, around)
     border = g.op("ReduceSum", g.op("Sub", dy, inner), keepdims=0)
     return [dx, None, g.reshape_like(border, node.inputs[2])]
 

@@ -8,7 +8,10 @@ from ..registry import Cotangents, vjp
 def pow_(g: Graph, node: Node, dy: str) -> Cotangents:
     """A constant exponent of 2 is a product."""
     a, b = node.inputs
-    return [_base(g, a, b, dy) if node.wants[0] else None, _exponent(g, node, dy) if node.wants[1] else None]
+    return [
+        _base(g, a, b, dy) if node.needs_gradient[0] else None,
+        _exponent(g, node, dy) if node.needs_gradient[1] else None,
+    ]
 
 
 def _base(g: Graph, a: str, b: str, dy: str) -> str:

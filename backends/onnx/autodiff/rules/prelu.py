@@ -10,4 +10,4 @@ def prelu(g: Graph, node: Node, dy: str) -> Cotangents:
     x, slope = node.inputs
     up = g.op("Greater", x, g.scalar(0, x))
     dx = g.op("Where", up, dy, g.op("Mul", dy, slope))
-    return [dx, g.op("Where", up, g.scalar(0, x), g.op("Mul", dy, x)) if node.wants[1] else None]
+    return [dx, g.op("Where", up, g.scalar(0, x), g.op("Mul", dy, x)) if node.needs_gradient[1] else None]

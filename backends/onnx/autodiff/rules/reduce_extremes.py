@@ -2,7 +2,7 @@
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._reduction import axes_of, kept
+from ._reduction import axes_of, with_reduced_axes
 
 
 @vjp("ReduceMax", "ReduceMin", since=18)
@@ -11,6 +11,6 @@ def reduce_extreme(g: Graph, node: Node, dy: str) -> Cotangents:
     x, axes = node.inputs[0], axes_of(g, node)
     if not axes:
         return [dy]
-    mask = g.op("Cast", g.op("Equal", x, kept(g, node, node.outputs[0])), to=g.elem(x))
+    mask = g.op("Cast", g.op("Equal", x, with_reduced_axes(g, node, node.outputs[0])), to=g.elem(x))
     count = g.op("ReduceSum", mask, g.ints(axes), keepdims=1)
-    return [g.op("Mul", mask, g.op("Div", kept(g, node, dy), count))]
+    return [g.op("Mul", mask, g.op("Div", with_reduced_axes(g, node, dy), count))]

@@ -4,7 +4,7 @@ from math import prod
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._reduction import axes_of, widened
+from ._reduction import axes_of, expand_to_input
 
 
 @vjp("ReduceMean", since=18)
@@ -17,4 +17,4 @@ def reduce_mean(g: Graph, node: Node, dy: str) -> Cotangents:
     else:
         count = g.op("Div", g.op("Size", x), g.op("Size", dy))
         share = g.op("Div", dy, g.op("Cast", count, to=g.elem(x)))
-    return [widened(g, node, share)]
+    return [expand_to_input(g, node, share)]

@@ -2,7 +2,7 @@
 
 from ...ir.graph import FLOAT, Graph, Node
 from ..registry import Cotangents, vjp
-from ._reduction import axes_of, kept
+from ._reduction import axes_of, with_reduced_axes
 
 
 @vjp("ReduceProd", since=18)
@@ -18,4 +18,4 @@ def reduce_prod(g: Graph, node: Node, dy: str) -> Cotangents:
     zeros = g.op("ReduceSum", g.op("Cast", empty, to=FLOAT), along, keepdims=1)
     of_zero = g.op("Where", g.op("Equal", zeros, g.const(1, "float32")), product, zero)
     of_other = g.op("Where", g.op("Equal", zeros, g.const(0, "float32")), g.op("Div", product, filled), zero)
-    return [g.op("Mul", kept(g, node, dy), g.op("Where", empty, of_zero, of_other))]
+    return [g.op("Mul", with_reduced_axes(g, node, dy), g.op("Where", empty, of_zero, of_other))]

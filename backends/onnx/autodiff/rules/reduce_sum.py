@@ -2,10 +2,10 @@
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._reduction import widened
+from ._reduction import expand_to_input
 
 
 @vjp("ReduceSum", since=13)
 def reduce_sum(g: Graph, node: Node, dy: str) -> Cotangents:
     """The cotangent for every element."""
-    return [widened(g, node, dy)]
+    return [expand_to_input(g, node, dy)]

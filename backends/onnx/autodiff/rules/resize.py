@@ -7,7 +7,7 @@ import numpy as np
 from onnx import helper
 
 from ...ir.graph import DynamicShapeError, Graph, Node
-from ...shapes.evaluate import run_constants
+from ...shapes.evaluate import evaluate
 from ..registry import Cotangents, vjp
 
 _KEPT = ("mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside", "antialias")
@@ -22,7 +22,7 @@ def resize(g: Graph, node: Node, dy: str) -> Cotangents:
     for axis in range(rank):
         if before[axis] == after[axis] and _stays(g, node, axis):
             continue
-        matrix = g.derived(_name(g, node, axis), partial(_matrix, g, node, axis))
+        matrix = g.derived_constant(_name(g, node, axis), partial(_matrix, g, node, axis))
         last = [a for a in range(rank) if a != axis] + [axis]
         turned = g.op("MatMul", dy if axis == rank - 1 else g.op("Transpose", dy, perm=last), matrix)
         dy = turned if axis == rank - 1 else g.op("Transpose", turned, perm=[last.index(a) for a in range(rank)])
@@ -62,7 +62,7 @@ def _matrix(g: Graph, node: Node, axis: int) -> np.ndarray[Any, Any]:
     else:
         made = part.op("Resize", "unit", roi, part.const([1, 1, scale, 1], np.float32), **how)
     part.outputs = [made]
-    found = run_constants(part, part.nodes, [made])[made]
+    found = evaluate(part, part.nodes, [made])[made]
     found = found[0, 0] if found.shape[1] == 1 else found[0, :, :, 0].T
     return found.astype(helper.tensor_dtype_to_np_dtype(g.elem(node.inputs[0])))
 

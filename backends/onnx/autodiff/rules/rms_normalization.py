@@ -6,7 +6,7 @@ https://arxiv.org/abs/1910.07467.
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
-from ._moments import to_input
+from ._moments import input_cotangent
 
 
 @vjp("RMSNormalization", since=23, broadcasts=True)
@@ -18,5 +18,5 @@ def rms_normalization(g: Graph, node: Node, dy: str) -> Cotangents:
     power = g.op("ReduceMean", g.op("Mul", x, x), axes, keepdims=1)
     inverse = g.op("Reciprocal", g.op("Sqrt", g.op("Add", power, g.scalar(node.attr("epsilon"), x))))
     h = g.op("Mul", x, inverse)
-    dx = to_input(g, g.op("Mul", dy, scale), h, inverse, axes, centred=False) if node.wants[0] else None
-    return [dx, g.op("Mul", dy, h) if node.wants[1] else None]
+    dx = input_cotangent(g, g.op("Mul", dy, scale), h, inverse, axes, centred=False) if node.needs_gradient[0] else None
+    return [dx, g.op("Mul", dy, h) if node.needs_gradient[1] else None]

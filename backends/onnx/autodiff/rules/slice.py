@@ -4,7 +4,7 @@ import numpy as np
 
 from ...ir.graph import DynamicShapeError, Graph, Node
 from ..registry import Cotangents, vjp
-from ._zero_padding import padded
+from ._zero_padding import pad_zeros
 
 
 @vjp("Slice", since=10)
@@ -25,7 +25,7 @@ def slice_(g: Graph, node: Node, dy: str) -> Cotangents:
             dy = _spread(g, dy, rank, axis, chosen, size)
         else:
             pads[axis] = chosen.start, size - chosen.stop
-    return [padded(g, dy, rank, pads)]
+    return [pad_zeros(g, dy, rank, pads)]
 
 
 def _values(g: Graph, node: Node, position: int) -> list[int]:
@@ -39,4 +39,4 @@ def _spread(g: Graph, dy: str, rank: int, axis: int, chosen: range, size: int) -
     """dy at the chosen places of an axis: a row of zeros is appended, and every place takes its row or that one."""
     rows = np.full(size, len(chosen))
     rows[list(chosen)] = np.arange(len(chosen))
-    return g.op("Gather", padded(g, dy, rank, {axis: (0, 1)}), g.ints(rows), axis=axis)
+    return g.op("Gather", pad_zeros(g, dy, rank, {axis: (0, 1)}), g.ints(rows), axis=axis)

@@ -9,5 +9,5 @@ def where(g: Graph, node: Node, dy: str) -> Cotangents:
     """Zeros elsewhere."""
     condition = node.inputs[0]
     zero = g.scalar(0, dy)
-    da = g.op("Where", condition, dy, zero) if node.wants[1] else None
-    return [None, da, g.op("Where", condition, zero, dy) if node.wants[2] else None]
+    da = g.op("Where", condition, dy, zero) if node.needs_gradient[1] else None
+    return [None, da, g.op("Where", condition, zero, dy) if node.needs_gradient[2] else None]

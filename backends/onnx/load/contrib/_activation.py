@@ -1,15 +1,17 @@
-"""The activation at the end of a fused operator, as a node of its own: a rectifier stays visible."""
+"""The activation at the end of a fused operator, as a node of its own, so that methods find the rectifier."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ...ir.graph import Graph
-from ..fused_operators import like
+from ..fused_operators import first_typed
 
-__all__ = ["activated"]
+__all__ = ["append_activation"]
 
 
-def activated(g: Graph, y: str, activation: str | None, parameters: Mapping[str, float], typed: tuple[str, ...]) -> str:
+def append_activation(
+    g: Graph, y: str, activation: str | None, parameters: Mapping[str, float], typed: tuple[str, ...]
+) -> str:
     """f(y), or y where there is no activation.
 
     Args:
@@ -22,5 +24,5 @@ def activated(g: Graph, y: str, activation: str | None, parameters: Mapping[str,
     if activation != "Clip":
         attributes: dict[str, Any] = dict(parameters)
         return g.op(activation, y, **attributes)
-    bounds = (g.scalar(parameters[bound], like(g, *typed)) for bound in ("min", "max"))
+    bounds = (g.scalar(parameters[bound], first_typed(g, *typed)) for bound in ("min", "max"))
     return g.op("Clip", y, *bounds)

@@ -4,20 +4,20 @@ The standard has softmax(scale Q K' + mask) V in each head from opset 23 on. Wri
 """
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import UnknownTypeError, writes
-from ._attention import attended, heads_apart, unusual, weighted
+from ..fused_operators import UnknownTypeError, expands
+from ._attention import attention_of_heads, has_unsupported_options, split_heads, weighted
 
 _PLAIN = frozenset({"scale", "q_num_heads", "kv_num_heads", "is_causal", "softcap", "qk_matmul_output_mode"})
 
 
-@writes("Attention")
+@expands("Attention")
 def attention(g: Graph, node: Node) -> list[str] | None:
     """Caches and rotary positions, which no vision network has, are left alone, and masks of onnxruntime's kind."""
     if not node.domain:
         return _standard(g, node)
     x, weights = node.inputs[:2]
     kernel = g.value(weights)
-    if kernel is None or unusual(node, allowed={0, 1, 2, 5}):
+    if kernel is None or has_unsupported_options(node, allowed={0, 1, 2, 5}):
         return None
     third = kernel.shape[1] // 3
     sizes = node.attr("qkv_hidden_sizes") or (third, third, third)
@@ -25,7 +25,7 @@ def attention(g: Graph, node: Node) -> list[str] | None:
     if node.has(2):
         packed = g.op("Add", packed, node.inputs[2])
     q, k, v = g.ops("Split", 3, packed, g.ints(sizes), axis=-1)
-    return [attended(g, node, (q, k, v), sizes[0], 5)]
+    return [attention_of_heads(g, node, (q, k, v), sizes[0], 5)]
 
 
 def _standard(g: Graph, node: Node) -> list[str] | None:
@@ -43,7 +43,7 @@ def _standard(g: Graph, node: Node) -> list[str] | None:
     size = g.dims(tensors[0])[-1]
     if not isinstance(size, int):
         return None
-    q, k, v = tensors if apart else heads_apart(g, tensors, counts[0])
+    q, k, v = tensors if apart else split_heads(g, tensors, counts[0])
     turned = g.op("Transpose", k, perm=[0, 1, 3, 2])
     return [weighted(g, node, (q, turned, v), size if apart else size // counts[0], 3, joined=not apart)]
 

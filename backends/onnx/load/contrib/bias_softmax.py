@@ -1,10 +1,10 @@
 """BiasSoftmax: Softmax of data + bias along the last axis."""
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import UnknownTypeError, writes
+from ..fused_operators import UnknownTypeError, expands
 
 
-@writes("BiasSoftmax")
+@expands("BiasSoftmax")
 def bias_softmax(g: Graph, node: Node) -> list[str] | None:
     """onnxruntime fuses an Add that broadcasts as the standard does; a softmax over several axes is left alone."""
     data, bias = node.inputs

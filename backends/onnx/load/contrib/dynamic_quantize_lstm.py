@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 
 Values = np.ndarray[Any, Any]
 
 
-@writes("DynamicQuantizeLSTM")
+@expands("DynamicQuantizeLSTM")
 def dynamic_quantize_lstm(g: Graph, node: Node) -> tuple[str, ...] | None:
     """Inputs: those of LSTM, kernels with features before gates, then scale and zero point of both kernels."""
     x, w, r, *rest = (*node.inputs[:8],)
@@ -19,7 +19,7 @@ def dynamic_quantize_lstm(g: Graph, node: Node) -> tuple[str, ...] | None:
         return None
     kernel, recurrent, *quantised = (value for value in values if value is not None)
     ours = [
-        g.derived(f"{name}:floats:{node.outputs[0]}", lambda q=steps, s=scale, z=zero: _floats(q, s, z))  # type: ignore[misc]
+        g.derived_constant(f"{name}:floats:{node.outputs[0]}", lambda q=steps, s=scale, z=zero: _floats(q, s, z))  # type: ignore[misc]
         for name, steps, scale, zero in ((w, kernel, *quantised[:2]), (r, recurrent, *quantised[2:]))
     ]
     return g.ops("LSTM", 3, x, *ours, *rest, **{key: node.attr(key) for key in node.attributes})

@@ -1,10 +1,10 @@
 """ExpandDims: an axis of size 1 at a place that is constant."""
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 
 
-@writes("ExpandDims")
+@expands("ExpandDims")
 def expand_dims(g: Graph, node: Node) -> list[str] | None:
     """Unsqueeze; the place may be a scalar."""
     x, place = node.inputs

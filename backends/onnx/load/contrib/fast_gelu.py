@@ -3,13 +3,13 @@
 from math import pi, sqrt
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import like, writes
+from ..fused_operators import expands, first_typed
 
 
-@writes("FastGelu")
+@expands("FastGelu")
 def fast_gelu(g: Graph, node: Node) -> list[str]:
     """The standard has it from opset 20 on."""
-    typed = like(g, *(i for i in node.inputs if i))
+    typed = first_typed(g, *(i for i in node.inputs if i))
     x = g.op("Add", *node.inputs) if node.has(1) else node.inputs[0]
     if g.opsets.get("", 18) >= 20:
         return [g.op("Gelu", x, approximate="tanh")]

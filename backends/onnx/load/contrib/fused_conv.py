@@ -3,15 +3,15 @@
 from typing import Any
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
-from ._activation import activated
+from ..fused_operators import expands
+from ._activation import append_activation
 
 _PARAMETERS = {"LeakyRelu": ("alpha",), "Clip": ("min", "max"), "HardSigmoid": ("alpha", "beta")}
 """What the numbers of `activation_params` are, in order."""
 _OURS = frozenset({"activation", "activation_params"})
 
 
-@writes("FusedConv")
+@expands("FusedConv")
 def fused_conv(g: Graph, node: Node) -> list[str]:
     """Conv, Add, and the activation."""
     return [finished(g, node, g.op("Conv", *node.inputs[:3], **plain(node)))]
@@ -28,4 +28,4 @@ def finished(g: Graph, node: Node, y: str) -> str:
     given = dict(zip(names, node.attr("activation_params", ()), strict=True))
     if node.has(3):
         y = g.op("Add", y, node.inputs[3])
-    return activated(g, y, node.attr("activation"), given, (node.inputs[1], node.inputs[0]))
+    return append_activation(g, y, node.attr("activation"), given, (node.inputs[1], node.inputs[0]))

@@ -5,10 +5,10 @@ transA turns the last two axes of A; transBatchA moves its first axis behind the
 """
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import UnknownTypeError, like, writes
+from ..fused_operators import UnknownTypeError, expands, first_typed
 
 
-@writes("FusedMatMul", "TransposeMatMul")
+@expands("FusedMatMul", "TransposeMatMul")
 def fused_matmul(g: Graph, node: Node) -> list[str]:
     """Transpose where asked, MatMul, and a factor."""
     a, b = (
@@ -16,7 +16,7 @@ def fused_matmul(g: Graph, node: Node) -> list[str]:
         for name, side in zip(node.inputs, "AB", strict=True)
     )
     alpha = node.attr("alpha", 1.0)
-    factor = None if alpha == 1 else g.scalar(alpha, like(g, *node.inputs))
+    factor = None if alpha == 1 else g.scalar(alpha, first_typed(g, *node.inputs))
     y = g.op("MatMul", a, b)
     return [y if factor is None else g.op("Mul", y, factor)]
 

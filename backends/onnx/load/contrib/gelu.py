@@ -6,19 +6,19 @@ Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415.
 from math import sqrt
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import like, writes
+from ..fused_operators import expands, first_typed
 
 
-@writes("Gelu")
+@expands("Gelu")
 def gelu(g: Graph, node: Node) -> list[str]:
     """Of the input."""
     return [normal_gelu(g, node.inputs[0])]
 
 
-@writes("BiasGelu")
+@expands("BiasGelu")
 def bias_gelu(g: Graph, node: Node) -> list[str]:
     """Of the sum of both inputs."""
-    like(g, *node.inputs)
+    first_typed(g, *node.inputs)
     return [normal_gelu(g, g.op("Add", *node.inputs))]
 
 
@@ -26,6 +26,6 @@ def normal_gelu(g: Graph, x: str) -> str:
     """x (1 + erf(x / sqrt 2)) / 2."""
     if g.opsets.get("", 18) >= 20:
         return g.op("Gelu", x)
-    one, half, root = (g.scalar(v, like(g, x)) for v in (1, 0.5, sqrt(2)))
+    one, half, root = (g.scalar(v, first_typed(g, x)) for v in (1, 0.5, sqrt(2)))
     share = g.op("Add", g.op("Erf", g.op("Div", x, root)), one)
     return g.op("Mul", g.op("Mul", x, share), half)

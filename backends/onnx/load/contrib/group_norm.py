@@ -7,18 +7,18 @@ import numpy as np
 from onnx import helper
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import UnknownTypeError, like, writes
+from ..fused_operators import UnknownTypeError, expands, first_typed
 
 _TO_FIRST, _TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
-@writes("GroupNorm")
+@expands("GroupNorm")
 def group_norm(g: Graph, node: Node) -> list[str]:
     """Inputs: x, scale, offset, the last two (C,), in float32 beside halves too."""
     return [_normalised(g, node, node.inputs[0])]
 
 
-@writes("SkipGroupNorm")
+@expands("SkipGroupNorm")
 def skip_group_norm(g: Graph, node: Node) -> list[str]:
     """Further inputs: skip, of the shape of x or (N, C), and bias (C,); the sum is the second output."""
     x, skip, last = node.inputs[0], node.inputs[3], bool(node.attr("channels_last", 1))
@@ -34,7 +34,7 @@ def skip_group_norm(g: Graph, node: Node) -> list[str]:
 
 
 def _normalised(g: Graph, node: Node, x: str) -> str:
-    typed, last = like(g, node.inputs[0], x), bool(node.attr("channels_last", 1))
+    typed, last = first_typed(g, node.inputs[0], x), bool(node.attr("channels_last", 1))
     first = g.op("Transpose", x, perm=_TO_FIRST) if last else x
     ones = np.ones(node.attr("groups"))
     dtype = helper.tensor_dtype_to_np_dtype(g.elem(typed))

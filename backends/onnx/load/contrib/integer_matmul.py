@@ -4,17 +4,17 @@ The first is MatMulInteger, a Cast, the product by both scales and a bias; the s
 """
 
 from ...ir.graph import FLOAT, Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 
 
-@writes("MatMulIntegerToFloat")
+@expands("MatMulIntegerToFloat")
 def matmul_integer_to_float(g: Graph, node: Node) -> list[str]:
     """Inputs: A, B, scale of A, scale of B, their zero points, a bias."""
     a, b, scale, of_b, *rest = (*node.inputs, "", "", "")
     return [_product(g, (a, b), (scale, of_b), (rest[0], rest[1]), rest[2])]
 
 
-@writes("DynamicQuantizeMatMul")
+@expands("DynamicQuantizeMatMul")
 def dynamic_quantize_matmul(g: Graph, node: Node) -> list[str]:
     """Inputs: A in floats, B, its scale, its zero point, a bias."""
     a, b, of_b, *rest = (*node.inputs, "", "")

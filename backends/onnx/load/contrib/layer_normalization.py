@@ -1,10 +1,10 @@
 """LayerNormalization where the standard has none (before opset 17): the same operator."""
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 
 
-@writes("LayerNormalization")
+@expands("LayerNormalization")
 def layer_normalization(g: Graph, node: Node) -> tuple[str, ...]:
     """Mean and inverse deviation are its further outputs in both."""
     return g.ops(

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 
 Values = np.ndarray[Any, Any]
 
 
-@writes("MatMulNBits")
+@expands("MatMulNBits")
 def matmul_nbits(g: Graph, node: Node) -> list[str] | None:
     """Inputs: A, packed weights (N, blocks, bytes), scales (N blocks), zero points, an order of features, a bias."""
     a, packed, scales, zeros, order, bias = (*node.inputs, "", "", "")[:6]
@@ -21,7 +21,7 @@ def matmul_nbits(g: Graph, node: Node) -> list[str] | None:
     if order or node.attr("weight_prepacked", 0) or any(value is None for value in values):
         return None
     given = [value for value in values if value is not None]
-    y = g.op("MatMul", a, g.derived(f"{packed}:floats:{scales}", lambda: _floats(node, *given)))
+    y = g.op("MatMul", a, g.derived_constant(f"{packed}:floats:{scales}", lambda: _floats(node, *given)))
     return [g.op("Add", y, bias) if bias else y]
 
 

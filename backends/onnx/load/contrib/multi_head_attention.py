@@ -1,14 +1,14 @@
 """MultiHeadAttention: softmax(scale Q K^T + bias) V in each head, of projected tensors apart or packed."""
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import UnknownTypeError, writes
-from ._attention import attended, unusual, weighted
+from ..fused_operators import UnknownTypeError, expands
+from ._attention import attention_of_heads, has_unsupported_options, weighted
 
 
-@writes("MultiHeadAttention")
+@expands("MultiHeadAttention")
 def multi_head_attention(g: Graph, node: Node) -> list[str] | None:
     """Query, key, value (N, T, D); or all in (N, T, heads, 3, size); masks and caches are left alone."""
-    if unusual(node, allowed={0, 1, 2, 3, 5}):
+    if has_unsupported_options(node, allowed={0, 1, 2, 3, 5}):
         return None
     query, key, value = (*node.inputs, "", "")[:3]
     for name in filter(None, (query, key, value)):
@@ -26,7 +26,7 @@ def multi_head_attention(g: Graph, node: Node) -> list[str] | None:
     if node.has(3):
         biases = g.ops("Split", 3, node.inputs[3], g.ints(map(int, sizes)), axis=0)
         tensors = [g.op("Add", *pair) for pair in zip(tensors, biases, strict=True)]
-    return [attended(g, node, (tensors[0], tensors[1], tensors[2]), int(sizes[0]), 5)]
+    return [attention_of_heads(g, node, (tensors[0], tensors[1], tensors[2]), int(sizes[0]), 5)]
 
 
 def _packed(g: Graph, node: Node, packed: str) -> str:

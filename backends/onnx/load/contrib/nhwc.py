@@ -4,11 +4,11 @@ Kernels lie as in the standard.
 """
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import UnknownTypeError, writes
+from ..fused_operators import UnknownTypeError, expands
 from .fused_conv import finished, plain
 
 
-@writes("NhwcConv", "NhwcFusedConv")
+@expands("NhwcConv", "NhwcFusedConv")
 def convolution(g: Graph, node: Node) -> list[str]:
     """The sum with Z, channels last too, comes before the activation."""
     x, w = node.inputs[:2]
@@ -16,7 +16,7 @@ def convolution(g: Graph, node: Node) -> list[str]:
     return [finished(g, node, channels_last(g, y, rank))]
 
 
-@writes("NhwcMaxPool")
+@expands("NhwcMaxPool")
 def max_pool(g: Graph, node: Node) -> list[str]:
     """The standard's takes bytes too; padding is never the largest."""
     rank = len(node.attr("kernel_shape")) + 2

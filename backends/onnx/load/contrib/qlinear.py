@@ -8,48 +8,48 @@ highest level channels may stand last; kernels lie as in the standard.
 import numpy as np
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 from .nhwc import channels_first, channels_last, rank_of
 
 _UNARY = ("QLinearSigmoid", "QLinearLeakyRelu", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearSoftmax")
 _OURS = frozenset({"channels_last", "opset"})
 
 
-@writes(*_UNARY)
+@expands(*_UNARY)
 def unary(g: Graph, node: Node) -> list[str] | None:
     """Inputs: x, its scale and zero point, those of y."""
-    if node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13:  # which took all axes from `axis` on together
+    if node.op == "QLinearSoftmax" and node.attr("opset", 13) < 13:  # it took all axes from `axis` on as one
         rank = rank_of(g, node.inputs[0])
         if node.attr("axis", -1) % rank != rank - 1:
             return None
     return _quantised(g, node, node.inputs[3:5], _float(g, node, 0), of_rank=node.inputs[0])
 
 
-@writes("QLinearAdd", "QLinearMul")
+@expands("QLinearAdd", "QLinearMul")
 def binary(g: Graph, node: Node) -> list[str]:
     """Inputs: a and b, each with scale and zero point, those of y."""
     return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3))
 
 
-@writes("QLinearWhere")
+@expands("QLinearWhere")
 def where(g: Graph, node: Node) -> list[str]:
     """Inputs: truths, then x and y, each with scale and zero point, those of what is chosen."""
     return _quantised(g, node, node.inputs[7:9], node.inputs[0], _float(g, node, 1), _float(g, node, 4))
 
 
-@writes("QLinearMatMul")
+@expands("QLinearMatMul")
 def matmul(g: Graph, node: Node) -> list[str]:
     """As `binary`; a scale for each column of b."""
     return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=-1))
 
 
-@writes("QLinearConcat")
+@expands("QLinearConcat")
 def concat(g: Graph, node: Node) -> list[str]:
     """Inputs: scale and zero point of y, then each part with its own."""
     return _quantised(g, node, node.inputs[:2], *(_float(g, node, p) for p in range(2, len(node.inputs), 3)))
 
 
-@writes("QLinearConv")
+@expands("QLinearConv")
 def conv(g: Graph, node: Node) -> list[str] | None:
     """Inputs: x and w, each with scale and zero point, scale and zero point of y, the bias in steps of both scales."""
     bias = _bias(g, node, 8)
@@ -60,7 +60,7 @@ def conv(g: Graph, node: Node) -> list[str] | None:
     )
 
 
-@writes("QGemm")
+@expands("QGemm")
 def gemm(g: Graph, node: Node) -> list[str] | None:
     """Inputs: a and b, each with scale and zero point, the bias in steps of both scales, those of y if any."""
     bias = _bias(g, node, 6)
@@ -83,7 +83,7 @@ def _bias(g: Graph, node: Node, position: int) -> list[str] | None:
     if any(v is None for v in values):
         return None
     steps, of_x, of_w = (np.asarray(v, np.float32) for v in values)
-    return [g.derived(f"{name}:float:{node.outputs[0]}", lambda: steps * of_x.reshape(()) * of_w.reshape(-1))]
+    return [g.derived_constant(f"{name}:float:{node.outputs[0]}", lambda: steps * of_x.reshape(()) * of_w.reshape(-1))]
 
 
 def _quantised(g: Graph, node: Node, of_y: tuple[str, ...], *operands: str, of_rank: str = "") -> list[str]:

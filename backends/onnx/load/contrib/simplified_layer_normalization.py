@@ -4,10 +4,10 @@ Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467. Half precision is com
 """
 
 from ...ir.graph import FLOAT, Graph, Node
-from ..fused_operators import UnknownTypeError, like, writes
+from ..fused_operators import UnknownTypeError, expands, first_typed
 
 
-@writes("SimplifiedLayerNormalization")
+@expands("SimplifiedLayerNormalization")
 def simplified_layer_normalization(g: Graph, node: Node) -> list[str]:
     """The inverse of the root is its second output."""
     x, scale = node.inputs[:2]
@@ -20,7 +20,7 @@ def simplified_layer_normalization(g: Graph, node: Node) -> list[str]:
 
 def root_mean_square(g: Graph, x: str, scale: str, axes: list[int], epsilon: float) -> tuple[str, str]:
     """(y, 1 / sqrt(mean(x^2) + eps)) of a tensor that has the element type of its scale."""
-    elem = g.elem(like(g, x, scale))
+    elem = g.elem(first_typed(g, x, scale))
     wide = x if elem == FLOAT else g.op("Cast", x, to=FLOAT)
     mean = g.op("ReduceMean", g.op("Mul", wide, wide), g.ints(axes), keepdims=1)
     inverse = g.op("Reciprocal", g.op("Sqrt", g.op("Add", mean, g.const(epsilon, "float32"))))

@@ -1,10 +1,10 @@
 """SkipLayerNormalization: LayerNormalization of s = x + skip + bias over the last axis; s is the fourth output."""
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 
 
-@writes("SkipLayerNormalization")
+@expands("SkipLayerNormalization")
 def skip_layer_normalization(g: Graph, node: Node) -> list[str]:
     """The sum has the largest shape: skip may lack the batch axis, the bias has one axis."""
     x, skip, *scale = node.inputs[:4]

@@ -1,11 +1,11 @@
 """SkipSimplifiedLayerNormalization: SimplifiedLayerNormalization of s = x + skip + bias; s is the fourth output."""
 
 from ...ir.graph import Graph, Node
-from ..fused_operators import writes
+from ..fused_operators import expands
 from .simplified_layer_normalization import root_mean_square
 
 
-@writes("SkipSimplifiedLayerNormalization")
+@expands("SkipSimplifiedLayerNormalization")
 def skip_simplified_layer_normalization(g: Graph, node: Node) -> list[str | None]:
     """Over the last axis."""
     x, skip, scale = node.inputs[:3]

@@ -1,6 +1,6 @@
-"""Operators for which onnxruntime has a slow kernel, written as equal ones for which it has a fast one.
+"""Replaces operators that are slow in onnxruntime by equivalent ones that are fast, one operator per file.
 
-One operator per file; names of tensors stay, so that layers and derivative rules see no difference.
+Tensors keep their names, so that layers and derivative rules see no difference.
 """
 
 from ...ir.graph import Graph

@@ -1,6 +1,6 @@
-"""AveragePool over channels, as torch exports local response normalisation: a 1x1 convolution by a banded matrix.
+"""Replaces AveragePool over channels, as torch exports local response normalisation, by a 1x1 convolution.
 
-Images as one-channel volumes, (N, 1, C, H, W), go through a plain loop: 11.6 ms for (1, 1, 192, 56, 56), 1.4 by Conv.
+The kernel is a banded matrix. AveragePool of (1, 1, 192, 56, 56) takes 11.6 ms in onnxruntime, the convolution 1.4 ms.
 """
 
 from dataclasses import replace
@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from ...ir.graph import FLOAT, Graph, Node
-from ...ir.sliding_window import Windows, windows_of
+from ...ir.sliding_window import WindowGeometry, window_geometry
 
 __all__ = ["pool_channels_by_convolution"]
 
 MOST_CHANNELS = 512
-"""Above, the matrix costs more than it saves."""
+"""Maximum number of channels: with more, the convolution is slower than the pooling."""
 
 
 def pool_channels_by_convolution(graph: Graph) -> None:
-    """Replace AveragePool with a window (k, 1, 1) over volumes of one channel, in place; a Pad before it too."""
+    """Replace, in place, AveragePool of kernel (k, 1, 1) over volumes of one channel, and a Pad before it."""
     nodes, graph.nodes = graph.nodes, []
     for node in nodes:
         if _pools_channels(graph, node):
@@ -39,7 +39,7 @@ def _pools_channels(g: Graph, node: Node) -> bool:
 
 def _write(g: Graph, node: Node, nodes: list[Node]) -> None:
     x = node.inputs[0]
-    matrix = _bands(windows_of(g, node, tuple(node.attr("kernel_shape"))), bool(node.attr("count_include_pad")))
+    matrix = _bands(window_geometry(g, node, tuple(node.attr("kernel_shape"))), bool(node.attr("count_include_pad")))
     before = next(n for n in nodes if x in n.outputs) if x not in g.inputs else None
     border = _border(g, before)
     if before is not None and border is not None:
@@ -47,15 +47,15 @@ def _write(g: Graph, node: Node, nodes: list[Node]) -> None:
     size = g.sizes(node.outputs[0], [3, 4])
     maps = g.op("Reshape", x, g.ints([0, matrix.shape[1], *size]))
     name = f"bands:{matrix.shape}:{node.outputs[0]}"
-    kernel = g.derived(name, lambda: matrix[:, :, None, None].astype(np.float32))
+    kernel = g.derived_constant(name, lambda: matrix[:, :, None, None].astype(np.float32))
     pooled = g.op("Conv", maps, kernel)
     g.types[maps] = replace(g.types[x], dims=(g.dims(x)[0], matrix.shape[1], *size))
     g.types[pooled] = replace(g.types[x], dims=(g.dims(x)[0], matrix.shape[0], *size))
     g.nodes.append(g.node("Reshape", pooled, g.ints([0, 1, matrix.shape[0], *size]), outputs=node.outputs))
 
 
-def _bands(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
-    """(outputs, inputs): one row per window, 1 / its count where it looks."""
+def _bands(windows: WindowGeometry, with_padding: bool) -> np.ndarray[Any, Any]:
+    """(outputs, inputs): one row per window, with 1 / count at the channels that it reads."""
     matrix = np.zeros((windows.outputs[0], windows.inputs[0]))
     for row in range(windows.outputs[0]):
         places = row * windows.strides[0] - windows.before[0] + np.arange(windows.kernel[0]) * windows.dilations[0]
@@ -67,7 +67,7 @@ def _bands(windows: Windows, with_padding: bool) -> np.ndarray[Any, Any]:
 
 
 def _border(g: Graph, node: Node | None) -> tuple[int, int] | None:
-    """Zeros that a Pad puts before and after the channels, if that is all it does."""
+    """The number of zeros that a Pad adds before and after the channels; None if it does anything else."""
     if node is None or node.op != "Pad" or node.attr("mode") != "constant" or node.has(3):
         return None
     pads = g.value(node.inputs[1])

@@ -1,5 +1,4 @@
-"""Pow with an exponent of quarters, as local response normalisation has it: roots instead of a scalar loop.
-
+"""Replaces Pow with an exponent of quarters, as in local response normalisation, by square roots and products.
 Pow by 0.75 over 400,000 values takes 2.1 ms, a square root 0.1 ms (2 threads).
 """
 
@@ -11,7 +10,7 @@ __all__ = ["powers_by_roots"]
 
 
 def powers_by_roots(graph: Graph) -> None:
-    """Replace x^e for e of 1/4, 1/2, 3/4, 5/4, 3/2 and their negatives, in place; equal for negative x too: NaN."""
+    """Replace, in place, x^e for e of 1/4, 1/2, 3/4, 5/4, 3/2 and their negatives; for negative x both give NaN."""
     nodes, graph.nodes = graph.nodes, []
     for node in nodes:
         write = _FORMS.get(abs(_exponent(graph, node)))

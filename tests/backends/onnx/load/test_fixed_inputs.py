@@ -112,12 +112,12 @@ def two(first="n", words="n", elem=TensorProto.INT64):
     ("inputs", "text"),
     [
         (None, r"the network has 2 inputs: 'image' float \(any, 3, 8, 8\), 'words' int64 \(any, 4\); one is explained, "
-               r"say what the others hold: inputs=\{'words': array\}"),
+               r"give values for the others: inputs=\{'words': array\}"),
         ({"word": [1]}, r"inputs= names 'word'; the network's inputs are image, words. Did you mean 'words'\?"),
         ({"words": [[1, 2, 3]]}, r"inputs\['words'\] has shape \(1, 3\); the network takes int64 \(any, 4\): give one"),
         ({"words": np.ones((2, 4), int)}, r"inputs\['words'\] has shape \(2, 4\); the network takes int64 \(any, 4\)"),
-        ({"words": [[1, 2, 3, 0.5]]}, r"inputs\['words'\] holds float64 that int64 cannot; give int64"),
-        ({"words": [1, 2, 3, 4], "image": IMAGES}, r"inputs= holds all inputs, .*; leave out the one to explain"),
+        ({"words": [[1, 2, 3, 0.5]]}, r"inputs\['words'\] has float64 values that int64 cannot represent; give int64"),
+        ({"words": [1, 2, 3, 4], "image": IMAGES}, r"inputs= gives values for all inputs, .*; leave out"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_the_held_inputs_is_said(inputs, text):

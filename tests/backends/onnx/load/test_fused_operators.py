@@ -470,7 +470,9 @@ def test_a_network_saved_in_blocks_of_another_width_is_refused():
     kernel = helper.make_node("Conv", ["x", "w"], ["y"], domain="com.microsoft.nchwc", name="conv")
     model = net([kernel], (4, 8, 8), {"w": W})
     model.opset_import.append(helper.make_opsetid("com.microsoft.nchwc", 1))
-    with pytest.raises(ModelError, match=r"for another kind of processor: a kernel \(6, 4, 3, 3\) is in no blocks of"):
+    with pytest.raises(
+        ModelError, match=r"for another kind of processor: a kernel \(6, 4, 3, 3\) does not fit blocks of"
+    ):
         wrap(model, preprocess=None)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from crosslens import OUTPUT, wrap
-from crosslens.backends.onnx.load.initializers import read_apart, together
+from crosslens.backends.onnx.load.initializers import read_model_and_weights, with_weights_inside
 from crosslens.errors import ModelError
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
@@ -39,7 +39,7 @@ def test_weights_of_every_plain_kind_are_what_onnx_reads_and_leave_the_message(t
     tensors = [numpy_helper.from_array(drawn(kind), name) for name, kind in KINDS.items()]
     tensors.insert(2, numpy_helper.from_array(np.float32([1, 2]), "small"))
     path = saved(tmp_path / "net.onnx", tensors, **how)
-    model, weights = read_apart(path)
+    model, weights = read_model_and_weights(path)
     assert set(KINDS) <= set(weights)
     expected = by_onnx(path)
     for name, value in by_message(model, weights).items():
@@ -62,7 +62,7 @@ def test_weights_that_lie_otherwise_in_a_file_stay_in_the_message(tmp_path, kind
     values = np.random.default_rng(0).integers(0, 2, (40, 90)).astype(np.float32)
     packed = numpy_helper.from_array(values.astype(helper.tensor_dtype_to_np_dtype(kind)), "w")
     assert packed.data_type == kind
-    model, weights = read_apart(saved(tmp_path / "net.onnx", [packed]))
+    model, weights = read_model_and_weights(saved(tmp_path / "net.onnx", [packed]))
     assert not weights
     np.testing.assert_array_equal(numpy_helper.to_array(model.graph.initializer[0]).astype(np.float32), values)
 
@@ -70,7 +70,7 @@ def test_weights_that_lie_otherwise_in_a_file_stay_in_the_message(tmp_path, kind
 def test_the_whole_is_the_file(tmp_path):
     tensors = [numpy_helper.from_array(drawn(kind), name) for name, kind in KINDS.items()]
     path = saved(tmp_path / "net.onnx", tensors)
-    assert together(*read_apart(path)) == onnx.load(path)
+    assert with_weights_inside(*read_model_and_weights(path)) == onnx.load(path)
 
 
 def test_bytes_that_are_not_as_many_as_the_shape_says_are_no_model(tmp_path):
@@ -85,7 +85,7 @@ def test_a_file_that_ends_within_its_weights_is_cut_off(tmp_path, share):
     path = saved(tmp_path / "net.onnx", [numpy_helper.from_array(drawn(np.float32), "w")])
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ModelError, match="no ONNX file, or it is cut off"):
+    with pytest.raises(ModelError, match="not an ONNX file, or it is truncated"):
         wrap(path)
 
 
@@ -93,7 +93,7 @@ def test_a_file_beside_it_that_is_too_short_is_named(tmp_path):
     weights = [numpy_helper.from_array(drawn(np.float32), "w")]
     path = saved(tmp_path / "net.onnx", weights, save_as_external_data=True, location="net.data")
     (tmp_path / "net.data").write_bytes(b"short")
-    with pytest.raises(ModelError, match=r"net\.onnx' cannot be read, or the weights .* beside it: .*'w'"):
+    with pytest.raises(ModelError, match=r"net\.onnx' or its file of external weights cannot be read: .*'w'"):
         wrap(path)
 
 
@@ -107,7 +107,7 @@ def test_no_file_outside_of_the_folder_is_read(tmp_path):
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ("n", 3, 8, 8)) for name in "xy")
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y], [weights])
     path.write_bytes(helper.make_model(graph).SerializeToString())
-    with pytest.raises(ModelError, match=r"cannot be read, or .* beside it: .*net\.data"):
+    with pytest.raises(ModelError, match=r"file of external weights cannot be read: .*net\.data"):
         wrap(path)
 
 

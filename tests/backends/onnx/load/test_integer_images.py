@@ -90,8 +90,8 @@ def test_results_say_that_gradients_pass_the_rounding():
     result = crosslens.method("gradient")(crosslens.wrap(network(TensorProto.UINT8)), IMAGES, target=1)
     (note,) = (note for note in result.notes if "gradients" in note)
     assert note == (
-        "where gradients are taken they are approximate: they pass QuantizeLinear straight through, as if it rounded "
-        "nothing (Bengio et al. 2013)"
+        "gradients are approximate: they pass QuantizeLinear straight through, as if values were not rounded "
+        "(Bengio et al. 2013)"
     )
     floats = crosslens.wrap(network(TensorProto.FLOAT), preprocess="raw255")
     assert not floats.caveats()

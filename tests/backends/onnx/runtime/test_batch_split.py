@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 import pytest
 from crosslens import INPUT, OUTPUT
-from crosslens.backends.onnx.runtime.batch_split import Share, share
+from crosslens.backends.onnx.runtime.batch_split import BatchSplit, split_batch
 from crosslens.errors import ModelError
 from onnx import TensorProto, helper, numpy_helper
 
@@ -52,31 +52,31 @@ def two_cores(monkeypatch):
 @pytest.mark.parametrize(
     ("count", "side", "want"),
     [
-        (1, 224, Share(1, 0)),
-        (2, 224, Share(1, 1, 2)),
-        (3, 224, Share(3, 0)),
-        (8, 224, Share(1, 1, 2)),
-        (8, 64, Share(8, 0)),
-        (16, 64, Share(8, 1, 2)),
-        (8, 1024, Share(1, 1, 2)),
+        (1, 224, BatchSplit(1, 0)),
+        (2, 224, BatchSplit(1, 1, 2)),
+        (3, 224, BatchSplit(3, 0)),
+        (8, 224, BatchSplit(1, 1, 2)),
+        (8, 64, BatchSplit(8, 0)),
+        (16, 64, BatchSplit(8, 1, 2)),
+        (8, 1024, BatchSplit(1, 1, 2)),
     ],
     ids=str,
 )
 def test_images_are_divided_where_no_core_would_wait_long(count, side, want):
-    assert share(count, side * side) == want
+    assert split_batch(count, side * side) == want
 
 
 def test_few_images_on_many_cores_go_through_one_session_together(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
-    assert share(8, SIDE * SIDE) == Share(8, 0)
-    assert share(16, SIDE * SIDE) == Share(1, 1, 16)
+    assert split_batch(8, SIDE * SIDE) == BatchSplit(8, 0)
+    assert split_batch(16, SIDE * SIDE) == BatchSplit(1, 1, 16)
 
 
 @pytest.mark.parametrize("count", [4, 5])
 @pytest.mark.parametrize("batch", ["batch", 2])
 def test_a_divided_batch_gives_what_its_images_give_alone(count, batch):
     model, x = crosslens.wrap(plain(batch), preprocess=None), images(count)
-    assert model._share(x, [OUTPUT]).at_once == 2
+    assert model._share(x, [OUTPUT]).parallel == 2
     dy = np.random.default_rng(2).normal(size=(count, 4)).astype(np.float32)
     seen = model.forward(x, ["act", OUTPUT])
     pull = model.vjp(x, {OUTPUT: dy}, wrt=["act", INPUT], capture=["act"])
@@ -110,7 +110,7 @@ def test_images_that_a_reshape_would_mix_are_computed_one_at_a_time(rows):
 
 
 def test_rows_of_which_each_image_has_two_are_refused():
-    with pytest.raises(ModelError, match=r"\(2, 2\) for 1 image, \(4, 2\) for 2 images, .*: no axis counts the images"):
+    with pytest.raises(ModelError, match=r"\(2, 2\) for 1 image, \(4, 2\) for 2 images, .*: no axis is the batch axis"):
         crosslens.wrap(network(("Reshape", "mean", np.array((-1, 2)), "row")), preprocess=None)
 
 
@@ -118,7 +118,7 @@ def test_a_batch_that_is_looked_at_as_a_whole_stays_whole():
     proto = network(("ReduceMean", "mean", np.array([0]), "average"), ("Sub", "mean", None, "row"))
     proto.graph.node[-1].input.append("average")
     x, model = images(4), crosslens.wrap(proto, preprocess=None)
-    assert model._share(x, [OUTPUT]) == Share(4, 0)
+    assert model._share(x, [OUTPUT]) == BatchSplit(4, 0)
     means = crosslens.wrap(plain(), preprocess=None).forward(x)[OUTPUT]
     found = model._forward(x, (OUTPUT,), {})[OUTPUT]  # `forward` gives each image a batch of its own
     np.testing.assert_allclose(found[..., 0, 0] if found.ndim == 4 else found, means - means.mean(0), atol=1e-6)
@@ -127,10 +127,10 @@ def test_a_batch_that_is_looked_at_as_a_whole_stays_whole():
 def test_a_reshape_that_counts_zeros_as_sizes_but_has_none_is_followed():
     proto = network(("Reshape", "mean", np.array([-1, 4]), "row"))
     proto.graph.node[-1].attribute.append(helper.make_attribute("allowzero", 1))
-    assert crosslens.wrap(proto, preprocess=None)._share(images(4), [OUTPUT]).at_once == 2
+    assert crosslens.wrap(proto, preprocess=None)._share(images(4), [OUTPUT]).parallel == 2
 
 
 def test_a_failure_on_one_of_the_cores_is_raised():
     with pytest.raises(ZeroDivisionError):
-        Share(1, 1, 2).each(lambda n: 1 // n, [(1,), (0,), (1,)])
-    assert Share(1, 1, 2).each(lambda n: 2 * n, [(1,), (2,), (3,)]) == [2, 4, 6]
+        BatchSplit(1, 1, 2).map(lambda n: 1 // n, [(1,), (0,), (1,)])
+    assert BatchSplit(1, 1, 2).map(lambda n: 2 * n, [(1,), (2,), (3,)]) == [2, 4, 6]

@@ -9,8 +9,8 @@ from crosslens import INPUT, OUTPUT
 from crosslens.backends.onnx.ir.graph import FLOAT, Graph, Type
 from crosslens.backends.onnx.ir.session import open_session
 from crosslens.backends.onnx.runtime import large_matrices
-from crosslens.backends.onnx.runtime.executable import Pair
-from crosslens.backends.onnx.runtime.program import Request, split
+from crosslens.backends.onnx.runtime.executable import SplitExecutable
+from crosslens.backends.onnx.runtime.program import Request, split_programs
 from crosslens.backends.zoo.onnx_files import quiet
 from torch import nn
 
@@ -43,9 +43,9 @@ def test_a_session_holds_no_large_head(proto, monkeypatch):
     monkeypatch.setattr(large_matrices, "HEAVY", 4 * 64 * 32)
     model = crosslens.wrap(proto, preprocess=None)
     asked(model)
-    opened = [e for entry in model._sessions._open.values() for e in ([entry.ahead, entry.back]
-              if isinstance(entry, Pair) else [entry])]  # fmt: skip
-    taken = [{value.shape for value in executable._fed.values()} for executable in opened]
+    opened = [e for entry in model._sessions._open.values() for e in ([entry.forward, entry.backward]
+              if isinstance(entry, SplitExecutable) else [entry])]  # fmt: skip
+    taken = [{value.shape for value in executable._matrices.values()} for executable in opened]
     assert len(taken) == 4
     assert all(shapes == {(32, 64)} for shapes in taken)
 
@@ -71,27 +71,27 @@ def test_matrices_of_many_rows_are_handed_to_gradients_only_and_change_no_number
     for got, expected in zip(asked(model), want, strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
     taken = {key[0]: entry for key, entry in model._sessions._open.items()}
-    assert not taken["forward"]._fed
-    assert {v.shape for v in taken["fused"]._fed.values()} == {(8, 24)}
-    assert {v.shape for v in taken["split"].ahead._fed.values()} == {(8, 24)}
+    assert not taken["forward"]._matrices
+    assert {v.shape for v in taken["fused"]._matrices.values()} == {(8, 24)}
+    assert {v.shape for v in taken["split"].forward._matrices.values()} == {(8, 24)}
     monkeypatch.setattr(large_matrices, "ROWS", 65)
-    assert not large_matrices.matrices_apart(taken["fused"].program.graph, twice=True)[1], "too few rows"
+    assert not large_matrices.large_matrices_as_inputs(taken["fused"].program.graph, twice=True)[1], "too few rows"
 
 
 def test_a_kernel_is_turned_round_in_the_program_that_reads_it():
     with quiet():
         layers = nn.Conv2d(3, 32, 3), nn.Tanh(), nn.Conv2d(32, 32, 3), nn.Tanh(), nn.Conv2d(32, 7, 28)
         model = crosslens.wrap(exported(nn.Sequential(*layers).eval(), shape=(3, 32, 32)), preprocess=None)
-    ahead, back = split(model._at(("N", 3, 32, 32)), model._places, Request((OUTPUT,), (OUTPUT,), (INPUT,)))
-    assert not {"Slice", "Transpose"}.intersection(node.op for node in ahead.graph.nodes)
-    assert [node.op for node in back.graph.nodes].count("Slice") == 2
-    assert not any(name.startswith(("Transpose", "Slice")) for name in ahead.kept)
+    early, late = split_programs(model._at(("N", 3, 32, 32)), model._places, Request((OUTPUT,), (OUTPUT,), (INPUT,)))
+    assert not {"Slice", "Transpose"}.intersection(node.op for node in early.graph.nodes)
+    assert [node.op for node in late.graph.nodes].count("Slice") == 2
+    assert not any(name.startswith(("Transpose", "Slice")) for name in early.saved)
 
 
 def test_constants_live_as_long_as_the_session_that_they_were_lent_to():
     value = np.random.default_rng(0).random((64, 512), np.float32)
     graph = Graph([], {}, {"x": Type(FLOAT, (1, 64))}, [], {"": 18})
-    graph.outputs = [graph.op("Gemm", "x", graph.derived("w", value.copy))]
+    graph.outputs = [graph.op("Gemm", "x", graph.derived_constant("w", value.copy))]
     opened = open_session(graph, optimise=False)
     del graph
     gc.collect()

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from crosslens import INPUT, OUTPUT, wrap
-from crosslens.backends.onnx.runtime.program import Request, forward, fused, split
-from crosslens.backends.onnx.runtime.session_cache import Sessions
+from crosslens.backends.onnx.runtime.program import Request, forward_program, fused_program, split_programs
+from crosslens.backends.onnx.runtime.session_cache import SessionCache
 from crosslens.cli import cli
 from onnx import TensorProto, helper, numpy_helper
 
@@ -71,7 +71,7 @@ class Sized:
 
 
 def test_sessions_are_bounded_in_number_the_one_unused_for_longest_goes_first():
-    cache, built = Sessions(most=3), []
+    cache, built = SessionCache(most=3), []
     for key in (1, 2, 3, 1, 4, 1, 2):
         cache.get(key, lambda key=key: built.append(key) or Sized(1))
         assert len(cache) <= 3
@@ -79,7 +79,7 @@ def test_sessions_are_bounded_in_number_the_one_unused_for_longest_goes_first():
 
 
 def test_sessions_are_bounded_in_size_but_one_too_large_is_kept():
-    cache = Sessions(most=10, most_bytes=100)
+    cache = SessionCache(most=10, most_bytes=100)
     sizes = []
     for key, nbytes in enumerate((60, 30, 30, 500, 10)):
         cache.get(key, lambda nbytes=nbytes: Sized(nbytes))
@@ -115,13 +115,13 @@ def operators(program):
 def test_only_what_is_captured_seeded_and_asked_for_is_computed():
     model = wrap(detector(), output="classes", preprocess=None)
     graph = model._at(("N", 3, 8, 8))
-    assert operators(forward(graph, model._places, Request(("act",)))) == ["Conv", "Tanh"]
-    assert operators(forward(graph, model._places, Request(("box_head",)))) == ["Conv", "Tanh", "Conv"]
-    to_middle = fused(graph, model._places, Request((), ("class_head",), ("act",)))
+    assert operators(forward_program(graph, model._places, Request(("act",)))) == ["Conv", "Tanh"]
+    assert operators(forward_program(graph, model._places, Request(("box_head",)))) == ["Conv", "Tanh", "Conv"]
+    to_middle = fused_program(graph, model._places, Request((), ("class_head",), ("act",)))
     assert len(operators(to_middle)) == 1, "a linear layer's gradient needs no forward pass and nothing before it"
-    whole = fused(graph, model._places, Request((), (OUTPUT,), (INPUT,)))
+    whole = fused_program(graph, model._places, Request((), (OUTPUT,), (INPUT,)))
     assert "w2" in graph.constants
     assert "w2" not in whole.graph.constants, "the other head is not computed"
-    ahead, back = split(graph, model._places, Request(("act",), ("act",), (INPUT,)))
-    assert operators(ahead) == ["Conv", "Tanh"]
-    assert len(operators(back)) == 1
+    early, late = split_programs(graph, model._places, Request(("act",), ("act",), (INPUT,)))
+    assert operators(early) == ["Conv", "Tanh"]
+    assert len(operators(late)) == 1

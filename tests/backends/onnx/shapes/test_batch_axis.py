@@ -80,7 +80,7 @@ def test_an_output_of_steps_is_handed_out_with_the_images_first(free):
 def test_doctor_says_that_the_steps_came_first():
     model = crosslens.wrap(exported(Reader()), preprocess=None)
     said = {name: text for name, _, text in model.diagnosis()}
-    assert said["output axes"] == "the file gives (20, 1, 10); the axis of the images is moved to the front"
+    assert said["output axes"] == "the file's output has shape (20, 1, 10); the batch axis is moved to the front"
 
 
 def test_its_gradient_is_torch_s(free):
@@ -140,8 +140,8 @@ MADE = {"rows": [-1, 64], "axes": [2, 3], "first": [0]}
 def test_an_output_without_an_axis_of_images_is_refused_with_what_to_do():
     with pytest.raises(
         ModelError,
-        match=r"output has shape \(64,\) for 1 image, \(64,\) for 2 images, \(64,\) for 3 images: no axis counts the "
-        r"images, .*Choose another output or a tensor before it, output=NAME",
+        match=r"output has shape \(64,\) for 1 image, \(64,\) for 2 images, \(64,\) for 3 images: no axis is the batch "
+        r"axis. Choose another output or a tensor before it, output=NAME",
     ):
         crosslens.wrap(small(SUMMED, ["n", 3, 8, 8], "y", **MADE), preprocess=None)
 
