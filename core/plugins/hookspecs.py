@@ -7,6 +7,7 @@ import pluggy
 
 from ..method.dataset import AnyMethod
 from ..model.base import Model
+from .demo_network import DemoNetwork
 
 __all__ = ["hookimpl", "hookspec"]
 
@@ -33,3 +34,8 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
 @hookspec
 def crosslens_vjp_rules() -> Sequence[str]:  # type: ignore[empty-body]
     """Names of packages whose modules register derivative rules of ONNX operators (group `crosslens.backends`)."""
+
+
+@hookspec
+def crosslens_demo_networks() -> Sequence[DemoNetwork]:  # type: ignore[empty-body]
+    """Networks for "demo:NAME"; naming them imports no framework (group `crosslens.demo_networks`)."""

@@ -20,14 +20,16 @@ from ..method.base import Method, with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
 from . import hookspecs
+from .demo_network import DemoNetwork
 
 __all__ = [
-    "BACKENDS", "METHODS", "Listing", "Plugin", "backends", "image_method_class", "image_methods", "load", "method",
-    "method_class", "methods", "plugin", "plugins",
+    "BACKENDS", "DEMO_NETWORKS", "METHODS", "Listing", "Plugin", "backends", "demo_networks", "image_method_class",
+    "image_methods", "load", "method", "method_class", "methods", "plugin", "plugins",
 ]  # fmt: skip
 
 METHODS = "crosslens.methods"
 BACKENDS = "crosslens.backends"
+DEMO_NETWORKS = "crosslens.demo_networks"
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,22 @@ def methods() -> tuple[str, ...]:
 def backends() -> tuple[str, ...]:
     """The root modules whose objects, and the suffixes whose files, can be wrapped; nothing is imported."""
     return _names(BACKENDS)
+
+
+def demo_networks() -> Mapping[str, DemoNetwork]:
+    """The networks of "demo:NAME" by name; no framework is imported.
+
+    Raises:
+        PluginError: a plugin fails, or two of them offer one name.
+    """
+    networks: dict[str, DemoNetwork] = {}
+    for each in plugins(DEMO_NETWORKS):
+        hook = load(plugin(DEMO_NETWORKS, each.name)).hook.crosslens_demo_networks
+        for network in (network for offered in hook() for network in offered):
+            if network.name in networks:
+                raise PluginError(f"the demo network {network.name!r} of {each} is offered by another plugin already")
+            networks[network.name] = network
+    return networks
 
 
 def _names(group: str) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError, did_you_mean
+from ..errors import ModelError, did_you_mean, unknown_name
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import PRESETS, Preprocess, preprocessing
-from .registry import BACKENDS, load, plugin, plugins
+from .registry import BACKENDS, demo_networks, load, plugin, plugins
 
 __all__ = ["wrap"]
 
@@ -247,11 +247,14 @@ def _object_names(network: Any) -> list[str]:
 
 
 def _factory(spec: str) -> Any:
-    """What "package.module:factory" returns; "demo:NAME" is a network of `crosslens.backends.zoo`."""
+    """What "package.module:factory" returns; "demo:NAME" is a network that a plugin offers."""
     module, _, name = spec.partition(":")
     if module == "demo":
-        module = "crosslens.backends.zoo"
-    elif "" not in sys.path:
+        networks = demo_networks()
+        if name not in networks:
+            raise ModelError(unknown_name("demo network", name, sorted(networks)))
+        return networks[name].load()
+    if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         found = getattr(import_module(module), name)

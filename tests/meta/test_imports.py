@@ -1,5 +1,7 @@
 """methods -> core <- backends: who may import whom, and what `import crosslens` costs."""
 
+import ast
+import re
 import subprocess
 import sys
 
@@ -31,6 +33,26 @@ def test_core_imports_neither_methods_nor_backends():
     """It finds them by their entry points."""
     wrong = ("crosslens.methods.", "crosslens.backends.")
     assert not offenders(modules("core"), lambda path, name, level: f"{name}.".startswith(wrong))
+
+
+def test_core_names_no_module_of_methods_or_backends_in_a_string():
+    """Nothing that could be imported by its name; the entry points' groups and docstrings are no such strings."""
+    offending = []
+    for path in modules("core"):
+        for node in ast.walk(parsed(path)):
+            text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+            if re.search(r"\bcrosslens\.(backends|methods)\.\w", text) and text not in docstrings(path):
+                offending.append(f"{path}:{node.lineno} {text!r}")
+    assert not offending
+
+
+def docstrings(path):
+    """Texts that stand alone: docstrings, and those under an assignment."""
+    return {
+        node.value.value
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
 
 
 def test_the_folders_names_are_no_import_names():
@@ -89,7 +111,5 @@ def test_importing_crosslens_imports_no_method_and_no_backend():
 
 
 def test_each_module_has_one_docstring_at_its_top():
-    import ast
-
     bare = [str(path) for path in OURS if parsed(path).body and not ast.get_docstring(parsed(path))]
     assert not bare

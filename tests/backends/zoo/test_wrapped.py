@@ -10,8 +10,8 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens import INPUT, OUTPUT
-from crosslens.backends import zoo
 from crosslens.errors import ModelError
+from crosslens.plugins.registry import demo_networks
 
 FRAMEWORKS = ["torch", "keras", "onnx"]
 OTHERS = ["keras", "onnx"]
@@ -151,6 +151,6 @@ def test_every_name_of_the_zoo_has_its_input_and_labels(wrapped):
 
 
 def test_a_misspelled_network_gets_the_right_names():
-    assert len(zoo.names()) == 12
-    with pytest.raises(ModelError, match=r"has no 'lite_torch'\. Did you mean 'lite0_torch'"):
+    assert len(demo_networks()) == 12
+    with pytest.raises(ModelError, match=r"no demo network 'lite_torch'; there are .*\. Did you mean 'lite0_torch'"):
         crosslens.wrap("demo:lite_torch")

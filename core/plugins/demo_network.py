@@ -1,0 +1,27 @@
+"""A network to try things with, under the name that "demo:NAME" takes: what a plugin says of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model.base import Model
+
+__all__ = ["DemoNetwork"]
+
+
+@dataclass(frozen=True)
+class DemoNetwork:
+    """A network that a plugin offers; its framework is imported when one of the functions is called."""
+
+    name: str
+    """What stands after "demo:"; "lite0_onnx" for example."""
+    architecture: str
+    """The same for all frameworks' versions of one network, "lite0"."""
+    framework: str
+    """"onnx" for example."""
+    extra: str
+    """The extra of the plugin's distribution that installs the framework."""
+    load: Callable[[], Model]
+    """The wrapped network."""
+    save: Callable[[Path], Path]
+    """Write the network alone, without preprocessing, as its framework's own file into a folder; gives the file."""
