@@ -45,6 +45,16 @@ class WritingCommand(click.Command):
             _refuse_overwriting(output, [path for path in _paths(read) if _exists(path)])
         return super().invoke(ctx)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options, those of a group of a method's parameters under its title."""
+        sections: dict[str, list[tuple[str, str]]] = {"": []}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                sections.setdefault(getattr(parameter, "group", ""), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title.capitalize() or "Options"):
+                formatter.write_dl(records)
+
 
 def _paths(value: Any) -> Iterator[Path]:
     """What may be a file in an option's value: the text itself, and the parts of NAME=FILE and layer:NAME:FILE."""

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from ..errors import PluginError
 from ..method.base import with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
-from ..method.parameter import parameters
+from ..method.parameter_group import grouped_parameters
 from ..plugins.registry import image_method_class, image_methods, method_class, methods
 from ._spelling import remember
 
@@ -95,8 +95,19 @@ def default_of(parameter: Field[Any]) -> Any:
 
 def parameter_options(kind: type[AnyMethod]) -> list[click.Parameter]:
     """One option per parameter of a method: `--layer TEXT`, `--ratio / --no-ratio`, `--rule [a|b]`; and `--preset`."""
-    hints = get_type_hints(kind)
-    return [*(_option(parameter, hints[parameter.name]) for parameter in parameters(kind)), *_preset(kind)]
+    hints, options = get_type_hints(kind), []
+    for title, fields in grouped_parameters(kind).items():
+        for parameter in fields:
+            options.append(_option(parameter, hints[parameter.name]))
+            options[-1].group = title
+    return [*options, *_preset(kind)]
+
+
+class ParameterOption(click.Option):
+    """An option for a method's parameter."""
+
+    group: str = ""
+    """The heading that help shows it under; "" for none."""
 
 
 def _preset(kind: type[AnyMethod]) -> list[click.Option]:
@@ -108,16 +119,16 @@ def _preset(kind: type[AnyMethod]) -> list[click.Option]:
     return [click.Option(["--preset"], type=libraries, help=text)] if kind.presets else []
 
 
-def _option(parameter: Field[Any], annotation: Any) -> click.Option:
+def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
     flag = f"--{parameter.name.replace('_', '-')}"
     default, doc = default_of(parameter), _help(parameter)
     names = [_PREFIX + parameter.name]
     if annotation is bool:
-        return click.Option([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
+        return ParameterOption([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
     choices = parameter.metadata.get("choices")
     kind = click.Choice(list(choices)) if choices and _members(annotation) == [str] else Value(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
-    return click.Option([*names, flag], type=kind, show_default=_shown(default), help=doc, **given)
+    return ParameterOption([*names, flag], type=kind, show_default=_shown(default), help=doc, **given)
 
 
 def _shown(default: Any) -> bool | str:

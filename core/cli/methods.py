@@ -1,6 +1,6 @@
 """`crosslens methods`: which methods there are, and the parameters of one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field
 from inspect import cleandoc
 from typing import Any
@@ -9,7 +9,7 @@ import click
 
 from ..errors import PluginError
 from ..method.dataset import AnyMethod, DatasetMethod
-from ..method.parameter import parameters
+from ..method.parameter_group import grouped_parameters
 from ..method.preset import Preset
 from ..plugins.registry import method_class, methods
 from ._parameters import default_of, first_line, type_name
@@ -41,13 +41,18 @@ def _loaded() -> Iterator[type[AnyMethod]]:
 
 
 def _page(kind: type[AnyMethod]) -> str:
+    listings = [_listing(kind, title, fields) for title, fields in grouped_parameters(kind).items()]
+    about = f"{kind.name}: {cleandoc(kind.__doc__ or '')}"
+    return "\n\n".join([about, *(listings or ["It has no parameters."]), *_presets(kind), _usage(kind)])
+
+
+def _listing(kind: type[AnyMethod], title: str, fields: Sequence[Field[Any]]) -> str:
+    """A table of the parameters of one group."""
     rows = [
         (f"--{p.name.replace('_', '-')}", _takes(kind, p), _default(default_of(p)), p.metadata.get("doc", ""))
-        for p in parameters(kind)
+        for p in fields
     ]
-    listing = table(["option", "takes", "default", "meaning"], rows) if rows else "It has no parameters."
-    parts = [f"{kind.name}: {cleandoc(kind.__doc__ or '')}", listing, *_presets(kind), _usage(kind)]
-    return "\n\n".join(parts)
+    return table([title or "option", "takes", "default", "meaning"], rows)
 
 
 def _takes(kind: type[AnyMethod], parameter: Field[Any]) -> str:
@@ -95,13 +100,15 @@ def _described(kind: type[AnyMethod]) -> dict[str, Any]:
         "parameters": [
             {
                 "name": p.name,
+                "group": title,
                 "type": type_name(kind, p),
                 "required": default_of(p) is MISSING,
                 "default": None if default_of(p) is MISSING else default_of(p),
                 "doc": p.metadata.get("doc", ""),
                 "bounds": p.metadata["bounds"].record() if "bounds" in p.metadata else {},
             }
-            for p in parameters(kind)
+            for title, fields in grouped_parameters(kind).items()
+            for p in fields
         ],
         "presets": {
             library: {

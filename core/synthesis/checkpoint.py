@@ -10,12 +10,12 @@ import numpy as np
 
 from ..arrays import Array, array_digest, like
 from ..errors import ParameterError
-from ..method.base import Method
 from ..method.parameter import parameters
 from ..method.provenance import json_value, named_layers, names_layers
 from ..model.base import Model
 from ..objective import Objective
 from ..optim.loop import Run, State
+from .picture_method import PictureMethod
 
 __all__ = ["MAY_DIFFER", "Checkpoint", "SavedRun", "check_same", "load_checkpoint", "saved_state"]
 
@@ -51,7 +51,7 @@ def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
 
 
 def load_checkpoint(
-    method: Method,
+    method: PictureMethod,
     model: Model,
     objective: Objective,
     example: Array,
@@ -71,7 +71,7 @@ def load_checkpoint(
     Raises:
         ParameterError: no such file, no state in it, or it is another run: the message says in what.
     """
-    path = getattr(method, "resume", None)
+    path = method.resume
     if path is None:
         return Checkpoint()
     arrays = _load(path)

@@ -12,13 +12,13 @@ from ..arrays import Array, like, namespace
 from ..errors import ParameterError
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress
-from ..method.base import Method
 from ..model.base import Model
 from ..objective import Objective
 from ..optim.base import Amend, Evaluate, Optimiser
 from ..optim.loop import Run, long_run
 from ..result import Synthesis
 from .checkpoint import MAY_DIFFER, Checkpoint, SavedRun, load_checkpoint, saved_state
+from .picture_method import PictureMethod
 
 __all__ = ["Jobs", "interruption", "make_pictures", "run_jobs"]
 
@@ -81,12 +81,12 @@ class Jobs(ABC):
 
 
 def make_pictures(
-    method: Method, model: Model, objective: Objective, jobs: Jobs, images: Array, progress: Progress
+    method: PictureMethod, model: Model, objective: Objective, jobs: Jobs, images: Array, progress: Progress
 ) -> Synthesis:
     """Run a method's jobs, from the start or from the file that its `resume` names, and give their pictures.
 
     Args:
-        method: with the parameters `every` and `resume`.
+        method: whose pictures are made.
         model, objective: as they were given to the method.
         jobs: what is optimised.
         images: (N, C, H, W), what the jobs were made from; None for nothing.
@@ -101,8 +101,7 @@ def make_pictures(
     """
     checkpoint = load_checkpoint(method, model, objective, jobs.example, images, jobs.may_differ)
     jobs.resume(checkpoint)
-    every = method.every  # type: ignore[attr-defined]
-    runs = run_jobs(jobs, checkpoint.runs, every=every, progress=jobs.progress_of(progress))
+    runs = run_jobs(jobs, checkpoint.runs, every=method.every, progress=jobs.progress_of(progress))
     whole = [_joined(runs[n : n + jobs.scales]) for n in range(0, len(runs), jobs.scales)]
     target = runs[0].parameters if images is None else images
     made = _concatenated([jobs.final_pictures(run, n) for n, run in enumerate(whole)], target)

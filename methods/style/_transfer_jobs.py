@@ -1,7 +1,6 @@
 """The runs of a style transfer: what each minimises, where it starts, and the picture that comes of it."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.errors import ParameterError
@@ -16,12 +15,10 @@ from crosslens.synthesis.tiling import overlapping
 
 from ._coordinates import coordinates, noise, suited
 from ._loss import descent, shares, style_loss
+from ._parameters import TransferOptions
 from ._pictures import in_grey, matched, recoloured
 from ._sizes import covering, sized, sizes_of
 from ._windowed_loss import WindowedLoss
-
-if TYPE_CHECKING:
-    from .style_transfer import StyleTransfer
 
 OVERLAP = 0.25
 """Share of a window's side that its neighbours see too."""
@@ -32,7 +29,7 @@ BALANCE = 1000.0
 class TransferJobs(Jobs):
     """One job for each picture at each size, from coarse to fine."""
 
-    def __init__(self, how: "StyleTransfer", model: Model, images: Array, styles: Sequence[Array]) -> None:
+    def __init__(self, how: TransferOptions, model: Model, images: Array, styles: Sequence[Array]) -> None:
         self.how, self.model, self.images, self.styles = how, model, images, styles
         self.sizes = sizes_of(how.scales, how.window, model, (images.shape[-2], images.shape[-1]))
         self.sample = sized(images[:1, ...], how.window(model, self.sizes[-1]))

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from crosslens.arrays import Array, like
@@ -18,6 +17,7 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.jobs import Jobs, make_pictures
 from crosslens.synthesis.parameterisation import Parameterisation
+from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.transforms import Unchanged
 
 from ._coordinates import COORDINATES, coordinates, noise, suited
@@ -27,14 +27,13 @@ SCALES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextureSynthesis(Method):
+class TextureSynthesis(PictureMethod):
     """A new picture with an image's texture: from noise, the Gram matrices of the image at several layers.
 
     loss = mean over layers of sum (G - A)^2 / (4 C^2 M^2), equations 2 to 4 of the paper, by L-BFGS.
     """
 
     name = "texture_synthesis"
-    batched = False
     needs_target = False
     example: ClassVar = {"steps": 3}
     texture_layers: tuple[str, ...] | None = param(
@@ -48,8 +47,6 @@ class TextureSynthesis(Method):
     )
     steps: int = param(100, "steps of L-BFGS", minimum=1)
     seed: int = param(0, "of the noise to start from", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
-    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.texture_layers else {"texture_layers": _default_layers(model, images)}

@@ -4,7 +4,6 @@ images", https://arxiv.org/abs/2402.10039).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,36 +19,34 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import phases_of
+from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.random_crops import Anchor, CropsAscent
+from crosslens.synthesis.starting_point import fix_predicted_class
 from crosslens.synthesis.transforms import closeup_view
 
-from .activation_maximisation import fixed
+from ._parameters import CropOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accentuation(Method):
+class Accentuation(CropOptions, PictureMethod):
     """What of an image excites a target, more of it: the image itself, moved uphill, and kept near in an early layer.
 
-    f(x) - weight g |a(x) - a(x0)|^2 / |a(x0)|^2, the mean over random close-ups of x and x0 alike under noise; x has
+    f(x) - weight g |a(x) - a(x0)|^2 / |a(x0)|^2, the mean over random crops of x and x0 alike under noise; x has
     the magnitudes of x0's spectrum, its phases are free. g = |df/dx0| |x0 - 1/2| gives the distance the target's unit.
     `change()` of the result is what became of the image, `mask` where the target had anything to gain.
     """
 
     name = "accentuation"
-    batched = False
     example: ClassVar = {"steps": 4, "crops": 2}
     layer: str | None = param(
-        None, "early layer in whose eyes to stay near; if not given, the last rectified of the second scale"
+        None, "early layer at which to stay near; if not given, the last rectified of the second scale"
     )
     weight: float = param(0.1, "what leaving the image costs; 0 lets it go", search=(0.01, 1.0))
     steps: int = param(60, "steps of Adam", minimum=1)
     learning_rate: float = param(0.05, "length of a step in radians", above=0, search=(0.01, 0.3))
-    crops: int = param(4, "close-ups at each step", minimum=1)
-    crop: tuple[float, float] = param((0.5, 1.0), "least and most share of the picture's sides in a close-up")
-    noise: float = param(0.02, "deviation of the noise that close-ups are seen under")
-    seed: int = param(0, "of the close-ups and the noise", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
-    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+    crop: tuple[float, float] = param((0.5, 1.0), "least and most share of the picture's sides in a crop")
+    noise: float = param(0.02, "deviation of the noise that crops are seen under")
+    seed: int = param(0, "of the crops and the noise", minimum=0)
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         wanted = self.weight and not self.layer
@@ -57,7 +54,7 @@ class Accentuation(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture from each image; history (steps, N) is the target less what the distance costs."""
-        aim, size = fixed(objective, model, images), (images.shape[-2], images.shape[-1])
+        aim, size = fix_predicted_class(objective, model, images), (images.shape[-2], images.shape[-1])
         pixels = phases_of(images)
         start = pixels.of(images)
         view = closeup_view(self.crop, self.noise, model.input.size)

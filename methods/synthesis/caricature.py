@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,11 +18,12 @@ from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import COLOURS, PARAMETERISATIONS, parameterisation
+from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.transforms import robust_view
 
 
 @dataclass(frozen=True, kw_only=True)
-class Caricature(Method):
+class Caricature(PictureMethod):
     """What a layer makes of an image, exaggerated: from noise, the most of <a, t> cos(a, t)^power.
 
     t is the layer's activation at the image, a that at the picture made, both whole. Inversion wants a = t; a
@@ -31,7 +31,6 @@ class Caricature(Method):
     """
 
     name = "caricature"
-    batched = False
     needs_target = False
     example: ClassVar = {"steps": 4}
     layer: str | None = param(
@@ -45,8 +44,6 @@ class Caricature(Method):
     shift: float = param(0.03, "the view moves along each axis by up to this share of the side")
     zoom: float = param(0.05, "the view is larger or smaller by up to this share")
     seed: int = param(0, "of the starting noise and of the views", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
-    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.layer else {"layer": last_of_scales(model, images[:1, ...])[-2:][0]}

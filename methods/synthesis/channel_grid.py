@@ -16,9 +16,9 @@ from crosslens.objective import Objective, channel, each
 from crosslens.optim.loop import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.ascent import Ascent, picture_size
+from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.jobs import make_pictures
-from crosslens.synthesis.transforms import robust_view
+from crosslens.synthesis.starting_point import picture_size
 
 from ._ascent_batches import AscentBatches
 from .activation_maximisation import ActivationMaximisation
@@ -26,7 +26,7 @@ from .activation_maximisation import ActivationMaximisation
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelGrid(ActivationMaximisation):
-    """One picture for each of many channels of a layer, side by side; batches of them climb together.
+    """One picture for each of many channels of a layer, side by side; batches of them are optimised together.
 
     A channel that nothing at the start excites stays as it began, and the notes name it.
     """
@@ -61,12 +61,12 @@ class ChannelGrid(ActivationMaximisation):
         """The units in batches, each with a seed of its own."""
         size = picture_size(model, None, self.size)
         pixels = self._coordinates(model, size)
-        view = robust_view(size, self.shift, self.zoom, self.turn, self.noise)
+        transform = self._transform(size)
         ascents, starts = [], []
         for place, (start, stop) in enumerate(slices(len(units), batch_limit(model))):
             objective, seed = each(units[start:stop]), self.seed + place
             rules = self._rules(objective)
-            ascents.append(Ascent(model, objective, pixels, view, size, seed, rules, may_be_dead=True))
+            ascents.append(Ascent(model, objective, pixels, transform, size, seed, rules, may_be_dead=True))
             starts.append(replace(self, seed=seed)._start(pixels, stop - start))
         return AscentBatches(ascents, starts, self.steps, Adam(self.learning_rate, bounds=pixels.bounds))
 

@@ -12,7 +12,7 @@ from crosslens.model import OUTPUT, Model
 from crosslens.objective import ClassScore, Objective, norm
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.ascent import picture_size
+from crosslens.synthesis.starting_point import picture_size
 
 from .activation_maximisation import ActivationMaximisation
 
@@ -39,7 +39,7 @@ class ClassMaximisation(ActivationMaximisation):
         scores = fixed.in_unit("logit")  # type: ignore[attr-defined]
         share = self.decay / _values(model, picture_size(model, images, self.size))
         aim = scores - share * norm(2, centre=0.5) if self.decay else scores
-        result = self._climbed(model, images, aim, objective, progress)
+        result = self._maximise(model, images, aim, objective, progress)
         return replace(result, notes=(*result.notes, *_classified(model, result.images, scores)))
 
 

@@ -11,6 +11,7 @@ from crosslens.execution.progress import Progress
 from crosslens.image.io import load_image
 from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
+from crosslens.method.parameter_group import ParameterGroup
 from crosslens.method.unit_range import images_for
 from crosslens.model import Model
 from crosslens.objective import Objective, layer, nearest
@@ -18,12 +19,45 @@ from crosslens.operators import Size
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.jobs import make_pictures
+from crosslens.synthesis.picture_method import PictureMethod
 
 from ._octaves import Dream, Octaves, resized
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepDream(Method):
+class OctaveOptions(ParameterGroup):
+    """The sizes at which a dream is made."""
+
+    title = "octaves"
+    size: int = param(512, "longer side of the dream in pixels; the picture is resized to it", minimum=1)
+    octaves: int = param(4, "sizes to dream at, the full one last", minimum=1)
+    octave_scale: float = param(1.4, "from each size to the next", above=1, search=(1.2, 1.8))
+    tile: int = param(512, "the network sees tiles of at most this side, or of its own fixed size", minimum=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AscentOptions(ParameterGroup):
+    """Each step of gradient ascent."""
+
+    title = "steps"
+    learning_rate: float = param(0.006, "mean change of a pixel in a step", minimum=0, search=(0.002, 0.02))
+    jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis", minimum=0)
+    normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomOptions(ParameterGroup):
+    """The zoom after the dream."""
+
+    title = "zoom"
+    zoom_frames: int = param(
+        0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4", minimum=0
+    )
+    zoom: float = param(0.05, "share of the picture that leaves with each frame", minimum=0, below=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
     """More of whatever a layer sees: gradient ascent on its sum of squares, from small sizes (octaves) to the full one.
 
     Each step rolls the picture by a random jitter and moves it by learning_rate * g / mean |g|. A guide picture makes
@@ -31,7 +65,6 @@ class DeepDream(Method):
     """
 
     name = "deep_dream"
-    batched = False
     needs_target = False
     any_size = True
     animates = True
@@ -40,20 +73,8 @@ class DeepDream(Method):
         None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"
     )
     guide: Any = param(None, "picture to dream of: a file, or an array (C, H, W) in the bounds, of the network's size")
-    size: int = param(512, "longer side of the dream in pixels; the picture is resized to it", minimum=1)
-    octaves: int = param(4, "sizes to dream at, the full one last", minimum=1)
-    octave_scale: float = param(1.4, "from each size to the next", above=1, search=(1.2, 1.8))
     steps: int = param(10, "steps at each size", minimum=1)
-    learning_rate: float = param(0.006, "mean change of a pixel in a step", minimum=0, search=(0.002, 0.02))
-    jitter: int = param(32, "the picture is rolled by up to this many pixels along each axis", minimum=0)
-    normalise: str = param("mean", "how long a step is: all alike, or each frequency band", choices=("mean", "bands"))
-    tile: int = param(512, "the network sees windows of at most this side, or of its own fixed size", minimum=1)
-    zoom_frames: int = param(
-        0, "frames of an endless zoom after the dream: save them as .gif, .webp or .mp4", minimum=0
-    )
-    zoom: float = param(0.05, "share of the picture that leaves with each frame", minimum=0, below=1)
     seed: int = param(0, "of the jitter", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
     resume: Path | None = param(
         None, "go on from a run that was saved as .npz: one that was interrupted, or that shall have more zoom_frames"
     )

@@ -14,13 +14,14 @@ from crosslens.objective import Objective, each
 from crosslens.objective import diversity as diversity_of
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
+from crosslens.synthesis.starting_point import fix_predicted_class
 
-from .activation_maximisation import ActivationMaximisation, fixed
+from .activation_maximisation import ActivationMaximisation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity(ActivationMaximisation):
-    """Several facets of one target: each picture climbs the target plus weight * diversity(layer) of the batch.
+    """Several facets of one target: each picture maximises the target plus weight * diversity(layer) of the batch.
 
     The diversity is minus the mean cosine between a picture's Gram matrix and the others'. The target's value at the
     start is of any size, so the weight must fit it: raise it until the pictures differ.
@@ -41,9 +42,9 @@ class Diversity(ActivationMaximisation):
         """`count` pictures from noise."""
         if images is not None:
             raise ParameterError("diversity makes its pictures from noise; leave the images out")
-        target = fixed(objective, model, None)
+        target = fix_predicted_class(objective, model, None)
         apart = diversity_of(self._layer(model, target))
-        return self._climbed(model, None, each([target] * self.count) + self.weight * apart, objective, progress)
+        return self._maximise(model, None, each([target] * self.count) + self.weight * apart, objective, progress)
 
     def _layer(self, model: Model, target: Objective) -> str:
         chosen = [self.layer] if self.layer else [name for name in target.layers if model.layer(name).has_maps]

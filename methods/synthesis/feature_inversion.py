@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
+from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, match, total_variation
 from crosslens.objective.power_sum import PowerSum
@@ -21,11 +21,23 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.jobs import Jobs, make_pictures
 from crosslens.synthesis.parameterisation import PARAMETERISATIONS, Parameterisation, parameterisation
+from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.transforms import Unchanged
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureInversion(Method):
+class PriorOptions(ParameterGroup):
+    """The priors that keep the picture natural."""
+
+    title = "regularisers"
+    alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
+    alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
+    beta: float = param(2.0, "power of the total variation")
+    tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureInversion(PriorOptions, PictureMethod):
     """What a layer kept of an image: a picture with the same activations, found from noise.
 
     loss = |f(x) - f0|^2 / |f0|^2 + alpha_weight mean |x - 1/2|^6 + tv_weight mean TV(x)^2: equation 2 of the paper, its
@@ -33,24 +45,17 @@ class FeatureInversion(Method):
     """
 
     name = "feature_inversion"
-    batched = False
     needs_target = False
     example: ClassVar = {"steps": 4}
     layer: str | tuple[str, ...] | None = param(
         None, "layer to invert, or several; if not given, the last rectified of the last scale but one"
     )
     sheet: bool = param(False, "a picture for the last rectified layer of each scale, finest first, instead")
-    alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
-    alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
-    beta: float = param(2.0, "power of the total variation")
-    tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     optimiser: str = param("lbfgs", "how to descend", choices=("lbfgs", "adam"))
     steps: int = param(150, "steps of the optimiser", minimum=1)
     learning_rate: float = param(0.05, "length of Adam's steps, in the parameterisation's unit", above=0)
     seed: int = param(0, "of the noise to start from", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
-    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         if self.layer and not self.sheet:

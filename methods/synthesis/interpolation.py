@@ -21,7 +21,7 @@ from .activation_maximisation import ActivationMaximisation
 
 @dataclass(frozen=True, kw_only=True)
 class Interpolation(ActivationMaximisation):
-    """What lies between two channels: picture n climbs (1 - t) * channel a + t * channel b, t = n / (count - 1).
+    """What lies between two channels: picture n maximises (1 - t) * channel a + t * channel b, t = n / (count - 1).
 
     All start from the same noise and see the same views, so that neighbours stay alike.
     """
@@ -46,7 +46,7 @@ class Interpolation(ActivationMaximisation):
         shares = np.linspace(0, 1, self.count).tolist()
         strip = interpolate(self.layer or layer_of_units(model), self.first, self.second, shares)
         strip.check(model)
-        return self._climbed(model, None, strip, objective, progress)
+        return self._maximise(model, None, strip, objective, progress)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
         start = super()._start(pixels, 1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -19,40 +18,36 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import phases
+from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.random_crops import CropsAscent
+from crosslens.synthesis.starting_point import fix_predicted_class
 from crosslens.synthesis.transforms import closeup_view
 
-from .activation_maximisation import fixed
+from ._parameters import AdamOptions, CropOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaCo(Method):
+class MaCo(CropOptions, AdamOptions, PictureMethod):
     """The picture that excites a target most among those with the spectrum of photographs: only phases are free.
 
     arg max over phi of f(irfft2(r e^(i phi))), r the mean magnitudes of photographs in decorrelated colours (section 3
-    of the paper), f the mean over random close-ups under noise. Where |df/dx|, added up over the steps, is small, the
+    of the paper), f the mean over random crops under noise. Where |df/dx|, added up over the steps, is small, the
     picture is arbitrary: `masked` fades it out there (section 3.3).
     """
 
     name = "maco"
-    batched = False
     needs_images = False
     example: ClassVar = {"steps": 4, "crops": 2}
     steps: int = param(128, "steps of Adam", minimum=1)
     learning_rate: float = param(0.3, "length of a step in radians", above=0, search=(0.05, 1.0))
-    crops: int = param(4, "close-ups at each step", minimum=1)
-    crop: tuple[float, float] = param((0.25, 0.6), "least and most share of the picture's sides in a close-up")
-    noise: float = param(0.08, "deviation of the noise that close-ups are seen under", search=(0.0, 0.2))
     size: int | None = param(
         None, "height and width of the picture in pixels; twice the network's if not given", minimum=8
     )
-    seed: int = param(0, "of the starting phases, the close-ups and the noise", minimum=0)
-    every: int | None = param(None, "keep a snapshot after every so many steps", minimum=1)
-    resume: Path | None = param(None, "go on from a run that was saved as .npz, up to `steps` in all")
+    seed: int = param(0, "of the starting phases, the crops and the noise", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A picture for each objective; history (steps, N) is the mean over close-ups; `mask` adds up |gradient|."""
-        aim, size = fixed(objective, model, None), self._size(model, images)
+        aim, size = fix_predicted_class(objective, model, None), self._size(model, images)
         pixels = phases(size, model.input.shape[0] or 3)
         view = closeup_view(self.crop, self.noise, model.input.size)
         ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops)

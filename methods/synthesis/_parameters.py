@@ -1,0 +1,96 @@
+"""The parameters of activation maximisation and its relatives, grouped by idea; each group knows what they make."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from crosslens.method import param
+from crosslens.method.parameter_group import ParameterGroup
+from crosslens.model import Model
+from crosslens.operators import Size
+from crosslens.synthesis.generator_prior import generator
+from crosslens.synthesis.parameterisation import BOUNDS, COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
+from crosslens.synthesis.transforms import View, robust_view
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartOptions(ParameterGroup):
+    """The pictures to start from."""
+
+    title = "starting picture"
+    start: str = param("noise", "picture to start from where no image is given", choices=("noise", "grey"))
+    examples: int | None = param(
+        None, "of the images given, start from so many that excite the target most; from all if not given"
+    )
+    size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterisationOptions(ParameterGroup):
+    """The coordinates in which pictures are optimised."""
+
+    title = "parameterisation"
+    parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
+    colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
+    bound: str = param("sigmoid", "how pixels are kept in [0, 1]", choices=tuple(BOUNDS))
+    shared: int = param(0, "pictures of one run share a component of so many pixels a side; 0 for none")
+    generator: Any = param(
+        None, "a network whose code to optimise instead of coordinates: a model, its file, or demo:dcgan_torch"
+    )
+    code_bound: float = param(3.0, "numbers of a generator's code stay within this either way")
+
+    def _coordinates(self, model: Model, size: Size) -> Parameterisation:
+        channels = model.input.shape[0] or 3
+        if self.generator is not None:
+            return generator(self.generator, self.code_bound, size, channels)
+        return parameterisation(self.parameterisation, size, channels, self.colour, self.bound, self.shared)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegulariserOptions(ParameterGroup):
+    """Rules between the steps."""
+
+    title = "regularisers"
+    rules: tuple[str, ...] | None = param(
+        None,
+        "between steps; if not given, blur:0.4:4 for a class, unless a generator makes the picture. decay:RATE, "
+        "blur:PIXELS:EVERY, bilateral:PIXELS:RANGE:EVERY, clip_norm:PERCENT:EVERY, clip_contribution:PERCENT:EVERY, "
+        "blur_gradient:PIXELS, laplacian:LEVELS",
+        search=(
+            "decay:0.0001..0.02",
+            "blur:0.3..1.0:4..12",
+            "clip_norm:5.0..40.0:4..12",
+            "clip_contribution:5.0..40.0:4..12",
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformOptions(ParameterGroup):
+    """The random transforms under which the network sees the picture at each step."""
+
+    title = "random transforms"
+    shift: float = param(0.07, "the view moves along each axis by up to this share of the side", search=(0.0, 0.15))
+    zoom: float = param(0.1, "the view is larger or smaller by up to this share", search=(0.0, 0.4))
+    turn: float = param(8.0, "the view is turned by up to so many degrees either way")
+    noise: float = param(0.0, "deviation of the noise that the view is seen under")
+
+    def _transform(self, size: Size) -> View:
+        return robust_view(size, self.shift, self.zoom, self.turn, self.noise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamOptions(ParameterGroup):
+    """The steps of Adam."""
+
+    title = "run"
+    learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", above=0, search=(0.005, 0.1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropOptions(ParameterGroup):
+    """The random crops in which the network sees the picture at each step."""
+
+    title = "random crops"
+    crops: int = param(4, "random crops at each step", minimum=1)
+    crop: tuple[float, float] = param((0.25, 0.6), "least and most share of the picture's sides in a crop")
+    noise: float = param(0.08, "deviation of the noise that crops are seen under", search=(0.0, 0.2))
