@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 from .layers.module_network import ModuleNetwork, deep_copy
 from .load.exported_program import program_network
 from .load.files import SUFFIXES, load_file
-from .load.held_inputs import Arguments, arguments, readings
+from .load.held_inputs import Arguments, call_arguments, readings
 from .model import TorchModel
 
 __all__ = ["TorchModel", "crosslens_wrap"]
@@ -26,38 +26,40 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     """A module, a program, or the path of a file that torch wrote.
 
     Raises:
-        ModelError: an option that torch cannot obey, or a network that does not run; what is no network at all.
+        ModelError: an option that torch cannot obey, or a network that does not run; or it is not a network.
     """
     if isinstance(network, str | Path) and Path(network).suffix not in SUFFIXES:
         return None
     if options["providers"] is not None:
         raise ModelError("providers are onnxruntime's; torch computes where device= says")
     with torch.inference_mode(False):
-        return _wrapped(network, options)
+        return _wrap(network, options)
 
 
-def _wrapped(network: Any, options: Mapping[str, Any]) -> TorchModel:
+def _wrap(network: Any, options: Mapping[str, Any]) -> TorchModel:
     if isinstance(network, str | Path):
         network = load_file(Path(network), options["trust"])
     if isinstance(network, ExportedProgram):
-        return _read(program_network(network, options["input"], options["bounds"], options["inputs"]), options)
+        return _first_that_runs(
+            program_network(network, options["input"], options["bounds"], options["inputs"]), options
+        )
     if isinstance(network, nn.Module):
-        return _read(_network(network, options), options)
+        return _first_that_runs(_network(network, options), options)
     kind = f"{type(network).__module__}.{type(network).__name__}"
     raise ModelError(
-        f"a {kind} is no network; wrap an nn.Module, a torch.export.ExportedProgram or a file that torch wrote"
+        f"a {kind} is not a network; wrap an nn.Module, a torch.export.ExportedProgram or a file that torch wrote"
     )
 
 
-def _read(network: Any, options: Mapping[str, Any]) -> TorchModel:
-    """The model, its other inputs' arrays read and its images batched in the first way that the network runs with.
+def _first_that_runs(network: Any, options: Mapping[str, Any]) -> TorchModel:
+    """The model with the first reading of its other inputs, and the first batch size, with which the network runs.
 
     Raises:
-        ModelError: it runs in none of them, with the reason of the likeliest.
+        ModelError: it runs with none of them; the reason is that of the likeliest.
     """
     first: ModelError | None = None
-    for way, batch in _ways(network, options["batch_size"]):
-        network.arguments, network.batch = way, batch
+    for arguments, batch in _ways(network, options["batch_size"]):
+        network.arguments, network.batch = arguments, batch
         try:
             return TorchModel(network, options)
         except ModelError as error:
@@ -67,7 +69,7 @@ def _read(network: Any, options: Mapping[str, Any]) -> TorchModel:
 
 
 def _ways(network: Any, batch_size: int | None) -> Iterator[tuple[Arguments | None, int | None]]:
-    """How the other inputs may be read, and how many images are run at once: any number, else so many, else one."""
+    """(reading of the other inputs, images at once): any number of images first, then the user's number or one."""
     given, batch = getattr(network, "arguments", None), network.batch
     ways = [given] if given is None else list(readings(given, batch or 2))
     yield from ((way, batch) for way in ways)
@@ -84,9 +86,9 @@ def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
         raise ModelError("the network has lazy layers without weights; call it once on a batch of its images first")
     if any(p.is_meta for p in net.parameters()):
         raise ModelError("the network's weights are on the meta device and have no values; load them first")
-    spec = options["input"] or _guessed(net).within(options["bounds"])
-    given = arguments(net, options["inputs"])
-    return _placed(ModuleNetwork(net, spec, arguments=given), options["device"])
+    spec = options["input"] or _guess_input(net).within(options["bounds"])
+    given = call_arguments(net, options["inputs"])
+    return _on_device(ModuleNetwork(net, spec, arguments=given), options["device"])
 
 
 def _keras(net: Any, options: Mapping[str, Any]) -> Any:
@@ -97,15 +99,15 @@ def _keras(net: Any, options: Mapping[str, Any]) -> Any:
     return KerasOnTorch.of(net, options["input"], options["bounds"])
 
 
-def _guessed(net: nn.Module) -> InputSpec:
-    """Images of any size, volumes if the first convolution is one of volumes, with as many channels as it takes."""
+def _guess_input(net: nn.Module) -> InputSpec:
+    """Images of any size, or volumes if the first convolution is three-dimensional, with the channels that it takes."""
     convolutions = (m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
     first = next(convolutions, None)
-    places = 3 if isinstance(first, nn.Conv3d) else 2
-    return InputSpec((first.in_channels if first else 3, *[None] * places))
+    axes = 3 if isinstance(first, nn.Conv3d) else 2
+    return InputSpec((first.in_channels if first else 3, *[None] * axes))
 
 
-def _placed(network: ModuleNetwork, device: Any) -> ModuleNetwork:
+def _on_device(network: ModuleNetwork, device: Any) -> ModuleNetwork:
     """The network on a device; a copy where the module's own weights are elsewhere."""
     if device is None:
         return network

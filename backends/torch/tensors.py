@@ -1,4 +1,4 @@
-"""The border between arrays outside, channels-first, and torch's tensors inside."""
+"""Conversions between arrays of the contract, channels-first, and torch's tensors."""
 
 from collections.abc import Iterable
 from math import prod
@@ -12,10 +12,10 @@ from torch import Tensor
 
 __all__ = ["channels_first", "channels_last", "max_batch", "placed", "stays_on_gpu", "to_array", "to_tensor"]
 
-HELD = 25 << 20
+CACHED_BYTES = 25 << 20
 """Bytes of a layer's activations up to which the C library keeps the memory for the next pass.
 
-Above, it hands memory back to the system, which maps and clears each page anew: EfficientNet-Lite0's gradient took
+Above, it returns memory to the system, which maps and clears each page anew: EfficientNet-Lite0's gradient took
 44 ms an image at batch 5, with 1000 page faults, and 59 at batch 8, with 11 500 (benchmarks/NOTES.md).
 """
 
@@ -24,11 +24,20 @@ def max_batch(layers: Iterable[Layer], dtype: torch.dtype, device: torch.device)
     """Images in a batch that is no slower than a smaller one."""
     largest = max((prod(n or 1 for n in layer.shape[1:]) for layer in layers), default=1)
     on_cpu = device.type == "cpu"
-    return max(1, min(Model.largest_batch, HELD // (largest * dtype.itemsize))) if on_cpu else Model.largest_batch
+    return (
+        max(1, min(Model.largest_batch, CACHED_BYTES // (largest * dtype.itemsize))) if on_cpu else Model.largest_batch
+    )
 
 
 def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = True) -> Tensor:
-    """A tensor with these values, its own unless told otherwise: what torch overwrites is never the caller's."""
+    """A tensor with these values.
+
+    Args:
+        values: an array or a tensor.
+        device: where the tensor shall be.
+        dtype: its type.
+        own: whether it must have memory of its own, since torch may overwrite it.
+    """
     if isinstance(values, Tensor):
         return values.detach().to(device, dtype, copy=own or values.is_inference())
     array = as_numpy(values)
@@ -37,7 +46,7 @@ def to_tensor(values: Array, device: Any, dtype: torch.dtype, *, own: bool = Tru
 
 
 def stays_on_gpu(x: Array) -> bool:
-    """Whether answers about `x` are handed out as tensors: only where `x` itself is one and lives on no CPU."""
+    """Whether results for `x` are given out as tensors: only where `x` itself is a tensor that is not on the CPU."""
     return isinstance(x, Tensor) and x.device.type != "cpu"
 
 

@@ -1,4 +1,4 @@
-"""A network runs as it is, whatever its caller has switched on: autocast, compilation, checkpoints, inference mode."""
+"""Isolation of a pass from its caller's settings: autocast, compilation, activation checkpoints, inference mode."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ def isolation(*, grad: bool) -> Iterator[None]:
     """Run a network as if it were called alone; hold `crosslens.backends.torch.layers.module_network.LOCK`.
 
     - Inference mode and a caller's autocast are off; an autocast inside a network's own forward method counts.
-    - What `torch.compile` made runs as the code that it was made of, so that hooks see its modules.
-    - Activation checkpoints keep their activations. They would run modules again in the backward pass, when these are
-      in train mode again and replaced activations are forgotten; reentrant ones would hide the graph inside.
+    - What `torch.compile` compiled runs as plain Python, so that hooks see its modules.
+    - Activation checkpoints keep their activations. Otherwise they would run modules again in the backward pass, in
+      train mode and without replacements; reentrant ones would also hide the graph inside.
 
     Args:
         grad: whether autograd records.
@@ -33,14 +33,14 @@ def isolation(*, grad: bool) -> Iterator[None]:
                 stack.enter_context(torch.autocast(device, enabled=False))
         if "torch._dynamo" in sys.modules:  # else nothing has been compiled
             stack.enter_context(torch.compiler.set_stance("force_eager"))
-        for name, twin in _TWINS.items():
+        for name, replacement in _REPLACEMENTS.items():
             stack.callback(setattr, checkpoint, name, getattr(checkpoint, name))
-            setattr(checkpoint, name, twin)
+            setattr(checkpoint, name, replacement)
         yield
 
 
-class _Unsaved:
-    """torch's CheckpointFunction without a checkpoint."""
+class _NoCheckpoint:
+    """In place of torch's CheckpointFunction: calls the function."""
 
     @staticmethod
     def apply(function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
@@ -48,10 +48,10 @@ class _Unsaved:
         return function(*args)
 
 
-def _unsaved(*_: Any, **__: Any) -> Iterator[None]:
-    """What runs before and after a function with a checkpoint: nothing."""
+def _no_hooks(*_: Any, **__: Any) -> Iterator[None]:
+    """What runs before and after a checkpointed function: nothing."""
     yield
 
 
-_TWINS = {"CheckpointFunction": _Unsaved, "_checkpoint_without_reentrant_generator": _unsaved}
-"""What `torch.utils.checkpoint.checkpoint` calls, by name, and what it calls instead."""
+_REPLACEMENTS = {"CheckpointFunction": _NoCheckpoint, "_checkpoint_without_reentrant_generator": _no_hooks}
+"""By name, what `torch.utils.checkpoint.checkpoint` calls, and what it shall call instead."""

@@ -1,10 +1,9 @@
-"""What is kept of one pass through a network: copies of activations, and where gradients enter and leave."""
+"""What one pass through a network records: copies of activations, and the edges where gradients enter and leave."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from crosslens.errors import ModelError
@@ -14,11 +13,11 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from .isolation import isolation
 
-__all__ = ["Reads", "Recording", "StopForward", "direct_inputs", "upstream"]
+__all__ = ["Recording", "StopForward"]
 
 
 class StopForward(BaseException):
-    """All that was asked for has been seen, so the rest of the network need not run. No error, hence no Exception."""
+    """Ends a forward pass early: all that was asked for has been computed. Not an error, hence not an Exception."""
 
 
 class Target(NamedTuple):
@@ -32,7 +31,7 @@ class Target(NamedTuple):
 
 @dataclass
 class Recording:
-    """One pass: `record` is called with each wanted layer's output and says what the network goes on with.
+    """One pass: `record` is called with the output of each layer asked for and returns what the network goes on with.
 
     An in-place operation after a layer overwrites its output and takes its place in the graph. So values are copied,
     and gradients enter and leave at edges noted before anything happens to the tensor. Below a layer of `wrt` the
@@ -47,14 +46,14 @@ class Recording:
     values: dict[str, Tensor] = field(default_factory=dict)
     edges: dict[str, GradientEdge] = field(default_factory=dict)
     targets: dict[str, Target] = field(default_factory=dict)
-    unreached: bool = False
-    """Whether autograd knew no way from a cotangent to some layer of `wrt`."""
-    _seen: set[str] = field(default_factory=set)
+    is_disconnected: bool = False
+    """Whether autograd has no path from a cotangent to some layer of `wrt`."""
+    _recorded: set[str] = field(default_factory=set)
     _bypassed: list[tuple[str, Tensor, int]] = field(default_factory=list)
 
     @property
     def layers(self) -> frozenset[str]:
-        """All that must be seen."""
+        """Layers whose output is needed."""
         return self.capture | self.wrt - {INPUT} | self.sources | frozenset(self.replace)
 
     @property
@@ -64,23 +63,24 @@ class Recording:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to be seen, and gradients can enter wherever they are to."""
-        return self.layers <= self._seen and self.sources <= self.edges.keys()
+        """Whether every layer has been recorded, with an edge wherever a cotangent will be given."""
+        return self.layers <= self._recorded and self.sources <= self.edges.keys()
 
     def record(self, name: str, y: Tensor) -> Tensor:
-        """Keep what is wanted of a layer's output; returns what runs on."""
-        self._seen.add(name)
+        """Keep what is asked of a layer's output; returns what the network goes on with."""
+        self._recorded.add(name)
         if name in self.replace:
             y = self.replace[name]
         if name in self.wrt:
-            y = self._parted(name, y)
+            y = self._split_off(name, y)
         if name in self.capture:
             self.values[name] = y.detach().clone()
         if name in self.sources and y.requires_grad:
             self.edges[name] = get_gradient_edge(y)
         return y
 
-    def _parted(self, name: str, y: Tensor) -> Tensor:
+    def _split_off(self, name: str, y: Tensor) -> Tensor:
+        """A copy for what follows; the gradient at it is the layer's."""
         if not torch.is_grad_enabled():
             raise ModelError(
                 f"the network runs layer {name!r} under torch.no_grad, which hides its gradient; "
@@ -88,11 +88,11 @@ class Recording:
             )
         self._bypassed.append((name, y, y._version))
         y = (y if y.requires_grad else y.detach().requires_grad_()).clone()
-        self.watch(name, y)
+        self.add_target(name, y)
         return y
 
-    def watch(self, name: str, y: Tensor) -> None:
-        """Read the gradient at this tensor."""
+    def add_target(self, name: str, y: Tensor) -> None:
+        """Read the layer's gradient at this tensor."""
         self.targets[name] = Target(get_gradient_edge(y), y.shape, y.dtype, y.device)
 
     def check(self) -> None:
@@ -101,9 +101,9 @@ class Recording:
         Raises:
             ModelError: a layer did not run, or its output was overwritten through another reference to it.
         """
-        missing = sorted(self.layers - self._seen)
+        missing = sorted(self.layers - self._recorded)
         if missing:
-            raise ModelError(f"layers {missing} did not run for these images: the network took another path")
+            raise ModelError(f"layers {missing} did not run for these images: the network's path depends on the image")
         for name, y, version in self._bypassed:
             if y._version != version:
                 raise ModelError(
@@ -113,32 +113,32 @@ class Recording:
 
     def gradients(self, cotangents: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
         """The gradient at each layer of `wrt`; zeros where nothing flows. `keep` allows another call."""
-        given = [(self.edges[name], values) for name, values in cotangents.items() if name in self.edges]
-        found: list[Tensor | None] = [None] * len(self.targets)
-        if given and found:
+        starts = [(self.edges[name], values) for name, values in cotangents.items() if name in self.edges]
+        gradients: list[Tensor | None] = [None] * len(self.targets)
+        if starts and gradients:
             with isolation(grad=torch.is_grad_enabled()), derivatives():
-                found = torch.autograd.grad(
-                    [edge for edge, _ in given],
+                gradients = torch.autograd.grad(
+                    [edge for edge, _ in starts],
                     [target.edge for target in self.targets.values()],
-                    [values for _, values in given],
+                    [values for _, values in starts],
                     retain_graph=keep,
                     allow_unused=True,
                 )
-        self.unreached = len(given) < len(cotangents) or None in found
+        self.is_disconnected = len(starts) < len(cotangents) or None in gradients
         return {
             name: torch.zeros(target.shape, dtype=target.dtype, device=target.device) if gradient is None else gradient
-            for (name, target), gradient in zip(self.targets.items(), found, strict=True)
+            for (name, target), gradient in zip(self.targets.items(), gradients, strict=True)
         }
 
     def release(self) -> None:
-        """Let the graph go."""
+        """Free the graph."""
         self.edges.clear()
         self._bypassed.clear()
 
 
 @contextmanager
 def derivatives() -> Iterator[None]:
-    """Within this block torch differentiates, and what it has no derivative of is refused in our words.
+    """Within this block a failure of torch to differentiate is a `ModelError`.
 
     Raises:
         ModelError: with the reason that torch gives.
@@ -148,49 +148,3 @@ def derivatives() -> Iterator[None]:
     except (RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise ModelError(f"torch cannot differentiate this network: {reason}") from error
-
-
-Reads: TypeAlias = Mapping[str, tuple[str, ...]]
-"""The layers that each layer is computed from with no other layer between."""
-
-
-def direct_inputs(edges: Mapping[str, GradientEdge]) -> Reads:
-    """What each layer reads, by autograd's graph of one pass; `edges` are in execution order.
-
-    A tensor with several names, a module's and its last child's, is one place: the later name reads the earlier one,
-    and what reads the tensor reads its last name.
-    """
-    names: dict[Any, list[str]] = {}
-    for name, edge in edges.items():
-        names.setdefault((edge.node, edge.output_nr), []).append(name)
-    found: dict[str, tuple[str, ...]] = {}
-    for place, (first, *later) in names.items():
-        found[first] = tuple(names[each][-1] for each in _nearest(place, names))
-        found |= {name: (before,) for before, name in pairwise((first, *later))}
-    return found
-
-
-def _nearest(place: Any, known: Container[Any]) -> Iterator[Any]:
-    """The known places from which a walk against the flow first meets one, in the order of arguments."""
-    node, _ = place
-    ahead, seen = [*reversed(node.next_functions)], set[Any]()
-    while ahead:
-        before = ahead.pop()
-        if before[0] is None or before in seen:
-            continue
-        seen.add(before)
-        if before in known:
-            yield before
-        else:
-            ahead += reversed(before[0].next_functions)
-
-
-def upstream(reads: Reads, names: Iterable[str]) -> frozenset[str]:
-    """The layers that the named ones are computed from, themselves included."""
-    found, ahead = set[str](), [name for name in names if name in reads]
-    while ahead:
-        name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            ahead += reads[name]
-    return frozenset(found)

@@ -1,4 +1,4 @@
-"""Other backward rules at rectifiers, however a network calls them: as module, function, in place, exported."""
+"""Backward rules at rectifiers that a network calls as module, as function, in place, or in an exported program."""
 
 from collections import Counter
 from typing import Any
@@ -13,15 +13,15 @@ __all__ = ["Rectifiers"]
 
 _RECTIFIERS = {"relu", "relu6", "leaky_relu", "prelu", "_prelu_kernel"}
 _CLIPS = {"clamp": "min", "clip": "min", "clamp_min": "min", "hardtanh": "min_val"}
-"""What clips, and the keyword of its lower bound."""
+"""Functions that clip, and the keyword of their lower bound."""
 
 
 class Rectifiers(TorchFunctionMode):
     """Within this context each rectifier has the backward rule of `crosslens.model.Model.modified`; values stay exact.
 
     A clip (clamp, hardtanh) counts as a rectifier where its lower bound is the number 0; an exported
-    where(x > 0, x, ...), into which decompositions turn a PReLU, does too. `count` says how many were met, `others` how
-    many activation functions that are none.
+    where(x > 0, x, ...), into which decompositions turn a PReLU, does too. `count` is the number of rectifiers called,
+    `others` that of other activation functions by kind.
     """
 
     def __init__(self, rule: str) -> None:
@@ -32,44 +32,44 @@ class Rectifiers(TorchFunctionMode):
         self._above_zero: Any = WeakTensorKeyDictionary()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `func`, with another gradient if it is a rectifier."""
+        """Call `func`, with the rule's gradient if it is a rectifier."""
         name, kwargs = getattr(func, "__name__", "").partition(".")[0], dict(kwargs or {})
         key = next((k for k in ("input", "self") if k in kwargs), None)
         if key:
             args = (kwargs.pop(key), *args)
         if isinstance(func, torch._ops.OpOverload) and name in {"gt", "where"}:
-            return self._compared(name, func, args, kwargs)
-        if not _rectifies(name.rstrip("_"), args, kwargs):
+            return self._exported(name, func, args, kwargs)
+        if not _is_rectifier(name.rstrip("_"), args, kwargs):
             if kind := OTHERS.get(name.replace("_", "")):
                 self.others[kind] += 1
             return func(*args, **kwargs)
         x, *rest = args
         if self.rule == "guided":
-            return self._guided(func(*args, **kwargs))
+            return self._with_guided_gradient(func(*args, **kwargs))
         if name.endswith("_") or kwargs.get("inplace", False) or any(a is True for a in rest):
-            ruled = self._ruled(x, func(x.clone(), *rest, **kwargs))
+            ruled = self._with_rule(x, func(x.clone(), *rest, **kwargs))
             return x.copy_(ruled)
-        return self._ruled(x, func(x, *rest, **kwargs))
+        return self._with_rule(x, func(x, *rest, **kwargs))
 
-    def _compared(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
+    def _exported(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
         y: Tensor = func(*args, **kwargs)
         if name == "gt" and not isinstance(args[1], Tensor) and args[1] == 0:
             self._above_zero[y] = args[0]
         if name == "where" and self._above_zero.get(args[0]) is args[1]:
-            return self._ruled(args[1], y)
+            return self._with_rule(args[1], y)
         return y
 
-    def _guided(self, y: Tensor) -> Tensor:
+    def _with_guided_gradient(self, y: Tensor) -> Tensor:
         """`y` itself, which lets only positive gradients back to the rectifier's own rule; nothing is copied."""
         self.count += 1
         if y.requires_grad:
             y.register_hook(_positive)
         return y
 
-    def _ruled(self, x: Tensor, y: Tensor) -> Tensor:
+    def _with_rule(self, x: Tensor, y: Tensor) -> Tensor:
         """`y`, which is f(x), with the gradient that the rule gives `x`."""
         if self.rule == "guided":
-            return self._guided(y)
+            return self._with_guided_gradient(y)
         self.count += 1
         if self.rule == "exact":
             return y
@@ -77,7 +77,7 @@ class Rectifiers(TorchFunctionMode):
         return ruled
 
 
-def _rectifies(name: str, args: Any, kwargs: Any) -> bool:
+def _is_rectifier(name: str, args: Any, kwargs: Any) -> bool:
     if name in _RECTIFIERS:
         return True
     if name not in _CLIPS:
@@ -91,7 +91,7 @@ def _positive(dy: Tensor) -> Tensor:
 
 
 class _Ruled(torch.autograd.Function):
-    """The values of `y`, the gradient of `through`: dy, or its positive part."""
+    """The values of `y`; the gradient dy, or its positive part, goes to `through`."""
 
     @staticmethod
     def forward(ctx: Any, through: Tensor, y: Tensor, positive: bool) -> Tensor:

@@ -1,8 +1,8 @@
-"""The weights of attention while they are computed: torch's functions hide them, modules or not.
+"""Hooks on the weights of attention, which torch's functions compute inside and do not return.
 
-Within `Attention`, scaled dot-product attention is computed by definition (Vaswani et al. 2017, equation 1), and what
-each softmax over the last of four axes gives is shown, (N, heads, T, T), and may be replaced. Values agree with torch's
-fused kernels to rounding.
+Within `AttentionHooks`, scaled dot-product attention is computed by definition (Vaswani et al. 2017, equation 1). The
+hook gets the result of each softmax over the last of four axes, (N, heads, T, T), and may replace it. Values agree with
+torch's fused kernels to rounding.
 """
 
 from collections.abc import Callable
@@ -15,50 +15,50 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Attention"]
+__all__ = ["AttentionHooks"]
 
 
-class Attention(TorchFunctionMode):
-    """Within this context `see` gets the weights of each attention and returns those to go on with."""
+class AttentionHooks(TorchFunctionMode):
+    """Within this context `see` gets the weights of each attention and returns those that the network goes on with."""
 
     def __init__(self, see: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self._see = see
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `func`, its weights shown if it attends."""
+        """Call `func`; if it computes attention, `see` gets its weights."""
         kwargs = dict(kwargs or {})
         name = getattr(func, "__name__", "").partition(".")[0]
         if func is functional.multi_head_attention_forward:
-            return self._opened(args, kwargs)
+            return self._multi_head(args, kwargs)
         if name == "scaled_dot_product_attention" and kwargs.get("query", args[0] if args else None).ndim == 4:
-            return self._attended(*args, **kwargs)
+            return self._dot_product(*args, **kwargs)
         y = func(*args, **kwargs)
         if name in {"softmax", "_softmax"} and isinstance(y, Tensor) and y.ndim == 4 and _axis(args, kwargs) in {-1, 3}:
             return self._see(y)
         return y
 
-    def _opened(self, args: Any, kwargs: dict[str, Any]) -> Any:
-        """`nn.MultiheadAttention`'s function, run so that what it calls comes here too.
+    def _multi_head(self, args: Any, kwargs: dict[str, Any]) -> Any:
+        """`nn.MultiheadAttention`'s function, run so that the functions inside come to this mode too.
 
-        It would hand itself to every mode first, so a copy runs that believes there is none; asked for no weights, it
-        takes the way through scaled dot-product attention, and the weights are given back as they were seen.
+        It would call this mode again before anything else, so a copy runs that checks for no mode. It is not asked for
+        weights, so that it calls scaled dot-product attention; the weights returned are those that were hooked.
         """
-        wanted, average = kwargs.get("need_weights", True), kwargs.get("average_attn_weights", True)
-        seen: list[Tensor] = []
+        returned, average = kwargs.get("need_weights", True), kwargs.get("average_attn_weights", True)
+        hooked: list[Tensor] = []
 
         def see(weights: Tensor) -> Tensor:
-            seen.append(self._see(weights))
-            return seen[-1]
+            hooked.append(self._see(weights))
+            return hooked[-1]
 
-        with Attention(see):
+        with AttentionHooks(see):
             y, _ = _FORWARD(*args, **{**kwargs, "need_weights": False})
-        if not wanted or not seen:
+        if not returned or not hooked:
             return y, None
-        weights = seen[-1].mean(dim=1) if average else seen[-1]
+        weights = hooked[-1].mean(dim=1) if average else hooked[-1]
         return y, weights if args[0].ndim == 3 else weights.squeeze(0)
 
-    def _attended(
+    def _dot_product(
         self,
         query: Tensor,
         key: Tensor,
@@ -97,4 +97,4 @@ _FORWARD = FunctionType(
     functional.multi_head_attention_forward.__defaults__,
     functional.multi_head_attention_forward.__closure__,
 )
-"""multi_head_attention_forward for tensors that are nothing but tensors, whatever modes there are."""
+"""multi_head_attention_forward that calls no mode itself; the functions that it calls do."""

@@ -1,8 +1,8 @@
-"""Where the channels of each tensor stand, followed from function to function: found out, never presumed.
+"""The channel axis of each tensor, followed from function to function by evidence, never assumed.
 
-A convolution's maps have them at axis 1. A permutation moves them, a sum or an activation leaves them where they are, a
-reshape keeps each axis that it neither splits nor merges. Where nothing is known, a normalisation or a linear layer
-over the last axis shows that they stand there; and what comes before a permutation is known from what comes behind.
+A convolution's maps have channels at axis 1. A permutation moves the axis, a sum or an activation keeps it, a reshape
+keeps each axis that it neither splits nor merges. Where nothing is known, a normalisation or a linear layer over the
+last axis shows that channels are there. What is known goes forward through the network, and backward to what is left.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,6 @@ from typing import Any
 
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
-
-from .functions import tensors_in
 
 __all__ = ["ChannelAxes"]
 
@@ -34,47 +32,53 @@ _DROPS = frozenset(f"{_REDUCES} squeeze select unbind".split())
 
 
 class ChannelAxes:
-    """The axis of each tensor's channels, as far as the calls that were `record`ed show it."""
+    """The channel axis of each tensor, as far as the recorded calls show it."""
 
     def __init__(self) -> None:
         self._numbers: Any = WeakTensorKeyDictionary()
         self._known: list[int | None] = []
         self._rows: list[int | None] = []
-        self._wanted: dict[int, int] = {}
+        self._expected: dict[int, int] = {}
         self._links: list[tuple[int, int, Axes]] = []
-        self._settled = False
+        self._propagated = False
 
     def __contains__(self, tensor: Tensor) -> bool:
         return tensor in self._numbers
 
     def add(self, tensor: Tensor, axis: int | None = None, rows: int | None = None) -> int:
-        """A tensor that the network goes on with, by a number of its own; `axis` and that of the `rows` where known."""
+        """Number a tensor; `axis` is that of its channels and `rows` that of its batch, where known."""
         self._numbers[tensor] = len(self._known)
         self._known.append(axis)
         self._rows.append(rows)
         return len(self._known) - 1
 
     def number(self, tensor: Tensor) -> int | None:
-        """The tensor as it is now: an in-place function gives it another number."""
-        found: int | None = self._numbers.get(tensor)
-        return found
+        """The tensor's number as it is now: an in-place function gives it another one."""
+        number: int | None = self._numbers.get(tensor)
+        return number
 
     def axis(self, number: int | None) -> int | None:
-        """Of a tensor's channels, None where nothing shows it; asked when the network has run."""
-        if not self._settled:
-            self._settle()
+        """The axis of a tensor's channels, None where nothing shows it; to be asked when the network has run."""
+        if not self._propagated:
+            self._propagate()
         return None if number is None else self._known[number]
 
     def rows(self, number: int | None) -> int | None:
-        """The axis of a tensor's images, None where nothing shows it."""
+        """The axis of a tensor's batch, None where nothing shows it."""
         return None if number is None else self._rows[number]
 
-    def record(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], given: Sequence[Any], y: Any) -> None:
-        """One call; `given` are its tensors as (number, shape) before it ran."""
-        for result in tensors_in(y):
-            self._record(name, args, kwargs, given, result)
+    def record(
+        self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any], given: Sequence[Any], y: Tensor
+    ) -> None:
+        """One call of a function.
 
-    def _record(self, name: str, args: Any, kwargs: Any, given: Sequence[Any], y: Tensor) -> None:
+        Args:
+            name: the function's.
+            args: its arguments.
+            kwargs: its keyword arguments.
+            given: (number, shape) of each tensor among them before the call.
+            y: a tensor that it returned or wrote to.
+        """
         shape = tuple(y.shape)
         links = [(number, axis_map(name, args, kwargs, before, shape)) for number, before in given]
         rows = next((axes.get(row) for number, axes in links if (row := self._rows[number]) is not None), None)
@@ -82,20 +86,20 @@ class ChannelAxes:
             self.add(y, 1 if y.ndim > 2 else None, rows)
             number, before = given[0]
             if len(before) == y.ndim:
-                self._wanted.setdefault(number, 1)
+                self._expected.setdefault(number, 1)
             return
         known = (axes.get(self._known[number]) for number, axes in links if self._known[number] is not None)
         axis = next((each for each in known if each is not None), None)
         if axis is None and name in _LAST and y.ndim > 2 and given[0][1][:-1] == shape[:-1]:
             axis = y.ndim - 1
-            self._wanted.setdefault(given[0][0], y.ndim - 1)
+            self._expected.setdefault(given[0][0], y.ndim - 1)
         out = self.add(y, axis, rows)
         self._links += [(number, out, axes) for number, axes in links if axes]
 
-    def _settle(self) -> None:
-        self._settled = True
+    def _propagate(self) -> None:
+        self._propagated = True
         for _ in range(2):
-            for number, axis in self._wanted.items():
+            for number, axis in self._expected.items():
                 if self._known[number] is None:
                     self._known[number] = axis
             for before, after, axes in reversed(self._links):
@@ -111,7 +115,14 @@ class ChannelAxes:
 def axis_map(
     name: str, args: Sequence[Any], kwargs: Mapping[str, Any], before: tuple[int, ...], after: tuple[int, ...]
 ) -> Axes:
-    """Which axis each axis of an argument of shape `before` is in a function's result of shape `after`.
+    """Which axis of a function's result each axis of an argument becomes.
+
+    Args:
+        name: the function's.
+        args: its arguments.
+        kwargs: its keyword arguments.
+        before: shape of the argument.
+        after: shape of the result.
 
     >>> axis_map("permute", (None, (0, 2, 3, 1)), {}, (2, 8, 5, 6), (2, 5, 6, 8))
     {0: 0, 2: 1, 3: 2, 1: 3}
@@ -121,26 +132,26 @@ def axis_map(
     {0: 0, 3: 1}
     """
     if name in _MIXES or name in _RESHAPES:
-        return _kept(before, after) if name in _RESHAPES else {}
+        return _unchanged_by_reshape(before, after) if name in _RESHAPES else {}
     order = _order(name, args, kwargs, len(before))
     if order is not None:
         return {old: new for new, old in enumerate(order)}
     if name in {"unsqueeze", "stack"}:
         at = _numbers(kwargs.get("dim", args[1] if len(args) > 1 else 0), len(after))
-        left = [axis for axis in range(len(after)) if axis not in at]
-        return dict(enumerate(left)) if len(left) == len(before) else {}
+        others = [axis for axis in range(len(after)) if axis not in at]
+        return dict(enumerate(others)) if len(others) == len(before) else {}
     if name == "getitem":
-        return _indexed(args[1], len(before))
+        return _by_index(args[1], len(before))
     if len(after) < len(before):
-        return _dropped(name, args, kwargs, before, after) if name in _DROPS else {}
+        return _by_removed_axes(name, args, kwargs, before, after) if name in _DROPS else {}
     return {axis: axis + len(after) - len(before) for axis in range(len(before))}
 
 
-def _kept(before: tuple[int, ...], after: tuple[int, ...]) -> Axes:
+def _unchanged_by_reshape(before: tuple[int, ...], after: tuple[int, ...]) -> Axes:
     """Axes that a reshape neither splits nor merges."""
     starts = {(prod(after[:j]), size): j for j, size in enumerate(after) if size > 1}
-    found = {i: starts.get((prod(before[:i]), size)) for i, size in enumerate(before) if size > 1}
-    return {i: j for i, j in found.items() if j is not None}
+    targets = {i: starts.get((prod(before[:i]), size)) for i, size in enumerate(before) if size > 1}
+    return {i: j for i, j in targets.items() if j is not None}
 
 
 def _order(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], rank: int) -> list[int] | None:
@@ -162,8 +173,8 @@ def _order(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], rank: int)
             for i, key in enumerate(("source", "destination"))
         )
         others = iter([axis for axis in range(rank) if axis not in source])
-        placed = dict(zip(target, source, strict=True))
-        return [placed[new] if new in placed else next(others) for new in range(rank)]
+        moved = dict(zip(target, source, strict=True))
+        return [moved[new] if new in moved else next(others) for new in range(rank)]
     return list(reversed(range(rank))) if name == "T" else None
 
 
@@ -172,29 +183,29 @@ def _numbers(dims: Any, rank: int) -> list[int]:
     return [int(dim) % rank for dim in dims if isinstance(dim, int)]
 
 
-def _dropped(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], before: Any, after: Any) -> Axes:
-    """Of a reduction, a choice of one place, or a squeeze."""
+def _by_removed_axes(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], before: Any, after: Any) -> Axes:
+    """The map of a reduction, a choice of one index, or a squeeze."""
     given = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else 0 if name == "unbind" else None))
     if given is None and name == "squeeze":
         given = [axis for axis, size in enumerate(before) if size == 1]
-    gone = _numbers(given, len(before)) if given is not None else []
+    removed = _numbers(given, len(before)) if given is not None else []
     if name == "squeeze":
-        gone = [axis for axis in gone if before[axis] == 1]
-    left = [axis for axis in range(len(before)) if axis not in gone]
+        removed = [axis for axis in removed if before[axis] == 1]
+    left = [axis for axis in range(len(before)) if axis not in removed]
     return {old: new for new, old in enumerate(left)} if len(left) == len(after) else {}
 
 
-def _indexed(index: Any, rank: int) -> Axes:
-    """Of slices, numbers and new axes; indices of other kinds show nothing."""
+def _by_index(index: Any, rank: int) -> Axes:
+    """The map of slices, numbers and new axes; indices of other kinds show nothing."""
     index = list(index) if isinstance(index, tuple) else [index]
     if any(not (each is None or each is Ellipsis or isinstance(each, int | slice)) for each in index):
         return {}
-    taken = sum(each is not None and each is not Ellipsis for each in index)
+    used = sum(each is not None and each is not Ellipsis for each in index)
     at = next((i for i, each in enumerate(index) if each is Ellipsis), len(index))
-    index[at : at + 1] = [slice(None)] * (rank - taken)
-    found, old, new = {}, 0, 0
+    index[at : at + 1] = [slice(None)] * (rank - used)
+    axes, old, new = {}, 0, 0
     for each in index:
         if isinstance(each, slice):
-            found[old] = new
+            axes[old] = new
         old, new = old + (each is not None), new + (each is None or isinstance(each, slice))
-    return found
+    return axes

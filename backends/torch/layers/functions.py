@@ -1,4 +1,4 @@
-"""Functions as layers: what a network calls between its modules, named by the module in whose forward it happens."""
+"""Functions as layers: what a network calls between its modules, named by the module that was running."""
 
 import threading
 from collections import Counter
@@ -21,8 +21,8 @@ __all__ = [
 ]
 
 _REFLECTED = {f"{side}{name}": name for side in "ri" for name in ("add", "sub", "mul", "div", "pow", "matmul")}
-_SPOKEN = {"truediv": "div", "rtruediv": "div", "itruediv": "div", **_REFLECTED}
-"""What Python's operators are called without their underscores, and the function that each of them is."""
+_OPERATOR_NAMES = {"truediv": "div", "rtruediv": "div", "itruediv": "div", **_REFLECTED}
+"""Python's operator methods without their underscores, and the function that each of them is."""
 
 
 def function_name(func: Any) -> str:
@@ -32,28 +32,34 @@ def function_name(func: Any) -> str:
         return str(getattr(getattr(func, "__self__", None), "__name__", ""))
     name = name.partition(".")[0]
     plain = name.strip("_")
-    return _SPOKEN.get(plain, plain) if name.startswith("__") else plain
+    return _OPERATOR_NAMES.get(plain, plain) if name.startswith("__") else plain
 
 
 @dataclass(eq=False)
 class ModuleCall:
-    """A call of a module that has not returned; the network itself has no path."""
+    """A call of a module that has not returned; the network's own path is empty."""
 
     path: str = ""
     module: nn.Module | None = None
     closed: bool = False
-    """Whether what happens in it is torch's own affair: `nn.Conv2d`, `nn.MultiheadAttention`."""
+    """Whether its functions are not layers, as in `nn.Conv2d` or `nn.MultiheadAttention`."""
 
 
 def track_module_calls(
     hooks: ExitStack, named: Sequence[tuple[str, nn.Module]], closed: Callable[[str, nn.Module], bool]
 ) -> list[ModuleCall]:
-    """The calls of modules under way in this thread, innermost last; hooks of `hooks` keep the list."""
+    """A list that hooks keep up to date: the calls of modules in this thread that have not returned, innermost last.
+
+    Args:
+        hooks: closing it removes the hooks.
+        named: the modules, by path.
+        closed: whether a module's functions are not layers.
+    """
     frames, thread = [ModuleCall()], threading.get_ident()
 
-    def enter(module: nn.Module, path: str, shut: bool) -> None:
+    def enter(module: nn.Module, path: str, is_closed: bool) -> None:
         if threading.get_ident() == thread:
-            frames.append(ModuleCall(path, module, shut))
+            frames.append(ModuleCall(path, module, is_closed))
 
     def leave(module: nn.Module) -> None:
         if threading.get_ident() == thread and any(frame.module is module for frame in frames):
@@ -80,7 +86,7 @@ def tensors_in(values: Any) -> Iterator[Tensor]:
 
 
 class ResultKey(NamedTuple):
-    """One result of one function, by the path and function that it has in common with others, and its turn there."""
+    """A function's result: the path and name of the function, and the number of the result among those of that base."""
 
     base: str
     number: int
@@ -95,13 +101,13 @@ class FunctionLayer:
 
 
 class FunctionHooks(TorchFunctionMode):
-    """Within this context `see(name, result)` gets the results of these calls and returns what is gone on with.
+    """Within this context `see(name, function, result)` gets results and returns what the network goes on with.
 
     Args:
         frames: see `track_module_calls`.
-        calls: those to see, by their turn.
-        changed: names of those of which `see` may return another tensor; others run untouched.
-        see: called with a layer's name, its function and its result.
+        calls: the results to see.
+        changed: layers at which `see` may return another tensor.
+        see: called with the layer's name, the function's name and the result.
     """
 
     def __init__(
@@ -114,39 +120,39 @@ class FunctionHooks(TorchFunctionMode):
         super().__init__()
         self._frames, self._calls, self._changed, self._see = frames, calls, changed, see
         self._bases = {turn.base for turn in calls}
-        self._turns: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `func`, its results seen if they are asked for."""
+        """Call `func`; `see` gets its results if they are asked for."""
         kwargs = dict(kwargs or {})
         frame = self._frames[-1]
         name = function_name(func)
         base = f"{frame.path}/{name}"
         if frame.closed or base not in self._bases:
             return func(*args, **kwargs)
-        call = self._calls.get(ResultKey(base, self._turns[base] + 1))
+        call = self._calls.get(ResultKey(base, self._counts[base] + 1))
         if call is not None and call.in_place and call.name in self._changed:
-            return self._overwritten(func, base, args, kwargs)
-        return self._shown(func(*args, **kwargs), base, name)
+            return self._see_before_writing(func, base, args, kwargs)
+        return self._see_results(func(*args, **kwargs), base, name)
 
-    def _shown(self, y: Any, base: str, function: str) -> Any:
+    def _see_results(self, y: Any, base: str, function: str) -> Any:
         if isinstance(y, Tensor):
-            self._turns[base] += 1
-            call = self._calls.get(ResultKey(base, self._turns[base]))
+            self._counts[base] += 1
+            call = self._calls.get(ResultKey(base, self._counts[base]))
             return y if call is None else self._see(call.name, function, y)
         if not isinstance(y, list | tuple):
             return y
-        found = [self._shown(each, base, function) for each in y]
-        if all(a is b for a, b in zip(found, y, strict=True)):
+        results = [self._see_results(each, base, function) for each in y]
+        if all(a is b for a, b in zip(results, y, strict=True)):
             return y
-        return type(y)(*found) if hasattr(y, "_fields") else type(y)(found)
+        return type(y)(*results) if hasattr(y, "_fields") else type(y)(results)
 
-    def _overwritten(self, func: Any, base: str, args: Any, kwargs: dict[str, Any]) -> Any:
-        """Computed beside, seen, and only then written over the argument, which the network may go on with."""
+    def _see_before_writing(self, func: Any, base: str, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Compute an in-place function on a copy, see the result, then write it to the argument that it overwrites."""
         key = next((k for k in ("out", "input", "self") if k in kwargs), None)
         x = kwargs[key] if key else args[0]
         if key:
             kwargs[key] = x.clone()
         else:
             args = (x.clone(), *args[1:])
-        return x.copy_(self._shown(func(*args, **kwargs), base, base.rpartition("/")[2]))
+        return x.copy_(self._see_results(func(*args, **kwargs), base, base.rpartition("/")[2]))

@@ -1,4 +1,4 @@
-"""The layers of a network, found in one pass: what its modules return, and what its functions compute in between."""
+"""Listing a network's layers in one pass: what its modules return, and what functions compute between them."""
 
 from collections import Counter
 from collections.abc import Container, Sequence
@@ -17,11 +17,11 @@ __all__ = ["FunctionRecorder", "LayerOutput", "Listing"]
 
 _CONVERTS = "to type type_as float double half bfloat16 cpu cuda data real requires_grad"
 _DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout feature_alpha_dropout"
-_CHOOSES = "getitem slice select expand expand_as broadcast_to"
-_SAME = frozenset(f"{_CONVERTS} {_DROPOUTS} {_CHOOSES} contiguous clone detach alias lift_fresh_copy".split())
-"""Functions that choose, copy or convert what is there already: their results are no layers."""
-_MADE = ("zeros", "ones", "empty", "full", "rand", "new_", "arange", "eye")
-"""Beginnings of functions whose results hold nothing of the image."""
+_SELECTS = "getitem slice select expand expand_as broadcast_to"
+_SAME = frozenset(f"{_CONVERTS} {_DROPOUTS} {_SELECTS} contiguous clone detach alias lift_fresh_copy".split())
+"""Functions that choose, copy or convert existing values: their results are not layers."""
+_CREATES = ("zeros", "ones", "empty", "full", "rand", "new_", "arange", "eye")
+"""Beginnings of the names of functions whose results do not depend on the image."""
 
 
 @dataclass(frozen=True)
@@ -33,114 +33,120 @@ class LayerOutput:
     source: Any
     output: Any = None
     axis: int = 1
-    """Where its channels stand if it has four axes or more."""
+    """The axis of its channels if it has four axes or more."""
     rows: int = 0
-    """Where its images stand, as far as a listing shows it."""
+    """The axis of the batch, as far as a listing shows it."""
     shape: tuple[int, ...] = ()
-    """() for what is no floating tensor."""
+    """() for anything but a floating tensor."""
     aliases: tuple[str, ...] = ()
     is_view: bool = False
-    """Whether a function gives it in memory of another tensor, without writing there."""
+    """Whether it shares the memory of another tensor, which the function did not write to."""
     in_place: bool = False
 
 
 @dataclass
 class _Result:
-    """A function's result: the layer that it may become, and what was true of it when it was made."""
+    """A function's result: the layer that it may become, its key, and the module that was running."""
 
-    place: LayerOutput
-    turn: ResultKey
+    output: LayerOutput
+    key: ResultKey
     frame: ModuleCall
 
 
 @dataclass
 class Listing:
-    """One pass under way, or done: `places` are its layers in the order in which they finish."""
+    """One pass that is running, or finished: `outputs` are its layers in the order in which they finish."""
 
     frames: Sequence[ModuleCall] = ()
     axes: ChannelAxes = field(default_factory=ChannelAxes)
     axis: int = 1
-    """Of channels where nothing shows them elsewhere."""
+    """The axis of channels where the pass shows nothing."""
     output: Any = None
     calls: dict[ResultKey, FunctionLayer] = field(default_factory=dict)
-    _found: list[tuple[LayerOutput, int | None]] = field(default_factory=list)
-    _results: dict[str, _Result] = field(default_factory=dict)
+    _listed: list[tuple[LayerOutput, int | None]] = field(default_factory=list)
     _last: Any = field(default_factory=WeakTensorKeyDictionary)
-    """The result of a function that a tensor is now."""
+    """By tensor, the function result whose values it holds now."""
     _weights: Any = field(default_factory=WeakTensorKeyDictionary)
-    _turns: Counter[str] = field(default_factory=Counter)
-    _named: Counter[str] = field(default_factory=Counter)
+    _results_by_function: Counter[str] = field(default_factory=Counter)
+    _layers_by_function: Counter[str] = field(default_factory=Counter)
 
     @property
-    def places(self) -> list[LayerOutput]:
-        """Those of modules, and of functions whose result no module returns as its own."""
+    def outputs(self) -> list[LayerOutput]:
+        """Outputs of modules, and of functions whose result no module returns as its own."""
         return [
-            replace(place, axis=self.axis_at(number, place), rows=self.axes.rows(number) or 0)
-            for place, number in self._found
+            replace(output, axis=self._axis_at(number, output), rows=self.axes.rows(number) or 0)
+            for output, number in self._listed
         ]
 
-    def axis_at(self, number: int | None, place: LayerOutput) -> int:
-        """Of a layer's channels."""
-        found = self.axes.axis(number)
-        return place.axis if found is None else found
+    def _axis_at(self, number: int | None, output: LayerOutput) -> int:
+        axis = self.axes.axis(number)
+        return output.axis if axis is None else axis
 
     def axis_of(self, tensor: Tensor) -> int:
-        """Of a tensor's channels: where its last function left them."""
-        found = self.axes.axis(self.axes.number(tensor))
-        return self.axis if found is None else found
+        """The axis of a tensor's channels: where its last function left them."""
+        axis = self.axes.axis(self.axes.number(tensor))
+        return self.axis if axis is None else axis
 
-    def module(self, place: LayerOutput) -> None:
-        """A module returns; `place` has its name and its output. The function in it that made that is its alias."""
-        for y in tensors_in(place.output):
+    def module(self, layer: LayerOutput) -> None:
+        """A module returns; `layer` has its name and its output. The function in it that computed that is its alias."""
+        for y in tensors_in(layer.output):
             if y not in self.axes:
                 self.axes.add(y)
-        y = place.output
+        y = layer.output
         floating = isinstance(y, Tensor) and y.is_floating_point()
         aliases: tuple[str, ...] = ()
-        made = self._last.get(y) if isinstance(y, Tensor) else None
-        if made is not None and made.frame.module is place.source and floating:
-            aliases = (made.place.name,)
-            self._found = [each for each in self._found if each[0].name != made.place.name]
-            self.calls.pop(made.turn, None)
+        result = self._last.get(y) if isinstance(y, Tensor) else None
+        if result is not None and result.frame.module is layer.source and floating:
+            aliases = (result.output.name,)
+            self._listed = [each for each in self._listed if each[0].name != result.output.name]
+            self.calls.pop(result.key, None)
         shape = tuple(y.shape) if floating else ()
         number = self.axes.number(y) if isinstance(y, Tensor) else None
-        self._found.append((replace(place, output=None, shape=shape, aliases=aliases), number))
+        self._listed.append((replace(layer, output=None, shape=shape, aliases=aliases), number))
 
-    def attention(self, place: LayerOutput) -> None:
-        """The weights of attention, which torch's functions hide."""
-        self._weights[place.output] = True
-        self._found.append((replace(place, output=None, shape=tuple(place.output.shape)), None))
+    def attention(self, layer: LayerOutput) -> None:
+        """Attention computes its weights, which torch's functions hide."""
+        self._weights[layer.output] = True
+        self._listed.append((replace(layer, output=None, shape=tuple(layer.output.shape)), None))
 
     def overwrite(self, tensor: Tensor) -> None:
-        """A tensor is no longer what a function gave."""
+        """A tensor is overwritten: it no longer holds a function's result."""
         self._last.pop(tensor, None)
 
-    def function(self, name: str, y: Tensor, overwritten: bool, view: bool, *, counts: bool) -> None:
-        """A function gives a tensor; it becomes a layer if it `counts`."""
+    def function(self, name: str, y: Tensor, *, overwritten: bool, view: bool, is_layer: bool) -> None:
+        """A function returns a tensor.
+
+        Args:
+            name: the function's.
+            y: one of its results.
+            overwritten: whether it is an argument that the function wrote to.
+            view: whether it shares the memory of an argument.
+            is_layer: whether it becomes a layer, if it is floating and not the weights of attention.
+        """
         frame = self.frames[-1]
         base = f"{frame.path}/{name}"
-        self._turns[base] += 1
-        if not counts or not y.is_floating_point() or y in self._weights:
+        self._results_by_function[base] += 1
+        if not is_layer or not y.is_floating_point() or y in self._weights:
             return
-        self._named[base] += 1
-        own = base if self._named[base] == 1 else f"{base}#{self._named[base]}"
-        place = LayerOutput(own, name, None, shape=tuple(y.shape), is_view=view, in_place=overwritten)
-        turn = ResultKey(base, self._turns[base])
+        self._layers_by_function[base] += 1
+        own = base if self._layers_by_function[base] == 1 else f"{base}#{self._layers_by_function[base]}"
+        output = LayerOutput(own, name, None, shape=tuple(y.shape), is_view=view, in_place=overwritten)
+        key = ResultKey(base, self._results_by_function[base])
         number = self.axes.number(y)
-        self.calls[turn] = FunctionLayer(own, overwritten)
-        self._last[y] = _Result(place, turn, frame)
-        self._found.append((place, number))
+        self.calls[key] = FunctionLayer(own, overwritten)
+        self._last[y] = _Result(output, key, frame)
+        self._listed.append((output, number))
 
 
 class FunctionRecorder(TorchFunctionMode):
-    """Within this context a listing learns of each function, and follows the axes of what comes from the image."""
+    """Within this context a listing is told of each function, and follows the axes of what depends on the image."""
 
     def __init__(self, listing: Listing) -> None:
         super().__init__()
         self._listing = listing
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `func`, and note what it gives."""
+        """Call `func`, and list its results."""
         kwargs = dict(kwargs or {})
         axes = self._listing.axes
         before = [*tensors_in([args, kwargs])]
@@ -158,7 +164,7 @@ class FunctionRecorder(TorchFunctionMode):
             self._follow(name, args, kwargs, given, y, {id(t) for t in before} - changed.keys())
         if not self._listing.frames[-1].closed:
             for result in results:
-                self._note(name, result, before, changed, bool(given))
+                self._list(name, result, before, changed, bool(given))
         return y
 
     def _follow(self, name: str, args: Any, kwargs: Any, given: Any, y: Any, same: set[int]) -> None:
@@ -166,12 +172,12 @@ class FunctionRecorder(TorchFunctionMode):
             if id(result) not in same:
                 self._listing.axes.record(name, args, kwargs, given, result)
 
-    def _note(self, name: str, y: Tensor, before: Sequence[Tensor], changed: Container[int], moving: bool) -> None:
+    def _list(self, name: str, y: Tensor, before: Sequence[Tensor], changed: Container[int], dependent: bool) -> None:
         given = {id(t) for t in before}
         new = id(y) not in given or id(y) in changed
-        counts = moving and new and name not in _SAME and not name.startswith(_MADE)
-        view = counts and id(y) not in given and any(_same_memory(y, t) for t in before)
-        self._listing.function(name, y, id(y) in given, view, counts=counts)
+        is_layer = dependent and new and name not in _SAME and not name.startswith(_CREATES)
+        view = is_layer and id(y) not in given and any(_same_memory(y, t) for t in before)
+        self._listing.function(name, y, overwritten=id(y) in given, view=view, is_layer=is_layer)
 
 
 def _version(tensor: Tensor) -> int:

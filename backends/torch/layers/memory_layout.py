@@ -1,7 +1,7 @@
-"""Images on the way into a network: normalised, and with channels last in memory where the network takes that.
+"""The layout of images as a network takes them: normalised, and with channels last in memory where that is faster.
 
-torch convolves such images faster on the CPU, forward and backward, and hands the layout on from layer to layer;
-shapes and numbers stay what they are, but for rounding (benchmarks/NOTES.md).
+torch convolves such images faster on the CPU, forward and backward, and passes the layout on from layer to layer;
+shapes and, up to rounding, values stay the same (benchmarks/NOTES.md).
 """
 
 from collections.abc import Callable
@@ -17,27 +17,27 @@ from .module_network import ModuleNetwork
 __all__ = ["InputLayout", "memory_format", "min_images"]
 
 TOLERANCE = 1e-3
-"""Of the largest output: more than rounding can do, less than a network that reads memory instead of shapes."""
+"""Relative to the largest output: more than rounding, less than the error of a network that relies on the layout."""
 MIN_ACTIVATIONS_PER_WEIGHT = 2.3
-"""Activations for each number of a kernel from which on it pays: torch lays each kernel out anew in every pass.
+"""Activations per kernel weight from which on channels last pays: torch converts each kernel in every pass.
 
 At one image a ResNet-50 (2.27) and a VGG-16 (1.96) gave their gradients 1.08 and 1.03 times as fast as they were.
 """
 
 
 class InputLayout:
-    """From images to what the network takes: numbers as it wants them, axes and memory as it wants them."""
+    """How images become what the network takes: its normalisation, order of axes and memory layout."""
 
     def __init__(self, preprocess: Preprocess, network: ModuleNetwork, like: Tensor, dtype: torch.dtype) -> None:
         """`like` has the device and the type of images, `dtype` is the weights'."""
         self._preprocess, self._dtype, self._last = preprocess, dtype, network.channels_last
-        channels, *places = network.input.example_shape
+        channels, *sizes = network.input.example_shape
         affine = (torch.from_numpy(v) for v in preprocess.affine(channels))
-        self._gain, self._offset = (v.reshape(-1, *[1] * len(places)).to(like) for v in affine)
+        self._gain, self._offset = (v.reshape(-1, *[1] * len(sizes)).to(like) for v in affine)
         self.memory, self.min_images = torch.contiguous_format, 1
 
     def normalise(self, image: Tensor) -> Tensor:
-        """The images as the network wants their values, each pixel on its own; a tensor of its own."""
+        """The images with the network's normalisation, as a new tensor; each pixel depends on itself alone."""
         if self._preprocess.identity:
             image = image.clone()
         else:
@@ -45,11 +45,11 @@ class InputLayout:
         return image.to(self._dtype)
 
     def arrange(self, image: Tensor) -> Tensor:
-        """The same numbers where the network looks for them."""
+        """The same values with the axes and the memory layout that the network takes."""
         return channels_last(image).contiguous() if self._last else self.in_memory_format(image)
 
     def in_memory_format(self, maps: Tensor) -> Tensor:
-        """Images or activations (N, C, H, W) as so many lie in memory on their way; tokens and vectors as they are."""
+        """Maps (N, C, H, W) in the memory layout of a batch of this size; tokens and vectors contiguous."""
         many = maps.ndim == 4 and maps.shape[0] >= self.min_images
         return maps.contiguous(memory_format=self.memory) if many else maps.contiguous()
 
@@ -57,10 +57,10 @@ class InputLayout:
 def memory_format(network: ModuleNetwork, run: Callable[[Tensor], Tensor], images: Tensor) -> torch.memory_format:
     """Channels last for a network on the CPU with several convolutions that gives the same output that way.
 
-    One that looks at its maps by `view`, or asserts their layout, refuses, forward or in a backward pass of its own.
+    Some refuse it: they call `view` on maps or assert their layout, in the forward pass or in a backward of their own.
 
     Args:
-        network: the network; one of NHWC images lays them out itself.
+        network: one that takes NHWC images has a layout of its own.
         run: its output for images, with its graph.
         images: (N, C, H, W), where the network computes.
     """
@@ -80,10 +80,10 @@ def memory_format(network: ModuleNetwork, run: Callable[[Tensor], Tensor], image
 
 
 def min_images(network: ModuleNetwork, elements: int) -> int:
-    """Images in a batch from which on another layout pays; `elements` are the activations of one."""
+    """Images in a batch from which on channels last pays; `elements` are the activations of one."""
     return ceil(MIN_ACTIVATIONS_PER_WEIGHT * sum(_kernels(network.net)) / max(elements, 1))
 
 
 def _kernels(net: nn.Module) -> list[int]:
-    """How many numbers each convolution's kernel has; an exported program has them too."""
+    """Weights in each convolution's kernel, of an exported program too."""
     return [parameter.numel() for parameter in net.parameters() if parameter.ndim == 4]

@@ -1,4 +1,4 @@
-"""An `nn.Module` as something to run: its layers seen while it runs, and nothing of it changed afterwards."""
+"""Running an `nn.Module` with hooks on its layers; afterwards everything in it is as it was."""
 
 import copy
 import threading
@@ -17,24 +17,24 @@ from torch import Tensor, nn
 
 from .. import weights
 from ..load.held_inputs import Arguments
-from .attention import Attention
+from .attention import AttentionHooks
 from .functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey, track_module_calls
 from .listing import FunctionRecorder, LayerOutput, Listing
 
 __all__ = ["LOCK", "LayerOutput", "ModuleNetwork", "deep_copy", "ignore_torch_deprecations", "select_output"]
 
 LOCK = threading.RLock()
-"""Held while a network runs: hooks and modes of modules that threads may share."""
+"""Held while a network runs: threads share the hooks and modes of modules."""
 
 ATTENTION_SUFFIX = "/attention"
-"""Ends the name of what torch's functions attend with; no module's name holds a slash."""
+"""Ends the name of a layer that is the weights of attention; a module's name has no slash."""
 _CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict", "Module"})
 OutputHook = Callable[[LayerOutput], Tensor | None]
-"""Called with each output; returns what the network goes on with, or None to leave it."""
+"""Called with each output; returns what the network goes on with, or None to leave it unchanged."""
 
 
 class ModuleNetwork:
-    """A module in eval mode while it runs, whatever mode it is in."""
+    """A module, run in eval mode whatever mode it is in."""
 
     channels_last = False
 
@@ -47,13 +47,21 @@ class ModuleNetwork:
         batch: int | None = None,
         arguments: Arguments | None = None,
     ) -> None:
-        """`kinds` are the classes of modules by name, with their own modules, where `net` does not have them itself."""
+        """Wrap a module.
+
+        Args:
+            net: the module, left as it is.
+            spec: the images that it takes.
+            kinds: the classes of modules, with the Python module that defines them, where `net` has others.
+            batch: how many images it takes; None: any number.
+            arguments: what else it is called with.
+        """
         self.net, self.input, self.batch, self.arguments = net, spec, batch, arguments
         self._kinds = kinds or {}
         self._modules = tuple(net.modules())
         self._attending: tuple[str, ...] = ()
         self._calls: Mapping[ResultKey, FunctionLayer] = {}
-        self._named = tuple(_named(net))
+        self._named = tuple(_named_modules(net))
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -61,90 +69,95 @@ class ModuleNetwork:
         return {"torch": torch.__version__}
 
     def list_layers(self, x: Tensor) -> Listing:
-        """All layers, of one pass on a native batch, which later passes number calls by. Hold `LOCK`."""
+        """All layers, by one pass on a native batch; later passes count calls as this one did. Hold `LOCK`."""
         listing = Listing()
         listing.axes.add(x, 1, 0)
-        found: list[str] = []
-        args, kwargs = self._filled(x)
+        attention: list[str] = []
+        args, kwargs = self._call_arguments(x)
 
-        def attended(weights: Tensor) -> Tensor:
-            found.append(_attention_name(listing.frames[-1], found))
-            if found[-1]:
-                listing.attention(LayerOutput(found[-1], "Attention", None, weights))
+        def list_attention(weights: Tensor) -> Tensor:
+            attention.append(_attention_name(listing.frames[-1], attention))
+            if attention[-1]:
+                listing.attention(LayerOutput(attention[-1], "Attention", None, weights))
             return weights
 
         with _in_eval_mode(self._modules), _without_parameter_gradients(self._modules), ExitStack() as hooks:
-            self._watch(hooks, None, listing.module)
+            self._register(hooks, None, listing.module)
             listing.frames = track_module_calls(hooks, self._named, self._is_closed)
-            hooks.enter_context(Attention(attended))
+            hooks.enter_context(AttentionHooks(list_attention))
             hooks.enter_context(FunctionRecorder(listing))
             listing.output = self.net(*args, **kwargs)
-        self._attending, self._calls = tuple(found), listing.calls
+        self._attending, self._calls = tuple(attention), listing.calls
         return listing
 
-    def run(self, x: Tensor, names: Collection[str], see: OutputHook, changed: Collection[str] = ()) -> Any:
-        """Run on a native batch; `see` gets the outputs of these layers. Hold `LOCK`.
+    def run(self, x: Tensor, names: Collection[str], hook: OutputHook, changed: Collection[str] = ()) -> Any:
+        """Run on a native batch. Hold `LOCK`.
 
-        `changed` are the layers of which `see` may return another tensor, which an in-place function must know.
+        Args:
+            x: images as the network takes them.
+            names: layers whose outputs `hook` gets.
+            hook: see `OutputHook`.
+            changed: those at which `hook` may return another tensor, which an in-place function must know beforehand.
         """
-        args, kwargs = self._filled(x)
+        args, kwargs = self._call_arguments(x)
         with _in_eval_mode(self._modules), _without_parameter_gradients(self._modules), ExitStack() as hooks:
-            self._watch(hooks, names, see)
+            self._register(hooks, names, hook)
             if any(ATTENTION_SUFFIX in name for name in names):
-                hooks.enter_context(Attention(self._attention(names, see)))
+                hooks.enter_context(AttentionHooks(self._attention_hook(names, hook)))
             calls = {turn: call for turn, call in self._calls.items() if call.name in names}
             if calls:
                 frames = track_module_calls(hooks, self._named, self._is_closed)
-                show = lambda name, kind, y: _or(see(LayerOutput(name, kind, None, y)), y)  # noqa: E731
-                hooks.enter_context(FunctionHooks(frames, calls, changed, show))
+                see = lambda name, kind, y: _or(hook(LayerOutput(name, kind, None, y)), y)  # noqa: E731
+                hooks.enter_context(FunctionHooks(frames, calls, changed, see))
             return self.net(*args, **kwargs)
 
-    def _filled(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """What the network is called with, its other inputs as given; made before functions are watched."""
+    def _call_arguments(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """What the network is called with, its other inputs as given; made before functions are hooked."""
         return self.arguments.for_images(x) if self.arguments else ((x,), {})
 
     def with_module(self, net: nn.Module) -> "ModuleNetwork":
-        """A copy of the module, run as this one is."""
+        """The same way to run another module, a copy of this one's."""
         twin = ModuleNetwork(net, self.input, kinds=self._kinds, batch=self.batch, arguments=self.arguments)
         twin._attending, twin._calls = self._attending, self._calls
         return twin
 
-    def _attention(self, names: Collection[str], see: OutputHook) -> Callable[[Tensor], Tensor]:
-        """What is done with the weights of each attention in turn: they are a layer of the module around them."""
+    def _attention_hook(self, names: Collection[str], hook: OutputHook) -> Callable[[Tensor], Tensor]:
+        """Called with the weights of one attention after another; the listing says which layer each of them is."""
         turns = iter(range(1 << 30))
 
-        def seen(weights: Tensor) -> Tensor:
+        def see(weights: Tensor) -> Tensor:
             turn = next(turns)
             name = self._attending[turn] if turn < len(self._attending) else ""
-            return _or(see(LayerOutput(name, "Attention", None, weights)), weights) if name in names else weights
+            return _or(hook(LayerOutput(name, "Attention", None, weights)), weights) if name in names else weights
 
-        return seen
+        return see
 
     def _is_closed(self, path: str, module: nn.Module) -> bool:
-        """Whether a module is one of torch's that computes: its functions are no layers, its output is."""
+        """Whether a module is one of torch's that computes: its output is a layer, its functions are not."""
         kind = self._kinds.get(path, f"{type(module).__module__}.{type(module).__qualname__}")
         return kind.startswith(("torch.nn.", "torch.ao.nn.")) and kind.rpartition(".")[2] not in _CONTAINERS
 
     def _kind(self, path: str, module: nn.Module) -> str:
         return self._kinds.get(path, type(module).__name__).rpartition(".")[2]
 
-    def _watch(self, hooks: ExitStack, names: Collection[str] | None, see: OutputHook) -> None:
+    def _register(self, hooks: ExitStack, names: Collection[str] | None, hook: OutputHook) -> None:
+        """Call `hook` with the outputs of these layers, or of all; what `hooks` closes ends that."""
         calls: Counter[str] = Counter()
         thread = threading.get_ident()
         wanted = None if names is None else {name.partition("#")[0] for name in names}
 
-        def hook(base: str, module: nn.Module, output: Any) -> Any:
+        def see(base: str, module: nn.Module, output: Any) -> Any:
             if threading.get_ident() != thread:
                 return None
             calls[base] += 1
             name = base if calls[base] == 1 else f"{base}#{calls[base]}"
             if names is not None and name not in names:
                 return None
-            return see(LayerOutput(name, self._kind(base, module), module, output))
+            return hook(LayerOutput(name, self._kind(base, module), module, output))
 
         for base, module in self._named:
             if wanted is None or base in wanted:
-                handle = nn.Module.register_forward_hook(module, lambda m, _, y, base=base: hook(base, m, y))
+                handle = nn.Module.register_forward_hook(module, lambda m, _, y, base=base: see(base, m, y))
                 hooks.callback(handle.remove)
 
     def weights(self, source: Any) -> dict[str, Array]:
@@ -155,7 +168,7 @@ class ModuleNetwork:
         """A copy of the network with other parameters, by module.
 
         Raises:
-            ModelError: the module cannot be copied, or a parameter is no stored one.
+            ModelError: the module cannot be copied, or a parameter is computed from others.
         """
         twin = self.with_module(deep_copy(self.net))
         for module, values in changed.items():
@@ -163,7 +176,7 @@ class ModuleNetwork:
         return twin
 
     def counterpart(self, other: "ModuleNetwork", source: Any) -> Any:
-        """What is here that is `source` in a network of which this is a copy."""
+        """The module here that is the copy of `source` in the other network."""
         twins = dict(zip(other._modules, self._modules, strict=True))
         return twins.get(source)
 
@@ -173,7 +186,7 @@ def _or(given: Tensor | None, y: Tensor) -> Tensor:
 
 
 def _attention_name(frame: ModuleCall, taken: Collection[str]) -> str:
-    """A name that no other attention has; empty where a Softmax module, a layer itself, computes the weights."""
+    """A name for the weights of attention; empty where a Softmax module computes them, which is a layer itself."""
     if isinstance(frame.module, nn.Softmax):
         return ""
     name = f"{frame.path}{ATTENTION_SUFFIX}"
@@ -196,14 +209,14 @@ def deep_copy(net: nn.Module) -> nn.Module:
 
 @contextmanager
 def ignore_torch_deprecations() -> Iterator[None]:
-    """Within this block torch 2.13 does not warn about what itself does while it copies an exported program."""
+    """Within this block torch 2.13 does not warn of its own code, which runs while it copies an exported program."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
         yield
 
 
-def _named(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Modules by name: without torch.compile's wrappers, and without the marks of an exported program's further calls.
+def _named_modules(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Modules by name, without torch.compile's wrappers and without the "@" of an exported program's further calls.
 
     `nn.Module`'s own methods set hooks on a TorchScript module, which refuses them; on the modules inside none fires.
     """
@@ -227,7 +240,7 @@ def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
 
 @contextmanager
 def _without_parameter_gradients(modules: Collection[nn.Module]) -> Iterator[None]:
-    """Parameters without gradients, which nobody reads: nothing is recorded above the first layer that is asked for."""
+    """Within this block no parameter needs a gradient: autograd records nothing before the first layer asked for."""
     learning = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
     try:
         for parameter in learning:
@@ -244,19 +257,19 @@ def select_output(y: Any, chosen: int | str | None) -> Tensor:
     Raises:
         ModelError: there are several and none is chosen, or the chosen one does not exist; the message names them.
     """
-    found = _named_outputs(y)
-    names = list(found)
-    if not found:
+    tensors = _named_outputs(y)
+    names = list(tensors)
+    if not tensors:
         raise ModelError(f"the network returns a {type(y).__name__} without a tensor; it must return one, or several")
-    if chosen is None and len(found) > 1:
-        raise ModelError(f"the network has {len(found)} outputs, {names}; choose one: wrap(net, output={names[0]!r})")
+    if chosen is None and len(tensors) > 1:
+        raise ModelError(f"the network has {len(tensors)} outputs, {names}; choose one: wrap(net, output={names[0]!r})")
     if isinstance(chosen, int):
-        if not 0 <= chosen < len(found):
-            raise ModelError(f"output {chosen} is out of range; the network has {len(found)} outputs, {names}")
+        if not 0 <= chosen < len(tensors):
+            raise ModelError(f"output {chosen} is out of range; the network has {len(tensors)} outputs, {names}")
         chosen = names[chosen]
-    if chosen is not None and chosen not in found:
+    if chosen is not None and chosen not in tensors:
         raise ModelError(f"the network has no output {chosen!r}; it has {names}")
-    y = found[names[0] if chosen is None else chosen]
+    y = tensors[names[0] if chosen is None else chosen]
     return y.unsqueeze(1) if y.ndim == 1 else y
 
 

@@ -1,4 +1,4 @@
-"""Files of torch: exported programs, TorchScript and pickled modules; what could run code opens with consent only."""
+"""Opening files of torch: exported programs, TorchScript, pickled modules; those that could run code need consent."""
 
 import json
 import pickle
@@ -24,8 +24,8 @@ _UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, Attribu
 def load_file(path: Path, trust: bool) -> Any:
     """The network in a file: an exported program, a TorchScript module or a pickled `nn.Module`.
 
-    What is in an archive is read off its table of contents. Without trust nothing is unpickled but what
-    `torch.load(weights_only=True)` takes, and no TorchScript is opened: it is code of its own.
+    What an archive is, its table of contents says. Without trust nothing is unpickled but what
+    `torch.load(weights_only=True)` takes, and no TorchScript is opened: it is code.
 
     Raises:
         ModelError: the file could run code and is not trusted, holds weights or something else than a network, or
@@ -40,11 +40,11 @@ def load_file(path: Path, trust: bool) -> Any:
         raise ModelError(
             f"'{path}' is an archive that torch did not write; torch.export.save and torch.save write them"
         )
-    return _pickled(path, trust)
+    return _load_pickle(path, trust)
 
 
 def _members(path: Path) -> Collection[str]:
-    """Names in an archive without its outer folder; none where the file is no archive."""
+    """Names in an archive without its outer folder; none where the file is not an archive."""
     if not path.is_file():
         raise ModelError(f"'{path}' is a folder; a model of torch is one file, {', '.join(sorted(SUFFIXES))}")
     try:
@@ -73,23 +73,23 @@ def _script(path: Path, trust: bool) -> nn.Module:
     return module
 
 
-def _pickled(path: Path, trust: bool) -> nn.Module:
+def _load_pickle(path: Path, trust: bool) -> nn.Module:
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        network = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust:
             raise ModelError(
                 f"'{path}' is a pickle{_classes(error)}, which runs code when it is opened; {_CONSENT}"
             ) from (error)
-        found = _unpickled(path)
+        network = _unpickle(path)
     except _UNREADABLE as error:
-        raise ModelError(f"'{path}' is no file that torch wrote, or is cut off: {_first_line(error)}") from error
-    if isinstance(found, nn.Module):
-        return found
-    raise ModelError(f"'{path}' holds {_described(found)}")
+        raise ModelError(f"'{path}' is not a file that torch wrote, or is cut off: {_first_line(error)}") from error
+    if isinstance(network, nn.Module):
+        return network
+    raise ModelError(f"'{path}' holds {_describe_other(network)}")
 
 
-def _unpickled(path: Path) -> Any:
+def _unpickle(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=False)
     except (*_UNREADABLE, pickle.UnpicklingError) as error:
@@ -103,23 +103,23 @@ def _classes(error: Exception) -> str:
     return f" of {named[1]}" if named else ""
 
 
-def _described(found: Any) -> str:
-    """What a file holds that is no network, and what to do with it."""
+def _describe_other(content: Any) -> str:
+    """What a file holds instead of a network, and what to do with it."""
     build = "no network; build the module, load_state_dict, then wrap it"
-    if isinstance(found, Tensor):
-        return f"a tensor of shape {tuple(found.shape)}, {build}"
-    if not isinstance(found, Mapping):
-        return f"a {type(found).__name__}, no network; wrap an nn.Module"
-    tensors = sum(isinstance(value, Tensor) for value in found.values())
-    if tensors and tensors >= len(found) - 1:
+    if isinstance(content, Tensor):
+        return f"a tensor of shape {tuple(content.shape)}, {build}"
+    if not isinstance(content, Mapping):
+        return f"a {type(content).__name__}, no network; wrap an nn.Module"
+    tensors = sum(isinstance(value, Tensor) for value in content.values())
+    if tensors and tensors >= len(content) - 1:
         return f"weights only (a state_dict of {tensors} tensors), {build}"
-    inner = {str(k): v for k, v in found.items() if isinstance(v, Mapping | nn.Module)}
+    inner = {str(k): v for k, v in content.items() if isinstance(v, Mapping | nn.Module)}
     for name, value in inner.items():
         if isinstance(value, nn.Module):
             return f"a dict with a network under {name!r}; wrap(torch.load(path, weights_only=False)[{name!r}])"
         if value and all(isinstance(each, Tensor) for each in value.values()):
             return f"a checkpoint: weights only ({name!r}, a state_dict of {len(value)} tensors), {build}"
-    return f"a dict of {', '.join(sorted(map(str, found))[:5]) or 'nothing'}, no network; wrap an nn.Module"
+    return f"a dict of {', '.join(sorted(map(str, content))[:5]) or 'nothing'}, no network; wrap an nn.Module"
 
 
 def _first_line(error: Exception) -> str:

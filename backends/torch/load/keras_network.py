@@ -60,36 +60,43 @@ class KerasOnTorch:
         self._calls = listing.calls
         return listing
 
-    def run(self, x: Tensor, names: Collection[str], see: OutputHook, changed: Collection[str] = ()) -> Any:
-        """Run on a native batch; `see` gets the outputs of these layers."""
+    def run(self, x: Tensor, names: Collection[str], hook: OutputHook, changed: Collection[str] = ()) -> Any:
+        """Run on a native batch.
+
+        Args:
+            x: images as the network takes them.
+            names: layers whose outputs `hook` gets.
+            hook: see `OutputHook`.
+            changed: those at which `hook` may return another tensor.
+        """
         frames = [ModuleCall(closed=True)]
         calls = {turn: call for turn, call in self._calls.items() if call.name in names}
         if not calls:
-            return self._run(x, names, see, frames)
+            return self._run(x, names, hook, frames)
 
-        def show(name: str, kind: str, y: Tensor) -> Tensor:
-            seen = see(LayerOutput(name, kind, None, y))
-            return y if seen is None else seen
+        def see(name: str, kind: str, y: Tensor) -> Tensor:
+            replaced = hook(LayerOutput(name, kind, None, y))
+            return y if replaced is None else replaced
 
-        with FunctionHooks(frames, calls, changed, show):
-            return self._run(x, names, see, frames)
+        with FunctionHooks(frames, calls, changed, see):
+            return self._run(x, names, hook, frames)
 
-    def _run(self, x: Tensor, names: Collection[str] | None, see: OutputHook, frames: Any) -> Any:
-        def asked(place: LayerOutput) -> Tensor:
-            seen = see(place) if names is None or place.name in names else None
-            return place.output if seen is None else seen
+    def _run(self, x: Tensor, names: Collection[str] | None, hook: OutputHook, frames: Any) -> Any:
+        def see(layer: LayerOutput) -> Tensor:
+            replaced = hook(layer) if names is None or layer.name in names else None
+            return layer.output if replaced is None else replaced
 
         def visit(name: str, operation: Any, call: Any) -> Any:
             last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
             before = _before(name, operation)
-            show = lambda z: asked(LayerOutput(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
+            show = lambda z: see(LayerOutput(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
             frames.append(ModuleCall(base(name), operation, closed=not opens(operation)))
             try:
                 with before_activation(operation, show):
                     y = call()
             finally:
                 frames.pop()
-            return asked(LayerOutput(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
+            return see(LayerOutput(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
 
         with LOCK, visiting(visit):
             if not self._values:
@@ -99,13 +106,13 @@ class KerasOnTorch:
 
     def weights(self, source: Any) -> dict[str, Array]:
         """Copies of one layer's own parameters; a function has none."""
-        found: dict[str, Array] = {}
+        weights: dict[str, Array] = {}
         if source is None:
-            return found
+            return weights
         for name, each in stored(source).items():
             _, value = self._values.get(id(each.variable), (None, each.variable.value))
-            found[name] = each.outside(as_numpy(value.detach().float()))
-        return found
+            weights[name] = each.outside(as_numpy(value.detach().float()))
+        return weights
 
     def with_weights(self, changed: Mapping[Any, Mapping[str, Array]]) -> "KerasOnTorch":
         """The same model with other values, by layer object, in the place of its variables."""

@@ -1,4 +1,4 @@
-"""The module of an exported program: its tree of modules where torch rebuilds it right, else its operators in order."""
+"""An exported program as a module: the tree of modules that torch rebuilds, or, where that fails, its operators."""
 
 import copy
 import warnings
@@ -18,8 +18,8 @@ from .held_inputs import Arguments, held_values
 
 __all__ = ["program_arguments", "program_module"]
 
-AGREES = 1e-3
-"""Of the largest output: more than rounding, less than another network."""
+AGREEMENT = 1e-3
+"""Relative to the largest output: more than rounding, less than another network's difference."""
 _Failures = (AttributeError, AssertionError, RuntimeError, LookupError, TypeError, ValueError, StopIteration)
 
 
@@ -29,24 +29,24 @@ def program_module(program: ExportedProgram) -> nn.Module:
     `torch.export.unflatten` rebuilds the tree of modules. Where it cannot, or the tree computes something else than the
     program's operators do, these run one after another: the layers are then functions of the root.
     """
-    program = _copied(program)
-    flat = _prepared(OperatorsInOrder(program))
+    program = _with_own_graphs(program)
+    flat = _prepare(OperatorsInOrder(program))
     try:
-        tree = _prepared(_tree(program))
+        tree = _prepare(_tree(program))
     except _Failures:
         return flat
     return tree if _agree(program, tree, flat) else flat
 
 
-def _copied(program: ExportedProgram) -> ExportedProgram:
-    """With graphs of its own, those of regions (autocast, no_grad) too, which are about to change."""
+def _with_own_graphs(program: ExportedProgram) -> ExportedProgram:
+    """The program with copies of its graphs, those of regions (autocast, no_grad) too: they are about to change."""
     own = copy.copy(program)
     own._graph_module = copy.deepcopy(program.graph_module)
     return own
 
 
 def _tree(program: ExportedProgram) -> nn.Module:
-    """The tree without preserved call signatures, which torch rebuilds wrongly for modules without operators."""
+    """The tree, without the call signatures that torch rebuilds wrongly for modules without operators."""
     plain = copy.copy(program)
     plain._module_call_graph = [copy.copy(entry) for entry in program.module_call_graph]
     for entry in plain._module_call_graph[1:]:
@@ -56,66 +56,66 @@ def _tree(program: ExportedProgram) -> nn.Module:
         return torch.export.unflatten(plain)
 
 
-def _prepared(net: nn.Module) -> nn.Module:
-    """In eval mode, to be copied, with a derivative for each operator that torch gives none but could."""
+def _prepare(net: nn.Module) -> nn.Module:
+    """Make a module fit to be copied and differentiated: in eval mode, without fake tensors, operators replaced."""
     for module in net.modules():
         module.training = False
         graph = getattr(module, "graph", None)
         for node in graph.nodes if isinstance(graph, fx.Graph) else ():
-            node.meta = {}  # stand-ins for tensors, which cannot be copied
+            node.meta = {}  # fake tensors, which cannot be copied
             node.target = _DIFFERENTIABLE.get(node.target, node.target)
         if isinstance(module, fx.GraphModule):
             module.recompile()
     return net
 
 
-def _passed_on(*args: Any, **_: Any) -> tuple[Any, ...]:
-    """What marks a preserved call of a module, which torch gives no derivative."""
+def _pass_arguments(*args: Any, **_: Any) -> tuple[Any, ...]:
+    """In place of the marker of a preserved call of a module."""
     return args
 
 
-def _copied_over(like: Tensor, values: Tensor, non_blocking: bool = False) -> Tensor:
-    """aten.copy, which a decomposed in-place write becomes and which torch cannot differentiate."""
+def _differentiable_copy(like: Tensor, values: Tensor, non_blocking: bool = False) -> Tensor:
+    """aten.copy, which a decomposed in-place write becomes."""
     return values.to(like.device, like.dtype, non_blocking=non_blocking).expand_as(like).clone()
 
 
 _DIFFERENTIABLE: Mapping[Any, Any] = {
-    torch.ops.aten.copy.default: _copied_over,
-    torch.ops.higher_order._export_tracepoint: _passed_on,
+    torch.ops.aten.copy.default: _differentiable_copy,
+    torch.ops.higher_order._export_tracepoint: _pass_arguments,
 }
-"""What torch gives no derivative, and functions that compute the same and have one."""
+"""Operators that torch cannot differentiate, and functions that compute the same and can be."""
 
 
 def _agree(program: ExportedProgram, tree: nn.Module, flat: nn.Module) -> bool:
     try:
-        expected = _outcome(program, flat)
+        expected = _outputs(program, flat)
     except _Failures:
-        return True  # the program itself does not run; its user meets the error of the tree
+        return True  # the program itself does not run; the tree will raise the error
     try:
-        found = _outcome(program, tree)
+        outputs = _outputs(program, tree)
     except _Failures:
         return False
-    return len(found) == len(expected) and all(_same(a, b) for a, b in zip(found, expected, strict=True))
+    return len(outputs) == len(expected) and all(_same(a, b) for a, b in zip(outputs, expected, strict=True))
 
 
-def _outcome(program: ExportedProgram, net: nn.Module) -> list[Tensor]:
+def _outputs(program: ExportedProgram, net: nn.Module) -> list[Tensor]:
     args, kwargs = pytree.tree_unflatten(_example_inputs(program), program.module_call_graph[0].signature.in_spec)
     with LOCK, isolation(grad=False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return [y for y in pytree.tree_leaves(net(*args, **kwargs)) if isinstance(y, Tensor)]
 
 
-def _same(found: Tensor, expected: Tensor) -> bool:
-    if found.shape != expected.shape or found.dtype != expected.dtype:
+def _same(y: Tensor, expected: Tensor) -> bool:
+    if y.shape != expected.shape or y.dtype != expected.dtype:
         return False
     if not expected.is_floating_point() or not expected.numel():
-        return bool((found == expected).all())
-    limit = AGREES * float(expected.double().nan_to_num().abs().max())
-    return bool(torch.allclose(found.double(), expected.double(), rtol=0, atol=limit, equal_nan=True))
+        return bool((y == expected).all())
+    limit = AGREEMENT * float(expected.double().nan_to_num().abs().max())
+    return bool(torch.allclose(y.double(), expected.double(), rtol=0, atol=limit, equal_nan=True))
 
 
 def _user_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
-    """(name, stand-in of a tensor, or a constant's value) of what the program is called with, flat and in order."""
+    """(name, fake tensor or constant) of each argument of the program, flat and in order."""
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
     return [
@@ -124,7 +124,7 @@ def _user_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
 
 
 def _example_inputs(program: ExportedProgram) -> list[Any]:
-    """Numbers of the shapes and types that the program takes, flat; the same ones each time."""
+    """Random arguments of the shapes and types that the program takes, flat; the same ones each time."""
     numbers = torch.Generator().manual_seed(0)
     return [_example(value, numbers) for _, value in _user_inputs(program)]
 
@@ -139,7 +139,7 @@ def _example(value: Any, numbers: torch.Generator) -> Any:
 
 
 def program_arguments(program: ExportedProgram, held: Mapping[str, Any] | None) -> tuple[Tensor, Arguments | None]:
-    """The stand-in of the image, and how to call the program; no arguments where it takes the image alone.
+    """A fake tensor of the image, and how to call the program; no arguments where it takes the image alone.
 
     Raises:
         ModelError: inputs of other names, all or none of several; what it takes and what to type.
@@ -157,27 +157,27 @@ def program_arguments(program: ExportedProgram, held: Mapping[str, Any] | None) 
 
 
 class OperatorsInOrder(nn.Module):
-    """A program's graph, operator by operator; it changes no tensor of the program."""
+    """A program's graph, run operator by operator; it changes no tensor of the program."""
 
     def __init__(self, program: ExportedProgram) -> None:
         super().__init__()
         self.graph = copy.deepcopy(program.graph)
         self._call, self._signature = program.module_call_graph[0].signature, program.graph_signature
-        self._holders: list[str] = []
+        self._names: list[str] = []
         for spec in self._signature.input_specs:
-            self._holders.append("" if spec.kind == InputKind.USER_INPUT else self._held(program, spec))
+            self._names.append("" if spec.kind == InputKind.USER_INPUT else self._register(program, spec))
         for node in self.graph.nodes:
             if node.op == "get_attr":
                 self._attach(str(node.target), program.graph_module)
 
-    def _held(self, program: ExportedProgram, spec: InputSpec) -> str:
-        """A parameter, buffer or constant as one of this module, by its name here."""
+    def _register(self, program: ExportedProgram, spec: InputSpec) -> str:
+        """Register a parameter, buffer or constant with this module; its name here."""
         if spec.kind not in {InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR}:
             raise ModelError(
                 f"the program holds {spec.target!r}, a {spec.kind.name.lower()}; it must hold tensors only"
             )
         values = program.state_dict if spec.target in program.state_dict else program.constants
-        name = f"tensor_{len(self._holders)}"
+        name = f"tensor_{len(self._names)}"
         if spec.kind == InputKind.PARAMETER:
             self.register_parameter(name, nn.Parameter(values[spec.target].detach(), requires_grad=False))
         else:
@@ -192,11 +192,11 @@ class OperatorsInOrder(nn.Module):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the program returns; buffers that it overwrites are copies."""
         given: Iterator[Any] = iter(pytree.tree_leaves((args, kwargs), is_leaf=lambda leaf: leaf is None))
-        values = [next(given) if not name else self._copy(name) for name in self._holders]
-        found = fx.Interpreter(self, graph=self.graph).run(*values, enable_io_processing=False)
+        values = [next(given) if not name else self._copy(name) for name in self._names]
+        results = fx.Interpreter(self, graph=self.graph).run(*values, enable_io_processing=False)
         specs = self._signature.output_specs
-        mine = [y for y, spec in zip(found, specs, strict=True) if spec.kind == OutputKind.USER_OUTPUT]
-        return pytree.tree_unflatten(mine, self._call.out_spec)
+        outputs = [y for y, spec in zip(results, specs, strict=True) if spec.kind == OutputKind.USER_OUTPUT]
+        return pytree.tree_unflatten(outputs, self._call.out_spec)
 
     def _copy(self, name: str) -> Tensor:
         tensor: Tensor = getattr(self, name)

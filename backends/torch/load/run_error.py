@@ -1,4 +1,4 @@
-"""Why a network does not run on a batch of zeros, as far as it can be found out, and what to type next."""
+"""The error of a network that does not run: torch's reason, and what to type next."""
 
 import inspect
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from crosslens.errors import CrosslensError, ImageError, ModelError
 from torch import nn
 
-from .held_inputs import held_shapes, parameters
+from .held_inputs import forward_parameters, held_shapes
 
 __all__ = ["run_error"]
 
@@ -18,11 +18,20 @@ _SIZES = re.compile(
     r"|channels|too small|greater than actual input size|Sizes of tensors must match|output size is too small|view size"
     r"|normalized_shape|expanded size|not divisible|running_mean should contain|split_with_sizes|cannot reshape|stride"
 )
-"""What torch says where an image is of another size than a layer was built for."""
+"""Parts of torch's messages where an image has another size than a layer was built for."""
 
 
 def run_error(network: Any, shape: tuple[int, ...], error: Exception) -> CrosslensError:
-    """The error of a network that does not run on a batch of this shape, with torch's reason and what to type."""
+    """The error of a network that does not run on a batch.
+
+    Args:
+        network: a `ModuleNetwork` or its like.
+        shape: of the batch.
+        error: what was raised.
+
+    Returns:
+        ImageError where the network runs on images of another size, else ModelError.
+    """
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     own = network.input.example_shape
     if shape[1:] == own:
@@ -34,12 +43,12 @@ def run_error(network: Any, shape: tuple[int, ...], error: Exception) -> Crossle
 
 
 def _advice(network: Any, reason: str) -> str:
-    """What to type; empty where nothing is known."""
+    """What to type; empty where that is unknown."""
     given = getattr(network, "arguments", None)
     if given is not None:
         return f"Its other inputs hold arrays of shape {held_shapes(given)}" if held_shapes(given) else ""
     net: nn.Module = network.net
-    takes = [p for p in parameters(net).values() if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}]
+    takes = [p for p in forward_parameters(net).values() if p.kind not in {p.VAR_KEYWORD, p.VAR_POSITIONAL}]
     if takes and _is_container(takes[0]):
         name = takes[0].name
         typed = f"wrap(net, inputs={{{name!r}: [None]}})"

@@ -86,26 +86,26 @@ class Subgraph:
         self._run = fx.GraphModule(recorded.root, graph)
 
     def __call__(self, given: Sequence[Tensor], image: Tensor | None, batch: int) -> Sequence[Tensor]:
-        """The requested tensors."""
-        found: Sequence[Tensor] = self._run(*given, image, batch)
-        return found
+        """The requested tensors, of given ones, the images where `reads_image`, and the number of images."""
+        values: Sequence[Tensor] = self._run(*given, image, batch)
+        return values
 
 
 def required_nodes(requested: Sequence[fx.Node], known: Mapping[fx.Node, Any]) -> list[fx.Node]:
-    """All that must be computed, in order."""
-    found: set[fx.Node] = set()
+    """The nodes that must be computed for these, those known apart, in the graph's order."""
+    required: set[fx.Node] = set()
     ahead = [node for node in requested if node not in known]
     while ahead:
         node = ahead.pop()
-        if node not in found:
-            found.add(node)
+        if node not in required:
+            required.add(node)
             if not _is_batch(node):
                 ahead += [each for each in node.all_input_nodes if each not in known]
-    return [node for node in requested[0].graph.nodes if node in found] if found else []
+    return [node for node in requested[0].graph.nodes if node in required] if required else []
 
 
 def _is_batch(node: fx.Node) -> bool:
-    """Whether a node asks how many images there are: for the symbol itself, no multiple of it."""
+    """Whether a node is the number of images itself, not a multiple of it."""
     size = node.meta.get("val")
     return node.target is aten.sym_size.int and isinstance(size, torch.SymInt) and size.node.expr.is_Symbol
 
@@ -113,10 +113,17 @@ def _is_batch(node: fx.Node) -> bool:
 def record_graph(
     run: RunNetwork, example: tuple[int, ...], like: Tensor, memory: torch.memory_format, tensors: Sequence[Tensor]
 ) -> RecordedGraph:
-    """Record `run` for images of shape `example`, (C, H, W), that lie so in memory.
+    """Record a network.
+
+    Args:
+        run: the network.
+        example: (C, H, W) of the images.
+        like: a tensor of the images' type and device.
+        memory: the images' layout in memory.
+        tensors: the network's parameters and buffers.
 
     Raises:
-        UnrecordableError: what it does depends on numbers, or on how many images there are; or torch cannot record it.
+        UnrecordableError: its path depends on values, or on the number of images; or torch cannot record it.
     """
     shapes = ShapeEnv()
     mode = FakeTensorMode(shape_env=shapes, allow_non_fake_inputs=True)
@@ -124,8 +131,8 @@ def record_graph(
     names: dict[str, str] = {}
 
     def listed(image: Tensor) -> Tensor:
-        y, found = run(image)
-        names.update(found)
+        y, nodes = run(image)
+        names.update(nodes)
         return y
 
     empty = torch.empty((EXAMPLES, *example), dtype=like.dtype, device=like.device, memory_format=memory)
@@ -157,12 +164,12 @@ def _without_torch_log() -> Iterator[None]:
 
 
 def _refuse_batch_sizes(shapes: ShapeEnv) -> None:
-    """What torch's own stand-ins ask about the batch, when they guess a layout, changes no operator."""
+    """Refuse code that depends on the batch size; torch's own, which guesses a fake tensor's layout, does no harm."""
     if shapes.replacements:
         raise UnrecordableError("what it computes depends on the number of images")
     for guard in shapes.guards:
-        place = getattr(guard.sloc.framework_loc, "filename", "") or ""
-        if not place.endswith("fake_impls.py"):
+        file = getattr(guard.sloc.framework_loc, "filename", "") or ""
+        if not file.endswith("fake_impls.py"):
             raise UnrecordableError(f"its code asks how many images there are ({guard.expr})")
 
 
@@ -172,7 +179,7 @@ def _replace_writes(graph: fx.Graph) -> None:
     Raises:
         UnrecordableError: another name of the tensor would still show the write.
     """
-    order = {node: place for place, node in enumerate(graph.nodes)}
+    order = {node: position for position, node in enumerate(graph.nodes)}
     roots: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
         schema = getattr(node.target, "_schema", None)
@@ -218,21 +225,21 @@ def _functional_overload(node: fx.Node) -> Any:
 
 
 def is_copy(node: fx.Node) -> bool:
-    """Whether a node gives its input as it is: a clone, or a name without history, of the same layout."""
+    """Whether a node returns its input unchanged: a clone or a detached tensor of the same layout."""
     if node.target not in {aten.clone.default, aten.detach.default} or node.kwargs:
         return False
     return str(node.meta["val"].stride()) == str(node.args[0].meta["val"].stride())
 
 
 def uncopied(node: fx.Node) -> fx.Node:
-    """What a chain of copies copies."""
+    """The node at the start of a chain of copies."""
     while is_copy(node):
         node = node.args[0]
     return node
 
 
 def first_output(node: fx.Node) -> Tensor | None:
-    """The stand-in of a node's first tensor, which has its shape; None where it makes no tensor."""
+    """The fake tensor of a node's first output, which has its shape; None where that is not a tensor."""
     value = node.meta.get("val")
     value = value[0] if isinstance(value, tuple | list) and value else value
     return value if isinstance(value, Tensor) else None

@@ -493,7 +493,7 @@ def test_a_layer_that_does_not_run_this_time_is_named(images):
 @pytest.mark.parametrize(
     ("network", "options", "text"),
     [
-        (torch.zeros(3), {}, "torch.Tensor is no network; wrap an nn.Module"),
+        (torch.zeros(3), {}, "torch.Tensor is not a network; wrap an nn.Module"),
         (nn.LazyConv2d(2, 3), {}, "lazy layers without weights; call it once"),
         (nn.Conv2d(3, 2, 3, device="meta"), {}, "on the meta device and have no values"),
         (nn.Conv2d(3, 2, 3), {"providers": ["CPUExecutionProvider"]}, "providers are onnxruntime's"),

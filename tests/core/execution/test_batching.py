@@ -3,7 +3,7 @@
 import crosslens
 import pytest
 import torch
-from crosslens.backends.torch.tensors import most_at_once
+from crosslens.backends.torch.tensors import max_batch
 from crosslens.execution.batching import BOXES_PER_IMAGE, MAX_BOXES, batch_limit, box_limit, slices
 from crosslens.model.layer import Layer
 from torch import nn
@@ -37,7 +37,7 @@ def test_no_items_are_no_slices():
 )
 def test_on_a_processor_a_batch_of_torch_holds_25_mebibytes_in_its_largest_layer(shape, dtype, most):
     layers = [Layer("small", "Linear", (None, 10)), Layer("large", "Conv2d", shape)]
-    assert most_at_once(layers, dtype, CPU) == most
+    assert max_batch(layers, dtype, CPU) == most
 
 
 def test_a_wrapped_network_of_torch_is_given_no_more_images_at_once_than_that():

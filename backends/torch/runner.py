@@ -1,0 +1,187 @@
+"""Passes of a wrapped torch network: arrays of the contract to its tensors, the run, and its tensors back to arrays."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from crosslens.arrays import Array
+from crosslens.errors import CrosslensError, ModelError
+from crosslens.model import INPUT, OUTPUT
+from crosslens.model.preprocessing import Preprocess
+from torch import Tensor
+
+from .autograd.isolation import isolation
+from .autograd.recording import Recording, StopForward
+from .autograd.rectifiers import Rectifiers
+from .layers.layer_table import LayerTable, layer_table
+from .layers.listing import LayerOutput, Listing
+from .layers.memory_layout import InputLayout, memory_format, min_images
+from .layers.module_network import LOCK, select_output
+from .load.run_error import run_error
+from .tensors import channels_first, channels_last, to_array, to_tensor
+
+__all__ = ["Runner"]
+
+
+@dataclass
+class Runner:
+    """A network with all that a pass needs: its device and types, the layout of its images, the chosen output."""
+
+    network: Any
+    output: int | str | None
+    device: torch.device
+    dtype: torch.dtype
+    """Of the weights."""
+    layout: InputLayout
+    rule: str = "exact"
+    """The backward rule at rectifiers."""
+    channel_axes: Mapping[str, int] = field(default_factory=dict)
+    """Of layers; 1 where a layer is missing."""
+    _reaches: dict[str, bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, network: Any, preprocess: Preprocess, output: int | str | None) -> "Runner":
+        """The network runs where its weights are, in their type."""
+        tensors = [t for t in (*network.net.parameters(), *network.net.buffers()) if t.is_floating_point()]
+        device = tensors[0].device if tensors else torch.device("cpu")
+        dtype = tensors[0].dtype if tensors else torch.float32
+        like = torch.empty(0, device=device, dtype=_image_dtype(dtype))
+        return cls(network, output, device, dtype, InputLayout(preprocess, network, like, dtype))
+
+    @property
+    def image_dtype(self) -> torch.dtype:
+        """Of images and of all that is given out: float64 for a float64 network, else float32."""
+        return _image_dtype(self.dtype)
+
+    def example(self, more: int = 0) -> Tensor:
+        """Black images: as many as the network takes, or two; and `more`."""
+        batch = self.network.batch or 2
+        return torch.zeros((batch + more, *self.network.input.example_shape), dtype=torch.float32)
+
+    def list_layers(self) -> LayerTable:
+        """The network's layers, by one pass, or by two on different numbers of images where it takes any."""
+        examples = [self.example()] if self.network.batch else [self.example(), self.example(1)]
+        return layer_table([len(x) for x in examples], [self._list_once(x) for x in examples], self.output)
+
+    def _list_once(self, x: Tensor) -> Listing:
+        with self.running(x, grad=False):
+            listing: Listing = self.network.list_layers(self._prepare(x.to(self.device, self.image_dtype)))
+            return listing
+
+    def choose_memory_format(self, elements: int) -> None:
+        """Lay images out in memory as the network runs fastest; `elements` are the activations of one image.
+
+        Tried on noise: a `view` of one layout may succeed on equal numbers. On two images: it may also do for one.
+        """
+        shape = (self.network.batch or 2, *self.network.input.example_shape)
+        images = torch.rand(shape, generator=torch.Generator().manual_seed(0)).to(self.device, self.dtype)
+        with self.running(images, grad=True):
+            run = lambda x: select_output(self.network.run(x, (), lambda _: None), self.output)  # noqa: E731
+            self.layout.memory = memory_format(self.network, run, images)
+        self.layout.min_images = min_images(self.network, elements)
+
+    @contextmanager
+    def running(self, x: Array, *, grad: bool) -> Iterator[None]:
+        """Alone, with gradients on or off whatever the caller has, and with errors that say what was run."""
+        with LOCK, isolation(grad=grad), ExitStack() as stack:
+            if grad and self.rule != "exact":
+                stack.enter_context(Rectifiers(self.rule))
+            try:
+                yield
+            except CrosslensError:
+                raise
+            except Exception as error:
+                raise run_error(self.network, tuple(x.shape), error) from error
+
+    def run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
+        """One pass over images of the contract, as far as `recording` needs it; the images as the network's leaf."""
+        names = recording.layers - {OUTPUT}
+        with self.running(x, grad=grad):
+            image = to_tensor(x, self.device, self.image_dtype, own=False)
+            if INPUT in recording.wrt:
+                recording.add_target(INPUT, image.requires_grad_())
+            try:
+                y = self.network.run(
+                    self._prepare(image), names, lambda layer: _record(recording, layer), recording.changed
+                )
+            except StopForward:
+                recording.check()
+                return image
+            y = select_output(y, self.output)
+            if image.requires_grad and not y.requires_grad and not recording.replace:
+                raise ModelError(
+                    "no gradient gets from the output to the image: the network's forward method runs "
+                    "under torch.no_grad, detaches, or ignores its input"
+                )
+            recording.record(OUTPUT, y)
+        recording.check()
+        return image
+
+    def forward(self, x: Array, capture: Collection[str], replace: Mapping[str, Array]) -> dict[str, Array]:
+        """Activations of these layers by one pass."""
+        recording = Recording(capture=frozenset(capture), replace=self.to_tensors(replace))
+        self.run(x, recording, grad=False)
+        return self.to_arrays({name: recording.values[name] for name in capture}, x)
+
+    def reaches_image(self, name: str) -> bool:
+        """Whether autograd gets from a layer to the image, or has no need to: noise changes nothing in the layer."""
+        if name not in self._reaches:
+            dark = self.example()
+            noise = torch.rand(dark.shape, generator=torch.Generator().manual_seed(0))
+            recording = Recording(frozenset({name}), frozenset({INPUT}), frozenset({name}))
+            self.run(noise, recording, grad=True)
+            y = recording.values[name]
+            recording.gradients({name: torch.ones_like(y)}, keep=False)
+            if recording.is_disconnected:
+                self.run(dark, other := Recording(frozenset({name})), grad=False)
+            self._reaches[name] = not recording.is_disconnected or torch.equal(y, other.values[name])
+        return self._reaches[name]
+
+    def to_tensors(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:
+        """Activations or cotangents of the contract as the layers have them; their own, or perhaps the caller's."""
+        tensors = {}
+        with torch.inference_mode(False):
+            for name, each in values.items():
+                tensor = to_tensor(each, self.device, self.dtype, own=own)
+                axis = self.channel_axes.get(name, 1)
+                tensors[name] = self.layout.in_memory_format(tensor) if axis == 1 else channels_last(tensor, axis)
+        return tensors
+
+    def to_channels_first(self, name: str, value: Tensor) -> Tensor:
+        """A layer's values, float32 or float64, where the network computes."""
+        return channels_first(value, self.channel_axes.get(name, 1)).to(self.image_dtype)
+
+    def to_arrays(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
+        """Values of layers as arrays of the contract, of the kind that the images `x` are."""
+        return {name: to_array(self.to_channels_first(name, each), x) for name, each in values.items()}
+
+    def normalise(self, x: Array) -> Tensor:
+        """Images as a recorded graph reads them, in the memory layout of as many as there may be."""
+        image = self.layout.normalise(to_tensor(x, self.device, self.image_dtype, own=False))
+        return image.contiguous(memory_format=self.layout.memory)
+
+    def _prepare(self, image: Tensor) -> Tensor:
+        """What the network takes, of a leaf that nothing may overwrite."""
+        return self.layout.arrange(self.layout.normalise(image))
+
+
+def _image_dtype(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def _record(recording: Recording, layer: LayerOutput) -> Tensor:
+    """A layer's output, which must be a tensor as it was when the layers were listed; kept as `recording` needs it.
+
+    Raises:
+        ModelError: it is not a tensor any more.
+        StopForward: all that was asked for has been computed.
+    """
+    if not isinstance(layer.output, Tensor):
+        kind = type(layer.output).__name__
+        raise ModelError(f"layer {layer.name!r} now returns a {kind}; when it was wrapped it returned a tensor")
+    y = recording.record(layer.name, layer.output)
+    if recording.complete:
+        raise StopForward
+    return y
