@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crosslens import Statistic, param, testing
 from crosslens.arrays import as_numpy
-from crosslens.data import ArraySource
+from crosslens.data import ArraySource, sweep
 from crosslens.errors import ImageError, ParameterError, PluginError
 from crosslens.method import DatasetMethod
 from crosslens.model.input_spec import InputSpec
@@ -162,3 +162,14 @@ def test_a_kit_finds_a_merge_that_forgets_a_side():
     for name in ("merged_states_are_one_pass", "empty_state_is_neutral"):
         with pytest.raises(AssertionError):
             checks[name]()
+
+
+def test_methods_that_share_a_sweep_give_what_each_gives_alone():
+    model, source = testing.TinyModel(), ArraySource(IMAGES)
+    means = crosslens.method("mean_activation", layer="conv1")
+    shared = sweep(model, source, [Tops(layer="conv1"), means])
+    for method in (Tops(layer="conv1"), means):
+        alone, together = method(model, source), method.result(model, source, shared, start=0.0)
+        assert together.provenance["source"] == alone.provenance["source"]
+        for name, values in alone.columns.items():
+            np.testing.assert_array_equal(together.columns[name], values)
