@@ -10,7 +10,7 @@ from click.core import ParameterSource
 
 from ..comparison.aggregate import Limit
 from ..comparison.compare import Comparison, compare
-from ..comparison.figures import MAP_FIGURES, formatted
+from ..comparison.figures import MAP_FIGURES, format_map_figures
 from ..comparison.predictions import predictions_agree
 from ..comparison.verdict import judge
 from ..image.false_colour import check_bands
@@ -182,7 +182,7 @@ def summary(comparison: Comparison) -> str:
     for row in comparison.rows():
         noise = comparison.noise.get(row["method"])
         expected = f"{noise.figures['relative_l2']:.2e}" if noise else "-"
-        rows.append((row["method"], *row["models"], *formatted(row), expected, marks[judge(row, noise)]))
+        rows.append((row["method"], *row["models"], *format_map_figures(row), expected, marks[judge(row, noise)]))
     names = [figure.short for figure in MAP_FIGURES.values()]
     parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)]
     parts += ["\n".join(_places(comparison))] if comparison.layers else []

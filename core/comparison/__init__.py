@@ -1,1 +1,1 @@
-"""One method on several models: the maps side by side, and how far they differ."""
+"""Methods on several models of one network: maps side by side, how far they differ, and how much rounding explains."""

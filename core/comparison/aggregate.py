@@ -56,7 +56,7 @@ class Limit:
         """The limit that a text like "relative_l2=1e-3" states.
 
         Raises:
-            ParameterError: there is no such figure, or no number.
+            ParameterError: no figure has this name, or no number stands there.
         """
         name, _, number = text.partition("=")
         if name not in FIGURES:

@@ -18,7 +18,7 @@ from ..method.base import Method
 from ..model.base import Model
 from ..result import Result
 from .comparison import Comparison
-from .layer_translation import Counterparts
+from .layer_translation import LayerTranslation
 from .predictions import Prediction, predict
 from .rounding_noise import Noise, rounding_noise
 
@@ -47,7 +47,7 @@ def compare(
         target: as for a method; None means the class that the first model predicts, for all of them (the positive
             class of one sigmoid, the number of a regression).
         titles: a name for each image, for the report.
-        layers: walk the layers of the first model and of each other one as well, to say where they part.
+        layers: compare the first model with each other one layer by layer as well, see `crosslens.diverge`.
         progress: called after each result with (done, total, what).
 
     Raises:
@@ -62,29 +62,29 @@ def compare(
     leader = next(iter(named.values())).output
     if target is None and predictions and not leader.binary and leader.has_probabilities:
         target = list(predictions[0].classes)
-    results, noise = _run(named, chosen, images, target, progress)
+    results, noise = _results_and_noise(named, chosen, images, target, progress)
     divergences = _divergences(named, images) if layers and images is not None else ()
     names = tuple(method.name for method in chosen)
     return Comparison(tuple(named), names, results, predictions, tuple(titles), noise, divergences)
 
 
-def _run(
+def _results_and_noise(
     models: Mapping[str, Model], methods: Sequence[Method], images: Array, target: Any, progress: Progress
 ) -> tuple[dict[tuple[str, str], Result], dict[str, Noise]]:
     """The result of each method on each model, and each method's rounding noise on the model that took least time."""
     results: dict[tuple[str, str], Result] = {}
     noise: dict[str, Noise] = {}
-    counterparts = Counterparts(models, images)
-    targets = counterparts.targets(target)
-    fitted = {method.name: counterparts.fitted(method, targets) for method in methods}
+    translation = LayerTranslation(models, images)
+    targets = translation.targets(target)
+    translated = {method.name: translation.methods(method, targets) for method in methods}
     work = [(method, name) for method in methods for name in (*models, None)]
     for method, name in track(work, progress, "comparing"):
         of_models = targets if method.needs_target else dict.fromkeys(models)
         if name is not None:
-            results[method.name, name] = fitted[method.name][name](models[name], images, of_models[name])
+            results[method.name, name] = translated[method.name][name](models[name], images, of_models[name])
         elif method.needs_images:
             quickest = min(models, key=lambda each: results[method.name, each].provenance["seconds"])
-            result, run = results[method.name, quickest], fitted[method.name][quickest].method
+            result, run = results[method.name, quickest], translated[method.name][quickest].method
             noise[method.name] = rounding_noise(run, quickest, models[quickest], result, of_models[quickest])
     return results, noise
 

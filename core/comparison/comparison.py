@@ -42,7 +42,7 @@ class Comparison:
     noise: Mapping[str, Noise] = field(default_factory=dict)
     """By method: what rounding alone does to its maps on the model that took the least time (see `rounding_noise`)."""
     divergences: tuple[Divergence, ...] = ()
-    """The walk through the layers of the first model and of each other one."""
+    """The layer-by-layer comparison of the first model with each other one, if asked for."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -115,7 +115,7 @@ class Comparison:
         )
 
     def passed(self, limits: Sequence[Limit]) -> list[str]:
-        """What does not keep its limit, in words; nothing if all is well."""
+        """The figures that pass their limit, in words; an empty list if none does."""
         rows = [(" and ".join(row["models"]), row) for row in self.predicted]
         rows += [(f"{row['method']} on {' and '.join(row['models'])}", row) for row in self.rows()]
         return [

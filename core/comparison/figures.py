@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .metrics import POINTING_TOLERANCE, TOP_SHARE
 
-__all__ = ["FIGURES", "MAP_FIGURES", "Figure", "formatted"]
+__all__ = ["FIGURES", "MAP_FIGURES", "Figure", "format_map_figures"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,6 @@ FIGURES: Mapping[str, Figure] = {
 """Every figure: those of maps, and those of predictions, see `crosslens.comparison.predictions`."""
 
 
-def formatted(values: Mapping[str, float]) -> list[str]:
+def format_map_figures(values: Mapping[str, float]) -> list[str]:
     """The map figures of a row as text, in the order of `MAP_FIGURES`; a dash where there is none."""
     return [f"{values[key]:{figure.digits}}" if key in values else "-" for key, figure in MAP_FIGURES.items()]

@@ -1,4 +1,4 @@
-"""One place in several models: a layer that is named in one, or chosen by default in the first, found in the others."""
+"""Translate layer names between models: a layer named in one, or the first one's default, in all others."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..alignment.align import align
+from ..alignment.align import Alignment, align
 from ..alignment.layer_family import layer_family
 from ..alignment.probe_images import probes
 from ..alignment.similarity import similarities
@@ -24,23 +24,23 @@ from ..objective.renamed_layers import RenamedLayers
 from ..objective.target import resolve_target
 from ..result import Result
 
-__all__ = ["Counterparts", "Fitted"]
+__all__ = ["LayerTranslation", "TranslatedMethod"]
 
-_PROBES = 4
-"""So many of the images are what layers are matched on."""
+MOST_PROBES = 4
+"""Number of images that layers are matched on."""
 SAME = 0.99
 """Score (`crosslens.alignment.similarity`) from which two layers are counterparts without a look at the others."""
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A method for one of the models."""
+class TranslatedMethod:
+    """A method with its layers named as in one of the models."""
 
     method: Method
     default: bool = False
     """Whether its layers are the counterparts of the default of the first model."""
     missing: str = ""
-    """Why the first model's default was not found, so that this model's own is explained."""
+    """Why this model has no counterpart of the first one's default, so that its own default is explained."""
 
     def __call__(self, model: Model, images: Array, target: Any, progress: Progress = silent) -> Result:
         """Run it, and say in the result where its layers come from."""
@@ -49,20 +49,20 @@ class Fitted:
             return replace(result, provenance={**result.provenance, "default_layer": True})
         if not self.missing:
             return result
-        own = ", ".join(map(repr, result.provenance["layers"]))
-        note = f"another place is explained here, this model's own default {own}: {self.missing}"
+        layers = ", ".join(map(repr, result.provenance["layers"]))
+        note = f"another layer is explained here, this model's own default {layers}: {self.missing}"
         return replace(result, notes=(*result.notes, note))
 
 
-class Counterparts:
-    """The layers of several models of one network, found in each other."""
+class LayerTranslation:
+    """Finds the counterpart of a layer of one model in another one of the same network."""
 
     def __init__(self, models: Mapping[str, Model], images: Array) -> None:
         """`models` by name; `images` (N, C, H, W), or None where methods make their own."""
         self.models, self.images = models, images
         self.first = next(iter(models))
-        self._known: dict[tuple[str, str, str], str] = {}
-        self._alignments: dict[tuple[str, str], Any] = {}
+        self._counterparts: dict[tuple[str, str, str], str] = {}
+        self._alignments: dict[tuple[str, str], Alignment] = {}
         self._preferred: dict[str, tuple[str, ...]] = {}
 
     def targets(self, target: Any) -> dict[str, Any]:
@@ -73,110 +73,113 @@ class Counterparts:
         """
         if not isinstance(target, str | Objective):
             return dict.fromkeys(self.models, target)
-        found: dict[str, Objective | LayerError] = {name: self._resolved(target, name) for name in self.models}
-        source = next((name for name, each in found.items() if isinstance(each, Objective)), None)
+        by_model: dict[str, Objective | LayerError] = {name: self._objective(target, name) for name in self.models}
+        source = next((name for name, each in by_model.items() if isinstance(each, Objective)), None)
         if source is None:
-            raise next(each for each in found.values() if isinstance(each, LayerError))
+            raise next(each for each in by_model.values() if isinstance(each, LayerError))
         return {
-            name: target if isinstance(each, Objective) else self._renamed(found[source], source, name)
-            for name, each in found.items()
+            name: target if isinstance(each, Objective) else self._translate_objective(by_model[source], source, name)
+            for name, each in by_model.items()
         }
 
-    def _resolved(self, target: Any, model: str) -> Objective | LayerError:
+    def _objective(self, target: Any, model: str) -> Objective | LayerError:
         count = None if self.images is None else self.images.shape[0]
         try:
             return resolve_target(target, self.models[model], count)
         except LayerError as error:
             return error
 
-    def _renamed(self, objective: Any, source: str, to: str) -> Objective:
+    def _translate_objective(self, objective: Any, source: str, to: str) -> Objective:
         inner = [name for name in objective.layers if name not in {INPUT, OUTPUT}]
-        return RenamedLayers(objective, {name: self.find(name, source, to) for name in inner})
+        return RenamedLayers(objective, {name: self.counterpart(name, source, to) for name in inner})
 
-    def fitted(self, method: Method, targets: Mapping[str, Any]) -> dict[str, Fitted]:
+    def methods(self, method: Method, targets: Mapping[str, Any]) -> dict[str, TranslatedMethod]:
         """The method for each model: with the counterparts of the layers it names, or of the first model's default.
 
         Raises:
             LayerError: no model has a layer of that name, or one has no counterpart of it.
         """
-        settled = self._settled(method, self.first, targets)
-        if settled is method:
-            return {name: Fitted(self._translated(method, name)) for name in self.models}
-        others = {name: self._default(method, settled, name, targets) for name in self.models if name != self.first}
-        return {self.first: Fitted(method), **others}
+        with_defaults = self._with_default_layers(method, self.first, targets)
+        if with_defaults is method:
+            return {name: TranslatedMethod(self._translate_method(method, name)) for name in self.models}
+        others = {
+            name: self._with_first_default(method, with_defaults, name, targets)
+            for name in self.models
+            if name != self.first
+        }
+        return {self.first: TranslatedMethod(method), **others}
 
-    def _settled(self, method: Method, model: str, targets: Mapping[str, Any]) -> Method:
+    def _with_default_layers(self, method: Method, model: str, targets: Mapping[str, Any]) -> Method:
         network = self.models[model]
         objective = resolve_target(targets[model], network, None) if method.needs_target else NO_TARGET
         return method.with_network_defaults(network, self.images, objective)
 
-    def _default(self, method: Method, settled: Method, to: str, targets: Mapping[str, Any]) -> Fitted:
-        """With the first model's default; of layers that hold the same values, its own default if that is one."""
+    def _with_first_default(
+        self, method: Method, of_first: Method, to: str, targets: Mapping[str, Any]
+    ) -> TranslatedMethod:
+        """The method with the counterpart of the first model's default; of several, its own default if that is one."""
         with suppress(LayerError):
-            self._preferred[to] = named_layers(self._settled(method, to, targets))
+            self._preferred[to] = named_layers(self._with_default_layers(method, to, targets))
         try:
-            return Fitted(self._translated(settled, to, self.first), default=True)
+            return TranslatedMethod(self._translate_method(of_first, to, self.first), default=True)
         except LayerError as error:
-            return Fitted(method, missing=str(error))
+            return TranslatedMethod(method, missing=str(error))
 
-    def _translated(self, method: Method, to: str, source: str | None = None) -> Method:
+    def _translate_method(self, method: Method, to: str, source: str | None = None) -> Method:
         """The method with the layers of model `to`: those of `source`, or, without one, of whatever model has them."""
         changed: dict[str, Any] = {}
         for each in fields(method):
             value = getattr(method, each.name)
             if isinstance(value, Method):
-                changed[each.name] = self._translated(value, to, source)
+                changed[each.name] = self._translate_method(value, to, source)
             elif names_layers(each.name) and value:
                 names = [value] if isinstance(value, str) else value
-                theirs = tuple(
-                    self._named(name, to) if source is None else self.find(name, source, to) for name in names
-                )
-                changed[each.name] = theirs[0] if isinstance(value, str) else theirs
+                layers = tuple(self._layer_in(to, name, source) for name in names)
+                changed[each.name] = layers[0] if isinstance(value, str) else layers
         same = all(getattr(method, name) == value for name, value in changed.items())
         return method if same else replace(method, **changed)
 
-    def _named(self, layer: str, to: str) -> str:
-        """A layer that the user named in any of the models."""
-        knowing = [name for name in self.models if _has(self.models[name], layer)]
-        if not knowing:
+    def _layer_in(self, to: str, layer: str, source: str | None) -> str:
+        """A layer of model `source`, or, without one, one that the user named in any of the models."""
+        if source is not None:
+            return self.counterpart(layer, source, to)
+        sources = [name for name in self.models if _has(self.models[name], layer)]
+        if not sources:
             self.models[self.first].layer(layer)  # raises, and names the nearest
-        return layer if to in knowing else self.find(layer, knowing[0], to)
+        return layer if to in sources else self.counterpart(layer, sources[0], to)
 
-    def find(self, layer: str, source: str, to: str) -> str:
+    def counterpart(self, layer: str, source: str, to: str) -> str:
         """The layer of model `to` that has the values of `layer` of model `source`.
 
         Raises:
-            LayerError: there is none; the message names the neighbours that are found.
+            LayerError: there is none; the message names the counterparts of its neighbours.
         """
         key = layer, source, to
         if source == to or layer in {INPUT, OUTPUT}:
             return layer
-        if key not in self._known:
-            self._known[key] = self._alike(layer, source, to) or self._aligned(layer, source, to)
-        return self._known[key]
+        if key not in self._counterparts:
+            self._counterparts[key] = self._by_activations(layer, source, to) or self._by_alignment(layer, source, to)
+        return self._counterparts[key]
 
-    def _alike(self, layer: str, source: str, to: str) -> str | None:
+    def _by_activations(self, layer: str, source: str, to: str) -> str | None:
         """The layer with the same values; of several one preferred, or of the same kind, or the first."""
         one, other, x = self.models[source].layer(layer), self.models[to], self._probes()[:2, ...]
         size = prod(n or 1 for n in one.shape[1:])
         names = [n for n, each in other.layers.items() if n not in {INPUT, OUTPUT} and _size(each.shape) == size]
         if not names:
             return None
-        theirs = other.forward(x, names)
-        score = similarities(
-            [as_numpy(self.models[source].forward(x, [layer])[layer])], [as_numpy(theirs[n]) for n in names]
-        ).score[0]
+        activation, candidates = self.models[source].forward(x, [layer])[layer], other.forward(x, names)
+        score = similarities([as_numpy(activation)], [as_numpy(candidates[n]) for n in names]).score[0]
         best = [n for n, value in zip(names, score, strict=True) if value >= max(SAME, float(np.max(score)) - 1e-4)]
-        kin = [n for n in best if layer_family(other.layers[n].kind) == layer_family(one.kind) != ""]
+        one_family = [n for n in best if layer_family(other.layers[n].kind) == layer_family(one.kind) != ""]
         preferred = [n for n in best if n == one.name or n in self._preferred.get(to, ())]
-        return next(iter([*preferred, *kin, *best]), None)
+        return next(iter([*preferred, *one_family, *best]), None)
 
-    def _aligned(self, layer: str, source: str, to: str) -> str:
+    def _by_alignment(self, layer: str, source: str, to: str) -> str:
         if (source, to) not in self._alignments:
             models = self.models[source], self.models[to]
             self._alignments[source, to] = align(*models, images=self._probes(), names=(source, to))
-        found: str = self._alignments[source, to].translate(layer, source, to)
-        return found
+        return self._alignments[source, to].translate(layer, source, to)
 
     def _probes(self) -> Array:
         """Some of the images, or photographs where there are none of the models' own size."""
@@ -184,7 +187,7 @@ class Counterparts:
         fits = self.images is not None and all(
             n in {None, m} for shape in sizes for n, m in zip(shape, self.images.shape[1:], strict=True)
         )
-        return self.images[:_PROBES, ...] if fits else probes(self.models[self.first])
+        return self.images[:MOST_PROBES, ...] if fits else probes(self.models[self.first])
 
 
 def _size(shape: tuple[int | None, ...]) -> int:

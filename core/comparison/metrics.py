@@ -1,9 +1,10 @@
-"""How far two explanations of one picture are apart: as numbers, as pictures, and in what they point at."""
+"""Agreement of two explanations of one image: of their values, of how they look, and of what they point at."""
 
 from typing import Any
 
 import numpy as np
 
+from ..alignment.similarity import pearson, relative_l2
 from ..errors import ComparisonError
 
 __all__ = ["POINTING_TOLERANCE", "TOP_SHARE", "agreement", "map_agreement"]
@@ -11,14 +12,14 @@ __all__ = ["POINTING_TOLERANCE", "TOP_SHARE", "agreement", "map_agreement"]
 Values = np.ndarray[Any, Any]
 
 TOP_SHARE = 0.1
-"""The share of a map's places that count as its top."""
+"""Share of a map's positions that count as its top."""
 POINTING_TOLERANCE = 15 / 224
-"""How far two maxima may lie apart and still point at the same thing, as a share of the map's side: the pointing game's
-15 pixels (Zhang et al. 2018, https://arxiv.org/abs/1608.00507), for pictures of 224."""
+"""Largest distance of two maxima that point at the same thing, as a share of the map's side: the pointing game's 15
+pixels (Zhang et al. 2018, https://arxiv.org/abs/1608.00507), for images of 224."""
 
 
 def agreement(a: Values, b: Values) -> dict[str, float]:
-    """How far two arrays of values are apart, whatever they mean.
+    """How far two arrays of values agree, whatever they mean.
 
     Returns:
         max_relative_difference: max |a - b| / max |a|; relative_l2: |a - b| / |a|; correlation: Pearson's;
@@ -29,22 +30,21 @@ def agreement(a: Values, b: Values) -> dict[str, float]:
     """
     _same_shape(a, b)
     a, b = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
-    difference = a - b
     return {
-        "max_relative_difference": _ratio(float(np.abs(difference).max()), float(np.abs(a).max())),
-        "relative_l2": _ratio(float(np.linalg.norm(difference)), float(np.linalg.norm(a))),
+        "max_relative_difference": _ratio(float(np.abs(a - b).max()), float(np.abs(a).max())),
+        "relative_l2": relative_l2(a, b),
         "correlation": _correlation(a, b),
         "rank_correlation": _rank_correlation(a, b),
     }
 
 
 def map_agreement(a: Values, b: Values) -> dict[str, float]:
-    """How alike two maps (h, w) of one picture look, and whether they point at the same place.
+    """How alike two maps (h, w) of one image look, and whether they point at the same position.
 
     Returns:
-        ssim: the mean structural similarity, see `structural_similarity`; top_k: of the tenth of the places with the
-        largest values of `a`, the share that is among that of `b`; pointing: 1 if the largest values stand at the same
-        place up to `POINTING_TOLERANCE`, else 0.
+        ssim: the mean structural similarity, see `structural_similarity`; top_k: of the tenth of the positions with
+        the largest values of `a`, the share that is among that of `b`; pointing: 1 if the largest values stand at the
+        same position up to `POINTING_TOLERANCE`, else 0.
 
     Raises:
         ComparisonError: the shapes differ.
@@ -55,7 +55,7 @@ def map_agreement(a: Values, b: Values) -> dict[str, float]:
 
 
 def structural_similarity(a: Values, b: Values) -> float:
-    """Mean SSIM of two maps (Wang et al. 2004, equation 13), over every place, borders mirrored.
+    """Mean SSIM of two maps (Wang et al. 2004, equation 13), over all positions, borders mirrored.
 
     Gaussian windows of deviation 1.5; K1 = 0.01 and K2 = 0.03 times the range of both maps' values. 1 for equal maps.
     """
@@ -91,12 +91,10 @@ def _rank_correlation(a: Values, b: Values) -> float:
 
 
 def _correlation(a: Values, b: Values) -> float:
-    """Pearson's; where one of them does not vary, 1 if they are equal, else 0."""
+    """Pearson's, exactly 1 for equal values."""
     if np.array_equal(a, b):
         return 1.0
-    x, y = a - a.mean(), b - b.mean()
-    scale = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return float(np.clip(x @ y / scale, -1, 1)) if scale else 0.0
+    return float(np.clip(pearson(a, b), -1, 1))
 
 
 def _top_in_common(a: Values, b: Values) -> float:
@@ -106,5 +104,5 @@ def _top_in_common(a: Values, b: Values) -> float:
 
 
 def _pointing(a: Values, b: Values) -> float:
-    places = [np.array(np.unravel_index(v.argmax(), v.shape)) for v in (a, b)]
-    return float((np.abs(places[0] - places[1]) <= POINTING_TOLERANCE * np.array(a.shape)).all())
+    maxima = [np.array(np.unravel_index(v.argmax(), v.shape)) for v in (a, b)]
+    return float((np.abs(maxima[0] - maxima[1]) <= POINTING_TOLERANCE * np.array(a.shape)).all())

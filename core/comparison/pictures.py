@@ -116,7 +116,7 @@ def _method(method: str, models: Sequence[str], results: Sequence[Result], index
     if not all(map(_can_be_drawn, results)):
         return MethodPictures(method, "values")
     made = isinstance(results[0], Synthesis)
-    values = [_image(r, index) if isinstance(r, Synthesis) else _drawn(r, index) for r in results]
+    values = [_image(r, index) if isinstance(r, Synthesis) else _map_to_draw(r, index) for r in results]
     maps = {model: _map(result, index) for model, result in zip(models, results, strict=True)}
     common = full_scale(np.stack([*maps.values()]))
     return MethodPictures(
@@ -139,7 +139,7 @@ def _can_be_drawn(result: Result) -> bool:
 
 
 def _scale(results: Sequence[Result], index: int) -> Scale:
-    maps = np.stack([_drawn(result, index) for result in results])
+    maps = np.stack([_map_to_draw(result, index) for result in results])
     if any(map(_is_per_pixel, results)):
         return Scale(magnitude_limit(maps), False, grey=True)
     limit, least = full_scale(maps), float(maps.min())
@@ -154,7 +154,7 @@ def _image(result: Result, index: int) -> Pixels:
     return np.asarray(pixels(as_numpy(result.images)[index], result.bounds, result.bands))
 
 
-def _drawn(result: Result, index: int) -> Pixels:
+def _map_to_draw(result: Result, index: int) -> Pixels:
     """(h, w): magnitudes where each pixel has values of its own, else the map."""
     if isinstance(result, Attribution) and result.is_per_pixel:
         return _flat(as_numpy(_one(result, index).magnitudes())[0])

@@ -1,4 +1,4 @@
-"""What models say of the same images, and whether they say the same."""
+"""What models predict for the same images, and whether they predict the same."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ __all__ = ["Prediction", "predict", "prediction_agreement", "predictions_agree",
 Values = np.ndarray[Any, Any]
 
 SAME_SCORE = 1e-2
-"""Two scores are the same where they differ by no more than this share of the larger one."""
+"""Two scores are the same if they differ by no more than this share of the larger one."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model says of each image."""
+    """What one model predicts for each image."""
 
     model: str
     classes: tuple[int, ...]
@@ -37,7 +37,14 @@ class Prediction:
 
 
 def predict(name: str, model: Model, images: Array, first: Prediction | None = None) -> Prediction:
-    """A model's classes of images (N, C, H, W), and the probability of the classes that `first` predicts."""
+    """What a model predicts for images, and the probability it gives the classes that `first` predicts.
+
+    Args:
+        name: the model's name in the comparison.
+        model: what predicts.
+        images: (N, C, H, W), in the model's bounds.
+        first: the prediction of the comparison's first model; None if this is it.
+    """
     parts = slices(images.shape[0], batch_limit(model))
     output = np.concatenate([as_numpy(model.forward(images[start:stop, ...])[OUTPUT]) for start, stop in parts])
     spec, rows = model.output, range(len(output))
@@ -46,9 +53,10 @@ def predict(name: str, model: Model, images: Array, first: Prediction | None = N
     names = spec.names(model.labels)
     labels = tuple(names[c] if names else str(c) if spec.has_probabilities else "score" for c in best)
     classes = tuple(map(int, best))
-    asked = classes if first is None else first.classes
-    own, of_first = (tuple(float(shares[r, c[r]]) for r in rows) for c in (classes, asked))
-    return Prediction(name, classes, own, labels, of_first, "probability" if spec.has_probabilities else "score")
+    of_classes, of_first = (
+        tuple(float(shares[r, c[r]]) for r in rows) for c in (classes, classes if first is None else first.classes)
+    )
+    return Prediction(name, classes, of_classes, labels, of_first, "probability" if spec.has_probabilities else "score")
 
 
 def probabilities(output: Values, spec: OutputSpec | None = None) -> Values:
@@ -62,7 +70,7 @@ def probabilities(output: Values, spec: OutputSpec | None = None) -> Values:
 
 
 def prediction_agreement(a: Prediction, b: Prediction, images: Sequence[int]) -> dict[str, float]:
-    """Whether two models say the same of these images.
+    """Whether two models predict the same for these images.
 
     Returns:
         same_class: the share of images of which both predict one class (of scores: the same score, to 1 %);

@@ -27,7 +27,12 @@ def values_and_maps(result: Result) -> Explained:
 
 
 def figures_between(a: Explained, b: Explained, n: int, m: int) -> dict[str, float]:
-    """The figures of image `n` of one result and image `m` of another."""
+    """The figures of one image in two results.
+
+    Args:
+        a, b: what `values_and_maps` gives of either result.
+        n, m: the index of the image in `a` and in `b`.
+    """
     figures = agreement(a[0][n], b[0][m])
     return figures | ({} if a[1] is None or b[1] is None else map_agreement(a[1][n], b[1][m]))
 

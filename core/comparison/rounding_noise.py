@@ -19,7 +19,7 @@ from ..result import Result
 from .aggregate import worst
 from .result_figures import figures_between, values_and_maps
 
-__all__ = ["MOST_IMAGES", "UNIT", "Noise", "evenly_spread", "rounded", "rounding_noise"]
+__all__ = ["MOST_IMAGES", "UNIT", "Noise", "evenly_spread", "round_at_random", "rounding_noise"]
 
 MOST_IMAGES = 4
 """Largest number of images that the noise is measured on."""
@@ -56,7 +56,7 @@ def rounding_noise(method: Method, name: str, model: Model, result: Result, targ
     """
     before = values_and_maps(result)
     places = evenly_spread(len(before[0]))
-    after = values_and_maps(_with_rounded_images(method, model, result.images, target, places))
+    after = values_and_maps(_run_on_rounded_images(method, model, result.images, target, places))
     return Noise(name, len(places), worst(figures_between(before, after, n, m) for m, n in enumerate(places)))
 
 
@@ -69,7 +69,7 @@ def evenly_spread(count: int) -> list[int]:
     return sorted({int(n) for n in np.linspace(0, count - 1, min(count, MOST_IMAGES)).round()})
 
 
-def rounded(images: Array, bounds: tuple[float, float] = (0.0, 1.0)) -> Array:
+def round_at_random(images: Array, bounds: tuple[float, float] = (0.0, 1.0)) -> Array:
     """Images with every value moved by `UNIT` of the range, up or down by chance; never out of the bounds."""
     values, (low, high) = as_numpy(images), bounds
     unit = UNIT * (high - low)
@@ -78,9 +78,9 @@ def rounded(images: Array, bounds: tuple[float, float] = (0.0, 1.0)) -> Array:
     return like(np.where((moved < low) | (moved > high) | (moved == values), values - step, moved), images)
 
 
-def _with_rounded_images(method: Method, model: Model, images: Array, target: Any, places: Sequence[int]) -> Result:
+def _run_on_rounded_images(method: Method, model: Model, images: Array, target: Any, places: Sequence[int]) -> Result:
     """The method's result for the images at `places`, moved by one rounding."""
     picked = namespace(images).stack([images[n, ...] for n in places])
     one_each = isinstance(target, list | tuple | np.ndarray)
-    moved = rounded(picked, model.input.bounds or (0.0, 1.0))
+    moved = round_at_random(picked, model.input.bounds or (0.0, 1.0))
     return method(model, moved, [target[n] for n in places] if one_each else target)  # type: ignore[no-any-return]

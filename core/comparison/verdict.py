@@ -68,7 +68,7 @@ def verdict(
         rows: `Comparison.rows()`, the worst figures of each method and pair of models.
         noise: by method; a method without it is judged by `LIMIT` alone.
         predicted: `Comparison.predicted`, how far each pair's predictions agree.
-        divergences: what `crosslens.diverge` found; one with a fault is told.
+        divergences: results of `crosslens.diverge`; a fault is told.
 
     >>> verdict([{"method": "gradient", "models": ["a", "b"], "relative_l2": 2e-6}], {}).text
     'All pairs of maps agree, 1 of 1 (two maps agree if their relative L2 difference is below 0.01, or below 10 times

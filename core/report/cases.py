@@ -12,7 +12,14 @@ __all__ = ["case"]
 
 
 def case(view: ComparisonView, index: int, within: Room, *, opened: bool) -> Markup:
-    """One image, in a block that opens when it is asked for."""
+    """One image, in a block that opens on demand.
+
+    Args:
+        view: the comparison.
+        index: which of its images.
+        within: how large its pictures may be.
+        opened: whether the block is open from the start.
+    """
     title = view.images[index].title
     pictures = view.pictures(index)
     height, width = pictures.image.shape[:2]

@@ -2,7 +2,7 @@
 
 from html import escape
 
-__all__ = ["Markup", "anchor", "element", "joined", "section"]
+__all__ = ["Markup", "anchor", "element", "join", "section"]
 
 _VOID = {"img", "input"}
 
@@ -14,7 +14,7 @@ class Markup(str):
 
 
 def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
-    """An element. Children that are no `Markup` are escaped, and so is every attribute; `class_` is written `class`.
+    """An element. Children that are not `Markup` are escaped, and so is every attribute; `class_` is written `class`.
 
     >>> element("p", "1 < 2", class_="note")
     '<p class="note">1 &lt; 2</p>'
@@ -24,11 +24,11 @@ def element(name: str, *children: str, **attributes: str | float | None) -> Mark
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{written}>" + ("" if name in _VOID else f"{joined(*children)}</{name}>"))
+    return Markup(f"<{name}{written}>" + ("" if name in _VOID else f"{join(*children)}</{name}>"))
 
 
-def joined(*children: str) -> Markup:
-    """Children one after the other, those that are no `Markup` escaped."""
+def join(*children: str) -> Markup:
+    """Children one after the other; those that are not `Markup` are escaped."""
     return Markup("".join(child if isinstance(child, Markup) else escape(child, quote=False) for child in children))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..comparison.figures import MAP_FIGURES, formatted
+from ..comparison.figures import MAP_FIGURES, format_map_figures
 from ..comparison.view import ComparisonView
 from .markup import Markup, element
 from .pictures import data_uri
@@ -18,7 +18,9 @@ _FIGURE = "display: inline-block; margin: 4px"
 def summary_in_html(view: ComparisonView) -> str:
     """HTML without scripts or styles of its own, as notebooks want it."""
     header = ["method", "models", *(figure.short for figure in MAP_FIGURES.values()), "agree"]
-    rows = [[pair.method, " − ".join(pair.models), *formatted(pair.worst), pair.judgement] for pair in view.pairs]
+    rows = [
+        [pair.method, " − ".join(pair.models), *format_map_figures(pair.worst), pair.judgement] for pair in view.pairs
+    ]
     return element("div", element("p", view.verdict.text), _table(header, rows), *_images(view))
 
 

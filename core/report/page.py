@@ -10,11 +10,11 @@ from string import Template
 from typing import Any
 
 from ..alignment.divergence import Divergence
-from ..comparison.figures import MAP_FIGURES, formatted
+from ..comparison.figures import MAP_FIGURES, format_map_figures
 from ..comparison.view import ComparisonView, PairView, RunView
 from .cases import case
-from .charts import Lane, curve, strips
-from .markup import Markup, anchor, element, joined, section
+from .charts import Lane, error_curve, strips
+from .markup import Markup, anchor, element, join, section
 from .pictures import room
 from .tables import Cell, Heading, mark, table
 
@@ -33,9 +33,9 @@ def page(view: ComparisonView) -> str:
     cases = [_cases(view)]
     inner = [*cases, *figures] if len(view.images) <= _OPENED else [*figures, *cases]
     parts = [_predictions(view), *inner, _notes(view), _provenance(view)]
-    body = joined(_overview(view), _contents(parts), *parts)
+    body = join(_overview(view), _contents(parts), *parts)
     script = _file("page.js")
-    filled = {"title": joined(title), "style": _file("page.css"), "body": body, "script": script}
+    filled = {"title": join(title), "style": _file("page.css"), "body": body, "script": script}
     return Template(_file("page.html")).substitute(filled, digest=_digest(script))
 
 
@@ -106,7 +106,7 @@ def _distance_heading(method: str) -> Heading:
 def _row(view: ComparisonView, n: int) -> list[Cell | str]:
     image = view.images[n]
     predictions = [
-        Cell(joined(p.labels[n].partition(",")[0], " ", element("b", f"{p.probabilities[n]:.4f}")), p.probabilities[n])
+        Cell(join(p.labels[n].partition(",")[0], " ", element("b", f"{p.probabilities[n]:.4f}")), p.probabilities[n])
         for p in view.predictions
     ]
     link = element("a", image.title, href=f"#picture-{n}")
@@ -143,7 +143,7 @@ def _divergence(divergence: Divergence) -> list[Markup]:
     inner = table(f"Layers of {name}", header, rows, "tall")
     shown = element("details", element("summary", f"All {len(rows)} pairs of layers as a table"), inner)
     class_ = "verdict agree" if divergence.first is None else "verdict apart"
-    return [element("h3", name), element("p", divergence.text, class_=class_), curve(divergence), shown]
+    return [element("h3", name), element("p", divergence.text, class_=class_), error_curve(divergence), shown]
 
 
 def _figures(view: ComparisonView) -> Markup:
@@ -153,7 +153,7 @@ def _figures(view: ComparisonView) -> Markup:
     headings = [Heading(f.short, f.meaning) for f in MAP_FIGURES.values()]
     header: list[Heading | str] = ["method", "models", *headings, noise, "agree"]
     rows = [_figures_row(view, pair) for pair in view.pairs]
-    meanings = [joined(element("dt", each.text), element("dd", each.meaning)) for each in (*headings, noise)]
+    meanings = [join(element("dt", each.text), element("dd", each.meaning)) for each in (*headings, noise)]
     legend = element("details", element("summary", "What the figures mean"), element("dl", *meanings))
     of = "Of each figure the worst of all pictures. " if len(view.images) > 1 else ""
     return section("Figures", element("p", of + measured, class_="quiet"), table("Figures", header, rows), legend)
@@ -162,7 +162,7 @@ def _figures(view: ComparisonView) -> Markup:
 def _figures_row(view: ComparisonView, pair: PairView) -> list[Cell | str]:
     noise = view.noise.get(pair.method)
     by_rounding = Cell(f"{noise.figures['relative_l2']:.2e}") if noise else Cell("-")
-    return [pair.method, _pair_name(pair), *formatted(pair.worst), by_rounding, Cell(mark(pair.judgement))]
+    return [pair.method, _pair_name(pair), *format_map_figures(pair.worst), by_rounding, Cell(mark(pair.judgement))]
 
 
 def _pair_name(pair: PairView) -> str:

@@ -42,14 +42,14 @@ def room(count: int) -> Room:
 
 def data_uri(pixels: Pixels) -> str:
     """(H, W, 3) uint8 as a PNG inside a URI."""
-    return _encoded(Image.fromarray(pixels))
+    return _png_uri(Image.fromarray(pixels))
 
 
 def image_uri(pixels: Pixels, within: Room) -> str:
     """(H, W, 3) uint8 as a PNG inside a URI, made smaller to fit the room."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((within.side, within.side))
-    return _encoded(picture if within.colours is None else picture.quantize(within.colours))
+    return _png_uri(picture if within.colours is None else picture.quantize(within.colours))
 
 
 def coloured_map(values: Pixels, scale: Scale, within: Room) -> str:
@@ -57,13 +57,13 @@ def coloured_map(values: Pixels, scale: Scale, within: Room) -> str:
 
     Magnitudes in grey hide the image.
     """
-    return _coloured(_shrunk(values, within.map_side), scale, transparent=not scale.grey)
+    return _palette_uri(_shrunk(values, within.map_side), scale, transparent=not scale.grey)
 
 
 def coloured_difference(difference: Difference, within: Room) -> str:
     """The difference of two maps in colours as a URI, red where the first is larger."""
     scale = Scale(difference.limit or 1.0, True)
-    return _coloured(_shrunk(difference.values, within.map_side), scale, transparent=False)
+    return _palette_uri(_shrunk(difference.values, within.map_side), scale, transparent=False)
 
 
 def scale_bar(scale: Scale) -> str:
@@ -71,17 +71,17 @@ def scale_bar(scale: Scale) -> str:
     return data_uri(_colours(scale)[None].repeat(8, axis=0))
 
 
-def _encoded(picture: Image.Image, **options: Any) -> str:
+def _png_uri(picture: Image.Image, **options: Any) -> str:
     file = BytesIO()
     picture.save(file, "PNG", optimize=True, **options)
     return f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
 
 
-def _coloured(values: Pixels, scale: Scale, *, transparent: bool) -> str:
+def _palette_uri(values: Pixels, scale: Scale, *, transparent: bool) -> str:
     picture = Image.fromarray(_levels(values, scale))
     picture.putpalette(_colours(scale).tobytes())
     covers = (255 * opacity(_shares(scale))).round().astype(np.uint8)
-    return _encoded(picture, **({"transparency": covers.tobytes()} if transparent else {}))
+    return _png_uri(picture, **({"transparency": covers.tobytes()} if transparent else {}))
 
 
 def _shares(scale: Scale) -> Pixels:

@@ -197,7 +197,7 @@ def test_compare_explains_the_anchors_own_scale_in_every_model():
         for result in made.results.values():
             wanted = by_hand(net, scale)
             np.testing.assert_allclose(result.values, wanted, rtol=1e-3, atol=1e-5 * np.abs(wanted).max())
-            assert not any("another place is explained" in note for note in result.notes)
+            assert not any("another layer is explained" in note for note in result.notes)
 
 
 def test_a_class_costs_no_pass_to_find_its_layer(monkeypatch):

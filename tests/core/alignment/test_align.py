@@ -18,28 +18,28 @@ def zoo(backend, name):
     return net(backend, name).wrapped()
 
 
-def known(model, layer):
+def names_of(model, layer):
     """What a layer is called anywhere: its name, its other names, and the block whose last part it is."""
     names = {layer, *model.layers[layer].aliases}
     return names | {re.sub(r"(\.\d+|\.pointwise|_0)$", "", name) for name in names}
 
 
-def checked(*models):
+def alignment_by_names(*models):
     """Every row joins layers that share a name, and every name that all have is a row."""
-    found = align(*models)
-    for row in found.rows:
+    alignment = align(*models)
+    for row in alignment.rows:
         pairs = [(m, n) for m, n in zip(models, row.layers, strict=True) if n is not None]
         for (a, one), (b, other) in combinations(pairs, 2):
-            assert known(a, one) & known(b, other), row
-    return found
+            assert names_of(a, one) & names_of(b, other), row
+    return alignment
 
 
 @pytest.mark.parametrize("name", ["smooth", "relu"])
 def test_the_zoo_in_three_frameworks_is_matched_by_its_names(name):
-    found = checked(*(zoo(backend, name) for backend in BUILDERS if "functional" not in backend))
-    matched = [set(row.layers) for row in found.rows if None not in row.layers]
+    alignment = alignment_by_names(*(zoo(backend, name) for backend in BUILDERS if "functional" not in backend))
+    matched = [set(row.layers) for row in alignment.rows if None not in row.layers]
     assert all({step.name} in matched for step in plan(name) if step.kind != "gap")
-    assert min(row.agreement for row in found.rows) > 0.999999
+    assert min(row.agreement for row in alignment.rows) > 0.999999
 
 
 COMMON = {("torch", "onnx"): 42, ("keras", "onnx"): 33, ("torch", "keras"): 47}
@@ -49,39 +49,39 @@ separable ones in one piece, all but those and 6 that ONNX folds; all of Keras."
 
 @pytest.mark.parametrize(("a", "b"), COMMON)
 def test_mini_xception_is_matched_by_its_names_though_branches_run_in_another_order(a, b):
-    found = checked(*(wrap(f"demo:xception_{each}") for each in (a, b)))
-    assert len(found.rows) == COMMON[a, b]
-    assert max(row.difference for row in found.rows) < 1e-5
+    alignment = alignment_by_names(*(wrap(f"demo:xception_{each}") for each in (a, b)))
+    assert len(alignment.rows) == COMMON[a, b]
+    assert max(row.difference for row in alignment.rows) < 1e-5
 
 
 def test_lite0_with_folded_normalisations_is_matched_by_its_names():
     torch, onnx = wrap("demo:lite0_torch"), wrap("demo:lite0_onnx")
-    found = checked(torch, onnx)
-    assert len(found.rows) == len(onnx.layers)
-    assert found.unmatched("onnx") == ()
-    assert all("conv" in name for name in found.unmatched("torch"))
-    assert found.translate("blocks.3.bn1", "torch", "onnx") == "node_Conv_866"
-    assert found.translate("blocks", "torch", "onnx") == "node_Conv_858"
-    assert found.translate("node_Conv_866", "onnx", "torch") == "blocks.3.bn1"
+    alignment = alignment_by_names(torch, onnx)
+    assert len(alignment.rows) == len(onnx.layers)
+    assert alignment.unmatched("onnx") == ()
+    assert all("conv" in name for name in alignment.unmatched("torch"))
+    assert alignment.translate("blocks.3.bn1", "torch", "onnx") == "node_Conv_866"
+    assert alignment.translate("blocks", "torch", "onnx") == "node_Conv_858"
+    assert alignment.translate("node_Conv_866", "onnx", "torch") == "blocks.3.bn1"
     with pytest.raises(
         LayerError, match=r"layer 'conv_head' of torch has no counterpart in onnx .*'bn1' is 'node_Conv"
     ):
-        found.translate("conv_head", "torch", "onnx")
+        alignment.translate("conv_head", "torch", "onnx")
 
 
 def test_a_layer_of_another_network_is_matched_with_nothing():
-    found = align(TinyModel(), TinyModel(seed=7))
-    for row in found.rows:
+    alignment = align(TinyModel(), TinyModel(seed=7))
+    for row in alignment.rows:
         assert row.layers[0] == row.layers[1]
 
 
 def test_names_that_are_not_there_are_refused():
-    found = align(TinyModel(), TinyModel())
-    assert found.translate("conv2", "tiny", "tiny 2") == "conv2"
+    alignment = align(TinyModel(), TinyModel())
+    assert alignment.translate("conv2", "tiny", "tiny 2") == "conv2"
     with pytest.raises(LayerError, match="no layer 'conv9' in tiny"):
-        found.translate("conv9", "tiny", "tiny 2")
+        alignment.translate("conv9", "tiny", "tiny 2")
     with pytest.raises(ComparisonError, match="this alignment has no model 'x'; it has tiny, tiny 2"):
-        found.unmatched("x")
+        alignment.unmatched("x")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_the_best_matching_in_order_is_that_of_trying_them_all():
     rng = np.random.default_rng(0)
     for n, m in [(1, 1), (3, 5), (5, 3), (5, 5)]:
         weight = rng.random((n, m)) * (rng.random((n, m)) < 0.6)
-        found = heaviest_ordered_matching(weight)
+        matching = heaviest_ordered_matching(weight)
         best = max(sum(weight[p] for p in pairs) for pairs in every_matching(n, m))
-        assert sum(weight[p] for p in found) == pytest.approx(best)
-        assert found in list(every_matching(n, m))
+        assert sum(weight[p] for p in matching) == pytest.approx(best)
+        assert matching in list(every_matching(n, m))
 
 
 def test_of_equally_good_matchings_the_earliest_is_taken():

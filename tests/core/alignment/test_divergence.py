@@ -1,4 +1,4 @@
-"""Faults planted in a small network: the layer and the cause are named each time; an untouched twin has none."""
+"""Faults planted in a small network: the layer and the cause are named each time; an untouched copy has none."""
 
 import json
 from copy import deepcopy
@@ -67,7 +67,7 @@ def test_the_planted_layer_and_what_was_done_to_it_are_named(fault):
     assert (said.cause.layer, said.cause.kind) in {(fault.layer, kind) for kind in fault.kinds}, said.text
 
 
-def test_an_untouched_twin_does_not_part():
+def test_an_untouched_copy_does_not_part():
     said = found(small(), Fault("none", INPUT, set()), OPTIONS, X)
     assert (said.first, said.cause, said.faults) == (None, None, ())
     assert "do not part: no layer's own error leaves rounding" in said.text
@@ -95,14 +95,14 @@ MORE = [
 
 
 @pytest.mark.parametrize("fault", MORE, ids=lambda fault: fault.name)
-def test_so_are_faults_that_the_table_does_not_have(fault):
+def test_faults_that_the_table_does_not_have_are_named_too(fault):
     said = found(small(), fault, OPTIONS, X)
     assert said.cause is not None, said.text
     assert (said.cause.layer, said.cause.kind) in {(fault.layer, kind) for kind in fault.kinds}, said.text
 
 
 @pytest.mark.parametrize("fault", FAULTS[:8], ids=lambda fault: fault.name)
-def test_a_fault_is_found_in_one_framework_too(fault):
+def test_a_fault_is_named_in_one_framework_too(fault):
     """torch against torch: nothing is folded, tensors are compared one by one."""
     net, faulty = small(), small()
     fault.plant(faulty)
@@ -185,5 +185,5 @@ def test_padding_by_a_function_is_a_part_of_the_convolution_behind_it():
             return self.fc(x.relu().mean((2, 3)))
 
     a, b = (wrap(Net(n).eval(), preprocess=None, input_shape=(3, 12, 12)) for n in (0, 1))
-    found = diverge(a, b, images=np.random.default_rng(0).random((2, 3, 12, 12), dtype=np.float32))
-    assert found.first.b == "conv"
+    divergence = diverge(a, b, images=np.random.default_rng(0).random((2, 3, 12, 12), dtype=np.float32))
+    assert divergence.first.b == "conv"

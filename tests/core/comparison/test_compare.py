@@ -7,7 +7,7 @@ import pytest
 from crosslens.comparison.aggregate import Limit
 from crosslens.comparison.compare import compare
 from crosslens.comparison.metrics import agreement
-from crosslens.comparison.rounding_noise import evenly_spread, rounded
+from crosslens.comparison.rounding_noise import evenly_spread, round_at_random
 from crosslens.errors import ComparisonError, LayerError, ParameterError
 from crosslens.plugins import method
 from crosslens.testing import TinyModel
@@ -79,12 +79,12 @@ def test_figures_are_the_worst_of_the_images_and_quantiles_lie_on_the_way(image)
     made = compare([TinyModel(), TinyModel(seed=1)], method("grad_cam"), np.concatenate([image] * 2), target=0)
     maps = [made.results["grad_cam", name].values for name in made.models]
     each = [agreement(a, b) for a, b in zip(*maps, strict=True)]
-    assert [row["relative_l2"] for row in made.images] == [found["relative_l2"] for found in each]
+    assert [row["relative_l2"] for row in made.images] == [figures["relative_l2"] for figures in each]
     (row,), (spread,) = made.rows(), made.quantiles()
-    assert row["relative_l2"] == max(found["relative_l2"] for found in each)
-    assert row["rank_correlation"] == min(found["rank_correlation"] for found in each)
-    assert spread["relative_l2"]["median"] == sorted(found["relative_l2"] for found in each)[1]
-    assert spread["relative_l2"]["mean"] == pytest.approx(np.mean([found["relative_l2"] for found in each]))
+    assert row["relative_l2"] == max(figures["relative_l2"] for figures in each)
+    assert row["rank_correlation"] == min(figures["rank_correlation"] for figures in each)
+    assert spread["relative_l2"]["median"] == sorted(figures["relative_l2"] for figures in each)[1]
+    assert spread["relative_l2"]["mean"] == pytest.approx(np.mean([figures["relative_l2"] for figures in each]))
 
 
 def test_noise_is_what_one_rounding_of_the_image_does_to_one_model(image):
@@ -101,7 +101,7 @@ def test_noise_is_what_one_rounding_of_the_image_does_to_one_model(image):
 
 def test_rounding_moves_every_value_by_one_unit_and_stays_an_image():
     values = np.array([0, 1, 0.5, 0.3, 2.0**-20, 1 - 2.0**-24], np.float32)
-    moved = rounded(values)
+    moved = round_at_random(values)
     assert ((moved >= 0) & (moved <= 1) & (moved != values)).all()
     np.testing.assert_allclose(np.abs(moved.astype(np.float64) - values), 2.0**-24, rtol=0.51)
 
@@ -151,7 +151,7 @@ def test_limits_name_what_passes_them(image):
     assert failed[1].endswith("the limit is ssim at least 0.999")
 
 
-def test_what_is_no_number_keeps_no_limit():
+def test_nan_keeps_no_limit():
     assert not Limit("relative_l2", 1.0).allows(float("nan"))
     assert not Limit("ssim", 0.0).allows(float("nan"))
 
@@ -165,7 +165,7 @@ def test_what_is_no_number_keeps_no_limit():
         ("ssim=nan", "the limit of ssim is nan; it must be a finite number"),
     ],
 )
-def test_a_limit_that_is_none_is_refused(text, message):
+def test_a_text_that_is_not_a_limit_is_refused(text, message):
     with pytest.raises(ParameterError, match=message):
         Limit.read(text)
 

@@ -72,7 +72,7 @@ def test_where_the_default_is_missing_in_another_model_the_result_says_that_plac
     b = without(wrapped(network("eins", "zwei", "drei", "vier", "pool", "flat", "fc")), "vier")
     made = crosslens.compare({"a": a, "b": b}, crosslens.method("layer_cam"), images)
     *_, note = made.results["layer_cam", "b"].notes
-    assert note.startswith("another place is explained here, this model's own default 'drei': layer 'act2' of a has no")
+    assert note.startswith("another layer is explained here, this model's own default 'drei': layer 'act2' of a has no")
     assert [row["layers"] for row in made.layers] == [["act2"], ["drei"]]
 
 

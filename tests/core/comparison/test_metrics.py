@@ -17,11 +17,11 @@ def pair():
 
 def test_agreement_is_what_its_names_say(pair):
     a, b = pair
-    found = agreement(a, b)
-    assert found["max_relative_difference"] == pytest.approx(np.abs(a - b).max() / np.abs(a).max())
-    assert found["relative_l2"] == pytest.approx(np.sqrt(((a - b) ** 2).sum()) / np.sqrt((a**2).sum()))
-    assert found["correlation"] == pytest.approx(pearsonr(a.ravel(), b.ravel()).statistic)
-    assert found["rank_correlation"] == pytest.approx(spearmanr(a.ravel(), b.ravel()).statistic)
+    figures = agreement(a, b)
+    assert figures["max_relative_difference"] == pytest.approx(np.abs(a - b).max() / np.abs(a).max())
+    assert figures["relative_l2"] == pytest.approx(np.sqrt(((a - b) ** 2).sum()) / np.sqrt((a**2).sum()))
+    assert figures["correlation"] == pytest.approx(pearsonr(a.ravel(), b.ravel()).statistic)
+    assert figures["rank_correlation"] == pytest.approx(spearmanr(a.ravel(), b.ravel()).statistic)
 
 
 def test_equal_values_agree_perfectly_zeros_too():
@@ -32,9 +32,9 @@ def test_equal_values_agree_perfectly_zeros_too():
 
 
 def test_zeros_against_values_do_not_pass_as_equal():
-    found = agreement(np.zeros(3), np.ones(3))
-    assert found["max_relative_difference"] == float("inf")
-    assert (found["correlation"], found["rank_correlation"]) == (0, 0)
+    figures = agreement(np.zeros(3), np.ones(3))
+    assert figures["max_relative_difference"] == float("inf")
+    assert (figures["correlation"], figures["rank_correlation"]) == (0, 0)
 
 
 @pytest.mark.parametrize("measure", [agreement, map_agreement])

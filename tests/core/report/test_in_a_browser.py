@@ -48,7 +48,7 @@ def report(tmp_path_factory):
 
 
 @contextmanager
-def ended(browser, seconds):
+def ends_after(browser, seconds):
     """The browser is ended afterwards, and after so many seconds, however little it said."""
     timer = Timer(seconds, browser.kill)
     timer.start()
@@ -69,7 +69,7 @@ def browse(report, tmp_path):
         allowed = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", text)
         page.write_text(allowed.replace("<title>", f"<script>{spy}</script><title>", 1))
         command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", f"{page.as_uri()}{where}"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browser, ended(browser, seconds=120):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as browser, ends_after(browser, seconds=120):
             lines = iter(browser.stderr.readline, "")
             said = next((line for line in lines if "SEEN{" in line), None)
         assert said, "the browser ended before the script did"
