@@ -4,12 +4,23 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-from .tree import FOLDERS, FRAMEWORKS, ROOT, imports, modules, parsed
+from .tree import FOLDERS, FRAMEWORKS, ROOT, import_graph, imports, modules, parsed
 
 OURS = modules(*FOLDERS)
+ROOMS = (
+    "model execution image operators objective introspection occlusion result data method plugins optim alignment "
+    "synthesis comparison report testing cli"
+).split()
+"""The folders of core, each of which may import itself, what stands before it, and the flat modules."""
+FLAT = {"arrays", "errors"}
+KNOWN = {
+    ("crosslens.methods.style._transfer_jobs", "crosslens.methods.style.style_transfer"): "the jobs take the method",
+}
+"""Imports that close a circle, with the reason."""
 
 
 def offenders(paths, wrong):
@@ -53,6 +64,49 @@ def docstrings(path):
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
+
+
+def circle(graph):
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return " imports ".join(reversed(error.args[1]))
+    return None
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """Imports inside functions and under TYPE_CHECKING count: a circle is one whenever it is followed."""
+    graph = {module: found - {b for a, b in KNOWN if a == module} for module, found in import_graph().items()}
+    assert not circle(graph)
+
+
+def test_the_search_finds_a_circle_and_names_it():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) in {"b imports c imports b", "c imports b imports c"}
+    assert len(import_graph()) == len(OURS)
+    assert "crosslens.model.backend" in import_graph()["crosslens.model.base"]
+    assert "crosslens.cli.main" not in import_graph()["crosslens.model.base"]
+
+
+def test_the_rooms_of_core_point_one_way():
+    folders = {path.parts[1] for path in modules("core") if len(path.parts) > 2}
+    assert folders <= set(ROOMS), "say in ROOMS what the new room stands on"
+
+    def room(module):
+        return f"{module}..".split(".")[1]
+
+    wrong = [
+        f"{importer} imports {module}"
+        for importer, found in import_graph().items()
+        for module in found
+        if room(importer) in ROOMS and module.partition(".")[0] == "crosslens" and room(module) not in FLAT
+        if room(module) not in ROOMS or ROOMS.index(room(module)) > ROOMS.index(room(importer))
+    ]
+    assert not wrong
+
+
+def test_the_flat_modules_of_core_stand_on_each_other_only():
+    flat = {"crosslens.arrays", "crosslens.errors"}
+    assert not frozenset().union(*(import_graph()[module] for module in flat)) - flat
 
 
 def test_the_folders_names_are_no_import_names():

@@ -43,6 +43,26 @@ def imports(path: Path) -> list[tuple[int, str, int]]:
     return found
 
 
+@cache
+def import_graph() -> dict[str, frozenset[str]]:
+    """By module of ours, the modules of ours that it imports: at the top, in functions, under TYPE_CHECKING."""
+    paths = {real_name(path).removesuffix("."): path for path in modules(*FOLDERS)}
+    return {name: frozenset(_imported(name, path, paths)) - {name} for name, path in paths.items()}
+
+
+def _imported(name: str, path: Path, ours: dict[str, Path]) -> set[str]:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (above, node.module) if part)
+            found |= {f"{module}.{alias.name}" if f"{module}.{alias.name}" in ours else module for alias in node.names}
+    return found & ours.keys()
+
+
 def tracked() -> list[Path]:
     """The files of the repository: what git has, and what it would take (not what it ignores)."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
