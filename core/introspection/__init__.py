@@ -1,1 +1,5 @@
-"""What crosslens finds out about a network by looking at its layers and by running it."""
+"""What a network's layers and a few passes tell about it: its feature maps, the layer that methods explain, classes."""
+
+from .default_layer import attention_maps, classes, default_layer, last_maps, spatial_layers
+
+__all__ = ["attention_maps", "classes", "default_layer", "last_maps", "spatial_layers"]
