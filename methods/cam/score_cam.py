@@ -17,7 +17,7 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ..evaluation._judged import measured
+from ..evaluation._metric import class_probability
 from ._feature_maps import feature_maps, weighted_sum, zero_map_note
 from ._map_methods import MapMethod, negated_if
 
@@ -56,7 +56,7 @@ class ScoreCAM(MapMethod):
         """Maps (N, h, w) at the layer's resolution, nowhere negative; (N, d, h, w) of volumes."""
         layer = self.layer or default_layer(model, objective, images)
         maps = feature_maps(model.forward(images, [layer])[layer], layer, images.shape[2:])
-        target = objective if self.weights == "softmax" else measured(objective)
+        target = objective if self.weights == "softmax" else class_probability(objective)
         functions, scores = target_functions(model, images, negated_if(target, self.counterfactual))
         xp = namespace(maps)
         values = xp.stack([self._map(function, maps[n, ...], progress) for n, function in enumerate(functions)])

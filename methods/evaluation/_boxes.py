@@ -1,4 +1,4 @@
-"""Boxes in an image: how well they meet, and where to cut a map before boxes are drawn."""
+"""Boxes in an image: their overlap, the pointing game, and the threshold at which a map is cut into parts."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -30,7 +30,7 @@ def otsu(values: Values) -> float:
 
 
 def iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes: 1 for equal ones, 0 where they do not meet."""
+    """Intersection over union of two boxes: 1 for equal ones, 0 where they do not overlap."""
     width = min(a.right, b.right) - max(a.left, b.left)
     height = min(a.bottom, b.bottom) - max(a.top, b.top)
     shared = max(width, 0) * max(height, 0)
@@ -41,9 +41,9 @@ def _area(box: Box) -> int:
     return (box.right - box.left) * (box.bottom - box.top)
 
 
-def best_iou(found: Sequence[Box], right: Sequence[Box]) -> float:
-    """The IoU of the first box found with the right one that it meets best; 0 where none was found."""
-    return max(iou(found[0], each) for each in right) if found else 0.0
+def best_iou(boxes: Sequence[Box], right: Sequence[Box]) -> float:
+    """The IoU of the first of the boxes with the right one that it overlaps most; 0 where there is no box."""
+    return max(iou(boxes[0], each) for each in right) if boxes else 0.0
 
 
 def pointing_game(values: Values, right: Sequence[Box], tolerance: int) -> float:

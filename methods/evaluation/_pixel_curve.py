@@ -1,4 +1,4 @@
-"""What deletion and insertion share: pixels change side in the order of an explanation, and the target is followed."""
+"""The base of deletion and insertion: pixels change in the order of an explanation, and the target is followed."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.result.scores import Scores
 
-from ._judged import UNITS, Metric, measured, pinned, ranks
+from ._metric import UNITS, Metric, class_probability, fix_choices
+from ._ranks import ranks
 
 PORTIONS = ("even", "whole")
 
@@ -55,11 +56,13 @@ class PixelCurve(Metric):
         pixels = images.shape[2] * images.shape[3]
         if self.steps > pixels:
             raise ParameterError(f"steps is {self.steps}; it must be at most the number of pixels, {pixels}")
-        fixed = pinned(model, images, objective)
-        judged = self.explained(model, images, fixed)
-        maps = judged.upsampled(images.shape[2:])
+        fixed = fix_choices(model, images, objective)
+        result = self.attribution(model, images, fixed)
+        maps = result.upsampled(images.shape[2:])
         maps = namespace(maps).abs(maps) if self.magnitude else maps
-        functions, _ = target_functions(model, images, measured(fixed) if self.unit == "probability" else fixed)
+        functions, _ = target_functions(
+            model, images, class_probability(fixed) if self.unit == "probability" else fixed
+        )
         counts = self._counts(pixels)
         curves = [self._curve(function, maps[n, ...], counts, progress) for n, function in enumerate(functions)]
         return Scores(
@@ -67,11 +70,11 @@ class PixelCurve(Metric):
             series=(str(functions[0].objective).partition("(")[0],),
             axis=f"share of pixels {self.verb}",
             positions=tuple(float(c) / pixels for c in counts),
-            notes=judged.notes,
+            notes=result.notes,
         )
 
     def _counts(self, pixels: int) -> np.ndarray[Any, Any]:
-        """How many pixels have changed at each place of the curve, from 0 to all."""
+        """How many pixels have changed at each point of the curve, from 0 to all."""
         if self.portions == "whole":
             return np.asarray([*range(0, pixels, -(-pixels // self.steps)), pixels])
         return np.linspace(0, pixels, self.steps + 1).astype(int)

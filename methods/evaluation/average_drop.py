@@ -17,7 +17,8 @@ from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 from crosslens.result.scores import Scores
 
-from ._judged import TIE, UNITS, Metric, measured, pinned
+from ._metric import UNITS, Metric, class_probability, fix_choices
+from ._ranks import TIE
 
 MASKS = ("positive", "magnitude", "given")
 SCALES = {"percent": 100.0, "share": 1.0, "difference": 1.0}
@@ -25,7 +26,7 @@ SCALES = {"percent": 100.0, "share": 1.0, "difference": 1.0}
 
 @dataclass(frozen=True, kw_only=True)
 class AverageDrop(Metric):
-    """Judge a method: what of the class is left of the image seen through its map; low drop, high increase are good.
+    """Judge a method: how much of the class is left of the image under its map; low drop, high increase are good.
 
     With Y the class's probability for the image and O for the image times the map, which is cut at zero, scaled to
     at most 1 and enlarged: the drop is 100 max(0, Y - O) / Y per cent, the increase 100 where O > Y by more
@@ -60,11 +61,13 @@ class AverageDrop(Metric):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Drop and increase of each image in the scale asked for, (N, 2, 1)."""
-        fixed = pinned(model, images, objective)
-        judged = self.explained(model, images, fixed)
+        fixed = fix_choices(model, images, objective)
+        result = self.attribution(model, images, fixed)
         black = (model.input.bounds or (0.0, 1.0))[0]
-        shown = black + (images - black) * seen_through(judged, images, self.mask)
-        functions, whole = target_functions(model, images, measured(fixed) if self.unit == "probability" else fixed)
+        shown = black + (images - black) * map_masks(result, images, self.mask)
+        functions, whole = target_functions(
+            model, images, class_probability(fixed) if self.unit == "probability" else fixed
+        )
         xp = namespace(images)
         left = xp.concat([function.scores(shown[n : n + 1, ...]) for n, function in enumerate(functions)])
         below = 0 if self.scale == "difference" else int(xp.sum(xp.astype(whole <= 0, xp.int64)))
@@ -79,12 +82,12 @@ class AverageDrop(Metric):
         increase = full * xp.astype(left - whole > TIE * xp.abs(whole), whole.dtype)
         sign = ", %" if self.scale == "percent" else ""
         both = xp.stack([drop, increase], axis=1)[:, :, None]
-        notes = (*judged.notes, *_meaningless(below, whole.shape[0], self.preset))
+        notes = (*result.notes, *_meaningless_note(below, whole.shape[0], self.preset))
         return Scores(both, series=(f"drop{sign}", f"increase{sign}"), notes=notes)
 
 
-def _meaningless(below: int, count: int, preset: Preset | None) -> tuple[str, ...]:
-    """Shares of a target that is not positive, which only a preset gives."""
+def _meaningless_note(below: int, count: int, preset: Preset | None) -> tuple[str, ...]:
+    """A note on shares of a target that is not positive, which only a preset gives."""
     if not below or preset is None:
         return ()
     return (
@@ -93,19 +96,19 @@ def _meaningless(below: int, count: int, preset: Preset | None) -> tuple[str, ..
     )
 
 
-def seen_through(judged: Attribution, images: Array, mask: str) -> Array:
+def map_masks(result: Attribution, images: Array, mask: str) -> Array:
     """Maps (N, h, w) as masks (N, 1, H, W); "positive" ones are 1 at the largest value, "magnitude" from 0 to 1."""
     xp, size = namespace(images), images.shape[2:]
     if mask == "magnitude":
-        sizes = xp.abs(judged.values)
-        found = upsample(sizes if sizes.ndim == 3 else xp.mean(sizes, axis=1), size)
-        return unit_range(1e-8)(found, size)[:, None, :, :]
-    found = judged.maps()
+        magnitudes = xp.abs(result.values)
+        maps = upsample(magnitudes if magnitudes.ndim == 3 else xp.mean(magnitudes, axis=1), size)
+        return unit_range(1e-8)(maps, size)[:, None, :, :]
+    maps = result.maps()
     if mask == "positive":
-        found = relu(found)
-        largest = xp.max(found, axis=(1, 2), keepdims=True)
-        found = found / xp.where(largest > 0, largest, xp.ones_like(largest))
-    return upsample(found, size)[:, None, :, :]
+        maps = relu(maps)
+        largest = xp.max(maps, axis=(1, 2), keepdims=True)
+        maps = maps / xp.where(largest > 0, largest, xp.ones_like(largest))
+    return upsample(maps, size)[:, None, :, :]
 
 
 @hookimpl

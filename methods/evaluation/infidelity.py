@@ -18,15 +18,15 @@ from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 from crosslens.result.scores import Scores
 
-from ..perturbation._windows import SHARE
-from ._judged import Metric, pinned
+from ..perturbation._occlusion_windows import SHARE
+from ._metric import Metric, fix_choices
 
-WAYS = ("squares", "noisy_baseline")
+CHANGES = ("squares", "noisy_baseline")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Infidelity(Metric):
-    """Judge a method: how wrongly its values, taken as slopes, foretell the target's fall when the image changes.
+    """Judge a method: how wrongly its values, taken as slopes, predict the target's fall when the image changes.
 
     mean over changes I of (<I, E> - (S(x) - S(x - I)))^2 (definition 2.1), and the same with E scaled by the best one
     number, which makes methods of different units comparable. "squares" puts one square at a random place to `fill`
@@ -43,7 +43,7 @@ class Infidelity(Metric):
     }
     example: ClassVar[Mapping[str, Any]] = {"samples": 6, "window": 3, "method": "gradient"}
     method: str | Method = param("gradient", "the method that is judged: its name, or in Python a configured method")
-    change: str = param("squares", "what changes in the image", choices=WAYS)
+    change: str = param("squares", "what changes in the image", choices=CHANGES)
     window: int | None = param(
         None, "side of the squares, in pixels; a seventh of the shorter side if not given", minimum=1
     )
@@ -56,9 +56,11 @@ class Infidelity(Metric):
         """Infidelity of each image, in the target's unit squared, as it is and with E scaled, (N, 2, 1)."""
         self._check(images)
         functions, scores = target_functions(model, images, objective)
-        slopes = _slopes(self.explained(model, images, pinned(model, images, objective)), images)
+        slopes = _slopes(self.attribution(model, images, fix_choices(model, images, objective)), images)
         xp = namespace(images)
-        values = [self._two(function, scores[n], slopes[n, ...], progress) for n, function in enumerate(functions)]
+        values = [
+            self._infidelities(function, scores[n], slopes[n, ...], progress) for n, function in enumerate(functions)
+        ]
         return Scores(xp.stack(values)[:, :, None], series=("infidelity", "infidelity, scaled"))
 
     def _check(self, images: Array) -> None:
@@ -66,33 +68,33 @@ class Infidelity(Metric):
         if self.change == "squares" and self.window is not None and self.window > shorter:
             raise ParameterError(f"window is {self.window}; it must be at most {shorter}, the image's shorter side")
 
-    def _two(self, function: TargetFunction, score: Array, slopes: Array, progress: Progress) -> Array:
+    def _infidelities(self, function: TargetFunction, score: Array, slopes: Array, progress: Progress) -> Array:
         """(2,) for one image with slopes (C, H, W)."""
         xp = namespace(slopes)
         rng = np.random.default_rng(self.seed)
-        nothing = fill_image(self.fill, function.image, function.model, self.seed)
-        foretold, fell = [], []
+        baseline = fill_image(self.fill, function.image, function.model, self.seed)
+        predicted_falls, falls = [], []
         deviation = self.noise * function.model.input.range
         for start, stop in batch_ranges(function.model, self.samples, progress, "changing the image"):
             changes = xp.concat(
-                [self._change(function.image, nothing, deviation, rng) for _ in range(stop - start)], axis=0
+                [self._change(function.image, baseline, deviation, rng) for _ in range(stop - start)], axis=0
             )
-            foretold.append(xp.sum(changes * slopes[None, ...], axis=(1, 2, 3)))
-            fell.append(score - function.scores(function.image - changes))
-        told, truth = xp.concat(foretold), xp.concat(fell)
-        power = xp.sum(told * told)
-        best = xp.sum(told * truth) / xp.where(power > 0, power, xp.ones_like(power))
-        return xp.stack([xp.mean((told - truth) ** 2), xp.mean((best * told - truth) ** 2)])
+            predicted_falls.append(xp.sum(changes * slopes[None, ...], axis=(1, 2, 3)))
+            falls.append(score - function.scores(function.image - changes))
+        predicted, true = xp.concat(predicted_falls), xp.concat(falls)
+        power = xp.sum(predicted * predicted)
+        best = xp.sum(predicted * true) / xp.where(power > 0, power, xp.ones_like(power))
+        return xp.stack([xp.mean((predicted - true) ** 2), xp.mean((best * predicted - true) ** 2)])
 
-    def _change(self, image: Array, nothing: Array, deviation: float, rng: np.random.Generator) -> Array:
+    def _change(self, image: Array, baseline: Array, deviation: float, rng: np.random.Generator) -> Array:
         """I of one sample, (1, C, H, W)."""
         if self.change == "noisy_baseline":
-            return image - nothing - like(rng.normal(0, deviation, tuple(image.shape)), image)
+            return image - baseline - like(rng.normal(0, deviation, tuple(image.shape)), image)
         side = self.window or max(round(min(image.shape[2:]) / SHARE), 1)
         top, left = (int(rng.integers(0, n - side + 1)) for n in image.shape[2:])
         square = np.zeros(tuple(image.shape[2:]), np.float32)
         square[top : top + side, left : left + side] = 1
-        return like(square, image) * (image - nothing)
+        return like(square, image) * (image - baseline)
 
 
 def _slopes(result: Attribution, images: Array) -> Array:

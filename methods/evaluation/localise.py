@@ -15,7 +15,7 @@ from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
 from ._boxes import Box, best_iou, otsu, pointing_game
-from ._judged import Metric
+from ._metric import Metric
 
 Values: TypeAlias = np.ndarray[Any, Any]
 OTSU = ("otsu",)
@@ -24,12 +24,12 @@ COMPONENTS = ("largest", "all")
 
 @dataclass(frozen=True)
 class Localisation(Attribution):
-    """The map, at the image's size, with the boxes found in it."""
+    """The map, at the image's size, with boxes around its parts."""
 
     boxes: tuple[tuple[Box, ...], ...] = field(default=(), kw_only=True)
     """For each image, the one around the largest sum of values first."""
     ious: Array = field(default=None, kw_only=True)
-    """(N,): intersection over union of the first box with the right one it meets best; None without a `truth`."""
+    """(N,): intersection over union of the first box with the right one it overlaps most; None without a `truth`."""
     hits: Array = field(default=None, kw_only=True)
     """(N,): 1 where the largest value lies in a right box or within `tolerance`, else 0; None without `truth`."""
 
@@ -39,19 +39,21 @@ class Localisation(Attribution):
 
     def figures(self) -> Mapping[str, Any]:
         """Boxes as (left, top, right, bottom); IoU and the pointing game's share of hits, means over images."""
-        found: dict[str, Any] = {"boxes (left, top, right, bottom)": [[list(box) for box in row] for row in self.boxes]}
+        figures: dict[str, Any] = {
+            "boxes (left, top, right, bottom)": [[list(box) for box in row] for row in self.boxes]
+        }
         if self.ious is not None:
-            found |= {"IoU": float(as_numpy(self.ious).mean()), "pointing game": float(as_numpy(self.hits).mean())}
-        return found
+            figures |= {"IoU": float(as_numpy(self.ious).mean()), "pointing game": float(as_numpy(self.hits).mean())}
+        return figures
 
     def drawn(self, index: int, form: str | None = None) -> Values:
         """Image `index` with its map, laid over it if no other form is given, and the boxes."""
         from PIL import Image, ImageDraw
 
         page = Image.fromarray(super().drawn(index, form or "overlay"))
-        for place, (left, top, right, bottom) in enumerate(self.boxes[index]):
+        for rank, (left, top, right, bottom) in enumerate(self.boxes[index]):
             edge = (left, top, right - 1, bottom - 1)
-            ImageDraw.Draw(page).rectangle(edge, outline="lime" if place == 0 else "green", width=2)
+            ImageDraw.Draw(page).rectangle(edge, outline="lime" if rank == 0 else "green", width=2)
         return np.asarray(page)
 
 
@@ -80,18 +82,18 @@ class Localise(Metric):
         right = self._truth(images.shape[0], images.shape[2:])
         result = self.judged(model, images, objective, progress=progress)
         if not isinstance(result, Attribution):
-            raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, no map to find boxes in")
+            raise ParameterError(f"{self.judged.name} gives a {type(result).__name__}, not a map to put boxes on")
         raw = result.upsampled(images.shape[2:])
         maps = as_numpy(raw)
         boxes = tuple(self._boxes(each) for each in maps)
         empty = sum(not each for each in boxes)
-        judged: dict[str, Any] = {}
+        figures: dict[str, Any] = {}
         if right is not None:
-            judged["ious"] = like(np.array([best_iou(b, r) for b, r in zip(boxes, right, strict=True)]), images)
+            figures["ious"] = like(np.array([best_iou(b, r) for b, r in zip(boxes, right, strict=True)]), images)
             hits = [pointing_game(m, r, self.tolerance) for m, r in zip(maps, right, strict=True)]
-            judged["hits"] = like(np.array(hits), images)
+            figures["hits"] = like(np.array(hits), images)
         notes = (f"{empty} of {len(boxes)} images got no box: no value of their map is positive",) * bool(empty)
-        return Localisation(raw, scores=result.scores, boxes=boxes, notes=(*result.notes, *notes), **judged)
+        return Localisation(raw, scores=result.scores, boxes=boxes, notes=(*result.notes, *notes), **figures)
 
     def _boxes(self, values: Values) -> tuple[Box, ...]:
         """Of one map (H, W); none where nothing is positive."""
@@ -99,14 +101,14 @@ class Localise(Metric):
 
         if not values.max() > 0:
             return ()
-        parts, _ = label(values >= self._level(values), structure=np.ones((3, 3)))
-        places = find_objects(parts)
-        weights = [float(values[place][parts[place] == n].sum()) for n, place in enumerate(places, start=1)]
-        order = sorted(range(len(places)), key=lambda n: -weights[n])
-        found = [Box(places[n][1].start, places[n][0].start, places[n][1].stop, places[n][0].stop) for n in order]
-        return tuple(found if self.components == "all" else found[:1])
+        parts, _ = label(values >= self._threshold(values), structure=np.ones((3, 3)))
+        slices = find_objects(parts)
+        weights = [float(values[each][parts[each] == n].sum()) for n, each in enumerate(slices, start=1)]
+        order = sorted(range(len(slices)), key=lambda n: -weights[n])
+        boxes = [Box(slices[n][1].start, slices[n][0].start, slices[n][1].stop, slices[n][0].stop) for n in order]
+        return tuple(boxes if self.components == "all" else boxes[:1])
 
-    def _level(self, values: Values) -> float:
+    def _threshold(self, values: Values) -> float:
         if self.threshold == "otsu":
             return otsu(values)
         return float(float(self.threshold) * values.max())
@@ -117,20 +119,20 @@ class Localise(Metric):
             return None
         rows = [self.truth] if len(self.truth) and np.ndim(self.truth[0]) == 0 else list(self.truth)
         whole = [row for row in rows if np.size(row) % 4 == 0 and np.all(np.equal(row, row))]  # NaN equals nothing
-        found = [[Box(*map(int, four)) for four in np.reshape(row, (-1, 4))] for row in whole]
-        good = all(b.left < b.right and b.top < b.bottom for row in found for b in row)
-        if len(found) != count or not all(found) or not good:
+        boxes = [[Box(*map(int, four)) for four in np.reshape(row, (-1, 4))] for row in whole]
+        good = all(b.left < b.right and b.top < b.bottom for row in boxes for b in row)
+        if len(boxes) != count or not all(boxes) or not good:
             raise ParameterError(
                 f"truth is {self.truth!r}; give left,top,right,bottom in pixels, left < right and top < bottom, "
                 f"and such a list for each of the {count} images"
             )
         height, width = size
-        if any(b.left < 0 or b.top < 0 or b.right > width or b.bottom > height for row in found for b in row):
+        if any(b.left < 0 or b.top < 0 or b.right > width or b.bottom > height for row in boxes for b in row):
             raise ParameterError(
                 f"truth is {self.truth!r}, beyond the image of {width} x {height} pixels; give boxes in pixels of the "
                 "picture as the network sees it, resized and cut (crosslens.load_image)"
             )
-        return found
+        return boxes
 
 
 @hookimpl

@@ -15,11 +15,12 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result.scores import Scores
 
-from ._judged import Metric, pinned, stepped
+from ._metric import Metric, fix_choices
+from ._ranks import round_ties
 
 Values = np.ndarray[Any, Any]
 STAGES = 8
-"""So many if nobody says, or as many as there are layers with weights."""
+"""Stages by default, if the network has as many layers with weights."""
 SERIES = ("Spearman", "Spearman of magnitudes", "SSIM of magnitudes")
 
 
@@ -45,31 +46,31 @@ class SanityCheck(Metric):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """Similarities (N, 3, stages + 1): the trained network's own, which are 1, and those of each stage."""
         parts = list(_stages(model, self.stages))
-        fixed = pinned(model, images, objective)
+        fixed = fix_choices(model, images, objective)
         trained = self._maps(model, images, fixed)
-        found, empty = [_similarities(trained, trained)], 0
+        similarities, empty = [_similarities(trained, trained)], 0
         for n in track(range(len(parts)), progress, "redrawing weights", total=len(parts)):
             layers = parts[n] if self.independent else [name for part in parts[: n + 1] for name in part]
             redrawn = self._maps(model.randomised(layers, self.seed), images, fixed)
             empty += not redrawn.any()
-            found.append(_similarities(trained, redrawn))
+            similarities.append(_similarities(trained, redrawn))
         return Scores(
-            like(np.stack(found, axis=2), images),
+            like(np.stack(similarities, axis=2), images),
             series=SERIES,
             axis="redrawn: this layer's stage only"
             if self.independent
             else "redrawn: from the output down to this layer",
             positions=("trained", *(part[-1] for part in parts)),
-            notes=_told(sum(map(len, parts)), empty, len(parts)),
+            notes=_notes(sum(map(len, parts)), empty, len(parts)),
         )
 
     def _maps(self, model: Model, images: Array, objective: Objective) -> Values:
         """(N, H, W)"""
-        return as_numpy(self.explained(model, images, objective).upsampled(images.shape[2:])).astype(np.float64)
+        return as_numpy(self.attribution(model, images, objective).upsampled(images.shape[2:])).astype(np.float64)
 
 
-def _told(layers: int, empty: int, stages: int) -> tuple[str, ...]:
-    """What a reader must know: whose weights were drawn, and where there was nothing to compare."""
+def _notes(layers: int, empty: int, stages: int) -> tuple[str, ...]:
+    """Notes on the weights that were drawn, and on maps of zeros, which cannot be compared."""
     own = (
         f"weights are drawn layer by layer, and this framework shows {layers} layers with weights: where another shows "
         "others, its redrawn networks and similarities are others too; compare several seeds (seed=)"
@@ -98,7 +99,7 @@ def _similarities(a: Values, b: Values) -> Values:
 
 
 def _spearman(a: Values, b: Values) -> float:
-    return agreement(stepped(a), stepped(b))["rank_correlation"]
+    return agreement(round_ties(a), round_ties(b))["rank_correlation"]
 
 
 def _unit(values: Values) -> Values:

@@ -15,12 +15,12 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result.scores import Scores
 
-from ._judged import Metric, length, pinned
+from ._metric import Metric, euclidean_length, fix_choices
 
 
 @dataclass(frozen=True, kw_only=True)
 class SensitivityMax(Metric):
-    """Judge a method: how far its values move when the image hardly does; low is good.
+    """Judge a method: how much its values change when the image changes a little; low is good.
 
     max |E(y) - E(x)| over `samples` images y drawn uniformly from the cube |y - x| <= radius, Euclidean length over all
     values, as it is and as a share of |E(x)|. A predicted class stays that of x. More samples can only raise it.
@@ -35,14 +35,14 @@ class SensitivityMax(Metric):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Scores:
         """The largest change of each image's values, and it as a share of their length, (N, 2, 1)."""
-        fixed = pinned(model, images, objective)
-        values = self.explained(model, images, fixed).values
-        found = [
+        fixed = fix_choices(model, images, objective)
+        values = self.attribution(model, images, fixed).values
+        largest_changes = [
             self._largest(model, images[n : n + 1, ...], fixed.select(n, n + 1), values[n : n + 1, ...], progress)
             for n in range(images.shape[0])
         ]
         xp = namespace(images)
-        largest, size = xp.concat(found), length(values)
+        largest, size = xp.concat(largest_changes), euclidean_length(values)
         share = largest / xp.where(size > 0, size, xp.ones_like(size))
         series = ("largest change", "as a share")
         return Scores(xp.stack([largest, share], axis=1)[:, :, None], series=series, notes=_note(size))
@@ -51,13 +51,13 @@ class SensitivityMax(Metric):
         """(1,)"""
         xp = namespace(image)
         rng = np.random.default_rng(self.seed)
-        moved = []
+        changes = []
         for start, stop in batch_ranges(model, self.samples, progress, "changing the image"):
             radius = self.radius * model.input.range
             noise = rng.uniform(-radius, radius, (stop - start, *image.shape[1:]))
-            changed = self.explained(model, image + like(noise, image), objective).values
-            moved.append(length(changed - values))
-        return xp.max(xp.concat(moved), keepdims=True)
+            changed = self.attribution(model, image + like(noise, image), objective).values
+            changes.append(euclidean_length(changed - values))
+        return xp.max(xp.concat(changes), keepdims=True)
 
 
 def _note(size: Array) -> tuple[str, ...]:

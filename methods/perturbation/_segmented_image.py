@@ -9,7 +9,7 @@ from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.execution.progress import Progress
 from crosslens.method.target_function import TargetFunction, batch_ranges
 
-from ..evaluation._judged import length
+from ..evaluation._metric import euclidean_length
 
 __all__ = ["Floats", "Present", "SegmentedImage", "mean_colours"]
 
@@ -48,8 +48,8 @@ class SegmentedImage:
             xp, flat = namespace(copies), namespace(copies).reshape(copies, (copies.shape[0], -1))
             image = xp.reshape(self.function.image, (1, -1))
             if kind == "euclidean":
-                return length(flat - image)
-            lengths = length(flat) * length(image)
+                return euclidean_length(flat - image)
+            lengths = euclidean_length(flat) * euclidean_length(image)
             return 1 - xp.sum(flat * image, axis=1) / xp.where(lengths > 0, lengths, xp.ones_like(lengths))
 
         return self._for_copies(present, distance, "comparing copies")

@@ -1,4 +1,4 @@
-"""A transformer's tokens seen as maps, so that windows of patches can be covered as windows of pixels are."""
+"""The target as a function of a transformer's patches laid out as maps, so that windows of them can be covered."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from crosslens.arrays import Array, namespace
 from crosslens.method.target_function import TargetFunction
 from crosslens.model.layout import channels_last, tokens_to_maps
 
-__all__ = ["PatchFunction", "in_places"]
+__all__ = ["PatchFunction", "patches_as_maps"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class PatchFunction(TargetFunction):
     """The target as a function of the patches' tokens as maps (B, D, h, w); class and register tokens stay."""
 
     tokens: Array
-    """What the image itself gives at the layer, (1, T, D)."""
+    """Of the image itself at the layer, (1, T, D)."""
 
     def _inputs(self, variants: Array) -> tuple[Array, dict[str, Array] | None]:
         xp, (count, width, rows, columns) = namespace(variants), variants.shape
@@ -23,14 +23,14 @@ class PatchFunction(TargetFunction):
         return super()._inputs(xp.concat([xp.concat([front] * count, axis=0), patches], axis=1))
 
 
-def in_places(function: TargetFunction) -> TargetFunction:
+def patches_as_maps(function: TargetFunction) -> TargetFunction:
     """The function itself where its layer holds maps; where it holds tokens, the same with its patches as maps.
 
     Raises:
-        LayerError: the tokens are no grid of patches.
+        LayerError: the tokens are not a grid of patches.
     """
     if function.activation.ndim != 3:
         return function
     maps = tokens_to_maps(function.activation, (function.image.shape[2], function.image.shape[3]))
-    given = {name: getattr(function, name) for name in ("model", "image", "objective", "layer")}
-    return PatchFunction(**given, activation=maps, tokens=function.activation)
+    shared = {name: getattr(function, name) for name in ("model", "image", "objective", "layer")}
+    return PatchFunction(**shared, activation=maps, tokens=function.activation)

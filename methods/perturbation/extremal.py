@@ -18,7 +18,8 @@ from crosslens.optim.momentum import Momentum
 from crosslens.plugins.hookspecs import hookimpl
 
 from ._initial_masks import discs
-from ._mask_optimisation import MaskAttribution, MaskMethod, Stage, blended
+from ._mask_method import MaskAttribution, MaskMethod
+from ._masked_image import MaskedImage, blend
 
 VARIANTS = ("preserve", "delete")
 MISSED = 0.3
@@ -82,57 +83,58 @@ class Extremal(MaskMethod):
         note = f"the masks show {shown:.1%} of the image, not {asked:.1%}: raise steps, now {self.steps}"
         return replace(result, notes=(*result.notes, note))
 
-    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
+    def mask(self, image: MaskedImage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
         """The mean of the areas' masks, and of the targets that they leave."""
-        masks = [self._one(stage, area, progress) for area in self._areas()]
-        left = [stage.score(m if self.variant == "preserve" else 1 - m) for m in masks]
+        masks = [self._mask_of_area(image, area, progress) for area in self._areas()]
+        left = [image.score(m if self.variant == "preserve" else 1 - m) for m in masks]
         xp = namespace(masks[0])
         return xp.mean(xp.stack(masks), axis=0), xp.mean(xp.stack(left)), ()
 
-    def _one(self, stage: Stage, area: float, progress: Progress) -> Array:
+    def _mask_of_area(self, image: MaskedImage, area: float, progress: Progress) -> Array:
         """The mask of one area, (H, W)."""
-        size = (stage.levels.shape[2], stage.levels.shape[3])
+        size = (image.levels.shape[2], image.levels.shape[3])
         width, keep = self.smooth * min(size), self.variant == "preserve"
         smooth = SmoothMax(size, max(1, round(width / 3)), width)
-        full, start = self._full(stage, smooth), self._best_disc(stage, smooth, area, progress)
+        ones, start = self._mask_of_ones(image, smooth), self._best_disc(image, smooth, area, progress)
 
         def evaluate(grid: Array, step: int) -> tuple[Array, Array]:
             mask, back = smooth.linearize(grid)
-            mask = mask / full
-            share, gradient = stage.share(mask if keep else 1 - mask)
+            mask = mask / ones
+            share, gradient = image.share(mask if keep else 1 - mask)
             miss, pull = area_loss(mask, area)
             weight = self.weight * GROWTH ** (step / self.steps)
-            return (-share if keep else share) + weight * miss, back((weight * pull - gradient) / full)
+            return (-share if keep else share) + weight * miss, back((weight * pull - gradient) / ones)
 
         grid, _ = optimise(evaluate, start, self.steps, optimiser=Momentum(self.learning_rate), progress=progress)
-        return namespace(grid).clip(smooth.apply(grid) / full, 0.0, 1.0)
+        return namespace(grid).clip(smooth.apply(grid) / ones, 0.0, 1.0)
 
-    def _full(self, stage: Stage, smooth: SmoothMax) -> Array:
+    def _mask_of_ones(self, image: MaskedImage, smooth: SmoothMax) -> Array:
         """The mask of a grid of ones, by which masks are divided: nowhere quite 1, and nearest at the border."""
-        image = stage.levels
-        return smooth.apply(namespace(image).ones(smooth.grid, dtype=image.dtype, device=image.device))
+        like_it = image.levels
+        ones = namespace(like_it).ones(smooth.grid, dtype=like_it.dtype, device=like_it.device)
+        return smooth.apply(ones)
 
-    def _best_disc(self, stage: Stage, smooth: SmoothMax, area: float, progress: Progress) -> Array:
+    def _best_disc(self, image: MaskedImage, smooth: SmoothMax, area: float, progress: Progress) -> Array:
         """The grid of the disc of this area behind which the target is highest, or without which it is lowest."""
-        keep, full = self.variant == "preserve", self._full(stage, smooth)
-        tried = like(discs(smooth, area), stage.levels)
-        left = []
-        for first, last in batch_ranges(stage.function.model, tried.shape[0], progress, "where to begin"):
-            masks = [smooth.apply(tried[k, ...]) / full for k in range(first, last)]
-            seen = [blended(stage.levels, mask if keep else 1 - mask)[0] for mask in masks]
-            left.append(stage.function.scores(namespace(masks[0]).concat(seen)))
-        shares = np.concatenate([as_numpy(scores) for scores in left]) / stage.unit
+        keep, ones = self.variant == "preserve", self._mask_of_ones(image, smooth)
+        tried = like(discs(smooth, area), image.levels)
+        scores_left = []
+        for first, last in batch_ranges(image.function.model, tried.shape[0], progress, "trying starts"):
+            masks = [smooth.apply(tried[k, ...]) / ones for k in range(first, last)]
+            views = [blend(image.levels, mask if keep else 1 - mask)[0] for mask in masks]
+            scores_left.append(image.function.scores(namespace(masks[0]).concat(views)))
+        shares = np.concatenate([as_numpy(scores) for scores in scores_left]) / image.unit
         best = np.argmax(np.round(shares if keep else -shares, DIGITS))
         return tried[int(best), ...]
 
 
 def area_loss(mask: Array, area: float) -> tuple[Array, Array]:
-    """The mean of (sort(m) - r_a)^2, (1,), and its gradient (H, W); pixels of equal value share their places' mean."""
+    """The mean of (sort(m) - r_a)^2, (1,), and its gradient (H, W); equal pixels share the mean of their ranks."""
     xp = namespace(mask)
     n = mask.shape[0] * mask.shape[1]
     ones = max(1, min(n - 1, round(area * n)))
     edge = xp.sort(xp.reshape(mask, (-1,)))[n - ones]
-    above, level = (xp.astype(found, mask.dtype) for found in (mask > edge + TIE, xp.abs(mask - edge) <= TIE))
+    above, level = (xp.astype(where, mask.dtype) for where in (mask > edge + TIE, xp.abs(mask - edge) <= TIE))
     wanted = above + level * ((ones - xp.sum(above)) / xp.sum(level))
     return xp.reshape(xp.mean((mask - wanted) ** 2), (1,)), 2 * (mask - wanted) / n
 

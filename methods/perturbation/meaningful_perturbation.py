@@ -14,11 +14,12 @@ from crosslens.operators import Blur, Operator, Resize
 from crosslens.optim.loop import Adam, State, optimise
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._mask_optimisation import MaskMethod, Stage
+from ._mask_method import MaskMethod
+from ._masked_image import MaskedImage
 
 EARLY, NUDGE, APART = 20, 1e-6, 1e-2
 """Where two descents whose starts differ by at most `NUDGE` are so far `APART` after so many steps, it is told."""
-PARTED = (
+ROUNDING_DECIDES = (
     f"rounding decides this mask: starts {NUDGE:g} apart are more than {APART:g} apart after {EARLY} steps. Masks of "
     "other frameworks and machines differ from it, in places by up to 1; believe what those of several seeds share"
 )
@@ -55,17 +56,21 @@ class MeaningfulPerturbation(MaskMethod):
         image = function.image
         return namespace(image).concat([image, fill_image(self.fill, image, function.model, self.seed)], axis=0)
 
-    def mask(self, stage: Stage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
+    def mask(self, image: MaskedImage, progress: Progress) -> tuple[Array, Array, tuple[str, ...]]:
         """1 - m, and the target that is left; a note where rounding decides m, and where m deletes little."""
-        coarse, early = self._descended(stage, 0.0, self.steps, progress)
-        _, nudged = self._descended(stage, NUDGE, min(EARLY, self.steps), silent)
+        coarse, early = self._descend(image, 0.0, self.steps, progress)
+        _, nudged = self._descend(image, NUDGE, min(EARLY, self.steps), silent)
         xp = namespace(coarse)
-        mask = xp.clip(self._enlarge(stage).apply(coarse), 0.0, 1.0)  # rounding leaves it
-        parted, left = float(xp.max(xp.abs(early - nudged))) > APART, stage.score(mask)
-        return 1 - mask, left, ((PARTED,) * parted + self._spared(float((left - stage.blank) / stage.unit)))
+        mask = xp.clip(self._enlarge(image).apply(coarse), 0.0, 1.0)  # rounding leaves it
+        diverged, left = float(xp.max(xp.abs(early - nudged))) > APART, image.score(mask)
+        return (
+            1 - mask,
+            left,
+            ((ROUNDING_DECIDES,) * diverged + self._spared_note(float((left - image.blank) / image.unit))),
+        )
 
-    def _spared(self, share: float) -> tuple[str, ...]:
-        """What is said of a mask that leaves this share of the target."""
+    def _spared_note(self, share: float) -> tuple[str, ...]:
+        """A note on a mask that leaves this share of the target."""
         if share <= SPARED:
             return ()
         return (
@@ -73,22 +78,22 @@ class MeaningfulPerturbation(MaskMethod):
             f"{self.area:g}, or explain the probability, which falls sooner than a logit",
         )
 
-    def _enlarge(self, stage: Stage) -> Operator:
+    def _enlarge(self, image: MaskedImage) -> Operator:
         """From the coarse grid to the image's size."""
-        height, width = stage.levels.shape[2:]
+        height, width = image.levels.shape[2:]
         grid = (ceil(height / self.cell), ceil(width / self.cell))
         return Resize(grid, (height, width)) >> Blur(self.smooth)  # type: ignore[return-value]  # two make an operator
 
-    def _descended(self, stage: Stage, nudge: float, steps: int, progress: Progress) -> tuple[Array, Array]:
+    def _descend(self, image: MaskedImage, nudge: float, steps: int, progress: Progress) -> tuple[Array, Array]:
         """The coarse grid after all steps and after `EARLY`, from ones less up to `nudge`; the shifts are the same."""
-        rng, enlarge = np.random.default_rng(self.seed), self._enlarge(stage)
-        grid = (ceil(stage.levels.shape[2] / self.cell), ceil(stage.levels.shape[3] / self.cell))
-        start = like(1 - nudge * np.random.default_rng(self.seed).random(grid), stage.levels)
+        rng, enlarge = np.random.default_rng(self.seed), self._enlarge(image)
+        grid = (ceil(image.levels.shape[2] / self.cell), ceil(image.levels.shape[3] / self.cell))
+        start = like(1 - nudge * np.random.default_rng(self.seed).random(grid), image.levels)
         early = [start]
 
         def evaluate(coarse: Array, step: int) -> tuple[Array, Array]:
             down, right = (int(n) for n in rng.integers(-self.jitter, self.jitter + 1, 2))
-            share, gradient = stage.share(enlarge.apply(coarse), (down, right))
+            share, gradient = image.share(enlarge.apply(coarse), (down, right))
             price, slope = self._price(coarse)
             left = namespace(share).astype(share > 0, share.dtype)
             return share * left + price, enlarge.adjoint(gradient) * left + slope
@@ -118,7 +123,7 @@ class MeaningfulPerturbation(MaskMethod):
 
 _ALL, _BUT_LAST, _BUT_FIRST = slice(None), slice(None, -1), slice(1, None)
 _NEIGHBOURS = ((0, (_BUT_LAST, _ALL), (_BUT_FIRST, _ALL)), (1, (_ALL, _BUT_LAST), (_ALL, _BUT_FIRST)))
-"""Along each axis, the places that have a neighbour after them, and these neighbours."""
+"""Along each axis, the positions that have a neighbour after them, and these neighbours."""
 
 
 @hookimpl

@@ -17,9 +17,17 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Attribution
 
-from ..evaluation._judged import measured
-from ._tokens_as_maps import in_places
-from ._windows import SHARE, Found, Window, behind_windows, centred, covering, sides
+from ..evaluation._metric import class_probability
+from ._occlusion_windows import (
+    SHARE,
+    CoveredActivations,
+    OcclusionWindow,
+    centred_windows,
+    covered_activations,
+    window_sides,
+    windows_by_stride,
+)
+from ._tokens_as_maps import patches_as_maps
 
 BORDERS, OVERLAPS, SHOWN = ("cut", "inside"), ("mean", "sum"), ("difference", "value")
 
@@ -31,9 +39,9 @@ class Occlusion(Method):
     The windows start every `stride` pixels from the upper left; the last ones are cut off at the border, so that every
     pixel is covered, or, with `border` "inside", are left out. Pixels that no window covers get 0. A class that is not
     given is the one predicted for the whole image. At a layer, windows of all its maps are covered and the network runs
-    on from there: ablation of a place instead of a channel. A transformer's tokens lie as its patches do; class and
+    on from there: ablation of a position instead of a channel. A transformer's tokens lie as its patches do; class and
     register tokens are never covered. With `show` "value" it is figure 7 of the paper: the target's value itself, a
-    class's probability, with the window centred at each place; low where the target needs the place. One image given
+    class's probability, with the window centred at each point; low where the target needs it. One image given
     several times with as many targets goes through the network once for all of them.
     """
 
@@ -47,7 +55,7 @@ class Occlusion(Method):
     example: ClassVar[Mapping[str, Any]] = {"window": 4, "stride": 3}
     window: int | tuple[int, ...] | None = param(
         None,
-        "side of what is covered, or height,width, in pixels or a layer's places; a seventh of the shorter side",
+        "side of what is covered, or height,width, in pixels or a layer's positions; a seventh of the shorter side",
         minimum=1,
     )
     stride: int | tuple[int, ...] | None = param(
@@ -55,72 +63,70 @@ class Occlusion(Method):
     )
     fill: Fill | None = param(None, f"what covers: {FILL_DOC}; grey in an image and 0 in a layer if not given")
     border: str = param("cut", "windows that reach beyond the border: cut off, or left out", choices=BORDERS)
-    overlap: str = param("mean", "what is taken of the windows that cover a pixel", choices=OVERLAPS)
+    overlap: str = param("mean", "over the windows that cover a pixel: their mean or sum", choices=OVERLAPS)
     show: str = param("difference", "the target's fall, or its value with the window centred there", choices=SHOWN)
     layer: str = param(INPUT, "layer whose maps or patches are covered; the image if not given")
     seed: int = param(0, "of the fill 'noise'", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
-        """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the place.
+        """Score differences (N, H, W), or at the layer's resolution: positive where the target needs the position.
 
         With `show` "value": the target's values on the grid of the windows' centres, (N, rows, columns).
         """
-        followed = measured(objective) if self.show == "value" else objective
-        whole, scores = target_functions(model, images, followed, self.layer)
-        found = [in_places(function) for function in whole]
-        self._check(found[0].activation)
+        followed = class_probability(objective) if self.show == "value" else objective
+        functions, scores = target_functions(model, images, followed, self.layer)
+        functions = [patches_as_maps(function) for function in functions]
+        self._check(functions[0].activation)
         values: list[Array] = []
-        for start, stop in _same(images):
-            maps, way = self._maps(found[start:stop], scores[start:stop], progress)
+        for start, stop in _runs_of_equal_images(images):
+            maps, strategy = self._maps(functions[start:stop], scores[start:stop], progress)
             values += maps
-        return Attribution(namespace(images).stack(values), scores=scores, provenance={"computed": way})
+        return Attribution(namespace(images).stack(values), scores=scores, provenance={"computed": strategy})
 
     def _check(self, activation: Array) -> None:
         if activation.ndim not in {4, 5}:
-            raise LayerError(
-                f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W) with places"
-            )
+            raise LayerError(f"layer {self.layer!r} holds {tuple(activation.shape[1:])}, not maps (C, H, W)")
 
-    def _maps(self, found: Sequence[TargetFunction], scores: Array, progress: Progress) -> tuple[list[Array], str]:
+    def _maps(self, functions: Sequence[TargetFunction], scores: Array, progress: Progress) -> tuple[list[Array], str]:
         """A map for each target of one image, (H, W), and how the values behind the windows were computed."""
-        first, x = found[0], found[0].activation
+        first, x = functions[0], functions[0].activation
         fill = (0.0 if self.layer != INPUT else "grey") if self.fill is None else self.fill
         cover = fill_image(fill, x, first.model, self.seed, self.layer)
         windows, grid = self._windows(tuple(int(n) for n in x.shape[2:]))
-        layers = sorted(frozenset().union(*(function.objective.layers for function in found)))
-        way, seen = behind_windows(first, windows, cover, layers)
-        behind = np.zeros((len(found), len(windows)), np.float64)
-        for which, activations in _counted(seen, len(windows), progress):
-            behind[:, list(which)] = [as_numpy(function.objective.value(activations)) for function in found]
+        layers = sorted(frozenset().union(*(function.objective.layers for function in functions)))
+        strategy, covered = covered_activations(first, windows, cover, layers)
+        behind = np.zeros((len(functions), len(windows)), np.float64)
+        for indices, activations in _with_progress(covered, len(windows), progress):
+            behind[:, list(indices)] = [as_numpy(function.objective.value(activations)) for function in functions]
         if grid is not None:
-            return [like(each.reshape(grid).astype(np.float32), x) for each in behind], way
+            return [like(each.reshape(grid).astype(np.float32), x) for each in behind], strategy
         falls = as_numpy(scores).astype(np.float64)[:, None] - behind
-        return [like(self._painted(fall, windows, x.shape[2:]), x) for fall in falls], way
+        return [like(self._pixel_map(fall, windows, x.shape[2:]), x) for fall in falls], strategy
 
-    def _painted(self, falls: np.ndarray[Any, Any], windows: Sequence[Window], size: Sequence[int]) -> Any:
-        """(H, W) float32: what is taken of the falls of the windows that cover each pixel."""
+    def _pixel_map(self, falls: np.ndarray[Any, Any], windows: Sequence[OcclusionWindow], size: Sequence[int]) -> Any:
+        """(H, W) float32: mean or sum of the falls of the windows that cover each pixel."""
         total, count = np.zeros(tuple(size)), np.zeros(tuple(size))
         for window, fall in zip(windows, falls, strict=True):
             total[window] += fall
             count[window] += 1
         return (total if self.overlap == "sum" else total / np.maximum(count, 1)).astype(np.float32)
 
-    def _windows(self, size: tuple[int, ...]) -> tuple[list[Window], list[int] | None]:
-        """All windows, row by row, and the grid (rows, columns) where each stands for one place."""
+    def _windows(self, size: tuple[int, ...]) -> tuple[list[OcclusionWindow], list[int] | None]:
+        """All windows, row by row, and the grid (rows, columns) where each stands for one point."""
         side = max(round(min(size) / SHARE), 1)
-        window = sides("window", self.window, (side,) * len(size), size)
-        stride = sides("stride", self.stride, tuple(max(n // 2, 1) for n in window))
+        window = window_sides("window", self.window, (side,) * len(size), size)
+        stride = window_sides("stride", self.stride, tuple(max(n // 2, 1) for n in window))
         if self.show == "value":
-            return centred(size, window, stride)
-        found = covering(size, window, stride, self.border == "cut")
-        if not found:
+            return centred_windows(size, window, stride)
+        windows = windows_by_stride(size, window, stride, self.border == "cut")
+        if not windows:
             raise ParameterError(
                 f"no window of {' x '.join(map(str, window))} pixels lies inside {' x '.join(map(str, size))} ones"
             )
-        return found, None
+        return windows, None
 
 
-def _same(images: Array) -> Iterator[tuple[int, int]]:
+def _runs_of_equal_images(images: Array) -> Iterator[tuple[int, int]]:
     """(start, stop) of consecutive images that are one and the same."""
     values, start = as_numpy(images), 0
     for n in range(1, len(values) + 1):
@@ -129,12 +135,12 @@ def _same(images: Array) -> Iterator[tuple[int, int]]:
             start = n
 
 
-def _counted(found: Found, total: int, progress: Progress) -> Found:
+def _with_progress(covered: CoveredActivations, total: int, progress: Progress) -> CoveredActivations:
     """The same, each batch reported once it has been worked on."""
     done = 0
-    for which, activations in found:
-        yield which, activations
-        done += len(which)
+    for indices, activations in covered:
+        yield indices, activations
+        done += len(indices)
         progress(done, total, "occluding")
 
 

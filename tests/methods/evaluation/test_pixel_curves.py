@@ -127,7 +127,7 @@ def test_a_network_that_ends_in_a_softmax_gets_no_second_one(images):
         ({"steps": 65}, ParameterError, "steps is 65"),
         ({"method": "grad_can"}, PluginError, "Did you mean 'grad_cam'"),
         ({"method": "activation_maximisation"}, ParameterError, "deletion judges a method that explains images"),
-        ({"method": "insertion"}, ParameterError, "insertion gives a Scores, no attribution to judge"),
+        ({"method": "insertion"}, ParameterError, "insertion gives a Scores, not an attribution to judge"),
         ({"fill": "blak"}, ParameterError, "no fill 'blak'"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from crosslens.errors import ParameterError
 from crosslens.methods.perturbation import meaningful_perturbation
 from crosslens.methods.perturbation._initial_masks import discs
-from crosslens.methods.perturbation._mask_optimisation import blended
+from crosslens.methods.perturbation._masked_image import blend
 from crosslens.methods.perturbation.extremal import area_loss
 from crosslens.methods.perturbation.meaningful_perturbation import MeaningfulPerturbation
 from crosslens.model import INPUT, OUTPUT
@@ -172,14 +172,14 @@ def test_a_blend_is_linear_between_neighbouring_levels(levels):
     rng = np.random.default_rng(0)
     stack, mask, dy = rng.random((levels, 3, 4, 5)), rng.random((4, 5)), rng.normal(size=(1, 3, 4, 5))
     mask[0, 0], mask[0, 1] = 0.0, 1.0
-    image, back = blended(stack, mask)
+    image, back = blend(stack, mask)
     depths = np.linspace(1, 0, levels)
     for y, x in np.ndindex(4, 5):
         expected = [np.interp(mask[y, x], depths[::-1], stack[::-1, c, y, x]) for c in range(3)]
         np.testing.assert_allclose(image[0, :, y, x], expected, rtol=1e-9)
     gradient = back(dy)
     for place in [(1, 1), (2, 3), (3, 4)]:
-        by_hand = slope(lambda m: float((blended(stack, m)[0] * dy).sum()), mask, place, 1e-7)
+        by_hand = slope(lambda m: float((blend(stack, m)[0] * dy).sum()), mask, place, 1e-7)
         np.testing.assert_allclose(gradient[place], by_hand, rtol=1e-5)
     assert (gradient[0, :2] != 0).all(), "a mask at its bound can leave it"
 

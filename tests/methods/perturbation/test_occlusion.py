@@ -196,12 +196,12 @@ def test_a_fill_or_layer_without_meaning_is_refused(options, error, message):
     ("options", "message"),
     [
         ({"window": 0}, "window is 0; it must be a whole number or several whole numbers, at least 1, or None"),
-        ({"window": 9}, "window is 9; it must be at least 1 pixel and at most 8, the longer side"),
+        ({"window": 9}, "window is 9; it must be at most 8, the longer side"),
         (
             {"window": 4, "stride": 0},
             "stride is 0; it must be a whole number or several whole numbers, at least 1, or None",
         ),
-        ({"window": (4, 9)}, r"window is \(4, 9\); it must be at least 1 pixel and at most 8 high and 8 wide"),
+        ({"window": (4, 9)}, r"window is \(4, 9\); it must be at most 8 high and 8 wide"),
         ({"window": (4, 4, 4)}, r"window is \(4, 4, 4\); it must be a whole number, or two: \(height, width\)"),
         (
             {"window": 4, "stride": (2, 1.5)},
@@ -244,11 +244,11 @@ def test_windows_of_any_sides_and_distances_are_their_definition(window, stride)
     ("side", "window", "stride"), [(224, 32, 16), (28, 4, 2), (32, 5, 2), (7, 1, 1), (512, 73, 36)]
 )
 def test_windows_follow_the_size_of_the_image(side, window, stride):
-    from crosslens.methods.perturbation._windows import covering
+    from crosslens.methods.perturbation._occlusion_windows import windows_by_stride
 
     windows, grid = method("occlusion")._windows((side, side))
     assert grid is None
-    assert windows == covering((side, side), (window, window), (stride, stride), cut=True)
+    assert windows == windows_by_stride((side, side), (window, window), (stride, stride), cut=True)
 
 
 def test_a_small_grey_picture_gets_a_map_by_default():
