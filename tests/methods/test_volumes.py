@@ -285,7 +285,7 @@ def test_what_pictures_alone_have_is_refused(models):
         crosslens.method("grad_cam", preset="xplique")(models["torch"], X)
     with pytest.raises(ImageError, match="preset 'torchcam' of score_cam ends in steps for pictures"):
         crosslens.method("score_cam", preset="torchcam")(models["torch"], X)
-    with pytest.raises(ParameterError, match="cells is 9; it must lie between 1 and 8, the side"):
+    with pytest.raises(ParameterError, match="cells is 9; it must be at most 8, the shorter side"):
         crosslens.method("rise", cells=9)(models["torch"], X)
     with pytest.raises(CrosslensError, match="switches=True"):
         crosslens.method("deconvnet", switches=False)(models["torch"], X)
