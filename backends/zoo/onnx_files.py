@@ -10,7 +10,7 @@ from functools import cache
 from tempfile import TemporaryDirectory
 
 import onnx
-from crosslens.errors import ModelError
+from crosslens.errors import ModelError, unknown_name
 
 from .packaged import VGG16, packaged
 
@@ -46,7 +46,7 @@ def dcgan(exporter: str = "dynamo") -> onnx.ModelProto:
 @cache
 def _exported(network: str, shape: tuple[int, ...], exporter: str) -> onnx.ModelProto:
     if exporter not in EXPORTERS:
-        raise ModelError(f"no exporter {exporter!r}; there are {', '.join(EXPORTERS)}")
+        raise ModelError(unknown_name("exporter", exporter, EXPORTERS))
     with quiet():
         return _by_tf2onnx(network) if exporter == "tf2onnx" else _by_torch(network, shape, exporter == "dynamo")
 

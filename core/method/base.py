@@ -123,7 +123,7 @@ class Method(ABC):
                 **preset_record,
             },
             images=images if result.images is None else result.images,
-            notes=(*result.notes, *repeatability(model).notes, *sanity_notes(model, images, objective, result)),
+            notes=(*result.notes, *repeatability(model).notes, *sanity_notes(model, objective, result)),
         )
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:

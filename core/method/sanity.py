@@ -65,12 +65,11 @@ def _nonfinite(values: Array) -> int:
     return int(values.shape[0]) - int(xp.sum(xp.astype(good, xp.int64)))
 
 
-def sanity_notes(model: Model, images: Array, objective: Objective, result: Result) -> tuple[str, ...]:
+def sanity_notes(model: Model, objective: Objective, result: Result) -> tuple[str, ...]:
     """Notes on a result: values all zero, probabilities that are saturated or explained in place of logits, caveats.
 
     Args:
         model: the network; what its backend knows to be doubtful is among the notes.
-        images: what was explained.
         objective: the target.
         result: raw values, or those of a preset.
     """

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import as_numpy, softmax
-from ..errors import ModelError, did_you_mean
+from ..errors import ModelError, unknown_name
 from .backend import BackendModel
 from .layer import INPUT, OUTPUT, Layer
 from .link_functions import sigmoid
@@ -178,7 +178,7 @@ def _wanted(model: BackendModel, found: OutputSpec, values: Mapping[str, Values]
     if kind is None:
         return found
     if kind not in KINDS:
-        raise ModelError(f"no output kind {kind!r}; there are {', '.join(KINDS)}.{did_you_mean(kind, KINDS)}")
+        raise ModelError(unknown_name("output kind", kind, KINDS))
     if (kind == "maps") != (found.kind == "maps") or (kind == "tensor") != (found.kind == "tensor"):
         of = {"maps": "maps (N, K, H, W)", "tensor": "none of (N, K) and (N, K, H, W)"}
         raise ModelError(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array
-from ..errors import ParameterError, did_you_mean
+from ..errors import ParameterError, unknown_name
 
 __all__ = ["PRESETS", "Preprocess", "preprocessing"]
 
@@ -103,8 +103,7 @@ def preprocessing(
         return spec
     if isinstance(spec, str):
         if spec not in PRESETS:
-            known = ", ".join(PRESETS)
-            raise ParameterError(f"no preprocess preset {spec!r}; there are {known}.{did_you_mean(spec, PRESETS)}")
+            raise ParameterError(unknown_name("preprocess preset", spec, PRESETS))
         return PRESETS[spec].from_bounds(bounds)
     unknown = set(spec) - {"scale", "mean", "std", "order"}
     if unknown:

@@ -16,6 +16,7 @@ from ..arrays import Array, namespace
 from ..errors import DivergedError, ParameterError
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
+from ..method.parameter import Bounds, check_value
 from .base import Adam, Amend, Evaluate, Optimiser, Report, State
 from .lbfgs import LBFGS
 
@@ -65,8 +66,7 @@ def optimise(
         ParameterError: `steps` is less than one, or the earlier run has taken them all.
         DivergedError: a parameter, a loss or a gradient is NaN or infinite; the message names the step.
     """
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ParameterError(f"steps is {steps!r}; it must be a whole number, at least 1")
+    check_value("steps", steps, int, Bounds(minimum=1))
     state = start if isinstance(start, State) else State(start)
     if state.step >= steps:
         raise ParameterError(f"steps is {steps}, and the run to go on from has taken {state.step}; ask for more")
@@ -169,8 +169,7 @@ def check_every(every: int | None) -> None:
     Raises:
         ParameterError: with what was given.
     """
-    if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-        raise ParameterError(f"every is {every!r}; it must be a whole number of steps, at least 1")
+    check_value("every", every, int | None, Bounds(minimum=1))
 
 
 def check_finite(what: str, values: Array, step: int, *, sound: int = 0) -> None:

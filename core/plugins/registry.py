@@ -174,8 +174,7 @@ def _configured(kind: type[AnyMethod], values: Mapping[str, Any]) -> AnyMethod:
     known = [p.name for p in parameters(kind)]
     for name in values:
         if name not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none"
-            raise ParameterError(f"{kind.name} has no parameter {name!r}; {has}.{did_you_mean(name, known)}")
+            raise ParameterError(unknown_name("parameter", name, known, of=kind.name))
     return kind(**values)
 
 

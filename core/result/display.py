@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import ParameterError, did_you_mean
+from ..errors import ParameterError, unknown_name
 
 __all__ = ["FORMS", "check_form", "counted", "grey", "magnitude_limit", "one_line", "png"]
 
@@ -29,7 +29,7 @@ def check_form(form: str | None) -> None:
         ParameterError: with the forms there are.
     """
     if form is not None and form not in FORMS:
-        raise ParameterError(f"form is {form!r}; it can be {', '.join(FORMS)}.{did_you_mean(form, FORMS)}")
+        raise ParameterError(unknown_name("form", form, FORMS))
 
 
 def magnitude_limit(values: Pixels) -> float:

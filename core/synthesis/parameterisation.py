@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..arrays import Array, namespace
-from ..errors import ParameterError, did_you_mean
+from ..errors import ParameterError, unknown_name
 from ..operators import (
     LUCID,
     NATURAL,
@@ -150,4 +150,4 @@ def parameterisation(
 
 def _known(what: str, name: str, table: Mapping[str, Any]) -> None:
     if name not in table:
-        raise ParameterError(f"no {what} {name!r}; there are {', '.join(table)}.{did_you_mean(str(name), table)}")
+        raise ParameterError(unknown_name(what, name, table))

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, as_numpy
-from ..errors import DivergedError, ParameterError, did_you_mean
+from ..errors import DivergedError, ParameterError, unknown_name
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
 from ..method.base import Method, makes_pictures
 from ..method.no_target import NO_TARGET
-from ..method.parameter import parameters
+from ..method.parameter import Bounds, check_value, parameters
 from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..objective.target import resolve_target
@@ -67,8 +67,7 @@ def search(
         KeyboardInterrupt: interrupted before the first trial was done.
     """
     fixed = named(method) if isinstance(method, str) else method
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise ParameterError(f"trials is {trials!r}; it must be a whole number, at least 1")
+    check_value("trials", trials, int, Bounds(minimum=1))
     ranges = _ranges(fixed, vary)
     record = _record(fixed, ranges, model, images, target, seed)
     done = [] if resume is None else _earlier(resume, record, trials)
@@ -147,8 +146,7 @@ def _ranges(method: Method, vary: Mapping[str, Any] | None) -> Mapping[str, Any]
     chosen = vary or own
     for name in chosen:
         if name not in known:
-            has = ", ".join(known)
-            raise ParameterError(f"{method.name} has no parameter {name!r}; it has {has}.{did_you_mean(name, known)}")
+            raise ParameterError(unknown_name("parameter", name, known, of=method.name))
     return {name: chosen[name] for name in known if name in chosen}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from ..arrays import Array, namespace
-from ..errors import ParameterError, did_you_mean
+from ..errors import ParameterError, unknown_name
 from ..operators import Blur, Resize, Size
 
 __all__ = ["GREY", "RULES", "StepRule", "normalised_bands", "step_rules"]
@@ -163,7 +163,7 @@ def step_rules(written: Sequence[str | StepRule]) -> tuple[StepRule, ...]:
 def _read(text: str) -> StepRule:
     name, *numbers = text.split(":")
     if name not in RULES:
-        raise ParameterError(f"no rule {name!r}; there are {', '.join(RULES)}.{did_you_mean(name, RULES)}")
+        raise ParameterError(unknown_name("rule", name, RULES))
     ordered = sorted(fields(RULES[name]), key=lambda field: field.name == "every")
     form = ":".join([name, *(field.name.upper() for field in ordered)])
     if len(numbers) > len(ordered):

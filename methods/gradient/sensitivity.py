@@ -57,12 +57,12 @@ class Sensitivity(Method):
         labels = _blocks(shape, self.block or max(round(min(shape[-2:]) / SHARE), 1))
         sizes = np.bincount(labels.ravel())
         total, count = np.zeros(len(sizes)), self.directions or 1
-        for directions in self._directions(function, labels, len(sizes), progress):
+        for directions in self._directions(function, len(sizes), progress):
             slopes = self._along(function, directions[:, labels])
             total += slopes @ directions
         return like((total / sizes / count)[labels], function.activation)
 
-    def _directions(self, function: TargetFunction, labels: Any, blocks: int, progress: Progress) -> Iterator[Any]:
+    def _directions(self, function: TargetFunction, blocks: int, progress: Progress) -> Iterator[Any]:
         """Rows (B, blocks) of what happens to each block: one of them, or all at random."""
         rng = np.random.default_rng(self.seed)
         for start, stop in batch_ranges(function.model, self.directions or blocks, progress, "taking differences"):

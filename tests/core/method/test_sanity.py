@@ -36,6 +36,6 @@ def test_pictures_that_were_made_are_checked_and_given_ones_are_not():
 
 def test_maps_of_zeros_are_counted_in_a_note():
     maps = MAPS * np.float32([[[0]], [[1]]])
-    notes = sanity_notes(TinyModel(), IMAGES, logit(1), Attribution(maps))
+    notes = sanity_notes(TinyModel(), logit(1), Attribution(maps))
     assert notes == ("the values of 1 of 2 images are zero everywhere: the target does not react at all",)
-    assert sanity_notes(TinyModel(), IMAGES, logit(1), Attribution(MAPS)) == ()
+    assert sanity_notes(TinyModel(), logit(1), Attribution(MAPS)) == ()

@@ -114,7 +114,7 @@ def test_the_signed_form_is_red_for_and_blue_against():
 
 def test_another_form_is_refused_and_so_is_one_for_raw_values(tmp_path):
     result = crosslens.method("gradient")(TinyModel(), IMAGES[:1], 2)
-    with pytest.raises(ParameterError, match=r"form is 'magnitudes'; it can be magnitude, signed, overlay\."):
+    with pytest.raises(ParameterError, match=r"no form 'magnitudes'; there are magnitude, signed, overlay\."):
         result.picture(form="magnitudes")
     with pytest.raises(ParameterError, match="form is for pictures"):
         result.save(tmp_path / "x.npz", form="signed")

@@ -86,7 +86,7 @@ def test_a_rule_between_steps_changes_what_the_next_step_sees():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"every": 0}, "every is 0; it must be a whole number of steps, at least 1"),
+        ({"every": 0}, "every is 0; it must be a whole number, at least 1"),
         ({"start": State(START, (START, START), 9)}, "steps is 9, and the run to go on from has taken 9; ask for more"),
         ({"optimiser": LBFGS(), "amend": lambda x, done: x}, "L-BFGS takes no rules between steps: its memory"),
     ],
