@@ -171,7 +171,7 @@ def test_a_zoom_is_a_film_where_ffmpeg_is_and_without_it_the_way_out_is_named(tm
     ):
         result.save(tmp_path / "zoom.mp4")
     fake = tmp_path / "ffmpeg"
-    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/told\nexec /bin/cat > {tmp_path}/zoom.mp4\n')
+    fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/told\nfor last; do :; done\nexec /bin/cat > "$last"\n')
     fake.chmod(0o755)
     assert result.save(tmp_path / "zoom.mp4").read_bytes() == np.stack(result.frames())[:, :14, :14].tobytes()
     assert "-f rawvideo -pix_fmt rgb24 -s 14x14 -r 12.5 -i -" in (tmp_path / "told").read_text()
