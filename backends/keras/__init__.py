@@ -50,7 +50,7 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
 def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
     from .layers.keras_network import KerasNetwork
     from .load.files import load_keras
-    from .load.load_errors import explained
+    from .load.load_errors import explain_errors
     from .load.savedmodel import load_saved_model
     from .model import TensorFlowModel
 
@@ -59,11 +59,11 @@ def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:
         trust = options["trust"]
         network = load_saved_model(path, trust) if path.is_dir() else load_keras(path, trust)
     if isinstance(network, keras.Model):
-        with explained("the Keras model cannot be wrapped"):
+        with explain_errors("the Keras model cannot be wrapped"):
             return TensorFlowModel(KerasNetwork.of(network, options), options)
     if hasattr(network, "signatures"):
         from .load.savedmodel import GraphNetwork
 
-        with explained("the SavedModel cannot be wrapped"):
+        with explain_errors("the SavedModel cannot be wrapped"):
             return TensorFlowModel(GraphNetwork.of(network, options), options)
     return None

@@ -1,4 +1,4 @@
-"""Layers at the entrance of a Keras network that rescale or normalise its images themselves."""
+"""Layers of a Keras network that rescale or normalise its images themselves."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,15 +7,17 @@ import numpy as np
 from crosslens.model import INPUT
 from crosslens.model.preprocessing import Preprocess
 
-from .layers.layer_tensor import Place
+from .layers.layer_tensor import LayerTensor
 
-__all__ = ["normalised_twice"]
+__all__ = ["double_normalisation"]
 
 _PIXELS = 0.05
 """A factor below this one is meant for pixels from 0 to 255."""
 
 
-def normalised_twice(places: Mapping[str, Place], preprocess: Preprocess) -> Iterator[tuple[str, bool | None, str]]:
+def double_normalisation(
+    places: Mapping[str, LayerTensor], preprocess: Preprocess
+) -> Iterator[tuple[str, bool | None, str]]:
     """A finding for `Model.diagnosis` where the network's own layer does not fit the preprocessing before it."""
     first = next(_entering(places), None)
     if first is None:
@@ -31,7 +33,7 @@ def normalised_twice(places: Mapping[str, Place], preprocess: Preprocess) -> Ite
         yield "preprocess", False, f"{own} {does}; wrap(preprocess={right})"
 
 
-def _entering(places: Mapping[str, Place]) -> Iterator[Place]:
+def _entering(places: Mapping[str, LayerTensor]) -> Iterator[LayerTensor]:
     """The layers that rescale or normalise what is still the image."""
     image = {INPUT}
     kinds = (keras.layers.Rescaling, keras.layers.Normalization)

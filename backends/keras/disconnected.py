@@ -6,10 +6,10 @@ import numpy as np
 from crosslens.errors import ModelError
 from crosslens.model import Model
 
-__all__ = ["refuse_cut"]
+__all__ = ["refuse_disconnected"]
 
 
-def refuse_cut(model: Model, lost: Iterable[str]) -> None:
+def refuse_disconnected(model: Model, lost: Iterable[str]) -> None:
     """Zeros are right where a layer does not follow the image, and wrong where TensorFlow lost its way there.
 
     Args:

@@ -16,12 +16,12 @@ from crosslens.introspection.nonlinearities import counted
 from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
 
-from .builtin_normalisation import normalised_twice
-from .disconnected import refuse_cut
+from .builtin_normalisation import double_normalisation
+from .disconnected import refuse_disconnected
 from .layers.layer_calls import LOCK
 from .layers.layer_graph import upstream
-from .layers.layer_tensor import Place, outside_dtype, to_channels_last
-from .load.load_errors import explained
+from .layers.layer_tensor import LayerTensor, outside_dtype, to_channels_last
+from .load.load_errors import explain_errors
 
 __all__ = ["TensorFlowModel"]
 
@@ -52,7 +52,7 @@ class _Functions(OrderedDict[Question, Any]):
         super().__init__()
         self._lock = threading.Lock()
 
-    def traced(self, question: Question, trace: Callable[[Question], Any]) -> Any:
+    def get_or_trace(self, question: Question, trace: Callable[[Question], Any]) -> Any:
         """The function for a question; traced if there is none yet."""
         with self._lock:
             if question in self:
@@ -75,7 +75,7 @@ class TensorFlowModel(Model):
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network
         self.input = network.input
-        self.preprocess = network.fitting(options["preprocess"])
+        self.preprocess = network.fit_preprocessing(options["preprocess"])
         self.labels = options["labels"]
         self.batch_size = options["batch_size"]
         self._device = _device(options)
@@ -85,27 +85,27 @@ class TensorFlowModel(Model):
         self._functions = _Functions()
 
     @cached_property
-    def _places(self) -> Mapping[str, Place]:
-        with explained(f"the network cannot be run on images of shape {self.input.example_shape}"):
-            return {place.name: place for place in self.network.places()}
+    def _tensors(self) -> Mapping[str, LayerTensor]:
+        with explain_errors(f"the network cannot be run on images of shape {self.input.example_shape}"):
+            return {place.name: place for place in self.network.layer_tensors()}
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Layers by name, "outer/inner" in nested models; the inner name alone is an alias where it is unique."""
-        shapes = {place.name: place.outside_shape for place in self._places.values()}
+        shapes = {place.name: place.outside_shape for place in self._tensors.values()}
         unknown = tuple(name for name, shape in shapes.items() if None in shape[1:])
         if unknown:
             example = np.zeros((1, *self.input.example_shape), np.float32)
             shapes |= {name: (None, *a.shape[1:]) for name, a in self._forward(example, unknown, {}).items()}
         short = _unique_ends(shapes)
         found = [
-            Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._places.values()
+            Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._tensors.values()
         ]
         return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *found)}
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         """A layer that normalises behind a preset that does too; pixels that are rounded."""
-        yield from normalised_twice(self._places, self.preprocess)
+        yield from double_normalisation(self._tensors, self.preprocess)
         if self.network.takes_integers:
             yield "pixels", None, "integers: images are rounded inside, and gradients pass straight through"
 
@@ -116,12 +116,12 @@ class TensorFlowModel(Model):
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph in which the layers were found."""
-        return upstream(self._places, names)
+        return upstream(self._tensors, names)
 
     def reads(self, layer: str) -> tuple[str, ...]:
         """By the graph in which the layers were found."""
         name = self.layer(layer).name
-        return self._places[name].reads if name in self._places else ()
+        return self._tensors[name].reads if name in self._tensors else ()
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -134,14 +134,14 @@ class TensorFlowModel(Model):
         A separable convolution has a "depthwise_kernel" before its "kernel", a PReLU a "slope"; parameters of other
         layers keep Keras' name and layout.
         """
-        place = self._places.get(self.layer(layer).name)
-        found = self.network.stored(place) if place else {}
+        place = self._tensors.get(self.layer(layer).name)
+        found = self.network.weights_of(place) if place else {}
         return {name: each.outside(self.network.value(each.variable)) for name, each in found.items()}
 
     @property
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
-        return counted(_activation(place) for place in self._places.values())
+        return counted(_activation(place) for place in self._tensors.values())
 
     def _modified(self, rules: BackwardRules) -> Self:
         return self._copy(network=self.network.with_rule(rules.relu), _functions=_Functions())
@@ -149,7 +149,7 @@ class TensorFlowModel(Model):
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         values = {}
         for layer, arrays in changed.items():
-            found = self.network.stored(self._places[layer])
+            found = self.network.weights_of(self._tensors[layer])
             for name, array in arrays.items():
                 variable = found[name].variable
                 values[id(variable)] = (variable, tf.constant(found[name].inside(as_numpy(array)), variable.dtype))
@@ -181,16 +181,16 @@ class TensorFlowModel(Model):
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Run the function of a question: its activations and its gradients."""
         function = self._function(question)
-        given = [self._fed(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
-        replaced = [self._fed(name, replace[name], x, "the replacement of") for name in question.replace]
-        with explained(f"TensorFlow cannot run the network on {tuple(x.shape)}"):
+        given = [self._to_tensor(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
+        replaced = [self._to_tensor(name, replace[name], x, "the replacement of") for name in question.replace]
+        with explain_errors(f"TensorFlow cannot run the network on {tuple(x.shape)}"):
             found, gradients = function(tf.constant(as_numpy(x)), given, replaced)
         return (
             dict(zip(question.capture, (t.numpy() for t in found), strict=True)),
             dict(zip(question.wrt, (t.numpy() for t in gradients), strict=True)),
         )
 
-    def _fed(self, name: str, value: Array, x: Array, what: str) -> Any:
+    def _to_tensor(self, name: str, value: Array, x: Array, what: str) -> Any:
         spec = self._spec(name)
         if value.shape[0] != x.shape[0] or not spec.shape.is_compatible_with(value.shape):
             expected = (x.shape[0], *spec.shape[1:])
@@ -199,16 +199,16 @@ class TensorFlowModel(Model):
 
     def _spec(self, name: str) -> Any:
         """The signature of an activation outside; spatial sizes stay open where those of the image do."""
-        shape = self._places[name].outside_shape
+        shape = self._tensors[name].outside_shape
         if None in self.input.shape[1:] and len(shape) > 2:
             shape = (None, shape[1], *(None for _ in shape[2:])) if len(shape) > 3 else (None, None, shape[2])
-        return tf.TensorSpec(shape, outside_dtype(self._places[name].dtype))
+        return tf.TensorSpec(shape, outside_dtype(self._tensors[name].dtype))
 
     def _function(self, question: Question) -> Any:
-        self._places  # noqa: B018 - traced before, for the shapes of cotangents and replacements
-        return self._functions.traced(question, self._traced)
+        self._tensors  # noqa: B018 - traced before, for the shapes of cotangents and replacements
+        return self._functions.get_or_trace(question, self._trace)
 
-    def _traced(self, question: Question) -> Any:
+    def _trace(self, question: Question) -> Any:
         signature = (
             tf.TensorSpec((None, *self.input.shape), tf.float32),
             [self._spec(name) for name in question.cotangents],
@@ -219,41 +219,41 @@ class TensorFlowModel(Model):
 
         def compute(x: Any, cotangents: Sequence[Any], replaced: Sequence[Any]) -> tuple[list[Any], list[Any]]:
             with tf.device(self._device):
-                return self._computed(question, x, cotangents, replaced, lost)
+                return self._compute(question, x, cotangents, replaced, lost)
 
-        with LOCK, explained("the network cannot be traced"):
+        with LOCK, explain_errors("the network cannot be traced"):
             function = tf.function(compute, autograph=False, input_signature=signature).get_concrete_function()
-        refuse_cut(self, lost)
+        refuse_disconnected(self, lost)
         return function
 
-    def _computed(
+    def _compute(
         self, question: Question, x: Any, cotangents: Sequence[Any], replaced: Sequence[Any], lost: list[str]
     ) -> tuple[list[Any], list[Any]]:
         """Activations and gradients; to `lost` are added the layers from which no gradient gets to the image."""
-        inside = {name: self._places[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
+        inside = {name: self._tensors[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
         image = tf.cast(x, self._wide)
-        asked = {name: self._places[name] for name in (*question.layers, *question.replace)}
-        found = self.network.trace(self._prepared(image), asked, inside)
+        asked = {name: self._tensors[name] for name in (*question.layers, *question.replace)}
+        found = self.network.trace(self._prepare(image), asked, inside)
         missing = [name for name in question.layers if name not in found]
         if missing:
             raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")
-        activations = [self._places[name].outside(found[name]) for name in question.capture]
+        activations = [self._tensors[name].outside(found[name]) for name in question.capture]
         sources = [image if name == INPUT else found[name] for name in question.wrt]
         targets = [found[name] for name in question.cotangents]
-        seeds = [self._places[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
+        seeds = [self._tensors[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
         if INPUT in question.wrt:
-            self._refuse_no_way(targets, image)
+            self._refuse_disconnected_image(targets, image)
         gradients = tf.gradients(targets, sources, seeds) if sources else []
         if None in gradients and not replaced:
             ends = zip(question.cotangents, targets, strict=True)
             lost += [name for name, y in ends if tf.gradients(y, image) == [None]]
         gradients = [tf.zeros_like(s) if dx is None else dx for s, dx in zip(sources, gradients, strict=True)]
         return activations, [
-            dx if name == INPUT else self._places[name].outside(dx)
+            dx if name == INPUT else self._tensors[name].outside(dx)
             for name, dx in zip(question.wrt, gradients, strict=True)
         ]
 
-    def _refuse_no_way(self, targets: Sequence[Any], image: Any) -> None:
+    def _refuse_disconnected_image(self, targets: Sequence[Any], image: Any) -> None:
         """Refuse gradients at an image of integers that do not get there; zeros would look like an answer."""
         self.network.refuse_gradient()
         if self.network.takes_integers and tf.gradients(targets, image) == [None]:
@@ -265,9 +265,9 @@ class TensorFlowModel(Model):
     @property
     def _wide(self) -> Any:
         """The type that the image has inside: float64 where the output has it, so that gradients keep it."""
-        return outside_dtype(self._places[OUTPUT].dtype)
+        return outside_dtype(self._tensors[OUTPUT].dtype)
 
-    def _prepared(self, image: Any) -> Any:
+    def _prepare(self, image: Any) -> Any:
         """The image as the network takes it: reordered, scaled and shifted, in the network's layout.
 
         Scaling channels first hides the cost of the transposition: 26 ms against 30 for eight images and a convolution.
@@ -331,6 +331,6 @@ def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {found[0]: (end,) for end, found in owners.items() if len(found) == 1 and found[0] != end}
 
 
-def _activation(place: Place) -> str:
+def _activation(place: LayerTensor) -> str:
     """The name of the function that a layer applies at last; its kind where that says as much."""
     return str(getattr(getattr(place.source, "activation", None), "__name__", place.kind))

@@ -9,9 +9,9 @@ from crosslens.model import InputSpec
 from crosslens.model.integer_pixels import integer_pixels
 from crosslens.model.preprocessing import Preprocess
 
-from .layers.operations import PASSED
+from .layers.operations import PASS_THROUGH
 
-__all__ = ["as_pixels", "fitting", "past_casts", "refuse_no_pixels", "rounded"]
+__all__ = ["as_pixels", "fit_preprocessing", "float_casts", "refuse_no_pixels", "round_to_pixels"]
 
 _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 
@@ -32,7 +32,7 @@ def refuse_no_pixels(name: str, dtype: Any) -> None:
         raise ModelError(f"the input {name!r} is of {kind.name}; an image is of floats or of integers")
 
 
-def fitting(name: str, dtype: Any, spec: InputSpec, wished: Preprocess) -> Preprocess:
+def fit_preprocessing(name: str, dtype: Any, spec: InputSpec, wished: Preprocess) -> Preprocess:
     """The preprocessing for an image of this type: as wished for floats, in pixels for integers.
 
     Raises:
@@ -51,14 +51,14 @@ def _straight(x: Any, low: Any) -> Any:
     return tf.clip_by_value(tf.round(x), low, low + 255.0), lambda dy: (dy, None)
 
 
-def rounded(x: Any, dtype: Any) -> Any:
+def round_to_pixels(x: Any, dtype: Any) -> Any:
     """Pixels as floats: whole numbers within the type's 256, gradients passed straight through."""
     return _straight(x, tf.constant(-128.0 if dtype == tf.int8 else 0.0, x.dtype))
 
 
 def as_pixels(x: Any, dtype: Any) -> Any:
     """A traced image in a type of integers; casts of it back to floats, made from now on, read the rounded floats."""
-    floats = rounded(x, dtype)
+    floats = round_to_pixels(x, dtype)
     pixels = tf.cast(floats, dtype)
     make, same, instead = pixels.graph._create_op_internal, {id(pixels)}, dict[int, tuple[Any, Any]]()
 
@@ -66,7 +66,7 @@ def as_pixels(x: Any, dtype: Any) -> Any:
         operation = make(op_type, [instead.get(id(t), (t, t))[1] for t in inputs], *args, **kwargs)
         if len(inputs) and id(inputs[0]) in same:
             for y in operation.outputs[:1]:
-                if op_type in PASSED:
+                if op_type in PASS_THROUGH:
                     same.add(id(y))
                 elif op_type == "Cast" and y.dtype.is_floating:
                     instead[id(y)] = (y, tf.cast(floats, y.dtype))
@@ -76,14 +76,14 @@ def as_pixels(x: Any, dtype: Any) -> Any:
     return pixels
 
 
-def past_casts(definition: Any, image: str) -> tuple[dict[str, Any], list[str]]:
+def float_casts(definition: Any, image: str) -> tuple[dict[str, Any], list[str]]:
     """In a graph: the casts of an image of integers to floats, by name with their type, and what else reads it."""
     casts, others, same = dict[str, Any](), list[str](), {image}
     for node in _ordered(definition):
         if not any(edge.partition(":")[0] in same for edge in node.input):
             continue
         kind = tf.as_dtype(node.attr["DstT"].type) if node.op == "Cast" else None
-        if node.op in PASSED:
+        if node.op in PASS_THROUGH:
             same.add(node.name)
         elif kind is not None and kind.is_floating:
             casts[node.name] = kind
@@ -94,7 +94,7 @@ def past_casts(definition: Any, image: str) -> tuple[dict[str, Any], list[str]]:
 
 def _ordered(definition: Any) -> Iterator[Any]:
     """The nodes, what only passes on first, as often as there may be one behind another."""
-    passing = [node for node in definition.node if node.op in PASSED]
+    passing = [node for node in definition.node if node.op in PASS_THROUGH]
     for _ in passing:
         yield from passing
-    yield from (node for node in definition.node if node.op not in PASSED)
+    yield from (node for node in definition.node if node.op not in PASS_THROUGH)

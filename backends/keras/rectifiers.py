@@ -1,4 +1,4 @@
-"""Other backward rules at rectifiers, whatever form they have: layers, activations, keras.ops, tf.nn.
+"""Backward rules at rectifiers in all their forms: layers, activations, keras.ops, tf.nn.
 
 TensorFlow's own operations (Relu, Relu6, LeakyRelu) get another gradient by `gradient_override_map`. A `GradientTape`
 ignores that map in silence; this backend differentiates by `tf.gradients`, which obeys it. Rectifiers that are built of
@@ -19,9 +19,9 @@ from crosslens.model import BACKWARD_RULES
 from keras.src.activations.activations import ReLU
 from keras.src.backend.tensorflow import nn as keras_nn
 
-from .layers.layer_calls import patched
+from .layers.layer_calls import replace_attribute
 
-__all__ = ["SCOPE", "Rectifiers", "reached", "refusing_functions", "ruling"]
+__all__ = ["SCOPE", "Rectifiers", "apply_rule", "has_ruled_rectifiers", "refusing_functions"]
 
 SCOPE = "crosslens_rectifier"
 """Stands in the names of operations that a rule has wrapped."""
@@ -51,10 +51,10 @@ class Rectifiers:
             return f(x)
         self.met += 1
         with self._within():
-            return _ruled(f, self.rule)(x)
+            return _with_rule(f, self.rule)(x)
 
     def exactly(self, call: Callable[[], Any]) -> Any:
-        """A function that is no rectifier itself but is built of one (hard sigmoid is relu6(x + 3) / 6)."""
+        """Call a function that is built of a rectifier but is not one (hard sigmoid is relu6(x + 3) / 6)."""
         if self.inside:
             return call()
         with self._within():
@@ -70,7 +70,7 @@ class Rectifiers:
             self.inside = False
 
 
-def _ruled(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
+def _with_rule(f: Callable[[Any], Any], rule: str) -> Callable[[Any], Any]:
     """An elementwise rectifier f with the backward rule of `Model.modified`."""
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -95,12 +95,12 @@ def _by_rule(rule: str, derivative: Callable[[Any], Any], dy: Any) -> Any:
 
 
 def _register(rule: str, kind: str) -> None:
-    @tf.RegisterGradient(_registered(rule, kind))  # type: ignore[untyped-decorator]
+    @tf.RegisterGradient(_gradient_name(rule, kind))  # type: ignore[untyped-decorator]
     def gradient(op: Any, dy: Any) -> Any:
         return _by_rule(rule, lambda dy: _OPERATIONS[kind](op, dy), dy)
 
 
-def _registered(rule: str, kind: str) -> str:
+def _gradient_name(rule: str, kind: str) -> str:
     return f"Crosslens{rule.title()}{kind}"
 
 
@@ -120,14 +120,14 @@ def _derivative(f: Callable[[Any], Any], x: Any, dy: Any) -> Any:
 
 
 @contextmanager
-def ruling(rectifiers: Rectifiers) -> Iterator[None]:
+def apply_rule(rectifiers: Rectifiers) -> Iterator[None]:
     """Within the block, rectifiers called in this thread go through `rectifiers`. Hold the tracing lock."""
     with ExitStack() as stack:
-        for owner, name in _places():
-            stack.enter_context(patched(owner, name, _intercepted(owner.__dict__[name])))
+        for owner, name in _rectifier_functions():
+            stack.enter_context(replace_attribute(owner, name, _intercept(owner.__dict__[name])))
         for name in ("hard_sigmoid", "hard_silu"):
-            stack.enter_context(patched(keras_nn, name, _left_exact(getattr(keras_nn, name))))
-        kinds = {kind: _registered(rectifiers.rule, kind) for kind in _OPERATIONS}
+            stack.enter_context(replace_attribute(keras_nn, name, _keep_exact(getattr(keras_nn, name))))
+        kinds = {kind: _gradient_name(rectifiers.rule, kind) for kind in _OPERATIONS}
         stack.enter_context(_graph().gradient_override_map(kinds))
         stack.enter_context(refusing_functions("another backward rule"))
         _here.rectifiers = rectifiers
@@ -137,15 +137,15 @@ def ruling(rectifiers: Rectifiers) -> Iterator[None]:
             del _here.rectifiers
 
 
-def _places() -> Iterator[tuple[Any, str]]:
+def _rectifier_functions() -> Iterator[tuple[Any, str]]:
     yield ReLU, "static_call"
     yield keras.layers.PReLU, "call"
     yield tf, "clip_by_value"
 
 
-def _intercepted(original: Any) -> Any:
+def _intercept(original: Any) -> Any:
     if isinstance(original, staticmethod):
-        return staticmethod(_intercepted(original.__func__))
+        return staticmethod(_intercept(original.__func__))
 
     def call(*args: Any, **kwargs: Any) -> Any:
         rectifiers = getattr(_here, "rectifiers", None)
@@ -166,7 +166,7 @@ def _split(args: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     return (args[:1], args[1:]) if isinstance(args[0], keras.Layer) else ((), args)
 
 
-def _left_exact(original: Any) -> Any:
+def _keep_exact(original: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         rectifiers = getattr(_here, "rectifiers", None)
         if rectifiers is None:
@@ -192,11 +192,11 @@ def refusing_functions(what: str) -> Iterator[None]:
             )
         return original(self, *args, **kwargs)
 
-    with patched(function, "__call__", call):
+    with replace_attribute(function, "__call__", call):
         yield
 
 
-def reached(graph: Any) -> bool:
+def has_ruled_rectifiers(graph: Any) -> bool:
     """Whether a traced graph holds rectifiers of TensorFlow's own under the rule.
 
     Raises:
@@ -204,12 +204,12 @@ def reached(graph: Any) -> bool:
     """
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(node for f in definition.library.function for node in f.node_def)]
-    found = [node for node in nodes if node.op in _OPERATIONS and SCOPE not in node.name]
-    missed = [node.name for node in found if not node.attr[_OWN].s.startswith(b"Crosslens")]
+    outside = [node for node in nodes if node.op in _OPERATIONS and SCOPE not in node.name]
+    missed = [node.name for node in outside if not node.attr[_OWN].s.startswith(b"Crosslens")]
     if missed:
         names = ", ".join(missed[:4])
         raise ModelError(
             f"the backward rule cannot reach the rectifiers {names} inside a loop or a compiled function; "
             "call them outside it"
         )
-    return bool(found)
+    return bool(outside)

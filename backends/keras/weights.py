@@ -8,13 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["Stored", "arranged", "depthwise", "matrix", "stored"]
+__all__ = ["Weight", "depthwise", "matrix", "transposed_weight", "weights_of"]
 
 Values = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class Stored:
+class Weight:
     """One variable: its axes in the order that they have outside, and the shape there."""
 
     variable: Any
@@ -31,7 +31,7 @@ class Stored:
         return turned.transpose(np.argsort(self.axes))
 
 
-def stored(layer: Any) -> Mapping[str, Stored]:
+def weights_of(layer: Any) -> Mapping[str, Weight]:
     """The parameters of one layer by our names; those of its sub-layers stand under their own names."""
     own = [*getattr(layer, "_trainable_variables", ()), *getattr(layer, "_non_trainable_variables", ())]
     special = next((names for kinds, names in _SPECIAL if isinstance(layer, kinds)), {})
@@ -42,54 +42,54 @@ def stored(layer: Any) -> Mapping[str, Stored]:
     return found
 
 
-def arranged(variable: Any, axes: Sequence[int], shape: Sequence[int] | None = None) -> Stored:
+def transposed_weight(variable: Any, axes: Sequence[int], shape: Sequence[int] | None = None) -> Weight:
     """A variable with its axes in this order outside; `shape` where some of them are one axis there."""
-    return Stored(variable, tuple(axes), tuple(shape or (variable.shape[axis] for axis in axes)))
+    return Weight(variable, tuple(axes), tuple(shape or (variable.shape[axis] for axis in axes)))
 
 
-def _as_it_is(variable: Any, _: Any) -> Stored:
-    return arranged(variable, range(len(variable.shape)))
+def _as_it_is(variable: Any, _: Any) -> Weight:
+    return transposed_weight(variable, range(len(variable.shape)))
 
 
-def matrix(variable: Any, _: Any) -> Stored:
+def matrix(variable: Any, _: Any) -> Weight:
     """(kh, kw, in / groups, out) as (out, in / groups, kh, kw); a Dense kernel (in, out) as (out, in)."""
     rank = len(variable.shape)
-    return arranged(variable, (rank - 1, rank - 2, *range(rank - 2)))
+    return transposed_weight(variable, (rank - 1, rank - 2, *range(rank - 2)))
 
 
-def depthwise(variable: Any, _: Any) -> Stored:
+def depthwise(variable: Any, _: Any) -> Weight:
     """(kh, kw, in, multiplier) as (in * multiplier, 1, kh, kw)."""
     *space, channels, multiplier = variable.shape
     rank = len(variable.shape)
-    return arranged(variable, (rank - 2, rank - 1, *range(rank - 2)), (channels * multiplier, 1, *space))
+    return transposed_weight(variable, (rank - 2, rank - 1, *range(rank - 2)), (channels * multiplier, 1, *space))
 
 
-def _transposed(variable: Any, _: Any) -> Stored:
+def _transposed(variable: Any, _: Any) -> Weight:
     """(kh, kw, out, in) as (out, in, kh, kw)."""
     rank = len(variable.shape)
-    return arranged(variable, (rank - 2, rank - 1, *range(rank - 2)))
+    return transposed_weight(variable, (rank - 2, rank - 1, *range(rank - 2)))
 
 
-def _einsum(variable: Any, layer: Any) -> Stored:
+def _einsum(variable: Any, layer: Any) -> Weight:
     """The kernel of "abc,cde->abde" and its like as a matrix (out, in)."""
     inputs, result = layer.equation.replace("...", "").split("->")
     letters = inputs.split(",")[1]
     out = [axis for axis, letter in enumerate(letters) if letter in result]
     into = [axis for axis, letter in enumerate(letters) if letter not in result]
     sizes = [prod(variable.shape[axis] for axis in axes) for axes in (out, into)]
-    return arranged(variable, (*out, *into), sizes)
+    return transposed_weight(variable, (*out, *into), sizes)
 
 
-def _slope(variable: Any, _: Any) -> Stored:
+def _slope(variable: Any, _: Any) -> Weight:
     """(H, W, C) as (C, H, W), and (1, 1, C) as (C,)."""
     *space, channels = variable.shape
     rank = len(variable.shape)
     shape = (channels, *space) if prod(space) > 1 else (channels,)
-    return arranged(variable, (rank - 1, *range(rank - 1)), shape)
+    return transposed_weight(variable, (rank - 1, *range(rank - 1)), shape)
 
 
 _COMMON = {"gamma": "scale", "beta": "offset", "moving_mean": "mean", "moving_variance": "variance"}
-_Layout = Callable[[Any, Any], Stored]
+_Layout = Callable[[Any, Any], Weight]
 _SPECIAL: tuple[tuple[Any, dict[str, tuple[str, _Layout]]], ...] = (
     (
         (keras.layers.SeparableConv1D, keras.layers.SeparableConv2D),

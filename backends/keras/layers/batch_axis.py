@@ -1,4 +1,4 @@
-"""Whether the first axis of each tensor is that of the images: by its size in a trace of a known number of them."""
+"""Which layers have the batch as first axis: by their shapes in a trace of a known number of images."""
 
 from collections.abc import Callable, Collection, Sequence
 from math import prod
@@ -8,13 +8,13 @@ import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT
 
-from .layer_tensor import Place
+from .layer_tensor import LayerTensor
 
 __all__ = ["batch_first"]
 
 _IMAGES = 1009
 """Images of the second trace: a prime number that no other axis has."""
-_MOVING = frozenset(
+_MAY_MOVE_BATCH = frozenset(
     {
         *("BatchToSpace", "BatchToSpaceND", "SpaceToBatch", "SpaceToBatchND"),
         *("DynamicPartition", "DynamicStitch", "GatherNd", "GatherV2", "Pack", "Slice", "Unpack", "Where"),
@@ -25,35 +25,35 @@ _MOVING = frozenset(
 """Operations that may put another axis first, or make the first one longer."""
 
 
-def batch_first(listed: Callable[[int | None], tuple[Sequence[Place], Any]]) -> list[Place]:
-    """The places whose tensors have the images first.
+def batch_first(listed: Callable[[int | None], tuple[Sequence[LayerTensor], Any]]) -> list[LayerTensor]:
+    """The layers whose tensors have the batch first.
 
     Args:
-        listed: traces the network with so many images, None for any number; gives its places and the graph.
+        listed: traces the network with so many images, None for any number; returns its layers and the graph.
 
     Raises:
-        ModelError: the output has not.
+        ModelError: the output does not have the batch first.
     """
     places, graph = listed(None)
-    kept: Collection[Any] = {_identity(place) for place in places}
+    with_batch: Collection[Any] = {_identity(place) for place in places}
     if not all(_keeps_batch(operation) for operation in graph.get_operations()):
         again, _ = listed(_IMAGES)
-        kept = {_identity(place) for place in again if place.shape[:1] == (_IMAGES,)}
-    found = [place for place in places if place.shape[:1] == (None,) and _identity(place) in kept]
-    if not found or found[-1].name != OUTPUT:
+        with_batch = {_identity(place) for place in again if place.shape[:1] == (_IMAGES,)}
+    layers = [place for place in places if place.shape[:1] == (None,) and _identity(place) in with_batch]
+    if not layers or layers[-1].name != OUTPUT:
         raise ModelError(
             f"the network's output has shape {places[-1].shape}, whose first axis is not that of the images; wrap a "
             "model that puts it first, with keras.ops.transpose for example"
         )
-    return found
+    return layers
 
 
-def _identity(place: Place) -> Any:
+def _identity(place: LayerTensor) -> Any:
     return place.origin or place.name
 
 
 def _keeps_batch(operation: Any) -> bool:
-    """Whether what an operation gives has surely the same first axis as what it reads."""
+    """Whether an operation's output certainly has the same first axis as its input."""
     if not any(y.dtype.is_floating and (not y.shape.rank or y.shape[0] is None) for y in operation.outputs):
         return True
     if operation.type == "Reshape":
@@ -66,7 +66,7 @@ def _keeps_batch(operation: Any) -> bool:
         steps = tf.get_static_value(operation.inputs[3])
         whole = operation.get_attr("begin_mask") & operation.get_attr("end_mask") & 1
         return bool(whole and steps is not None and steps[0] == 1)
-    return operation.type not in _MOVING
+    return operation.type not in _MAY_MOVE_BATCH
 
 
 def _first(kind: str, value: Any, rank: int) -> bool:

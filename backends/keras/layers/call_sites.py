@@ -1,6 +1,6 @@
-"""Where in a network's code an operation is called for: the call into TensorFlow or Keras that makes it.
+"""Call sites: which call from a network's code into TensorFlow or Keras created an operation.
 
-What one call makes is one function, `keras.ops.gelu` for example with its eight operations.
+All operations that one call creates are one function: `keras.ops.gelu`, for example, with its eight operations.
 """
 
 import os
@@ -13,14 +13,14 @@ import tensorflow as tf
 
 from . import layer_calls
 
-__all__ = ["in_custom_gradient", "site"]
+__all__ = ["call_site", "in_custom_gradient"]
 
 _LIBRARIES = tuple(os.path.dirname(module.__file__) + os.sep for module in (tf, keras))
 _CUSTOM_GRADIENT = "custom_gradient.py"
 _WRAPPERS = ("traceback_utils.py", "dispatch.py", "weak_tensor_ops.py", "operation.py", _CUSTOM_GRADIENT)
 
 
-def site() -> tuple[Any, str]:
+def call_site() -> tuple[Any, str]:
     """The innermost call from the network's code into a library, (the frame of the library's function, its name).
 
     What runs inside `tf.custom_gradient` belongs to the call of it. (None, "") where no code of the network runs.
@@ -44,13 +44,13 @@ def in_custom_gradient() -> bool:
 
 def _frames() -> list[FrameType]:
     """The frames below the call of the layer, innermost first, our own at the inner end left out."""
-    found: list[FrameType] = []
+    frames: list[FrameType] = []
     frame: FrameType | None = sys._getframe(2)
     while frame is not None and _file(frame) != layer_calls.__file__:
-        found.append(frame)
+        frames.append(frame)
         frame = frame.f_back
-    first = next((n for n, each in enumerate(found) if _is_library(each)), 0)
-    return found[first:]
+    first = next((n for n, each in enumerate(frames) if _is_library(each)), 0)
+    return frames[first:]
 
 
 def _file(frame: FrameType) -> str:

@@ -1,10 +1,10 @@
-"""Where each tensor of a graph has its channels: found by what made it and by what reads it, never presumed.
+"""The channel axis of each tensor of a graph, by evidence from the operations that compute and read it.
 
-A convolution says where; transpositions, reshapes and reductions move the axis; anything else keeps it. What is known
-goes forward through the graph, then backward to what nothing before tells, then forward again.
+A convolution states the axis; transpositions, reshapes and reductions move it; other operations keep it. What is known
+goes forward through the graph, then backward to tensors that are still open, then forward again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
@@ -12,32 +12,32 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from .layer_tensor import Place
+from .layer_tensor import LayerTensor
 
-__all__ = ["located"]
+__all__ = ["with_channel_axes"]
 
 Axes = dict[str, int]
 _PRODUCTS = frozenset({"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"})
-_SETTLED = _PRODUCTS | {"MatMul", "Unpack", "Where"}
-"""Operations of which neither shapes nor what they read tell where channels go, but for their own rules."""
+_UNCLEAR = _PRODUCTS | {"MatMul", "Unpack", "Where"}
+"""Operations through which shapes do not show where channels go."""
 _REDUCTIONS = frozenset({"Mean", "Sum", "Max", "Min", "Prod", "EuclideanNorm", "ArgMax", "ArgMin", "All", "Any"})
-_PLACES_FIRST = frozenset({"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "LRN"})
+_CHANNELS_LAST = frozenset({"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "LRN"})
 
 
-def located(
-    graph: Any, places: Sequence[Place], tensors: Iterable[Any], image: tuple[Any, int | None], default: bool
-) -> list[Place]:
-    """The places with the axis of their channels, but for those of which it is settled.
+def with_channel_axes(
+    graph: Any, places: Sequence[LayerTensor], tensors: Iterable[Any], image: tuple[Any, int | None], default: bool
+) -> list[LayerTensor]:
+    """The layers with the axis of their channels, where they do not have it yet.
 
     Args:
         graph: of the trace.
-        places: the layers; what a layer that normalises says is taken where the graph tells nothing.
-        tensors: of each place.
-        image: the tensor of `INPUT` and the axis of its channels, None for what is no image.
+        places: the layers; a normalisation's own axis counts where the graph shows nothing.
+        tensors: of each layer.
+        image: the tensor of `INPUT` and the axis of its channels, None for anything but an image.
         default: whether channels are last where there is no evidence at all.
     """
     pairs = list(zip(places, tensors, strict=True))
-    hints = {y.name: axis for place, y in pairs if (axis := _normalised(place.source, y.shape.rank)) is not None}
+    hints = {y.name: axis for place, y in pairs if (axis := _normalised_axis(place.source, y.shape.rank)) is not None}
     axes = _channel_axes(graph, {image[0].name: image[1]} if image[1] else {}, hints)
     return [
         place if place.channels else replace(place, channels=axes.get(y.name, -1 if default else 1))
@@ -45,7 +45,7 @@ def located(
     ]
 
 
-def _normalised(layer: Any, rank: int) -> int | None:
+def _normalised_axis(layer: Any, rank: int) -> int | None:
     """The one axis along which a layer of Keras holds its parameters."""
     kinds = (keras.layers.BatchNormalization, keras.layers.LayerNormalization, keras.layers.GroupNormalization)
     if not isinstance(layer, kinds):
@@ -75,31 +75,32 @@ def _channel_axes(graph: Any, known: Mapping[str, int], hints: Mapping[str, int]
 
 
 def _forward(operations: Iterable[Any], axes: Axes) -> None:
+    """From what operations read to what they compute."""
     for op in operations:
         for y in op.outputs:
-            if y.name in axes or not y.shape.rank:
-                continue
-            axis = _stated(op, y)
-            if axis is None:
-                axis = next(
-                    (a for x in op.inputs if x.name in axes and (a := _moved(op, x, y, axes[x.name])) is not None), None
-                )
-            if axis is not None and 0 < axis < y.shape.rank:
-                axes[y.name] = axis
+            _settle(op, y, op.inputs, _moved, axes)
 
 
 def _backward(operations: Sequence[Any], axes: Axes) -> None:
+    """From what operations compute to what they read, if it has the batch first."""
     for op in reversed(operations):
         for x in op.inputs:
-            if x.name in axes or not x.shape.rank or x.shape[0] is not None:
-                continue
-            axis = _stated(op, x)
-            if axis is None:
-                axis = next(
-                    (a for y in op.outputs if y.name in axes and (a := _back(op, x, y, axes[y.name])) is not None), None
-                )
-            if axis is not None and 0 < axis < x.shape.rank:
-                axes[x.name] = axis
+            if x.shape.rank and x.shape[0] is None:
+                _settle(op, x, op.outputs, _moved_back, axes)
+
+
+def _settle(
+    op: Any, tensor: Any, others: Iterable[Any], move: Callable[[Any, Any, Any, int], int | None], axes: Axes
+) -> None:
+    """Set a tensor's axis: as the operation states it, or from what is known on the operation's other side."""
+    if tensor.name in axes or not tensor.shape.rank:
+        return
+    axis = _stated(op, tensor)
+    if axis is None:
+        moved = (move(op, other, tensor, axes[other.name]) for other in others if other.name in axes)
+        axis = next((each for each in moved if each is not None), None)
+    if axis is not None and 0 < axis < tensor.shape.rank:
+        axes[tensor.name] = axis
 
 
 def _format(op: Any) -> str:
@@ -108,7 +109,7 @@ def _format(op: Any) -> str:
 
 
 def _stated(op: Any, tensor: Any) -> int | None:
-    """What an operation itself says of a tensor that it reads or makes."""
+    """The axis that an operation itself states for a tensor that it reads or computes."""
     form, rank = _format(op), tensor.shape.rank
     if form and (rank > 3 or op.type == "BiasAdd"):
         return 1 if form.startswith("NC") else rank - 1
@@ -116,34 +117,34 @@ def _stated(op: Any, tensor: Any) -> int | None:
         return _product(op, tensor)
     if op.type == "MatMul":
         return 1
-    return rank - 1 if op.type in _PLACES_FIRST else None
+    return rank - 1 if op.type in _CHANNELS_LAST else None
 
 
 def _moved(op: Any, x: Any, y: Any, axis: int) -> int | None:
-    """The axis in what an operation gives, from the axis in what it reads."""
+    """The axis in an operation's output, from that in its input."""
     if op.type == "Transpose":
         order = _constant(op.inputs[1])
         return None if order is None or x is not op.inputs[0] else order.index(axis)
     if op.type in _REDUCTIONS:
-        return _reduced(op, x, axis)
+        return _after_reduction(op, x, axis)
     if op.type in {"Reshape", "Squeeze", "ExpandDims"}:
-        return _reshaped(x.shape.as_list(), y.shape.as_list(), axis)
-    if op.type in _SETTLED:
+        return _after_reshape(x.shape.as_list(), y.shape.as_list(), axis)
+    if op.type in _UNCLEAR:
         return None
     same = x.shape.rank == y.shape.rank and x.shape[axis] in {y.shape[axis], None, 1}
     joined = op.type in {"ConcatV2", "Split", "SplitV"} and x.shape.rank == y.shape.rank
     return axis if same or joined else None
 
 
-def _back(op: Any, x: Any, y: Any, axis: int) -> int | None:
-    """The axis in what an operation reads, from the axis in what it gives."""
+def _moved_back(op: Any, y: Any, x: Any, axis: int) -> int | None:
+    """The axis in an operation's input, from that in its output."""
     if op.type == "Transpose":
         order = _constant(op.inputs[1])
         return None if order is None or x is not op.inputs[0] else int(order[axis])
-    if op.type in _REDUCTIONS or op.type in _SETTLED:
+    if op.type in _REDUCTIONS or op.type in _UNCLEAR:
         return axis if op.type in _REDUCTIONS and x.shape.rank == y.shape.rank else None
     if op.type in {"Reshape", "Squeeze", "ExpandDims"}:
-        return _reshaped(y.shape.as_list(), x.shape.as_list(), axis)
+        return _after_reshape(y.shape.as_list(), x.shape.as_list(), axis)
     return axis if x.shape.rank == y.shape.rank and x.shape[axis] == y.shape[axis] else None
 
 
@@ -152,18 +153,18 @@ def _constant(tensor: Any) -> list[int] | None:
     return None if value is None else [int(n) for n in value.reshape(-1)]
 
 
-def _reduced(op: Any, x: Any, axis: int) -> int | None:
-    reduced = _constant(op.inputs[1])
-    if reduced is None or x is not op.inputs[0]:
+def _after_reduction(op: Any, x: Any, axis: int) -> int | None:
+    axes = _constant(op.inputs[1])
+    if axes is None or x is not op.inputs[0]:
         return None
-    gone = {n % x.shape.rank for n in reduced}
+    removed = {n % x.shape.rank for n in axes}
     if op.type not in {"ArgMax", "ArgMin"} and op.get_attr("keep_dims"):
         return axis
-    return None if axis in gone else axis - sum(n < axis for n in gone)
+    return None if axis in removed else axis - sum(n < axis for n in removed)
 
 
-def _reshaped(before: Sequence[int | None], after: Sequence[int | None], axis: int) -> int | None:
-    """The axis that has as many places before or behind it as the channels had."""
+def _after_reshape(before: Sequence[int | None], after: Sequence[int | None], axis: int) -> int | None:
+    """The axis of the same size with as many elements before or behind it as the channels had."""
     size = before[axis]
     for other in range(1, len(after)):
         if size is not None and after[other] == size:
@@ -179,7 +180,7 @@ def _count(shape: Sequence[int | None]) -> int | None:
 
 
 def _product(op: Any, tensor: Any) -> int | None:
-    """The axis of channels in what a product reads or makes.
+    """The axis of channels in what a product reads or computes.
 
     Of two tensors that both have the batch, as attention's, it is the axis that they share beside it: the heads. Of one
     with weights it is the new axis.

@@ -1,4 +1,4 @@
-"""A Keras model as something to trace: layers found by running it once, taps and replacements while it runs."""
+"""Tracing a Keras model: its layers listed in one run, outputs captured and replaced in later ones."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,25 +13,25 @@ from crosslens.model import OUTPUT, InputSpec
 from crosslens.model.backward_rules import no_rectifier
 from crosslens.model.preprocessing import Preprocess
 
-from ..load.held_inputs import Held, Signature, hold, image_of, repeated, signature_of
-from ..load.load_errors import explained
-from ..pixel_types import as_pixels, fitting, refuse_no_pixels
-from ..rectifiers import Rectifiers, reached, refusing_functions, ruling
+from ..load.held_inputs import Held, Signature, hold, image_of, repeat, signature_of
+from ..load.load_errors import explain_errors
+from ..pixel_types import as_pixels, fit_preprocessing, refuse_no_pixels
+from ..rectifiers import Rectifiers, apply_rule, has_ruled_rectifiers, refusing_functions
 from ..seeds import FreshSeeds
-from ..weights import Stored, stored
+from ..weights import Weight, weights_of
 from .batch_axis import batch_first
-from .capture import Tracing
-from .channel_axes import located
-from .layer_calls import LOCK, visiting
-from .layer_graph import linked
-from .layer_tensor import HEADS, Place, in_rows, native_shape, output_place
+from .capture import Capture
+from .channel_axes import with_channel_axes
+from .layer_calls import LOCK, visit_calls
+from .layer_graph import with_reads
+from .layer_tensor import HEADS, LayerTensor, as_rows, native_shape, output_tensor
 from .listing import Listing, is_activation
-from .operations import base, kind_of
+from .operations import base_name, kind_of
 
 __all__ = ["KerasNetwork", "input_spec"]
 
 
-Taps = dict[str, Any]
+Outputs = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -66,46 +66,46 @@ class KerasNetwork:
         spec, last = input_spec(shape, options["input"], _default_format(), options["bounds"])
         network = cls(net, spec, last, options["output"], signature, image, held)
         if not net.built or _unbuilt_sequential(net):
-            with explained(f"the model cannot be built with images of shape {spec.example_shape}"):
+            with explain_errors(f"the model cannot be built with images of shape {spec.example_shape}"):
                 network._run(tf.zeros((1, *native_shape(spec, last))))
         return network
 
-    def places(self) -> Sequence[Place]:
+    def layer_tensors(self) -> Sequence[LayerTensor]:
         """Every layer whose output is one floating tensor with a batch axis, in execution order, `OUTPUT` last.
 
         Raises:
             ModelError: the output has no batch axis.
         """
-        return batch_first(self._listed)
+        return batch_first(self._list_layers)
 
-    def _listed(self, images: int | None) -> tuple[Sequence[Place], Any]:
-        """The places, and the graph of the trace."""
-        found: list[Place] = []
+    def _list_layers(self, images: int | None) -> tuple[Sequence[LayerTensor], Any]:
+        """The layers, and the graph of the trace."""
+        layers: list[LayerTensor] = []
         attention: list[Any] = []
 
         def run(x: Any) -> None:
             listing = Listing(x)
 
             def see(name: str, operation: Any, call: "partial[Any]") -> Any:
-                with _attending(attention, operation):
-                    y = listing.call(name, operation, _opened(operation, call))
+                with _inside_attention(attention, operation):
+                    y = listing.call(name, operation, _with_attention_scores(operation, call))
                 channels = _channels(operation) if attention else 0
                 if name and channels is not None and is_activation(y, x):
-                    place = Place(name, _kind(operation), tuple(y.shape), y.dtype, channels, operation)
+                    place = LayerTensor(name, _kind(operation), tuple(y.shape), y.dtype, channels, operation)
                     return listing.add(place, y)
                 return y
 
-            with visiting(see):
-                y = tf.identity(self._called(x))
-            places, tensors = listing.places()
-            places, tensors = [*places, output_place(y)], [*tensors, y]
+            with visit_calls(see):
+                y = tf.identity(self._run_selected(x))
+            places, tensors = listing.layer_tensors()
+            places, tensors = [*places, output_tensor(y)], [*tensors, y]
             axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
-            linked_places = linked(x.graph, x, places, tensors)
-            found.extend(located(x.graph, linked_places, tensors, (x, axis), self.channels_last))
+            linked_places = with_reads(x.graph, x, places, tensors)
+            layers.extend(with_channel_axes(x.graph, linked_places, tensors, (x, axis), self.channels_last))
 
         with LOCK:
             function = tf.function(run, autograph=False).get_concrete_function(self._example(images))
-        return found, function.graph
+        return layers, function.graph
 
     @property
     def dtype(self) -> Any:
@@ -117,49 +117,49 @@ class KerasNetwork:
         """Whether its images are pixels in a type of integers."""
         return self.input.is_image and self.dtype is not None and bool(tf.as_dtype(self.dtype).is_integer)
 
-    def fitting(self, wished: Preprocess) -> Preprocess:
+    def fit_preprocessing(self, wished: Preprocess) -> Preprocess:
         """The preprocessing for what the image is: see `pixel_types`."""
-        return fitting(self.image, self.dtype, self.input, wished)
+        return fit_preprocessing(self.image, self.dtype, self.input, wished)
 
     def refuse_gradient(self) -> None:
-        """A gradient gets to the image, or it is seen that it does not."""
+        """Nothing to refuse: whether a gradient reaches the image is seen when it is computed."""
 
     def _example(self, images: int | None = None) -> Any:
         return tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
 
-    def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> Taps:
-        """Run the model on a native batch while a function is traced, and keep the outputs of these places.
+    def trace(self, x: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any]) -> Outputs:
+        """Run the model on a native batch while a function is traced, and keep the outputs of these layers.
 
         Hold `LOCK`.
         """
         graph = tf.compat.v1.get_default_graph()
-        tracing = Tracing(graph, asked, replaced)
+        capture = Capture(graph, asked, replaced)
 
         def see(name: str, operation: Any, call: "partial[Any]") -> Any:
-            inner = f"{base(name)}/"
+            inner = f"{base_name(name)}/"
             opened = any(each.startswith(inner) for each in asked)
-            return tracing.call(name, operation, _opened(operation, call) if opened else call)
+            return capture.call(name, operation, _with_attention_scores(operation, call) if opened else call)
 
         with ExitStack() as stack:
             if self.rule != "exact":
-                stack.enter_context(ruling(Rectifiers(self.rule)))
+                stack.enter_context(apply_rule(Rectifiers(self.rule)))
             if self.values:
                 stack.enter_context(refusing_functions("other weights"))
-            stack.enter_context(visiting(see))
-            y = self._called(x)
+            stack.enter_context(visit_calls(see))
+            y = self._run_selected(x)
         output = replaced[OUTPUT] if OUTPUT in replaced else tf.identity(y)
         if self.rule != "exact":
-            reached(graph)
-        return {**tracing.found, OUTPUT: output}
+            has_ruled_rectifiers(graph)
+        return {**capture.outputs, OUTPUT: output}
 
-    def _called(self, x: Any) -> Any:
+    def _run_selected(self, x: Any) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
         with FreshSeeds(state_mapping=list(self.values.values()), initialize_variables=False):
             y = _selected(self.net, self._run(x), self.output)
-        return in_rows(y)
+        return as_rows(y)
 
     def _run(self, x: Any) -> Any:
-        others = repeated(self.held, self.signature.entries, self.image, x)
+        others = repeat(self.held, self.signature.entries, self.image, x)
         if self.takes_integers:
             x = as_pixels(x, tf.as_dtype(self.dtype)) if hasattr(x, "graph") else tf.cast(x, self.dtype)
         args, kwargs = self.signature.arguments({**others, self.image: x})
@@ -176,21 +176,21 @@ class KerasNetwork:
 
         def run(x: Any) -> None:
             rectifiers = Rectifiers(rule)
-            with ruling(rectifiers):
-                changed._called(x)
-            met.append(reached(tf.compat.v1.get_default_graph()) or rectifiers.met)
+            with apply_rule(rectifiers):
+                changed._run_selected(x)
+            met.append(has_ruled_rectifiers(tf.compat.v1.get_default_graph()) or rectifiers.met)
 
         if rule == "exact":
             return changed
-        with LOCK, explained("the network cannot be run with another backward rule"):
+        with LOCK, explain_errors("the network cannot be run with another backward rule"):
             tf.function(run, autograph=False).get_concrete_function(self._example())
         if not any(met):
             raise no_rectifier()
         return changed
 
-    def stored(self, place: Place) -> Mapping[str, Stored]:
+    def weights_of(self, place: LayerTensor) -> Mapping[str, Weight]:
         """The parameters of one layer by our names."""
-        return stored(place.source) if place.source is not None else {}
+        return weights_of(place.source) if place.source is not None else {}
 
     def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "KerasNetwork":
         """The same network with other values for some of its variables."""
@@ -213,6 +213,12 @@ def input_spec(
     bounds: tuple[float, float] | None = None,
 ) -> tuple[InputSpec, bool]:
     """What a network takes, channels first, and whether it stores channels last.
+
+    Args:
+        shape: the model's own input shape, batch first; None where it does not know.
+        asked: the input that the user gives.
+        last: whether channels are last where nothing else shows it.
+        bounds: the least and the largest value of an image.
 
     Raises:
         ModelError: neither the model nor the user says the shape, or they disagree.
@@ -283,7 +289,7 @@ _ATTENTION = (keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention)
 
 
 @contextmanager
-def _attending(attention: list[Any], operation: Any) -> Iterator[None]:
+def _inside_attention(attention: list[Any], operation: Any) -> Iterator[None]:
     """`attention` holds the attention layers whose call is going on."""
     if not isinstance(operation, _ATTENTION):
         yield
@@ -293,7 +299,7 @@ def _attending(attention: list[Any], operation: Any) -> Iterator[None]:
     attention.pop()
 
 
-def _opened(operation: Any, call: "partial[Any]") -> "partial[Any]":
+def _with_attention_scores(operation: Any, call: "partial[Any]") -> "partial[Any]":
     """The call of a layer; of attention one in which its softmax is a layer of its own, as when asked for scores."""
     asked = call.keywords.get("return_attention_scores", False)
     if not isinstance(operation, _ATTENTION) or asked or getattr(operation, "_flash_attention", False):

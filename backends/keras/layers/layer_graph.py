@@ -7,19 +7,19 @@ from typing import Any
 
 from crosslens.model import INPUT
 
-from .layer_tensor import Place
+from .layer_tensor import LayerTensor
 
-__all__ = ["linked", "upstream"]
+__all__ = ["upstream", "with_reads"]
 
 
-def linked(graph: Any, image: Any, places: Sequence[Place], tensors: Iterable[Any]) -> list[Place]:
-    """The places with `reads` set. Of several layers of one tensor each reads the one before it.
+def with_reads(graph: Any, image: Any, places: Sequence[LayerTensor], tensors: Iterable[Any]) -> list[LayerTensor]:
+    """The layers with `reads` set. Of several layers with one tensor, each reads the one before it.
 
     Args:
         graph: of the trace, its operations after what they read.
         image: the tensor that is `INPUT`.
         places: in execution order.
-        tensors: the output of each place.
+        tensors: the output of each layer.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list)
     for name, tensor in [(INPUT, image), *zip((place.name for place in places), tensors, strict=True)]:
@@ -35,12 +35,12 @@ def linked(graph: Any, image: Any, places: Sequence[Place], tensors: Iterable[An
     return [replace(place, reads=reads[place.name]) for place in places]
 
 
-def upstream(places: Mapping[str, Place], names: Iterable[str]) -> frozenset[str]:
+def upstream(places: Mapping[str, LayerTensor], names: Iterable[str]) -> frozenset[str]:
     """The layers that these are computed from, themselves included."""
-    found, ahead = set[str](), list(names)
+    visited, ahead = set[str](), list(names)
     while ahead:
         name = ahead.pop()
-        if name not in found:
-            found.add(name)
+        if name not in visited:
+            visited.add(name)
             ahead += places[name].reads if name in places else ()
-    return frozenset(found)
+    return frozenset(visited)

@@ -1,4 +1,4 @@
-"""One layer's output: how the framework stores it, and how it looks outside."""
+"""One layer's output: its layout in TensorFlow, and conversion to and from the contract's layout."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,7 +9,16 @@ import tensorflow as tf
 from crosslens.errors import ModelError
 from crosslens.model import OUTPUT, InputSpec
 
-__all__ = ["HEADS", "Origin", "Place", "in_rows", "native_shape", "output_place", "outside_dtype", "to_channels_last"]
+__all__ = [
+    "HEADS",
+    "LayerTensor",
+    "Origin",
+    "as_rows",
+    "native_shape",
+    "output_tensor",
+    "outside_dtype",
+    "to_channels_last",
+]
 
 HEADS = -99
 """In place of an axis of channels: tokens (N, T, heads, size) of attention."""
@@ -17,19 +26,19 @@ HEADS = -99
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a function's result is found again in another trace."""
+    """How a function's result is identified in another trace."""
 
     key: tuple[str, str, int]
-    """The layer in whose code it is made, the type of the operation, and which one of those it is."""
+    """The layer that was running, the type of the operation, and its number among those."""
     index: int
     """Which one of the operation's outputs."""
     slot: int | None
-    """Which result of a `tf.custom_gradient` it is; None for none."""
+    """The number of the result, if it is one of a `tf.custom_gradient`; else None."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """One layer's output as the framework stores it."""
+class LayerTensor:
+    """One layer's output as TensorFlow stores it."""
 
     name: str
     kind: str
@@ -49,7 +58,7 @@ class Place:
     def outside_shape(self) -> tuple[int | None, ...]:
         """Channels first; the heads of tokens side by side."""
         if self._has_heads:
-            return (*self.shape[:2], _merged(self.shape[2:]))
+            return (*self.shape[:2], _product(self.shape[2:]))
         return tuple(self.shape[axis] for axis in self._order)
 
     def outside(self, a: Any) -> Any:
@@ -80,7 +89,7 @@ class Place:
         return [0, channels, *(axis for axis in range(1, rank) if axis != channels)]
 
 
-def _merged(shape: tuple[int | None, ...]) -> int | None:
+def _product(shape: tuple[int | None, ...]) -> int | None:
     return None if None in shape else prod(n or 1 for n in shape)
 
 
@@ -89,8 +98,8 @@ def outside_dtype(dtype: Any) -> Any:
     return tf.float64 if dtype == tf.float64 else tf.float32
 
 
-def output_place(y: Any) -> Place:
-    """The place of a network's output.
+def output_tensor(y: Any) -> LayerTensor:
+    """The network's output.
 
     Raises:
         ModelError: TensorFlow does not know how many axes it has.
@@ -99,10 +108,10 @@ def output_place(y: Any) -> Place:
         raise ModelError(
             "TensorFlow cannot tell how many axes the network's output has; end the network with tf.ensure_shape"
         )
-    return Place(OUTPUT, "Output", tuple(y.shape), y.dtype)
+    return LayerTensor(OUTPUT, "Output", tuple(y.shape), y.dtype)
 
 
-def in_rows(y: Any) -> Any:
+def as_rows(y: Any) -> Any:
     """One number for each image, (N,), as a row of one, (N, 1); any other output as it is."""
     return y[:, None] if y.shape.rank == 1 else y
 

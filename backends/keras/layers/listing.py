@@ -1,4 +1,4 @@
-"""The layers of a Keras network, listed while it is traced once: layers of Keras, and functions that code calls."""
+"""Listing the layers of a Keras network in one trace: layers of Keras, and functions that the network's code calls."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,23 +8,32 @@ from typing import Any
 
 import tensorflow as tf
 
-from .call_sites import in_custom_gradient, site
-from .layer_tensor import Origin, Place
-from .operations import PASSED, Call, Key, Watch, base, before_activation, has_own_gradient, kind_of
+from .call_sites import call_site, in_custom_gradient
+from .layer_tensor import LayerTensor, Origin
+from .operations import (
+    PASS_THROUGH,
+    LayerCall,
+    OperationHooks,
+    OperationKey,
+    base_name,
+    before_activation,
+    ends_custom_gradient,
+    kind_of,
+)
 
 __all__ = ["Listing", "is_activation"]
 
 _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
-"""Operations whose result says nothing of the values that they read."""
+"""Operations whose result does not depend on the values that they read."""
 
 
 @dataclass(frozen=True)
-class _Made:
-    """An operation that code called for; all of one `site` belong to one call."""
+class _Created:
+    """An operation that the network's code created; all of one `site` belong to one call."""
 
-    key: Key | None
+    key: OperationKey | None
     operation: Any
-    call: Call
+    call: LayerCall
     site: Any
     name: str = ""
 
@@ -33,7 +42,7 @@ class _Made:
 class _Result:
     """A tensor of an operation, as it is read: behind the end of a `tf.custom_gradient`, where that is its `slot`."""
 
-    made: _Made
+    made: _Created
     index: int
     tensor: Any
     slot: int | None
@@ -41,53 +50,53 @@ class _Result:
 
 
 class Listing:
-    """What was called and made while one graph was traced."""
+    """The layers called and the operations created while one graph is traced."""
 
     def __init__(self, image: Any) -> None:
-        self.watch = Watch(image.graph, self._seen)
+        self.hooks = OperationHooks(image.graph, self._on_operation)
         self._image = image
-        self._found: list[tuple[Place, Any] | _Made] = []
-        self._made: dict[str, _Made] = {}
+        self._listed: list[tuple[LayerTensor, Any] | _Created] = []
+        self._made: dict[str, _Created] = {}
         self._returned: dict[str, str] = {}
 
     def call(self, name: str, operation: Any, call: "partial[Any]") -> Any:
-        """Call a layer, and see what is made in it."""
-        with self.watch.calling(name, operation), before_activation(operation, partial(self._before, name, call)):
+        """Call a layer, listing what is created in it."""
+        with self.hooks.calling(name, operation), before_activation(operation, partial(self._before, name, call)):
             return call()
 
-    def add(self, place: Place, y: Any) -> Any:
+    def add(self, place: LayerTensor, y: Any) -> Any:
         """List a layer. An identity, which is what goes on, tells it from one that passes the same tensor on."""
         if in_custom_gradient():
             return y
         self._returned.setdefault(y.name, place.name)
         tensor = tf.identity(y)
-        self._found.append((place, tensor))
+        self._listed.append((place, tensor))
         return tensor
 
     def _before(self, name: str, call: "partial[Any]", x: Any) -> Any:
-        """See what a layer of Keras gives to the activation that is fused with it."""
-        key = self.watch.key(name, "")
+        """List what a layer of Keras passes to the activation that is fused with it."""
+        key = self.hooks.key(name, "")
         if not is_activation(x, self._image) or any(x is each for each in tf.nest.flatten(call.args)):
             return x
-        made = _Made(key, tf.identity(x).op, Call(name, False), object(), x.op.type)
+        made = _Created(key, tf.identity(x).op, LayerCall(name, False), object(), x.op.type)
         self._made[made.operation.name] = made
-        self._found.append(made)
+        self._listed.append(made)
         return made.operation.outputs[0]
 
-    def _seen(self, key: Key | None, operation: Any, call: Call) -> None:
-        where, name = site()
-        made = _Made(key, operation, call, operation if where is None else where, name)
+    def _on_operation(self, key: OperationKey | None, operation: Any, call: LayerCall) -> None:
+        where, name = call_site()
+        made = _Created(key, operation, call, operation if where is None else where, name)
         self._made[operation.name] = made
         if key is not None:
-            self._found.append(made)
+            self._listed.append(made)
 
-    def places(self) -> tuple[list[Place], list[Any]]:
-        """The places in execution order, and the tensor of each."""
-        results, found = self._results(), list[tuple[Place, Any]]()
-        layers = {each[0].name for each in self._found if isinstance(each, tuple)}
+    def layer_tensors(self) -> tuple[list[LayerTensor], list[Any]]:
+        """The layers in execution order, and the tensor of each."""
+        results, found = self._results(), list[tuple[LayerTensor, Any]]()
+        layers = {each[0].name for each in self._listed if isinstance(each, tuple)}
         names = _Names(layers)
         aliases: dict[str, str] = {}
-        for each in self._found:
+        for each in self._listed:
             if isinstance(each, tuple):
                 found.append(each)
                 continue
@@ -104,8 +113,8 @@ class Listing:
 
     def _results(self) -> Mapping[str, list[_Result]]:
         """By operation, its tensors that depend on the image and are read outside of the call that made them."""
-        readers = _readers(self.watch.graph)
-        varying = _varying(self.watch.graph, self._image)
+        readers = _readers(self.hooks.graph)
+        varying = _varying(self.hooks.graph, self._image)
         kinds = self._kinds(varying)
         found: defaultdict[str, list[_Result]] = defaultdict(list)
         for made in self._made.values():
@@ -122,32 +131,32 @@ class Listing:
 
     def _kinds(self, varying: "set[str]") -> Mapping[int, str]:
         """By call, the operation's name where it is but one, else the name of the library's function."""
-        within: defaultdict[int, list[_Made]] = defaultdict(list)
+        within: defaultdict[int, list[_Created]] = defaultdict(list)
         for made in self._made.values():
             computed = (t.name in varying and t.dtype.is_floating for t in made.operation.outputs)
             if made.key is not None and any(computed):
                 within[id(made.site)].append(made)
         return {at: kind_of(_kind(each)) for at, each in within.items()}
 
-    def _behind(self, made: _Made, tensor: Any, readers: Mapping[str, list[Any]]) -> tuple[Any, int | None]:
+    def _behind(self, made: _Created, tensor: Any, readers: Mapping[str, list[Any]]) -> tuple[Any, int | None]:
         """What is read of a tensor: where a `tf.custom_gradient` of the same call gives it out, that one's result."""
         for operation in readers[tensor.name]:
-            if has_own_gradient(operation) and self._same_call(made, operation):
+            if ends_custom_gradient(operation) and self._same_call(made, operation):
                 slot = [each.name for each in operation.inputs].index(tensor.name)
                 return operation.outputs[slot], slot
         return tensor, None
 
-    def _leaves(self, made: _Made, reader: Any, tensor: Any, readers: Mapping[str, list[Any]]) -> bool:
+    def _leaves(self, made: _Created, reader: Any, tensor: Any, readers: Mapping[str, list[Any]]) -> bool:
         """Whether a tensor gets out of the call that made it, through what reads it."""
         if not self._same_call(made, reader):
             return True
-        if reader.type not in PASSED:
+        if reader.type not in PASS_THROUGH:
             return False
         slot = [each.name for each in reader.inputs].index(tensor.name)
         passed = reader.outputs[slot]
         return any(self._leaves(made, operation, passed, readers) for operation in readers[passed.name])
 
-    def _same_call(self, made: _Made, operation: Any) -> bool:
+    def _same_call(self, made: _Created, operation: Any) -> bool:
         other = self._made.get(operation.name)
         return other is not None and other.site is made.site
 
@@ -160,7 +169,7 @@ class _Names:
 
     def of(self, layer: str, kind: str) -> str:
         """The next name of a kind of function in a layer."""
-        first = f"{base(layer)}/{kind}".removeprefix("/")
+        first = f"{base_name(layer)}/{kind}".removeprefix("/")
         name, number = first, 1
         while name in self._taken:
             number += 1
@@ -169,16 +178,16 @@ class _Names:
         return name
 
 
-def _kind(made: "list[_Made]") -> str:
+def _kind(made: "list[_Created]") -> str:
     closed = not made[0].call.is_open
     return made[0].name if closed else made[0].operation.type if len(made) == 1 or not made[-1].name else made[-1].name
 
 
-def _place(name: str, result: _Result) -> Place:
+def _place(name: str, result: _Result) -> LayerTensor:
     y = result.tensor
     key = result.made.key
     assert key is not None
-    return Place(name, result.kind, tuple(y.shape), y.dtype, origin=Origin(key, result.index, result.slot))
+    return LayerTensor(name, result.kind, tuple(y.shape), y.dtype, origin=Origin(key, result.index, result.slot))
 
 
 def _readers(graph: Any) -> Mapping[str, list[Any]]:
@@ -200,7 +209,7 @@ def _varying(graph: Any, image: Any) -> "set[str]":
 
 
 def is_activation(y: Any, image: Any) -> bool:
-    """Whether this is one floating tensor, as many first as images, of the function being traced and no loop in it."""
+    """Whether this is one floating tensor, batch first, of the function being traced itself and not of a loop in it."""
     if not (tf.is_tensor(y) and y.graph is image.graph and y.dtype.is_floating):
         return False
     return bool(y.shape.rank and y.shape[0] == image.shape[0])

@@ -1,8 +1,7 @@
-"""Operations made while a function is traced: each is seen, and another tensor can take the place of its result.
+"""Hooks on the operations that are created while a function is traced; another tensor can replace a result.
 
-All operations of a function being traced are made by one method of its graph, so that one replaced method sees them,
-whatever library called for them. What is made later reads the other tensor, as `input_map` does it in
-`tf.graph_util.import_graph_def`.
+One method of the graph creates all of its operations, whatever library asks for them, so that method is replaced.
+Operations created later read the other tensor, as with `input_map` in `tf.graph_util.import_graph_def`.
 """
 
 import re
@@ -15,27 +14,27 @@ from typing import Any
 import keras
 
 __all__ = [
-    "PASSED",
-    "Call",
-    "Key",
-    "Watch",
-    "base",
+    "PASS_THROUGH",
+    "LayerCall",
+    "OperationHooks",
+    "OperationKey",
+    "base_name",
     "before_activation",
-    "has_own_gradient",
+    "ends_custom_gradient",
     "kind_of",
-    "opens",
+    "runs_own_code",
 ]
 
-Key = tuple[str, str, int]
-"""The layer in whose code an operation is made, the operation's type, and which one of those it is."""
+OperationKey = tuple[str, str, int]
+"""The layer that was running when an operation was created, the operation's type, and its number among those."""
 
-PASSED = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "CheckNumerics", "EnsureShape"})
-"""Operations that change no value."""
+PASS_THROUGH = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "CheckNumerics", "EnsureShape"})
+"""Operations that return their input's values."""
 _SOURCES = frozenset({"Const", "Placeholder", "NoOp", "ReadVariableOp", "VarHandleOp"})
 
 
 @dataclass(frozen=True)
-class Call:
+class LayerCall:
     """A layer that is being called."""
 
     name: str
@@ -43,58 +42,58 @@ class Call:
     """Whether the network's own code runs in it; Keras' own layers are closed."""
 
 
-class Watch:
-    """Sees each operation that is made in the open layers of a graph being traced."""
+class OperationHooks:
+    """Calls `seen` with each operation that is created in the open layers of a graph being traced."""
 
-    def __init__(self, graph: Any, seen: Callable[[Key | None, Any, Call], None]) -> None:
+    def __init__(self, graph: Any, seen: Callable[[OperationKey | None, Any, LayerCall], None]) -> None:
         self.graph, self._seen, self._make = graph, seen, graph._create_op_internal
-        self._calls: list[Call] = []
+        self._calls: list[LayerCall] = []
         self._instead: dict[int, tuple[Any, Any]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
-        graph._create_op_internal = self._made
+        graph._create_op_internal = self._create
 
     def give(self, tensor: Any, instead: Any) -> None:
-        """All operations that are made from now on read `instead` in place of `tensor`."""
+        """All operations created from now on read `instead` in place of `tensor`."""
         self._instead[id(tensor)] = (tensor, instead)
 
     @contextmanager
     def calling(self, name: str, operation: Any) -> Iterator[None]:
         """Within the block this layer is being called; the root's name is empty."""
-        self._calls.append(Call(name, opens(operation)))
+        self._calls.append(LayerCall(name, runs_own_code(operation)))
         try:
             yield
         finally:
             self._calls.pop()
 
-    def key(self, name: str, kind: str) -> Key:
+    def key(self, name: str, kind: str) -> OperationKey:
         """The next key of a kind of operation in a layer."""
-        at = (base(name), kind)
+        at = (base_name(name), kind)
         self._counts[at] += 1
         return (*at, self._counts[at])
 
-    def _made(self, op_type: str, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def _create(self, op_type: str, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         read = [self._instead.get(id(tensor), (None, tensor))[1] for tensor in inputs]
         operation = self._make(op_type, read, *args, **kwargs)
         if self._calls and self._calls[-1].is_open and op_type not in _SOURCES:
             call = self._calls[-1]
-            self._seen(None if op_type in PASSED else self.key(call.name, op_type), operation, call)
+            self._seen(None if op_type in PASS_THROUGH else self.key(call.name, op_type), operation, call)
         return operation
 
 
-def base(name: str) -> str:
+def base_name(name: str) -> str:
     """A layer's name without the number of the call."""
     head, mark, number = name.rpartition("#")
     return head if mark and number.isdigit() else name
 
 
-def opens(operation: Any) -> bool:
-    """Whether a layer runs code of the network's own: its `call` is none of Keras', or it is a Lambda."""
+def runs_own_code(operation: Any) -> bool:
+    """Whether a layer runs code of the network's own: its `call` is not defined in Keras, or it is a Lambda."""
     code = getattr(type(operation), "call", None)
     module = getattr(code, "__module__", None) or type(operation).__module__
     return isinstance(operation, keras.layers.Lambda) or not module.startswith("keras.")
 
 
-def has_own_gradient(operation: Any) -> bool:
+def ends_custom_gradient(operation: Any) -> bool:
     """Whether a `tf.custom_gradient` ends here: its results come first, and no gradient reaches what is inside."""
     return bool(operation.type == "IdentityN" and b"_gradient_op_type" in operation.node_def.SerializeToString())
 
@@ -112,7 +111,7 @@ def before_activation(operation: Any, see: Callable[[Any], Any]) -> Iterator[Non
         return
 
     def call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        return activation(x if opens(operation) else see(x), *args, **kwargs)
+        return activation(x if runs_own_code(operation) else see(x), *args, **kwargs)
 
     vars(operation)["activation"] = call
     try:

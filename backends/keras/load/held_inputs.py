@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from crosslens.errors import ModelError, did_you_mean
 
-__all__ = ["Entry", "Held", "Signature", "hold", "image_of", "repeated", "signature_of"]
+__all__ = ["Entry", "Held", "Signature", "hold", "image_of", "repeat", "signature_of"]
 
 Held = Mapping[str, "np.ndarray[Any, Any]"]
 """By input what it holds: one row, or a value without a batch axis, which is kept as it is."""
@@ -98,14 +98,14 @@ def image_of(entries: Mapping[str, Entry], given: Mapping[str, Any] | None) -> s
         if name not in entries:
             hint = did_you_mean(name, entries)
             raise ModelError(f"inputs= names {name!r}; the network's inputs are {', '.join(entries)}.{hint}")
-    left = [name for name in entries if name not in given]
-    if len(left) == 1:
-        return left[0]
+    free = [name for name in entries if name not in given]
+    if len(free) == 1:
+        return free[0]
     named = ", ".join(f"{name!r} {entry}" for name, entry in entries.items())
-    if not left:
+    if not free:
         raise ModelError(f"inputs= holds all inputs, {named}; leave out the one to explain")
-    unheld = f", of which {', '.join(map(repr, left))} are not held" * (len(left) < len(entries))
-    others = ", ".join(f"{name!r}: array" for name in left if name != _likely(entries, left))
+    unheld = f", of which {', '.join(map(repr, free))} are not held" * (len(free) < len(entries))
+    others = ", ".join(f"{name!r}: array" for name in free if name != _likely(entries, free))
     raise ModelError(
         f"the network has {len(entries)} inputs: {named}{unheld}; one is explained, say what the others hold: "
         f"inputs={{{others}}}"
@@ -124,10 +124,10 @@ def hold(entries: Mapping[str, Entry], image: str, given: Mapping[str, Any] | No
         ModelError: a value does not fit.
     """
     batch = (entries[image].shape or (None,))[0]
-    return {name: _fitted(name, entries[name], np.asarray(value), batch) for name, value in (given or {}).items()}
+    return {name: _as_taken(name, entries[name], np.asarray(value), batch) for name, value in (given or {}).items()}
 
 
-def _fitted(name: str, entry: Entry, given: "np.ndarray[Any, Any]", batch: int | None) -> "np.ndarray[Any, Any]":
+def _as_taken(name: str, entry: Entry, given: "np.ndarray[Any, Any]", batch: int | None) -> "np.ndarray[Any, Any]":
     usual = np.float32 if given.dtype == np.float64 else given.dtype
     dtype = np.dtype(tf.as_dtype(entry.dtype).as_numpy_dtype) if entry.dtype else np.dtype(usual)
     if given.dtype.kind not in "biufSUO" or (dtype.kind in "biu" and not np.array_equal(given.astype(dtype), given)):
@@ -147,13 +147,20 @@ def _fitted(name: str, entry: Entry, given: "np.ndarray[Any, Any]", batch: int |
     return array
 
 
-def repeated(held: Held, entries: Mapping[str, Entry], image: str, x: Any) -> dict[str, Any]:
-    """What the other inputs are fed for the images `x`: their row as often as there are images."""
+def repeat(held: Held, entries: Mapping[str, Entry], image: str, x: Any) -> dict[str, Any]:
+    """What the other inputs are fed: their row as often as there are images.
+
+    Args:
+        held: what they hold.
+        entries: all inputs.
+        image: the input that is explained.
+        x: the images.
+    """
     batch = (entries[image].shape or (None,))[0]
-    found = {}
+    fed = {}
     for name, value in held.items():
         shape = entries[name].shape
         per_image = shape is None or (bool(shape) and shape[0] in {None, batch})
         count = [tf.shape(x)[0], *[1] * (value.ndim - 1)]
-        found[name] = tf.tile(tf.constant(value), count) if per_image else tf.constant(value)
-    return found
+        fed[name] = tf.tile(tf.constant(value), count) if per_image else tf.constant(value)
+    return fed

@@ -1,4 +1,4 @@
-"""One line out of the many that Keras and TensorFlow put around the reason of an error."""
+"""Errors of Keras and TensorFlow as one line: the reason, out of the many lines around it."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from crosslens.errors import CrosslensError, ModelError
 
-__all__ = ["explained", "reason"]
+__all__ = ["explain_errors", "reason"]
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _AROUND = ("Exception encountered when calling", "Arguments received by", "in user code:", "Graph execution error")
@@ -20,8 +20,8 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn whatever fails within the block into a `ModelError`, and rid our own errors of what Keras puts around them.
+def explain_errors(what: str) -> Iterator[None]:
+    """Raise what fails within the block as a `ModelError`, and our own errors without what Keras adds to them.
 
     Raises:
         ModelError: "{what}: {reason}".

@@ -1,4 +1,4 @@
-"""What TensorFlow writes to stderr while it is imported, kept back where the user asks for errors alone."""
+"""Importing TensorFlow without its messages on stderr, where the user asks for errors alone."""
 
 import os
 from collections.abc import Iterator

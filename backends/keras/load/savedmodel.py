@@ -20,16 +20,16 @@ from crosslens.model.preprocessing import Preprocess
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ..layers.batch_axis import batch_first
-from ..layers.channel_axes import located
+from ..layers.channel_axes import with_channel_axes
 from ..layers.keras_network import input_spec
-from ..layers.layer_graph import linked
-from ..layers.layer_tensor import Place, in_rows, native_shape, output_place
-from ..pixel_types import fitting
-from ..weights import Stored, arranged, depthwise, matrix
-from .held_inputs import repeated
+from ..layers.layer_graph import with_reads
+from ..layers.layer_tensor import LayerTensor, as_rows, native_shape, output_tensor
+from ..pixel_types import fit_preprocessing
+from ..weights import Weight, depthwise, matrix, transposed_weight
+from .held_inputs import repeat
 from .load_errors import reason
 from .savedmodel_check import refuse_unsafe
-from .savedmodel_inputs import Entrance, entrance_of
+from .savedmodel_inputs import GraphInputs, graph_inputs
 
 __all__ = ["Constant", "GraphNetwork", "load_saved_model"]
 
@@ -87,7 +87,7 @@ class GraphNetwork:
     """The frozen graph of one signature, its big constants beside it."""
 
     definition: Any
-    entrance: Entrance
+    inputs: GraphInputs
     result: str
     input: InputSpec
     channels_last: bool
@@ -104,30 +104,30 @@ class GraphNetwork:
         function = _signature(loaded)
         result = _chosen(function.structured_outputs, options["output"])
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
-        entrance = entrance_of(function, frozen, options["inputs"])
-        spec, last = input_spec(entrance.entry.shape, options["input"], True, options["bounds"])
+        inputs = graph_inputs(function, frozen, options["inputs"])
+        spec, last = input_spec(inputs.entry.shape, options["input"], True, options["bounds"])
         definition, constants = _lifted(frozen.graph.as_graph_def())
         own = _without_own_gradients(definition)
         names = sorted(function.structured_outputs)
-        network = cls(definition, entrance, frozen.outputs[names.index(result)].name, spec, last, constants)
-        if own and not entrance.takes_integers:
+        network = cls(definition, inputs, frozen.outputs[names.index(result)].name, spec, last, constants)
+        if own and not inputs.takes_integers:
             _check_derivative(network, function, result, own)
         return network
 
-    def fitting(self, wished: Preprocess) -> Preprocess:
+    def fit_preprocessing(self, wished: Preprocess) -> Preprocess:
         """The preprocessing for what the image is: see `pixel_types`."""
-        return fitting(self.entrance.image, self.entrance.entry.dtype, self.input, wished)
+        return fit_preprocessing(self.inputs.image, self.inputs.entry.dtype, self.input, wished)
 
     @property
     def takes_integers(self) -> bool:
         """Whether its images are pixels in a type of integers."""
-        return self.entrance.takes_integers
+        return self.inputs.takes_integers
 
     def refuse_gradient(self) -> None:
         """Refuse a gradient at the image where none gets there."""
-        self.entrance.refuse_gradient()
+        self.inputs.refuse_gradient()
 
-    def places(self) -> Sequence[Place]:
+    def layer_tensors(self) -> Sequence[LayerTensor]:
         """Every operation that gives one floating tensor with a batch axis, in order of the graph, `OUTPUT` last.
 
         Raises:
@@ -135,36 +135,40 @@ class GraphNetwork:
         """
         return batch_first(self._listed)
 
-    def _listed(self, images: int | None) -> tuple[Sequence[Place], Any]:
+    def _listed(self, images: int | None) -> tuple[Sequence[LayerTensor], Any]:
         """The places, and the graph of the trace."""
-        found: list[Place] = []
+        found: list[LayerTensor] = []
 
         def run(x: Any) -> None:
-            y = in_rows(*self._imported(x, [self.result], {}))
+            y = as_rows(*self._imported(x, [self.result], {}))
             operations = {
                 op.name.removeprefix("net/"): op for op in x.graph.get_operations() if op.name.startswith("net/")
             }
-            shown = {name: op for name, op in operations.items() if name not in self.entrance.casts}
+            shown = {name: op for name, op in operations.items() if name not in self.inputs.casts}
             layers = {name: op for name, op in shown.items() if _is_layer(op, images)}
-            places = [*(self._place(name, op, operations) for name, op in layers.items()), output_place(y)]
+            places = [*(self._place(name, op, operations) for name, op in layers.items()), output_tensor(y)]
             tensors = [*(op.outputs[0] for op in layers.values()), y]
             axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
-            found.extend(located(x.graph, linked(x.graph, x, places, tensors), tensors, (x, axis), self.channels_last))
+            found.extend(
+                with_channel_axes(
+                    x.graph, with_reads(x.graph, x, places, tensors), tensors, (x, axis), self.channels_last
+                )
+            )
 
         function = tf.function(run, autograph=False).get_concrete_function(
             tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
         )
         return found, function.graph
 
-    def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> Place:
+    def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> LayerTensor:
         y = op.outputs[0]
         weights = tuple(_constants_of(op))
         short = name.removeprefix(_INLINED)
         scope = short.rpartition("/")[0]
         aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
-        return Place(short, op.type, tuple(y.shape), y.dtype, 0, (op.type, weights), aliases)
+        return LayerTensor(short, op.type, tuple(y.shape), y.dtype, 0, (op.type, weights), aliases)
 
-    def trace(self, x: Any, asked: Mapping[str, Place], replaced: Mapping[str, Any]) -> dict[str, Any]:
+    def trace(self, x: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any]) -> dict[str, Any]:
         """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
         inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
@@ -172,7 +176,7 @@ class GraphNetwork:
         return {
             **dict(zip(inner, found, strict=True)),
             **replaced,
-            OUTPUT: replaced.get(OUTPUT, tf.identity(in_rows(y))),
+            OUTPUT: replaced.get(OUTPUT, tf.identity(as_rows(y))),
         }
 
     def _tensor(self, name: str) -> str:
@@ -186,7 +190,7 @@ class GraphNetwork:
     def _imported(self, x: Any, wanted: Sequence[str], replaced: Mapping[str, Any]) -> list[Any]:
         feeds = {f"{name}:0": self._value(constant) for name, constant in self.constants.items()}
         feeds |= {self._tensor(name): value for name, value in replaced.items()}
-        feeds |= self.entrance.feeds(x)
+        feeds |= self.inputs.feeds(x)
         used = {edge.split(":")[0].lstrip("^") for node in self.definition.node for edge in node.input}
         feeds = {
             name: tf.identity(value, name=_FED + name.removesuffix(":0"))
@@ -198,7 +202,7 @@ class GraphNetwork:
     def _value(self, constant: Constant) -> Any:
         return self.values[id(constant)][1] if id(constant) in self.values else constant.values
 
-    def stored(self, place: Place) -> Mapping[str, Stored]:
+    def weights_of(self, place: LayerTensor) -> Mapping[str, Weight]:
         """The constants that enter one operation: kernel, bias, or by their name in the graph."""
         if place.source is None:
             return {}
@@ -211,7 +215,7 @@ class GraphNetwork:
             if position == 1 and kind in _KERNELS and len(constant.shape) > 1:
                 stored["kernel"] = _KERNELS[kind](constant, None)
             else:
-                stored["bias" if kind == "BiasAdd" else name] = arranged(constant, range(len(constant.shape)))
+                stored["bias" if kind == "BiasAdd" else name] = transposed_weight(constant, range(len(constant.shape)))
         return stored
 
     def value(self, constant: Constant) -> Any:
@@ -307,8 +311,8 @@ def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Se
 
     with tf.GradientTape() as tape:
         tape.watch(x)
-        others = repeated(network.entrance.held, network.entrance.entries, network.entrance.image, x)
-        y = function(**others, **{network.entrance.image: x})[result]
+        others = repeat(network.inputs.held, network.inputs.entries, network.inputs.image, x)
+        y = function(**others, **{network.inputs.image: x})[result]
     expected = tape.gradient(y, x, unconnected_gradients="zero").numpy()
     got = tf.function(inlined, autograph=False)(x).numpy()
     largest = np.abs(expected[np.isfinite(expected)]).max(initial=0)

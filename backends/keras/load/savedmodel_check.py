@@ -10,7 +10,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from .allowed_operators import ALLOWED, SAVING
 
-__all__ = ["foreign", "refuse_unsafe"]
+__all__ = ["disallowed_operators", "refuse_unsafe"]
 
 _CONSENT = "if you trust where it comes from, open it all the same: wrap(path, trust=True)"
 
@@ -28,7 +28,7 @@ def refuse_unsafe(path: Path) -> None:
             f"TensorFlow cannot load the SavedModel '{path}': saved_model.pb is damaged ({error}); export it again"
         ) from error
     for graph in saved.meta_graphs:
-        for where, node in foreign(graph):
+        for where, node in disallowed_operators(graph):
             raise ModelError(
                 f"the SavedModel '{path}' holds the operator {node.op} (node {node.name!r} of {where}), which is none "
                 f"of those that only compute: it may read or write files or run other code; {_CONSENT}"
@@ -40,7 +40,7 @@ def refuse_unsafe(path: Path) -> None:
             )
 
 
-def foreign(graph: Any) -> Iterator[tuple[str, Any]]:
+def disallowed_operators(graph: Any) -> Iterator[tuple[str, Any]]:
     """(where, node) of each operator off the list."""
     functions = {each.signature.name: each.node_def for each in graph.graph_def.library.function}
     savers, saving = _savers(graph, functions)

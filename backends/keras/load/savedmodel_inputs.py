@@ -7,14 +7,14 @@ from typing import Any
 import tensorflow as tf
 from crosslens.errors import ModelError
 
-from ..pixel_types import past_casts, refuse_no_pixels, rounded
-from .held_inputs import Entry, Held, hold, image_of, repeated
+from ..pixel_types import float_casts, refuse_no_pixels, round_to_pixels
+from .held_inputs import Entry, Held, hold, image_of, repeat
 
-__all__ = ["Entrance", "entrance_of"]
+__all__ = ["GraphInputs", "graph_inputs"]
 
 
 @dataclass(frozen=True)
-class Entrance:
+class GraphInputs:
     """The inputs of a signature by name, the one that is explained, and where each enters the graph."""
 
     entries: Mapping[str, Entry]
@@ -41,8 +41,8 @@ class Entrance:
 
         Floats go past the casts of integers, so that gradients have a way.
         """
-        others = repeated(self.held, self.entries, self.image, x)
-        floats = rounded(x, self.entry.dtype) if self.takes_integers else x
+        others = repeat(self.held, self.entries, self.image, x)
+        floats = round_to_pixels(x, self.entry.dtype) if self.takes_integers else x
         values = {**others, self.image: tf.cast(floats, self.entry.dtype)}
         fed = {f"{self.placeholders[name]}:0": value for name, value in values.items()}
         return fed | {f"{name}:0": tf.cast(floats, dtype) for name, dtype in self.casts.items()}
@@ -61,7 +61,7 @@ class Entrance:
             )
 
 
-def entrance_of(function: Any, frozen: Any, inputs: Mapping[str, Any] | None) -> Entrance:
+def graph_inputs(function: Any, frozen: Any, inputs: Mapping[str, Any] | None) -> GraphInputs:
     """The inputs of a signature function and of its frozen graph.
 
     Raises:
@@ -75,8 +75,8 @@ def entrance_of(function: Any, frozen: Any, inputs: Mapping[str, Any] | None) ->
     alike = {*entries} == {*tensors}
     placeholders = dict(zip(entries, sorted(tensors) if alike else tensors, strict=True))
     integers = tf.as_dtype(entries[image].dtype).is_integer
-    casts, others = past_casts(frozen.graph.as_graph_def(), placeholders[image]) if integers else ({}, [])
-    return Entrance(entries, image, hold(entries, image, inputs), placeholders, casts, tuple(others))
+    casts, others = float_casts(frozen.graph.as_graph_def(), placeholders[image]) if integers else ({}, [])
+    return GraphInputs(entries, image, hold(entries, image, inputs), placeholders, casts, tuple(others))
 
 
 def _entry(spec: Any) -> Entry:

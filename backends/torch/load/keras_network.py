@@ -10,9 +10,9 @@ from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 from torch import Tensor
 
-from ...keras.layers.layer_calls import LOCK, visiting
-from ...keras.layers.operations import base, before_activation, kind_of, opens
-from ...keras.weights import stored
+from ...keras.layers.layer_calls import LOCK, visit_calls
+from ...keras.layers.operations import base_name, before_activation, kind_of, runs_own_code
+from ...keras.weights import weights_of
 from ..layers.functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey
 from ..layers.listing import FunctionRecorder, LayerOutput, Listing
 from ..layers.module_network import OutputHook
@@ -90,7 +90,7 @@ class KerasOnTorch:
             last = getattr(operation, "data_format", None) in {None, "channels_last"} and self.channels_last
             before = _before(name, operation)
             show = lambda z: see(LayerOutput(before, before.rpartition("/")[2], None, z, -1 if last else 1))  # noqa: E731
-            frames.append(ModuleCall(base(name), operation, closed=not opens(operation)))
+            frames.append(ModuleCall(base_name(name), operation, closed=not runs_own_code(operation)))
             try:
                 with before_activation(operation, show):
                     y = call()
@@ -98,7 +98,7 @@ class KerasOnTorch:
                 frames.pop()
             return see(LayerOutput(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
 
-        with LOCK, visiting(visit):
+        with LOCK, visit_calls(visit):
             if not self._values:
                 return self.net(x, training=False)
             with keras.StatelessScope(state_mapping=list(self._values.values())):
@@ -109,7 +109,7 @@ class KerasOnTorch:
         weights: dict[str, Array] = {}
         if source is None:
             return weights
-        for name, each in stored(source).items():
+        for name, each in weights_of(source).items():
             _, value = self._values.get(id(each.variable), (None, each.variable.value))
             weights[name] = each.outside(as_numpy(value.detach().float()))
         return weights
@@ -118,7 +118,7 @@ class KerasOnTorch:
         """The same model with other values, by layer object, in the place of its variables."""
         values = dict(self._values)
         for source, arrays in changed.items():
-            found = stored(source)
+            found = weights_of(source)
             for name, array in arrays.items():
                 variable = found[name].variable
                 inside = torch.from_numpy(found[name].inside(as_numpy(array)).copy())
@@ -141,8 +141,8 @@ def _kind(operation: Any) -> str:
 def _before(name: str, operation: Any) -> str:
     """The name of what enters a fused activation: of a sum with the bias, or of what the layer is named for."""
     kind = "matmul" if isinstance(operation, keras.layers.Dense) else kind_of(type(operation).__name__)
-    number = name.removeprefix(base(name))
-    return f"{base(name)}/{'add' if getattr(operation, 'use_bias', False) else kind}{number}"
+    number = name.removeprefix(base_name(name))
+    return f"{base_name(name)}/{'add' if getattr(operation, 'use_bias', False) else kind}{number}"
 
 
 def _spec(shape: tuple[int | None, ...]) -> InputSpec:

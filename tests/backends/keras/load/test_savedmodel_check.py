@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from crosslens import OUTPUT
-from crosslens.backends.keras.load.savedmodel_check import foreign
+from crosslens.backends.keras.load.savedmodel_check import disallowed_operators
 from crosslens.errors import ModelError
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -77,7 +77,7 @@ def test_a_saver_s_operators_are_refused_where_something_else_runs_them(tmp_path
     graph = program.meta_graphs[0]
     node = next(node for node in graph.graph_def.node if node.attr["f"].func.name.startswith("__inference_signature"))
     graph.saver_def.restore_op_name = node.name
-    own = [node.op for where, node in foreign(graph) if "__call__" in where or "___call__" in where]
+    own = [node.op for where, node in disallowed_operators(graph) if "__call__" in where or "___call__" in where]
     assert own == ["SaveV2"]
 
 
