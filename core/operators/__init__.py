@@ -13,17 +13,17 @@ from .clamp import Clip, Sigmoid
 from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
 from .fourier import NATURAL, Fourier
-from .framed import Framed
 from .jitter import Jitter
 from .noise import Noise
 from .normalise import Normalise
-from .operator import Chain, Composition, Identity, Operator, Pull, Size, Step
+from .operator import VJP, Chain, Composition, Differentiable, Identity, Operator, Size
 from .pad import Pad
+from .pad_resize_crop import PadResizeCrop
 from .phase import AMPLITUDES, Phase, natural_magnitude
 from .pyramid import Pyramid
 from .resize import Resize
 from .rotate import Rotate
-from .shared_part import Shared
+from .shared_part import SharedPart
 from .smooth_max import SmoothMax
 
 __all__ = [
@@ -31,29 +31,29 @@ __all__ = [
     "LUCID",
     "NATURAL",
     "PHOTOGRAPHS",
+    "VJP",
     "Blur",
     "Chain",
     "Clip",
     "Colour",
     "Composition",
     "Crop",
+    "Differentiable",
     "Fourier",
-    "Framed",
     "Identity",
     "Jitter",
     "Noise",
     "Normalise",
     "Operator",
     "Pad",
+    "PadResizeCrop",
     "Phase",
-    "Pull",
     "Pyramid",
     "Resize",
     "Rotate",
-    "Shared",
+    "SharedPart",
     "Sigmoid",
     "Size",
     "SmoothMax",
-    "Step",
     "natural_magnitude",
 ]

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 
 from ..arrays import Array, namespace
-from .operator import Pull, Step
+from .operator import VJP, Differentiable
 
 __all__ = ["Clip", "Sigmoid"]
 
 
-class Sigmoid(Step):
+class Sigmoid(Differentiable):
     """y = 1 / (1 + exp(-x)), written as (1 + tanh(x / 2)) / 2, which cannot overflow; dx = y (1 - y) dy."""
 
     nearest = 1e-3
     """A pixel at 0 or 1 lies at infinity: `inverse` moves it inside by this much."""
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """The result, and the gradient's way back."""
         y = 0.5 * (1.0 + namespace(x).tanh(0.5 * x))
         return y, lambda dy: dy * y * (1.0 - y)
@@ -27,7 +27,7 @@ class Sigmoid(Step):
 
 
 @dataclass(frozen=True)
-class Clip(Step):
+class Clip(Differentiable):
     """y = min(max(z, low), high), z = gain x + offset; dx = gain dy where low <= z <= high, else 0."""
 
     low: float = 0.0
@@ -35,7 +35,7 @@ class Clip(Step):
     gain: float = 1.0
     offset: float = 0.0
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """The result, and the gradient's way back."""
         xp, z = namespace(x), self.gain * x + self.offset
         inside = (z >= self.low) & (z <= self.high)

@@ -8,19 +8,19 @@ from typing import TypeAlias
 from ..arrays import Array
 from ..errors import ImageError, ParameterError
 
-__all__ = ["Chain", "Composition", "Identity", "Operator", "Pull", "Size", "Step", "check_size"]
+__all__ = ["VJP", "Chain", "Composition", "Differentiable", "Identity", "Operator", "Size", "check_size"]
 
-Pull: TypeAlias = Callable[[Array], Array]
+VJP: TypeAlias = Callable[[Array], Array]
 """From the gradient at a step's result to the gradient at what went into it."""
 Size: TypeAlias = tuple[int, int]
 """(H, W) in pixels."""
 
 
-class Step(ABC):
+class Differentiable(ABC):
     """A differentiable map of arrays; `a >> b` runs `a`, then `b`."""
 
     @abstractmethod
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """The result at `x`, and the transposed derivative there as a function."""
 
     def apply(self, x: Array) -> Array:
@@ -35,11 +35,11 @@ class Step(ABC):
         """
         raise ParameterError(f"{type(self).__name__} cannot be turned back: start from noise, not from an image")
 
-    def __rshift__(self, after: "Step") -> "Step":
+    def __rshift__(self, after: "Differentiable") -> "Differentiable":
         return Chain((self, after))
 
 
-class Operator(Step):
+class Operator(Differentiable):
     """An affine map, apply(x) = A x + b (b is zero unless the class says otherwise), with adjoint(y) = A' y exactly.
 
     That is <apply(x) - apply(0), y> = <x, adjoint(y)> for all x and y.
@@ -53,21 +53,21 @@ class Operator(Step):
     def adjoint(self, y: Array) -> Array:
         """A' y: where each element of y came from."""
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """The result, and the adjoint, which is the same everywhere."""
         return self.apply(x), self.adjoint
 
-    def __rshift__(self, after: Step) -> Step:
+    def __rshift__(self, after: Differentiable) -> Differentiable:
         return Composition((self, after)) if isinstance(after, Operator) else Chain((self, after))
 
 
 @dataclass(frozen=True)
-class Chain(Step):
+class Chain(Differentiable):
     """Steps one after the other."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Differentiable, ...]
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """Forward through all; the pulls run in reverse order."""
         pulls = []
         for step in self.steps:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array, like, namespace
 from .fourier import Fourier
-from .operator import Pull, Size, Step
+from .operator import VJP, Differentiable, Size
 
 __all__ = ["AMPLITUDES", "Phase", "natural_magnitude"]
 
@@ -45,7 +45,7 @@ def natural_magnitude(size: Size, channels: int = 3) -> np.ndarray[Any, Any]:
 
 
 @dataclass(frozen=True)
-class Phase(Step):
+class Phase(Differentiable):
     """x = irfft2(r exp(i phi)), unitary: phases phi (N, C, H, W // 2 + 1) in radians to pictures (N, C, H, W).
 
     The magnitude r, an array (C, H, W // 2 + 1), stays as it is. Not linear:
@@ -59,7 +59,7 @@ class Phase(Step):
     def _waves(self) -> Fourier:
         return Fourier(self.size, decay=0.0)
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """The picture, and the gradient's way back to the phases."""
         xp, waves = namespace(x), self._waves
         r = 4.0 * like(self.magnitude, x)  # `Fourier` divides by 4

@@ -6,11 +6,11 @@ from ..arrays import Array, namespace
 from .operator import Operator, Size
 from .resize import Resize
 
-__all__ = ["Shared"]
+__all__ = ["SharedPart"]
 
 
 @dataclass(frozen=True)
-class Shared(Operator):
+class SharedPart(Operator):
     """Pictures (N + 1, C, H, W) to (N, C, H, W): the last one, made as coarse as `to` pixels, is added to each other.
 
     What is coarse then comes to lie alike in all of them ("aligned interpolation").

@@ -6,13 +6,13 @@ from math import ceil
 import numpy as np
 
 from ..arrays import Array, like, namespace
-from .operator import Pull, Size, Step
+from .operator import VJP, Differentiable, Size
 
 __all__ = ["SmoothMax"]
 
 
 @dataclass(frozen=True)
-class SmoothMax(Step):
+class SmoothMax(Differentiable):
     """m(u) = smax_i k(|u - u_i| / width) v_i, from a grid v to pixels (Fong et al. 2019, section 3).
 
     k(z) = exp(-2 max(z - 1/2, 0)^2), and smax f = sum f exp(f / T) / sum exp(f / T) over the grid points around u.
@@ -44,7 +44,7 @@ class SmoothMax(Step):
         z = np.sqrt(along[:, None, :, None] + along[None, :, None, :]) / self.width
         return np.asarray(np.exp(-2 * np.maximum(z - 0.5, 0) ** 2))
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """From the grid (h, w) to the mask (H, W), and the gradient's way back."""
         xp, (h, w), every, reach = namespace(x), self.grid, self.every, self._reach
         kernel = like(self._kernel(), x)

@@ -1,23 +1,23 @@
-"""The contract of an optimiser: from gradients to better parameters, where the arrays live; and Adam."""
+"""The contract of an optimiser: from gradients to better parameters, in arrays of any framework."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from ..arrays import Array, namespace
+from ..arrays import Array
 
-__all__ = ["Adam", "Amend", "Evaluate", "Optimiser", "Report", "State"]
+__all__ = ["Amend", "Evaluate", "Optimiser", "Report", "State"]
 
 Evaluate: TypeAlias = Callable[[Array, int], tuple[Array, Array]]
 """(parameters, step, from 0) to (losses (N,), gradient of their sum, shaped as the parameters)."""
 Amend: TypeAlias = Callable[[Array, int], Array]
-"""(parameters, steps done) to the parameters to go on from: a rule that is no gradient, such as a blur now and then."""
+"""(parameters, steps done) to the parameters to go on from: for regularisers that are not gradients, such as a blur."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where an optimiser stands after a step; all that it needs to go on, bit by bit as if it had never stopped."""
+    """All that an optimiser needs after a step to continue, bit by bit as if it had never stopped."""
 
     parameters: Array
     moments: tuple[Array, ...] = ()
@@ -37,44 +37,18 @@ class Optimiser(ABC):
     def minimise(
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
     ) -> Array:
-        """Parameters after `steps` steps in all, or fewer where no step can lower the loss any more.
+        """Minimise a loss.
+
+        Args:
+            evaluate: losses (N,) and the gradient at the parameters.
+            start: the state to start from.
+            steps: in all, those of `start` included.
+            report: told the state after each step.
+            amend: changes the parameters after each step; None for no change.
+
+        Returns:
+            Parameters after `steps` steps, or fewer where no step can lower the loss any more.
 
         Raises:
             ParameterError: it cannot have its parameters amended.
         """
-
-
-@dataclass(frozen=True)
-class Adam(Optimiser):
-    """Kingma and Ba 2015, algorithm 1, in the arrays' own namespace: torch tensors stay on their GPU.
-
-    `bounds`, if given, are kept by projection: after each step parameters are clipped to (low, high).
-    """
-
-    learning_rate: float = 0.05
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-    bounds: tuple[float, float] | None = None
-
-    def minimise(
-        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
-    ) -> Array:
-        """As `Optimiser.minimise`; always all steps."""
-        zeros = namespace(start.parameters).zeros_like(start.parameters)
-        state = start if start.moments else State(start.parameters, (zeros, zeros), start.step)
-        while state.step < steps:
-            losses, gradient = evaluate(state.parameters, state.step)
-            state = self._after(state, gradient)
-            if amend is not None:
-                state = replace(state, parameters=amend(state.parameters, state.step))
-            report(state, losses)
-        return state.parameters
-
-    def _after(self, state: State, g: Array) -> State:
-        xp, (m, v), t = namespace(g), state.moments, state.step + 1
-        m = self.beta1 * m + (1 - self.beta1) * g
-        v = self.beta2 * v + (1 - self.beta2) * g * g
-        rate = self.learning_rate / (1 - self.beta1**t)
-        x = state.parameters - rate * m / (xp.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
-        return State(x if self.bounds is None else xp.clip(x, *self.bounds), (m, v), t)

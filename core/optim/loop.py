@@ -17,22 +17,10 @@ from ..errors import DivergedError, ParameterError
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
 from ..method.parameter import Bounds, check_value
-from .base import Adam, Amend, Evaluate, Optimiser, Report, State
-from .lbfgs import LBFGS
+from .adam import Adam
+from .base import Amend, Evaluate, Optimiser, Report, State
 
-__all__ = [
-    "LBFGS",
-    "Adam",
-    "Amend",
-    "Evaluate",
-    "Optimiser",
-    "Run",
-    "State",
-    "check_every",
-    "check_finite",
-    "long_run",
-    "optimise",
-]
+__all__ = ["Run", "check_finite", "long_run", "optimise"]
 
 
 def optimise(
@@ -87,8 +75,8 @@ def optimise(
             progress(now.step, steps, describe(float(namespace(losses).sum(losses))))
 
     with threadpool_limits(limits=1, user_api="blas"):
-        found = (optimiser or Adam()).minimise(checked, state, steps, report, amend)
-    return found, stacked(history, state.parameters)
+        parameters = (optimiser or Adam()).minimise(checked, state, steps, report, amend)
+    return parameters, _stacked(history, state.parameters)
 
 
 @dataclass(frozen=True)
@@ -128,7 +116,7 @@ def long_run(
         ParameterError: `every` is less than one; else as `optimise`.
         KeyboardInterrupt: interrupted before the first step was done: there is nothing to give.
     """
-    check_every(every)
+    _check_every(every)
     states: list[State] = [start] if isinstance(start, State) and start.step else []
     history: list[Array] = [] if past is None else list(past)
     snapshots: list[tuple[int, Array]] = []
@@ -149,22 +137,22 @@ def long_run(
 
     interrupted = False
     try:
-        found, _ = optimise(remembering, start, steps, watch=watch, **settings)
+        parameters, _ = optimise(remembering, start, steps, watch=watch, **settings)
     except KeyboardInterrupt:
         if not states:
             raise
-        interrupted, found = True, best[0][1] if best else states[0].parameters
-    return Run(found, stacked(history, found), states[0], tuple(snapshots), interrupted)
+        interrupted, parameters = True, best[0][1] if best else states[0].parameters
+    return Run(parameters, _stacked(history, parameters), states[0], tuple(snapshots), interrupted)
 
 
-def stacked(history: list[Array], x: Array) -> Array:
+def _stacked(history: list[Array], x: Array) -> Array:
     """Losses step by step as one array (steps, N); (0, 1) for none, in the namespace of `x`."""
     xp = namespace(x)
     return xp.stack(history) if history else xp.zeros((0, 1), dtype=x.dtype, device=x.device)
 
 
-def check_every(every: int | None) -> None:
-    """Refuse what is no number of steps between snapshots.
+def _check_every(every: int | None) -> None:
+    """Refuse what is not a number of steps between snapshots.
 
     Raises:
         ParameterError: with what was given.

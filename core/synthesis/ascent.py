@@ -1,4 +1,4 @@
-"""Gradient ascent on an objective: from parameters to picture, view, network, objective, and back through adjoints."""
+"""Gradient ascent on an objective: parameters, picture, transform, network, objective, and back through adjoints."""
 
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +11,8 @@ from ..objective import Objective, pullback
 from ..objective.unit import Channel
 from ..operators import Size
 from .parameterisation import Parameterisation
-from .regularisers import StepRule
-from .transforms import View
+from .regularisers import Regulariser
+from .transforms import RandomTransform
 
 __all__ = ["Ascent"]
 
@@ -23,15 +23,15 @@ CANDIDATES = 12
 
 @dataclass
 class Ascent:
-    """The loss of one step: minus the objective on a view of the picture, and its gradient at the parameters."""
+    """The loss of one step: minus the objective on the transformed picture, and its gradient at the parameters."""
 
     model: Model
     objective: Objective
     pixels: Parameterisation
-    view: View
+    transform: RandomTransform
     size: Size
     seed: int
-    rules: tuple[StepRule, ...] = ()
+    regularisers: tuple[Regulariser, ...] = ()
     may_be_dead: bool = False
     """Whether a picture without any gradient may stay as it is, being one of many."""
     dead: tuple[int, ...] = ()
@@ -39,22 +39,22 @@ class Ascent:
     _latest: Array = field(default=None, repr=False)
 
     def __call__(self, parameters: Array, step: int) -> tuple[Array, Array]:
-        """Losses (N,) and the gradient at the parameters; the view depends on seed and step alone."""
-        view, _ = self.view.draw(self.size, np.random.default_rng([self.seed, step]))
+        """Losses (N,) and the gradient at the parameters; the transform depends on seed and step alone."""
+        operator, _ = self.transform.draw(self.size, np.random.default_rng([self.seed, step]))
         image, back = self.pixels.image.linearize(parameters)
-        seen = view.apply(image)
+        seen = operator.apply(image)
         pull, score = pullback(self.model, seen, self.objective)
-        gradient = view.adjoint(like(pull.gradients[INPUT], image))
+        gradient = operator.adjoint(like(pull.gradients[INPUT], image))
         if step == 0:
             self._check_alive(gradient, seen)
         self._latest = gradient
-        for rule in self.rules:
+        for rule in self.regularisers:
             gradient = rule.gradient(gradient)
         return -score, -back(gradient)
 
     def amend(self, parameters: Array, step: int) -> Array:
-        """The parameters after the rules that are due for the picture."""
-        due = [rule for rule in self.rules if rule.due(step)]
+        """The parameters after the regularisers that are due for the picture."""
+        due = [rule for rule in self.regularisers if rule.due(step)]
         if not due:
             return parameters
         image = self.pixels.image.apply(parameters)
@@ -62,14 +62,14 @@ class Ascent:
             image = rule.picture(image, self._latest)
         return self.pixels.of(image)
 
-    def whole(self, images: Array) -> Array:
-        """The pictures as the network takes them, without any view."""
+    def network_input(self, images: Array) -> Array:
+        """The pictures as the network takes them, without any transform."""
         return images
 
     def score(self, images: Array) -> Array:
         """The objective at the pictures themselves, (N,)."""
-        found = self.model.forward(self.whole(images), sorted(self.objective.layers))
-        return self.objective.value(found)
+        activations = self.model.forward(self.network_input(images), sorted(self.objective.layers))
+        return self.objective.value(activations)
 
     def _check_alive(self, gradient: Array, seen: Array) -> None:
         xp = namespace(gradient)

@@ -31,7 +31,7 @@ class AscentJob(Jobs):
 
     def __post_init__(self) -> None:
         self.example = self.start
-        self.amend = self.ascent.amend if self.ascent.rules else None
+        self.amend = self.ascent.amend if self.ascent.regularisers else None
 
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
         return self.ascent, self.start
@@ -59,7 +59,7 @@ class AscentJob(Jobs):
 def ascent_notes(
     run: Run, steps: int, ascent: Ascent, before: Array, images: Array, starts: Array = None
 ) -> tuple[str, ...]:
-    """An ascent in notes: whether it was interrupted, what was dead, how far the objective rose and pictures changed.
+    """What a result says of an ascent: how far the objective rose, whether it was interrupted, what had no gradient.
 
     Args:
         run, steps: how it ended, and how many steps were asked for.

@@ -14,7 +14,8 @@ from ..method.parameter import parameters
 from ..method.provenance import json_value, named_layers, names_layers
 from ..model.base import Model
 from ..objective import Objective
-from ..optim.loop import Run, State
+from ..optim.base import State
+from ..optim.loop import Run
 from .picture_method import PictureMethod
 
 __all__ = ["MAY_DIFFER", "Checkpoint", "SavedRun", "check_same", "load_checkpoint", "saved_state"]

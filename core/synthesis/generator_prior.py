@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import ModelError, ParameterError
 from ..model.base import INPUT, OUTPUT, Model
-from ..operators import Clip, Pull, Resize, Size, Step
+from ..operators import VJP, Clip, Differentiable, Resize, Size
 from ..plugins.wrap import wrap
 from .parameterisation import Parameterisation
 
@@ -18,12 +18,12 @@ __all__ = ["Codes", "Generated", "generator"]
 
 
 @dataclass(frozen=True)
-class Generated(Step):
+class Generated(Differentiable):
     """Codes (N, *shape) to what a network makes of them; the gradient goes back through the network."""
 
     model: Model
 
-    def linearize(self, x: Array) -> tuple[Array, Pull]:
+    def linearize(self, x: Array) -> tuple[Array, VJP]:
         """The network's output, and the gradient's way back to the codes."""
         made = self.model.forward(x)[OUTPUT]
         return made, lambda dy: self.model.vjp(x, {OUTPUT: dy}).gradients[INPUT]

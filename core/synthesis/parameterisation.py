@@ -14,15 +14,15 @@ from ..operators import (
     PHOTOGRAPHS,
     Clip,
     Colour,
+    Differentiable,
     Fourier,
     Identity,
     Operator,
     Phase,
     Pyramid,
-    Shared,
+    SharedPart,
     Sigmoid,
     Size,
-    Step,
     natural_magnitude,
 )
 
@@ -44,7 +44,7 @@ __all__ = [
 class Parameterisation:
     """Parameters (N, *shape) to images (N, C, H, W) in [0, 1]."""
 
-    image: Step
+    image: Differentiable
     shape: tuple[int, ...]
     """Of one image's parameters."""
     deviation: float
@@ -71,22 +71,22 @@ COLOURS: Mapping[str, Operator] = {
 """Axes of colour: principal ones measured on photographs, Lucid's published ones, or red, green and blue themselves."""
 
 
-BOUNDS: Mapping[str, Step] = {"sigmoid": Sigmoid(), "clip": Clip(gain=0.25, offset=0.5)}
+BOUNDS: Mapping[str, Differentiable] = {"sigmoid": Sigmoid(), "clip": Clip(gain=0.25, offset=0.5)}
 """How pixels are kept in [0, 1]: smoothly, or cut off; both have the same slope at mid-grey, so that steps agree."""
 
 
-def pixels(size: Size, channels: int, ends: Step) -> Parameterisation:
+def pixels(size: Size, channels: int, ends: Differentiable) -> Parameterisation:
     """One parameter per pixel and colour; `ends` goes from there to [0, 1]."""
     return Parameterisation(ends, (channels, *size), 0.01)
 
 
-def fourier(size: Size, channels: int, ends: Step) -> Parameterisation:
+def fourier(size: Size, channels: int, ends: Differentiable) -> Parameterisation:
     """Frequencies scaled as in photographs, about 1/f (Olah et al. 2017, "Preconditioning and parameterization")."""
     spectrum = Fourier(size, NATURAL)
     return Parameterisation(spectrum >> ends, (2, channels, size[0], spectrum.columns), 0.01)
 
 
-def pyramid(size: Size, channels: int, ends: Step) -> Parameterisation:
+def pyramid(size: Size, channels: int, ends: Differentiable) -> Parameterisation:
     """A sum of pictures at halving resolutions, so that a step moves every scale (Mordvintsev et al. 2016)."""
     bands = Pyramid(size)
     return Parameterisation(bands >> ends, (channels, bands.length), 0.01)
@@ -114,7 +114,7 @@ def phases_of(images: Array) -> Parameterisation:
 
 
 class _Factory(Protocol):
-    def __call__(self, size: Size, channels: int, ends: Step) -> Parameterisation: ...
+    def __call__(self, size: Size, channels: int, ends: Differentiable) -> Parameterisation: ...
 
 
 PARAMETERISATIONS: Mapping[str, _Factory] = {"fourier": fourier, "pixels": pixels, "pyramid": pyramid}
@@ -136,18 +136,18 @@ def parameterisation(
     Raises:
         ParameterError: no such parameterisation, colour axes or bound, or more shared pixels than there are.
     """
-    _known("parameterisation", name, PARAMETERISATIONS)
-    _known("colour", colour, COLOURS)
-    _known("bound", bound, BOUNDS)
+    _check_known("parameterisation", name, PARAMETERISATIONS)
+    _check_known("colour", colour, COLOURS)
+    _check_known("bound", bound, BOUNDS)
     ends = (COLOURS[colour] if channels == 3 else Identity()) >> BOUNDS[bound]
     if not shared:
         return PARAMETERISATIONS[name](size=size, channels=channels, ends=ends)
     if not 1 <= shared <= min(size):
         raise ParameterError(f"shared is {shared}; a side of {min(size)} pixels holds 1 to {min(size)}, 0 for none")
-    ends = Shared(size, (shared, shared)) >> ends
+    ends = SharedPart(size, (shared, shared)) >> ends
     return replace(PARAMETERISATIONS[name](size=size, channels=channels, ends=ends), shared=1)
 
 
-def _known(what: str, name: str, table: Mapping[str, Any]) -> None:
+def _check_known(what: str, name: str, table: Mapping[str, Any]) -> None:
     if name not in table:
         raise ParameterError(unknown_name(what, name, table))

@@ -24,8 +24,8 @@ from ..objective.target import resolve_target
 from ..plugins.registry import method as named
 from ..result import Synthesis
 from .checkpoint import check_same
-from .search_result import Search, Trial, loaded
-from .search_space import drawn
+from .search_result import Search, Trial, load_search
+from .search_space import draw_value
 
 __all__ = ["search"]
 
@@ -75,7 +75,7 @@ def search(
     failed: DivergedError | None = None
     for n in sorted(set(range(trials)) - {trial.number - 1 for trial in done}):
         rng = np.random.default_rng([seed, n])
-        settings = {name: drawn(among, rng) for name, among in ranges.items()}
+        settings = {name: draw_value(among, rng) for name, among in ranges.items()}
         try:
             made = replace(fixed, **settings)(model, images, target, progress=_within(progress, n, trials))
         except KeyboardInterrupt:
@@ -119,7 +119,7 @@ def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Tria
     Raises:
         ParameterError: it is another, or has as many trials already.
     """
-    record, found = loaded(path)
+    record, found = load_search(path)
     check_same("search", path, _settings(record), _settings(now))
     done = [trial for trial in found if trial.whole]
     if {trial.number for trial in done} >= set(range(1, trials + 1)):

@@ -1,4 +1,4 @@
-"""Rules between the steps of a synthesis that are no gradient of anything: each from its paper, each a line of data.
+"""Regularisers of a synthesis that are not gradients of a function: applied between its steps, each from its paper.
 
 Written "blur:0.5:4": the name, then the numbers in the order of the class's fields. Priors that are gradients (norms,
 total variation) are objectives: subtract them from the target.
@@ -12,14 +12,14 @@ from ..arrays import Array, namespace
 from ..errors import ParameterError, unknown_name
 from ..operators import Blur, Resize, Size
 
-__all__ = ["GREY", "RULES", "StepRule", "normalised_bands", "step_rules"]
+__all__ = ["GREY", "REGULARISERS", "Regulariser", "normalise_bands", "read_regularisers"]
 
 GREY = 0.5
 """What the papers call zero, their pictures having no mean."""
 
 
 @dataclass(frozen=True)
-class StepRule:
+class Regulariser:
     """Changes the gradient at the picture before a step, or the picture after it; by itself neither."""
 
     name: ClassVar[str]
@@ -38,7 +38,7 @@ class StepRule:
 
 
 @dataclass(frozen=True)
-class Occasional(StepRule):
+class Periodic(Regulariser):
     """A rule for the picture after every so many steps."""
 
     every: int = 1
@@ -48,7 +48,7 @@ class Occasional(StepRule):
 
 
 @dataclass(frozen=True)
-class Decay(StepRule):
+class Decay(Regulariser):
     """x <- (1 - rate) x around grey: L2 decay (Yosinski et al. 2015, section 3)."""
 
     name = "decay"
@@ -62,7 +62,7 @@ class Decay(StepRule):
 
 
 @dataclass(frozen=True)
-class BlurPicture(Occasional):
+class BlurPicture(Periodic):
     """A Gaussian blur of so many pixels every so many steps (Yosinski et al. 2015, section 3)."""
 
     name = "blur"
@@ -74,7 +74,7 @@ class BlurPicture(Occasional):
 
 
 @dataclass(frozen=True)
-class Bilateral(Occasional):
+class Bilateral(Periodic):
     """x_p <- mean of x_q weighted by exp(-|p - q|^2 / 2 space^2 - |x_p - x_q|^2 / 2 range^2) (Tyka 2016)."""
 
     name = "bilateral"
@@ -89,14 +89,14 @@ class Bilateral(Occasional):
         for dy in range(-reach, reach + 1):
             for dx in range(-reach, reach + 1):
                 other = _shifted(_shifted(image, dy, 2), dx, 3)
-                apart = xp.sum((other - image) ** 2, axis=1, keepdims=True) / (2 * self.range**2)
-                weight = xp.exp(-apart - (dy * dy + dx * dx) / (2 * self.space**2))
+                distance = xp.sum((other - image) ** 2, axis=1, keepdims=True) / (2 * self.range**2)
+                weight = xp.exp(-distance - (dy * dy + dx * dx) / (2 * self.space**2))
                 total, weights = total + weight * other, weights + weight
         return total / weights
 
 
 @dataclass(frozen=True)
-class ClipNorm(Occasional):
+class ClipNorm(Periodic):
     """Pixels whose norm over colours is below a percentile of the picture's become grey (Yosinski et al. 2015)."""
 
     name = "clip_norm"
@@ -109,7 +109,7 @@ class ClipNorm(Occasional):
 
 
 @dataclass(frozen=True)
-class ClipContribution(Occasional):
+class ClipContribution(Periodic):
     """Pixels of small |sum over colours of x dy/dx| become grey (Yosinski et al. 2015)."""
 
     name = "clip_contribution"
@@ -123,7 +123,7 @@ class ClipContribution(Occasional):
 
 
 @dataclass(frozen=True)
-class BlurGradient(StepRule):
+class BlurGradient(Regulariser):
     """A Gaussian blur of the gradient (Oygard 2015, "Visualizing GoogLeNet classes")."""
 
     name = "blur_gradient"
@@ -134,37 +134,37 @@ class BlurGradient(StepRule):
 
 
 @dataclass(frozen=True)
-class LaplacianGradient(StepRule):
+class LaplacianGradient(Regulariser):
     """Each band of the gradient's Laplacian pyramid at deviation one (Mordvintsev 2015, the DeepDream notebook)."""
 
     name = "laplacian"
     levels: int = 4
 
     def gradient(self, gradient: Array) -> Array:
-        return normalised_bands(gradient, self.levels)
+        return normalise_bands(gradient, self.levels)
 
 
-RULES: Mapping[str, type[StepRule]] = {
+REGULARISERS: Mapping[str, type[Regulariser]] = {
     kind.name: kind
     for kind in (Decay, BlurPicture, Bilateral, ClipNorm, ClipContribution, BlurGradient, LaplacianGradient)
 }
-"""The rules by name."""
+"""The regularisers by name."""
 
 
-def step_rules(written: Sequence[str | StepRule]) -> tuple[StepRule, ...]:
-    """Rules as objects, from "name:number:number" or as they are.
+def read_regularisers(written: Sequence[str | Regulariser]) -> tuple[Regulariser, ...]:
+    """Regularisers as objects, from "name:number:number" or as they are.
 
     Raises:
         ParameterError: no such rule, or numbers that it does not take.
     """
-    return tuple(rule if isinstance(rule, StepRule) else _read(rule) for rule in written)
+    return tuple(rule if isinstance(rule, Regulariser) else _read(rule) for rule in written)
 
 
-def _read(text: str) -> StepRule:
+def _read(text: str) -> Regulariser:
     name, *numbers = text.split(":")
-    if name not in RULES:
-        raise ParameterError(unknown_name("rule", name, RULES))
-    ordered = sorted(fields(RULES[name]), key=lambda field: field.name == "every")
+    if name not in REGULARISERS:
+        raise ParameterError(unknown_name("rule", name, REGULARISERS))
+    ordered = sorted(fields(REGULARISERS[name]), key=lambda field: field.name == "every")
     form = ":".join([name, *(field.name.upper() for field in ordered)])
     if len(numbers) > len(ordered):
         raise ParameterError(f"rule {text!r} has {len(numbers)} numbers; it is {form}")
@@ -173,7 +173,7 @@ def _read(text: str) -> StepRule:
             field.name: int(number) if field.type in {int, "int"} else float(number)
             for field, number in zip(ordered, numbers, strict=False)
         }
-        made = RULES[name](**values)
+        made = REGULARISERS[name](**values)
     except (ValueError, TypeError) as error:
         raise ParameterError(f"rule {text!r} cannot be read ({error}); it is {form}") from error
     if any(not value > 0 for value in vars(made).values()) or getattr(made, "percent", 0) >= 100:
@@ -183,7 +183,7 @@ def _read(text: str) -> StepRule:
     return made
 
 
-def normalised_bands(gradient: Array, levels: int) -> Array:
+def normalise_bands(gradient: Array, levels: int) -> Array:
     """A gradient (N, C, H, W) whose Laplacian bands each have deviation one, so that none outweighs the others."""
     sizes: list[Size] = [(gradient.shape[-2], gradient.shape[-1])]
     bands = []

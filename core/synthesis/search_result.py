@@ -15,7 +15,7 @@ from ..errors import ParameterError
 from ..image.contact_sheet import contact_sheet
 from ..result import Result, Synthesis
 
-__all__ = ["Search", "Trial", "loaded"]
+__all__ = ["Search", "Trial", "load_search"]
 
 LINE = 13
 """Pixels of a line of a caption."""
@@ -75,7 +75,7 @@ class Search(Result):
         return {f"images_{trial.number}": trial.images for trial in self.trials}
 
 
-def loaded(path: str | Path) -> tuple[dict[str, Any], list[Trial]]:
+def load_search(path: str | Path) -> tuple[dict[str, Any], list[Trial]]:
     """The record of a saved search, and its trials.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError
 
-__all__ = ["drawn", "read_range"]
+__all__ = ["draw_value", "parse_range"]
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
@@ -17,7 +17,7 @@ SPAN = 10.0
 """A range over at least this factor is drawn by its logarithm."""
 
 
-def drawn(among: Any, rng: np.random.Generator) -> Any:
+def draw_value(among: Any, rng: np.random.Generator) -> Any:
     """One value.
 
     Args:
@@ -28,10 +28,10 @@ def drawn(among: Any, rng: np.random.Generator) -> Any:
     Raises:
         ParameterError: nothing can be drawn from this.
 
-    >>> drawn((2, 2), np.random.default_rng(0)), drawn("rgb,rgb", np.random.default_rng(0))
+    >>> draw_value((2, 2), np.random.default_rng(0)), draw_value("rgb,rgb", np.random.default_rng(0))
     (2, 'rgb')
     """
-    among = read_range(among) if isinstance(among, str) else among
+    among = parse_range(among) if isinstance(among, str) else among
     if isinstance(among, tuple) and len(among) == 2 and all(_is_number(n) for n in among):
         return _between(*among, rng)
     if not isinstance(among, Sequence) or not among:
@@ -41,7 +41,7 @@ def drawn(among: Any, rng: np.random.Generator) -> Any:
     return among[int(rng.integers(len(among)))]
 
 
-def read_range(text: str) -> Any:
+def parse_range(text: str) -> Any:
     """ "0.01..0.1" as (0.01, 0.1), "3..5" as (3, 5), "a,b" as ["a", "b"], "0.1,0.2" as [0.1, 0.2]."""
     whole = _RANGE.fullmatch(text)
     if whole:

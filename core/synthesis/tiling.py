@@ -13,16 +13,16 @@ from ..model.base import INPUT, Model
 from ..objective import Objective, pullback
 from ..operators import Crop, Size
 
-__all__ = ["Window", "over_mean_size", "overlapping", "tiled_gradient", "windows"]
+__all__ = ["Tile", "covering_tiles", "divide_by_mean_magnitude", "overlapping_tiles", "tiled_gradient"]
 
 EVEN = 32
 """Windows but the last begin at multiples of so many pixels, so that the strides of most networks fall together."""
 
 
-def windows(size: Size, window: Size) -> Iterator[Crop]:
+def covering_tiles(size: Size, window: Size) -> Iterator[Crop]:
     """As few windows as cover a picture of `size`, evenly spread, overlapping where they must.
 
-    >>> [crop.corner for crop in windows((4, 10), (4, 6))]
+    >>> [crop.corner for crop in covering_tiles((4, 10), (4, 6))]
     [(0, 0), (0, 4)]
     """
     tops, lefts = (
@@ -32,7 +32,7 @@ def windows(size: Size, window: Size) -> Iterator[Crop]:
 
 
 @dataclass(frozen=True)
-class Window:
+class Tile:
     """A window of a picture, and which of its pixels are its own where neighbours overlap."""
 
     crop: Crop
@@ -49,14 +49,14 @@ class Window:
         return np.asarray(rows[:, None] & columns[None, :], np.float32)
 
 
-def overlapping(size: Size, window: Size, overlap: float) -> list[Window]:
+def overlapping_tiles(size: Size, window: Size, overlap: float) -> list[Tile]:
     """Windows that cover a picture and overlap by at least this share of their side; each pixel is one window's own.
 
-    >>> [(w.crop.corner, w.rows, w.columns) for w in overlapping((4, 100), (4, 64), 0.25)]
+    >>> [(w.crop.corner, w.rows, w.columns) for w in overlapping_tiles((4, 100), (4, 64), 0.25)]
     [((0, 0), (0, 4), (0, 50)), ((0, 36), (0, 4), (14, 64))]
     """
     rows, columns = (_spread(n, w, overlap) for n, w in zip(size, window, strict=True))
-    return [Window(Crop(size, window, (y, x)), own, beside) for y, own in rows for x, beside in columns]
+    return [Tile(Crop(size, window, (y, x)), own, beside) for y, own in rows for x, beside in columns]
 
 
 def _spread(n: int, window: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
@@ -87,7 +87,7 @@ def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int)
     inside = Crop.centre(canvas, size)
     whole = inside.adjoint(images - 0.5) + 0.5
     total, count, values = namespace(whole).zeros_like(whole), np.zeros(canvas), []
-    for crop in windows(canvas, (height, width)):
+    for crop in covering_tiles(canvas, (height, width)):
         pull, value = pullback(model, crop.apply(whole), objective)
         total = total + crop.adjoint(like(pull.gradients[INPUT], whole))
         count += crop.adjoint(np.ones(crop.to))
@@ -95,7 +95,7 @@ def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int)
     return inside.apply(total / like(count, whole)), sum(values[1:], values[0]) / len(values)
 
 
-def over_mean_size(x: Array) -> Array:
+def divide_by_mean_magnitude(x: Array) -> Array:
     """x / mean |x| of each picture (N, C, H, W): gradients of any strength become steps of one length; zeros stay."""
     xp = namespace(x)
     return x / (xp.mean(xp.abs(x), axis=(1, 2, 3), keepdims=True) + 1e-12)

@@ -1,38 +1,36 @@
-"""Random views: the operators between an image and a network, drawn anew at each step of a synthesis.
+"""Random transforms: the operators between an image and a network, drawn anew at each step of a synthesis.
 
 A picture that excites a unit only where it stands exactly is noise; one that does so moved and scaled as well is a
 pattern (Olah et al. 2017, "Transformation robustness"). All draws come from a NumPy generator, so that a seed means
-the same views on every backend.
+the same transforms on every backend.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
 from ..errors import ParameterError
-from ..operators import Crop, Framed, Identity, Noise, Operator, Pad, Resize, Rotate, Size
+from ..operators import Crop, Identity, Noise, Operator, Pad, PadResizeCrop, Resize, Rotate, Size
 
 __all__ = [
-    "Bordered",
-    "Closeup",
-    "Cut",
-    "Noisy",
-    "Turned",
-    "Unchanged",
-    "View",
-    "Views",
-    "Zoomed",
-    "closeup_view",
-    "robust_view",
+    "Compose",
+    "NoTransform",
+    "Padded",
+    "RandomCrop",
+    "RandomNoise",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomScale",
+    "RandomTransform",
+    "crop_transform",
+    "robust_transform",
 ]
 
-Place = Callable[[np.random.Generator], int]
 
-
-class View(ABC):
+class RandomTransform(ABC):
     """A distribution of operators."""
 
     @abstractmethod
@@ -40,7 +38,7 @@ class View(ABC):
         """One operator for pictures of `size`, and the size that it makes of them."""
 
 
-class Unchanged(View):
+class NoTransform(RandomTransform):
     """Always the picture itself."""
 
     def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
@@ -49,7 +47,7 @@ class Unchanged(View):
 
 
 @dataclass(frozen=True)
-class Bordered(View):
+class Padded(RandomTransform):
     """Always the same grey border."""
 
     margin: int
@@ -60,7 +58,7 @@ class Bordered(View):
 
 
 @dataclass(frozen=True)
-class Zoomed(View):
+class RandomScale(RandomTransform):
     """On grey, both sides times one factor, uniform between 1 - amount and 1 + amount, seen through a window.
 
     The window is off the centre by up to `shift` pixels along each axis, uniform; never over the edge.
@@ -71,14 +69,14 @@ class Zoomed(View):
     shift: int
 
     def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
-        """A `Framed`."""
+        """A `PadResizeCrop`."""
         factor = rng.uniform(1 - self.amount, 1 + self.amount)
         height, width = (ceil((n + 2 * self.margin) * factor) for n in size)
-        return Framed(size, self.margin, (height, width), _corner((height, width), size, self.shift, rng)), size
+        return PadResizeCrop(size, self.margin, (height, width), _corner((height, width), size, self.shift, rng)), size
 
 
 @dataclass(frozen=True)
-class Turned(View):
+class RandomRotation(RandomTransform):
     """About the middle by up to `degrees` either way, uniform."""
 
     degrees: float
@@ -89,7 +87,7 @@ class Turned(View):
 
 
 @dataclass(frozen=True)
-class Cut(View):
+class RandomCrop(RandomTransform):
     """A window of `to` pixels, off the centre by up to `shift` pixels along each axis, uniform; never over the edge."""
 
     to: Size
@@ -108,7 +106,7 @@ def _corner(size: Size, to: Size, shift: int, rng: np.random.Generator) -> tuple
 
 
 @dataclass(frozen=True)
-class Closeup(View):
+class RandomResizedCrop(RandomTransform):
     """A window of between `least` and `most` of the picture's sides, uniform, at size `to`.
 
     Its middle is normal around the picture's, deviation 0.15 of a side, but never over the edge (Fel et al. 2023).
@@ -129,7 +127,7 @@ class Closeup(View):
 
 
 @dataclass(frozen=True)
-class Noisy(View):
+class RandomNoise(RandomTransform):
     """Under normal noise of `deviation`, another one each time."""
 
     deviation: float
@@ -140,10 +138,10 @@ class Noisy(View):
 
 
 @dataclass(frozen=True)
-class Views(View):
-    """Views one after the other."""
+class Compose(RandomTransform):
+    """Transforms one after the other."""
 
-    parts: tuple[View, ...]
+    parts: tuple[RandomTransform, ...]
 
     def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
         """The composition of one draw of each part."""
@@ -154,8 +152,8 @@ class Views(View):
         return total, size
 
 
-def robust_view(size: Size, shift: float, zoom: float, turn: float = 0.0, noise: float = 0.0) -> View:
-    """Zoomed by up to `zoom`, moved along each axis by up to `shift` of the shorter side, on grey, at the same size.
+def robust_transform(size: Size, shift: float, zoom: float, turn: float = 0.0, noise: float = 0.0) -> RandomTransform:
+    """Scaled by up to `zoom`, moved along each axis by up to `shift` of the shorter side, on grey, at the same size.
 
     And turned by up to `turn` degrees either way, and under normal noise of deviation `noise`.
 
@@ -163,21 +161,21 @@ def robust_view(size: Size, shift: float, zoom: float, turn: float = 0.0, noise:
         ParameterError: shift or zoom does not lie within [0, 1), turn not within [0, 180], noise not within [0, 1].
     """
     if noise:
-        return Views((robust_view(size, shift, zoom, turn), _noisy(noise)))
+        return Compose((robust_transform(size, shift, zoom, turn), _noisy(noise)))
     if not 0 <= shift < 1 or not 0 <= zoom < 1:
         raise ParameterError(f"shift is {shift} and zoom {zoom}; both are shares of the picture's side, within [0, 1)")
     if not 0 <= turn <= 180:
         raise ParameterError(f"turn is {turn} degrees; it must lie within [0, 180]")
     if turn:
-        return Views((Turned(turn), robust_view(size, shift, zoom)))
+        return Compose((RandomRotation(turn), robust_transform(size, shift, zoom)))
     if shift == 0 and zoom == 0:
-        return Unchanged()
+        return NoTransform()
     moved = round(shift * min(size))
     margin = max(ceil(((n + 2 * moved) / (1 - zoom) - n) / 2) for n in size)
-    return Zoomed(margin, zoom, moved) if zoom else Views((Bordered(margin), Cut(size, moved)))
+    return RandomScale(margin, zoom, moved) if zoom else Compose((Padded(margin), RandomCrop(size, moved)))
 
 
-def closeup_view(crop: Sequence[float], noise: float, to: Size) -> View:
+def crop_transform(crop: Sequence[float], noise: float, to: Size) -> RandomTransform:
     """Close-ups of between two shares of the sides at size `to`, under normal noise.
 
     Raises:
@@ -187,11 +185,11 @@ def closeup_view(crop: Sequence[float], noise: float, to: Size) -> View:
         raise ParameterError(
             f"crop is {tuple(crop)}; it must be two shares of the sides within (0, 1], the least first"
         )
-    near = Closeup(crop[0], crop[1], to)
-    return Views((near, _noisy(noise))) if noise else near
+    near = RandomResizedCrop(crop[0], crop[1], to)
+    return Compose((near, _noisy(noise))) if noise else near
 
 
-def _noisy(noise: float) -> View:
+def _noisy(noise: float) -> RandomTransform:
     if not 0 <= noise <= 1:
         raise ParameterError(f"noise is {noise}; its deviation must lie within [0, 1], the pictures' range")
-    return Noisy(noise)
+    return RandomNoise(noise)

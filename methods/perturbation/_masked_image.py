@@ -6,12 +6,12 @@ from crosslens.arrays import Array, namespace
 from crosslens.method.target_function import TargetFunction
 from crosslens.model import INPUT
 from crosslens.objective import pullback
-from crosslens.operators import Jitter, Pull
+from crosslens.operators import VJP, Jitter
 
 __all__ = ["MaskedImage", "blend"]
 
 
-def blend(levels: Array, mask: Array) -> tuple[Array, Pull]:
+def blend(levels: Array, mask: Array) -> tuple[Array, VJP]:
     """The image (1, C, H, W) that shows levels[0] where the mask is 1 and levels[-1] where it is 0; and the way back.
 
     Args:

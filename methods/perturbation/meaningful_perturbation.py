@@ -11,7 +11,9 @@ from crosslens.method import Method, param
 from crosslens.method.fills import fill_image
 from crosslens.method.target_function import TargetFunction
 from crosslens.operators import Blur, Operator, Resize
-from crosslens.optim.loop import Adam, State, optimise
+from crosslens.optim.adam import Adam
+from crosslens.optim.base import State
+from crosslens.optim.loop import optimise
 from crosslens.plugins.hookspecs import hookimpl
 
 from ._mask_method import MaskMethod

@@ -6,7 +6,7 @@ from crosslens.arrays import Array, like
 from crosslens.errors import ParameterError
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, gram, gram_matrix, pullback
-from crosslens.optim.loop import Evaluate
+from crosslens.optim.base import Evaluate
 from crosslens.synthesis.parameterisation import Parameterisation
 
 

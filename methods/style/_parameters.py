@@ -10,11 +10,13 @@ from crosslens.method import param
 from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import Model
 from crosslens.operators import Size
-from crosslens.optim.loop import LBFGS, Adam, Optimiser
+from crosslens.optim.adam import Adam
+from crosslens.optim.base import Optimiser
+from crosslens.optim.lbfgs import LBFGS
 from crosslens.synthesis.picture_method import PictureMethod
 
-from ._coordinates import COORDINATES
-from ._pictures import COLOURS
+from ._parameterisation import COORDINATES
+from ._style_images import COLOURS
 
 SCALES = 5
 """Gatys' style layers: one per resolution of VGG."""

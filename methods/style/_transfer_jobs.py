@@ -7,18 +7,19 @@ from crosslens.errors import ParameterError
 from crosslens.model import Model
 from crosslens.objective import match
 from crosslens.operators import Size
-from crosslens.optim.loop import Evaluate, Run
+from crosslens.optim.base import Evaluate
+from crosslens.optim.loop import Run
 from crosslens.synthesis.checkpoint import MAY_DIFFER
 from crosslens.synthesis.jobs import Jobs
 from crosslens.synthesis.parameterisation import Parameterisation
-from crosslens.synthesis.tiling import overlapping
+from crosslens.synthesis.tiling import overlapping_tiles
 
-from ._coordinates import coordinates, noise, suited
 from ._loss import descent, shares, style_loss
+from ._parameterisation import coordinates, noise, suited
 from ._parameters import TransferOptions
-from ._pictures import in_grey, matched, recoloured
 from ._sizes import covering, sized, sizes_of
-from ._windowed_loss import WindowedLoss
+from ._style_images import in_grey, matched, recoloured
+from ._tiled_loss import TiledLoss
 
 OVERLAP = 0.25
 """Share of a window's side that its neighbours see too."""
@@ -73,9 +74,9 @@ class TransferJobs(Jobs):
     def _in_windows(self, seen: Array, styles: Sequence[Array], pixels: Parameterisation) -> Evaluate:
         """The loss where it sees windows only."""
         how, size = self.how, (seen.shape[-2], seen.shape[-1])
-        windows = overlapping(size, how.window(self.model, size), OVERLAP)
+        windows = overlapping_tiles(size, how.window(self.model, size), OVERLAP)
         weights = shares("layer_weights", how.layer_weights, len(self.layers[1]), "style layers")
-        loss = WindowedLoss(self.model, windows, pixels, dict(zip(self.layers[1], weights, strict=True)))
+        loss = TiledLoss(self.model, windows, pixels, dict(zip(self.layers[1], weights, strict=True)))
         blend = shares("blend", how.blend, len(styles), "styles")
         looks = [loss.grams(style) for style in styles]
         mixed = {name: sum(s * look[name] for s, look in zip(blend, looks, strict=True)) for name in self.layers[1]}

@@ -15,8 +15,8 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.jobs import make_pictures
 
 from ._parameters import TransferOptions
-from ._pictures import check_colours, check_field, check_maps, style_pictures
 from ._sizes import of_longer_side, sized, sizes_of
+from ._style_images import check_colours, check_field, check_maps, style_pictures
 from ._transfer_jobs import TransferJobs
 
 

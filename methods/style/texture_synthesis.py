@@ -11,16 +11,18 @@ from crosslens.introspection.layer_scales import rectified_scales
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, gram, gram_matrix
-from crosslens.optim.loop import LBFGS, Evaluate, Run
+from crosslens.optim.base import Evaluate
+from crosslens.optim.lbfgs import LBFGS
+from crosslens.optim.loop import Run
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.jobs import Jobs, make_pictures
 from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.picture_method import PictureMethod
-from crosslens.synthesis.transforms import Unchanged
+from crosslens.synthesis.transforms import NoTransform
 
-from ._coordinates import COORDINATES, coordinates, noise, suited
+from ._parameterisation import COORDINATES, coordinates, noise, suited
 
 SCALES = 5
 """The paper's layers: one per resolution of VGG."""
@@ -79,7 +81,9 @@ class _Textures(Jobs):
         (image, layers), seed = self._tasks[n], self._how.seed
         size = image.shape[-2], image.shape[-1]
         loss = _texture_loss(self._model, image, layers)
-        return Ascent(self._model, -loss, self._pixels, Unchanged(), size, seed), like(noise(self._pixels, seed), image)
+        return Ascent(self._model, -loss, self._pixels, NoTransform(), size, seed), like(
+            noise(self._pixels, seed), image
+        )
 
     def pictures(self, parameters: Array, n: int) -> Array:
         return self._pixels.image.apply(parameters)

@@ -7,7 +7,8 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
-from crosslens.optim.loop import Evaluate, Optimiser, Run
+from crosslens.optim.base import Evaluate, Optimiser
+from crosslens.optim.loop import Run
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.ascent_job import ascent_notes
 from crosslens.synthesis.checkpoint import Checkpoint
@@ -26,7 +27,7 @@ class AscentBatches(Jobs):
         self._before = [a.score(self._image.apply(start)) for a, start in zip(ascents, starts, strict=True)]
         self._starts = [like(start, before) for start, before in zip(starts, self._before, strict=True)]
         self.example = self._before[0]
-        self.amend = self._amend if ascents[0].rules else None
+        self.amend = self._amend if ascents[0].regularisers else None
 
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
         self._current = n

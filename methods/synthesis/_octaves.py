@@ -13,7 +13,7 @@ from crosslens.optim.base import Amend, Evaluate, Optimiser, Report, State
 from crosslens.optim.loop import Run, check_finite
 from crosslens.synthesis.checkpoint import MAY_DIFFER, Checkpoint
 from crosslens.synthesis.jobs import Jobs
-from crosslens.synthesis.tiling import over_mean_size, tiled_gradient
+from crosslens.synthesis.tiling import divide_by_mean_magnitude, tiled_gradient
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Octaves(Optimiser):
             base = state.parameters if inner else self._base(octave, state)
             value, gradient = evaluate(base, state.step)
             if self.bands:
-                gradient = Pyramid(_size(gradient)).each(gradient, over_mean_size)
-            moved = namespace(base).clip(base + self.learning_rate * over_mean_size(gradient), 0.0, 1.0)
+                gradient = Pyramid(_size(gradient)).each(gradient, divide_by_mean_magnitude)
+            moved = namespace(base).clip(base + self.learning_rate * divide_by_mean_magnitude(gradient), 0.0, 1.0)
             frame = inner == self.steps - 1 and octave >= self.octaves - 1
             state = State(moved, (*state.moments, moved) if frame else state.moments, state.step + 1)
             report(state, value)

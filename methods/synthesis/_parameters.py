@@ -1,4 +1,4 @@
-"""The parameters of activation maximisation and its relatives, grouped by idea; each group knows what they make."""
+"""Parameters of methods that make pictures, grouped by idea; a group makes what its parameters describe."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from crosslens.model import Model
 from crosslens.operators import Size
 from crosslens.synthesis.generator_prior import generator
 from crosslens.synthesis.parameterisation import BOUNDS, COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
-from crosslens.synthesis.transforms import View, robust_view
+from crosslens.synthesis.transforms import RandomTransform, robust_transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +74,8 @@ class TransformOptions(ParameterGroup):
     turn: float = param(8.0, "the view is turned by up to so many degrees either way")
     noise: float = param(0.0, "deviation of the noise that the view is seen under")
 
-    def _transform(self, size: Size) -> View:
-        return robust_view(size, self.shift, self.zoom, self.turn, self.noise)
+    def _transform(self, size: Size) -> RandomTransform:
+        return robust_transform(size, self.shift, self.zoom, self.turn, self.noise)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +94,14 @@ class CropOptions(ParameterGroup):
     crops: int = param(4, "random crops at each step", minimum=1)
     crop: tuple[float, float] = param((0.25, 0.6), "least and most share of the picture's sides in a crop")
     noise: float = param(0.08, "deviation of the noise that crops are seen under", search=(0.0, 0.2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorOptions(ParameterGroup):
+    """The priors that keep the picture natural."""
+
+    title = "regularisers"
+    alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
+    alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
+    beta: float = param(2.0, "power of the total variation")
+    tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))

@@ -13,7 +13,7 @@ from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
-from crosslens.optim.loop import Adam
+from crosslens.optim.adam import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent_job import AscentJob
@@ -22,7 +22,7 @@ from crosslens.synthesis.parameterisation import phases_of
 from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.random_crops import Anchor, CropsAscent
 from crosslens.synthesis.starting_point import fix_predicted_class
-from crosslens.synthesis.transforms import closeup_view
+from crosslens.synthesis.transforms import crop_transform
 
 from ._parameters import CropOptions
 
@@ -57,7 +57,7 @@ class Accentuation(CropOptions, PictureMethod):
         aim, size = fix_predicted_class(objective, model, images), (images.shape[-2], images.shape[-1])
         pixels = phases_of(images)
         start = pixels.of(images)
-        view = closeup_view(self.crop, self.noise, model.input.size)
+        view = crop_transform(self.crop, self.noise, model.input.size)
         anchor = self._anchor(model, images, aim) if self.weight else None
         ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops, anchor=anchor)
         job = AscentJob(ascent, start, ascent.score(images), self.steps, Adam(self.learning_rate), images)

@@ -10,7 +10,7 @@ from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
 from crosslens.objective import Objective, class_scores
-from crosslens.optim.loop import Adam
+from crosslens.optim.adam import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
@@ -18,7 +18,7 @@ from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.picture_method import PictureMethod
-from crosslens.synthesis.regularisers import StepRule, step_rules
+from crosslens.synthesis.regularisers import Regulariser, read_regularisers
 from crosslens.synthesis.starting_point import best_examples, fix_predicted_class, picture_size
 
 from ._parameters import AdamOptions, ParameterisationOptions, RegulariserOptions, StartOptions, TransformOptions
@@ -66,15 +66,15 @@ class ActivationMaximisation(
         size = picture_size(model, images, self.size)
         pixels = self._coordinates(model, size)
         start = model.placed(self._start(pixels, objective.count or 1)) if images is None else pixels.of(images)
-        ascent = Ascent(model, objective, pixels, self._transform(size), size, self.seed, self._rules(objective))
+        ascent = Ascent(model, objective, pixels, self._transform(size), size, self.seed, self._regularisers(objective))
         before = ascent.score(pixels.image.apply(start))
         adam = Adam(self.learning_rate, bounds=pixels.bounds)
         job = AscentJob(ascent, like(start, before), before, self.steps, adam, images)
         return make_pictures(self, model, asked, job, images, progress)
 
-    def _rules(self, objective: Objective) -> tuple[StepRule, ...]:
+    def _regularisers(self, objective: Objective) -> tuple[Regulariser, ...]:
         classes = self.generator is None and (OUTPUT in objective.layers or class_scores(objective))
-        return step_rules((CLASS_RULES if classes else ()) if self.rules is None else self.rules)
+        return read_regularisers((CLASS_RULES if classes else ()) if self.rules is None else self.rules)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
         noise = pixels.noise(count, np.random.default_rng(self.seed))

@@ -11,7 +11,7 @@ from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, likeness
-from crosslens.optim.loop import Adam
+from crosslens.optim.adam import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
@@ -19,7 +19,7 @@ from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.parameterisation import COLOURS, PARAMETERISATIONS, parameterisation
 from crosslens.synthesis.picture_method import PictureMethod
-from crosslens.synthesis.transforms import robust_view
+from crosslens.synthesis.transforms import robust_transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Caricature(PictureMethod):
         aim = likeness(name, wanted, self.power)
         count, channels, *size = images.shape
         pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels, self.colour)
-        view = robust_view((size[0], size[1]), self.shift, self.zoom)
+        view = robust_transform((size[0], size[1]), self.shift, self.zoom)
         ascent = Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed)
         start = like(pixels.noise(count, np.random.default_rng(self.seed)), images)
         job = AscentJob(ascent, start, None, self.steps, Adam(self.learning_rate))

@@ -13,7 +13,7 @@ from crosslens.introspection.layer_scales import layer_of_units
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, channel, each
-from crosslens.optim.loop import Adam
+from crosslens.optim.adam import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
@@ -65,8 +65,8 @@ class ChannelGrid(ActivationMaximisation):
         ascents, starts = [], []
         for place, (start, stop) in enumerate(slices(len(units), batch_limit(model))):
             objective, seed = each(units[start:stop]), self.seed + place
-            rules = self._rules(objective)
-            ascents.append(Ascent(model, objective, pixels, transform, size, seed, rules, may_be_dead=True))
+            regularisers = self._regularisers(objective)
+            ascents.append(Ascent(model, objective, pixels, transform, size, seed, regularisers, may_be_dead=True))
             starts.append(replace(self, seed=seed)._start(pixels, stop - start))
         return AscentBatches(ascents, starts, self.steps, Adam(self.learning_rate, bounds=pixels.bounds))
 

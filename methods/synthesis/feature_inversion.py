@@ -11,29 +11,22 @@ from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.layer_scales import last_of_scales
 from crosslens.method import Method, param
-from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, match, total_variation
 from crosslens.objective.power_sum import PowerSum
-from crosslens.optim.loop import LBFGS, Adam, Evaluate, Optimiser, Run
+from crosslens.optim.adam import Adam
+from crosslens.optim.base import Evaluate, Optimiser
+from crosslens.optim.lbfgs import LBFGS
+from crosslens.optim.loop import Run
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.jobs import Jobs, make_pictures
 from crosslens.synthesis.parameterisation import PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.synthesis.picture_method import PictureMethod
-from crosslens.synthesis.transforms import Unchanged
+from crosslens.synthesis.transforms import NoTransform
 
-
-@dataclass(frozen=True, kw_only=True)
-class PriorOptions(ParameterGroup):
-    """The priors that keep the picture natural."""
-
-    title = "regularisers"
-    alpha: float = param(6.0, "power of the norm that keeps pixels near mid-grey")
-    alpha_weight: float = param(0.1, "weight of that norm", search=(0.01, 1.0))
-    beta: float = param(2.0, "power of the total variation")
-    tv_weight: float = param(0.05, "weight of the total variation", search=(0.005, 0.5))
+from ._parameters import PriorOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +100,7 @@ class _Inversion:
         """The loss on the picture's parameters, and the noise to start from."""
         size = self.image.shape[-2], self.image.shape[-1]
         start = like(self.pixels.noise(1, np.random.default_rng(self.how.seed)), self.wanted)
-        return Ascent(self.model, -self._loss(), self.pixels, Unchanged(), size, self.how.seed), start
+        return Ascent(self.model, -self._loss(), self.pixels, NoTransform(), size, self.how.seed), start
 
     def _loss(self) -> Objective:
         """Equation 2; `match` is half a squared distance.

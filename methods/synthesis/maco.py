@@ -12,7 +12,7 @@ from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.operators import Size
-from crosslens.optim.loop import Adam
+from crosslens.optim.adam import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.ascent_job import AscentJob
@@ -21,7 +21,7 @@ from crosslens.synthesis.parameterisation import phases
 from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.random_crops import CropsAscent
 from crosslens.synthesis.starting_point import fix_predicted_class
-from crosslens.synthesis.transforms import closeup_view
+from crosslens.synthesis.transforms import crop_transform
 
 from ._parameters import AdamOptions, CropOptions
 
@@ -49,7 +49,7 @@ class MaCo(CropOptions, AdamOptions, PictureMethod):
         """A picture for each objective; history (steps, N) is the mean over close-ups; `mask` adds up |gradient|."""
         aim, size = fix_predicted_class(objective, model, None), self._size(model, images)
         pixels = phases(size, model.input.shape[0] or 3)
-        view = closeup_view(self.crop, self.noise, model.input.size)
+        view = crop_transform(self.crop, self.noise, model.input.size)
         ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops)
         start = model.placed(pixels.noise(aim.count or 1, np.random.default_rng(self.seed)))
         before = ascent.score(pixels.image.apply(start))

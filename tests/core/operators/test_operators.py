@@ -24,7 +24,7 @@ from crosslens.operators import (
     Pyramid,
     Resize,
     Rotate,
-    Shared,
+    SharedPart,
     Sigmoid,
     SmoothMax,
     natural_magnitude,
@@ -52,7 +52,7 @@ def operators(size):
         "quarter": (Rotate(90.0), (2, 3, *size)),
         "pyramid": (Pyramid(size, 3), (2, 3, Pyramid(size, 3).length)),
         "noise": (Noise(0.3, 5), (2, 3, *size)),
-        "shared": (Shared(size, (3, 2)), (4, 3, *size)),
+        "shared": (SharedPart(size, (3, 2)), (4, 3, *size)),
         "identity": (Identity(), (2, 3, *size)),
         "composed": (Pad(2) >> Crop((height + 4, width + 4), size, (1, 3)) >> Colour(LUCID), (2, 3, *size)),
     }
@@ -343,7 +343,7 @@ def test_what_is_shared_comes_to_lie_alike_in_every_picture_and_only_what_is_coa
     x[0, 0, 2, 3] = 7.0
     x[2, 0, :, 8:] = 1.0  # the shared row: an edge, and under it a chequerboard that is too fine
     x[2, 0] += 1.0 - 2.0 * (np.indices((16, 16)).sum(axis=0) % 2)
-    y = Shared((16, 16), (4, 4)).apply(x)
+    y = SharedPart((16, 16), (4, 4)).apply(x)
     assert y.shape == (2, 1, 16, 16)
     np.testing.assert_allclose(y[0] - x[0], y[1], atol=1e-12)
     assert y[1, 0, :, :5].max() < 0.1

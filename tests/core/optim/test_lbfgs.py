@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from crosslens.optim.loop import LBFGS, long_run, optimise
+from crosslens.optim.lbfgs import LBFGS
+from crosslens.optim.loop import long_run, optimise
 from scipy.optimize import Bounds, minimize, rosen, rosen_der
 
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError, ParameterError
-from crosslens.optim.loop import LBFGS, Adam, optimise
+from crosslens.optim.adam import Adam
+from crosslens.optim.lbfgs import LBFGS
+from crosslens.optim.loop import optimise
 
 
 def bowl(x, step):

@@ -1,7 +1,8 @@
 """Descent with momentum: its recurrence by hand, its bounds, and what a gradient of nothing but rounding does."""
 
 import numpy as np
-from crosslens.optim.loop import Adam, optimise
+from crosslens.optim.adam import Adam
+from crosslens.optim.loop import optimise
 from crosslens.optim.momentum import Momentum
 
 GOAL = np.asarray([0.2, 0.9, 1.4])

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.optim.loop import LBFGS, Adam, State, long_run
+from crosslens.optim.adam import Adam
+from crosslens.optim.base import State
+from crosslens.optim.lbfgs import LBFGS
+from crosslens.optim.loop import long_run
 
 
 def bumpy(x, step):

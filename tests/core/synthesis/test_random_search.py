@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from crosslens import method, search
 from crosslens.errors import CrosslensError, DivergedError, ParameterError
-from crosslens.synthesis.search_space import drawn
+from crosslens.synthesis.search_space import draw_value
 from crosslens.testing import TinyModel
 
 MODEL = TinyModel(size=16)
@@ -15,7 +15,7 @@ QUICK = method("activation_maximisation", steps=3)
 
 def many(among, count=400):
     rng = np.random.default_rng(0)
-    return [drawn(among, rng) for _ in range(count)]
+    return [draw_value(among, rng) for _ in range(count)]
 
 
 def test_a_range_is_drawn_evenly_or_over_a_factor_of_ten_by_its_logarithm():
@@ -38,7 +38,7 @@ def test_a_list_is_chosen_from_and_rules_are_in_or_out_with_numbers_of_their_own
 @pytest.mark.parametrize("among", [(2.0, 1.0), "2..1"])
 def test_an_empty_range_is_refused(among):
     with pytest.raises(ParameterError, match=r"a range from 2(\.0)? to 1(\.0)? is empty; the least comes first"):
-        drawn(among, np.random.default_rng(0))
+        draw_value(among, np.random.default_rng(0))
 
 
 def test_each_trial_is_what_the_method_makes_with_its_settings():

@@ -6,7 +6,7 @@ import pytest
 from crosslens.arrays import as_numpy
 from crosslens.errors import ParameterError
 from crosslens.operators import Blur
-from crosslens.synthesis.regularisers import RULES, normalised_bands, step_rules
+from crosslens.synthesis.regularisers import REGULARISERS, normalise_bands, read_regularisers
 
 RNG = np.random.default_rng(0)
 IMAGE, GRADIENT = RNG.random((2, 3, 9, 8)), RNG.normal(size=(2, 3, 9, 8))
@@ -15,7 +15,7 @@ SPELLED += ["laplacian:2"]
 
 
 def picture(text):
-    (rule,) = step_rules([text])
+    (rule,) = read_regularisers([text])
     return rule.picture(IMAGE, GRADIENT)
 
 
@@ -24,7 +24,7 @@ def test_decay_draws_every_pixel_towards_grey():
 
 
 def test_a_blur_is_due_every_so_many_steps_only():
-    (rule,) = step_rules(["blur:0.8:3"])
+    (rule,) = read_regularisers(["blur:0.8:3"])
     assert [step for step in range(1, 8) if rule.due(step)] == [3, 6]
     np.testing.assert_allclose(picture("blur:0.8:3"), Blur(0.8).apply(IMAGE))
 
@@ -67,30 +67,30 @@ def test_pixels_below_a_percentile_of_their_own_picture_become_grey(name):
 def test_a_gradients_bands_weigh_the_same_however_strong_each_was():
     coarse = np.kron(RNG.normal(size=(1, 1, 4, 4)), np.ones((16, 16)))
     fine = RNG.normal(size=(1, 1, 64, 64))
-    spectrum = [abs(np.fft.fft2(normalised_bands(coarse + s * fine, 4)[0, 0])) for s in (0.01, 1.0)]
+    spectrum = [abs(np.fft.fft2(normalise_bands(coarse + s * fine, 4)[0, 0])) for s in (0.01, 1.0)]
     high = [s[20:44, 20:44].mean() for s in spectrum]
     raw = [abs(np.fft.fft2(coarse + s * fine))[0, 0][20:44, 20:44].mean() for s in (0.01, 1.0)]
     assert raw[1] / raw[0] > 3 * high[1] / high[0]
-    scaled = normalised_bands(1000 * GRADIENT, 3)
-    np.testing.assert_allclose(scaled, normalised_bands(GRADIENT, 3))
-    assert not normalised_bands(0 * GRADIENT, 3).any()
+    scaled = normalise_bands(1000 * GRADIENT, 3)
+    np.testing.assert_allclose(scaled, normalise_bands(GRADIENT, 3))
+    assert not normalise_bands(0 * GRADIENT, 3).any()
 
 
 def test_a_blurred_gradient_is_blurred():
-    (rule,) = step_rules(["blur_gradient:1.5"])
+    (rule,) = read_regularisers(["blur_gradient:1.5"])
     np.testing.assert_allclose(rule.gradient(GRADIENT), Blur(1.5).apply(GRADIENT))
 
 
 @pytest.mark.parametrize("text", SPELLED)
 def test_any_array_namespace_gives_what_numpy_gives(text):
-    (rule,) = step_rules([text])
+    (rule,) = read_regularisers([text])
     image, gradient = strict.asarray(IMAGE), strict.asarray(GRADIENT)
     np.testing.assert_allclose(as_numpy(rule.picture(image, gradient)), rule.picture(IMAGE, GRADIENT), rtol=1e-12)
     np.testing.assert_allclose(as_numpy(rule.gradient(gradient)), rule.gradient(GRADIENT), rtol=1e-9, atol=1e-12)
 
 
 def test_every_rule_is_spelled_here():
-    assert {text.partition(":")[0] for text in SPELLED} == set(RULES)
+    assert {text.partition(":")[0] for text in SPELLED} == set(REGULARISERS)
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_every_rule_is_spelled_here():
 )
 def test_a_misspelled_rule_is_refused_with_its_form(text, message):
     with pytest.raises(ParameterError, match=message):
-        step_rules([text])
+        read_regularisers([text])

@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from crosslens.synthesis.tiling import overlapping
+from crosslens.synthesis.tiling import overlapping_tiles
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 64), (100, 300), (512, 1000), (2048, 70)])
 def test_each_pixel_is_one_windows_own_and_lies_away_from_its_edges(size):
     window = min(64, size[0]), min(64, size[1])
     count = np.zeros(size)
-    for each in overlapping(size, window, 0.25):
+    for each in overlapping_tiles(size, window, 0.25):
         owned = each.owns(window)
         count += each.crop.adjoint(owned)
         for axis, (ends, start) in enumerate(zip((each.rows, each.columns), each.crop.corner, strict=True)):
@@ -21,7 +21,7 @@ def test_each_pixel_is_one_windows_own_and_lies_away_from_its_edges(size):
 
 def test_positions_of_coarser_maps_are_counted_once_too():
     total = np.zeros((1, 32))
-    for each in overlapping((8, 512), (8, 128), 0.25):
+    for each in overlapping_tiles((8, 512), (8, 128), 0.25):
         start = each.crop.corner[1]
         assert start % 16 == 0
         total[:, start // 16 : start // 16 + 8] += each.owns((1, 8))
@@ -29,5 +29,5 @@ def test_positions_of_coarser_maps_are_counted_once_too():
 
 
 def test_a_picture_no_larger_than_a_window_is_one():
-    (whole,) = overlapping((20, 30), (20, 30), 0.25)
+    (whole,) = overlapping_tiles((20, 30), (20, 30), 0.25)
     assert whole.owns((10, 15)).all()

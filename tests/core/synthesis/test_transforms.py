@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.operators import Crop, Framed, Identity, Pad, Resize
-from crosslens.synthesis.transforms import Closeup, Noisy, Views, closeup_view, robust_view
+from crosslens.operators import Crop, Identity, Pad, PadResizeCrop, Resize
+from crosslens.synthesis.transforms import Compose, RandomNoise, RandomResizedCrop, crop_transform, robust_transform
 
 
 @pytest.mark.parametrize("size", [(8, 8), (33, 17), (224, 224)])
@@ -12,7 +12,7 @@ from crosslens.synthesis.transforms import Closeup, Noisy, Views, closeup_view, 
 def test_a_view_keeps_the_pictures_size_and_has_an_exact_adjoint(size, shift, zoom):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(1, 1, *size)), rng.normal(size=(1, 1, *size))
-    view = robust_view(size, shift, zoom)
+    view = robust_transform(size, shift, zoom)
     for step in range(5):
         operator, to = view.draw(size, np.random.default_rng([0, step]))
         seen = operator.apply(x)
@@ -23,7 +23,7 @@ def test_a_view_keeps_the_pictures_size_and_has_an_exact_adjoint(size, shift, zo
 
 def test_the_same_seed_draws_the_same_view_and_another_another():
     x = np.random.default_rng(0).random((1, 3, 20, 20))
-    view = robust_view((20, 20), 0.2, 0.1)
+    view = robust_transform((20, 20), 0.2, 0.1)
 
     def seen(seed):
         return view.draw((20, 20), np.random.default_rng(seed))[0].apply(x)
@@ -35,7 +35,7 @@ def test_the_same_seed_draws_the_same_view_and_another_another():
 def test_a_shift_moves_by_every_number_of_pixels_up_to_its_share_of_the_shorter_side():
     x = np.zeros((1, 1, 21, 40))
     x[..., 10, 10] = 1
-    view, rng = robust_view((21, 40), 0.1, 0.0), np.random.default_rng(0)
+    view, rng = robust_transform((21, 40), 0.1, 0.0), np.random.default_rng(0)
     places = {divmod(int(view.draw((21, 40), rng)[0].apply(x).argmax()), 40) for _ in range(400)}
     assert places == {(i, j) for i in range(8, 13) for j in range(8, 13)}
 
@@ -43,7 +43,7 @@ def test_a_shift_moves_by_every_number_of_pixels_up_to_its_share_of_the_shorter_
 def test_a_zoom_makes_a_square_larger_and_smaller_by_up_to_its_amount():
     x = np.zeros((1, 1, 60, 60))
     x[..., 20:40, 20:40] = 1
-    view, rng = robust_view((60, 60), 0, 0.25), np.random.default_rng(0)
+    view, rng = robust_transform((60, 60), 0, 0.25), np.random.default_rng(0)
     grey = view.draw((60, 60), np.random.default_rng(0))[0]
     assert grey.apply(x).shape == x.shape
     areas = []
@@ -59,7 +59,7 @@ def test_a_border_a_zoom_and_a_window_in_one_are_the_three_one_after_the_other(t
     rng = np.random.default_rng(0)
     x, y = rng.random((2, 3, 16, 18)), rng.normal(size=(2, 3, 16, 18))
     three = Pad(5) >> Resize((26, 28), to) >> Crop(to, (16, 18), (2, 1))
-    one = Framed((16, 18), 5, to, (2, 1))
+    one = PadResizeCrop((16, 18), 5, to, (2, 1))
     np.testing.assert_allclose(one.apply(x), three.apply(x), rtol=1e-12)
     np.testing.assert_allclose(one.adjoint(y), three.adjoint(y), rtol=1e-10, atol=1e-12)
 
@@ -67,7 +67,7 @@ def test_a_border_a_zoom_and_a_window_in_one_are_the_three_one_after_the_other(t
 def test_a_turn_moves_a_dot_along_an_arc_by_up_to_its_degrees():
     x = np.zeros((1, 1, 101, 101))
     x[..., 48:53, 88:93] = 1
-    view, rng = robust_view((101, 101), 0, 0.0, turn=20.0), np.random.default_rng(0)
+    view, rng = robust_transform((101, 101), 0, 0.0, turn=20.0), np.random.default_rng(0)
     angles = []
     for _ in range(100):
         operator, to = view.draw((101, 101), rng)
@@ -81,22 +81,24 @@ def test_a_turn_moves_a_dot_along_an_arc_by_up_to_its_degrees():
 
 
 def test_no_shift_and_no_zoom_is_the_picture_itself():
-    assert isinstance(robust_view((8, 8), 0, 0.0).draw((8, 8), np.random.default_rng(0))[0], Identity)
+    assert isinstance(robust_transform((8, 8), 0, 0.0).draw((8, 8), np.random.default_rng(0))[0], Identity)
 
 
 @pytest.mark.parametrize(("shift", "zoom"), [(-0.1, 0.1), (0.1, 1.0), (0.1, -0.1), (4, 0.1)])
-def test_impossible_views_are_refused(shift, zoom):
+def test_impossible_transforms_are_refused(shift, zoom):
     with pytest.raises(ParameterError, match=r"both are shares of the picture's side, within \[0, 1\)"):
-        robust_view((8, 8), shift, zoom)
+        robust_transform((8, 8), shift, zoom)
 
 
 def test_a_turn_of_more_than_half_a_circle_is_refused():
     with pytest.raises(ParameterError, match=r"turn is 200 degrees; it must lie within \[0, 180\]"):
-        robust_view((8, 8), 0, 0.0, turn=200)
+        robust_transform((8, 8), 0, 0.0, turn=200)
 
 
-@pytest.mark.parametrize("view", [Closeup(0.2, 0.7, (9, 11)), Views((Closeup(0.2, 1.0, (9, 11)), Noisy(0.1)))])
-def test_a_close_up_has_its_size_lies_inside_and_has_an_exact_adjoint(view):
+@pytest.mark.parametrize(
+    "view", [RandomResizedCrop(0.2, 0.7, (9, 11)), Compose((RandomResizedCrop(0.2, 1.0, (9, 11)), RandomNoise(0.1)))]
+)
+def test_a_random_crop_has_its_size_lies_inside_and_has_an_exact_adjoint(view):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(1, 1, 30, 40)), rng.normal(size=(1, 1, 9, 11))
     for step in range(20):
@@ -107,11 +109,11 @@ def test_a_close_up_has_its_size_lies_inside_and_has_an_exact_adjoint(view):
         np.testing.assert_allclose((linear * y).sum(), (x * operator.adjoint(y)).sum(), rtol=1e-9)
 
 
-def test_close_ups_are_of_every_share_and_their_middles_spread_by_fifteen_percent_of_a_side():
+def test_random_crops_are_of_every_share_and_their_middles_spread_by_fifteen_percent_of_a_side():
     x = np.stack(np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, 1, 200)))[None]
     rng, seen = np.random.default_rng(0), []
     for _ in range(300):
-        corner = Closeup(0.1, 0.2, (8, 8)).draw((200, 200), rng)[0].apply(x)
+        corner = RandomResizedCrop(0.1, 0.2, (8, 8)).draw((200, 200), rng)[0].apply(x)
         seen.append((corner.mean(), np.ptp(corner[0, 0]) * 8 / 7))
     middles, shares = np.transpose(seen)
     assert 0.48 < middles.mean() < 0.52
@@ -121,17 +123,17 @@ def test_close_ups_are_of_every_share_and_their_middles_spread_by_fifteen_percen
 
 
 def test_noise_comes_anew_with_each_draw():
-    x, view = np.zeros((1, 3, 20, 20)), robust_view((20, 20), 0.0, 0.0, noise=0.2)
+    x, view = np.zeros((1, 3, 20, 20)), robust_transform((20, 20), 0.0, 0.0, noise=0.2)
     a, b = (view.draw((20, 20), np.random.default_rng([1, step]))[0].apply(x) for step in (0, 1))
     assert a.std() == pytest.approx(0.2, rel=0.1)
     assert np.abs(a - b).max() > 0.1
 
 
-def test_impossible_close_ups_and_noise_are_refused():
+def test_impossible_crops_and_noise_are_refused():
     for crop in [(0.0, 0.5), (0.5, 0.4), (0.5, 1.1), (0.5,)]:
         with pytest.raises(
             ParameterError, match=r"it must be two shares of the sides within \(0, 1\], the least first"
         ):
-            closeup_view(crop, 0.0, (8, 8))
+            crop_transform(crop, 0.0, (8, 8))
     with pytest.raises(ParameterError, match=r"noise is 1\.5; its deviation must lie within \[0, 1\]"):
-        robust_view((8, 8), 0.0, 0.0, noise=1.5)
+        robust_transform((8, 8), 0.0, 0.0, noise=1.5)

@@ -6,7 +6,7 @@ import pytest
 from crosslens import InputSpec, load_image, method, save_image
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, LayerError, ParameterError
-from crosslens.methods.style._pictures import matched
+from crosslens.methods.style._style_images import matched
 from crosslens.methods.style._transfer_jobs import BALANCE
 from crosslens.testing import TinyModel
 

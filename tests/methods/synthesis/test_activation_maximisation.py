@@ -9,7 +9,7 @@ from crosslens.errors import CrosslensError, ModelError, ParameterError, TargetE
 from crosslens.objective import channel, logit, neuron, probability, pullback, total_variation
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.parameterisation import COLOURS, PARAMETERISATIONS, parameterisation
-from crosslens.synthesis.transforms import robust_view
+from crosslens.synthesis.transforms import robust_transform
 from crosslens.testing import TinyModel
 
 MODEL = TinyModel(size=16)
@@ -61,7 +61,7 @@ def test_the_note_says_how_far_the_objective_rose_on_the_picture_itself():
 @pytest.mark.parametrize("name", PARAMETERISATIONS)
 def test_one_steps_gradient_is_the_derivative_through_view_and_parameterisation(name):
     made = parameterisation(name, (16, 16))
-    climb = Ascent(MODEL, logit(1), made, robust_view((16, 16), 0.1, 0.2), (16, 16), 7)
+    climb = Ascent(MODEL, logit(1), made, robust_transform((16, 16), 0.1, 0.2), (16, 16), 7)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, *made.shape)).astype(np.float32)
     _, gradient = climb(x, 3)

@@ -9,14 +9,14 @@ import numpy as np
 from ..arrays import Array, interpolation, like, namespace
 from .operator import Operator, Size, check_size
 
-__all__ = ["Framed"]
+__all__ = ["PadResizeCrop"]
 
 _resampling = lru_cache(maxsize=8)(interpolation)
 """Shared, never changed: an operator's way there, its way back and its other axis mostly want the same one."""
 
 
 @dataclass(frozen=True)
-class Framed(Operator):
+class PadResizeCrop(Operator):
     """`Pad(margin, value)`, `Resize` to `to`, and of that the window of the picture's `size` at `corner`; affine.
 
     y = R (x - value) C' + value, R and C the parts of the interpolation matrices that the picture meets: a border of

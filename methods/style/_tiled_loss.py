@@ -15,7 +15,7 @@ from crosslens.model import INPUT, Model
 from crosslens.objective import Objective, pullback
 from crosslens.objective.gram import flat_maps
 from crosslens.synthesis.parameterisation import Parameterisation
-from crosslens.synthesis.tiling import Window
+from crosslens.synthesis.tiling import Tile
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Part(Objective):
         return "style"
 
 
-class WindowedLoss:
+class TiledLoss:
     """alpha content + beta style of a picture, as `optimise` takes it; `aim` sets what is aimed at."""
 
     def __init__(
-        self, model: Model, windows: Sequence[Window], pixels: Parameterisation, layers: Mapping[str, float]
+        self, model: Model, windows: Sequence[Tile], pixels: Parameterisation, layers: Mapping[str, float]
     ) -> None:
         """`layers` are the style's with their weights."""
         self._model, self._windows, self._pixels, self._weights = model, windows, pixels, layers

@@ -1,0 +1,44 @@
+"""Adam (Kingma and Ba 2015, "Adam: a method for stochastic optimization", https://arxiv.org/abs/1412.6980)."""
+
+from dataclasses import dataclass, replace
+
+from ..arrays import Array, namespace
+from .base import Amend, Evaluate, Optimiser, Report, State
+
+__all__ = ["Adam"]
+
+
+@dataclass(frozen=True)
+class Adam(Optimiser):
+    """Algorithm 1 of the paper, in the arrays' own namespace: torch tensors stay on their GPU.
+
+    `bounds`, if given, are kept by projection: after each step parameters are clipped to (low, high).
+    """
+
+    learning_rate: float = 0.05
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    bounds: tuple[float, float] | None = None
+
+    def minimise(
+        self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
+    ) -> Array:
+        """As `Optimiser.minimise`; always all steps."""
+        zeros = namespace(start.parameters).zeros_like(start.parameters)
+        state = start if start.moments else State(start.parameters, (zeros, zeros), start.step)
+        while state.step < steps:
+            losses, gradient = evaluate(state.parameters, state.step)
+            state = self._after(state, gradient)
+            if amend is not None:
+                state = replace(state, parameters=amend(state.parameters, state.step))
+            report(state, losses)
+        return state.parameters
+
+    def _after(self, state: State, g: Array) -> State:
+        xp, (m, v), t = namespace(g), state.moments, state.step + 1
+        m = self.beta1 * m + (1 - self.beta1) * g
+        v = self.beta2 * v + (1 - self.beta2) * g * g
+        rate = self.learning_rate / (1 - self.beta1**t)
+        x = state.parameters - rate * m / (xp.sqrt(v / (1 - self.beta2**t)) + self.epsilon)
+        return State(x if self.bounds is None else xp.clip(x, *self.bounds), (m, v), t)
