@@ -18,7 +18,7 @@ from .load.attention_heads import unfold_heads
 from .load.fixed_inputs import fix_inputs, repeat_fixed_inputs
 from .load.image_input import graph_input_of, prepend_preprocessing
 from .load.integer_images import pixels
-from .load.load import graph_of, read, refuse_training
+from .load.load import graph_of, read_model, refuse_training
 from .model import OnnxModel
 from .shapes.batch_axis import move_batch_to_front
 from .shapes.constant_folding import fold
@@ -37,7 +37,7 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
             f"device is {options['device']!r}; onnxruntime computes where providers= says: leave device= out"
         )
     _check_providers(options.get("providers") or ())
-    graph = graph_of(*read(network))
+    graph = graph_of(*read_model(network))
     _choose_output(graph, options.get("output"))
     own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
     rows = fix_inputs(graph, options.get("inputs"))

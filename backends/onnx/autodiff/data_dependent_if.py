@@ -4,10 +4,10 @@ y = Where(c, then, else), where `then` reads Where(c, x, 0) for each float x fro
 that infinite values and slopes of the branch that is not taken do not reach x.
 """
 
-from onnx import GraphProto, numpy_helper
+from onnx import GraphProto
 
 from ..ir.graph import Graph, Node
-from ..ir.subgraph import copy_subgraph
+from ..ir.subgraph import add_constants, copy_subgraph
 from ..shapes.constant_folding import fold
 
 __all__ = ["both_branches"]
@@ -20,9 +20,9 @@ def both_branches(graph: Graph, node: Node) -> list[Node] | None:
     trial = graph.copy()
     trial.nodes = []
     condition = trial.op("Reshape", node.inputs[0], trial.ints([]))
-    called = {other.name for other in graph.nodes}
-    made = [_branch(trial, node, condition, branch, called) for branch in ("then_branch", "else_branch")]
-    pairs = list(zip(*made, strict=True))
+    node_names = {other.name for other in graph.nodes}
+    results = [_branch(trial, node, condition, branch, node_names) for branch in ("then_branch", "else_branch")]
+    pairs = list(zip(*results, strict=True))
     chosen = zip(pairs, node.outputs, strict=True)
     trial.nodes += [trial.node("Where", condition, *pair, outputs=[y]) for pair, y in chosen if y]
     parts, constants = list(trial.nodes), dict(trial.constants)
@@ -35,17 +35,16 @@ def both_branches(graph: Graph, node: Node) -> list[Node] | None:
     return parts
 
 
-def _branch(graph: Graph, node: Node, condition: str, which: str, called: set[str]) -> list[str]:
+def _branch(graph: Graph, node: Node, condition: str, which: str, node_names: set[str]) -> list[str]:
     """Append the nodes of one branch and return its outputs."""
     branch: GraphProto = node.attributes[which].g
-    around = f"{node.name or node.outputs[0]}/{which}"
-    names = {t.name: graph.unique_name(f"{around}:{t.name}") for t in branch.initializer}
-    graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in branch.initializer}
+    prefix = f"{node.name or node.outputs[0]}/{which}"
+    names = add_constants(graph, branch, prefix)
     for name in dict.fromkeys(node.reads[1:]):
         if name in graph.types and graph.types[name].is_float and name not in graph.constants:
             pair = (name, graph.scalar(0, name))
             names[name] = graph.op("Where", condition, *(pair if which == "then_branch" else pair[::-1]))
-    graph.nodes += copy_subgraph(graph, branch, names, around, called)
+    graph.nodes += copy_subgraph(graph, branch, names, prefix, node_names)
     return [names.get(o.name, o.name) for o in branch.output]
 
 

@@ -9,7 +9,7 @@ from onnx import ModelProto, helper
 from ..ir.graph import Graph, Type
 from ..ir.prune import prune
 from ..ir.session import open_session
-from ..load.load import graph_of, read
+from ..load.load import graph_of, read_model
 from ..shapes.constant_folding import fold
 from .reverse import append_gradients
 
@@ -42,7 +42,7 @@ def check_rule(
         ModelError: the model is not valid, or onnxruntime cannot run it.
     """
     rng = np.random.default_rng(seed)
-    graph = graph_of(*read(model))
+    graph = graph_of(*read_model(model))
     given = {name: (inputs or {}).get(name, _random_values(kind, rng)) for name, kind in graph.inputs.items()}
     graph.inputs = {name: Type(_elem(value), value.shape) for name, value in given.items()}
     fold(graph)
@@ -78,8 +78,8 @@ def _by_rule(graph: Graph, given: Arrays, dys: Arrays, wrt: list[str]) -> Arrays
     for name, dy in dys.items():
         seeds[name] = graph.unique_name(f"seed:{name}")
         graph.inputs[seeds[name]] = graph.types[seeds[name]] = Type(graph.elem(name), dy.shape)
-    found = append_gradients(graph, seeds, wrt)
-    graph.outputs = [graph.op("Identity", found[name]) for name in wrt]
+    gradients = append_gradients(graph, seeds, wrt)
+    graph.outputs = [graph.op("Identity", gradients[name]) for name in wrt]
     graph.types |= {out: graph.types[name] for out, name in zip(graph.outputs, wrt, strict=True)}
     prune(graph)
     every = {**given, **{seeds[name]: dy.astype(_dtype(graph, seeds[name])) for name, dy in dys.items()}}

@@ -27,29 +27,29 @@ _POSITIONS = {
 
 def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
     """The constants of the node that computes `tensor`, by name; empty if there are none."""
-    node = _maker(graph, tensor)
+    node = _producer(graph, tensor)
     if node is None or node.domain:
         return {}
-    found = {}
+    weights = {}
     for name, position in _POSITIONS.get(node.op, {}).items():
         value = graph.value(node.inputs[position]) if node.has(position) else None
         if value is not None:
-            found[name] = _seen(node, name, value)
-    return found
+            weights[name] = _transposed_layout(node, name, value)
+    return weights
 
 
-def _maker(graph: Graph, tensor: str) -> Node | None:
+def _producer(graph: Graph, tensor: str) -> Node | None:
     return next((node for node in graph.nodes if tensor in node.outputs), None)
 
 
-def _seen(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _transposed_layout(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A constant in the layout of `Model.weights`, or back in ONNX's: the transposition is its own inverse."""
-    if name != "kernel" or not _turned(node):
+    if name != "kernel" or not _is_transposed(node):
         return value
     return _transposed_conv(value, node.attr("group", 1)) if node.op == "ConvTranspose" else value.T
 
 
-def _turned(node: Node) -> bool:
+def _is_transposed(node: Node) -> bool:
     return node.op in {"ConvTranspose", "MatMul"} or (node.op == "Gemm" and not node.attr("transB", 0))
 
 
@@ -67,16 +67,16 @@ def with_weights(graph: Graph, changed: Mapping[str, Mapping[str, Array]]) -> Gr
     """
     copy = graph.copy()
     copy.store = {}
-    copy.nodes = [_replaced(copy, node, changed.get(node.outputs[0], {})) for node in graph.nodes]
+    copy.nodes = [_node_with_weights(copy, node, changed.get(node.outputs[0], {})) for node in graph.nodes]
     return copy
 
 
-def _replaced(graph: Graph, node: Node, values: Mapping[str, Array]) -> Node:
+def _node_with_weights(graph: Graph, node: Node, values: Mapping[str, Array]) -> Node:
     inputs = list(node.inputs)
     for name, value in values.items():
         position = _POSITIONS[node.op][name]
         old = graph.constants[inputs[position]]
-        new = np.asarray(_seen(node, name, as_numpy(value)), dtype=old.dtype, order="C")
+        new = np.asarray(_transposed_layout(node, name, as_numpy(value)), dtype=old.dtype, order="C")
         inputs[position] = graph.derived_constant(
             graph.unique_name(f"{inputs[position]}:redrawn"), partial(np.asarray, new)
         )

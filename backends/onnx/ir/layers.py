@@ -73,7 +73,7 @@ def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool
     """Whether a node's outputs are channels-last; None if it is not known."""
     if node.op in _CHANNELS_FIRST:
         return False
-    if source is not None and not last and _moves_pooled(graph, node):
+    if source is not None and not last and _flattens_pooled_channels(graph, node):
         return True
     if source is None and _normalises_channels(graph, node):
         return True
@@ -82,7 +82,7 @@ def _layout_of(graph: Graph, node: Node, source: str | None, last: bool) -> bool
         return None
     if node.op != "Transpose":
         return last
-    return not last if _turns(node, last) else None
+    return not last if _moves_channels(node, last) else None
 
 
 def _is_linear(graph: Graph, node: Node, source: str | None) -> bool:
@@ -95,14 +95,14 @@ def _normalises_channels(graph: Graph, node: Node) -> bool:
     return node.op == "LayerNormalization" and _rank(graph, node.inputs[0]) == 4 and node.attr("axis") in {-1, 3}
 
 
-def _turns(node: Node, last: bool) -> bool:
+def _moves_channels(node: Node, last: bool) -> bool:
     """Whether a Transpose moves the channels from last to first, or from first to last."""
     perm = node.attr("perm", ())
     rank = len(perm)
     return rank > 2 and perm == ((0, rank - 1, *range(1, rank - 1)) if last else (0, *range(2, rank), 1))
 
 
-def _moves_pooled(graph: Graph, node: Node) -> bool:
+def _flattens_pooled_channels(graph: Graph, node: Node) -> bool:
     """Whether a Reshape makes (N, 1, 1, C) of (N, C, 1, 1): so tf2onnx writes a Transpose after global pooling."""
     known = [graph.types.get(name) for name in (node.inputs[0], node.outputs[0])] if node.op == "Reshape" else []
     before, after = ([*kind.dims[1:]] if kind is not None and kind.dims else [] for kind in known or [None, None])
@@ -126,24 +126,24 @@ def layer_tensors(
         shapes: of each tensor, at the example input; None for a size that depends on the image's content.
     """
     nodes = [node for node in graph.nodes if node.outputs[0] in own]
-    named = dict(_named(graph, nodes, last, shapes))
-    aliases: dict[str, set[str]] = {name: set() for name in named.values()}
-    for alias, name in _aliases(nodes, named).items():
+    layer_names = dict(_layer_names(graph, nodes, last, shapes))
+    aliases: dict[str, set[str]] = {name: set() for name in layer_names.values()}
+    for alias, name in _aliases(nodes, layer_names).items():
         aliases[name].add(alias)
-    found = {}
+    layers = {}
     for node in nodes:
         tensor = node.outputs[0]
-        if tensor in named and named[tensor] not in found and not _passes_on(node, last):
-            name = named[tensor]
+        if tensor in layer_names and layer_names[tensor] not in layers and not _passes_on(node, last):
+            name = layer_names[tensor]
             shape = _shape(shapes[tensor], tensor in last)
             layer = Layer(name, node.op, shape, tuple(sorted(aliases[name])))
-            found[name] = LayerTensor(layer, tensor, tensor in last)
+            layers[name] = LayerTensor(layer, tensor, tensor in last)
     output = graph.outputs[0]
     shape = _shape(shapes[output], output in last)
-    return {**found, OUTPUT: LayerTensor(Layer(OUTPUT, "Output", shape), output, output in last)}
+    return {**layers, OUTPUT: LayerTensor(Layer(OUTPUT, "Output", shape), output, output in last)}
 
 
-def _named(
+def _layer_names(
     graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Iterator[tuple[str, str]]:
     """(tensor, layer name) for each node with a floating output that has axes.
@@ -173,14 +173,14 @@ def _passes_on(node: Node, last: set[str]) -> bool:
     if node.op in _NO_LAYER or node.op not in {"Transpose", "Reshape"}:
         return node.op in _NO_LAYER
     before, after = (name in last for name in (node.inputs[0], node.outputs[0]))
-    return before != after and (_turns(node, before) if node.op == "Transpose" else after)
+    return before != after and (_moves_channels(node, before) if node.op == "Transpose" else after)
 
 
-def _aliases(nodes: Sequence[Node], named: Mapping[str, str]) -> Mapping[str, str]:
+def _aliases(nodes: Sequence[Node], layer_names: Mapping[str, str]) -> Mapping[str, str]:
     """Layer by alias: module names first, then tensor names that are still free."""
-    runs = [(node.scopes, named[node.outputs[0]]) for node in nodes if node.outputs[0] in named]
-    layers = set(named.values())
-    return {alias: name for alias, name in {**named, **module_aliases(runs)}.items() if alias not in layers}
+    runs = [(node.scopes, layer_names[node.outputs[0]]) for node in nodes if node.outputs[0] in layer_names]
+    layers = set(layer_names.values())
+    return {alias: name for alias, name in {**layer_names, **module_aliases(runs)}.items() if alias not in layers}
 
 
 def _shape(shape: tuple[int | None, ...], channels_last: bool) -> tuple[int | None, ...]:

@@ -30,12 +30,12 @@ def module_scopes(node: NodeProto) -> tuple[str, ...]:
     if not name.startswith("/"):
         parts = [p for p in name.split("/")[:-1] if p != "StatefulPartitionedCall"]
         return tuple("/".join(parts[: n + 1]) for n in range(len(parts)))
-    found = tuple(_dotted(name.split("/")[1:-1]))
+    found = tuple(_dotted_paths(name.split("/")[1:-1]))
     fused = node.op_type.removeprefix("Fused").startswith("Conv") and any(i.startswith(_FUSED) for i in node.input[1:2])
     return found[:-1] if fused else found
 
 
-def _dotted(parts: Iterable[str]) -> Iterable[str]:
+def _dotted_paths(parts: Iterable[str]) -> Iterable[str]:
     """layer4, layer4.1, relu -> layer4, layer4.1, layer4.1.relu: a list repeats its own name, an attribute does not."""
     path, last = "", ""
     for part in parts:
@@ -55,13 +55,13 @@ def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str,
     """
     found: dict[str, str] = {}
     runs: dict[str, int] = {}
-    called: dict[str, str] = {}
+    current: dict[str, str] = {}
     before: tuple[str, ...] = ()
     for around, layer in nodes:
         for scope in around:
             if scope not in before:
-                called[scope] = _next_run(scope, runs)
-            found[called[scope]] = layer
+                current[scope] = _next_run(scope, runs)
+            found[current[scope]] = layer
         before = around
     return found
 

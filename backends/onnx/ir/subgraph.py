@@ -1,45 +1,54 @@
-"""Subgraphs of If, Loop and Scan: copies of their nodes, renamed, for the graph around them."""
+"""Subgraphs of If, Loop and Scan: copies of their nodes and constants, renamed, for the graph around them."""
 
 from collections.abc import Mapping
 
-from onnx import AttributeProto, GraphProto, NodeProto
+from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
 
 from .graph import Graph, Node, node_of
 from .module_names import module_scopes
 
-__all__ = ["copy_subgraph", "rename_in_subgraphs"]
+__all__ = ["add_constants", "copy_subgraph", "rename_in_subgraphs"]
 
 
-def copy_subgraph(graph: Graph, body: GraphProto, names: dict[str, str], around: str, called: set[str]) -> list[Node]:
+def add_constants(graph: Graph, body: GraphProto, prefix: str) -> dict[str, str]:
+    """Add a subgraph's constants to the graph around it; return their new names by the old ones."""
+    names = {t.name: graph.unique_name(f"{prefix}:{t.name}") for t in body.initializer}
+    graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in body.initializer}
+    return names
+
+
+def copy_subgraph(
+    graph: Graph, body: GraphProto, names: dict[str, str], prefix: str, node_names: set[str]
+) -> list[Node]:
     """Copies of a subgraph's nodes, renamed so that they can be appended to the graph around it.
 
     Args:
         graph: the graph around it.
-        body: the subgraph; its own constants are left to the caller.
+        body: the subgraph; its constants are added by `add_constants`.
         names: new names of tensors of the body; new names of all other tensors that it computes are added.
-        around: prefix of new names.
-        called: names of nodes that are in use; those of the copies are added.
+        prefix: of new names.
+        node_names: names of nodes that are in use; those of the copies are added.
     """
-    for own in (o for proto in body.node for o in proto.output if o):
-        if own not in names:
-            names[own] = graph.unique_name(f"{around}:{own}")
-    parts = []
+    for tensor in (o for proto in body.node for o in proto.output if o):
+        if tensor not in names:
+            names[tensor] = graph.unique_name(f"{prefix}:{tensor}")
+    copies = []
     for proto in body.node:
-        renamed = _renamed(proto, names)
-        if proto.name and proto.name in called:
-            renamed.name = f"{around}:{proto.name}"
-        called.add(renamed.name)
-        parts.append(node_of(renamed, graph.opsets, module_scopes(proto)))
-    return parts
+        renamed = _with_names(proto, names)
+        if proto.name and proto.name in node_names:
+            renamed.name = f"{prefix}:{proto.name}"
+        node_names.add(renamed.name)
+        copies.append(node_of(renamed, graph.opsets, module_scopes(proto)))
+    return copies
 
 
-def _renamed(proto: NodeProto, names: Mapping[str, str]) -> NodeProto:
-    made = NodeProto()
-    made.CopyFrom(proto)
-    made.input[:] = [names.get(i, i) for i in proto.input]
-    made.output[:] = [names.get(o, o) for o in proto.output]
-    rename_in_subgraphs(made, names)
-    return made
+def _with_names(proto: NodeProto, names: Mapping[str, str]) -> NodeProto:
+    copy = NodeProto()
+    copy.CopyFrom(proto)
+    copy.input[:] = [names.get(i, i) for i in proto.input]
+    copy.output[:] = [names.get(o, o) for o in proto.output]
+    rename_in_subgraphs(copy, names)
+    return copy
 
 
 def rename_in_subgraphs(node: NodeProto, names: Mapping[str, str]) -> None:

@@ -12,10 +12,10 @@ from ..ir.graph import BOOL, Graph, Node, Type
 
 __all__ = ["fix_inputs", "repeat_fixed_inputs", "written_type"]
 
-Held = Mapping[str, "np.ndarray[Any, Any]"]
+FixedInputs = Mapping[str, "np.ndarray[Any, Any]"]
 
 
-def fix_inputs(graph: Graph, values: Mapping[str, Any] | None) -> Held:
+def fix_inputs(graph: Graph, values: Mapping[str, Any] | None) -> FixedInputs:
     """Replace, in place, all inputs but one by constants.
 
     Returns:
@@ -31,21 +31,21 @@ def fix_inputs(graph: Graph, values: Mapping[str, Any] | None) -> Held:
             raise ModelError(f"inputs= names {name!r}; the network's inputs are {', '.join(graph.inputs)}.{hint}")
     left = [name for name in graph.inputs if name not in values]
     if len(left) != 1:
-        raise ModelError(_which(graph, left))
+        raise ModelError(_message(graph, left))
     batch = (graph.inputs[left[0]].dims or (None,))[0]
-    rows: dict[str, np.ndarray[Any, Any]] = {}
+    batched: dict[str, np.ndarray[Any, Any]] = {}
     for name, value in values.items():
-        array, repeated = _fitted(name, graph.inputs.pop(name), value, batch)
-        held = graph.unique_name(f"{name}:held") if repeated else name
-        graph.constants[held] = array
-        graph.types[held] = Type(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+        array, repeated = _fit_to_input(name, graph.inputs.pop(name), value, batch)
+        constant = graph.unique_name(f"{name}:constant") if repeated else name
+        graph.constants[constant] = array
+        graph.types[constant] = Type(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
         if repeated:
-            rows[name] = array
-            graph.nodes.insert(0, graph.node("Identity", held, outputs=[name]))
-    return rows
+            batched[name] = array
+            graph.nodes.insert(0, graph.node("Identity", constant, outputs=[name]))
+    return batched
 
 
-def repeat_fixed_inputs(graph: Graph, names: Held) -> None:
+def repeat_fixed_inputs(graph: Graph, names: FixedInputs) -> None:
     """Repeat fixed values for each image, in place: `Where` with a condition per image and the same value twice.
 
     A condition passes no gradient on, and shape inference follows the batch through it; through `Expand` it would not.
@@ -57,18 +57,18 @@ def repeat_fixed_inputs(graph: Graph, names: Held) -> None:
     first = graph.op("Slice", INPUT, graph.ints([0] * len(places)), graph.ints([1] * len(places)), graph.ints(places))
     each = graph.op("Squeeze", graph.op("Cast", first, to=BOOL), graph.ints(places))
     repeated = {
-        name: _repeated(graph, node, each, names[name]) for node in body for name in node.outputs if name in names
+        name: _repeat_rows(graph, node, each, names[name]) for node in body for name in node.outputs if name in names
     }
     graph.nodes += [repeated.get(node.outputs[0], node) for node in body]
 
 
-def _repeated(graph: Graph, node: Node, each: str, value: "np.ndarray[Any, Any]") -> Node:
+def _repeat_rows(graph: Graph, node: Node, each: str, value: "np.ndarray[Any, Any]") -> Node:
     axes = graph.ints(range(1, value.ndim))
     condition = graph.op("Unsqueeze", each, axes) if value.ndim > 1 else each
     return graph.node("Where", condition, node.inputs[0], node.inputs[0], outputs=list(node.outputs))
 
 
-def _which(graph: Graph, left: list[str]) -> str:
+def _message(graph: Graph, left: list[str]) -> str:
     named = ", ".join(f"{name!r} {written_type(kind)}" for name, kind in graph.inputs.items())
     if not left:
         return f"inputs= gives values for all inputs, {named or 'none'}; leave out the one to explain"
@@ -85,18 +85,18 @@ def _likely(graph: Graph, left: list[str]) -> str:
     return max(left, key=lambda name: (len(kinds[name].dims or ()) == 4, kinds[name].is_float, -left.index(name)))
 
 
-def _fitted(name: str, kind: Type, value: Any, batch: int | str | None) -> tuple["np.ndarray[Any, Any]", bool]:
+def _fit_to_input(name: str, kind: Type, value: Any, batch: int | str | None) -> tuple["np.ndarray[Any, Any]", bool]:
     """The value in the input's type, and whether it is one row that is repeated for every image.
 
     Raises:
         ModelError: shape or type does not fit.
     """
-    given = np.asarray(value)
+    values = np.asarray(value)
     dtype = helper.tensor_dtype_to_np_dtype(kind.elem)
-    array = given.astype(dtype)
-    if given.dtype.kind not in "biuf" or (array.dtype.kind in "biu" and not np.array_equal(array, given)):
+    array = values.astype(dtype)
+    if values.dtype.kind not in "biuf" or (array.dtype.kind in "biu" and not np.array_equal(array, values)):
         raise ModelError(
-            f"inputs[{name!r}] has {given.dtype} values that {_element(kind)} cannot represent; give {_element(kind)}"
+            f"inputs[{name!r}] has {values.dtype} values that {_element(kind)} cannot represent; give {_element(kind)}"
         )
     if not kind.dims:
         return array, False
@@ -107,8 +107,8 @@ def _fitted(name: str, kind: Type, value: Any, batch: int | str | None) -> tuple
     alike = [not isinstance(d, int) or d == n for d, n in zip(kind.dims, array.shape, strict=False)]
     if array.ndim != len(kind.dims) or not all(alike) or (first == batch and isinstance(first, str) and rows != 1):
         raise ModelError(
-            f"inputs[{name!r}] has shape {given.shape}; the network takes {written_type(kind)}: give one row, which is "
-            "used for all images"
+            f"inputs[{name!r}] has shape {values.shape}; the network takes {written_type(kind)}: give one row, for all "
+            "images"
         )
     return array, isinstance(first, str) and rows == 1
 

@@ -30,24 +30,24 @@ _INTERNAL = "com.ms.internal.nhwc"
 _HIDING = frozenset({"Attention", "QLinearConv", "QLinearMatMul"})
 """Standard operators that are expanded too: attention weights are a layer then, quantised products have gradients."""
 
-Writer: TypeAlias = Callable[[Graph, Node], Sequence[str | None] | None]
-_WRITERS: dict[str, Writer] = {}
+Definition: TypeAlias = Callable[[Graph, Node], Sequence[str | None] | None]
+_DEFINITIONS: dict[str, Definition] = {}
 
 
 class UnknownTypeError(Exception):
     """A rank or an element type is not known yet: the operators upstream must be expanded first."""
 
 
-def expands(*operators: str) -> Callable[[Writer], Writer]:
+def expands(*operators: str) -> Callable[[Definition], Definition]:
     """Register a function that appends standard nodes in place of one of these operators.
 
     It returns one tensor for each of the node's outputs, or None to leave the node as it is: then it runs forward, and
     is named among the operators without a derivative rule. It may raise `UnknownTypeError` to be called again later.
     """
 
-    def register(writer: Writer) -> Writer:
-        _WRITERS.update(dict.fromkeys(operators, writer))
-        return writer
+    def register(definition: Definition) -> Definition:
+        _DEFINITIONS.update(dict.fromkeys(operators, definition))
+        return definition
 
     return register
 
@@ -65,11 +65,11 @@ def first_typed(graph: Graph, *tensors: str) -> str:
 
 
 @cache
-def _writers() -> dict[str, Writer]:
+def _definitions() -> dict[str, Definition]:
     package = import_module(f"{__package__}.contrib")
     for info in iter_modules(package.__path__):
         import_module(f"{package.__name__}.{info.name}")
-    return _WRITERS
+    return _DEFINITIONS
 
 
 def with_contrib_domains(model: ModelProto) -> ModelProto:
@@ -79,21 +79,21 @@ def with_contrib_domains(model: ModelProto) -> ModelProto:
     invalid. It also runs networks that do not import its domain, as its transformers optimizer makes them in memory.
     """
     opset = next((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), 0)
-    strays = [i for i, node in enumerate(model.graph.node) if opset and _is_stray(node, opset)]
-    theirs = any(node.domain == DOMAIN for node in model.graph.node)
-    if not strays and (not theirs or any(o.domain == DOMAIN for o in model.opset_import)):
+    undefined = [i for i, node in enumerate(model.graph.node) if opset and _is_undefined(node, opset)]
+    uses_domain = any(node.domain == DOMAIN for node in model.graph.node)
+    if not undefined and (not uses_domain or any(o.domain == DOMAIN for o in model.opset_import)):
         return model
     copy = ModelProto()
     copy.CopyFrom(model)
-    for position in strays:
+    for position in undefined:
         copy.graph.node[position].domain = DOMAIN
     if all(o.domain != DOMAIN for o in copy.opset_import):
         copy.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return copy
 
 
-def _is_stray(node: NodeProto, opset: int) -> bool:
-    if node.domain not in {"", "ai.onnx"} or node.op_type not in _writers():
+def _is_undefined(node: NodeProto, opset: int) -> bool:
+    if node.domain not in {"", "ai.onnx"} or node.op_type not in _definitions():
         return False
     return not defs.has(node.op_type, opset, "")
 
@@ -106,35 +106,35 @@ def expand_fused_operators(graph: Graph) -> None:
     """
     _refuse_internal(graph)
     unblock(graph)
-    called = {node.name for node in graph.nodes}
-    while any(_writer(node) for node in graph.nodes):
+    node_names = {node.name for node in graph.nodes}
+    while any(_definition(node) for node in graph.nodes):
         infer(graph)
-        before = sum(_writer(node) is not None for node in graph.nodes)
-        body, graph.nodes = graph.nodes, []
-        for node in body:
-            _write(graph, node, called)
-        if sum(_writer(node) is not None for node in graph.nodes) == before:
+        before = sum(_definition(node) is not None for node in graph.nodes)
+        nodes, graph.nodes = graph.nodes, []
+        for node in nodes:
+            _expand(graph, node, node_names)
+        if sum(_definition(node) is not None for node in graph.nodes) == before:
             return
 
 
 def _refuse_internal(graph: Graph) -> None:
-    found = sorted({node.op for node in graph.nodes if node.domain == _INTERNAL})
-    if found:
+    internal = sorted({node.op for node in graph.nodes if node.domain == _INTERNAL})
+    if internal:
         raise ModelError(
-            f"the network was saved by onnxruntime for one execution provider ({', '.join(found)} of {_INTERNAL}): "
+            f"the network was saved by onnxruntime for one execution provider ({', '.join(internal)} of {_INTERNAL}): "
             "save it at ORT_ENABLE_EXTENDED instead, or take the file that it was made from"
         )
 
 
-def _writer(node: Node) -> Writer | None:
+def _definition(node: Node) -> Definition | None:
     ours = node.domain == DOMAIN or (not node.domain and node.op in _HIDING)
-    return _writers().get(node.op) if ours else None
+    return _definitions().get(node.op) if ours else None
 
 
-def _write(graph: Graph, node: Node, called: set[str]) -> None:
-    start, writer = len(graph.nodes), _writer(node)
+def _expand(graph: Graph, node: Node, node_names: set[str]) -> None:
+    start, definition = len(graph.nodes), _definition(node)
     try:
-        tensors = None if writer is None else writer(graph, node)
+        tensors = None if definition is None else definition(graph, node)
     except UnknownTypeError:
         tensors = None
     if tensors is None:
@@ -142,11 +142,13 @@ def _write(graph: Graph, node: Node, called: set[str]) -> None:
         return
     names = {old: new for old, new in zip(tensors, node.outputs, strict=False) if old and new}
     graph.types |= {new: graph.types[old] for old, new in names.items() if old in graph.types}
-    graph.nodes[start:] = _named(graph, node, graph.nodes[start:], names, called)
+    graph.nodes[start:] = _with_file_names(graph, node, graph.nodes[start:], names, node_names)
 
 
-def _named(graph: Graph, node: Node, parts: Sequence[Node], tensors: Mapping[str, str], called: set[str]) -> list[Node]:
-    """The new nodes with the file's own tensor names; `called` are the node names in use.
+def _with_file_names(
+    graph: Graph, node: Node, parts: Sequence[Node], tensors: Mapping[str, str], node_names: set[str]
+) -> list[Node]:
+    """The new nodes with the file's own tensor names; `node_names` are the node names in use.
 
     The part that the operator is named after keeps the node's name (the Conv of a FusedConv); another one that computes
     a tensor of the file is named after that tensor, since exporters name tensors after nodes.
@@ -156,22 +158,24 @@ def _named(graph: Graph, node: Node, parts: Sequence[Node], tensors: Mapping[str
     names = dict(tensors)
     for part in parts:
         names |= {o: graph.unique_name(f"{node.outputs[0]}/{part.op}") for o in part.outputs if o not in names}
-    return [_renamed(node, part, names, called, part is head) for part in parts]
+    return [_rename(node, part, names, node_names, part is head) for part in parts]
 
 
-def _renamed(node: Node, part: Node, names: Mapping[str, str], called: set[str], is_head: bool) -> Node:
+def _rename(node: Node, part: Node, names: Mapping[str, str], node_names: set[str], is_head: bool) -> Node:
     inputs, outputs = (tuple(names.get(i, i) for i in of) for of in (part.inputs, part.outputs))
     name, around = f"{node.name}/{part.op}" * bool(node.name), node.scopes
     for tensor in set(outputs).intersection(node.outputs):
         name, around = tensor, module_scopes(NodeProto(name=tensor))
     if is_head:
         name, around = node.name, node.scopes
-    return replace(part, inputs=inputs, outputs=outputs, scopes=around, name=name if is_head else _once(name, called))
+    else:
+        name = _unique_node_name(name, node_names)
+    return replace(part, inputs=inputs, outputs=outputs, scopes=around, name=name)
 
 
-def _once(wish: str, called: set[str]) -> str:
+def _unique_node_name(wish: str, node_names: set[str]) -> str:
     name, count = wish, 1
-    while name and name in called:
+    while name and name in node_names:
         name, count = f"{wish}_{count}", count + 1
-    called.add(name)
+    node_names.add(name)
     return name

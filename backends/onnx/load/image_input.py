@@ -28,13 +28,13 @@ def graph_input_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, 
         ModelError: the shape does not say where the channels are, or contradicts the user's.
     """
     ((name, kind),) = graph.inputs.items()
-    spec, last = _spec(name, kind, wished, _end_of_channels(graph, name))
+    spec, last = _spec(name, kind, wished, _channel_axis(graph, name))
     spec = spec.within(bounds)
     batch = (kind.dims or ("N",))[0]
     return GraphInput(spec, name, last, batch if isinstance(batch, int) else None)
 
 
-def _end_of_channels(graph: Graph, name: str) -> int | None:
+def _channel_axis(graph: Graph, name: str) -> int | None:
     """The channel axis that the nodes reading the image expect: 0 first, -1 last; None if they do not agree.
 
     A convolution expects channels first; a Transpose that makes them the first expects them last.
@@ -52,14 +52,14 @@ def _end_of_channels(graph: Graph, name: str) -> int | None:
     return ends.pop() if len(ends) == 1 else None
 
 
-def _spec(name: str, kind: Type, wished: InputSpec | None, end: int | None) -> tuple[InputSpec, bool]:
+def _spec(name: str, kind: Type, wished: InputSpec | None, axis: int | None) -> tuple[InputSpec, bool]:
     dims = kind.dims or ("N", *(("?",) * (3 if wished is None else len(wished.shape))))
     rest = tuple(None if isinstance(d, str) else d for d in dims[1:])
     if wished is not None:
-        return _as_wished(name, kind, rest, wished)
+        return _from_user(name, kind, rest, wished)
     first, last = (len(rest) in {3, 4} and rest[p] in _CHANNELS for p in (0, -1))
-    if len(rest) in {3, 4} and end is not None and rest[end] is not None:
-        first, last = end == 0, end == -1
+    if len(rest) in {3, 4} and axis is not None and rest[axis] is not None:
+        first, last = axis == 0, axis == -1
     if first == last:
         raise ModelError(
             f"the input {name!r} is {written_type(kind)}: the shape does not say which axis has the channels. Give "
@@ -68,12 +68,12 @@ def _spec(name: str, kind: Type, wished: InputSpec | None, end: int | None) -> t
     return InputSpec((rest[-1], *rest[:-1]) if last else rest), last
 
 
-def _as_wished(name: str, kind: Type, rest: Sequence[int | None], wished: InputSpec) -> tuple[InputSpec, bool]:
+def _from_user(name: str, kind: Type, rest: Sequence[int | None], wished: InputSpec) -> tuple[InputSpec, bool]:
     turned = (*wished.shape[1:], wished.shape[0])
     if _fits(wished.shape, rest):
-        return _narrowed(wished, rest), False
+        return _with_known_sizes(wished, rest), False
     if len(turned) in {3, 4} and _fits(turned, rest):
-        return _narrowed(wished, (rest[-1], *rest[:-1])), True
+        return _with_known_sizes(wished, (rest[-1], *rest[:-1])), True
     raise ModelError(f"input_shape is {wished.shape}, but the network's input {name!r} is {written_type(kind)}")
 
 
@@ -81,31 +81,33 @@ def _fits(asked: Sequence[int | None], rest: Sequence[int | None]) -> bool:
     return len(asked) == len(rest) and all(a is None or b is None or a == b for a, b in zip(asked, rest, strict=True))
 
 
-def _narrowed(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
+def _with_known_sizes(wished: InputSpec, rest: Sequence[int | None]) -> InputSpec:
     shape = tuple(a if b is None else b for a, b in zip(wished.shape, rest, strict=True))
     return InputSpec(shape, wished.bounds)
 
 
-def prepend_preprocessing(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> None:
+def prepend_preprocessing(graph: Graph, graph_input: GraphInput, preprocess: Preprocess) -> None:
     """Prepend, in place, preprocessing, layout and type: `INPUT` is float32 RGB (N, C, H, W) in [0, 1]."""
-    kind = graph.inputs.pop(entry.tensor)
+    kind = graph.inputs.pop(graph_input.tensor)
     body, graph.nodes = graph.nodes, []
-    graph.inputs[INPUT] = Type(FLOAT, ("N" if entry.batch is None else entry.batch, *_named(entry.spec.shape)))
+    graph.inputs[INPUT] = Type(
+        FLOAT, ("N" if graph_input.batch is None else graph_input.batch, *_size_names(graph_input.spec.shape))
+    )
     graph.types[INPUT] = graph.inputs[INPUT]
     graph.taken.add(INPUT)
-    x = _preprocessed(graph, entry, preprocess) if entry.spec.is_image else INPUT
-    if entry.channels_last:
-        x = graph.op("Transpose", x, perm=[0, *range(2, len(entry.spec.shape) + 1), 1])
-    graph.nodes += [graph.node("Identity", cast_image(graph, x, kind.elem), outputs=[entry.tensor]), *body]
+    x = _append_preprocessing(graph, graph_input, preprocess) if graph_input.spec.is_image else INPUT
+    if graph_input.channels_last:
+        x = graph.op("Transpose", x, perm=[0, *range(2, len(graph_input.spec.shape) + 1), 1])
+    graph.nodes += [graph.node("Identity", cast_image(graph, x, kind.elem), outputs=[graph_input.tensor]), *body]
 
 
-def _named(shape: Sequence[int | None]) -> tuple[Dim, ...]:
+def _size_names(shape: Sequence[int | None]) -> tuple[Dim, ...]:
     return tuple(f"size{axis}" if n is None else n for axis, n in enumerate(shape))
 
 
-def _preprocessed(graph: Graph, entry: GraphInput, preprocess: Preprocess) -> str:
-    channels = entry.spec.shape[0] or 3
-    ones = [1] * (len(entry.spec.shape) - 1)
+def _append_preprocessing(graph: Graph, graph_input: GraphInput, preprocess: Preprocess) -> str:
+    channels = graph_input.spec.shape[0] or 3
+    ones = [1] * (len(graph_input.spec.shape) - 1)
     gain, offset = (v.reshape(1, channels, *ones) for v in preprocess.affine(channels))
     x = INPUT
     if preprocess.reverses:

@@ -50,9 +50,9 @@ def read_model_and_weights(path: Path) -> tuple[ModelProto, Weights]:
             model = ModelProto.FromString(_model(data, ranges))
         for tensor, byte_range in zip(model.graph.initializer, ranges, strict=True):
             if byte_range:
-                _take(tensor, file, *byte_range, weights)
+                _read_tensor(tensor, file, *byte_range, weights)
             elif external_data_helper.uses_external_data(tensor):
-                _take_from_beside(tensor, str(path.parent), weights)
+                _read_external_tensor(tensor, str(path.parent), weights)
     external_data_helper.load_external_data_for_model(model, str(path.parent))
     for tensor in model.graph.initializer:
         if tensor.name in weights:
@@ -71,7 +71,7 @@ def with_weights_inside(model: ModelProto, weights: Weights) -> ModelProto:
     return whole
 
 
-def _take(tensor: TensorProto, file: BinaryIO, start: int, stop: int, weights: Weights) -> None:
+def _read_tensor(tensor: TensorProto, file: BinaryIO, start: int, stop: int, weights: Weights) -> None:
     """Read a tensor's bytes into an array, or into the message if the element type has other bytes in an array."""
     file.seek(start)
     if _is_plain(tensor, stop - start):
@@ -81,7 +81,7 @@ def _take(tensor: TensorProto, file: BinaryIO, start: int, stop: int, weights: W
         tensor.raw_data = file.read(stop - start)
 
 
-def _take_from_beside(tensor: TensorProto, folder: str, weights: Weights) -> None:
+def _read_external_tensor(tensor: TensorProto, folder: str, weights: Weights) -> None:
     """Read a tensor from its file of external data, one tensor at a time to save memory."""
     alone = TensorProto()
     alone.CopyFrom(tensor)

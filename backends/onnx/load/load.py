@@ -18,17 +18,17 @@ from .opset_upgrade import TARGET, upgrade_opset
 from .sparse_constants import dense
 from .topological_order import in_topological_order
 
-__all__ = ["graph_of", "read", "refuse_training"]
+__all__ = ["graph_of", "read_model", "refuse_training"]
 
 
-def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
+def read_model(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
     """The model, checked, and the large weights of a file by name, which are read into arrays of their own.
 
     Raises:
         ModelError: the file is not an ONNX model, is truncated, breaks the standard, or lacks its external data.
     """
     if isinstance(network, ModelProto):
-        return _checked(network, "the ModelProto"), {}
+        return _check(network, "the ModelProto"), {}
     try:
         model, weights = read_model_and_weights(Path(network))
     except DecodeError as error:
@@ -36,11 +36,11 @@ def read(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
             f"'{network}' is not an ONNX file, or it is truncated: {_line(error)}. Download or export it again"
         ) from error
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelError(f"'{network}' or its file of external weights cannot be read: {_line(error)}") from error
-    return _checked(model, f"'{network}'"), weights
+        raise ModelError(f"'{network}' or its file of external weights cannot be read_model: {_line(error)}") from error
+    return _check(model, f"'{network}'"), weights
 
 
-def _checked(model: ModelProto, called: str) -> ModelProto:
+def _check(model: ModelProto, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} has no ONNX graph: it is empty or not an ONNX model")
     model = in_topological_order(with_contrib_domains(model))

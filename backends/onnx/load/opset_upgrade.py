@@ -17,7 +17,7 @@ from ..ir.graph import Graph, Node
 __all__ = ["OLDEST", "TARGET", "upgrade_opset"]
 
 OLDEST, TARGET = 7, 18
-Raised = list[Node]
+Nodes = list[Node]
 
 
 def upgrade_opset(graph: Graph) -> None:
@@ -34,16 +34,16 @@ def upgrade_opset(graph: Graph) -> None:
     if old >= TARGET:
         return
     graph.opsets = {**graph.opsets, "": TARGET}
-    nodes = [raised for node in graph.nodes for raised in _raise(graph, node, old)]
+    nodes = [raised for node in graph.nodes for raised in _upgrade(graph, node, old)]
     graph.nodes = [replace(node, version=TARGET) if not node.domain else node for node in nodes]
 
 
-def _raise(graph: Graph, node: Node, old: int) -> Raised:
-    before, how = _CHANGED.get("" if node.domain else node.op, (0, _as_it_is))
+def _upgrade(graph: Graph, node: Node, old: int) -> Nodes:
+    before, how = _CHANGED.get("" if node.domain else node.op, (0, _unchanged))
     return how(graph, node) if old < before else [node]
 
 
-def _as_it_is(graph: Graph, node: Node) -> Raised:
+def _unchanged(graph: Graph, node: Node) -> Nodes:
     return [node]
 
 
@@ -53,73 +53,73 @@ def _without(node: Node, *names: str, **more: Any) -> Node:
     return replace(node, attributes={**kept, **made})
 
 
-def _axes(graph: Graph, node: Node) -> Raised:
+def _axes(graph: Graph, node: Node) -> Nodes:
     axes = node.attr("axes")
     if axes is None:
         return [node]
     return [replace(_without(node, "axes"), inputs=(node.inputs[0], graph.ints(axes)))]
 
 
-def _split(graph: Graph, node: Node) -> Raised:
+def _split(graph: Graph, node: Node) -> Nodes:
     sizes = node.attr("split")
     if sizes is not None:
         return [replace(_without(node, "split"), inputs=(node.inputs[0], graph.ints(sizes)))]
     return [node] if node.has(1) else [_without(node, "split", num_outputs=len(node.outputs))]
 
 
-def _clip(graph: Graph, node: Node) -> Raised:
+def _clip(graph: Graph, node: Node) -> Nodes:
     x = node.inputs[0]
     bounds = [graph.scalar(node.attr(b), x) if b in node.attributes else "" for b in ("min", "max")]
     return [replace(_without(node, "min", "max"), inputs=(x, *bounds))]
 
 
-def _pad(graph: Graph, node: Node) -> Raised:
+def _pad(graph: Graph, node: Node) -> Nodes:
     x = node.inputs[0]
     inputs = (x, graph.ints(node.attr("pads")), graph.scalar(node.attr("value", 0.0), x))
     return [replace(_without(node, "pads", "value"), inputs=inputs)]
 
 
-def _slice(graph: Graph, node: Node) -> Raised:
+def _slice(graph: Graph, node: Node) -> Nodes:
     starts = node.attr("starts")
     axes = node.attr("axes", range(len(starts)))
     inputs = (node.inputs[0], *(graph.ints(v) for v in (starts, node.attr("ends"), axes)))
     return [replace(_without(node, "starts", "ends", "axes"), inputs=inputs)]
 
 
-def _topk(graph: Graph, node: Node) -> Raised:
+def _topk(graph: Graph, node: Node) -> Nodes:
     return [replace(_without(node, "k"), inputs=(node.inputs[0], graph.ints([node.attr("k")])))]
 
 
-def _dropout(graph: Graph, node: Node) -> Raised:
+def _dropout(graph: Graph, node: Node) -> Nodes:
     return [_without(node, "ratio")]
 
 
-def _batch_normalization(graph: Graph, node: Node) -> Raised:
+def _batch_normalization(graph: Graph, node: Node) -> Nodes:
     if node.attr("spatial", 1) == 0:
         raise ModelError(f"node {node.name!r}: BatchNormalization with spatial=0 is not supported; export it anew")
     return [replace(_without(node, "spatial"), outputs=node.outputs[:1])]
 
 
-def _upsample(graph: Graph, node: Node) -> Raised:
+def _upsample(graph: Graph, node: Node) -> Nodes:
     scales = node.inputs[1] if node.has(1) else graph.const(node.attr("scales"), np.float32)
     return _resize(graph, replace(_without(node, "scales"), op="Resize", inputs=(node.inputs[0], scales)))
 
 
-def _resize(graph: Graph, node: Node) -> Raised:
+def _resize(graph: Graph, node: Node) -> Nodes:
     x, scales = node.inputs
     how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     return [replace(_without(node, **how), inputs=(x, "", scales))]
 
 
-def _scatter(graph: Graph, node: Node) -> Raised:
+def _scatter(graph: Graph, node: Node) -> Nodes:
     return [replace(node, op="ScatterElements")]
 
 
-def _roi_align(graph: Graph, node: Node) -> Raised:
+def _roi_align(graph: Graph, node: Node) -> Nodes:
     return [_without(node, coordinate_transformation_mode="output_half_pixel")]
 
 
-def _softmax(graph: Graph, node: Node) -> Raised:
+def _softmax(graph: Graph, node: Node) -> Nodes:
     """Before opset 13 the softmax was over all axes from `axis` on, as one."""
     x, axis = node.inputs[0], node.attr("axis", 1)
     known = graph.types.get(x)
@@ -136,7 +136,7 @@ def _softmax(graph: Graph, node: Node) -> Raised:
 
 
 _REDUCE = ("Max", "Mean", "Min", "Prod", "L1", "L2", "LogSum", "LogSumExp", "SumSquare")
-_CHANGED: dict[str, tuple[int, Callable[[Graph, Node], Raised]]] = {
+_CHANGED: dict[str, tuple[int, Callable[[Graph, Node], Nodes]]] = {
     **{f"Reduce{kind}": (18, _axes) for kind in _REDUCE},
     **dict.fromkeys(("ReduceSum", "Squeeze", "Unsqueeze"), (13, _axes)),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), (13, _softmax)),

@@ -30,32 +30,32 @@ Shapes = Mapping[int, tuple[int, ...]]
 def tensors_with_batch_first(graph: Graph, tensors: Collection[str], providers: Sequence[Any] | None) -> set[str]:
     """Those of the tensors whose first axis is the batch; the shapes of `graph` are inferred for a free batch."""
     dims = {name: graph.types[name].dims if name in graph.types else None for name in tensors}
-    found = _inferred(graph).intersection(tensors)
-    unknown = [n for n, known in dims.items() if n not in found and (known is None or isinstance((*known, 0)[0], str))]
+    names = _infer_batch_first(graph).intersection(tensors)
+    unknown = [n for n, known in dims.items() if n not in names and (known is None or isinstance((*known, 0)[0], str))]
     if not unknown:
-        return found
+        return names
     run = _Runs(graph, unknown, providers)
     shapes = {count: run.shapes(count) for count in (2, 3)}
-    return found | {name for name in unknown if 0 in _counting({count: each[name] for count, each in shapes.items()})}
+    return names | {name for name in unknown if 0 in _batch_axes({count: each[name] for count, each in shapes.items()})}
 
 
-def _inferred(graph: Graph) -> set[str]:
+def _infer_batch_first(graph: Graph) -> set[str]:
     """The tensors whose first axis is the named batch, also behind operators that keep it whatever the other sizes.
 
     ONNX's own inference loses the batch where sizes are computed, as for Resize.
     """
-    found = {name for name, kind in graph.types.items() if kind.dims and kind.dims[0] == BATCH} | {INPUT}
+    names = {name for name, kind in graph.types.items() if kind.dims and kind.dims[0] == BATCH} | {INPUT}
     for node in graph.nodes:
         read = [i for i in node.inputs if i and i not in graph.constants]
         if node.op in _KEEPING:
-            keeps = node.inputs[0] in found
+            keeps = node.inputs[0] in names
         else:
             along = node.op in _ELEMENTWISE or (node.op == "Concat" and node.attr("axis") > 0)
-            keeps = along and bool(read) and found.issuperset(read)
+            keeps = along and bool(read) and names.issuperset(read)
         kind = graph.types.get(node.outputs[0])
         if keeps and not node.domain and (kind is None or not kind.dims or isinstance(kind.dims[0], str)):
-            found.add(node.outputs[0])
-    return found
+            names.add(node.outputs[0])
+    return names
 
 
 _KEEPING = frozenset(
@@ -92,7 +92,7 @@ def tensors_with_fixed_batch_first(graph: Graph, tensors: Iterable[str], batch: 
     )  # fmt: skip
 
 
-def move_batch_to_front(graph: Graph, entry: GraphInput, providers: Sequence[Any] | None) -> GraphInput:
+def move_batch_to_front(graph: Graph, graph_input: GraphInput, providers: Sequence[Any] | None) -> GraphInput:
     """Make the batch the first axis of `OUTPUT`, and (N,) a column (N, 1), in place.
 
     A network that gives one row for any number of images, or that runs on one image only, is run on one image at a
@@ -102,24 +102,28 @@ def move_batch_to_front(graph: Graph, entry: GraphInput, providers: Sequence[Any
         ModelError: no axis of the output is the batch axis, or several may be.
     """
     dims = graph.types[OUTPUT].dims if OUTPUT in graph.types else None
-    if (dims and dims[0] == (entry.batch or BATCH)) or (entry.batch is None and OUTPUT in _inferred(graph)):
+    if (dims and dims[0] == (graph_input.batch or BATCH)) or (
+        graph_input.batch is None and OUTPUT in _infer_batch_first(graph)
+    ):
         if dims and len(dims) == 1:
             _unsqueeze_output(graph)
-        return entry
+        return graph_input
     sized = graph.copy()
-    sized.inputs[INPUT] = Type(FLOAT, (entry.batch or BATCH, *entry.spec.example_shape))
+    sized.inputs[INPUT] = Type(FLOAT, (graph_input.batch or BATCH, *graph_input.spec.example_shape))
     run = _Runs(sized, [OUTPUT], providers)
-    many = run.of_many() if entry.batch is None else {}
-    if axes := [axis for axis in _counting(many) if run.moves_with_images(axis)]:
-        return _moved(graph, entry, axes, many)
-    with example_size_errors(entry.spec):
-        one = run.shapes(entry.batch or 1)[OUTPUT]
-    if entry.batch is None:
+    many = run.of_many() if graph_input.batch is None else {}
+    if axes := [axis for axis in _batch_axes(many) if run.moves_with_images(axis)]:
+        return _move_batch_axis(graph, graph_input, axes, many)
+    with example_size_errors(graph_input.spec):
+        one = run.shapes(graph_input.batch or 1)[OUTPUT]
+    if graph_input.batch is None:
         kind = graph.inputs[INPUT]
         graph.inputs[INPUT] = graph.types[INPUT] = replace(kind, dims=(1, *(kind.dims or ())[1:]))
-        entry = replace(entry, batch=1)
-    axes = _counting({entry.batch or 1: one})
-    return _moved(graph, entry, axes[:1] if axes[:1] == [0] else axes, {entry.batch or 1: one, **many})
+        graph_input = replace(graph_input, batch=1)
+    axes = _batch_axes({graph_input.batch or 1: one})
+    return _move_batch_axis(
+        graph, graph_input, axes[:1] if axes[:1] == [0] else axes, {graph_input.batch or 1: one, **many}
+    )
 
 
 class _Runs:
@@ -158,14 +162,14 @@ class _Runs:
         return np.random.default_rng(0).random((count, *self._sizes), np.float32)
 
 
-def _counting(shapes: Shapes) -> list[int]:
+def _batch_axes(shapes: Shapes) -> list[int]:
     """The axes whose size is the number of images in all runs."""
     ranks = {len(shape) for shape in shapes.values()}  # none at all if there are no shapes
     axes = range(ranks.pop()) if len(ranks) == 1 else ()
     return [axis for axis in axes if all(shape[axis] == count for count, shape in shapes.items())]
 
 
-def _moved(graph: Graph, entry: GraphInput, axes: Sequence[int], shapes: Shapes) -> GraphInput:
+def _move_batch_axis(graph: Graph, graph_input: GraphInput, axes: Sequence[int], shapes: Shapes) -> GraphInput:
     if len(axes) != 1:
         seen = ", ".join(f"{shape} for {count} image{'s' * (count > 1)}" for count, shape in sorted(shapes.items()))
         raise ModelError(
@@ -177,31 +181,31 @@ def _moved(graph: Graph, entry: GraphInput, axes: Sequence[int], shapes: Shapes)
         _transpose_output(graph, axes[0], rank)
     elif rank == 1:
         _unsqueeze_output(graph)
-    return entry
+    return graph_input
 
 
 def _transpose_output(graph: Graph, axis: int, rank: int) -> None:
-    lying, known = _as_in_the_file(graph)
+    renamed, known = _rename_output(graph)
     order = [axis, *(a for a in range(rank) if a != axis)]
-    graph.nodes.append(graph.node("Transpose", lying, outputs=[OUTPUT], perm=order))
+    graph.nodes.append(graph.node("Transpose", renamed, outputs=[OUTPUT], perm=order))
     graph.types[OUTPUT] = Type(known.elem, known.dims and tuple(known.dims[a] for a in order))
 
 
 def _unsqueeze_output(graph: Graph) -> None:
     """(N,) becomes (N, 1)."""
-    lying, known = _as_in_the_file(graph)
+    renamed, known = _rename_output(graph)
     axis = graph.unique_name(f"{OUTPUT}:axis")
     graph.constants[axis] = np.asarray([1], np.int64)
-    graph.nodes.append(graph.node("Unsqueeze", lying, axis, outputs=[OUTPUT]))
+    graph.nodes.append(graph.node("Unsqueeze", renamed, axis, outputs=[OUTPUT]))
     graph.types[OUTPUT] = Type(known.elem, known.dims and (*known.dims, 1))
 
 
-def _as_in_the_file(graph: Graph) -> tuple[str, Type]:
+def _rename_output(graph: Graph) -> tuple[str, Type]:
     """Rename the tensor `OUTPUT`, in place; return its new name and its type."""
-    lying = graph.unique_name(f"{OUTPUT}:as in the file")
+    renamed = graph.unique_name(f"{OUTPUT}:as in the file")
     graph.nodes = [
-        replace(node, name=lying, outputs=tuple(lying if o == OUTPUT else o for o in node.outputs))
+        replace(node, name=renamed, outputs=tuple(renamed if o == OUTPUT else o for o in node.outputs))
         if OUTPUT in node.outputs else node for node in graph.nodes
     ]  # fmt: skip
-    graph.types[lying] = graph.types.pop(OUTPUT, Type(FLOAT))
-    return lying, graph.types[lying]
+    graph.types[renamed] = graph.types.pop(OUTPUT, Type(FLOAT))
+    return renamed, graph.types[renamed]

@@ -18,14 +18,14 @@ __all__ = ["BATCH", "free_batch", "keep_batch_in_reshapes", "mixes_images", "wit
 BATCH = "N"
 
 
-def free_batch(graph: Graph, entry: GraphInput) -> tuple[Graph, GraphInput]:
+def free_batch(graph: Graph, graph_input: GraphInput) -> tuple[Graph, GraphInput]:
     """A graph of a fixed batch made free, and its input; both unchanged where that is not safe.
 
     Safe means: with the batch axis of the input named, inference finds the same name at the first axis of every tensor
     from input to output. A Reshape to a constant shape that starts with the fixed batch takes its input's batch.
     """
     freed = with_named_batch(graph)
-    return (freed, replace(entry, batch=None)) if _all_batched(freed) else (graph, entry)
+    return (freed, replace(graph_input, batch=None)) if _all_batched(freed) else (graph, graph_input)
 
 
 def with_named_batch(graph: Graph) -> Graph:
@@ -35,24 +35,24 @@ def with_named_batch(graph: Graph) -> Graph:
     assert kind.dims is not None
     fixed = kind.dims[0]
     freed.inputs[INPUT] = replace(kind, dims=(BATCH, *kind.dims[1:]))
-    freed.nodes = [_freed(freed, node, fixed) for node in graph.nodes]
+    freed.nodes = [_free_reshape(freed, node, fixed) for node in graph.nodes]
     freed.types = {}
     fold(freed)
     keep_batch_in_reshapes(freed)
     return freed
 
 
-def _freed(graph: Graph, node: Node, fixed: int | str) -> Node:
+def _free_reshape(graph: Graph, node: Node, fixed: int | str) -> Node:
     shape = _constant_shape(graph, node)
     if shape is None or not shape.size or shape[0] != fixed or graph.dims(node.inputs[0])[:1] != (fixed,):
         return node
-    return _reshaped(graph, node, [0, *shape[1:]])
+    return _with_shape(graph, node, [0, *shape[1:]])
 
 
 def keep_batch_in_reshapes(graph: Graph) -> None:
     """Rewrite, in place, Reshapes to (-1, sizes) that keep the batch as (0, sizes), so that inference follows it."""
     while True:
-        nodes = [_led(graph, node) for node in graph.nodes]
+        nodes = [_keep_batch(graph, node) for node in graph.nodes]
         if nodes == graph.nodes:
             return
         graph.nodes = nodes
@@ -60,7 +60,7 @@ def keep_batch_in_reshapes(graph: Graph) -> None:
         infer(graph)
 
 
-def _led(graph: Graph, node: Node) -> Node:
+def _keep_batch(graph: Graph, node: Node) -> Node:
     shape = _constant_shape(graph, node)
     if shape is None or not shape.size or shape[0] != -1:
         return node
@@ -69,7 +69,7 @@ def _led(graph: Graph, node: Node) -> Node:
         return node
     if prod(map(int, shape[1:])) != prod(int(d) for d in kind.dims[1:]):
         return node
-    return _reshaped(graph, node, [0, *shape[1:]])
+    return _with_shape(graph, node, [0, *shape[1:]])
 
 
 def _constant_shape(graph: Graph, node: Node) -> np.ndarray[Any, Any] | None:
@@ -80,7 +80,7 @@ def _constant_shape(graph: Graph, node: Node) -> np.ndarray[Any, Any] | None:
     return None if meant else value
 
 
-def _reshaped(graph: Graph, node: Node, shape: list[int]) -> Node:
+def _with_shape(graph: Graph, node: Node, shape: list[int]) -> Node:
     return replace(node, inputs=(node.inputs[0], graph.ints(shape)), attributes={})
 
 

@@ -34,21 +34,21 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
     prune(run)  # onnxruntime drops constants that nothing reads, and then misses them
     run.inputs = dict(graph.inputs)
     session = open_session(run, providers, optimise=False)
-    counted = _counted(graph)
+    value_dependent = _value_dependent(graph)
     images = [np.full(shape, 0.5, np.float32)]
-    if counted:
+    if value_dependent:
         noise = np.random.default_rng(0).random(shape, np.float32)
         images = [noise, noise**2]
     with readable_errors(f"run the network on images {shape}"):
         found = [session.run(None, {INPUT: image}) for image in images]
     for name, values in zip(unknown, zip(*found, strict=True), strict=True):
         sizes: tuple[Dim, ...] = values[0].shape
-        if name in counted:
-            sizes = _agreed(name, graph.types.get(name), [value.shape for value in values])
+        if name in value_dependent:
+            sizes = _agreed_sizes(name, graph.types.get(name), [value.shape for value in values])
         graph.types[name] = Type(helper.np_dtype_to_tensor_dtype(values[0].dtype), sizes)
 
 
-def _counted(graph: Graph) -> set[str]:
+def _value_dependent(graph: Graph) -> set[str]:
     """The tensors behind operators whose output size depends on values."""
     found: set[str] = set()
     for node in graph.nodes:
@@ -57,7 +57,7 @@ def _counted(graph: Graph) -> set[str]:
     return found
 
 
-def _agreed(name: str, known: Type | None, shapes: list[tuple[int, ...]]) -> tuple[Dim, ...]:
+def _agreed_sizes(name: str, known: Type | None, shapes: list[tuple[int, ...]]) -> tuple[Dim, ...]:
     one, other = shapes
     named = known.dims if known is not None and known.dims is not None else one
     return tuple(

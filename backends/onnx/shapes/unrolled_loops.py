@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-from onnx import GraphProto, numpy_helper
+from onnx import GraphProto
 
 from ..ir.graph import Graph, Node
-from ..ir.subgraph import copy_subgraph
+from ..ir.subgraph import add_constants, copy_subgraph
 from .evaluate import evaluate
 
 __all__ = ["unroll_known_loops"]
@@ -21,28 +21,28 @@ def unroll_known_loops(graph: Graph) -> bool:
     Returns:
         Whether there was one.
     """
-    known = {node: steps for node in graph.nodes if (steps := _steps(graph, node)) is not None}
+    known = {node: steps for node in graph.nodes if (steps := _iterations(graph, node)) is not None}
     if not known:
         return False
     body, graph.nodes = graph.nodes, []
-    called = {node.name for node in body}
+    node_names = {node.name for node in body}
     for node in body:
         before, constants = len(graph.nodes), dict(graph.constants)
-        if node not in known or not _WRITERS[node.op](graph, node, known[node], called):
+        if node not in known or not _WRITERS[node.op](graph, node, known[node], node_names):
             graph.constants = constants
             graph.nodes[before:] = [node]
     return graph.nodes != body
 
 
-def _steps(graph: Graph, node: Node) -> int | None:
+def _iterations(graph: Graph, node: Node) -> int | None:
     if node.domain or node.op not in _WRITERS:
         return None
     count = len(node.attributes["body"].g.node)
-    steps = _trips(graph, node) if node.op == "Loop" else _length(graph, node)
+    steps = _most_iterations(graph, node) if node.op == "Loop" else _length(graph, node)
     return None if steps is None or steps * count > MOST_NODES else steps
 
 
-def _trips(graph: Graph, node: Node) -> int | None:
+def _most_iterations(graph: Graph, node: Node) -> int | None:
     """The largest number of iterations; the condition may end the Loop earlier."""
     if not node.has(0):
         return MOST_NODES // max(len(node.attributes["body"].g.node), 1)
@@ -60,33 +60,31 @@ def _length(graph: Graph, node: Node) -> int | None:
 class _Body:
     """The body of a Loop or Scan, copied once for each iteration."""
 
-    def __init__(self, graph: Graph, node: Node, called: set[str]) -> None:
-        self.graph, self.node, self.called = graph, node, called
+    def __init__(self, graph: Graph, node: Node, node_names: set[str]) -> None:
+        self.graph, self.node, self.node_names = graph, node, node_names
         self.proto: GraphProto = node.attributes["body"].g
         self.inputs = [i.name for i in self.proto.input]
         self.outputs = [o.name for o in self.proto.output]
-        tensors = {t.name: graph.unique_name(f"{self.around}:{t.name}") for t in self.proto.initializer}
-        graph.constants |= {tensors[t.name]: numpy_helper.to_array(t) for t in self.proto.initializer}
-        self.tensors = tensors
+        self.tensors = add_constants(graph, self.proto, self.prefix)
 
     @property
-    def around(self) -> str:
+    def prefix(self) -> str:
         """The prefix of new names."""
         return self.node.name or self.node.outputs[0]
 
     def step(self, given: list[str], number: int) -> list[str]:
         """Append the nodes of one iteration and return its outputs."""
         names = {**self.tensors, **dict(zip(self.inputs, given, strict=True))}
-        self.graph.nodes += copy_subgraph(self.graph, self.proto, names, f"{self.around}/{number}", self.called)
+        self.graph.nodes += copy_subgraph(self.graph, self.proto, names, f"{self.prefix}/{number}", self.node_names)
         return [names.get(o, o) for o in self.outputs]
 
 
-def _write_loop(graph: Graph, node: Node, most: int, called: set[str]) -> bool:
+def _write_loop(graph: Graph, node: Node, most: int, node_names: set[str]) -> bool:
     """Append a Loop's iterations (inputs: number, condition, carried values); False if the condition is not known."""
-    body, going = _Body(graph, node, called), node.inputs[1] if node.has(1) else graph.const(True)
+    body, going = _Body(graph, node, node_names), node.inputs[1] if node.has(1) else graph.const(True)
     values, stacked = list(node.inputs[2:]), list[list[str]]()
     for number in range(most):
-        state = _known(graph, going)
+        state = _condition(graph, going)
         if not state:
             break
         going, *made = body.step([graph.const(number, np.int64), going, *values], number)
@@ -96,10 +94,10 @@ def _write_loop(graph: Graph, node: Node, most: int, called: set[str]) -> bool:
         state = False if node.has(0) else None
     if state is None:
         return False
-    return _give(graph, node, values, [(rows, 0) for rows in zip(*stacked, strict=True)])
+    return _append_outputs(graph, node, values, [(rows, 0) for rows in zip(*stacked, strict=True)])
 
 
-def _known(graph: Graph, name: str) -> bool | None:
+def _condition(graph: Graph, name: str) -> bool | None:
     """A condition's value if it depends on constants only, else None."""
     value = graph.value(name)
     if value is None:
@@ -118,9 +116,9 @@ def _path(graph: Graph, name: str) -> list[Node] | None:
     return path[::-1] if needed <= graph.constants.keys() else None
 
 
-def _write_scan(graph: Graph, node: Node, steps: int, called: set[str]) -> bool:
+def _write_scan(graph: Graph, node: Node, steps: int, node_names: set[str]) -> bool:
     """Append a Scan's iterations (inputs: carried values, then tensors that are read slice by slice)."""
-    body, number = _Body(graph, node, called), node.attr("num_scan_inputs")
+    body, number = _Body(graph, node, node_names), node.attr("num_scan_inputs")
     values, read = list(node.inputs[: len(node.inputs) - number]), node.inputs[len(node.inputs) - number :]
     made_count = len(node.outputs) - len(values)
     axes, back = node.attr("scan_input_axes", (0,) * number), node.attr("scan_input_directions", (0,) * number)
@@ -138,10 +136,10 @@ def _write_scan(graph: Graph, node: Node, steps: int, called: set[str]) -> bool:
     columns = [
         rows[::-1] if reverse else rows for rows, reverse in zip(zip(*stacked, strict=True), turned, strict=True)
     ]
-    return _give(graph, node, values, list(zip(columns, to, strict=True)))
+    return _append_outputs(graph, node, values, list(zip(columns, to, strict=True)))
 
 
-def _give(graph: Graph, node: Node, values: list[str], stacked: list[tuple[tuple[str, ...], int]]) -> bool:
+def _append_outputs(graph: Graph, node: Node, values: list[str], stacked: list[tuple[tuple[str, ...], int]]) -> bool:
     """Append the node's outputs, the last carried values and the stacked rows; False if there are no rows to stack."""
     outputs = iter(node.outputs)
     for name, output in zip(values, outputs, strict=False):

@@ -6,7 +6,7 @@ from onnx import helper
 from ...ir.graph import Graph
 from ._zero_padding import pad_zeros
 
-__all__ = ["resized", "transposed_dft", "transposed_irfft"]
+__all__ = ["resize", "transposed_dft", "transposed_irfft"]
 
 
 def transposed_dft(g: Graph, dy: str, y: str, axis: int, length: int, *, inverse: bool) -> str:
@@ -15,7 +15,7 @@ def transposed_dft(g: Graph, dy: str, y: str, axis: int, length: int, *, inverse
     A spectrum of which only one side is there is filled up with zeros. Shapes: (..., frequencies, ..., 2) to
     (..., length, ..., 2).
     """
-    other = _dft(g, resized(g, dy, g.rank(y), axis, length, g.sizes(y, [axis])[0]), axis, inverse=not inverse)
+    other = _dft(g, resize(g, dy, g.rank(y), axis, length, g.sizes(y, [axis])[0]), axis, inverse=not inverse)
     return g.op("Mul", other, g.scalar(1 / length if inverse else length, y))
 
 
@@ -38,6 +38,6 @@ def _dft(g: Graph, x: str, axis: int, *, inverse: bool, onesided: int | None = N
     return g.op("DFT", x, None, g.const(axis, np.int64), inverse=int(inverse), onesided=onesided)
 
 
-def resized(g: Graph, x: str, rank: int, axis: int, size: int, now: int) -> str:
+def resize(g: Graph, x: str, rank: int, axis: int, size: int, now: int) -> str:
     """Cut to `size` along an axis, or filled up with zeros; `now` is the size that it has."""
     return pad_zeros(g, x, rank, {axis: (0, size - now)})

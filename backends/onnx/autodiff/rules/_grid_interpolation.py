@@ -45,7 +45,7 @@ class Axis:
             inside = self._both(self.op("GreaterOrEqual", u, 0.0), self.op("LessOrEqual", u, self.size - 1.0))
             u, slope = self.op("Clip", u, 0.0, self.size - 1.0), self.op("Mul", slope, inside)
         elif self.padding == "reflection" and not cubic:
-            u, turned = self._reflected(u)
+            u, turned = self._reflect(u)
             slope = self.op("Mul", slope, turned)
         first = self.op("Floor", u)
         f = self.op("Sub", u, first)
@@ -75,14 +75,14 @@ class Axis:
         if one:
             weight, slope = self.op("Add", weight, 1.0), weight
         if self.padding == "reflection":
-            pixel, _ = self._reflected(pixel)
+            pixel, _ = self._reflect(pixel)
         elif self.padding == "zeros":
             inside = self._both(self.op("GreaterOrEqual", pixel, 0.0), self.op("LessOrEqual", pixel, self.size - 1.0))
             weight, slope = self.op("Mul", weight, inside), self.op("Mul", slope, inside)
         pixel = self.op("Clip", pixel, 0.0, self.size - 1.0)
         return Tap(self.g.op("Cast", pixel, to=INT64), weight, slope)
 
-    def _reflected(self, u: str) -> tuple[str, str]:
+    def _reflect(self, u: str) -> tuple[str, str]:
         """u folded at both ends, and 1 or -1, which way it runs there."""
         span = self.high - self.low
         if span == 0:

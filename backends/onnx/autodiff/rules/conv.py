@@ -36,13 +36,13 @@ def _to_input(g: Graph, w: str, dy: str, windows: WindowGeometry, groups: int) -
     pads = tuple(reach - p for reach, p in zip(windows.reach * 2, windows.pads, strict=True))
     few = groups == 1 and g.sizes(w, [1])[0] < FEW_CHANNELS
     if value is not None and windows.unit_stride and min(pads) >= 0 and not few:
-        kernel = _turned(g, w, value, groups)
+        kernel = _turned_kernel(g, w, value, groups)
         return g.op("Conv", dy, kernel, pads=pads, dilations=windows.dilations, group=groups)
     sizes = zip(windows.inputs, windows.strides, windows.outputs, windows.before, strict=True)
     spread = (*pads[: len(windows.kernel)], *(i - s * o + b for i, s, o, b in sizes))
     depthwise = g.sizes(w, [0, 1]) == (groups, 1) and len(windows.kernel) == 2
     if value is not None and depthwise and min(spread) >= 0:
-        kernel = _turned(g, w, value, groups)
+        kernel = _turned_kernel(g, w, value, groups)
         return g.op("Conv", _apart(g, dy, windows), kernel, pads=spread, dilations=windows.dilations, group=groups)
     return g.op(
         "ConvTranspose", dy, w, strides=windows.strides, dilations=windows.dilations, group=groups, pads=windows.pads,
@@ -62,7 +62,7 @@ def _apart(g: Graph, dy: str, windows: WindowGeometry) -> str:
     return g.op("Mul", repeated, g.op("Cast", mask, to=g.elem(dy)) if g.elem(dy) != FLOAT else mask)
 
 
-def _turned(g: Graph, w: str, value: np.ndarray[Any, Any], groups: int) -> str:
+def _turned_kernel(g: Graph, w: str, value: np.ndarray[Any, Any], groups: int) -> str:
     """As `flipped`; if there is one group, by onnxruntime at opening, which keeps the kernel in its own layout only."""
     if groups > 1:
         return g.derived_constant(f"{w}:flipped{groups}", lambda: flipped(value, groups))

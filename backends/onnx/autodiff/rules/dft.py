@@ -7,7 +7,7 @@ import numpy as np
 
 from ...ir.graph import DynamicShapeError, Graph, Node
 from ..registry import Cotangents, vjp
-from ._fourier import resized, transposed_dft, transposed_irfft
+from ._fourier import resize, transposed_dft, transposed_irfft
 
 
 @vjp("DFT", since=17)
@@ -19,10 +19,10 @@ def dft(g: Graph, node: Node, dy: str) -> Cotangents:
     size, parts = g.sizes(x, [axis, rank - 1])
     length = _number(g, node, 1, 2 * (size - 1) if inverse and onesided else size)
     if inverse and onesided:
-        return [resized(g, transposed_irfft(g, dy, y, axis, length), rank, axis, size, length // 2 + 1), None, None][
+        return [resize(g, transposed_irfft(g, dy, y, axis, length), rank, axis, size, length // 2 + 1), None, None][
             : len(node.inputs)
         ]
-    dx = resized(g, transposed_dft(g, dy, y, axis, length, inverse=inverse), rank, axis, size, length)
+    dx = resize(g, transposed_dft(g, dy, y, axis, length, inverse=inverse), rank, axis, size, length)
     dx = g.op("Slice", dx, g.ints([0]), g.ints([1]), g.ints([rank - 1])) if parts == 1 else dx
     return [dx, None, None][: len(node.inputs)]
 

@@ -1,4 +1,4 @@
-"""GatherND: y takes slices of x at tuples of places; each slice gets the sum of the cotangents of its copies."""
+"""GatherND: y takes slices of x at tuples of indices; each slice gets the sum of the cotangents of its copies."""
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
@@ -8,20 +8,20 @@ from ._scatter_add import scatter_add
 @vjp("GatherND", since=11)
 def gather_nd(g: Graph, node: Node, dy: str) -> Cotangents:
     """ScatterND that adds; it knows no batch axes, so their own numbers are put in front of each tuple."""
-    x, places = node.inputs
+    x, indices = node.inputs
     batch = node.attr("batch_dims")
     if batch:
-        places = _with_batch(g, x, places, batch)
-    return [scatter_add(g, g.zeros_like(x), places, dy, None), None]
+        indices = _with_batch(g, x, indices, batch)
+    return [scatter_add(g, g.zeros_like(x), indices, dy, None), None]
 
 
-def _with_batch(g: Graph, x: str, places: str, batch: int) -> str:
+def _with_batch(g: Graph, x: str, indices: str, batch: int) -> str:
     """(B..., I..., k) to (B..., I..., batch + k)."""
-    rank = g.rank(places)
-    first = g.op("Slice", places, g.ints([0]), g.ints([1]), g.ints([-1]))
+    rank = g.rank(indices)
+    first = g.op("Slice", indices, g.ints([0]), g.ints([1]), g.ints([-1]))
     zero = g.op("Sub", first, first)
     own = [g.op("Add", zero, _numbers(g, x, axis, rank)) for axis in range(batch)]
-    return g.op("Concat", *own, places, axis=-1)
+    return g.op("Concat", *own, indices, axis=-1)
 
 
 def _numbers(g: Graph, x: str, axis: int, rank: int) -> str:

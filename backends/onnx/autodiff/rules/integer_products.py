@@ -13,7 +13,7 @@ from ..registry import Cotangents, rule_for, vjp
 def integer_product(g: Graph, node: Node, dy: str) -> Cotangents:
     """Both operands as floats, constant ones ahead of time."""
     op = node.op.removesuffix("Integer")
-    operands = tuple(_centred(g, node, position, op) for position in (0, 1))
+    operands = tuple(_minus_zero_point(g, node, position, op) for position in (0, 1))
     plain = replace(node, op=op, inputs=operands, needs_gradient=node.needs_gradient[:2])
     rule = rule_for(plain)
     assert rule is not None
@@ -21,7 +21,7 @@ def integer_product(g: Graph, node: Node, dy: str) -> Cotangents:
     return [*rule.derivative(g, plain, dy), None, None][: len(node.inputs)]
 
 
-def _centred(g: Graph, node: Node, position: int, op: str) -> str:
+def _minus_zero_point(g: Graph, node: Node, position: int, op: str) -> str:
     name, zero = node.inputs[position], node.inputs[position + 2] if node.has(position + 2) else ""
     value, offset = g.value(name), g.value(zero) if zero else None
     per_row = (op == "Conv") == (position == 1)  # of a kernel's outputs, or of a matrix' rows

@@ -13,12 +13,12 @@ def matmul(g: Graph, node: Node, dy: str) -> Cotangents:
         dy = g.op("Unsqueeze", dy, g.ints([axis])) if rank == 1 else dy
     wide_a = g.op("Unsqueeze", a, g.ints([0])) if ranks[0] == 1 else a
     wide_b = g.op("Unsqueeze", b, g.ints([1])) if ranks[1] == 1 else b
-    da = g.op("MatMul", dy, _turned(g, wide_b, max(ranks[1], 2))) if node.needs_gradient[0] else None
-    db = g.op("MatMul", _turned(g, wide_a, max(ranks[0], 2)), dy) if node.needs_gradient[1] else None
+    da = g.op("MatMul", dy, _transpose(g, wide_b, max(ranks[1], 2))) if node.needs_gradient[0] else None
+    db = g.op("MatMul", _transpose(g, wide_a, max(ranks[0], 2)), dy) if node.needs_gradient[1] else None
     return [da and _as(g, da, a, b), db and _as(g, db, b, a)]
 
 
-def _turned(g: Graph, name: str, rank: int) -> str:
+def _transpose(g: Graph, name: str, rank: int) -> str:
     return g.op("Transpose", name, perm=[*range(rank - 2), rank - 1, rank - 2])
 
 

@@ -1,7 +1,7 @@
 """MaxPool: dy goes to the first maximum of each window, as in PyTorch; exact at ties, which constant areas produce.
 
 Windows that do not overlap: the maxima are found by comparing, ties are broken by a rank within the window. All other
-windows: the places that MaxPool itself reports, and a scatter that adds.
+windows: the indices that MaxPool itself reports, and a scatter that adds.
 """
 
 from math import prod
@@ -31,17 +31,17 @@ def _by_comparing(g: Graph, node: Node, dy: str, windows: WindowGeometry) -> str
         x = g.op("Slice", x, g.ints([0, 0]), g.ints(covered), g.ints([2, 3]))
     rank = np.tile(np.arange(prod(windows.kernel), 0, -1).reshape(windows.kernel), windows.outputs)
     ranks = g.derived_constant(f"ranks:{windows.kernel}{windows.outputs}", lambda: rank[None, None].astype(np.float32))
-    equal = g.op("Cast", g.op("Equal", _enlarged(g, y, windows), x), to=1)
+    equal = g.op("Cast", g.op("Equal", _repeat_over_windows(g, y, windows), x), to=1)
     order = g.op("Mul", equal, ranks)
     first = g.op("MaxPool", order, kernel_shape=windows.kernel, strides=windows.strides)
-    mask = g.op("Cast", g.op("Equal", _enlarged(g, first, windows), order), to=g.elem(y))
-    dx = g.op("Mul", _enlarged(g, dy, windows), mask)
+    mask = g.op("Cast", g.op("Equal", _repeat_over_windows(g, first, windows), order), to=g.elem(y))
+    dx = g.op("Mul", _repeat_over_windows(g, dy, windows), mask)
     if any(windows.remainder):
         dx = g.op("Pad", dx, g.ints([0, 0, 0, 0, 0, 0, *windows.remainder]))
     return dx
 
 
-def _enlarged(g: Graph, tensor: str, windows: WindowGeometry) -> str:
+def _repeat_over_windows(g: Graph, tensor: str, windows: WindowGeometry) -> str:
     scales = g.const([1, 1, *windows.kernel], np.float32)
     how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     return g.op("Resize", tensor, None, scales, **how)
@@ -51,8 +51,8 @@ def _by_scattering(g: Graph, node: Node, dy: str) -> str:
     x = node.inputs[0]
     names = ("kernel_shape", "strides", "pads", "dilations", "auto_pad", "ceil_mode")
     how = {name: node.attr(name) for name in names if name in node.attributes}
-    _, places = g.ops("MaxPool", 2, x, **how)
+    _, indices = g.ops("MaxPool", 2, x, **how)
     flat = g.ints([-1])
     zeros = g.op("Reshape", g.zeros_like(x), flat)
-    added = scatter_add(g, zeros, g.op("Reshape", places, flat), g.op("Reshape", dy, flat), 0)
+    added = scatter_add(g, zeros, g.op("Reshape", indices, flat), g.op("Reshape", dy, flat), 0)
     return g.reshape_like(added, x)

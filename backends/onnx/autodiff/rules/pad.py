@@ -22,7 +22,7 @@ def pad(g: Graph, node: Node, dy: str) -> Cotangents:
     if amounts is None or axes is None:
         raise DynamicShapeError(f"{node.name!r} pads by what is computed")
     if node.attr("mode", "constant") != "constant":
-        return [_folded(g, node, dy, amounts, axes % g.rank(x))]
+        return [_fold_back(g, node, dy, amounts, axes % g.rank(x))]
     rank, both = g.rank(x), amounts.reshape(2, -1).T.tolist()
     around = {int(axis) % rank: (before, behind) for axis, (before, behind) in zip(axes, both, strict=True)}
     dx = pad_zeros(g, dy, rank, {axis: (-before, -behind) for axis, (before, behind) in around.items()})
@@ -33,7 +33,7 @@ def pad(g: Graph, node: Node, dy: str) -> Cotangents:
     return [dx, None, g.reshape_like(border, node.inputs[2])]
 
 
-def _folded(g: Graph, node: Node, dy: str, amounts: np.ndarray[Any, Any], axes: np.ndarray[Any, Any]) -> str:
+def _fold_back(g: Graph, node: Node, dy: str, amounts: np.ndarray[Any, Any], axes: np.ndarray[Any, Any]) -> str:
     """Modes that repeat x: along each axis, a product with the matrix that adds each copy to its source."""
     x, rank, half = node.inputs[0], g.rank(node.inputs[0]), len(amounts) // 2
     for axis, before, after in zip(axes.tolist(), amounts[:half].tolist(), amounts[half:].tolist(), strict=True):

@@ -6,7 +6,7 @@ from math import inf, sqrt
 from ...ir.graph import BOOL, Graph, Node
 from ..fused_operators import first_typed
 
-__all__ = ["attention_of_heads", "has_unsupported_options", "split_heads", "weighted"]
+__all__ = ["attention_of_heads", "has_unsupported_options", "scaled_dot_product_attention", "split_heads"]
 
 Triple = tuple[str, str, str]
 
@@ -29,7 +29,7 @@ def attention_of_heads(g: Graph, node: Node, tensors: Triple, hidden: int, bias:
     """
     heads = node.attr("num_heads")
     q, k, v = split_heads(g, tensors, heads)
-    return weighted(g, node, (q, g.op("Transpose", k, perm=[0, 1, 3, 2]), v), hidden // heads, bias)
+    return scaled_dot_product_attention(g, node, (q, g.op("Transpose", k, perm=[0, 1, 3, 2]), v), hidden // heads, bias)
 
 
 def split_heads(g: Graph, tensors: Triple, heads: int) -> Triple:
@@ -39,7 +39,9 @@ def split_heads(g: Graph, tensors: Triple, heads: int) -> Triple:
     return q, k, v
 
 
-def weighted(g: Graph, node: Node, tensors: Triple, size: int, bias: int, *, joined: bool = True) -> str:
+def scaled_dot_product_attention(
+    g: Graph, node: Node, tensors: Triple, size: int, bias: int, *, joined: bool = True
+) -> str:
     """softmax(scale Q K + bias) V of tensors with heads: query and value (N, heads, T, size), key (N, heads, size, T).
 
     Args:

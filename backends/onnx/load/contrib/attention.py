@@ -5,7 +5,7 @@ The standard has softmax(scale Q K' + mask) V in each head from opset 23 on. Wri
 
 from ...ir.graph import Graph, Node
 from ..fused_operators import UnknownTypeError, expands
-from ._attention import attention_of_heads, has_unsupported_options, split_heads, weighted
+from ._attention import attention_of_heads, has_unsupported_options, scaled_dot_product_attention, split_heads
 
 _PLAIN = frozenset({"scale", "q_num_heads", "kv_num_heads", "is_causal", "softcap", "qk_matmul_output_mode"})
 
@@ -45,7 +45,9 @@ def _standard(g: Graph, node: Node) -> list[str] | None:
         return None
     q, k, v = tensors if apart else split_heads(g, tensors, counts[0])
     turned = g.op("Transpose", k, perm=[0, 1, 3, 2])
-    return [weighted(g, node, (q, turned, v), size if apart else size // counts[0], 3, joined=not apart)]
+    return [
+        scaled_dot_product_attention(g, node, (q, turned, v), size if apart else size // counts[0], 3, joined=not apart)
+    ]
 
 
 def _fits(g: Graph, node: Node, apart: bool) -> bool:

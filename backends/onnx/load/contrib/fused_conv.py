@@ -14,7 +14,7 @@ _OURS = frozenset({"activation", "activation_params"})
 @expands("FusedConv")
 def fused_conv(g: Graph, node: Node) -> list[str]:
     """Conv, Add, and the activation."""
-    return [finished(g, node, g.op("Conv", *node.inputs[:3], **plain(node)))]
+    return [append_sum_and_activation(g, node, g.op("Conv", *node.inputs[:3], **plain(node)))]
 
 
 def plain(node: Node) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def plain(node: Node) -> dict[str, Any]:
     return {name: node.attr(name) for name in node.attributes if name not in _OURS}
 
 
-def finished(g: Graph, node: Node, y: str) -> str:
+def append_sum_and_activation(g: Graph, node: Node, y: str) -> str:
     """f(y + z) of a Conv's y."""
     names = _PARAMETERS.get(node.attr("activation", ""), ())
     given = dict(zip(names, node.attr("activation_params", ()), strict=True))

@@ -12,7 +12,7 @@ from ..fused_operators import UnknownTypeError, expands, first_typed
 def fused_matmul(g: Graph, node: Node) -> list[str]:
     """Transpose where asked, MatMul, and a factor."""
     a, b = (
-        _turned(g, name, bool(node.attr(f"trans{side}", 0)), bool(node.attr(f"transBatch{side}", 0)))
+        _transpose(g, name, bool(node.attr(f"trans{side}", 0)), bool(node.attr(f"transBatch{side}", 0)))
         for name, side in zip(node.inputs, "AB", strict=True)
     )
     alpha = node.attr("alpha", 1.0)
@@ -21,7 +21,7 @@ def fused_matmul(g: Graph, node: Node) -> list[str]:
     return [y if factor is None else g.op("Mul", y, factor)]
 
 
-def _turned(g: Graph, name: str, last: bool, batch: bool) -> str:
+def _transpose(g: Graph, name: str, last: bool, batch: bool) -> str:
     if not last and not batch:
         return name
     if name not in g.constants and (name not in g.types or g.types[name].dims is None):

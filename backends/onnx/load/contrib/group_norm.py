@@ -15,7 +15,7 @@ _TO_FIRST, _TO_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 @expands("GroupNorm")
 def group_norm(g: Graph, node: Node) -> list[str]:
     """Inputs: x, scale, offset, the last two (C,), in float32 beside halves too."""
-    return [_normalised(g, node, node.inputs[0])]
+    return [_normalise(g, node, node.inputs[0])]
 
 
 @expands("SkipGroupNorm")
@@ -30,10 +30,10 @@ def skip_group_norm(g: Graph, node: Node) -> list[str]:
     if node.has(4):
         bias = node.inputs[4]
         total = g.op("Add", total, bias if last else g.op("Reshape", bias, g.ints([-1, 1, 1])))
-    return [_normalised(g, node, total), total]
+    return [_normalise(g, node, total), total]
 
 
-def _normalised(g: Graph, node: Node, x: str) -> str:
+def _normalise(g: Graph, node: Node, x: str) -> str:
     typed, last = first_typed(g, node.inputs[0], x), bool(node.attr("channels_last", 1))
     first = g.op("Transpose", x, perm=_TO_FIRST) if last else x
     ones = np.ones(node.attr("groups"))

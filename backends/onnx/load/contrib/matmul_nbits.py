@@ -29,18 +29,16 @@ def _floats(node: Node, packed: Values, scales: Values, zeros: Values | None = N
     """Shape (K, N), in the type of the scales."""
     bits, rows, features = node.attr("bits", 4), node.attr("N"), node.attr("K")
     blocks = -(-features // node.attr("block_size"))
-    steps = _unpacked(packed.reshape(rows, blocks, -1), bits, node.attr("block_size")).astype(np.float32)
+    steps = _unpack(packed.reshape(rows, blocks, -1), bits, node.attr("block_size")).astype(np.float32)
     middle: Any = 2 ** (bits - 1)
     if zeros is not None:
-        apart = (
-            zeros.astype(np.float32) if zeros.dtype != np.uint8 else _unpacked(zeros.reshape(rows, -1), bits, blocks)
-        )
+        apart = zeros.astype(np.float32) if zeros.dtype != np.uint8 else _unpack(zeros.reshape(rows, -1), bits, blocks)
         middle = apart.reshape(rows, blocks, 1)
     wide: Values = (steps - middle) * scales.reshape(rows, blocks, 1).astype(np.float32)
     return wide.reshape(rows, -1)[:, :features].T.astype(scales.dtype)
 
 
-def _unpacked(packed: Values, bits: int, count: int) -> Values:
+def _unpack(packed: Values, bits: int, count: int) -> Values:
     """Numbers of so many bits, the lowest bits of each byte first, the first `count` along the last axis."""
     each: Values = (packed[..., None] >> np.arange(0, 8, bits, dtype=np.uint8)) & (2**bits - 1)
     return each.reshape(*packed.shape[:-1], -1)[..., :count]

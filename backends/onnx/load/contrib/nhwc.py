@@ -5,7 +5,7 @@ Kernels lie as in the standard.
 
 from ...ir.graph import Graph, Node
 from ..fused_operators import UnknownTypeError, expands
-from .fused_conv import finished, plain
+from .fused_conv import append_sum_and_activation, plain
 
 
 @expands("NhwcConv", "NhwcFusedConv")
@@ -13,7 +13,7 @@ def convolution(g: Graph, node: Node) -> list[str]:
     """The sum with Z, channels last too, comes before the activation."""
     x, w = node.inputs[:2]
     y = g.op("Conv", channels_first(g, x, rank := rank_of(g, w)), *node.inputs[1:3], **plain(node))
-    return [finished(g, node, channels_last(g, y, rank))]
+    return [append_sum_and_activation(g, node, channels_last(g, y, rank))]
 
 
 @expands("NhwcMaxPool")

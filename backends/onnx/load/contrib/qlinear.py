@@ -22,31 +22,31 @@ def unary(g: Graph, node: Node) -> list[str] | None:
         rank = rank_of(g, node.inputs[0])
         if node.attr("axis", -1) % rank != rank - 1:
             return None
-    return _quantised(g, node, node.inputs[3:5], _float(g, node, 0), of_rank=node.inputs[0])
+    return _quantised_operator(g, node, node.inputs[3:5], _float(g, node, 0), of_rank=node.inputs[0])
 
 
 @expands("QLinearAdd", "QLinearMul")
 def binary(g: Graph, node: Node) -> list[str]:
     """Inputs: a and b, each with scale and zero point, those of y."""
-    return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3))
+    return _quantised_operator(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3))
 
 
 @expands("QLinearWhere")
 def where(g: Graph, node: Node) -> list[str]:
     """Inputs: truths, then x and y, each with scale and zero point, those of what is chosen."""
-    return _quantised(g, node, node.inputs[7:9], node.inputs[0], _float(g, node, 1), _float(g, node, 4))
+    return _quantised_operator(g, node, node.inputs[7:9], node.inputs[0], _float(g, node, 1), _float(g, node, 4))
 
 
 @expands("QLinearMatMul")
 def matmul(g: Graph, node: Node) -> list[str]:
     """As `binary`; a scale for each column of b."""
-    return _quantised(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=-1))
+    return _quantised_operator(g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=-1))
 
 
 @expands("QLinearConcat")
 def concat(g: Graph, node: Node) -> list[str]:
     """Inputs: scale and zero point of y, then each part with its own."""
-    return _quantised(g, node, node.inputs[:2], *(_float(g, node, p) for p in range(2, len(node.inputs), 3)))
+    return _quantised_operator(g, node, node.inputs[:2], *(_float(g, node, p) for p in range(2, len(node.inputs), 3)))
 
 
 @expands("QLinearConv")
@@ -55,7 +55,7 @@ def conv(g: Graph, node: Node) -> list[str] | None:
     bias = _bias(g, node, 8)
     if bias is None:
         return None
-    return _quantised(
+    return _quantised_operator(
         g, node, node.inputs[6:8], _float(g, node, 0), _float(g, node, 3, axis=0), *bias, of_rank=node.inputs[3]
     )
 
@@ -67,7 +67,7 @@ def gemm(g: Graph, node: Node) -> list[str] | None:
     if bias is None or node.attr("alpha", 1.0) != 1:
         return None
     b = _float(g, node, 3, axis=0 if node.attr("transB", 0) else 1)
-    return _quantised(g, node, node.inputs[7:9], _float(g, node, 0), b, *bias)
+    return _quantised_operator(g, node, node.inputs[7:9], _float(g, node, 0), b, *bias)
 
 
 def _float(g: Graph, node: Node, position: int, axis: int | None = None) -> str:
@@ -86,7 +86,7 @@ def _bias(g: Graph, node: Node, position: int) -> list[str] | None:
     return [g.derived_constant(f"{name}:float:{node.outputs[0]}", lambda: steps * of_x.reshape(()) * of_w.reshape(-1))]
 
 
-def _quantised(g: Graph, node: Node, of_y: tuple[str, ...], *operands: str, of_rank: str = "") -> list[str]:
+def _quantised_operator(g: Graph, node: Node, of_y: tuple[str, ...], *operands: str, of_rank: str = "") -> list[str]:
     """The plain operator between floats; where channels stand last, turned by the rank of the tensor `of_rank`."""
     op = node.op.removeprefix("QLinear").removeprefix("Q")
     kept = {key: node.attr(key) for key in node.attributes if key not in _OURS}

@@ -12,7 +12,7 @@ _WIDE = frozenset({TensorProto.UINT16, TensorProto.INT16})
 
 
 @expands("QuantizeLinear", "DequantizeLinear")
-def quantised(g: Graph, node: Node) -> list[str] | None:
+def quantize(g: Graph, node: Node) -> list[str] | None:
     """The zero point, or the tensor to dequantise, says how many bits; there is one by default, of unsigned bytes."""
     typed = node.inputs[2] if node.has(2) else node.inputs[0]
     if (node.has(2) or node.op == "DequantizeLinear") and g.elem(first_typed(g, typed)) in _WIDE and g.opsets[""] < 21:

@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 
 STEPS, BATCH, WIDTH, HIDDEN = 4, 2, 3, 5
 ORDER = {"RNN": [0], "GRU": [1, 0, 2], "LSTM": [0, 3, 1, 2]}
-"""Gates as ONNX has them, by their places in torch."""
+"""Gates in the order of ONNX, by their index in torch."""
 
 
 def rand(*shape, seed=0):
@@ -26,7 +26,7 @@ def as_onnx(op, module, name, directions):
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("begun", [False, True], ids=["from zeros", "from a state"])
 @pytest.mark.parametrize("op", ORDER)
-def test_a_recurrent_operator_has_torch_gradients(vjp_of_node, op, begun, directions):
+def test_gradients_of_a_recurrent_operator_are_those_of_torch(vjp_of_node, op, begun, directions):
     torch.manual_seed(0)
     module = getattr(torch.nn, op)(WIDTH, HIDDEN, bidirectional=directions == 2)
     w, r, bw, br = (as_onnx(op, module, n, directions) for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
@@ -63,27 +63,50 @@ def parameters(op, bias=True):
     return inputs | ({"b": rand(1, 2 * gates * HIDDEN)} if bias else {})
 
 
+def gru_that_resets_first(x, w, r, b):
+    """Cho et al. 2014, equations 5 to 8, one step at a time; gates in the order update, reset, hidden."""
+    (wz, wr, wh), (rz, rr, rh) = (m.chunk(3) for m in (w, r))
+    (bz, br, bh), (cz, cr, ch) = (half.chunk(3) for half in b.chunk(2))
+    h, outputs = torch.zeros(len(x[0]), HIDDEN, dtype=torch.float64), []
+    for row in x:
+        z = torch.sigmoid(row @ wz.T + bz + h @ rz.T + cz)
+        reset = torch.sigmoid(row @ wr.T + br + h @ rr.T + cr)
+        h = z * h + (1 - z) * torch.tanh(row @ wh.T + bh + (reset * h) @ rh.T + ch)
+        outputs.append(h)
+    return torch.stack(outputs)[:, None]
+
+
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_gru_that_resets_first_as_onnx_has_it_by_default(bias):
-    check_rule(one_node("GRU", inputs := parameters("GRU", bias)), {"x": inputs["x"]})
+def test_a_gru_that_resets_before_the_product_has_the_gradient_of_the_papers_equations(vjp_of_node, bias):
+    inputs = parameters("GRU", bias)
+    exact = {n: torch.tensor(v, dtype=torch.float64) for n, v in inputs.items()}
+    x = exact["x"].requires_grad_()
+    b = exact["b"][0] if bias else torch.zeros(6 * HIDDEN, dtype=torch.float64)
+    dy = rand(STEPS, 1, BATCH, HIDDEN, seed=3)
+    (want,) = torch.autograd.grad(
+        gru_that_resets_first(x, exact["w"][0], exact["r"][0], b), x, torch.tensor(dy).double()
+    )
+    constants = [n for n in inputs if n != "x"]
+    got = vjp_of_node("GRU", inputs, {"y": dy}, wrt=["x"], constants=constants, hidden_size=HIDDEN)
+    np.testing.assert_allclose(got["x"], want.numpy(), rtol=1e-4, atol=1e-6)
 
 
-def test_read_from_the_end_and_with_all_lengths_equal_to_the_number_of_steps():
+def test_a_reverse_lstm_with_all_lengths_equal_passes_the_gradient_check():
     inputs = parameters("LSTM") | {"s": np.full(BATCH, STEPS, np.int32)}
-    check_rule(one_node("LSTM", inputs, direction="reverse"), {"x": inputs["x"]})
+    check_rule(one_node("LSTM", inputs, direction="reverse"), {"x": inputs["x"]})  # an AssertionError if it is wrong
 
 
-RARE = {
-    "activations of its own": ({"activations": ["Sigmoid", "Relu", "Tanh"]}, {}),
+UNSUPPORTED = {
+    "other activations": ({"activations": ["Sigmoid", "Relu", "Tanh"]}, {}),
     "a clip": ({"clip": 0.5}, {}),
-    "rows of different lengths": ({}, {"s": np.int32([STEPS, 2])}),
+    "sequences of different lengths": ({}, {"s": np.int32([STEPS, 2])}),
     "peepholes": ({}, {"s": None, "h": None, "c": None, "p": rand(1, 3 * HIDDEN)}),
 }
 
 
-@pytest.mark.parametrize("case", RARE)
-def test_rarer_forms_are_refused_by_name(case):
-    how, more = RARE[case]
+@pytest.mark.parametrize("case", UNSUPPORTED)
+def test_unsupported_forms_are_refused_by_name(case):
+    how, more = UNSUPPORTED[case]
     inputs = parameters("LSTM") | more
     with pytest.raises(UnsupportedOperators, match=r"no derivative rule for LSTM \(opset 18\) at node 'node'"):
         check_rule(one_node("LSTM", inputs, **how), {"x": inputs["x"]})
