@@ -14,7 +14,7 @@ __all__ = ["KINDS", "resampling_matrix"]
 
 KINDS = ("linear", "corners", "mirrored", "nearest", "cubic")
 TABLE = 1024
-"""TensorFlow's bicubic resize reads its kernel from a table of so many places between two pixels."""
+"""TensorFlow's bicubic resize reads its kernel from a table with so many entries between two pixels."""
 
 
 def resampling_matrix(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
@@ -41,21 +41,21 @@ def resampling_matrix(n: int, m: int, kind: str) -> np.ndarray[Any, Any]:
         return np.asarray(np.eye(n)[np.arange(m) * n // m])
     if kind == "cubic":
         return _cubic(n, m)
-    places = (
+    positions = (
         np.linspace(0, n - 1, m) if kind == "corners" else _mirrored_positions((np.arange(m) + 0.5) * (n / m) - 0.5, n)
     )
-    return np.asarray(np.clip(1 - np.abs(np.arange(n)[None, :] - places[:, None]), 0, None))
+    return np.asarray(np.clip(1 - np.abs(np.arange(n)[None, :] - positions[:, None]), 0, None))
 
 
-def _mirrored_positions(places: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+def _mirrored_positions(positions: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
     """Positions outside mirrored at the first and the last pixel's centre."""
-    return np.asarray(np.clip((n - 1) - np.abs((n - 1) - np.abs(places)), 0, n - 1))
+    return np.asarray(np.clip((n - 1) - np.abs((n - 1) - np.abs(positions)), 0, n - 1))
 
 
 def _cubic(n: int, m: int) -> np.ndarray[Any, Any]:
-    places = (np.arange(m) + 0.5) * (n / m) - 0.5
-    left = np.floor(places)
-    share = np.round((places - left) * TABLE) / TABLE
+    positions = (np.arange(m) + 0.5) * (n / m) - 0.5
+    left = np.floor(positions)
+    share = np.round((positions - left) * TABLE) / TABLE
     weights = np.zeros((m, n))
     for shift in (-1, 0, 1, 2):
         pixel = (left + shift).astype(int)

@@ -1,6 +1,6 @@
 """Presets: what another library returns by default, as other values of parameters and a postprocessing of values.
 
-A method declares its presets beside itself, `presets = {"captum": Preset(...)}`; there is no list of them elsewhere.
+A method declares its presets beside itself, `presets = {"captum": Preset(...)}`; nothing else lists them.
 They reproduce a library's numbers for the same network with its preprocessing inside: what is differentiated or covered
 is the image in [0, 1]. Which layer a library takes by default is not copied: name it.
 """

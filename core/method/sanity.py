@@ -13,7 +13,7 @@ from ..result import Attribution, Result, Synthesis
 __all__ = ["refuse_nonfinite", "refuse_nonfinite_target", "sanity_notes"]
 
 SATURATED = 1e-6
-"""How near to 1 a probability is one to float precision: a tenth of what is left is rounding."""
+"""How near to 1 a probability is one to float precision: a tenth of the difference is rounding."""
 
 
 def refuse_nonfinite(name: str, result: Result) -> None:

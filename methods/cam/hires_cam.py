@@ -18,7 +18,7 @@ class HiResCAM(GradientCAM):
     """Multiply maps and gradient position by position and add up over channels: only what the network uses is shown.
 
     L = sum_k dy/dA_k * A_k, signed. On a network that ends in one linear layer, the sum of the map is the score less
-    its bias, and no gradient is averaged into places where it was not.
+    its bias, and no gradient is averaged into positions where it was 0.
     """
 
     name = "hires_cam"

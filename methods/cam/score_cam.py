@@ -45,7 +45,7 @@ class ScoreCAM(MapMethod):
             doc="the class's probability is the weight, without a softmax over channels",
         ),
     }
-    fill: Fill = param("black", f"what stands where a mask is 0: {FILL_DOC}; black is X H_k as the paper writes it")
+    fill: Fill = param("black", f"what is shown where a mask is 0: {FILL_DOC}; black is X H_k as the paper writes it")
     enlargement: str = param("linear", "how a map becomes a mask", choices=("linear", "corners"))
     scaled: str = param("large", "a map is scaled to [0, 1] when it is large, or still small", choices=SCALED)
     epsilon: float = param(0.0, "added to a map's range, by which it is divided", minimum=0)

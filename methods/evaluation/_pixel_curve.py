@@ -90,4 +90,4 @@ class PixelCurve(Metric):
         return namespace(function.image).concat(scores)
 
 
-FILL = f"what stands where a pixel is missing: {FILL_DOC}"
+FILL = f"what is shown where a pixel is missing: {FILL_DOC}"

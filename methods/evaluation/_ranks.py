@@ -18,8 +18,8 @@ def round_ties(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def ranks(values: Array) -> np.ndarray[Any, Any]:
-    """The place of each value in the order from the largest down, of the shape of `values`; equal ones keep theirs."""
+    """The rank of each value from the largest down, from 0, of the shape of `values`; equal ones keep their order."""
     steps = round_ties(as_numpy(values)).ravel()
-    places = np.empty(steps.size, np.int64)
-    places[np.argsort(-steps, kind="stable")] = np.arange(steps.size)
-    return places.reshape(values.shape)
+    order = np.empty(steps.size, np.int64)
+    order[np.argsort(-steps, kind="stable")] = np.arange(steps.size)
+    return order.reshape(values.shape)

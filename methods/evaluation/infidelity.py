@@ -29,7 +29,7 @@ class Infidelity(Metric):
     """Judge a method: how wrongly its values, taken as slopes, predict the target's fall when the image changes.
 
     mean over changes I of (<I, E> - (S(x) - S(x - I)))^2 (definition 2.1), and the same with E scaled by the best one
-    number, which makes methods of different units comparable. "squares" puts one square at a random place to `fill`
+    number, which makes methods of different units comparable. "squares" fills a square at a random position with `fill`
     (section 2.3); "noisy_baseline" takes I = x - (fill + noise). A map (N, h, w) counts for each channel alike. Values
     that are contributions and no slopes (gradient x input, integrated gradients) must be divided by x - fill before.
     """

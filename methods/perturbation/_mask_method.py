@@ -49,7 +49,7 @@ class MaskMethod(Method):
     example: ClassVar[Mapping[str, Any]] = {"steps": 3}
     steps: int = param(300, "steps of the descent", minimum=1)
     learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1", above=0)
-    fill: Fill = param("blurred", f"what stands where the mask is 0: {FILL_DOC}")
+    fill: Fill = param("blurred", f"what is shown where the mask is 0: {FILL_DOC}")
     seed: int = param(0, "of random shifts, and of the fill 'noise'; each image gets the same draws", minimum=0)
 
     @abstractmethod

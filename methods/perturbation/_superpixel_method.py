@@ -50,7 +50,7 @@ class SuperpixelMethod(Method):
     )
     segments: int = param(50, "superpixels to aim at; slic and grid come near", minimum=2)
     samples: int = param(1000, "copies of the image to try", minimum=1)
-    fill: Fill = param("blurred", f"what stands where a superpixel is covered: superpixel (its own mean), {FILL_DOC}")
+    fill: Fill = param("blurred", f"what is shown where a superpixel is covered: superpixel (its own mean), {FILL_DOC}")
     seed: int = param(
         0, "of the choice of superpixels, and of the fill 'noise'; each image gets the same draws", minimum=0
     )

@@ -54,7 +54,7 @@ class RISE(Method):
     p: float = param(0.5, "probability that a cell is open", above=0, below=1)
     over: str = param("expected", "sums are divided by N p, or by how often a pixel was open", choices=OVER)
     margin: str = param("cell", "an enlarged mask is larger by a cell, or by the share 1 / cells", choices=MARGINS)
-    fill: Fill = param("black", f"what stands where a mask is 0: {FILL_DOC}")
+    fill: Fill = param("black", f"what is shown where a mask is 0: {FILL_DOC}")
     centred: bool = param(
         True, "take the masks' mean target off, which says nothing about places; no is the paper's map"
     )
