@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import LayerError, ModelError
-from crosslens.introspection.nonlinearities import counted
+from crosslens.introspection.nonlinearities import count_activation_functions
 from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
 
@@ -141,7 +141,7 @@ class TensorFlowModel(Model):
     @property
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
-        return counted(_activation(place) for place in self._tensors.values())
+        return count_activation_functions(_activation(place) for place in self._tensors.values())
 
     def _modified(self, rules: BackwardRules) -> Self:
         return self._copy(network=self.network.with_rule(rules.relu), _functions=_Functions())

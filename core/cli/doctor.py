@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import namespace
 from ..errors import CrosslensError
 from ..introspection.default_layer import default_layer
-from ..introspection.diagnostics import Finding, examined
+from ..introspection.diagnostics import Finding, diagnose
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.registry import METHODS
 from ._models import MODEL_OPTIONS, opened, quiet
@@ -84,7 +84,7 @@ def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
     yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
     context = click.get_current_context()
     yield Finding("output", None, spelled(f"{model.layers[OUTPUT].shape}, {model.output}", context))
-    yield from (found._replace(detail=spelled(found.detail, context)) for found in examined(model))
+    yield from (found._replace(detail=spelled(found.detail, context)) for found in diagnose(model))
     image = model.input.from_unit(np.full((1, *model.input.example_shape), 0.5, np.float32))
     yield _default_layer(model)
     yield _tried("forward", lambda: _timed(lambda: model.forward(image)))

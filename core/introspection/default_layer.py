@@ -1,4 +1,4 @@
-"""Finding one's way in a network: its layers with maps, the last of them, its classes."""
+"""The layer that methods explain by default, and what leads to it: layers with feature maps, attention, tokens."""
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -38,39 +38,39 @@ def spatial_layers(model: Model) -> Iterator[Layer]:
 def attention_maps(model: Model) -> list[str]:
     """The layers that hold attention's weights (N, heads, T, T) between tokens, rows adding up to 1, in order.
 
-    They are found by kind and shape: a softmax over pairs of as many tokens as some layer (N, T, D) has.
+    They are recognised by kind and shape: a softmax over pairs of as many tokens as some layer (N, T, D) has.
 
     Raises:
-        LayerError: none is to be seen; or it is between different sets of tokens, as in an encoder with a decoder.
+        LayerError: there are none, or they lie between different sets of tokens, as in an encoder with a decoder.
     """
     counts = {count for count, _ in _tokens(model)}
-    found = [
+    names = [
         layer.name
         for layer in model.layers.values()
         if len(layer.shape) == 4 and layer.kind.lower() in _WEIGHTS and layer.shape[2] == layer.shape[3] in counts
     ]
-    if not found:
+    if not names:
         raise LayerError(
             "no attention is to be seen in this network: no softmax gives weights (N, heads, T, T) between T tokens "
             f"of a layer (N, T, D); {_advice(model, counts)}. grad_cam with layer= explains any layer of tokens"
         )
-    _refuse_several_sets(model, found)
-    return found
+    _refuse_several_sets(model, names)
+    return names
 
 
-def _refuse_several_sets(model: Model, found: list[str]) -> None:
+def _refuse_several_sets(model: Model, names: list[str]) -> None:
     """Refuse attention that leads from one set of tokens to another: its matrices cannot be multiplied."""
-    own = model.layers[found[0]].shape[2:]
+    own = model.layers[names[0]].shape[2:]
     for layer in model.layers.values():
         sizes = layer.shape[2:]
         if (
             layer.kind.lower() in _WEIGHTS
             and len(sizes) == 2
             and sizes != own
-            and (layer.name in found or {*sizes} & {*own})
+            and (layer.name in names or {*sizes} & {*own})
         ):
             raise LayerError(
-                f"attention in this network is between different sets of tokens, {own[0]} x {own[1]} in {found[0]!r} "
+                f"attention in this network is between different sets of tokens, {own[0]} x {own[1]} in {names[0]!r} "
                 f"but {sizes[0]} x {sizes[1]} in {layer.name!r}, as in an encoder with a decoder; it can be followed "
                 "through one set only. grad_cam with layer= explains any layer of tokens"
             )
@@ -82,7 +82,7 @@ _WEIGHTS = frozenset({"softmax", "attention"})
 
 def _advice(model: Model, counts: set[int | None]) -> str:
     if not counts:
-        return "it has no layer of tokens (N, T, D) at all, so it is no transformer with the batch as first axis"
+        return "it has no layer of tokens (N, T, D) at all, so it is not a transformer with the batch as first axis"
     return "fused attention hides it: in Keras set flash_attention=False, for ONNX export with softmax and MatMul nodes"
 
 
@@ -94,10 +94,10 @@ def _tokens(model: Model) -> "Counter[tuple[int | None, int | None]]":
 def _heads(model: Model) -> set[tuple[int | None, int | None]]:
     """(heads, T) of both sides of each attention's weights (N, heads, queries, keys), which may be apart in number."""
     counts = {count for count, _ in _tokens(model)}
-    found = (
+    shapes = (
         layer.shape[1:] for layer in model.layers.values() if len(layer.shape) == 4 and layer.kind.lower() in _WEIGHTS
     )
-    return {(heads, count) for heads, *sides in found if counts.issuperset(sides) for count in sides}
+    return {(heads, count) for heads, *sides in shapes if counts.issuperset(sides) for count in sides}
 
 
 def _inside_attention(
@@ -112,7 +112,7 @@ def _inside_attention(
     if a != b and any(pair in heads for pair in ((first, a), (first, b), (a, first), (b, first))):
         return True
     split = (a, first * b) in tokens or (b, first * a) in tokens
-    beside = tokens[first, a * b] > 2  # heads after tokens; maps (C, H, W) flattened to (C, H W) once are none
+    beside = tokens[first, a * b] > 2  # heads after tokens; maps (C, H, W) flattened to (C, H W) once are not heads
     return split or beside or any(a == b == count for count, _ in tokens)
 
 
@@ -160,20 +160,20 @@ def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
 
     The other outputs of a detector have layers of their own, which come later and say nothing about the chosen one.
     Left out are the target's own maps, what only lays values out anew (Permute, Reshape, flip) or takes a part of them
-    (Slice, Split), what pooling left of one side of the image, and four axes that are no positions in the image.
+    (Slice, Split), what pooling left of one side of the image, and four axes that are not positions in the image.
 
     Raises:
         LayerError: this network has none.
     """
     ends = _ends(model, of)
-    known = _found.setdefault(model, {})
+    known = _last_maps_of.setdefault(model, {})
     if ends not in known:
         known[ends] = _last_maps(model, ends)
     return known[ends]
 
 
-_found: "WeakKeyDictionary[Model, dict[frozenset[str], str]]" = WeakKeyDictionary()
-"""By model and target: finding the layer may take a pass through the network."""
+_last_maps_of: "WeakKeyDictionary[Model, dict[frozenset[str], str]]" = WeakKeyDictionary()
+"""By model and target: it may take a pass through the network to know the layer."""
 
 
 def _ends(model: Model, of: Iterable[str]) -> frozenset[str]:
@@ -220,7 +220,7 @@ def _head_maps(model: Model, ends: frozenset[str]) -> Iterator[str]:
 
 
 _AT_ONCE = 4
-"""So many layers are looked at in one pass."""
+"""Layers that are tested in one pass."""
 
 
 def _enters_a_head(model: Model, name: str, before: Sequence[Layer]) -> bool:
@@ -254,9 +254,9 @@ def _tokens_after(model: Model, layer: str, computing: Sequence[str]) -> list[st
     positions = prod(n or 1 for n in model.layer(layer).shape[2:])
     counts = range(positions, positions + SPARE_TOKENS + 1)
     after = [model.layers[name] for name in computing[computing.index(model.layer(layer).name) + 1 :]]
-    tokens = [found for found in after if len(found.shape) == 3 and found.shape[1] in counts]
-    working = any(word in found.kind.lower() for found in tokens for word in _ON_TOKENS)
-    return [found.name for found in tokens] if working else []
+    tokens = [each for each in after if len(each.shape) == 3 and each.shape[1] in counts]
+    working = any(word in each.kind.lower() for each in tokens for word in _ON_TOKENS)
+    return [each.name for each in tokens] if working else []
 
 
 _ON_TOKENS = ("norm", "linear", "dense", "matmul", "gemm", "einsum", "attention")

@@ -10,7 +10,7 @@ from ..model.repeatability import repeatability
 from .default_layer import spatial_layers
 from .double_normalisation import normalised_twice
 
-__all__ = ["Finding", "examined", "parameters", "step_memory"]
+__all__ = ["Finding", "diagnose", "parameters", "step_memory"]
 
 
 class Finding(NamedTuple):
@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     detail: str
 
 
-def examined(model: Model) -> Iterator[Finding]:
+def diagnose(model: Model) -> Iterator[Finding]:
     """Facts that the layers give, on any backend, then what the backend has to say (`Model.diagnosis`)."""
     maps = [layer.name for layer in spatial_layers(model)]
     last = f"; the last ones: {', '.join(maps[-3:])}" if maps else ""
@@ -29,30 +29,30 @@ def examined(model: Model) -> Iterator[Finding]:
     yield Finding("parameters", None, f"{parameters(model):,}")
     needed = step_memory(model) / (1 << 20)
     yield Finding("memory", None, f"about {needed:.0f} MiB for a forward and gradient step, batch 1")
-    own = [Finding(*found) for found in model.diagnosis()]
+    own = [Finding(*finding) for finding in model.diagnosis()]
     yield from own
-    if "preprocess" not in {found.name for found in own}:
-        yield from _normalised(model)
-    yield _repeated(model)
+    if "preprocess" not in {finding.name for finding in own}:
+        yield from _normalisation(model)
+    yield _repeatable(model)
 
 
-def _normalised(model: Model) -> Iterator[Finding]:
+def _normalisation(model: Model) -> Iterator[Finding]:
     try:
-        found = normalised_twice(model)
+        twice = normalised_twice(model)
     except CrosslensError:
         return  # a network that does not run says so where it is run
-    if found:
+    if twice:
         name = f"preprocess={model.preprocess.preset!r}" if model.preprocess.preset else "the preprocessing given"
-        where = f"the network itself normalises its images (layer {found[0]!r}) and {name} does too"
-        yield Finding("preprocess", False, f"{where}; wrap(preprocess={found[1]})")
+        where = f"the network itself normalises its images (layer {twice[0]!r}) and {name} does too"
+        yield Finding("preprocess", False, f"{where}; wrap(preprocess={twice[1]})")
 
 
-def _repeated(model: Model) -> Finding:
-    """Being random is a property of the network, no failure."""
-    found = repeatability(model)
-    if notes := found.notes:
+def _repeatable(model: Model) -> Finding:
+    """Being random is a property of the network, not a failure."""
+    known = repeatability(model)
+    if notes := known.notes:
         return Finding("repeatable", None, "; ".join(notes))
-    if not found.tried:
+    if not known.tried:
         return Finding("repeatable", None, "not known: the network does not run on two images of noise")
     return Finding("repeatable", True, "two runs agree, and no image's result depends on the others of its batch")
 

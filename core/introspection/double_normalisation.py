@@ -1,4 +1,4 @@
-"""Networks that normalise their images themselves, behind a preprocessing that does so too: found by a pass."""
+"""Double normalisation: a network that normalises its images itself, behind a preprocessing that does so too."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,20 +19,20 @@ def normalised_twice(model: Model) -> tuple[str, str] | None:
     """The layer at which the network has normalised its image itself, and the preprocessing that suits it.
 
     Such a layer has the image's shape and no weights, is computed from the image alone, and is an affine map of each
-    channel. None where there is none, where the preprocessing only scales, or where nobody can tell.
+    channel. None if there is none, if the preprocessing only scales, or if the backend cannot tell what layers read.
     """
     if model.input.bounds is None or not np.any(model.preprocess.affine(model.input.example_shape[0])[1]):
         return None
     names = list(_entering(model))
-    found = {}
+    by_layer = {}
     if names:
         unit = np.asarray([0.25, 0.5, 0.75], np.float32).reshape(-1, *[1] * len(model.input.example_shape))
         x = model.input.from_unit(np.broadcast_to(unit, (3, *model.input.example_shape)).copy())
         gain, offset = model.preprocess.along(x)
         entering = gain * (x[:, ::-1] if model.preprocess.reverses else x) + offset
         activations = model.forward(x, names)
-        found = {name: _factor(entering, as_numpy(activations[name])) for name in names}
-    factors = {name: factor for name, factor in found.items() if factor is not None}
+        by_layer = {name: _factor(entering, as_numpy(activations[name])) for name in names}
+    factors = {name: factor for name, factor in by_layer.items() if factor is not None}
     if not factors:
         return None
     name = list(factors)[-1]

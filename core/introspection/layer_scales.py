@@ -1,4 +1,4 @@
-"""Rectified layers by scale, found by what they compute: the same places in a network whatever a framework calls them.
+"""Layers with rectified maps, grouped by resolution; recognised by their values, not by a framework's names.
 
 PyTorch has a Conv2d and a ReLU module, Keras often one Conv2D with its activation inside, ONNX a Conv and a Relu node.
 The rule that fits all: the first layer without a negative value at or after each layer with a kernel. Pooling, dropout
@@ -41,12 +41,12 @@ def rectified_scales(model: Model, image: Array) -> list[list[str]]:
 
 def _rectified(model: Model, image: Array, names: list[str], zeros: bool = False) -> dict[Size, list[str]]:
     """`rectified_scales` by (h, w), empty where nothing is rectified; with `zeros`, a layer must also hold some."""
-    found = model.forward(_small(image, model.input.size), names) if names else {}
+    activations = model.forward(_small(image, model.input.size), names) if names else {}
     scales: dict[Size, list[str]] = {}
     fresh = False
     for name in names:
         fresh = fresh or "kernel" in model.weights(name)
-        maps = found[name]
+        maps = activations[name]
         gate = model.layer(name).kind.lower() in _GATES
         if (
             fresh

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from ..model.base import Model
 
-__all__ = ["OTHERS", "RECTIFIER", "counted", "rule_note"]
+__all__ = ["OTHERS", "RECTIFIER", "count_activation_functions", "rule_note"]
 
 RECTIFIER = "rectifier"
 """What stands for ReLU, ReLU6, LeakyReLU, PReLU and a clip from 0, whatever a framework calls them."""
@@ -28,28 +28,28 @@ OTHERS: Mapping[str, str] = {
     "thresholdedrelu": "ThresholdedReLU",
     "glu": "GLU",
 }
-"""By a framework's word in small letters: activation functions that take a rectifier's part and are none."""
+"""By a framework's word in small letters: activation functions that are used in place of a rectifier."""
 _RECTIFIERS = frozenset({"relu", "relu6", "leakyrelu", "prelu"})
 
 
 def rule_note(model: Model) -> tuple[str, ...]:
     """What to say where a rule for rectifiers leaves other activation functions as they are; nothing where all change.
 
-    They are counted by the kinds of the layers where `model.nonlinearities` is None.
+    They are count_activation_functions by the kinds of the layers where `model.nonlinearities` is None.
     """
     known = model.nonlinearities
-    found = counted(layer.kind for layer in model.layers.values()) if known is None else known
-    others = [f"{kind} x {count}" for kind, count in found.items() if kind != RECTIFIER and count]
+    counts = count_activation_functions(layer.kind for layer in model.layers.values()) if known is None else known
+    others = [f"{kind} x {count}" for kind, count in counts.items() if kind != RECTIFIER and count]
     if not others:
         return ()
-    count = found.get(RECTIFIER, 0)
+    count = counts.get(RECTIFIER, 0)
     return (
         f"{count} rectifier{'s' * (count != 1)} changed; the network's other activation functions "
         f"({', '.join(others)}) keep their own derivative, so this is not what the paper describes",
     )
 
 
-def counted(kinds: Iterable[str]) -> Counter[str]:
+def count_activation_functions(kinds: Iterable[str]) -> Counter[str]:
     """How many activation functions of each kind, by a framework's words for them."""
     known = {**OTHERS, **dict.fromkeys(_RECTIFIERS, RECTIFIER)}
     words = (kind.lower().replace("_", "") for kind in kinds)

@@ -141,10 +141,10 @@ def _in_order(model: Model, name: str) -> bool:
         activation = at.activations[name]
         cotangent = _one_row_each(as_numpy(activation), rows)
         gradient = as_numpy(at.vjp({name: like(cotangent, activation)})[INPUT])
-    found: dict[int, list[tuple[int, float]]] = {}
+    centres: dict[int, list[tuple[int, float]]] = {}
     for image, (axis, row) in zip(gradient, rows, strict=True):
-        found.setdefault(axis, []).append((row, _centre(image, axis)))
-    return all(_in_line(pairs, sides[axis]) for axis, pairs in found.items())
+        centres.setdefault(axis, []).append((row, _centre(image, axis)))
+    return all(_in_line(pairs, sides[axis]) for axis, pairs in centres.items())
 
 
 def _spread(size: int) -> list[int]:

@@ -37,9 +37,9 @@ def first_with_influence(model: Model, images: Array, objective: Objective, laye
         some = list(islice(names, count))
         if not some:
             return None
-        found = _with_influence(model, images, objective, some)
-        if found:
-            return found[0]
+        influential = _with_influence(model, images, objective, some)
+        if influential:
+            return influential[0]
     return None
 
 
@@ -80,5 +80,5 @@ def _probes(model: Model, x: Array) -> Iterator[tuple[Model, Array]]:
 def _not_zero(gradient: Array) -> set[int]:
     """The images whose gradient is not zero everywhere."""
     xp = namespace(gradient)
-    found = xp.any(xp.reshape(gradient, (gradient.shape[0], -1)) != 0, axis=1)
-    return {n for n in range(gradient.shape[0]) if bool(found[n])}
+    nonzero = xp.any(xp.reshape(gradient, (gradient.shape[0], -1)) != 0, axis=1)
+    return {n for n in range(gradient.shape[0]) if bool(nonzero[n])}

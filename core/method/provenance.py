@@ -25,7 +25,7 @@ def provenance(model: Model, objective: Objective | None, seconds: float) -> Map
         "versions": dict(model.versions),
         "model": model.digest,
         "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
-        "inputs": json_value(dict(model.held)),
+        "inputs": json_value(dict(model.fixed_inputs)),
         "bounds": model.input.bounds and list(model.input.bounds),
         **({} if objective is None else {"objective": str(objective)}),
         "repeatable": repeatability(model).repeatable,

@@ -41,8 +41,8 @@ class BackendModel(ABC):
     input: InputSpec
     preprocess: Preprocess
     labels: Sequence[str] | None = None
-    held: Mapping[str, Any] = MappingProxyType({})
-    """What other inputs hold, for provenance."""
+    fixed_inputs: Mapping[str, Any] = MappingProxyType({})
+    """The values of the other inputs, as `wrap(inputs=)` gave them, for provenance."""
     output_kind: str | None = None
     """What the user says that the output is; see `crosslens.Model.output`."""
     batch_size: int | None = None

@@ -25,7 +25,15 @@ from .digest import digest
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
 from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, unknown_layer
-from .linearization import Linearization, NamedLinearization, Pullback, add_at_input, gathered, inner_names, zeros_at
+from .linearization import (
+    Linearization,
+    NamedLinearization,
+    Pullback,
+    add_at_input,
+    inner_names,
+    sum_by_layer,
+    zeros_at,
+)
 from .output_kind import output_spec
 from .output_spec import OutputSpec
 from .randomise import redrawn_layers
@@ -54,8 +62,8 @@ class Model(BackendModel):
         """
         names = self._resolve(capture)
         x, replace = self._checked(x, replace)
-        found = {**per_image.forward(self, x, inner_names(names.values()), replace), INPUT: x}
-        return {asked: found[name] for asked, name in names.items()}
+        activations = {**per_image.forward(self, x, inner_names(names.values()), replace), INPUT: x}
+        return {asked: activations[name] for asked, name in names.items()}
 
     def vjp(
         self,
@@ -77,7 +85,7 @@ class Model(BackendModel):
         """
         seeds, wanted, captured = self._resolve(cotangents), self._resolve(wrt), self._resolve(capture)
         x, replace = self._checked(x, replace)
-        given = gathered(cotangents, seeds)
+        given = sum_by_layer(cotangents, seeds)
         for name, value in given.items():
             self._check_shape(f"the cotangent at {name!r}", value, name, x)
         at_input = given.pop(INPUT, None)
@@ -85,10 +93,10 @@ class Model(BackendModel):
         rest = (targets, inner, replace)
         pull = per_image.vjp(self, x, given, *rest) if given else zeros_at(self._forward, x, *rest)
         gradients = add_at_input(pull.gradients, at_input)
-        found = {**pull.activations, INPUT: x}
+        activations = {**pull.activations, INPUT: x}
         return Pullback(
             {asked: gradients[name] for asked, name in wanted.items()},
-            {asked: found[name] for asked, name in captured.items()},
+            {asked: activations[name] for asked, name in captured.items()},
         )
 
     def linearize(
@@ -101,7 +109,13 @@ class Model(BackendModel):
     ) -> Linearization:
         """The network at `x`: activations first, then gradients for cotangents computed from them.
 
-        Use it as a context manager. `capture` must hold every layer that cotangents will be given for.
+        Use it as a context manager.
+
+        Args:
+            x: images (N, C, H, W), float32 in [0, 1].
+            capture: layers whose activations are returned; it must hold every layer that cotangents will be given for.
+            wrt: layers to differentiate with respect to.
+            replace: as in `forward`.
         """
         names, wanted = self._resolve(capture), self._resolve(wrt)
         x, replace = self._checked(x, replace)
@@ -211,9 +225,9 @@ class Model(BackendModel):
         Raises:
             LayerError: no such layer; the message names the nearest.
         """
-        if (found := self.layers.get(name) or self._aliases.get(name)) is None:
+        if (layer := self.layers.get(name) or self._aliases.get(name)) is None:
             raise unknown_layer(name, self.layers, self._aliases)
-        return found
+        return layer
 
     @cached_property
     def _aliases(self) -> Mapping[str, Layer]:

@@ -16,7 +16,7 @@ class InputSpec:
     """What a network takes, as its user sees it: an image (C, H, W), None = any size, a volume, or a latent vector.
 
     A volume (C, D, H, W) is an image with one more axis of places. `bounds` are the least and the largest value that
-    an image holds, [0, 1] unless told; None for what is no image.
+    an image holds, [0, 1] unless told; None for an input that is not an image.
     """
 
     shape: tuple[int | None, ...] = (3, None, None)
@@ -76,7 +76,7 @@ class InputSpec:
         """The same input with these bounds; itself for None.
 
         Raises:
-            ModelError: it is no image, so that bounds mean nothing.
+            ModelError: the input is not an image, so that bounds mean nothing.
         """
         if bounds is None:
             return self

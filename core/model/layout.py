@@ -35,7 +35,7 @@ def tokens_to_maps(tokens: Array, size: tuple[int, int] | None = None) -> Array:
         size: of the image, (H, W); its shape decides how patches lie where it is not square.
 
     Raises:
-        LayerError: T tokens are no grid of patches; see `patch_grid`.
+        LayerError: T tokens do not form a grid of patches; see `patch_grid`.
     """
     xp = namespace(tokens)
     height, width = patch_grid(tokens.shape[1], size)

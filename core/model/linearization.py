@@ -15,8 +15,8 @@ __all__ = [
     "NamedLinearization",
     "Pullback",
     "add_at_input",
-    "gathered",
     "inner_names",
+    "sum_by_layer",
     "zeros_at",
 ]
 
@@ -71,31 +71,31 @@ class NamedLinearization(Linearization):
 
     def __init__(self, inner: Linearization, x: Array, names: Mapping[str, str], wrt: Mapping[str, str]) -> None:
         self._inner, self._names, self._wrt = inner, names, wrt
-        found = {**inner.activations, INPUT: x}
-        self._found = found
-        self.activations = {asked: found[name] for asked, name in names.items()}
+        activations = {**inner.activations, INPUT: x}
+        self._values = activations
+        self.activations = {asked: activations[name] for asked, name in names.items()}
 
     @property
     def inside(self) -> Mapping[str, Array]:
         """The backend's own, under the names that were asked for."""
-        found = {INPUT: self._found[INPUT], **self._inner.inside}
-        return {asked: found[name] for asked, name in self._names.items()}
+        activations = {INPUT: self._values[INPUT], **self._inner.inside}
+        return {asked: activations[name] for asked, name in self._names.items()}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        return self._pulled(cotangents, self._inner.vjp)
+        return self._gradients(cotangents, self._inner.vjp)
 
     def last_vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        return self._pulled(cotangents, self._inner.last_vjp)
+        return self._gradients(cotangents, self._inner.last_vjp)
 
-    def _pulled(
+    def _gradients(
         self, cotangents: Mapping[str, Array], pull: Callable[[Mapping[str, Array]], Mapping[str, Array]]
     ) -> Mapping[str, Array]:
         missing = [name for name in cotangents if name not in self._names]
         if missing:
             raise LayerError(f"cotangents at {missing}, but only {list(self._names)} were captured")
-        given = gathered(cotangents, self._names)
+        given = sum_by_layer(cotangents, self._names)
         for name, value in given.items():
-            _check_cotangent(name, value, self._found[name])
+            _check_cotangent(name, value, self._values[name])
         at_input = given.pop(INPUT, None)
         gradients = add_at_input(pull(given), at_input)
         return {asked: gradients[name] for asked, name in self._wrt.items()}
@@ -111,7 +111,7 @@ def _check_cotangent(name: str, value: Array, activation: Array) -> None:
         )
 
 
-def gathered(cotangents: Mapping[str, Array], names: Mapping[str, str]) -> dict[str, Array]:
+def sum_by_layer(cotangents: Mapping[str, Array], names: Mapping[str, str]) -> dict[str, Array]:
     """Cotangents by canonical name; those of one layer under several names are added."""
     total: dict[str, Array] = {}
     for asked, value in cotangents.items():
@@ -141,6 +141,6 @@ def zeros_at(
 ) -> Pullback:
     """The pullback of no cotangent at all: zeros of the right shapes; `forward` as `Model._forward`."""
     inner = tuple(dict.fromkeys((*capture, *inner_names(wrt))))
-    found = {**(forward(x, inner, replace) if inner else {}), INPUT: x}
-    zeros = {name: namespace(found[name]).zeros_like(found[name]) for name in wrt}
-    return Pullback(zeros, {name: found[name] for name in capture})
+    activations = {**(forward(x, inner, replace) if inner else {}), INPUT: x}
+    zeros = {name: namespace(activations[name]).zeros_like(activations[name]) for name in wrt}
+    return Pullback(zeros, {name: activations[name] for name in capture})

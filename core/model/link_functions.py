@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from ..arrays import Array, namespace, softmax
 
-__all__ = ["columns", "entered"]
+__all__ = ["columns", "link_gradient"]
 
 
 def columns(link: str, a: Array, binary: bool, *, probability: bool) -> Array:
@@ -29,8 +29,15 @@ def columns(link: str, a: Array, binary: bool, *, probability: bool) -> Array:
     return xp.concat([1 - p if probability else -p, p], axis=1)
 
 
-def entered(link: str, a: Array, chosen: Array, binary: bool) -> Array:
-    """The gradient, of the shape of `a`, of the sum of the entries that `chosen` (N, classes) holds ones for."""
+def link_gradient(link: str, a: Array, chosen: Array, binary: bool) -> Array:
+    """The gradient, of the shape of `a`, of the sum of the chosen class scores.
+
+    Args:
+        link: the function.
+        a: what a layer gives, (N, K, ...) with one position.
+        chosen: (N, classes), 1 for each score that is added, else 0.
+        binary: whether the one number is of two classes.
+    """
     xp = namespace(a)
     flat = xp.reshape(a, (a.shape[0], -1))
     dy = chosen[:, 1:] - chosen[:, :1] if binary else chosen

@@ -1,4 +1,4 @@
-"""What the output of a network means, found out: by the layers at its end, and by what they compute on noise.
+"""Finding what a network's output means, from the layers at its end and from what they compute on noise.
 
 The last activation is a function that makes the output of an earlier layer's values: softmax(fc) equals the output.
 That needs no operator by name, and it names the layer of the logits. Where no layer holds those, the kind of the last
@@ -47,7 +47,7 @@ _PASSED = frozenset(
 
 
 def output_spec(model: BackendModel) -> OutputSpec:
-    """What the output of a network is; `model.output_kind` overrides what is found.
+    """What the output of a network is; `model.output_kind` overrides it.
 
     Raises:
         ModelError: that kind contradicts the output's shape, or what the network computes.
@@ -55,26 +55,26 @@ def output_spec(model: BackendModel) -> OutputSpec:
     shape = model.layers[OUTPUT].shape[1:]
     plain = OutputSpec("logits", shape)
     if not plain.is_vector and len(shape) != 3:
-        return _wanted(model, OutputSpec("tensor", shape), {})
-    values = _computed(model, shape)
+        return _as_the_user_says(model, OutputSpec("tensor", shape), {})
+    values = _last_values(model, shape)
     activation, before, evidence = _activation(model, values)
     if not plain.is_vector:
-        found = OutputSpec("maps", shape, activation, before, evidence)
+        spec = OutputSpec("maps", shape, activation, before, evidence)
     elif activation:
-        found = OutputSpec(_KIND_OF[activation], shape, activation, before, evidence)
+        spec = OutputSpec(_KIND_OF[activation], shape, activation, before, evidence)
     elif shape[0] == 1:
         two = model.labels is not None and len(model.labels) == 2
-        found = OutputSpec("independent_logits", shape, evidence="two labels for one number") if two else _score(shape)
+        spec = OutputSpec("independent_logits", shape, evidence="two labels for one number") if two else _score(shape)
     else:
-        found = plain
-    return _wanted(model, found, values)
+        spec = plain
+    return _as_the_user_says(model, spec, values)
 
 
 def _score(shape: tuple[int | None, ...]) -> OutputSpec:
     return OutputSpec("score", shape, evidence="no sigmoid was found; if it is a logit, say output_kind='logits'")
 
 
-def _computed(model: BackendModel, shape: tuple[int | None, ...]) -> Mapping[str, Values]:
+def _last_values(model: BackendModel, shape: tuple[int | None, ...]) -> Mapping[str, Values]:
     """What the last layers of the output's size, and the output, give for two images of noise, (N, *shape)."""
     size = prod(n or 1 for n in shape)
     same = [
@@ -82,9 +82,9 @@ def _computed(model: BackendModel, shape: tuple[int | None, ...]) -> Mapping[str
     ]
     low, high = model.input.bounds or (-1.0, 1.0)
     noise = np.random.default_rng(0).random((2, *model.input.example_shape), dtype=np.float32)
-    found = forward(model, (low + (high - low) * noise).astype(np.float32), (*same[-_MOST:], OUTPUT), {})
-    output = as_numpy(found[OUTPUT])
-    there = {name: as_numpy(values) for name, values in found.items()}
+    activations = forward(model, (low + (high - low) * noise).astype(np.float32), (*same[-_MOST:], OUTPUT), {})
+    output = as_numpy(activations[OUTPUT])
+    there = {name: as_numpy(values) for name, values in activations.items()}
     return {name: each.reshape(output.shape) for name, each in there.items() if each.size == output.size}
 
 
@@ -107,11 +107,13 @@ def _activation(model: BackendModel, values: Mapping[str, Values]) -> tuple[str 
             if _gives(activation, values[name], output):
                 return activation, name, f"the {activation} of {name!r}"
     named = [
-        (name, _NAMES[kind]) for name in _last(model, equal) if (kind := model.layers[name].kind.lower()) in _NAMES
+        (name, _NAMES[kind])
+        for name in _layers_with_output(model, equal)
+        if (kind := model.layers[name].kind.lower()) in _NAMES
     ]
     for name, activation in reversed(named):
         if _fits(activation, output, 2e-2):
-            return activation, _entering(model, name, output), f"layer {name!r}"
+            return activation, _logits_layer(model, name, output), f"layer {name!r}"
     if _fits("softmax", output, 1e-4):
         return "softmax", None, "its numbers are never negative and add up to 1"
     return None, None, ""
@@ -122,10 +124,10 @@ def _gives(activation: str, z: Values, output: Values) -> bool:
     if not np.isfinite(z).all() or not _fits(activation, output, 1e-3):
         return False
     near = 1e-5 if activation.startswith("log") else 1e-30
-    return any(np.allclose(made, output, rtol=2e-4, atol=near) for made in _made(activation, z))
+    return any(np.allclose(made, output, rtol=2e-4, atol=near) for made in _possible_outputs(activation, z))
 
 
-def _made(activation: str, z: Values) -> list[Values]:
+def _possible_outputs(activation: str, z: Values) -> list[Values]:
     across = np.moveaxis(z, 1, -1).astype(np.float64)
     if activation == "softmax":
         return [np.moveaxis(softmax(across), -1, 1)]
@@ -152,18 +154,18 @@ def _fits(activation: str, output: Values, rounding: float) -> bool:
     return several and bool((shares >= 0).all() and (np.abs(shares.sum(1) - 1) <= rounding).all())
 
 
-def _last(model: BackendModel, equal: list[str]) -> list[str]:
+def _layers_with_output(model: BackendModel, equal: list[str]) -> list[str]:
     """The layers whose values the output has, and those that it is read from by layers that change no value."""
-    found = list(equal)
+    names = list(equal)
     ahead = list(model.reads(OUTPUT) or ())
     while len(ahead) == 1 and ahead[0] not in {INPUT, OUTPUT}:
-        found.insert(0, ahead[0])
+        names.insert(0, ahead[0])
         passed = model.layers[ahead[0]].kind.lower() in _PASSED
         ahead = list(model.reads(ahead[0]) or ()) if passed else []
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(names))
 
 
-def _entering(model: BackendModel, name: str, output: Values) -> str | None:
+def _logits_layer(model: BackendModel, name: str, output: Values) -> str | None:
     """The layer that an activation reads, if it holds one number for each of the output's."""
     read = model.reads(name) or ()
     if len(read) != 1 or read[0] == INPUT:
@@ -172,27 +174,27 @@ def _entering(model: BackendModel, name: str, output: Values) -> str | None:
     return read[0] if size == output[0].size else None
 
 
-def _wanted(model: BackendModel, found: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
+def _as_the_user_says(model: BackendModel, spec: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
     """What the user says, if the network can be so."""
     kind = model.output_kind
     if kind is None:
-        return found
+        return spec
     if kind not in KINDS:
         raise ModelError(unknown_name("output kind", kind, KINDS))
-    if (kind == "maps") != (found.kind == "maps") or (kind == "tensor") != (found.kind == "tensor"):
+    if (kind == "maps") != (spec.kind == "maps") or (kind == "tensor") != (spec.kind == "tensor"):
         of = {"maps": "maps (N, K, H, W)", "tensor": "none of (N, K) and (N, K, H, W)"}
         raise ModelError(
-            f"output_kind is {kind!r}, but the output has shape {(None, *found.shape)}, which is "
-            f"{of.get(found.kind, 'a vector (N, K)')}"
+            f"output_kind is {kind!r}, but the output has shape {(None, *spec.shape)}, which is "
+            f"{of.get(spec.kind, 'a vector (N, K)')}"
         )
-    if kind in {found.kind, "maps", "tensor"}:
-        return found
-    if len(found.shape) and found.shape[0] == 1:
+    if kind in {spec.kind, "maps", "tensor"}:
+        return spec
+    if len(spec.shape) and spec.shape[0] == 1:
         kind = {"logits": "independent_logits", "probabilities": "independent"}.get(kind, kind)
-    return found if kind == found.kind else _settled(kind, found, values)
+    return spec if kind == spec.kind else _vector_of_kind(kind, spec, values)
 
 
-def _settled(kind: str, found: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
+def _vector_of_kind(kind: str, spec: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
     """A vector of the kind that the user says.
 
     Raises:
@@ -205,10 +207,10 @@ def _settled(kind: str, found: OutputSpec, values: Mapping[str, Values]) -> Outp
             f"output_kind is {kind!r}, but this network gives numbers from {output.min():.4g} to {output.max():.4g} "
             f"which no {activation} gives; leave output_kind out, or give another of {', '.join(KINDS)}"
         )
-    if found.activation and kind in {"logits", "independent_logits"}:
+    if spec.activation and kind in {"logits", "independent_logits"}:
         raise ModelError(
-            f"output_kind is {kind!r}, but the network ends in a {found.activation} ({found.evidence}), so that its "
-            "outputs are no logits; leave output_kind out"
+            f"output_kind is {kind!r}, but the network ends in a {spec.activation} ({spec.evidence}), so that its "
+            "outputs are not logits; leave output_kind out"
         )
-    before = found.before if found.activation == activation else None
-    return OutputSpec(kind, found.shape, activation, before, "as output_kind= says")
+    before = spec.before if spec.activation == activation else None
+    return OutputSpec(kind, spec.shape, activation, before, "as output_kind= says")

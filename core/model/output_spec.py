@@ -23,7 +23,7 @@ KINDS = (
     "tensor",
 )
 """Of outputs (N, K): one number for each class before a softmax, after it, or its logarithm; a probability for each
-class by itself (a sigmoid), or its logit; numbers that are no classes (regression). (N, K, H, W); any other shape."""
+class by itself (a sigmoid), or its logit; numbers that are not classes (regression). (N, K, H, W); any other shape."""
 
 _LINKS = {"logits": "softmax", "log_probabilities": "exp", "independent_logits": "sigmoid"}
 """The function that makes probabilities of each kind of output; those that are missing are probabilities already."""
@@ -50,7 +50,7 @@ class OutputSpec:
     shape: tuple[int | None, ...]
     """Of one image: (K,), (K, H, W), (T, D)."""
     activation: str | None = None
-    """What the network ends in: "softmax", "log softmax" or "sigmoid"; None where nothing of that kind was found."""
+    """What the network ends in: "softmax", "log softmax" or "sigmoid"; None where there is none of them."""
     before: str | None = None
     """The layer that holds what enters that activation, the logits; None where there is no such layer."""
     evidence: str = ""
@@ -76,7 +76,7 @@ class OutputSpec:
         """The number of classes, or of scores.
 
         Raises:
-            ModelError: the output is no vector.
+            ModelError: the output is not a vector.
         """
         if not self.is_vector:
             raise ModelError(
@@ -123,11 +123,11 @@ class OutputSpec:
 
     def __str__(self) -> str:
         what = {
-            "logits": f"logits of {self._counted()}; their softmax gives probabilities",
-            "probabilities": f"probabilities of {self._counted()}",
-            "log_probabilities": f"logarithms of the probabilities of {self._counted()}",
-            "independent": f"independent probabilities of {self._counted()}",
-            "independent_logits": f"logits of {self._counted()}, each with a probability by itself, its sigmoid",
+            "logits": f"logits of {self._class_count()}; their softmax gives probabilities",
+            "probabilities": f"probabilities of {self._class_count()}",
+            "log_probabilities": f"logarithms of the probabilities of {self._class_count()}",
+            "independent": f"independent probabilities of {self._class_count()}",
+            "independent_logits": f"logits of {self._class_count()}, each with a probability by itself, its sigmoid",
             "score": "one score, not a probability" if self.shape == (1,) else "scores, not probabilities",
             "maps": "maps" + f" after a {self.activation}" * bool(self.activation and not self.before),
             "tensor": "neither classes nor maps",
@@ -138,7 +138,7 @@ class OutputSpec:
             return f"{what}, the {self.activation} of {self.before!r}, where a class is explained"
         return what + f" ({self.evidence})" * bool(self.evidence)
 
-    def _counted(self) -> str:
+    def _class_count(self) -> str:
         return f"{self.shape[0]} classes"
 
 

@@ -26,7 +26,7 @@ def forward(model: BackendModel, x: Array, capture: tuple[str, ...], replace: Na
         return {}
     if not one_by_one(model, x):
         return model._forward(x, capture, replace)
-    return _joined([model._forward(_row(x, n), capture, _rows(replace, n)) for n in range(x.shape[0])])
+    return _concatenated([model._forward(_row(x, n), capture, _rows(replace, n)) for n in range(x.shape[0])])
 
 
 def vjp(
@@ -35,8 +35,10 @@ def vjp(
     """As `Model._vjp`."""
     if not one_by_one(model, x):
         return model._vjp(x, cotangents, wrt, capture, replace)
-    found = [model._vjp(_row(x, n), _rows(cotangents, n), wrt, capture, _rows(replace, n)) for n in range(x.shape[0])]
-    return Pullback(_joined([each.gradients for each in found]), _joined([each.activations for each in found]))
+    pulls = [model._vjp(_row(x, n), _rows(cotangents, n), wrt, capture, _rows(replace, n)) for n in range(x.shape[0])]
+    return Pullback(
+        _concatenated([each.gradients for each in pulls]), _concatenated([each.activations for each in pulls])
+    )
 
 
 def linearize(
@@ -45,21 +47,23 @@ def linearize(
     """As `Model._linearize`."""
     if not one_by_one(model, x):
         return model._linearize(x, capture, wrt, replace)
-    return _Separate([model._linearize(_row(x, n), capture, wrt, _rows(replace, n)) for n in range(x.shape[0])])
+    return _SeparateLinearizations(
+        [model._linearize(_row(x, n), capture, wrt, _rows(replace, n)) for n in range(x.shape[0])]
+    )
 
 
-class _Separate(Linearization):
+class _SeparateLinearizations(Linearization):
     """The linearisations of single images as one."""
 
     def __init__(self, parts: Sequence[Linearization]) -> None:
         self._parts = parts
-        self.activations = _joined([part.activations for part in parts])
+        self.activations = _concatenated([part.activations for part in parts])
 
     def vjp(self, cotangents: Named) -> Named:
-        return _joined([part.vjp(_rows(cotangents, n)) for n, part in enumerate(self._parts)])
+        return _concatenated([part.vjp(_rows(cotangents, n)) for n, part in enumerate(self._parts)])
 
     def last_vjp(self, cotangents: Named) -> Named:
-        return _joined([part.last_vjp(_rows(cotangents, n)) for n, part in enumerate(self._parts)])
+        return _concatenated([part.last_vjp(_rows(cotangents, n)) for n, part in enumerate(self._parts)])
 
     def close(self) -> None:
         for part in self._parts:
@@ -74,5 +78,5 @@ def _rows(values: Named, n: int) -> dict[str, Array]:
     return {name: _row(each, n) for name, each in values.items()}
 
 
-def _joined(parts: Sequence[Named]) -> dict[str, Array]:
+def _concatenated(parts: Sequence[Named]) -> dict[str, Array]:
     return {name: namespace(parts[0][name]).concat([part[name] for part in parts], axis=0) for name in parts[0]}

@@ -112,15 +112,15 @@ def preprocessing(
     return Preprocess(**keywords)
 
 
-def _for_other_channels(found: Preprocess, name: str, count: int, channels: int) -> str:
+def _for_other_channels(preprocess: Preprocess, name: str, count: int, channels: int) -> str:
     """What to say, and to type, where a mean or std is not for this many channels."""
     numbers = ", ".join(f"m{n + 1}" for n in range(channels)), ", ".join(f"s{n + 1}" for n in range(channels))
     advice = f'give preprocess=None or {{"mean": [{numbers[0]}], "std": [{numbers[1]}]}}'
     if channels > 4:
         advice = f'give preprocess=None, or {{"mean": [...], "std": [...]}} with {channels} numbers each'
-    if not found.preset:
+    if not preprocess.preset:
         return f"preprocess {name} has {count} numbers; this model's images have {channels} channels: {advice}"
-    return f'preprocess "{found.preset}" is for {count} channels; this model\'s images have {channels}: {advice}'
+    return f'preprocess "{preprocess.preset}" is for {count} channels; this model\'s images have {channels}: {advice}'
 
 
 def _numbers(value: float | Sequence[float]) -> tuple[float, ...]:

@@ -1,8 +1,8 @@
-"""Whether a network gives the same twice, and whether an image's result depends on the images beside it.
+"""Repeatability: whether two runs of a network agree, and whether an image's result depends on its batch.
 
-Dropout left on, noise drawn inside, a normalisation by the statistics of the batch: nothing in a network's outputs
-shows them. So each model is asked once, with noise for images: one image first of two, last of two, and alone. Only
-where these differ are its layers looked at. What is found is kept with the model, and copies of it take it along.
+Dropout left on, noise drawn inside, a normalisation by the statistics of the batch: one output does not show them. So
+each model is tested once on images of noise: the same image as first of two, as last of two, and alone. Only where its
+outputs differ are its layers compared. The result is stored with the model, and copies of the model share it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,32 +22,32 @@ __all__ = ["Repeatability", "refuse_where_alone_fails", "repeatability"]
 
 Values = np.ndarray[Any, Any]
 Batch = tuple[Values, int]
-"""Images, and which of them is looked at."""
+"""Images, and the index of the one that is compared."""
 Rows = Mapping[str, Values]
 """Values of one image by layer."""
 
 SAME = 1e-3
-"""Two runs of as many images differ by more than this share of the values: no kernel's order of adding does that."""
+"""Two runs of equally many images that differ by more than this share of the values differ by more than rounding."""
 RESIZED = 2e-2
-"""The same for runs of one and of two images, for which a GPU may take other kernels, with fewer digits."""
+"""The same for a run of one image against one of two, for which a GPU may choose other, less exact kernels."""
 COARSE = 30.0
-"""So many times as much is rounding where values have the digits of half precision."""
+"""The factor on these limits where values have the digits of half precision."""
 FLOOR = 1e-2
-"""Values of a channel are measured by the largest in it, and by no less than this share of the layer's largest."""
-HELD = 1 << 28
-"""Bytes of activations that are kept at once while the layers are looked at."""
+"""A channel's differences are divided by its largest value, or by this share of the layer's largest if that is more."""
+PORTION = 1 << 28
+"""Bytes of activations that are stored at once while layers are compared."""
 
 LARGEST = 1 << 32
 """Bytes that two images may take; larger ones go through the network alone, where no other image can be seen."""
 
-_KEPT = "_repeatability"
+_ATTRIBUTE = "_repeatability"
 _LOCK = RLock()
-_asked: set[int] = set()
+_running: set[int] = set()
 
 
 @dataclass(frozen=True)
 class Repeatability:
-    """What a network does with noise; all None where it gives the same twice, each image for itself."""
+    """The outcome of the test; None where two runs agree and images do not see each other."""
 
     random_at: str | None = None
     """The first layer whose values differ between two runs."""
@@ -83,9 +83,9 @@ class Repeatability:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of a result must know."""
-        found = []
+        notes = []
         if self.random_at is not None:
-            found.append(
+            notes.append(
                 f"this network is random: two runs of one image differ by {_percent(self.random_by)} at layer "
                 f"{self.random_at!r}, so that no result can be repeated; if that is not meant, turn off its dropout or "
                 "noise before wrapping it"
@@ -96,27 +96,27 @@ class Repeatability:
                 if self.by_place
                 else ("mixes the images of a batch", "the images beside it")
             )
-            found.append(
+            notes.append(
                 f"this network {known}: an image's values change by {_percent(self.mixed_by)} with {cause}, first at "
                 f"layer {self.mixed_at!r}; each image is computed in a batch of its own"
             )
-        return tuple(found)
+        return tuple(notes)
 
 
 def repeatability(model: BackendModel) -> Repeatability:
-    """What is known of a model; it is asked when this is called for the first time, in three passes or a few more."""
-    if (found := vars(model).get(_KEPT)) is None:
+    """The repeatability of a model; the first call tests it, with three passes or a few more."""
+    if (known := vars(model).get(_ATTRIBUTE)) is None:
         with _LOCK:
-            if id(model) in _asked:  # a backend that asks while it is asked
+            if id(model) in _running:  # a backend asks during the test
                 return Repeatability(tried=False)
-            if (found := vars(model).get(_KEPT)) is None:
-                _asked.add(id(model))
+            if (known := vars(model).get(_ATTRIBUTE)) is None:
+                _running.add(id(model))
                 try:
-                    found = vars(model)[_KEPT] = _probed(model)
+                    known = vars(model)[_ATTRIBUTE] = _test(model)
                 finally:
-                    _asked.discard(id(model))
-    assert isinstance(found, Repeatability)
-    return found
+                    _running.discard(id(model))
+    assert isinstance(known, Repeatability)
+    return known
 
 
 def refuse_where_alone_fails(model: BackendModel) -> None:
@@ -125,16 +125,16 @@ def refuse_where_alone_fails(model: BackendModel) -> None:
     Raises:
         ModelError: with the layer that mixes.
     """
-    found = repeatability(model)
-    if found.mixed_at is not None and found.fails_alone:
+    known = repeatability(model)
+    if known.mixed_at is not None and known.fails_alone:
         raise ModelError(
-            f"an image's result depends on the images beside it, first at layer {found.mixed_at!r}, and alone it does "
-            f"not run: {found.fails_alone}. Wrap the network with the statistics of its training (eval mode, "
+            f"an image's result depends on the images beside it, first at layer {known.mixed_at!r}, and alone it does "
+            f"not run: {known.fails_alone}. Wrap the network with the statistics of its training (eval mode, "
             "track_running_stats=True)"
         )
 
 
-def _probed(model: BackendModel) -> Repeatability:
+def _test(model: BackendModel) -> Repeatability:
     first, other, dark = _noise(model)
     pairs = [(_batch(first, other), 0), (_batch(dark, first), 1)]
     if 2 * 2 * 4 * model.elements > LARGEST and model.batch_size in {None, 1}:
@@ -152,40 +152,40 @@ def _probed(model: BackendModel) -> Repeatability:
     if len(given) < len(outputs):
         return Repeatability(tried=False)
     limits = (SAME, RESIZED)
-    if all(_apart(given[0], other, limit) is None for other, limit in zip(given[1:], limits, strict=False)):
+    if all(_difference(given[0], other, limit) is None for other, limit in zip(given[1:], limits, strict=False)):
         return Repeatability(fails_alone=why)
-    return _located(model, (first, other, dark), why)
+    return _locate(model, (first, other, dark), why)
 
 
-def _located(model: BackendModel, three: Sequence[Values], why: str | None) -> Repeatability:
+def _locate(model: BackendModel, three: Sequence[Values], why: str | None) -> Repeatability:
     """Where two runs of the same batch differ first, and where the same image in other batches does."""
     first, other, dark = three
     pair = (_batch(first, other), 0)
     batches = [pair, pair, (_batch(other, first), 1), (_batch(first, dark), 0), *([] if why else [(first, 0)])]
-    found = Repeatability(fails_alone=why)
+    result = Repeatability(fails_alone=why)
     for names in (*_portions(model), [OUTPUT]):
         once, again, turned, *beside = (_rows(model, batch, names) for batch in batches)
         for name in (n for n in names if n in once):
-            if by := _largest(name, once, [again], SAME):
-                return replace(found, random_at=name, random_by=by)
-            if found.mixed_at is None and (mixed := _mixing(name, once, turned, beside)):
-                found = replace(found, mixed_at=mixed[0], mixed_by=mixed[1], by_place=mixed[2])
-    return found
+            if by := _largest_difference(name, once, [again], SAME):
+                return replace(result, random_at=name, random_by=by)
+            if result.mixed_at is None and (mixed := _mixed_layer(name, once, turned, beside)):
+                result = replace(result, mixed_at=mixed[0], mixed_by=mixed[1], by_place=mixed[2])
+    return result
 
 
-def _mixing(name: str, once: Rows, turned: Rows, beside: Sequence[Rows]) -> tuple[str, float, bool] | None:
+def _mixed_layer(name: str, once: Rows, turned: Rows, beside: Sequence[Rows]) -> tuple[str, float, bool] | None:
     """The layer, by how much its values depend on the batch, and whether it is the place there that counts."""
     dark, alone = beside[0], beside[1:]
     for others, limit, by_place in (([dark], SAME, False), ([turned], SAME, True), (alone, RESIZED, False)):
-        if by := _largest(name, once, others, limit):
+        if by := _largest_difference(name, once, others, limit):
             return name, by, by_place
     return None
 
 
-def _largest(name: str, once: Rows, others: Iterable[Rows], limit: float) -> float:
+def _largest_difference(name: str, once: Rows, others: Iterable[Rows], limit: float) -> float:
     """The largest difference of a layer's values between a run and others; 0 within the limit."""
-    found = [_apart(once[name], other[name], limit) for other in others if name in other]
-    return max((each for each in found if each is not None), default=0.0)
+    differences = [_difference(once[name], other[name], limit) for other in others if name in other]
+    return max((each for each in differences if each is not None), default=0.0)
 
 
 def _noise(model: BackendModel) -> tuple[Values, Values, Values]:
@@ -203,14 +203,14 @@ def _batch(*images: Values) -> Values:
 
 
 def _row(model: BackendModel, batch: Batch, names: Sequence[str]) -> dict[str, Values]:
-    """What layers give for the image that is looked at; without layers that have no row for each image."""
+    """The values of layers for the image that is compared, without layers that have no row for each image."""
     images, row = batch
-    found = model._forward(images, tuple(names), {}).items()
-    return {name: as_numpy(values)[row] for name, values in found if values.shape[:1] == (len(images),)}
+    activations = model._forward(images, tuple(names), {}).items()
+    return {name: as_numpy(values)[row] for name, values in activations if values.shape[:1] == (len(images),)}
 
 
 def _rows(model: BackendModel, batch: Batch, names: Sequence[str]) -> dict[str, Values]:
-    """The same without the layers that cannot be had."""
+    """The same, without the layers that cannot be computed."""
     try:
         return _row(model, batch, names)
     except CrosslensError:
@@ -226,7 +226,7 @@ def _portions(model: BackendModel) -> Iterator[list[str]]:
     held = 0
     for name, layer in model.layers.items():
         size = 4 * 5 * 2 * prod(n or 1 for n in layer.shape[1:])
-        if portion and held + size > HELD:
+        if portion and held + size > PORTION:
             yield portion
             portion, held = [], 0
         if name != INPUT:
@@ -234,7 +234,7 @@ def _portions(model: BackendModel) -> Iterator[list[str]]:
     yield portion
 
 
-def _apart(a: Values, b: Values, limit: float) -> float | None:
+def _difference(a: Values, b: Values, limit: float) -> float | None:
     """By how much two arrays of values (C, ...) differ, as a share of their length; None where rounding explains it."""
     if a.shape != b.shape:
         return 1.0

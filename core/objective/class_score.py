@@ -9,7 +9,7 @@ from array_api_compat import device
 from ..arrays import Array, as_numpy, namespace, one_hot
 from ..errors import TargetError
 from ..model.base import OUTPUT, Model
-from ..model.link_functions import columns, entered
+from ..model.link_functions import columns, link_gradient
 from ..model.output_spec import OutputSpec, Reading
 from .algebra import Activations, Objective
 
@@ -92,7 +92,7 @@ class ClassScore(Objective):
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         scores, reading = self.scores(activations), self.reading
         chosen = one_hot(self._classes(scores), scores)
-        return {reading.layer: entered(reading.link, activations[reading.layer], chosen, self.binary)}
+        return {reading.layer: link_gradient(reading.link, activations[reading.layer], chosen, self.binary)}
 
     def select(self, start: int, stop: int) -> Objective:
         if not isinstance(self.target, tuple):

@@ -85,7 +85,7 @@ def wrap(
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
             _refuse_unread(read, name)
-            model[0].held = options["inputs"] or {}
+            model[0].fixed_inputs = options["inputs"] or {}
             return _said(model[0], output_kind)
     raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
 

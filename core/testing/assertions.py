@@ -1,4 +1,4 @@
-"""What the promises assert: that arrays of any namespace agree, and that an error says the right thing."""
+"""The two assertions that promises use: arrays of any namespace agree, and a call raises the right error."""
 
 from collections.abc import Callable
 
@@ -14,6 +14,13 @@ def same(got: Array, expected: Array, *, rtol: float = 1e-5, exact: bool = False
     """Assert that max |got - expected| <= rtol max |expected|, shapes equal; or that each value is equal.
 
     Element by element would be too strict: a sum's rounding error scales with its terms, not with what is left of them.
+
+    Args:
+        got: the values to test.
+        expected: what they should be.
+        rtol: the largest difference allowed, as a share of the largest absolute value of `expected`.
+        exact: allow no difference at all.
+        what: what the values are, for the message.
 
     Raises:
         AssertionError: they differ; the message says by how much and where.

@@ -1,4 +1,4 @@
-"""A network to check a backend on: how to build it, and what the kit cannot find out by itself."""
+"""`Net`: a network to check a backend on; how to build it, and what the kit must be told about it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,13 +29,13 @@ class Net:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of `crosslens.wrap`."""
     state: Callable[[Any], Any] | None = None
-    """Everything about the object and its framework that wrapping must leave alone, as values that `==` compares."""
+    """Returns everything about the object and its framework that wrapping must not change, comparable by `==`."""
     smooth: bool = True
     """Whether the network is differentiable everywhere, so that central differences tell its gradient."""
     follows: Mapping[str, str] = field(default_factory=dict)
-    """By layer without an activation of its own inside, the one layer that it reads: {"relu1": "conv1"}.
+    """The one layer that a layer reads, by the layer's name: {"relu1": "conv1"}. Promises about single layers need it.
 
-    Promises about single layers need it.
+    Leave out layers that apply an activation function inside, such as a Keras Conv2D with activation="relu".
     """
 
     @cached_property
@@ -64,7 +64,7 @@ class Net:
         return [layer for name, layer in self.model.layers.items() if name not in {INPUT, OUTPUT}]
 
     def middle(self) -> str:
-        """A layer half way."""
+        """The name of the layer in the middle of `inner()`."""
         inner = self.inner()
         return inner[len(inner) // 2].name
 

@@ -89,11 +89,11 @@ class Check:
         except Unsuited:
             raise
         except Exception as error:
-            error.add_note(f"{_named(self.subject)} breaks the promise {self.name!r}: {self.claim}")
+            error.add_note(f"{_subject_name(self.subject)} breaks the promise {self.name!r}: {self.claim}")
             raise
 
     def __str__(self) -> str:
-        return f"{_named(self.subject)}-{self.name}"
+        return f"{_subject_name(self.subject)}-{self.name}"
 
 
 def checks(*subjects: Subject) -> Iterator[Check]:
@@ -104,12 +104,12 @@ def checks(*subjects: Subject) -> Iterator[Check]:
             or the name of a registered one. A class or a name is configured with its `example`.
     """
     for subject in subjects:
-        configured = _configured(subject)
+        configured = _instance(subject)
         kind = next(kind for kind in _registered if isinstance(configured, kind))
         yield from (Check(name, configured, promise) for name, promise in promises_about(kind).items())
 
 
-def _configured(subject: Subject) -> Net | AnyMethod:
+def _instance(subject: Subject) -> Net | AnyMethod:
     if isinstance(subject, str):
         from ..plugins.registry import method_class
 
@@ -144,7 +144,7 @@ def parametrize(*subjects: Subject, broken: Mapping[str, str] | None = None) -> 
     return pytest.mark.parametrize("check", [case(check) for check in found])
 
 
-def _named(subject: Any) -> str:
+def _subject_name(subject: Any) -> str:
     return str(getattr(subject, "name", subject))
 
 

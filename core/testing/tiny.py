@@ -54,9 +54,9 @@ class TinyModel(Model):
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Six layers between `INPUT` and `OUTPUT`."""
-        found = self._run(np.zeros((1, *self.input.example_shape), np.float32), {})
+        activations = self._run(np.zeros((1, *self.input.example_shape), np.float32), {})
         act = "Relu" if self.relu else "Softplus"
-        inner = [Layer(name, _KINDS.get(name, act), (None, *found[name].shape[1:])) for name in _ORDER]
+        inner = [Layer(name, _KINDS.get(name, act), (None, *activations[name].shape[1:])) for name in _ORDER]
         ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", inner[-1].shape)
         return {layer.name: layer for layer in (ends[0], *inner, ends[1])}
 
@@ -87,7 +87,7 @@ class TinyModel(Model):
         gain, offset = self._affine(x)
         xp = namespace(x)
         a = gain * (xp.flip(x, axis=1) if self.preprocess.reverses else x) + offset
-        found: dict[str, Array] = {}
+        activations: dict[str, Array] = {}
         for name in _ORDER:
             if name.startswith("conv"):
                 a = _conv(a, **self._here(name, x))
@@ -98,16 +98,16 @@ class TinyModel(Model):
             else:
                 p = self._here(name, x)
                 a = a @ xp.matrix_transpose(p["kernel"]) + p["bias"]
-            a = found[name] = replace.get(name, a)
-        found[OUTPUT] = replace.get(OUTPUT, a)
-        return found
+            a = activations[name] = replace.get(name, a)
+        activations[OUTPUT] = replace.get(OUTPUT, a)
+        return activations
 
     def _here(self, name: str, x: Array) -> dict[str, Array]:
         return {key: like(value, x) for key, value in self._parameters[name].items()}
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
-        found = self._run(x, replace)
-        return {name: found[name] for name in capture}
+        activations = self._run(x, replace)
+        return {name: activations[name] for name in capture}
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
@@ -120,13 +120,12 @@ class _TinyLinearization(Linearization):
         self, model: TinyModel, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> None:
         self._model, self._x, self._wrt, self._replace = model, x, wrt, replace
-        self._found = model._run(x, replace)
-        self.activations = {name: self._found[name] for name in capture}
+        self._values = model._run(x, replace)
+        self.activations = {name: self._values[name] for name in capture}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         xp = namespace(self._x)
-        found = self._found
-        gradients = {OUTPUT: cotangents.get(OUTPUT, xp.zeros_like(found[OUTPUT]))}
+        gradients = {OUTPUT: cotangents.get(OUTPUT, xp.zeros_like(self._values[OUTPUT]))}
         dy = xp.zeros_like(gradients[OUTPUT]) if OUTPUT in self._replace else gradients[OUTPUT]
         for name in reversed(_ORDER):
             dy = dy + cotangents[name] if name in cotangents else dy
@@ -143,20 +142,20 @@ class _TinyLinearization(Linearization):
         if name == "fc":
             return dy @ self._model._here("fc", dy)["kernel"]
         if name == "pool":
-            y = self._found["act2"]
+            y = self._values["act2"]
             return (dy / (y.shape[2] * y.shape[3]))[:, :, None, None] + xp.zeros_like(y)
         if name.startswith("conv"):
             kernel = self._model._here(name, dy)["kernel"]
             turned = xp.flip(xp.permute_dims(kernel, (1, 0, 2, 3)), axis=(2, 3))
             return _conv(dy, turned, xp.zeros(kernel.shape[1], dtype=dy.dtype, device=device(dy)))
-        return self._rectify(name, dy) if self._model.relu else dy * (1 - xp.exp(-self._found[name]))
+        return self._rectify(name, dy) if self._model.relu else dy * (1 - xp.exp(-self._values[name]))
 
     def _rectify(self, name: str, dy: Array) -> Array:
         xp = namespace(dy)
         zero = xp.zeros_like(dy)
         if self._model._rule in {"guided", "deconvnet"}:
             dy = xp.where(dy > 0, dy, zero)
-        return dy if self._model._rule in {"deconvnet", "linear"} else xp.where(self._found[name] > 0, dy, zero)
+        return dy if self._model._rule in {"deconvnet", "linear"} else xp.where(self._values[name] > 0, dy, zero)
 
 
 def _softplus(a: Array) -> Array:

@@ -1,1 +1,1 @@
-"""The promises, one idea per file; a function marked `backend_promise` or `method_promise` here is found by itself."""
+"""The promises, one topic a file. A file registers its functions marked `backend_promise` or `method_promise`."""

@@ -27,12 +27,14 @@ def layers_in_order(net: Net) -> None:
 @backend_promise
 def shapes_as_listed(net: Net) -> None:
     """Each activation has the shape of its `Layer`, batch axis None, and is finite."""
-    found = net.model.forward(net.images(2), list(net.model.layers))
+    activations = net.model.forward(net.images(2), list(net.model.layers))
     for name, layer in net.model.layers.items():
         expected = (2, *(net.model.input.example_shape if name == INPUT else layer.shape[1:]))
         assert layer.shape[0] is None, f"the batch axis of {name!r} is {layer.shape[0]}, not None"
-        assert tuple(found[name].shape) == expected, f"{name!r} gives {tuple(found[name].shape)}, listed {layer.shape}"
-        assert np.isfinite(as_numpy(found[name])).all(), f"{name!r} gives values that are not finite"
+        assert tuple(activations[name].shape) == expected, (
+            f"{name!r} gives {tuple(activations[name].shape)}, listed {layer.shape}"
+        )
+        assert np.isfinite(as_numpy(activations[name])).all(), f"{name!r} gives values that are not finite"
 
 
 @backend_promise
@@ -82,6 +84,6 @@ def aliases_name_their_layer(net: Net) -> None:
     """An alias gives the same values as the layer's name, returned under the name that was asked for."""
     x = net.images(1)
     for layer in [layer for layer in net.inner() if layer.aliases][:3]:
-        found = net.model.forward(x, [*layer.aliases, layer.name])
+        activations = net.model.forward(x, [*layer.aliases, layer.name])
         for alias in layer.aliases:
-            same(found[alias], found[layer.name], exact=True)
+            same(activations[alias], activations[layer.name], exact=True)

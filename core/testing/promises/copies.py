@@ -38,14 +38,14 @@ def kernels_give_the_activations(net: Net) -> None:
     x, count = net.images(), 0
     for name, before in net.follows.items():
         weights = {key: as_numpy(v).astype(np.float64) for key, v in net.model.weights(name).items()}
-        found = {key: as_numpy(v) for key, v in net.model.forward(x, [before, name]).items()}
+        activations = {key: as_numpy(v) for key, v in net.model.forward(x, [before, name]).items()}
         flat = "kernel" in weights and weights["kernel"].ndim == 2
-        if "kernel" not in weights or not (flat or found[before].shape[2:] == found[name].shape[2:]):
+        if "kernel" not in weights or not (flat or activations[before].shape[2:] == activations[name].shape[2:]):
             continue
         applied = _linear if flat else _convolution
-        y = applied(found[before].astype(np.float64), weights["kernel"])
+        y = applied(activations[before].astype(np.float64), weights["kernel"])
         bias = weights.get("bias", np.zeros(y.shape[1]))
-        same(found[name], y + bias.reshape(1, -1, *[1] * (y.ndim - 2)), rtol=1e-5, what=f"layer {name!r}")
+        same(activations[name], y + bias.reshape(1, -1, *[1] * (y.ndim - 2)), rtol=1e-5, what=f"layer {name!r}")
         count += 1
     if not count:
         raise Unsuited("no layer of this kind is named in Net.follows")
@@ -212,7 +212,7 @@ def _rectifiers(net: Net) -> list[tuple[str, str]]:
     """(layer before, rectifier) among `Net.follows`: what is never negative more than its input, and loses values."""
     words = ("relu", "clip")
     kinds = {name: net.model.layers[name].kind.lower() for name in net.follows}
-    found = [(before, name) for name, before in net.follows.items() if any(word in kinds[name] for word in words)]
-    if not found:
+    rectifiers = [(before, name) for name, before in net.follows.items() if any(word in kinds[name] for word in words)]
+    if not rectifiers:
         raise Unsuited("no rectifier is named in Net.follows")
-    return found
+    return rectifiers

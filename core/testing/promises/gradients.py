@@ -36,7 +36,7 @@ def inner_gradient_is_the_slope(net: Net) -> None:
 def _has_slope(net: Net, gradient: Array, x: Array, output: Callable[[Array], Array], c: Array) -> None:
     """Fourth-order central differences: their own error, about 1e-5 here, leaves 1e-3 as a safe allowance."""
     if not net.smooth:
-        raise Unsuited("the network has kinks, where a slope by differences is none")
+        raise Unsuited("the network has kinks, where differences do not give a slope")
     g = as_numpy(gradient).astype(np.float64)
     assert g.any(), "the gradient is zero everywhere"
     rng = np.random.default_rng(2)

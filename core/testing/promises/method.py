@@ -188,7 +188,7 @@ def saves_and_shows(tried: Method) -> None:
     before = np.array(as_numpy(values_of(result)))
     with TemporaryDirectory() as folder:
         png, npz = (result.save(Path(folder) / f"result{suffix}") for suffix in (".png", ".npz"))
-        assert png.read_bytes().startswith(b"\x89PNG"), "the .png is no PNG"
+        assert png.read_bytes().startswith(b"\x89PNG"), "the file ends in .png and is not a PNG"
         with np.load(npz) as stored:
             record = json.loads(str(stored["record"]))
             saved = stored["images" if isinstance(result, Synthesis) else "values"]
@@ -232,7 +232,7 @@ def layers_are_recorded(tried: Method) -> None:
     again = _run(chosen)
     same(values_of(again), values_of(result), exact=True, what="with its default layers by name")
     assert again.provenance["layers"] == list(used)
-    assert not again.provenance["default_layer"], "layers that were named are no default"
+    assert not again.provenance["default_layer"], "the layers were named, and the result says that they are the default"
 
 
 def _objective(tried: Method) -> Any:

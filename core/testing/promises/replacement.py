@@ -16,10 +16,10 @@ __all__: list[str] = []
 def own_activation_changes_nothing(net: Net) -> None:
     """Replacing any layer with its own activation changes no later activation."""
     x = net.images()
-    found = net.model.forward(x, list(net.model.layers))
+    activations = net.model.forward(x, list(net.model.layers))
     for layer in net.inner():
-        again = net.model.forward(x, [layer.name, OUTPUT], replace={layer.name: found[layer.name]})
-        same(again[OUTPUT], found[OUTPUT], rtol=1e-5, what=f"output after replacing {layer.name!r}")
+        again = net.model.forward(x, [layer.name, OUTPUT], replace={layer.name: activations[layer.name]})
+        same(again[OUTPUT], activations[OUTPUT], rtol=1e-5, what=f"output after replacing {layer.name!r}")
 
 
 @backend_promise
@@ -28,28 +28,28 @@ def replaced_layer_gives_the_replacement(net: Net) -> None:
     x, middle, first = net.images(), net.middle(), net.inner()[0].name
     other = net.model.forward(net.images(seed=5), [middle])[middle]
     plain = net.model.forward(x, [first, OUTPUT])
-    found = net.model.forward(x, [first, middle, OUTPUT], replace={middle: other})
-    same(found[middle], other, exact=True)
-    same(found[first], plain[first], rtol=1e-6, what="a layer before the replaced one")
-    assert not np.allclose(as_numpy(found[OUTPUT]), as_numpy(plain[OUTPUT])), "the output did not change"
+    activations = net.model.forward(x, [first, middle, OUTPUT], replace={middle: other})
+    same(activations[middle], other, exact=True)
+    same(activations[first], plain[first], rtol=1e-6, what="a layer before the replaced one")
+    assert not np.allclose(as_numpy(activations[OUTPUT]), as_numpy(plain[OUTPUT])), "the output did not change"
 
 
 @backend_promise
 def runs_on_from_the_replacement(net: Net) -> None:
     """With the activation that another image gives at a cut of the network, the output is that image's output."""
-    x, other, cut = net.images(), net.images(seed=5), _cut(net)
-    found = net.model.forward(other, [cut, OUTPUT])
-    same(net.model.forward(x, replace={cut: found[cut]})[OUTPUT], found[OUTPUT], rtol=1e-5)
+    x, other, cut = net.images(), net.images(seed=5), _bottleneck(net)
+    activations = net.model.forward(other, [cut, OUTPUT])
+    same(net.model.forward(x, replace={cut: activations[cut]})[OUTPUT], activations[OUTPUT], rtol=1e-5)
     c = net.cotangent()
     expected = net.model.vjp(other, {OUTPUT: c}, wrt=[cut]).gradients[cut]
-    got = net.model.vjp(x, {OUTPUT: c}, wrt=[cut], replace={cut: found[cut]}).gradients[cut]
+    got = net.model.vjp(x, {OUTPUT: c}, wrt=[cut], replace={cut: activations[cut]}).gradients[cut]
     same(got, expected, rtol=1e-5, what=f"the gradient at the replaced {cut!r}")
 
 
 @backend_promise
 def nothing_flows_through_a_replaced_cut(net: Net) -> None:
     """Behind a replaced layer that is a cut the image has no influence: its gradient is zero, the layer's is not."""
-    x, cut = net.images(), _cut(net)
+    x, cut = net.images(), _bottleneck(net)
     other = net.model.forward(net.images(seed=5), [cut])[cut]
     seeds = {OUTPUT: net.cotangent(), cut: net.cotangent(cut, seed=3)}
     gradients = net.model.vjp(x, seeds, wrt=[INPUT, cut], replace={cut: other}).gradients
@@ -91,7 +91,7 @@ def replacement_must_fit(net: Net) -> None:
     refused(lambda: net.model.forward(x, replace=wide), LayerError, f"replace[{middle!r}] has shape (3, ")
 
 
-def _cut(net: Net) -> str:
+def _bottleneck(net: Net) -> str:
     """A layer that everything passes through: its own activation decides the output whatever the image is."""
     for layer in reversed(net.inner()[: len(net.inner()) * 3 // 4]):
         if len(layer.shape) == 4 and _decides(net, layer.name):

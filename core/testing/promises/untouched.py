@@ -27,7 +27,7 @@ def network_untouched(net: Net) -> None:
     model.randomised([last], 0).vjp(x, {OUTPUT: c})
     if not net.smooth:
         model.modified(relu="guided").vjp(x, {OUTPUT: c})
-    _unchanged(net, network, before)
+    _check_unchanged(net, network, before)
 
 
 @backend_promise
@@ -40,7 +40,7 @@ def network_untouched_after_an_error(net: Net) -> None:
         at.vjp({OUTPUT: c})
         raise KeyboardInterrupt
     refused(lambda: model.vjp(x, {OUTPUT: c[:1]}), LayerError, "the cotangent")
-    _unchanged(net, network, before)
+    _check_unchanged(net, network, before)
     same(model.vjp(x, {OUTPUT: c}).gradients[INPUT], net.model.vjp(x, {OUTPUT: c}).gradients[INPUT], rtol=1e-6)
 
 
@@ -51,7 +51,7 @@ def _fresh(net: Net) -> tuple[object, object]:
     return network, net.state(network)
 
 
-def _unchanged(net: Net, network: object, before: object) -> None:
+def _check_unchanged(net: Net, network: object, before: object) -> None:
     assert net.state is not None
     after = net.state(network)
     assert before == after, f"it was {before!r}, it is {after!r}"
@@ -76,11 +76,11 @@ def results_outlive_the_next_pass(net: Net) -> None:
     """What was handed out is not overwritten by later passes: no buffer is reused under the caller's feet."""
     x, c = net.images(), net.cotangent()
     pull = net.model.vjp(x, {OUTPUT: c}, capture=[net.middle(), OUTPUT])
-    found = {**pull.activations, INPUT: pull.gradients[INPUT], "forward": net.model.forward(x)[OUTPUT]}
-    copies = {name: np.array(values) for name, values in found.items()}
+    results = {**pull.activations, INPUT: pull.gradients[INPUT], "forward": net.model.forward(x)[OUTPUT]}
+    copies = {name: np.array(values) for name, values in results.items()}
     net.model.vjp(net.images(seed=7), {OUTPUT: -c}, capture=[net.middle(), OUTPUT])
     net.model.forward(net.images(seed=8), [net.middle(), OUTPUT])
-    for name, values in found.items():
+    for name, values in results.items():
         same(values, copies[name], exact=True, what=f"what was handed out for {name!r}")
 
 

@@ -4,7 +4,7 @@ import crosslens
 import numpy as np
 import pytest
 import torch
-from crosslens.introspection.diagnostics import examined
+from crosslens.introspection.diagnostics import diagnose
 from torch import nn
 
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -30,7 +30,7 @@ def wrapped(enter, way, tmp_path, preprocess):
 
 
 def finding(model):
-    return next((each for each in examined(model) if each.name == "preprocess"), None)
+    return next((each for each in diagnose(model) if each.name == "preprocess"), None)
 
 
 @pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations

@@ -7,7 +7,7 @@ import torch
 from crosslens import OUTPUT
 from crosslens.comparison.predictions import probabilities
 from crosslens.errors import ModelError
-from crosslens.model.link_functions import columns, entered
+from crosslens.model.link_functions import columns, link_gradient
 from crosslens.objective.target import resolve_target
 from crosslens.testing import TinyModel
 from torch import nn
@@ -103,7 +103,7 @@ def test_links_have_the_derivatives_of_autograd(link, chosen):
     {"identity": lambda t: t, "softmax": lambda t: t.softmax(1), "sigmoid": torch.sigmoid, "exp": torch.exp}[link](t)[
         :, chosen
     ].sum().backward()
-    np.testing.assert_allclose(entered(link, z, np.eye(4)[[chosen] * 3], binary=False), t.grad.numpy(), rtol=1e-9)
+    np.testing.assert_allclose(link_gradient(link, z, np.eye(4)[[chosen] * 3], binary=False), t.grad.numpy(), rtol=1e-9)
 
 
 @pytest.mark.parametrize("link", ["identity", "sigmoid"])
@@ -112,7 +112,7 @@ def test_one_number_of_two_classes_has_opposite_derivatives(link):
     both = columns(link, z, True, probability=link == "sigmoid")
     np.testing.assert_allclose(both[:, 1], z[:, 0] if link == "identity" else 1 / (1 + np.exp(-z[:, 0])))
     np.testing.assert_allclose(both[:, 0], -z[:, 0] if link == "identity" else 1 / (1 + np.exp(z[:, 0])))
-    slopes = [entered(link, z, np.eye(2)[[c] * 3], binary=True) for c in (0, 1)]
+    slopes = [link_gradient(link, z, np.eye(2)[[c] * 3], binary=True) for c in (0, 1)]
     np.testing.assert_allclose(slopes[0], -slopes[1])
     assert (slopes[1] > 0).all()
 

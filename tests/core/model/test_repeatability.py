@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from crosslens.errors import LayerError, ModelError
 from crosslens.execution.batching import batch_limit, box_limit
-from crosslens.introspection.diagnostics import examined
+from crosslens.introspection.diagnostics import diagnose
 from crosslens.model import OUTPUT
 from crosslens.model.repeatability import repeatability
 from crosslens.plugins import image_methods, method_class
@@ -199,7 +199,7 @@ def test_a_batch_gives_what_its_images_give_alone():
 
 def test_doctor_says_what_the_probe_found():
     for net, ok, text in ((TinyModel(), True, "two runs agree"), (Random(), None, "random"), (Mixing(), None, "mixes")):
-        (finding,) = [each for each in examined(net) if each.name == "repeatable"]
+        (finding,) = [each for each in diagnose(net) if each.name == "repeatable"]
         assert finding.ok is ok
         assert text in finding.detail
 
