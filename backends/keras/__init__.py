@@ -43,8 +43,8 @@ def _on_torch(network: Any, options: Mapping[str, Any]) -> Model | None:
         network = load_keras(Path(network), options["trust"])
     if not isinstance(network, keras.Model):
         return None
-    found = load_plugin(plugin(BACKENDS, "torch")).hook.crosslens_wrap(network=network, options=options)
-    return found[0] if found else None
+    wrapped = load_plugin(plugin(BACKENDS, "torch")).hook.crosslens_wrap(network=network, options=options)
+    return wrapped[0] if wrapped else None
 
 
 def _on_tensorflow(network: Any, options: Mapping[str, Any]) -> Model | None:

@@ -98,10 +98,10 @@ class TensorFlowModel(Model):
             example = np.zeros((1, *self.input.example_shape), np.float32)
             shapes |= {name: (None, *a.shape[1:]) for name, a in self._forward(example, unknown, {}).items()}
         short = _unique_ends(shapes)
-        found = [
+        layers = [
             Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._tensors.values()
         ]
-        return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *found)}
+        return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *layers)}
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         """A layer that normalises behind a preset that does too; pixels that are rounded."""
@@ -115,11 +115,11 @@ class TensorFlowModel(Model):
         return (said,) if self.network.takes_integers else ()
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
-        """By the graph in which the layers were found."""
+        """By the graph of the trace that listed the layers."""
         return upstream(self._tensors, names)
 
     def reads(self, layer: str) -> tuple[str, ...]:
-        """By the graph in which the layers were found."""
+        """By the graph of the trace that listed the layers."""
         name = self.layer(layer).name
         return self._tensors[name].reads if name in self._tensors else ()
 
@@ -135,8 +135,8 @@ class TensorFlowModel(Model):
         layers keep Keras' name and layout.
         """
         place = self._tensors.get(self.layer(layer).name)
-        found = self.network.weights_of(place) if place else {}
-        return {name: each.outside(self.network.value(each.variable)) for name, each in found.items()}
+        weights = self.network.weights_of(place) if place else {}
+        return {name: each.outside(self.network.value(each.variable)) for name, each in weights.items()}
 
     @property
     def nonlinearities(self) -> Mapping[str, int]:
@@ -149,15 +149,15 @@ class TensorFlowModel(Model):
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         values = {}
         for layer, arrays in changed.items():
-            found = self.network.weights_of(self._tensors[layer])
+            weights = self.network.weights_of(self._tensors[layer])
             for name, array in arrays.items():
-                variable = found[name].variable
-                values[id(variable)] = (variable, tf.constant(found[name].inside(as_numpy(array)), variable.dtype))
+                variable = weights[name].variable
+                values[id(variable)] = (variable, tf.constant(weights[name].inside(as_numpy(array)), variable.dtype))
         return self._copy(network=self.network.with_values(values), _functions=_Functions())
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
-        found, _ = self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)
-        return found
+        activations, _ = self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)
+        return activations
 
     def _vjp(
         self,
@@ -168,8 +168,8 @@ class TensorFlowModel(Model):
         replace: Mapping[str, Array],
     ) -> Pullback:
         question = Question(capture, wrt, tuple(cotangents), tuple(replace))
-        found, gradients = self._answer(question, x, cotangents, replace)
-        return Pullback(gradients, found)
+        activations, gradients = self._answer(question, x, cotangents, replace)
+        return Pullback(gradients, activations)
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
@@ -184,9 +184,9 @@ class TensorFlowModel(Model):
         given = [self._to_tensor(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
         replaced = [self._to_tensor(name, replace[name], x, "the replacement of") for name in question.replace]
         with explain_errors(f"TensorFlow cannot run the network on {tuple(x.shape)}"):
-            found, gradients = function(tf.constant(as_numpy(x)), given, replaced)
+            activations, gradients = function(tf.constant(as_numpy(x)), given, replaced)
         return (
-            dict(zip(question.capture, (t.numpy() for t in found), strict=True)),
+            dict(zip(question.capture, (t.numpy() for t in activations), strict=True)),
             dict(zip(question.wrt, (t.numpy() for t in gradients), strict=True)),
         )
 
@@ -233,13 +233,13 @@ class TensorFlowModel(Model):
         inside = {name: self._tensors[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
         image = tf.cast(x, self._wide)
         asked = {name: self._tensors[name] for name in (*question.layers, *question.replace)}
-        found = self.network.trace(self._prepare(image), asked, inside)
-        missing = [name for name in question.layers if name not in found]
+        outputs = self.network.trace(self._prepare(image), asked, inside)
+        missing = [name for name in question.layers if name not in outputs]
         if missing:
             raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")
-        activations = [self._tensors[name].outside(found[name]) for name in question.capture]
-        sources = [image if name == INPUT else found[name] for name in question.wrt]
-        targets = [found[name] for name in question.cotangents]
+        activations = [self._tensors[name].outside(outputs[name]) for name in question.capture]
+        sources = [image if name == INPUT else outputs[name] for name in question.wrt]
+        targets = [outputs[name] for name in question.cotangents]
         seeds = [self._tensors[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
         if INPUT in question.wrt:
             self._refuse_disconnected_image(targets, image)
@@ -301,8 +301,11 @@ class _Recomputed(Linearization):
         """Gradients at the `wrt` layers; zeros for no cotangents."""
         if not cotangents:
             inner = tuple(name for name in self._wrt if name != INPUT)
-            found = {**(self._model._forward(self._x, inner, self._replace) if inner else {}), INPUT: as_numpy(self._x)}
-            return {name: np.zeros_like(found[name]) for name in self._wrt}
+            like = {
+                **(self._model._forward(self._x, inner, self._replace) if inner else {}),
+                INPUT: as_numpy(self._x),
+            }
+            return {name: np.zeros_like(like[name]) for name in self._wrt}
         return self._model._vjp(self._x, cotangents, self._wrt, (), self._replace).gradients
 
 
@@ -328,7 +331,7 @@ def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     owners: dict[str, list[str]] = {}
     for name in names:
         owners.setdefault(name.rpartition("/")[2], []).append(name)
-    return {found[0]: (end,) for end, found in owners.items() if len(found) == 1 and found[0] != end}
+    return {owned[0]: (end,) for end, owned in owners.items() if len(owned) == 1 and owned[0] != end}
 
 
 def _activation(place: LayerTensor) -> str:

@@ -35,11 +35,11 @@ def weights_of(layer: Any) -> Mapping[str, Weight]:
     """The parameters of one layer by our names; those of its sub-layers stand under their own names."""
     own = [*getattr(layer, "_trainable_variables", ()), *getattr(layer, "_non_trainable_variables", ())]
     special = next((names for kinds, names in _SPECIAL if isinstance(layer, kinds)), {})
-    found = {}
+    weights = {}
     for variable in own:
         name, lay_out = special.get(variable.name, (_COMMON.get(variable.name, variable.name), _as_it_is))
-        found[name] = lay_out(variable, layer)
-    return found
+        weights[name] = lay_out(variable, layer)
+    return weights
 
 
 def transposed_weight(variable: Any, axes: Sequence[int], shape: Sequence[int] | None = None) -> Weight:

@@ -39,12 +39,12 @@ _NAMES = {
 def read(module: nn.Module) -> dict[str, Array]:
     """Copies of a module's own parameters and statistics by our names; those of its children stand under theirs."""
     role = _role(module)
-    found = {}
+    weights = {}
     for name, tensor in _own(module, role).items():
         values = tensor.detach().cpu()
         array = values.to(values.dtype if values.dtype == torch.float64 else torch.float32).numpy().copy()
-        found[_NAMES.get(role.kind, {}).get(name, name)] = role.outside(name, array)
-    return found
+        weights[_NAMES.get(role.kind, {}).get(name, name)] = role.outside(name, array)
+    return weights
 
 
 def write(module: nn.Module, changed: Mapping[str, Array]) -> None:
@@ -114,8 +114,8 @@ def _exported_role(module: nn.Module) -> _Role:
 def _own(module: nn.Module, role: _Role) -> dict[str, Tensor]:
     """Tensors by torch's names: registered ones, and a known layer's where they are computed (weight norm)."""
     names = [*_NAMES.get(role.kind, ()), *_stored(module)]
-    found = {name: getattr(module, name, None) for name in dict.fromkeys(names)}
-    return {name: value for name, value in found.items() if isinstance(value, Tensor) and value.is_floating_point()}
+    tensors = {name: getattr(module, name, None) for name in dict.fromkeys(names)}
+    return {name: value for name, value in tensors.items() if isinstance(value, Tensor) and value.is_floating_point()}
 
 
 def _stored(module: nn.Module) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Progress of long work, without a terminal in core: a callback that hears about each step."""
+"""Progress of long work: a callback that is told of each step; core itself writes to no terminal."""
 
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeAlias, TypeVar
@@ -16,7 +16,14 @@ def silent(done: int, total: int, what: str) -> None:
 
 
 def track(items: Iterable[T], progress: Progress, what: str, total: int | None = None) -> Iterator[T]:
-    """Yield the items, reporting each one once it has been worked on."""
+    """Yield the items, reporting each one when the next is asked for.
+
+    Args:
+        items: what is worked on.
+        progress: told of each step.
+        what: the work, in a word or two.
+        total: number of items; None: their length, or 0 where they have none.
+    """
     count = total if total is not None else len(items) if isinstance(items, Sized) else 0
     for done, item in enumerate(items, start=1):
         yield item

@@ -92,31 +92,31 @@ class Listing:
 
     def layer_tensors(self) -> tuple[list[LayerTensor], list[Any]]:
         """The layers in execution order, and the tensor of each."""
-        results, found = self._results(), list[tuple[LayerTensor, Any]]()
+        results, listed = self._results(), list[tuple[LayerTensor, Any]]()
         layers = {each[0].name for each in self._listed if isinstance(each, tuple)}
         names = _Names(layers)
         aliases: dict[str, str] = {}
         for each in self._listed:
             if isinstance(each, tuple):
-                found.append(each)
+                listed.append(each)
                 continue
             if not (each.call.is_open or each.call.name in layers):
                 continue  # of a cell, which Keras calls beside its loop for the shape alone
             for result in results.get(each.operation.name, ()):
                 layer, name = self._returned.get(result.tensor.name), names.of(each.call.name, result.kind)
                 if layer is None:
-                    found.append((_place(name, result), result.tensor))
+                    listed.append((_place(name, result), result.tensor))
                 else:
                     aliases[layer] = name
-        places = [replace(p, aliases=(*p.aliases, aliases[p.name])) if p.name in aliases else p for p, _ in found]
-        return places, [tensor for _, tensor in found]
+        places = [replace(p, aliases=(*p.aliases, aliases[p.name])) if p.name in aliases else p for p, _ in listed]
+        return places, [tensor for _, tensor in listed]
 
     def _results(self) -> Mapping[str, list[_Result]]:
         """By operation, its tensors that depend on the image and are read outside of the call that made them."""
         readers = _readers(self.hooks.graph)
         varying = _varying(self.hooks.graph, self._image)
         kinds = self._kinds(varying)
-        found: defaultdict[str, list[_Result]] = defaultdict(list)
+        results: defaultdict[str, list[_Result]] = defaultdict(list)
         for made in self._made.values():
             if made.key is None or made.operation.type == "Cast":
                 continue
@@ -126,8 +126,8 @@ class Listing:
                     continue
                 if any(self._leaves(made, operation, behind, readers) for operation in readers[behind.name]):
                     kind = kinds[id(made.site)]
-                    found[made.operation.name].append(_Result(made, index, behind, slot, kind))
-        return found
+                    results[made.operation.name].append(_Result(made, index, behind, slot, kind))
+        return results
 
     def _kinds(self, varying: "set[str]") -> Mapping[int, str]:
         """By call, the operation's name where it is but one, else the name of the library's function."""
@@ -192,20 +192,20 @@ def _place(name: str, result: _Result) -> LayerTensor:
 
 def _readers(graph: Any) -> Mapping[str, list[Any]]:
     """The operations that read each tensor."""
-    found: defaultdict[str, list[Any]] = defaultdict(list)
+    readers: defaultdict[str, list[Any]] = defaultdict(list)
     for operation in graph.get_operations():
         for tensor in operation.inputs:
-            found[tensor.name].append(operation)
-    return found
+            readers[tensor.name].append(operation)
+    return readers
 
 
 def _varying(graph: Any, image: Any) -> "set[str]":
     """The tensors whose values depend on the image."""
-    found = {image.name}
+    varying = {image.name}
     for operation in graph.get_operations():
-        if operation.type not in _SHAPES and any(tensor.name in found for tensor in operation.inputs):
-            found.update(tensor.name for tensor in operation.outputs)
-    return found
+        if operation.type not in _SHAPES and any(tensor.name in varying for tensor in operation.inputs):
+            varying.update(tensor.name for tensor in operation.outputs)
+    return varying
 
 
 def is_activation(y: Any, image: Any) -> bool:

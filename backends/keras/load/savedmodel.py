@@ -137,7 +137,7 @@ class GraphNetwork:
 
     def _listed(self, images: int | None) -> tuple[Sequence[LayerTensor], Any]:
         """The places, and the graph of the trace."""
-        found: list[LayerTensor] = []
+        layer_tensors: list[LayerTensor] = []
 
         def run(x: Any) -> None:
             y = as_rows(*self._imported(x, [self.result], {}))
@@ -149,7 +149,7 @@ class GraphNetwork:
             places = [*(self._place(name, op, operations) for name, op in layers.items()), output_tensor(y)]
             tensors = [*(op.outputs[0] for op in layers.values()), y]
             axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
-            found.extend(
+            layer_tensors.extend(
                 with_channel_axes(
                     x.graph, with_reads(x.graph, x, places, tensors), tensors, (x, axis), self.channels_last
                 )
@@ -158,7 +158,7 @@ class GraphNetwork:
         function = tf.function(run, autograph=False).get_concrete_function(
             tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
         )
-        return found, function.graph
+        return layer_tensors, function.graph
 
     def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> LayerTensor:
         y = op.outputs[0]
@@ -172,9 +172,9 @@ class GraphNetwork:
         """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
         inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
-        *found, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
+        *outputs, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
         return {
-            **dict(zip(inner, found, strict=True)),
+            **dict(zip(inner, outputs, strict=True)),
             **replaced,
             OUTPUT: replaced.get(OUTPUT, tf.identity(as_rows(y))),
         }
@@ -206,9 +206,9 @@ class GraphNetwork:
         """The constants that enter one operation: kernel, bias, or by their name in the graph."""
         if place.source is None:
             return {}
-        kind, found = place.source
+        kind, constants = place.source
         stored = {}
-        for position, name in found:
+        for position, name in constants:
             if name not in self.constants:
                 continue
             constant = self.constants[name]

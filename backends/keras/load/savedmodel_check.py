@@ -85,25 +85,25 @@ def _answers(graph: Any) -> Iterator[str]:
 
 
 def _upstream(nodes: Mapping[str, Any], ends: Iterable[str]) -> set[str]:
-    found, ahead = set[str](), [end for end in ends if end in nodes]
+    visited, ahead = set[str](), [end for end in ends if end in nodes]
     while ahead:
         name = ahead.pop()
-        if name not in found and name in nodes:
-            found.add(name)
+        if name not in visited and name in nodes:
+            visited.add(name)
             ahead += [edge.lstrip("^").partition(":")[0] for edge in nodes[name].input]
-    return found
+    return visited
 
 
 def _called(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
     """The functions that these nodes run, and those that they run in turn."""
-    found, ahead = set[str](), list(nodes)
+    called, ahead = set[str](), list(nodes)
     while ahead:
         node = ahead.pop()
         for name in _named(node):
-            if name in functions and name not in found:
-                found.add(name)
+            if name in functions and name not in called:
+                called.add(name)
                 ahead += functions[name]
-    return found
+    return called
 
 
 def _named(node: Any) -> Iterator[str]:
