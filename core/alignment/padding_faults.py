@@ -1,4 +1,4 @@
-"""Wrong padding: another border, or sliding windows that start elsewhere, found by computing the convolution again."""
+"""Wrong padding: another border, or sliding windows that start elsewhere, shown by computing the convolution again."""
 
 from collections.abc import Iterable
 from itertools import product

@@ -190,7 +190,7 @@ class Comparison:
         """Write the comparison: `.html` a self-contained report, `.json` the figures.
 
         Raises:
-            ComparisonError: another suffix.
+            ComparisonError: another suffix, or a file that cannot be written.
         """
         path = Path(path)
         if path.suffix not in WRITERS:

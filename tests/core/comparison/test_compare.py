@@ -66,6 +66,14 @@ def test_a_comparison_is_saved_as_html_or_json_only(image, tmp_path):
         compare([TinyModel(), TinyModel()], method("gradient"), image).save(tmp_path / "x.txt")
 
 
+def test_a_comparison_that_cannot_be_written_leaves_nothing(image, tmp_path):
+    made = compare([TinyModel(), TinyModel()], method("gradient"), image)
+    with pytest.raises(ComparisonError, match=r"cannot write '.*gone/c\.json'"):
+        made.save(tmp_path / "gone" / "c.json")
+    made.save(tmp_path / "c.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["c.html"]
+
+
 def test_a_figure_that_is_infinite_is_null_in_json(image, tmp_path):
     """Strict parsers refuse Infinity."""
     still = TinyModel().modified(relu="exact")
