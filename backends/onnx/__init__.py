@@ -1,4 +1,4 @@
-"""ONNX networks on plain onnxruntime, gradients included: a file, or a ModelProto."""
+"""The ONNX backend: wraps an .onnx file or a ModelProto; it runs, gradients included, on plain onnxruntime."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from .ir.prune import prune
 from .load.attention_heads import unfold_heads
 from .load.fixed_inputs import fix_inputs, repeat_fixed_inputs
 from .load.image_input import graph_input_of, prepend_preprocessing
-from .load.integer_images import pixels
+from .load.integer_images import preprocessing_for
 from .load.load import graph_of, read_model, refuse_training
 from .model import OnnxModel
 from .shapes.batch_axis import move_batch_to_front
@@ -39,45 +39,47 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     _check_providers(options.get("providers") or ())
     graph = graph_of(*read_model(network))
     _choose_output(graph, options.get("output"))
-    own = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
-    rows = fix_inputs(graph, options.get("inputs"))
-    entry = graph_input_of(graph, options.get("input"), options.get("bounds"))
-    preprocess = pixels(entry.tensor, graph.inputs[entry.tensor].elem, entry.spec, options["preprocess"])
-    prepend_preprocessing(graph, entry, preprocess)
-    repeat_fixed_inputs(graph, rows)
+    network_tensors = frozenset(o for node in graph.nodes for o in node.outputs) - {OUTPUT}
+    fixed = fix_inputs(graph, options.get("inputs"))
+    graph_input = graph_input_of(graph, options.get("input"), options.get("bounds"))
+    preprocess = preprocessing_for(
+        graph_input.tensor, graph.inputs[graph_input.tensor].elem, graph_input.spec, options["preprocess"]
+    )
+    prepend_preprocessing(graph, graph_input, preprocess)
+    repeat_fixed_inputs(graph, fixed)
     fold(graph)
     refuse_training(graph)
-    if entry.batch is None:
+    if graph_input.batch is None:
         keep_batch_in_reshapes(graph)
     else:
-        graph, entry = free_batch(graph, entry)
-    entry = move_batch_to_front(graph, entry, options.get("providers"))
+        graph, graph_input = free_batch(graph, graph_input)
+    graph_input = move_batch_to_front(graph, graph_input, options.get("providers"))
     unfold_heads(graph)
-    given = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
-    return OnnxModel(graph, entry, preprocess, own, **given)
+    settings = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
+    return OnnxModel(graph, graph_input, preprocess, network_tensors, **settings)
 
 
 def _check_providers(providers: Sequence[Any]) -> None:
-    """Refuse what this onnxruntime does not have: it would warn, and compute on the processor."""
+    """Refuse providers that this onnxruntime does not have: it would only warn, and use the processor."""
     known = get_available_providers()
     names = [each if isinstance(each, str) else each[0] for each in providers]
     if unknown := [name for name in names if name not in known]:
         raise ModelError(f"onnxruntime has no provider {', '.join(map(repr, unknown))} here; it has {', '.join(known)}")
 
 
-def _choose_output(graph: Graph, wished: int | str | None) -> None:
-    """Leave one output, or a tensor inside, under the name `OUTPUT`, in place; the others stay, as layers."""
+def _choose_output(graph: Graph, output: int | str | None) -> None:
+    """Make one output, or another tensor, the graph's only output `OUTPUT`, in place; other outputs stay as layers."""
     names, inside = graph.outputs, [o for node in graph.nodes for o in node.outputs if o]
-    if wished is None and len(names) > 1:
+    if output is None and len(names) > 1:
         raise ModelError(f"the network has {len(names)} outputs: {', '.join(names)}; choose one with output=")
-    if isinstance(wished, str) and wished not in {*names, *inside}:
+    if isinstance(output, str) and output not in {*names, *inside}:
         raise ModelError(
-            f"the network has no output {wished!r}; it has {', '.join(names)}, and tensors inside can be named too."
-            f"{did_you_mean(wished, [*names, *inside])}"
+            f"the network has no output {output!r}; it has {', '.join(names)}, and tensors inside can be named too."
+            f"{did_you_mean(output, [*names, *inside])}"
         )
-    if isinstance(wished, int) and not -len(names) <= wished < len(names):
-        raise ModelError(f"output is {wished}; the network has {len(names)}: {', '.join(names)}")
-    chosen = wished if isinstance(wished, str) else names[wished or 0]
+    if isinstance(output, int) and not -len(names) <= output < len(names):
+        raise ModelError(f"output is {output}; the network has {len(names)}: {', '.join(names)}")
+    chosen = output if isinstance(output, str) else names[output or 0]
     graph.nodes.append(graph.node("Identity", chosen, outputs=[OUTPUT]))
     if chosen in graph.types:
         graph.types[OUTPUT] = graph.types[chosen]

@@ -1,4 +1,4 @@
-"""A `Model` on plain onnxruntime: gradients by our own reverse mode over the graph."""
+"""`OnnxModel`: a `Model` on plain onnxruntime, with gradients by reverse-mode differentiation of the graph."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -60,23 +60,28 @@ class OnnxModel(Model):
     def __init__(
         self,
         graph: Graph,
-        entry: GraphInput,
+        graph_input: GraphInput,
         preprocess: Preprocess,
-        own: frozenset[str],
+        network_tensors: frozenset[str],
         *,
         labels: Sequence[str] | None = None,
         batch_size: int | None = None,
         providers: Sequence[Any] | None = None,
     ) -> None:
-        """Use `crosslens.wrap`. `own` names the tensors of the network itself, without preprocessing."""
-        self.input, self.preprocess = entry.spec, preprocess
+        """Use `crosslens.wrap`. `network_tensors` names the tensors of the network itself, without preprocessing."""
+        self.input, self.preprocess = graph_input.spec, preprocess
         self.labels, self.batch_size = labels, batch_size
-        self._graph, self._entry, self._own, self._providers = graph, entry, own, providers
+        self._graph, self._input, self._network_tensors, self._providers = (
+            graph,
+            graph_input,
+            network_tensors,
+            providers,
+        )
         self._relu = "exact"
         self._sessions = SessionCache()
-        self._shaped = SessionCache(most=8)
-        self._by_batch: set[Any] = set()
-        self._mixing: dict[tuple[int, ...], bool] = {}
+        self._graphs = SessionCache(most=8)
+        self._needs_fixed_batch: set[Any] = set()
+        self._mixes_images: dict[tuple[int, ...], bool] = {}
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -85,72 +90,73 @@ class OnnxModel(Model):
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
-        """One layer per node with a floating output; what only passes values on belongs to the layer before it."""
+        """One layer per node with a floating output; nodes that pass values on unchanged belong to the layer before."""
         ends = Layer(INPUT, "Input", (None, *self.input.shape))
-        return {INPUT: ends, **{name: place.layer for name, place in self._places.items() if name != INPUT}}
+        return {INPUT: ends, **{name: each.layer for name, each in self._layer_tensors.items() if name != INPUT}}
 
     @cached_property
-    def _places(self) -> Mapping[str, LayerTensor]:
+    def _layer_tensors(self) -> Mapping[str, LayerTensor]:
         with example_size_errors(self.input):
-            graph = self._at((self._entry.batch or 1, *self.input.example_shape))
-        last = channels_last_tensors(graph, self._entry.tensor, self._entry.channels_last)
-        made = [o for node in graph.nodes for o in node.outputs if o in graph.types]
-        sizes = {o: tuple(n if isinstance(n, int) else None for n in graph.dims(o)) for o in made}
-        found = layer_tensors(graph, last, self._with_batch_first(graph, self._own.intersection(made)), sizes)
-        return {INPUT: LayerTensor(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **found}
+            graph = self._inferred_at((self._input.batch or 1, *self.input.example_shape))
+        last = channels_last_tensors(graph, self._input.tensor, self._input.channels_last)
+        tensors = [o for node in graph.nodes for o in node.outputs if o in graph.types]
+        sizes = {o: tuple(n if isinstance(n, int) else None for n in graph.dims(o)) for o in tensors}
+        batch_first = self._with_batch_first(graph, self._network_tensors.intersection(tensors))
+        layers = layer_tensors(graph, last, batch_first, sizes)
+        return {INPUT: LayerTensor(Layer(INPUT, "Input", (None, *self.input.shape)), INPUT, False), **layers}
 
     def _with_batch_first(self, graph: Graph, tensors: Collection[str]) -> frozenset[str]:
-        if batch := self._entry.batch:
+        if batch := self._input.batch:
             return tensors_with_fixed_batch_first(graph, tensors, batch)
-        free = self._at((BATCH, *self.input.example_shape))
+        free = self._inferred_at((BATCH, *self.input.example_shape))
         floats = [name for name in tensors if graph.types[name].is_float and name not in graph.constants]
         return frozenset(tensors_with_batch_first(free, floats, self._providers))
 
-    def _at(self, shape: tuple[int | str, ...]) -> Graph:
-        """The graph with shapes worked out for inputs of this shape."""
+    def _inferred_at(self, shape: tuple[int | str, ...]) -> Graph:
+        """The graph with constants folded and shapes inferred for an input of this shape."""
 
         def build() -> Graph:
             graph = self._graph.copy()
             graph.inputs[INPUT] = Type(graph.inputs[INPUT].elem, shape)
             fold(graph)
             if graph.constants.keys() - self._graph.constants.keys():
-                graph.store = {}  # what was computed from sizes is another constant of the same name at other sizes
+                graph.store = {}  # constants computed from sizes have the same name and other values at other sizes
             keep_batch_in_reshapes(graph)
             if all(isinstance(n, int) for n in shape):
                 measure(graph, shape, self._providers)
             return graph
 
-        return self._shaped.get(shape, build)  # type: ignore[no-any-return]
+        return self._graphs.get(shape, build)  # type: ignore[no-any-return]
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
-        """By following gradients through the graph: what only says where to read, or how much, does not count."""
-        graph = self._at((self._entry.batch or 1, *self.input.example_shape))
-        needed = {self._places[name].tensor for name in names}
+        """By the paths that gradients take through the graph: indices and sizes do not count."""
+        graph = self._inferred_at((self._input.batch or 1, *self.input.example_shape))
+        needed = {self._layer_tensors[name].tensor for name in names}
         needed.update(name for node in path_of(graph, needed, [INPUT]) for name in node.reads)
-        return frozenset(name for name, place in self._places.items() if place.tensor in needed)
+        return frozenset(name for name, each in self._layer_tensors.items() if each.tensor in needed)
 
     def reads(self, layer: str) -> tuple[str, ...]:
-        """By following gradients, as `upstream` does."""
+        """By the paths that gradients take, as for `upstream`."""
         return self._reads[self.layer(layer).name]
 
     @cached_property
     def _reads(self) -> Mapping[str, tuple[str, ...]]:
-        return direct_reads(self._at((self._entry.batch or 1, *self.input.example_shape)), self._places)
+        return direct_reads(self._inferred_at((self._input.batch or 1, *self.input.example_shape)), self._layer_tensors)
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
-        yield from diagnosis_of(self._at((self._entry.batch or 1, *self.input.example_shape)), self._graph)
+        yield from diagnosis_of(self._inferred_at((self._input.batch or 1, *self.input.example_shape)), self._graph)
 
     def caveats(self) -> tuple[str, ...]:
-        """Roundings that gradients pass straight through."""
-        return caveats_of(self._at((self._entry.batch or 1, *self.input.example_shape)))
+        """Quantisation that gradients pass straight through."""
+        return caveats_of(self._inferred_at((self._input.batch or 1, *self.input.example_shape)))
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""
-        return weights_of(self._graph, self._places[self.layer(layer).name].tensor)
+        return weights_of(self._graph, self._layer_tensors[self.layer(layer).name].tensor)
 
     @property
     def nonlinearities(self) -> Mapping[str, int]:
-        """How many activation functions of each kind there are; "rectifier" are those that `modified` changes."""
+        """The number of activation functions of each kind; `modified` changes those of kind "rectifier"."""
         return activation_functions(self._graph)
 
     def _modified(self, rules: BackwardRules) -> Self:
@@ -160,19 +166,19 @@ class OnnxModel(Model):
         return self._copy(_relu=rules.relu)
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
-        by_tensor = {self._places[name].tensor: values for name, values in changed.items()}
+        by_tensor = {self._layer_tensors[name].tensor: values for name, values in changed.items()}
         graph = with_weights(self._graph, by_tensor)
-        return self._copy(_graph=graph, _sessions=SessionCache(), _shaped=SessionCache(most=8))
+        return self._copy(_graph=graph, _sessions=SessionCache(), _graphs=SessionCache(most=8))
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         request = Request(capture, replaced=tuple(replace))
-        divided = self._share(x, (*capture, *replace))
+        split = self._split(x, (*capture, *replace))
 
         def run(x: Array, replace: Mapping[str, Array], _: Mapping[str, Array]) -> dict[str, Array]:
             executable: Executable = self._executable("forward", request, x)
-            return executable.run(x, replace, {}, divided.threads)[0]
+            return executable.run(x, replace, {}, split.threads)[0]
 
-        return self._in_batches(divided, run, x, replace, {})
+        return self._map_batches(split, run, x, replace, {})
 
     def _vjp(
         self,
@@ -183,35 +189,35 @@ class OnnxModel(Model):
         replace: Mapping[str, Array],
     ) -> Pullback:
         request = Request(capture, tuple(cotangents), wrt, tuple(replace), self._relu)
-        divided = self._share(x, (*cotangents, *wrt, *capture, *replace))
+        split = self._split(x, (*cotangents, *wrt, *capture, *replace))
 
         def run(x: Array, replace: Mapping[str, Array], dys: Mapping[str, Array]) -> dict[tuple[str, str], Array]:
             executable: Executable = self._executable("fused", request, x)
-            activations, gradients = executable.run(x, replace, dys, divided.threads)
+            activations, gradients = executable.run(x, replace, dys, split.threads)
             return {("a", k): v for k, v in activations.items()} | {("g", k): v for k, v in gradients.items()}
 
-        found = self._in_batches(divided, run, x, replace, cotangents)
-        gradients = {name: found["g", name] for name in wrt}
+        results = self._map_batches(split, run, x, replace, cotangents)
+        gradients = {name: results["g", name] for name in wrt}
         if not replace:
             self._refuse_disconnected(gradients, cotangents)
-        return Pullback(gradients, {name: found["a", name] for name in capture})
+        return Pullback(gradients, {name: results["a", name] for name in capture})
 
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
-        divided = self._share(x, (*capture, *wrt, *replace))
-        parts = list(self._parts(divided.images, as_numpy(x), replace, {}))
-        checked = (lambda *_: None) if replace else self._refuse_disconnected
-        return OnnxLinearization(self._executable, request, parts, len(x), divided, checked)
+        split = self._split(x, (*capture, *wrt, *replace))
+        parts = list(self._parts(split.images, as_numpy(x), replace, {}))
+        check = (lambda *_: None) if replace else self._refuse_disconnected
+        return OnnxLinearization(self._executable, request, parts, len(x), split, check)
 
     def _refuse_disconnected(self, gradients: Mapping[str, Array], cotangents: Mapping[str, Array]) -> None:
-        """Look for the reason where a gradient is zero everywhere."""
+        """If a gradient is zero everywhere, refuse it unless zero is right."""
         if all(gradient.any() for gradient in gradients.values()):
             return
-        graph = self._at((self._entry.batch or 1, *self.input.example_shape))
-        given = [name for name, values in cotangents.items() if as_numpy(values).any()]
-        refuse_disconnected(given, self._places, graph, lambda x, name: self._forward(x, (name,), {})[name])
+        graph = self._inferred_at((self._input.batch or 1, *self.input.example_shape))
+        names = [name for name, values in cotangents.items() if as_numpy(values).any()]
+        refuse_disconnected(names, self._layer_tensors, graph, lambda x, name: self._forward(x, (name,), {})[name])
 
     def _compiled_pullback(
         self,
@@ -222,117 +228,121 @@ class OnnxModel(Model):
         capture: tuple[str, ...],
         replace: Mapping[str, Array],
     ) -> tuple[Pullback, Array] | None:
-        if self._entry.batch not in {None, len(x)}:
+        if self._input.batch not in {None, len(x)}:
             return None
         try:
-            shapes = {asked: self._shape_of(name, x) for asked, name in layers.items()}
-            steps, given = trace(objective, shapes, layers)
+            shapes = {alias: self._shape_of(name, x) for alias, name in layers.items()}
+            traced, arrays = trace(objective, shapes, layers)
             request = Request(capture, (), wrt, tuple(replace), self._relu)
-            opened = self._sessions.get((request, steps, x.shape), lambda: self._written(request, steps, x.shape))
+            opened = self._sessions.get(
+                (request, traced, x.shape), lambda: self._objective_executable(request, traced, x.shape)
+            )
         except (NotTraceableError, DynamicShapeError):
             return None
-        activations, gradients = opened.run(as_numpy(x), replace, given)
+        activations, gradients = opened.run(as_numpy(x), replace, arrays)
         return Pullback(gradients, activations), activations[OBJECTIVE]
 
     def _shape_of(self, name: str, x: Array) -> tuple[int, ...]:
         shape = tuple(x.shape)
-        dims = shape if name == INPUT else layer_type(self._at(shape), self._places[name]).dims
+        dims = shape if name == INPUT else layer_type(self._inferred_at(shape), self._layer_tensors[name]).dims
         if dims is None or not all(isinstance(n, int) for n in dims):
             raise DynamicShapeError(f"the shape of {name!r} is not known before it is computed")
         return tuple(int(n) for n in dims)
 
-    def _written(self, request: Request, steps: TracedObjective, shape: tuple[int, ...]) -> Executable:
-        return Executable(objective_program(self._at(shape), self._places, request, steps), self._providers)
+    def _objective_executable(self, request: Request, traced: TracedObjective, shape: tuple[int, ...]) -> Executable:
+        return Executable(
+            objective_program(self._inferred_at(shape), self._layer_tensors, request, traced), self._providers
+        )
 
     def staged_network(
         self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None
     ) -> OnnxStagedNetwork:
-        """A session for each stage, and one for what follows; each opens when it is first needed."""
-        if self._entry.batch is not None or not self.input.is_image or self.input.is_volume:
-            raise NoStagesError("stages need a network of images, and of any number of them")
-        graph = self._at((BATCH, self.input.example_shape[0], *size))
-        places, providers = self._places, self._providers
+        """A session for each stage and one for the nodes after them, each opened when first needed."""
+        if self._input.batch is not None or not self.input.is_image or self.input.is_volume:
+            raise NoStagesError("stages need a network of images with a free batch size")
+        graph = self._inferred_at((BATCH, self.input.example_shape[0], *size))
+        places, providers = self._layer_tensors, self._providers
         try:
             for name in capture:
                 layer_type(graph, places[name])
         except DynamicShapeError as error:
             raise NoStagesError(str(error)) from error
-        found: OnnxStagedNetwork = self._sessions.get(
+        network: OnnxStagedNetwork = self._sessions.get(
             ("staged", size, capture), lambda: OnnxStagedNetwork(graph, places, capture, providers)
         )
-        return found
+        return network
 
     def _executable(self, kind: str, request: Request, x: Array) -> Any:
-        """The open session, or the pair of them, for a request at images of this shape.
+        """The executable, or the pair of them, for a request at images of this shape.
 
-        One session serves all batch sizes, unless shapes inside the network hang on the batch: then each gets its own.
+        One serves all batch sizes, unless shapes inside the network depend on the batch: then each size has its own.
         """
-        shape = (self._entry.batch or BATCH, *x.shape[1:])
+        shape = (self._input.batch or BATCH, *x.shape[1:])
         if kind == "forward":
             shape = self._graph.inputs[INPUT].dims or shape
-        if (request, shape) not in self._by_batch:
+        if (request, shape) not in self._needs_fixed_batch:
             try:
-                return self._opened(kind, request, shape)
+                return self._cached(kind, request, shape)
             except DynamicShapeError:
-                self._by_batch.add((request, shape))
+                self._needs_fixed_batch.add((request, shape))
         try:
-            return self._opened(kind, request, tuple(x.shape))
+            return self._cached(kind, request, tuple(x.shape))
         except DynamicShapeError as error:
             raise ModelError(
                 f"the gradient of this network cannot be built: {error}. Export it for a fixed image size"
             ) from error
 
-    def _opened(self, kind: str, request: Request, shape: Any) -> Any:
+    def _cached(self, kind: str, request: Request, shape: Any) -> Any:
         return self._sessions.get((kind, request, shape), lambda: self._build(kind, request, shape))
 
     def _build(self, kind: str, request: Request, shape: tuple[int | str, ...]) -> Any:
-        graph = self._at(shape)
+        graph = self._inferred_at(shape)
         if kind == "forward":
-            return Executable(forward_program(graph, self._places, request), self._providers)
+            return Executable(forward_program(graph, self._layer_tensors, request), self._providers)
         if BATCH in shape and any(node.op in {"Shape", "Size"} for node in graph.nodes):
             raise DynamicShapeError("the graph computes with the batch size")
         if kind == "fused":
-            return Executable(fused_program(graph, self._places, request), self._providers)
+            return Executable(fused_program(graph, self._layer_tensors, request), self._providers)
         return SplitExecutable(
-            *(Executable(program, self._providers) for program in split_programs(graph, self._places, request))
+            *(Executable(program, self._providers) for program in split_programs(graph, self._layer_tensors, request))
         )
 
-    def _share(self, x: Array, names: Iterable[str]) -> BatchSplit:
-        """Images in turns for a network that takes a fixed number; else, on the processor, several cores' at once."""
-        whole = BatchSplit(self._entry.batch or len(x), 0)
+    def _split(self, x: Array, names: Iterable[str]) -> BatchSplit:
+        """Parts of the only batch size that the network takes; else, on the processor, a part for each core."""
+        whole = BatchSplit(self._input.batch or len(x), 0)
         if not self.input.is_image or list(self._providers or [CPU_PROVIDER]) != [CPU_PROVIDER]:
             return whole
-        found = split_batch(len(x), prod(x.shape[2:]), self._entry.batch)
-        return found if self._entry.batch or found.images == len(x) or self._apart(x, names) else whole
+        split = split_batch(len(x), prod(x.shape[2:]), self._input.batch)
+        return split if self._input.batch or split.images == len(x) or self._keeps_images_apart(x, names) else whole
 
-    def _apart(self, x: Array, names: Iterable[str]) -> bool:
-        """Whether these layers and the output have a row for each image, whatever the batch, and know of no other."""
-        graph = self._at((BATCH, *x.shape[1:]))
-        known = [graph.types.get(self._places[name].tensor) for name in (OUTPUT, *names)]
+    def _keeps_images_apart(self, x: Array, names: Iterable[str]) -> bool:
+        """Whether these layers and the output have one row per image, and no image influences another."""
+        graph = self._inferred_at((BATCH, *x.shape[1:]))
+        known = [graph.types.get(self._layer_tensors[name].tensor) for name in (OUTPUT, *names)]
         if not all(kind is not None and (kind.dims or ("",))[0] == BATCH for kind in known):
             return False
         size = x.shape[1:]
-        if size not in self._mixing:
-            self._mixing[size] = mixes_images(graph)
-        return not self._mixing[size]
+        if size not in self._mixes_images:
+            self._mixes_images[size] = mixes_images(graph)
+        return not self._mixes_images[size]
 
-    def _in_batches(
-        self, divided: BatchSplit, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+    def _map_batches(
+        self, split: BatchSplit, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
     ) -> dict[Any, Array]:
-        """`run` on the parts of a batch; what a fixed number of images had to be filled up by is cut off again."""
-        parts = divided.map(run, self._parts(divided.images, as_numpy(x), replace, cotangents))
-        found: dict[Any, Array] = parts[0]
+        """The results of `run` on the parts of a batch, joined; rows that filled up a fixed batch are dropped."""
+        parts = split.map(run, self._parts(split.images, as_numpy(x), replace, cotangents))
+        joined: dict[Any, Array] = parts[0]
         if len(parts) > 1:
-            found = {key: np.concatenate([part[key] for part in parts]) for key in found}
-        if len(x) % (self._entry.batch or len(x)) == 0:
-            return found
-        return {key: value[: len(x)] for key, value in found.items()}
+            joined = {key: np.concatenate([part[key] for part in parts]) for key in joined}
+        if len(x) % (self._input.batch or len(x)) == 0:
+            return joined
+        return {key: value[: len(x)] for key, value in joined.items()}
 
     def _parts(
         self, size: int, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
     ) -> Iterator[tuple[Array, dict[str, Array], dict[str, Array]]]:
         for start in range(0, len(x), size):
-            count = self._entry.batch or min(size, len(x) - start)
+            count = self._input.batch or min(size, len(x) - start)
             yield (
                 rows_of(x, start, count),
                 {name: rows_of(value, start, count) for name, value in replace.items()},

@@ -79,14 +79,14 @@ def _floats(graph: Graph, node: Node) -> bool:
 
 def _reachable(graph: Graph, path: Iterable[Node], wrt: Iterable[str]) -> set[str]:
     """The tensors that gradients flow to along a path; integers only if they are quantised numbers, not indices."""
-    found, numbers = set(wrt), set[str]()
+    reached, numbers = set(wrt), set[str]()
     for node in path:
         rule = rule_for(node)
         along = rule is None or rule.approximate or numbers.intersection(node.inputs)
         integers = {o for o in node.outputs if o in graph.types and not graph.types[o].is_float}
         numbers.update(integers if along else ())
-        found.update(o for o in node.outputs if along or o not in integers)
-    return found
+        reached.update(o for o in node.outputs if along or o not in integers)
+    return reached
 
 
 def _refuse_unsupported(graph: Graph, path: Iterable[Node]) -> None:

@@ -30,9 +30,9 @@ def module_scopes(node: NodeProto) -> tuple[str, ...]:
     if not name.startswith("/"):
         parts = [p for p in name.split("/")[:-1] if p != "StatefulPartitionedCall"]
         return tuple("/".join(parts[: n + 1]) for n in range(len(parts)))
-    found = tuple(_dotted_paths(name.split("/")[1:-1]))
+    paths = tuple(_dotted_paths(name.split("/")[1:-1]))
     fused = node.op_type.removeprefix("Fused").startswith("Conv") and any(i.startswith(_FUSED) for i in node.input[1:2])
-    return found[:-1] if fused else found
+    return paths[:-1] if fused else paths
 
 
 def _dotted_paths(parts: Iterable[str]) -> Iterable[str]:
@@ -53,7 +53,7 @@ def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str,
     Args:
         nodes: (scopes, layer) of each node in execution order.
     """
-    found: dict[str, str] = {}
+    aliases: dict[str, str] = {}
     runs: dict[str, int] = {}
     current: dict[str, str] = {}
     before: tuple[str, ...] = ()
@@ -61,9 +61,9 @@ def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str,
         for scope in around:
             if scope not in before:
                 current[scope] = _next_run(scope, runs)
-            found[current[scope]] = layer
+            aliases[current[scope]] = layer
         before = around
-    return found
+    return aliases
 
 
 def _next_run(scope: str, runs: dict[str, int]) -> str:

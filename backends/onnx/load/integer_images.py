@@ -8,14 +8,14 @@ from onnx import TensorProto
 
 from ..ir.graph import FLOAT, FLOATS, Graph, Type
 
-__all__ = ["cast_image", "pixels"]
+__all__ = ["cast_image", "preprocessing_for"]
 
-_LOWEST = {TensorProto.INT8: -128}
+_SMALLEST_PIXEL = {TensorProto.INT8: -128}
 """The smallest pixel value by element type; of other integers it is 0."""
 _INTEGERS = frozenset(["UINT8", "INT8", "UINT16", "INT16", "UINT32", "INT32", "UINT64", "INT64"])
 
 
-def pixels(name: str, elem: int, spec: InputSpec, wished: Preprocess) -> Preprocess:
+def preprocessing_for(name: str, elem: int, spec: InputSpec, wished: Preprocess) -> Preprocess:
     """The preprocessing for an image of this element type: the user's, if the type is a float.
 
     For integers it maps the model's bounds to the type's pixel values, 0 to 255 or -128 to 127, unless the user gave
@@ -35,7 +35,7 @@ def pixels(name: str, elem: int, spec: InputSpec, wished: Preprocess) -> Preproc
     kind = str(TensorProto.DataType.Name(elem))
     if kind not in _INTEGERS or not spec.is_image:
         raise ModelError(f"the input {name!r} is of {kind.lower()}; an image is of floats or of integers")
-    return integer_pixels(f"the input {name!r} is of {kind.lower()}", _LOWEST.get(elem, 0), spec, wished)
+    return integer_pixels(f"the input {name!r} is of {kind.lower()}", _SMALLEST_PIXEL.get(elem, 0), spec, wished)
 
 
 def cast_image(graph: Graph, x: str, elem: int) -> str:

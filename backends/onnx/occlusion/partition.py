@@ -1,4 +1,4 @@
-"""Partitioning an ONNX graph into stages of an occlusion: which nodes slide a window, which are pointwise."""
+"""Partitions an ONNX graph into stages of an occlusion: which nodes slide a window, and which are pointwise."""
 
 from collections.abc import Iterable, Sequence
 from math import prod
@@ -19,7 +19,7 @@ _PER_CHANNEL = frozenset({"BatchNormalization", "Conv"})
 """Their constants have a shape of their own; those of others broadcast."""
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _TOUCH = 20.0
-"""What making one number costs beside its multiplications."""
+"""Cost of writing one number, in multiplications."""
 
 
 def partition(graph: Graph, requested: Iterable[str]) -> Partition[Node]:

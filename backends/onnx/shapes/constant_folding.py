@@ -35,22 +35,22 @@ def fold(graph: Graph) -> None:
 
 
 def _fold_constants(graph: Graph) -> None:
-    while found := _constant_nodes(graph):
-        graph.constants |= _known_shapes(graph, found)
-        graph.constants |= evaluate(graph, found, _read_outside(graph, found))
-        gone = set(found)
+    while nodes := _constant_nodes(graph):
+        graph.constants |= _known_shapes(graph, nodes)
+        graph.constants |= evaluate(graph, nodes, _read_outside(graph, nodes))
+        gone = set(nodes)
         graph.nodes = [node for node in graph.nodes if node not in gone]
         infer(graph)
 
 
 def _constant_nodes(graph: Graph) -> list[Node]:
     known = set(graph.constants)
-    found = []
+    nodes = []
     for node in graph.nodes:
         if _ready(graph, node, known) and _small(graph, node):
-            found.append(node)
+            nodes.append(node)
             known.update(node.outputs)
-    return found
+    return nodes
 
 
 def _ready(graph: Graph, node: Node, known: Container[str]) -> bool:
@@ -77,13 +77,13 @@ def _window(node: Node) -> slice:
 
 
 def _known_shapes(graph: Graph, nodes: Iterable[Node]) -> dict[str, np.ndarray[Any, Any]]:
-    found = {}
+    shapes = {}
     for node in nodes:
         if node.op in {"Shape", "Size"}:
             dims = graph.dims(node.inputs[0])
             value = prod(int(d) for d in dims) if node.op == "Size" else dims[_window(node)]
-            found[node.outputs[0]] = np.asarray(value, np.int64)
-    return found
+            shapes[node.outputs[0]] = np.asarray(value, np.int64)
+    return shapes
 
 
 def _read_outside(graph: Graph, inside: Iterable[Node]) -> list[str]:

@@ -40,8 +40,8 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
         noise = np.random.default_rng(0).random(shape, np.float32)
         images = [noise, noise**2]
     with readable_errors(f"run the network on images {shape}"):
-        found = [session.run(None, {INPUT: image}) for image in images]
-    for name, values in zip(unknown, zip(*found, strict=True), strict=True):
+        runs = [session.run(None, {INPUT: image}) for image in images]
+    for name, values in zip(unknown, zip(*runs, strict=True), strict=True):
         sizes: tuple[Dim, ...] = values[0].shape
         if name in value_dependent:
             sizes = _agreed_sizes(name, graph.types.get(name), [value.shape for value in values])
@@ -50,11 +50,11 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
 
 def _value_dependent(graph: Graph) -> set[str]:
     """The tensors behind operators whose output size depends on values."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in graph.nodes:
-        if node.op in _COUNTING or found.intersection(node.reads):
-            found.update(node.outputs)
-    return found
+        if node.op in _COUNTING or names.intersection(node.reads):
+            names.update(node.outputs)
+    return names
 
 
 def _agreed_sizes(name: str, known: Type | None, shapes: list[tuple[int, ...]]) -> tuple[Dim, ...]:

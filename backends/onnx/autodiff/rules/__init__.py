@@ -1,1 +1,1 @@
-"""Derivative rules, one operator per file. Importing a file registers its rule; nothing lists them."""
+"""Derivative rules, one operator per file; the registry imports every file, which registers its rule."""

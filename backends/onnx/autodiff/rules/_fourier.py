@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms within a gradient, in the form of the graph's opset, and their transposed."""
+"""Adjoints of discrete Fourier transforms, in the form of the graph's opset."""
 
 import numpy as np
 from onnx import helper
@@ -10,19 +10,35 @@ __all__ = ["resize", "transposed_dft", "transposed_irfft"]
 
 
 def transposed_dft(g: Graph, dy: str, y: str, axis: int, length: int, *, inverse: bool) -> str:
-    """What a DFT y of `length` gives back: the transform the other way round, without its own factor.
+    """The adjoint of a DFT: the transform in the other direction, without its factor 1 / length.
 
-    A spectrum of which only one side is there is filled up with zeros. Shapes: (..., frequencies, ..., 2) to
-    (..., length, ..., 2).
+    Args:
+        g: the graph to append to.
+        dy: the cotangent, (..., frequencies, ..., 2); a one-sided spectrum is padded with zeros.
+        y: the output of the DFT.
+        axis: of the transform.
+        length: of the transform.
+        inverse: whether y is an inverse transform.
+
+    Returns:
+        The cotangent of the input, (..., length, ..., 2).
     """
     other = _dft(g, resize(g, dy, g.rank(y), axis, length, g.sizes(y, [axis])[0]), axis, inverse=not inverse)
     return g.op("Mul", other, g.scalar(1 / length if inverse else length, y))
 
 
 def transposed_irfft(g: Graph, dy: str, y: str, axis: int, length: int) -> str:
-    """What an inverse DFT y of one side gives back: one side of the transform; all but the ends were used twice.
+    """The adjoint of an inverse DFT of a one-sided spectrum, whose values all count twice but the first and the last.
 
-    Shapes: (..., length, ..., 1) to (..., length // 2 + 1, ..., 2).
+    Args:
+        g: the graph to append to.
+        dy: the cotangent, (..., length, ..., 1).
+        y: the output of the transform.
+        axis: of the transform.
+        length: of the transform.
+
+    Returns:
+        The cotangent of the spectrum, (..., length // 2 + 1, ..., 2).
     """
     one_side = _dft(g, dy, axis, inverse=False, onesided=1)
     uses = np.full(length // 2 + 1, 2 / length)
@@ -39,5 +55,5 @@ def _dft(g: Graph, x: str, axis: int, *, inverse: bool, onesided: int | None = N
 
 
 def resize(g: Graph, x: str, rank: int, axis: int, size: int, now: int) -> str:
-    """Cut to `size` along an axis, or filled up with zeros; `now` is the size that it has."""
+    """Crop or zero-pad x (of `rank` axes) along `axis` from the size `now` to `size`."""
     return pad_zeros(g, x, rank, {axis: (0, size - now)})

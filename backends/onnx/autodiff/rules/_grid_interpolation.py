@@ -1,5 +1,4 @@
-"""Which pixels of one axis are read at a position between them, how strongly, and how that changes: for GridSample.
-
+"""Interpolation along one axis for GridSample: the pixels that a position reads, their weights and slopes.
 Cubic weights: Keys 1981, with a = -0.75.
 """
 
@@ -20,7 +19,7 @@ class Tap:
 
 
 class Axis:
-    """Where and how strongly one axis of `size` pixels is read."""
+    """The pixels and weights along one axis of `size` pixels."""
 
     def __init__(self, g: Graph, node: Node, size: int) -> None:
         self.g, self.size = g, size
@@ -30,11 +29,11 @@ class Axis:
         self.low, self.high = (0.0, size - 1.0) if self.corners else (-0.5, size - 0.5)
 
     def op(self, op: str, *inputs: str | float) -> str:
-        """A node of which some inputs are plain numbers."""
+        """Append a node; inputs that are numbers become constants."""
         return self.g.op(op, *(i if isinstance(i, str) else self.g.scalar(i, self.like) for i in inputs))
 
     def taps(self, grid: str) -> list[Tap]:
-        """The pixels read at coordinates from -1 to 1, the axis' ends."""
+        """The pixels that coordinates from -1 to 1, the ends of the axis, read."""
         scale = (self.high - self.low) / 2
         u = self.op("Add", self.op("Mul", self.op("Add", grid, 1.0), scale), self.low)
         slope = self.op("Expand", scale, self.g.op("Shape", grid))
@@ -71,7 +70,7 @@ class Axis:
         return self._tap(self.op("Add", first, step), weight, back if step <= 0 else self.op("Neg", back))
 
     def _tap(self, pixel: str, weight: str, slope: str, *, one: bool = False) -> Tap:
-        """Pixels outside are brought in, or weigh nothing."""
+        """One read; a pixel outside is reflected or clipped to the axis, or has weight 0."""
         if one:
             weight, slope = self.op("Add", weight, 1.0), weight
         if self.padding == "reflection":

@@ -1,4 +1,4 @@
-"""What normalisations share: h = (x - mean) / deviation over axes, and the way back through it."""
+"""Standardisation, h = (x - mean) / deviation over axes, and its derivative, for all normalisations."""
 
 from ...ir.graph import Graph
 
@@ -14,7 +14,16 @@ def standardise(g: Graph, x: str, axes: str, epsilon: float) -> tuple[str, str]:
 
 
 def input_cotangent(g: Graph, dh: str, h: str, inverse: str, axes: str, *, centred: bool = True) -> str:
-    """dx = (dh - mean(dh) - h mean(h dh)) / deviation; without mean(dh) where h was not centred (centred=False)."""
+    """dx = (dh - mean(dh) - h mean(h dh)) / deviation.
+
+    Args:
+        g: the graph to append to.
+        dh: the cotangent of h.
+        h: the standardised x.
+        inverse: 1 / deviation.
+        axes: of the mean, a constant tensor.
+        centred: whether h had its mean subtracted; if not, the term mean(dh) is left out.
+    """
     shared = g.op("Mul", h, g.op("ReduceMean", g.op("Mul", h, dh), axes, keepdims=1))
     if centred:
         dh = g.op("Sub", dh, g.op("ReduceMean", dh, axes, keepdims=1))

@@ -1,4 +1,4 @@
-"""What the derivatives of all reductions share: which axes, and how a cotangent gets them back."""
+"""Axes of reductions, and cotangents in the shape of the input, for the rules of all Reduce operators."""
 
 from ...ir.graph import DynamicShapeError, Graph, Node
 
@@ -6,7 +6,7 @@ __all__ = ["axes_of", "expand_to_input", "with_reduced_axes"]
 
 
 def axes_of(g: Graph, node: Node) -> list[int]:
-    """The axes that a reduction takes together, none negative; all of them if none are given, unless told otherwise."""
+    """The reduced axes, none negative: all axes if the node names none, or no axis if it says so."""
     rank = g.rank(node.inputs[0])
     if not node.has(1):
         return [] if node.attr("noop_with_empty_axes", 0) else list(range(rank))
@@ -19,7 +19,7 @@ def axes_of(g: Graph, node: Node) -> list[int]:
 
 
 def with_reduced_axes(g: Graph, node: Node, tensor: str) -> str:
-    """The output, or its cotangent, with the reduced axes back as ones."""
+    """The output, or its cotangent, with the reduced axes as axes of size 1."""
     axes = axes_of(g, node)
     return tensor if node.attr("keepdims", 1) or not axes else g.op("Unsqueeze", tensor, g.ints(axes))
 

@@ -1,4 +1,4 @@
-"""Adding up numbers at indices of a tensor of zeros, as the derivatives of all operators that read at indices do."""
+"""Scatter with addition, the adjoint of all operators that read at indices."""
 
 from typing import Any
 
@@ -8,11 +8,16 @@ __all__ = ["scatter_add"]
 
 
 def scatter_add(g: Graph, zeros: str, indices: str, updates: str, axis: int | None) -> str:
-    """ScatterElements that adds, or ScatterND without an axis; in float32 where onnxruntime adds no narrower floats.
+    """Add updates to zeros at indices: ScatterElements, or ScatterND if axis is None.
+
+    It computes in float32, for onnxruntime cannot add narrower floats here.
 
     Args:
-        zeros: of the element type that comes back.
+        g: the graph to append to.
+        zeros: of the result's shape and element type.
         indices: int64, as the operator takes them.
+        updates: the values to add.
+        axis: of ScatterElements.
     """
     how: dict[str, Any] = {"reduction": "add"} if axis is None else {"reduction": "add", "axis": axis}
     op, elem = "ScatterND" if axis is None else "ScatterElements", g.elem(zeros)

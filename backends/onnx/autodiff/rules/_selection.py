@@ -1,4 +1,4 @@
-"""The adjoint of choosing one of several tensors, element by element."""
+"""The derivative of Max and Min: each element's cotangent goes to the input that was selected."""
 
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents

@@ -1,4 +1,4 @@
-"""Zeros around a tensor, written so that onnxruntime can move Transposes across."""
+"""Zero padding, in a form that onnxruntime's transpose optimiser handles."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,16 @@ __all__ = ["pad_zeros"]
 
 
 def pad_zeros(g: Graph, x: str, rank: int, amounts: Mapping[int, tuple[int, int]]) -> str:
-    """Zeros before and behind along these axes, negative amounts cut off.
+    """Pad with zeros before and after along these axes; negative amounts crop.
 
-    The amounts of all axes are written down: a Pad that names its axes is broken by onnxruntime's transpose optimiser
-    (seen in 1.31: "indices element out of data bounds").
+    The Pad lists all axes: onnxruntime's transpose optimiser (seen in 1.31) breaks one that names axes, with the error
+    "indices element out of data bounds".
+
+    Args:
+        g: the graph to append to.
+        x: the tensor.
+        rank: its number of axes.
+        amounts: (before, after) by axis.
     """
     pads = [0] * (2 * rank)
     for axis, (before, behind) in amounts.items():

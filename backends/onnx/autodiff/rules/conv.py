@@ -91,13 +91,13 @@ def _to_kernel(g: Graph, x: str, w: str, dy: str, windows: WindowGeometry, group
     cut = [i for i, r in enumerate(windows.remainder) if r]
     parts = []
     for one, other in zip(xs, dys, strict=True):
-        found = g.op(
+        dw = g.op(
             "Conv", g.op("Transpose", one, perm=swap), g.op("Transpose", other, perm=swap), pads=windows.pads,
             strides=windows.dilations, dilations=windows.strides,
         )  # fmt: skip
         if cut:
             axes = [axis + 2 for axis in cut]
             ends = [windows.kernel[axis] for axis in cut]
-            found = g.op("Slice", found, g.ints([0] * len(cut)), g.ints(ends), g.ints(axes))
-        parts.append(g.op("Transpose", found, perm=swap))
+            dw = g.op("Slice", dw, g.ints([0] * len(cut)), g.ints(ends), g.ints(axes))
+        parts.append(g.op("Transpose", dw, perm=swap))
     return g.op("Concat", *parts, axis=0) if groups > 1 else parts[0]

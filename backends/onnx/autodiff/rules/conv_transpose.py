@@ -44,8 +44,8 @@ def _pads(
     auto = node.attr("auto_pad", "NOTSET")
     if auto in {"SAME_UPPER", "SAME_LOWER"} or node.attr("output_shape") is not None:
         more = node.attr("output_padding", (0,) * rank)
-        found = [max(t + m, 0) for t, m in zip(total, more, strict=True)]
-        before = [f // 2 if auto == "SAME_UPPER" else f - f // 2 for f in found]
+        pads = [max(t + m, 0) for t, m in zip(total, more, strict=True)]
+        before = [f // 2 if auto == "SAME_UPPER" else f - f // 2 for f in pads]
     else:
         before = list(node.attr("pads", (0,) * rank)[:rank])
     return (*before, *(t - b for t, b in zip(total, before, strict=True)))
@@ -62,10 +62,10 @@ def _to_kernel(
     dys = g.ops("Split", groups, dy, axis=1, num_outputs=groups) if groups > 1 else (dy,)
     parts = []
     for one, other in zip(xs, dys, strict=True):
-        found = g.op(
+        dw = g.op(
             "Conv", g.op("Transpose", other, perm=swap), g.op("Transpose", one, perm=swap), pads=pads,
             strides=dilations, dilations=strides,
         )  # fmt: skip
-        whole = g.op("Slice", found, g.ints([0] * rank), g.ints(kernel), g.ints(range(2, rank + 2)))
+        whole = g.op("Slice", dw, g.ints([0] * rank), g.ints(kernel), g.ints(range(2, rank + 2)))
         parts.append(g.op("Transpose", whole, perm=swap))
     return g.op("Concat", *parts, axis=0) if groups > 1 else parts[0]

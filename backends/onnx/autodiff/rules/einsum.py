@@ -56,10 +56,10 @@ def _full(g: Graph, node: Node, labels: _Labels) -> dict[str, Dim]:
     for name, letters in zip(node.inputs, labels.operands, strict=True):
         for letter, size in zip(letters, g.dims(name), strict=True):
             sizes.setdefault(letter, set()).add(size)
-    wide = {letter: found - {1} or {1} for letter, found in sizes.items()}
-    if any(len(found) > 1 for found in wide.values()):
+    wide = {letter: options - {1} or {1} for letter, options in sizes.items()}
+    if any(len(options) > 1 for options in wide.values()):
         raise DynamicShapeError(f"{node.name!r} has axes that are the same, or one is broadcast: {wide}")
-    return {letter: found.pop() for letter, found in wide.items()}
+    return {letter: options.pop() for letter, options in wide.items()}
 
 
 def _to_operand(g: Graph, node: Node, position: int, dy: str, labels: _Labels, full: dict[str, Dim]) -> str:

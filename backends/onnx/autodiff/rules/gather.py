@@ -12,10 +12,7 @@ from ._zero_padding import pad_zeros
 
 @vjp("Gather")
 def gather(g: Graph, node: Node, dy: str) -> Cotangents:
-    """Constant indices that do not repeat, counted from either end: rows of dy, with one of zeros, put in order.
-
-    Else a scatter that adds.
-    """
+    """Constant indices without repetition: a Gather or Pad of rows of dy and zeros; else a scatter with addition."""
     x, indices = node.inputs
     axis = node.attr("axis") % g.rank(x)
     value = g.value(indices)

@@ -7,6 +7,6 @@ from ._scatter_add import scatter_add
 
 @vjp("GatherElements", since=11)
 def gather_elements(g: Graph, node: Node, dy: str) -> Cotangents:
-    """A scatter that adds; it counts negative indices from the end as well."""
+    """A scatter with addition, which allows negative indices too."""
     x, indices = node.inputs
     return [scatter_add(g, g.zeros_like(x), indices, dy, node.attr("axis")), None]

@@ -1,6 +1,6 @@
 """MaxPool: dy goes to the first maximum of each window, as in PyTorch; exact at ties, which constant areas produce.
 
-Windows that do not overlap: the maxima are found by comparing, ties are broken by a rank within the window. All other
+Windows that do not overlap: the maxima are where x equals y, ties are broken by a rank within the window. All other
 windows: the indices that MaxPool itself reports, and a scatter that adds.
 """
 

@@ -62,9 +62,9 @@ def _matrix(g: Graph, node: Node, axis: int) -> np.ndarray[Any, Any]:
     else:
         made = part.op("Resize", "unit", roi, part.const([1, 1, scale, 1], np.float32), **how)
     part.outputs = [made]
-    found = evaluate(part, part.nodes, [made])[made]
-    found = found[0, 0] if found.shape[1] == 1 else found[0, :, :, 0].T
-    return found.astype(helper.tensor_dtype_to_np_dtype(g.elem(node.inputs[0])))
+    matrix = evaluate(part, part.nodes, [made])[made]
+    matrix = matrix[0, 0] if matrix.shape[1] == 1 else matrix[0, :, :, 0].T
+    return matrix.astype(helper.tensor_dtype_to_np_dtype(g.elem(node.inputs[0])))
 
 
 def _axes(g: Graph, node: Node) -> list[int]:

@@ -6,7 +6,7 @@ from ..registry import Cotangents, vjp
 
 @vjp("TopK", since=10)
 def topk(g: Graph, node: Node, dy: str | None, *of_places: str | None) -> Cotangents:
-    """dy is put back at the places, found once more: the node itself may not give them."""
+    """dy is scattered to the indices, which a second TopK computes: the node may not have them as an output."""
     x, count = node.inputs
     if dy is None:
         return [None, None]

@@ -1,6 +1,6 @@
 """Operators on quantised tensors (onnxruntime's "QOperator" format), as DequantizeLinear, the plain operator, Quantize.
 
-QLinearConv and its like hide a plain operator between integers: written out its layers are found, and their gradient is
+QLinearConv and its like hide a plain operator between integers: expanded, it is a layer, and its gradient is
 taken straight through as everywhere. onnxruntime joins the three again when it runs them. In files that it saved at its
 highest level channels may stand last; kernels lie as in the standard.
 """

@@ -76,7 +76,7 @@ def test_few_images_on_many_cores_go_through_one_session_together(monkeypatch):
 @pytest.mark.parametrize("batch", ["batch", 2])
 def test_a_divided_batch_gives_what_its_images_give_alone(count, batch):
     model, x = crosslens.wrap(plain(batch), preprocess=None), images(count)
-    assert model._share(x, [OUTPUT]).parallel == 2
+    assert model._split(x, [OUTPUT]).parallel == 2
     dy = np.random.default_rng(2).normal(size=(count, 4)).astype(np.float32)
     seen = model.forward(x, ["act", OUTPUT])
     pull = model.vjp(x, {OUTPUT: dy}, wrt=["act", INPUT], capture=["act"])
@@ -103,7 +103,7 @@ def test_images_that_a_reshape_would_mix_are_computed_one_at_a_time(rows):
         network(("Reshape", "mean", np.array(rows), "mixed"), ("Sigmoid", "mixed", None, "row")), preprocess=None
     )
     x = images(4)
-    assert model._share(x, [OUTPUT]).images == 1
+    assert model._split(x, [OUTPUT]).images == 1
     logits = crosslens.wrap(plain(), preprocess=None).forward(x)[OUTPUT]
     want = 1 / (1 + np.exp(-logits.reshape(4, *rows[:-1])))
     np.testing.assert_allclose(model.forward(x)[OUTPUT], want, rtol=1e-5)
@@ -118,7 +118,7 @@ def test_a_batch_that_is_looked_at_as_a_whole_stays_whole():
     proto = network(("ReduceMean", "mean", np.array([0]), "average"), ("Sub", "mean", None, "row"))
     proto.graph.node[-1].input.append("average")
     x, model = images(4), crosslens.wrap(proto, preprocess=None)
-    assert model._share(x, [OUTPUT]) == BatchSplit(4, 0)
+    assert model._split(x, [OUTPUT]) == BatchSplit(4, 0)
     means = crosslens.wrap(plain(), preprocess=None).forward(x)[OUTPUT]
     found = model._forward(x, (OUTPUT,), {})[OUTPUT]  # `forward` gives each image a batch of its own
     np.testing.assert_allclose(found[..., 0, 0] if found.ndim == 4 else found, means - means.mean(0), atol=1e-6)
@@ -127,7 +127,7 @@ def test_a_batch_that_is_looked_at_as_a_whole_stays_whole():
 def test_a_reshape_that_counts_zeros_as_sizes_but_has_none_is_followed():
     proto = network(("Reshape", "mean", np.array([-1, 4]), "row"))
     proto.graph.node[-1].attribute.append(helper.make_attribute("allowzero", 1))
-    assert crosslens.wrap(proto, preprocess=None)._share(images(4), [OUTPUT]).parallel == 2
+    assert crosslens.wrap(proto, preprocess=None)._split(images(4), [OUTPUT]).parallel == 2
 
 
 def test_a_failure_on_one_of_the_cores_is_raised():

@@ -114,14 +114,14 @@ def operators(program):
 
 def test_only_what_is_captured_seeded_and_asked_for_is_computed():
     model = wrap(detector(), output="classes", preprocess=None)
-    graph = model._at(("N", 3, 8, 8))
-    assert operators(forward_program(graph, model._places, Request(("act",)))) == ["Conv", "Tanh"]
-    assert operators(forward_program(graph, model._places, Request(("box_head",)))) == ["Conv", "Tanh", "Conv"]
-    to_middle = fused_program(graph, model._places, Request((), ("class_head",), ("act",)))
+    graph = model._inferred_at(("N", 3, 8, 8))
+    assert operators(forward_program(graph, model._layer_tensors, Request(("act",)))) == ["Conv", "Tanh"]
+    assert operators(forward_program(graph, model._layer_tensors, Request(("box_head",)))) == ["Conv", "Tanh", "Conv"]
+    to_middle = fused_program(graph, model._layer_tensors, Request((), ("class_head",), ("act",)))
     assert len(operators(to_middle)) == 1, "a linear layer's gradient needs no forward pass and nothing before it"
-    whole = fused_program(graph, model._places, Request((), (OUTPUT,), (INPUT,)))
+    whole = fused_program(graph, model._layer_tensors, Request((), (OUTPUT,), (INPUT,)))
     assert "w2" in graph.constants
     assert "w2" not in whole.graph.constants, "the other head is not computed"
-    early, late = split_programs(graph, model._places, Request(("act",), ("act",), (INPUT,)))
+    early, late = split_programs(graph, model._layer_tensors, Request(("act",), ("act",), (INPUT,)))
     assert operators(early) == ["Conv", "Tanh"]
     assert len(operators(late)) == 1
