@@ -97,7 +97,7 @@ def test_every_method_shows_its_parameters_as_options(command, name):
             ["grad_cam", "TINY", "PICTURE", "--layer", "conv3"],
             "no layer 'conv3' in this model (8 layers). Did you mean",
         ),
-        (["grad_cam", "TINY", "PICTURE", "--layer", "fc"], "layer 'fc' gives (1, 5), no maps"),
+        (["grad_cam", "TINY", "PICTURE", "--layer", "fc"], "layer 'fc' gives (1, 5), not maps"),
         (
             ["grad_cam", "TINY", "PICTURE", "--target", "5"],
             "target 5 is out of range; this model has 5 classes, 0 to 4",
