@@ -75,12 +75,12 @@ def _network(architecture: str, framework: str) -> DemoNetwork:
         architecture=architecture,
         framework=framework,
         extra=_EXTRAS[framework],
-        load=partial(_wrapped, architecture, framework),
-        save=partial(_saved, architecture, framework),
+        load=partial(_wrap, architecture, framework),
+        save=partial(_save, architecture, framework),
     )
 
 
-def _wrapped(architecture: str, framework: str) -> "Model":
+def _wrap(architecture: str, framework: str) -> "Model":
     """One network in one framework as a Model; the framework is imported now.
 
     Raises:
@@ -94,7 +94,7 @@ def _wrapped(architecture: str, framework: str) -> "Model":
     return wrap(getattr(import_module(f".{module}", __name__), architecture)(), **options)
 
 
-def _saved(architecture: str, framework: str, folder: Path) -> Path:
+def _save(architecture: str, framework: str, folder: Path) -> Path:
     from .files import save
 
     return save(architecture, framework, folder)

@@ -25,7 +25,7 @@ def lite0() -> keras.Model:
         x = _inverted_residual(x, block, f"blocks.{place}")
     x = _normalised_relu6(_conv(x, 1280, 1, name="conv_head"), "1")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
-    return _loaded(keras.Model(image, layers.Dense(1000, name="fc")(x), name="lite0"), weights.lite0())
+    return _load_weights(keras.Model(image, layers.Dense(1000, name="fc")(x), name="lite0"), weights.lite0())
 
 
 def vgg16() -> keras.Model:
@@ -42,7 +42,9 @@ def vgg16() -> keras.Model:
         if place < len(VGG16_HEAD):
             x = layers.BatchNormalization(epsilon=0, name=f"bn{place}")(x)
     x = layers.Softmax(name="softmax")(layers.Dense(4, name="fc4")(x))
-    return _loaded(keras.Model(image, x, name="vgg16"), {**weights.vgg16(), "fc1": _rows_last(weights.vgg16()["fc1"])})
+    return _load_weights(
+        keras.Model(image, x, name="vgg16"), {**weights.vgg16(), "fc1": _rows_last(weights.vgg16()["fc1"])}
+    )
 
 
 def xception() -> keras.Model:
@@ -59,7 +61,7 @@ def dcgan() -> keras.Model:
         x = layers.BatchNormalization(epsilon=1e-5, name=f"{3 * place + 1}")(x)
         x = layers.ReLU(name=f"{3 * place + 2}")(x)
     x = layers.Conv2DTranspose(3, 4, 2, "same", use_bias=False, name="12")(x)
-    return _loaded(keras.Model(code, layers.Activation("tanh", name="13")(x), name="dcgan"), weights.dcgan())
+    return _load_weights(keras.Model(code, layers.Activation("tanh", name="13")(x), name="dcgan"), weights.dcgan())
 
 
 def _rows_last(dense: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def _normalised_relu6(x: KerasTensor, number: str, prefix: str = "") -> KerasTen
 _ORDER = ("kernel", "bias", "scale", "offset", "mean", "variance")
 
 
-def _loaded(network: keras.Model, shipped: weights.Layers) -> keras.Model:
+def _load_weights(network: keras.Model, shipped: weights.Layers) -> keras.Model:
     """The network with these weights, all of them and no others."""
     weighted = {layer.name: layer for layer in network.layers if layer.weights}
     if weighted.keys() != shipped.keys():

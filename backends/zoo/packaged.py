@@ -1,4 +1,4 @@
-"""Files that registry packages carry inside: found without importing the package, and read only if unchanged."""
+"""Files inside registry packages, read without importing the package; a file that changed is refused."""
 
 import json
 from functools import cache
@@ -87,10 +87,10 @@ def _folders(module: str) -> list[Path]:
 
 
 def _check_hash(path: Path, file: PackagedFile) -> None:
-    found = sha256(path.read_bytes()).hexdigest()
-    if found != file.sha256:
+    digest = sha256(path.read_bytes()).hexdigest()
+    if digest != file.sha256:
         raise ModelError(
-            f"{path.name} of the package {file.distribution} has sha256 {found}; "
+            f"{path.name} of the package {file.distribution} has sha256 {digest}; "
             f"version {file.version} has {file.sha256}{_other(file)}: `{file.command}`"
         )
 

@@ -1,4 +1,4 @@
-"""What the weights alone do not say about a network: strides, repeats, order. Read by every framework's rebuild."""
+"""Architectures of the zoo's networks: strides, repeats and widths, which the weights alone do not say."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

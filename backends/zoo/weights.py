@@ -114,10 +114,10 @@ def _layers(state: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Parameters]:
         layer, _, parameter = name.rpartition(".")
         if parameter in _NAMES:
             layers.setdefault(layer, {})[_NAMES[parameter]] = values
-    return {name: _renamed(layer) if "variance" in layer else layer for name, layer in layers.items()}
+    return {name: _normalisation_parameters(layer) if "variance" in layer else layer for name, layer in layers.items()}
 
 
-def _renamed(normalisation: Parameters) -> Parameters:
+def _normalisation_parameters(normalisation: Parameters) -> Parameters:
     return {_NORMALISATION.get(name, name): values for name, values in normalisation.items()}
 
 

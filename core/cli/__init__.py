@@ -13,7 +13,7 @@ import click
 
 from ..errors import CrosslensError
 from ..execution.interrupt import Interrupted, stop_on_signals
-from ._spelling import remember, spelled
+from ._spelling import remember_command, replace_keywords
 
 __all__ = ["cli", "main"]
 
@@ -31,7 +31,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f".{cmd_name}", __name__).command
-        remember(ctx, command)
+        remember_command(ctx, command)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -39,7 +39,7 @@ class Commands(click.Group):
             with stop_on_signals() as received:
                 result = super().invoke(ctx)
         except CrosslensError as error:
-            raise click.ClickException(spelled(str(error), ctx)) from error
+            raise click.ClickException(replace_keywords(str(error), ctx)) from error
         except OSError as error:
             if error.errno not in _DISK:
                 raise

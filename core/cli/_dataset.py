@@ -12,10 +12,10 @@ from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
 from ._files import Writable, WritingCommand
-from ._models import MODEL, MODEL_OPTIONS, opened, quiet
-from ._parameters import built, parameter_options
+from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._parameters import build_method, parameter_options
 from ._progress import bar
-from ._spelling import spelled
+from ._spelling import replace_keywords
 from ._tables import JSON, echo_json
 
 __all__ = ["dataset_command"]
@@ -31,19 +31,19 @@ _OUT = click.Option(["-o", "--out"], type=Writable(".npz"), help="Write the tabl
 def dataset_command(kind: type[DatasetMethod]) -> click.Command:
     """The subcommand of `crosslens run` for such a method."""
     params = [MODEL, _DATA, *parameter_options(kind), _OUT, *MODEL_OPTIONS, JSON]
-    return WritingCommand(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
+    return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
-def _run(
+def _run_method(
     kind: type[DatasetMethod], *, model: str, folder: Path, out: Path | None, as_json: bool, **options: Any
 ) -> None:
-    method, source = built(kind, options), data(folder)
+    method, source = build_method(kind, options), data(folder)
     with quiet(), bar() as progress:
-        result: Result = method(opened(model, options), source, progress=progress)
+        result: Result = method(open_model(model, options), source, progress=progress)
     if out:
         result.save(out)
     for note in result.notes:
-        click.echo(f"Note: {spelled(note, click.get_current_context())}", err=True)
+        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     read = result.provenance["source"]
     if as_json:
         echo_json({"model": model, "data": str(folder), **_record(result), "file": out and str(out)})
@@ -59,7 +59,7 @@ def _run(
 
 
 def _record(result: Result) -> Mapping[str, Any]:
-    """What was done and found; the columns of a table as lists."""
+    """The result as JSON can hold it; the columns of a table as lists."""
     columns = {name: values.tolist() for name, values in result.columns.items()} if isinstance(result, Table) else {}
     return {
         "method": result.method,

@@ -1,4 +1,4 @@
-"""Files that the command line writes and reads: checked before the long work."""
+"""Checks of output files before the long work starts, and reading of label files."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def _paths(value: Any) -> Iterator[Path]:
 
 
 def _exists(path: Path) -> bool:
-    """Whether there is such a file or folder; a text that is no path at all is none."""
+    """Whether there is such a file or folder; False for a text that cannot be a path."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -116,15 +116,17 @@ def read_labels(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read labels from '{path}': {getattr(error, 'strerror', 'it is no text')}") from error
+        raise ModelError(
+            f"cannot read labels from '{path}': {getattr(error, 'strerror', 'it is not a text file')}"
+        ) from error
     if path.suffix != ".json":
         return text.splitlines()
     try:
         labels = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ModelError(f"labels in '{path}' are no JSON: {error}") from error
+        raise ModelError(f"labels in '{path}' are not JSON: {error}") from error
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ModelError(
-            f'labels in \'{path}\' are no list of texts; write ["cat", "dog"], or one label a line in .txt'
+            f'labels in \'{path}\' are not a list of texts; write ["cat", "dog"], or one label a line in .txt'
         )
     return labels

@@ -1,4 +1,4 @@
-"""A model from the command line: its options, and what they mean to `crosslens.wrap`."""
+"""The options that describe a model on the command line, and the model that `crosslens.wrap` makes of them."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from ..model.output_spec import KINDS
 from ..plugins.wrap import wrap
 from ._files import read_labels
 
-__all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "opened", "opened_each", "quiet"]
+__all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "open_model", "open_models", "quiet"]
 
 
 class Range(click.ParamType):  # type: ignore[type-arg]
@@ -28,7 +28,7 @@ class Range(click.ParamType):  # type: ignore[type-arg]
         try:
             low, high = (float(part) for part in str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no range; write two numbers with a comma, 0,255 for example", param, ctx)
+            self.fail(f"{value!r} is not a range; write two numbers with a comma, 0,255 for example", param, ctx)
         return low, high
 
 
@@ -40,11 +40,11 @@ class Shape(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, ...]:
         parts = [part.strip() for part in str(value).split(",")]
         if not all(part in {"any", "?"} or part.isdecimal() for part in parts):
-            self.fail(f"{value!r} is no shape; write 3,224,224, or 3,any,any", param, ctx)
+            self.fail(f"{value!r} is not a shape; write 3,224,224, or 3,any,any", param, ctx)
         return tuple(None if part in {"any", "?"} else int(part) for part in parts)
 
 
-class Held(click.ParamType):  # type: ignore[type-arg]
+class InputArray(click.ParamType):  # type: ignore[type-arg]
     """The name of an input and the array that it holds, as "mask=mask.npy"."""
 
     name = "NAME=FILE.npy"
@@ -53,7 +53,9 @@ class Held(click.ParamType):  # type: ignore[type-arg]
         name, _, file = str(value).partition("=")
         if not name or not file.endswith(".npy"):
             self.fail(
-                f"{value!r} holds nothing; write the input's name and a file of numpy.save, mask=mask.npy", param, ctx
+                f"{value!r} is not NAME=FILE.npy; write the input's name and a file of numpy.save, mask=mask.npy",
+                param,
+                ctx,
             )
         try:
             return name, np.load(file, allow_pickle=False)
@@ -72,7 +74,7 @@ class Preprocessing(click.ParamType):  # type: ignore[type-arg]
         try:
             return json.loads(value)
         except json.JSONDecodeError as error:
-            self.fail(f'{value!r} is no JSON ({error}); write {{"mean": [0.5], "std": [0.2]}} in quotes', param, ctx)
+            self.fail(f'{value!r} is not JSON ({error}); write {{"mean": [0.5], "std": [0.2]}} in quotes', param, ctx)
 
 
 MODEL = click.Argument(["model"])
@@ -89,10 +91,13 @@ MODEL_OPTIONS = [
     click.Option(
         ["--output-kind"],
         type=click.Choice([kind for kind in KINDS if kind not in {"maps", "tensor"}]),
-        help="What the output is, where it is not found out: see `crosslens doctor MODEL`.",
+        help="What the output is, where crosslens cannot tell: see `crosslens doctor MODEL`.",
     ),
     click.Option(
-        ["--hold"], type=Held(), multiple=True, help="What another input of the network holds; the image is left out."
+        ["--hold"],
+        type=InputArray(),
+        multiple=True,
+        help="What another input of the network holds; the image is left out.",
     ),
     click.Option(["--trust"], is_flag=True, help="Open files that can run code: TorchScript, pickled modules."),
     click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; decided by memory if not given."),
@@ -115,12 +120,12 @@ OPTIONS_OF_MODELS = [_PREPROCESS_EACH, *MODEL_OPTIONS[1:]]
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What frameworks print goes to stderr, so that stdout holds what was asked for and nothing else."""
+    """Send what frameworks print to stderr, so that stdout holds the command's own output only."""
     with redirect_stdout(sys.stderr):
         yield
 
 
-def opened(spec: str, options: Mapping[str, Any]) -> Model:
+def open_model(spec: str, options: Mapping[str, Any]) -> Model:
     """The model of a path, "package.module:factory" or "demo:NAME", with the values of `MODEL_OPTIONS`.
 
     Raises:
@@ -145,12 +150,12 @@ def opened(spec: str, options: Mapping[str, Any]) -> Model:
     return model
 
 
-def opened_each(specs: Sequence[str], options: Mapping[str, Any]) -> list[Model]:
+def open_models(specs: Sequence[str], options: Mapping[str, Any]) -> list[Model]:
     """The models of several paths or names, with the values of `OPTIONS_OF_MODELS`.
 
     Raises:
         UsageError: --preprocess is given several times, but not once for each model.
-        ModelError: see `opened`.
+        ModelError: see `open_model`.
     """
     given = options["preprocess"] or (None,)
     if len(given) not in {1, len(specs)}:
@@ -159,7 +164,7 @@ def opened_each(specs: Sequence[str], options: Mapping[str, Any]) -> list[Model]
             "in their order"
         )
     each = given if len(given) > 1 else given * len(specs)
-    return [opened(spec, {**options, "preprocess": own}) for spec, own in zip(specs, each, strict=True)]
+    return [open_model(spec, {**options, "preprocess": preset}) for spec, preset in zip(specs, each, strict=True)]
 
 
 def _output(text: str | None) -> int | str | None:

@@ -15,15 +15,15 @@ from ..method.base import with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
 from ..plugins.registry import image_method_class, image_methods, method_class, methods
-from ._spelling import remember
+from ._spelling import remember_command
 
-__all__ = ["MethodGroup", "built", "default_of", "first_line", "parameter_options", "type_name"]
+__all__ = ["MethodGroup", "build_method", "default_of", "first_line", "parameter_options", "type_name"]
 
 _PREFIX = "parameter_"
-"""Keeps a method's parameters apart from the options that every command has."""
+"""Before the names of a method's parameters, so that none has the name of an option that every command has."""
 
 
-class Value(click.ParamType):  # type: ignore[type-arg]
+class ParameterValue(click.ParamType):  # type: ignore[type-arg]
     """Text as the first of an annotation's types that it can be; a tuple is written 16,8, or of numbers 16x8."""
 
     def __init__(self, annotation: Any) -> None:
@@ -35,7 +35,7 @@ class Value(click.ParamType):  # type: ignore[type-arg]
             return value
         for kind in self._kinds:
             with suppress(ValueError):
-                return _read(kind, value)
+                return _parse(kind, value)
         self.fail(f"{value!r} is not {self.name}", param, ctx)
         return None
 
@@ -47,13 +47,13 @@ def _members(annotation: Any) -> list[Any]:
     return members or [annotation]
 
 
-def _read(kind: Any, text: str) -> Any:
+def _parse(kind: Any, text: str) -> Any:
     if kind in {int, float, Path}:
         return kind(text)
     if get_origin(kind) is None:
         return text
     parts = (text.replace("x", ",") if str not in get_args(kind) else text).split(",")
-    return tuple(_read(each, part) for each, part in zip(_items(kind, len(parts)), parts, strict=True))
+    return tuple(_parse(each, part) for each, part in zip(_items(kind, len(parts)), parts, strict=True))
 
 
 def _items(kind: Any, count: int) -> Sequence[Any]:
@@ -79,7 +79,7 @@ def type_name(kind: type[AnyMethod], parameter: Field[Any]) -> str:
     if choices:
         others = [_name(each) for each in _members(annotation) if each is not str]
         return " or ".join([*others, *map(str, choices)])
-    return "yes or no" if annotation is bool else Value(annotation).name
+    return "yes or no" if annotation is bool else ParameterValue(annotation).name
 
 
 def _help(parameter: Field[Any]) -> str:
@@ -126,18 +126,18 @@ def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
     if annotation is bool:
         return ParameterOption([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
     choices = parameter.metadata.get("choices")
-    kind = click.Choice(list(choices)) if choices and _members(annotation) == [str] else Value(annotation)
+    kind = click.Choice(list(choices)) if choices and _members(annotation) == [str] else ParameterValue(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
-    return ParameterOption([*names, flag], type=kind, show_default=_shown(default), help=doc, **given)
+    return ParameterOption([*names, flag], type=kind, show_default=_default_text(default), help=doc, **given)
 
 
-def _shown(default: Any) -> bool | str:
+def _default_text(default: Any) -> bool | str:
     if isinstance(default, tuple | list):
         return ",".join(map(str, default))
     return default is not None and default is not MISSING
 
 
-def built(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
+def build_method(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
     """The method with its options among all of a command's; under a preset, defaults are the preset's."""
     values = {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
     if issubclass(kind, DatasetMethod) or not options.get("preset"):
@@ -172,15 +172,15 @@ class MethodGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         command = self._build((image_method_class if self._images_only else method_class)(cmd_name))
-        remember(ctx, command)
+        remember_command(ctx, command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Methods (METHOD --help shows its options)"):
-            formatter.write_dl([(name, _listed(name)) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
 
 
-def _listed(name: str) -> str:
+def _summary(name: str) -> str:
     """A method's line in a listing; a plugin that fails is named there and the others go on."""
     try:
         return first_line(method_class(name))

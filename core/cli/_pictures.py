@@ -1,4 +1,4 @@
-"""Pictures from the command line: files and folders, loaded as one batch."""
+"""Image files and folders given on the command line, loaded as one batch."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..image.io import load_image
 from ..image.multiband import ARRAYS
 from ..model.base import Model
 
-__all__ = ["ARRAYS", "BANDS", "SUFFIXES", "loaded", "picture_files", "titles"]
+__all__ = ["ARRAYS", "BANDS", "SUFFIXES", "load_pictures", "picture_files", "titles"]
 
 
 class Bands(click.ParamType):  # type: ignore[type-arg]
@@ -24,7 +24,11 @@ class Bands(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         parts = str(value).split(",")
         if len(parts) not in {1, 3} or not all(part.strip().isdecimal() for part in parts):
-            self.fail(f"{value!r} names no bands; write one or three numbers from 1 on, 3,2,1 for example", param, ctx)
+            self.fail(
+                f"{value!r} is not a choice of bands; write one or three numbers from 1 on, 3,2,1 for example",
+                param,
+                ctx,
+            )
         return tuple(int(part) for part in parts)
 
 
@@ -39,17 +43,17 @@ def picture_files(places: Sequence[Path]) -> list[Path]:
     Raises:
         ImageError: a folder that holds no picture.
     """
-    return [path for place in places for path in _files(place)]
+    return [path for place in places for path in _pictures_in(place)]
 
 
-def _files(place: Path) -> Iterator[Path]:
+def _pictures_in(place: Path) -> Iterator[Path]:
     if not place.is_dir():
         yield place
         return
-    found = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
+    pictures = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not pictures:
         raise ImageError(f"no picture in the folder '{place}'; files that end in {', '.join(sorted(SUFFIXES))} count")
-    yield from found
+    yield from pictures
 
 
 def titles(files: Sequence[Path]) -> list[str]:
@@ -58,6 +62,6 @@ def titles(files: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in files]
 
 
-def loaded(files: Sequence[Path], like: Model) -> Any:
+def load_pictures(files: Sequence[Path], like: Model) -> Any:
     """Pictures as one batch (N, C, H, W) for a model; None for no files."""
     return np.concatenate([load_image(path, like=like) for path in files]) if files else None

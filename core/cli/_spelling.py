@@ -1,69 +1,69 @@
-"""The library's messages as the command line spells them: where Python takes output=, one types --output."""
+"""Messages of the library with the command line's options in place of Python keywords: --output for output=."""
 
 import re
 from collections.abc import Mapping
 
 import click
 
-__all__ = ["remember", "spelled"]
+__all__ = ["remember_command", "replace_keywords"]
 
 _KEYWORD = re.compile(r"\b([a-z_]+)=(\([^()]*\)|'[^']*'|\.\.\.|\w(?:[\w.:/]*\w)?)?(?![=\w])")
 _WORD = re.compile(r"(?<![\w'./:=-])[a-z]+(?:_[a-z]+)+(?![\w'./:=(\[-])")
-_HELD = re.compile(r"\binputs=\{([^{}]*)\}")
-_HELD_ONE = re.compile(r"\binputs\['([^']+)'\]")
+_INPUTS = re.compile(r"\binputs=\{([^{}]*)\}")
+_INPUT = re.compile(r"\binputs\['([^']+)'\]")
 _OTHER_NAMES = {"bounds": "input_range", "inputs": "hold"}
 """Keywords of `crosslens.wrap` whose options have another name."""
 _WRAP = re.compile(r"(?:crosslens\.)?wrap\((?:\w+, )?(--[^()]*)\)")
-_TOLD = "crosslens: the command whose options messages name"
+_COMMAND = "crosslens: the command whose options messages name"
 
 
-def remember(context: click.Context, command: click.Command) -> None:
+def remember_command(context: click.Context, command: click.Command) -> None:
     """Keep the command that was asked for: its own context is gone when its error arrives."""
-    context.meta[_TOLD] = command
+    context.meta[_COMMAND] = command
 
 
-def spelled(text: str, context: click.Context) -> str:
+def replace_keywords(text: str, context: click.Context) -> str:
     """A message with each `name=value` as the command's option of that name, `--name value`; others stay.
 
-    So are names of several words, `output_kind`, which are no plain English.
+    So are names of several words, such as `output_kind`.
 
     >>> with click.Context(click.Command("x", params=[click.Option(["--input-shape"])])) as context:
-    ...     remember(context, context.command)
-    ...     spelled("say so: wrap(net, input_shape=(3, 224, 224))", context)
+    ...     remember_command(context, context.command)
+    ...     replace_keywords("say so: wrap(net, input_shape=(3, 224, 224))", context)
     'say so: --input-shape 3,224,224'
     """
-    command = context.meta.get(_TOLD)
+    command = context.meta.get(_COMMAND)
     if command is None:
         return text
     flags, places = _flags(command), {p.name for p in command.params if isinstance(p, click.Argument)}
 
-    def typed(found: re.Match[str]) -> str:
-        name, value = found[1], found[2] or ""
+    def option_with_value(match: re.Match[str]) -> str:
+        name, value = match[1], match[2] or ""
         if name == "images" and name not in flags and "image" in places:
             return "IMAGE"
         if name not in flags:
-            return found[0]
+            return match[0]
         option = flags[name]
         return f"{max(option.opts, key=len)} {_value(value, option)}".rstrip()
 
-    def named(found: re.Match[str]) -> str:
-        return max(flags[found[0]].opts, key=len) if found[0] in flags else found[0]
+    def option_name(match: re.Match[str]) -> str:
+        return max(flags[match[0]].opts, key=len) if match[0] in flags else match[0]
 
     if "hold" in flags:
-        text = _HELD_ONE.sub(r"--hold \1", _HELD.sub(_held, text))
-    return _WORD.sub(named, _WRAP.sub(r"\1", _KEYWORD.sub(typed, text)))
+        text = _INPUT.sub(r"--hold \1", _INPUTS.sub(_hold_options, text))
+    return _WORD.sub(option_name, _WRAP.sub(r"\1", _KEYWORD.sub(option_with_value, text)))
 
 
-def _held(found: re.Match[str]) -> str:
+def _hold_options(match: re.Match[str]) -> str:
     """One --hold for each input of the mapping."""
-    return " ".join(f"--hold {name}=FILE.npy" for name in re.findall(r"'([^']+)':", found[1]))
+    return " ".join(f"--hold {name}=FILE.npy" for name in re.findall(r"'([^']+)':", match[1]))
 
 
 def _flags(command: click.Command) -> Mapping[str, click.Option]:
     """The options by the name that the library knows them by: a method's parameters, or those of `wrap`."""
     options = [p for p in command.params if isinstance(p, click.Option)]
-    found = {max(option.opts, key=len).removeprefix("--").replace("-", "_"): option for option in options}
-    return found | {name: found[own] for name, own in _OTHER_NAMES.items() if own in found}
+    by_name = {max(option.opts, key=len).removeprefix("--").replace("-", "_"): option for option in options}
+    return by_name | {name: by_name[option] for name, option in _OTHER_NAMES.items() if option in by_name}
 
 
 def _value(text: str, option: click.Option) -> str:

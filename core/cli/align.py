@@ -1,5 +1,6 @@
 """`crosslens align`: which layer of one network is which of another."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,11 @@ import numpy as np
 
 from ..alignment.align import Alignment, align
 from ..image.io import load_image
-from ._models import OPTIONS_OF_MODELS, opened_each, quiet
+from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._progress import bar
 from ._tables import JSON, echo_json, table
 
-__all__ = ["IMAGES", "command", "summary", "told_apart"]
+__all__ = ["IMAGES", "command", "distinct_names", "summary"]
 
 IMAGES = click.Option(
     ["--image", "images"],
@@ -32,16 +33,16 @@ def _align(specs: tuple[str, ...], images: tuple[Path, ...], as_json: bool, **op
     if len(specs) < 2:
         raise click.UsageError(f"aligning takes two models or more; there is {len(specs)}")
     with quiet(), bar() as progress:
-        models = opened_each(specs, options)
+        models = open_models(specs, options)
         x = np.concatenate([load_image(path, like=models[0]) for path in images]) if images else None
-        found = align(*models, images=x, names=told_apart(specs), progress=progress)
+        alignment = align(*models, images=x, names=distinct_names(specs), progress=progress)
     if as_json:
-        echo_json(found.as_json())
+        echo_json(alignment.as_json())
     else:
-        click.echo(summary(found))
+        click.echo(summary(alignment))
 
 
-def told_apart(specs: tuple[str, ...]) -> tuple[str, ...]:
+def distinct_names(specs: Sequence[str]) -> tuple[str, ...]:
     """File names where they differ, the paths as given where they do not, numbered where those are the same."""
     names = [Path(spec).name for spec in specs]
     names = names if len(set(names)) == len(names) else list(specs)

@@ -1,6 +1,6 @@
 """`crosslens compare`: one or more methods on several models, side by side."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,21 @@ import click
 from click.core import ParameterSource
 
 from ..comparison.aggregate import Limit
-from ..comparison.compare import Comparison, compare
-from ..comparison.figures import MAP_FIGURES, format_map_figures
-from ..comparison.predictions import predictions_agree
-from ..comparison.verdict import judge
+from ..comparison.compare import compare
 from ..image.false_colour import check_bands
 from ..method.base import Method, with_preset
 from ..plugins.registry import image_method_class, methods
+from ._comparison import notes, summary
 from ._files import Writable, WritingCommand
-from ._models import OPTIONS_OF_MODELS, opened_each, quiet
+from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._parameters import MethodGroup, parameter_options
-from ._pictures import ARRAYS, BANDS, SUFFIXES, loaded, picture_files, titles
+from ._pictures import ARRAYS, BANDS, SUFFIXES, load_pictures, picture_files, titles
 from ._progress import bar
-from ._spelling import remember
-from ._tables import echo_json, table
+from ._spelling import remember_command
+from ._tables import echo_json
+from .align import distinct_names
 
-__all__ = ["command", "notes", "summary"]
+__all__ = ["command"]
 
 LIMIT_PASSED = 3
 """The exit code where a limit of --fail-over is passed."""
@@ -71,7 +70,7 @@ _JSON = click.Option(
 
 def _command(kinds: tuple[type[Method], ...]) -> click.Command:
     target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
-    params = [_GIVEN, _IMAGES, *target, *_shared(kinds), _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
+    params = [_GIVEN, _IMAGES, *target, *_common_options(kinds), _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
     text = "\n\n".join(kind.__doc__ or "" for kind in kinds)
 
     def run(**options: Any) -> None:
@@ -80,24 +79,26 @@ def _command(kinds: tuple[type[Method], ...]) -> click.Command:
     return WritingCommand(" ".join(kind.name for kind in kinds), callback=run, params=params, help=text)
 
 
-def _shared(kinds: tuple[type[Method], ...]) -> list[click.Parameter]:
+def _common_options(kinds: tuple[type[Method], ...]) -> list[click.Parameter]:
     """The methods' parameters as options; one that several methods have is read by each of them as its own."""
-    found: dict[str, list[click.Parameter]] = {}
+    comparison: dict[str, list[click.Parameter]] = {}
     for option in (option for kind in kinds for option in parameter_options(kind)):
-        found.setdefault(str(option.name), []).append(option)
-    return [same[0] if len(same) == 1 or _is_flag(same[0]) else _text(same[0]) for same in found.values()]
+        comparison.setdefault(str(option.name), []).append(option)
+    return [
+        same[0] if len(same) == 1 or _is_flag(same[0]) else _as_text_option(same[0]) for same in comparison.values()
+    ]
 
 
 def _is_flag(option: click.Parameter) -> bool:
     return isinstance(option, click.Option) and option.is_flag
 
 
-def _text(option: click.Parameter) -> click.Option:
+def _as_text_option(option: click.Parameter) -> click.Option:
     """An option of the same name that takes any text; each method's own says what it may be."""
     return click.Option([str(option.name), *option.opts], help=getattr(option, "help", None))
 
 
-def _built(kind: type[Method], options: Mapping[str, Any]) -> Method:
+def _build_method(kind: type[Method], options: Mapping[str, Any]) -> Method:
     """A method with the options that were given and that it has; its own defaults for the rest."""
     context = click.get_current_context()
     given = {}
@@ -127,22 +128,24 @@ def _compare(
     files = picture_files([*images, *(Path(each) for each in given if each not in specs)])
     kept = [Limit.read(text) for text in limits]
     _check(kinds, specs, files)
-    chosen = [_built(kind, options) for kind in kinds]
+    chosen = [_build_method(kind, options) for kind in kinds]
     with quiet(), bar() as progress:
-        models = dict(zip(_names(specs), opened_each(specs, options), strict=True))
-        pictures = loaded(files, next(iter(models.values())))
+        models = dict(zip(distinct_names(specs), open_models(specs, options), strict=True))
+        pictures = load_pictures(files, next(iter(models.values())))
         check_bands(bands, next(iter(models.values())).input.example_shape[0])
-        found = compare(models, chosen, pictures, target, titles=titles(files), layers=True, progress=progress)
-        found = replace(found, results={key: replace(each, bands=bands) for key, each in found.results.items()})
-        written = [found.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]
-    for note in notes(found):
+        comparison = compare(models, chosen, pictures, target, titles=titles(files), layers=True, progress=progress)
+        comparison = replace(
+            comparison, results={key: replace(each, bands=bands) for key, each in comparison.results.items()}
+        )
+        written = [comparison.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]
+    for note in notes(comparison):
         click.echo(f"Note: {note}", err=True)
     if json_file == "-":
-        echo_json(found.as_json())
+        echo_json(comparison.as_json())
     else:
-        click.echo(summary(found))
+        click.echo(summary(comparison))
         click.echo("".join(f"written: {path}\n" for path in written), nl=False)
-    if failed := found.passed(kept):
+    if failed := comparison.passed(kept):
         click.echo("".join(f"Limit passed: {text}\n" for text in failed), nl=False, err=True)
         click.get_current_context().exit(LIMIT_PASSED)
 
@@ -155,59 +158,6 @@ def _check(kinds: tuple[type[Method], ...], specs: list[str], files: list[Path])
         raise click.UsageError(f"Missing option '--images': {', '.join(asking)} explains pictures; give FILE or FOLDER")
 
 
-def _names(specs: list[str]) -> list[str]:
-    """File names where they differ, the paths as given where they do not, numbered where those are the same."""
-    names = [Path(spec).name for spec in specs]
-    names = names if len(set(names)) == len(names) else list(specs)
-    return [name if name not in names[:i] else f"{name} #{i + 1}" for i, name in enumerate(names)]
-
-
-def notes(comparison: Comparison) -> Iterator[str]:
-    """What a reader must know to trust the values, each with its method and model."""
-    for (method, model), result in comparison.results.items():
-        yield from (f"{method} on {model}: {note}" for note in result.notes)
-
-
-MOST_PREDICTIONS = 8
-"""With more pictures than this, those alone are listed whose classes differ."""
-
-
-def summary(comparison: Comparison) -> str:
-    """Predictions, figures and verdict as text."""
-    units = {p.unit: None for p in comparison.predictions}
-    header = ["picture", "model", "class", "label", " or ".join(units)]
-    parts = [table(header, said)] if (said := _said(comparison)) else []
-    marks = {"agree": "yes", "rounding": "yes (rounding)", "apart": "NO"}
-    rows = []
-    for row in comparison.rows():
-        noise = comparison.noise.get(row["method"])
-        expected = f"{noise.figures['relative_l2']:.2e}" if noise else "-"
-        rows.append((row["method"], *row["models"], *format_map_figures(row), expected, marks[judge(row, noise)]))
-    names = [figure.short for figure in MAP_FIGURES.values()]
-    parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)]
-    parts += ["\n".join(_places(comparison))] if comparison.layers else []
-    return "\n\n".join([*parts, comparison.view.verdict.text])
-
-
-def _places(comparison: Comparison) -> Iterator[str]:
-    """The layers that each method explains, by model."""
-    for method in dict.fromkeys(row["method"] for row in comparison.layers):
-        rows = [row for row in comparison.layers if row["method"] == method]
-        where = "; ".join(f"{', '.join(row['layers'])} of {row['model']}" for row in rows)
-        yield f"{method} explains {where}" + " (the default)" * rows[0]["default"]
-
-
-def _said(comparison: Comparison) -> list[tuple[Any, ...]]:
-    """A row for each picture and model; of many pictures those alone that the models see differently."""
-    count = max((len(p.classes) for p in comparison.predictions), default=0)
-    differ = [n for n in range(count) if not predictions_agree(comparison.predictions, n)]
-    return [
-        (comparison.title(n), p.model, p.classes[n], p.labels[n], f"{p.probabilities[n]:.4f}")
-        for n in (range(count) if count <= MOST_PREDICTIONS else differ)
-        for p in comparison.predictions
-    ]
-
-
 class _Methods(MethodGroup):
     """Several methods may stand before the models."""
 
@@ -216,16 +166,16 @@ class _Methods(MethodGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         names = args[:1]
         for word in args[1:]:
-            if word not in methods() and not _meant_as_method(word):
+            if word not in methods() and not _looks_like_method(word):
                 break
             names.append(word)
         command = _command(tuple(map(image_method_class, names)))
-        remember(ctx, command)
+        remember_command(ctx, command)
         return names[0], command, args[len(names) :]
 
 
-def _meant_as_method(word: str) -> bool:
-    """Whether a word that is no method's name cannot be a model either, so that it is a method misspelled."""
+def _looks_like_method(word: str) -> bool:
+    """Whether a word cannot be a model, so that it must be a misspelled method."""
     return word.replace("_", "").isalnum() and not Path(word).exists()
 
 

@@ -1,4 +1,4 @@
-"""`crosslens demo`: one network in three frameworks, one photograph, four methods, a report."""
+"""`crosslens demo`: compare one network in three frameworks on one photograph, and write a report."""
 
 import shlex
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from ..model.base import Model
 from ..plugins.demo_network import DemoNetwork
 from ..plugins.registry import demo_networks, method
 from ..plugins.wrap import wrap
+from ._comparison import notes, summary
 from ._files import writable_folder
 from ._models import quiet
 from ._progress import bar
-from .compare import notes, summary
 
 __all__ = ["command"]
 
@@ -32,38 +32,38 @@ ARCHITECTURE = "lite0"
 def _demo(folder: Path, image: Path | None, models: bool) -> None:
     """Explain one photograph to EfficientNet-Lite0 in PyTorch, Keras and ONNX, and compare: it ends with a report."""
     writable_folder(folder)
-    image = image or _chelsea()
+    image = image or _cat_photograph()
     with quiet(), bar() as progress:
         networks = _networks()
         picture = load_image(image, like=next(iter(networks.values())))
         chosen = [method(name) for name in METHODS]
-        found = compare(networks, chosen, picture, titles=[image.name], progress=progress)
-        found = replace(found, divergences=(_walk(networks, picture),))
-        written = [found.save(folder / "report.html"), found.save(folder / "comparison.json")]
-        written += [network.save(folder) for network in _offered()] if models else []
-    for note in notes(found):
+        comparison = compare(networks, chosen, picture, titles=[image.name], progress=progress)
+        comparison = replace(comparison, divergences=(_first_divergence(networks, picture),))
+        written = [comparison.save(folder / "report.html"), comparison.save(folder / "comparison.json")]
+        written += [network.save(folder) for network in _demo_networks()] if models else []
+    for note in notes(comparison):
         click.echo(f"Note: {note}", err=True)
-    click.echo(f"{_says(found, image.stem)}\n\n{summary(found)}\n")
+    click.echo(f"{_sentence(comparison, image.stem)}\n\n{summary(comparison)}\n")
     click.echo("".join(f"written: {path}\n" for path in written), nl=False)
     network = [str(folder / "lite0.onnx"), "--preprocess", "lite"] if models else [f"demo:lite0_{next(iter(networks))}"]
     words = ["crosslens", "run", "grad_cam", *network, str(image), "-o", str(folder / "grad_cam.png")]
     click.echo(f"next: {shlex.join(words)}")
 
 
-def _walk(networks: Mapping[str, Model], picture: Any) -> Divergence:
+def _first_divergence(networks: Mapping[str, Model], picture: Any) -> Divergence:
     """Through the layers of the first network and the last; a Keras network in between would take ten seconds more."""
     (first, a), *_, (last, b) = networks.items()
     return diverge(a, b, picture, names=(first, last))
 
 
-def _chelsea() -> Path:
+def _cat_photograph() -> Path:
     """The photograph of a cat that scikit-image brings.
 
     Raises:
         ImageError: scikit-image is not installed.
     """
-    found = find_spec("skimage")
-    for place in (found and found.submodule_search_locations) or ():
+    package = find_spec("skimage")
+    for place in (package and package.submodule_search_locations) or ():
         path = Path(place, "data", "chelsea.png")
         if path.exists():
             return path
@@ -78,25 +78,25 @@ def _networks() -> Mapping[str, Model]:
     Raises:
         ComparisonError: fewer than two can be had.
     """
-    found, missing = {}, []
-    for each in _offered():
+    networks, missing = {}, []
+    for each in _demo_networks():
         try:
-            found[each.framework] = wrap(f"demo:{each.name}")
+            networks[each.framework] = wrap(f"demo:{each.name}")
         except (ImportError, ModelError, PluginError) as error:
             missing.append(f"{each.framework}: {error} (pip install 'crosslens[{each.extra},demo]')")
             click.echo(f"Note: the demo goes on without {missing[-1]}", err=True)
-    if len(found) < 2:
+    if len(networks) < 2:
         raise ComparisonError(
-            f"the demo compares two frameworks at least; {len(found)} can be had. " + "; ".join(missing)
+            f"the demo compares two frameworks at least; {len(networks)} can be had. " + "; ".join(missing)
         )
-    return found
+    return networks
 
 
-def _offered() -> list[DemoNetwork]:
+def _demo_networks() -> list[DemoNetwork]:
     return [network for network in demo_networks().values() if network.architecture == ARCHITECTURE]
 
 
-def _says(comparison: Comparison, who: str) -> str:
+def _sentence(comparison: Comparison, who: str) -> str:
     """What the networks see: "chelsea is a tiger cat, 0.39 (torch), 0.39 (onnx)"."""
     labels = {p.labels[0].partition(",")[0] for p in comparison.predictions}
     if len(labels) == 1:

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..alignment.divergence import Divergence, diverge
 from ..image.io import load_image
-from ._models import MODEL_OPTIONS, opened, quiet
+from ._models import MODEL_OPTIONS, open_model, quiet
 from ._progress import bar
 from ._tables import JSON, echo_json, table
-from .align import IMAGES, told_apart
+from .align import IMAGES, distinct_names
 
 __all__ = ["command", "summary"]
 
@@ -35,14 +35,14 @@ def _diverge(
     REFERENCE is right by definition: crosslens diverge net.pt2 net.onnx --image cat.jpg
     """
     with quiet(), bar() as progress:
-        a = opened(reference, options)
-        b = opened(model, {**options, "preprocess": preprocess_of_model or options["preprocess"]})
+        a = open_model(reference, options)
+        b = open_model(model, {**options, "preprocess": preprocess_of_model or options["preprocess"]})
         x = np.concatenate([load_image(path, like=a) for path in images]) if images else None
-        found = diverge(a, b, x, names=told_apart((reference, model)), progress=progress)
+        divergence = diverge(a, b, x, names=distinct_names((reference, model)), progress=progress)
     if as_json:
-        echo_json(found.as_json())
+        echo_json(divergence.as_json())
     else:
-        click.echo(summary(found))
+        click.echo(summary(divergence))
 
 
 def summary(divergence: Divergence) -> str:

@@ -1,4 +1,4 @@
-"""`crosslens doctor`: what is installed, what does not work, and what can be done with a model."""
+"""`crosslens doctor`: report what is installed, what does not load, and what works with a model."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ from ..introspection.default_layer import default_layer
 from ..introspection.diagnostics import Finding, diagnose
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.registry import METHODS
-from ._models import MODEL_OPTIONS, opened, quiet
-from ._spelling import spelled
+from ._models import MODEL_OPTIONS, open_model, quiet
+from ._spelling import replace_keywords
 from ._tables import JSON, echo_json, table
 from .plugins import states
 
@@ -36,27 +36,27 @@ _PACKAGES = {
 
 
 def _doctor(model: str | None, as_json: bool, **options: Any) -> None:
-    """Say what is installed and what does not work; with a MODEL, what can be done with it.
+    """Report what is installed and what does not load; with a MODEL, what works with it.
 
     Without a model no framework is imported: `crosslens plugins` tries those.
     """
     with quiet():
-        checks = [*_installed(), *_plugins(METHODS)]
+        checks = [*_versions(), *_plugins(METHODS)]
         if model:
-            checks += _examined(model, options)
+            checks += _checks_of_model(model, options)
     if as_json:
         echo_json([check._asdict() for check in checks])
     else:
-        click.echo(table(["what", "", "found"], [(c.name, _mark(c.ok), c.detail) for c in checks]))
+        click.echo(table(["what", "", "found"], [(c.name, _state(c.ok), c.detail) for c in checks]))
     if any(check.ok is False for check in checks):
         click.get_current_context().exit(1)
 
 
-def _mark(ok: bool | None) -> str:
+def _state(ok: bool | None) -> str:
     return "" if ok is None else "ok" if ok else "FAILS"
 
 
-def _installed() -> Iterator[Finding]:
+def _versions() -> Iterator[Finding]:
     yield Finding("python", None, platform.python_version())
     yield Finding("crosslens", None, version("crosslens"))
     for package, wanted in _PACKAGES.items():
@@ -67,28 +67,28 @@ def _installed() -> Iterator[Finding]:
 
 
 def _plugins(group: str) -> list[Finding]:
-    found = states(group)
-    failing = [Finding(f"plugin {state['name']}", False, state["error"]) for state in found if state["error"]]
-    return failing or [Finding(group.rpartition(".")[2], True, f"all {len(found)} plugins load")]
+    plugins = states(group)
+    failing = [Finding(f"plugin {state['name']}", False, state["error"]) for state in plugins if state["error"]]
+    return failing or [Finding(group.rpartition(".")[2], True, f"all {len(plugins)} plugins load")]
 
 
-def _examined(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
+def _checks_of_model(spec: str, options: dict[str, Any]) -> Iterator[Finding]:
     """What a model is, and whether it runs forward and backward."""
     start = perf_counter()
     try:
-        model = opened(spec, options)
+        model = open_model(spec, options)
     except CrosslensError as error:
-        yield Finding("model", False, spelled(str(error), click.get_current_context()))
+        yield Finding("model", False, replace_keywords(str(error), click.get_current_context()))
         return
     yield Finding("model", True, f"{model.backend} {dict(model.versions)}, loaded in {perf_counter() - start:.2f} s")
     yield Finding("input", None, f"{model.input.shape}, preprocessed by {model.preprocess}")
     context = click.get_current_context()
-    yield Finding("output", None, spelled(f"{model.layers[OUTPUT].shape}, {model.output}", context))
-    yield from (found._replace(detail=spelled(found.detail, context)) for found in diagnose(model))
+    yield Finding("output", None, replace_keywords(f"{model.layers[OUTPUT].shape}, {model.output}", context))
+    yield from (finding._replace(detail=replace_keywords(finding.detail, context)) for finding in diagnose(model))
     image = model.input.from_unit(np.full((1, *model.input.example_shape), 0.5, np.float32))
     yield _default_layer(model)
-    yield _tried("forward", lambda: _timed(lambda: model.forward(image)))
-    yield _tried("gradient", lambda: _timed(lambda: _gradient(model, image)))
+    yield _run_check("forward", lambda: _times(lambda: model.forward(image)))
+    yield _run_check("gradient", lambda: _times(lambda: _gradient(model, image)))
     yield _rectifiers(model)
 
 
@@ -98,14 +98,14 @@ def _gradient(model: Model, image: Any) -> None:
         at.vjp({OUTPUT: namespace(output).ones_like(output)})
 
 
-def _tried(name: str, work: Callable[[], str]) -> Finding:
+def _run_check(name: str, work: Callable[[], str]) -> Finding:
     try:
         return Finding(name, True, work())
     except CrosslensError as error:
-        return Finding(name, False, spelled(str(error), click.get_current_context()))
+        return Finding(name, False, replace_keywords(str(error), click.get_current_context()))
 
 
-def _timed(work: Callable[[], Any]) -> str:
+def _times(work: Callable[[], Any]) -> str:
     """The first call (which may trace or compile) and the second."""
     times = []
     for _ in range(2):
@@ -117,8 +117,8 @@ def _timed(work: Callable[[], Any]) -> str:
 
 def _default_layer(model: Model) -> Finding:
     """Having none, as a transformer has, is a property of the network, no failure."""
-    found = _tried("default layer", lambda: default_layer(model))
-    return found if found.ok else found._replace(ok=None)
+    finding = _run_check("default layer", lambda: default_layer(model))
+    return finding if finding.ok else finding._replace(ok=None)
 
 
 def _rectifiers(model: Model) -> Finding:

@@ -1,4 +1,4 @@
-"""`crosslens layers`: what there is to look at in a network."""
+"""`crosslens layers`: list the layers of a network."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import click
 from ..errors import LayerError
 from ..introspection.default_layer import default_layer
 from ..model.base import Layer, Model
-from ._models import MODEL, MODEL_OPTIONS, opened, quiet
+from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._tables import JSON, echo_json, table
 
 __all__ = ["command"]
@@ -20,7 +20,7 @@ def _layers(model: str, as_json: bool, **options: Any) -> None:
     named.
     """
     with quiet():
-        network = opened(model, options)
+        network = open_model(model, options)
         layers, default = list(network.layers.values()), _default(network)
     if as_json:
         echo_json([{**vars(each), "has_maps": each.has_maps, "default": each.name == default} for each in layers])

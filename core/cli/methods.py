@@ -1,4 +1,4 @@
-"""`crosslens methods`: which methods there are, and the parameters of one."""
+"""`crosslens methods`: list the methods, or show the parameters of one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field
@@ -20,18 +20,18 @@ __all__ = ["command"]
 
 def _methods(name: str | None, as_json: bool) -> None:
     """List the methods with a line each, or show one with its parameters."""
-    found = [method_class(name)] if name else list(_loaded())
+    kinds = [method_class(name)] if name else list(_loadable_methods())
     if as_json:
-        shown = [_described(kind) for kind in found]
+        shown = [_record(kind) for kind in kinds]
         echo_json(shown[0] if name else shown)
     elif name:
-        click.echo(_page(found[0]))
+        click.echo(_page(kinds[0]))
     else:
-        rows = [(kind.name, _over(kind), first_line(kind)) for kind in found]
+        rows = [(kind.name, _over(kind), first_line(kind)) for kind in kinds]
         click.echo(table(["method", "over", "what it shows"], rows))
 
 
-def _loaded() -> Iterator[type[AnyMethod]]:
+def _loadable_methods() -> Iterator[type[AnyMethod]]:
     """Every method that loads; the others are named on stderr."""
     for name in sorted(methods()):
         try:
@@ -90,7 +90,7 @@ def _default(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _described(kind: type[AnyMethod]) -> dict[str, Any]:
+def _record(kind: type[AnyMethod]) -> dict[str, Any]:
     return {
         "name": kind.name,
         "doc": cleandoc(kind.__doc__ or ""),

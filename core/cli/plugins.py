@@ -1,4 +1,4 @@
-"""`crosslens plugins`: who brings what, and whether it loads."""
+"""`crosslens plugins`: list the installed plugins, and whether each one loads."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ def _plugins(as_json: bool) -> None:
     This imports each of them, the frameworks among them, so it takes some seconds.
     """
     with quiet():
-        found = [state for group in (METHODS, BACKENDS, DEMO_NETWORKS) for state in states(group)]
+        records = [state for group in (METHODS, BACKENDS, DEMO_NETWORKS) for state in states(group)]
     if as_json:
-        echo_json(found)
+        echo_json(records)
         return
-    rows = [[*(state[key] for key in _COLUMNS), state["error"] or "loads"] for state in found]
+    rows = [[*(state[key] for key in _COLUMNS), state["error"] or "loads"] for state in records]
     click.echo(table([*_COLUMNS, "state"], rows))
 
 
@@ -34,10 +34,10 @@ def states(group: str) -> list[dict[str, Any]]:
     return [{**vars(each), "group": group.rpartition(".")[2], "error": _failure(each)} for each in plugins(group)]
 
 
-def _failure(found: Plugin) -> str | None:
+def _failure(entry: Plugin) -> str | None:
     """Why a plugin does not load, or cannot be told from another of its name."""
     try:
-        load(plugin(found.group, found.name))
+        load(plugin(entry.group, entry.name))
     except PluginError as error:
         return str(error)
     return None

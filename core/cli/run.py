@@ -22,11 +22,11 @@ from ..result.display import FORMS
 from ..result.scores import Scores
 from ._dataset import dataset_command
 from ._files import Writable, WritingCommand
-from ._models import MODEL, MODEL_OPTIONS, opened, quiet
-from ._parameters import MethodGroup, built, parameter_options
-from ._pictures import BANDS, loaded, picture_files
+from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._parameters import MethodGroup, build_method, parameter_options
+from ._pictures import BANDS, load_pictures, picture_files
 from ._progress import bar
-from ._spelling import spelled
+from ._spelling import replace_keywords
 from ._tables import JSON, echo_json
 
 __all__ = ["TARGET", "command"]
@@ -92,10 +92,10 @@ def _command(kind: type[AnyMethod]) -> click.Command:
         *MODEL_OPTIONS,
         JSON,
     ]
-    return WritingCommand(kind.name, callback=partial(_run, kind), params=params, help=kind.__doc__)
+    return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
-def _run(
+def _run_method(
     kind: type[Method],
     *,
     model: str,
@@ -108,29 +108,29 @@ def _run(
     form: str | None = None,
     **options: Any,
 ) -> None:
-    method: Method = built(kind, options)
+    method: Method = build_method(kind, options)
     _check_form(form, out)
     with quiet(), bar() as progress:
-        network = opened(model, options)
+        network = open_model(model, options)
         pictures = None if image is None else _pictures(image, network, method)
         count = None if pictures is None else pictures.shape[0]
         objective = resolve_target(target, network, count) if kind.needs_target else None
         check_bands(bands, network.input.example_shape[0])
         result: Result = replace(method(network, pictures, objective, progress=progress), bands=bands)
-        found = {} if objective is None or pictures is None else _explained(network, objective, pictures)
+        explained = {} if objective is None or pictures is None else _explained_class(network, objective, pictures)
     if out:
         result.save(out, **({"form": form} if form else {}))
     if history:
         result.save_history(history)  # type: ignore[attr-defined]  # the option is there for a Synthesis only
     for note in result.notes:
-        click.echo(f"Note: {spelled(note, click.get_current_context())}", err=True)
-    record = {"model": model, "image": image and str(image), **_record(result), "target": found}
+        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+    record = {"model": model, "image": image and str(image), **_record(result), "target": explained}
     if as_json:
         echo_json({**record, "file": out and str(out)})
     else:
         click.echo(f"{result.method} of {model}" + (f" on {image}" if image else ""))
         if kind.needs_target:
-            click.echo(f"explained: {_in_words(record)}")
+            click.echo(f"explained: {_explanation_text(record)}")
         if layers := result.provenance["layers"]:
             click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
         for name, value in result.figures().items():
@@ -149,25 +149,25 @@ def _check_form(form: str | None, out: Path | None) -> None:
 def _pictures(place: Path, model: Model, method: Method) -> Any:
     """A picture, or a folder's as one batch."""
     if place.is_dir():
-        return loaded(picture_files([place]), like=model)
+        return load_pictures(picture_files([place]), like=model)
     return load_image(place, like=model, whole=method.takes_any_size())
 
 
-def _explained(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:
+def _explained_class(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:
     """The class that was explained, and its probability or score; nothing where it was no class."""
     if not isinstance(objective, ClassScore):
         return {}
-    found = model.forward(pictures, {OUTPUT, *objective.layers})
+    activations = model.forward(pictures, {OUTPUT, *objective.layers})
     spec = model.output
-    best = int(as_numpy(objective.classes(found))[0])
+    best = int(as_numpy(objective.classes(activations))[0])
     names = spec.names(model.labels)
-    value = float(spec.values(as_numpy(found[OUTPUT]))[0, best])
+    value = float(spec.values(as_numpy(activations[OUTPUT]))[0, best])
     unit = "probability" if spec.has_probabilities else "score"
     return {"class": best, "label": names[best] if names else None, unit: value}
 
 
 def _record(result: Result) -> dict[str, Any]:
-    """What was done and found, without the arrays."""
+    """The result as JSON can hold it, without the arrays."""
     record: dict[str, Any] = {
         "method": result.method,
         "parameters": dict(result.parameters),
@@ -191,7 +191,7 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _in_words(record: Mapping[str, Any]) -> str:
+def _explanation_text(record: Mapping[str, Any]) -> str:
     target = record["target"]
     score = f", score {record['score']:.4g}" if "score" in record else ""
     if not target:

@@ -1,4 +1,4 @@
-"""`crosslens search`: one method with many random settings, and a contact sheet to choose from."""
+"""`crosslens search`: run a method with random settings, and write a contact sheet of the results."""
 
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ from ..image.io import load_image
 from ..method.base import Method
 from ..synthesis.random_search import search
 from ._files import Writable, WritingCommand
-from ._models import MODEL, MODEL_OPTIONS, opened, quiet
-from ._parameters import MethodGroup, built, parameter_options
+from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._parameters import MethodGroup, build_method, parameter_options
 from ._progress import bar
 from ._tables import JSON, echo_json
 from .run import TARGET
@@ -58,11 +58,11 @@ def _search(
     target: str | None = None,
     **options: Any,
 ) -> None:
-    method, ranges = built(kind, options), dict(map(_read, vary))
+    method, ranges = build_method(kind, options), dict(map(_name_and_values, vary))
     with quiet(), bar() as progress:
-        network = opened(model, options)
+        network = open_model(model, options)
         pictures = None if image is None else load_image(image, like=network, whole=method.takes_any_size())
-        found = search(
+        result = search(
             *(method, network, pictures, target),
             trials=trials,
             vary=ranges or None,
@@ -71,18 +71,18 @@ def _search(
             progress=progress,
         )
     if out:
-        found.save(out)
-    for note in found.notes:
+        result.save(out)
+    for note in result.notes:
         click.echo(f"Note: {note}", err=True)
     if as_json:
-        echo_json({"model": model, "method": found.method, "parameters": found.parameters, **found.details()})
+        echo_json({"model": model, "method": result.method, "parameters": result.parameters, **result.details()})
         return
-    for name, caption in found.figures().items():
+    for name, caption in result.figures().items():
         click.echo(f"{name}: {caption}")
     click.echo(f"written: {out}" if out else "nothing written: -o FILE.png writes a sheet, -o FILE.npz everything")
 
 
-def _read(text: str) -> tuple[str, str]:
+def _name_and_values(text: str) -> tuple[str, str]:
     name, sign, values = text.partition("=")
     if not sign or not values:
         raise CrosslensError(

@@ -1,4 +1,4 @@
-"""Images of any number of bands, and volumes, as pictures in red, green and blue: only for looking at them.
+"""False colours: images with any number of bands, and volumes, shown in red, green and blue.
 
 One band is shown in grey; two as red and green; of three or more the first three as red, green and blue. `bands`
 chooses others, counted from 1 as a sensor's bands are: (3, 2, 1) shows the third as red. The slices of a volume stand

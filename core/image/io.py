@@ -12,18 +12,18 @@ from ..errors import ImageError
 from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
-from .false_colour import pixels as drawn
-from .multiband import ARRAYS, TIFFS, in_bands, read_array, read_tiff
+from .false_colour import pixels as as_pixels
+from .multiband import ARRAYS, TIFFS, as_bands, read_array, read_tiff
 
-__all__ = ["load_image", "save_image"]
+__all__ = ["load_image", "open_picture", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""What is opened, whatever a file is called: Pillow starts other programs for some formats, Ghostscript for one."""
+"""Formats that are read, whatever the file's suffix; for some others Pillow starts programs such as Ghostscript."""
 
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises at damaged files."""
+"""Errors that Pillow raises for damaged files."""
 
 
 def load_image(
@@ -43,7 +43,7 @@ def load_image(
 
     A model of other than one or three channels gets the bands as they are: RGBA for four, grey with alpha for two,
     a TIFF's samples or pages (by tifffile). Arrays in `.npy` and `.npz` files are taken by their number of channels,
-    in front or at the back: uint8 and uint16 as shares of their largest value, fractions as they are. They keep their
+    first or last axis: uint8 and uint16 are divided by their largest value, fractions stay. They keep their
     pixels where they have the model's size; volumes must have it.
 
     Args:
@@ -59,18 +59,18 @@ def load_image(
         told.
 
     Raises:
-        ImageError: no such file, or no picture, or one that holds NaN.
+        ImageError: the file does not exist, is not a picture, or holds NaN.
     """
     if size is None and like is not None and not whole:
         size = like.input.size
     if (bands := _bands(path, like)) is not None and like is not None:
-        return np.asarray(like.input.from_unit(_sized(bands, like, size, crop, path)[None]), np.float32)
-    picture = path if isinstance(path, Image.Image) else _opened(Path(path))
+        return np.asarray(like.input.from_unit(_resize_bands(bands, like, size, crop, path)[None]), np.float32)
+    picture = path if isinstance(path, Image.Image) else open_picture(Path(path))
     grey = like is not None and like.input.shape[0] == 1
-    picture = _eight_bits(ImageOps.exif_transpose(picture))
-    picture = _on_white(picture).convert("L" if grey else "RGB")
+    picture = _to_eight_bits(ImageOps.exif_transpose(picture))
+    picture = _flatten_on_white(picture).convert("L" if grey else "RGB")
     if size is not None:
-        picture = _fitted(picture, size, crop)
+        picture = _resize_and_crop(picture, size, crop)
     pixels = np.asarray(picture, np.float32) / 255
     batch = np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
     return batch if like is None else np.asarray(like.input.from_unit(batch))
@@ -85,20 +85,20 @@ def _bands(path: str | Path | Image.Image, like: Model | None) -> Pixels | None:
             raise ImageError(f"'{path}' is an array: load it for a model, load_image(path, like=model)")
         return None
     if place is not None and suffix in ARRAYS:
-        return in_bands(read_array(place), like.input, path)
+        return as_bands(read_array(place), like.input, path)
     plain = like.input.shape[0] in {1, 3, None} and not like.input.is_volume
     if place is not None and suffix in TIFFS and (not plain or _has_bands(place)):
-        return in_bands(read_tiff(place), like.input, path)
+        return as_bands(read_tiff(place), like.input, path)
     if plain:
         return None
-    picture = ImageOps.exif_transpose(_opened(place) if place is not None else path)  # type: ignore[arg-type]
+    picture = ImageOps.exif_transpose(open_picture(place) if place is not None else path)  # type: ignore[arg-type]
     pixels = np.asarray(picture.convert("RGBA") if picture.mode in {"P", "PA"} else picture)
     if like.input.is_volume or pixels.ndim != 3 or pixels.shape[2] != like.input.shape[0]:
         raise ImageError(
             f"the picture has bands {', '.join(picture.getbands())}; this model takes {like.input.shape}: give a TIFF "
             "with as many samples or pages, or an array as .npy"
         )
-    return _scaled(pixels, path)
+    return _bands_of_pixels(pixels, path)
 
 
 def _has_bands(tiff: Path) -> bool:
@@ -112,11 +112,11 @@ def _has_bands(tiff: Path) -> bool:
         return False
 
 
-def _scaled(pixels: Pixels, path: Any) -> Pixels:
-    return in_bands(pixels, InputSpec((pixels.shape[2], *pixels.shape[:2])), path)
+def _bands_of_pixels(pixels: Pixels, path: Any) -> Pixels:
+    return as_bands(pixels, InputSpec((pixels.shape[2], *pixels.shape[:2])), path)
 
 
-def _sized(bands: Pixels, like: Model, size: tuple[int, int] | None, crop: float, path: Any) -> Pixels:
+def _resize_bands(bands: Pixels, like: Model, size: tuple[int, int] | None, crop: float, path: Any) -> Pixels:
     """Bands (C, H, W) at the size, band by band as pictures are; as they are where they have it, or none is asked for.
 
     Raises:
@@ -129,12 +129,17 @@ def _sized(bands: Pixels, like: Model, size: tuple[int, int] | None, crop: float
         return bands
     if size is None or bands.shape[1:] == size:
         return bands
-    return np.stack([np.asarray(_fitted(Image.fromarray(band), size, crop)) for band in bands]).clip(0, 1)
+    return np.stack([np.asarray(_resize_and_crop(Image.fromarray(band), size, crop)) for band in bands]).clip(0, 1)
 
 
-def _opened(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
+    """One of Pillow's images from a file, its pixels loaded.
+
+    Raises:
+        ImageError: the file does not exist, or is not a picture.
+    """
     try:
-        with Image.open(path, formats=_readable()) as picture:
+        with Image.open(path, formats=_formats()) as picture:
             picture.load()
             return picture.copy() if picture.getexif() is None else picture
     except FileNotFoundError as error:
@@ -142,19 +147,19 @@ def _opened(path: Path) -> Image.Image:
     except IsADirectoryError as error:
         raise ImageError(f"'{path}' is a folder, not a picture") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"'{path}' is no picture that Pillow can read as {', '.join(_readable())}") from error
+        raise ImageError(f"'{path}' is not a picture that Pillow can read as {', '.join(_formats())}") from error
     except _BROKEN as error:
-        raise ImageError(f"'{path}' is no picture that Pillow can read ({error})") from error
+        raise ImageError(f"'{path}' is not a picture that Pillow can read ({error})") from error
 
 
 @cache
-def _readable() -> list[str]:
+def _formats() -> list[str]:
     """Those of `FORMATS` that this Pillow was built with."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _to_eight_bits(picture: Image.Image) -> Image.Image:
     """Grey pictures of 16 or 32 bits, which Pillow would clip to 255, scaled to 8."""
     if not picture.mode.startswith(("I", "F")):
         return picture
@@ -165,14 +170,14 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray((values.clip(0, full) / full * 255).round().astype(np.uint8))
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def _flatten_on_white(picture: Image.Image) -> Image.Image:
     if not picture.has_transparency_data:
         return picture
     layer = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
 
 
-def _fitted(picture: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
+def _resize_and_crop(picture: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
     """Resize so that `size` over `crop` is just covered, then cut the centre out."""
     height, width = size
     scale = max(height / picture.height, width / picture.width) / crop
@@ -194,7 +199,7 @@ def save_image(image: Pixels, path: str | Path, bounds: tuple[float, float] = (0
     pixels = np.asarray(image)
     if pixels.dtype != np.uint8:
         chw = pixels[0] if pixels.ndim == 4 else pixels
-        pixels = drawn(chw, bounds)[..., : 1 if chw.shape[0] == 1 else 3]
+        pixels = as_pixels(chw, bounds)[..., : 1 if chw.shape[0] == 1 else 3]
     try:
         with whole_file(path) as temporary:
             Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(temporary)

@@ -1,4 +1,4 @@
-"""Pictures with any number of bands, and volumes, from files: TIFF of several samples or pages, RGBA, .npy and .npz."""
+"""Reading images with any number of bands, and volumes: TIFF of several samples or pages, RGBA, .npy and .npz."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,13 @@ import numpy as np
 from ..errors import ImageError
 from ..model.input_spec import InputSpec
 
-__all__ = ["ARRAYS", "TIFFS", "in_bands", "read_array", "read_tiff"]
+__all__ = ["ARRAYS", "TIFFS", "as_bands", "read_array", "read_tiff"]
 
 Values = np.ndarray[Any, Any]
 
 ARRAYS = frozenset({".npy", ".npz"})
 TIFFS = frozenset({".tif", ".tiff"})
-FULL = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}
+WHITE = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}
 """The value that is white, by data type."""
 
 
@@ -37,7 +37,7 @@ def read_array(path: Path) -> Values:
     except FileNotFoundError as error:
         raise ImageError(f"no picture at '{path}': the file does not exist") from error
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise ImageError(f"'{path}' is no array of numbers that NumPy can read ({error})") from error
+        raise ImageError(f"'{path}' is not an array of numbers that NumPy can read ({error})") from error
 
 
 def read_tiff(path: Path) -> Values:
@@ -57,14 +57,14 @@ def read_tiff(path: Path) -> Values:
     except FileNotFoundError as error:
         raise ImageError(f"no picture at '{path}': the file does not exist") from error
     except (OSError, ValueError, TiffFileError) as error:
-        raise ImageError(f"'{path}' is no TIFF that tifffile can read ({error})") from error
+        raise ImageError(f"'{path}' is not a TIFF that tifffile can read ({error})") from error
 
 
-def in_bands(values: Values, spec: InputSpec, path: Any) -> Values:
+def as_bands(values: Values, spec: InputSpec, path: Any) -> Values:
     """An array as an image for this input, (C, ...) float32 in [0, 1].
 
-    Channels are found by their number, in front or at the back; one image may have a batch axis of one. Whole numbers
-    are shares of what their type holds; fractions must lie in the bounds.
+    Channels are the axis of the right length, the first or the last; one image may have a batch axis of one. Whole
+    numbers are divided by the largest value of their type; fractions must lie in the bounds.
 
     Raises:
         ImageError: another number of channels or sides, channels at either end, or values out of the bounds.
@@ -73,18 +73,18 @@ def in_bands(values: Values, spec: InputSpec, path: Any) -> Values:
     values = values[0] if values.ndim == axes + 1 and values.shape[0] == 1 else values
     values = values[None] if values.ndim == axes - 1 and spec.shape[0] in {1, None} else values
     if values.ndim != axes:
-        raise _other_shape(values, spec, path)
-    found = [each for each in (values, np.moveaxis(values, -1, 0)) if each.shape[0] == (spec.shape[0] or 3)]
-    if len(found) == 2 and None not in spec.shape:
-        found = [each for each in found if _fits(each.shape[1:], spec.shape[1:])] or found
-    if not found:
-        raise _other_shape(values, spec, path)
-    if len(found) == 2:
+        raise _shape_error(values, spec, path)
+    layouts = [each for each in (values, np.moveaxis(values, -1, 0)) if each.shape[0] == (spec.shape[0] or 3)]
+    if len(layouts) == 2 and None not in spec.shape:
+        layouts = [each for each in layouts if _fits(each.shape[1:], spec.shape[1:])] or layouts
+    if not layouts:
+        raise _shape_error(values, spec, path)
+    if len(layouts) == 2:
         raise ImageError(
             f"'{path}' holds {values.shape}: its channels may be in front or at the back; save it with another number "
             "of pixels, or load it yourself and give the array (N, C, ...)"
         )
-    return _in_unit(found[0], spec, path)
+    return _in_unit(layouts[0], spec, path)
 
 
 def _fits(sides: Sequence[int], wanted: Sequence[int | None]) -> bool:
@@ -92,7 +92,7 @@ def _fits(sides: Sequence[int], wanted: Sequence[int | None]) -> bool:
 
 
 def _in_unit(values: Values, spec: InputSpec, path: Any) -> Values:
-    full = FULL.get(values.dtype.name)
+    full = WHITE.get(values.dtype.name)
     if full is not None:
         return np.asarray(values / np.float32(full), np.float32)
     if values.dtype.kind != "f":
@@ -108,6 +108,6 @@ def _in_unit(values: Values, spec: InputSpec, path: Any) -> Values:
     return np.asarray(spec.to_unit(values.astype(np.float32)))
 
 
-def _other_shape(values: Values, spec: InputSpec, path: Any) -> ImageError:
+def _shape_error(values: Values, spec: InputSpec, path: Any) -> ImageError:
     wanted = ", ".join("any" if n is None else str(n) for n in spec.shape)
     return ImageError(f"'{path}' holds an array {values.shape}; this model takes ({wanted}), channels first or last")

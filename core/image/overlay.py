@@ -14,10 +14,18 @@ Pixels = np.ndarray[Any, Any]
 def overlay(
     image: Pixels, values: Pixels, limit: float | None = None, strength: float = 0.6, signed: bool | None = None
 ) -> Pixels:
-    """A map (H, W) laid over its image (C, H, W) in [0, 1]; (H, W, 3), uint8.
+    """Draw a map in colours over its image: where a value is zero, the image shows through in grey.
 
-    The stronger the value, the more the colour covers: where it is zero the picture shows through in grey. Values that
-    are all above zero are drawn from the least of them, unless `limit` is given: a constant added changes no picture.
+    Args:
+        image: (C, H, W), in [0, 1].
+        values: (H, W), any unit. Values that are all above zero are drawn from the smallest one on, unless `limit` is
+            given: a constant that is added does not change the picture.
+        limit: the magnitude at the end of the colour scale; `full_scale(values)` if None.
+        strength: how much of the image the strongest colour covers, 0 to 1.
+        signed: whether the scale has two sides; True for values of both signs if None.
+
+    Returns:
+        (H, W, 3), uint8.
     """
     if limit is None and not signed and values.size and values.min() > 0:
         values = values - values.min()
@@ -29,5 +37,5 @@ def overlay(
 
 
 def opacity(share: Pixels, strength: float = 0.6) -> Pixels:
-    """How far the colour of a value, as a share of the scale's end, covers the picture under it: 0.1 at zero."""
+    """How much of the image under it the colour of a value covers, 0.1 at zero; `share` is the value over the limit."""
     return np.asarray(strength * np.abs(share).clip(0, 1) ** 0.7 + 0.1)

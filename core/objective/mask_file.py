@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import CrosslensError, TargetError
-from ..image.io import _opened, load_image
+from ..image.io import load_image, open_picture
 from ..model.base import Model
 
 __all__ = ["read_mask"]
@@ -38,7 +38,7 @@ def read_mask(path: str, model: Model) -> np.ndarray[Any, Any]:
 
 def _in_black_and_white(path: str) -> Image.Image:
     """The picture, white where it is painted and black elsewhere."""
-    picture = _opened(Path(path))
+    picture = open_picture(Path(path))
     if picture.mode == "P" and not picture.has_transparency_data:
         painted = np.asarray(picture) != 0
     elif picture.has_transparency_data and (alpha := np.asarray(picture.convert("RGBA"))[..., 3]).min() < 255:

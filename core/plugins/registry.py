@@ -49,8 +49,8 @@ class Plugin:
 @cache
 def plugins(group: str) -> tuple[Plugin, ...]:
     """All plugins of a group, from metadata alone; nothing is imported. Twins are both listed."""
-    found = {Plugin(group, point.name, point.value, name, version) for name, version, point in _entry_points(group)}
-    return tuple(sorted(found, key=lambda p: (p.distribution != "crosslens", p.distribution, p.name)))
+    entries = {Plugin(group, point.name, point.value, name, version) for name, version, point in _entry_points(group)}
+    return tuple(sorted(entries, key=lambda p: (p.distribution != "crosslens", p.distribution, p.name)))
 
 
 def _entry_points(group: str) -> Iterator[tuple[str, str, EntryPoint]]:
@@ -68,20 +68,20 @@ def plugin(group: str, name: str) -> Plugin:
         PluginError: none has the name, or more than one distribution does.
     """
     known = plugins(group)
-    found = [p for p in known if p.name == name]
-    if not found:
+    matches = [p for p in known if p.name == name]
+    if not matches:
         kind = group.rpartition(".")[2]
         hint = did_you_mean(name, [p.name for p in known])
         command = "methods" if kind == "methods" else "plugins"
         raise PluginError(f"no plugin named {name!r} among the {kind}.{hint} `crosslens {command}` lists them.")
-    if len(found) > 1:
-        owners = " and ".join(f"{p.distribution} {p.version} ({p.module})" for p in found)
+    if len(matches) > 1:
+        owners = " and ".join(f"{p.distribution} {p.version} ({p.module})" for p in matches)
         raise PluginError(f"{name!r} is claimed by {owners}; uninstall one of them")
-    return found[0]
+    return matches[0]
 
 
 @cache
-def load(found: Plugin) -> pluggy.PluginManager:
+def load(entry: Plugin) -> pluggy.PluginManager:
     """A plugin's hooks, its module imported and checked.
 
     Raises:
@@ -90,30 +90,30 @@ def load(found: Plugin) -> pluggy.PluginManager:
     manager = pluggy.PluginManager("crosslens")
     manager.add_hookspecs(hookspecs)
     try:
-        module = import_module(found.module)
-        _refuse_misspelled(found, module)
-        manager.register(module, name=found.name)
+        module = import_module(entry.module)
+        _refuse_misspelled(entry, module)
+        manager.register(module, name=entry.name)
     except PluginError:
         raise
     except ImportError as error:
-        missing = f"; is an extra missing? pip install 'crosslens[{found.name.lstrip('.')}]'" * _ours(found)
-        raise PluginError(f"plugin {found} cannot be imported: {error}{missing}") from error
+        missing = f"; is an extra missing? pip install 'crosslens[{entry.name.lstrip('.')}]'" * _ours(entry)
+        raise PluginError(f"plugin {entry} cannot be imported: {error}{missing}") from error
     except Exception as error:
-        raise PluginError(f"plugin {found} is broken: {type(error).__name__}: {error}") from error
+        raise PluginError(f"plugin {entry} is broken: {type(error).__name__}: {error}") from error
     return manager
 
 
-def _ours(found: Plugin) -> bool:
-    return found.distribution == "crosslens"
+def _ours(entry: Plugin) -> bool:
+    return entry.distribution == "crosslens"
 
 
-def _refuse_misspelled(found: Plugin, module: ModuleType) -> None:
+def _refuse_misspelled(entry: Plugin, module: ModuleType) -> None:
     hooks = {name for name in vars(hookspecs) if name.startswith("crosslens_")}
     written = {name for name in vars(module) if name.startswith("crosslens_")}
     for name in sorted(written - hooks):
-        raise PluginError(f"plugin {found} has no hook {name!r} to implement.{did_you_mean(name, hooks)}")
+        raise PluginError(f"plugin {entry} has no hook {name!r} to implement.{did_you_mean(name, hooks)}")
     if not any(hasattr(getattr(module, name), "crosslens_impl") for name in written):
-        raise PluginError(f"plugin {found} implements no hook; mark one of {sorted(hooks)} with @crosslens.hookimpl")
+        raise PluginError(f"plugin {entry} implements no hook; mark one of {sorted(hooks)} with @crosslens.hookimpl")
 
 
 def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
@@ -137,7 +137,7 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
         if issubclass(kind, DatasetMethod):
             raise ParameterError(unknown_name("preset", preset, [], of=name))
         kind = with_preset(kind, preset)
-    return _configured(kind, values)
+    return _with_parameters(kind, values)
 
 
 def image_method_class(name: str) -> type[Method]:
@@ -161,16 +161,16 @@ def image_methods() -> tuple[str, ...]:
 
 def method_class(name: str) -> type[AnyMethod]:
     """The class of a method by name, on single images or over a data set; imports its module only."""
-    found = plugin(METHODS, name)
-    classes = [each for group in load(found).hook.crosslens_methods() for each in group]
+    entry = plugin(METHODS, name)
+    classes = [each for group in load(entry).hook.crosslens_methods() for each in group]
     for each in classes:
         if each.name == name:
             return each  # type: ignore[no-any-return]
     names = [each.name for each in classes]
-    raise PluginError(f"plugin {found} brings the methods {names}, none called {name!r} as its entry point says")
+    raise PluginError(f"plugin {entry} brings the methods {names}, none called {name!r} as its entry point says")
 
 
-def _configured(kind: type[AnyMethod], values: Mapping[str, Any]) -> AnyMethod:
+def _with_parameters(kind: type[AnyMethod], values: Mapping[str, Any]) -> AnyMethod:
     known = [p.name for p in parameters(kind)]
     for name in values:
         if name not in known:

@@ -1,4 +1,4 @@
-"""From whatever a user has to a `Model`: the backend is found by the object's root module or the file's suffix."""
+"""`crosslens.wrap`: a network as a `Model`. The backend is chosen by the object's root module or the file's suffix."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,12 +59,12 @@ def wrap(
     """
     if isinstance(network, Model):
         return network
-    wished, bounds = _wished(input_shape, bounds)
+    wished, bounds = _input_spec_and_bounds(input_shape, bounds)
     within = bounds if wished is None else wished.bounds
     options: dict[str, Any] = {
         "preprocess": preprocessing(preprocess, within),
         "labels": labels,
-        "batch_size": _positive(batch_size),
+        "batch_size": _check_batch_size(batch_size),
         "input": wished,
         "bounds": bounds if wished is None else None,
         "output": output,
@@ -74,11 +74,11 @@ def wrap(
         "trust": trust,
     }
     if isinstance(network, str) and ":" in network and not Path(network).exists():
-        spec, network = network, _factory(network)
+        spec, network = network, _network_of(network)
         if isinstance(network, Model):
             network.labels = options.pop("labels") or network.labels
             network.batch_size = options.pop("batch_size") or network.batch_size
-            return _said(_as_it_is(network, spec, options, within), output_kind)
+            return _with_output_kind(_refuse_unused_options(network, spec, options, within), output_kind)
     names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
     for name in names:
         read = _ReadOptions(options, within)
@@ -86,18 +86,18 @@ def wrap(
         if model:
             _refuse_unread(read, name)
             model[0].fixed_inputs = options["inputs"] or {}
-            return _said(model[0], output_kind)
-    raise ModelError(f"no backend could wrap {_called(network)}; backends know {', '.join(_known())}")
+            return _with_output_kind(model[0], output_kind)
+    raise ModelError(f"no backend could wrap {_describe(network)}; backends know {', '.join(_backend_names())}")
 
 
-def _wished(
+def _input_spec_and_bounds(
     shape: Sequence[int | None] | InputSpec | None, bounds: tuple[float, float] | None
 ) -> tuple[InputSpec | None, tuple[float, float] | None]:
     """The input asked for, the bounds in it, and the bounds asked for.
 
     Raises:
-        ModelError: bounds are given twice, or for what is no image.
-        ParameterError: bounds that are no two numbers, the lower one first.
+        ModelError: bounds are given twice, or for an input that is not an image.
+        ParameterError: bounds that are not two numbers, the lower one first.
     """
     if bounds is not None:
         low, high = (float(b) for b in bounds) if isinstance(bounds, Sequence) and len(bounds) == 2 else (1.0, 0.0)
@@ -136,7 +136,7 @@ def _refuse_unread(options: _ReadOptions, backend: str) -> None:
         ModelError: with their names.
     """
     if options.unread:
-        names = ", ".join(f"{_SPELLED.get(name, name)}=" for name in sorted(options.unread))
+        names = ", ".join(f"{_KEYWORDS.get(name, name)}=" for name in sorted(options.unread))
         raise ModelError(f"the backend of {backend!r} has no option {names} for this network; leave it out")
 
 
@@ -152,7 +152,7 @@ trust= may always be: it asks for nothing, it allows something.
 """
 
 
-def _said(model: Model, output_kind: str | None) -> Model:
+def _with_output_kind(model: Model, output_kind: str | None) -> Model:
     """The model with what the user says of its output, if it has as many labels as classes, or none.
 
     Raises:
@@ -161,7 +161,7 @@ def _said(model: Model, output_kind: str | None) -> Model:
     if output_kind is not None:
         model.output_kind = output_kind
         vars(model).pop("output", None)
-        model.output  # noqa: B018 - found out now, so that a contradiction is refused here
+        model.output  # noqa: B018 - computed now, so that a contradiction is refused here
     shape = model.layers[OUTPUT].shape
     classes = shape[1] if len(shape) > 1 and set(shape[2:]) <= {1} else None
     if model.labels is not None and classes is not None and len(model.labels) not in _numbers_of_labels(classes):
@@ -176,7 +176,9 @@ def _numbers_of_labels(classes: int) -> set[int]:
     return {1, 2} if classes == 1 else {classes}
 
 
-def _as_it_is(model: Model, spec: str, options: Mapping[str, Any], within: tuple[float, float] | None = None) -> Model:
+def _refuse_unused_options(
+    model: Model, spec: str, options: Mapping[str, Any], within: tuple[float, float] | None = None
+) -> Model:
     """A model that a factory has wrapped already, if nothing is asked for that was settled then.
 
     Raises:
@@ -184,7 +186,7 @@ def _as_it_is(model: Model, spec: str, options: Mapping[str, Any], within: tuple
     """
     usual = {**_DEFAULTS, "preprocess": PRESETS["imagenet"]}
     unheard = [
-        f"{_SPELLED.get(name, name)}="
+        f"{_KEYWORDS.get(name, name)}="
         for name, value in options.items()
         if name != "trust"
         and not (name == "preprocess" and _is_default(name, value, within))
@@ -198,21 +200,21 @@ def _as_it_is(model: Model, spec: str, options: Mapping[str, Any], within: tuple
     return model
 
 
-_SPELLED = {"input": "input_shape"}
+_KEYWORDS = {"input": "input_shape"}
 """Options by the name that a user types."""
 
 
-def _positive(batch_size: int | None) -> int | None:
+def _check_batch_size(batch_size: int | None) -> int | None:
     if batch_size is not None and batch_size < 1:
         raise ModelError(f"batch_size is {batch_size}; it must be at least 1, or None")
     return batch_size
 
 
-def _known() -> list[str]:
+def _backend_names() -> list[str]:
     return sorted({p.name for p in plugins(BACKENDS)})
 
 
-def _called(network: Any) -> str:
+def _describe(network: Any) -> str:
     return (
         f"'{network}'" if isinstance(network, str | Path) else f"a {type(network).__module__}.{type(network).__name__}"
     )
@@ -223,9 +225,9 @@ def _file_names(path: Path) -> list[str]:
     if not path.exists():
         raise ModelError(f"no model at '{path}': the file does not exist")
     suffix = ".pb" if path.is_dir() and (path / "saved_model.pb").exists() else path.suffix
-    if suffix in _known():
+    if suffix in _backend_names():
         return [suffix]
-    suffixes = [name for name in _known() if name.startswith(".")]
+    suffixes = [name for name in _backend_names() if name.startswith(".")]
     if path.is_dir():
         raise ModelError(
             f"'{path}' is a folder without saved_model.pb, so no SavedModel; files end in {', '.join(suffixes)}"
@@ -238,15 +240,15 @@ def _file_names(path: Path) -> list[str]:
 def _object_names(network: Any) -> list[str]:
     """Root modules of the object's classes, the framework underneath first (Keras on torch is torch's)."""
     roots = [kind.__module__.partition(".")[0] for kind in reversed(type(network).__mro__)]
-    names = [root for root in dict.fromkeys(roots) if root in _known()]
+    names = [root for root in dict.fromkeys(roots) if root in _backend_names()]
     if not names:
         raise ModelError(
-            f"no backend wraps {_called(network)}; backends know objects and files of {', '.join(_known())}"
+            f"no backend wraps {_describe(network)}; backends know objects and files of {', '.join(_backend_names())}"
         )
     return names
 
 
-def _factory(spec: str) -> Any:
+def _network_of(spec: str) -> Any:
     """What "package.module:factory" returns; "demo:NAME" is a network that a plugin offers."""
     module, _, name = spec.partition(":")
     if module == "demo":
@@ -257,11 +259,13 @@ def _factory(spec: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found = getattr(import_module(module), name)
+        factory = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
     except AttributeError as error:
         known = [n for n in dir(sys.modules[module]) if not n.startswith("_")]
         hint = did_you_mean(name, known) or f" It has {', '.join(known)}." * (len(known) < 20)
         raise ModelError(f"module {module!r} has no {name!r}.{hint}") from error
-    return found() if isinstance(found, type) or (callable(found) and not hasattr(found, "forward")) else found
+    if isinstance(factory, type) or (callable(factory) and not hasattr(factory, "forward")):
+        return factory()
+    return factory

@@ -1,4 +1,4 @@
-"""What comes back: raw values, and all that is needed to repeat them. Making a picture is a separate, named step."""
+"""Results of methods: raw values, with all that is needed to repeat them. Drawing a picture is a separate step."""
 
 from .attribution import Attribution
 from .base import Result, new_axes

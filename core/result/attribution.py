@@ -1,4 +1,4 @@
-"""What mattered where: the values of a method that explains images, and the forms in which they are drawn."""
+"""`Attribution`: the values of a method that explains images, as arrays and as pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What every result carries: values, how they were made, notes; and how it is saved and shown."""
+"""`Result`: what every result has (provenance, images, notes), and how results are saved and shown."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,7 +76,7 @@ class Result:
         """Pictures (H, W, 3), uint8, to be shown one after the other.
 
         Raises:
-            ImageError: this result is no sequence of pictures.
+            ImageError: this result is not a sequence of pictures.
         """
         raise ImageError(f"{self.method} makes no animation; save it as .png or .npz")
 
@@ -86,7 +86,7 @@ class Result:
             return self
         parts = (self, *others)
         merged = {
-            f.name: _concatenated([getattr(p, f.name) for p in parts])
+            f.name: _concatenate([getattr(p, f.name) for p in parts])
             for f in fields(self)
             if f.name in self._per_image()
         }
@@ -131,7 +131,7 @@ class Result:
         return path
 
 
-def _concatenated(parts: list[Any]) -> Any:
+def _concatenate(parts: list[Any]) -> Any:
     return None if parts[0] is None else namespace(parts[0]).concat(parts, axis=0)
 
 

@@ -1,4 +1,4 @@
-"""How results are shown: a line of text, a map as a picture in one of three forms, PNG for notebooks."""
+"""Showing results: one line of text, a map as a picture in one of three forms, PNG for notebooks."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -23,7 +23,7 @@ SMALLEST = 224
 
 
 def check_form(form: str | None) -> None:
-    """Refuse what is no form.
+    """Refuse a form that does not exist.
 
     Raises:
         ParameterError: with the forms there are.

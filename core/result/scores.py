@@ -1,4 +1,4 @@
-"""Results that are numbers instead of maps: a curve for each image, or a figure or two."""
+"""`Scores`: results that are numbers, a curve or single figures for each image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""JSON that every parser reads: Python's own would write NaN and Infinity, which are no JSON."""
+"""JSON that every parser reads: NaN and infinity, which Python's own module would write, become null."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pictures made by optimising through a network, and how the objective went."""
+"""`Synthesis`: images made by optimising through a network, with the objective at each step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace

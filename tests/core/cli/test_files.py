@@ -17,7 +17,8 @@ def test_labels_are_a_json_list_or_one_a_line(tmp_path, name, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{", "are no JSON"), ('{"0": "cat"}', "are no list of texts"), ("[1]", "are no list of texts")]
+    ("text", "said"),
+    [("{", "are not JSON"), ('{"0": "cat"}', "are not a list of texts"), ("[1]", "are not a list of texts")],
 )
 def test_other_labels_are_refused(tmp_path, text, said):
     (tmp_path / "labels.json").write_text(text)
@@ -27,7 +28,7 @@ def test_other_labels_are_refused(tmp_path, text, said):
 
 def test_labels_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "labels.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="it is no text"):
+    with pytest.raises(ModelError, match="it is not a text file"):
         read_labels(tmp_path / "labels.txt")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from crosslens.cli._parameters import built, parameter_options, type_name
+from crosslens.cli._parameters import build_method, parameter_options, type_name
 from crosslens.method import Method, param, parameters
 
 
@@ -35,7 +35,7 @@ def given(*args):
     """The method that these arguments make, or the error's text."""
     made = []
     command = click.Command(
-        "typed", params=parameter_options(Typed), callback=lambda **kw: made.append(built(Typed, kw))
+        "typed", params=parameter_options(Typed), callback=lambda **kw: made.append(build_method(Typed, kw))
     )
     done = CliRunner().invoke(command, [str(arg) for arg in args])
     return made[0] if made else done.output

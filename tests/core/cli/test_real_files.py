@@ -156,7 +156,7 @@ def test_wrong_options_are_one_clear_line_on_each_backend(files, kind, options, 
 
 def test_a_picture_that_is_none_is_one_clear_line(files):
     assert_one_line(
-        crosslens("run", "gradient", files.models[2], files.models[1]), "is no picture that Pillow can read"
+        crosslens("run", "gradient", files.models[2], files.models[1]), "is not a picture that Pillow can read"
     )
 
 

@@ -91,7 +91,7 @@ def test_every_method_shows_its_parameters_as_options(command, name):
         (["grad_cam", "crosslens.testing:TinyModle", "PICTURE"], "has no 'TinyModle'. Did you mean 'TinyModel'?"),
         (["grad_cam", "no_such_module:net", "PICTURE"], "no module 'no_such_module' to import"),
         (["grad_cam", "TINY", "gone.png"], "no picture at 'gone.png': the file does not exist"),
-        (["grad_cam", "TINY", "TEXT"], "is no picture that Pillow can read"),
+        (["grad_cam", "TINY", "TEXT"], "is not a picture that Pillow can read"),
         (["grad_cam", "TEXT", "PICTURE"], "ends in '.txt'; a model file ends in"),
         (
             ["grad_cam", "TINY", "PICTURE", "--layer", "conv3"],
@@ -152,7 +152,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_model_is_loaded(com
         (["grad_cam", "TINY"], "Missing argument 'IMAGE'"),
         (["grad_cam", "TINY", "PICTURE", "--colour", "red"], "No such option"),
         (["occlusion", "TINY", "PICTURE", "--window", "wide"], "'wide' is not integer"),
-        (["grad_cam", "TINY", "PICTURE", "--input-shape", "big"], "'big' is no shape; write 3,224,224"),
+        (["grad_cam", "TINY", "PICTURE", "--input-shape", "big"], "'big' is not a shape; write 3,224,224"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

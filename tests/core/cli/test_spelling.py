@@ -3,7 +3,7 @@
 import click
 import pytest
 from crosslens.cli import cli
-from crosslens.cli._spelling import spelled
+from crosslens.cli._spelling import replace_keywords
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def told():
         command = cli
         for name in args:
             command = command.get_command(context, name)
-        return spelled(message, context)
+        return replace_keywords(message, context)
 
     return write
 

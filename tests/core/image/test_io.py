@@ -86,8 +86,8 @@ def test_one_pixel_is_a_picture():
     [
         (lambda p: p / "none.png", r"no picture at '.*none.png': the file does not exist"),
         (lambda p: p, "is a folder, not a picture"),
-        (lambda p: _written(p / "text.png", b"hello"), r"text.png' is no picture that Pillow can read"),
-        (lambda p: _truncated(p / "cut.png"), r"cut.png' is no picture that Pillow can read"),
+        (lambda p: _written(p / "text.png", b"hello"), r"text.png' is not a picture that Pillow can read"),
+        (lambda p: _truncated(p / "cut.png"), r"cut.png' is not a picture that Pillow can read"),
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_line(tmp_path, make, message):
@@ -158,7 +158,7 @@ def test_postscript_starts_no_other_program_whatever_it_is_called(tmp_path, monk
     stub.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / name).write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 40\nshowpage\n")
-    with pytest.raises(ImageError, match=f"{name}' is no picture that Pillow can read as PNG, JPEG"):
+    with pytest.raises(ImageError, match=f"{name}' is not a picture that Pillow can read as PNG, JPEG"):
         load_image(tmp_path / name)
     assert not (tmp_path / "started").exists()
 
@@ -166,7 +166,7 @@ def test_postscript_starts_no_other_program_whatever_it_is_called(tmp_path, monk
 def test_formats_nobody_means_are_refused_by_their_content(tmp_path):
     for form in ("PCX", "TGA", "ICO", "PDF"):
         Image.new("RGB", (16, 16)).save(tmp_path / "cat.png", form)
-        with pytest.raises(ImageError, match="is no picture that Pillow can read"):
+        with pytest.raises(ImageError, match="is not a picture that Pillow can read"):
             load_image(tmp_path / "cat.png")
 
 

@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused_with_what_would(tmp_path):
     with pytest.raises(ImageError, match=r"the picture has bands R, G, B; this model takes \(6, 12, 14\)"):
         load_image(tmp_path / "d.png", like=model(6))
     np.save(tmp_path / "e.npy", np.array([{}], object), allow_pickle=True)
-    with pytest.raises(ImageError, match="no array of numbers"):
+    with pytest.raises(ImageError, match="not an array of numbers"):
         load_image(tmp_path / "e.npy", like=model(6))
     with pytest.raises(ImageError, match="like=model"):
         load_image(tmp_path / "a.npy")
