@@ -1,4 +1,4 @@
-"""Image-space steps with exact adjoints; everything a picture is made of, without any framework's autodiff.
+"""Linear operators on images with exact adjoints, and differentiable maps, without any framework's autodiff.
 
 >>> import numpy as np
 >>> view = Pad(2) >> Crop((12, 12), (8, 8), (1, 3))

@@ -1,4 +1,4 @@
-"""Two ways to keep pixels in [0, 1]: smoothly, or by cutting off. Not linear, so they are steps, not operators."""
+"""Two ways to keep pixels in [0, 1], by a sigmoid or by clipping: differentiable, not linear."""
 
 from dataclasses import dataclass
 

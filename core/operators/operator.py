@@ -1,4 +1,4 @@
-"""What every step from parameters to an image promises: its value, and exactly how a gradient travels back."""
+"""The contract of linear operators and differentiable maps: the value, and the exact way of a gradient back."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

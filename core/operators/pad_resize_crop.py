@@ -1,4 +1,4 @@
-"""A border, a zoom and a window in one operator: what the window leaves out is never computed."""
+"""Padding, resizing and cropping in one operator: what the crop leaves out is never computed."""
 
 from dataclasses import dataclass
 from functools import lru_cache

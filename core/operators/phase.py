@@ -35,13 +35,13 @@ def natural_magnitude(size: Size, channels: int = 3) -> np.ndarray[Any, Any]:
     height, width = size
     cycles = min(size) * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     octaves = np.log2(np.maximum(cycles, 1.0))
-    found = []
+    magnitudes = []
     for mean, *others in np.asarray(AMPLITUDES).T[:channels]:
         known = np.log2(others)
         far = known[-1] + (octaves - len(known) + 1) * (known[-1] - known[-2])
         logs = np.where(octaves < len(known) - 1, np.interp(octaves, np.arange(len(known)), known), far)
-        found.append(np.where(cycles == 0, mean, 2.0**logs))
-    return np.asarray(np.stack(found) * np.sqrt(height * width))
+        magnitudes.append(np.where(cycles == 0, mean, 2.0**logs))
+    return np.asarray(np.stack(magnitudes) * np.sqrt(height * width))
 
 
 @dataclass(frozen=True)

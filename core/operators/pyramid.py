@@ -33,12 +33,12 @@ class Pyramid(Operator):
 
     def bands(self, x: Array) -> list[Array]:
         """(N, C, P) as one array (N, C, h, w) per band."""
-        found, start = [], 0
+        parts, start = [], 0
         for size in self.sizes:
             stop = start + prod(size)
-            found.append(namespace(x).reshape(x[..., start:stop], (*x.shape[:-1], *size)))
+            parts.append(namespace(x).reshape(x[..., start:stop], (*x.shape[:-1], *size)))
             start = stop
-        return found
+        return parts
 
     def packed(self, bands: list[Array]) -> Array:
         """The inverse of `bands`."""

@@ -1,4 +1,4 @@
-"""A smooth mask from a coarse one: a convolution with a maximum in place of the sum. Not linear, so it is a step."""
+"""A smooth mask from a coarse one: a convolution with a maximum in place of the sum; not linear."""
 
 from dataclasses import dataclass
 from math import ceil

@@ -61,13 +61,13 @@ class LBFGS(Optimiser):
         if start.step == 0:
             report(start, _one(here.loss, x))
         while state.step < steps:
-            found = self._search(evaluate, here, changes, bends, state.step)
-            if found is None:
+            point = self._search(evaluate, here, changes, bends, state.step)
+            if point is None:
                 break
-            s, y = found.x - here.x, found.gradient - here.gradient
+            s, y = point.x - here.x, point.gradient - here.gradient
             if _dot(s, y) > 1e-10 * _dot(y, y):
                 changes, bends = [*changes, s][-self.memory :], [*bends, y][-self.memory :]
-            here = found
+            here = point
             state = State(here.x, (*changes, *bends), state.step + 1)
             report(state, _one(here.loss, here.x))
         return here.x

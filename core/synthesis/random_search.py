@@ -119,9 +119,9 @@ def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Tria
     Raises:
         ParameterError: it is another, or has as many trials already.
     """
-    record, found = load_search(path)
+    record, earlier = load_search(path)
     check_same("search", path, _settings(record), _settings(now))
-    done = [trial for trial in found if trial.whole]
+    done = [trial for trial in earlier if trial.whole]
     if {trial.number for trial in done} >= set(range(1, trials + 1)):
         raise ParameterError(f"trials is {trials}, and the search to go on from has {len(done)}; ask for more")
     return done

@@ -72,4 +72,4 @@ def _between(low: float, high: float, rng: np.random.Generator) -> int | float:
 
 def _filled(text: str, rng: np.random.Generator) -> str:
     """A text with each range replaced by a number from it."""
-    return _RANGE.sub(lambda found: f"{_between(_number(found[1]), _number(found[2]), rng):g}", text)
+    return _RANGE.sub(lambda match: f"{_between(_number(match[1]), _number(match[2]), rng):g}", text)

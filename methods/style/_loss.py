@@ -24,10 +24,10 @@ def style_loss(
     """
     parts = shares("blend", blend, len(styles), "styles")
     weights = shares("layer_weights", layer_weights, len(layers), "style layers")
-    found = [model.forward(style, layers) for style in styles]
+    activations = [model.forward(style, layers) for style in styles]
     terms = []
     for name, weight in zip(layers, weights, strict=True):
-        mixed = [share * gram_matrix(maps[name]) for share, maps in zip(parts, found, strict=True)]
+        mixed = [share * gram_matrix(maps[name]) for share, maps in zip(parts, activations, strict=True)]
         terms.append(weight * gram(name, sum(mixed[1:], mixed[0])))
     return sum(terms[1:], terms[0])
 

@@ -49,14 +49,14 @@ class Part(Objective):
 
     def cotangents(self, activations: Mapping[str, Array]) -> dict[str, Array]:
         """By layer; a layer may be the content's and a style's."""
-        found = {}
+        cotangents = {}
         for name, pull in self.pulls.items():
             own = self._own(name, activations[name])
-            found[name] = namespace(own).reshape(like(pull, own) @ flat_maps(own), own.shape)
+            cotangents[name] = namespace(own).reshape(like(pull, own) @ flat_maps(own), own.shape)
         maps = activations[self.content]
         content = self.alpha * self._own(self.content, maps - like(self.target, maps))
-        found[self.content] = found[self.content] + content if self.content in found else content
-        return found
+        cotangents[self.content] = cotangents[self.content] + content if self.content in cotangents else content
+        return cotangents
 
     def __str__(self) -> str:
         return "style"
@@ -80,8 +80,8 @@ class TiledLoss:
         """Equation 3 by style layer, over the whole picture."""
         total: dict[str, Array] = {}
         for n, window in enumerate(self._windows):
-            found = self._model.forward(window.crop.apply(picture), list(self._weights))
-            for name, maps in found.items():
+            activations = self._model.forward(window.crop.apply(picture), list(self._weights))
+            for name, maps in activations.items():
                 flat = flat_maps(maps * like(self._mine(n, name, maps), maps))
                 own = flat @ namespace(flat).matrix_transpose(flat)
                 total[name] = total[name] + own if name in total else own

@@ -66,8 +66,8 @@ class TransferJobs(Jobs):
         content, how = self.layers[0], self.how
         target = match(content, self.model.forward(seen, [content])[content])
         look = style_loss(self.model, styles, self.layers[1], how.blend, how.layer_weights)
-        found = self.model.forward(seen, sorted(target.layers | look.layers))
-        nothing = {name: namespace(maps).zeros_like(maps) for name, maps in found.items()}
+        activations = self.model.forward(seen, sorted(target.layers | look.layers))
+        nothing = {name: namespace(maps).zeros_like(maps) for name, maps in activations.items()}
         beta = self._beta(*(float(as_numpy(loss.value(nothing))[0]) for loss in (target, look)))
         return descent(self.model, how.content_weight * target + beta * look, pixels)
 

@@ -100,9 +100,9 @@ def _texture_loss(model: Model, image: Array, layers: Sequence[str]) -> Objectiv
         LayerError: a layer without maps.
     """
     activations = model.forward(image, layers)
-    for name, found in activations.items():
-        if found.ndim not in {3, 4}:
-            raise LayerError(f"layer {name!r} gives {tuple(found.shape)}; a texture needs maps (N, C, H, W)")
+    for name, maps in activations.items():
+        if maps.ndim not in {3, 4}:
+            raise LayerError(f"layer {name!r} gives {tuple(maps.shape)}; a texture needs maps (N, C, H, W)")
     first, *rest = (gram(name, gram_matrix(activations[name])) for name in layers)
     return (1.0 / len(layers)) * sum(rest, first)
 

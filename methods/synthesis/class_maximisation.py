@@ -50,11 +50,11 @@ def _values(model: Model, size: tuple[int, int]) -> int:
 
 def _classified(model: Model, images: Array, scores: Objective) -> list[str]:
     """The probability and rank of each picture's class."""
-    found = model.forward(images, {OUTPUT, *scores.layers})
-    rows = model.output.values(as_numpy(found[OUTPUT]))
+    activations = model.forward(images, {OUTPUT, *scores.layers})
+    rows = model.output.values(as_numpy(activations[OUTPUT]))
     if not model.output.has_probabilities:
         return [f"the network gives the picture itself the score {row[0]:.4g}" for row in rows[:, :1]]
-    classes: Any = as_numpy(scores.classes(found))  # type: ignore[attr-defined]
+    classes: Any = as_numpy(scores.classes(activations))  # type: ignore[attr-defined]
     ranks = [1 + int((row > row[c]).sum()) for row, c in zip(rows, classes, strict=True)]
     return [
         f"the network gives the picture itself class {c} with probability {row[c]:.4f}, rank {rank} of {len(row)}"
