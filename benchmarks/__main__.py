@@ -15,7 +15,7 @@ TABLES = {
     "peers_speed": ["lite0 1", "lite0 8", "resnet50 1", "resnet50 8"],
 }
 """With the arguments of each run; the last one needs the environment of `make parity`."""
-SETTINGS = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "3"}
+SETTINGS = {"OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
 SETTINGS |= {"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "2"}
 
 for table in sys.argv[1:] or TABLES:

@@ -6,7 +6,6 @@ with its batch fixed. All torch parameters are frozen, so that nobody computes t
 """
 
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -20,10 +19,11 @@ import onnxruntime as ort
 import torch
 from crosslens.backends.zoo import torch_nets
 from crosslens.model import INPUT, OUTPUT
-from crosslens.model.preprocessing import PRESETS
+from crosslens.preprocess import PRESETS
 
 from .networks import exported, networks
-from .paired import Timing, in_turns
+from .paired import PAUSE, Timing, in_turns
+from .results import machine, put
 
 TARGET = 281
 KERAS = {
@@ -94,6 +94,13 @@ def by_onnx_ad(proto: onnx.ModelProto) -> Gradient:
     return lambda x: gain * session.run([wanted], {image: gain * x + offset, seed: cotangent})[0].reshape(x.shape)
 
 
+def raw_forward(proto: onnx.ModelProto) -> Callable[[np.ndarray[Any, Any]], object]:
+    """The file's forward pass by onnxruntime itself with its default options: no crosslens, no preprocessing."""
+    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    (image,) = (i.name for i in session.get_inputs())
+    return lambda x: session.run(None, {image: x})
+
+
 def candidates(
     name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int, *, quick: bool
 ) -> dict[str, Gradient]:
@@ -131,10 +138,11 @@ def row(name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int, *, 
         key: lambda gradient=gradient: gradient(image) for key, gradient in peers.items()
     }
     calls["onnx"] = lambda: model.vjp(image, {OUTPUT: seed})
-    calls["forward"] = lambda: model.forward(image)
+    raw = raw_forward(proto)
+    calls["forward"] = lambda: raw(image)
     timing = in_turns(calls, rounds=11 if batch == 1 else 5)
     cells = [f"{1e3 * timing.median('torch'):.0f}", f"{1e3 * timing.median('onnx'):.0f}"]
-    cells.append(f"**{timing.ratio('torch', 'onnx'):.2f}**")
+    cells.append(f"**x{timing.ratio('torch', 'onnx'):.2f}**")
     others = ("channels_last", "compile", "tf.function", "onnx-ad")
     cells += [f"{timing.ratio(peer, 'onnx'):.2f}" if peer in peers else "" for peer in others]
     cells += [f"{1e3 * timing.median('forward'):.0f}", f"{timing.ratio('onnx', 'forward'):.2f}"]
@@ -142,15 +150,18 @@ def row(name: str, net: torch.nn.Module, proto: onnx.ModelProto, batch: int, *, 
 
 
 def main() -> None:
-    """Print the table for the networks named, or for all; --quick leaves out all peers but torch eager."""
+    """Print the table for the networks named, or write that of all; --quick leaves out all peers but torch eager."""
     quick = "--quick" in sys.argv
     chosen = [word for word in sys.argv[1:] if word != "--quick"]
-    waiting = os.environ.get("OMP_WAIT_POLICY", "as torch sets it")
-    print("forward + input gradient at 224 px, medians of pairs in one run;", end=" ")
-    print(f"{torch.get_num_threads()} threads each; how OpenMP's wait: {waiting}")
-    print("how many times as long as crosslens on onnxruntime each peer takes\n")
-    print("| network | batch | torch ms | onnx ms | torch | channels_last | compile | tf.function | onnx-ad |", end="")
-    print(" forward ms | gradient step / forward |\n|--|--|--|--|--|--|--|--|--|--|--|")
+    lines = [
+        f"Forward and input gradient at 224 px, medians of pairs in one run, {PAUSE} s of pause before each call; "
+        f"{torch.get_num_threads()} threads; {machine()}.",
+        "",
+        "| network | batch | torch eager, ms | ONNX file through crosslens, ms | torch eager takes | channels_last | "
+        "torch.compile | tf.function | onnx-ad | onnxruntime's own forward, ms | gradient step over it |",
+        "|--|--|--|--|--|--|--|--|--|--|--|",
+    ]
+    print("\n".join(lines))
     ratios: dict[int, list[float]] = {1: [], 8: []}
     steps = []
     for name, net in cases():
@@ -161,15 +172,22 @@ def main() -> None:
         for batch in (1, 8):
             text, timing = row(name, frozen, proto, batch, quick=quick)
             print(text, flush=True)
+            lines.append(text)
             if name != "Lite0":
                 ratios[batch].append(timing.ratio("torch", "onnx"))
                 steps.append(timing.ratio("onnx", "forward"))
+    lines.append("")
     for batch, of_batch in ratios.items():
         if of_batch:
             mean = math.exp(sum(map(math.log, of_batch)) / len(of_batch))
-            print(f"\nbatch {batch}: torch eager takes {mean:.2f} times as long in the geometric mean (without Lite0)")
+            lines.append(
+                f"Batch {batch}: torch eager takes {mean:.2f} times as long in the geometric mean without Lite0."
+            )
     if steps:
-        print(f"gradient step over forward: {median(steps):.2f} in the median")
+        lines.append(f"A gradient step takes {median(steps):.2f} of onnxruntime's own forward passes in the median.")
+    print("\n".join(lines[-3:]))
+    if not chosen:
+        put("speed", lines)
 
 
 if __name__ == "__main__":

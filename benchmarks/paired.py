@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter, sleep
 
-PAUSE = 0.05
+PAUSE = 0.25
 """Seconds before each call, in which the threads of the one before stop spinning; they slowed torch twofold."""
 
 

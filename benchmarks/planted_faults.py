@@ -21,7 +21,7 @@ from crosslens.image.io import load_image
 from torch import nn
 
 from .networks.export import exported
-from .readme import put
+from .results import put
 
 INPUT = crosslens.INPUT
 

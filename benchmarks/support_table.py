@@ -10,7 +10,7 @@ from crosslens.plugins import image_methods, method_class
 from tests.conformance.test_methods import run
 from tests.conformance.zoo import BUILDERS
 
-from .readme import put
+from .results import put
 
 
 def rows() -> list[str]:

@@ -25,7 +25,7 @@ from crosslens.operators import Resize
 from .excited_units import MEAN, NEURON, starting_noise, units
 from .networks.efficientnet_lite import efficientnet_lite2
 from .photographs import photographs
-from .readme import put
+from .results import put
 from .spectra import slope
 from .style_by_hand import Losses, style_transfer
 from .synthesis_speed import CONTENT, RATE, STYLES, WEIGHTS, adam, photograph, trunk, wrapped

@@ -25,7 +25,7 @@ from torch import nn
 
 from .networks import exported
 from .paired import PAUSE, Timing
-from .readme import put
+from .results import put
 from .style_by_hand import Losses, style_transfer
 
 CONTENT, STYLES = "block4_relu2", tuple(f"block{n}_relu1" for n in range(1, 6))

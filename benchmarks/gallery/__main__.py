@@ -1,7 +1,8 @@
-"""Attribution sheets: every method that gives a map, on one network in three frameworks, for a photograph.
+"""Attribution sheets: every method that gives a map, on one network, for a photograph; a sheet for each family.
 
-`python -m benchmarks.gallery cat espresso dog`. What an earlier run has finished is taken from out/gallery; `--fresh`
-computes all anew. With fewer `--backends` the sheet stays in out/gallery.
+`python -m benchmarks.gallery cat espresso rocket` shows the ONNX file's maps. With `--backends torch keras onnx` the
+last one's are shown, and below each stands how far the frameworks' raw values lie apart. What an earlier run has
+finished is taken from out/gallery; `--fresh` computes all anew.
 """
 
 import argparse
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import crosslens
 
-from .cells import KEPT, computed, kept, read, spread, thumbnail
-from .page import TILE, Page, Row
+from .cells import KEPT, computed, family, kept, read, spread
+from .page import Tile, grid
 from .photographs import SUBJECTS
 from .rows import rows, settings
 
@@ -20,35 +21,37 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 
 
 def fill_column(backend: str, names: list[str], subject: str) -> None:
-    """Compute what is missing of one column."""
+    """Compute what is missing of one framework."""
     missing = [name for name in names if not kept(name, backend, subject).exists()]
     model = crosslens.wrap(f"demo:lite0_{backend}") if missing else None
     for name in missing:
         computed(name, model, SUBJECTS[subject], kept(name, backend, subject))
 
 
-def row(name: str, backends: list[str], subject: str) -> Row:
+def tile(name: str, subject: str, backends: list[str]) -> Tile:
     cells = [read(kept(name, backend, subject)) for backend in backends]
-    figure = f"{spread(cells):.0e}" if len(cells) > 1 else ""
-    return Row(name, [thumbnail(cell, SUBJECTS[subject], TILE) for cell in cells], settings(name), figure)
+    distance = f"{' and '.join(backends)} differ by {spread(cells):.0e}" if len(cells) > 1 else ""
+    small = ", ".join(filter(None, [settings(name), distance]))
+    return Tile(cells[-1].picture, name, small)
 
 
-def written(subject: str, names: list[str], backends: list[str]) -> Path:
-    """The sheet of one photograph, drawn and saved."""
-    whole = tuple(backends) == BACKENDS
-    title = f"EfficientNet-Lite0, what speaks for '{SUBJECTS[subject].target}'"
-    title += "; at the right the largest difference between raw values, over the largest value" * whole
-    page = Page(list(backends), title, blocks=2 if whole else 4, tile=TILE if whole else 2 * TILE)
-    path = PICTURES / f"attribution_{subject}.jpg" if whole else KEPT / f"{subject}-{'-'.join(backends)}.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page.drawn([row(name, backends, subject) for name in names]).save(path, quality=82)
-    return path
+def write_sheets(subject: str, names: list[str], backends: list[str]) -> list[Path]:
+    """One sheet per family of methods."""
+    paths = []
+    for each in dict.fromkeys(family(name) for name in names):
+        title = f"{each}: what speaks for '{SUBJECTS[subject].target}' (EfficientNet-Lite0, {backends[-1]})"
+        sheet = grid([tile(name, subject, backends) for name in names if family(name) == each], title)
+        paths.append(PICTURES / f"attribution_{subject}_{each}.jpg")
+        sheet.save(paths[-1], quality=80)
+    return paths
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery", description=__doc__)
     parser.add_argument("subjects", nargs="+", choices=[*SUBJECTS], help="photographs")
-    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument(
+        "--backends", nargs="+", choices=BACKENDS, default=["onnx"], help="the last one's maps are shown"
+    )
     parser.add_argument("--fresh", action="store_true", help="compute all anew")
     chosen = parser.parse_args()
     names = rows()
@@ -57,7 +60,7 @@ def main() -> None:
     for subject in chosen.subjects:
         for backend in chosen.backends:
             fill_column(backend, names, subject)
-        print(written(subject, names, chosen.backends))
+        print(*write_sheets(subject, names, chosen.backends), sep="\n")
 
 
 if __name__ == "__main__":

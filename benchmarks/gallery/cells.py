@@ -9,7 +9,7 @@ from typing import Any
 import crosslens
 import numpy as np
 from crosslens.arrays import as_numpy
-from crosslens.image.overlay import overlay
+from crosslens.plugins import method_class
 
 from .photographs import Subject
 from .rows import QUICK
@@ -48,19 +48,9 @@ def read(path: Path) -> Cell:
         return Cell(saved["values"], saved["picture"])
 
 
-def thumbnail(cell: Cell, subject: Subject, side: int) -> np.ndarray[Any, Any]:
-    """The picture, made smaller later; a map of single pixels drawn from the strongest of each square that becomes one.
-
-    Neighbouring pixels of a gradient differ in sign: a picture of it made smaller is grey.
-    """
-    if cell.values.ndim == 3:
-        return cell.picture
-    values = crosslens.Attribution(cell.values).maps()[0]
-    step = values.shape[0] // side
-    squares = values[: side * step, : side * step].reshape(side, step, side, step).swapaxes(1, 2)
-    squares = squares.reshape(side, side, step * step)
-    strongest = np.take_along_axis(squares, np.abs(squares).argmax(axis=2)[..., None], axis=2)[..., 0]
-    return overlay(crosslens.load_image(subject.path, size=(side, side))[0], strongest)
+def family(name: str) -> str:
+    """The folder of methods/ that a method lies in."""
+    return method_class(name).__module__.split(".")[-2]
 
 
 def spread(cells: list[Cell]) -> float:

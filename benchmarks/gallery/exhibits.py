@@ -8,7 +8,6 @@ from .photographs import photograph
 
 CAT = photograph()
 GRAVEL = photograph("gravel.png")
-GLASS = photograph("imagenet_12_741.jpg", "foolbox", "foolbox")
 TISSUE = photograph("ihc.png")
 
 
@@ -51,7 +50,10 @@ EXHIBITS: Mapping[str, Exhibit] = {
         Exhibit("feature_inversion", "feature_inversion", "vgg16", (CAT,), ("--steps", "40")),
         Exhibit("texture_synthesis", "texture_synthesis", given=(GRAVEL,)),
         Exhibit(
-            "style_transfer", "style_transfer", given=(CAT, GLASS), options=("--style", str(GLASS), "--strength", "0.2")
+            "style_transfer",
+            "style_transfer",
+            given=(CAT, TISSUE),
+            options=("--style", str(TISSUE), "--strength", "0.2"),
         ),
         Exhibit("caricature", "caricature", given=(CAT,)),
         Exhibit("maco", "maco", options=("--target", "flamingo", "--steps", "64"), shown="-masked"),

@@ -30,5 +30,5 @@ class Subject:
 SUBJECTS = {
     "cat": Subject("chelsea.png", "tiger cat"),
     "espresso": Subject("coffee.png", "espresso"),
-    "dog": Subject("imagenet_00_243.jpg", "bull mastiff", "foolbox", "foolbox"),
+    "rocket": Subject("rocket.jpg", "missile"),
 }

@@ -25,7 +25,7 @@ from . import stand_ins
 
 stand_ins.install()
 
-from ..readme import put  # noqa: E402 - after the stand-ins
+from ..results import put  # noqa: E402 - after the stand-ins
 from . import keras_peers, torch_metrics, torch_peers  # noqa: E402
 from .draws import background, importance, superpixels  # noqa: E402
 from .networks import Network, networks  # noqa: E402

@@ -33,13 +33,13 @@ def test_each_exhibit_is_a_command_that_the_command_line_takes(name, tmp_path):
         assert one.make_context(method, words).params["model"].startswith("demo:")
 
 
-def test_the_readme_shows_each_picture_that_hangs_and_what_to_type():
-    page = (ROOT / "README.md").read_text()
+def test_the_results_show_each_picture_that_hangs_and_what_to_type():
+    page = (ROOT / "benchmarks" / "RESULTS.md").read_text()
     hung = [path.stem.removeprefix("synthesis_") for path in synthesis.PICTURES.glob("synthesis_*.jpg")]
     assert hung
     for name in hung:
-        assert f"(benchmarks/pictures/synthesis_{name}.jpg)" in page
-        assert EXHIBITS[name].typed("torch") in page
+        assert f"(pictures/synthesis_{name}.jpg)" in page
+        assert EXHIBITS[name].typed("onnx") in page
 
 
 def test_a_run_that_was_cut_off_goes_on_with_what_is_missing(tmp_path, monkeypatch, capsys):
@@ -54,7 +54,7 @@ def test_a_run_that_was_cut_off_goes_on_with_what_is_missing(tmp_path, monkeypat
     monkeypatch.setattr(subprocess, "run", runs)
     monkeypatch.setattr(synthesis, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(synthesis, "PICTURES", tmp_path / "pictures")
-    monkeypatch.setattr(sys, "argv", ["synthesis", "caricature"])
+    monkeypatch.setattr(sys, "argv", ["synthesis", "caricature", "--backends", *synthesis.BACKENDS])
     with pytest.raises(subprocess.CalledProcessError):
         synthesis.main()
     assert not (tmp_path / "pictures").exists()
