@@ -1,4 +1,4 @@
-"""The README's table of what runs where, measured: `python -m benchmarks.support_table` writes it into README.md.
+"""What runs where, measured: `python -m benchmarks.support_table` writes the table into RESULTS.md.
 
 Each method runs on one small network with the same weights in each framework (the conformance suite's); a cell is the
 largest difference from torch's values over their largest magnitude.

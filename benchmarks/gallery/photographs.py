@@ -30,5 +30,5 @@ class Subject:
 SUBJECTS = {
     "cat": Subject("chelsea.png", "tiger cat"),
     "espresso": Subject("coffee.png", "espresso"),
-    "rocket": Subject("rocket.jpg", "missile"),
+    "rocket": Subject("rocket.jpg", "space shuttle"),
 }
