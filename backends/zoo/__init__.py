@@ -19,13 +19,10 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crosslens.plugins.demo_network import DemoNetwork
 from crosslens.plugins.hookspecs import hookimpl
-
-if TYPE_CHECKING:
-    from crosslens.model import Model
 
 __all__ = ["crosslens_demo_networks"]
 
@@ -75,23 +72,21 @@ def _network(architecture: str, framework: str) -> DemoNetwork:
         architecture=architecture,
         framework=framework,
         extra=_EXTRAS[framework],
-        load=partial(_wrap, architecture, framework),
+        build=partial(_build, architecture, framework),
         save=partial(_save, architecture, framework),
+        options=_OPTIONS[architecture],
     )
 
 
-def _wrap(architecture: str, framework: str) -> "Model":
-    """One network in one framework as a Model; the framework is imported now.
+def _build(architecture: str, framework: str) -> Any:
+    """The framework's own object; the framework is imported now.
 
     Raises:
         ModelError: the package that ships its weights is not installed.
-        PluginError: the framework is not.
+        ImportError: the framework is not.
     """
-    from crosslens.plugins.wrap import wrap
-
-    options = _OPTIONS[architecture]()
     module = "onnx_files" if framework == "onnx" else f"{framework}_nets"
-    return wrap(getattr(import_module(f".{module}", __name__), architecture)(), **options)
+    return getattr(import_module(f".{module}", __name__), architecture)()
 
 
 def _save(architecture: str, framework: str, folder: Path) -> Path:

@@ -134,7 +134,7 @@ def open_model(spec: str, options: Mapping[str, Any]) -> Model:
     preset = options["preprocess"]
     model = wrap(
         spec,
-        preprocess="imagenet" if preset is None else preset,
+        **({} if preset is None else {"preprocess": preset}),
         labels=read_labels(options["labels"]) if options["labels"] else None,
         batch_size=options["batch_size"],
         input_shape=options["input_shape"],

@@ -1,10 +1,9 @@
 """A network to try things with, under the name that "demo:NAME" takes: what a plugin says of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from ..model.base import Model
+from typing import Any
 
 __all__ = ["DemoNetwork"]
 
@@ -21,7 +20,9 @@ class DemoNetwork:
     """"onnx" for example."""
     extra: str
     """The extra of the plugin's distribution that installs the framework."""
-    load: Callable[[], Model]
-    """The wrapped network."""
+    build: Callable[[], Any]
+    """Makes the framework's own object, or a `Model`."""
     save: Callable[[Path], Path]
     """Write the network alone, without preprocessing, as its framework's own file into a folder; gives the file."""
+    options: Callable[[], Mapping[str, Any]] = dict
+    """What `crosslens.wrap` must know of it: preprocess, labels, input_shape. What a user gives goes before it."""

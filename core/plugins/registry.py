@@ -15,7 +15,7 @@ from typing import Any
 
 import pluggy
 
-from ..errors import ParameterError, PluginError, did_you_mean, unknown_name
+from ..errors import ModelError, ParameterError, PluginError, did_you_mean, unknown_name
 from ..method.base import Method, with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
@@ -23,8 +23,8 @@ from . import hookspecs
 from .demo_network import DemoNetwork
 
 __all__ = [
-    "BACKENDS", "DEMO_NETWORKS", "METHODS", "Listing", "Plugin", "backends", "demo_networks", "image_method_class",
-    "image_methods", "load", "method", "method_class", "methods", "plugin", "plugins",
+    "BACKENDS", "DEMO_NETWORKS", "METHODS", "Listing", "Plugin", "backends", "demo_network", "demo_networks",
+    "image_method_class", "image_methods", "load", "method", "method_class", "methods", "plugin", "plugins",
 ]  # fmt: skip
 
 METHODS = "crosslens.methods"
@@ -202,6 +202,18 @@ def demo_networks() -> Mapping[str, DemoNetwork]:
                 raise PluginError(f"the demo network {network.name!r} of {each} is offered by another plugin already")
             networks[network.name] = network
     return networks
+
+
+def demo_network(name: str) -> DemoNetwork:
+    """The network of "demo:NAME".
+
+    Raises:
+        ModelError: no plugin offers one of this name.
+    """
+    networks = demo_networks()
+    if name not in networks:
+        raise ModelError(unknown_name("demo network", name, sorted(networks)))
+    return networks[name]
 
 
 def _names(group: str) -> tuple[str, ...]:

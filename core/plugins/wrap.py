@@ -1,23 +1,31 @@
 """`crosslens.wrap`: a network as a `Model`. The backend is chosen by the object's root module or the file's suffix."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError, did_you_mean, unknown_name
+from ..errors import ModelError
 from ..model.base import OUTPUT, InputSpec, Model
-from ..model.preprocessing import PRESETS, Preprocess, preprocessing
-from .registry import BACKENDS, demo_networks, load, plugin, plugins
+from ..model.preprocessing import Preprocess, preprocessing
+from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
+from .registry import BACKENDS, demo_network, load, plugin
 
 __all__ = ["wrap"]
+
+
+class _Unasked(str):
+    """The default of an option, to be told from the same value given by a user."""
+
+    __slots__ = ()
+
+
+_IMAGENET = _Unasked("imagenet")
 
 
 def wrap(
     network: Any,
     *,
-    preprocess: str | Preprocess | Mapping[str, Any] | None = "imagenet",
+    preprocess: str | Preprocess | Mapping[str, Any] | None = _IMAGENET,
     labels: Sequence[str] | None = None,
     batch_size: int | None = None,
     input_shape: Sequence[int | None] | InputSpec | None = None,
@@ -33,7 +41,8 @@ def wrap(
 
     Args:
         network: an object of a framework; a path (`.pt2`, `.pt`, `.keras`, `.h5`, a SavedModel folder, `.onnx`);
-            "package.module:factory"; "demo:NAME"; or a `Model`, which is returned as it is.
+            "package.module:factory"; "demo:NAME", a network that a plugin brings with its own preprocessing, labels and
+            shape, before which what is given here counts; or a `Model`, which is returned as it is.
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
             keywords of `Preprocess`, or None for none. Presets are defined for images in [0, 1]: with other bounds
             the image is mapped to [0, 1] first. A `Preprocess`, keywords and None act on the image's own values.
@@ -52,42 +61,61 @@ def wrap(
         trust: open files that can run code when they are loaded, such as TorchScript and pickled modules.
 
     Raises:
-        ModelError: the object or file is none that a backend knows, or cannot be loaded; the labels are not as many as
-            its classes; the output is not of that kind; an option that the backend does not have for this network; or
-            a factory gives a `Model`, which would not hear the options.
+        ModelError: no backend knows the object or file, or it cannot be loaded; the labels are not as many as its
+            classes; the output is not of that kind; an option that the backend does not have for this network; or
+            options are given for what is a `Model` already.
         PluginError: the backend cannot be imported.
     """
-    if isinstance(network, Model):
-        return network
-    wished, bounds = _input_spec_and_bounds(input_shape, bounds)
-    within = bounds if wished is None else wished.bounds
     options: dict[str, Any] = {
-        "preprocess": preprocessing(preprocess, within),
-        "labels": labels,
-        "batch_size": _check_batch_size(batch_size),
+        "preprocess": preprocess, "labels": labels, "batch_size": batch_size, "input_shape": input_shape,
+        "bounds": bounds, "output": output, "output_kind": output_kind, "inputs": inputs, "device": device,
+        "providers": providers, "trust": trust,
+    }  # fmt: skip
+    preprocessing(preprocess, None)
+    asked = {name: value for name, value in options.items() if _is_asked(name, value)}
+    if isinstance(network, Model):
+        _refuse_for_a_model("this is", asked)
+        return network
+    if isinstance(network, str) and ":" in network and not Path(network).exists():
+        spec = network
+        if spec.startswith("demo:"):
+            demo = demo_network(spec.removeprefix("demo:"))
+            network, options = _build_demo(spec, demo.build), {**options, **demo.options(), **asked}
+        else:
+            network = from_factory(spec)
+        if isinstance(network, Model):
+            return _with_late_options(network, spec, asked)
+    return _wrap_native(network, options)
+
+
+def _is_asked(name: str, value: Any) -> bool:
+    """Whether a user gave an option, so that it is obeyed or refused; trust= asks for nothing."""
+    return not isinstance(value, _Unasked) if name == "preprocess" else value is not None and name != "trust"
+
+
+def _wrap_native(network: Any, options: Mapping[str, Any]) -> Model:
+    """An object or a file as a `Model`; `options` are those of `wrap`."""
+    wished, bounds = _input_spec_and_bounds(options["input_shape"], options["bounds"])
+    within = bounds if wished is None else wished.bounds
+    inputs = dict(options["inputs"]) if options["inputs"] else None
+    checked: dict[str, Any] = {
+        "preprocess": preprocessing(options["preprocess"], within),
+        "labels": options["labels"],
+        "batch_size": _check_batch_size(options["batch_size"]),
         "input": wished,
         "bounds": bounds if wished is None else None,
-        "output": output,
-        "inputs": dict(inputs) if inputs else None,
-        "device": device,
-        "providers": providers,
-        "trust": trust,
+        "inputs": inputs,
+        **{name: options[name] for name in ("output", "device", "providers", "trust")},
     }
-    if isinstance(network, str) and ":" in network and not Path(network).exists():
-        spec, network = network, _network_of(network)
-        if isinstance(network, Model):
-            network.labels = options.pop("labels") or network.labels
-            network.batch_size = options.pop("batch_size") or network.batch_size
-            return _with_output_kind(_refuse_unused_options(network, spec, options, within), output_kind)
-    names = _file_names(Path(network)) if isinstance(network, str | Path) else _object_names(network)
+    names = names_for_file(Path(network)) if isinstance(network, str | Path) else names_for_object(network)
     for name in names:
-        read = _ReadOptions(options, within)
+        read = _ReadOptions(checked, within)
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
             _refuse_unread(read, name)
-            model[0].fixed_inputs = options["inputs"] or {}
-            return _with_output_kind(model[0], output_kind)
-    raise ModelError(f"no backend could wrap {_describe(network)}; backends know {', '.join(_backend_names())}")
+            model[0].fixed_inputs = inputs or {}
+            return _with_output_kind(model[0], options["output_kind"])
+    raise ModelError(f"no backend could wrap {in_words(network)}; backends know {', '.join(known_backends())}")
 
 
 def _input_spec_and_bounds(
@@ -176,28 +204,45 @@ def _numbers_of_labels(classes: int) -> set[int]:
     return {1, 2} if classes == 1 else {classes}
 
 
-def _refuse_unused_options(
-    model: Model, spec: str, options: Mapping[str, Any], within: tuple[float, float] | None = None
-) -> Model:
-    """A model that a factory has wrapped already, if nothing is asked for that was settled then.
+def _with_late_options(model: Model, spec: str, asked: Mapping[str, Any]) -> Model:
+    """A model that a factory has wrapped, with the labels, the batch size and the kind of output that the user gives.
 
     Raises:
-        ModelError: an option that would not be heard.
+        ModelError: an option is given that was settled when the factory wrapped it.
     """
-    usual = {**_DEFAULTS, "preprocess": PRESETS["imagenet"]}
-    unheard = [
-        f"{_KEYWORDS.get(name, name)}="
-        for name, value in options.items()
-        if name != "trust"
-        and not (name == "preprocess" and _is_default(name, value, within))
-        and value != usual.get(name)
-    ]
-    if unheard:
+    late = {"labels", "batch_size", "output_kind"}
+    _refuse_for_a_model(f"'{spec}' gives", {name: value for name, value in asked.items() if name not in late})
+    model.labels = asked.get("labels", model.labels)
+    model.batch_size = _check_batch_size(asked.get("batch_size", model.batch_size))
+    return _with_output_kind(model, asked.get("output_kind"))
+
+
+def _refuse_for_a_model(what: str, asked: Mapping[str, Any]) -> None:
+    """Refuse options for what is wrapped already.
+
+    Raises:
+        ModelError: with their names.
+    """
+    if asked:
+        names = ", ".join(f"{name}=" for name in asked)
         raise ModelError(
-            f"'{spec}' gives a model that is wrapped already, so that {', '.join(unheard)} would not be heard; leave "
-            "it out, or write a factory that wraps with it"
+            f"{what} a model that is wrapped already, so that {names} would not be heard; leave it out, or give it "
+            "where the model is wrapped"
         )
-    return model
+
+
+def _build_demo(spec: str, build: Callable[[], Any]) -> Any:
+    """The object of a demo network.
+
+    Raises:
+        ModelError: the framework that it needs is not installed.
+    """
+    try:
+        return build()
+    except ImportError as error:
+        raise ModelError(
+            f"'{spec}' cannot be built: {error}; pip install 'crosslens[demo]' brings what it needs"
+        ) from error
 
 
 _KEYWORDS = {"input": "input_shape"}
@@ -208,64 +253,3 @@ def _check_batch_size(batch_size: int | None) -> int | None:
     if batch_size is not None and batch_size < 1:
         raise ModelError(f"batch_size is {batch_size}; it must be at least 1, or None")
     return batch_size
-
-
-def _backend_names() -> list[str]:
-    return sorted({p.name for p in plugins(BACKENDS)})
-
-
-def _describe(network: Any) -> str:
-    return (
-        f"'{network}'" if isinstance(network, str | Path) else f"a {type(network).__module__}.{type(network).__name__}"
-    )
-
-
-def _file_names(path: Path) -> list[str]:
-    """The suffix under which a backend may be registered."""
-    if not path.exists():
-        raise ModelError(f"no model at '{path}': the file does not exist")
-    suffix = ".pb" if path.is_dir() and (path / "saved_model.pb").exists() else path.suffix
-    if suffix in _backend_names():
-        return [suffix]
-    suffixes = [name for name in _backend_names() if name.startswith(".")]
-    if path.is_dir():
-        raise ModelError(
-            f"'{path}' is a folder without saved_model.pb, so no SavedModel; files end in {', '.join(suffixes)}"
-        )
-    raise ModelError(
-        f"'{path}' ends in {suffix!r}; a model file ends in {', '.join(suffixes)}.{did_you_mean(suffix, suffixes)}"
-    )
-
-
-def _object_names(network: Any) -> list[str]:
-    """Root modules of the object's classes, the framework underneath first (Keras on torch is torch's)."""
-    roots = [kind.__module__.partition(".")[0] for kind in reversed(type(network).__mro__)]
-    names = [root for root in dict.fromkeys(roots) if root in _backend_names()]
-    if not names:
-        raise ModelError(
-            f"no backend wraps {_describe(network)}; backends know objects and files of {', '.join(_backend_names())}"
-        )
-    return names
-
-
-def _network_of(spec: str) -> Any:
-    """What "package.module:factory" returns; "demo:NAME" is a network that a plugin offers."""
-    module, _, name = spec.partition(":")
-    if module == "demo":
-        networks = demo_networks()
-        if name not in networks:
-            raise ModelError(unknown_name("demo network", name, sorted(networks)))
-        return networks[name].load()
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        factory = getattr(import_module(module), name)
-    except ModuleNotFoundError as error:
-        raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
-    except AttributeError as error:
-        known = [n for n in dir(sys.modules[module]) if not n.startswith("_")]
-        hint = did_you_mean(name, known) or f" It has {', '.join(known)}." * (len(known) < 20)
-        raise ModelError(f"module {module!r} has no {name!r}.{hint}") from error
-    if isinstance(factory, type) or (callable(factory) and not hasattr(factory, "forward")):
-        return factory()
-    return factory

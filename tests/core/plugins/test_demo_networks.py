@@ -21,7 +21,7 @@ def offer(monkeypatch):
     def add(plugin, names):
         module = modules[plugin] = ModuleType(plugin)
         networks = [
-            DemoNetwork(name, "tiny", "numpy", "demo", load=TinyModel, save=lambda folder: folder / "tiny")
+            DemoNetwork(name, "tiny", "numpy", "demo", build=TinyModel, save=lambda folder: folder / "tiny")
             for name in names
         ]
 

@@ -1,0 +1,67 @@
+"""Which backends may know an object, a file or a factory's name."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError, did_you_mean
+from .registry import BACKENDS, plugins
+
+__all__ = ["from_factory", "in_words", "known_backends", "names_for_file", "names_for_object"]
+
+
+def known_backends() -> list[str]:
+    """Root modules and suffixes that a backend is registered for."""
+    return sorted({p.name for p in plugins(BACKENDS)})
+
+
+def in_words(network: Any) -> str:
+    """The network as an error names it: its path, or its class."""
+    return (
+        f"'{network}'" if isinstance(network, str | Path) else f"a {type(network).__module__}.{type(network).__name__}"
+    )
+
+
+def names_for_file(path: Path) -> list[str]:
+    """The suffix under which a backend may be registered."""
+    if not path.exists():
+        raise ModelError(f"no model at '{path}': the file does not exist")
+    suffix = ".pb" if path.is_dir() and (path / "saved_model.pb").exists() else path.suffix
+    if suffix in known_backends():
+        return [suffix]
+    suffixes = [name for name in known_backends() if name.startswith(".")]
+    if path.is_dir():
+        raise ModelError(
+            f"'{path}' is a folder without saved_model.pb, so no SavedModel; files end in {', '.join(suffixes)}"
+        )
+    raise ModelError(
+        f"'{path}' ends in {suffix!r}; a model file ends in {', '.join(suffixes)}.{did_you_mean(suffix, suffixes)}"
+    )
+
+
+def names_for_object(network: Any) -> list[str]:
+    """Root modules of the object's classes, the framework underneath first (Keras on torch is torch's)."""
+    roots = [kind.__module__.partition(".")[0] for kind in reversed(type(network).__mro__)]
+    names = [root for root in dict.fromkeys(roots) if root in known_backends()]
+    if not names:
+        raise ModelError(
+            f"no backend wraps {in_words(network)}; backends know objects and files of {', '.join(known_backends())}"
+        )
+    return names
+
+
+def from_factory(spec: str) -> Any:
+    """What "package.module:factory" names: called, if it is a class or a function."""
+    module, _, name = spec.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        made = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
+    except AttributeError as error:
+        known = [n for n in dir(sys.modules[module]) if not n.startswith("_")]
+        hint = did_you_mean(name, known) or f" It has {', '.join(known)}." * (len(known) < 20)
+        raise ModelError(f"module {module!r} has no {name!r}.{hint}") from error
+    return made() if isinstance(made, type) or (callable(made) and not hasattr(made, "forward")) else made
