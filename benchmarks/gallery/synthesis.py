@@ -1,8 +1,8 @@
-"""The synthesis gallery: every method that makes pictures, from the command line.
+"""The synthesis gallery: every method that makes pictures, from the command line, in three frameworks.
 
 `python -m benchmarks.gallery.synthesis` runs what out/synthesis does not hold yet, so that a run that was cut off goes
 on, and hangs one picture per exhibit into benchmarks/pictures; `--fresh` makes all anew. Name exhibits for some only;
-with other `--backends`, side by side, the picture stays in out/synthesis.
+with fewer `--backends` the picture stays in out/synthesis.
 """
 
 import argparse
@@ -21,11 +21,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from .exhibits import EXHIBITS, Exhibit
 
 BACKENDS = ("torch", "keras", "onnx")
-SHOWN = ("onnx",)
-"""What hangs in benchmarks/pictures: large pictures of one backend."""
 ROOT = Path(__file__).parents[2]
 KEPT, PICTURES = ROOT / "out" / "synthesis", ROOT / "benchmarks" / "pictures"
-TILE, GAP, HEAD = 400, 6, 20
+TILE, GAP, HEAD = 320, 6, 20
 
 
 def cell(exhibit: Exhibit, backend: str) -> Path:
@@ -63,7 +61,7 @@ def computed() -> float:
 
 def hung(exhibit: Exhibit, backends: Sequence[str]) -> Path:
     """The exhibit as one picture: what was given, then each backend's, with the processor time of its command."""
-    tile = TILE * 2 if exhibit.wide else TILE
+    tile = TILE * 4 // 3 if exhibit.wide else TILE
     records = [json.loads(cell(exhibit, backend).with_suffix(".json").read_text()) for backend in backends]
     titles = [f"{backend}, {record['processor']:.0f} s" for backend, record in zip(backends, records, strict=True)]
     tiles = [fitted(Image.open(cell(exhibit, backend)), tile) for backend in backends]
@@ -75,7 +73,7 @@ def hung(exhibit: Exhibit, backends: Sequence[str]) -> Path:
         draw.text((left + 2, 3), title, fill="black", font=font)
         page.paste(picture, (left, HEAD))
         left += picture.width + GAP
-    folder = PICTURES if tuple(backends) == SHOWN else KEPT
+    folder = PICTURES if tuple(backends) == BACKENDS else KEPT
     folder.mkdir(exist_ok=True)
     path = folder / f"synthesis_{exhibit.name}.jpg"
     page.save(path, quality=84)
@@ -102,7 +100,7 @@ def fitted_given(exhibit: Exhibit, tile: int, size: tuple[int, int]) -> Image.Im
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery.synthesis", description=__doc__)
     parser.add_argument("exhibits", nargs="*", metavar="EXHIBIT", help=f"of {', '.join(EXHIBITS)}; all if none")
-    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(SHOWN))
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--fresh", action="store_true", help="make all anew")
     chosen = parser.parse_args()
     if unknown := set(chosen.exhibits) - set(EXHIBITS):

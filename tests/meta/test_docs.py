@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,7 @@ def clone(tmp_path, monkeypatch):
     """A folder with a virtual environment in it, as `make demo` leaves a clone."""
     (tmp_path / ".venv").symlink_to(sys.prefix, target_is_directory=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
     return tmp_path
 
 

@@ -54,7 +54,7 @@ def test_a_run_that_was_cut_off_goes_on_with_what_is_missing(tmp_path, monkeypat
     monkeypatch.setattr(subprocess, "run", runs)
     monkeypatch.setattr(synthesis, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(synthesis, "PICTURES", tmp_path / "pictures")
-    monkeypatch.setattr(sys, "argv", ["synthesis", "caricature", "--backends", *synthesis.BACKENDS])
+    monkeypatch.setattr(sys, "argv", ["synthesis", "caricature"])
     with pytest.raises(subprocess.CalledProcessError):
         synthesis.main()
     assert not (tmp_path / "pictures").exists()
