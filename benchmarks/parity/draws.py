@@ -46,12 +46,12 @@ def places_on_the_way(samples: int) -> tuple[Array, Array]:
 
 def tossed(samples: int, count: int) -> Array:
     """Which superpixels LIME leaves, each by a coin, (samples, count)."""
-    return lime._tossed(samples, count, np.random.default_rng(0))
+    return lime._coin_tosses(samples, count, np.random.default_rng(0))
 
 
 def coalitions(samples: int, count: int) -> Array:
     """The coalitions of Kernel SHAP without their complements, (samples, count)."""
-    return kernel_shap._drawn(count, samples, np.random.default_rng(0))
+    return kernel_shap._random_coalitions(count, samples, np.random.default_rng(0))
 
 
 def rise_masks(samples: int, side: int, cells: int = 7) -> tuple[Array, Array]:
