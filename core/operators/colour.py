@@ -33,7 +33,7 @@ class Colour(Operator):
         scaled = np.asarray(root) / np.linalg.norm(root, axis=0).max()
         return cls(tuple(map(tuple, scaled.tolist())))
 
-    def _mixed(self, matrix: Array, x: Array) -> Array:
+    def _mix_channels(self, matrix: Array, x: Array) -> Array:
         if x.shape[1] != len(self.matrix):
             raise ParameterError(f"a colour matrix for {len(self.matrix)} channels cannot mix {x.shape[1]}")
         xp = namespace(x)
@@ -45,12 +45,12 @@ class Colour(Operator):
         Raises:
             ParameterError: another number of channels.
         """
-        return self._mixed(np.asarray(self.matrix), x)
+        return self._mix_channels(np.asarray(self.matrix), x)
 
     def adjoint(self, y: Array) -> Array:
         """The transposed matrix."""
-        return self._mixed(np.asarray(self.matrix).T, y)
+        return self._mix_channels(np.asarray(self.matrix).T, y)
 
     def inverse(self, y: Array) -> Array:
         """The inverse matrix."""
-        return self._mixed(np.linalg.inv(np.asarray(self.matrix)), y)
+        return self._mix_channels(np.linalg.inv(np.asarray(self.matrix)), y)

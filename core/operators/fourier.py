@@ -41,7 +41,7 @@ class Fourier(Operator):
         return _amplitudes(tuple(self.size), self.decay)
 
     @property
-    def _paired(self) -> np.ndarray[Any, Any]:
+    def _has_conjugate(self) -> np.ndarray[Any, Any]:
         """1 in columns that stand for themselves and their conjugate, 0 where they are their own."""
         column = np.arange(self.columns)
         return np.asarray((column > 0) & (2 * column != self.size[1]), np.float64)
@@ -52,12 +52,12 @@ class Fourier(Operator):
         xp = namespace(x)
         scaled = x * like(self._scale, x)
         rows = xp.fft.ifft(_complex(scaled[:, 0, ...], scaled[:, 1, ...]), axis=-2, norm="ortho")
-        rows = _complex(xp.real(rows), xp.imag(rows) * like(self._paired, x))
+        rows = _complex(xp.real(rows), xp.imag(rows) * like(self._has_conjugate, x))
         return xp.fft.irfft(rows, n=self.size[1], axis=-1, norm="ortho")
 
     def adjoint(self, y: Array) -> Array:
         """(N, C, H, W) to (N, 2, C, H, W // 2 + 1): a paired column's gradient arrives twice."""
-        return self._spectrum(y) * like(self._scale * (1 + self._paired), y)
+        return self._spectrum(y) * like(self._scale * (1 + self._has_conjugate), y)
 
     def inverse(self, y: Array) -> Array:
         """The parameters of a picture; `apply` gives it back."""

@@ -17,13 +17,13 @@ class Noise(Operator):
     deviation: float
     seed: int
 
-    def _drawn(self, x: Array) -> Array:
-        drawn = np.random.default_rng(self.seed).standard_normal((1, *x.shape[1:]), np.float32)
-        return like(self.deviation * drawn, x)
+    def _noise(self, x: Array) -> Array:
+        normal = np.random.default_rng(self.seed).standard_normal((1, *x.shape[1:]), np.float32)
+        return like(self.deviation * normal, x)
 
     def apply(self, x: Array) -> Array:
         """(N, C, H, W), noisy; values may leave [0, 1]."""
-        return x + self._drawn(x)
+        return x + self._noise(x)
 
     def adjoint(self, y: Array) -> Array:
         """`y` itself."""
@@ -31,4 +31,4 @@ class Noise(Operator):
 
     def inverse(self, y: Array) -> Array:
         """Without the noise."""
-        return y - self._drawn(y)
+        return y - self._noise(y)

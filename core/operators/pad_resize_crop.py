@@ -29,7 +29,8 @@ class PadResizeCrop(Operator):
     corner: tuple[int, int]
     value: float = 0.5
 
-    def _met(self, axis: int) -> np.ndarray[Any, Any]:
+    def _inner_matrix(self, axis: int) -> np.ndarray[Any, Any]:
+        """The part of the interpolation matrix between the picture and the crop."""
         size, start = self.size[axis], self.corner[axis]
         whole = _resampling(size + 2 * self.margin, self.to[axis])
         return whole[start : start + size, self.margin : self.margin + size]
@@ -41,10 +42,10 @@ class PadResizeCrop(Operator):
             ImageError: `x` is not of `size`.
         """
         check_size(self, x, self.size)
-        rows, columns = like(self._met(0), x), like(self._met(1), x)
+        rows, columns = like(self._inner_matrix(0), x), like(self._inner_matrix(1), x)
         return rows @ (x - self.value) @ namespace(x).matrix_transpose(columns) + self.value
 
     def adjoint(self, y: Array) -> Array:
         """(..., H, W) to (..., H, W): what falls on the border is lost."""
         check_size(self, y, self.size)
-        return namespace(y).matrix_transpose(like(self._met(0), y)) @ y @ like(self._met(1), y)
+        return namespace(y).matrix_transpose(like(self._inner_matrix(0), y)) @ y @ like(self._inner_matrix(1), y)

@@ -91,7 +91,7 @@ class LBFGS(Optimiser):
                 low = point
             else:
                 return point
-            length = 4.0 * length if high is None else _between(low, high)
+            length = 4.0 * length if high is None else _cubic_minimum(low, high)
         return low if low.length else None
 
     def _at(self, evaluate: Evaluate, x: Array, way: Array, length: float, step: int) -> _Point:
@@ -129,7 +129,7 @@ def _newton(gradient: Array, changes: Sequence[Array], bends: Sequence[Array]) -
     return q
 
 
-def _between(low: _Point, high: _Point) -> float:
+def _cubic_minimum(low: _Point, high: _Point) -> float:
     """Where the cubic through both points is least, not too near to either (Nocedal and Wright 2006, equation 3.59)."""
     width = high.length - low.length
     bend = low.slope + high.slope - 3 * (high.loss - low.loss) / width

@@ -1,7 +1,7 @@
 """Minimise a loss whose gradient is known, with Adam or L-BFGS, where the arrays live.
 
 One interface for both: `optimise(evaluate, start, steps, optimiser=...)`. `evaluate(parameters, step)` gives the
-losses, one per item of the batch, and the gradient of their sum; `step` lets it draw a new random view each time.
+losses, one per item of the batch, and the gradient of their sum; `step` lets it draw a new random transform each time.
 For work that takes minutes, `long_run` keeps snapshots, gives the best so far on ctrl-C, SIGTERM or SIGHUP, and goes
 on from a saved state.
 """
@@ -76,12 +76,12 @@ def optimise(
 
     with threadpool_limits(limits=1, user_api="blas"):
         parameters = (optimiser or Adam()).minimise(checked, state, steps, report, amend)
-    return parameters, _stacked(history, state.parameters)
+    return parameters, _stack_losses(history, state.parameters)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a long run comes back with."""
+    """The result of a long run."""
 
     parameters: Array
     """The last, or where it was interrupted those of the least loss seen."""
@@ -142,10 +142,10 @@ def long_run(
         if not states:
             raise
         interrupted, parameters = True, best[0][1] if best else states[0].parameters
-    return Run(parameters, _stacked(history, parameters), states[0], tuple(snapshots), interrupted)
+    return Run(parameters, _stack_losses(history, parameters), states[0], tuple(snapshots), interrupted)
 
 
-def _stacked(history: list[Array], x: Array) -> Array:
+def _stack_losses(history: list[Array], x: Array) -> Array:
     """Losses step by step as one array (steps, N); (0, 1) for none, in the namespace of `x`."""
     xp = namespace(x)
     return xp.stack(history) if history else xp.zeros((0, 1), dtype=x.dtype, device=x.device)
@@ -161,7 +161,13 @@ def _check_every(every: int | None) -> None:
 
 
 def check_finite(what: str, values: Array, step: int, *, sound: int = 0) -> None:
-    """Refuse NaN and infinite values; `sound` steps ended well, and can be asked for again.
+    """Refuse NaN and infinite values.
+
+    Args:
+        what: the name of the values, for the message.
+        values: any shape.
+        step: the step they belong to, counted from 0.
+        sound: number of steps that ended with finite values; 0 leaves it out of the message.
 
     Raises:
         DivergedError: with the step, counted from 1.

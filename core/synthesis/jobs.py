@@ -102,9 +102,9 @@ def make_pictures(
     checkpoint = load_checkpoint(method, model, objective, jobs.example, images, jobs.may_differ)
     jobs.resume(checkpoint)
     runs = run_jobs(jobs, checkpoint.runs, every=method.every, progress=jobs.progress_of(progress))
-    whole = [_joined(runs[n : n + jobs.scales]) for n in range(0, len(runs), jobs.scales)]
+    whole = [_join_scales(runs[n : n + jobs.scales]) for n in range(0, len(runs), jobs.scales)]
     target = runs[0].parameters if images is None else images
-    made = _concatenated([jobs.final_pictures(run, n) for n, run in enumerate(whole)], target)
+    made = _concatenate([jobs.final_pictures(run, n) for n, run in enumerate(whole)], target)
     history = _histories([run.history for run in whole])
     return Synthesis(
         images=made,
@@ -166,7 +166,7 @@ def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progre
     return runs
 
 
-def _joined(runs: Sequence[Run]) -> Run:
+def _join_scales(runs: Sequence[Run]) -> Run:
     """Runs that each started from the one before as one: the last, with the histories of all."""
     if len(runs) == 1:
         return runs[0]
@@ -193,11 +193,11 @@ def _snapshots(jobs: Jobs, runs: Sequence[Run], target: Array) -> dict[int, Arra
     by_step = [dict(run.snapshots) for run in runs]
     steps = sorted(set.intersection(*map(set, by_step)))
     return {
-        step: _concatenated([jobs.pictures(each[step], n) for n, each in enumerate(by_step)], target) for step in steps
+        step: _concatenate([jobs.pictures(each[step], n) for n, each in enumerate(by_step)], target) for step in steps
     }
 
 
-def _concatenated(pictures: Sequence[Array], target: Array) -> Array:
+def _concatenate(pictures: Sequence[Array], target: Array) -> Array:
     """Pictures in one array, of the namespace, type and device of `target`."""
     return namespace(target).concat([like(each, target) for each in pictures], axis=0)
 

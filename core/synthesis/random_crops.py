@@ -71,15 +71,16 @@ class CropsAscent(Ascent):
         for start, stop in slices(len(crops), batch_limit(self.model)):
             some = crops[start:stop]
             seen = xp.concat([crop.apply(image) for crop in some], axis=0)
-            pull, score = pullback(self.model, seen, objective - self._anchored(n, some) if self.anchor else objective)
+            penalised = objective - self._anchor_penalty(n, some) if self.anchor else objective
+            pull, score = pullback(self.model, seen, penalised)
             gradients = like(pull.gradients[INPUT], image)
             for k, crop in enumerate(some):
                 total = total + crop.adjoint(gradients[k : k + 1, ...])
             scores.append(like(score, image))
         return total / len(crops), xp.mean(xp.concat(scores))
 
-    def _anchored(self, n: int, crops: Sequence[Operator]) -> Objective:
-        """What picture n pays for leaving its start, at these crops of both."""
+    def _anchor_penalty(self, n: int, crops: Sequence[Operator]) -> Objective:
+        """The squared distance of picture n from its start at the layer, weighted, over these crops of both."""
         assert self.anchor is not None
         start, name = self.anchor.starts[n : n + 1, ...], self.anchor.layer
         xp = namespace(start)

@@ -88,7 +88,7 @@ class Bilateral(Periodic):
         total, weights = xp.zeros_like(image), xp.zeros_like(image[:, :1, ...])
         for dy in range(-reach, reach + 1):
             for dx in range(-reach, reach + 1):
-                other = _shifted(_shifted(image, dy, 2), dx, 3)
+                other = _shift(_shift(image, dy, 2), dx, 3)
                 distance = xp.sum((other - image) ** 2, axis=1, keepdims=True) / (2 * self.range**2)
                 weight = xp.exp(-distance - (dy * dy + dx * dx) / (2 * self.space**2))
                 total, weights = total + weight * other, weights + weight
@@ -105,7 +105,7 @@ class ClipNorm(Periodic):
 
     def picture(self, image: Array, gradient: Array) -> Array:
         xp = namespace(image)
-        return _greyed(image, xp.sqrt(xp.sum((image - GREY) ** 2, axis=1, keepdims=True)), self.percent)
+        return _grey_below_percentile(image, xp.sqrt(xp.sum((image - GREY) ** 2, axis=1, keepdims=True)), self.percent)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class ClipContribution(Periodic):
     def picture(self, image: Array, gradient: Array) -> Array:
         xp = namespace(image)
         share = xp.abs(xp.sum((image - GREY) * gradient, axis=1, keepdims=True))
-        return _greyed(image, share, self.percent)
+        return _grey_below_percentile(image, share, self.percent)
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,10 @@ def read_regularisers(written: Sequence[str | Regulariser]) -> tuple[Regulariser
     Raises:
         ParameterError: no such rule, or numbers that it does not take.
     """
-    return tuple(rule if isinstance(rule, Regulariser) else _read(rule) for rule in written)
+    return tuple(rule if isinstance(rule, Regulariser) else _read_regulariser(rule) for rule in written)
 
 
-def _read(text: str) -> Regulariser:
+def _read_regulariser(text: str) -> Regulariser:
     name, *numbers = text.split(":")
     if name not in REGULARISERS:
         raise ParameterError(unknown_name("rule", name, REGULARISERS))
@@ -207,13 +207,13 @@ def _unit(band: Array) -> Array:
     return band / xp.where(deviation > 0, deviation, xp.ones_like(deviation))
 
 
-def _shifted(image: Array, by: int, axis: int) -> Array:
+def _shift(image: Array, by: int, axis: int) -> Array:
     xp, n = namespace(image), image.shape[axis]
     places = xp.clip(xp.arange(n, device=image.device) + by, 0, n - 1)
     return xp.take(image, places, axis=axis)
 
 
-def _greyed(image: Array, measure: Array, percent: float) -> Array:
+def _grey_below_percentile(image: Array, measure: Array, percent: float) -> Array:
     """Grey where `measure` (N, 1, H, W) is below its percentile in each picture."""
     xp = namespace(image)
     flat = xp.sort(xp.reshape(measure, (measure.shape[0], -1)), axis=1)

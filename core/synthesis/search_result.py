@@ -1,4 +1,4 @@
-"""What a search comes back with: each trial's settings, figures and pictures, and a sheet of all."""
+"""The result of a search: each trial's settings, figures and pictures, and a sheet of all."""
 
 import json
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ class Search(Result):
         """Each trial's pictures with its number, settings and figures under them."""
         pictures = [Synthesis(images=trial.images).picture() for trial in self.trials]
         texts = [f"{trial.number}: {trial.caption()}" for trial in self.trials]
-        return contact_sheet(_captioned(pictures, texts), gap=8)
+        return contact_sheet(_add_captions(pictures, texts), gap=8)
 
     def details(self) -> Mapping[str, Any]:
         """Settings and figures of every trial."""
@@ -84,13 +84,13 @@ def load_search(path: str | Path) -> tuple[dict[str, Any], list[Trial]]:
     try:
         with np.load(Path(path), allow_pickle=False) as stored:
             record = json.loads(str(stored["record"]))
-            trials = [_restored(each, stored[f"images_{each['number']}"]) for each in record["trials"]]
+            trials = [_read_trial(each, stored[f"images_{each['number']}"]) for each in record["trials"]]
     except (OSError, ValueError, KeyError) as error:
         raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier search") from error
     return record, trials
 
 
-def _restored(record: Mapping[str, Any], images: Array) -> Trial:
+def _read_trial(record: Mapping[str, Any], images: Array) -> Trial:
     settings = {name: tuple(v) if isinstance(v, list) else v for name, v in record["settings"].items()}
     return Trial(settings, record["figures"], images, record["number"], record["whole"])
 
@@ -101,7 +101,7 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _captioned(pictures: list[np.ndarray[Any, Any]], texts: list[str]) -> list[np.ndarray[Any, Any]]:
+def _add_captions(pictures: list[np.ndarray[Any, Any]], texts: list[str]) -> list[np.ndarray[Any, Any]]:
     """Pictures (H, W, 3) on white, as large as the largest, each over its text."""
     height = max(picture.shape[0] for picture in pictures)
     width = max(NARROWEST, *(picture.shape[1] for picture in pictures))
@@ -111,11 +111,11 @@ def _captioned(pictures: list[np.ndarray[Any, Any]], texts: list[str]) -> list[n
     for picture, written in zip(pictures, lines, strict=True):
         sheet = np.full((deep, width, 3), 255, np.uint8)
         sheet[: picture.shape[0], : picture.shape[1]] = picture
-        sheets.append(_written(sheet, written, height))
+        sheets.append(_draw_lines(sheet, written, height))
     return sheets
 
 
-def _written(sheet: np.ndarray[Any, Any], lines: list[str], top: int) -> np.ndarray[Any, Any]:
+def _draw_lines(sheet: np.ndarray[Any, Any], lines: list[str], top: int) -> np.ndarray[Any, Any]:
     picture = Image.fromarray(sheet)
     pen = ImageDraw.Draw(picture)
     for n, line in enumerate(lines):

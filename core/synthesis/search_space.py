@@ -1,4 +1,4 @@
-"""What a parameter is drawn from: a range, a choice, or texts with ranges inside that are each in or out."""
+"""Drawing a parameter's value at random: from a range, a list of choices, or texts with ranges in them."""
 
 import re
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ def draw_value(among: Any, rng: np.random.Generator) -> Any:
     """
     among = parse_range(among) if isinstance(among, str) else among
     if isinstance(among, tuple) and len(among) == 2 and all(_is_number(n) for n in among):
-        return _between(*among, rng)
+        return _draw_number(*among, rng)
     if not isinstance(among, Sequence) or not among:
         raise ParameterError(f"nothing can be drawn from {among!r}; give (low, high), or a list to choose from")
     if all(isinstance(text, str) and ":" in text for text in among):
-        return tuple(_filled(text, rng) for text in among if rng.random() < 0.5)
+        return tuple(_fill_ranges(text, rng) for text in among if rng.random() < 0.5)
     return among[int(rng.integers(len(among)))]
 
 
@@ -59,7 +59,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _between(low: float, high: float, rng: np.random.Generator) -> int | float:
+def _draw_number(low: float, high: float, rng: np.random.Generator) -> int | float:
     """Whole where both ends are; four digits, so that what is written on a sheet gives the same picture again."""
     if not low <= high:
         raise ParameterError(f"a range from {low} to {high} is empty; the least comes first")
@@ -70,6 +70,6 @@ def _between(low: float, high: float, rng: np.random.Generator) -> int | float:
     return float(f"{value:.4g}")
 
 
-def _filled(text: str, rng: np.random.Generator) -> str:
+def _fill_ranges(text: str, rng: np.random.Generator) -> str:
     """A text with each range replaced by a number from it."""
-    return _RANGE.sub(lambda match: f"{_between(_number(match[1]), _number(match[2]), rng):g}", text)
+    return _RANGE.sub(lambda match: f"{_draw_number(_number(match[1]), _number(match[2]), rng):g}", text)

@@ -16,13 +16,13 @@ def fix_predicted_class(objective: Objective, model: Model, images: Array) -> Ob
     """The objective with "the predicted class" replaced by the class predicted for the images at the start.
 
     Raises:
-        TargetError: the predicted class is meant and there are no images.
+        TargetError: the target is the predicted class, and there are no images to predict it from.
     """
     if images is not None:
         return objective.fix_choices(model.forward(images, sorted(objective.layers)))
     if isinstance(objective, ClassScore) and objective.target is None:
         raise TargetError(
-            "without images there is no predicted class; give a target: a class, a label, or an Objective such as "
+            "without images no class can be predicted; give a target: a class, a label, or an Objective such as "
             "channel(layer, 11)"
         )
     return objective
@@ -50,6 +50,15 @@ def picture_size(model: Model, images: Array, side: int | None) -> Size:
 def best_examples(model: Model, images: Array, objective: Objective, count: int) -> tuple[Array, str]:
     """The images that excite an objective most, the strongest first, and a note on which they are.
 
+    Args:
+        model: evaluates the objective.
+        images: (N, C, H, W) to choose from.
+        objective: one target for all images.
+        count: how many to choose, from 1 to N.
+
+    Returns:
+        Images (count, C, H, W), and the note.
+
     Raises:
         ParameterError: no images, fewer than are asked for, or an objective for each of them.
     """
@@ -63,5 +72,5 @@ def best_examples(model: Model, images: Array, objective: Objective, count: int)
         for start, stop in slices(total, batch_limit(model))
     ]
     best = [int(n) for n in np.argsort(-np.concatenate(values), kind="stable")[:count]]
-    said = f"started from images {', '.join(map(str, best))} of {total}, which excite {objective} most"
-    return namespace(images).concat([images[n : n + 1, ...] for n in best], axis=0), said
+    note = f"started from images {', '.join(map(str, best))} of {total}, which excite {objective} most"
+    return namespace(images).concat([images[n : n + 1, ...] for n in best], axis=0), note

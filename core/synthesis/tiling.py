@@ -1,4 +1,4 @@
-"""Pictures of any size before a network that takes one size: seen window by window, so that memory stays bounded."""
+"""Pictures larger than the network takes, divided into tiles: gradients tile by tile, so that memory stays bounded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,28 +16,28 @@ from ..operators import Crop, Size
 __all__ = ["Tile", "covering_tiles", "divide_by_mean_magnitude", "overlapping_tiles", "tiled_gradient"]
 
 EVEN = 32
-"""Windows but the last begin at multiples of so many pixels, so that the strides of most networks fall together."""
+"""Tiles but the last begin at multiples of so many pixels, so that the strides of most networks fall together."""
 
 
-def covering_tiles(size: Size, window: Size) -> Iterator[Crop]:
-    """As few windows as cover a picture of `size`, evenly spread, overlapping where they must.
+def covering_tiles(size: Size, tile: Size) -> Iterator[Crop]:
+    """As few tiles as cover a picture of `size`, evenly spread, overlapping where they must.
 
     >>> [crop.corner for crop in covering_tiles((4, 10), (4, 6))]
     [(0, 0), (0, 4)]
     """
     tops, lefts = (
-        np.rint(np.linspace(0, n - w, ceil(n / w))).astype(int).tolist() for n, w in zip(size, window, strict=True)
+        np.rint(np.linspace(0, n - w, ceil(n / w))).astype(int).tolist() for n, w in zip(size, tile, strict=True)
     )
-    return (Crop(size, window, (top, left)) for top in tops for left in lefts)
+    return (Crop(size, tile, (top, left)) for top in tops for left in lefts)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A window of a picture, and which of its pixels are its own where neighbours overlap."""
+    """A tile of a picture, and which of its pixels are its own where neighbours overlap."""
 
     crop: Crop
     rows: tuple[int, int]
-    """First of its own, and first after them, counted in the window."""
+    """First of its own, and first after them, counted in the tile."""
     columns: tuple[int, int]
 
     def owns(self, size: Size) -> np.ndarray[Any, Any]:
@@ -49,37 +49,37 @@ class Tile:
         return np.asarray(rows[:, None] & columns[None, :], np.float32)
 
 
-def overlapping_tiles(size: Size, window: Size, overlap: float) -> list[Tile]:
-    """Windows that cover a picture and overlap by at least this share of their side; each pixel is one window's own.
+def overlapping_tiles(size: Size, tile: Size, overlap: float) -> list[Tile]:
+    """Tiles that cover a picture and overlap by at least this share of their side; each pixel is one tile's own.
 
     >>> [(w.crop.corner, w.rows, w.columns) for w in overlapping_tiles((4, 100), (4, 64), 0.25)]
     [((0, 0), (0, 4), (0, 50)), ((0, 36), (0, 4), (14, 64))]
     """
-    rows, columns = (_spread(n, w, overlap) for n, w in zip(size, window, strict=True))
-    return [Tile(Crop(size, window, (y, x)), own, beside) for y, own in rows for x, beside in columns]
+    rows, columns = (_spread(n, w, overlap) for n, w in zip(size, tile, strict=True))
+    return [Tile(Crop(size, tile, (y, x)), own, beside) for y, own in rows for x, beside in columns]
 
 
-def _spread(n: int, window: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
-    """Where windows begin along an axis, and which of their pixels are their own."""
-    last, furthest = n - window, max(1, int((1 - overlap) * window))
+def _spread(n: int, tile: int, overlap: float) -> list[tuple[int, tuple[int, int]]]:
+    """Where tiles begin along an axis, and which of their pixels are their own."""
+    last, furthest = n - tile, max(1, int((1 - overlap) * tile))
     step = furthest // EVEN * EVEN or furthest
     starts = [k * step for k in range(1 + ceil(max(last - furthest, 0) / step))] + [last] * (last > 0)
-    middles = [(before + window + after) // 2 for before, after in pairwise(starts)]
+    middles = [(before + tile + after) // 2 for before, after in pairwise(starts)]
     ends = zip(starts, [0, *middles], [*middles, n], strict=True)
     return [(start, (first - start, after - start)) for start, first, after in ends]
 
 
 def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int) -> tuple[Array, Array]:
-    """The gradient of an objective on all windows of images, where windows overlap their mean; and its mean value.
+    """The gradient of an objective on all tiles of images, where tiles overlap their mean; and its mean value.
 
     Args:
-        model: one of a fixed size has windows of that size, any other of at most `tile` pixels a side.
-        images: (N, C, H, W) of any size; one smaller than a window lies in the middle of mid-grey.
-        objective: what the network is asked for at each window.
+        model: one of a fixed size has tiles of that size, any other of at most `tile` pixels a side.
+        images: (N, C, H, W) of any size; one smaller than a tile lies in the middle of mid-grey.
+        objective: what the network is asked for at each tile.
         tile: in pixels; bounds the memory.
 
     Returns:
-        (N, C, H, W), and (N,): the mean over windows.
+        (N, C, H, W), and (N,): the mean over tiles.
     """
     size = images.shape[-2], images.shape[-1]
     height, width = (fixed or min(n, tile) for fixed, n in zip(model.input.shape[1:], size, strict=True))

@@ -155,7 +155,12 @@ class Compose(RandomTransform):
 def robust_transform(size: Size, shift: float, zoom: float, turn: float = 0.0, noise: float = 0.0) -> RandomTransform:
     """Scaled by up to `zoom`, moved along each axis by up to `shift` of the shorter side, on grey, at the same size.
 
-    And turned by up to `turn` degrees either way, and under normal noise of deviation `noise`.
+    Args:
+        size: (H, W) of the pictures.
+        shift: largest move along each axis, as a share of the shorter side, in [0, 1).
+        zoom: largest change of scale, up or down, in [0, 1).
+        turn: largest rotation in degrees, either way, in [0, 180]; 0 for none.
+        noise: deviation of normal noise in [0, 1]; 0 for none.
 
     Raises:
         ParameterError: shift or zoom does not lie within [0, 1), turn not within [0, 180], noise not within [0, 1].

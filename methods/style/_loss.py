@@ -19,11 +19,18 @@ def style_loss(
 ) -> Objective:
     """The weighted sum over layers of equation 4, the Gram matrices being the styles' blended.
 
+    Args:
+        model: gives the activations.
+        styles: pictures (1, C, H, W), of any sizes.
+        layers: the style layers.
+        blend: one weight per style; None for equal ones.
+        layer_weights: w of equation 5, one per layer; None for equal ones.
+
     Raises:
         ParameterError: not one share for each style, or not one weight for each layer.
     """
-    parts = shares("blend", blend, len(styles), "styles")
-    weights = shares("layer_weights", layer_weights, len(layers), "style layers")
+    parts = normalised_weights("blend", blend, len(styles), "styles")
+    weights = normalised_weights("layer_weights", layer_weights, len(layers), "style layers")
     activations = [model.forward(style, layers) for style in styles]
     terms = []
     for name, weight in zip(layers, weights, strict=True):
@@ -32,15 +39,25 @@ def style_loss(
     return sum(terms[1:], terms[0])
 
 
-def shares(name: str, given: Sequence[float] | None, count: int, of: str) -> list[float]:
-    """Weights as shares of one."""
+def normalised_weights(name: str, given: Sequence[float] | None, count: int, of: str) -> list[float]:
+    """Weights divided by their sum.
+
+    Args:
+        name: of the parameter, for the message.
+        given: the weights; None for equal ones.
+        count: how many there must be.
+        of: what they belong to, in the plural, for the message.
+
+    Raises:
+        ParameterError: another number of weights, or a sum that is not above 0.
+    """
     weights = [1.0] * count if given is None else [float(weight) for weight in given]
     if len(weights) != count or sum(weights) <= 0:
         raise ParameterError(f"{name} is {given}; give {count} numbers for {count} {of}, with a sum above 0")
     return [weight / sum(weights) for weight in weights]
 
 
-def descent(model: Model, loss: Objective, pixels: Parameterisation) -> Evaluate:
+def picture_loss(model: Model, loss: Objective, pixels: Parameterisation) -> Evaluate:
     """A loss as `optimise` takes it, at a picture's parameters."""
 
     def evaluate(parameters: Array, step: int) -> tuple[Array, Array]:

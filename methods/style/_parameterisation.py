@@ -1,4 +1,4 @@
-"""In which coordinates textures and styles take their steps: the papers' pixels, or frequencies."""
+"""The coordinates in which textures and styles are optimised: the papers' pixels, or frequencies."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ COORDINATES = ("fourier", "pixels")
 """Frequencies scaled as in photographs, or the papers' pixels."""
 
 
-def suited(name: str | None, model: Model, image: Array) -> str:
+def choose_coordinates(name: str | None, model: Model, image: Array) -> str:
     """The coordinates asked for; if none, pixels where the first layer with a kernel has the image's size, as in VGG.
 
     One that strides sees the finest frequencies only in part, and pixels become noise (Mordvintsev et al. 2018,

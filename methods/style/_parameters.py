@@ -93,7 +93,7 @@ class TransferOptions(DescentOptions, PictureOptions, StyleOptions, ContentOptio
     seed: int = param(0, "of the noise to start from", minimum=0)
     every: int | None = param(None, "keep a snapshot after every so many steps of the last scale", minimum=1)
 
-    def window(self, model: Model, size: Size) -> Size:
+    def tile_size(self, model: Model, size: Size) -> Size:
         """(H, W) of what the network sees of a picture at once."""
         height, width = (fixed or min(n, self.tile) for n, fixed in zip(size, model.input.shape[1:], strict=True))
         return height, width

@@ -1,4 +1,4 @@
-"""The sizes of a style transfer: pictures made to cover them, the longer side asked for, scales from coarse to fine."""
+"""The sizes of a style transfer: resizing pictures to them, and the sizes of the scales from coarse to fine."""
 
 from collections.abc import Callable
 
@@ -8,27 +8,33 @@ from crosslens.model import Model
 from crosslens.operators import Crop, Resize, Size
 
 
-def covering(picture: Array, size: Size) -> Array:
-    """A picture at another size: covered, not stretched, its middle."""
+def resize_and_crop(picture: Array, size: Size) -> Array:
+    """A picture scaled, sides in proportion, until it covers a size, and cropped to its middle."""
     height, width = picture.shape[-2:]
     scale = max(size[0] / height, size[1] / width)
     enlarged = max(size[0], round(height * scale)), max(size[1], round(width * scale))
     return (Resize((height, width), enlarged) >> Crop.centre(enlarged, size)).apply(picture)
 
 
-def sized(picture: Array, size: Size) -> Array:
+def at_size(picture: Array, size: Size) -> Array:
     """The picture at this size; itself where it has it."""
-    return picture if tuple(picture.shape[-2:]) == size else covering(picture, size)
+    return picture if tuple(picture.shape[-2:]) == size else resize_and_crop(picture, size)
 
 
-def sizes_of(scales: int, window: Callable[[Model, Size], Size], model: Model, size: Size) -> list[Size]:
-    """(H, W) of each scale, the coarsest first; `window` is what the model sees of a size at once.
+def scale_sizes(scales: int, tile_size: Callable[[Model, Size], Size], model: Model, size: Size) -> list[Size]:
+    """(H, W) of each scale, the coarsest first.
+
+    Args:
+        scales: how many; each has half the sides of the next.
+        tile_size: from the model and a picture's size to (H, W) of the tiles that the model sees.
+        model: for the message.
+        size: (H, W) of the finest.
 
     Raises:
-        ParameterError: a picture smaller than the one size that the model takes.
+        ParameterError: the coarsest size is smaller than the one size that the model takes.
     """
     sizes = [(max(1, size[0] >> n), max(1, size[1] >> n)) for n in reversed(range(scales))]
-    if any(side < seen for side, seen in zip(sizes[0], window(model, sizes[0]), strict=True)):
+    if any(side < seen for side, seen in zip(sizes[0], tile_size(model, sizes[0]), strict=True)):
         raise ParameterError(
             f"scales is {scales} and the coarsest picture {sizes[0]}, but this model takes pictures "
             f"{model.input.shape[1:]}: give a larger size, or fewer scales"
@@ -36,7 +42,7 @@ def sizes_of(scales: int, window: Callable[[Model, Size], Size], model: Model, s
     return sizes
 
 
-def of_longer_side(images: Array, side: int) -> Array:
+def resize_longer_side(images: Array, side: int) -> Array:
     """Pictures (N, C, H, W) with this longer side, their shape kept."""
     height, width = images.shape[-2:]
     share = side / max(height, width)

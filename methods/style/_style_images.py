@@ -1,4 +1,4 @@
-"""The pictures of a style transfer: styles read, the content's colours kept, a field to fill."""
+"""The pictures of a style transfer: reading styles, checking their size, keeping the content's colours."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def style_pictures(style: Any, model: Model) -> list[Array]:
     """Each style as (1, C, H, W) in [0, 1], of its own size.
 
     Raises:
-        ParameterError: no style, or an array that is no picture.
+        ParameterError: no style, or an array that is not a picture.
         ImageError: a file that cannot be read.
     """
     if isinstance(style, str) and "," in style and not Path(style).exists():
@@ -34,7 +34,7 @@ def _read(style: Any, model: Model) -> Array:
     if isinstance(style, str | Path):
         grey = model.input.shape[0] == 1
         picture = load_image(style)
-        return in_grey(picture)[:, :1, ...] if grey else picture
+        return luminance(picture)[:, :1, ...] if grey else picture
     if style is None or not hasattr(style, "ndim"):
         raise ParameterError(
             f"style is {style!r}; style_transfer needs a picture: style='starry_night.jpg', or an array"
@@ -46,9 +46,15 @@ def _read(style: Any, model: Model) -> Array:
 
 
 def check_field(model: Model, content: Array, layers: Sequence[str], styles: Sequence[Array]) -> None:
-    """Refuse a style that fits into the receptive field of a style layer: there is no texture to speak of in it.
+    """Refuse a style smaller than the receptive field of the deepest style layer: it shows too little texture.
 
-    The field is measured on the content: where the gradient of a place near the deepest layer's middle is not zero.
+    The field is measured on the content: where the gradient of a position near the layer's middle is not zero.
+
+    Args:
+        model: gives the gradients.
+        content: (1, C, H, W).
+        layers: the style layers.
+        styles: pictures (1, C, h, w).
 
     Raises:
         ParameterError: with the field and the picture's size, and what would help.
@@ -62,19 +68,19 @@ def check_field(model: Model, content: Array, layers: Sequence[str], styles: Seq
         if min(style.shape[-2:]) < field:
             raise ParameterError(
                 f"a style of {style.shape[-2]} x {style.shape[-1]} pixels is smaller than the {field} pixels that one "
-                f"place of layer {deepest!r} sees: give a larger picture, or style_layers without the deepest"
+                f"position of layer {deepest!r} sees: give a larger picture, or style_layers without the deepest"
             )
 
 
 def _extent(at: Linearization, layer: str, shape: tuple[int, ...], maps: Array, shift: int) -> int:
-    """Pixels, along the longer side, that one place near the layer's middle reacts to."""
-    place = np.zeros(shape, np.float32)
+    """Pixels, along the longer side, that one position near the layer's middle depends on."""
+    unit = np.zeros(shape, np.float32)
     if len(shape) == 4:
         y, x = (min(max(n // 2 + shift, 0), n - 1) for n in shape[2:])
-        place[:, :, y, x] = 1
+        unit[:, :, y, x] = 1
     else:
-        place[:, min(max(shape[1] // 2 + shift, 0), shape[1] - 1)] = 1
-    seen = (as_numpy(at.vjp({layer: like(place, maps)})[INPUT]) != 0).any(axis=(0, 1))
+        unit[:, min(max(shape[1] // 2 + shift, 0), shape[1] - 1)] = 1
+    seen = (as_numpy(at.vjp({layer: like(unit, maps)})[INPUT]) != 0).any(axis=(0, 1))
     return max(int(np.ptp(np.flatnonzero(seen.any(axis=axis)))) + 1 for axis in (0, 1)) if seen.any() else 0
 
 
@@ -102,7 +108,7 @@ def check_maps(model: Model, layers: Sequence[str]) -> None:
             )
 
 
-def matched(style: Array, content: Array) -> Array:
+def match_colours(style: Array, content: Array) -> Array:
     """The style with the content's mean and covariance of colours, by square roots as the paper does, clipped."""
     s, c = (as_numpy(x)[0].reshape(x.shape[1], -1).astype(np.float64) for x in (style, content))
     move = _root(np.cov(c)) @ _root(np.cov(s), -0.5)
@@ -115,13 +121,13 @@ def _root(covariance: Any, power: float = 0.5) -> Any:
     return (vectors * np.maximum(values, 1e-8) ** power) @ vectors.T
 
 
-def in_grey(picture: Array) -> Array:
+def luminance(picture: Array) -> Array:
     """The luminance of (1, 3, H, W) in all three channels."""
     luma = np.tensordot(_YIQ[0], as_numpy(picture)[0], axes=1)
     return like(np.repeat(luma[None, None], 3, axis=1).astype(np.float32), picture)
 
 
-def recoloured(made: Array, content: Array) -> Array:
+def with_colours_of(made: Array, content: Array) -> Array:
     """The luminance of `made` with the content's colours (I and Q of YIQ), clipped to [0, 1]."""
     y = np.tensordot(_YIQ[0], as_numpy(made)[0].astype(np.float64), axes=1)
     yiq = np.tensordot(_YIQ, as_numpy(content)[0].astype(np.float64), axes=1)

@@ -1,8 +1,8 @@
-"""The loss of a style transfer on a picture larger than the network sees at once: window by window, without seams.
+"""The loss of a style transfer on a picture larger than the network sees at once: tile by tile, without seams.
 
-Gram matrices add up over positions, so those of the windows' own positions add up to the picture's: one pass over the
-windows for them, one for the gradient. Neighbours overlap, and what lies in an overlap belongs to the nearer window, so
-that every position counts once and sees its surroundings. Memory is that of one window.
+Gram matrices add up over positions, so those of the tiles' own positions add up to the picture's: one pass over the
+tiles for them, one for the gradient. Neighbours overlap, and what lies in an overlap belongs to the nearer tile, so
+that every position counts once and sees its surroundings. Memory is that of one tile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ from crosslens.synthesis.tiling import Tile
 
 @dataclass(frozen=True)
 class Part(Objective):
-    """What one window's own positions add: alpha sum (F - P)^2 / 2, and the pull of Gram matrices known already.
+    """What one tile's own positions add: alpha sum (F - P)^2 / 2, and the pull of Gram matrices known already.
 
-    With F the window's activations, 0 where they belong to another window, the gradient of equation 5's term of a layer
-    is D F, D = beta w (G - A) / (C^2 M^2); its value is that of no single window, and is not counted here.
+    With F the tile's activations, 0 where they belong to another tile, the gradient of equation 5's term of a layer
+    is D F, D = beta w (G - A) / (C^2 M^2); its value is that of no single tile, and is not counted here.
     """
 
     content: str
@@ -32,7 +32,7 @@ class Part(Objective):
     pulls: Mapping[str, Any]
     """D (1, C, C) by style layer."""
     owned: Mapping[str, Any]
-    """(h, w) by layer: 1 at the positions that belong to this window."""
+    """(h, w) by layer: 1 at the positions that belong to this tile."""
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
@@ -66,11 +66,11 @@ class TiledLoss:
     """alpha content + beta style of a picture, as `optimise` takes it; `aim` sets what is aimed at."""
 
     def __init__(
-        self, model: Model, windows: Sequence[Tile], pixels: Parameterisation, layers: Mapping[str, float]
+        self, model: Model, tiles: Sequence[Tile], pixels: Parameterisation, layers: Mapping[str, float]
     ) -> None:
         """`layers` are the style's with their weights."""
-        self._model, self._windows, self._pixels, self._weights = model, windows, pixels, layers
-        self._owned: list[dict[str, Any]] = [{} for _ in windows]
+        self._model, self._tiles, self._pixels, self._weights = model, tiles, pixels, layers
+        self._owned: list[dict[str, Any]] = [{} for _ in tiles]
         self._positions = dict.fromkeys(layers, 0.0)
         self._parts: list[tuple[str, Array]] = []
         self._wanted: Mapping[str, Array] = {}
@@ -79,8 +79,8 @@ class TiledLoss:
     def grams(self, picture: Array) -> dict[str, Array]:
         """Equation 3 by style layer, over the whole picture."""
         total: dict[str, Array] = {}
-        for n, window in enumerate(self._windows):
-            activations = self._model.forward(window.crop.apply(picture), list(self._weights))
+        for n, tile in enumerate(self._tiles):
+            activations = self._model.forward(tile.crop.apply(picture), list(self._weights))
             for name, maps in activations.items():
                 flat = flat_maps(maps * like(self._mine(n, name, maps), maps))
                 own = flat @ namespace(flat).matrix_transpose(flat)
@@ -89,7 +89,7 @@ class TiledLoss:
 
     def _mine(self, n: int, name: str, maps: Array) -> Any:
         if name not in self._owned[n]:
-            self._owned[n][name] = self._windows[n].owns((maps.shape[2], maps.shape[3]))
+            self._owned[n][name] = self._tiles[n].owns((maps.shape[2], maps.shape[3]))
             if name in self._positions:
                 self._positions[name] += float(self._owned[n][name].sum())
         return self._owned[n][name]
@@ -97,8 +97,8 @@ class TiledLoss:
     def aim(self, content: str, seen: Array, grams: Mapping[str, Array]) -> tuple[float, float]:
         """What to reach, and both losses, without alpha and beta, at activations of zero."""
         self._wanted, nothing = grams, 0.0
-        for n, window in enumerate(self._windows):
-            maps = self._model.forward(window.crop.apply(seen), [content])[content]
+        for n, tile in enumerate(self._tiles):
+            maps = self._model.forward(tile.crop.apply(seen), [content])[content]
             self._parts.append((content, maps))
             own = maps * like(self._mine(n, content, maps), maps)
             nothing += 0.5 * float(namespace(own).sum(own * own))
@@ -116,9 +116,9 @@ class TiledLoss:
         style = {name: self._style(name, each) for name, each in apart.items()}
         pulls = {name: self.beta * pull for name, (_, pull) in style.items()}
         loss, gradient = self.beta * sum(value for value, _ in style.values()), namespace(picture).zeros_like(picture)
-        for n, window in enumerate(self._windows):
+        for n, tile in enumerate(self._tiles):
             part = Part(*self._parts[n], self.alpha, pulls, self._owned[n])
-            pull, value = pullback(self._model, window.crop.apply(picture), part)
-            gradient = gradient + window.crop.adjoint(like(pull.gradients[INPUT], picture))
+            pull, value = pullback(self._model, tile.crop.apply(picture), part)
+            gradient = gradient + tile.crop.adjoint(like(pull.gradients[INPUT], picture))
             loss += float(value[0])
         return like(np.asarray([loss]), picture), back(gradient)

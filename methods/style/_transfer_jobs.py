@@ -14,15 +14,15 @@ from crosslens.synthesis.jobs import Jobs
 from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.tiling import overlapping_tiles
 
-from ._loss import descent, shares, style_loss
-from ._parameterisation import coordinates, noise, suited
+from ._loss import normalised_weights, picture_loss, style_loss
+from ._parameterisation import choose_coordinates, coordinates, noise
 from ._parameters import TransferOptions
-from ._sizes import covering, sized, sizes_of
-from ._style_images import in_grey, matched, recoloured
+from ._sizes import at_size, resize_and_crop, scale_sizes
+from ._style_images import luminance, match_colours, with_colours_of
 from ._tiled_loss import TiledLoss
 
 OVERLAP = 0.25
-"""Share of a window's side that its neighbours see too."""
+"""Share of a tile's side that its neighbours see too."""
 BALANCE = 1000.0
 """`strength` 1: what the style's loss counts beside the content's, each divided by that of activations of zero."""
 
@@ -32,10 +32,10 @@ class TransferJobs(Jobs):
 
     def __init__(self, how: TransferOptions, model: Model, images: Array, styles: Sequence[Array]) -> None:
         self.how, self.model, self.images, self.styles = how, model, images, styles
-        self.sizes = sizes_of(how.scales, how.window, model, (images.shape[-2], images.shape[-1]))
-        self.sample = sized(images[:1, ...], how.window(model, self.sizes[-1]))
+        self.sizes = scale_sizes(how.scales, how.tile_size, model, (images.shape[-2], images.shape[-1]))
+        self.sample = at_size(images[:1, ...], how.tile_size(model, self.sizes[-1]))
         self.layers = how.layers(model, self.sample)
-        self.coordinates = suited(how.parameterisation, model, self.sample)
+        self.coordinates = choose_coordinates(how.parameterisation, model, self.sample)
         self.scales, self.count, self.steps = len(self.sizes), images.shape[0] * len(self.sizes), how.steps
         self.optimiser = how.optimiser_within(self.pixels(self.sizes[-1]).bounds)
         self.starts = images if how.start == "content" else None
@@ -50,13 +50,13 @@ class TransferJobs(Jobs):
         """The loss of picture n // sizes at size n % sizes, and where it starts: at what the size before has made."""
         picture, scale = divmod(n, len(self.sizes))
         content, size, how = self.images[picture : picture + 1, ...], self.sizes[scale], self.how
-        seen = covering(in_grey(content) if how.colours == "luminance" else content, size)
-        styles = [covering(style, size) for style in self._styles(content)]
+        seen = resize_and_crop(luminance(content) if how.colours == "luminance" else content, size)
+        styles = [resize_and_crop(style, size) for style in self._styles(content)]
         pixels, start = self.pixels(size), seen
-        at_once = how.window(self.model, size) == size
-        loss = self._whole(seen, styles, pixels) if at_once else self._in_windows(seen, styles, pixels)
+        at_once = how.tile_size(self.model, size) == size
+        loss = self._whole(seen, styles, pixels) if at_once else self._in_tiles(seen, styles, pixels)
         if last is not None and scale:
-            start = covering(self.pixels(self.sizes[scale - 1]).image.apply(last.parameters), size)
+            start = resize_and_crop(self.pixels(self.sizes[scale - 1]).image.apply(last.parameters), size)
         if how.start == "noise" and not scale:
             return loss, like(noise(pixels, how.seed), seen)
         return loss, pixels.of(like(start, seen))
@@ -69,15 +69,15 @@ class TransferJobs(Jobs):
         activations = self.model.forward(seen, sorted(target.layers | look.layers))
         nothing = {name: namespace(maps).zeros_like(maps) for name, maps in activations.items()}
         beta = self._beta(*(float(as_numpy(loss.value(nothing))[0]) for loss in (target, look)))
-        return descent(self.model, how.content_weight * target + beta * look, pixels)
+        return picture_loss(self.model, how.content_weight * target + beta * look, pixels)
 
-    def _in_windows(self, seen: Array, styles: Sequence[Array], pixels: Parameterisation) -> Evaluate:
-        """The loss where it sees windows only."""
+    def _in_tiles(self, seen: Array, styles: Sequence[Array], pixels: Parameterisation) -> Evaluate:
+        """The loss where it sees tiles only."""
         how, size = self.how, (seen.shape[-2], seen.shape[-1])
-        windows = overlapping_tiles(size, how.window(self.model, size), OVERLAP)
-        weights = shares("layer_weights", how.layer_weights, len(self.layers[1]), "style layers")
-        loss = TiledLoss(self.model, windows, pixels, dict(zip(self.layers[1], weights, strict=True)))
-        blend = shares("blend", how.blend, len(styles), "styles")
+        tiles = overlapping_tiles(size, how.tile_size(self.model, size), OVERLAP)
+        weights = normalised_weights("layer_weights", how.layer_weights, len(self.layers[1]), "style layers")
+        loss = TiledLoss(self.model, tiles, pixels, dict(zip(self.layers[1], weights, strict=True)))
+        blend = normalised_weights("blend", how.blend, len(styles), "styles")
         looks = [loss.grams(style) for style in styles]
         mixed = {name: sum(s * look[name] for s, look in zip(blend, looks, strict=True)) for name in self.layers[1]}
         loss.alpha, loss.beta = how.content_weight, self._beta(*loss.aim(self.layers[0], seen, mixed))
@@ -97,11 +97,13 @@ class TransferJobs(Jobs):
 
     def _styles(self, content: Array) -> Sequence[Array]:
         if self.how.colours == "luminance":
-            return [in_grey(style) for style in self.styles]
-        return [matched(style, content) for style in self.styles] if self.how.colours == "matched" else self.styles
+            return [luminance(style) for style in self.styles]
+        if self.how.colours == "matched":
+            return [match_colours(style, content) for style in self.styles]
+        return self.styles
 
     def pictures(self, parameters: Array, n: int) -> Array:
         """Picture n of its parameters, at its own size if it was interrupted at a smaller, in the colours asked for."""
         size = next(s for s in reversed(self.sizes) if self.pixels(s).shape == tuple(parameters.shape[1:]))
-        picture = sized(self.pixels(size).image.apply(parameters), self.sizes[-1])
-        return recoloured(picture, self.images[n : n + 1, ...]) if self.how.colours == "luminance" else picture
+        picture = at_size(self.pixels(size).image.apply(parameters), self.sizes[-1])
+        return with_colours_of(picture, self.images[n : n + 1, ...]) if self.how.colours == "luminance" else picture

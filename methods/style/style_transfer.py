@@ -15,7 +15,7 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.jobs import make_pictures
 
 from ._parameters import TransferOptions
-from ._sizes import of_longer_side, sized, sizes_of
+from ._sizes import at_size, resize_longer_side, scale_sizes
 from ._style_images import check_colours, check_field, check_maps, style_pictures
 from ._transfer_jobs import TransferJobs
 
@@ -36,15 +36,15 @@ class StyleTransfer(TransferOptions):
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         if self.content_layer and self.style_layers:
             return {}
-        whole = images if self.size is None else of_longer_side(images[:1, ...], self.size)
-        size = sizes_of(self.scales, self.window, model, (whole.shape[-2], whole.shape[-1]))[-1]
-        content, style = self.layers(model, sized(whole[:1, ...], self.window(model, size)))
+        whole = images if self.size is None else resize_longer_side(images[:1, ...], self.size)
+        size = scale_sizes(self.scales, self.tile_size, model, (whole.shape[-2], whole.shape[-1]))[-1]
+        content, style = self.layers(model, at_size(whole[:1, ...], self.tile_size(model, size)))
         return {"content_layer": content, "style_layers": style}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each of `images`, of its size; history (steps, N) is the loss, the start's first."""
         check_colours(self.colours, images)
-        images = images if self.size is None else of_longer_side(images, self.size)
+        images = images if self.size is None else resize_longer_side(images, self.size)
         jobs = TransferJobs(self, model, images, [like(style, images) for style in style_pictures(self.style, model)])
         check_maps(model, jobs.layers[1])
         check_field(model, jobs.sample, jobs.layers[1], jobs.styles)

@@ -22,7 +22,7 @@ from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.transforms import NoTransform
 
-from ._parameterisation import COORDINATES, coordinates, noise, suited
+from ._parameterisation import COORDINATES, choose_coordinates, coordinates, noise
 
 SCALES = 5
 """The paper's layers: one per resolution of VGG."""
@@ -57,7 +57,7 @@ class TextureSynthesis(PictureMethod):
         """For each image one picture of its size, or one per depth; history (steps, pictures) is the loss."""
         names = list(self.texture_layers or _default_layers(model, images))
         depths = [names[: k + 1] for k in range(len(names))] if self.sheet else [names]
-        pixels = coordinates(suited(self.parameterisation, model, images[:1, ...]), images.shape[1:])
+        pixels = coordinates(choose_coordinates(self.parameterisation, model, images[:1, ...]), images.shape[1:])
         tasks = [(images[n : n + 1, ...], layers) for n in range(images.shape[0]) for layers in depths]
         jobs = _Textures(self, model, pixels, tasks)
         return make_pictures(self, model, objective, jobs, images, progress)

@@ -59,16 +59,16 @@ class Octaves(Optimiser):
     def _base(self, octave: int, state: State) -> Array:
         """What an octave starts from: the detail made at the size before, enlarged, on the picture at this size."""
         if octave >= self.octaves:
-            return zoomed(state.moments[-1], self.zoom)
+            return zoom_in(state.moments[-1], self.zoom)
         size = self.size(octave)
-        base = resized(self.picture, size)
+        base = resize(self.picture, size)
         if not octave:
             return base
-        return base + resized(state.parameters - resized(self.picture, self.size(octave - 1)), size)
+        return base + resize(state.parameters - resize(self.picture, self.size(octave - 1)), size)
 
 
 class Dream(Jobs):
-    """One dream: an objective's gradient in windows of the picture, which is rolled by a random jitter at each step."""
+    """One dream: an objective's gradient in tiles of the picture, which is rolled by a random jitter at each step."""
 
     may_differ = MAY_DIFFER - {"steps"} | {"zoom_frames"}
 
@@ -83,7 +83,7 @@ class Dream(Jobs):
         self._jitter = np.random.default_rng(seed).integers(-jitter, jitter + 1, size=(self.steps, 2)).tolist()
 
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
-        return self._evaluate, resized(self.optimiser.picture, self.optimiser.size(0))
+        return self._evaluate, resize(self.optimiser.picture, self.optimiser.size(0))
 
     def _evaluate(self, parameters: Array, step: int) -> tuple[Array, Array]:
         """The objective, (N,), and its gradient."""
@@ -97,7 +97,7 @@ class Dream(Jobs):
         picture, size = self.optimiser.picture, _size(parameters)
         if size == _size(picture):
             return parameters
-        detail = resized(parameters - resized(picture, size), _size(picture))
+        detail = resize(parameters - resize(picture, size), _size(picture))
         return namespace(detail).clip(picture + detail, 0.0, 1.0)
 
     def final_pictures(self, run: Run, n: int) -> Array:
@@ -126,13 +126,13 @@ def _size(x: Array) -> Size:
     return x.shape[-2], x.shape[-1]
 
 
-def resized(picture: Array, to: Size) -> Array:
+def resize(picture: Array, to: Size) -> Array:
     """A picture at another size, stretched."""
     return Resize(_size(picture), to).apply(picture)
 
 
-def zoomed(picture: Array, share: float) -> Array:
+def zoom_in(picture: Array, share: float) -> Array:
     """The middle of a picture, enlarged to its size."""
     size = _size(picture)
     inner = tuple(max(1, round(n * (1 - share))) for n in size)
-    return resized(Crop.centre(size, (inner[0], inner[1])).apply(picture), size)
+    return resize(Crop.centre(size, (inner[0], inner[1])).apply(picture), size)

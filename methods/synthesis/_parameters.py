@@ -69,10 +69,10 @@ class TransformOptions(ParameterGroup):
     """The random transforms under which the network sees the picture at each step."""
 
     title = "random transforms"
-    shift: float = param(0.07, "the view moves along each axis by up to this share of the side", search=(0.0, 0.15))
-    zoom: float = param(0.1, "the view is larger or smaller by up to this share", search=(0.0, 0.4))
-    turn: float = param(8.0, "the view is turned by up to so many degrees either way")
-    noise: float = param(0.0, "deviation of the noise that the view is seen under")
+    shift: float = param(0.07, "the picture moves along each axis by up to this share of the side", search=(0.0, 0.15))
+    zoom: float = param(0.1, "the picture is larger or smaller by up to this share", search=(0.0, 0.4))
+    turn: float = param(8.0, "the picture is turned by up to so many degrees either way")
+    noise: float = param(0.0, "deviation of the noise added to the picture")
 
     def _transform(self, size: Size) -> RandomTransform:
         return robust_transform(size, self.shift, self.zoom, self.turn, self.noise)

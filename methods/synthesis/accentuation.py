@@ -57,9 +57,9 @@ class Accentuation(CropOptions, PictureMethod):
         aim, size = fix_predicted_class(objective, model, images), (images.shape[-2], images.shape[-1])
         pixels = phases_of(images)
         start = pixels.of(images)
-        view = crop_transform(self.crop, self.noise, model.input.size)
+        transform = crop_transform(self.crop, self.noise, model.input.size)
         anchor = self._anchor(model, images, aim) if self.weight else None
-        ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops, anchor=anchor)
+        ascent = CropsAscent(model, aim, pixels, transform, size, self.seed, count=self.crops, anchor=anchor)
         job = AscentJob(ascent, start, ascent.score(images), self.steps, Adam(self.learning_rate), images)
         return make_pictures(self, model, objective, job, images, progress)
 

@@ -41,10 +41,10 @@ class ActivationMaximisation(
     needs_images = False
     example: ClassVar = {"steps": 4}
     steps: int = param(192, "steps of Adam", minimum=1)
-    seed: int = param(0, "of the starting noise and of the views", minimum=0)
+    seed: int = param(0, "of the starting noise and of the transforms", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
-        """One picture from noise, or one from each of `images`; history (steps, N) is the objective on the views."""
+        """One picture from noise, or one from each of `images`; history (steps, N) is the objective of each step."""
         if self.examples is None:
             return self._maximise(model, images, fix_predicted_class(objective, model, images), objective, progress)
         chosen, said = best_examples(model, images, objective, self.examples)

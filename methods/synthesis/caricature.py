@@ -34,29 +34,29 @@ class Caricature(PictureMethod):
     needs_target = False
     example: ClassVar = {"steps": 4}
     layer: str | None = param(
-        None, "layer whose view to exaggerate; if not given, the last rectified of the last scale but one"
+        None, "layer whose activations to exaggerate; if not given, the last rectified of the last scale but one"
     )
     power: float = param(1.0, "of the cosine: the more, the nearer to the image", search=(0.0, 4.0))
     steps: int = param(192, "steps of Adam", minimum=1)
     learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", above=0, search=(0.01, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
     colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
-    shift: float = param(0.03, "the view moves along each axis by up to this share of the side")
-    zoom: float = param(0.05, "the view is larger or smaller by up to this share")
-    seed: int = param(0, "of the starting noise and of the views", minimum=0)
+    shift: float = param(0.03, "the picture moves along each axis by up to this share of the side")
+    zoom: float = param(0.05, "the picture is larger or smaller by up to this share")
+    seed: int = param(0, "of the starting noise and of the transforms", minimum=0)
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.layer else {"layer": last_of_scales(model, images[:1, ...])[-2:][0]}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
-        """One picture for each image; history (steps, N) is the objective on the views."""
+        """One picture for each image; history (steps, N) is the objective of each step."""
         name = self.layer or last_of_scales(model, images[:1, ...])[-2:][0]
         wanted = model.forward(images, [name])[name]
         aim = likeness(name, wanted, self.power)
         count, channels, *size = images.shape
         pixels = parameterisation(self.parameterisation, (size[0], size[1]), channels, self.colour)
-        view = robust_transform((size[0], size[1]), self.shift, self.zoom)
-        ascent = Ascent(model, aim, pixels, view, (size[0], size[1]), self.seed)
+        transform = robust_transform((size[0], size[1]), self.shift, self.zoom)
+        ascent = Ascent(model, aim, pixels, transform, (size[0], size[1]), self.seed)
         start = like(pixels.noise(count, np.random.default_rng(self.seed)), images)
         job = AscentJob(ascent, start, None, self.steps, Adam(self.learning_rate))
         return make_pictures(self, model, objective, job, images, progress)

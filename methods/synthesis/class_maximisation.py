@@ -40,7 +40,7 @@ class ClassMaximisation(ActivationMaximisation):
         share = self.decay / _values(model, picture_size(model, images, self.size))
         aim = scores - share * norm(2, centre=0.5) if self.decay else scores
         result = self._maximise(model, images, aim, objective, progress)
-        return replace(result, notes=(*result.notes, *_classified(model, result.images, scores)))
+        return replace(result, notes=(*result.notes, *_prediction_notes(model, result.images, scores)))
 
 
 def _values(model: Model, size: tuple[int, int]) -> int:
@@ -48,7 +48,7 @@ def _values(model: Model, size: tuple[int, int]) -> int:
     return int((model.input.shape[0] or 3) * size[0] * size[1])
 
 
-def _classified(model: Model, images: Array, scores: Objective) -> list[str]:
+def _prediction_notes(model: Model, images: Array, scores: Objective) -> list[str]:
     """The probability and rank of each picture's class."""
     activations = model.forward(images, {OUTPUT, *scores.layers})
     rows = model.output.values(as_numpy(activations[OUTPUT]))

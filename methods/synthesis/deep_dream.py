@@ -21,7 +21,7 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.picture_method import PictureMethod
 
-from ._octaves import Dream, Octaves, resized
+from ._octaves import Dream, Octaves, resize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +82,12 @@ class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         if self.layer:
             return {}
-        return {"layer": last_of_scales(model, resized(images[:1, ...], model.input.size))[-2:][0]}
+        return {"layer": last_of_scales(model, resize(images[:1, ...], model.input.size))[-2:][0]}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
-        """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the windows."""
+        """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the tiles."""
         self._check(images)
-        picture = resized(images, self._size(images))
+        picture = resize(images, self._size(images))
         octaves = Octaves(
             picture=picture,
             octaves=self.octaves,
@@ -111,7 +111,7 @@ class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def _objective(self, model: Model, images: Array) -> Objective:
-        name = self.layer or last_of_scales(model, resized(images[:1, ...], model.input.size))[-2:][0]
+        name = self.layer or last_of_scales(model, resize(images[:1, ...], model.input.size))[-2:][0]
         if len(model.layer(name).shape) != 4:
             raise LayerError(f"layer {name!r} gives {model.layer(name).shape}; a dream needs maps (N, C, H, W)")
         if self.guide is None:

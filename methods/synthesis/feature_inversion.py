@@ -31,7 +31,7 @@ from ._parameters import PriorOptions
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureInversion(PriorOptions, PictureMethod):
-    """What a layer kept of an image: a picture with the same activations, found from noise.
+    """A picture with the same activations at a layer as an image, made from noise.
 
     loss = |f(x) - f0|^2 / |f0|^2 + alpha_weight mean |x - 1/2|^6 + tv_weight mean TV(x)^2: equation 2 of the paper, its
     alpha-norm and TV^beta divided by the number of pixels, x in [0, 1].
@@ -92,14 +92,14 @@ class _Inversion:
         return parameterisation(self.how.parameterisation, (size[0], size[1]), channels)
 
     @cached_property
-    def wanted(self) -> Array:
+    def target_activations(self) -> Array:
         """The layer's activation at the image."""
         return self.model.forward(self.image, [self.layer])[self.layer]
 
     def job(self) -> tuple[Evaluate, Array]:
         """The loss on the picture's parameters, and the noise to start from."""
         size = self.image.shape[-2], self.image.shape[-1]
-        start = like(self.pixels.noise(1, np.random.default_rng(self.how.seed)), self.wanted)
+        start = like(self.pixels.noise(1, np.random.default_rng(self.how.seed)), self.target_activations)
         return Ascent(self.model, -self._loss(), self.pixels, NoTransform(), size, self.how.seed), start
 
     def _loss(self) -> Objective:
@@ -108,24 +108,24 @@ class _Inversion:
         Raises:
             ParameterError: the layer's activation is zero everywhere.
         """
-        how, name, wanted, shape = self.how, self.layer, self.wanted, self.image.shape[1:]
-        squares = float(namespace(wanted).sum(wanted * wanted))
+        how, name, target, shape = self.how, self.layer, self.target_activations, self.image.shape[1:]
+        squares = float(namespace(target).sum(target * target))
         if squares == 0:
             raise ParameterError(f"layer {name!r} is zero everywhere at this image: nothing is there to be inverted")
         grey = np.full((1, *shape), 0.5, np.float32)
         norm = PowerSum(INPUT, power=how.alpha, reference=grey, title="norm")
         count = float(np.prod(shape))
         return (
-            2.0 / squares * match(name, wanted)
+            2.0 / squares * match(name, target)
             + how.alpha_weight / count * norm
             + how.tv_weight / count * total_variation(how.beta)
         )
 
     def error(self, picture: Array) -> str:
         """|f(x) - f0| / |f0|, in words."""
-        got = like(self.model.forward(picture, [self.layer])[self.layer], self.wanted)
+        got = like(self.model.forward(picture, [self.layer])[self.layer], self.target_activations)
         xp = namespace(got)
-        error = float(xp.sqrt(xp.sum((got - self.wanted) ** 2) / xp.sum(self.wanted**2)))
+        error = float(xp.sqrt(xp.sum((got - self.target_activations) ** 2) / xp.sum(self.target_activations**2)))
         return f"{self.layer}: relative error {error:.3g}"
 
 
@@ -134,7 +134,7 @@ class _Inversions(Jobs):
 
     def __init__(self, tasks: Sequence[_Inversion], steps: int, optimiser: Optimiser) -> None:
         self._tasks, self.steps, self.optimiser = tasks, steps, optimiser
-        self.count, self.example = len(tasks), tasks[0].wanted
+        self.count, self.example = len(tasks), tasks[0].target_activations
 
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
         return self._tasks[n].job()

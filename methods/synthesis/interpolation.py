@@ -23,7 +23,7 @@ from .activation_maximisation import ActivationMaximisation
 class Interpolation(ActivationMaximisation):
     """What lies between two channels: picture n maximises (1 - t) * channel a + t * channel b, t = n / (count - 1).
 
-    All start from the same noise and see the same views, so that neighbours stay alike.
+    All start from the same noise and have the same transforms, so that neighbours stay alike.
     """
 
     name = "interpolation"

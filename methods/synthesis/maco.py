@@ -49,8 +49,8 @@ class MaCo(CropOptions, AdamOptions, PictureMethod):
         """A picture for each objective; history (steps, N) is the mean over close-ups; `mask` adds up |gradient|."""
         aim, size = fix_predicted_class(objective, model, None), self._size(model, images)
         pixels = phases(size, model.input.shape[0] or 3)
-        view = crop_transform(self.crop, self.noise, model.input.size)
-        ascent = CropsAscent(model, aim, pixels, view, size, self.seed, count=self.crops)
+        transform = crop_transform(self.crop, self.noise, model.input.size)
+        ascent = CropsAscent(model, aim, pixels, transform, size, self.seed, count=self.crops)
         start = model.placed(pixels.noise(aim.count or 1, np.random.default_rng(self.seed)))
         before = ascent.score(pixels.image.apply(start))
         job = AscentJob(ascent, like(start, before), before, self.steps, Adam(self.learning_rate))

@@ -10,7 +10,7 @@ from crosslens.optim.loop import long_run
 
 
 def bumpy(x, step):
-    """A bowl whose bottom moves with the step, as random views make it."""
+    """A bowl whose bottom moves with the step, as random transforms make it."""
     d = x - np.float32(np.random.default_rng([3, step]).normal(1.0, 0.3))
     return (d * d).sum(axis=1), 2 * d
 

@@ -1,4 +1,4 @@
-"""Windows on large pictures: each pixel is one window's own, and neighbours overlap."""
+"""Tiles of large pictures: each pixel is one tile's own, and neighbours overlap."""
 
 import numpy as np
 import pytest
@@ -7,15 +7,15 @@ from crosslens.synthesis.tiling import overlapping_tiles
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 64), (100, 300), (512, 1000), (2048, 70)])
 def test_each_pixel_is_one_windows_own_and_lies_away_from_its_edges(size):
-    window = min(64, size[0]), min(64, size[1])
+    tile = min(64, size[0]), min(64, size[1])
     count = np.zeros(size)
-    for each in overlapping_tiles(size, window, 0.25):
-        owned = each.owns(window)
+    for each in overlapping_tiles(size, tile, 0.25):
+        owned = each.owns(tile)
         count += each.crop.adjoint(owned)
         for axis, (ends, start) in enumerate(zip((each.rows, each.columns), each.crop.corner, strict=True)):
-            inside = start, start + window[axis]
+            inside = start, start + tile[axis]
             assert ends[0] >= 6 or inside[0] == 0
-            assert window[axis] - ends[1] >= 6 or inside[1] == size[axis]
+            assert tile[axis] - ends[1] >= 6 or inside[1] == size[axis]
     np.testing.assert_array_equal(count, 1)
 
 

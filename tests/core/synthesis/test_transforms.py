@@ -1,4 +1,4 @@
-"""Random views: their sizes, their draws, and how far they move."""
+"""Random transforms: their sizes, their draws, and how far they move."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from crosslens.synthesis.transforms import Compose, RandomNoise, RandomResizedCr
 def test_a_view_keeps_the_pictures_size_and_has_an_exact_adjoint(size, shift, zoom):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(1, 1, *size)), rng.normal(size=(1, 1, *size))
-    view = robust_transform(size, shift, zoom)
+    transform = robust_transform(size, shift, zoom)
     for step in range(5):
-        operator, to = view.draw(size, np.random.default_rng([0, step]))
+        operator, to = transform.draw(size, np.random.default_rng([0, step]))
         seen = operator.apply(x)
         assert to == size == seen.shape[2:]
         linear = seen - operator.apply(np.zeros_like(x))
@@ -23,10 +23,10 @@ def test_a_view_keeps_the_pictures_size_and_has_an_exact_adjoint(size, shift, zo
 
 def test_the_same_seed_draws_the_same_view_and_another_another():
     x = np.random.default_rng(0).random((1, 3, 20, 20))
-    view = robust_transform((20, 20), 0.2, 0.1)
+    transform = robust_transform((20, 20), 0.2, 0.1)
 
     def seen(seed):
-        return view.draw((20, 20), np.random.default_rng(seed))[0].apply(x)
+        return transform.draw((20, 20), np.random.default_rng(seed))[0].apply(x)
 
     np.testing.assert_array_equal(seen([3, 1]), seen([3, 1]))
     assert np.abs(seen([3, 1]) - seen([3, 2])).max() > 0.1
@@ -35,20 +35,20 @@ def test_the_same_seed_draws_the_same_view_and_another_another():
 def test_a_shift_moves_by_every_number_of_pixels_up_to_its_share_of_the_shorter_side():
     x = np.zeros((1, 1, 21, 40))
     x[..., 10, 10] = 1
-    view, rng = robust_transform((21, 40), 0.1, 0.0), np.random.default_rng(0)
-    places = {divmod(int(view.draw((21, 40), rng)[0].apply(x).argmax()), 40) for _ in range(400)}
+    transform, rng = robust_transform((21, 40), 0.1, 0.0), np.random.default_rng(0)
+    places = {divmod(int(transform.draw((21, 40), rng)[0].apply(x).argmax()), 40) for _ in range(400)}
     assert places == {(i, j) for i in range(8, 13) for j in range(8, 13)}
 
 
 def test_a_zoom_makes_a_square_larger_and_smaller_by_up_to_its_amount():
     x = np.zeros((1, 1, 60, 60))
     x[..., 20:40, 20:40] = 1
-    view, rng = robust_transform((60, 60), 0, 0.25), np.random.default_rng(0)
-    grey = view.draw((60, 60), np.random.default_rng(0))[0]
+    transform, rng = robust_transform((60, 60), 0, 0.25), np.random.default_rng(0)
+    grey = transform.draw((60, 60), np.random.default_rng(0))[0]
     assert grey.apply(x).shape == x.shape
     areas = []
     for _ in range(200):
-        operator, _ = view.draw((60, 60), rng)
+        operator, _ = transform.draw((60, 60), rng)
         areas.append((operator.apply(2 * x) - operator.apply(x)).sum() / 400)
     assert 0.75**2 - 0.05 < min(areas) < 0.8**2
     assert 1.2**2 < max(areas) < 1.25**2 + 0.05
@@ -67,10 +67,10 @@ def test_a_border_a_zoom_and_a_window_in_one_are_the_three_one_after_the_other(t
 def test_a_turn_moves_a_dot_along_an_arc_by_up_to_its_degrees():
     x = np.zeros((1, 1, 101, 101))
     x[..., 48:53, 88:93] = 1
-    view, rng = robust_transform((101, 101), 0, 0.0, turn=20.0), np.random.default_rng(0)
+    transform, rng = robust_transform((101, 101), 0, 0.0, turn=20.0), np.random.default_rng(0)
     angles = []
     for _ in range(100):
-        operator, to = view.draw((101, 101), rng)
+        operator, to = transform.draw((101, 101), rng)
         assert to == (101, 101)
         dot = operator.apply(2 * x) - operator.apply(x)
         y, x_ = (float((dot[0, 0] * grid).sum() / dot.sum()) - 50 for grid in np.mgrid[:101, :101])
@@ -96,13 +96,14 @@ def test_a_turn_of_more_than_half_a_circle_is_refused():
 
 
 @pytest.mark.parametrize(
-    "view", [RandomResizedCrop(0.2, 0.7, (9, 11)), Compose((RandomResizedCrop(0.2, 1.0, (9, 11)), RandomNoise(0.1)))]
+    "transform",
+    [RandomResizedCrop(0.2, 0.7, (9, 11)), Compose((RandomResizedCrop(0.2, 1.0, (9, 11)), RandomNoise(0.1)))],
 )
-def test_a_random_crop_has_its_size_lies_inside_and_has_an_exact_adjoint(view):
+def test_a_random_crop_has_its_size_lies_inside_and_has_an_exact_adjoint(transform):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(1, 1, 30, 40)), rng.normal(size=(1, 1, 9, 11))
     for step in range(20):
-        operator, to = view.draw((30, 40), np.random.default_rng([0, step]))
+        operator, to = transform.draw((30, 40), np.random.default_rng([0, step]))
         seen = operator.apply(x)
         assert to == (9, 11) == seen.shape[2:]
         linear = seen - operator.apply(np.zeros_like(x))
@@ -123,8 +124,8 @@ def test_random_crops_are_of_every_share_and_their_middles_spread_by_fifteen_per
 
 
 def test_noise_comes_anew_with_each_draw():
-    x, view = np.zeros((1, 3, 20, 20)), robust_transform((20, 20), 0.0, 0.0, noise=0.2)
-    a, b = (view.draw((20, 20), np.random.default_rng([1, step]))[0].apply(x) for step in (0, 1))
+    x, transform = np.zeros((1, 3, 20, 20)), robust_transform((20, 20), 0.0, 0.0, noise=0.2)
+    a, b = (transform.draw((20, 20), np.random.default_rng([1, step]))[0].apply(x) for step in (0, 1))
     assert a.std() == pytest.approx(0.2, rel=0.1)
     assert np.abs(a - b).max() > 0.1
 

@@ -6,7 +6,7 @@ import pytest
 from crosslens import InputSpec, load_image, method, save_image
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, LayerError, ParameterError
-from crosslens.methods.style._style_images import matched
+from crosslens.methods.style._style_images import match_colours
 from crosslens.methods.style._transfer_jobs import BALANCE
 from crosslens.testing import TinyModel
 
@@ -235,7 +235,7 @@ def test_only_the_luminance_changes_where_the_contents_colours_are_kept():
 
 def test_a_matched_style_has_the_mean_and_covariance_of_the_contents_colours():
     style, content = 0.4 + 0.2 * STYLE[None], 0.4 + 0.2 * CONTENT[:1]
-    got = matched(style, content)[0].reshape(3, -1)
+    got = match_colours(style, content)[0].reshape(3, -1)
     wanted = content[0].reshape(3, -1)
     np.testing.assert_allclose(got.mean(axis=1), wanted.mean(axis=1), atol=2e-3)
     np.testing.assert_allclose(np.cov(got), np.cov(wanted), atol=2e-4)
@@ -264,7 +264,7 @@ def test_interrupted_it_gives_the_best_so_far_and_says_so():
     [
         (
             {"style": STYLE[:, :2, :9], **LAYERS},
-            r"a style of 2 x 9 pixels is smaller than the [345] pixels that one place",
+            r"a style of 2 x 9 pixels is smaller than the [345] pixels that one position",
         ),
         ({"blend": (1, 2)}, r"blend is \(1, 2\); give 1 numbers for 1 styles, with a sum above 0"),
         ({"layer_weights": (1, 2, 3)}, r"layer_weights is \(1, 2, 3\); give 1 numbers for 1 style layers"),

@@ -164,7 +164,7 @@ def test_a_unit_that_stands_still_is_said_to_and_only_units_that_react_are_propo
 
 
 def test_nothing_to_maximise_is_refused():
-    with pytest.raises(TargetError, match="without images there is no predicted class; give a target"):
+    with pytest.raises(TargetError, match="without images no class can be predicted; give a target"):
         maximise(None)
 
 

@@ -1,4 +1,4 @@
-"""DeepDream: its steps are the notebook's written slowly in torch, its windows cover, its sizes and refusals."""
+"""DeepDream: its steps are the notebook's written slowly in torch, its tiles cover, its sizes and refusals."""
 
 import array_api_strict as strict
 import numpy as np
@@ -7,7 +7,7 @@ from crosslens import InputSpec, method
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.objective import layer
-from crosslens.synthesis.tiling import tiled_gradient, windows
+from crosslens.synthesis.tiling import covering_tiles, tiled_gradient
 from crosslens.testing import TinyModel
 
 torch = pytest.importorskip("torch")
@@ -86,7 +86,7 @@ def test_the_objective_rises_and_the_picture_stays_a_picture():
 def test_windows_cover_every_pixel_and_are_no_more_than_needed(size):
     window = min(size[0], 8), min(size[1], 8)
     seen = np.zeros(size)
-    crops = list(windows(size, window))
+    crops = list(covering_tiles(size, window))
     for crop in crops:
         seen += crop.adjoint(np.ones(window))
     assert (seen > 0).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from crosslens import method, wrap
 from crosslens.errors import LayerError, ParameterError
-from crosslens.methods.style._coordinates import suited
+from crosslens.methods.style._parameterisation import choose_coordinates
 from crosslens.testing import TinyModel
 
 torch = pytest.importorskip("torch")
@@ -119,10 +119,10 @@ def test_the_loss_of_a_texture_is_a_hand_written_gram_loss_and_falls(parameteris
 
 
 def test_pixels_where_the_first_layer_sees_each_else_frequencies():
-    assert suited(None, RELU, PICTURES) == "pixels"
-    assert suited("fourier", RELU, PICTURES) == "fourier"
+    assert choose_coordinates(None, RELU, PICTURES) == "pixels"
+    assert choose_coordinates("fourier", RELU, PICTURES) == "fourier"
     strides = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Conv2d(3, 4, 3, stride=2, padding=1), torch.nn.ReLU())
-    assert suited(None, wrap(strides, preprocess=None, input_shape=(3, 16, 16)), PICTURES) == "fourier"
+    assert choose_coordinates(None, wrap(strides, preprocess=None, input_shape=(3, 16, 16)), PICTURES) == "fourier"
 
 
 def test_a_sheet_of_depths_ends_with_the_texture_of_all_layers():
