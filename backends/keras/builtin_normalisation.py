@@ -16,10 +16,10 @@ _PIXELS = 0.05
 
 
 def double_normalisation(
-    places: Mapping[str, LayerTensor], preprocess: Preprocess
+    layers: Mapping[str, LayerTensor], preprocess: Preprocess
 ) -> Iterator[tuple[str, bool | None, str]]:
     """A finding for `Model.diagnosis` where the network's own layer does not fit the preprocessing before it."""
-    first = next(_entering(places), None)
+    first = next(_entering(layers), None)
     if first is None:
         return
     factor = _factor(first.source)
@@ -33,15 +33,15 @@ def double_normalisation(
         yield "preprocess", False, f"{own} {does}; wrap(preprocess={right})"
 
 
-def _entering(places: Mapping[str, LayerTensor]) -> Iterator[LayerTensor]:
+def _entering(layers: Mapping[str, LayerTensor]) -> Iterator[LayerTensor]:
     """The layers that rescale or normalise what is still the image."""
     image = {INPUT}
     kinds = (keras.layers.Rescaling, keras.layers.Normalization)
-    for place in places.values():
-        if set(place.reads) <= image and isinstance(place.source, (*kinds, keras.layers.Resizing, keras.Sequential)):
-            image.add(place.name)
-            if isinstance(place.source, kinds):
-                yield place
+    for layer in layers.values():
+        if set(layer.reads) <= image and isinstance(layer.source, (*kinds, keras.layers.Resizing, keras.Sequential)):
+            image.add(layer.name)
+            if isinstance(layer.source, kinds):
+                yield layer
 
 
 def _factor(layer: keras.Layer) -> float:

@@ -79,20 +79,20 @@ class TensorFlowModel(Model):
         self.labels = options["labels"]
         self.batch_size = options["batch_size"]
         self._device = _device(options)
-        channels, *places = self.input.example_shape
+        channels, *positions = self.input.example_shape
         affine = self.preprocess.affine(channels) if self.input.is_image else ()
-        self._affine = [v.reshape(-1, *[1] * len(places)) for v in affine]
+        self._affine = [v.reshape(-1, *[1] * len(positions)) for v in affine]
         self._functions = _Functions()
 
     @cached_property
     def _tensors(self) -> Mapping[str, LayerTensor]:
         with explain_errors(f"the network cannot be run on images of shape {self.input.example_shape}"):
-            return {place.name: place for place in self.network.layer_tensors()}
+            return {layer_tensor.name: layer_tensor for layer_tensor in self.network.layer_tensors()}
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Layers by name, "outer/inner" in nested models; the inner name alone is an alias where it is unique."""
-        shapes = {place.name: place.outside_shape for place in self._tensors.values()}
+        shapes = {layer_tensor.name: layer_tensor.outside_shape for layer_tensor in self._tensors.values()}
         unknown = tuple(name for name, shape in shapes.items() if None in shape[1:])
         if unknown:
             example = np.zeros((1, *self.input.example_shape), np.float32)
@@ -134,14 +134,14 @@ class TensorFlowModel(Model):
         A separable convolution has a "depthwise_kernel" before its "kernel", a PReLU a "slope"; parameters of other
         layers keep Keras' name and layout.
         """
-        place = self._tensors.get(self.layer(layer).name)
-        weights = self.network.weights_of(place) if place else {}
+        layer_tensor = self._tensors.get(self.layer(layer).name)
+        weights = self.network.weights_of(layer_tensor) if layer_tensor else {}
         return {name: each.outside(self.network.value(each.variable)) for name, each in weights.items()}
 
     @property
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
-        return count_activation_functions(_activation(place) for place in self._tensors.values())
+        return count_activation_functions(_activation(layer_tensor) for layer_tensor in self._tensors.values())
 
     def _modified(self, rules: BackwardRules) -> Self:
         return self._copy(network=self.network.with_rule(rules.relu), _functions=_Functions())
@@ -334,6 +334,6 @@ def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {owned[0]: (end,) for end, owned in owners.items() if len(owned) == 1 and owned[0] != end}
 
 
-def _activation(place: LayerTensor) -> str:
+def _activation(layer_tensor: LayerTensor) -> str:
     """The name of the function that a layer applies at last; its kind where that says as much."""
-    return str(getattr(getattr(place.source, "activation", None), "__name__", place.kind))
+    return str(getattr(getattr(layer_tensor.source, "activation", None), "__name__", layer_tensor.kind))

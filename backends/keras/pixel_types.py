@@ -79,7 +79,7 @@ def as_pixels(x: Any, dtype: Any) -> Any:
 def float_casts(definition: Any, image: str) -> tuple[dict[str, Any], list[str]]:
     """In a graph: the casts of an image of integers to floats, by name with their type, and what else reads it."""
     casts, others, same = dict[str, Any](), list[str](), {image}
-    for node in _ordered(definition):
+    for node in _pass_through_first(definition):
         if not any(edge.partition(":")[0] in same for edge in node.input):
             continue
         kind = tf.as_dtype(node.attr["DstT"].type) if node.op == "Cast" else None
@@ -92,7 +92,7 @@ def float_casts(definition: Any, image: str) -> tuple[dict[str, Any], list[str]]
     return casts, others
 
 
-def _ordered(definition: Any) -> Iterator[Any]:
+def _pass_through_first(definition: Any) -> Iterator[Any]:
     """The nodes, what only passes on first, as often as there may be one behind another."""
     passing = [node for node in definition.node if node.op in PASS_THROUGH]
     for _ in passing:

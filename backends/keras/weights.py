@@ -64,7 +64,7 @@ def depthwise(variable: Any, _: Any) -> Weight:
     return transposed_weight(variable, (rank - 2, rank - 1, *range(rank - 2)), (channels * multiplier, 1, *space))
 
 
-def _transposed(variable: Any, _: Any) -> Weight:
+def _transposed_kernel(variable: Any, _: Any) -> Weight:
     """(kh, kw, out, in) as (out, in, kh, kw)."""
     rank = len(variable.shape)
     return transposed_weight(variable, (rank - 2, rank - 1, *range(rank - 2)))
@@ -101,7 +101,7 @@ _SPECIAL: tuple[tuple[Any, dict[str, tuple[str, _Layout]]], ...] = (
     ((keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D), {"kernel": ("kernel", depthwise)}),
     (
         (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose),
-        {"kernel": ("kernel", _transposed)},
+        {"kernel": ("kernel", _transposed_kernel)},
     ),
     (
         (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense),

@@ -26,7 +26,7 @@ from .occlusion.recorded_graphs import RecordedGraphs
 from .occlusion.stages import TorchStagedNetwork
 from .runner import Runner
 from .tape import Tape
-from .tensors import max_batch, placed, stays_on_gpu
+from .tensors import max_batch, on_device, stays_on_gpu
 
 __all__ = ["TorchModel"]
 
@@ -81,7 +81,7 @@ class TorchModel(Model):
 
     def placed(self, x: Array) -> Array:
         """A tensor on the network's GPU, if it is on one."""
-        return placed(x, self._runner.device, self._runner.image_dtype)
+        return on_device(x, self._runner.device, self._runner.image_dtype)
 
     @property
     def versions(self) -> Mapping[str, str]:

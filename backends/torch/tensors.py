@@ -10,7 +10,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.model import Layer, Model
 from torch import Tensor
 
-__all__ = ["channels_first", "channels_last", "max_batch", "placed", "stays_on_gpu", "to_array", "to_tensor"]
+__all__ = ["channels_first", "channels_last", "max_batch", "on_device", "stays_on_gpu", "to_array", "to_tensor"]
 
 CACHED_BYTES = 25 << 20
 """Bytes of a layer's activations up to which the C library keeps the memory for the next pass.
@@ -21,7 +21,7 @@ Above, it returns memory to the system, which maps and clears each page anew: Ef
 
 
 def max_batch(layers: Iterable[Layer], dtype: torch.dtype, device: torch.device) -> int:
-    """Images in a batch that is no slower than a smaller one."""
+    """Images in a batch that is not slower than a smaller one."""
     largest = max((prod(n or 1 for n in layer.shape[1:]) for layer in layers), default=1)
     on_cpu = device.type == "cpu"
     return (
@@ -50,7 +50,7 @@ def stays_on_gpu(x: Array) -> bool:
     return isinstance(x, Tensor) and x.device.type != "cpu"
 
 
-def placed(x: Array, device: torch.device, dtype: torch.dtype) -> Array:
+def on_device(x: Array, device: torch.device, dtype: torch.dtype) -> Array:
     """`x` as a tensor on this device; itself where that is the CPU, on which arrays are NumPy's."""
     return to_tensor(x, device, dtype, own=False) if stays_on_gpu(torch.empty(0, device=device)) else x
 

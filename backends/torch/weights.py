@@ -10,7 +10,7 @@ from crosslens.errors import ModelError
 from torch import Tensor, nn
 from torch.export.unflatten import InterpreterModule
 
-__all__ = ["read", "write"]
+__all__ = ["read_weights", "write_weights"]
 
 _NORMS = (
     nn.modules.batchnorm._NormBase,
@@ -27,7 +27,7 @@ _OPERATORS = (
     ("where", "slope"),
     ("_norm", "norm"),
 )
-"""What an exported operator's name holds, and what that makes of the module's "weight"."""
+"""A part of an exported operator's name, and the role that the operator gives the module's "weight"."""
 _NAMES = {
     "kernel": {"weight": "kernel"},
     "transposed": {"weight": "kernel"},
@@ -36,8 +36,8 @@ _NAMES = {
 }
 
 
-def read(module: nn.Module) -> dict[str, Array]:
-    """Copies of a module's own parameters and statistics by our names; those of its children stand under theirs."""
+def read_weights(module: nn.Module) -> dict[str, Array]:
+    """Copies of a module's own parameters and statistics by our names; without those of its children."""
     role = _role(module)
     weights = {}
     for name, tensor in _own(module, role).items():
@@ -47,8 +47,8 @@ def read(module: nn.Module) -> dict[str, Array]:
     return weights
 
 
-def write(module: nn.Module, changed: Mapping[str, Array]) -> None:
-    """Set parameters of a module that is our own.
+def write_weights(module: nn.Module, changed: Mapping[str, Array]) -> None:
+    """Set parameters of a module, which must not be the user's: a copy.
 
     Raises:
         ModelError: a parameter is computed from others (weight norm, spectral norm), or there is none of that name.
@@ -57,7 +57,7 @@ def write(module: nn.Module, changed: Mapping[str, Array]) -> None:
     stored = {ours: theirs for theirs, ours in _NAMES.get(role.kind, {}).items()}
     for ours, values in changed.items():
         name = stored.get(ours, ours)
-        tensor = _stored(module).get(name)
+        tensor = _registered_tensors(module).get(name)
         if tensor is None:
             raise ModelError(f"{type(module).__name__} computes its {ours!r} from other parameters; it cannot be set")
         with torch.no_grad():
@@ -66,17 +66,19 @@ def write(module: nn.Module, changed: Mapping[str, Array]) -> None:
 
 @dataclass(frozen=True)
 class _Role:
+    """What a module does with its "weight", which decides its name and layout."""
+
     kind: str = ""
     groups: int = 1
 
     def outside(self, name: str, values: Array) -> Array:
         """(in, out / groups, ...) of a transposed convolution as (out, in / groups, ...)."""
-        return self._turned(values) if self.kind == "transposed" and name == "weight" else values
+        return self._swap_channel_axes(values) if self.kind == "transposed" and name == "weight" else values
 
     inside = outside
-    """The turn is its own inverse."""
+    """Swapping the axes is its own inverse."""
 
-    def _turned(self, values: Array) -> Array:
+    def _swap_channel_axes(self, values: Array) -> Array:
         groups, rest = self.groups, values.shape[2:]
         parts = values.reshape(groups, values.shape[0] // groups, values.shape[1], *rest)
         return np.ascontiguousarray(parts.swapaxes(1, 2)).reshape(
@@ -97,7 +99,7 @@ def _role(module: nn.Module) -> _Role:
 
 
 def _exported_role(module: nn.Module) -> _Role:
-    """What the operators of an exported program's module say of its parameters."""
+    """The role of the parameters of an exported program's module, read from its operators."""
     nodes = module.graph.nodes if isinstance(module, InterpreterModule) else ()
     for node in nodes:
         operator = getattr(node.target, "_opname", "")
@@ -113,12 +115,12 @@ def _exported_role(module: nn.Module) -> _Role:
 
 def _own(module: nn.Module, role: _Role) -> dict[str, Tensor]:
     """Tensors by torch's names: registered ones, and a known layer's where they are computed (weight norm)."""
-    names = [*_NAMES.get(role.kind, ()), *_stored(module)]
+    names = [*_NAMES.get(role.kind, ()), *_registered_tensors(module)]
     tensors = {name: getattr(module, name, None) for name in dict.fromkeys(names)}
     return {name: value for name, value in tensors.items() if isinstance(value, Tensor) and value.is_floating_point()}
 
 
-def _stored(module: nn.Module) -> dict[str, Tensor]:
-    """Registered tensors, of a TorchScript module too, whose registers are no dictionaries."""
+def _registered_tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Registered tensors, of a TorchScript module too, whose registries are not dictionaries."""
     alone = {"recurse": False, "remove_duplicate": False}
     return {**dict(module.named_buffers(**alone)), **dict(module.named_parameters(**alone))}

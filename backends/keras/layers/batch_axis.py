@@ -34,22 +34,22 @@ def batch_first(listed: Callable[[int | None], tuple[Sequence[LayerTensor], Any]
     Raises:
         ModelError: the output does not have the batch first.
     """
-    places, graph = listed(None)
-    with_batch: Collection[Any] = {_identity(place) for place in places}
+    every, graph = listed(None)
+    with_batch: Collection[Any] = {_identity(layer) for layer in every}
     if not all(_keeps_batch(operation) for operation in graph.get_operations()):
         again, _ = listed(_IMAGES)
-        with_batch = {_identity(place) for place in again if place.shape[:1] == (_IMAGES,)}
-    layers = [place for place in places if place.shape[:1] == (None,) and _identity(place) in with_batch]
+        with_batch = {_identity(layer) for layer in again if layer.shape[:1] == (_IMAGES,)}
+    layers = [layer for layer in every if layer.shape[:1] == (None,) and _identity(layer) in with_batch]
     if not layers or layers[-1].name != OUTPUT:
         raise ModelError(
-            f"the network's output has shape {places[-1].shape}, whose first axis is not that of the images; wrap a "
+            f"the network's output has shape {every[-1].shape}, whose first axis is not that of the images; wrap a "
             "model that puts it first, with keras.ops.transpose for example"
         )
     return layers
 
 
-def _identity(place: LayerTensor) -> Any:
-    return place.origin or place.name
+def _identity(layer: LayerTensor) -> Any:
+    return layer.origin or layer.name
 
 
 def _keeps_batch(operation: Any) -> bool:

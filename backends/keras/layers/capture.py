@@ -20,11 +20,11 @@ class Capture:
     def __init__(self, graph: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any]) -> None:
         self.outputs: dict[str, Any] = {}
         self._replaced = replaced
-        self._layers = {name for name, place in asked.items() if place.origin is None}
+        self._layers = {name for name, layer in asked.items() if layer.origin is None}
         self._origins: defaultdict[OperationKey | None, list[tuple[str, Origin]]] = defaultdict(list)
-        for name, place in asked.items():
-            if place.origin is not None:
-                self._origins[place.origin.key].append((name, place.origin))
+        for name, layer in asked.items():
+            if layer.origin is not None:
+                self._origins[layer.origin.key].append((name, layer.origin))
         self._at: dict[int, tuple[str, int]] = {}
         self._hooks = OperationHooks(graph, self._on_operation) if self._origins else None
 

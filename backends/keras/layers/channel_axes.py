@@ -25,23 +25,27 @@ _CHANNELS_LAST = frozenset({"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBi
 
 
 def with_channel_axes(
-    graph: Any, places: Sequence[LayerTensor], tensors: Iterable[Any], image: tuple[Any, int | None], default: bool
+    graph: Any,
+    layers: Sequence[LayerTensor],
+    tensors: Iterable[Any],
+    image: tuple[Any, int | None],
+    default: bool,
 ) -> list[LayerTensor]:
     """The layers with the axis of their channels, where they do not have it yet.
 
     Args:
         graph: of the trace.
-        places: the layers; a normalisation's own axis counts where the graph shows nothing.
+        layers: the layers; a normalisation's own axis counts where the graph shows nothing.
         tensors: of each layer.
         image: the tensor of `INPUT` and the axis of its channels, None for anything but an image.
         default: whether channels are last where there is no evidence at all.
     """
-    pairs = list(zip(places, tensors, strict=True))
-    hints = {y.name: axis for place, y in pairs if (axis := _normalised_axis(place.source, y.shape.rank)) is not None}
+    pairs = list(zip(layers, tensors, strict=True))
+    hints = {y.name: axis for layer, y in pairs if (axis := _normalised_axis(layer.source, y.shape.rank)) is not None}
     axes = _channel_axes(graph, {image[0].name: image[1]} if image[1] else {}, hints)
     return [
-        place if place.channels else replace(place, channels=axes.get(y.name, -1 if default else 1))
-        for place, y in pairs
+        layer if layer.channels else replace(layer, channels=axes.get(y.name, -1 if default else 1))
+        for layer, y in pairs
     ]
 
 
@@ -78,7 +82,7 @@ def _forward(operations: Iterable[Any], axes: Axes) -> None:
     """From what operations read to what they compute."""
     for op in operations:
         for y in op.outputs:
-            _settle(op, y, op.inputs, _moved, axes)
+            _settle(op, y, op.inputs, _axis_after, axes)
 
 
 def _backward(operations: Sequence[Any], axes: Axes) -> None:
@@ -95,7 +99,7 @@ def _settle(
     """Set a tensor's axis: as the operation states it, or from what is known on the operation's other side."""
     if tensor.name in axes or not tensor.shape.rank:
         return
-    axis = _stated(op, tensor)
+    axis = _axis_of_operation(op, tensor)
     if axis is None:
         moved = (move(op, other, tensor, axes[other.name]) for other in others if other.name in axes)
         axis = next((each for each in moved if each is not None), None)
@@ -108,7 +112,7 @@ def _format(op: Any) -> str:
     return attributes["data_format"].s.decode() if "data_format" in attributes else ""
 
 
-def _stated(op: Any, tensor: Any) -> int | None:
+def _axis_of_operation(op: Any, tensor: Any) -> int | None:
     """The axis that an operation itself states for a tensor that it reads or computes."""
     form, rank = _format(op), tensor.shape.rank
     if form and (rank > 3 or op.type == "BiasAdd"):
@@ -120,7 +124,7 @@ def _stated(op: Any, tensor: Any) -> int | None:
     return rank - 1 if op.type in _CHANNELS_LAST else None
 
 
-def _moved(op: Any, x: Any, y: Any, axis: int) -> int | None:
+def _axis_after(op: Any, x: Any, y: Any, axis: int) -> int | None:
     """The axis in an operation's output, from that in its input."""
     if op.type == "Transpose":
         order = _constant(op.inputs[1])
@@ -191,9 +195,9 @@ def _product(op: Any, tensor: Any) -> int | None:
         terms, result = op.get_attr("equation").decode().replace("...", "").split("->")
         a, b = terms.split(",")
         shared = [letter for letter in result[1:] if (letter in a and letter in b if both else letter not in a)]
-        place = result if made else a if tensor.name == reads[0].name else b
-        fits = len(shared) >= 1 and (both or len(shared) == 1) and len(place) == tensor.shape.rank
-        return place.index(shared[0]) if fits and shared[0] in place else None
+        labels = result if made else a if tensor.name == reads[0].name else b
+        fits = len(shared) >= 1 and (both or len(shared) == 1) and len(labels) == tensor.shape.rank
+        return labels.index(shared[0]) if fits and shared[0] in labels else None
     if not op.type.startswith("BatchMatMul") or tensor.shape.rank < 4:
         return None
     return 1 if both else tensor.shape.rank - 1

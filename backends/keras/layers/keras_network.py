@@ -67,7 +67,7 @@ class KerasNetwork:
         network = cls(net, spec, last, options["output"], signature, image, held)
         if not net.built or _unbuilt_sequential(net):
             with explain_errors(f"the model cannot be built with images of shape {spec.example_shape}"):
-                network._run(tf.zeros((1, *native_shape(spec, last))))
+                network._call_network(tf.zeros((1, *native_shape(spec, last))))
         return network
 
     def layer_tensors(self) -> Sequence[LayerTensor]:
@@ -91,17 +91,17 @@ class KerasNetwork:
                     y = listing.call(name, operation, _with_attention_scores(operation, call))
                 channels = _channels(operation) if attention else 0
                 if name and channels is not None and is_activation(y, x):
-                    place = LayerTensor(name, _kind(operation), tuple(y.shape), y.dtype, channels, operation)
-                    return listing.add(place, y)
+                    layer_tensor = LayerTensor(name, _kind(operation), tuple(y.shape), y.dtype, channels, operation)
+                    return listing.add(layer_tensor, y)
                 return y
 
             with visit_calls(see):
                 y = tf.identity(self._run_selected(x))
-            places, tensors = listing.layer_tensors()
-            places, tensors = [*places, output_tensor(y)], [*tensors, y]
+            layer_tensors, tensors = listing.layer_tensors()
+            layer_tensors, tensors = [*layer_tensors, output_tensor(y)], [*tensors, y]
             axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
-            linked_places = with_reads(x.graph, x, places, tensors)
-            layers.extend(with_channel_axes(x.graph, linked_places, tensors, (x, axis), self.channels_last))
+            linked = with_reads(x.graph, x, layer_tensors, tensors)
+            layers.extend(with_channel_axes(x.graph, linked, tensors, (x, axis), self.channels_last))
 
         with LOCK:
             function = tf.function(run, autograph=False).get_concrete_function(self._example(images))
@@ -155,10 +155,10 @@ class KerasNetwork:
     def _run_selected(self, x: Any) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
         with FreshSeeds(state_mapping=list(self.values.values()), initialize_variables=False):
-            y = _selected(self.net, self._run(x), self.output)
+            y = _select_output(self.net, self._call_network(x), self.output)
         return as_rows(y)
 
-    def _run(self, x: Any) -> Any:
+    def _call_network(self, x: Any) -> Any:
         others = repeat(self.held, self.signature.entries, self.image, x)
         if self.takes_integers:
             x = as_pixels(x, tf.as_dtype(self.dtype)) if hasattr(x, "graph") else tf.cast(x, self.dtype)
@@ -188,9 +188,9 @@ class KerasNetwork:
             raise no_rectifier()
         return changed
 
-    def weights_of(self, place: LayerTensor) -> Mapping[str, Weight]:
+    def weights_of(self, layer_tensor: LayerTensor) -> Mapping[str, Weight]:
         """The parameters of one layer by our names."""
-        return weights_of(place.source) if place.source is not None else {}
+        return weights_of(layer_tensor.source) if layer_tensor.source is not None else {}
 
     def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "KerasNetwork":
         """The same network with other values for some of its variables."""
@@ -261,7 +261,7 @@ def _unbuilt_sequential(net: Any) -> bool:
     return isinstance(net, keras.Sequential) and not getattr(net, "inputs", None)
 
 
-def _selected(net: Any, y: Any, output: int | str | None) -> Any:
+def _select_output(net: Any, y: Any, output: int | str | None) -> Any:
     outputs = _outputs(net, y)
     names = list(outputs)
     if output is None and len(outputs) > 1:

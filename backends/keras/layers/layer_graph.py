@@ -12,17 +12,17 @@ from .layer_tensor import LayerTensor
 __all__ = ["upstream", "with_reads"]
 
 
-def with_reads(graph: Any, image: Any, places: Sequence[LayerTensor], tensors: Iterable[Any]) -> list[LayerTensor]:
+def with_reads(graph: Any, image: Any, layers: Sequence[LayerTensor], tensors: Iterable[Any]) -> list[LayerTensor]:
     """The layers with `reads` set. Of several layers with one tensor, each reads the one before it.
 
     Args:
         graph: of the trace, its operations after what they read.
         image: the tensor that is `INPUT`.
-        places: in execution order.
+        layers: in execution order.
         tensors: the output of each layer.
     """
     owners: defaultdict[str, list[str]] = defaultdict(list)
-    for name, tensor in [(INPUT, image), *zip((place.name for place in places), tensors, strict=True)]:
+    for name, tensor in [(INPUT, image), *zip((layer.name for layer in layers), tensors, strict=True)]:
         owners[tensor.name].append(name)
     nearest: dict[str, tuple[str, ...]] = {}
     reads: dict[str, tuple[str, ...]] = {}
@@ -32,15 +32,15 @@ def with_reads(graph: Any, image: Any, places: Sequence[LayerTensor], tensors: I
             own = owners.get(tensor.name, [])
             reads |= {name: (own[i - 1],) if i else read for i, name in enumerate(own)}
             nearest[tensor.name] = (own[-1],) if own else read
-    return [replace(place, reads=reads[place.name]) for place in places]
+    return [replace(layer, reads=reads[layer.name]) for layer in layers]
 
 
-def upstream(places: Mapping[str, LayerTensor], names: Iterable[str]) -> frozenset[str]:
+def upstream(layers: Mapping[str, LayerTensor], names: Iterable[str]) -> frozenset[str]:
     """The layers that these are computed from, themselves included."""
     visited, ahead = set[str](), list(names)
     while ahead:
         name = ahead.pop()
         if name not in visited:
             visited.add(name)
-            ahead += places[name].reads if name in places else ()
+            ahead += layers[name].reads if name in layers else ()
     return frozenset(visited)

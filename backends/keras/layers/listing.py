@@ -42,7 +42,7 @@ class _Created:
 class _Result:
     """A tensor of an operation, as it is read: behind the end of a `tf.custom_gradient`, where that is its `slot`."""
 
-    made: _Created
+    created: _Created
     index: int
     tensor: Any
     slot: int | None
@@ -56,7 +56,7 @@ class Listing:
         self.hooks = OperationHooks(image.graph, self._on_operation)
         self._image = image
         self._listed: list[tuple[LayerTensor, Any] | _Created] = []
-        self._made: dict[str, _Created] = {}
+        self._created: dict[str, _Created] = {}
         self._returned: dict[str, str] = {}
 
     def call(self, name: str, operation: Any, call: "partial[Any]") -> Any:
@@ -64,13 +64,13 @@ class Listing:
         with self.hooks.calling(name, operation), before_activation(operation, partial(self._before, name, call)):
             return call()
 
-    def add(self, place: LayerTensor, y: Any) -> Any:
+    def add(self, layer_tensor: LayerTensor, y: Any) -> Any:
         """List a layer. An identity, which is what goes on, tells it from one that passes the same tensor on."""
         if in_custom_gradient():
             return y
-        self._returned.setdefault(y.name, place.name)
+        self._returned.setdefault(y.name, layer_tensor.name)
         tensor = tf.identity(y)
-        self._listed.append((place, tensor))
+        self._listed.append((layer_tensor, tensor))
         return tensor
 
     def _before(self, name: str, call: "partial[Any]", x: Any) -> Any:
@@ -78,17 +78,17 @@ class Listing:
         key = self.hooks.key(name, "")
         if not is_activation(x, self._image) or any(x is each for each in tf.nest.flatten(call.args)):
             return x
-        made = _Created(key, tf.identity(x).op, LayerCall(name, False), object(), x.op.type)
-        self._made[made.operation.name] = made
-        self._listed.append(made)
-        return made.operation.outputs[0]
+        created = _Created(key, tf.identity(x).op, LayerCall(name, False), object(), x.op.type)
+        self._created[created.operation.name] = created
+        self._listed.append(created)
+        return created.operation.outputs[0]
 
     def _on_operation(self, key: OperationKey | None, operation: Any, call: LayerCall) -> None:
         where, name = call_site()
-        made = _Created(key, operation, call, operation if where is None else where, name)
-        self._made[operation.name] = made
+        created = _Created(key, operation, call, operation if where is None else where, name)
+        self._created[operation.name] = created
         if key is not None:
-            self._listed.append(made)
+            self._listed.append(created)
 
     def layer_tensors(self) -> tuple[list[LayerTensor], list[Any]]:
         """The layers in execution order, and the tensor of each."""
@@ -105,60 +105,62 @@ class Listing:
             for result in results.get(each.operation.name, ()):
                 layer, name = self._returned.get(result.tensor.name), names.of(each.call.name, result.kind)
                 if layer is None:
-                    listed.append((_place(name, result), result.tensor))
+                    listed.append((_layer_tensor_of(name, result), result.tensor))
                 else:
                     aliases[layer] = name
-        places = [replace(p, aliases=(*p.aliases, aliases[p.name])) if p.name in aliases else p for p, _ in listed]
-        return places, [tensor for _, tensor in listed]
+        layer_tensors = [
+            replace(p, aliases=(*p.aliases, aliases[p.name])) if p.name in aliases else p for p, _ in listed
+        ]
+        return layer_tensors, [tensor for _, tensor in listed]
 
     def _results(self) -> Mapping[str, list[_Result]]:
-        """By operation, its tensors that depend on the image and are read outside of the call that made them."""
+        """By operation, its tensors that depend on the image and are read outside of the call that created them."""
         readers = _readers(self.hooks.graph)
         varying = _varying(self.hooks.graph, self._image)
         kinds = self._kinds(varying)
         results: defaultdict[str, list[_Result]] = defaultdict(list)
-        for made in self._made.values():
-            if made.key is None or made.operation.type == "Cast":
+        for created in self._created.values():
+            if created.key is None or created.operation.type == "Cast":
                 continue
-            for index, tensor in enumerate(made.operation.outputs):
-                behind, slot = self._behind(made, tensor, readers)
+            for index, tensor in enumerate(created.operation.outputs):
+                behind, slot = self._behind(created, tensor, readers)
                 if not (is_activation(behind, self._image) and behind.name in varying):
                     continue
-                if any(self._leaves(made, operation, behind, readers) for operation in readers[behind.name]):
-                    kind = kinds[id(made.site)]
-                    results[made.operation.name].append(_Result(made, index, behind, slot, kind))
+                if any(self._leaves(created, operation, behind, readers) for operation in readers[behind.name]):
+                    kind = kinds[id(created.site)]
+                    results[created.operation.name].append(_Result(created, index, behind, slot, kind))
         return results
 
     def _kinds(self, varying: "set[str]") -> Mapping[int, str]:
         """By call, the operation's name where it is but one, else the name of the library's function."""
         within: defaultdict[int, list[_Created]] = defaultdict(list)
-        for made in self._made.values():
-            computed = (t.name in varying and t.dtype.is_floating for t in made.operation.outputs)
-            if made.key is not None and any(computed):
-                within[id(made.site)].append(made)
+        for created in self._created.values():
+            computed = (t.name in varying and t.dtype.is_floating for t in created.operation.outputs)
+            if created.key is not None and any(computed):
+                within[id(created.site)].append(created)
         return {at: kind_of(_kind(each)) for at, each in within.items()}
 
-    def _behind(self, made: _Created, tensor: Any, readers: Mapping[str, list[Any]]) -> tuple[Any, int | None]:
+    def _behind(self, created: _Created, tensor: Any, readers: Mapping[str, list[Any]]) -> tuple[Any, int | None]:
         """What is read of a tensor: where a `tf.custom_gradient` of the same call gives it out, that one's result."""
         for operation in readers[tensor.name]:
-            if ends_custom_gradient(operation) and self._same_call(made, operation):
+            if ends_custom_gradient(operation) and self._same_call(created, operation):
                 slot = [each.name for each in operation.inputs].index(tensor.name)
                 return operation.outputs[slot], slot
         return tensor, None
 
-    def _leaves(self, made: _Created, reader: Any, tensor: Any, readers: Mapping[str, list[Any]]) -> bool:
-        """Whether a tensor gets out of the call that made it, through what reads it."""
-        if not self._same_call(made, reader):
+    def _leaves(self, created: _Created, reader: Any, tensor: Any, readers: Mapping[str, list[Any]]) -> bool:
+        """Whether a tensor gets out of the call that created it, through what reads it."""
+        if not self._same_call(created, reader):
             return True
         if reader.type not in PASS_THROUGH:
             return False
         slot = [each.name for each in reader.inputs].index(tensor.name)
         passed = reader.outputs[slot]
-        return any(self._leaves(made, operation, passed, readers) for operation in readers[passed.name])
+        return any(self._leaves(created, operation, passed, readers) for operation in readers[passed.name])
 
-    def _same_call(self, made: _Created, operation: Any) -> bool:
-        other = self._made.get(operation.name)
-        return other is not None and other.site is made.site
+    def _same_call(self, created: _Created, operation: Any) -> bool:
+        other = self._created.get(operation.name)
+        return other is not None and other.site is created.site
 
 
 class _Names:
@@ -178,14 +180,16 @@ class _Names:
         return name
 
 
-def _kind(made: "list[_Created]") -> str:
-    closed = not made[0].call.is_open
-    return made[0].name if closed else made[0].operation.type if len(made) == 1 or not made[-1].name else made[-1].name
+def _kind(created: "list[_Created]") -> str:
+    first, last = created[0], created[-1]
+    if not first.call.is_open:
+        return first.name
+    return first.operation.type if len(created) == 1 or not last.name else last.name
 
 
-def _place(name: str, result: _Result) -> LayerTensor:
+def _layer_tensor_of(name: str, result: _Result) -> LayerTensor:
     y = result.tensor
-    key = result.made.key
+    key = result.created.key
     assert key is not None
     return LayerTensor(name, result.kind, tuple(y.shape), y.dtype, origin=Origin(key, result.index, result.slot))
 

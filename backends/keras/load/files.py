@@ -21,7 +21,7 @@ def load_keras(path: Path, trust: bool) -> Any:
     """The `keras.Model` of a file; its code, if it holds any, is not run unless `trust` is given.
 
     Raises:
-        ModelError: the file holds Python code, is truncated, or is no model.
+        ModelError: the file holds Python code, is truncated, or is not a model.
     """
     if _holds_code(_config(path)) and not trust:
         raise ModelError(f"'{path}' holds a Lambda layer, Python code that loading would run; {_ALLOW}")
@@ -43,7 +43,7 @@ def _config(path: Path) -> Any:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         line = reason(error)
         raise ModelError(
-            f"'{path}' is no complete Keras model file ({line}); save it again with model.save('NAME.keras')"
+            f"'{path}' is not a complete Keras model file ({line}); save it again with model.save('NAME.keras')"
         ) from error
 
 

@@ -102,11 +102,11 @@ class GraphNetwork:
             ModelError: no signature to serve, several inputs of which none is held, or several outputs and none chosen.
         """
         function = _signature(loaded)
-        result = _chosen(function.structured_outputs, options["output"])
+        result = _select_output(function.structured_outputs, options["output"])
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
         inputs = graph_inputs(function, frozen, options["inputs"])
         spec, last = input_spec(inputs.entry.shape, options["input"], True, options["bounds"])
-        definition, constants = _lifted(frozen.graph.as_graph_def())
+        definition, constants = _extract_constants(frozen.graph.as_graph_def())
         own = _without_own_gradients(definition)
         names = sorted(function.structured_outputs)
         network = cls(definition, inputs, frozen.outputs[names.index(result)].name, spec, last, constants)
@@ -133,34 +133,34 @@ class GraphNetwork:
         Raises:
             ModelError: the output has no batch axis.
         """
-        return batch_first(self._listed)
+        return batch_first(self._list_layers)
 
-    def _listed(self, images: int | None) -> tuple[Sequence[LayerTensor], Any]:
-        """The places, and the graph of the trace."""
-        layer_tensors: list[LayerTensor] = []
+    def _list_layers(self, images: int | None) -> tuple[Sequence[LayerTensor], Any]:
+        """The layers, and the graph of the trace."""
+        listed: list[LayerTensor] = []
 
         def run(x: Any) -> None:
-            y = as_rows(*self._imported(x, [self.result], {}))
+            y = as_rows(*self._import_graph(x, [self.result], {}))
             operations = {
                 op.name.removeprefix("net/"): op for op in x.graph.get_operations() if op.name.startswith("net/")
             }
             shown = {name: op for name, op in operations.items() if name not in self.inputs.casts}
             layers = {name: op for name, op in shown.items() if _is_layer(op, images)}
-            places = [*(self._place(name, op, operations) for name, op in layers.items()), output_tensor(y)]
+            entries = [*(self._layer_tensor(name, op, operations) for name, op in layers.items()), output_tensor(y)]
             tensors = [*(op.outputs[0] for op in layers.values()), y]
             axis = (x.shape.rank - 1 if self.channels_last else 1) if self.input.is_image else None
-            layer_tensors.extend(
+            listed.extend(
                 with_channel_axes(
-                    x.graph, with_reads(x.graph, x, places, tensors), tensors, (x, axis), self.channels_last
+                    x.graph, with_reads(x.graph, x, entries, tensors), tensors, (x, axis), self.channels_last
                 )
             )
 
         function = tf.function(run, autograph=False).get_concrete_function(
             tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
         )
-        return layer_tensors, function.graph
+        return listed, function.graph
 
-    def _place(self, name: str, op: Any, operations: Mapping[str, Any]) -> LayerTensor:
+    def _layer_tensor(self, name: str, op: Any, operations: Mapping[str, Any]) -> LayerTensor:
         y = op.outputs[0]
         weights = tuple(_constants_of(op))
         short = name.removeprefix(_INLINED)
@@ -172,7 +172,7 @@ class GraphNetwork:
         """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
         inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
-        *outputs, y = self._imported(x, [*(self._tensor(name) for name in inner), self.result], given)
+        *outputs, y = self._import_graph(x, [*(self._tensor(name) for name in inner), self.result], given)
         return {
             **dict(zip(inner, outputs, strict=True)),
             **replaced,
@@ -187,7 +187,7 @@ class GraphNetwork:
     def _names(self) -> set[str]:
         return {node.name for node in self.definition.node}
 
-    def _imported(self, x: Any, wanted: Sequence[str], replaced: Mapping[str, Any]) -> list[Any]:
+    def _import_graph(self, x: Any, wanted: Sequence[str], replaced: Mapping[str, Any]) -> list[Any]:
         feeds = {f"{name}:0": self._value(constant) for name, constant in self.constants.items()}
         feeds |= {self._tensor(name): value for name, value in replaced.items()}
         feeds |= self.inputs.feeds(x)
@@ -202,11 +202,11 @@ class GraphNetwork:
     def _value(self, constant: Constant) -> Any:
         return self.values[id(constant)][1] if id(constant) in self.values else constant.values
 
-    def weights_of(self, place: LayerTensor) -> Mapping[str, Weight]:
+    def weights_of(self, layer_tensor: LayerTensor) -> Mapping[str, Weight]:
         """The constants that enter one operation: kernel, bias, or by their name in the graph."""
-        if place.source is None:
+        if layer_tensor.source is None:
             return {}
-        kind, constants = place.source
+        kind, constants = layer_tensor.source
         stored = {}
         for position, name in constants:
             if name not in self.constants:
@@ -251,7 +251,7 @@ def _signature(loaded: Any) -> Any:
     raise ModelError("the SavedModel has no signatures; export it with model.export(folder)")
 
 
-def _chosen(outputs: Mapping[str, Any], output: int | str | None) -> str:
+def _select_output(outputs: Mapping[str, Any], output: int | str | None) -> str:
     names = sorted(outputs)
     if output is None and len(names) > 1:
         raise ModelError(f"the SavedModel has {len(names)} outputs, {names}; choose one: wrap(folder, output=...)")
@@ -262,7 +262,7 @@ def _chosen(outputs: Mapping[str, Any], output: int | str | None) -> str:
     raise ModelError(f"the SavedModel has no output {output!r}; it has {names}")
 
 
-def _lifted(definition: Any) -> tuple[Any, dict[str, Constant]]:
+def _extract_constants(definition: Any) -> tuple[Any, dict[str, Constant]]:
     """The graph with its big constants turned into placeholders, and those constants."""
     constants = {}
     for node in definition.node:
@@ -306,7 +306,7 @@ def _check_derivative(network: GraphNetwork, function: Any, result: str, own: Se
     )
 
     def inlined(x: Any) -> Any:
-        (y,) = network._imported(x, [network.result], {})
+        (y,) = network._import_graph(x, [network.result], {})
         return tf.gradients(y, x, unconnected_gradients="zero")[0]
 
     with tf.GradientTape() as tape:

@@ -68,10 +68,10 @@ def _savers(graph: Any, functions: Mapping[str, Any]) -> tuple[set[str], set[str
     saving = _upstream(nodes, (end.partition(":")[0] for end in ends))
     others = _upstream(nodes, _answers(graph))
     rest = [node for name, node in nodes.items() if name not in saving or name in others]
-    called = _called((nodes[name] for name in saving if name in nodes and name not in others), functions)
-    elsewhere = _called(rest, functions)
+    called = _called_functions((nodes[name] for name in saving if name in nodes and name not in others), functions)
+    elsewhere = _called_functions(rest, functions)
     roots = [node for name, own in functions.items() if name not in called for node in own]
-    return called - elsewhere - _called(roots, functions), saving - others
+    return called - elsewhere - _called_functions(roots, functions), saving - others
 
 
 def _answers(graph: Any) -> Iterator[str]:
@@ -94,19 +94,19 @@ def _upstream(nodes: Mapping[str, Any], ends: Iterable[str]) -> set[str]:
     return visited
 
 
-def _called(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
+def _called_functions(nodes: Iterable[Any], functions: Mapping[str, Any]) -> set[str]:
     """The functions that these nodes run, and those that they run in turn."""
     called, ahead = set[str](), list(nodes)
     while ahead:
         node = ahead.pop()
-        for name in _named(node):
+        for name in _function_names(node):
             if name in functions and name not in called:
                 called.add(name)
                 ahead += functions[name]
     return called
 
 
-def _named(node: Any) -> Iterator[str]:
+def _function_names(node: Any) -> Iterator[str]:
     yield node.op
     for value in node.attr.values():
         yield value.func.name

@@ -38,7 +38,7 @@ class Rectifiers(TorchFunctionMode):
         if key:
             args = (kwargs.pop(key), *args)
         if isinstance(func, torch._ops.OpOverload) and name in {"gt", "where"}:
-            return self._exported(name, func, args, kwargs)
+            return self._apply_to_where(name, func, args, kwargs)
         if not _is_rectifier(name.rstrip("_"), args, kwargs):
             if kind := OTHERS.get(name.replace("_", "")):
                 self.others[kind] += 1
@@ -51,7 +51,7 @@ class Rectifiers(TorchFunctionMode):
             return x.copy_(ruled)
         return self._with_rule(x, func(x, *rest, **kwargs))
 
-    def _exported(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
+    def _apply_to_where(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
         y: Tensor = func(*args, **kwargs)
         if name == "gt" and not isinstance(args[1], Tensor) and args[1] == 0:
             self._above_zero[y] = args[0]

@@ -15,8 +15,8 @@ from crosslens.errors import ModelError
 from crosslens.model import InputSpec
 from torch import Tensor, nn
 
-from .. import weights
 from ..load.held_inputs import Arguments
+from ..weights import read_weights, write_weights
 from .attention import AttentionHooks
 from .functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey, track_module_calls
 from .listing import FunctionRecorder, LayerOutput, Listing
@@ -162,7 +162,7 @@ class ModuleNetwork:
 
     def weights(self, source: Any) -> dict[str, Array]:
         """Copies of one layer's own parameters."""
-        return {} if source is None else weights.read(source)
+        return {} if source is None else read_weights(source)
 
     def with_weights(self, changed: Mapping[nn.Module, Mapping[str, Array]]) -> "ModuleNetwork":
         """A copy of the network with other parameters, by module.
@@ -172,7 +172,7 @@ class ModuleNetwork:
         """
         twin = self.with_module(deep_copy(self.net))
         for module, values in changed.items():
-            weights.write(twin.counterpart(self, module), values)
+            write_weights(twin.counterpart(self, module), values)
         return twin
 
     def counterpart(self, other: "ModuleNetwork", source: Any) -> Any:

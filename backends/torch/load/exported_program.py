@@ -50,7 +50,7 @@ def load_program(path: Path) -> ExportedProgram:
     refused if it holds more than plain tensors, known operators and arithmetic on sizes, and what was read is loaded.
 
     Raises:
-        ModelError: the file is no such archive, cannot be read, or could run code.
+        ModelError: the file is not such an archive, cannot be read, or could run code.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -61,7 +61,7 @@ def load_program(path: Path) -> ExportedProgram:
         raise
     except (zipfile.BadZipFile, EOFError) as error:
         raise ModelError(
-            f"'{path}' is no .pt2 archive, or is cut off: {error}. torch.export.save writes one"
+            f"'{path}' is not a .pt2 archive, or is truncated: {error}. torch.export.save writes one"
         ) from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -69,7 +69,7 @@ def load_program(path: Path) -> ExportedProgram:
 
 
 def _archive(members: Mapping[str, bytes]) -> io.BytesIO:
-    """A new archive of what was checked: another reader of the old one could have found something else in it."""
+    """A new archive of what was checked: another reader may see other contents in the old one."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, data in members.items():
@@ -92,9 +92,9 @@ def _check(members: Mapping[str, bytes], path: Path) -> None:
         for name, entry in config.items():
             if entry["use_pickle"] or not _MEMBERS.fullmatch(f"data/{kind}/{entry['path_name']}"):
                 raise ModelError(f"'{path}' holds {name!r} as a pickle, which could run code{_TRUST}")
-            held, wanted = len(members[f"data/{kind}/{entry['path_name']}"]), _bytes(entry["tensor_meta"])
-            if held < wanted:
-                raise ModelError(f"'{path}' is cut off: it holds {held} of the {wanted} bytes of {name!r}")
+            size, expected = len(members[f"data/{kind}/{entry['path_name']}"]), _bytes(entry["tensor_meta"])
+            if size < expected:
+                raise ModelError(f"'{path}' is truncated: it holds {size} of the {expected} bytes of {name!r}")
     if _EXAMPLE in members:
         _check_pickle(members[_EXAMPLE], path)
     for key, text in _texts(json.loads(members[_GRAPH])):
@@ -141,7 +141,7 @@ def _harmless(key: str, text: str) -> bool:
 
 
 def _is_arithmetic(text: str) -> bool:
-    """Whether sympy evaluates sizes only: calls of known functions, numbers, strings as names of symbols."""
+    """Whether a text is arithmetic on sizes for sympy: known functions, numbers, and names of symbols only."""
     try:
         return _is_plain(ast.parse(text, mode="eval"))
     except SyntaxError:
@@ -212,8 +212,8 @@ def _refuse_training(program: ExportedProgram) -> None:
 
 def _kinds(program: ExportedProgram) -> dict[str, str]:
     """The class that each module had, with the module that defines it, by its dotted name."""
-    found = {}
+    kinds = {}
     for node in program.graph.nodes:
         for path, kind in node.meta.get("nn_module_stack", {}).values():
-            found[path] = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    return found
+            kinds[path] = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return kinds

@@ -83,7 +83,7 @@ def _load_pickle(path: Path, trust: bool) -> nn.Module:
             ) from (error)
         network = _unpickle(path)
     except _UNREADABLE as error:
-        raise ModelError(f"'{path}' is not a file that torch wrote, or is cut off: {_first_line(error)}") from error
+        raise ModelError(f"'{path}' is not a file that torch wrote, or is truncated: {_first_line(error)}") from error
     if isinstance(network, nn.Module):
         return network
     raise ModelError(f"'{path}' holds {_describe_other(network)}")

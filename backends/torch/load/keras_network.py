@@ -118,10 +118,10 @@ class KerasOnTorch:
         """The same model with other values, by layer object, in the place of its variables."""
         values = dict(self._values)
         for source, arrays in changed.items():
-            found = weights_of(source)
+            stored = weights_of(source)
             for name, array in arrays.items():
-                variable = found[name].variable
-                inside = torch.from_numpy(found[name].inside(as_numpy(array)).copy())
+                variable = stored[name].variable
+                inside = torch.from_numpy(stored[name].inside(as_numpy(array)).copy())
                 values[id(variable)] = (variable, inside.to(variable.value.device, variable.value.dtype))
         twin = KerasOnTorch(self.net, self.input, values)
         twin._calls = self._calls

@@ -10,7 +10,7 @@ from crosslens.occlusion.receptive_field import SlidingWindow
 from crosslens.occlusion.stages import StageInput
 from torch import fx
 
-from .recorded_graph import RecordedGraph, first_output, required_nodes, uncopied
+from .recorded_graph import RecordedGraph, copy_source, first_output, required_nodes
 
 __all__ = ["partition", "remove_padding"]
 
@@ -33,10 +33,12 @@ class _TorchPartitioner(Partitioner[fx.Node]):
         self.recorded = recorded
         nodes = [node for node in required_nodes(requested, {recorded.image: None}) if node.op == "call_function"]
         self.by_name = {node.name: node for node in nodes} | {INPUT: recorded.image}
-        super().__init__([node for node in nodes if uncopied(node) is node], [self._name(node) for node in requested])
+        super().__init__(
+            [node for node in nodes if copy_source(node) is node], [self._name(node) for node in requested]
+        )
 
     def _name(self, node: fx.Node) -> str:
-        node = uncopied(node)
+        node = copy_source(node)
         return INPUT if node is self.recorded.image else node.name
 
     def inputs(self, node: fx.Node) -> Sequence[str]:

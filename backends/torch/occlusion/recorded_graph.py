@@ -22,12 +22,12 @@ __all__ = [
     "RecordedGraph",
     "RunNetwork",
     "UnrecordableError",
+    "copy_source",
     "first_output",
     "is_copy",
     "mark_layer",
     "record_graph",
     "required_nodes",
-    "uncopied",
 ]
 
 aten = torch.ops.aten
@@ -231,7 +231,7 @@ def is_copy(node: fx.Node) -> bool:
     return str(node.meta["val"].stride()) == str(node.args[0].meta["val"].stride())
 
 
-def uncopied(node: fx.Node) -> fx.Node:
+def copy_source(node: fx.Node) -> fx.Node:
     """The node at the start of a chain of copies."""
     while is_copy(node):
         node = node.args[0]

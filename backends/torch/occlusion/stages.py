@@ -13,7 +13,7 @@ from torch import Tensor, fx
 
 from ..autograd.isolation import isolation
 from .partition import partition, remove_padding
-from .recorded_graph import RecordedGraph, Subgraph, required_nodes, uncopied
+from .recorded_graph import RecordedGraph, Subgraph, copy_source, required_nodes
 
 __all__ = ["Preprocess", "ToArrays", "TorchStagedNetwork"]
 
@@ -89,10 +89,10 @@ def _stage_module(recorded: RecordedGraph, stage: StageNodes[fx.Node], outputs: 
     for node, outside in stage.nodes.items():
         inputs = node.all_input_nodes
         reads = {inputs[position]: crops[read] for position, read in outside.items()}
-        constants = [i for i in inputs if i not in reads and uncopied(i) not in copies]
+        constants = [i for i in inputs if i not in reads and copy_source(i) not in copies]
         for constant in required_nodes(constants, copies):
             copies[constant] = graph.node_copy(constant, copies.__getitem__)
-        copies[node] = graph.node_copy(node, lambda each, reads=reads: reads.get(each) or copies[uncopied(each)])
+        copies[node] = graph.node_copy(node, lambda each, reads=reads: reads.get(each) or copies[copy_source(each)])
         remove_padding(copies[node])
     by_name = {node.name: copy for node, copy in copies.items()}
     graph.output(tuple(by_name[name] for name in outputs))

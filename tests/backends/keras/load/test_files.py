@@ -65,7 +65,7 @@ def test_a_truncated_file_and_a_text_file_get_one_line(net, suffix, tmp_path):
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     text.write_text("no network")
     for path in (cut, text):
-        with pytest.raises(ModelError, match="is no complete Keras model file") as caught:
+        with pytest.raises(ModelError, match="is not a complete Keras model file") as caught:
             crosslens.wrap(path)
         assert "\n" not in str(caught.value)
 

@@ -243,8 +243,8 @@ def test_a_library_in_the_archive_is_refused(file, tmp_path):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"no archive at all", "is no .pt2 archive, or is cut off"),
-        (None, "is no .pt2 archive, or is cut off"),
+        (b"no archive at all", "is not a .pt2 archive, or is truncated"),
+        (None, "is not a .pt2 archive, or is truncated"),
         ({"state_dict": 1}, "holds no exported program .* Older files are pickles"),
     ],
     ids=["text", "truncated", "state_dict"],

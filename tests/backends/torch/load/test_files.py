@@ -138,12 +138,12 @@ def test_a_dict_with_a_network_says_where_it_is(net, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut off"])
 def test_other_files_are_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ModelError, match="not a file that torch wrote, or is cut off"):
+    with pytest.raises(ModelError, match="not a file that torch wrote, or is truncated"):
         crosslens.wrap(tmp_path / name, trust=True)
 
 
 @pytest.mark.parametrize("keep", [0, 7])
-def test_a_program_with_a_short_weight_is_cut_off(net, tmp_path, keep):
+def test_a_program_with_a_short_weight_is_refused_as_truncated(net, tmp_path, keep):
     """torch reads zeros where a weight's file is empty."""
     torch.export.save(torch.export.export(net, (torch.zeros(2, 3, 8, 8),)), tmp_path / "net.pt2")
     with zipfile.ZipFile(tmp_path / "net.pt2") as old, zipfile.ZipFile(tmp_path / "short.pt2", "w") as new:
@@ -151,7 +151,7 @@ def test_a_program_with_a_short_weight_is_cut_off(net, tmp_path, keep):
         for name in old.namelist():
             content = old.read(name)
             new.writestr(name, content[:keep] if name.endswith(config) else content)
-    with pytest.raises(ModelError, match=rf"is cut off: it holds {keep} of the 12 bytes of '4.bias'"):
+    with pytest.raises(ModelError, match=rf"is truncated: it holds {keep} of the 12 bytes of '4.bias'"):
         crosslens.wrap(tmp_path / "short.pt2")
 
 
