@@ -19,7 +19,7 @@ import onnxruntime as ort
 import torch
 from crosslens.backends.zoo import torch_nets
 from crosslens.model import INPUT, OUTPUT
-from crosslens.preprocess import PRESETS
+from crosslens.model.preprocessing import PRESETS
 
 from .networks import exported, networks
 from .paired import PAUSE, Timing, in_turns

@@ -83,7 +83,7 @@ def test_the_objective_rises_and_the_picture_stays_a_picture():
 
 
 @pytest.mark.parametrize("size", [(7, 7), (8, 20), (30, 9)])
-def test_windows_cover_every_pixel_and_are_no_more_than_needed(size):
+def test_tiles_cover_every_pixel_and_are_no_more_than_needed(size):
     window = min(size[0], 8), min(size[1], 8)
     seen = np.zeros(size)
     crops = list(covering_tiles(size, window))
