@@ -35,6 +35,12 @@ def refuse_no_pixels(name: str, dtype: Any) -> None:
 def fit_preprocessing(name: str, dtype: Any, spec: InputSpec, wished: Preprocess) -> Preprocess:
     """The preprocessing for an image of this type: as wished for floats, in pixels for integers.
 
+    Args:
+        name: the input's name, for the error.
+        dtype: its element type in TensorFlow.
+        spec: the input as users see it.
+        wished: what `wrap` was asked for.
+
     Raises:
         ModelError: a preprocessing that gives other numbers.
     """

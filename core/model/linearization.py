@@ -139,7 +139,15 @@ def zeros_at(
     capture: tuple[str, ...],
     replace: Mapping[str, Array],
 ) -> Pullback:
-    """The pullback of no cotangent at all: zeros of the right shapes; `forward` as `Model._forward`."""
+    """The pullback of no cotangent at all: zeros of the right shapes.
+
+    Args:
+        forward: the model's `_forward`.
+        x: images (N, C, H, W).
+        wrt: layers whose gradients are asked for; `INPUT` may be among them.
+        capture: layers whose activations are asked for.
+        replace: activations to run on from, by layer.
+    """
     inner = tuple(dict.fromkeys((*capture, *inner_names(wrt))))
     activations = {**(forward(x, inner, replace) if inner else {}), INPUT: x}
     zeros = {name: namespace(activations[name]).zeros_like(activations[name]) for name in wrt}

@@ -60,3 +60,27 @@ def test_nothing_swallows_every_exception():
             if broad and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node)):
                 swallowed.append(f"{path}:{node.lineno}")
     assert not swallowed
+
+
+ROOMY = {"objective", "operators", "rules", "contrib", "cli", "methods"}
+"""Folders of one kind of thing, a file each; method families count as "methods"."""
+
+
+def test_no_folder_is_a_drawer():
+    folders = {path.parent for path in modules(*FOLDERS)}
+    large = {folder: len(list((ROOT / folder).glob("*.py"))) for folder in folders if not ROOMY & set(folder.parts)}
+    assert not {str(folder): count for folder, count in large.items() if count > 18}
+
+
+def test_a_public_function_with_four_parameters_describes_them():
+    """Methods of classes may inherit their documentation."""
+    bare = []
+    for path in modules(*FOLDERS):
+        for node in parsed(path).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or path.parts[-2] in {"rules", "contrib"}:
+                continue
+            count = len([*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs])
+            text = ast.get_docstring(node) or ""
+            if count >= 4 and "Args:" not in text and not text.startswith("As `"):
+                bare.append(f"{path}:{node.lineno} {node.name}")
+    assert not bare
