@@ -77,7 +77,11 @@ def test_a_public_function_with_four_parameters_describes_them():
     bare = []
     for path in modules(*FOLDERS):
         for node in parsed(path).body:
-            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or path.parts[-2] in {"rules", "contrib"}:
+            if (
+                not isinstance(node, ast.FunctionDef)
+                or node.name.startswith("_")
+                or path.parts[-2] in {"rules", "contrib"}
+            ):
                 continue
             count = len([*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs])
             text = ast.get_docstring(node) or ""

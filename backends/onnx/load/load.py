@@ -36,7 +36,7 @@ def read_model(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
             f"'{network}' is not an ONNX file, or it is truncated: {_line(error)}. Download or export it again"
         ) from error
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelError(f"'{network}' or its file of external weights cannot be read_model: {_line(error)}") from error
+        raise ModelError(f"'{network}' or its file of external weights cannot be read: {_line(error)}") from error
     return _check(model, f"'{network}'"), weights
 
 

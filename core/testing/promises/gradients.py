@@ -6,7 +6,7 @@ import numpy as np
 
 from ...arrays import Array, as_numpy
 from ...errors import LayerError
-from ...model.base import INPUT, OUTPUT
+from ...model.base import INPUT, OUTPUT, Model
 from ...model.preprocessing import Preprocess
 from ..assertions import refused, same
 from ..net import Net
@@ -158,10 +158,12 @@ def vjp_captures_too(net: Net) -> None:
 @backend_promise
 def preprocessing_has_its_adjoint(net: Net) -> None:
     """y = (scale x - mean) / std in BGR order is applied inside, and gradients at `INPUT` are with respect to x."""
+    if isinstance(net.network, Model):
+        raise Unsuited("the network was built as a Model, which has its preprocessing")
     spec = Preprocess(scale=2.0, mean=(0.9, 1.0, 1.1), std=(1.5, 2.0, 2.5), order="BGR")
     plain, inside = net.wrapped(preprocess=None), net.wrapped(preprocess=spec)
     if inside.preprocess != spec or plain.input.shape[0] != 3:
-        raise Unsuited("the network was built as a Model, or does not take three channels")
+        raise Unsuited("the network has no such preprocessing, or does not take three channels")
     x, c = net.images(), net.cotangent()
     mean, std = (np.array(v, np.float32)[None, :, None, None] for v in (spec.mean, spec.std))
     y = (spec.scale * x[:, ::-1] - mean) / std

@@ -10,7 +10,7 @@ def test_a_plugin_that_fails_is_named_and_the_rules_of_the_others_stay(monkeypat
     monkeypatch.setattr(registry, "plugins", lambda group: (broken,))
     registry._discover.cache_clear()
     with pytest.warns(
-        UserWarning, match=r"'broken' of broken-dist 1.0 cannot be imported.*rules that it may bring are missing"
+        UserWarning, match=r"'broken' of broken-dist 1.0 cannot be imported.*rules of this plugin are missing"
     ):
         registry._discover()
     assert ("", "Conv") in registry._RULES
