@@ -6,7 +6,7 @@ on with the others, and imports one module when it is needed.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
@@ -130,7 +130,7 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
 
     Raises:
         PluginError: no such method, or its plugin fails.
-        ParameterError: the method has no such parameter or preset.
+        ParameterError: the method has no such parameter or preset, or one without a default is not given.
     """
     kind = method_class(name)
     if preset:
@@ -175,6 +175,9 @@ def _with_parameters(kind: type[AnyMethod], values: Mapping[str, Any]) -> AnyMet
     for name in values:
         if name not in known:
             raise ParameterError(unknown_name("parameter", name, known, of=kind.name))
+    missing = [p.name for p in parameters(kind) if p.default is p.default_factory is MISSING and p.name not in values]
+    if missing:
+        raise ParameterError(f"{kind.name} needs {', '.join(f'{name}=' for name in missing)}: it has no default")
     return kind(**values)
 
 

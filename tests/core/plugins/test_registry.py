@@ -48,13 +48,13 @@ def site(tmp_path):
             return json.loads(done.stdout)
 
         def error(self, call):
-            """The text of the PluginError that a call raises."""
+            """The text of the error of crosslens that a call raises."""
             return self.run(f"""
                 import json, crosslens
-                from crosslens.errors import PluginError
+                from crosslens.errors import CrosslensError
                 try:
                     {call}
-                except PluginError as error:
+                except CrosslensError as error:
                     print(json.dumps(str(error)))
             """)
 
@@ -178,6 +178,14 @@ def test_no_parameter_of_that_name():
         "occlusion has no parameter 'windows'; it has window, stride, fill, border, overlap, show, layer, seed."
         " Did you mean 'window'?"
     )
+
+
+def test_a_parameter_without_a_default_must_be_given(site):
+    declared = 'name = "mine"\n    layer: str = crosslens.param(doc="layer with maps")'
+    text = METHOD.format(name="mine").replace('name = "mine"', declared)
+    site.add("glass", "glass_mine", text, "mine")
+    assert site.error('crosslens.method("mine")') == "mine needs layer=: it has no default"
+    assert site.run('import crosslens; print(f\'"{crosslens.method("mine", layer="conv").layer}"\')') == "conv"
 
 
 def test_built_ins_come_first_and_by_the_same_lines():
