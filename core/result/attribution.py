@@ -87,7 +87,7 @@ class Attribution(Result):
         """The maps side by side, (H, W, 3) uint8; of a volume its slices along the depth, see `image.false_colour`.
 
         Args:
-            form: "magnitude", "signed" or "overlay", see `crosslens.display.FORMS`; if not given, magnitudes where
+            form: "magnitude", "signed" or "overlay", see `result.display.FORMS`; if not given, magnitudes where
                 each pixel has values of its own (gradients), else the overlay: red for the target, blue against it.
 
         Raises:
