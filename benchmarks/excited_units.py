@@ -32,7 +32,7 @@ def starting_noise(size: tuple[int, int]) -> Any:
 
 @dataclass(frozen=True)
 class Unit:
-    """What of a channel is climbed, and what a ReLU without a ceiling would pass on of it."""
+    """What of a channel is maximised, and what a ReLU without a ceiling would pass on of it."""
 
     objective: Callable[[Any, str, int], Objective]
     response: Callable[[Any], Any]

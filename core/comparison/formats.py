@@ -1,6 +1,6 @@
 """What a comparison can be written as: functions from its view to text, by file suffix or MIME type.
 
-A room above that writes another format adds it here when it is imported, as `crosslens.report` does for `.html`.
+A package that writes another format adds it here when it is imported, as `crosslens.report` does for `.html`.
 """
 
 from collections.abc import Callable

@@ -226,7 +226,7 @@ def _refuse_for_a_model(what: str, asked: Mapping[str, Any]) -> None:
     if asked:
         names = ", ".join(f"{name}=" for name in asked)
         raise ModelError(
-            f"{what} a model that is wrapped already, so that {names} would not be heard; leave it out, or give it "
+            f"{what} a model that is wrapped already, so that {names} would have no effect; leave it out, or give it "
             "where the model is wrapped"
         )
 

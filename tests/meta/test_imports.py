@@ -11,7 +11,7 @@ import pytest
 from .tree import FOLDERS, FRAMEWORKS, ROOT, import_graph, imports, modules, parsed
 
 OURS = modules(*FOLDERS)
-ROOMS = [
+ORDER = [
     "model", "execution", "image", "operators", "objective", "introspection", "occlusion", "result", "data", "method",
     "plugins", "optim", "alignment", "synthesis", "comparison", "report", "testing", "cli",
 ]  # fmt: skip
@@ -82,19 +82,19 @@ def test_the_search_finds_a_circle_and_names_it():
     assert "crosslens.cli.main" not in import_graph()["crosslens.model.base"]
 
 
-def test_the_rooms_of_core_point_one_way():
+def test_the_folders_of_core_import_one_way():
     folders = {path.parts[1] for path in modules("core") if len(path.parts) > 2}
-    assert folders <= set(ROOMS), "say in ROOMS what the new room stands on"
+    assert folders <= set(ORDER), "say in ORDER what the new folder imports"
 
-    def room(module):
+    def folder(module):
         return f"{module}..".split(".")[1]
 
     wrong = [
         f"{importer} imports {module}"
         for importer, found in import_graph().items()
         for module in found
-        if room(importer) in ROOMS and module.partition(".")[0] == "crosslens" and room(module) not in FLAT
-        if room(module) not in ROOMS or ROOMS.index(room(module)) > ROOMS.index(room(importer))
+        if folder(importer) in ORDER and module.partition(".")[0] == "crosslens" and folder(module) not in FLAT
+        if folder(module) not in ORDER or ORDER.index(folder(module)) > ORDER.index(folder(importer))
     ]
     assert not wrong
 

@@ -11,13 +11,13 @@ PAGE = (ROOT / "plugins.md").read_text()
 SECTION = PAGE.partition("## Import paths that stay")[2].partition("\n## ")[0]
 ROW = re.compile(r"^\| `(crosslens[\w.]*)` \| (.+) \|$", re.M)
 STABLE = {path: re.findall(r"`([^`]+)`", names) for path, names in ROW.findall(SECTION)}
-ROOMS = (
+PACKAGES = (
     "arrays data errors introspection method model objective occlusion operators plugins result testing backends.onnx"
 )
 
 
 def test_the_page_declares_every_stable_path():
-    assert set(STABLE) == {"crosslens", *(f"crosslens.{room}" for room in ROOMS.split())}
+    assert set(STABLE) == {"crosslens", *(f"crosslens.{name}" for name in PACKAGES.split())}
     assert all(STABLE.values())
 
 

@@ -108,10 +108,10 @@ def test_every_method_shows_its_parameters_as_options(command, name):
         (["grad_cam", "TINY", "PICTURE", "--batch-size", "0"], "--batch-size is 0; it must be at least 1"),
         (
             ["grad_cam", "TINY", "PICTURE", "--output", "1", "--device", "cuda", "--input-shape", "3,9,9"],
-            "is wrapped already, so that --input-shape, --output, --device would not be heard",
+            "is wrapped already, so that --input-shape, --output, --device would have no effect",
         ),
-        (["grad_cam", "TINY", "PICTURE", "--preprocess", "caffe"], "so that --preprocess would not be heard"),
-        (["grad_cam", "TINY", "PICTURE", "--input-range", "0,9"], "so that --input-range would not be heard"),
+        (["grad_cam", "TINY", "PICTURE", "--preprocess", "caffe"], "so that --preprocess would have no effect"),
+        (["grad_cam", "TINY", "PICTURE", "--input-range", "0,9"], "so that --input-range would have no effect"),
         (
             ["grad_cam", "TINY", "PICTURE", "--preprocess", '{"men": [0.5]}'],
             "preprocess has no men; it takes scale, mean",
