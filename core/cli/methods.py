@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field
-from inspect import cleandoc
+from inspect import cleandoc, getmodule
 from typing import Any
 
 import click
@@ -43,7 +43,13 @@ def _loadable_methods() -> Iterator[type[AnyMethod]]:
 def _page(kind: type[AnyMethod]) -> str:
     listings = [_listing(kind, title, fields) for title, fields in grouped_parameters(kind).items()]
     about = f"{kind.name}: {cleandoc(kind.__doc__ or '')}"
-    return "\n\n".join([about, *(listings or ["It has no parameters."]), *_presets(kind), _usage(kind)])
+    return "\n\n".join([about, *(listings or ["It has no parameters."]), *_presets(kind), *_source(kind), _usage(kind)])
+
+
+def _source(kind: type[AnyMethod]) -> list[str]:
+    """The first paragraph of the module's docstring, which names the paper; nothing where there is none."""
+    paragraph = (getmodule(kind).__doc__ or "").strip().partition("\n\n")[0]
+    return [f"Source: {' '.join(paragraph.split())}"] if paragraph else []
 
 
 def _listing(kind: type[AnyMethod], title: str, fields: Sequence[Field[Any]]) -> str:

@@ -45,6 +45,7 @@ def test_methods_are_listed_with_a_line_each(command):
 def test_one_method_is_shown_with_its_parameters(command):
     said = command("methods", "grad_cam").stdout
     assert "Equations 1 and 2" in said
+    assert "Source: Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391)." in said
     assert "--layer" in said
     assert "crosslens run grad_cam MODEL IMAGE -o grad_cam.png" in said
 
