@@ -1,4 +1,4 @@
-"""The command line: one module per subcommand, found by its file and imported when it is asked for.
+"""The command line: one module per subcommand, listed by its file name and imported only when it is used.
 
 A module here without a leading underscore is a subcommand: it holds a `command` and imports nothing heavy at its top.
 """

@@ -83,25 +83,29 @@ MODEL_OPTIONS = [
         ["--preprocess"],
         type=Preprocessing(),
         metavar="NAME",
-        help='What the network was trained on: imagenet, tf, caffe, ..., none, or \'{"mean": [0.5], "std": [0.2]}\'.',
+        help='Preprocessing of the network: imagenet, tf, caffe, ..., none, or \'{"mean": [0.5], "std": [0.2]}\'.',
     ),
-    click.Option(["--input-shape"], type=Shape(), help="Where the file does not say: 3,224,224, or 3,any,any."),
+    click.Option(
+        ["--input-shape"],
+        type=Shape(),
+        help="Shape of an image, where the file does not say it: 3,224,224, or 3,any,any.",
+    ),
     click.Option(["--input-range"], type=Range(), help="The least and largest value of an image; 0,1 if not given."),
     click.Option(["--output"], metavar="NAME", help="The network's output to explain, where there are several."),
     click.Option(
         ["--output-kind"],
         type=click.Choice([kind for kind in KINDS if kind not in {"maps", "tensor"}]),
-        help="What the output is, where crosslens cannot tell: see `crosslens doctor MODEL`.",
+        help="Kind of the output's values, where crosslens cannot tell; `crosslens doctor MODEL` shows it.",
     ),
     click.Option(
         ["--hold"],
         type=InputArray(),
         multiple=True,
-        help="What another input of the network holds; the image is left out.",
+        help="A fixed value for an input of the network other than the image.",
     ),
     click.Option(["--trust"], is_flag=True, help="Open files that can run code: TorchScript, pickled modules."),
-    click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; decided by memory if not given."),
-    click.Option(["--device"], help="Where torch computes: cpu, cuda."),
+    click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; chosen by free memory if not given."),
+    click.Option(["--device"], help="Device on which PyTorch computes: cpu, cuda."),
     click.Option(
         ["--labels"], type=click.Path(path_type=Path), metavar="FILE", help="Class names: JSON list or lines."
     ),
@@ -112,7 +116,7 @@ _PREPROCESS_EACH = click.Option(
     type=Preprocessing(),
     metavar="NAME",
     multiple=True,
-    help="What the networks were trained on: imagenet, tf, caffe, ...; once for all, or once for each in their order.",
+    help="Preprocessing of the networks: imagenet, tf, caffe, ...; once for all, or once for each in their order.",
 )
 OPTIONS_OF_MODELS = [_PREPROCESS_EACH, *MODEL_OPTIONS[1:]]
 """`MODEL_OPTIONS` of a command on several models."""

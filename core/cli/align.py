@@ -1,4 +1,4 @@
-"""`crosslens align`: which layer of one network is which of another."""
+"""`crosslens align`: match the layers of several networks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ IMAGES = click.Option(
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="A picture to ask the networks about; can be given several times. Photographs of scikit-image if not given.",
+    help="A picture to run the networks on; can be repeated. Photographs of scikit-image if not given.",
 )
 _MODELS = click.Argument(["specs"], metavar="MODEL MODEL...", nargs=-1, required=True)
 

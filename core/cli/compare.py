@@ -34,7 +34,7 @@ _IMAGES = click.Option(
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE|FOLDER",
-    help="Pictures to explain; can be given several times, and further files may stand behind it.",
+    help="Pictures to explain; several files may follow, and the option can be repeated.",
 )
 _OUT = click.Option(
     ["-o", "--out"],
@@ -184,6 +184,6 @@ command = _Methods(
     lambda kind: _command((kind,)),
     "METHOD... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
     images_only=True,
-    help="Explain the same pictures to several models, and measure how far the maps are apart: "
+    help="Explain the same pictures to several models, and measure how much the maps differ: "
     "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html",
 )

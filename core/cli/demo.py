@@ -30,7 +30,7 @@ ARCHITECTURE = "lite0"
 
 
 def _demo(folder: Path, image: Path | None, models: bool) -> None:
-    """Explain one photograph to EfficientNet-Lite0 in PyTorch, Keras and ONNX, and compare: it ends with a report."""
+    """Explain one photograph to EfficientNet-Lite0 in PyTorch, Keras and ONNX, and write a report."""
     writable_folder(folder)
     image = image or _cat_photograph()
     with quiet(), bar() as progress:
@@ -116,9 +116,9 @@ command = click.Command(
             ["-o", "--out", "folder"], type=click.Path(path_type=Path), default="demo-report", show_default=True
         ),
         click.Option(
-            ["--image"], type=click.Path(path_type=Path), metavar="FILE", help="Another photograph than the cat."
+            ["--image"], type=click.Path(path_type=Path), metavar="FILE", help="A photograph to use instead of the cat."
         ),
-        click.Option(["--models"], is_flag=True, help="Write the network's three files there as well (18 MB each)."),
+        click.Option(["--models"], is_flag=True, help="Also write the network's three files there (18 MB each)."),
     ],
     help=_demo.__doc__,
 )

@@ -1,4 +1,4 @@
-"""`crosslens diverge`: where two versions of a network part, and why."""
+"""`crosslens diverge`: the first layer where two versions of a network differ, and why."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["command", "summary"]
 
 _MODELS = [click.Argument(["reference"]), click.Argument(["model"])]
 _PREPROCESS = click.Option(
-    ["--preprocess-of-model"], metavar="NAME", help="What MODEL was trained on, if not what --preprocess says."
+    ["--preprocess-of-model"], metavar="NAME", help="Preprocessing of MODEL, where it is not that of --preprocess."
 )
 
 
@@ -30,7 +30,7 @@ def _diverge(
     preprocess_of_model: str | None,
     **options: Any,
 ) -> None:
-    """Walk through two networks that should be one, and name the first layer that computes something else, and why.
+    """Compare two versions of a network layer by layer: the first layer that differs, and why.
 
     REFERENCE is right by definition: crosslens diverge net.pt2 net.onnx --image cat.jpg
     """

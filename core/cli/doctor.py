@@ -38,7 +38,7 @@ _PACKAGES = {
 def _doctor(model: str | None, as_json: bool, **options: Any) -> None:
     """Report what is installed and what does not load; with a MODEL, what works with it.
 
-    Without a model no framework is imported: `crosslens plugins` tries those.
+    Without a MODEL no framework is imported; `crosslens plugins` imports them.
     """
     with quiet():
         checks = [*_versions(), *_plugins(METHODS)]
@@ -47,7 +47,7 @@ def _doctor(model: str | None, as_json: bool, **options: Any) -> None:
     if as_json:
         echo_json([check._asdict() for check in checks])
     else:
-        click.echo(table(["what", "", "found"], [(c.name, _state(c.ok), c.detail) for c in checks]))
+        click.echo(table(["what", "", "detail"], [(c.name, _state(c.ok), c.detail) for c in checks]))
     if any(check.ok is False for check in checks):
         click.get_current_context().exit(1)
 
@@ -116,13 +116,13 @@ def _times(work: Callable[[], Any]) -> str:
 
 
 def _default_layer(model: Model) -> Finding:
-    """Having none, as a transformer has, is a property of the network, no failure."""
+    """Having none, as a transformer has, is a property of the network, not a failure."""
     finding = _run_check("default layer", lambda: default_layer(model))
     return finding if finding.ok else finding._replace(ok=None)
 
 
 def _rectifiers(model: Model) -> Finding:
-    """Having none is a property of the network, no failure."""
+    """Having none is a property of the network, not a failure."""
     try:
         model.modified(relu="guided")
     except CrosslensError as error:

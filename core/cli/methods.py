@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 
 def _methods(name: str | None, as_json: bool) -> None:
-    """List the methods with a line each, or show one with its parameters."""
+    """List the methods, one line each, or show the parameters of one."""
     kinds = [method_class(name)] if name else list(_loadable_methods())
     if as_json:
         shown = [_record(kind) for kind in kinds]

@@ -15,7 +15,7 @@ __all__ = ["command", "states"]
 def _plugins(as_json: bool) -> None:
     """List every plugin with the distribution that brings it, and whether it loads.
 
-    This imports each of them, the frameworks among them, so it takes some seconds.
+    This imports every plugin and its framework, which takes some seconds.
     """
     with quiet():
         records = [state for group in (METHODS, BACKENDS, DEMO_NETWORKS) for state in states(group)]

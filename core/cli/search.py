@@ -31,9 +31,9 @@ _VARY = click.Option(
     "colour=rgb,lucid, rules=decay:0.001..0.1,blur:0.3..1:4",
 )
 _RESUME = click.Option(
-    ["--resume"], type=click.Path(path_type=Path), help="Go on from a search that was saved as .npz, up to --trials."
+    ["--resume"], type=click.Path(path_type=Path), help="Continue a search saved as .npz, up to --trials."
 )
-_SEED = click.Option(["--search-seed"], type=int, default=0, show_default=True, help="Of the draws.")
+_SEED = click.Option(["--search-seed"], type=int, default=0, show_default=True, help="Seed of the random settings.")
 
 
 def _command(kind: type[Method]) -> click.Command:
