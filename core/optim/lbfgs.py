@@ -110,8 +110,8 @@ class LBFGS(Optimiser):
         if self.bounds is None:
             return xp.ones_like(x)
         low, high = self.bounds
-        held = ((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0))
-        return xp.where(held, xp.zeros_like(x), xp.ones_like(x))
+        blocked = ((x <= low) & (gradient > 0)) | ((x >= high) & (gradient < 0))
+        return xp.where(blocked, xp.zeros_like(x), xp.ones_like(x))
 
 
 def _newton(gradient: Array, changes: Sequence[Array], bends: Sequence[Array]) -> Array:

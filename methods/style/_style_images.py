@@ -27,10 +27,10 @@ def style_pictures(style: Any, model: Model) -> list[Array]:
     if isinstance(style, str) and "," in style and not Path(style).exists():
         style = [name.strip() for name in style.split(",")]
     several = style if isinstance(style, list | tuple) and style else [style]
-    return [_read(one, model) for one in several]
+    return [_read_style(one, model) for one in several]
 
 
-def _read(style: Any, model: Model) -> Array:
+def _read_style(style: Any, model: Model) -> Array:
     if isinstance(style, str | Path):
         grey = model.input.shape[0] == 1
         picture = load_image(style)
