@@ -22,7 +22,7 @@ def fix_predicted_class(objective: Objective, model: Model, images: Array) -> Ob
         return objective.fix_choices(model.forward(images, sorted(objective.layers)))
     if isinstance(objective, ClassScore) and objective.target is None:
         raise TargetError(
-            "without images no class can be predicted; give a target: a class, a label, text, 'channel:LAYER:11', "
+            "without images no class can be predicted; give a target: a class, a label, a text 'channel:LAYER:11', "
             "or an Objective such as channel(layer, 11)"
         )
     return objective
