@@ -105,7 +105,7 @@ def test_grad_cam_finds_the_last_maps_by_itself(made, name):
 def test_the_last_maps_of_a_windowed_transformer_keep_their_channels(made):
     """Behind windows only the normalisation over the last axis shows that the channels stand there."""
     _, model, _ = made("swin", "legacy", opset_version=17)
-    last = model.layers[crosslens.introspection.default_layer.last_maps(model)]
+    last = model.layers[crosslens.introspection.last_maps(model)]
     assert last.kind == "LayerNormalization"
     assert last.shape[2] == last.shape[3] < last.shape[1]
 
