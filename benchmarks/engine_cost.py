@@ -13,6 +13,7 @@ from crosslens.model.preprocessing import PRESETS
 
 from .networks import resnet50
 from .paired import in_turns
+from .results import machine, put
 
 TARGET = 281
 
@@ -79,9 +80,14 @@ def cases() -> Iterator[tuple[str, str, Any, dict[str, Callable[[Any], Any]], st
 
 
 def main() -> None:
-    """Print the table: median milliseconds by hand and by crosslens, and the median of the paired ratios."""
-    print(f"engine cost, {torch.get_num_threads()} torch threads, 224 px; ms are medians, ratio is the median of pairs")
-    print("| backend | network | method | batch | by hand ms | crosslens ms | ratio |\n|--|--|--|--|--|--|--|")
+    """Print and write the table: median milliseconds by hand and by crosslens, and the median of the paired ratios."""
+    lines = [
+        f"224 px, {torch.get_num_threads()} threads, medians, ratios of pairs; {machine()}.",
+        "",
+        "| backend | network | method | batch | by hand, ms | crosslens, ms | crosslens over by hand |",
+        "|--|--|--|--|--|--|--|",
+    ]
+    print("\n".join(lines))
     rng = np.random.default_rng(0)
     for backend, name, net, by_hand, layer in cases():
         model = crosslens.wrap(net, preprocess="lite" if name == "Lite0" else "imagenet")
@@ -101,10 +107,11 @@ def main() -> None:
                     rounds=21 if batch == 1 else 9,
                 )
                 times = f"{1e3 * timing.median('hand'):.1f} | {1e3 * timing.median('ours'):.1f}"
-                print(
-                    f"| {backend} | {name} | {kind} | {batch} | {times} | {timing.ratio('ours', 'hand'):.3f} |",
-                    flush=True,
+                lines.append(
+                    f"| {backend} | {name} | {kind} | {batch} | {times} | {timing.ratio('ours', 'hand'):.2f} |"
                 )
+                print(lines[-1], flush=True)
+    put("engine cost", lines)
 
 
 if __name__ == "__main__":

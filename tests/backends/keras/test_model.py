@@ -231,7 +231,7 @@ def test_threads_share_a_model(x):
         thread.join()
     assert len(found) == 4
     for each in found:
-        np.testing.assert_allclose(each, expected, rtol=1e-5)
+        np.testing.assert_allclose(each, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_grey_images_and_latent_vectors(x):
