@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from importlib.metadata import distribution
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -27,9 +27,10 @@ def script(tmp_path):
 
 
 def test_the_types_are_part_of_the_editable_install():
-    installed = distribution("crosslens")
-    (path,) = (each for each in installed.files or () if each.name == PTH)
-    folder = Path(installed.locate_file(path).read_text().strip())
+    """The build may leave metadata of its own in the repository, which names other files."""
+    installed = distributions(name="crosslens")
+    (path,) = (each for found in installed for each in found.files or () if each.name == PTH)
+    folder = Path(path.locate().read_text().strip())
     assert (folder / "crosslens-stubs" / "__init__.pyi").resolve() == Path(find_spec("crosslens").origin)
 
 
