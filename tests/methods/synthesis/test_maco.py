@@ -124,7 +124,7 @@ def test_the_layer_that_anchors_by_default_is_an_early_one():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda: maco(None), "there is no predicted class; give a target"),
+        (lambda: maco(None), "without images no class can be predicted; give a target"),
         (lambda: maco(images=PICTURES), "maco starts from random phases, not from images; accentuation starts from"),
         (lambda: maco(size=0), "size is 0; it must be a whole number, at least 8, or None"),
         (lambda: maco(crops=0), "crops is 0; it must be a whole number, at least 1"),
