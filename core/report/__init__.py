@@ -1,9 +1,26 @@
-"""A comparison as one self-contained HTML page, and as HTML for a notebook: no network, opens from disk."""
+"""A comparison as one self-contained HTML page, and as HTML for a notebook: no network, opens from disk.
+
+The modules that draw are imported when something is drawn, so that `import crosslens` stays quick.
+"""
 
 from ..comparison.formats import WRITERS
-from .notebook import summary_in_html
-from .page import page
+from ..comparison.view import ComparisonView
 
-__all__ = ["page"]
+__all__ = ["page_in_html", "summary_for_notebook"]
 
-WRITERS |= {".html": page, "text/html": summary_in_html}
+
+def page_in_html(view: ComparisonView) -> str:
+    """The whole page: see `crosslens.report.page`."""
+    from .page import page
+
+    return page(view)
+
+
+def summary_for_notebook(view: ComparisonView) -> str:
+    """The verdict, the figures and the first pictures: see `crosslens.report.notebook`."""
+    from .notebook import summary_in_html
+
+    return summary_in_html(view)
+
+
+WRITERS |= {".html": page_in_html, "text/html": summary_for_notebook}
