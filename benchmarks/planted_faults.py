@@ -1,4 +1,4 @@
-"""Does `crosslens diverge` find faults? `python -m benchmarks.planted_faults` plants them and fills the README's table.
+"""Does `crosslens diverge` find faults? `python -m benchmarks.planted_faults` writes the table of RESULTS.md.
 
 Each fault is planted in a copy of a torch network, which is exported to ONNX; the untouched torch network is the
 reference. A row says where the fault was planted, which layer was named, and as what.

@@ -1,6 +1,6 @@
 """What synthesis reaches, in figures, since no paper publishes any: python -m benchmarks.synthesis_quality [PART ...].
 
-Parts, each of which fills its table where the README has one: `neurons`, how far those in the middle of a fixed list
+Parts, each of which writes its table into RESULTS.md: `neurons`, how far those in the middle of a fixed list
 of channels rise over the noise that the pictures began with, and `channels`, how far the means of their maps do;
 `classes`, how sure a network is of its own picture of a class, and where another ImageNet network ranks that class
 (EfficientNet-Lite2, from a package of its own: see `networks.efficientnet_lite`); `backends`, how sure on each;
@@ -189,7 +189,7 @@ PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
 
 
 def main(chosen: list[str]) -> None:
-    """Print these parts, or all of them, and put each where the README has its place."""
+    """Print these parts, or all of them, and put each where RESULTS.md has its place."""
     for name in chosen or PARTS:
         lines = []
         print(f"\n## {name}\n")

@@ -2,7 +2,7 @@
 
 `style`: style transfer with Adam on VGG16's trunk, beside the loop written by hand in `style_by_hand`: the same layers,
 weights, start and steps. `channel`: feature visualisation, beside torch-lucent 0.1.8 with its own settings; this needs
-the environment of `make parity`. `write`: the tables into README.md as well.
+the environment of `make parity`. `write`: the tables into RESULTS.md as well.
 """
 
 import sys
@@ -216,7 +216,7 @@ def _by_lucent(net: nn.Module, layer: str, index: int, size: int = 128) -> Told:
 
 
 def shown(name: str, lines: Iterator[str], *, write: bool) -> None:
-    """Print a table line by line, and put it between its marks in the README where that is asked for."""
+    """Print a table line by line, and put it between its marks in RESULTS.md where that is asked for."""
     table = []
     for line in lines:
         print(line, flush=True)

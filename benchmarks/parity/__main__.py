@@ -1,4 +1,4 @@
-"""The table of agreement with other libraries: `make parity` writes it into README.md.
+"""The table of agreement with other libraries: `make parity` writes it into RESULTS.md.
 
 Rows that an earlier run has finished are taken from out/parity; `--fresh`, as in `make parity`, computes all anew.
 A cell is the largest difference between a preset and the library itself, over the library's largest magnitude; where
