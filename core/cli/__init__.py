@@ -13,6 +13,7 @@ import click
 
 from ..errors import CrosslensError
 from ..execution.interrupt import Interrupted, stop_on_signals
+from ..execution.notices import silence
 from ._spelling import remember_command, replace_keywords
 
 __all__ = ["cli", "main"]
@@ -36,7 +37,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with stop_on_signals() as received:
+            with stop_on_signals() as received, silence():
                 result = super().invoke(ctx)
         except CrosslensError as error:
             raise click.ClickException(replace_keywords(str(error), ctx)) from error

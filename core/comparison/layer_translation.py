@@ -14,6 +14,7 @@ from ..alignment.probe_images import probes
 from ..alignment.similarity import similarities
 from ..arrays import Array, as_numpy
 from ..errors import LayerError
+from ..execution.notices import notice
 from ..execution.progress import Progress, silent
 from ..method.base import Method
 from ..method.no_target import NO_TARGET
@@ -51,6 +52,7 @@ class TranslatedMethod:
             return result
         layers = ", ".join(map(repr, result.provenance["layers"]))
         note = f"another layer is explained here, this model's own default {layers}: {self.missing}"
+        notice(f"{result.method}: {note}")
         return replace(result, notes=(*result.notes, note))
 
 

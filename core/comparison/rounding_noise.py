@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, as_numpy, like, namespace
+from ..execution.notices import withhold
 from ..method.base import Method
 from ..model.base import Model
 from ..result import Result
@@ -83,4 +84,5 @@ def _run_on_rounded_images(method: Method, model: Model, images: Array, target: 
     picked = namespace(images).stack([images[n, ...] for n in places])
     one_each = isinstance(target, list | tuple | np.ndarray)
     moved = round_at_random(picked, model.input.bounds or (0.0, 1.0))
-    return method(model, moved, [target[n] for n in places] if one_each else target)  # type: ignore[no-any-return]
+    with withhold():
+        return method(model, moved, [target[n] for n in places] if one_each else target)  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from ..arrays import Array
 from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
+from ..execution.notices import notices_of
 from ..execution.progress import Progress, silent
 from ..model.base import Model
 from ..model.repeatability import refuse_where_alone_fails, repeatability
@@ -112,7 +113,7 @@ class Method(ABC):
         if self.preset is not None:
             preset_record = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
             result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
-        return replace(
+        result = replace(
             result,
             method=self.name,
             parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
@@ -125,6 +126,8 @@ class Method(ABC):
             images=images if result.images is None else result.images,
             notes=(*result.notes, *repeatability(model).notes, *sanity_notes(model, objective, result)),
         )
+        notices_of(self.name, result.notes)
+        return result
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such.

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, ClassVar, Self, TypeAlias
 
 from ..data import Gathered, Source, State, Statistic, data, replay, sweep
+from ..execution.notices import notices_of
 from ..execution.progress import Progress, silent
 from ..model.base import Model
 from ..model.repeatability import refuse_where_alone_fails, repeatability
@@ -95,7 +96,7 @@ class DatasetMethod(ABC):
         method = self.with_network_defaults(model)
         states, _ = replay(method, model, source, gathered.states)
         result = method.finish(model, source, states, progress)
-        return replace(
+        result = replace(
             result,
             method=self.name,
             parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
@@ -107,6 +108,8 @@ class DatasetMethod(ABC):
             },
             notes=(*result.notes, *failure_notes(source, gathered), *repeatability(model).notes),
         )
+        notices_of(self.name, result.notes)
+        return result
 
     def check_parameters(self) -> None:
         """Refuse values that no network could be given; override to say what parameters must keep between them.

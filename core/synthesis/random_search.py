@@ -14,6 +14,7 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import DivergedError, ParameterError, unknown_name
 from ..execution.interrupt import stop_on_signals
+from ..execution.notices import notices_of
 from ..execution.progress import Progress, silent
 from ..method.base import Method, makes_pictures
 from ..method.no_target import NO_TARGET
@@ -94,6 +95,7 @@ def search(
             break
     if not done and failed is not None:
         raise failed
+    notices_of(fixed.name, notes)
     return Search(trials=tuple(done), notes=tuple(notes), **record)
 
 
