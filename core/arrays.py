@@ -1,10 +1,10 @@
 """The few array helpers beyond the array API standard. They take any array that follows it and return the same kind."""
 
 from collections.abc import Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import Any, TypeAlias
 
-import array_api_compat.numpy
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
@@ -20,8 +20,16 @@ Array: TypeAlias = Any
 def namespace(*arrays: Array) -> Any:
     """The array API namespace of these arrays."""
     if all(type(x) is np.ndarray for x in arrays):  # the common case, at a tenth of the cost
-        return array_api_compat.numpy
+        return _numpy_namespace()
     return array_namespace(*arrays)
+
+
+@cache
+def _numpy_namespace() -> Any:
+    """Imported when it is first used: with it come numpy's own tests and compilers, half the time of `import numpy`."""
+    import array_api_compat.numpy
+
+    return array_api_compat.numpy
 
 
 def as_numpy(x: Array) -> np.ndarray[Any, Any]:

@@ -53,7 +53,7 @@ class Commands(click.Group):
         return result
 
 
-@click.command(cls=Commands)
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="crosslens", message="crosslens %(version)s")
 def cli() -> None:
     """See inside vision networks: PyTorch, TensorFlow/Keras and ONNX, with one engine.
@@ -62,7 +62,7 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """The entry point of the `crosslens` command."""
+def main(name: str = "crosslens") -> None:
+    """The entry point of the `crosslens` command; `name` is what the user typed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    cli(prog_name="crosslens")
+    cli(prog_name=name)

@@ -77,6 +77,7 @@ class Preprocessing(click.ParamType):  # type: ignore[type-arg]
             self.fail(f'{value!r} is not JSON ({error}); write {{"mean": [0.5], "std": [0.2]}} in quotes', param, ctx)
 
 
+_KINDS = [kind for kind in KINDS if kind not in {"maps", "tensor"}]
 MODEL = click.Argument(["model"])
 MODEL_OPTIONS = [
     click.Option(
@@ -94,12 +95,16 @@ MODEL_OPTIONS = [
     click.Option(["--output"], metavar="NAME", help="The network's output to explain, where there are several."),
     click.Option(
         ["--output-kind"],
-        type=click.Choice([kind for kind in KINDS if kind not in {"maps", "tensor"}]),
-        help="Kind of the output's values, where crosslens cannot tell; `crosslens doctor MODEL` shows it.",
+        type=click.Choice(_KINDS),
+        metavar="KIND",
+        help="Kind of the output's values, where crosslens cannot tell; `crosslens doctor MODEL` shows it: "
+        + ", ".join(_KINDS)
+        + ".",
     ),
     click.Option(
         ["--hold"],
         type=InputArray(),
+        metavar="NAME=FILE.npy",
         multiple=True,
         help="A fixed value for an input of the network other than the image.",
     ),

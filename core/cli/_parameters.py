@@ -1,9 +1,11 @@
 """A method's parameters as options of the command line, and the group that holds one subcommand per method."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field
 from pathlib import Path
+from textwrap import shorten
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -11,14 +13,17 @@ import click
 from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method.base import with_preset
+from ..method.base import Method, with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
-from ..plugins.registry import image_method_class, image_methods, method_class, methods
+from ..plugins.families import families
+from ..plugins.registry import image_method_class, method_class, methods
 from ._spelling import remember_command
 
-__all__ = ["MethodGroup", "build_method", "default_of", "first_line", "parameter_options", "type_name"]
+__all__ = ["SUMMARY_WIDTH", "MethodGroup", "build_method", "default_of", "first_line", "parameter_options", "type_name"]
 
+SUMMARY_WIDTH = 51
+"""Characters that a method's line has in a listing of 80 columns."""
 _PREFIX = "parameter_"
 """Before the names of a method's parameters, so that none has the name of an option that every command has."""
 
@@ -115,8 +120,8 @@ def _preset(kind: type[AnyMethod]) -> list[click.Option]:
     if issubclass(kind, DatasetMethod):
         return []
     libraries = click.Choice(list(kind.presets))
-    text = "Reproduce this library's default output; options that are given stay."
-    return [click.Option(["--preset"], type=libraries, help=text)] if kind.presets else []
+    text = f"Reproduce this library's default output: {', '.join(kind.presets)}; options that are given stay."
+    return [click.Option(["--preset"], type=libraries, metavar="LIBRARY", help=text)] if kind.presets else []
 
 
 def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
@@ -148,12 +153,15 @@ def build_method(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
 
 
 def first_line(kind: type[AnyMethod]) -> str:
-    """What a method does, in one line."""
-    return (kind.__doc__ or "").strip().partition("\n")[0]
+    """What a method does, in one line that fits into a listing."""
+    return shorten((kind.__doc__ or "").strip().partition("\n")[0], SUMMARY_WIDTH, placeholder=" ...")
 
 
 class MethodGroup(click.Group):
-    """One subcommand per method, made from its class when it is asked for; those on single images alone if told."""
+    """One subcommand per method, made from its class when it is asked for; those on single images alone if told.
+
+    `shared` are the options that every method has; help shows them before the methods.
+    """
 
     def __init__(
         self,
@@ -162,22 +170,50 @@ class MethodGroup(click.Group):
         usage: str,
         *,
         images_only: bool = False,
+        shared: Sequence[click.Parameter] = (),
         **attributes: Any,
     ) -> None:
         super().__init__(name, options_metavar="", subcommand_metavar=usage, **attributes)
-        self._build, self._images_only = build, images_only
+        self._build, self._images_only, self._shared = build, images_only, shared
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(image_methods() if self._images_only else methods())
+        return sorted(name for names in self._families().values() for name in names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         command = self._build((image_method_class if self._images_only else method_class)(cmd_name))
         remember_command(ctx, command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Methods (METHOD --help shows its options)"):
-            formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
+    def _families(self) -> Mapping[str, list[str]]:
+        """The methods by family; a method that does not load is kept, so that help can name the reason."""
+        if not self._images_only:
+            return families()
+        return {title: kept for title, names in families().items() if (kept := [n for n in names if _on_images(n)])}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options first, then the methods, each family under its title."""
+        records = [option.get_help_record(ctx) for option in (*self._shared, *self.get_params(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl([(names, _first_clause(text)) for names, text in filter(None, records)])
+        width = max(map(len, methods()), default=0)
+        formatter.write_paragraph()
+        formatter.write_text("Methods, each with options of its own: METHOD --help shows them.")
+        for title, names in self._families().items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), _summary(name)) for name in names])
+
+
+def _first_clause(text: str) -> str:
+    """The beginning of an option's help, up to the first pause; its defaults are kept."""
+    return re.split(r"[.;:] ", text)[0].rstrip(".") + "".join(re.findall(r"  \[.*\]$", text))
+
+
+def _on_images(name: str) -> bool:
+    """Whether a method works on single images; one that does not load may."""
+    try:
+        return issubclass(method_class(name), Method)
+    except PluginError:
+        return True
 
 
 def _summary(name: str) -> str:

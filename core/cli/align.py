@@ -26,7 +26,9 @@ _MODELS = click.Argument(["specs"], metavar="MODEL MODEL...", nargs=-1, required
 
 
 def _align(specs: tuple[str, ...], images: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Match the layers of two or more networks without their names: by order, shape and activations.
+    """Match the layers of two or more networks without their names.
+
+    By order, shape and activations.
 
     Networks of one kind in several frameworks, converted, fused or quantised: crosslens align net.pt2 net.onnx
     """

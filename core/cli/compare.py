@@ -184,6 +184,8 @@ command = _Methods(
     lambda kind: _command((kind,)),
     "METHOD... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
     images_only=True,
+    shared=[_IMAGES, _TARGET, _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON],
+    short_help="Explain the same pictures to several models, and compare.",
     help="Explain the same pictures to several models, and measure how much the maps differ: "
     "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html",
 )

@@ -30,7 +30,10 @@ ARCHITECTURE = "lite0"
 
 
 def _demo(folder: Path, image: Path | None, models: bool) -> None:
-    """Explain one photograph to EfficientNet-Lite0 in PyTorch, Keras and ONNX, and write a report."""
+    """Explain a photograph to one network in three frameworks.
+
+    The network is EfficientNet-Lite0, in PyTorch, Keras and ONNX; a report is written.
+    """
     writable_folder(folder)
     image = image or _cat_photograph()
     with quiet(), bar() as progress:

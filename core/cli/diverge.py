@@ -30,7 +30,9 @@ def _diverge(
     preprocess_of_model: str | None,
     **options: Any,
 ) -> None:
-    """Compare two versions of a network layer by layer: the first layer that differs, and why.
+    """Find the first layer where two versions of a network differ.
+
+    The versions are compared layer by layer; the cause is named, if it is one of those that crosslens knows.
 
     REFERENCE is right by definition: crosslens diverge net.pt2 net.onnx --image cat.jpg
     """

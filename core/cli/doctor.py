@@ -36,7 +36,9 @@ _PACKAGES = {
 
 
 def _doctor(model: str | None, as_json: bool, **options: Any) -> None:
-    """Report what is installed and what does not load; with a MODEL, what works with it.
+    """Report what is installed, and what works with a model.
+
+    With a MODEL: what it is, and whether it runs forward and backward.
 
     Without a MODEL no framework is imported; `crosslens plugins` imports them.
     """

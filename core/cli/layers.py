@@ -14,7 +14,9 @@ __all__ = ["command"]
 
 
 def _layers(model: str, as_json: bool, **options: Any) -> None:
-    """List a network's layers in execution order: name, kind, shape and other names.
+    """List a network's layers in execution order.
+
+    Each with name, kind, shape and other names.
 
     Shapes are channels-first; the batch axis is left out. "default" marks the layer that methods explain where none is
     named.

@@ -11,7 +11,8 @@ from ..errors import PluginError
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
 from ..method.preset import Preset
-from ..plugins.registry import method_class, methods
+from ..plugins.families import families
+from ..plugins.registry import method_class
 from ._parameters import default_of, first_line, type_name
 from ._tables import JSON, echo_json, table
 
@@ -20,24 +21,46 @@ __all__ = ["command"]
 
 def _methods(name: str | None, as_json: bool) -> None:
     """List the methods, one line each, or show the parameters of one."""
-    kinds = [method_class(name)] if name else list(_loadable_methods())
+    if name:
+        kind = method_class(name)
+        click.echo(_page(kind)) if not as_json else echo_json(_record(kind, _family_of(name)))
+        return
+    listed = {title: list(_loadable(names)) for title, names in families().items()}
     if as_json:
-        shown = [_record(kind) for kind in kinds]
-        echo_json(shown[0] if name else shown)
-    elif name:
-        click.echo(_page(kinds[0]))
+        records = [_record(kind, title) for title, kinds in listed.items() for kind in kinds]
+        echo_json(sorted(records, key=lambda record: str(record["name"])))
     else:
-        rows = [(kind.name, _over(kind), first_line(kind)) for kind in kinds]
-        click.echo(table(["method", "over", "what it shows"], rows))
+        click.echo(_listing_of(listed))
 
 
-def _loadable_methods() -> Iterator[type[AnyMethod]]:
-    """Every method that loads; the others are named on stderr."""
-    for name in sorted(methods()):
+def _loadable(names: Sequence[str]) -> Iterator[type[AnyMethod]]:
+    """Those that load; the others are named on stderr."""
+    for name in names:
         try:
             yield method_class(name)
         except PluginError as error:
             click.echo(f"Note: {error}", err=True)
+
+
+def _listing_of(listed: Mapping[str, Sequence[type[AnyMethod]]]) -> str:
+    """Each family under its title, a line a method, and what the marks mean."""
+    names = [_MARKS[_over(kind)] for kinds in listed.values() for kind in kinds]
+    width = max((len(kind.name) for kinds in listed.values() for kind in kinds), default=0)
+    parts = [
+        "\n".join([title, *(f"{_MARKS[_over(k)]} {k.name.ljust(width)}  {first_line(k)}" for k in kinds)])
+        for title, kinds in listed.items()
+        if kinds
+    ]
+    legend = [f"{_MARKS[over]} {text}" for over, text in _LEGEND.items() if _MARKS[over] in names]
+    return "\n\n".join([*parts, "\n".join(legend)])
+
+
+_MARKS = {"image": " ", "network": "*", "data set": "+"}
+_LEGEND = {"network": "needs no picture", "data set": "runs over a folder of pictures"}
+
+
+def _family_of(name: str) -> str:
+    return next(title for title, names in families().items() if name in names)
 
 
 def _page(kind: type[AnyMethod]) -> str:
@@ -96,9 +119,10 @@ def _default(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def _record(kind: type[AnyMethod]) -> dict[str, Any]:
+def _record(kind: type[AnyMethod], family: str) -> dict[str, Any]:
     return {
         "name": kind.name,
+        "family": family,
         "doc": cleandoc(kind.__doc__ or ""),
         "over": _over(kind),
         "needs_images": getattr(kind, "needs_images", True),

@@ -13,7 +13,7 @@ __all__ = ["command", "states"]
 
 
 def _plugins(as_json: bool) -> None:
-    """List every plugin with the distribution that brings it, and whether it loads.
+    """List every plugin, who brings it, and whether it loads.
 
     This imports every plugin and its framework, which takes some seconds.
     """

@@ -208,5 +208,7 @@ command = MethodGroup(
     "run",
     _command,
     "METHOD MODEL [IMAGE|FOLDER] [OPTIONS]",
+    shared=[TARGET, _OUT, BANDS, *MODEL_OPTIONS, JSON],
+    short_help="Explain a picture to a model with one method.",
     help="Explain one picture to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png",
 )

@@ -96,6 +96,8 @@ command = MethodGroup(
     _command,
     "METHOD MODEL [IMAGE] [OPTIONS]",
     images_only=True,
+    shared=[TARGET, _TRIALS, _VARY, _SEED, _RESUME, _OUT, *MODEL_OPTIONS, JSON],
+    short_help="Try a method that makes pictures with random settings.",
     help="Try a method that makes pictures with random settings, and show all on one sheet: "
     "crosslens search activation_maximisation net.onnx --target 281 --trials 9 -o sheet.png",
 )

@@ -1,1 +1,1 @@
-"""Methods that read the attention weights of transformers."""
+"""Attention: methods that read the attention weights of transformers."""

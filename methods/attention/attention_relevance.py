@@ -18,7 +18,9 @@ from ._patch_map import patch_map
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionRelevance(Method):
-    """Which patches speak for the target through a transformer's attention, each weight counted by its gradient.
+    """Patches that speak for the target, by attention.
+
+    Which patches speak for the target through a transformer's attention, each weight counted by its gradient.
 
     Equations 5 and 6 of the paper, for self-attention: R starts as I, and each layer in turn adds W R to it, W the mean
     over heads of relu(dy/dA A). Row of the class token, or the mean over rows without one. Needs a transformer whose

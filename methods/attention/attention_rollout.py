@@ -19,7 +19,9 @@ HEADS = ("mean", "max", "min")
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionRollout(Method):
-    """Which patches a transformer's class token has looked at, through all layers; no target, no gradient.
+    """Patches that a transformer's class token looks at.
+
+    Which patches a transformer's class token has looked at, through all layers; no target, no gradient.
 
     Equation 1 of the paper: R = A_L ... A_1 with A = (W + I) / 2, W a layer's attention averaged over heads and I the
     residual connection. Row of the class token, or the mean over rows without one. Needs a transformer whose attention

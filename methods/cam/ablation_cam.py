@@ -28,7 +28,9 @@ SINK, EVERY = 1e7, 32
 
 @dataclass(frozen=True, kw_only=True)
 class AblationCAM(MapMethod):
-    """Weight each channel by the share of the target's value that is lost when the channel is set to zero; no gradient.
+    """Maps weighted by what the target loses with each.
+
+    Weight each channel by the share of the target's value that is lost when the channel is set to zero; no gradient.
 
     w_k = (y - y_k) / y, L = relu(sum_k w_k A_k). The share is taken of |y|: the paper's for a score above zero; below,
     the paper's division would turn what helps into what hurts. One pass per channel, from the layer on.

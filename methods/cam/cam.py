@@ -24,7 +24,9 @@ TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class CAM(Method):
-    """Weight each of the last maps by the class's weight for it in a linear head on global average pooling.
+    """The last maps, weighted by the class's own weights.
+
+    Weight each of the last maps by the class's weight for it in a linear head on global average pooling.
 
     Equation 2 of the paper: M_c(x, y) = sum_k w_k^c f_k(x, y), no ReLU. On such a head the gradient of the logit at the
     last maps is w_k^c / (h w) at every position, so the weights are read off the gradient; no framework's names needed.

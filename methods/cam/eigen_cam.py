@@ -21,7 +21,9 @@ from ._map_methods import MapMethod
 
 @dataclass(frozen=True, kw_only=True)
 class EigenCAM(MapMethod):
-    """What a layer shows most, whatever the class: its maps along their first principal direction.
+    """The main pattern of a layer's maps, for any class.
+
+    What a layer shows most, whatever the class: its maps along their first principal direction.
 
     With the maps as a matrix O (positions, channels) = U S V', the map is O v_1 = u_1 s_1; nothing is centred. A
     direction has no sign of its own: the one is taken with which the map's sum is positive.

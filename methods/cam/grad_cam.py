@@ -17,7 +17,9 @@ from ._map_methods import GradientCAM
 
 @dataclass(frozen=True, kw_only=True)
 class GradCAM(GradientCAM):
-    """Weight each channel of a layer by the mean gradient of the target, add up, keep the positive part.
+    """A layer's maps, weighted by the target's gradient.
+
+    Weight each channel of a layer by the mean gradient of the target, add up, keep the positive part.
 
     Equations 1 and 2 of the paper: w_k = mean_ij dy/dA_kij, L = relu(sum_k w_k A_k). Nowhere negative.
     """

@@ -22,7 +22,9 @@ ALPHAS = ("paper", "shares", "means", "squares")
 
 @dataclass(frozen=True, kw_only=True)
 class GradCAMPlusPlus(GradientCAM):
-    """Grad-CAM with each position's gradient weighted, so that several objects of a class all count.
+    """Grad-CAM in which each object of a class counts.
+
+    Grad-CAM with each position's gradient weighted, so that several objects of a class all count.
 
     Equation 19 with g = dS/dA: alpha_kij = g^2 / (2 g^2 + sum_ab A_kab g^3); w_k = sum_ij alpha_kij relu(g_kij);
     L = relu(sum_k w_k A_k). g^2 is cancelled, which changes nothing where relu(g) > 0 and cannot underflow. The paper's

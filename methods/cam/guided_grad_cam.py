@@ -21,7 +21,9 @@ from .grad_cam import GradCAM
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedGradCAM(Method):
-    """Guided backpropagation where Grad-CAM sees the class: fine and class-discriminative.
+    """Guided backpropagation where Grad-CAM is high.
+
+    Guided backpropagation where Grad-CAM sees the class: fine and class-discriminative.
 
     The product, pixel by pixel, of guided backpropagation and of Grad-CAM enlarged to the image, or to the volume.
     """

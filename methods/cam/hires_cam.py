@@ -15,7 +15,9 @@ from ._map_methods import GradientCAM
 
 @dataclass(frozen=True, kw_only=True)
 class HiResCAM(GradientCAM):
-    """Multiply maps and gradient position by position and add up over channels: only what the network uses is shown.
+    """A layer's maps times their gradient at each place.
+
+    Multiply maps and gradient position by position and add up over channels: only what the network uses is shown.
 
     L = sum_k dy/dA_k * A_k, signed. On a network that ends in one linear layer, the sum of the map is the score less
     its bias, and no gradient is averaged into positions where it was 0.

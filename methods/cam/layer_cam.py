@@ -19,7 +19,9 @@ STRETCH = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCAM(GradientCAM):
-    """Weight each position of each channel by its own positive gradient, so that shallow layers give fine maps.
+    """Each place of a layer's maps by its own gradient.
+
+    Weight each position of each channel by its own positive gradient, so that shallow layers give fine maps.
 
     L = relu(sum_k relu(dy/dA_kij) A_kij). Several layers are fused as in the paper: each map M becomes
     tanh(2 M / max M), and the largest at each position is kept.

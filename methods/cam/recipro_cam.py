@@ -25,7 +25,9 @@ MASKS = {"gaussian": (0.25, 0.5, 0.25), "single": (0.0, 1.0, 0.0)}
 
 @dataclass(frozen=True, kw_only=True)
 class ReciproCAM(MapMethod):
-    """The target's value when only one position of a layer's maps is left, for each position; no gradient.
+    """The target from each position of the maps alone.
+
+    The target's value when only one position of a layer's maps is left, for each position; no gradient.
 
     Masks are Gaussian, 3 x 3, or a single position; in volumes 3 x 3 x 3, the product of the same weights along each
     axis, which is our extension of the paper. What is left of the target when nothing is left of the maps is

@@ -26,7 +26,9 @@ SCALED, WEIGHTS = ("large", "small"), ("softmax", "probability")
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreCAM(MapMethod):
-    """Weight each channel by the target's value for the image that shows through the channel's own map; no gradient.
+    """Maps weighted by the target of what each lets show.
+
+    Weight each channel by the target's value for the image that shows through the channel's own map; no gradient.
 
     Algorithm 1 of the paper: H_k is A_k enlarged to the image and scaled to [0, 1]; w = softmax over k of S(X H_k);
     L = relu(sum_k w_k A_k). The softmax takes away any baseline's score. One forward pass per channel.

@@ -16,7 +16,9 @@ from ._map_methods import GradientCAM
 
 @dataclass(frozen=True, kw_only=True)
 class XGradCAM(GradientCAM):
-    """Grad-CAM with the gradient averaged by the share of a channel that each position holds.
+    """Grad-CAM with gradients weighted by activations.
+
+    Grad-CAM with the gradient averaged by the share of a channel that each position holds.
 
     w_k = sum_ij (A_kij / sum_ab A_kab) dS/dA_kij, which meets the axioms of sensitivity and conservation best;
     L = relu(sum_k w_k A_k). A channel whose sum is zero has no share to give and counts nothing.

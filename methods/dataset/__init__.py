@@ -1,1 +1,1 @@
-"""Methods over a data set: what a network does with many images, unit by unit."""
+"""Data sets: what a network does with many images, unit by unit."""

@@ -45,7 +45,9 @@ class ActivationSum(Statistic):
 
 @dataclass(frozen=True, kw_only=True)
 class MeanActivation(DatasetMethod):
-    """The mean activation of each unit of a layer, over all positions and all images that could be read.
+    """The mean activation of each unit of a layer.
+
+    The mean activation of each unit of a layer, over all positions and all images that could be read.
 
     Images count alike where they all have as many positions in the layer, which those of one size have.
     """

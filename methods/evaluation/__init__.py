@@ -1,1 +1,1 @@
-"""Methods that judge other methods' maps."""
+"""Judging other methods: methods that measure other methods' maps."""

@@ -26,7 +26,9 @@ SCALES = {"percent": 100.0, "share": 1.0, "difference": 1.0}
 
 @dataclass(frozen=True, kw_only=True)
 class AverageDrop(Metric):
-    """Judge a method: how much of the class is left of the image under its map; low drop, high increase are good.
+    """Judge a method by what is left under its map.
+
+    Judge a method: how much of the class is left of the image under its map; low drop, high increase are good.
 
     With Y the class's probability for the image and O for the image times the map, which is cut at zero, scaled to
     at most 1 and enlarged: the drop is 100 max(0, Y - O) / Y per cent, the increase 100 where O > Y by more

@@ -13,7 +13,9 @@ from ._pixel_curve import FILL, PixelCurve
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion(PixelCurve):
-    """Judge a method: how fast the class goes when the pixels it calls important are deleted first; low is good.
+    """Judge a method by deleting important pixels first.
+
+    Judge a method: how fast the class goes when the pixels it calls important are deleted first; low is good.
 
     The class's probability against the share of pixels replaced by `fill`, and the area under that curve. Any other
     target than a class is followed in its own unit. Equal values go from the upper left.

@@ -26,7 +26,9 @@ CHANGES = ("squares", "noisy_baseline")
 
 @dataclass(frozen=True, kw_only=True)
 class Infidelity(Metric):
-    """Judge a method: how wrongly its values, taken as slopes, predict the target's fall when the image changes.
+    """Judge a method by how well its values predict.
+
+    Judge a method: how wrongly its values, taken as slopes, predict the target's fall when the image changes.
 
     mean over changes I of (<I, E> - (S(x) - S(x - I)))^2 (definition 2.1), and the same with E scaled by the best one
     number, which makes methods of different units comparable. "squares" fills a square at a random position with `fill`

@@ -13,7 +13,9 @@ from ._pixel_curve import FILL, PixelCurve
 
 @dataclass(frozen=True, kw_only=True)
 class Insertion(PixelCurve):
-    """Judge a method: how fast the class comes when the pixels it calls important are inserted first; high is good.
+    """Judge a method by inserting important pixels first.
+
+    Judge a method: how fast the class comes when the pixels it calls important are inserted first; high is good.
 
     The class's probability against the share of pixels of the image that stand in a blurred one, and the area under
     that curve. Any other target than a class is followed in its own unit. Equal values go from the upper left.

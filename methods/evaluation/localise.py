@@ -59,7 +59,9 @@ class Localisation(Attribution):
 
 @dataclass(frozen=True, kw_only=True)
 class Localise(Metric):
-    """Where the object is: boxes around what another method's map holds above a threshold.
+    """Boxes around what another method's map holds.
+
+    Where the object is: boxes around what another method's map holds above a threshold.
 
     The map at image size is cut at `threshold` of its largest value (20 % in the paper; or where Otsu's method parts
     it), and a box is put around the largest connected component, or around each. Given the right boxes, the result says

@@ -26,7 +26,9 @@ SERIES = ("Spearman", "Spearman of magnitudes", "SSIM of magnitudes")
 
 @dataclass(frozen=True, kw_only=True)
 class SanityCheck(Metric):
-    """Judge a method: are its maps still the same when the network's weights are redrawn? They must not be.
+    """Judge a method by redrawing the network's weights.
+
+    Judge a method: are its maps still the same when the network's weights are redrawn? They must not be.
 
     Layers are redrawn from the output down, each stage on top of those before it (cascading), or alone. At each stage
     the maps, at image size, are compared with the trained network's: rank correlation of values and of magnitudes, and

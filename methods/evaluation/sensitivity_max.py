@@ -20,7 +20,9 @@ from ._metric import Metric, euclidean_length, fix_choices
 
 @dataclass(frozen=True, kw_only=True)
 class SensitivityMax(Metric):
-    """Judge a method: how much its values change when the image changes a little; low is good.
+    """Judge a method by changing the image a little.
+
+    Judge a method: how much its values change when the image changes a little; low is good.
 
     max |E(y) - E(x)| over `samples` images y drawn uniformly from the cube |y - x| <= radius, Euclidean length over all
     values, as it is and as a share of |E(x)|. A predicted class stays that of x. More samples can only raise it.

@@ -1,1 +1,1 @@
-"""Methods that read the gradient of a target at the image."""
+"""Gradients: methods that read the gradient of a target at the image."""

@@ -21,7 +21,9 @@ from ._unpooling import TOLERANCE, Pooling, max_poolings
 
 @dataclass(frozen=True, kw_only=True)
 class Deconvnet(Method):
-    """Project one unit of any layer back to the pixels: filters transposed, pooling undone, rectified on the way back.
+    """A unit of any layer, projected back to the pixels.
+
+    Project one unit of any layer back to the pixels: filters transposed, pooling undone, rectified on the way back.
 
     At each ReLU, dx = (dy > 0) dy, whatever its input was. The target says which unit: `neuron(layer, channel, y, x)`,
     or `channel(layer, k)` for all positions of a map at once. Max pooling is undone at the positions of the maxima

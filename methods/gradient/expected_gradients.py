@@ -19,7 +19,9 @@ from crosslens.result import Attribution
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectedGradients(Method):
-    """Integrated gradients averaged over a background of many baselines, by drawing baselines and points on the way.
+    """Integrated gradients over many baselines.
+
+    Integrated gradients averaged over a background of many baselines, by drawing baselines and points on the way.
 
     Equation 2 of the paper: the mean over x' from the background and a uniform in [0, 1] of
     (x - x') dS/dx (x' + a (x - x')). The values add up, in the mean of the draws, to S(x) less the mean of S over the

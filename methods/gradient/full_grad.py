@@ -23,7 +23,9 @@ SCALED = ("layer", "channel")
 
 @dataclass(frozen=True, kw_only=True)
 class FullGrad(Method):
-    """Where the input counts and where each layer's biases count, all layers added up in the image's resolution.
+    """Gradients of the input and of all biases, added up.
+
+    Where the input counts and where each layer's biases count, all layers added up in the image's resolution.
 
     A network of linear layers and rectifiers is f(x) = <df/dx, x> + sum_l <df/db_l, b_l> exactly (proposition 1), x
     being what the network sees after its preprocessing and b the biases, those of normalisations and of clipped ReLUs

@@ -17,7 +17,9 @@ from crosslens.result import Attribution
 
 @dataclass(frozen=True, kw_only=True)
 class Gradient(Method):
-    """How the target changes with each pixel: dS/dx, signed, per channel.
+    """How the target changes with each pixel.
+
+    dS/dx of the target S, signed, per channel.
 
     Section 3 of the paper takes the largest magnitude over the channels of this; `Attribution.maps` does so, with its
     sign kept.

@@ -17,7 +17,9 @@ from crosslens.result import Attribution
 
 @dataclass(frozen=True, kw_only=True)
 class GradientXInput(Method):
-    """Each pixel times the target's gradient there: x dS/dx, the first-order share of each pixel in the target.
+    """Each pixel times the target's gradient there.
+
+    x dS/dx, the first-order share of each pixel in the target.
 
     On a network of linear layers and ReLU without biases the values add up to the target. The image is the one
     given, in [0, 1] unless the model has other bounds, so pixels of 0 get nothing; another zero is a matter for

@@ -18,7 +18,9 @@ from crosslens.result import Attribution
 
 @dataclass(frozen=True, kw_only=True)
 class GuidedBackprop(Method):
-    """The gradient with every rectifier letting only positive gradients back, where its own input was positive too.
+    """The gradient through positive signals only.
+
+    The gradient with every rectifier letting only positive gradients back, where its own input was positive too.
 
     Section 3.4 and figure 1 of the paper: at each ReLU, dx = (x > 0) (dy > 0) dy. A network without a rectifier is
     refused. Adebayo et al. (2018) show that the picture depends little on the network's weights: it shows edges.

@@ -37,7 +37,9 @@ class PathAttribution(Attribution):
 
 @dataclass(frozen=True, kw_only=True)
 class IntegratedGradients(Method):
-    """The gradient gathered on the straight way from a baseline x' to the image, times the way: equation 1.
+    """The gradient along the way from a baseline.
+
+    The gradient gathered on the straight way from a baseline x' to the image, times the way: equation 1.
 
     (x - x') integral_0^1 dS/dx (x' + a (x - x')) da. The values add up to S(x) - S(x') (completeness, proposition 1);
     what the numerical integral misses is the result's `gap`. Gauss-Legendre with n steps is exact where the gradient

@@ -21,7 +21,9 @@ SHARE = 14
 
 @dataclass(frozen=True, kw_only=True)
 class Sensitivity(Method):
-    """The target's slope along blocks of pixels, (S(x + h v) - S(x - h v)) / 2h, per pixel: no gradient, and slow.
+    """The target's slope by finite differences.
+
+    The target's slope along blocks of pixels, (S(x + h v) - S(x - h v)) / 2h, per pixel: no gradient, and slow.
 
     v is 1 on a block of one channel, so the value is the mean of `gradient` over the block, up to terms in h^2; blocks
     of one pixel give the gradient itself, in 2 C H W passes (301,056 for 224 pixels). With `directions`, v is instead 1

@@ -22,7 +22,9 @@ STATISTICS = ("mean", "square", "variance", "sample_variance", "magnitude", "mag
 
 @dataclass(frozen=True, kw_only=True)
 class SmoothGrad(Method):
-    """The gradient averaged over noisy copies of the image: mean of dS/dx (x + n), n normal.
+    """The gradient averaged over noisy copies.
+
+    The gradient averaged over noisy copies of the image: mean of dS/dx (x + n), n normal.
 
     `statistic` is the paper's "mean"; "square", the mean of squares (SmoothGrad-Squared, Hooker et al. 2019);
     "variance" around the mean (VarGrad, Adebayo et al. 2018), "sample_variance" over one sample fewer; or "magnitude",

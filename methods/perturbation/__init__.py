@@ -1,1 +1,1 @@
-"""Methods that change the image and watch the target."""
+"""Perturbation: methods that change the image and watch the target."""

@@ -34,7 +34,9 @@ TIE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Extremal(MaskMethod):
-    """The mask of a given area that keeps the target highest: the image outside of it is blurred away.
+    """A mask of a given area that keeps the target high.
+
+    The mask of a given area that keeps the target highest: the image outside of it is blurred away.
 
     Section 3 of the paper: the target behind the mask m, less lambda |sort(m) - r_a|^2, is maximised, r_a being
     zeros and then as many ones as the area a has pixels. m is a smooth maximum of a coarse grid. "delete"

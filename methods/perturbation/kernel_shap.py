@@ -21,7 +21,9 @@ ENDS = {"held": 0.0, "weighted": 1e6, "ignored": 0.0}
 
 @dataclass(frozen=True, kw_only=True)
 class KernelSHAP(SuperpixelMethod):
-    """Each superpixel's Shapley value: the mean change of the target as it joins the others, over all orders.
+    """The Shapley value of each superpixel.
+
+    Each superpixel's Shapley value: the mean change of the target as it joins the others, over all orders.
 
     Theorem 2 of the paper: they minimise sum_z pi(z) (S(z) - S(nothing) - sum_k phi_k z_k)^2 with
     pi(z) = (K - 1) / (C(K, |z|) |z| (K - |z|)) under sum_k phi_k = S(image) - S(nothing), which holds exactly here.

@@ -23,7 +23,9 @@ DISTANCES, DRAWS, PENALTIES = ("presence", "cosine", "euclidean"), ("number", "c
 
 @dataclass(frozen=True, kw_only=True)
 class LIME(SuperpixelMethod):
-    """The weights of a linear model that imitates the target near the image, in which superpixels are left out.
+    """A linear model that imitates the target nearby.
+
+    The weights of a linear model that imitates the target near the image, in which superpixels are left out.
 
     Equation 2 of the paper: sum_z pi(z) (S(z) - w_0 - w z)^2 is minimised over copies z with some superpixels left, as
     many as a uniform draw says; pi(z) = exp(-D^2 / width^2), D the cosine distance to the image, 1 - (|z| / K)^0.5.

@@ -32,7 +32,9 @@ SPARED = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class MeaningfulPerturbation(MaskMethod):
-    """The smallest smooth mask that deletes the target: where it is, 1 - m, from 0 to 1.
+    """The smallest smooth mask that deletes the target.
+
+    The smallest smooth mask that deletes the target: where it is, 1 - m, from 0 to 1.
 
     Section 4 of the paper: lambda_1 |1 - m|_1 + lambda_2 sum |grad m|^beta + the target where m is 0 shows `fill`, the
     image being shifted under the mask by up to `jitter` pixels at each step. m is a coarse grid, enlarged and blurred.

@@ -34,7 +34,9 @@ BORDERS, OVERLAPS, SHOWN = ("cut", "inside"), ("mean", "sum"), ("difference", "v
 
 @dataclass(frozen=True, kw_only=True)
 class Occlusion(Method):
-    """How far the target falls when a window of the image is covered, averaged over the windows that cover each pixel.
+    """How far the target falls when a window is covered.
+
+    How far the target falls when a window of the image is covered, averaged over the windows that cover each pixel.
 
     The windows start every `stride` pixels from the upper left; the last ones are cut off at the border, so that every
     pixel is covered, or, with `border` "inside", are left out. Pixels that no window covers get 0. A class that is not

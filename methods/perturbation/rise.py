@@ -27,7 +27,9 @@ EPSILON = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class RISE(Method):
-    """The mean of random masks, each weighted by the target of the image that shows through it.
+    """Random masks, weighted by the target seen through.
+
+    The mean of random masks, each weighted by the target of the image that shows through it.
 
     Section 3 of the paper: 1 / (N p) sum_i S(X M_i) M_i. A mask is a grid of `cells` x `cells`, in volumes `cells` deep
     too, each open with probability p, enlarged linearly to one cell more than the image and cut out at a random shift.

@@ -22,7 +22,9 @@ from ._transfer_jobs import TransferJobs
 
 @dataclass(frozen=True, kw_only=True)
 class StyleTransfer(TransferOptions):
-    """A picture with the content of one and the style of another: equations 1, 4, 5 and 7 of the paper.
+    """The content of one picture in the style of another.
+
+    A picture with the content of one and the style of another: equations 1, 4, 5 and 7 of the paper.
 
     loss = content_weight * sum (F - P)^2 / 2 + style_weight * mean over layers of sum (G - A)^2 / (4 C^2 M^2), with
     F the picture's activations and P the content's, G the picture's Gram matrices and A the style's. If no style_weight

@@ -30,7 +30,9 @@ SCALES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class TextureSynthesis(PictureMethod):
-    """A new picture with an image's texture: from noise, the Gram matrices of the image at several layers.
+    """A new picture with an image's texture.
+
+    A new picture with an image's texture: from noise, the Gram matrices of the image at several layers.
 
     loss = mean over layers of sum (G - A)^2 / (4 C^2 M^2), equations 2 to 4 of the paper, by L-BFGS.
     """

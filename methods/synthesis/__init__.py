@@ -1,1 +1,1 @@
-"""Methods that make pictures by optimising them through a network."""
+"""Pictures of units and classes: made by optimising them through a network."""

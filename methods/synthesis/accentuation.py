@@ -29,7 +29,9 @@ from ._parameters import CropOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Accentuation(CropOptions, PictureMethod):
-    """What of an image excites a target, more of it: the image itself, moved uphill, and kept near in an early layer.
+    """More of what excites the target in an image.
+
+    What of an image excites a target, more of it: the image itself, moved uphill, and kept near in an early layer.
 
     f(x) - weight g |a(x) - a(x0)|^2 / |a(x0)|^2, the mean over random crops of x and x0 alike under noise; x has
     the magnitudes of x0's spectrum, its phases are free. g = |df/dx0| |x0 - 1/2| gives the distance the target's unit.

@@ -31,7 +31,9 @@ CLASS_RULES = ("blur:0.4:4",)
 class ActivationMaximisation(
     StartOptions, ParameterisationOptions, RegulariserOptions, TransformOptions, AdamOptions, PictureMethod
 ):
-    """The picture that excites a target most: arg max over x of objective(x), by gradient ascent with Adam.
+    """The picture that excites a target most.
+
+    The picture that excites a target most: arg max over x of objective(x), by gradient ascent with Adam.
 
     Each step looks at the picture under new random transforms (moved, scaled, turned). Priors are objectives too:
     subtract `0.001 * total_variation()` from the target, for example.

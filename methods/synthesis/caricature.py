@@ -24,7 +24,9 @@ from crosslens.synthesis.transforms import robust_transform
 
 @dataclass(frozen=True, kw_only=True)
 class Caricature(PictureMethod):
-    """What a layer makes of an image, exaggerated: from noise, the most of <a, t> cos(a, t)^power.
+    """What a layer makes of an image, exaggerated.
+
+    What a layer makes of an image, exaggerated: from noise, the most of <a, t> cos(a, t)^power.
 
     t is the layer's activation at the image, a that at the picture made, both whole. Inversion wants a = t; a
     caricature wants as much as it can get of t's direction.

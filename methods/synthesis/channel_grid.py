@@ -26,7 +26,9 @@ from .activation_maximisation import ActivationMaximisation
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelGrid(ActivationMaximisation):
-    """One picture for each of many channels of a layer, side by side; batches of them are optimised together.
+    """One picture for each of many channels of a layer.
+
+    The pictures are shown side by side; batches of them are optimised together.
 
     A channel that nothing at the start excites stays as it began, and the notes name it.
     """

@@ -19,7 +19,9 @@ from .activation_maximisation import ActivationMaximisation
 
 @dataclass(frozen=True, kw_only=True)
 class ClassMaximisation(ActivationMaximisation):
-    """What a network thinks a class looks like: arg max over pictures of S_c - decay * |x|^2, S_c the class's logit.
+    """What a network thinks a class looks like.
+
+    What a network thinks a class looks like: arg max over pictures of S_c - decay * |x|^2, S_c the class's logit.
 
     The logit, not the probability, which rises as well when other classes fall (section 2). |x|^2 is the mean over
     the picture's values, around grey. The notes say how the network classifies the picture itself.

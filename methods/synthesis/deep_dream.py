@@ -58,7 +58,9 @@ class ZoomOptions(ParameterGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
-    """More of whatever a layer sees: gradient ascent on its sum of squares, from small sizes (octaves) to the full one.
+    """More of whatever a layer sees in a picture.
+
+    Gradient ascent on a layer's sum of squares, from small sizes (octaves) to the full one.
 
     Each step rolls the picture by a random jitter and moves it by learning_rate * g / mean |g|. A guide picture makes
     each place grow what it is most like of the guide instead ("Controlling dreams").

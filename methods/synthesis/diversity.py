@@ -21,7 +21,9 @@ from .activation_maximisation import ActivationMaximisation
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity(ActivationMaximisation):
-    """Several facets of one target: each picture maximises the target plus weight * diversity(layer) of the batch.
+    """Several different pictures that excite one target.
+
+    Several facets of one target: each picture maximises the target plus weight * diversity(layer) of the batch.
 
     The diversity is minus the mean cosine between a picture's Gram matrix and the others'. The target's value at the
     start is of any size, so the weight must fit it: raise it until the pictures differ.

@@ -31,7 +31,9 @@ from ._parameters import PriorOptions
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureInversion(PriorOptions, PictureMethod):
-    """A picture with the same activations at a layer as an image, made from noise.
+    """A picture with an image's activations at a layer.
+
+    Made from noise, with the same activations as the image's.
 
     loss = |f(x) - f0|^2 / |f0|^2 + alpha_weight mean |x - 1/2|^6 + tv_weight mean TV(x)^2: equation 2 of the paper, its
     alpha-norm and TV^beta divided by the number of pixels, x in [0, 1].

@@ -21,7 +21,9 @@ from .activation_maximisation import ActivationMaximisation
 
 @dataclass(frozen=True, kw_only=True)
 class Interpolation(ActivationMaximisation):
-    """What lies between two channels: picture n maximises (1 - t) * channel a + t * channel b, t = n / (count - 1).
+    """Pictures from one channel to another.
+
+    What lies between two channels: picture n maximises (1 - t) * channel a + t * channel b, t = n / (count - 1).
 
     All start from the same noise and have the same transforms, so that neighbours stay alike.
     """

@@ -28,7 +28,9 @@ from ._parameters import AdamOptions, CropOptions
 
 @dataclass(frozen=True, kw_only=True)
 class MaCo(CropOptions, AdamOptions, PictureMethod):
-    """The picture that excites a target most among those with the spectrum of photographs: only phases are free.
+    """The picture that excites a target, by phases alone.
+
+    The picture that excites a target most among those with the spectrum of photographs: only phases are free.
 
     arg max over phi of f(irfft2(r e^(i phi))), r the mean magnitudes of photographs in decorrelated colours (section 3
     of the paper), f the mean over random crops under noise. Where |df/dx|, added up over the steps, is small, the

@@ -36,10 +36,24 @@ def test_layers_as_json(command, tiny):
     assert not found["fc"]["has_maps"]
 
 
-def test_methods_are_listed_with_a_line_each(command):
-    lines = command("methods").stdout.splitlines()[1:]
-    assert [line.split()[0] for line in lines] == sorted(crosslens.methods())
-    assert all(len(line.split()) > 3 for line in lines)
+def test_methods_are_listed_by_family_with_a_line_each(command):
+    *families, marks = command("methods").stdout.split("\n\n")
+    lines = [line for family in families for line in family.splitlines()[1:]]
+    assert sorted(line[2:].split()[0] for line in lines) == sorted(crosslens.methods())
+    assert all(len(line[2:].split()) > 3 and len(line) <= 80 for line in lines)
+    titles = {family.splitlines()[0]: family for family in families}
+    assert "grad_cam " in titles["Class activation maps"]
+    assert "rise " in titles["Perturbation"]
+    assert "* maco " in titles["Pictures of units and classes"]
+    assert marks.splitlines() == ["* needs no picture", "+ runs over a folder of pictures"]
+
+
+def test_methods_as_json_name_their_family(command):
+    records = json.loads(command("methods", "--json").stdout)
+    assert [record["name"] for record in records] == sorted(crosslens.methods())
+    families = {record["name"]: record["family"] for record in records}
+    assert families["lime"] == families["occlusion"] == "Perturbation"
+    assert json.loads(command("methods", "lime", "--json").stdout)["family"] == "Perturbation"
 
 
 def test_one_method_is_shown_with_its_parameters(command):
