@@ -1,6 +1,5 @@
 """The options that describe a model on the command line, and the model that `crosslens.wrap` makes of them."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -13,10 +12,11 @@ import numpy as np
 from ..arrays import Array
 from ..model.base import Model
 from ..model.output_spec import KINDS
+from ..model.preprocessing import PRESETS
 from ..plugins.wrap import wrap
 from ._files import read_labels
 
-__all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "open_model", "open_models", "quiet"]
+__all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "PREPROCESS_FORMS", "open_model", "open_models", "quiet"]
 
 
 class Range(click.ParamType):  # type: ignore[type-arg]
@@ -63,28 +63,17 @@ class InputArray(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"'{file}' cannot be read as an array: {error}", param, ctx)
 
 
-class Preprocessing(click.ParamType):  # type: ignore[type-arg]
-    """The name of a preset, or keywords of `Preprocess` as JSON: {"mean": [0.5], "std": [0.2]}."""
-
-    name = "NAME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not isinstance(value, str) or not value.lstrip().startswith("{"):
-            return value
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError as error:
-            self.fail(f'{value!r} is not JSON ({error}); write {{"mean": [0.5], "std": [0.2]}} in quotes', param, ctx)
-
-
 _KINDS = [kind for kind in KINDS if kind not in {"maps", "tensor"}]
+PREPROCESS_FORMS = (
+    f"{', '.join(PRESETS)}, none; mean=.3,std=.35,order=BGR (three numbers: mean=.485/.456/.406); or a .json file."
+)
+"""The forms of a preprocessing, for the help of an option."""
 MODEL = click.Argument(["model"])
 MODEL_OPTIONS = [
     click.Option(
         ["--preprocess"],
-        type=Preprocessing(),
-        metavar="NAME",
-        help='Preprocessing of the network: imagenet, tf, caffe, ..., none, or \'{"mean": [0.5], "std": [0.2]}\'.',
+        metavar="PREPROCESS",
+        help=f"Preprocessing of the network: {PREPROCESS_FORMS}",
     ),
     click.Option(
         ["--input-shape"],
@@ -118,10 +107,9 @@ MODEL_OPTIONS = [
 
 _PREPROCESS_EACH = click.Option(
     ["--preprocess"],
-    type=Preprocessing(),
-    metavar="NAME",
+    metavar="PREPROCESS",
     multiple=True,
-    help="Preprocessing of the networks: imagenet, tf, caffe, ...; once for all, or once for each in their order.",
+    help=f"Preprocessing of the networks: {PREPROCESS_FORMS} Once for all, or once for each in their order.",
 )
 OPTIONS_OF_MODELS = [_PREPROCESS_EACH, *MODEL_OPTIONS[1:]]
 """`MODEL_OPTIONS` of a command on several models."""

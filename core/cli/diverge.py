@@ -18,7 +18,9 @@ __all__ = ["command", "summary"]
 
 _MODELS = [click.Argument(["reference"]), click.Argument(["model"])]
 _PREPROCESS = click.Option(
-    ["--preprocess-of-model"], metavar="NAME", help="Preprocessing of MODEL, where it is not that of --preprocess."
+    ["--preprocess-of-model"],
+    metavar="PREPROCESS",
+    help="Preprocessing of MODEL, where it is not that of --preprocess; in the same forms.",
 )
 
 

@@ -74,8 +74,7 @@ def test_a_volume_of_one_channel_refuses_the_default_preset_and_says_what_to_typ
     with pytest.raises(crosslens.errors.ParameterError) as told:
         crosslens.wrap(networks(way, (1, *VOLUME[1:])), **sized((1, *VOLUME[1:]), way)).forward(VOXELS[:, :1])
     assert str(told.value) == (
-        'preprocess "imagenet" is for 3 channels; this model\'s images have 1: give preprocess=None or '
-        '{"mean": [m1], "std": [s1]}'
+        'preprocess "imagenet" is for 3 channels; this model\'s images have 1: give preprocess=None or "mean=m1,std=s1"'
     )
 
 

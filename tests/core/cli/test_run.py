@@ -116,7 +116,7 @@ def test_every_method_shows_its_parameters_as_options(command, name):
             ["grad_cam", "TINY", "PICTURE", "--preprocess", '{"men": [0.5]}'],
             "preprocess has no men; it takes scale, mean",
         ),
-        (["grad_cam", "TINY", "PICTURE", "--preprocess", '{"mean": "x"}'], "preprocess has 'x' where a number"),
+        (["grad_cam", "TINY", "PICTURE", "--preprocess", '{"mean": "x"}'], "preprocess mean is 'x', where a number"),
         (
             ["grad_cam", "demo:qqq", "PICTURE"],
             "no demo network 'qqq'; there are dcgan_keras, dcgan_onnx, dcgan_torch, lite0_keras",
