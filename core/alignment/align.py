@@ -9,8 +9,9 @@ from ..arrays import Array
 from ..errors import ComparisonError, LayerError, unknown_name
 from ..execution.progress import Progress, silent, track
 from ..model.base import INPUT, OUTPUT, Model
+from ..plugins.models import is_one_model, named_models
 from ..result.display import counted, one_line
-from .compatibility import default_names, refuse_different_inputs
+from .compatibility import refuse_different_inputs
 from .matcher import match_layers
 from .model_pair import LayerPair, ModelPair
 from .probe_images import probes
@@ -94,7 +95,7 @@ class Alignment:
         }
 
 
-def align(*models: Model, images: Array = None, names: Sequence[str] = (), progress: Progress = silent) -> Alignment:
+def align(*models: Any, images: Array = None, names: Sequence[str] = (), progress: Progress = silent) -> Alignment:
     """Match the layers of two or more models of one network, without their names.
 
     Two layers are one if their activations on the same images are, in any layout (channels first or last, unit axes,
@@ -104,25 +105,33 @@ def align(*models: Model, images: Array = None, names: Sequence[str] = (), progr
     search goes on with the first model's activations put in place of the second's (`crosslens.alignment.matcher`).
 
     Args:
-        models: what `crosslens.wrap` gave.
+        models: `Model`s, or whatever `crosslens.wrap` takes: align(a, b), or in a list or by a name to show as the only
+            argument, align([a, b]), as `crosslens.compare` takes them.
         images: probes, (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
-        names: what to call the models; their backends' names if not given.
+        names: what to call the models; their files' or backends' names if not given.
         progress: called after each pair of models with (done, total, what).
 
     Raises:
         ComparisonError: fewer than two models, or models that take different images.
+        ModelError: what is not a model.
         ImageError: no images are given and scikit-image is not installed.
     """
-    if len(models) < 2:
-        raise ComparisonError(f"aligning takes two models or more; there is {len(models)}")
-    model_names = tuple(names) or default_names(models)
-    refuse_different_inputs(dict(zip(model_names, models, strict=True)))
+    several = models[0] if len(models) == 1 and not is_one_model(models[0]) else list(models)
+    named = named_models(several, names)
+    if len(named) < 2:
+        raise ComparisonError(f"aligning takes two models or more; there is {len(named)}")
+    refuse_different_inputs(named)
+    return _alignment(named, images, progress)
+
+
+def _alignment(named: Mapping[str, Model], images: Array, progress: Progress) -> Alignment:
+    models = list(named.values())
     x = probes(models[0]) if images is None else images
     table = _Table([list(model.layers) for model in models])
     for a, b in track(list(combinations(range(len(models)), 2)), progress, "aligning"):
         pair = ModelPair(models[a], models[b], x)
         table.add(a, b, pair, match_layers(pair))
-    return table.alignment(model_names, models)
+    return table.alignment(tuple(named), models)
 
 
 def alignment_of(names: tuple[str, ...], models: ModelPair, pairs: list[LayerPair]) -> Alignment:

@@ -1,29 +1,12 @@
 """Check that models can be compared: they take the same images and have the same outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ComparisonError
 from ..model.base import OUTPUT, Model
 
-__all__ = ["default_names", "refuse_different_inputs", "refuse_different_outputs", "refuse_repeated_methods"]
-
-
-def default_names(models: Sequence[Model]) -> tuple[str, ...]:
-    """Their backends' names, the second of a kind as "torch 2"."""
-    kinds = [model.backend for model in models]
-    counts = [kinds[: n + 1].count(kind) for n, kind in enumerate(kinds)]
-    return tuple(kind if count == 1 else f"{kind} {count}" for kind, count in zip(kinds, counts, strict=True))
-
-
-def refuse_repeated_methods(methods: Sequence[str]) -> None:
-    """Refuse a method that is given twice: results are told apart by its name.
-
-    Raises:
-        ComparisonError: a name stands there twice.
-    """
-    if twice := sorted({name for name in methods if methods.count(name) > 1}):
-        raise ComparisonError(f"{', '.join(twice)} is given twice; compare one method with other parameters by itself")
+__all__ = ["refuse_different_inputs", "refuse_different_outputs"]
 
 
 def refuse_different_inputs(models: Mapping[str, Model]) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, as_numpy
+from ..errors import ComparisonError
 from ..execution.progress import Progress, silent
 from ..model.base import INPUT, OUTPUT, Model
+from ..plugins.models import ModelLike, ModelsLike, is_one_model, named_models
 from ..result.display import counted, one_line
 from .align import Alignment, alignment_of
 from .causes import find_cause
-from .compatibility import default_names, refuse_different_inputs, refuse_different_outputs
+from .compatibility import refuse_different_inputs, refuse_different_outputs
 from .matcher import match_layers
 from .model_pair import LayerPair, ModelPair, activations_of
 from .preprocessing_faults import find_cause_in_images
@@ -112,8 +114,8 @@ class Divergence:
 
 
 def diverge(
-    a: Model,
-    b: Model,
+    a: ModelLike | ModelsLike,
+    b: ModelLike | Array = None,
     images: Array = None,
     *,
     others: Array = None,
@@ -126,24 +128,26 @@ def diverge(
     activations put into the second before it (`replace=`), so that a fault is seen where it is and nowhere else.
 
     Args:
-        a: the reference.
+        a: the reference: a `Model`, or whatever `crosslens.wrap` takes; or both models in a list or by a name to show,
+            the reference first, as `crosslens.compare` takes them: diverge([a, b], images).
         b: what should be the same.
         images: (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
         others: the same pictures as `b` gets them, where its own pipeline loads and resizes them.
-        names: what to call the models; their backends' names if not given.
+        names: what to call the models; their files' or backends' names if not given.
         progress: called after each part of the work with (done, total, what).
 
     Raises:
-        ComparisonError: the models take different images, or have different classes.
+        ComparisonError: not two models; or they take different images, or have different classes.
+        ModelError: what is not a model.
     """
-    model_names = tuple(names) or default_names((a, b))
-    named = dict(zip(model_names, (a, b), strict=True))
+    named, images = _two_models(a, b, images, names)
     refuse_different_inputs(named)
     refuse_different_outputs(named)
-    x = probes(a) if images is None else images
-    models = ModelPair(a, b, x)
+    first_model, second_model = named.values()
+    x = probes(first_model) if images is None else images
+    models = ModelPair(first_model, second_model, x)
     matches = match_layers(models)
-    pairs = [pair for pair in matches if not _is_padding(a, pair.a) and not _is_padding(b, pair.b)]
+    pairs = [pair for pair in matches if not _is_padding(models.a, pair.a) and not _is_padding(models.b, pair.b)]
     progress(1, 3, "comparing layers")
     steps = _differences(models, pairs, x if others is None else others)
     progress(2, 3, "comparing layers")
@@ -154,8 +158,21 @@ def diverge(
     elif first is not None:
         cause = find_cause(models, pairs, [(pair.a, pair.b) for pair in pairs].index((first.a, first.b)))
     progress(3, 3, "comparing layers")
-    alignment = alignment_of(model_names, models, matches)
-    return Divergence((model_names[0], model_names[1]), steps, first, cause, NOISE, alignment)
+    one, other = named
+    return Divergence((one, other), steps, first, cause, NOISE, alignment_of((one, other), models, matches))
+
+
+def _two_models(
+    a: ModelLike | ModelsLike, b: ModelLike | Array, images: Array, names: Sequence[str]
+) -> tuple[dict[str, Model], Array]:
+    """Both models by name, and the images, which stand in the place of `b` where `a` holds both models."""
+    several = not is_one_model(a)
+    if (b is None and not several) or (several and b is not None and images is not None):
+        raise ComparisonError("two models are compared: diverge(a, b, images), or diverge([a, b], images)")
+    named = named_models(a if several else [a, b], names)
+    if len(named) != 2:
+        raise ComparisonError(f"two models are compared layer by layer; there are {len(named)}")
+    return named, b if several and images is None else images
 
 
 def _is_padding(model: Model, layer: str) -> bool:

@@ -3,12 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..alignment.compatibility import (
-    default_names,
-    refuse_different_inputs,
-    refuse_different_outputs,
-    refuse_repeated_methods,
-)
+from ..alignment.compatibility import refuse_different_inputs, refuse_different_outputs
 from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
 from ..errors import ComparisonError
@@ -16,6 +11,7 @@ from ..execution.progress import Progress, silent, track
 from ..introspection.default_layer import classes
 from ..method.base import Method
 from ..model.base import Model
+from ..plugins.models import MethodsLike, ModelsLike, named_methods, named_models
 from ..result import Result
 from .comparison import Comparison
 from .layer_translation import LayerTranslation
@@ -29,8 +25,8 @@ _DIVERGENCE_IMAGES = 2
 
 
 def compare(
-    models: Sequence[Model] | Mapping[str, Model],
-    methods: Method | Sequence[Method],
+    models: ModelsLike,
+    methods: MethodsLike,
     images: Array = None,
     target: Any = None,
     *,
@@ -41,8 +37,10 @@ def compare(
     """Run one or more methods on two or more models with the same images and the same target.
 
     Args:
-        models: what `crosslens.wrap` gave, in a list or by a name to show.
-        methods: what `crosslens.method` gave, one or several. A `layer=` may be named in any of the models.
+        models: `Model`s, or whatever `crosslens.wrap` takes, in a list or by a name to show; a pair holds the options
+            of one of them: ["a.onnx", (net, {"preprocess": "tf"})].
+        methods: names, what `crosslens.method` gives, or classes; one, several in a list, or by a label to show. A
+            `layer=` may be named in any of the models.
         images: (N, C, H, W), float32 in [0, 1].
         target: as for a method; None means the class that the first model predicts, for all of them (the positive
             class of one sigmoid, the number of a regression).
@@ -51,41 +49,40 @@ def compare(
         progress: called after each result with (done, total, what).
 
     Raises:
-        ComparisonError: fewer than two models, or models that take different images or have different classes; one
-            method twice.
+        ComparisonError: fewer than two models, or models that take different images or have different classes; no
+            method, or one twice without labels.
+        ModelError, PluginError: what is not a model, or not a method.
     """
-    named = dict(models) if isinstance(models, Mapping) else dict(zip(default_names(models), models, strict=True))
-    chosen = [methods] if isinstance(methods, Method) else list(methods)
+    named, chosen = named_models(models), named_methods(methods)
     _refuse_incomparable(named, target)
-    refuse_repeated_methods([method.name for method in chosen])
     predictions = _predictions(named, images)
     leader = next(iter(named.values())).output
     if target is None and predictions and not leader.binary and leader.has_probabilities:
         target = list(predictions[0].classes)
     results, noise = _results_and_noise(named, chosen, images, target, progress)
     divergences = _divergences(named, images) if layers and images is not None else ()
-    names = tuple(method.name for method in chosen)
-    return Comparison(tuple(named), names, results, predictions, tuple(titles), noise, divergences)
+    return Comparison(tuple(named), tuple(chosen), results, predictions, tuple(titles), noise, divergences)
 
 
 def _results_and_noise(
-    models: Mapping[str, Model], methods: Sequence[Method], images: Array, target: Any, progress: Progress
+    models: Mapping[str, Model], methods: Mapping[str, Method], images: Array, target: Any, progress: Progress
 ) -> tuple[dict[tuple[str, str], Result], dict[str, Noise]]:
     """The result of each method on each model, and each method's rounding noise on the model that took least time."""
     results: dict[tuple[str, str], Result] = {}
     noise: dict[str, Noise] = {}
     translation = LayerTranslation(models, images)
     targets = translation.targets(target)
-    translated = {method.name: translation.methods(method, targets) for method in methods}
-    work = [(method, name) for method in methods for name in (*models, None)]
-    for method, name in track(work, progress, "comparing"):
+    translated = {label: translation.methods(method, targets) for label, method in methods.items()}
+    work = [(label, name) for label in methods for name in (*models, None)]
+    for label, name in track(work, progress, "comparing"):
+        method = methods[label]
         of_models = targets if method.needs_target else dict.fromkeys(models)
         if name is not None:
-            results[method.name, name] = translated[method.name][name](models[name], images, of_models[name])
+            results[label, name] = translated[label][name](models[name], images, of_models[name])
         elif method.needs_images:
-            quickest = min(models, key=lambda each: results[method.name, each].provenance["seconds"])
-            result, run = results[method.name, quickest], translated[method.name][quickest].method
-            noise[method.name] = rounding_noise(run, quickest, models[quickest], result, of_models[quickest])
+            quickest = min(models, key=lambda each: results[label, each].provenance["seconds"])
+            result, run = results[label, quickest], translated[label][quickest].method
+            noise[label] = rounding_noise(run, quickest, models[quickest], result, of_models[quickest])
     return results, noise
 
 

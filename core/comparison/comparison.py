@@ -34,6 +34,7 @@ class Comparison:
     models: tuple[str, ...]
     """A name for each model, "torch" or "onnx 2"."""
     methods: tuple[str, ...]
+    """Each method's name, or the label that it was given under."""
     results: Mapping[tuple[str, str], Result]
     """By (method, model)."""
     predictions: tuple[Prediction, ...] = ()

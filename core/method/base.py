@@ -17,7 +17,7 @@ from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, silent
-from ..model.base import Model
+from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..objective import Objective
 from ..objective.target import resolve_target
@@ -96,6 +96,7 @@ class Method(ABC):
             CrosslensError: what is wrong with the images, the target, a layer or a parameter; or the network gives NaN.
         """
         start = perf_counter()
+        refuse_unwrapped(model, self.name)
         self.check_parameters()
         images = self._check_images(model, images)
         refuse_where_alone_fails(model)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 from ..data import Gathered, Source, State, Statistic, data, replay, sweep
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, silent
-from ..model.base import Model
+from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..result import Result
 from .base import Method
@@ -74,6 +74,7 @@ class DatasetMethod(ABC):
             CrosslensError: what is wrong with the source, a layer or a parameter; or none of the images can be read.
         """
         start = perf_counter()
+        refuse_unwrapped(model, self.name)
         self.check_parameters()
         source = data(source)
         source.check(model)

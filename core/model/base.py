@@ -14,10 +14,11 @@ What every backend promises (`crosslens.testing` turns each line into a check):
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from os import PathLike
 from typing import Self
 
 from ..arrays import Array
-from ..errors import LayerError
+from ..errors import LayerError, ModelError
 from . import per_image
 from .backend import BackendModel, Differentiable
 from .backward_rules import BackwardRules
@@ -38,7 +39,7 @@ from .output_kind import output_spec
 from .output_spec import OutputSpec
 from .randomise import redrawn_layers
 
-__all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback"]
+__all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback", "refuse_unwrapped"]
 
 
 class Model(BackendModel):
@@ -252,3 +253,17 @@ class Model(BackendModel):
         shape = (x.shape[0], *(self.layers[name].shape[1:] if name != INPUT else x.shape[1:]))
         known = name == INPUT or tuple(x.shape[1:]) == self.input.example_shape
         refuse_other_shape(what, tuple(values.shape), shape, positions=known)
+
+
+def refuse_unwrapped(model: object, what: str) -> None:
+    """Refuse a path or an object of a framework where a `Model` is needed, in a call of `what`.
+
+    Raises:
+        ModelError: what to type.
+    """
+    if not isinstance(model, Model):
+        kind = type(model)
+        shown = repr(str(model)) if isinstance(model, str | PathLike) else f"a {kind.__module__}.{kind.__name__}"
+        raise ModelError(
+            f"{what} takes a model: model = crosslens.wrap(network), then {what}(model, ...); received {shown}"
+        )

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -25,8 +25,10 @@ from .demo_network import DemoNetwork
 __all__ = [
     "BACKENDS", "DEMO_NETWORKS", "METHODS", "Listing", "Plugin", "backends", "demo_network", "demo_networks",
     "image_method_class", "image_methods", "load", "method", "method_class", "methods", "plugin", "plugins",
+    "with_parameters",
 ]  # fmt: skip
 
+M = TypeVar("M", Method, DatasetMethod, AnyMethod)
 METHODS = "crosslens.methods"
 BACKENDS = "crosslens.backends"
 DEMO_NETWORKS = "crosslens.demo_networks"
@@ -137,7 +139,7 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
         if issubclass(kind, DatasetMethod):
             raise ParameterError(unknown_name("preset", preset, [], of=name))
         kind = with_preset(kind, preset)
-    return _with_parameters(kind, values)
+    return with_parameters(kind, values)
 
 
 def image_method_class(name: str) -> type[Method]:
@@ -170,7 +172,12 @@ def method_class(name: str) -> type[AnyMethod]:
     raise PluginError(f"plugin {entry} brings the methods {names}, none called {name!r} as its entry point says")
 
 
-def _with_parameters(kind: type[AnyMethod], values: Mapping[str, Any]) -> AnyMethod:
+def with_parameters(kind: type[M], values: Mapping[str, Any]) -> M:
+    """A method of this class with these parameters.
+
+    Raises:
+        ParameterError: the method has no such parameter, or one without a default is not given.
+    """
     known = [p.name for p in parameters(kind)]
     for name in values:
         if name not in known:

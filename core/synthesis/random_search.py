@@ -22,7 +22,7 @@ from ..method.parameter import Bounds, check_value, parameters
 from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..objective.target import resolve_target
-from ..plugins.registry import method as named
+from ..plugins.models import ModelLike, as_method, as_model
 from ..result import Synthesis
 from .checkpoint import check_same
 from .search_result import Search, Trial, load_search
@@ -33,8 +33,8 @@ __all__ = ["search"]
 
 @stop_on_signals()
 def search(
-    method: str | Method,
-    model: Model,
+    method: str | Method | type[Method],
+    model: ModelLike,
     images: Array = None,
     target: Any = None,
     *,
@@ -48,7 +48,8 @@ def search(
 
     Args:
         method: one that makes pictures, by name or with the parameters that all trials share.
-        model, images, target: as for the method.
+        model: a `Model`, or whatever `crosslens.wrap` takes.
+        images, target: as for the method.
         trials: how many settings to draw. Trial n's do not depend on how many there are.
         vary: by parameter, (low, high) to draw a number between, whole where both are, by its logarithm where the range
             spans a factor of 10; or a list to choose from; for `rules` a list each of which is in or out, with ranges
@@ -67,7 +68,7 @@ def search(
         DivergedError: no trial stayed finite.
         KeyboardInterrupt: interrupted before the first trial was done.
     """
-    fixed = named(method) if isinstance(method, str) else method
+    fixed, model = as_method(method), as_model(model)
     check_value("trials", trials, int, Bounds(minimum=1))
     ranges = _ranges(fixed, vary)
     record = _record(fixed, ranges, model, images, target, seed)

@@ -179,7 +179,7 @@ def test_a_text_that_is_not_a_limit_is_refused(text, message):
 
 
 def test_one_method_twice_is_refused(image):
-    with pytest.raises(ComparisonError, match="gradient is given twice; compare one method with other parameters by"):
+    with pytest.raises(ComparisonError, match="gradient is given twice; give each a label"):
         compare([TinyModel(), TinyModel()], [method("gradient"), method("gradient", layer="conv1")], image)
 
 
