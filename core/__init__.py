@@ -20,6 +20,7 @@ from .model.preprocessing import PRESETS, Preprocess
 from .objective import Objective
 from .plugins.hookspecs import hookimpl
 from .plugins.registry import backends, method, methods
+from .plugins.saved_result import load
 from .plugins.wrap import wrap
 from .result import Attribution, Result, Synthesis
 from .result.scores import Scores
@@ -59,6 +60,7 @@ __all__ = [
     "data",
     "diverge",
     "hookimpl",
+    "load",
     "load_image",
     "method",
     "methods",

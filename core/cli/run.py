@@ -119,7 +119,7 @@ def _run_method(
         result: Result = replace(method(network, pictures, objective, progress=progress), bands=bands)
         explained = {} if objective is None or pictures is None else _explained_class(network, objective, pictures)
     if out:
-        result.save(out, **({"form": form} if form else {}))
+        result.save(out, form)
     if history:
         result.save_history(history)  # type: ignore[attr-defined]  # the option is there for a Synthesis only
     for note in result.notes:

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["contact_sheet"]
+__all__ = ["GAP", "contact_sheet"]
 
 Pixels = np.ndarray[Any, Any]
 
 
-def contact_sheet(pictures: Sequence[Pixels], gap: int = 4) -> Pixels:
+GAP = 4
+"""White pixels between two pictures."""
+
+
+def contact_sheet(pictures: Sequence[Pixels], gap: int = GAP) -> Pixels:
     """Pictures (H, W, 3) of one size in a grid, about square, on white."""
     if len(pictures) == 1:
         return pictures[0]

@@ -23,7 +23,7 @@ def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int
     Raises:
         ImageError: the folder does not exist, or cannot be written to; or .mp4 without ffmpeg, or it fails.
     """
-    if Path(path).suffix == ".mp4":
+    if Path(path).suffix.lower() == ".mp4":
         return _film(frames, Path(path), milliseconds)
     first, *rest = [Image.fromarray(frame) for frame in frames]
     with whole_file(path) as temporary:

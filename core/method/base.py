@@ -25,7 +25,7 @@ from ..result import Result, Synthesis
 from .no_target import NO_TARGET
 from .parameter import check_values, parameters
 from .preset import Preset
-from .provenance import json_value, provenance, used_layers
+from .provenance import json_value, objectives_of_images, provenance, used_layers
 from .sanity import refuse_nonfinite, sanity_notes
 from .unit_range import in_model_bounds, synthesis_view
 
@@ -120,6 +120,7 @@ class Method(ABC):
             parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
             provenance={
                 **provenance(model, objective, perf_counter() - start),
+                **objectives_of_images(objective, count),
                 **used_layers(model, self, method),
                 **result.provenance,
                 **preset_record,

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..arrays import array_digest
+from ..errors import TargetError
 from ..model.base import Model
 from ..model.repeatability import repeatability
 from ..objective import Objective
 
-__all__ = ["json_value", "layer_parameters", "named_layers", "names_layers", "provenance", "used_layers"]
+__all__ = [
+    "json_value", "layer_parameters", "named_layers", "names_layers", "objectives_of_images", "provenance",
+    "used_layers",
+]  # fmt: skip
 
 
 def provenance(model: Model, objective: Objective | None, seconds: float) -> Mapping[str, Any]:
@@ -32,6 +36,17 @@ def provenance(model: Model, objective: Objective | None, seconds: float) -> Map
         "seconds": round(seconds, 4),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def objectives_of_images(objective: Objective, count: int | None) -> Mapping[str, Any]:
+    """{"objectives": the objective of each of `count` images, in words}, where they differ; else nothing."""
+    if count is None or count < 2:
+        return {}
+    try:
+        texts = [str(objective.select(n, n + 1)) for n in range(count)]
+    except TargetError:  # one that compares the images of a batch with each other
+        return {}
+    return {"objectives": texts} if len(set(texts)) > 1 else {}
 
 
 def names_layers(parameter: str) -> bool:

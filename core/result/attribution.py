@@ -1,20 +1,18 @@
 """`Attribution`: the values of a method that explains images, as arrays and as pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, as_numpy, namespace, resample
-from ..errors import ParameterError
 from ..image.colormap import colour
 from ..image.contact_sheet import contact_sheet
 from ..image.false_colour import side_by_side
-from ..image.io import save_image
 from ..image.overlay import overlay
 from .base import Result, new_axes
+from .data_frame import long_columns
 from .display import check_form, grey
 
 __all__ = ["Attribution"]
@@ -95,18 +93,26 @@ class Attribution(Result):
         """
         return contact_sheet([self.drawn(index, form) for index in range(self.values.shape[0])])
 
-    def save(self, path: str | Path, form: str | None = None) -> Path:
-        """As `Result.save`; `form` as in `picture`, for `.png`.
+    def _drawing(self, form: str | None) -> np.ndarray[Any, Any]:
+        return self.picture(form)
 
-        Raises:
-            ParameterError: another form, or one for another file than a picture.
-        """
+    def _tiles(self) -> int:
+        return len(self)
+
+    def _check_drawing(self, suffix: str, form: str | None, scale: int | None, quality: int) -> None:
         check_form(form)
-        if form is None:
-            return super().save(path)
-        if Path(path).suffix != ".png":
-            raise ParameterError(f"form is for pictures, .png; '{path}' holds the raw values whatever the form")
-        return save_image(self.picture(form), path)
+        super()._check_drawing(suffix, form, scale, quality)
+
+    def _main_array(self) -> Array:
+        return self.values
+
+    def _columns(self) -> Mapping[str, Any]:
+        """One row for each value: its image, its channel where each has values of its own, its place, and the value."""
+        values = as_numpy(self.values)
+        places = ("depth", "row", "column")[5 - values.ndim - (not self.has_channels) :]
+        if values.ndim - 1 - self.has_channels not in {2, 3}:
+            places = tuple(f"axis {n}" for n in range(1, values.ndim))
+        return long_columns(values, ["image", *["channel"] * self.has_channels, *places])
 
     def plot(self, axes: Any = None, index: int = 0, form: str | None = None) -> Any:
         """Draw image `index` and its map on matplotlib axes (new ones if not given); returns the axes."""

@@ -1,26 +1,25 @@
-"""`Result`: what every result has (provenance, images, notes), and how results are saved and shown."""
+"""`Result`: what every result has (provenance, images, notes), its parts, and how it is saved and shown."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
-from ..errors import ImageError
-from ..execution.whole_file import whole_file
+from ..errors import ImageError, ParameterError
 from ..image.false_colour import false_colour, side_by_side
-from ..image.io import save_image
-from ..image.video import save_animation
+from .data_frame import data_frame
 from .display import counted, one_line, png
+from .indexed import Indexed
+from .saved import Saved
+from .selection import items_at, selected_provenance
 
 __all__ = ["Result", "new_axes"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Indexed, Saved):
     """What every result carries beside its values."""
 
     method: str = ""
@@ -40,6 +39,38 @@ class Result:
 
     def __repr__(self) -> str:
         return one_line(f"{type(self).__name__} of {self.method or 'no method'}", [*self._facts(), *self._sources()])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """What `numpy.asarray(result)` gives: the values, or the images of a synthesis.
+
+        Raises:
+            ValueError: `copy` is False, and another `dtype` is asked for.
+        """
+        values = as_numpy(self._main_array())
+        if copy is False and dtype not in {None, values.dtype}:
+            raise ValueError(f"the values are {values.dtype}: as {dtype} they must be copied")
+        return np.array(values, dtype, copy=bool(copy) or None)
+
+    def _main_array(self) -> Array:
+        if self.images is None:
+            raise ParameterError(f"{self} holds no array")
+        return self.images
+
+    def _at(self, places: Sequence[int]) -> Self:
+        """The result of the items at these places."""
+        chosen = {name: items_at(getattr(self, name), places) for name in self._per_image()}
+        return replace(self, provenance=selected_provenance(self.provenance, places, len(self)), **chosen)
+
+    def to_dataframe(self) -> Any:
+        """The result as a `pandas.DataFrame`.
+
+        Raises:
+            ParameterError: pandas is not installed, or this kind of result has no rows and columns.
+        """
+        return data_frame(self._columns())
+
+    def _columns(self) -> Mapping[str, Any]:
+        raise ParameterError(f"a {type(self).__name__} is no table of rows and columns; its class has no data frame")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -64,21 +95,9 @@ class Result:
     def _repr_png_(self) -> bytes | None:
         """What a notebook shows for the last line of a cell; nothing where a result has no picture."""
         try:
-            return png(self.picture())
+            return png(self.picture(), self._tiles())
         except (ImageError, NotImplementedError):
             return None
-
-    def picture(self) -> np.ndarray[Any, Any]:
-        """(H, W, 3), uint8: what `save` writes as PNG."""
-        raise NotImplementedError(f"{type(self).__name__} has no picture")
-
-    def frames(self) -> list[np.ndarray[Any, Any]]:
-        """Pictures (H, W, 3), uint8, to be shown one after the other.
-
-        Raises:
-            ImageError: this result is not a sequence of pictures.
-        """
-        raise ImageError(f"{self.method} makes no animation; save it as .png or .npz")
 
     def joined(self, others: Sequence[Self]) -> Self:
         """This batch's result with those of the batches after it."""
@@ -96,42 +115,18 @@ class Result:
     def _per_image(self) -> tuple[str, ...]:
         return ("images",)
 
-    def _arrays(self) -> dict[str, Array]:
-        """What a saved `.npz` holds beside the record."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "shape")}
-
     def details(self) -> Mapping[str, Any]:
-        """What else belongs into the record of a saved result, as JSON can hold it."""
+        """What else belongs into the readable part of a saved record, as JSON can hold it."""
         return {}
 
     def figures(self) -> Mapping[str, Any]:
         """The few numbers that sum the result up, by name, as JSON can hold them; none where it is a map."""
         return {}
 
-    def save(self, path: str | Path) -> Path:
-        """Write the result: `.png` a picture of it; `.npz` everything, raw values and provenance; `.gif`, `.webp` or
-        `.mp4` the pictures made, one after the other.
-
-        Raises:
-            ImageError: another suffix.
-        """
-        path = Path(path)
-        if path.suffix == ".png":
-            return save_image(self.picture(), path)
-        if path.suffix in {".gif", ".webp", ".mp4"}:
-            return save_animation(self.frames(), path)
-        if path.suffix != ".npz":
-            raise ImageError(f"cannot save a result as {path.name!r}; use .png for a picture, .npz for everything")
-        arrays = self._arrays()
-        record = {"kind": type(self).__name__, "method": self.method, "parameters": self.parameters}
-        record |= {"provenance": self.provenance, "notes": self.notes, **self.details()}
-        everything: dict[str, Any] = {"record": json.dumps(record), **{name: as_numpy(a) for name, a in arrays.items()}}
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **everything)
-        return path
-
 
 def _concatenate(parts: list[Any]) -> Any:
+    if isinstance(parts[0], tuple):
+        return tuple(item for part in parts for item in part)
     return None if parts[0] is None else namespace(parts[0]).concat(parts, axis=0)
 
 

@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable
 from io import BytesIO
+from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ..errors import ParameterError, unknown_name
+from ..image.contact_sheet import GAP
 
-__all__ = ["FORMS", "check_form", "counted", "grey", "magnitude_limit", "one_line", "png"]
+__all__ = [
+    "FORMS", "Pixels", "check_form", "counted", "enlarged", "grey", "magnitude_limit", "one_line", "png",
+    "visible_factor",
+]  # fmt: skip
 
 Pixels = np.ndarray[Any, Any]
 FORMS = {
@@ -19,7 +24,7 @@ FORMS = {
 }
 """How an attribution can be drawn. PAIR's saliency and SmoothGrad (Smilkov et al. 2017) draw magnitudes so."""
 SMALLEST = 224
-"""Pixels that the longer side of a picture has in a notebook, at least; smaller ones are enlarged by whole factors."""
+"""Pixels up to which the longer side of a small picture is enlarged, by a whole factor."""
 
 
 def check_form(form: str | None) -> None:
@@ -43,11 +48,23 @@ def grey(values: Pixels, limit: float | None = None) -> Pixels:
     return np.asarray((share[..., None].repeat(3, axis=-1) * 255).round(), np.uint8)
 
 
-def png(pixels: Pixels) -> bytes:
+def enlarged(pixels: Pixels, factor: int) -> Pixels:
+    """(H, W, 3) with each pixel a square of `factor` pixels."""
+    return pixels if factor == 1 else pixels.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def visible_factor(pixels: Pixels, pictures: int = 1) -> int:
+    """The whole number by which a sheet of so many pictures is enlarged, so that each of them can be seen."""
+    columns = ceil(sqrt(max(pictures, 1)))
+    rows = ceil(max(pictures, 1) / columns)
+    height, width = ((n + GAP) // m - GAP for n, m in zip(pixels.shape[:2], (rows, columns), strict=True))
+    return max(1, SMALLEST // max(int(height), int(width), 1))
+
+
+def png(pixels: Pixels, pictures: int = 1) -> bytes:
     """(H, W, 3) uint8 as a PNG; small pictures enlarged, each pixel a square, so that they can be seen."""
-    factor = max(1, SMALLEST // max(pixels.shape[:2]))
     file = BytesIO()
-    Image.fromarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1)).save(file, "PNG")
+    Image.fromarray(enlarged(pixels, visible_factor(pixels, pictures))).save(file, "PNG")
     return file.getvalue()
 
 

@@ -1,6 +1,6 @@
 """`Scores`: results that are numbers, a curve or single figures for each image."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ImageError
-from . import Result, new_axes
+from .base import Result, new_axes
+from .display import counted
 
 __all__ = ["Scores"]
 
@@ -28,6 +29,18 @@ class Scores(Result):
 
     def _per_image(self) -> tuple[str, ...]:
         return ("images", "values")
+
+    def _main_array(self) -> Array:
+        return self.values
+
+    def _columns(self) -> Mapping[str, Any]:
+        """One row for each image and position, with a column for each series."""
+        values = as_numpy(self.values)
+        images, _, places = values.shape
+        columns: dict[str, Any] = {"image": np.arange(images).repeat(places)}
+        if places > 1:
+            columns[self.axis or "position"] = list(self.positions) * images
+        return columns | {name: values[:, n, :].ravel() for n, name in enumerate(self.series)}
 
     def details(self) -> Mapping[str, Any]:
         """What the values are."""
@@ -49,6 +62,10 @@ class Scores(Result):
         """The number that stands for each series, a mean over the images: the value, or the area under the curve."""
         prefix = "" if len(self.positions) == 1 else "mean of " if isinstance(self.positions[0], str) else "area under "
         return {prefix + name: float(area) for name, area in zip(self.series, self.areas.mean(axis=0), strict=True)}
+
+    def _facts(self) -> Iterator[str]:
+        yield counted(len(self), "image")
+        yield from super()._facts()
 
     def plot(self, axes: Any = None, index: int | None = None) -> Any:
         """Draw the curves of image `index`, of all images' mean if not given, on matplotlib axes; returns the axes."""

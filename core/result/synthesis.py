@@ -1,9 +1,9 @@
 """`Synthesis`: images made by optimising through a network, with the objective at each step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from ..errors import ImageError, ParameterError
 from ..execution.whole_file import whole_file
 from ..image.contact_sheet import contact_sheet
 from ..image.false_colour import pixels
-from ..image.io import save_image
 from .base import Result, new_axes
+from .data_frame import long_columns
+from .formats import PICTURES, suffix_of
+from .selection import items_at
 
 __all__ = ["Synthesis"]
 
@@ -32,6 +34,7 @@ class Synthesis(Result):
     """The images after so many steps, (N, C, H, W) each."""
     state: Mapping[str, Array] = field(default_factory=dict)
     """What the optimiser needs to go on; the `.npz` holds it, and `resume=` reads it."""
+    _array_prefixes: ClassVar[Mapping[str, str]] = {"snapshots": "snapshot", "state": "state"}
 
     def _facts(self) -> Iterator[str]:
         yield "" if self.images is None else f"images {tuple(self.images.shape)}"
@@ -70,19 +73,50 @@ class Synthesis(Result):
         opaque = xp.clip(mask / xp.where(full > 0, full, xp.ones_like(full)), 0.0, 1.0)[:, None, :, :]
         return opaque * self.images + self.bounds[1] * (1.0 - opaque)
 
-    def _arrays(self) -> dict[str, Array]:
-        kept = {f"snapshot_{step}": images for step, images in self.snapshots.items()}
-        return super()._arrays() | kept | {f"state_{name}": array for name, array in self.state.items()}
+    def _per_image(self) -> tuple[str, ...]:
+        return ("images", "starts", "mask")
 
-    def save(self, path: str | Path) -> Path:
-        """As `Result.save`; beside a `.png` its snapshots, `name-0016.png` after 16 steps, and `name-masked.png`."""
-        saved = super().save(path)
-        if saved.suffix != ".png":
+    def _at(self, places: Sequence[int]) -> "Synthesis":
+        """Their snapshots, and their columns of the history, too; not the state, which is that of the whole run."""
+        count, history = len(self), self.history
+        of_images = history is not None and history.ndim == 2 and history.shape[1] == count
+        return replace(
+            super()._at(places),
+            history=items_at(history.T, places).T if of_images else history,
+            snapshots={step: items_at(images, places) for step, images in self.snapshots.items()},
+            state={},
+        )
+
+    def _columns(self) -> Mapping[str, Any]:
+        """One row for each step and image: the objective there; one for each step where all images share one."""
+        if self.history is None:
+            raise ParameterError(f"{self} has no history, which is what its data frame would hold")
+        history = as_numpy(self.history)
+        axes = ["step", "image" if history.shape[1:] == (len(self),) else "run"][: history.ndim]
+        return long_columns(history, axes, "objective")
+
+    def _tiles(self) -> int:
+        return len(self)
+
+    def _scale(self, pixels: np.ndarray[Any, Any]) -> int:
+        """Pixel for pixel: the pixels are what was made, and may be worked on."""
+        return 1
+
+    def _moves(self, suffix: str) -> bool:
+        return super()._moves(suffix) or (suffix == ".webp" and len(self.frames()) > 1)
+
+    def save(self, path: str | Path, form: str | None = None, *, scale: int | None = None, quality: int = 95) -> Path:
+        """As `Result.save`; beside a still picture its snapshots, `name-0016.png` after 16 steps, `name-masked.png`."""
+        saved = super().save(path, form, scale=scale, quality=quality)
+        suffix = suffix_of(saved)
+        if suffix not in PICTURES or self._moves(suffix):
             return saved
-        for step, images in self.snapshots.items():
-            replace(self, images=images, mask=None, snapshots={}).save(saved.with_name(f"{saved.stem}-{step:04d}.png"))
+        beside = {f"{step:04d}": images for step, images in self.snapshots.items()}
         if self.mask is not None:
-            save_image(replace(self, images=self.masked()).picture(), saved.with_name(f"{saved.stem}-masked.png"))
+            beside["masked"] = self.masked()
+        for name, images in beside.items():
+            alone = replace(self, images=images, mask=None, snapshots={})
+            alone.save(saved.with_name(f"{saved.stem}-{name}{saved.suffix}"), scale=scale, quality=quality)
         return saved
 
     def plot_history(self, axes: Any = None) -> Any:

@@ -1,14 +1,16 @@
 """A result in rows and columns: one row for each unit, image or class, numbers or words in each column."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
 
 from ..arrays import Array, as_numpy
-from ..errors import ImageError
+from ..errors import ParameterError, unknown_name
 from .base import Result
 from .display import counted
+from .selection import items_at, selected_provenance
 from .text_table import text_table
 
 __all__ = ["Table"]
@@ -19,6 +21,11 @@ class Table(Result):
     """Columns of one length by name, the first of them saying what a row is. A saved `.npz` holds an array for each."""
 
     columns: Mapping[str, Array]
+    _item: ClassVar[str] = "row"
+    _kind: ClassVar[str] = "table"
+    _suffixes: ClassVar[tuple[str, ...]] = (".npz",)
+    _choices: ClassVar[str] = ".npz, which holds the columns"
+    _array_prefixes: ClassVar[Mapping[str, str]] = {"columns": ""}
 
     def __len__(self) -> int:
         return int(next(iter(self.columns.values())).shape[0])
@@ -42,18 +49,30 @@ class Table(Result):
         """The names of the columns, in order."""
         return {"columns": list(self.columns)}
 
-    def save(self, path: str | Path) -> Path:
-        """Write the columns and the provenance as `.npz`.
+    def __getitem__(self, index: Any) -> Any:
+        """A column by its name, as it is; or the table of some rows, as `Result` has it of images."""
+        if isinstance(index, str):
+            if index not in self.columns:
+                raise ParameterError(unknown_name("column", index, self.columns, of="this table"))
+            return self.columns[index]
+        return super().__getitem__(index)
 
-        Raises:
-            ImageError: another suffix.
-        """
-        if Path(path).suffix != ".npz":
-            raise ImageError(f"cannot save a table as {Path(path).name!r}; use .npz, which holds the columns")
-        return super().save(path)
+    def _at(self, places: Sequence[int]) -> "Table":
+        columns = {name: items_at(values, places) for name, values in self.columns.items()}
+        return replace(self, columns=columns, provenance=selected_provenance(self.provenance, places, len(self)))
 
-    def _arrays(self) -> dict[str, Array]:
-        return dict(self.columns)
+    def _main_array(self) -> Array:
+        columns = {name: as_numpy(values) for name, values in self.columns.items()}
+        if words := [name for name, values in columns.items() if values.dtype.kind not in "biuf" or values.ndim != 1]:
+            raise ParameterError(
+                f"the column {words[0]!r} does not hold a number in each row, so the table is no array: take one "
+                f"column, table[{next(iter(columns))!r}], or table.to_dataframe()"
+            )
+        return np.stack(list(columns.values()), axis=1)
+
+    def _columns(self) -> Mapping[str, Any]:
+        columns = {name: as_numpy(values) for name, values in self.columns.items()}
+        return {name: values if values.ndim == 1 else list(values) for name, values in columns.items()}
 
     def _facts(self) -> Iterator[str]:
         yield f"{counted(len(self), 'row')} of {', '.join(self.columns)}"

@@ -23,9 +23,10 @@ from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..objective.target import resolve_target
 from ..plugins.models import ModelLike, as_method, as_model
+from ..plugins.saved_result import load
 from ..result import Synthesis
 from .checkpoint import check_same
-from .search_result import Search, Trial, load_search
+from .search_result import Search, Trial
 from .search_space import draw_value
 
 __all__ = ["search"]
@@ -122,9 +123,14 @@ def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Tria
     Raises:
         ParameterError: it is another, or has as many trials already.
     """
-    record, earlier = load_search(path)
-    check_same("search", path, _settings(record), _settings(now))
-    done = [trial for trial in earlier if trial.whole]
+    try:
+        earlier = load(path)
+    except ParameterError as error:
+        raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier search") from error
+    if not isinstance(earlier, Search):
+        raise ParameterError(f"cannot go on from '{path}': it holds {earlier}; give the .npz of an earlier search")
+    check_same("search", path, _settings(vars(earlier)), _settings(now))
+    done = [trial for trial in earlier.trials if trial.whole]
     if {trial.number for trial in done} >= set(range(1, trials + 1)):
         raise ParameterError(f"trials is {trials}, and the search to go on from has {len(done)}; ask for more")
     return done

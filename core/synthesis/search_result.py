@@ -1,21 +1,20 @@
 """The result of a search: each trial's settings, figures and pictures, and a sheet of all."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from textwrap import wrap
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..arrays import Array
-from ..errors import ParameterError
+from ..arrays import Array, namespace
 from ..image.contact_sheet import contact_sheet
 from ..result import Result, Synthesis
+from ..result.display import counted, one_line
+from ..result.selection import selected_provenance
 
-__all__ = ["Search", "Trial", "load_search"]
+__all__ = ["Search", "Trial"]
 
 LINE = 13
 """Pixels of a line of a caption."""
@@ -40,6 +39,10 @@ class Trial:
     whole: bool = True
     """Whether it took all its steps."""
 
+    def __repr__(self) -> str:
+        shape = tuple(self.images.shape)
+        return one_line(f"Trial {self.number}", [f"images {shape}", self.caption(), "" if self.whole else "not whole"])
+
     def caption(self) -> str:
         """Settings and figures in one line."""
         drawn = ", ".join(f"{name} {_short(value)}" for name, value in self.settings.items())
@@ -51,6 +54,8 @@ class Search(Result):
     """Trials of one method; `picture` is the contact sheet."""
 
     trials: tuple[Trial, ...]
+    _item: ClassVar[str] = "trial"
+    _array_prefixes: ClassVar[Mapping[str, str]] = {"images": "images"}
 
     def picture(self) -> np.ndarray[Any, Any]:
         """Each trial's pictures with its number, settings and figures under them."""
@@ -71,28 +76,37 @@ class Search(Result):
         """Each trial in one line, by its number."""
         return {f"trial {trial.number}": trial.caption() for trial in self.trials}
 
-    def _arrays(self) -> dict[str, Array]:
-        return {f"images_{trial.number}": trial.images for trial in self.trials}
+    def __len__(self) -> int:
+        return len(self.trials)
 
+    def _at(self, places: Sequence[int]) -> "Search":
+        trials = tuple(self.trials[n] for n in places)
+        return replace(self, trials=trials, provenance=selected_provenance(self.provenance, places, len(self)))
 
-def load_search(path: str | Path) -> tuple[dict[str, Any], list[Trial]]:
-    """The record of a saved search, and its trials.
+    def _main_array(self) -> Array:
+        """The images of all trials, (N, C, H, W)."""
+        images = [trial.images for trial in self.trials]
+        return namespace(*images).concat(images, axis=0)
 
-    Raises:
-        ParameterError: no such file, or no search in it.
-    """
-    try:
-        with np.load(Path(path), allow_pickle=False) as stored:
-            record = json.loads(str(stored["record"]))
-            trials = [_read_trial(each, stored[f"images_{each['number']}"]) for each in record["trials"]]
-    except (OSError, ValueError, KeyError) as error:
-        raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier search") from error
-    return record, trials
+    def _columns(self) -> Mapping[str, Any]:
+        """One row for each trial: its number, settings and figures, and whether it took all its steps."""
+        rows = [{"trial": t.number, **t.settings, **t.figures, "whole": t.whole} for t in self.trials]
+        return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
 
+    def _facts(self) -> Iterator[str]:
+        yield counted(len(self), "trial")
 
-def _read_trial(record: Mapping[str, Any], images: Array) -> Trial:
-    settings = {name: tuple(v) if isinstance(v, list) else v for name, v in record["settings"].items()}
-    return Trial(settings, record["figures"], images, record["number"], record["whole"])
+    def saved_fields(self) -> Mapping[str, Any]:
+        """The trials as mappings, their images by the trial's number."""
+        trials = tuple({**vars(trial), "images": None} for trial in self.trials)
+        images = {trial.number: trial.images for trial in self.trials}
+        return {**super().saved_fields(), "trials": trials, "images": images}
+
+    @classmethod
+    def from_saved(cls, saved: Mapping[str, Any]) -> "Search":
+        images = saved["images"]
+        trials = tuple(Trial(**{**trial, "images": images[trial["number"]]}) for trial in saved["trials"])
+        return cls(**{**saved, "trials": trials, "images": None})
 
 
 def _short(value: Any) -> str:

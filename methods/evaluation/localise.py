@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like
@@ -33,9 +33,17 @@ class Localisation(Attribution):
     hits: Array = field(default=None, kw_only=True)
     """(N,): 1 where the largest value lies in a right box or within `tolerance`, else 0; None without `truth`."""
 
+    def _per_image(self) -> tuple[str, ...]:
+        return (*super()._per_image(), "boxes", "ious", "hits")
+
     def details(self) -> Mapping[str, Any]:
         """The boxes."""
         return {"boxes": self.boxes}
+
+    @classmethod
+    def from_saved(cls, saved: Mapping[str, Any]) -> Self:
+        """The boxes as `Box`es, which a file holds as tuples."""
+        return super().from_saved({**saved, "boxes": tuple(tuple(Box(*b) for b in row) for row in saved["boxes"])})
 
     def figures(self) -> Mapping[str, Any]:
         """Boxes as (left, top, right, bottom); IoU and the pointing game's share of hits, means over images."""

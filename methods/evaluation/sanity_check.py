@@ -62,7 +62,7 @@ class SanityCheck(Metric):
             axis="redrawn: this layer's stage only"
             if self.independent
             else "redrawn: from the output down to this layer",
-            positions=("trained", *(part[-1] for part in parts)),
+            positions=("trained", *(str(part[-1]) for part in parts)),
             notes=_notes(sum(map(len, parts)), empty, len(parts)),
         )
 

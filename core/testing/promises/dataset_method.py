@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from ...arrays import Array, as_numpy
+from ...arrays import Array
 from ...data import ArraySource, Batch, PictureFolder, Shard, State, Statistic, run_shard
 from ...errors import ImageError, LayerError
 from ...image.io import save_image
@@ -16,6 +16,7 @@ from ...method.dataset import DatasetMethod
 from ...method.parameter import parameters
 from ...method.provenance import layer_parameters, named_layers
 from ...result import Result
+from ...result.formats import saved_arrays
 from ..assertions import refused, same
 from ..promise import Unsuited, dataset_method_promise
 from ..tiny import TinyModel
@@ -46,13 +47,8 @@ def _run(tried: DatasetMethod, source: ArraySource | None = None, batch_size: in
     return result
 
 
-def _arrays(result: Result) -> dict[str, Array]:
-    """All that a saved result holds beside the record."""
-    return {name: as_numpy(values) for name, values in result._arrays().items()}
-
-
 def _same(result: Result, expected: Result, what: str, *, exact: bool = False) -> None:
-    got, wanted = _arrays(result), _arrays(expected)
+    got, wanted = saved_arrays(result), saved_arrays(expected)
     assert got.keys() == wanted.keys(), f"{what}: it holds {sorted(got)}, not {sorted(wanted)}"
     for name, values in got.items():
         numbers = values.dtype.kind == "f"
@@ -219,7 +215,7 @@ def result_is_saved_whole(tried: DatasetMethod) -> None:
     result = _run(tried)
     with TemporaryDirectory() as folder, np.load(result.save(Path(folder) / "result.npz")) as stored:
         record = json.loads(str(stored["record"]))
-        for name, values in _arrays(result).items():
+        for name, values in saved_arrays(result).items():
             same(stored[name], values, exact=True, what=f"{name} as it was saved")
     assert record["method"] == tried.name
     assert record["provenance"]["source"]["digest"] == _source().digest

@@ -51,13 +51,15 @@ def test_npz_into_a_missing_folder_is_refused(result, tmp_path):
 def test_png_is_a_sheet_of_overlays(result, tmp_path):
     from PIL import Image
 
-    with Image.open(result.save(tmp_path / "cam.png")) as sheet:
+    with Image.open(result.save(tmp_path / "cam.png", scale=1)) as sheet:
         assert sheet.size == (2 * 8 + 4, 2 * 8 + 4)
 
 
 def test_another_suffix_is_refused(result, tmp_path):
     with pytest.raises(
-        ImageError, match=r"cannot save a result as 'cam.tiff'; use .png for a picture, .npz for everything"
+        ImageError,
+        match=r"cannot save a result as 'cam.tiff'; use \.png, \.jpg or \.webp for a picture, \.gif, \.webp or "
+        r"\.mp4 for an animation, \.npz for everything",
     ):
         result.save(tmp_path / "cam.tiff")
 

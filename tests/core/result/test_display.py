@@ -23,7 +23,7 @@ def pixels(png):
         ("gradient", "<Attribution of gradient: values (2, 3, 8, 8), objective logit(2)"),
         ("integrated_gradients", "<PathAttribution of integrated_gradients: values (2, 3, 8, 8)"),
         ("deep_dream", "<Synthesis of deep_dream: images (2, 3, 10, 10), 4 steps"),
-        ("deletion", "<Scores of deletion: area under probability 0."),
+        ("deletion", "<Scores of deletion: 2 images, area under probability 0."),
     ],
 )
 def test_a_result_is_one_line_of_text(name, start):
@@ -116,7 +116,7 @@ def test_another_form_is_refused_and_so_is_one_for_raw_values(tmp_path):
     result = crosslens.method("gradient")(TinyModel(), IMAGES[:1], 2)
     with pytest.raises(ParameterError, match=r"no form 'magnitudes'; there are magnitude, signed, overlay\."):
         result.picture(form="magnitudes")
-    with pytest.raises(ParameterError, match="form is for pictures"):
+    with pytest.raises(ParameterError, match=r"form= is for pictures, \.png, .*; '\.npz' holds no drawing"):
         result.save(tmp_path / "x.npz", form="signed")
     result.save(tmp_path / "x.png", form="signed")
     assert (tmp_path / "x.png").exists()

@@ -1,0 +1,69 @@
+"""Some of a result's images: which ones an index means, and their items of an array, a tuple or a mapping."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..arrays import namespace
+from ..errors import ImageError
+
+__all__ = ["NoSuchItemError", "items_at", "positions", "selected_provenance"]
+
+
+class NoSuchItemError(ImageError, IndexError):
+    """An index of an image or a row that a result does not have; an IndexError, which ends a loop over indices."""
+
+
+def positions(index: Any, count: int, noun: str = "image") -> list[int]:
+    """The places, from 0, that an index means: a number, a slice, or a list or array of numbers or of booleans.
+
+    >>> positions(-1, 3), positions(slice(1, None), 3), positions([True, False, True], 3)
+    ([2], [1, 2], [0, 2])
+
+    Raises:
+        NoSuchItemError: a number that is too large.
+        ImageError: another kind of index, or one with more numbers or booleans than it may have.
+    """
+    if isinstance(index, slice):
+        return list(range(count))[index]
+    asked = np.asarray(index) if not isinstance(index, tuple | str) else np.asarray("")
+    if asked.dtype == bool and asked.shape == (count,):
+        return [int(n) for n in np.flatnonzero(asked)]
+    if asked.ndim > 1 or not (np.issubdtype(asked.dtype, np.integer) or asked.size == 0) or isinstance(index, str):
+        raise ImageError(
+            f"cannot choose {noun}s by {index!r}: give a number, a slice, or a list of numbers or of {count} booleans"
+        )
+    chosen = [int(n) for n in np.atleast_1d(asked)]
+    for n in chosen:
+        if not -count <= n < count:
+            have = f"{count} {noun}" + "s" * (count != 1)
+            raise NoSuchItemError(f"no {noun} {n}: this result has {have}, counted from 0")
+    return [n % count for n in chosen]
+
+
+def items_at(values: Any, places: Sequence[int]) -> Any:
+    """Rows of an array, or items of a tuple, at these places; None of None."""
+    if values is None:
+        return None
+    if isinstance(values, tuple | list):
+        return type(values)(values[n] for n in places)
+    first = places[0] if places else 0
+    if list(places) == list(range(first, first + len(places))):
+        return values[first : first + len(places), ...]
+    xp = namespace(values)
+    return xp.take(values, xp.asarray(list(places), device=values.device), axis=0)
+
+
+def selected_provenance(provenance: Mapping[str, Any], places: Sequence[int], count: int) -> dict[str, Any]:
+    """The provenance of some of `count` images: their own objectives, and which images of how many they are.
+
+    "selection" holds {"images": places in the batch that was explained, "of": how many that had}.
+    """
+    earlier = provenance.get("selection") or {"images": list(range(count)), "of": count}
+    chosen = {**provenance, "selection": {"images": [earlier["images"][n] for n in places], "of": earlier["of"]}}
+    objectives = provenance.get("objectives")
+    if objectives:
+        own = [objectives[n] for n in places]
+        chosen |= {"objective": " | ".join(own if len(set(own)) > 1 else own[:1]), "objectives": own}
+    return chosen
