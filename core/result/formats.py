@@ -31,7 +31,14 @@ def suffix_of(path: str | Path) -> str:
 
 
 def write_picture(pixels: Pixels, suffix: str, file: IO[bytes], quality: int) -> None:
-    """A picture (H, W, 3), uint8, as PNG, JPEG or WebP; JPEG keeps the colours at full resolution."""
+    """A picture as PNG, JPEG or WebP.
+
+    Args:
+        pixels: (H, W, 3), uint8.
+        suffix: one of `PICTURES`.
+        file: written to.
+        quality: of JPEG, which keeps the colours at full resolution, and of WebP; 1 to 100.
+    """
     options: dict[str, Any] = {} if suffix == ".png" else {"quality": quality}
     options |= {"subsampling": 0} if PICTURES[suffix] == "JPEG" else {}
     Image.fromarray(pixels).save(file, PICTURES[suffix], **options)
