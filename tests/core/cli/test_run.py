@@ -13,7 +13,7 @@ def test_it_writes_the_picture_and_says_what_was_explained(command, tiny, pictur
     assert "explained: class 3 (class 3), probability 0." in done.stdout
     assert f"written: {tmp_path / 'cam.png'}" in done.stdout
     with Image.open(tmp_path / "cam.png") as written:
-        assert written.size == (8, 8)
+        assert written.size == (224, 224)
 
 
 def test_the_values_are_those_of_the_python_call(command, tiny, picture, tmp_path):
