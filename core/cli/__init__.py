@@ -5,6 +5,8 @@ A module here without a leading underscore is a subcommand: it holds a `command`
 
 import errno
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -38,7 +40,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with stop_on_signals() as received, silence():
-                result = super().invoke(ctx)
+                result = _interruptible(super().invoke, ctx, received)
         except CrosslensError as error:
             raise click.ClickException(replace_keywords(str(error), ctx)) from error
         except OSError as error:
@@ -46,11 +48,28 @@ class Commands(click.Group):
                 raise
             raise click.ClickException(f"cannot write what was asked for: {error.strerror}") from error
         except KeyboardInterrupt as error:
-            click.echo("Interrupted", err=True)
+            with suppress(OSError):  # the terminal was closed
+                click.echo("Interrupted", err=True)
             ctx.exit(error.exit_code if isinstance(error, Interrupted) else 130)
         if received:
             ctx.exit(received[0].exit_code)
         return result
+
+
+def _interruptible(work: Callable[[click.Context], Any], ctx: click.Context, received: list[Interrupted]) -> Any:
+    """What the work gives; any error after a signal is the signal's.
+
+    A library that is being imported, or that calls back into Python, makes an error of its own of an interrupt.
+
+    Raises:
+        Interrupted: a signal was received.
+    """
+    try:
+        return work(ctx)
+    except Exception as error:
+        if received:
+            raise received[0] from error
+        raise
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError, unknown_name
-from .figures import FIGURES
+from .figures import FIGURES, Figure
 
 __all__ = ["Limit", "quantiles", "worst"]
 
@@ -50,29 +50,26 @@ class Limit:
 
     figure: str
     bound: float
+    is_lower: bool = False
+    """Whether values must be at least the bound: those of a figure of which a higher value is better."""
 
     @classmethod
-    def read(cls, text: str) -> "Limit":
-        """The limit that a text like "relative_l2=1e-3" states.
+    def read(cls, text: str, figures: Mapping[str, Figure] = FIGURES) -> "Limit":
+        """The limit that a text like "relative_l2=1e-3" states, of one of these figures.
 
         Raises:
             ParameterError: no figure has this name, or no number stands there.
         """
         name, _, number = text.partition("=")
-        if name not in FIGURES:
-            raise ParameterError(unknown_name("figure", name, FIGURES))
+        if name not in figures:
+            raise ParameterError(unknown_name("figure", name, figures))
         try:
             bound = float(number)
         except ValueError as error:
             raise ParameterError(f"{text!r} is not a limit; write {name}=NUMBER, {name}=1e-3 for example") from error
         if not np.isfinite(bound):
             raise ParameterError(f"the limit of {name} is {number}; it must be a finite number")
-        return cls(name, bound)
-
-    @property
-    def is_lower(self) -> bool:
-        """Whether values must be at least the bound: those of a figure of which a higher value is better."""
-        return FIGURES[self.figure].higher_is_better
+        return cls(name, bound, figures[name].higher_is_better)
 
     def allows(self, value: float) -> bool:
         """Whether a value keeps the limit; NaN does not."""
