@@ -39,7 +39,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with stop_on_signals() as received, silence():
+            with stop_on_signals(end_imports=True) as received, silence():
                 result = _interruptible(super().invoke, ctx, received)
         except CrosslensError as error:
             raise click.ClickException(replace_keywords(str(error), ctx)) from error

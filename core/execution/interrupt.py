@@ -1,5 +1,6 @@
 """Signals that end a process: the first one stops long work so that its best result is kept, the second one kills."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -28,12 +29,16 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[list[Interrupted]]:
+def stop_on_signals(*, end_imports: bool = False) -> Iterator[list[Interrupted]]:
     """Raise `Interrupted`, a KeyboardInterrupt, at the first SIGINT, SIGTERM or SIGHUP; the second one kills at once.
 
     Gives a list, to which the signal received is added. The previous handlers come back when the block ends. Signals
     that are ignored (nohup) or have a handler of the user's own are left alone. Inside another such block, and outside
     the main thread, this does nothing.
+
+    Args:
+        end_imports: while a module is being imported, end the process at once, with one line: compiled libraries can
+            abort where Python raises in the middle of their start, and nothing is there to be saved.
     """
     global _installed  # noqa: PLW0603 - signal handlers are the process's own
     received: list[Interrupted] = []
@@ -46,6 +51,9 @@ def stop_on_signals() -> Iterator[list[Interrupted]]:
     def stop(number: int, frame: FrameType | None) -> None:
         for each in taken:
             signal.signal(each, signal.SIG_DFL)
+        if end_imports and _is_importing(frame):
+            os.write(2, b"Interrupted\n")
+            os._exit(Interrupted(number).exit_code)
         received.append(Interrupted(number))
         raise received[0]
 
@@ -58,3 +66,10 @@ def stop_on_signals() -> Iterator[list[Interrupted]]:
         for number in taken:
             signal.signal(number, previous[number])
         _installed = False
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether this frame was called by an `import`."""
+    while frame is not None and frame.f_code.co_filename != "<frozen importlib._bootstrap>":
+        frame = frame.f_back
+    return frame is not None

@@ -135,3 +135,16 @@ long_run(evaluate, np.ones((1, 2), np.float32), 5)
 def test_a_second_signal_kills_at_once():
     done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, check=False)
     assert done.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", NUMBERS[:2], ids=NAMES[:2])
+def test_a_signal_in_the_middle_of_an_import_can_end_the_process_with_one_line(number, tmp_path):
+    """As a compiled library would abort, the module hides what is raised in it."""
+    (tmp_path / "slow.py").write_text(f"import os\ntry: os.kill(os.getpid(), {int(number)})\nexcept BaseException: pass")
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from crosslens.execution.interrupt import stop_on_signals\n"
+        "with stop_on_signals(end_imports=True): import slow\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "Interrupted\n")
