@@ -10,8 +10,11 @@ from typing import Any
 import click
 
 from ..errors import CrosslensError, ModelError
+from ..image.video import ANIMATIONS, find_ffmpeg
+from ..method.base import Method
+from ..synthesis.picture_method import PictureMethod
 
-__all__ = ["Writable", "WritingCommand", "read_labels", "writable_folder"]
+__all__ = ["Writable", "WritingCommand", "check_animation", "read_labels", "writable_folder"]
 
 
 class Writable(click.ParamType):  # type: ignore[type-arg]
@@ -32,6 +35,8 @@ class Writable(click.ParamType):  # type: ignore[type-arg]
             raise CrosslensError(f"cannot write '{path}': the folder '{path.parent}' does not exist")
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             raise CrosslensError(f"cannot write '{path}': permission denied")
+        if path.suffix == ".mp4":
+            find_ffmpeg(path)
         return path
 
 
@@ -54,6 +59,16 @@ class WritingCommand(click.Command):
         for title, records in sections.items():
             with formatter.section(title.capitalize() or "Options"):
                 formatter.write_dl(records)
+
+
+def check_animation(method: Method, out: Path | None) -> None:
+    """Refuse an animation of a method that would make one picture only, before the work.
+
+    Raises:
+        ParameterError: with the option that is missing.
+    """
+    if out is not None and out.suffix in ANIMATIONS and isinstance(method, PictureMethod):
+        method.check_animation()
 
 
 def _paths(value: Any) -> Iterator[Path]:

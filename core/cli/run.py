@@ -21,7 +21,7 @@ from ..result import Attribution, Result
 from ..result.display import FORMS
 from ..result.scores import Scores
 from ._dataset import dataset_command
-from ._files import Writable, WritingCommand
+from ._files import Writable, WritingCommand, check_animation
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._parameters import MethodGroup, build_method, parameter_options
 from ._pictures import BANDS, load_pictures, picture_files
@@ -110,6 +110,7 @@ def _run_method(
 ) -> None:
     method: Method = build_method(kind, options)
     _check_form(form, out)
+    check_animation(method, out)
     with quiet(), bar() as progress:
         network = open_model(model, options)
         pictures = None if image is None else _pictures(image, network, method)

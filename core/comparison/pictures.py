@@ -103,10 +103,8 @@ def previews_of(results: Results, index: int) -> dict[tuple[str, str], Pixels]:
     previews = {}
     for key, result in results.items():
         try:
-            if isinstance(result, Attribution):
+            if isinstance(result, Attribution | Synthesis):
                 previews[key] = result.drawn(index)
-            elif frames := result.frames()[index : index + 1]:
-                previews[key] = frames[0]
         except ImageError:
             continue
     return previews

@@ -12,7 +12,9 @@ from PIL import Image
 from ..errors import ImageError
 from ..execution.whole_file import whole_file
 
-__all__ = ["save_animation"]
+__all__ = ["ANIMATIONS", "find_ffmpeg", "save_animation"]
+
+ANIMATIONS = (".gif", ".webp", ".mp4")
 
 Pixels = np.ndarray[Any, Any]
 
@@ -31,16 +33,34 @@ def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int
     return Path(path)
 
 
+def find_ffmpeg(path: Path) -> str:
+    """The program that writes an .mp4 to this path: ffmpeg of the system, or the one that imageio-ffmpeg brings.
+
+    Raises:
+        ImageError: there is none; says what to install, and what needs none.
+    """
+    if found := which("ffmpeg"):
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise ImageError(
+            f"'{path}' needs ffmpeg, and there is none: install it (apt install ffmpeg, brew install ffmpeg, or pip "
+            "install imageio-ffmpeg), or save as .gif or .webp, which need nothing"
+        ) from error
+
+
 def _film(frames: Sequence[Pixels], path: Path, milliseconds: int) -> Path:
     """By ffmpeg, H.264; sides that are odd lose a pixel, which its usual colour format needs."""
-    if which("ffmpeg") is None:
-        raise ImageError(f"'{path}' needs ffmpeg, and there is none on the PATH; save as .gif or .webp instead")
+    ffmpeg = find_ffmpeg(path)
     height, width = (n - n % 2 for n in frames[0].shape[:2])
     given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {1000 / milliseconds:g} -i -".split()
     made = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart"]
     film = b"".join(np.ascontiguousarray(frame[:height, :width]).tobytes() for frame in frames)
     with whole_file(path) as temporary:
-        command = ["ffmpeg", "-y", "-loglevel", "error", *given, *made, str(temporary)]
+        command = [ffmpeg, "-y", "-loglevel", "error", *given, *made, str(temporary)]
         done = run(command, input=film, capture_output=True, check=False)
         if done.returncode:
             raise ImageError(f"ffmpeg could not write '{path}': {done.stderr.decode(errors='replace').strip()}")

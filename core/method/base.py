@@ -50,7 +50,7 @@ class Method(ABC):
     any_size: ClassVar[bool] = False
     """Whether it takes pictures of any size, whatever size the network takes, which sees them through windows."""
     animates: ClassVar[bool] = False
-    """Whether its pictures make sense one after the other, as .gif, .webp or .mp4."""
+    """Whether it makes pictures that can be saved one after the other, as .gif, .webp or .mp4."""
     volumes: ClassVar[bool] = False
     """Whether it takes volumes (N, C, D, H, W) too; their maps are (N, d, h, w)."""
     needs_target: ClassVar[bool] = True

@@ -148,16 +148,31 @@ class Synthesis(Result):
 
     def picture(self) -> np.ndarray[Any, Any]:
         """The images side by side."""
-        return contact_sheet(self.frames())
+        return self._sheet(self.images)
+
+    def drawn(self, index: int) -> np.ndarray[Any, Any]:
+        """Image `index`, (H, W, 3), uint8."""
+        return pixels(as_numpy(self.images)[index], self.bounds, self.bands)
 
     def frames(self) -> list[np.ndarray[Any, Any]]:
-        """Each image, (H, W, 3), uint8."""
-        return [pixels(image, self.bounds, self.bands) for image in as_numpy(self.images)]
+        """What an animation shows, (H, W, 3), uint8: how the images grew, or each image if no snapshots were kept.
+
+        With snapshots (`every=`) each frame holds all images side by side after so many steps, the last one as they
+        are now. Where the images themselves are frames (DeepDream's zoom) it is these.
+        """
+        if not any(kept.shape[0] == self.images.shape[0] for kept in self.snapshots.values()):
+            return [self.drawn(index) for index in range(self.images.shape[0])]
+        last = as_numpy(list(self.snapshots.values())[-1])
+        grew = [*self.snapshots.values(), *([] if np.array_equal(last, as_numpy(self.images)) else [self.images])]
+        return [self._sheet(images) for images in grew]
+
+    def _sheet(self, images: Array) -> np.ndarray[Any, Any]:
+        return contact_sheet([pixels(image, self.bounds, self.bands) for image in as_numpy(images)])
 
     def plot(self, axes: Any = None, index: int = 0) -> Any:
         """Draw image `index` on matplotlib axes (new ones if not given); returns the axes."""
         axes = axes or new_axes()
-        axes.imshow(pixels(as_numpy(self.images)[index], self.bounds, self.bands))
+        axes.imshow(self.drawn(index))
         axes.set_title(self.method)
         axes.set_axis_off()
         return axes

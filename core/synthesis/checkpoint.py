@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..arrays import Array, array_digest, like
+from ..arrays import Array, array_digest, like, namespace
 from ..errors import ParameterError
 from ..method.parameter import parameters
 from ..method.provenance import json_value, named_layers, names_layers
@@ -34,6 +34,8 @@ class Checkpoint:
     """In order, those that have taken a step; none where nothing is resumed."""
     mask: Array = None
     """(N, H, W), `Synthesis.mask` so far; None where the method has none."""
+    snapshots: Mapping[int, Array] = field(default_factory=dict)
+    """(N, C, H, W) in [0, 1] by the number of steps done, `Synthesis.snapshots` so far."""
 
 
 def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
@@ -89,7 +91,22 @@ def load_checkpoint(
     if images is not None and str(arrays.get("state_images")) != array_digest(images):
         raise ParameterError(f"'{path}' is another run: it was made from other images")
     runs = tuple(run for run in _saved_runs(arrays, example) if run[0].step)
-    return Checkpoint(runs, like(arrays["mask"], example) if "mask" in arrays else None)
+    mask = like(arrays["mask"], example) if "mask" in arrays else None
+    return Checkpoint(runs, mask, _saved_snapshots(arrays, record["provenance"].get("bounds"), example))
+
+
+def join_snapshots(earlier: Mapping[int, Array], later: Mapping[int, Array]) -> Mapping[int, Array]:
+    """The snapshots of a run and of the one that continues it, in the order of their steps.
+
+    Where both have a step, pictures that were made before it was continued are the earlier run's.
+    """
+    count = max((images.shape[0] for images in (later or earlier).values()), default=0)
+    joined = {step: images for step, images in earlier.items() if images.shape[0] == count}
+    for step, images in later.items():
+        before = earlier[step] if step in earlier else images[:0, ...]
+        parts = [like(before, images), images[before.shape[0] :, ...]]
+        joined[step] = namespace(images).concat(parts, axis=0)
+    return dict(sorted(joined.items()))
 
 
 def check_same(what: str, path: str | Path, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -118,6 +135,13 @@ def _load(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
     if "state_0_parameters" not in arrays:
         raise ParameterError(f"cannot go on from '{path}': it holds no optimiser's state; save the run as .npz")
     return arrays
+
+
+def _saved_snapshots(arrays: Mapping[str, Any], bounds: Any, example: Array) -> Mapping[int, Array]:
+    """The snapshots in the file, in [0, 1] as methods make pictures."""
+    low, high = bounds or (0.0, 1.0)
+    names = [name for name in arrays if name.startswith("snapshot_")]
+    return {int(name.removeprefix("snapshot_")): like((arrays[name] - low) / (high - low), example) for name in names}
 
 
 def _saved_runs(arrays: Mapping[str, Any], example: Array) -> list[SavedRun]:

@@ -17,7 +17,7 @@ from ..objective import Objective
 from ..optim.base import Amend, Evaluate, Optimiser
 from ..optim.loop import Run, long_run
 from ..result import Synthesis
-from .checkpoint import MAY_DIFFER, Checkpoint, SavedRun, load_checkpoint, saved_state
+from .checkpoint import MAY_DIFFER, Checkpoint, SavedRun, join_snapshots, load_checkpoint, saved_state
 from .picture_method import PictureMethod
 
 __all__ = ["Jobs", "interruption", "make_pictures", "run_jobs"]
@@ -111,7 +111,7 @@ def make_pictures(
         history=-history if jobs.maximises else history,
         starts=None if jobs.starts is None else jobs.starts[: made.shape[0], ...],
         mask=jobs.mask,
-        snapshots=_snapshots(jobs, whole, target),
+        snapshots=join_snapshots(checkpoint.snapshots, _snapshots(jobs, whole, target)),
         state=saved_state(runs, images),
         notes=jobs.notes(whole, made),
     )
@@ -189,12 +189,16 @@ def interruption(runs: Sequence[Run], count: int, steps: int) -> tuple[str, ...]
 
 
 def _snapshots(jobs: Jobs, runs: Sequence[Run], target: Array) -> dict[int, Array]:
-    """The pictures after each number of steps at which every run has a snapshot."""
+    """The pictures after each number of steps that every run has a snapshot of; one that converged stays as it is."""
     by_step = [dict(run.snapshots) for run in runs]
-    steps = sorted(set.intersection(*map(set, by_step)))
-    return {
-        step: _concatenate([jobs.pictures(each[step], n) for n, each in enumerate(by_step)], target) for step in steps
-    }
+    stopped = [set(each) for each, run in zip(by_step, runs, strict=True) if run.interrupted]
+    steps = set().union(*by_step).intersection(*stopped)
+
+    def pictures(step: int) -> Array:
+        ends = enumerate(zip(by_step, runs, strict=True))
+        return _concatenate([jobs.pictures(each.get(step, run.parameters), n) for n, (each, run) in ends], target)
+
+    return {step: pictures(step) for step in sorted(steps)}
 
 
 def _concatenate(pictures: Sequence[Array], target: Array) -> Array:

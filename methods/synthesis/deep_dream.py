@@ -69,7 +69,6 @@ class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
     name = "deep_dream"
     needs_target = False
     any_size = True
-    animates = True
     example: ClassVar = {"size": 10, "octaves": 2, "steps": 2}
     layer: str | None = param(
         None, "layer with maps to dream of; if not given, the last rectified of the last scale but one"
@@ -85,6 +84,10 @@ class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
         if self.layer:
             return {}
         return {"layer": last_of_scales(model, resize(images[:1, ...], model.input.size))[-2:][0]}
+
+    def check_animation(self) -> None:
+        if not self.zoom_frames:
+            super().check_animation()
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A dream of each image, or the frames of one; history (all steps, N) is the mean objective of the tiles."""

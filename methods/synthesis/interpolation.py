@@ -41,6 +41,9 @@ class Interpolation(ActivationMaximisation):
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.layer else {"layer": layer_of_units(model)}
 
+    def check_animation(self) -> None:
+        """Nothing: from one channel to the other is an animation as well."""
+
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """`count` pictures from the same noise."""
         if images is not None:

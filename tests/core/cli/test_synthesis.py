@@ -1,8 +1,12 @@
 """`crosslens run` of methods that make pictures: targets and rules as text, and ctrl-C."""
 
 import json
+import sys
+from types import ModuleType
 
 import numpy as np
+from crosslens.image.video import find_ffmpeg
+from PIL import Image
 
 
 def test_ctrl_c_on_the_command_line_saves_the_best_so_far(command, tmp_path, module):
@@ -34,8 +38,6 @@ def test_the_command_line_reaches_rules_and_sums(command, tiny, tmp_path):
 
 
 def test_a_folder_of_examples_is_started_from_where_they_excite_the_target_most(command, tiny, picture, tmp_path):
-    from PIL import Image
-
     folder = tmp_path / "examples"
     folder.mkdir()
     for n, grey in enumerate((0, 120, 255)):
@@ -46,3 +48,34 @@ def test_a_folder_of_examples_is_started_from_where_they_excite_the_target_most(
     assert "of 3, which excite channel('conv1', 2) most" in done.stderr
     with np.load(tmp_path / "two.npz") as saved:
         assert saved["images"].shape == saved["starts"].shape == (2, 3, 8, 8)
+
+
+def test_every_method_that_climbs_is_saved_as_an_animation(command, tiny, tmp_path):
+    given = ("run", "activation_maximisation", tiny, "--target", "1", "--steps", "6", "--every", "2")
+    done = command(*given, "-o", tmp_path / "a.gif")
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.n_frames == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_an_animation_of_one_picture_is_refused_before_the_model_is_opened(command, tmp_path):
+    done = command("run", "maco", "none.onnx", "--target", "1", "-o", tmp_path / "a.gif")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "an animation of maco shows its pictures on the way: give --every 10" in done.stderr
+
+
+def test_a_film_is_refused_before_the_work_where_there_is_no_ffmpeg(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    done = command("run", "maco", "none.onnx", "--target", "1", "--every", "2", "-o", tmp_path / "a.mp4")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "needs ffmpeg, and there is none: install it" in done.stderr
+
+
+def test_the_ffmpeg_of_imageio_is_taken_where_the_system_has_none(tmp_path, monkeypatch):
+    packaged = ModuleType("imageio_ffmpeg")
+    packaged.get_ffmpeg_exe = lambda: "/packaged/ffmpeg"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", packaged)
+    assert find_ffmpeg(tmp_path / "a.mp4") == "/packaged/ffmpeg"

@@ -140,7 +140,9 @@ def test_a_second_signal_kills_at_once():
 @pytest.mark.parametrize("number", NUMBERS[:2], ids=NAMES[:2])
 def test_a_signal_in_the_middle_of_an_import_can_end_the_process_with_one_line(number, tmp_path):
     """As a compiled library would abort, the module hides what is raised in it."""
-    (tmp_path / "slow.py").write_text(f"import os\ntry: os.kill(os.getpid(), {int(number)})\nexcept BaseException: pass")
+    (tmp_path / "slow.py").write_text(
+        f"import os\ntry: os.kill(os.getpid(), {int(number)})\nexcept BaseException: pass"
+    )
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from crosslens.execution.interrupt import stop_on_signals\n"

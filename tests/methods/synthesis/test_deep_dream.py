@@ -1,5 +1,7 @@
 """DeepDream: its steps are the notebook's written slowly in torch, its tiles cover, its sizes and refusals."""
 
+import sys
+
 import array_api_strict as strict
 import numpy as np
 import pytest
@@ -166,9 +168,8 @@ def test_a_zoom_is_saved_as_an_endless_animation(suffix, tmp_path):
 def test_a_zoom_is_a_film_where_ffmpeg_is_and_without_it_the_way_out_is_named(tmp_path, monkeypatch):
     result = dream(size=15, zoom_frames=2, zoom=0.25, steps=1)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        ImageError, match=r"needs ffmpeg, and there is none on the PATH; save as \.gif or \.webp instead"
-    ):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(ImageError, match=r"needs ffmpeg, and there is none: install it .* or save as \.gif or \.webp"):
         result.save(tmp_path / "zoom.mp4")
     fake = tmp_path / "ffmpeg"
     fake.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/told\nfor last; do :; done\nexec /bin/cat > "$last"\n')

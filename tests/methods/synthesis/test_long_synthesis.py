@@ -1,6 +1,7 @@
 """Every synthesis as a long run: bit by bit the same again, snapshots, ctrl-C, going on from a file, NaN, history."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from crosslens import InputSpec, method
 from crosslens.errors import CrosslensError, ParameterError
 from crosslens.model.linearization import Linearization
 from crosslens.testing import TinyModel
+from PIL import Image
 
 PICTURES = np.random.default_rng(0).uniform(0.1, 0.9, (2, 3, 16, 16)).astype(np.float32)
 STYLE = np.random.default_rng(1).uniform(0, 1, (3, 32, 32)).astype(np.float32) ** 3
@@ -106,6 +108,43 @@ def test_snapshots_are_what_a_shorter_run_makes(name, tmp_path):
     assert {"it.png", "it-0002.png", "it-0004.png"} <= {path.name for path in tmp_path.iterdir()}
     with pytest.raises(ParameterError, match="every is 0; it must be a whole number, at least 1"):
         run(name, every=0)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_that_goes_on_keeps_its_snapshots_and_animates_as_one(name, tmp_path):
+    path = run(name, steps=3, every=2).save(tmp_path / "three.npz")
+    more, whole = run(name, steps=5, every=2, resume=path), run(name, steps=5, every=2)
+    assert list(more.snapshots) == [2, 4]
+    np.testing.assert_array_equal(more.snapshots[2], whole.snapshots[2])
+    np.testing.assert_array_equal(more.frames(), whole.frames())
+
+
+@pytest.mark.parametrize("name", [*RUNS, "deep_dream"])
+def test_snapshots_become_an_animation_that_ends_with_the_result(name, tmp_path):
+    """Each frame is the sheet of all pictures; one that is the last snapshot already is not shown twice."""
+    result = dream(every=2, steps=3) if name == "deep_dream" else run(name, steps=5, every=2)
+    frames = result.frames()
+    last = result.snapshots[max(result.snapshots)]
+    assert len(frames) == len(result.snapshots) + (not np.array_equal(last, result.images))
+    np.testing.assert_array_equal(frames[-1], result.picture())
+    with Image.open(result.save(tmp_path / "grown.gif")) as animation:
+        assert (animation.n_frames, animation.size) == (_different(frames), frames[0].shape[1::-1])
+
+
+def _different(frames):
+    """Pillow writes a frame that equals the one before as a longer one."""
+    return 1 + sum(not np.array_equal(a, b) for a, b in pairwise(frames))
+
+
+def test_a_run_of_images_in_other_bounds_keeps_its_snapshots_too(tmp_path):
+    """They are saved in the model's bounds, and made in [0, 1]."""
+    net = model()
+    net.input = InputSpec((3, 16, 16), bounds=(-1.0, 3.0))
+    whole = run("maco", steps=5, every=2, net=net)
+    more = run(
+        "maco", steps=5, every=2, net=net, resume=run("maco", steps=3, every=2, net=net).save(tmp_path / "3.npz")
+    )
+    np.testing.assert_allclose(more.snapshots[2], whole.snapshots[2], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [*RUNS, "deep_dream"])
