@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..errors import CrosslensError, ModelError
-from ..image.video import ANIMATIONS, find_ffmpeg
+from ..image.video import find_ffmpeg
 from ..method.base import Method
 from ..synthesis.picture_method import PictureMethod
 
@@ -62,12 +62,12 @@ class WritingCommand(click.Command):
 
 
 def check_animation(method: Method, out: Path | None) -> None:
-    """Refuse an animation of a method that would make one picture only, before the work.
+    """Refuse an animation of a method that would make one picture only, before the work; a .webp may be one picture.
 
     Raises:
         ParameterError: with the option that is missing.
     """
-    if out is not None and out.suffix in ANIMATIONS and isinstance(method, PictureMethod):
+    if out is not None and out.suffix in {".gif", ".mp4"} and isinstance(method, PictureMethod):
         method.check_animation()
 
 

@@ -12,9 +12,7 @@ from PIL import Image
 from ..errors import ImageError
 from ..execution.whole_file import whole_file
 
-__all__ = ["ANIMATIONS", "find_ffmpeg", "save_animation"]
-
-ANIMATIONS = (".gif", ".webp", ".mp4")
+__all__ = ["find_ffmpeg", "save_animation"]
 
 Pixels = np.ndarray[Any, Any]
 
