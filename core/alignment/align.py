@@ -7,7 +7,7 @@ from typing import Any
 
 from ..arrays import Array
 from ..errors import ComparisonError, LayerError, unknown_name
-from ..execution.progress import Progress, silent, track
+from ..execution.progress import Progress, shows_progress, silent, track
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import is_one_model, named_models
 from ..result.display import counted, one_line
@@ -95,6 +95,7 @@ class Alignment:
         }
 
 
+@shows_progress
 def align(*models: Any, images: Array = None, names: Sequence[str] = (), progress: Progress = silent) -> Alignment:
     """Match the layers of two or more models of one network, without their names.
 
@@ -109,7 +110,7 @@ def align(*models: Any, images: Array = None, names: Sequence[str] = (), progres
             argument, align([a, b]), as `crosslens.compare` takes them.
         images: probes, (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
         names: what to call the models; their files' or backends' names if not given.
-        progress: called after each pair of models with (done, total, what).
+        progress: called after each pair of models with (done, total, what); a bar in a notebook if not given.
 
     Raises:
         ComparisonError: fewer than two models, or models that take different images.

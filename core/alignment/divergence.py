@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ComparisonError
-from ..execution.progress import Progress, silent
+from ..execution.progress import Progress, shows_progress, silent
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import ModelLike, ModelsLike, is_one_model, named_models
 from ..result.display import counted, one_line
@@ -113,6 +113,7 @@ class Divergence:
         }
 
 
+@shows_progress
 def diverge(
     a: ModelLike | ModelsLike,
     b: ModelLike | Array = None,
@@ -134,7 +135,7 @@ def diverge(
         images: (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
         others: the same pictures as `b` gets them, where its own pipeline loads and resizes them.
         names: what to call the models; their files' or backends' names if not given.
-        progress: called after each part of the work with (done, total, what).
+        progress: called after each part of the work with (done, total, what); a bar in a notebook if not given.
 
     Raises:
         ComparisonError: not two models; or they take different images, or have different classes.

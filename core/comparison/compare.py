@@ -7,7 +7,7 @@ from ..alignment.compatibility import refuse_different_inputs, refuse_different_
 from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
 from ..errors import ComparisonError
-from ..execution.progress import Progress, silent, track
+from ..execution.progress import Progress, shows_progress, silent, track
 from ..introspection.default_layer import classes
 from ..method.base import Method
 from ..model.base import Model
@@ -24,6 +24,7 @@ _DIVERGENCE_IMAGES = 2
 """How many of the images the layers are compared on."""
 
 
+@shows_progress
 def compare(
     models: ModelsLike,
     methods: MethodsLike,
@@ -46,7 +47,7 @@ def compare(
             class of one sigmoid, the number of a regression).
         titles: a name for each image, for the report.
         layers: compare the first model with each other one layer by layer as well, see `crosslens.diverge`.
-        progress: called after each result with (done, total, what).
+        progress: called after each result with (done, total, what); a bar in a notebook if not given.
 
     Raises:
         ComparisonError: fewer than two models, or models that take different images or have different classes; no

@@ -15,7 +15,7 @@ from ..alignment.similarity import similarities
 from ..arrays import Array, as_numpy
 from ..errors import LayerError
 from ..execution.notices import notice
-from ..execution.progress import Progress, silent
+from ..execution.progress import Progress
 from ..method.base import Method
 from ..method.no_target import NO_TARGET
 from ..method.provenance import named_layers, names_layers
@@ -43,7 +43,7 @@ class TranslatedMethod:
     missing: str = ""
     """Why this model has no counterpart of the first one's default, so that its own default is explained."""
 
-    def __call__(self, model: Model, images: Array, target: Any, progress: Progress = silent) -> Result:
+    def __call__(self, model: Model, images: Array, target: Any, progress: Progress | None = None) -> Result:
         """Run it, and say in the result where its layers come from."""
         result: Result = self.method(model, images, target, progress=progress)
         if self.default:

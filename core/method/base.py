@@ -16,7 +16,7 @@ from ..arrays import Array
 from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
 from ..execution.notices import notices_of
-from ..execution.progress import Progress, silent
+from ..execution.progress import Progress, part_of, show_progress
 from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..objective import Objective
@@ -78,7 +78,9 @@ class Method(ABC):
             progress: told after each step, (done, total, what).
         """
 
-    def __call__(self, model: Model, images: Array = None, target: Any = None, *, progress: Progress = silent) -> Any:
+    def __call__(
+        self, model: Model, images: Array = None, target: Any = None, *, progress: Progress | None = None
+    ) -> Any:
         """Apply the method.
 
         Args:
@@ -87,7 +89,7 @@ class Method(ABC):
             target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
                 A class means its logit (`crosslens.objective.target.resolve_target`); where a preset follows another
                 library, the entry of the network's output, as there.
-            progress: called after each step with (done, total, what).
+            progress: called after each step with (done, total, what). None: in a notebook a bar, elsewhere nothing.
 
         Returns:
             A `Result`: raw values, with the method, its parameters and the provenance.
@@ -106,7 +108,8 @@ class Method(ABC):
         is_synthesis = makes_pictures(type(self))
         view, x = synthesis_view(model, images) if is_synthesis else (model, images)
         method = self.with_network_defaults(view, x, objective)
-        result = method._run_in_batches(view, x, objective, progress)
+        with show_progress(progress, self.name) as told:
+            result = method._run_in_batches(view, x, objective, told)
         refuse_nonfinite(self.name, result)
         if is_synthesis:
             result = in_model_bounds(result, model, images)
@@ -147,10 +150,12 @@ class Method(ABC):
     def _run_in_batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
         if images is None or not self.batched or images.shape[0] <= batch_limit(model):
             return self.run(model, images, objective, progress)
-        parts = [
-            self.run(model, images[start:stop, ...], objective.select(start, stop), progress)
-            for start, stop in slices(images.shape[0], batch_limit(model))
-        ]
+        bounds = list(slices(images.shape[0], batch_limit(model)))
+        parts = []
+        for n, (start, stop) in enumerate(bounds):
+            within = part_of(progress, n, len(bounds))
+            parts.append(self.run(model, images[start:stop, ...], objective.select(start, stop), within))
+            progress(stop, images.shape[0], "images")
         return parts[0].joined(parts[1:])
 
     def check_parameters(self) -> None:

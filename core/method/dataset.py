@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 from ..data import Gathered, Source, State, Statistic, data, replay, sweep
 from ..execution.notices import notices_of
-from ..execution.progress import Progress, silent
+from ..execution.progress import Progress, show_progress, silent
 from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..result import Result
@@ -58,13 +58,14 @@ class DatasetMethod(ABC):
             progress: to be called where this takes long.
         """
 
-    def __call__(self, model: Model, source: Any, *, progress: Progress = silent) -> Any:
+    def __call__(self, model: Model, source: Any, *, progress: Progress | None = None) -> Any:
         """Run the method over a data set, in this process.
 
         Args:
             model: what `crosslens.wrap` gave.
             source: a `crosslens.Source`, or what `crosslens.data` makes one of: a folder, an array.
-            progress: called after each batch of images with (done, total, which round).
+            progress: called after each batch of images with (done, total, which round). None: in a notebook a bar,
+                elsewhere nothing.
 
         Returns:
             A `Result`, with the method, its parameters and the provenance: the source's digest, how many of its images
@@ -79,8 +80,9 @@ class DatasetMethod(ABC):
         source = data(source)
         source.check(model)
         refuse_where_alone_fails(model)
-        gathered = sweep(model, source, [self.with_network_defaults(model)], progress)
-        return self.result(model, source, gathered, start=start, progress=progress)
+        with show_progress(progress, self.name) as told:
+            gathered = sweep(model, source, [self.with_network_defaults(model)], told)
+            return self.result(model, source, gathered, start=start, progress=told)
 
     def result(
         self, model: Model, source: Source, gathered: Gathered, *, start: float, progress: Progress = silent

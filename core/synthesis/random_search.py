@@ -15,7 +15,7 @@ from ..arrays import Array, as_numpy
 from ..errors import DivergedError, ParameterError, unknown_name
 from ..execution.interrupt import stop_on_signals
 from ..execution.notices import notices_of
-from ..execution.progress import Progress, silent
+from ..execution.progress import Progress, part_of, shows_progress, silent
 from ..method.base import Method, makes_pictures
 from ..method.no_target import NO_TARGET
 from ..method.parameter import Bounds, check_value, parameters
@@ -33,6 +33,7 @@ __all__ = ["search"]
 
 
 @stop_on_signals()
+@shows_progress
 def search(
     method: str | Method | type[Method],
     model: ModelLike,
@@ -57,7 +58,7 @@ def search(
             such as "decay:0.0001..0.05". As text "0.01..0.1" or "rgb,lucid". The method's own ranges if not given.
         seed: of the draws.
         resume: an earlier search saved as `.npz`, whose whole trials stand.
-        progress: told after each trial, and within it of each step.
+        progress: told after each trial, and within it of each step; a bar in a notebook if not given.
 
     Returns:
         The trials with settings and figures; after ctrl-C those that were done, with a note. One whose steps were too
@@ -80,7 +81,7 @@ def search(
         rng = np.random.default_rng([seed, n])
         settings = {name: draw_value(among, rng) for name, among in ranges.items()}
         try:
-            made = replace(fixed, **settings)(model, images, target, progress=_within(progress, n, trials))
+            made = replace(fixed, **settings)(model, images, target, progress=part_of(progress, n, trials, "trial"))
         except KeyboardInterrupt:
             if not done:
                 raise
@@ -164,7 +165,3 @@ def _figures(made: Synthesis) -> Mapping[str, float]:
     history, images = as_numpy(made.history), as_numpy(made.images)
     apart = [float(np.abs(np.diff(images, axis=axis)).mean()) for axis in (2, 3)]
     return {"first": float(history[0].mean()), "last": float(history[-1].mean()), "roughness": sum(apart) / 2}
-
-
-def _within(progress: Progress, n: int, trials: int) -> Progress:
-    return lambda done, total, what: progress(n * total + done, trials * total, f"trial {n + 1} of {trials}: {what}")
