@@ -1,7 +1,9 @@
 """Reading and writing image files: float32 arrays (N, C, H, W), RGB or the model's own channels."""
 
 import struct
+from dataclasses import dataclass
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from ..errors import ImageError
 from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
+from .array_picture import pictures_of_array, with_channels
 from .false_colour import pixels as as_pixels
+from .fitting import fitting
 from .multiband import ARRAYS, TIFFS, as_bands, read_array, read_tiff
 
 __all__ = ["load_image", "open_picture", "save_image"]
@@ -27,58 +31,120 @@ _BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.Deco
 
 
 def load_image(
-    path: str | Path | Image.Image,
+    path: Any,
     like: Model | None = None,
     *,
     size: tuple[int, int] | None = None,
-    crop: float = 0.875,
+    resize: str = "short",
+    crop: float | None = None,
     whole: bool = False,
 ) -> Pixels:
-    """A picture as a batch of one, ready for a model.
+    """A picture as a batch of one, ready for a model, or several as one batch.
 
-    The short side is resized (bicubic, antialiased) to the size over `crop`, then the centre is cut out, as in the
-    evaluation of ImageNet networks. Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey
-    becomes RGB, and RGB becomes grey (ITU-R BT.601 luma) where the model takes one channel. White is the upper of the
-    model's bounds and black the lower.
+    A picture is shrunk until 87.5 % of its short side make the size, and the centre is cut out, as in the evaluation of
+    ImageNet networks; one too small for that is not enlarged for the cut, so that a picture of the model's size keeps
+    all its pixels, and one smaller than it is enlarged until it just covers it. `resize` and `crop` choose otherwise.
+
+    Rotation flags are obeyed, transparency is laid on white, 16 bits are scaled, grey becomes RGB, and RGB becomes grey
+    (ITU-R BT.601 luma) where the model takes one channel. White is the upper of the model's bounds and black the lower.
+    Resizing is bicubic and antialiased.
 
     A model of other than one or three channels gets the bands as they are: RGBA for four, grey with alpha for two,
-    a TIFF's samples or pages (by tifffile). Arrays in `.npy` and `.npz` files are taken by their number of channels,
-    first or last axis: uint8 and uint16 are divided by their largest value, fractions stay. They keep their
-    pixels where they have the model's size; volumes must have it.
+    a TIFF's samples or pages (by tifffile). Arrays, in memory or in `.npy` and `.npz` files, are taken by their number
+    of channels, first or last axis: uint8 and uint16 are divided by their largest value, fractions lie in the model's
+    bounds. Volumes must have the model's size.
 
     Args:
-        path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, one of Pillow's images, or a .npy or .npz
-            array.
+        path: a PNG, JPEG, GIF, BMP, TIFF, WebP, PPM, AVIF or JPEG 2000 file, one of Pillow's images, a .npy or .npz
+            file, an array or tensor of one picture or several, or a list of these.
         like: the model that decides size and number of channels.
         size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
-        crop: the share of the short side that stays; 1 keeps it all.
-        whole: take all of the picture at its own size; `like` decides the channels only.
+        resize: "short", the short side to the size, and the centre cut out; "squash", each side to the size; "pad", the
+            long side to the size, the rest black; "none", the picture's own size.
+        crop: the share of the short side that stays, 1 for all; of both sides with "squash".
+        whole: the same as resize="none".
 
     Returns:
-        float32 of shape (1, 3, H, W), or (1, 1, H, W) for a grey model, values in the model's bounds, [0, 1] unless
-        told.
+        float32 of shape (N, 3, H, W), or (N, 1, H, W) for a grey model, values in the model's bounds, [0, 1] unless
+        told; N is 1 for one picture.
 
     Raises:
-        ImageError: the file does not exist, is not a picture, or holds NaN.
+        ImageError: the file does not exist, is not a picture, or holds NaN; or pictures of different sizes in a list.
     """
-    if size is None and like is not None and not whole:
-        size = like.input.size
-    if (bands := _bands(path, like)) is not None and like is not None:
-        return np.asarray(like.input.from_unit(_resize_bands(bands, like, size, crop, path)[None]), np.float32)
-    picture = path if isinstance(path, Image.Image) else open_picture(Path(path))
-    grey = like is not None and like.input.shape[0] == 1
+    spec = InputSpec() if like is None else like.input
+    resize = "none" if whole else resize
+    size = size if size is not None or like is None or resize == "none" else spec.size
+    fitting((1, 1), (1, 1), resize, crop)
+    if size is None and resize == "short" and crop is not None:
+        raise ImageError(f"crop={crop:g} needs a size to cut out: give like=model or size=(H, W)")
+    target = _Target(spec, size, resize, crop, like)
+    if isinstance(path, list | tuple):
+        return _one_batch([_load_one(each, target) for each in path])
+    return _load_one(path, target)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a picture is to become."""
+
+    spec: InputSpec
+    size: tuple[int, int] | None
+    resize: str
+    crop: float | None
+    like: Model | None
+
+    def fit(self, picture: Image.Image) -> Image.Image:
+        if self.size is None:
+            return picture
+        return fitting((picture.height, picture.width), self.size, self.resize, self.crop).apply(picture)
+
+    def batch(self, unit: Pixels) -> Pixels:
+        """A picture (C, H, W) in [0, 1] as a batch of one in the model's bounds."""
+        return np.ascontiguousarray(self.spec.from_unit(unit[None]), np.float32)
+
+
+def _one_batch(parts: list[Pixels]) -> Pixels:
+    if not parts:
+        raise ImageError("the list holds no picture")
+    if len(sizes := {part.shape[1:] for part in parts}) > 1:
+        raise ImageError(
+            f"the pictures have different sizes, {', '.join(map(str, sorted(sizes)))}, and a batch has one: give "
+            "size=(H, W), or like=model"
+        )
+    return np.concatenate(parts)
+
+
+def _load_one(path: Any, target: _Target) -> Pixels:
+    if isinstance(path, str | PathLike):
+        path = Path(path)
+    elif not isinstance(path, Image.Image):
+        return np.concatenate([_load_pixels(each, target) for each in pictures_of_array(path, target.spec)])
+    if (bands := _bands(path, target.like)) is not None:
+        return target.batch(_fit_bands(bands, target, path))
+    return _load_picture(path if isinstance(path, Image.Image) else open_picture(path), target)
+
+
+def _load_pixels(pixels: Pixels, target: _Target) -> Pixels:
+    """A picture out of an array: (H, W, C) uint8, or (C, H, W) in [0, 1]."""
+    channels = target.spec.shape[0] or 3
+    if pixels.dtype == np.uint8 and channels in {1, 3} and not target.spec.is_volume:
+        return _load_picture(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), target)
+    if pixels.dtype == np.uint8:
+        pixels = np.moveaxis(pixels, -1, 0) / np.float32(255)
+    return target.batch(_fit_bands(with_channels(pixels, channels), target, "the array"))
+
+
+def _load_picture(picture: Image.Image, target: _Target) -> Pixels:
+    grey = target.spec.shape[0] == 1
     picture = _to_eight_bits(ImageOps.exif_transpose(picture))
-    picture = _flatten_on_white(picture).convert("L" if grey else "RGB")
-    if size is not None:
-        picture = _resize_and_crop(picture, size, crop)
+    picture = target.fit(_flatten_on_white(picture).convert("L" if grey else "RGB"))
     pixels = np.asarray(picture, np.float32) / 255
-    batch = np.ascontiguousarray(pixels[None, None] if grey else np.moveaxis(pixels, -1, 0)[None])
-    return batch if like is None else np.asarray(like.input.from_unit(batch))
+    return target.batch(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
 
 
-def _bands(path: str | Path | Image.Image, like: Model | None) -> Pixels | None:
+def _bands(path: Path | Image.Image, like: Model | None) -> Pixels | None:
     """The bands (C, ...) in [0, 1] of an array, or of a picture for a model of other than one or three channels."""
-    place = None if isinstance(path, Image.Image) else Path(path)
+    place = None if isinstance(path, Image.Image) else path
     suffix = "" if place is None else place.suffix.lower()
     if like is None:
         if suffix in ARRAYS:
@@ -116,20 +182,20 @@ def _bands_of_pixels(pixels: Pixels, path: Any) -> Pixels:
     return as_bands(pixels, InputSpec((pixels.shape[2], *pixels.shape[:2])), path)
 
 
-def _resize_bands(bands: Pixels, like: Model, size: tuple[int, int] | None, crop: float, path: Any) -> Pixels:
-    """Bands (C, H, W) at the size, band by band as pictures are; as they are where they have it, or none is asked for.
+def _fit_bands(bands: Pixels, target: _Target, path: Any) -> Pixels:
+    """Bands (C, H, W) at the size, band by band as pictures are.
 
     Raises:
         ImageError: a volume of another size.
     """
-    fits = all(n in {None, m} for m, n in zip(bands.shape[1:], like.input.shape[1:], strict=True))
-    if like.input.is_volume:
-        if not fits:
-            raise ImageError(f"'{path}' holds a volume {bands.shape}; this model takes {like.input.shape}: resample it")
+    spec = target.spec
+    if spec.is_volume:
+        if not all(n in {None, m} for m, n in zip(bands.shape[1:], spec.shape[1:], strict=True)):
+            raise ImageError(f"'{path}' holds a volume {bands.shape}; this model takes {spec.shape}: resample it")
         return bands
-    if size is None or bands.shape[1:] == size:
+    if target.size in {None, bands.shape[1:]} and target.crop is None:
         return bands
-    return np.stack([np.asarray(_resize_and_crop(Image.fromarray(band), size, crop)) for band in bands]).clip(0, 1)
+    return np.stack([np.asarray(target.fit(Image.fromarray(band))) for band in bands]).clip(0, 1)
 
 
 def open_picture(path: Path) -> Image.Image:
@@ -175,16 +241,6 @@ def _flatten_on_white(picture: Image.Image) -> Image.Image:
         return picture
     layer = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-
-
-def _resize_and_crop(picture: Image.Image, size: tuple[int, int], crop: float) -> Image.Image:
-    """Resize so that `size` over `crop` is just covered, then cut the centre out."""
-    height, width = size
-    scale = max(height / picture.height, width / picture.width) / crop
-    resized = max(width, round(picture.width * scale)), max(height, round(picture.height * scale))
-    picture = picture.resize(resized, Image.Resampling.BICUBIC)
-    left, top = (resized[0] - width) // 2, (resized[1] - height) // 2
-    return picture.crop((left, top, left + width, top + height))
 
 
 def save_image(image: Pixels, path: str | Path, bounds: tuple[float, float] = (0.0, 1.0)) -> Path:

@@ -17,6 +17,7 @@ from ..errors import ImageError, ParameterError, unknown_name
 from ..execution.batching import batch_limit, slices
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, part_of, show_progress
+from ..image.batch import image_batch
 from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..objective import Objective
@@ -79,13 +80,15 @@ class Method(ABC):
         """
 
     def __call__(
-        self, model: Model, images: Array = None, target: Any = None, *, progress: Progress | None = None
+        self, model: Model, images: Any = None, target: Any = None, *, progress: Progress | None = None
     ) -> Any:
         """Apply the method.
 
         Args:
             model: what `crosslens.wrap` gave.
-            images: (N, C, H, W), float32 in the model's bounds, [0, 1] unless told; (N, C, D, H, W) of volumes.
+            images: (N, C, H, W), float32 in the model's bounds, [0, 1] unless told, or (N, C, D, H, W) of volumes, are
+                taken as they are. One image or several, channels first or last, uint8 or float, of NumPy, torch,
+                TensorFlow or Pillow, files, and lists of these are converted (`crosslens.image.batch.image_batch`).
             target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
                 A class means its logit (`crosslens.objective.target.resolve_target`); where a preset follows another
                 library, the entry of the network's output, as there.
@@ -100,7 +103,7 @@ class Method(ABC):
         start = perf_counter()
         refuse_unwrapped(model, self.name)
         self.check_parameters()
-        images = self._check_images(model, images)
+        images = self._image_batch(model, images)
         refuse_where_alone_fails(model)
         count = None if images is None else images.shape[0]
         unit = "logit" if self.preset is None else "output"
@@ -187,15 +190,16 @@ class Method(ABC):
                 "volumes (C, D, H, W); leave the preset out for raw values"
             )
 
-    def _check_images(self, model: Model, images: Array) -> Array:
+    def _image_batch(self, model: Model, images: Any) -> Array:
         if model.input.is_volume:
             self.check_volume()
         if images is None:
             if self.needs_images:
-                raise ImageError(f"{self.name} explains images: method(model, images), images (N, C, H, W) in [0, 1]")
+                raise ImageError(
+                    f"{self.name} explains images: method(model, images), an array, a file, or a list of such"
+                )
             return None
-        (model.input.of_any_size() if self.takes_any_size() else model.input).check(images, strict=True)
-        return images
+        return image_batch(images, model, any_size=self.takes_any_size())
 
 
 @cache

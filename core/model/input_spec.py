@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from array_api_compat import is_array_api_obj
 
 from ..arrays import Array, namespace
 from ..errors import ImageError, ModelError, ParameterError
+from ..input.conversion import Wanted, refusal
+from ..input.unit import unit_of
 
 __all__ = ["InputSpec"]
 
@@ -104,61 +107,23 @@ class InputSpec:
         Raises:
             ImageError: wrong type, shape or channels, NaN, or a range that is not that of `bounds`.
         """
-        expected = "(N, " + ", ".join("any" if n is None else str(n) for n in self.shape) + ")"
-        if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        if not is_array_api_obj(x):
             raise ImageError(
-                f"images are {type(x).__name__}; they must be an array {expected}: see crosslens.load_image"
+                f"images are {type(x).__name__}; this model takes an array {self.wanted}: see crosslens.load_image"
             )
-        if x.ndim != len(self.shape) + 1 or any(
-            a not in {None, b} for a, b in zip(self.shape, x.shape[1:], strict=True)
-        ):
-            raise ImageError(f"images have shape {tuple(x.shape)}; this model takes {expected}.{self._shape_hint(x)}")
-        if x.shape[0] == 0:
+        if 0 in x.shape:
             raise ImageError("the batch holds no image")
-        xp = namespace(x)
-        if x.dtype != xp.float32:
-            by_255 = "uint8" in str(x.dtype) and self.bounds == (0.0, 1.0)
-            hint = " Divide by 255 first." if by_255 else ""
-            within = "" if self.bounds is None else f" in {_interval(self.bounds)}"
-            raise ImageError(f"images have dtype {x.dtype}; they must be float32{within}.{hint}")
-        self._check_values(float(xp.min(x)), float(xp.max(x)), strict)
-        if strict and self.bounds is not None:
-            _refuse_unscaled(x, self.bounds)
+        unit = unit_of(x, self.bounds, strict=strict)
+        if unit.kind != "right" or not self.takes_shape(x.shape) or x.dtype != namespace(x).float32:
+            raise ImageError(refusal(x, self.wanted, strict=strict))
 
-    def _shape_hint(self, x: Array) -> str:
-        shape = tuple(x.shape)
-        if len(shape) == len(self.shape):
-            return " Add the batch axis: image[None]."
-        if len(shape) == len(self.shape) + 1 and self.is_image and shape[-1] == self.shape[0]:
-            axes = "(N, D, H, W, C)" if self.is_volume else "(N, H, W, C)"
-            return f" This looks like {axes}: move the channels to the front."
-        return " Load the picture with crosslens.load_image(path, like=model)."
+    def takes_shape(self, shape: Sequence[int]) -> bool:
+        """Whether a batch has this shape, (N, *shape), where None stands for any length."""
+        return len(shape) == len(self.shape) + 1 and all(
+            a in {None, b} for a, b in zip(self.shape, shape[1:], strict=True)
+        )
 
-    def _check_values(self, low: float, high: float, strict: bool) -> None:
-        if not np.isfinite(low) or not np.isfinite(high):
-            raise ImageError("images hold NaN or infinite values; every value must be finite")
-        if self.bounds is None:
-            return
-        slack = (1e-3 if strict else 8.0) * (self.bounds[1] - self.bounds[0])
-        if low < self.bounds[0] - slack or high > self.bounds[1] + slack:
-            normalised = low < self.bounds[0] - slack and high < self.bounds[0] + 8 * (self.bounds[1] - self.bounds[0])
-            by_255 = self.bounds == (0.0, 1.0) and not normalised
-            hint = " Divide by 255 first." if by_255 else " Undo the normalisation: the model does its own."
-            raise ImageError(
-                f"images reach from {low:.4g} to {high:.4g}; values must lie in {list(self.bounds)}.{hint}"
-            )
-
-
-def _interval(bounds: tuple[float, float]) -> str:
-    return f"[{bounds[0]:g}, {bounds[1]:g}]"
-
-
-def _refuse_unscaled(x: Array, bounds: tuple[float, float]) -> None:
-    """Refuse images in [0, 1] where a range such as [0, 255] is meant: nearly black, and no whole numbers."""
-    xp = namespace(x)
-    if bounds[0] < 0 or bounds[1] < 100 or float(xp.max(x)) > 1 or not bool(xp.any(x != xp.round(x))):
-        return
-    raise ImageError(
-        f"images lie in [0, 1], and this model's in {_interval(bounds)}: multiply by {bounds[1]:g} first, or wrap the "
-        "model without bounds="
-    )
+    @property
+    def wanted(self) -> Wanted:
+        """The same for those who convert arrays."""
+        return Wanted(self.shape, self.bounds)

@@ -255,7 +255,7 @@ def bad_images_are_refused(tried: Method) -> None:
     nan = _images()
     nan[0, 0, 0, 0] = np.nan
     refused(lambda: _run(tried, images=nan), CrosslensError, "NaN")
-    refused(lambda: _run(tried, images=_images() * 255), CrosslensError, "Divide by 255 first.")
+    refused(lambda: _run(tried, images=_images() * 255), CrosslensError, "Divide by 255: images / 255")
     refused(lambda: tried(_model(tried), None), CrosslensError, f"{tried.name} explains images")
 
 

@@ -45,13 +45,13 @@ def bad_images_are_refused(net: Net) -> None:
     channels = np.concatenate([x, x], axis=1)
     for wrong, text in (
         (nan, "images hold NaN or infinite values; every value must be finite"),
-        (x * 255, "Divide by 255 first."),
-        ((x * 255).astype(np.uint8), "images have dtype uint8; they must be float32 in [0, 1]. Divide by 255 first."),
-        (x.astype(np.float64), "images have dtype float64; they must be float32"),
-        (channels, f"images have shape {channels.shape}; this model takes (N, {x.shape[1]}, "),
-        (x[0], "Add the batch axis: image[None]."),
+        (x * 255, "Divide by 255: images / 255"),
+        ((x * 255).astype(np.uint8), ": (images / 255).astype('float32')"),
+        (x.astype(np.float64), "Convert to float32: images.astype('float32')"),
+        (channels, f"images have shape {channels.shape} and dtype float32; this model takes (N, {x.shape[1]}, "),
+        (x[0], "Add the batch axis: images[None]"),
         (x[:0], "the batch holds no image"),
-        (x.tolist(), "images are list; they must be an array"),
+        (x.tolist(), "images are list; this model takes an array"),
     ):
         _refuses(net, wrong, text)
 

@@ -34,30 +34,43 @@ def says(message):
     return {"match": "^" + re.escape(message) + "$"}
 
 
+TAKES = "this model takes (N, 3, 8, 8) float32 in [0, 1]"
 IMAGES = [
-    (lambda x: x.tolist(), "images are list; they must be an array (N, 3, 8, 8): see crosslens.load_image"),
-    (lambda x: x[0], "images have shape (3, 8, 8); this model takes (N, 3, 8, 8). Add the batch axis: image[None]."),
+    (lambda x: x.tolist(), f"images are list; {TAKES.replace('takes', 'takes an array')}: see crosslens.load_image"),
+    (
+        lambda x: x[0],
+        f"images have shape (3, 8, 8) and dtype float32; {TAKES}. Add the batch axis: images[None]",
+    ),
     (
         lambda x: np.moveaxis(x, 1, -1),
-        "images have shape (2, 8, 8, 3); this model takes (N, 3, 8, 8). "
-        "This looks like (N, H, W, C): move the channels to the front.",
+        f"images have shape (2, 8, 8, 3) and dtype float32; {TAKES}. "
+        "Move the channels to the front: images.transpose(0, 3, 1, 2)",
     ),
     (
         lambda x: x[:, :1],
-        "images have shape (2, 1, 8, 8); this model takes (N, 3, 8, 8). "
-        "Load the picture with crosslens.load_image(path, like=model).",
+        f"images have shape (2, 1, 8, 8) and dtype float32; {TAKES}. "
+        "Load it for the model: crosslens.load_image(images, like=model)",
     ),
     (
         lambda x: x[:, :, :1, :1],
-        "images have shape (2, 3, 1, 1); this model takes (N, 3, 8, 8). "
-        "Load the picture with crosslens.load_image(path, like=model).",
+        f"images have shape (2, 3, 1, 1) and dtype float32; {TAKES}. "
+        "Load it for the model: crosslens.load_image(images, like=model)",
     ),
     (lambda x: x[:0], "the batch holds no image"),
     (
         lambda x: (x * 255).astype(np.uint8),
-        "images have dtype uint8; they must be float32 in [0, 1]. Divide by 255 first.",
+        f"images have shape (2, 3, 8, 8) and dtype uint8; {TAKES}. "
+        "Divide by 255, convert to float32: (images / 255).astype('float32')",
     ),
-    (lambda x: x.astype(np.float64), "images have dtype float64; they must be float32 in [0, 1]."),
+    (
+        lambda x: (np.moveaxis(x[0], 0, -1) * 255).astype(np.uint8),
+        f"images have shape (8, 8, 3) and dtype uint8; {TAKES}. Move the channels to the front, add the batch axis, "
+        "divide by 255, convert to float32: (images.transpose(2, 0, 1)[None] / 255).astype('float32')",
+    ),
+    (
+        lambda x: x.astype(np.float64),
+        f"images have shape (2, 3, 8, 8) and dtype float64; {TAKES}. Convert to float32: images.astype('float32')",
+    ),
     (lambda x: x * np.nan, "images hold NaN or infinite values; every value must be finite"),
     (lambda x: x / np.float32(0), "images hold NaN or infinite values; every value must be finite"),
 ]
@@ -79,7 +92,10 @@ def test_a_picture_of_0_to_255_is_refused():
     spec = InputSpec((3, None, None))
     x = np.zeros((1, 3, 4, 4), np.float32)
     x[0, 0, 0, 0] = 255
-    message = "images reach from 0 to 255; values must lie in [0.0, 1.0]. Divide by 255 first."
+    message = (
+        "images have shape (1, 3, 4, 4) and dtype float32, values from 0 to 255; this model takes "
+        "(N, 3, any, any) float32 in [0, 1]. Divide by 255: images / 255"
+    )
     with pytest.raises(ImageError, **says(message)):
         spec.check(x)
 
@@ -89,18 +105,19 @@ def test_a_normalised_picture_is_refused_to_a_method_but_not_to_a_model():
     x = np.full((1, 3, 4, 4), -1.5, np.float32)
     spec.check(x)  # noise and optimisers may leave [0, 1] for a while
     message = (
-        "images reach from -1.5 to -1.5; values must lie in [0.0, 1.0]. Undo the normalisation: the model does its own."
+        "images have shape (1, 3, 4, 4) and dtype float32, values from -1.5 to -1.5; this model takes "
+        "(N, 3, any, any) float32 in [0, 1]. Undo the normalisation (the model does its own): give pixels in [0, 1]"
     )
     with pytest.raises(ImageError, **says(message)):
         spec.check(x, strict=True)
 
 
 @pytest.mark.parametrize(("low", "high"), [(-2.12, 2.64), (-1.0, 1.0), (-1.8, 0.3)])
-def test_a_picture_normalised_for_imagenet_is_not_told_to_be_divided_by_255(low, high):
+def test_a_picture_normalised_for_imagenet_is_not_told_to_be_divided(low, high):
     x = np.linspace(low, high, 48, dtype=np.float32).reshape(1, 3, 4, 4)
-    with pytest.raises(ImageError, match="Undo the normalisation: the model does its own") as raised:
+    with pytest.raises(ImageError, match=re.escape("Undo the normalisation (the model does its own)")) as raised:
         InputSpec((3, None, None)).check(x, strict=True)
-    assert "255" not in str(raised.value)
+    assert "ivide" not in str(raised.value)
 
 
 def test_a_latent_input_has_no_bounds_and_no_picture():
@@ -108,7 +125,9 @@ def test_a_latent_input_has_no_bounds_and_no_picture():
     assert not spec.is_image
     assert spec.example_shape == (100,)
     spec.check(np.full((2, 100), 50, np.float32), strict=True)
-    with pytest.raises(ImageError, match=re.escape("images have shape (2, 99); this model takes (N, 100).")):
+    with pytest.raises(
+        ImageError, match=re.escape("images have shape (2, 99) and dtype float32; this model takes (N, 100) float32")
+    ):
         spec.check(np.zeros((2, 99), np.float32))
 
 

@@ -186,7 +186,7 @@ def test_progress_hears_every_step_and_its_loss():
         ({"style": "no_such.png"}, ImageError, r"no picture at 'no_such.png': the file does not exist"),
         ({"style": STYLE[0]}, ParameterError, r"style has shape \(16, 16\); it must be one picture, \(3, H, W\)"),
         ({"style": CONTENT}, ParameterError, r"style has shape \(2, 3, 16, 16\); it must be one picture"),
-        ({"style": 255 * STYLE}, ImageError, "Divide by 255 first"),
+        ({"style": 255 * STYLE}, ImageError, "Divide by 255"),
         ({"style_layers": ("act9",)}, LayerError, r"no layer 'act9' in this model .* Did you mean"),
         ({"style_layers": ("act1", "fc")}, LayerError, r"style layer 'fc' gives \(None, 5\); a style needs maps"),
         ({"content_layer": "relu4"}, LayerError, "no layer 'relu4' in this model"),

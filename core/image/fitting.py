@@ -1,0 +1,77 @@
+"""How a picture of one size becomes one of another: what is resized, what is cut off, what is added."""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from ..errors import ImageError, unknown_name
+
+__all__ = ["RESIZE", "SHARE", "Fitting", "fitting"]
+
+RESIZE = {
+    "short": "the short side to the size, aspect kept, and the centre cut out",
+    "squash": "each side to the size, aspect not kept",
+    "pad": "the long side to the size, aspect kept, the rest black",
+    "none": "the picture's own size",
+}
+"""The ways, and what each does."""
+SHARE = 0.875
+"""What evaluation of ImageNet networks keeps of the short side, 224 of 256 pixels."""
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Resize to `resized`, then cut out, or lay on black, the centre of this `size`; all (H, W) in pixels."""
+
+    resized: Size
+    size: Size
+
+    def apply(self, picture: Image.Image) -> Image.Image:
+        """One of Pillow's images, resized with a bicubic filter that averages where it shrinks."""
+        height, width = self.resized
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
+        left, top = (width - self.size[1]) // 2, (height - self.size[0]) // 2
+        if (top, left) == (0, 0) and self.resized == self.size:
+            return picture
+        return picture.crop((left, top, left + self.size[1], top + self.size[0]))
+
+
+def fitting(own: Size, size: Size, resize: str = "short", crop: float | None = None) -> Fitting:
+    """How a picture of its own size gets to another.
+
+    "short" without `crop` is the evaluation of ImageNet networks where a picture is large enough for it: 87.5 % of the
+    short side make the size. A smaller picture is not enlarged for the cut: it keeps its pixels, and the centre is cut
+    out, and one that is smaller than the size is enlarged until it just covers it.
+
+    Args:
+        own: (H, W) of the picture.
+        size: (H, W) wanted.
+        resize: one of `RESIZE`.
+        crop: the share of the short side, of "squash" of both sides, that stays; 1 keeps all of it.
+
+    Raises:
+        ImageError: an unknown way, or a share that means nothing.
+    """
+    if resize not in RESIZE:
+        raise ImageError(unknown_name("resize", resize, RESIZE))
+    if crop is not None and not 0 < crop <= 1:
+        raise ImageError(f"crop is {crop}; it is the share of the picture that stays, above 0 and at most 1")
+    if crop is not None and resize in {"pad", "none"}:
+        raise ImageError(f"crop={crop:g} means nothing with resize={resize!r}, which cuts nothing off; leave one out")
+    (h, w), (height, width) = own, size
+    if resize == "none":
+        return Fitting(own, own)
+    if resize == "squash":
+        return Fitting((round(height / (crop or 1)), round(width / (crop or 1))), size)
+    if resize == "pad":
+        scale = min(height / h, width / w)
+        return Fitting((min(height, max(1, round(h * scale))), min(width, max(1, round(w * scale)))), size)
+    scale = _scale(max(height / h, width / w), crop)
+    return Fitting((max(height, round(h * scale)), max(width, round(w * scale))), size)
+
+
+def _scale(covering: float, crop: float | None) -> float:
+    """By how much to resize where `covering` makes the short side as long as the size."""
+    return covering / crop if crop is not None else min(covering / SHARE, max(covering, 1.0))
