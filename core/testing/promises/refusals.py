@@ -64,7 +64,7 @@ def another_size_is_refused_or_right(net: Net) -> None:
         raise Unsuited("the input is a latent vector")
     pixel = np.full((1, spec.example_shape[0], 1, 1), 0.5, np.float32)
     if None not in spec.shape and spec.shape[1:] != (1, 1):
-        _refuses(net, pixel, f"images have shape {pixel.shape}; this model takes (N, ")
+        _refuses(net, pixel, f"images have shape {pixel.shape} and dtype float32; this model takes (N, ")
         return
     try:
         assert net.model.forward(pixel)[OUTPUT].shape[0] == 1
