@@ -154,5 +154,5 @@ def test_bounds_given_twice_must_agree():
 
 def test_images_in_the_unit_range_are_refused_where_0_to_255_is_meant():
     model = crosslens.wrap(torch_net(3, 2), bounds=(0, 255))
-    with pytest.raises(crosslens.errors.ImageError, match="Multiply by 255: images \* 255"):
+    with pytest.raises(crosslens.errors.ImageError, match=r"Multiply by 255: images \* 255"):
         crosslens.method("gradient")(model, UNIT)
