@@ -18,6 +18,7 @@ from .method.parameter import param
 from .model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .model.preprocessing import PRESETS, Preprocess
 from .objective import Objective
+from .plugins.attach import attach
 from .plugins.hookspecs import hookimpl
 from .plugins.registry import backends, method, methods
 from .plugins.saved_result import load
@@ -55,6 +56,7 @@ __all__ = [
     "Table",
     "Trial",
     "align",
+    "attach",
     "backends",
     "compare",
     "data",

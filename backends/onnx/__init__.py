@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslens.errors import ModelError, did_you_mean
+from crosslens.metadata.metadata import Metadata
 from crosslens.model import INPUT, OUTPUT
 from crosslens.plugins.hookspecs import hookimpl
 from onnx import ModelProto
@@ -19,6 +20,7 @@ from .load.fixed_inputs import fix_inputs, repeat_fixed_inputs
 from .load.image_input import graph_input_of, prepend_preprocessing
 from .load.integer_images import preprocessing_for
 from .load.load import graph_of, read_model, refuse_training
+from .load.metadata import read_metadata, write_metadata
 from .model import OnnxModel
 from .shapes.batch_axis import move_batch_to_front
 from .shapes.constant_folding import fold
@@ -57,6 +59,19 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
     unfold_heads(graph)
     settings = {key: options.get(key) for key in ("labels", "batch_size", "providers")}
     return OnnxModel(graph, graph_input, preprocess, network_tensors, **settings)
+
+
+@hookimpl
+def crosslens_metadata(network: Any) -> Metadata | None:
+    """What stands in the file's `metadata_props`."""
+    return read_metadata(network) if isinstance(network, ModelProto | str | Path) else None
+
+
+@hookimpl
+def crosslens_attach(path: Path, metadata: Metadata | None) -> bool:
+    """Into the file's `metadata_props`; files of weights beside it stay what they are."""
+    write_metadata(path, metadata)
+    return True
 
 
 def _check_providers(providers: Sequence[Any]) -> None:

@@ -92,4 +92,4 @@ def _build(architecture: str, framework: str) -> Any:
 def _save(architecture: str, framework: str, folder: Path) -> Path:
     from .files import save
 
-    return save(architecture, framework, folder)
+    return save(architecture, framework, folder, _OPTIONS[architecture]())

@@ -2,21 +2,31 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from crosslens.execution.whole_file import whole_file
+from crosslens.plugins.carried import metadata_of, write_metadata
 
 __all__ = ["save"]
 
 
-def save(architecture: str, framework: str, folder: Path) -> Path:
-    """Write the network alone into a folder, and return the file.
+def save(architecture: str, framework: str, folder: Path, options: Mapping[str, Any]) -> Path:
+    """Write a network into a folder with its preprocessing and labels, and return the file.
 
-    Wrap the file with the preprocessing that the zoo's own Models have; so far for networks of RGB images.
+    So far for networks of RGB images.
+
+    Args:
+        architecture: its name in the zoo.
+        framework: "torch", "keras" or "onnx".
+        folder: where the file is written; for .pt2 and .keras the side file with preprocessing and labels as well.
+        options: those of `crosslens.wrap` for this network.
     """
     suffix, write = _WRITERS[framework]
     path = folder / f"{architecture}{suffix}"
     with whole_file(path) as temporary:
         write(architecture, temporary)
+    carried = {name: options[name] for name in ("preprocess", "labels") if name in options}
+    write_metadata(path, metadata_of(carried, None))
     return path
 
 

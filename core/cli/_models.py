@@ -16,7 +16,16 @@ from ..model.preprocessing import PRESETS
 from ..plugins.wrap import wrap
 from ._files import read_labels
 
-__all__ = ["MODEL", "MODEL_OPTIONS", "OPTIONS_OF_MODELS", "PREPROCESS_FORMS", "open_model", "open_models", "quiet"]
+__all__ = [
+    "MODEL",
+    "MODEL_OPTIONS",
+    "OPTIONS_OF_MODELS",
+    "PREPROCESS_FORMS",
+    "open_model",
+    "open_models",
+    "quiet",
+    "wrap_options",
+]
 
 
 class Range(click.ParamType):  # type: ignore[type-arg]
@@ -128,23 +137,29 @@ def open_model(spec: str, options: Mapping[str, Any]) -> Model:
     Raises:
         ModelError: it cannot be wrapped, or the labels are not as many as its classes.
     """
-    preset = options["preprocess"]
-    model = wrap(
-        spec,
-        **({} if preset is None else {"preprocess": preset}),
-        labels=read_labels(options["labels"]) if options["labels"] else None,
-        batch_size=options["batch_size"],
-        input_shape=options["input_shape"],
-        bounds=options["input_range"],
-        output=_output(options["output"]),
-        output_kind=options["output_kind"],
-        inputs=dict(options["hold"]) or None,
-        device=options["device"],
-        trust=options["trust"],
-    )
-    if preset is None and not spec.startswith("demo:") and model.preprocess.preset == "imagenet":
+    model = wrap(spec, **wrap_options(options))
+    if text := model.origin.contradiction:
+        click.echo(f"Note: {text}", err=True)
+    if model.takes_default_preprocessing:
         click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
     return model
+
+
+def wrap_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `MODEL_OPTIONS` as options of `crosslens.wrap`."""
+    preset = options["preprocess"]
+    return {
+        **({} if preset is None else {"preprocess": preset}),
+        "labels": read_labels(options["labels"]) if options["labels"] else None,
+        "batch_size": options["batch_size"],
+        "input_shape": options["input_shape"],
+        "bounds": options["input_range"],
+        "output": _output(options["output"]),
+        "output_kind": options["output_kind"],
+        "inputs": dict(options["hold"]) or None,
+        "device": options["device"],
+        "trust": options["trust"],
+    }
 
 
 def open_models(specs: Sequence[str], options: Mapping[str, Any]) -> list[Model]:

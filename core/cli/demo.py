@@ -48,7 +48,7 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
         click.echo(f"Note: {note}", err=True)
     click.echo(f"{_sentence(comparison, image.stem)}\n\n{summary(comparison)}\n")
     click.echo("".join(f"written: {path}\n" for path in written), nl=False)
-    network = [str(folder / "lite0.onnx"), "--preprocess", "lite"] if models else [f"demo:lite0_{next(iter(networks))}"]
+    network = [str(folder / "lite0.onnx")] if models else [f"demo:lite0_{next(iter(networks))}"]
     words = ["crosslens", "run", "grad_cam", *network, str(image), "-o", str(folder / "grad_cam.png")]
     click.echo(f"next: {shlex.join(words)}")
 

@@ -29,6 +29,7 @@ def diagnose(model: Model) -> Iterator[Finding]:
     yield Finding("parameters", None, f"{parameters(model):,}")
     needed = step_memory(model) / (1 << 20)
     yield Finding("memory", None, f"about {needed:.0f} MiB for a forward and gradient step, batch 1")
+    yield Finding("preprocessing", None, f"{model.preprocess} ({model.origin.in_words})")
     own = [Finding(*finding) for finding in model.diagnosis()]
     yield from own
     if "preprocess" not in {finding.name for finding in own}:

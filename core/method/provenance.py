@@ -29,6 +29,7 @@ def provenance(model: Model, objective: Objective | None, seconds: float) -> Map
         "versions": dict(model.versions),
         "model": model.digest,
         "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
+        "preprocess_from": model.origin.preprocess,
         "inputs": json_value(dict(model.fixed_inputs)),
         "bounds": model.input.bounds and list(model.input.bounds),
         **({} if objective is None else {"objective": str(objective)}),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, Self
 
 from ..arrays import Array
+from ..metadata.origin import Origin
 from .backward_rules import BackwardRules
 from .input_spec import InputSpec
 from .layer import OUTPUT, Layer, shape_in_words
@@ -40,6 +41,8 @@ class BackendModel(ABC):
     """The options of `crosslens.Model.modified` that the backend has rules for; the others are refused."""
     input: InputSpec
     preprocess: Preprocess
+    origin: Origin = Origin()
+    """Where the preprocessing comes from, and what the network's file says of it."""
     labels: Sequence[str] | None = None
     fixed_inputs: Mapping[str, Any] = MappingProxyType({})
     """The values of the other inputs, as `wrap(inputs=)` gave them, for provenance."""
@@ -59,6 +62,11 @@ class BackendModel(ABC):
     @abstractmethod
     def versions(self) -> Mapping[str, str]:
         """Name and version of each framework that computes, for provenance."""
+
+    @property
+    def takes_default_preprocessing(self) -> bool:
+        """Whether "imagenet" is applied because nobody said what the network was trained on."""
+        return self.origin.preprocess == "default" and self.preprocess.preset == "imagenet"
 
     @cached_property
     def elements(self) -> int:

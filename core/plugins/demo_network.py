@@ -23,6 +23,7 @@ class DemoNetwork:
     build: Callable[[], Any]
     """Makes the framework's own object, or a `Model`."""
     save: Callable[[Path], Path]
-    """Write the network alone, without preprocessing, as its framework's own file into a folder; gives the file."""
+    """Write the network as its framework's own file into a folder, with preprocessing and labels (`write_metadata` of
+    crosslens.plugins.carried); gives the file."""
     options: Callable[[], Mapping[str, Any]] = dict
     """What `crosslens.wrap` must know of it: preprocess, labels, input_shape. What a user gives goes before it."""

@@ -1,10 +1,12 @@
 """The hooks of a plugin: a module named by an entry point implements some of these with `crosslens.hookimpl`."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pluggy
 
+from ..metadata.metadata import Metadata
 from ..method.dataset import AnyMethod
 from ..model.base import Model
 from .demo_network import DemoNetwork
@@ -28,6 +30,26 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     `InputSpec` or None), bounds (where no input is given: the backend finds an `InputSpec`, and takes it
     `.within(bounds)`), output, inputs, device, providers, trust. A backend raises a `ModelError` for one that it
     cannot obey; `wrap` itself refuses what was asked for and the backend never read.
+    """
+
+
+@hookspec
+def crosslens_metadata(network: Any) -> Metadata | None:
+    """What a file, or an object, itself says of the network in it; None if nothing (group `crosslens.backends`).
+
+    For formats that have a place for it; a side file does for others, and needs no hook. Nothing but data is read.
+
+    Raises:
+        ModelError: what it says is damaged. A file that is no model at all is `crosslens_wrap`'s to refuse.
+    """
+
+
+@hookspec
+def crosslens_attach(path: Path, metadata: Metadata | None) -> bool | None:
+    """Write metadata into the file of a model in place of what it said before, whole or not at all; None removes it.
+
+    Returns:
+        True if it is done; else the side file is written (group `crosslens.backends`).
     """
 
 

@@ -1,16 +1,21 @@
 """`crosslens.wrap`: a network as a `Model`. The backend is chosen by the object's root module or the file's suffix."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from ..errors import ModelError
+from ..errors import ModelError, unknown_name
+from ..execution.notices import notice
+from ..metadata.origin import Origin
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import Preprocess, preprocessing
+from .carried import read_metadata, with_metadata
 from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
 from .registry import BACKENDS, demo_network, load, plugin
 
-__all__ = ["wrap"]
+__all__ = ["UNASKED", "check_options", "is_asked", "wrap", "wrap_native"]
 
 
 class _Unasked(str):
@@ -19,13 +24,14 @@ class _Unasked(str):
     __slots__ = ()
 
 
-_IMAGENET = _Unasked("imagenet")
+UNASKED = _Unasked("imagenet")
+"""The preprocessing where none is given."""
 
 
 def wrap(
     network: Any,
     *,
-    preprocess: str | Preprocess | Mapping[str, Any] | None = _IMAGENET,
+    preprocess: str | Path | Preprocess | Mapping[str, Any] | None = UNASKED,
     labels: Sequence[str] | None = None,
     batch_size: int | None = None,
     input_shape: Sequence[int | None] | InputSpec | None = None,
@@ -39,13 +45,17 @@ def wrap(
 ) -> Model:
     """A network as a `Model`.
 
+    What a file says of its network (`crosslens.attach` writes it) counts where nothing is given here.
+
     Args:
         network: an object of a framework; a path (`.pt2`, `.pt`, `.keras`, `.h5`, a SavedModel folder, `.onnx`);
             "package.module:factory"; "demo:NAME", a network that a plugin brings with its own preprocessing, labels and
             shape, before which what is given here counts; or a `Model`, which is returned as it is.
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
-            keywords of `Preprocess`, or None for none. Presets are defined for images in [0, 1]: with other bounds
-            the image is mapped to [0, 1] first. A `Preprocess`, keywords and None act on the image's own values.
+            text ("mean=.485/.456/.406,std=.25,order=BGR"), a .json file (keywords, or Hugging Face's or timm's),
+            keywords of `Preprocess`, or None for none. If not given: what the file says, else "imagenet", which the
+            logger "crosslens" is told. Presets are defined for images in [0, 1]: with other bounds the image is
+            mapped to [0, 1] first. A `Preprocess`, keywords and None act on the image's own values.
         labels: class names, in the order of the outputs; two, the negative class first, for one sigmoid or logit.
         batch_size: images at once; decided by memory if not given.
         input_shape: (C, H, W), None = any, where the network does not say, (C, D, H, W) for volumes;
@@ -71,30 +81,59 @@ def wrap(
         "bounds": bounds, "output": output, "output_kind": output_kind, "inputs": inputs, "device": device,
         "providers": providers, "trust": trust,
     }  # fmt: skip
-    preprocessing(preprocess, None)
-    asked = {name: value for name, value in options.items() if _is_asked(name, value)}
+    asked = {name: value for name, value in check_options(options).items() if is_asked(name, value)}
     if isinstance(network, Model):
         _refuse_for_a_model("this is", asked)
         return network
+    demo: Mapping[str, Any] = {}
     if isinstance(network, str) and ":" in network and not Path(network).exists():
         spec = network
         if spec.startswith("demo:"):
-            demo = demo_network(spec.removeprefix("demo:"))
-            network, options = _build_demo(spec, demo.build), {**options, **demo.options(), **asked}
+            offered = demo_network(spec.removeprefix("demo:"))
+            network, demo = _build_demo(spec, offered.build), offered.options()
         else:
             network = from_factory(spec)
         if isinstance(network, Model):
             return _with_late_options(network, spec, asked)
-    return _wrap_native(network, options)
+    merged, origin = with_metadata(None if demo else read_metadata(network), {**options, **demo, **asked}, asked)
+    origin = replace(origin, preprocess="demo") if demo and "preprocess" not in asked else origin
+    return _told(wrap_native(network, merged, origin), network)
 
 
-def _is_asked(name: str, value: Any) -> bool:
+def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of `wrap`, those that are not given at their defaults.
+
+    Raises:
+        ModelError: `wrap` has no such option.
+        ParameterError: the preprocessing is none.
+    """
+    usual = {name: each.default for name, each in signature(wrap).parameters.items() if name != "network"}
+    if unknown := sorted(options.keys() - usual.keys()):
+        raise ModelError(unknown_name("option", unknown[0], usual, of="wrap"))
+    preprocessing(options.get("preprocess"), None)
+    return {**usual, **options}
+
+
+def is_asked(name: str, value: Any) -> bool:
     """Whether a user gave an option, so that it is obeyed or refused; trust= asks for nothing."""
     return not isinstance(value, _Unasked) if name == "preprocess" else value is not None and name != "trust"
 
 
-def _wrap_native(network: Any, options: Mapping[str, Any]) -> Model:
-    """An object or a file as a `Model`; `options` are those of `wrap`."""
+def _told(model: Model, network: Any) -> Model:
+    """The model, after a notice on a default that was taken and on what was given otherwise than its file says."""
+    if text := model.origin.contradiction:
+        notice(text)
+    if model.takes_default_preprocessing:
+        notice(
+            f'{in_words(network)}: preprocess= is not given, and it carries none: "imagenet" is taken '
+            f'({model.preprocess}). Give what the network was trained on: preprocess="mean=.5,std=.25", or None for '
+            "none; crosslens.attach writes it into a model's file"
+        )
+    return model
+
+
+def wrap_native(network: Any, options: Mapping[str, Any], origin: Origin) -> Model:
+    """An object or a file as a `Model`, with all options of `wrap` and where they come from."""
     wished, bounds = _input_spec_and_bounds(options["input_shape"], options["bounds"])
     within = bounds if wished is None else wished.bounds
     inputs = dict(options["inputs"]) if options["inputs"] else None
@@ -113,7 +152,7 @@ def _wrap_native(network: Any, options: Mapping[str, Any]) -> Model:
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
             _refuse_unread(read, name)
-            model[0].fixed_inputs = inputs or {}
+            model[0].fixed_inputs, model[0].origin = inputs or {}, origin
             return _with_output_kind(model[0], options["output_kind"])
     raise ModelError(f"no backend could wrap {in_words(network)}; backends know {', '.join(known_backends())}")
 

@@ -121,7 +121,7 @@ def test_a_hook_with_a_wrong_argument_is_refused(site):
 def test_a_module_without_hooks_is_refused(site):
     site.add("glass", "glass_bad", "x = 1", "bad")
     message = site.error('crosslens.method("bad")')
-    assert message.startswith("plugin 'bad' of glass 1.0 implements no hook; mark one of ['crosslens_demo_networks', ")
+    assert message.startswith("plugin 'bad' of glass 1.0 implements no hook; mark one of ['crosslens_attach', ")
     assert message.endswith("with @crosslens.hookimpl")
 
 

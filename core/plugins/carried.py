@@ -1,0 +1,132 @@
+"""What a model's file carries beside the network: read, written, and set against what the user gives."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..execution.whole_file import whole_file
+from ..metadata.metadata import Metadata
+from ..metadata.origin import Origin
+from ..metadata.side_file import read_side_file, side_file
+from ..model.input_spec import InputSpec
+from ..model.preprocessing import Preprocess, preprocessing
+from .lookup import names_for_file, names_for_object
+from .registry import BACKENDS, load, plugin
+
+__all__ = ["metadata_of", "read_metadata", "with_metadata", "write_metadata"]
+
+
+def read_metadata(network: Any) -> Metadata | None:
+    """What the file of a network, or a framework's object, says of it; None if nothing.
+
+    Raises:
+        ModelError: it is damaged, or the file and its side file contradict each other.
+    """
+    is_file = isinstance(network, str | Path)
+    names = names_for_file(Path(network)) if is_file else names_for_object(network)
+    inside = [each for name in names for each in _hooks(name).crosslens_metadata(network=network)]
+    beside = read_side_file(Path(network)) if is_file else None
+    if inside and beside and inside[0] != beside:
+        raise ModelError(
+            f"{inside[0].where} and {beside.where} say different things of the network; delete the second, or write "
+            f"what is right with `crosslens attach {network} --clear ...`"
+        )
+    return inside[0] if inside else beside
+
+
+def write_metadata(model: Path, metadata: Metadata | None) -> Path:
+    """Write metadata into a model's file where its backend can, else into the side file; None removes both.
+
+    Whole or not at all.
+
+    Returns:
+        The file that was written or removed.
+
+    Raises:
+        ModelError: there is no such model, or the file cannot be written.
+    """
+    beside = side_file(model)
+    if any(
+        done for name in names_for_file(model) for done in _hooks(name).crosslens_attach(path=model, metadata=metadata)
+    ):
+        beside.unlink(missing_ok=True)
+        return model
+    if metadata is None:
+        beside.unlink(missing_ok=True)
+    else:
+        with whole_file(beside, ModelError) as temporary:
+            temporary.write_text(metadata.to_json() + "\n", encoding="utf-8")
+    return beside
+
+
+def metadata_of(said: Mapping[str, Any], bounds: tuple[float, float] | None) -> Metadata:
+    """Options of `crosslens.wrap` as a file carries them.
+
+    Args:
+        said: preprocess, in any form, labels, bounds, input_shape, output_kind; any of them.
+        bounds: of the images that the preprocessing is for; [0, 1] if not given.
+
+    Raises:
+        ModelError: an `InputSpec` stands where a shape belongs.
+        ParameterError: there is no such preprocessing.
+    """
+    values: dict[str, Any] = dict(said)
+    if "preprocess" in said:
+        numbers = preprocessing(said["preprocess"], bounds)
+        values["preprocess"] = {"scale": numbers.scale, "mean": list(numbers.mean), "std": list(numbers.std)}
+        values["preprocess"] |= {"order": numbers.order}
+    if isinstance(said.get("input_shape"), InputSpec):
+        raise ModelError("input_shape is an InputSpec, which a file cannot carry; give (C, H, W) and bounds=")
+    values |= {name: tuple(said[name]) for name in ("labels", "bounds", "input_shape") if name in said}
+    return Metadata(**values)
+
+
+def _hooks(name: str) -> Any:
+    return load(plugin(BACKENDS, name)).hook
+
+
+def with_metadata(
+    carried: Metadata | None, options: Mapping[str, Any], asked: Mapping[str, Any]
+) -> tuple[dict[str, Any], Origin]:
+    """The options of `wrap` with what the file carries where the user asked for nothing, and where they come from.
+
+    Args:
+        carried: what the file says.
+        options: all options of `wrap`.
+        asked: those of them that the user gave, which count before the file's.
+    """
+    if carried is None:
+        return dict(options), Origin("given" if "preprocess" in asked else "default")
+    said = carried.options()
+    merged = {**options, **{name: value for name, value in said.items() if name not in asked}}
+    source = "given" if "preprocess" in asked else "default"
+    if "preprocess" in said:
+        said["preprocess"] = _preprocess_within(carried, _bounds(merged))
+        if "preprocess" not in asked:
+            source, merged["preprocess"] = "file", said["preprocess"]
+    others = tuple(name for name in said if name in asked and _differs(name, asked[name], said[name], _bounds(merged)))
+    return merged, Origin(source, carried, others)
+
+
+def _bounds(options: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The bounds that the images will have, as far as the options say it."""
+    shape, bounds = options["input_shape"], options["bounds"]
+    return shape.bounds if bounds is None and isinstance(shape, InputSpec) else bounds
+
+
+def _preprocess_within(carried: Metadata, bounds: tuple[float, float] | None) -> Preprocess:
+    """The file's preprocessing, which is for images within the file's bounds, for images within others."""
+    try:
+        own = preprocessing(carried.preprocess, carried.bounds)
+    except ValueError as error:
+        raise ModelError(f"{carried.where} says what cannot be done: {error}") from error
+    return own.from_bounds(bounds, carried.bounds)
+
+
+def _differs(name: str, asked: Any, said: Any, bounds: tuple[float, float] | None) -> bool:
+    if name == "preprocess":
+        return bool(preprocessing(asked, bounds) != said)
+    if isinstance(asked, InputSpec):
+        return bool(asked.shape != said)
+    return bool((asked if isinstance(asked, str) else tuple(asked)) != said)
