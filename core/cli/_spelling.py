@@ -39,7 +39,7 @@ def replace_keywords(text: str, context: click.Context) -> str:
 
     def option_with_value(match: re.Match[str]) -> str:
         name, value = match[1], match[2] or ""
-        if name == "images" and name not in flags and "image" in places:
+        if name == "images" and name not in flags and places & {"image", "pictures"}:
             return "IMAGE"
         if name not in flags:
             return match[0]

@@ -1,6 +1,7 @@
-"""`crosslens run`: one method on one model and one picture."""
+"""`crosslens run`: one method on one model and one picture or many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,36 +9,45 @@ from typing import Any
 
 import click
 
-from ..arrays import as_numpy
 from ..errors import ParameterError
 from ..image.false_colour import check_bands
 from ..image.io import load_image
 from ..method.base import Method, makes_pictures
 from ..method.dataset import AnyMethod, DatasetMethod
-from ..model.base import OUTPUT, Model
+from ..model.base import Model
 from ..objective import ClassScore, Objective
 from ..objective.target import resolve_target
+from ..picture_run.batches import explained_classes
+from ..picture_run.job import PictureJob
+from ..picture_run.joined import save_joined
+from ..picture_run.picture_list import find_pictures
 from ..result import Attribution, Result
 from ..result.display import FORMS
-from ..result.scores import Scores
+from ..result.formats import PICTURES
 from ._dataset import dataset_command
 from ._files import Writable, WritingCommand, check_animation
+from ._many import are_many, run_into_folder, run_joined, say_failures, say_pictures
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._output import STDOUT, Folder, Output, write_to_stdout
 from ._parameters import MethodGroup, build_method, parameter_options
-from ._pictures import BANDS, load_pictures, picture_files
+from ._pictures import BANDS, load_pictures
 from ._progress import bar
+from ._result_text import result_record, say_result, short
 from ._spelling import replace_keywords
 from ._tables import JSON, echo_json
 
 __all__ = ["TARGET", "command"]
 
-_OUT = click.Option(
-    ["-o", "--out"], type=Writable(".png", ".npz"), help="Write a picture, or raw values and provenance."
+_STILLS = (".png", ".jpg", ".webp", ".npz")
+_ANIMATIONS = (*_STILLS, ".gif", ".mp4")
+_OUT_HELP = (
+    "Write a file ({}: a picture, raw values and provenance, an animation), an output for each of many pictures into "
+    "FOLDER/ with an index.jsonl (a stopped run goes on when it is called again), or - for stdout."
 )
-_ANIMATED = click.Option(
-    ["-o", "--out"],
-    type=Writable(".png", ".npz", ".gif", ".webp", ".mp4"),
-    help="Write a picture, raw values and provenance, or the pictures as an animation.",
+_AGAIN = click.Option(
+    ["--again"],
+    is_flag=True,
+    help="Do pictures anew that are finished in the folder, and replace other settings' results.",
 )
 TARGET = click.Option(
     ["--target"],
@@ -75,17 +85,28 @@ def _draws_maps(kind: type[Method]) -> bool:
     return isinstance(returned, type) and issubclass(returned, Attribution)
 
 
+def _out(endings: Sequence[str]) -> click.Option:
+    return click.Option(["-o", "--out"], type=Output(*endings), help=_OUT_HELP.format(", ".join(endings)))
+
+
 def _command(kind: type[AnyMethod]) -> click.Command:
     if issubclass(kind, DatasetMethod):
         return dataset_command(kind)
-    image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
-    target = [TARGET] if kind.needs_target else []
+    endings = _ANIMATIONS if kind.animates else _STILLS
+    places = click.Argument(["pictures"], nargs=-1, required=kind.needs_images, type=click.Path(path_type=Path))
     params = [
         MODEL,
-        image,
-        *target,
+        places,
+        *([TARGET] if kind.needs_target else []),
         *parameter_options(kind),
-        _ANIMATED if kind.animates else _OUT,
+        _out(endings),
+        click.Option(
+            ["--format", "formats"],
+            multiple=True,
+            type=click.Choice([ending[1:] for ending in endings]),
+            help="Endings of the outputs in a folder, or of what goes to stdout; can be given several times.",
+        ),
+        _AGAIN,
         *([_HISTORY] if makes_pictures(kind) else []),
         *([_FORM] if _draws_maps(kind) else []),
         BANDS,
@@ -95,121 +116,139 @@ def _command(kind: type[AnyMethod]) -> click.Command:
     return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
-def _run_method(
-    kind: type[Method],
-    *,
-    model: str,
-    image: Path | None,
-    out: Path | None,
-    as_json: bool,
-    target: str | None = None,
-    history: Path | None = None,
-    bands: tuple[int, ...] | None = None,
-    form: str | None = None,
-    **options: Any,
-) -> None:
+def _run_method(kind: type[Method], *, model: str, pictures: tuple[Path, ...], **options: Any) -> None:
     method: Method = build_method(kind, options)
-    _check_form(form, out)
-    check_animation(method, out)
-    with quiet(), bar() as progress:
-        network = open_model(model, options)
-        pictures = None if image is None else _pictures(image, network, method)
-        count = None if pictures is None else pictures.shape[0]
-        objective = resolve_target(target, network, count) if kind.needs_target else None
-        check_bands(bands, network.input.example_shape[0])
-        result: Result = replace(method(network, pictures, objective, progress=progress), bands=bands)
-        explained = {} if objective is None or pictures is None else _explained_class(network, objective, pictures)
-    if out:
-        result.save(out, form)
-    if history:
-        result.save_history(history)  # type: ignore[attr-defined]  # the option is there for a Synthesis only
-    for note in result.notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
-    record = {"model": model, "image": image and str(image), **_record(result), "target": explained}
-    if as_json:
-        echo_json({**record, "file": out and str(out)})
-    else:
-        click.echo(f"{result.method} of {model}" + (f" on {image}" if image else ""))
-        if kind.needs_target:
-            click.echo(f"explained: {_explanation_text(record)}")
-        if layers := result.provenance["layers"]:
-            click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
-        for name, value in result.figures().items():
-            click.echo(f"{name}: {_short(value)}")
-        click.echo(
-            f"written: {out}" if out else "nothing written: -o FILE.png writes a picture, -o FILE.npz raw values"
+    _check_output(options, pictures)
+    for ending in options["formats"]:
+        check_animation(method, Path(f"each.{ending}"))
+    check_animation(method, options["out"] if isinstance(options["out"], Path) else None)
+    jointly = not kind.needs_images or not kind.batched
+    into_folder = isinstance(options["out"], Folder)
+    run = _run_each if into_folder else _run_one if jointly or not are_many(pictures) else _run_joined
+    run(method, model, pictures, options)
+
+
+def _check_output(options: Mapping[str, Any], pictures: Sequence[Path]) -> None:
+    """Refuse options that would have no effect, before the long work."""
+    out, formats = options["out"], options["formats"]
+    folder, piped = isinstance(out, Folder), out == STDOUT
+    if formats and not folder and not (piped and len(formats) == 1):
+        raise ParameterError(
+            "--format says what is written into a folder, -o FOLDER/, or, once, what goes to stdout, -o -; a file has "
+            "its ending"
         )
-
-
-def _check_form(form: str | None, out: Path | None) -> None:
-    """Refuse a form that nothing would be drawn in, before the long work."""
-    if form and (out is None or out.suffix != ".png"):
+    if piped and options["as_json"]:
+        raise ParameterError("-o - and --json both write to stdout; give -o FILE, or leave one of them out")
+    if options["again"] and not folder:
+        raise ParameterError("--again is for -o FOLDER/, where finished pictures are skipped; a file is written anew")
+    if folder and not pictures:
+        raise ParameterError(f"'{out}' is a folder, for an output of each picture, and there is none; give -o FILE")
+    if folder and options.get("history"):
+        raise ParameterError(f"--history plots one run, and '{out}' is a folder for many; give one picture and -o FILE")
+    ending = f".{(formats or ('png',))[0]}" if folder or piped else out and out.suffix
+    if options.get("form") and ending not in PICTURES:
         raise ParameterError("--form says how a picture is drawn; give -o FILE.png as well")
 
 
-def _pictures(place: Path, model: Model, method: Method) -> Any:
-    """A picture, or a folder's as one batch."""
-    if place.is_dir():
-        return load_pictures(picture_files([place]), like=model)
-    return load_image(place, like=model, whole=method.takes_any_size())
+def _job(method: Method, model: str, options: Mapping[str, Any]) -> PictureJob:
+    form, bands = options.get("form"), options["bands"]
+    return PictureJob(method, open_model(model, options), options.get("target"), form, bands)
 
 
-def _explained_class(model: Model, objective: Objective, pictures: Any) -> dict[str, Any]:
-    """The class that was explained, and its probability or score; nothing where it was no class."""
+def _run_each(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
+    """An output for each picture, and an index, in a folder."""
+    out, formats, again = options["out"].path, options["formats"], options["again"]
+    with quiet(), bar("pictures") as progress:
+        records = run_into_folder(_job(method, model, options), pictures, out, formats, again, progress)
+    if options["as_json"]:
+        echo_json({"model": model, "method": method.name, "pictures": list(records), "folder": str(out)})
+    else:
+        say_pictures(f"{method.name} of {model}", records, f"written: {out / 'index.jsonl'}, and the outputs it names")
+    say_failures(records)
+
+
+def _run_joined(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
+    """One result of all pictures."""
+    with quiet(), bar("pictures") as progress:
+        result, records = run_joined(_job(method, model, options), pictures, progress)
+    written = _write(result, options)
+    with _text_beside(options):
+        if options["as_json"]:
+            head = {"model": model, "pictures": list(records), **result_record(result)}
+            echo_json({**head, "file": options["out"] and str(options["out"])})
+        else:
+            for name, value in result.figures().items():
+                click.echo(f"{name}: {short(value)} (the mean)")
+            say_pictures(f"{method.name} of {model}", records, written)
+    say_failures(records)
+
+
+def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
+    """One picture, or pictures that the method takes together."""
+    image = ", ".join(map(str, pictures)) or None
+    with quiet(), bar() as progress:
+        network = open_model(model, options)
+        batch = _pictures(pictures, network, method)
+        count = None if batch is None else batch.shape[0]
+        objective = resolve_target(options["target"], network, count) if method.needs_target else None
+        check_bands(options["bands"], network.input.example_shape[0])
+        result: Result = replace(method(network, batch, objective, progress=progress), bands=options["bands"])
+        explained = {} if objective is None or batch is None else _explained_class(network, objective, batch)
+    written = _write(result, options)
+    for note in result.notes:
+        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+    record = {"model": model, "image": image, **result_record(result), "target": explained}
+    with _text_beside(options):
+        if options["as_json"]:
+            echo_json({**record, "file": options["out"] and str(options["out"])})
+        else:
+            say_result(record, result, method, written)
+
+
+def _write(result: Result, options: Mapping[str, Any]) -> str:
+    """Write the result where it was asked for; what is said of that."""
+    out, form = options["out"], options.get("form")
+    if options.get("history"):
+        result.save_history(options["history"])  # type: ignore[attr-defined]  # the option is there for a Synthesis only
+    if out is None:
+        return "nothing written: -o FILE.png writes a picture, -o FILE.npz raw values"
+    if out == STDOUT:
+        write_to_stdout(result, f".{(options['formats'] or ('png',))[0]}", form)
+        return "written: stdout"
+    if "pictures" in result.provenance:
+        save_joined(result, out, form)
+    else:
+        result.save(out, form)
+    return f"written: {out}"
+
+
+def _text_beside(options: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Send text to stderr where the result itself goes to stdout."""
+    return quiet() if options["out"] == STDOUT else nullcontext()
+
+
+def _pictures(places: Sequence[Path], model: Model, method: Method) -> Any:
+    """A picture, or several as one batch; None for none."""
+    if len(places) == 1 and not are_many(places):
+        return load_image(places[0], like=model, whole=method.takes_any_size())
+    return load_pictures([each.path for each in find_pictures(places)], like=model) if places else None
+
+
+def _explained_class(model: Model, objective: Objective, pictures: Any) -> Mapping[str, Any]:
+    """The class that was explained of the first picture; nothing where it was no class."""
     if not isinstance(objective, ClassScore):
         return {}
-    activations = model.forward(pictures, {OUTPUT, *objective.layers})
-    spec = model.output
-    best = int(as_numpy(objective.classes(activations))[0])
-    names = spec.names(model.labels)
-    value = float(spec.values(as_numpy(activations[OUTPUT]))[0, best])
-    unit = "probability" if spec.has_probabilities else "score"
-    return {"class": best, "label": names[best] if names else None, unit: value}
-
-
-def _record(result: Result) -> dict[str, Any]:
-    """The result as JSON can hold it, without the arrays."""
-    record: dict[str, Any] = {
-        "method": result.method,
-        "parameters": dict(result.parameters),
-        "objective": result.provenance["objective"],
-        "provenance": dict(result.provenance),
-        "notes": list(result.notes),
-    }
-    if figures := result.figures():
-        record |= {"figures": dict(figures)}
-    if isinstance(result, Scores):
-        record |= {"values": as_numpy(result.values).tolist(), **result.details()}
-    if isinstance(result, Attribution):
-        values = as_numpy(result.values)
-        record |= {"values": {"shape": values.shape, "least": float(values.min()), "largest": float(values.max())}}
-        record |= {} if result.scores is None else {"score": float(as_numpy(result.scores)[0])}
-    return record
-
-
-def _short(value: Any) -> str:
-    """A figure in four digits; anything else as it is."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _explanation_text(record: Mapping[str, Any]) -> str:
-    target = record["target"]
-    score = f", score {record['score']:.4g}" if "score" in record else ""
-    if not target:
-        return f"{record['objective']}{score}"
-    name = f"{target['label']} (class {target['class']})" if target["label"] else f"class {target['class']}"
-    objective = str(record["objective"])
-    place = f": {objective}" * (" at " in objective)
-    if "probability" not in target:
-        return f"{target['label'] or objective}, {target['score']:.4g}"
-    return f"{name}, probability {target['probability']:.3f}{score}{place}"
+    first = objective.select(0, 1)
+    assert isinstance(first, ClassScore)
+    return explained_classes(model, first, pictures[:1, ...])[0]
 
 
 command = MethodGroup(
     "run",
     _command,
-    "METHOD MODEL [IMAGE|FOLDER] [OPTIONS]",
-    shared=[TARGET, _OUT, BANDS, *MODEL_OPTIONS, JSON],
+    "METHOD MODEL [PICTURES...] [OPTIONS]",
+    shared=[TARGET, _out(_STILLS), BANDS, *MODEL_OPTIONS, JSON],
     short_help="Explain a picture to a model with one method.",
-    help="Explain one picture to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png",
+    help="Explain pictures to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png, "
+    "or each of many: crosslens run grad_cam net.onnx photos -o maps/",
 )

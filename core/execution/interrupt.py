@@ -11,8 +11,8 @@ __all__ = ["Interrupted", "stop_on_signals"]
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C, `kill` and job schedulers, a terminal that is closed; Windows has no SIGHUP."""
-_installed = False
-"""Whether a `stop_on_signals` around this one has the handlers; read and written in the main thread only."""
+_outer: "list[list[Interrupted]]" = []
+"""What the `stop_on_signals` that has the handlers gave; read and written in the main thread only."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -33,17 +33,16 @@ def stop_on_signals(*, end_imports: bool = False) -> Iterator[list[Interrupted]]
     """Raise `Interrupted`, a KeyboardInterrupt, at the first SIGINT, SIGTERM or SIGHUP; the second one kills at once.
 
     Gives a list, to which the signal received is added. The previous handlers come back when the block ends. Signals
-    that are ignored (nohup) or have a handler of the user's own are left alone. Inside another such block, and outside
-    the main thread, this does nothing.
+    that are ignored (nohup) or have a handler of the user's own are left alone. Inside another such block this gives
+    that one's list and does nothing else; outside the main thread it does nothing.
 
     Args:
         end_imports: while a module is being imported, end the process at once, with one line: compiled libraries can
             abort where Python raises in the middle of their start, and nothing is there to be saved.
     """
-    global _installed  # noqa: PLW0603 - signal handlers are the process's own
     received: list[Interrupted] = []
-    if _installed or threading.current_thread() is not threading.main_thread():
-        yield received
+    if _outer or threading.current_thread() is not threading.main_thread():
+        yield _outer[0] if _outer and threading.current_thread() is threading.main_thread() else received
         return
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
     taken = [number for number in _SIGNALS if previous[number] in {signal.SIG_DFL, signal.default_int_handler}]
@@ -57,7 +56,7 @@ def stop_on_signals(*, end_imports: bool = False) -> Iterator[list[Interrupted]]
         received.append(Interrupted(number))
         raise received[0]
 
-    _installed = True
+    _outer.append(received)
     try:
         for number in taken:
             signal.signal(number, stop)
@@ -65,7 +64,7 @@ def stop_on_signals(*, end_imports: bool = False) -> Iterator[list[Interrupted]]
     finally:
         for number in taken:
             signal.signal(number, previous[number])
-        _installed = False
+        _outer.clear()
 
 
 def _is_importing(frame: FrameType | None) -> bool:

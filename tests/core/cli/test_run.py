@@ -124,7 +124,7 @@ def test_every_method_shows_its_parameters_as_options(command, name):
         (["grad_cam", "demo:nope_torch", "PICTURE"], "no demo network 'nope_torch'; there are "),
         (["gradient", "TINY", "PICTURE", "--labels", "TEXT"], "1 labels for a model of 5 classes"),
         (["occlusion", "TINY", "PICTURE", "--window", "0"], "window is 0; it must be a whole number"),
-        (["grad_cam", "TINY", "PICTURE", "-o", "cam.gif"], "cannot write 'cam.gif': its name must end in .png or .npz"),
+        (["grad_cam", "TINY", "PICTURE", "-o", "cam.gif"], "cannot write 'cam.gif': its name must end in .png or .jpg"),
         (["grad_cam", "TINY", "PICTURE", "-o", "gone/cam.png"], "the folder 'gone' does not exist"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_model_is_loaded(com
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        (["grad_cam", "TINY"], "Missing argument 'IMAGE'"),
+        (["grad_cam", "TINY"], "Missing argument 'PICTURES...'"),
         (["grad_cam", "TINY", "PICTURE", "--colour", "red"], "No such option"),
         (["occlusion", "TINY", "PICTURE", "--window", "wide"], "'wide' is not integer"),
         (["grad_cam", "TINY", "PICTURE", "--input-shape", "big"], "'big' is not a shape; write 3,224,224"),
