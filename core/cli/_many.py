@@ -33,7 +33,16 @@ def are_many(places: Sequence[Path]) -> bool:
 def run_into_folder(
     job: PictureJob, places: Sequence[Path], folder: Path, formats: Sequence[str], again: bool, progress: Progress
 ) -> tuple[Record, ...]:
-    """Do what is not finished in the folder, and say how to go on where that is interrupted; the index's lines."""
+    """Do what is not finished in the folder, and say how to go on where that is interrupted; the index's lines.
+
+    Args:
+        job: the method, the model and the target.
+        places: files, folders and patterns.
+        folder: where the outputs go.
+        formats: endings of the outputs.
+        again: do what is finished once more.
+        progress: called with (pictures done, to be done, which).
+    """
     run = PictureRun(job, find_pictures(places, folder), folder, formats, again=again)
     if run.before:
         click.echo(

@@ -14,7 +14,14 @@ __all__ = ["result_record", "say_result", "short"]
 
 
 def say_result(record: Mapping[str, Any], result: Result, method: Method, written: str) -> None:
-    """The text for one result."""
+    """Print the text for one result.
+
+    Args:
+        record: what `result_record` gives, and `model`, `image` and `target`.
+        result: its layers and figures are printed.
+        method: says whether there is a target.
+        written: the last line, what was written where.
+    """
     click.echo(f"{result.method} of {record['model']}" + (f" on {record['image']}" if record["image"] else ""))
     if method.needs_target:
         click.echo(f"explained: {_explanation_text(record)}")

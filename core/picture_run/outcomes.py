@@ -22,6 +22,12 @@ def outcomes(
 
     Batches are cut from all pictures, whatever is left of them: so a run that was stopped gives the same values, to the
     last bit, when it goes on.
+
+    Args:
+        runner: runs a batch.
+        pictures: all of them.
+        left: indices of those that are wanted.
+        progress: called with (pictures done, to be done, which).
     """
     wanted, size, done = set(left), runner.size, 0
     progress(0, len(wanted), "")
