@@ -1,4 +1,7 @@
-"""The zoo's networks as ONNX, written by torch's two exporters and by tf2onnx; each file once per process."""
+"""The zoo's networks as ONNX, written by torch's two exporters and by tf2onnx.
+
+Each file is made once per process, and that of the usual exporter once per user: it is kept in the cache folder.
+"""
 
 import io
 import logging
@@ -6,13 +9,15 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from functools import cache
+from functools import cache, partial
+from importlib.metadata import version
 from tempfile import TemporaryDirectory
 
 import onnx
 from crosslens.errors import ModelError, unknown_name
+from crosslens.execution.cached_file import cached_file
 
-from .packaged import VGG16, packaged
+from .packaged import DCGAN, LITE0, VGG16, XCEPTION, builders_digest, packaged
 
 __all__ = ["EXPORTERS", "dcgan", "lite0", "quiet", "vgg16", "xception"]
 
@@ -47,8 +52,31 @@ def dcgan(exporter: str = "dynamo") -> onnx.ModelProto:
 def _export(network: str, shape: tuple[int, ...], exporter: str) -> onnx.ModelProto:
     if exporter not in EXPORTERS:
         raise ModelError(unknown_name("exporter", exporter, EXPORTERS))
+    if exporter == "dynamo":
+        return onnx.load_from_string(cached_file(f"{network}.onnx", _key(network), partial(_dynamo, network, shape)))
     with quiet():
-        return _by_tf2onnx(network) if exporter == "tf2onnx" else _by_torch(network, shape, exporter == "dynamo")
+        return _by_tf2onnx(network) if exporter == "tf2onnx" else _by_torch(network, shape, dynamo=False)
+
+
+def _dynamo(network: str, shape: tuple[int, ...]) -> bytes:
+    with quiet():
+        return bytes(_by_torch(network, shape, dynamo=True).SerializeToString(deterministic=True))
+
+
+def _key(network: str) -> str:
+    """All that an exported file depends on: the weights, the code here that builds it, and the exporter.
+
+    Raises:
+        ModelError: the package that ships the weights is not installed.
+        ImportError: the exporter is not.
+    """
+    weights = _WEIGHTS[network]
+    packaged(weights)
+    parts = [f"{package} {version(package)}" for package in ("torch", "onnxscript", "onnx")]
+    return " ".join([weights.sha256, builders_digest(), *parts])
+
+
+_WEIGHTS = {"lite0": LITE0, "vgg16": VGG16, "xception": XCEPTION, "dcgan": DCGAN}
 
 
 def _by_torch(network: str, shape: tuple[int, ...], dynamo: bool) -> onnx.ModelProto:

@@ -10,7 +10,17 @@ from typing import NamedTuple
 
 from crosslens.errors import ModelError
 
-__all__ = ["DCGAN", "IMAGENET_LABELS", "LITE0", "VGG16", "XCEPTION", "PackagedFile", "imagenet_labels", "packaged"]
+__all__ = [
+    "DCGAN",
+    "IMAGENET_LABELS",
+    "LITE0",
+    "VGG16",
+    "XCEPTION",
+    "PackagedFile",
+    "builders_digest",
+    "imagenet_labels",
+    "packaged",
+]
 
 
 class PackagedFile(NamedTuple):
@@ -102,6 +112,13 @@ def _other(file: PackagedFile) -> str:
     except PackageNotFoundError:
         return ""
     return f" (installed is {installed})" if installed != file.version else ""
+
+
+@cache
+def builders_digest() -> str:
+    """A hash of the modules here, which build the networks: what was built by others is out of date."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @cache

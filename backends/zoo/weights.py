@@ -7,11 +7,13 @@ normalisations scale, offset, mean and variance.
 import re
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from crosslens.execution.cached_file import cached_file
 
-from .packaged import DCGAN, LITE0, VGG16, XCEPTION, packaged
+from .packaged import DCGAN, LITE0, VGG16, XCEPTION, PackagedFile, packaged
 from .plans import VGG16_STAGES
 
 __all__ = ["Layers", "dcgan", "lite0", "vgg16", "xception"]
@@ -26,20 +28,31 @@ _NORMALISATION = {"kernel": "scale", "bias": "offset"}
 @cache
 def lite0() -> Layers:
     """EfficientNet-Lite0's layers under their published names, less the leading underscores: blocks.0.project_conv."""
-    import torch
-
-    state = torch.load(packaged(LITE0), weights_only=True, map_location="cpu")
-    return _layers({re.sub(r"(^|\.)_", r"\1", name): tensor.numpy() for name, tensor in state.items()})
+    return _layers({re.sub(r"(^|\.)_", r"\1", name): values for name, values in _state("lite0", LITE0).items()})
 
 
 @cache
 def dcgan() -> Layers:
     """The DCGAN generator's layers by their place in its `nn.Sequential`: "0", "1", "3" and so on."""
-    import torch
-
-    state = torch.load(packaged(DCGAN), weights_only=True, map_location="cpu")["netG_state_dict"]
-    layers = _layers({name.removeprefix("main."): tensor.numpy() for name, tensor in state.items()})
+    state = _state("dcgan", DCGAN, "netG_state_dict")
+    layers = _layers({name.removeprefix("main."): values for name, values in state.items()})
     return {name: _outputs_first(layer) for name, layer in layers.items()}
+
+
+def _state(network: str, file: PackagedFile, part: str | None = None) -> Parameters:
+    """The tensors of a file of torch by name; kept as .npz in the cache folder, so that torch is imported once only."""
+    path = packaged(file)
+
+    def read() -> bytes:
+        import torch
+
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        content = BytesIO()
+        np.savez(content, **{name: values.numpy() for name, values in (state[part] if part else state).items()})
+        return content.getvalue()
+
+    with np.load(BytesIO(cached_file(f"{network}-weights.npz", file.sha256, read)), allow_pickle=False) as stored:
+        return dict(stored)
 
 
 @cache
