@@ -71,7 +71,7 @@ def test_run_explains_a_picture_by_each_kind_of_file(files, kind, tmp_path):
     )
     assert done.exit_code == 0, done.output
     with Image.open(out) as picture:
-        assert picture.size == (16, 16)
+        assert picture.size == (224, 224)
 
 
 def test_preprocessing_in_numbers_is_typed_as_json(files):
