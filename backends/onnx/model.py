@@ -56,6 +56,7 @@ class OnnxModel(Model):
 
     backend = "onnx"
     rules_for = frozenset({"relu"})
+    pickles_whole = True
 
     def __init__(
         self,
@@ -71,12 +72,8 @@ class OnnxModel(Model):
         """Use `crosslens.wrap`. `network_tensors` names the tensors of the network itself, without preprocessing."""
         self.input, self.preprocess = graph_input.spec, preprocess
         self.labels, self.batch_size = labels, batch_size
-        self._graph, self._input, self._network_tensors, self._providers = (
-            graph,
-            graph_input,
-            network_tensors,
-            providers,
-        )
+        self._graph, self._input = graph, graph_input
+        self._network_tensors, self._providers = network_tensors, providers
         self._relu = "exact"
         self._sessions = SessionCache()
         self._graphs = SessionCache(most=8)

@@ -10,6 +10,7 @@ from ..errors import ComparisonError, LayerError, unknown_name
 from ..execution.progress import Progress, shows_progress, silent, track
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import is_one_model, named_models
+from ..result.data_frame import data_frame
 from ..result.display import counted, one_line
 from .compatibility import refuse_different_inputs
 from .matcher import match_layers
@@ -84,6 +85,21 @@ class Alignment:
         after = min((n for n, _ in both if n > index), default=None)
         names = [f"{row.layers[a]!r} is {row.layers[b]!r}" for n, row in both if n in {before, after}]
         return f" (it is fused or written otherwise there); its neighbours have: {', '.join(names)}" if names else ""
+
+    def to_dataframe(self) -> Any:
+        """The rows as a `pandas.DataFrame`: the layer's name in each model, agreement and difference.
+
+        Raises:
+            ParameterError: pandas is not installed.
+        """
+        names = {model: [row.layers[n] for row in self.rows] for n, model in enumerate(self.models)}
+        return data_frame(
+            {
+                **names,
+                "agreement": [row.agreement for row in self.rows],
+                "difference": [row.difference for row in self.rows],
+            }
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Models, rows, what has the same values within a model, and what is unmatched."""

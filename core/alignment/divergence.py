@@ -11,6 +11,7 @@ from ..errors import ComparisonError
 from ..execution.progress import Progress, shows_progress, silent
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import ModelLike, ModelsLike, is_one_model, named_models
+from ..result.data_frame import data_frame
 from ..result.display import counted, one_line
 from .align import Alignment, alignment_of
 from .causes import find_cause
@@ -99,6 +100,17 @@ class Divergence:
             f"{self.first.own:.1e}, rounding explains {self.first.noise:.1e}; at the output it is {end:.1e}{others}. "
             f"Cause: {self.cause.text}"
         )
+
+    def to_dataframe(self) -> Any:
+        """One row for each layer as a `pandas.DataFrame`: its name in both models, and the figures of `steps`.
+
+        Raises:
+            ParameterError: pandas is not installed.
+        """
+        a, b = self.models
+        rows = [vars(step) | {"leaves_noise": step.leaves_noise} for step in self.steps]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        return data_frame({a: columns.pop("a"), b: columns.pop("b"), **columns})
 
     def as_json(self) -> dict[str, Any]:
         """Everything in it, for a file."""

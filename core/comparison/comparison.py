@@ -11,6 +11,7 @@ from ..alignment.divergence import Divergence
 from ..errors import ComparisonError
 from ..execution.whole_file import whole_file
 from ..result import Result
+from ..result.data_frame import data_frame
 from ..result.display import counted, one_line
 from .aggregate import Limit, quantiles, worst
 from .figures import FIGURES
@@ -73,6 +74,17 @@ class Comparison:
         """The same by column, as `pandas.DataFrame` takes it; None where a method has no such figure."""
         rows = self.rows()
         return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+
+    def to_dataframe(self) -> Any:
+        """The rows as a `pandas.DataFrame`, with the two models of each as the columns `model` and `other`.
+
+        Raises:
+            ParameterError: pandas is not installed.
+        """
+        columns = self.figures()
+        pairs = columns.pop("models", [])
+        models = {"model": [a for a, _ in pairs], "other": [b for _, b in pairs]}
+        return data_frame({"method": columns.pop("method", []), **models, **columns})
 
     def __repr__(self) -> str:
         count = max((len(result.images) for result in self.results.values() if result.images is not None), default=0)

@@ -5,6 +5,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from functools import cached_property
 from math import prod
 from types import MappingProxyType
@@ -17,6 +19,7 @@ from .input_spec import InputSpec
 from .layer import OUTPUT, Layer, shape_in_words
 from .linearization import Linearization, Pullback
 from .preprocessing import Preprocess
+from .recipe import Recipe, rebuild
 
 __all__ = ["BackendModel", "Differentiable"]
 
@@ -50,6 +53,10 @@ class BackendModel(ABC):
     """What the user says that the output is; see `crosslens.Model.output`."""
     batch_size: int | None = None
     """Images at once, as the user set it; None lets `crosslens.execution.batching` decide."""
+    recipe: Recipe | None = None
+    """How `crosslens.wrap` makes it again, to pickle it; None lets pickle take the object as it is."""
+    pickles_whole: ClassVar[bool] = False
+    """Whether pickle can take the object as it is; only models of files have a recipe then."""
     largest_batch: int = 8
     """Larger batches are no faster (benchmarks/NOTES.md)."""
 
@@ -170,6 +177,26 @@ class BackendModel(ABC):
             replace: activations to run on from instead of a layer's own.
         """
         return None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """By its recipe: a network of a file by the path, of an object with the object."""
+        if self.recipe is None:
+            return super().__reduce_ex__(protocol)
+        return rebuild, (self.recipe.packed(self), self._settings())
+
+    def __copy__(self) -> Self:
+        return self._copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if self.recipe is None:
+            copy = self._copy(**deepcopy(vars(self), memo))
+        else:
+            recipe = replace(self.recipe, network=deepcopy(self.recipe.network, memo))
+            copy = rebuild(recipe, self._settings())
+        return copy
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("labels", "batch_size", "output_kind")}
 
     def _copy(self, *forget: str, **changed: Any) -> Self:
         """A copy that shares everything with this model but the attributes in `changed`.

@@ -15,7 +15,7 @@ What every backend promises (`crosslens.testing` turns each line into a check):
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from os import PathLike
-from typing import Self
+from typing import Any, Self
 
 from ..arrays import Array
 from ..errors import LayerError, ModelError
@@ -185,7 +185,14 @@ class Model(BackendModel):
         """
         rules = BackwardRules(relu, slope, self._kernel_rules(kernels or {}), norms, products)
         rules.refuse_unsupported(self.backend, self.rules_for)
-        return self._modified(rules)
+        given = {"relu": relu, "slope": slope, "kernels": kernels, "norms": norms, "products": products}
+        return self._remember(self._modified(rules), "modified", **given)
+
+    def _remember(self, made: Self, method: str, *given: Any, **named: Any) -> Self:
+        """A model that a method of this one has made, with the recipe to make it again."""
+        if self.recipe is not None:
+            made.recipe = self.recipe.then(method, *given, **named)
+        return made
 
     def _kernel_rules(self, kernels: Mapping[str, KernelRule]) -> dict[str, KernelRule]:
         rules = {name: kernels[asked] for asked, name in self._resolve(kernels).items()}
@@ -204,7 +211,9 @@ class Model(BackendModel):
         Raises:
             LayerError: a layer has no weights.
         """
-        return self._with_weights(redrawn_layers(self, self._resolve(layers).values(), seed))
+        names = list(layers) if not isinstance(layers, str) else layers
+        redrawn = self._with_weights(redrawn_layers(self, self._resolve(names).values(), seed))
+        return self._remember(redrawn, "randomised", names, seed)
 
     @cached_property
     def output(self) -> OutputSpec:

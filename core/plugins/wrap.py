@@ -11,6 +11,7 @@ from ..execution.notices import notice
 from ..metadata.origin import Origin
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import Preprocess, preprocessing
+from ..model.recipe import recipe_of
 from .carried import read_metadata, with_metadata
 from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
 from .registry import BACKENDS, demo_network, load, plugin
@@ -86,18 +87,21 @@ def wrap(
         _refuse_for_a_model("this is", asked)
         return network
     demo: Mapping[str, Any] = {}
+    given = network
     if isinstance(network, str) and ":" in network and not Path(network).exists():
         spec = network
         if spec.startswith("demo:"):
             offered = demo_network(spec.removeprefix("demo:"))
             network, demo = _build_demo(spec, offered.build), offered.options()
         else:
-            network = from_factory(spec)
+            given = network = from_factory(spec)
         if isinstance(network, Model):
             return _with_late_options(network, spec, asked)
     merged, origin = with_metadata(None if demo else read_metadata(network), {**options, **demo, **asked}, asked)
     origin = replace(origin, preprocess="demo") if demo and "preprocess" not in asked else origin
-    return _told(wrap_native(network, merged, origin), network)
+    model = wrap_native(network, merged, origin)
+    model.recipe = recipe_of(model, wrap, given, {**asked, "trust": trust})
+    return _told(model, network)
 
 
 def check_options(options: Mapping[str, Any]) -> dict[str, Any]:

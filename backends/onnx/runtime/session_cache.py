@@ -23,6 +23,10 @@ class SessionCache:
         self._lock = Lock()
         self._most, self._most_bytes = most, most_bytes
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled empty: sessions belong to a process."""
+        return type(self), (self._most, self._most_bytes)
+
     def __len__(self) -> int:
         return len(self._open)
 
