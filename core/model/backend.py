@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Protocol, Self
 
 from ..arrays import Array
 from ..metadata.origin import Origin
+from ..metadata.recipe import Recipe, rebuild
 from .backward_rules import BackwardRules
 from .input_spec import InputSpec
 from .layer import OUTPUT, Layer, shape_in_words
 from .linearization import Linearization, Pullback
 from .preprocessing import Preprocess
-from .recipe import Recipe, rebuild
 
 __all__ = ["BackendModel", "Differentiable"]
 

@@ -9,9 +9,9 @@ from typing import Any
 from ..errors import ModelError, unknown_name
 from ..execution.notices import notice
 from ..metadata.origin import Origin
+from ..metadata.recipe import recipe_of
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import Preprocess, preprocessing
-from ..model.recipe import recipe_of
 from .carried import read_metadata, with_metadata
 from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
 from .registry import BACKENDS, demo_network, load, plugin
