@@ -17,9 +17,11 @@ from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
 
 from .builtin_normalisation import double_normalisation
+from .differentiation import differentiate
 from .disconnected import refuse_disconnected
 from .layers.layer_calls import LOCK
 from .layers.layer_graph import upstream
+from .layers.layer_objects import operation_of
 from .layers.layer_tensor import LayerTensor, outside_dtype, to_channels_last
 from .load.load_errors import explain_errors
 
@@ -71,6 +73,7 @@ class TensorFlowModel(Model):
 
     backend = "tensorflow"
     rules_for = frozenset({"relu"})
+    differentiate = staticmethod(differentiate)
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network
@@ -113,6 +116,13 @@ class TensorFlowModel(Model):
         """Pixels that are rounded."""
         said = "images are rounded to pixels inside; gradients pass straight through the rounding"
         return (said,) if self.network.takes_integers else ()
+
+    def layers_of(self, layer: object) -> tuple[str, ...] | None:
+        """Of a Keras layer of the model, a node of its functional graph, or a tensor that one gives."""
+        operation = operation_of(getattr(self.network, "net", None), layer)
+        if operation is None:
+            return None
+        return tuple(name for name, layer_tensor in self._tensors.items() if layer_tensor.source is operation)
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph of the trace that listed the layers."""

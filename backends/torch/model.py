@@ -1,6 +1,6 @@
 """The contract of a backend on torch: hooks for the layers asked for, autograd from and to edges in the graph."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace as replaced
 from functools import cached_property
 from typing import Any, Self
@@ -13,6 +13,7 @@ from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError, cost
 from torch import Tensor
 
+from .autograd.functions import differentiate
 from .autograd.isolation import isolation
 from .autograd.layer_graph import Reads, direct_inputs, upstream
 from .autograd.recording import Recording
@@ -64,6 +65,19 @@ class TorchModel(Model):
     def layers(self) -> Mapping[str, Layer]:
         """Modules by dotted name, functions as "layer1.0/add", second calls as "relu#2"; shapes at the example's."""
         return self._layers
+
+    def layers_of(self, layer: object) -> tuple[str, ...] | None:
+        """Of a module of the network that was wrapped, a Keras layer or a tensor of a functional Keras model."""
+        part = self.network.part(layer)
+        if part is None:
+            return None
+        return tuple(name for name, output in self._outputs.items() if output.source is part)
+
+    def differentiate(
+        self, function: Callable[..., Any], arrays: Sequence[Array], *, gradient: bool
+    ) -> tuple[Array, Sequence[Array]] | None:
+        """By autograd."""
+        return differentiate(function, arrays, self._runner.device, gradient=gradient)
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the graph of one pass."""

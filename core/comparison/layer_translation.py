@@ -20,6 +20,7 @@ from ..method.base import Method
 from ..method.no_target import NO_TARGET
 from ..method.provenance import named_layers, names_layers
 from ..model.base import INPUT, OUTPUT, Model
+from ..model.layer import LayerLike
 from ..objective import Objective
 from ..objective.renamed_layers import RenamedLayers
 from ..objective.target import resolve_target
@@ -134,20 +135,25 @@ class LayerTranslation:
             value = getattr(method, each.name)
             if isinstance(value, Method):
                 changed[each.name] = self._translate_method(value, to, source)
-            elif names_layers(each.name) and value:
-                names = [value] if isinstance(value, str) else value
-                layers = tuple(self._layer_in(to, name, source) for name in names)
-                changed[each.name] = layers[0] if isinstance(value, str) else layers
+            elif names_layers(each.name) and value is not None and value != ():
+                several = isinstance(value, list | tuple)
+                layers = tuple(self._layer_in(to, layer, source) for layer in (value if several else (value,)))
+                changed[each.name] = layers if several else layers[0]
         same = all(getattr(method, name) == value for name, value in changed.items())
         return method if same else replace(method, **changed)
 
-    def _layer_in(self, to: str, layer: str, source: str | None) -> str:
-        """A layer of model `source`, or, without one, one that the user named in any of the models."""
+    def _layer_in(self, to: str, layer: LayerLike, source: str | None) -> str:
+        """A layer of model `source`, or, without one, one that the user named in any of the models.
+
+        A framework's own object is a layer of the models that wrap its network.
+        """
         if source is not None:
             return self.counterpart(layer, source, to)
         sources = [name for name in self.models if _has(self.models[name], layer)]
         if not sources:
             self.models[self.first].layer(layer)  # raises, and names the nearest
+        if not isinstance(layer, str):
+            return self.counterpart(self.models[sources[0]].layer_name(layer), sources[0], to)
         return layer if to in sources else self.counterpart(layer, sources[0], to)
 
     def counterpart(self, layer: str, source: str, to: str) -> str:
@@ -196,7 +202,7 @@ def _size(shape: tuple[int | None, ...]) -> int:
     return prod(n or 1 for n in shape[1:])
 
 
-def _has(model: Model, layer: str) -> bool:
+def _has(model: Model, layer: LayerLike) -> bool:
     try:
         model.layer(layer)
     except LayerError:

@@ -85,4 +85,4 @@ def _run_on_rounded_images(method: Method, model: Model, images: Array, target: 
     one_each = isinstance(target, list | tuple | np.ndarray)
     moved = round_at_random(picked, model.input.bounds or (0.0, 1.0))
     with withhold():
-        return method(model, moved, [target[n] for n in places] if one_each else target)  # type: ignore[no-any-return]
+        return method(model, moved, [target[n] for n in places] if one_each else target)

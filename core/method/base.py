@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, make_dataclass, replace
 from functools import cache
 from time import perf_counter
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from ..arrays import Array
 from ..errors import ImageError, ParameterError, unknown_name
@@ -26,7 +26,7 @@ from ..result import Result, Synthesis
 from .no_target import NO_TARGET
 from .parameter import check_values, parameters
 from .preset import Preset
-from .provenance import json_value, objectives_of_images, provenance, used_layers
+from .provenance import json_value, objectives_of_images, provenance, used_layers, with_layer_names
 from .sanity import refuse_nonfinite, sanity_notes
 from .unit_range import in_model_bounds, synthesis_view
 
@@ -37,6 +37,16 @@ def makes_pictures(method: "type[Method]") -> bool:
     """Whether its result is a `Synthesis`, as the annotation of its `run` says."""
     returned = method.run.__annotations__.get("return")
     return returned in {Synthesis, "Synthesis"}
+
+
+R_co = TypeVar("R_co", bound=Result, covariant=True)
+
+
+class Runs(Protocol[R_co]):
+    """What gives a result of type R: a call of a method returns what the annotation of its `run` says."""
+
+    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> R_co:
+        """As `Method.run`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +90,8 @@ class Method(ABC):
         """
 
     def __call__(
-        self, model: Model, images: Any = None, target: Any = None, *, progress: Progress | None = None
-    ) -> Any:
+        self: Runs[R_co], model: Model, images: Any = None, target: Any = None, *, progress: Progress | None = None
+    ) -> R_co:
         """Apply the method.
 
         Args:
@@ -89,19 +99,24 @@ class Method(ABC):
             images: (N, C, H, W), float32 in the model's bounds, [0, 1] unless told, or (N, C, D, H, W) of volumes, are
                 taken as they are. One image or several, channels first or last, uint8 or float, of NumPy, torch,
                 TensorFlow or Pillow, files, and lists of these are converted (`crosslens.image.batch.image_batch`).
-            target: None for each image's predicted class, a class number or one per image, a label, or an `Objective`.
+            target: None for each image's predicted class, a class number or one per image, a label, an `Objective`, or
+                a function of the output, (N, K), that gives one number for each image (`crosslens.objective.function`).
                 A class means its logit (`crosslens.objective.target.resolve_target`); where a preset follows another
                 library, the entry of the network's output, as there.
             progress: called after each step with (done, total, what). None: in a notebook a bar, elsewhere nothing.
 
         Returns:
-            A `Result`: raw values, with the method, its parameters and the provenance.
+            What `run` returns, a `Result`: raw values, with the method, its parameters and the provenance.
 
         Raises:
             CrosslensError: what is wrong with the images, the target, a layer or a parameter; or the network gives NaN.
         """
+        asked = cast("Method", self)
+        refuse_unwrapped(model, asked.name)
+        return cast("R_co", with_layer_names(asked, model)._result(model, images, target, progress))
+
+    def _result(self, model: Model, images: Any, target: Any, progress: Progress | None) -> Result:
         start = perf_counter()
-        refuse_unwrapped(model, self.name)
         self.check_parameters()
         images = self._image_batch(model, images)
         refuse_where_alone_fails(model)

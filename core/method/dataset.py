@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, cast
 
 from ..data import Gathered, Source, State, Statistic, data, replay, sweep
 from ..execution.notices import notices_of
@@ -14,12 +14,22 @@ from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..result import Result
 from .base import Method
 from .parameter import check_values, parameters
-from .provenance import json_value, provenance, used_layers
+from .provenance import json_value, provenance, used_layers, with_layer_names
 
 __all__ = ["AnyMethod", "DatasetMethod"]
 
 NAMED_FAILURES = 3
 """Images that could not be read which a note names; the provenance lists all of them."""
+
+
+R_co = TypeVar("R_co", bound=Result, covariant=True)
+
+
+class Finishes(Protocol[R_co]):
+    """What gives a result of type R: a call of a method returns what the annotation of its `finish` says."""
+
+    def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> R_co:
+        """As `DatasetMethod.finish`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +68,7 @@ class DatasetMethod(ABC):
             progress: to be called where this takes long.
         """
 
-    def __call__(self, model: Model, source: Any, *, progress: Progress | None = None) -> Any:
+    def __call__(self: Finishes[R_co], model: Model, source: Any, *, progress: Progress | None = None) -> R_co:
         """Run the method over a data set, in this process.
 
         Args:
@@ -68,14 +78,18 @@ class DatasetMethod(ABC):
                 elsewhere nothing.
 
         Returns:
-            A `Result`, with the method, its parameters and the provenance: the source's digest, how many of its images
-            were read, and each image that could not be, with the reason.
+            What `finish` returns, a `Result`, with the method, its parameters and the provenance: the source's digest,
+            how many of its images were read, and each image that could not be, with the reason.
 
         Raises:
             CrosslensError: what is wrong with the source, a layer or a parameter; or none of the images can be read.
         """
+        asked = cast("DatasetMethod", self)
+        refuse_unwrapped(model, asked.name)
+        return cast("R_co", with_layer_names(asked, model)._result(model, source, progress))
+
+    def _result(self, model: Model, source: Any, progress: Progress | None) -> Result:
         start = perf_counter()
-        refuse_unwrapped(model, self.name)
         self.check_parameters()
         source = data(source)
         source.check(model)
@@ -86,7 +100,7 @@ class DatasetMethod(ABC):
 
     def result(
         self, model: Model, source: Source, gathered: Gathered, *, start: float, progress: Progress = silent
-    ) -> Any:
+    ) -> Result:
         """The result of a sweep that gathered what this method asks for, perhaps among other things.
 
         Args:

@@ -1,11 +1,12 @@
 """Where a result came from: enough to repeat it, and to see why two differ."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Any
+from types import NoneType
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from ..objective import Objective
 
 __all__ = [
     "json_value", "layer_parameters", "named_layers", "names_layers", "objectives_of_images", "provenance",
-    "used_layers",
+    "used_layers", "with_layer_names",
 ]  # fmt: skip
+
+M = TypeVar("M", bound=Any)
 
 
 def provenance(model: Model, objective: Objective | None, seconds: float) -> Mapping[str, Any]:
@@ -70,6 +73,31 @@ def named_layers(method: Any) -> tuple[str, ...]:
         elif hasattr(value, "network_defaults"):
             names += named_layers(value)
     return tuple(dict.fromkeys(names))
+
+
+def with_layer_names(method: M, model: Model) -> M:
+    """The same method, its layers by name where they were given as the framework's own objects, `layer=net.conv3`.
+
+    Raises:
+        LayerError: a layer is no part of the model's network, or runs several times there.
+    """
+    changed: dict[str, Any] = {}
+    for each in fields(method):
+        value = getattr(method, each.name)
+        if hasattr(value, "network_defaults"):
+            changed[each.name] = with_layer_names(value, model)
+        elif names_layers(each.name) and isinstance(value, list | tuple):
+            names = tuple(model.layer_name(name) if _is_object(name) else name for name in value)
+            changed[each.name] = names if any(map(_is_object, value)) else value
+        elif names_layers(each.name) and _is_object(value):
+            changed[each.name] = model.layer_name(value)
+    same = all(getattr(method, name) is value for name, value in changed.items())
+    return method if same else replace(method, **changed)
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a value may be a framework's own layer, and is no wrong value of a parameter."""
+    return not isinstance(value, str | int | float | bytes | Mapping | NoneType)
 
 
 def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:

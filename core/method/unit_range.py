@@ -4,7 +4,7 @@ Step sizes, noise, grey borders, squashing and priors of the published methods a
 synthesis for a network of other bounds therefore runs on this view, and its pictures are mapped back at the end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -63,6 +63,14 @@ class UnitRange(Model):
 
     def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
         return self.model.upstream(names)
+
+    def layers_of(self, layer: object) -> tuple[str, ...] | None:
+        return self.model.layers_of(layer)
+
+    def differentiate(
+        self, function: Callable[..., Any], arrays: Sequence[Array], *, gradient: bool
+    ) -> tuple[Array, Sequence[Array]] | None:
+        return self.model.differentiate(function, arrays, gradient=gradient)
 
     def reads(self, layer: str) -> tuple[str, ...] | None:
         return self.model.reads(layer)

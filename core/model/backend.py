@@ -4,7 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -98,6 +98,30 @@ class BackendModel(ABC):
 
     def upstream(self, names: Iterable[str]) -> frozenset[str] | None:
         """The layers that the named ones are computed from, themselves included; None if the backend cannot tell."""
+        return None
+
+    def layers_of(self, layer: object) -> tuple[str, ...] | None:
+        """The layers that an object of the framework is in this network, by name: one for each time that it runs.
+
+        None for what is no part of the network; () for a part that is no layer. Override where layers are objects.
+        """
+        return None
+
+    def differentiate(
+        self, function: Callable[..., Any], arrays: Sequence[Array], *, gradient: bool
+    ) -> tuple[Array, Sequence[Array]] | None:
+        """A user's function of activations, called on the framework's own tensors and differentiated by it.
+
+        Args:
+            function: takes a tensor for each array and gives numbers (N,).
+            arrays: activations (N, ...), channels first, of any kind.
+            gradient: whether gradients are asked for.
+
+        Returns:
+            The numbers, and the gradient of their sum at each array, as arrays like the first of `arrays`; no gradients
+            unless asked for. None where the framework cannot differentiate functions in Python (override where it can),
+            or this one has no gradient.
+        """
         return None
 
     def reads(self, layer: str) -> tuple[str, ...] | None:

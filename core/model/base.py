@@ -25,7 +25,7 @@ from .backward_rules import BackwardRules
 from .digest import digest
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
-from .layer import INPUT, OUTPUT, Layer, refuse_other_shape, unknown_layer
+from .layer import INPUT, OUTPUT, Layer, LayerLike, name_of_object, refuse_other_shape, unknown_layer
 from .linearization import (
     Linearization,
     NamedLinearization,
@@ -46,17 +46,17 @@ class Model(BackendModel):
     """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
 
     def forward(
-        self, x: Array, capture: Iterable[str] = (OUTPUT,), *, replace: Mapping[str, Array] | None = None
-    ) -> Mapping[str, Array]:
+        self, x: Array, capture: Iterable[LayerLike] = (OUTPUT,), *, replace: Mapping[Any, Array] | None = None
+    ) -> Mapping[Any, Array]:
         """The activations of these layers.
 
         Args:
             x: images (N, C, H, W), float32 in [0, 1].
-            capture: names or aliases of layers.
+            capture: names or aliases of layers, or the framework's own objects, such as [net.conv3].
             replace: activations, channels-first, to run on from instead of a layer's own.
 
         Returns:
-            One array per name in `capture`, channels-first, under the name that was asked for.
+            One array per layer in `capture`, channels-first, under the name or object that was asked for.
 
         Raises:
             ImageError, LayerError: what is wrong with `x`, `capture` or `replace`.
@@ -69,11 +69,11 @@ class Model(BackendModel):
     def vjp(
         self,
         x: Array,
-        cotangents: Mapping[str, Array],
+        cotangents: Mapping[Any, Array],
         *,
-        wrt: Iterable[str] = (INPUT,),
-        capture: Iterable[str] = (),
-        replace: Mapping[str, Array] | None = None,
+        wrt: Iterable[LayerLike] = (INPUT,),
+        capture: Iterable[LayerLike] = (),
+        replace: Mapping[Any, Array] | None = None,
     ) -> Pullback:
         """Gradients of sum_l <cotangents[l], activation of l> at the `wrt` layers, the cotangents known beforehand.
 
@@ -103,10 +103,10 @@ class Model(BackendModel):
     def linearize(
         self,
         x: Array,
-        capture: Iterable[str],
+        capture: Iterable[LayerLike],
         *,
-        wrt: Iterable[str] = (INPUT,),
-        replace: Mapping[str, Array] | None = None,
+        wrt: Iterable[LayerLike] = (INPUT,),
+        replace: Mapping[Any, Array] | None = None,
     ) -> Linearization:
         """The network at `x`: activations first, then gradients for cotangents computed from them.
 
@@ -128,9 +128,9 @@ class Model(BackendModel):
         x: Array,
         objective: Differentiable,
         *,
-        wrt: Iterable[str] = (INPUT,),
-        capture: Iterable[str] = (),
-        replace: Mapping[str, Array] | None = None,
+        wrt: Iterable[LayerLike] = (INPUT,),
+        capture: Iterable[LayerLike] = (),
+        replace: Mapping[Any, Array] | None = None,
     ) -> tuple[Pullback, Array] | None:
         """The gradients of an objective and its values (N,), all computed in one graph that the backend compiles.
 
@@ -162,7 +162,7 @@ class Model(BackendModel):
         *,
         relu: str = "exact",
         slope: str = "exact",
-        kernels: Mapping[str, KernelRule] | None = None,
+        kernels: Mapping[Any, KernelRule] | None = None,
         norms: str = "exact",
         products: str = "exact",
     ) -> Self:
@@ -194,7 +194,7 @@ class Model(BackendModel):
             made.recipe = self.recipe.then(method, *given, **named)
         return made
 
-    def _kernel_rules(self, kernels: Mapping[str, KernelRule]) -> dict[str, KernelRule]:
+    def _kernel_rules(self, kernels: Mapping[Any, KernelRule]) -> dict[str, KernelRule]:
         rules = {name: kernels[asked] for asked, name in self._resolve(kernels).items()}
         for name, rule in rules.items():
             if (kernel := self.weights(name).get("kernel")) is None:
@@ -202,7 +202,7 @@ class Model(BackendModel):
             rule.check(name, tuple(kernel.shape))
         return rules
 
-    def randomised(self, layers: Iterable[str], seed: int) -> Self:
+    def randomised(self, layers: Iterable[LayerLike], seed: int) -> Self:
         """A copy with the weights of these layers redrawn (Adebayo et al. 2018); the original is untouched.
 
         Each kernel and bias becomes normal with its own mean and deviation, in the layout of `weights`, so that the
@@ -229,12 +229,22 @@ class Model(BackendModel):
         """A hash of the layers' kinds, shapes and weights: two files of one network in one framework share it."""
         return digest(self)
 
-    def layer(self, name: str) -> Layer:
-        """The layer of this name or alias.
+    def layer_name(self, layer: LayerLike) -> str:
+        """The name of a layer: of its name or alias, or of the framework's own object (`net.conv3`, a Keras layer).
+
+        Raises:
+            LayerError: no such layer, the object is no part of the wrapped network, or it runs several times.
+        """
+        return self.layer(layer).name
+
+    def layer(self, name: LayerLike) -> Layer:
+        """The layer of this name, alias or object; see `layer_name`.
 
         Raises:
             LayerError: no such layer; the message names the nearest.
         """
+        if not isinstance(name, str):
+            return self.layers[name_of_object(name, self.layers_of(name), self.backend)]
         if (layer := self.layers.get(name) or self._aliases.get(name)) is None:
             raise unknown_layer(name, self.layers, self._aliases)
         return layer
@@ -243,12 +253,15 @@ class Model(BackendModel):
     def _aliases(self) -> Mapping[str, Layer]:
         return {alias: layer for layer in self.layers.values() for alias in layer.aliases}
 
-    def _resolve(self, names: Iterable[str]) -> dict[str, str]:
-        if isinstance(names, str):
-            raise LayerError(f"layers are given as a list of names, not as one string: [{names!r}]")
-        return {name: self.layer(name).name if name not in {INPUT, OUTPUT} else name for name in names}
+    def _resolve(self, names: Iterable[LayerLike]) -> dict[LayerLike, str]:
+        if isinstance(names, str) or not isinstance(names, Iterable) or self.layers_of(names) is not None:
+            one = repr(names) if isinstance(names, str) else "layer"
+            raise LayerError(f"layers are given as a list of names, not as one string or object: [{one}]")
+        return {
+            name: name if isinstance(name, str) and name in {INPUT, OUTPUT} else self.layer(name).name for name in names
+        }
 
-    def _checked(self, x: Array, replace: Mapping[str, Array] | None) -> tuple[Array, dict[str, Array]]:
+    def _checked(self, x: Array, replace: Mapping[Any, Array] | None) -> tuple[Array, dict[str, Array]]:
         replaced = {name: (replace or {})[asked] for asked, name in self._resolve(replace or ()).items()}
         x = replaced.pop(INPUT, x)
         self.input.check(x)

@@ -2,11 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from ..errors import LayerError, did_you_mean
 
-__all__ = ["INPUT", "OUTPUT", "Layer", "refuse_other_shape", "shape_in_words", "unknown_layer"]
+__all__ = [
+    "INPUT",
+    "OUTPUT",
+    "Layer",
+    "LayerLike",
+    "name_of_object",
+    "refuse_other_shape",
+    "shape_in_words",
+    "unknown_layer",
+]
 
+LayerLike: TypeAlias = Any
+"""A layer as a user gives it: its name or alias, or the framework's own object, such as a module or a Keras layer."""
 INPUT = "<input>"
 """The image itself, as a layer: priors on the image are objectives like any other."""
 OUTPUT = "<output>"
@@ -64,3 +76,30 @@ def unknown_layer(name: str, layers: Iterable[str], aliases: Iterable[str] = ())
         f"no layer {name!r} in this model ({len(names)} layers).{hint} "
         "List them with model.layers, or `crosslens layers MODEL`."
     )
+
+
+def name_of_object(layer: object, names: Sequence[str] | None, backend: str) -> str:
+    """The name of the one layer that an object of a framework is.
+
+    Args:
+        layer: the object.
+        names: what `crosslens.Model.layers_of` says of it.
+        backend: the model's, for the message.
+
+    Raises:
+        LayerError: it is no part of the network, no layer, or several: it runs more than once.
+    """
+    what = f"a {type(layer).__module__}.{type(layer).__name__}"
+    if names is None:
+        raise LayerError(
+            f"{what} is no part of the network that this model ({backend}) wraps; give a layer's name, or a part of "
+            "the very network that was wrapped, not of a copy. model.layers lists the names"
+        )
+    if not names:
+        raise LayerError(
+            f"{what} of this network is no layer: it does not run, or gives no tensor with a row for each image. "
+            "Give what stands next to it; model.layers lists the names"
+        )
+    if len(names) > 1:
+        raise LayerError(f"{what} runs {len(names)} times in this network; name one of {', '.join(map(repr, names))}")
+    return names[0]

@@ -9,6 +9,7 @@ from .algebra import Objective
 from .class_score import ClassScore, is_distribution, logit, output, probability
 from .directions import direction, random_direction
 from .diversity import diversity
+from .function import function
 from .gram import gram, gram_matrix
 from .likeness import likeness, nearest
 from .negative import negative, preactivation
@@ -33,6 +34,7 @@ __all__ = [
     "direction",
     "diversity",
     "each",
+    "function",
     "gram",
     "gram_matrix",
     "interpolate",

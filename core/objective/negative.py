@@ -5,13 +5,14 @@ import numpy as np
 from ..arrays import Array, namespace
 from ..errors import LayerError
 from ..model.base import INPUT, OUTPUT, Model
+from ..model.layer import LayerLike
 from .algebra import Objective
 from .unit import channel
 
 __all__ = ["negative", "preactivation"]
 
 
-def negative(model: Model, layer: str, index: int) -> Objective:
+def negative(model: Model, layer: LayerLike, index: int) -> Objective:
     """Minus a channel, before its rectifier if it has one: after it, a unit at 0 has no gradient.
 
     Raises:
@@ -22,7 +23,7 @@ def negative(model: Model, layer: str, index: int) -> Objective:
     return objective
 
 
-def preactivation(model: Model, layer: str) -> str:
+def preactivation(model: Model, layer: LayerLike) -> str:
     """The layer before a rectifier: the nearest one of the same shape whose positive part is what `layer` gives.
 
     A layer with negative values is its own pre-activation. The layers' values on noise decide, so that the answer is
@@ -38,13 +39,13 @@ def preactivation(model: Model, layer: str) -> str:
     noise = model.input.from_unit(np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32))
     activations = model.forward(noise, [*before, name])
     if bool(namespace(activations[name]).any(activations[name] < 0)):
-        return layer
+        return name
     for candidate in reversed(before):
         if _is_rectified(activations[candidate], activations[name]):
             return candidate
     raise LayerError(
-        f"layer {layer!r} has no negative values, and no layer holds the values before its rectifier, which is inside "
-        f"the layer: where the unit is 0, so is its gradient. Maximise -channel({layer!r}, ...) from a picture that "
+        f"layer {name!r} has no negative values, and no layer holds the values before its rectifier, which is inside "
+        f"the layer: where the unit is 0, so is its gradient. Maximise -channel({name!r}, ...) from a picture that "
         "excites the unit, or take a layer with negative values"
     )
 

@@ -8,6 +8,7 @@ from .. import objective as objectives
 from ..errors import TargetError
 from ..model.base import Model
 from . import Objective
+from .layer_names import with_layer_names
 from .parse import class_index, parse_target
 
 __all__ = ["resolve_target"]
@@ -21,8 +22,9 @@ def resolve_target(target: Any, model: Model, count: int | None, unit: str = "lo
 
     Args:
         target: None (each image's predicted class; the positive one of a single sigmoid, the one number of a
-            regression), a class number or one per image, also as arrays and tensors, a label, an `Objective`, or one
-            spelled as text: "logit:281", "probability:tabby", "output:281" (what the network gives, as it is),
+            regression), a class number or one per image, also as arrays and tensors, a label, an `Objective`, a
+            function of the output (`crosslens.objective.function`), or an objective spelled as text: "logit:281",
+            "probability:tabby", "output:281" (what the network gives, as it is),
             "channel:LAYER:11", "neuron:LAYER:11:3:4", of tokens (N, T, D) "neuron:LAYER:UNIT:TOKEN", "layer:LAYER",
             "strongest:LAYER" (the channel with the largest sum for the image),
             "region:LAYER:CHANNEL:FILE.png" (the sum over a painted region), on maps of classes also
@@ -39,7 +41,7 @@ def resolve_target(target: Any, model: Model, count: int | None, unit: str = "lo
     Raises:
         TargetError, LayerError, ModelError: this model has no such class, label or layer.
     """
-    objective = _objective(target, model, unit)
+    objective = with_layer_names(_objective(target, model, unit), model)
     objective.check(model)
     if None not in {count, objective.count} and objective.count != count:
         raise TargetError(f"{objective.count} targets for {count} images; give one, or one per image")
@@ -51,6 +53,8 @@ def _objective(target: Any, model: Model, unit: str) -> Objective:
         return target
     if isinstance(target, str):
         return parse_target(target, model, unit)
+    if callable(target) and not isinstance(target, type):
+        return objectives.function(target)
     of_class = objectives.output if unit == "output" else objectives.logit
     if target is None:
         return of_class()

@@ -7,7 +7,7 @@ strengths at random and picked by eye, because no figure says what a good pictur
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -81,7 +81,8 @@ def search(
         rng = np.random.default_rng([seed, n])
         settings = {name: draw_value(among, rng) for name, among in ranges.items()}
         try:
-            made = replace(fixed, **settings)(model, images, target, progress=part_of(progress, n, trials, "trial"))
+            asked = replace(fixed, **settings)
+            made = cast("Synthesis", asked(model, images, target, progress=part_of(progress, n, trials, "trial")))
         except KeyboardInterrupt:
             if not done:
                 raise

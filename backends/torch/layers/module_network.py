@@ -59,6 +59,7 @@ class ModuleNetwork:
         self.net, self.input, self.batch, self.arguments = net, spec, batch, arguments
         self._kinds = kinds or {}
         self._modules = tuple(net.modules())
+        self._given = self._modules  # the user's own, where this is a copy
         self._attending: tuple[str, ...] = ()
         self._calls: Mapping[ResultKey, FunctionLayer] = {}
         self._named = tuple(_named_modules(net))
@@ -118,8 +119,13 @@ class ModuleNetwork:
     def with_module(self, net: nn.Module) -> "ModuleNetwork":
         """The same way to run another module, a copy of this one's."""
         twin = ModuleNetwork(net, self.input, kinds=self._kinds, batch=self.batch, arguments=self.arguments)
-        twin._attending, twin._calls = self._attending, self._calls
+        twin._attending, twin._calls, twin._given = self._attending, self._calls, self._given
         return twin
+
+    def part(self, layer: object) -> nn.Module | None:
+        """The module here that an object is: a module of the network that was wrapped, or torch.compile's of one."""
+        module = getattr(layer, "_orig_mod", layer) if isinstance(layer, nn.Module) else None
+        return next((own for given, own in zip(self._given, self._modules, strict=True) if given is module), None)
 
     def _attention_hook(self, names: Collection[str], hook: OutputHook) -> Callable[[Tensor], Tensor]:
         """Called with the weights of one attention after another; the listing says which layer each of them is."""

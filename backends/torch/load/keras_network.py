@@ -11,6 +11,7 @@ from crosslens.model import InputSpec
 from torch import Tensor
 
 from ...keras.layers.layer_calls import LOCK, visit_calls
+from ...keras.layers.layer_objects import operation_of
 from ...keras.layers.operations import base_name, before_activation, kind_of, runs_own_code
 from ...keras.weights import weights_of
 from ..layers.functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey
@@ -126,6 +127,10 @@ class KerasOnTorch:
         twin = KerasOnTorch(self.net, self.input, values)
         twin._calls = self._calls
         return twin
+
+    def part(self, layer: object) -> Any:
+        """The layer or node of the model that an object is, or that gives a tensor of the functional model."""
+        return operation_of(self.net, layer)
 
     def counterpart(self, _: Any, source: Any) -> Any:
         """The layer itself: a twin has other values for it."""

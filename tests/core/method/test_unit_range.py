@@ -6,7 +6,7 @@ from crosslens.model import INPUT, OUTPUT, Model
 from crosslens.model.backend import BackendModel
 from crosslens.testing.tiny import TinyModel
 
-FROM_OTHERS = {"forward", "vjp", "linearize", "compiled_pullback", "randomised", "layer", "elements"}
+FROM_OTHERS = {"forward", "vjp", "linearize", "compiled_pullback", "randomised", "layer", "layer_name", "elements"}
 """What `Model` computes from the rest."""
 
 
