@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslens.errors import ModelError, did_you_mean
-from crosslens.metadata.metadata import Metadata
+from crosslens.metadata import Metadata
 from crosslens.model import INPUT, OUTPUT
 from crosslens.plugins.hookspecs import hookimpl
 from onnx import ModelProto

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from crosslens.errors import ModelError
+from crosslens.metadata import Metadata
 from crosslens.model import InputSpec, Model
 from crosslens.plugins.hookspecs import hookimpl
 from torch import nn
@@ -34,6 +35,15 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
         raise ModelError("providers are onnxruntime's; torch computes where device= says")
     with torch.inference_mode(False):
         return _wrap(network, options)
+
+
+@hookimpl
+def crosslens_metadata(network: Any) -> Metadata | None:
+    """The mean and deviation that a model of timm brings as `pretrained_cfg`."""
+    config = getattr(network, "pretrained_cfg", None) if isinstance(network, nn.Module) else None
+    if not isinstance(config, Mapping) or not {"mean", "std"} <= config.keys():
+        return None
+    return Metadata(preprocess={"mean": config["mean"], "std": config["std"]}, where="its pretrained_cfg (timm)")
 
 
 def _wrap(network: Any, options: Mapping[str, Any]) -> TorchModel:

@@ -7,7 +7,7 @@ import click
 
 from ..metadata.metadata import Metadata
 from ..model.preprocessing import preprocessing
-from ..plugins.attach import CARRIED, attach
+from ..plugins.attach import attach
 from ..plugins.carried import read_metadata
 from ._models import MODEL_OPTIONS, quiet, wrap_options
 from ._tables import JSON, echo_json
@@ -22,11 +22,12 @@ def _attach(model: Path, clear: bool, as_json: bool, **options: Any) -> None:
 
     What is given stays with the file, and need not be given again: crosslens attach net.onnx --preprocess
     mean=.485/.456/.406,std=.229/.224/.225 --labels labels.txt. An .onnx file carries it in itself; beside others, or in
-    a SavedModel folder, a side file of JSON is written. Without options it shows what the file carries.
+    a SavedModel folder, a side file of JSON is written. Without options it shows what the file carries. --output,
+    --hold, --trust, --device and --batch-size only serve to open the model, which is tried first; they are not kept.
     """
     given = {name: value for name, value in wrap_options(options).items() if value is not None}
     with quiet():
-        written = attach(model, clear=clear, **given) if clear or given.keys() & {*CARRIED} else None
+        written = attach(model, clear=clear, **given) if clear or given.keys() - {"trust"} else None
         metadata = read_metadata(model)
     if as_json:
         echo_json({"carries": metadata.options() if metadata else None, "written": written and str(written)})

@@ -13,6 +13,7 @@ from ..alignment.divergence import Divergence, diverge
 from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
 from ..image.io import load_image
+from ..metadata.side_file import side_file
 from ..model.base import Model
 from ..plugins.demo_network import DemoNetwork
 from ..plugins.registry import demo_networks, method
@@ -47,6 +48,7 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
     for note in notes(comparison):
         click.echo(f"Note: {note}", err=True)
     click.echo(f"{_sentence(comparison, image.stem)}\n\n{summary(comparison)}\n")
+    written += [side_file(path) for path in written if side_file(path).exists()]
     click.echo("".join(f"written: {path}\n" for path in written), nl=False)
     network = [str(folder / "lite0.onnx")] if models else [f"demo:lite0_{next(iter(networks))}"]
     words = ["crosslens", "run", "grad_cam", *network, str(image), "-o", str(folder / "grad_cam.png")]

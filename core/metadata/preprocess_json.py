@@ -75,9 +75,9 @@ def keywords_from_mapping(mapping: Mapping[str, Any]) -> Keywords:
     Raises:
         ParameterError: a key that crosslens does not know, or a step that it could not do.
     """
-    for name in ("pretrained_cfg", "default_cfg"):
-        if isinstance(mapping.get(name), Mapping):
-            return keywords_from_mapping(mapping[name])
+    if "crosslens_metadata" in mapping:
+        return _of_a_side_file(mapping)
+    mapping = next((mapping[key] for key in _TIMM_PARTS if isinstance(mapping.get(key), Mapping)), mapping)
     if mapping.keys() & _HUGGING_FACE:
         return _hugging_face(mapping)
     if {"mean", "std"} <= mapping.keys() and mapping.keys() & _TIMM:
@@ -97,6 +97,18 @@ def _keywords(content: Any) -> Keywords:
     return keywords_from_mapping(content)
 
 
+def _of_a_side_file(content: Mapping[str, Any]) -> Keywords:
+    """The preprocessing of another model, in the side file that `crosslens attach` wrote for it."""
+    inner = content.get("preprocess")
+    if not isinstance(inner, Mapping) or content.get("bounds") not in (None, [0, 1]) or inner.keys() - {*KEYWORDS}:
+        raise ParameterError(
+            "this file of `crosslens attach` holds no preprocessing in numbers for images in [0, 1]; give the numbers, "
+            "mean=...,std=..."
+        )
+    return Keywords(dict(inner), for_unit_range=True)
+
+
+_TIMM_PARTS = ("pretrained_cfg", "default_cfg")
 _TIMM = frozenset({"input_size", "interpolation", "crop_pct", "first_conv", "classifier", "num_classes"})
 """Some keys of timm's pretrained_cfg, by which it is recognised."""
 _HUGGING_FACE = frozenset(

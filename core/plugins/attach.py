@@ -9,9 +9,9 @@ from ..model.preprocessing import Preprocess
 from .carried import metadata_of, read_metadata, with_metadata, write_metadata
 from .wrap import UNASKED, check_options, is_asked, wrap_native
 
-__all__ = ["CARRIED", "attach"]
+__all__ = ["attach"]
 
-CARRIED = ("preprocess", "labels", "bounds", "input_shape", "output_kind")
+_CARRIED = ("preprocess", "labels", "bounds", "input_shape", "output_kind")
 
 
 def attach(
@@ -63,6 +63,6 @@ def attach(
     options = check_options({**options, **opening})
     before = None if clear else read_metadata(path)
     options, origin = with_metadata(before, options, asked)
-    model = wrap_native(path, options, origin)
-    said = {name: options[name] for name in CARRIED if is_asked(name, options[name])}
+    said = {name: options[name] for name in _CARRIED if is_asked(name, options[name])}
+    model = wrap_native(path, {**options, "preprocess": said.get("preprocess")}, origin)
     return write_metadata(path, metadata_of(said, model.input.bounds))

@@ -54,9 +54,10 @@ def wrap(
             shape, before which what is given here counts; or a `Model`, which is returned as it is.
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
             text ("mean=.485/.456/.406,std=.25,order=BGR"), a .json file (keywords, or Hugging Face's or timm's),
-            keywords of `Preprocess`, or None for none. If not given: what the file says, else "imagenet", which the
-            logger "crosslens" is told. Presets are defined for images in [0, 1]: with other bounds the image is
-            mapped to [0, 1] first. A `Preprocess`, keywords and None act on the image's own values.
+            keywords of `Preprocess`, or None for none. If not given: what the file says, else "imagenet" for three
+            channels, which the logger "crosslens" is told; with other channels it must be given. Latent vectors have
+            none, inputs of integers the range of their type. Presets are defined for images in [0, 1]: with other
+            bounds the image is mapped to [0, 1] first. A `Preprocess`, numbers and None act on the image's own values.
         labels: class names, in the order of the outputs; two, the negative class first, for one sigmoid or logit.
         batch_size: images at once; decided by memory if not given.
         input_shape: (C, H, W), None = any, where the network does not say, (C, D, H, W) for volumes;

@@ -247,6 +247,7 @@ def _provenance_row(run: RunView) -> list[str]:
         f"{provenance['seconds']:.3f} s",
         ", ".join(f"{name} {version}" for name, version in provenance["versions"].items()),
         str(provenance["model"]),
-        ", ".join(f"{k} {v}" for k, v in provenance["preprocess"].items()),
+        ", ".join(f"{k} {v}" for k, v in provenance["preprocess"].items())
+        + " (the default)" * (provenance.get("preprocess_from") == "default"),
         str(provenance["date"]),
     ]

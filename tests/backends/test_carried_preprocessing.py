@@ -233,3 +233,11 @@ def test_results_record_where_the_preprocessing_came_from(files):
     for expected, options in given.items():
         result = method(crosslens.wrap(files / "net.keras", **options), IMAGE)
         assert result.provenance["preprocess_from"] == expected
+
+
+def test_a_model_of_timm_brings_its_mean_and_deviation():
+    module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    module.pretrained_cfg = {"input_size": (3, 8, 8), "mean": (0.1, 0.2, 0.3), "std": (0.5, 0.5, 0.5)}
+    model = crosslens.wrap(module, input_shape=(3, 8, 8))
+    np.testing.assert_allclose(answer(model), [0.2, 0.4, 0.6], rtol=1e-5)
+    assert model.origin.in_words == "from its pretrained_cfg (timm)"

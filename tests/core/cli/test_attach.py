@@ -66,6 +66,7 @@ def test_the_default_is_one_line_and_the_table_says_so(command, network, picture
     [
         (["--labels", "LABELS"], "Error: 1 labels for a model of 3 classes"),
         (["--preprocess", "mean=.5,sdt=1"], "Error: preprocess has no 'sdt'"),
+        (["--batch-size", "2"], "Error: there is nothing to attach: give --preprocess"),
         (["--clear", "--preprocess", "mean=1/2"], "Error: preprocess mean has 2 numbers; this model's images have 3"),
     ],
 )
