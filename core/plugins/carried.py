@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from ..execution.notices import notice
 from ..execution.whole_file import whole_file
 from ..metadata.metadata import Metadata
 from ..metadata.origin import Origin
 from ..metadata.side_file import read_side_file, side_file
+from ..model.base import Model
 from ..model.input_spec import InputSpec
 from ..model.preprocessing import Preprocess, preprocessing
-from .lookup import names_for_file, names_for_object
+from .lookup import in_words, names_for_file, names_for_object
 from .registry import BACKENDS, load, plugin
 
-__all__ = ["metadata_of", "read_metadata", "with_metadata", "write_metadata"]
+__all__ = ["metadata_of", "read_metadata", "tell_origin", "with_metadata", "write_metadata"]
 
 
 def read_metadata(network: Any) -> Metadata | None:
@@ -107,6 +109,24 @@ def with_metadata(
             source, merged["preprocess"] = "file", said["preprocess"]
     others = tuple(name for name in said if name in asked and _differs(name, asked[name], said[name], _bounds(merged)))
     return merged, Origin(source, carried, others)
+
+
+def tell_origin(model: Model, network: Any) -> None:
+    """Tell a default preprocessing that was taken, and what was given otherwise than the network's file says."""
+    if text := model.origin.contradiction:
+        notice(text)
+    if model.takes_default_preprocessing:
+        notice(
+            f'{in_words(network)}: preprocess= is not given, and it carries none: "imagenet" is taken '
+            f'({model.preprocess}). Give what the network was trained on: preprocess="mean=.5,std=.25", or None for '
+            f"none; crosslens.attach writes it into a model's file{_configuration_beside(network)}"
+        )
+
+
+def _configuration_beside(network: Any) -> str:
+    """A hint where Hugging Face's preprocessor_config.json lies in the folder of the model."""
+    beside = Path(network).parent / "preprocessor_config.json" if isinstance(network, str | Path) else None
+    return f"; preprocess='{beside}' takes what lies beside it" if beside and beside.is_file() else ""
 
 
 def _bounds(options: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError, unknown_name
-from ..execution.notices import notice
 from ..metadata.origin import Origin
 from ..metadata.recipe import recipe_of
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import Preprocess, preprocessing
-from .carried import read_metadata, with_metadata
+from .carried import read_metadata, tell_origin, with_metadata
 from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
 from .registry import BACKENDS, demo_network, load, plugin
 
@@ -99,10 +98,11 @@ def wrap(
         if isinstance(network, Model):
             return _with_late_options(network, spec, asked)
     merged, origin = with_metadata(None if demo else read_metadata(network), {**options, **demo, **asked}, asked)
-    origin = replace(origin, preprocess="demo") if demo and "preprocess" not in asked else origin
+    origin = replace(origin, preprocess="demo") if "preprocess" in demo and "preprocess" not in asked else origin
     model = wrap_native(network, merged, origin)
     model.recipe = recipe_of(model, wrap, given, {**asked, "trust": trust})
-    return _told(model, network)
+    tell_origin(model, network)
+    return model
 
 
 def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,19 +122,6 @@ def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def is_asked(name: str, value: Any) -> bool:
     """Whether a user gave an option, so that it is obeyed or refused; trust= asks for nothing."""
     return not isinstance(value, _Unasked) if name == "preprocess" else value is not None and name != "trust"
-
-
-def _told(model: Model, network: Any) -> Model:
-    """The model, after a notice on a default that was taken and on what was given otherwise than its file says."""
-    if text := model.origin.contradiction:
-        notice(text)
-    if model.takes_default_preprocessing:
-        notice(
-            f'{in_words(network)}: preprocess= is not given, and it carries none: "imagenet" is taken '
-            f'({model.preprocess}). Give what the network was trained on: preprocess="mean=.5,std=.25", or None for '
-            "none; crosslens.attach writes it into a model's file"
-        )
-    return model
 
 
 def wrap_native(network: Any, options: Mapping[str, Any], origin: Origin) -> Model:

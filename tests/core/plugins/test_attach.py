@@ -92,3 +92,10 @@ def test_a_default_is_told_for_each_network_once(small, caplog):
     for path in (small, small, other):
         crosslens.wrap(path).forward(np.zeros((1, *SIZE), np.float32), [OUTPUT])
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [f"'{small}'", f"'{other}'"]
+
+
+def test_hugging_faces_configuration_beside_a_model_is_offered(small, caplog):
+    (small.parent / "preprocessor_config.json").write_text('{"image_mean": 0.5, "image_std": 0.5}')
+    crosslens.wrap(small)
+    offered = caplog.records[0].getMessage().partition("; preprocess='")[2].partition("'")[0]
+    assert crosslens.wrap(small, preprocess=offered).preprocess == crosslens.Preprocess(mean=(0.5,), std=(0.5,))
