@@ -1,6 +1,6 @@
 """Image files and folders given on the command line, loaded as one batch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from ..errors import ImageError
 from ..image.io import load_image
 from ..image.multiband import ARRAYS
 from ..model.base import Model
+from ..picture_run.picture_list import find_pictures
 
-__all__ = ["ARRAYS", "BANDS", "SUFFIXES", "load_pictures", "picture_files", "titles"]
+__all__ = ["ARRAYS", "BANDS", "SUFFIXES", "load_all", "load_pictures", "picture_files", "titles"]
 
 
 class Bands(click.ParamType):  # type: ignore[type-arg]
@@ -38,22 +39,12 @@ BANDS = click.Option(
 
 
 def picture_files(places: Sequence[Path]) -> list[Path]:
-    """The files given, and for each folder the pictures in it by name, not those of folders inside.
+    """The files given, the pictures of folders with those of their sub-folders, and those that fit patterns.
 
     Raises:
-        ImageError: a folder that holds no picture.
+        ImageError: a folder that holds no picture, or a pattern that none fits.
     """
-    return [path for place in places for path in _pictures_in(place)]
-
-
-def _pictures_in(place: Path) -> Iterator[Path]:
-    if not place.is_dir():
-        yield place
-        return
-    pictures = sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not pictures:
-        raise ImageError(f"no picture in the folder '{place}'; files that end in {', '.join(sorted(SUFFIXES))} count")
-    yield from pictures
+    return [each.path for each in find_pictures(places)] if places else []
 
 
 def titles(files: Sequence[Path]) -> list[str]:
@@ -65,3 +56,20 @@ def titles(files: Sequence[Path]) -> list[str]:
 def load_pictures(files: Sequence[Path], like: Model) -> Any:
     """Pictures as one batch (N, C, H, W) for a model; None for no files."""
     return np.concatenate([load_image(path, like=like) for path in files]) if files else None
+
+
+def load_all(files: Sequence[Path], like: Model) -> tuple[Any, Mapping[Path, ImageError]]:
+    """Pictures as one batch (N, C, H, W) for a model, None for no files; and why others cannot be read.
+
+    Raises:
+        ImageError: none of them can be read.
+    """
+    pictures, failed = [], dict[Path, ImageError]()
+    for path in files:
+        try:
+            pictures.append(load_image(path, like=like))
+        except ImageError as error:
+            failed[path] = error
+    if failed and not pictures:
+        raise next(iter(failed.values()))
+    return np.concatenate(pictures) if pictures else None, failed

@@ -1,7 +1,8 @@
 """`crosslens compare`: one or more methods on several models, side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ from click.core import ParameterSource
 
 from ..comparison.aggregate import Limit
 from ..comparison.compare import compare
+from ..errors import ComparisonError
 from ..image.false_colour import check_bands
 from ..method.base import Method, with_preset
-from ..plugins.registry import image_method_class, methods
 from ._comparison import notes, summary
 from ._files import Writable, WritingCommand
+from ._many import SOME_FAILED
+from ._method_words import MethodWord, convert_setting, is_method_word, read_method
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._parameters import MethodGroup, parameter_options
-from ._pictures import ARRAYS, BANDS, SUFFIXES, load_pictures, picture_files, titles
+from ._pictures import ARRAYS, BANDS, SUFFIXES, load_all, picture_files, titles
 from ._progress import bar
 from ._spelling import remember_command
 from ._tables import echo_json
@@ -68,13 +71,14 @@ _JSON = click.Option(
 )
 
 
-def _command(kinds: tuple[type[Method], ...]) -> click.Command:
+def _command(words: Sequence[MethodWord]) -> click.Command:
+    kinds = tuple(dict.fromkeys(word.kind for word in words))
     target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
     params = [_GIVEN, _IMAGES, *target, *_common_options(kinds), _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
     text = "\n\n".join(kind.__doc__ or "" for kind in kinds)
 
     def run(**options: Any) -> None:
-        _compare(kinds, **options)
+        _compare(words, **options)
 
     return WritingCommand(" ".join(kind.name for kind in kinds), callback=run, params=params, help=text)
 
@@ -98,13 +102,15 @@ def _as_text_option(option: click.Parameter) -> click.Option:
     return click.Option([str(option.name), *option.opts], help=getattr(option, "help", None))
 
 
-def _build_method(kind: type[Method], options: Mapping[str, Any]) -> Method:
-    """A method with the options that were given and that it has; its own defaults for the rest."""
-    context = click.get_current_context()
+def _build_method(word: MethodWord, options: Mapping[str, Any]) -> Method:
+    """A method with its own settings, and with the options that were given and that it has; else its defaults."""
+    context, kind = click.get_current_context(), word.kind
     given = {}
     for option in parameter_options(kind):
         name = str(option.name)
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if (setting := name.removeprefix("parameter_")) in word.settings:
+            given[name] = convert_setting(option, word.settings[setting], context)
+        elif context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             value = options[name]
             given[name] = option.type.convert(value, option, context) if isinstance(value, str) else value
     preset = given.pop("preset", None)
@@ -113,7 +119,7 @@ def _build_method(kind: type[Method], options: Mapping[str, Any]) -> Method:
 
 
 def _compare(
-    kinds: tuple[type[Method], ...],
+    words: Sequence[MethodWord],
     *,
     given: tuple[str, ...],
     images: tuple[Path, ...],
@@ -127,13 +133,14 @@ def _compare(
     specs = [each for each in given if Path(each).suffix.lower() not in SUFFIXES | ARRAYS]
     files = picture_files([*images, *(Path(each) for each in given if each not in specs)])
     kept = [Limit.read(text) for text in limits]
-    _check(kinds, specs, files)
-    chosen = [_build_method(kind, options) for kind in kinds]
-    with quiet(), bar() as progress:
+    _check(words, specs, files)
+    chosen = {word.label: _build_method(word, options) for word in words}
+    with quiet(), bar("results") as progress:
         models = dict(zip(distinct_names(specs), open_models(specs, options), strict=True))
-        pictures = load_pictures(files, next(iter(models.values())))
+        pictures, failed = load_all(files, next(iter(models.values())))
+        named = titles([path for path in files if path not in failed])
         check_bands(bands, next(iter(models.values())).input.example_shape[0])
-        comparison = compare(models, chosen, pictures, target, titles=titles(files), layers=True, progress=progress)
+        comparison = compare(models, chosen, pictures, target, titles=named, layers=True, progress=progress)
         comparison = replace(
             comparison, results={key: replace(each, bands=bands) for key, each in comparison.results.items()}
         )
@@ -145,15 +152,22 @@ def _compare(
     else:
         click.echo(summary(comparison))
         click.echo("".join(f"written: {path}\n" for path in written), nl=False)
-    if failed := comparison.passed(kept):
-        click.echo("".join(f"Limit passed: {text}\n" for text in failed), nl=False, err=True)
-        click.get_current_context().exit(LIMIT_PASSED)
+    passed = [f"Limit passed: {text}" for text in comparison.passed(kept)]
+    left_out = [f"Failed: {path}: {error}" for path, error in failed.items()]
+    left_out += [f"Left out: {each}" for each in comparison.skipped]
+    for line in (*left_out, *passed):
+        click.echo(line, err=True)
+    if left_out or passed:
+        click.get_current_context().exit(LIMIT_PASSED if passed else SOME_FAILED)
 
 
-def _check(kinds: tuple[type[Method], ...], specs: list[str], files: list[Path]) -> None:
+def _check(words: Sequence[MethodWord], specs: list[str], files: list[Path]) -> None:
+    labels = [word.label for word in words]
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise ComparisonError(f"{', '.join(twice)} is given twice; give each its own settings: {twice[0]}:layer=bn3")
     if len(specs) < 2:
         raise click.UsageError(f"comparing takes two models or more; there is {len(specs)}")
-    asking = [kind.name for kind in kinds if kind.needs_images]
+    asking = [word.kind.name for word in words if word.kind.needs_images]
     if asking and not files:
         raise click.UsageError(f"Missing option '--images': {', '.join(asking)} explains pictures; give FILE or FOLDER")
 
@@ -164,28 +178,21 @@ class _Methods(MethodGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        names = args[:1]
-        for word in args[1:]:
-            if word not in methods() and not _looks_like_method(word):
-                break
-            names.append(word)
-        command = _command(tuple(map(image_method_class, names)))
+        names = [args[0], *takewhile(is_method_word, args[1:])]
+        command = _command([read_method(name) for name in names])
         remember_command(ctx, command)
         return names[0], command, args[len(names) :]
 
 
-def _looks_like_method(word: str) -> bool:
-    """Whether a word cannot be a model, so that it must be a misspelled method."""
-    return word.replace("_", "").isalnum() and not Path(word).exists()
-
-
 command = _Methods(
     "compare",
-    lambda kind: _command((kind,)),
-    "METHOD... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
+    lambda kind: _command([MethodWord(kind.name, kind, {})]),
+    "METHOD[:NAME=VALUE,...]... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
     images_only=True,
     shared=[_IMAGES, _TARGET, _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON],
     short_help="Explain the same pictures to several models, and compare.",
     help="Explain the same pictures to several models, and measure how much the maps differ: "
-    "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html",
+    "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html. "
+    "A method's own settings stand behind it: grad_cam:layer=bn3 integrated_gradients:steps=100. "
+    "A value with commas and = in it is quoted: 'grad_cam:layer=\"a=1,b\"'.",
 )

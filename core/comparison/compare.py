@@ -1,22 +1,22 @@
 """Run methods on several models of one network with the same images and the same target, and measure the noise."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..alignment.compatibility import refuse_different_inputs, refuse_different_outputs
 from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
-from ..errors import ComparisonError
+from ..errors import ComparisonError, CrosslensError
 from ..execution.progress import Progress, shows_progress, silent, track
 from ..introspection.default_layer import classes
-from ..method.base import Method
 from ..model.base import Model
 from ..plugins.models import MethodsLike, ModelsLike, named_methods, named_models
-from ..result import Result
 from .comparison import Comparison
 from .layer_translation import LayerTranslation
 from .predictions import Prediction, predict
 from .rounding_noise import Noise, rounding_noise
+from .runs import Runs
 
 __all__ = ["Comparison", "compare"]
 
@@ -47,12 +47,16 @@ def compare(
             class of one sigmoid, the number of a regression).
         titles: a name for each image, for the report.
         layers: compare the first model with each other one layer by layer as well, see `crosslens.diverge`.
-        progress: called after each result with (done, total, what); a bar in a notebook if not given.
+        progress: called with (results of pictures done, all of them, what); a bar in a notebook if not given.
+
+    A method that cannot run on one of the models is left out there, with its reason in `Comparison.skipped`; a picture
+    on which any method fails is left out of all.
 
     Raises:
         ComparisonError: fewer than two models, or models that take different images or have different classes; no
             method, or one twice without labels.
         ModelError, PluginError: what is not a model, or not a method.
+        CrosslensError: no method runs on two of the models.
     """
     named, chosen = named_models(models), named_methods(methods)
     _refuse_incomparable(named, target)
@@ -60,31 +64,30 @@ def compare(
     leader = next(iter(named.values())).output
     if target is None and predictions and not leader.binary and leader.has_probabilities:
         target = list(predictions[0].classes)
-    results, noise = _results_and_noise(named, chosen, images, target, progress)
+    translation = LayerTranslation(named, images)
+    runs = Runs(named, chosen, images, translation.targets(target))
+    runs.run_all(translation, progress)
+    skipped = runs.skipped(titles)
+    if any(each.image is not None for each in skipped):
+        kept = runs.keep_common()
+        images, predictions = runs.images, tuple(each.of_images(kept) for each in predictions)
+        titles = [titles[n] if n < len(titles) else f"picture {n + 1}" for n in kept]
+    noise = _noise(runs, progress)
     divergences = _divergences(named, images) if layers and images is not None else ()
-    return Comparison(tuple(named), tuple(chosen), results, predictions, tuple(titles), noise, divergences)
+    left = tuple(label for label in chosen if runs.models_of(label))
+    return Comparison(tuple(named), left, runs.results, predictions, tuple(titles), noise, divergences, skipped)
 
 
-def _results_and_noise(
-    models: Mapping[str, Model], methods: Mapping[str, Method], images: Array, target: Any, progress: Progress
-) -> tuple[dict[tuple[str, str], Result], dict[str, Noise]]:
-    """The result of each method on each model, and each method's rounding noise on the model that took least time."""
-    results: dict[tuple[str, str], Result] = {}
+def _noise(runs: Runs, progress: Progress) -> dict[str, Noise]:
+    """Each method's rounding noise on the model that took least time; none where it cannot be measured."""
     noise: dict[str, Noise] = {}
-    translation = LayerTranslation(models, images)
-    targets = translation.targets(target)
-    translated = {label: translation.methods(method, targets) for label, method in methods.items()}
-    work = [(label, name) for label in methods for name in (*models, None)]
-    for label, name in track(work, progress, "comparing"):
-        method = methods[label]
-        of_models = targets if method.needs_target else dict.fromkeys(models)
-        if name is not None:
-            results[label, name] = translated[label][name](models[name], images, of_models[name])
-        elif method.needs_images:
-            quickest = min(models, key=lambda each: results[label, each].provenance["seconds"])
-            result, run = results[label, quickest], translated[label][quickest].method
-            noise[label] = rounding_noise(run, quickest, models[quickest], result, of_models[quickest])
-    return results, noise
+    left = [label for label, method in runs.methods.items() if method.needs_images and runs.models_of(label)]
+    for label in track(left, progress, "rounding noise"):
+        name = min(runs.models_of(label), key=lambda each: runs.results[label, each].provenance["seconds"])
+        run, target = runs.translated[label, name].method, runs.target(label, name)
+        with suppress(CrosslensError):  # a picture at its bounds, say; the comparison stands without it
+            noise[label] = rounding_noise(run, name, runs.models[name], runs.results[label, name], target)
+    return noise
 
 
 def _divergences(models: Mapping[str, Model], images: Array) -> tuple[Divergence, ...]:

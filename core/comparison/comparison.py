@@ -20,6 +20,7 @@ from .pictures import pictures_of, previews_of
 from .predictions import Prediction, prediction_agreement, predictions_agree
 from .result_figures import figures_between, values_and_maps
 from .rounding_noise import Noise
+from .runs import Skipped
 from .verdict import agreement_limit, judge, verdict
 from .view import ComparisonView, ImageView, PairView, RunView
 
@@ -45,6 +46,12 @@ class Comparison:
     """By method: what rounding alone does to its maps on the model that took the least time (see `rounding_noise`)."""
     divergences: tuple[Divergence, ...] = ()
     """The layer-by-layer comparison of the first model with each other one, if asked for."""
+    skipped: tuple[Skipped, ...] = ()
+    """Methods that do not run on one of the models, and pictures on which one failed, with the reason."""
+
+    def pairs_of(self, method: str) -> list[tuple[str, str]]:
+        """Each two models that this method has results of."""
+        return [(a, b) for a, b in self.pairs if (method, a) in self.results and (method, b) in self.results]
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -62,7 +69,7 @@ class Comparison:
             {"method": method, "models": [a, b], "image": n}
             | figures_between(explained[method, a], explained[method, b], n, n)
             for method in self.methods
-            for a, b in self.pairs
+            for a, b in self.pairs_of(method)
             for n in range(len(explained[method, a][0]))
         )
 
@@ -101,7 +108,7 @@ class Comparison:
     def _figures_of_pairs(self) -> Iterator[tuple[Row, list[Mapping[str, float]]]]:
         """For each method and pair of models: who they are, and the figures of each image."""
         for method in self.methods:
-            for pair in self.pairs:
+            for pair in self.pairs_of(method):
                 rows = [row for row in self.images if row["method"] == method and row["models"] == [*pair]]
                 figures: list[Mapping[str, float]] = [
                     {name: row[name] for name in FIGURES if name in row} for row in rows
@@ -148,7 +155,7 @@ class Comparison:
         return ComparisonView(
             models=self.models,
             methods=self.methods,
-            verdict=verdict(self.rows(), self.noise, self.predicted, self.divergences),
+            verdict=verdict(self.rows(), self.noise, self.predicted, self.divergences, self.skipped),
             predictions=self.predictions,
             predicted=self.predicted,
             pairs=tuple(self._pair_views()),
@@ -156,6 +163,7 @@ class Comparison:
             images=tuple(map(self._image_view, range(self._count))),
             noise=self.noise,
             divergences=self.divergences,
+            skipped=self.skipped,
             pictures=partial(pictures_of, self.results, self.methods, self.models),
             previews=partial(previews_of, self.results),
         )

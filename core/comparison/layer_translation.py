@@ -13,7 +13,7 @@ from ..alignment.layer_family import layer_family
 from ..alignment.probe_images import probes
 from ..alignment.similarity import similarities
 from ..arrays import Array, as_numpy
-from ..errors import LayerError
+from ..errors import CrosslensError, LayerError
 from ..execution.notices import notice
 from ..execution.progress import Progress
 from ..method.base import Method
@@ -96,21 +96,29 @@ class LayerTranslation:
         inner = [name for name in objective.layers if name not in {INPUT, OUTPUT}]
         return RenamedLayers(objective, {name: self.counterpart(name, source, to) for name in inner})
 
-    def methods(self, method: Method, targets: Mapping[str, Any]) -> dict[str, TranslatedMethod]:
+    def methods(self, method: Method, targets: Mapping[str, Any]) -> Mapping[str, TranslatedMethod | CrosslensError]:
         """The method for each model: with the counterparts of the layers it names, or of the first model's default.
 
-        Raises:
-            LayerError: no model has a layer of that name, or one has no counterpart of it.
+        An error for a model that has no counterpart of a layer, or for each where the method does not fit the first.
         """
-        with_defaults = self._with_default_layers(method, self.first, targets)
+        try:
+            with_defaults = self._with_default_layers(method, self.first, targets)
+        except CrosslensError as error:
+            return dict.fromkeys(self.models, error)
         if with_defaults is method:
-            return {name: TranslatedMethod(self._translate_method(method, name)) for name in self.models}
+            return {name: self._named_in(method, name) for name in self.models}
         others = {
             name: self._with_first_default(method, with_defaults, name, targets)
             for name in self.models
             if name != self.first
         }
         return {self.first: TranslatedMethod(method), **others}
+
+    def _named_in(self, method: Method, to: str) -> TranslatedMethod | CrosslensError:
+        try:
+            return TranslatedMethod(self._translate_method(method, to))
+        except CrosslensError as error:
+            return error
 
     def _with_default_layers(self, method: Method, model: str, targets: Mapping[str, Any]) -> Method:
         network = self.models[model]

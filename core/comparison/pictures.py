@@ -92,10 +92,14 @@ def pictures_of(results: Results, methods: Sequence[str], models: Sequence[str],
         models: in the order to show them; the scale is one for all.
         index: which of the images.
     """
-    first = results[methods[0], models[0]]
-    rows = {method: [results[method, model] for model in models] for method in methods}
-    shown = [(method, row) for method, row in rows.items() if index < len(row[0].images)]
-    return ImagePictures(_image(first, index), tuple(_method(method, models, row, index) for method, row in shown))
+    rows = {
+        method: {model: results[method, model] for model in models if (method, model) in results} for method in methods
+    }
+    first = next(iter(rows[methods[0]].values()))
+    shown = [(method, row) for method, row in rows.items() if index < len(next(iter(row.values())).images)]
+    return ImagePictures(
+        _image(first, index), tuple(_method(method, [*row], [*row.values()], index) for method, row in shown)
+    )
 
 
 def previews_of(results: Results, index: int) -> dict[tuple[str, str], Pixels]:

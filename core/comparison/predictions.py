@@ -1,7 +1,7 @@
 """What models predict for the same images, and whether they predict the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..execution.batching import batch_limit, slices
 from ..model.base import OUTPUT, Model
 from ..model.output_spec import OutputSpec
 from ..objective import is_distribution
+from ..result.selection import items_at
 
 __all__ = ["Prediction", "predict", "prediction_agreement", "predictions_agree", "probabilities"]
 
@@ -34,6 +35,11 @@ class Prediction:
     """The probability that this model gives the class which the first model of a comparison predicts."""
     unit: str = "probability"
     """"probability", or "score" where there are no classes."""
+
+    def of_images(self, places: Sequence[int]) -> "Prediction":
+        """Of the images at these places."""
+        names = ("classes", "probabilities", "labels", "of_first")
+        return replace(self, **{name: items_at(getattr(self, name), places) for name in names if getattr(self, name)})
 
 
 def predict(name: str, model: Model, images: Array, first: Prediction | None = None) -> Prediction:

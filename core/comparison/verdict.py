@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ..alignment.divergence import Divergence
 from .rounding_noise import Noise
+from .runs import Skipped
 
 __all__ = [
     "CEILING",
@@ -61,6 +62,7 @@ def verdict(
     noise: Mapping[str, Noise],
     predicted: Sequence[Mapping[str, Any]] = (),
     divergences: Sequence[Divergence] = (),
+    skipped: Sequence[Skipped] = (),
 ) -> Verdict:
     """What to conclude from a comparison.
 
@@ -69,6 +71,7 @@ def verdict(
         noise: by method; a method without it is judged by `LIMIT` alone.
         predicted: `Comparison.predicted`, how far each pair's predictions agree.
         divergences: results of `crosslens.diverge`; a fault is told.
+        skipped: what was left out; it is told first.
 
     >>> verdict([{"method": "gradient", "models": ["a", "b"], "relative_l2": 2e-6}], {}).text
     'All pairs of maps agree, 1 of 1 (two maps agree if their relative L2 difference is below 0.01, or below 10 times
@@ -80,7 +83,8 @@ def verdict(
         [_name(row) for row, judgement in zip(rows, judgements, strict=True) if judgement == wanted]
         for wanted in ("apart", "rounding")
     )
-    parts = [_predictions(differing)] if differing else []
+    parts = [f"Left out: {_first_three([str(each).rstrip('.') for each in skipped])}."] if skipped else []
+    parts += [_predictions(differing)] if differing else []
     if apart:
         parts.append(f"{len(apart)} of {len(rows)} pairs of maps do not agree: {_first_three(apart)} ({CRITERION}).")
     else:

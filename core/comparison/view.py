@@ -8,6 +8,7 @@ from ..alignment.divergence import Divergence
 from .pictures import ImagePictures, Pixels
 from .predictions import Prediction
 from .rounding_noise import Noise
+from .runs import Skipped
 from .verdict import Judgement, Verdict
 
 __all__ = ["ComparisonView", "ImageView", "PairView", "RunView"]
@@ -88,6 +89,8 @@ class ComparisonView:
     noise: Mapping[str, Noise]
     """By method: what rounding alone does to its maps."""
     divergences: tuple[Divergence, ...]
+    skipped: tuple[Skipped, ...]
+    """What was left out, with its reason."""
     pictures: Callable[[int], ImagePictures]
     """Makes the pictures of an image; called when they are drawn, since those of many images are large."""
     previews: Callable[[int], Mapping[tuple[str, str], Pixels]]
@@ -113,6 +116,7 @@ class ComparisonView:
                 for pair in self.pairs
                 for n, figures in enumerate(pair.images)
             ],
+            "skipped": [each.as_json() for each in self.skipped],
             "divergence": [divergence.as_json() for divergence in self.divergences],
             "provenance": {run.model: dict(run.provenance) for run in first},
         }

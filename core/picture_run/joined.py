@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
@@ -48,12 +47,8 @@ def joined_result(
             _refuse_too_large(parts, len(pictures))
     refuse_where_all_failed(records)
     done = [each for each in records if "error" not in each]
-    source: dict[str, Any] = {**parts[0].provenance, "pictures": done}
-    source["seconds"] = round(sum(each.provenance["seconds"] for each in parts), 4)
-    if "objective" in source:
-        source["objectives"] = [each.provenance["objective"] for each in parts]
-        source["objective"] = " | ".join(dict.fromkeys(source["objectives"]))
-    return replace(parts[0].joined(parts[1:]), provenance=source), tuple(records)
+    result = parts[0].joined(parts[1:])
+    return replace(result, provenance={**result.provenance, "pictures": done}), tuple(records)
 
 
 def save_joined(result: Result, path: Path, form: str | None = None) -> None:

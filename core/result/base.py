@@ -13,7 +13,7 @@ from .data_frame import data_frame
 from .display import counted, one_line, png
 from .indexed import Indexed
 from .saved import Saved
-from .selection import items_at, selected_provenance
+from .selection import items_at, joined_provenance, selected_provenance
 
 __all__ = ["Result", "new_axes"]
 
@@ -110,7 +110,8 @@ class Result(Indexed, Saved):
             if f.name in self._per_image()
         }
         notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
-        return replace(self, notes=notes, **merged)
+        provenance = joined_provenance([(p.provenance, len(p)) for p in parts])
+        return replace(self, notes=notes, provenance=provenance, **merged)
 
     def _per_image(self) -> tuple[str, ...]:
         return ("images",)

@@ -8,7 +8,7 @@ import numpy as np
 from ..arrays import namespace
 from ..errors import ImageError
 
-__all__ = ["NoSuchItemError", "items_at", "positions", "selected_provenance"]
+__all__ = ["NoSuchItemError", "items_at", "joined_provenance", "positions", "selected_provenance"]
 
 
 class NoSuchItemError(ImageError, IndexError):
@@ -67,3 +67,14 @@ def selected_provenance(provenance: Mapping[str, Any], places: Sequence[int], co
         own = [objectives[n] for n in places]
         chosen |= {"objective": " | ".join(own if len(set(own)) > 1 else own[:1]), "objectives": own}
     return chosen
+
+
+def joined_provenance(parts: Sequence[tuple[Mapping[str, Any], int]]) -> dict[str, Any]:
+    """The provenance of several batches as one, each with its number of images: all objectives, the seconds of all."""
+    first = dict(parts[0][0])
+    if "seconds" in first:
+        first["seconds"] = round(sum(each["seconds"] for each, _ in parts), 4)
+    if "objective" in first:
+        own = [one for each, count in parts for one in each.get("objectives") or [each["objective"]] * count]
+        first |= {"objective": " | ".join(dict.fromkeys(own)), **({"objectives": own} if len(set(own)) > 1 else {})}
+    return first

@@ -129,7 +129,10 @@ def test_a_folder_without_pictures_is_refused(command, tiny, tmp_path):
     (tmp_path / "empty").mkdir()
     done = command("compare", "gradient", tiny, tiny, "--images", tmp_path / "empty")
     assert done.exit_code == 1
-    assert f"no picture in the folder '{tmp_path / 'empty'}'; files that end in .bmp, .gif" in done.stderr
+    assert (
+        f"the folder '{tmp_path / 'empty'}' and its sub-folders hold no picture; files that end in .bmp, .gif"
+        in done.stderr
+    )
 
 
 def test_an_option_is_for_every_method_that_has_it(command, tiny, picture):
@@ -198,3 +201,63 @@ def test_each_model_may_have_a_preprocessing_of_its_own(command, picture, module
     wrong = command(*given, *["--preprocess", "tf"] * 3)
     assert wrong.exit_code == 2
     assert "--preprocess is given 3 times for 2 models; give it once for all, or once for each" in wrong.stderr
+
+
+def test_each_method_may_have_settings_of_its_own(command, tiny, picture):
+    words = ["gradient:layer=act1", "gradient", "integrated_gradients:steps=3,baseline=black"]
+    done = command("compare", *words, tiny, tiny, "--image", picture, "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert list(dict.fromkeys(row["method"] for row in said["figures"])) == words
+    layers = {row["method"]: row["layers"] for row in said["layers"]}
+    assert layers[words[0]] == ["act1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["gradient:laier=act1"], "gradient has no parameter 'laier'; it has layer"),
+        (["gradient:act1"], "'gradient:act1' has 'act1' where NAME=VALUE is right"),
+        (["gradient:layer=act1,layer=act2"], "gives layer twice"),
+        (["gradient:layer=act1", "gradient:layer=act1"], "is given twice; give each its own settings"),
+        (["gradiant:layer=act1"], "no plugin named 'gradiant'"),
+    ],
+)
+def test_a_setting_that_a_method_does_not_have_is_refused(command, tiny, picture, words, text):
+    done = command("compare", *words, tiny, tiny, "--image", picture)
+    assert done.exit_code == 1, done.output
+    assert text in done.stderr
+
+
+def test_a_method_that_runs_on_no_two_models_is_left_out_and_the_others_go_on(command, tiny, picture, tmp_path):
+    given = ("compare", "gradient", "grad_cam:layer=fc", tiny, tiny, "--image", picture)
+    done = command(*given, "-o", tmp_path / "report.html", "-o", tmp_path / "figures.json")
+    assert done.exit_code == 4, done.output
+    assert "Left out: grad_cam:layer=fc on " in done.stderr
+    said = json.loads((tmp_path / "figures.json").read_text())
+    assert {row["method"] for row in said["figures"]} == {"gradient"}
+    assert "layer 'fc' gives (1, 5), not maps" in said["skipped"][0]["reason"]
+    assert "not maps" in (tmp_path / "report.html").read_text()
+
+
+def test_where_no_method_runs_the_reason_is_the_error(command, tiny, picture):
+    done = command("compare", "grad_cam:layer=fc", tiny, tiny, "--image", picture)
+    assert done.exit_code == 1
+    assert "layer 'fc' gives (1, 5), not maps" in done.stderr
+
+
+def test_a_bad_picture_is_listed_and_the_others_are_compared(command, tiny, picture):
+    broken = picture.with_name("broken.png")
+    broken.write_bytes(b"no picture")
+    done = command("compare", "gradient", tiny, tiny, "--images", broken, picture, "--json")
+    assert done.exit_code == 4, done.output
+    assert f"Failed: {broken}: " in done.stderr
+    assert [row["image"] for row in json.loads(done.stdout)["images"]] == ["picture.png"]
+
+
+def test_a_value_with_commas_and_equals_signs_is_quoted():
+    from crosslens.cli._method_words import read_method
+
+    assert read_method("grad_cam:layer='a:0,b=1'").settings == {"layer": "a:0,b=1"}
+    assert read_method("grad_cam:layer=block/conv:0").settings == {"layer": "block/conv:0"}
+    assert read_method("occlusion:window=16,8,stride=4").settings == {"window": "16,8", "stride": "4"}

@@ -1,6 +1,7 @@
 """Comparing whole models: figures of every image, the worst of them, noise, predictions, limits."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from crosslens.comparison.aggregate import Limit
 from crosslens.comparison.compare import compare
 from crosslens.comparison.metrics import agreement
 from crosslens.comparison.rounding_noise import evenly_spread, round_at_random
-from crosslens.errors import ComparisonError, LayerError, ParameterError
-from crosslens.plugins import method
+from crosslens.errors import ComparisonError, ImageError, LayerError, ModelError, ParameterError
+from crosslens.plugins import method, method_class
 from crosslens.testing import TinyModel
 
 
@@ -186,3 +187,66 @@ def test_one_method_twice_is_refused(image):
 def test_a_layer_that_no_model_has_is_refused_with_the_nearest(image):
     with pytest.raises(LayerError, match="no layer 'conv9' in this model"):
         compare([TinyModel(), TinyModel()], method("grad_cam", layer="conv9"), image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picky(method_class("gradient")):
+    """The gradient, of pictures that are not bright."""
+
+    name = "picky"
+
+    def run(self, model, images, objective, progress):
+        if float(images.mean(axis=(1, 2, 3)).max()) > 0.9:
+            raise ImageError("a picture is too bright")
+        return super().run(model, images, objective, progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotOnSeedTwo(method_class("gradient")):
+    name = "not_on_seed_two"
+
+    def run(self, model, images, objective, progress):
+        if model.digest == TinyModel(seed=2).digest:
+            raise ModelError("this model has too many weights")
+        return super().run(model, images, objective, progress)
+
+
+def test_a_picture_on_which_a_method_fails_is_left_out_with_its_reason():
+    images = np.random.default_rng(0).random((3, 3, 8, 8)).astype(np.float32)
+    images[1] = 1.0
+    models = {"a": TinyModel(), "b": TinyModel(seed=1)}
+    made = compare(models, [Picky(), method("grad_cam")], images, [0, 1, 2], titles=["x", "y", "z"])
+    assert [(each.method, each.image, each.reason) for each in made.skipped] == [
+        ("picky", "y", "a picture is too bright"),
+        ("picky", "y", "a picture is too bright"),
+    ]
+    assert made.titles == ("x", "z")
+    expected = compare(models, method("grad_cam"), images[[0, 2]], [0, 2])
+    figures = [row["relative_l2"] for row in made.images if row["method"] == "grad_cam"]
+    assert figures == pytest.approx([row["relative_l2"] for row in expected.images], rel=1e-4)
+    assert len([row for row in made.images if row["method"] == "picky"]) == 2
+    assert len(made.predictions[0].classes) == 2
+
+
+def test_a_model_on_which_a_method_fails_is_left_out_of_that_method_only(image, tmp_path):
+    models = {name: TinyModel(seed=seed) for name, seed in (("a", 0), ("b", 1), ("c", 2))}
+    made = compare(models, [NotOnSeedTwo(), method("gradient")], image)
+    pairs = {(row["method"], *row["models"]) for row in made.rows()}
+    assert pairs == {
+        ("not_on_seed_two", "a", "b"),
+        ("gradient", "a", "b"),
+        ("gradient", "a", "c"),
+        ("gradient", "b", "c"),
+    }
+    assert "Left out: not_on_seed_two on c: this model has too many weights." in made.view.verdict.text
+    assert "too many weights" in made.save(tmp_path / "report.html").read_text()
+
+
+def test_progress_counts_the_results_of_pictures(image):
+    told = []
+    models = {"a": TinyModel(), "b": TinyModel(seed=1)}
+    compare(models, ["gradient", "grad_cam"], image, progress=lambda *step: told.append(step))
+    ran = [step[:2] for step in told if " on " in step[2]]
+    assert ran[0] == (0, 8)
+    assert ran[-1] == (8, 8)
+    assert ran == sorted(ran)

@@ -1,0 +1,175 @@
+"""Methods on models: what fails on a model or a picture is skipped with its reason, and the rest goes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ComparisonError, CrosslensError
+from ..execution.progress import Progress
+from ..method.base import Method
+from ..model.base import Model
+from ..objective import Objective, each
+from ..objective.target import resolve_target
+from ..result import Result
+from ..result.selection import items_at
+from .layer_translation import LayerTranslation, TranslatedMethod
+
+__all__ = ["Runs", "Skipped"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What a comparison leaves out, and why."""
+
+    method: str
+    model: str
+    reason: str
+    image: str | None = None
+    """The name of the picture that failed, and that is left out of the whole comparison; None: the method does not run
+    on this model at all."""
+
+    def __str__(self) -> str:
+        return f"{self.method} on {self.model}{'' if self.image is None else f', {self.image}'}: {self.reason}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields."""
+        return dict(vars(self))
+
+
+@dataclass
+class Runs:
+    """The results of methods on models, and what failed."""
+
+    models: Mapping[str, Model]
+    methods: Mapping[str, Method]
+    images: Array
+    targets: Mapping[str, Any]
+    """By model."""
+    translated: dict[tuple[str, str], TranslatedMethod] = field(default_factory=dict)
+    """By (method, model), as are the others: the method with this model's layers."""
+    results: dict[tuple[str, str], Result] = field(default_factory=dict)
+    errors: dict[tuple[str, str], CrosslensError] = field(default_factory=dict)
+    failed: dict[tuple[str, str], dict[int, CrosslensError]] = field(default_factory=dict)
+    """By the index of the picture."""
+
+    def target(self, method: str, model: str) -> Any:
+        """What this method explains on this model."""
+        return self.targets[model] if self.methods[method].needs_target else None
+
+    def run_all(self, translation: LayerTranslation, progress: Progress) -> None:
+        """Run each method on each model.
+
+        Raises:
+            CrosslensError: no method runs on two models or more: the first error, or all of them in one.
+        """
+        count = 1 if self.images is None else int(self.images.shape[0])
+        total, done = count * len(self.methods) * len(self.models), 0
+        for label, method in self.methods.items():
+            of_models = translation.methods(method, self.targets)
+            for name in self.models:
+                key, run = (label, name), of_models[name]
+                progress(done, total, f"{label} on {name}")
+                if isinstance(run, CrosslensError):
+                    self.errors[key] = run
+                else:
+                    self.translated[key] = run
+                    self._run(key, _share(progress, done, count, total, f"{label} on {name}"))
+                done += count
+                progress(done, total, f"{label} on {name}")
+        self._refuse_nothing_left()
+
+    def _run(self, key: tuple[str, str], progress: Progress) -> None:
+        """All pictures at once; one by one where that fails."""
+        failed = self.failed[key] = {}
+        try:
+            self.results[key] = self.translated[key](self.models[key[1]], self.images, self.target(*key), progress)
+        except CrosslensError as error:
+            parts = self._one_by_one(key, failed) if self.images is not None and self.images.shape[0] > 1 else []
+            if parts:
+                self.results[key] = parts[0].joined(parts[1:])
+            else:
+                self.errors[key] = next(iter(self.failed.pop(key).values()), error)
+
+    def _one_by_one(self, key: tuple[str, str], failed: dict[int, CrosslensError]) -> list[Result]:
+        """The results of the pictures that do not fail; two that fail alike before any succeeds end it."""
+        parts: list[Result] = []
+        for n in range(self.images.shape[0]):
+            try:
+                target = self._target_of(key, n)
+                parts.append(self.translated[key](self.models[key[1]], self.images[n : n + 1, ...], target))
+            except CrosslensError as error:
+                if not parts and str(error) in {str(known) for known in failed.values()}:
+                    return []
+                failed[n] = error
+        return parts
+
+    def _target_of(self, key: tuple[str, str], n: int) -> Any:
+        """The target of one of the pictures."""
+        target, unit = self.target(*key), "logit" if self.methods[key[0]].preset is None else "output"
+        if isinstance(target, str | Objective):
+            return resolve_target(target, self.models[key[1]], int(self.images.shape[0]), unit).select(n, n + 1)
+        return target[n : n + 1] if np.ndim(target) else target
+
+    def _refuse_nothing_left(self) -> None:
+        """Drop the results of methods that are left on one model only; refuse to compare nothing."""
+        for label in self.methods:
+            left = self.models_of(label)
+            for name in left if len(left) < 2 else ():
+                del self.results[label, name]
+        if self.results:
+            return
+        reasons = {str(error) for error in self.errors.values()}
+        if len(reasons) == 1 or len(self.methods) == 1:
+            raise next(iter(self.errors.values()))
+        told = "; ".join(f"{label} on {name}: {error}" for (label, name), error in self.errors.items())
+        raise ComparisonError(f"no method runs on two of the models: {told}")
+
+    def models_of(self, method: str) -> list[str]:
+        """The models that this method has results of."""
+        return [name for name in self.models if (method, name) in self.results]
+
+    def keep_common(self) -> list[int]:
+        """Keep the pictures on which no method failed, of results, images and targets; gives their indices.
+
+        Raises:
+            CrosslensError: there is none; the first error.
+        """
+        failed = {n: error for key in self.results for n, error in self.failed.get(key, {}).items()}
+        kept = [n for n in range(self.images.shape[0]) if n not in failed]
+        if not kept:
+            raise next(iter(failed.values()))
+        for key, result in self.results.items():
+            have = [n for n in range(self.images.shape[0]) if n not in self.failed.get(key, {})]
+            self.results[key] = result[[have.index(n) for n in kept]]
+        self.targets = {name: self._targets_at(kept, name) for name in self.models}
+        self.images = items_at(self.images, kept)
+        return kept
+
+    def _targets_at(self, places: Sequence[int], model: str) -> Any:
+        target = self.targets[model]
+        if isinstance(target, str | Objective):
+            objective = resolve_target(target, self.models[model], int(self.images.shape[0]))
+            return target if objective.count is None else each(objective.select(n, n + 1) for n in places)
+        return [target[n] for n in places] if np.ndim(target) else target
+
+    def skipped(self, titles: Sequence[str]) -> tuple[Skipped, ...]:
+        """What is left out, with its reason; a picture by its name."""
+        whole = [Skipped(*key, str(error)) for key, error in self.errors.items()]
+        pictures = [
+            Skipped(*key, str(error), titles[n] if n < len(titles) else f"picture {n + 1}")
+            for key in self.results
+            for n, error in self.failed.get(key, {}).items()
+        ]
+        return (*whole, *pictures)
+
+
+def _share(progress: Progress, done: int, count: int, total: int, what: str) -> Progress:
+    """What tells `progress` how many pictures are done, of the steps of a method that explains `count` of them."""
+
+    def report(step: int, steps: int, _: str) -> None:
+        progress(done + (count * step // steps if steps else 0), total, what)
+
+    return report
