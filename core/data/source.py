@@ -8,6 +8,7 @@ from typing import Any
 from ..arrays import Array
 from ..errors import ImageError
 from ..model.base import Model
+from ..result.display import counted, one_line
 
 __all__ = ["Failure", "Samples", "Source"]
 
@@ -34,12 +35,19 @@ class Samples:
     """What is known of each image beside its pixels: {"label": "cat"}; empty where nothing is."""
     failures: tuple[Failure, ...] = ()
 
+    def __repr__(self) -> str:
+        shape = "" if self.images is None else str(tuple(self.images.shape))
+        return one_line("Samples", [counted(len(self.indices), "image"), shape, counted(len(self.failures), "failure")])
+
 
 class Source(ABC):
     """Images by index. Subclasses can be pickled: workers read their own ranges.
 
     Two sources with the same digest hold the same images in the same order, so that a sweep over either gives the same.
     """
+
+    def __repr__(self) -> str:
+        return one_line(type(self).__name__, [counted(len(self), "image")])
 
     @abstractmethod
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from ..errors import ImageError
 from ..execution.batching import batch_limit
 from ..execution.progress import Progress, silent
 from ..model.base import Model
+from ..result.display import counted, one_line
 from .shard import SHARD, ShardResult, run_shard, shards
 from .source import Failure, Source
 from .statistic import State, Statistic
@@ -40,6 +41,10 @@ class Gathered:
     """Images in a shard; with the size of a micro-batch it decides the last bits of sums."""
     micro_batch: int = 0
     """Images that went through the model at once."""
+
+    def __repr__(self) -> str:
+        counts = (counted(len(self.states), "statistic"), counted(self.images, "image"))
+        return one_line("Gathered", [*counts, counted(len(self.failures), "failure")])
 
 
 def sweep(model: Model, source: Source, methods: Sequence[NamesStatistics], progress: Progress = silent) -> Gathered:

@@ -57,9 +57,14 @@ class Result(Indexed, Saved):
         return self.images
 
     def _at(self, places: Sequence[int]) -> Self:
-        """The result of the items at these places."""
-        chosen = {name: items_at(getattr(self, name), places) for name in self._per_image()}
-        return replace(self, provenance=selected_provenance(self.provenance, places, len(self)), **chosen)
+        """The result of the items at these places; what is not one for each image stays whole."""
+        count = len(self)
+        chosen = {
+            name: items_at(values, places)
+            for name in self._per_image()
+            if (values := getattr(self, name)) is not None and len(values) == count
+        }
+        return replace(self, provenance=selected_provenance(self.provenance, places, count), **chosen)
 
     def to_dataframe(self) -> Any:
         """The result as a `pandas.DataFrame`.

@@ -24,10 +24,10 @@ def suffix_of(path: str | Path) -> str:
     """The suffix of a file's name, in small letters; a suffix alone is one.
 
     >>> suffix_of("cat.PNG"), suffix_of(".npz"), suffix_of("npz")
-    ('.png', '.npz', '.npz')
+    ('.png', '.npz', '')
     """
-    name = Path(path).name
-    return f".{name.rpartition('.')[2]}".lower() if name else ""
+    _, point, after = Path(path).name.rpartition(".")
+    return f"{point}{after}".lower() if point else ""
 
 
 def write_picture(pixels: Pixels, suffix: str, file: IO[bytes], quality: int) -> None:

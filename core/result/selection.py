@@ -43,9 +43,7 @@ def positions(index: Any, count: int, noun: str = "image") -> list[int]:
 
 
 def items_at(values: Any, places: Sequence[int]) -> Any:
-    """Rows of an array, or items of a tuple, at these places; None of None."""
-    if values is None:
-        return None
+    """Rows of an array, or items of a tuple, at these places."""
     if isinstance(values, tuple | list):
         return type(values)(values[n] for n in places)
     first = places[0] if places else 0

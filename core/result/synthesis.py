@@ -83,7 +83,10 @@ class Synthesis(Result):
         return replace(
             super()._at(places),
             history=items_at(history.T, places).T if of_images else history,
-            snapshots={step: items_at(images, places) for step, images in self.snapshots.items()},
+            snapshots={
+                step: items_at(images, places) if images.shape[0] == count else images
+                for step, images in self.snapshots.items()
+            },
             state={},
         )
 
