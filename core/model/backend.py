@@ -220,7 +220,7 @@ class BackendModel(ABC):
         return copy
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("labels", "batch_size", "output_kind")}
+        return {name: getattr(self, name) for name in ("labels", "batch_size", "output_kind", "origin")}
 
     def _copy(self, *forget: str, **changed: Any) -> Self:
         """A copy that shares everything with this model but the attributes in `changed`.

@@ -16,7 +16,7 @@ from ..model.preprocessing import Preprocess, preprocessing
 from .lookup import in_words, names_for_file, names_for_object
 from .registry import BACKENDS, load, plugin
 
-__all__ = ["metadata_of", "read_metadata", "tell_origin", "with_metadata", "write_metadata"]
+__all__ = ["lasting_options", "metadata_of", "read_metadata", "tell_origin", "with_metadata", "write_metadata"]
 
 
 def read_metadata(network: Any) -> Metadata | None:
@@ -109,6 +109,13 @@ def with_metadata(
             source, merged["preprocess"] = "file", said["preprocess"]
     others = tuple(name for name in said if name in asked and _differs(name, asked[name], said[name], _bounds(merged)))
     return merged, Origin(source, carried, others)
+
+
+def lasting_options(asked: Mapping[str, Any], options: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
+    """The options that make the same model again, whatever its file says by then."""
+    carried = origin.carried.options() if origin.carried else {}
+    default = {"preprocess": "imagenet"} if origin.preprocess == "default" else {}
+    return {**default, **{name: options[name] for name in carried}, **asked}
 
 
 def tell_origin(model: Model, network: Any) -> None:

@@ -11,7 +11,7 @@ from ..metadata.origin import Origin
 from ..metadata.recipe import recipe_of
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import Preprocess, preprocessing
-from .carried import read_metadata, tell_origin, with_metadata
+from .carried import lasting_options, read_metadata, tell_origin, with_metadata
 from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
 from .registry import BACKENDS, demo_network, load, plugin
 
@@ -100,7 +100,7 @@ def wrap(
     merged, origin = with_metadata(None if demo else read_metadata(network), {**options, **demo, **asked}, asked)
     origin = replace(origin, preprocess="demo") if "preprocess" in demo and "preprocess" not in asked else origin
     model = wrap_native(network, merged, origin)
-    model.recipe = recipe_of(model, wrap, given, {**asked, "trust": trust})
+    model.recipe = recipe_of(model, wrap, given, {**lasting_options(asked, merged, origin), "trust": trust})
     tell_origin(model, network)
     return model
 

@@ -3,6 +3,7 @@
 It gives the mean of each channel of the preprocessed image, so that the answer is three lines of arithmetic.
 """
 
+import pickle
 import shutil
 
 import crosslens
@@ -241,3 +242,15 @@ def test_a_model_of_timm_brings_its_mean_and_deviation():
     model = crosslens.wrap(module, input_shape=(3, 8, 8))
     np.testing.assert_allclose(answer(model), [0.2, 0.4, 0.6], rtol=1e-5)
     assert model.origin.in_words == "from its pretrained_cfg (timm)"
+
+
+@pytest.mark.parametrize("kind", ["net.onnx", "net.pt2", "net.keras"])
+def test_a_pickled_model_keeps_its_preprocessing_when_the_file_says_another_since(files, kind):
+    silent = pickle.dumps(crosslens.wrap(files / kind))
+    crosslens.attach(files / kind, preprocess=TEXT, labels=["a", "b", "c"])
+    carried = pickle.dumps(crosslens.wrap(files / kind))
+    crosslens.attach(files / kind, preprocess="tf", clear=True)
+    first, second = pickle.loads(silent), pickle.loads(carried)
+    assert (first.origin.preprocess, first.preprocess) == ("default", crosslens.PRESETS["imagenet"])
+    assert (second.origin.preprocess, list(second.labels)) == ("file", ["a", "b", "c"])
+    np.testing.assert_allclose(answer(second), EXPECTED, rtol=1e-5)
