@@ -18,6 +18,7 @@ from .method.parameter import param
 from .model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .model.preprocessing import PRESETS, Preprocess
 from .objective import Objective
+from .picture_run.run import PictureSummary, run_pictures
 from .plugins.attach import attach
 from .plugins.hookspecs import hookimpl
 from .plugins.registry import backends, method, methods
@@ -45,6 +46,7 @@ __all__ = [
     "Method",
     "Model",
     "Objective",
+    "PictureSummary",
     "Preprocess",
     "Pullback",
     "Result",
@@ -67,6 +69,7 @@ __all__ = [
     "method",
     "methods",
     "param",
+    "run_pictures",
     "save_image",
     "search",
     "wrap",
