@@ -14,6 +14,7 @@ from ..picture_run.outcomes import merged_notes
 from ..picture_run.picture_list import find_pictures, is_pattern
 from ..picture_run.run import PictureRun
 from ..result import Result
+from ._progress import bar
 from ._spelling import replace_keywords
 from ._tables import table
 
@@ -31,7 +32,7 @@ def are_many(places: Sequence[Path]) -> bool:
 
 
 def run_into_folder(
-    job: PictureJob, places: Sequence[Path], folder: Path, formats: Sequence[str], again: bool, progress: Progress
+    job: PictureJob, places: Sequence[Path], folder: Path, formats: Sequence[str], again: bool
 ) -> tuple[Record, ...]:
     """Do what is not finished in the folder, and say how to go on where that is interrupted; the index's lines.
 
@@ -41,21 +42,18 @@ def run_into_folder(
         folder: where the outputs go.
         formats: endings of the outputs.
         again: do what is finished once more.
-        progress: called with (pictures done, to be done, which).
     """
     run = PictureRun(job, find_pictures(places, folder), folder, formats, again=again)
+    count = len(run.pictures)
     if run.before:
-        click.echo(
-            f"{run.before} of {len(run.pictures)} pictures are finished already (--again does them anew)", err=True
-        )
+        click.echo(f"{run.before} of {count} pictures are finished already (--again does them anew)", err=True)
     try:
-        for _ in run.records(progress):
-            pass
+        with bar("pictures") as progress:
+            for _ in run.records(progress):
+                pass
     except KeyboardInterrupt:
         done = len(run.summary().records)
-        click.echo(
-            f"{done} of {len(run.pictures)} pictures are finished in '{folder}'; the same command goes on", err=True
-        )
+        click.echo(f"{done} of {count} pictures are finished in '{folder}'; the same command goes on", err=True)
         raise
     return run.summary().records
 

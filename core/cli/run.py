@@ -158,8 +158,8 @@ def _job(method: Method, model: str, options: Mapping[str, Any]) -> PictureJob:
 def _run_each(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
     """An output for each picture, and an index, in a folder."""
     out, formats, again = options["out"].path, options["formats"], options["again"]
-    with quiet(), bar("pictures") as progress:
-        records = run_into_folder(_job(method, model, options), pictures, out, formats, again, progress)
+    with quiet():
+        records = run_into_folder(_job(method, model, options), pictures, out, formats, again)
     if options["as_json"]:
         echo_json({"model": model, "method": method.name, "pictures": list(records), "folder": str(out)})
     else:
