@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from ..arrays import Array
+from ..execution.native_log import filter_native_log
 from ..model.base import Model
 from ..model.output_spec import KINDS
 from ..model.preprocessing import PRESETS
@@ -126,8 +127,8 @@ OPTIONS_OF_MODELS = [_PREPROCESS_EACH, *MODEL_OPTIONS[1:]]
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Send what frameworks print to stderr, so that stdout holds the command's own output only."""
-    with redirect_stdout(sys.stderr):
+    """Send what frameworks print to stderr, less what they log at their start: stdout is the command's own."""
+    with filter_native_log(), redirect_stdout(sys.stderr):
         yield
 
 

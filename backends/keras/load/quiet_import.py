@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
 
+from crosslens.execution.native_log import is_filtered
+
 __all__ = ["quiet_import"]
 
 _STDERR = 2
@@ -14,9 +16,10 @@ _STDERR = 2
 def quiet_import() -> Iterator[None]:
     """Heed TF_CPP_MIN_LOG_LEVEL of 2 and more, which TensorFlow 2.21 does not while it is imported.
 
-    It writes from C++, so the file descriptor is turned away; what was written is given out if the import fails.
+    It writes from C++, so the file descriptor is turned away; what was written is given out if the import fails. The
+    command line filters such lines itself.
     """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") not in {"2", "3"}:
+    if is_filtered() or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") not in {"2", "3"}:
         yield
         return
     kept_back = os.dup(_STDERR)
