@@ -111,6 +111,11 @@ MODEL_OPTIONS = [
     click.Option(["--batch-size"], type=int, metavar="N", help="Images at once; chosen by free memory if not given."),
     click.Option(["--device"], help="Device on which PyTorch computes: cpu, cuda."),
     click.Option(
+        ["--providers"],
+        metavar="NAMES",
+        help="Where onnxruntime computes, the first choice first: CUDAExecutionProvider,CPUExecutionProvider.",
+    ),
+    click.Option(
         ["--labels"], type=click.Path(path_type=Path), metavar="FILE", help="Class names: JSON list or lines."
     ),
 ]
@@ -159,6 +164,7 @@ def wrap_options(options: Mapping[str, Any]) -> dict[str, Any]:
         "output_kind": options["output_kind"],
         "inputs": dict(options["hold"]) or None,
         "device": options["device"],
+        "providers": options["providers"].split(",") if options["providers"] else None,
         "trust": options["trust"],
     }
 

@@ -204,8 +204,8 @@ class MethodGroup(click.Group):
 
 
 def _first_clause(text: str) -> str:
-    """The beginning of an option's help, up to the first pause; its defaults are kept."""
-    return re.split(r"[.;:] ", text)[0].rstrip(".") + "".join(re.findall(r"  \[.*\]$", text))
+    """The beginning of an option's help, up to the first pause or parenthesis; its defaults are kept."""
+    return re.split(r"[.;:] | \(", text)[0].rstrip(".") + "".join(re.findall(r"  \[.*\]$", text))
 
 
 def _on_images(name: str) -> bool:

@@ -14,6 +14,11 @@ _INPUT = re.compile(r"\binputs\['([^']+)'\]")
 _OTHER_NAMES = {"bounds": "input_range", "inputs": "hold"}
 """Keywords of `crosslens.wrap` whose options have another name."""
 _WRAP = re.compile(r"(?:crosslens\.)?wrap\((?:\w+, )?(--[^()]*)\)")
+_IN_PYTHON = {
+    "with model.layers, or `crosslens": "with `crosslens",
+    ", or None": ", or left out",
+}
+"""What only Python has."""
 _COMMAND = "crosslens: the command whose options messages name"
 
 
@@ -44,11 +49,15 @@ def replace_keywords(text: str, context: click.Context) -> str:
         if name not in flags:
             return match[0]
         option = flags[name]
+        if value == "None" and name != "preprocess":
+            return f"no {max(option.opts, key=len)}"
         return f"{max(option.opts, key=len)} {_value(value, option)}".rstrip()
 
     def option_name(match: re.Match[str]) -> str:
         return max(flags[match[0]].opts, key=len) if match[0] in flags else match[0]
 
+    for python, shell in _IN_PYTHON.items():
+        text = text.replace(python, shell)
     if "hold" in flags:
         text = _INPUT.sub(r"--hold \1", _INPUTS.sub(_hold_options, text))
     return _WORD.sub(option_name, _WRAP.sub(r"\1", _KEYWORD.sub(option_with_value, text)))
@@ -71,4 +80,4 @@ def _value(text: str, option: click.Option) -> str:
         return ""
     if text == "...":
         return option.make_metavar(click.Context(click.Command("")))
-    return text.strip("()'").replace(", ", ",")
+    return "none" if text == "None" else text.strip("()'").replace(", ", ",")

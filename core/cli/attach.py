@@ -18,8 +18,9 @@ _SHOWN_LABELS = 5
 
 
 def _attach(model: Path, clear: bool, as_json: bool, **options: Any) -> None:
-    """Write into a model's file what every command must know of it: preprocessing, labels, range, shape.
+    """Write preprocessing, labels and more into a model's file.
 
+    These are what every command must know of it: preprocessing, labels, range, shape.
     What is given stays with the file, and need not be given again: crosslens attach net.onnx --preprocess
     mean=.485/.456/.406,std=.229/.224/.225 --labels labels.txt. An .onnx file carries it in itself; beside others, or in
     a SavedModel folder, a side file of JSON is written. Without options it shows what the file carries. --output,

@@ -1,5 +1,6 @@
 """Targets as text: how each objective is written, and which class a label names."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -38,6 +39,8 @@ SYNTAX = {
 """How each objective is written, after its name and a colon."""
 _NEURON_SYNTAX = {2: "LAYER:UNIT", 3: "LAYER:UNIT:POSITION", 4: "LAYER:CHANNEL:Y:X", 5: "LAYER:CHANNEL:Z:Y:X"}
 """How a neuron is written, by the number of axes of its layer."""
+_CALL = re.compile(rf"({'|'.join(SYNTAX)})\((.*)\)")
+"""An objective as it is written in Python."""
 _OF_CLASSES = {"logit", "probability", "output"}
 
 
@@ -196,6 +199,7 @@ def class_index(name: str, model: Model) -> int:
     """
     labels = model.output.names(model.labels)
     if not labels:
+        _refuse_call(name)
         if syntax := _all_syntax(name):
             raise TargetError(f"target {name!r} is not an objective, and this model has no labels.{syntax}")
         raise TargetError(f"target {name!r} is a label, but this model has no labels; give a class number, or labels=")
@@ -206,9 +210,21 @@ def class_index(name: str, model: Model) -> int:
     if exact:
         places = ", ".join(map(str, exact))
         raise TargetError(f"label {name!r} belongs to the classes {places}; give one of these numbers")
+    _refuse_call(name)
     hint = _channel_hint(name, model) or did_you_mean(name, labels) or _all_syntax(name)
     hint = hint or f" Give a class number, 0 to {len(labels) - 1}."
     raise TargetError(f"no label {name!r} among this model's {len(labels)} classes.{hint}")
+
+
+def _refuse_call(name: str) -> None:
+    """Refuse an objective as it is written in Python.
+
+    Raises:
+        TargetError: with the text that means it.
+    """
+    if call := _CALL.fullmatch(name):
+        colons = ":".join([call[1], *(part.strip(" '\"") for part in call[2].split(",") if part.strip())])
+        raise TargetError(f"target {name!r} is written with colons as text: {colons} ({call[1]}:{SYNTAX[call[1]]})")
 
 
 def _all_syntax(name: str) -> str:

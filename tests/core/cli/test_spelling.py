@@ -41,7 +41,10 @@ def told():
         ("layer 'output_kind' and net.output_kind stay", "layer 'output_kind' and net.output_kind stay"),
         ("open it with wrap(path, trust=True)", "open it with --trust"),
         ("twice; wrap(preprocess='raw255')", "twice; --preprocess raw255"),
-        ("onnxruntime computes where providers= says", "onnxruntime computes where providers= says"),
+        ("onnxruntime computes where providers= says", "onnxruntime computes where --providers says"),
+        ("it must be at least 1, or None", "it must be at least 1, or left out"),
+        ("write preprocess=None, or input_shape=None", "write --preprocess none, or no --input-shape"),
+        ("List them with model.layers, or `crosslens layers MODEL`.", "List them with `crosslens layers MODEL`."),
         ("where 2 * samples == 8 and a<=b", "where 2 * samples == 8 and a<=b"),
     ],
 )

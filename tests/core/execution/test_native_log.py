@@ -76,5 +76,6 @@ def test_keras_starts_without_a_word():
         "import sys; sys.argv = ['crosslens', 'layers', 'demo:xception_keras']; from crosslens.cli import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert done.stderr == "preprocessing: scale=2,mean=1,order=L (the demo network's own)\n"
     assert "predictions" in done.stdout

@@ -1,5 +1,7 @@
 """Targets that are not text: none, class numbers of any library, labels, objectives, one for each image."""
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -85,3 +87,16 @@ def test_a_class_number_is_taken_in_any_library_s_type(model, target):
 def test_what_is_no_class_number_is_refused_in_any_library_s_type(model, target):
     with pytest.raises(TargetError, match="is not a class; give a class number"):
         resolve_target(target, model, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "colons"),
+    [
+        ("channel(nope,3)", "channel:nope:3 (channel:LAYER:INDEX)"),
+        ("channel('conv1', 3)", "channel:conv1:3 (channel:LAYER:INDEX)"),
+        ("2 * layer(conv1)", "layer:conv1 (layer:LAYER)"),
+    ],
+)
+def test_an_objective_as_python_writes_it_is_refused_with_the_text_that_means_it(text, colons):
+    with pytest.raises(TargetError, match=re.escape(f"is written with colons as text: {colons}")):
+        resolve_target(text, TinyModel(), 1)
