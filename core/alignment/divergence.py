@@ -95,8 +95,9 @@ class Divergence:
             return f"{a} and {b} do not part: no layer's own error leaves rounding; the outputs differ by {end:.1e}"
         more = len(self.faults) - 1
         others = f"; {more} more layers add an error of their own" if more else "; no other layer adds an error"
+        there = f" (there {self.first.a!r})" * (self.first.a != self.first.b)
         return (
-            f"{b} parts from {a} at {self.first.b!r} (there {self.first.a!r}): it adds a relative error of "
+            f"{b} parts from {a} at {self.first.b!r}{there}: it adds a relative error of "
             f"{self.first.own:.1e}, rounding explains {self.first.noise:.1e}; at the output it is {end:.1e}{others}. "
             f"Cause: {self.cause.text}"
         )

@@ -87,7 +87,7 @@ def _written_out(graph: Graph, node: Node, body: FunctionProto) -> list[Node]:
         attributes = {key: given.get(key, value) for key, value in inner.attributes.items()}
         parts.append(replace(
             inner, inputs=tuple(names.get(i, "") for i in inner.inputs), outputs=tuple(names[o] for o in inner.outputs),
-            attributes={key: value for key, value in attributes.items() if value is not None}, scopes=node.scopes,
+            attributes={key: value for key, value in attributes.items() if value is not None}, origin=node.origin,
             name=node.name if names[inner.outputs[0]] == node.outputs[0] else inner.name,
         ))  # fmt: skip
     return parts

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
+from .module_names import Origin
+
 __all__ = ["BOOL", "DOUBLE", "FLOAT", "INLINE_BYTES", "INT64", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
 
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
@@ -56,8 +58,8 @@ class Node:
     domain: str = ""
     name: str = ""
     version: int = 18
-    scopes: tuple[str, ...] = ()
-    """The dotted names of the modules around the node, outermost first, if the exporter recorded them."""
+    origin: Origin = field(default_factory=Origin)
+    """The modules and the function that it was exported from, if the exporter recorded them."""
     needs_gradient: tuple[bool, ...] = ()
     """For a derivative rule: which inputs need a gradient."""
 
@@ -108,13 +110,13 @@ def _like(op: str, version: int, domain: str) -> tuple[int | tuple[int] | None, 
 _ELEMS = {("tensor(bool)",): BOOL, ("tensor(int64)",): INT64, ("tensor(float)",): FLOAT}
 
 
-def node_of(proto: NodeProto, opsets: Mapping[str, int], scopes: tuple[str, ...] = ()) -> Node:
+def node_of(proto: NodeProto, opsets: Mapping[str, int], origin: Origin | None = None) -> Node:
     """A `Node` from its protobuf form."""
     domain = "" if proto.domain == "ai.onnx" else proto.domain
     attributes = {a.name: _alone(a) for a in proto.attribute}
     return Node(
         proto.op_type, tuple(proto.input), tuple(proto.output), attributes, domain, proto.name,
-        opsets.get(domain, 1), scopes,
+        opsets.get(domain, 1), origin or Origin(),
     )  # fmt: skip
 
 

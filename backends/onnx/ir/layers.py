@@ -1,5 +1,6 @@
 """The layers of a graph: which nodes are layers, their names and aliases, and whether channels are first or last."""
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from crosslens.model import INPUT, OUTPUT, Layer
 from crosslens.model.layout import channels_first_shape
 
 from .graph import Graph, Node
-from .module_names import module_aliases
+from .layer_names import RecordedNames
 
 __all__ = ["LayerTensor", "channels_last_tensors", "layer_tensors"]
 
@@ -126,27 +127,26 @@ def layer_tensors(
         shapes: of each tensor, at the example input; None for a size that depends on the image's content.
     """
     nodes = [node for node in graph.nodes if node.outputs[0] in own]
-    layer_names = dict(_layer_names(graph, nodes, last, shapes))
-    aliases: dict[str, set[str]] = {name: set() for name in layer_names.values()}
-    for alias, name in _aliases(nodes, layer_names).items():
-        aliases[name].add(alias)
-    layers = {}
+    node_names = dict(_node_names(graph, nodes, last, shapes))
+    named = {layer: (name, aliases) for layer, name, aliases in _named(graph, nodes, node_names)}
+    layers: dict[str, LayerTensor] = {}
     for node in nodes:
         tensor = node.outputs[0]
-        if tensor in layer_names and layer_names[tensor] not in layers and not _passes_on(node, last):
-            name = layer_names[tensor]
-            shape = _shape(shapes[tensor], tensor in last)
-            layer = Layer(name, node.op, shape, tuple(sorted(aliases[name])))
+        if tensor not in node_names or _passes_on(node, last):
+            continue
+        name, aliases = named[node_names[tensor]]
+        if name not in layers:
+            layer = Layer(name, node.op, _shape(shapes[tensor], tensor in last), aliases)
             layers[name] = LayerTensor(layer, tensor, tensor in last)
     output = graph.outputs[0]
     shape = _shape(shapes[output], output in last)
     return {**layers, OUTPUT: LayerTensor(Layer(OUTPUT, "Output", shape), output, output in last)}
 
 
-def _layer_names(
+def _node_names(
     graph: Graph, nodes: Sequence[Node], last: set[str], shapes: Mapping[str, tuple[int | None, ...]]
 ) -> Iterator[tuple[str, str]]:
-    """(tensor, layer name) for each node with a floating output that has axes.
+    """(tensor, layer by its node's name) for each node with a floating output that has axes.
 
     A node that passes its input on unchanged (Identity, Cast, a change of layout) belongs to the layer before it.
     """
@@ -176,11 +176,25 @@ def _passes_on(node: Node, last: set[str]) -> bool:
     return before != after and (_moves_channels(node, before) if node.op == "Transpose" else after)
 
 
-def _aliases(nodes: Sequence[Node], layer_names: Mapping[str, str]) -> Mapping[str, str]:
-    """Layer by alias: module names first, then tensor names that are still free."""
-    runs = [(node.scopes, layer_names[node.outputs[0]]) for node in nodes if node.outputs[0] in layer_names]
-    layers = set(layer_names.values())
-    return {alias: name for alias, name in {**layer_names, **module_aliases(runs)}.items() if alias not in layers}
+def _named(
+    graph: Graph, nodes: Sequence[Node], node_names: Mapping[str, str]
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """(layer by its node's name, its name, its other names): the node's name first, unless that is the only one.
+
+    The name is the module's or function's where the exporter recorded one that no other layer has.
+    """
+    recorded = RecordedNames(graph, nodes, node_names)
+    old = {name: name for name in node_names.values()}
+    aliases = {**node_names, **recorded.aliases, **old}
+    names = {layer: name for layer, name in recorded.names().items() if aliases.get(name, layer) == layer}
+    taken = Counter([INPUT, OUTPUT, *names.values()])
+    names = {layer: name for layer, name in names.items() if taken[name] == 1}
+    others: dict[str, list[str]] = {layer: [layer] for layer in old}
+    for alias, layer in {**recorded.functions, **{name: layer for layer, name in names.items()}, **aliases}.items():
+        others[layer].append(alias)
+    for layer in old:
+        name = names.get(layer, layer)
+        yield layer, name, (*[layer] * (name != layer), *sorted({*others[layer]} - {name, layer}))
 
 
 def _shape(shape: tuple[int | None, ...], channels_last: bool) -> tuple[int | None, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
 
 from .graph import Graph, Node, node_of
-from .module_names import module_scopes
+from .module_names import origin_of
 
 __all__ = ["add_constants", "copy_subgraph", "rename_in_subgraphs"]
 
@@ -38,7 +38,7 @@ def copy_subgraph(
         if proto.name and proto.name in node_names:
             renamed.name = f"{prefix}:{proto.name}"
         node_names.add(renamed.name)
-        copies.append(node_of(renamed, graph.opsets, module_scopes(proto)))
+        copies.append(node_of(renamed, graph.opsets, origin_of(proto)))
     return copies
 
 

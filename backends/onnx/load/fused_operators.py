@@ -17,7 +17,7 @@ from crosslens.errors import ModelError
 from onnx import ModelProto, NodeProto, defs, helper
 
 from ..ir.graph import Graph, Node
-from ..ir.module_names import module_scopes
+from ..ir.module_names import origin_of
 from ..shapes.inference import infer
 from .blocked_layout import unblock
 
@@ -163,14 +163,14 @@ def _with_file_names(
 
 def _rename(node: Node, part: Node, names: Mapping[str, str], node_names: set[str], is_head: bool) -> Node:
     inputs, outputs = (tuple(names.get(i, i) for i in of) for of in (part.inputs, part.outputs))
-    name, around = f"{node.name}/{part.op}" * bool(node.name), node.scopes
+    name, around = f"{node.name}/{part.op}" * bool(node.name), node.origin
     for tensor in set(outputs).intersection(node.outputs):
-        name, around = tensor, module_scopes(NodeProto(name=tensor))
+        name, around = tensor, origin_of(NodeProto(name=tensor))
     if is_head:
-        name, around = node.name, node.scopes
+        name, around = node.name, node.origin
     else:
         name = _unique_node_name(name, node_names)
-    return replace(part, inputs=inputs, outputs=outputs, scopes=around, name=name)
+    return replace(part, inputs=inputs, outputs=outputs, origin=around, name=name)
 
 
 def _unique_node_name(wish: str, node_names: set[str]) -> str:

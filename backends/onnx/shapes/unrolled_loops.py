@@ -152,7 +152,7 @@ def _append_outputs(graph: Graph, node: Node, values: list[str], stacked: list[t
         if output:
             parts = [graph.op("Unsqueeze", row, graph.ints([axis])) for row in rows]
             joined = graph.node("Concat", *parts, outputs=[output], axis=axis)
-            graph.nodes.append(replace(joined, scopes=node.scopes))
+            graph.nodes.append(replace(joined, origin=node.origin))
     return True
 
 
