@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from ..arrays import Array
 from ..errors import ComparisonError, LayerError, unknown_name
 from ..execution.progress import Progress, shows_progress, silent, track
+from ..image.batch import image_batch
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import is_one_model, named_models
 from ..result.data_frame import data_frame
@@ -112,7 +112,7 @@ class Alignment:
 
 
 @shows_progress
-def align(*models: Any, images: Array = None, names: Sequence[str] = (), progress: Progress = silent) -> Alignment:
+def align(*models: Any, images: Any = None, names: Sequence[str] = (), progress: Progress = silent) -> Alignment:
     """Match the layers of two or more models of one network, without their names.
 
     Two layers are one if their activations on the same images are, in any layout (channels first or last, unit axes,
@@ -124,7 +124,8 @@ def align(*models: Any, images: Array = None, names: Sequence[str] = (), progres
     Args:
         models: `Model`s, or whatever `crosslens.wrap` takes: align(a, b), or in a list or by a name to show as the only
             argument, align([a, b]), as `crosslens.compare` takes them.
-        images: probes, (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
+        images: probes, (N, C, H, W) float32 in [0, 1], or what a method takes, files for example; two photographs that
+            come with scikit-image if not given.
         names: what to call the models; their files' or backends' names if not given.
         progress: called after each pair of models with (done, total, what); a bar in a notebook if not given.
 
@@ -141,9 +142,9 @@ def align(*models: Any, images: Array = None, names: Sequence[str] = (), progres
     return _alignment(named, images, progress)
 
 
-def _alignment(named: Mapping[str, Model], images: Array, progress: Progress) -> Alignment:
+def _alignment(named: Mapping[str, Model], images: Any, progress: Progress) -> Alignment:
     models = list(named.values())
-    x = probes(models[0]) if images is None else images
+    x = probes(models[0]) if images is None else image_batch(images, models[0], strict=False)
     table = _Table([list(model.layers) for model in models])
     for a, b in track(list(combinations(range(len(models)), 2)), progress, "aligning"):
         pair = ModelPair(models[a], models[b], x)

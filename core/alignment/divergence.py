@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import ComparisonError
 from ..execution.progress import Progress, shows_progress, silent
+from ..image.batch import image_batch
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import ModelLike, ModelsLike, is_one_model, named_models
 from ..result.data_frame import data_frame
@@ -130,9 +131,9 @@ class Divergence:
 def diverge(
     a: ModelLike | ModelsLike,
     b: ModelLike | Array = None,
-    images: Array = None,
+    images: Any = None,
     *,
-    others: Array = None,
+    others: Any = None,
     names: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Divergence:
@@ -145,7 +146,8 @@ def diverge(
         a: the reference: a `Model`, or whatever `crosslens.wrap` takes; or both models in a list or by a name to show,
             the reference first, as `crosslens.compare` takes them: diverge([a, b], images).
         b: what should be the same.
-        images: (N, C, H, W), float32 in [0, 1]; two photographs that come with scikit-image if not given.
+        images: (N, C, H, W) float32 in [0, 1], or what a method takes, files for example; two photographs that come
+            with scikit-image if not given.
         others: the same pictures as `b` gets them, where its own pipeline loads and resizes them.
         names: what to call the models; their files' or backends' names if not given.
         progress: called after each part of the work with (done, total, what); a bar in a notebook if not given.
@@ -158,7 +160,8 @@ def diverge(
     refuse_different_inputs(named)
     refuse_different_outputs(named)
     first_model, second_model = named.values()
-    x = probes(first_model) if images is None else images
+    x = probes(first_model) if images is None else image_batch(images, first_model, strict=False)
+    others = None if others is None else image_batch(others, second_model, strict=False)
     models = ModelPair(first_model, second_model, x)
     matches = match_layers(models)
     pairs = [pair for pair in matches if not _is_padding(models.a, pair.a) and not _is_padding(models.b, pair.b)]

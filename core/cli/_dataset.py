@@ -14,6 +14,7 @@ from ..result.table import Table
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._parameters import build_method, parameter_options
+from ._pictures import FITTING
 from ._progress import bar
 from ._spelling import replace_keywords
 from ._tables import JSON, echo_json
@@ -30,14 +31,15 @@ _OUT = click.Option(["-o", "--out"], type=Writable(".npz"), help="Write the tabl
 
 def dataset_command(kind: type[DatasetMethod]) -> click.Command:
     """The subcommand of `crosslens run` for such a method."""
-    params = [MODEL, _DATA, *parameter_options(kind), _OUT, *MODEL_OPTIONS, JSON]
+    params = [MODEL, _DATA, *parameter_options(kind), _OUT, *FITTING, *MODEL_OPTIONS, JSON]
     return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
 def _run_method(
     kind: type[DatasetMethod], *, model: str, folder: Path, out: Path | None, as_json: bool, **options: Any
 ) -> None:
-    method, source = build_method(kind, options), data(folder)
+    method = build_method(kind, options)
+    source = data(folder, resize=options["resize"], crop=options["crop"])
     with quiet(), bar() as progress:
         result: Result = method(open_model(model, options), source, progress=progress)
     if out:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from ..alignment.align import Alignment, align
-from ..image.io import load_image
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
+from ._pictures import FITTING, load_pictures
 from ._progress import bar
 from ._tables import JSON, echo_json, table
 
@@ -36,7 +35,7 @@ def _align(specs: tuple[str, ...], images: tuple[Path, ...], as_json: bool, **op
         raise click.UsageError(f"aligning takes two models or more; there is {len(specs)}")
     with quiet(), bar() as progress:
         models = open_models(specs, options)
-        x = np.concatenate([load_image(path, like=models[0]) for path in images]) if images else None
+        x = load_pictures(images, models[0], options)
         alignment = align(*models, images=x, names=distinct_names(specs), progress=progress)
     if as_json:
         echo_json(alignment.as_json())
@@ -65,5 +64,5 @@ def summary(alignment: Alignment) -> str:
 
 
 command = click.Command(
-    "align", callback=_align, params=[_MODELS, IMAGES, *OPTIONS_OF_MODELS, JSON], help=_align.__doc__
+    "align", callback=_align, params=[_MODELS, IMAGES, *FITTING, *OPTIONS_OF_MODELS, JSON], help=_align.__doc__
 )

@@ -20,7 +20,7 @@ from ._many import SOME_FAILED
 from ._method_words import MethodWord, convert_setting, is_method_word, read_method
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._parameters import MethodGroup, parameter_options
-from ._pictures import ARRAYS, BANDS, SUFFIXES, load_all, picture_files, titles
+from ._pictures import ARRAYS, BANDS, FITTING, SUFFIXES, fitting_options, load_all, picture_files, titles
 from ._progress import bar
 from ._spelling import remember_command
 from ._tables import echo_json
@@ -74,7 +74,18 @@ _JSON = click.Option(
 def _command(words: Sequence[MethodWord]) -> click.Command:
     kinds = tuple(dict.fromkeys(word.kind for word in words))
     target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
-    params = [_GIVEN, _IMAGES, *target, *_common_options(kinds), _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON]
+    params = [
+        _GIVEN,
+        _IMAGES,
+        *target,
+        *_common_options(kinds),
+        _OUT,
+        BANDS,
+        *fitting_options(*kinds),
+        *OPTIONS_OF_MODELS,
+        _LIMITS,
+        _JSON,
+    ]
     text = "\n\n".join(kind.__doc__ or "" for kind in kinds)
 
     def run(**options: Any) -> None:
@@ -137,7 +148,7 @@ def _compare(
     chosen = {word.label: _build_method(word, options) for word in words}
     with quiet(), bar("results") as progress:
         models = dict(zip(distinct_names(specs), open_models(specs, options), strict=True))
-        pictures, failed = load_all(files, next(iter(models.values())))
+        pictures, failed = load_all(files, next(iter(models.values())), options)
         named = titles([path for path in files if path not in failed])
         check_bands(bands, next(iter(models.values())).input.example_shape[0])
         comparison = compare(models, chosen, pictures, target, titles=named, layers=True, progress=progress)
@@ -189,7 +200,7 @@ command = _Methods(
     lambda kind: _command([MethodWord(kind.name, kind, {})]),
     "METHOD[:NAME=VALUE,...]... MODEL MODEL... --images FILE|FOLDER [OPTIONS]",
     images_only=True,
-    shared=[_IMAGES, _TARGET, _OUT, BANDS, *OPTIONS_OF_MODELS, _LIMITS, _JSON],
+    shared=[_IMAGES, _TARGET, _OUT, BANDS, *FITTING, *OPTIONS_OF_MODELS, _LIMITS, _JSON],
     short_help="Explain the same pictures to several models, and compare.",
     help="Explain the same pictures to several models, and measure how much the maps differ: "
     "crosslens compare grad_cam gradient net.pt2 net.keras net.onnx --images photos -o report.html. "

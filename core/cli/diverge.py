@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from ..alignment.divergence import Divergence, diverge
 from ..comparison.aggregate import Limit
 from ..comparison.figures import FIGURES, Figure
-from ..image.io import load_image
 from ._models import MODEL_OPTIONS, open_model, quiet
+from ._pictures import FITTING, load_pictures
 from ._progress import bar
 from ._tables import JSON, echo_json, table
 from .align import IMAGES, distinct_names
@@ -63,7 +62,7 @@ def _diverge(
     with quiet(), bar() as progress:
         a = open_model(reference, options)
         b = open_model(model, {**options, "preprocess": preprocess_of_model or options["preprocess"]})
-        x = np.concatenate([load_image(path, like=a) for path in images]) if images else None
+        x = load_pictures(images, a, options)
         divergence = diverge(a, b, x, names=distinct_names((reference, model)), progress=progress)
     if as_json:
         echo_json(divergence.as_json())
@@ -102,6 +101,6 @@ def _rows(divergence: Divergence) -> Iterator[tuple[str, ...]]:
 command = click.Command(
     "diverge",
     callback=_diverge,
-    params=[*_MODELS, IMAGES, _PREPROCESS, _LIMITS, *MODEL_OPTIONS, JSON],
+    params=[*_MODELS, IMAGES, *FITTING, _PREPROCESS, _LIMITS, *MODEL_OPTIONS, JSON],
     help=_diverge.__doc__,
 )

@@ -11,7 +11,6 @@ import click
 
 from ..errors import ParameterError
 from ..image.false_colour import check_bands
-from ..image.io import load_image
 from ..method.base import Method, makes_pictures
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..model.base import Model
@@ -30,7 +29,7 @@ from ._many import are_many, run_into_folder, run_joined, say_failures, say_pict
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._output import STDOUT, Folder, Output, write_to_stdout
 from ._parameters import MethodGroup, build_method, parameter_options
-from ._pictures import BANDS, load_pictures
+from ._pictures import BANDS, FITTING, fitting_options, load_pictures
 from ._progress import bar
 from ._result_text import result_record, say_result, short
 from ._spelling import replace_keywords
@@ -110,6 +109,7 @@ def _command(kind: type[AnyMethod]) -> click.Command:
         *([_HISTORY] if makes_pictures(kind) else []),
         *([_FORM] if _draws_maps(kind) else []),
         BANDS,
+        *fitting_options(kind),
         *MODEL_OPTIONS,
         JSON,
     ]
@@ -152,7 +152,8 @@ def _check_output(options: Mapping[str, Any], pictures: Sequence[Path]) -> None:
 
 def _job(method: Method, model: str, options: Mapping[str, Any]) -> PictureJob:
     form, bands = options.get("form"), options["bands"]
-    return PictureJob(method, open_model(model, options), options.get("target"), form, bands)
+    network, target = open_model(model, options), options.get("target")
+    return PictureJob(method, network, target, form, bands, options.get("resize"), options.get("crop"))
 
 
 def _run_each(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
@@ -188,7 +189,7 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
     image = ", ".join(map(str, pictures)) or None
     with quiet(), bar() as progress:
         network = open_model(model, options)
-        batch = _pictures(pictures, network, method)
+        batch = _pictures(pictures, network, method, options)
         count = None if batch is None else batch.shape[0]
         objective = resolve_target(options["target"], network, count) if method.needs_target else None
         check_bands(options["bands"], network.input.example_shape[0])
@@ -227,11 +228,11 @@ def _text_beside(options: Mapping[str, Any]) -> AbstractContextManager[None]:
     return quiet() if options["out"] == STDOUT else nullcontext()
 
 
-def _pictures(places: Sequence[Path], model: Model, method: Method) -> Any:
+def _pictures(places: Sequence[Path], model: Model, method: Method, options: Mapping[str, Any]) -> Any:
     """A picture, or several as one batch; None for none."""
     if len(places) == 1 and not are_many(places):
-        return load_image(places[0], like=model, whole=method.takes_any_size())
-    return load_pictures([each.path for each in find_pictures(places)], like=model) if places else None
+        return load_pictures(places, model, options, any_size=method.takes_any_size())
+    return load_pictures([each.path for each in find_pictures(places)], model, options) if places else None
 
 
 def _explained_class(model: Model, objective: Objective, pictures: Any) -> Mapping[str, Any]:
@@ -247,7 +248,7 @@ command = MethodGroup(
     "run",
     _command,
     "METHOD MODEL [PICTURES...] [OPTIONS]",
-    shared=[TARGET, _out(_STILLS), BANDS, *MODEL_OPTIONS, JSON],
+    shared=[TARGET, _out(_STILLS), BANDS, *FITTING, *MODEL_OPTIONS, JSON],
     short_help="Explain a picture to a model with one method.",
     help="Explain pictures to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png, "
     "or each of many: crosslens run grad_cam net.onnx photos -o maps/",

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from ..errors import CrosslensError
-from ..image.io import load_image
 from ..method.base import Method
 from ..synthesis.random_search import search
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._parameters import MethodGroup, build_method, parameter_options
+from ._pictures import fitting_options, load_pictures
 from ._progress import bar
 from ._tables import JSON, echo_json
 from .run import TARGET
@@ -40,7 +40,20 @@ def _command(kind: type[Method]) -> click.Command:
     image = click.Argument(["image"], required=kind.needs_images, type=click.Path(path_type=Path))
     target = [TARGET] if kind.needs_target else []
     shared = [option for option in parameter_options(kind) if "--resume" not in option.opts]
-    params = [MODEL, image, *target, _TRIALS, _VARY, _SEED, _RESUME, _OUT, *shared, *MODEL_OPTIONS, JSON]
+    params = [
+        MODEL,
+        image,
+        *target,
+        _TRIALS,
+        _VARY,
+        _SEED,
+        _RESUME,
+        _OUT,
+        *shared,
+        *fitting_options(kind),
+        *MODEL_OPTIONS,
+        JSON,
+    ]
     return WritingCommand(kind.name, callback=partial(_search, kind), params=params, help=kind.__doc__)
 
 
@@ -61,7 +74,7 @@ def _search(
     method, ranges = build_method(kind, options), dict(map(_name_and_values, vary))
     with quiet(), bar() as progress:
         network = open_model(model, options)
-        pictures = None if image is None else load_image(image, like=network, whole=method.takes_any_size())
+        pictures = None if image is None else load_pictures([image], network, options, any_size=method.takes_any_size())
         result = search(
             *(method, network, pictures, target),
             trials=trials,

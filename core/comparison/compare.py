@@ -9,6 +9,7 @@ from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
 from ..errors import ComparisonError, CrosslensError
 from ..execution.progress import Progress, shows_progress, silent, track
+from ..image.batch import image_batch
 from ..introspection.default_layer import classes
 from ..model.base import Model
 from ..plugins.models import MethodsLike, ModelsLike, named_methods, named_models
@@ -28,7 +29,7 @@ _DIVERGENCE_IMAGES = 2
 def compare(
     models: ModelsLike,
     methods: MethodsLike,
-    images: Array = None,
+    images: Any = None,
     target: Any = None,
     *,
     titles: Sequence[str] = (),
@@ -42,7 +43,7 @@ def compare(
             of one of them: ["a.onnx", (net, {"preprocess": "tf"})].
         methods: names, what `crosslens.method` gives, or classes; one, several in a list, or by a label to show. A
             `layer=` may be named in any of the models.
-        images: (N, C, H, W), float32 in [0, 1].
+        images: as for a method: (N, C, H, W) float32 in the models' bounds, or what `image_batch` converts.
         target: as for a method; None means the class that the first model predicts, for all of them (the positive
             class of one sigmoid, the number of a regression).
         titles: a name for each image, for the report.
@@ -60,6 +61,7 @@ def compare(
     """
     named, chosen = named_models(models), named_methods(methods)
     _refuse_incomparable(named, target)
+    images = None if images is None else image_batch(images, next(iter(named.values())))
     predictions = _predictions(named, images)
     leader = next(iter(named.values())).output
     if target is None and predictions and not leader.binary and leader.has_probabilities:

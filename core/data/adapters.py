@@ -11,12 +11,14 @@ from .source import Source
 __all__ = ["data"]
 
 
-def data(images: Any) -> Source:
+def data(images: Any, *, resize: str | None = None, crop: float | None = None) -> Source:
     """Many images to run a method over.
 
     Args:
         images: a folder of pictures, classes as sub-folders; an array (N, C, H, W), float32 in the model's bounds,
             [0, 1] unless told; or a `Source`, which is returned as it is.
+        resize: of a folder, how pictures get to the model's size, as `crosslens.load_image` says.
+        crop: of a folder, the share of the short side that is kept.
 
     >>> import numpy as np
     >>> data(np.zeros((2, 3, 8, 8), np.float32))
@@ -25,10 +27,12 @@ def data(images: Any) -> Source:
     Raises:
         ImageError: not a folder, a folder without pictures, or something else.
     """
+    if isinstance(images, str | Path):
+        return PictureFolder(images, resize=resize, crop=crop)
+    if resize is not None or crop is not None:
+        raise ImageError("resize and crop are for a folder of pictures; arrays and sources have their pixels already")
     if isinstance(images, Source):
         return images
-    if isinstance(images, str | Path):
-        return PictureFolder(images)
     if hasattr(images, "shape") and hasattr(images, "dtype"):
         return ArraySource(images)
     raise ImageError(

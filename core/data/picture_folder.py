@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError
+from ..image.fitting import check_fitting
 from ..image.io import load_image
 from ..model.base import Model
 from .source import Failure, Samples, Source
@@ -24,10 +25,13 @@ class PictureFolder(Source):
     """The pictures of a folder, sub-folders included, sorted by path. Files and folders named .something are left out.
 
     An id is the path inside the folder, "cat/1.jpg"; its record is {"label": "cat"}, or {} directly in the folder.
+    Pictures are resized and cropped as `crosslens.load_image` does with the same `resize` and `crop`.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, resize: str | None = None, crop: float | None = None) -> None:
         self.folder = Path(folder)
+        self.resize, self.crop = resize or "short", crop
+        check_fitting(self.resize, crop)
         if not self.folder.is_dir():
             state = "is a file" if self.folder.exists() else "does not exist"
             raise ImageError(f"'{folder}' {state}; a source of pictures is a folder: give the one that they are in")
@@ -59,8 +63,8 @@ class PictureFolder(Source):
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all paths and all files' bytes: each file is read once."""
-        state = blake2b(digest_size=16)
+        """A hash of all paths, all files' bytes and how pictures are resized and cropped: each file is read once."""
+        state = blake2b(f"{self.resize} {self.crop}\0".encode(), digest_size=16)
         for name in self._ids:
             state.update(f"{name}\0".encode())
             state.update(self._content_digest(name))
@@ -89,7 +93,7 @@ class PictureFolder(Source):
         indices, images, failures = [], [], []
         for index in range(start, stop):
             try:
-                images.append(load_image(self.folder / self._ids[index], like=model))
+                images.append(self._picture(index, model))
                 indices.append(index)
             except ImageError as error:
                 failures.append(Failure(index, self._ids[index], str(error)))
@@ -100,6 +104,9 @@ class PictureFolder(Source):
             tuple(self._record(index) for index in indices),
             tuple(failures),
         )
+
+    def _picture(self, index: int, model: Model) -> Any:
+        return load_image(self.folder / self._ids[index], like=model, resize=self.resize, crop=self.crop)
 
     def _record(self, index: int) -> Mapping[str, Any]:
         label, slash, _ = self._ids[index].partition("/")

@@ -42,6 +42,8 @@ def pictures_of_array(images: Any, spec: InputSpec) -> Iterator[Values]:
         )
     batch = layout.apply(x)
     name, values = type_name(batch), as_numpy(_readable(batch))
+    if name == "bool":
+        name, values = "uint8", 255 * values.astype(np.uint8)
     if name == "uint8" and values.ndim == 4 and values.shape[1] in {1, 3, 4}:
         yield from (np.ascontiguousarray(each) for each in np.moveaxis(values, 1, -1))
         return

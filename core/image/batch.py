@@ -15,11 +15,12 @@ from ..input.unit import WHITE, type_name, unit_of
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .io import load_image
+from .loading import join_records, remember_loading
 
 __all__ = ["image_batch"]
 
 
-def image_batch(images: Any, model: Model, *, any_size: bool = False) -> Array:
+def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bool = True) -> Array:
     """Images for a network, from whatever they are; what is right already comes back as the same object.
 
     Arrays hold one image or several, channels first or last, in any type of real numbers: whole numbers of 8 or 16 bits
@@ -31,6 +32,7 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False) -> Array:
         images: an array, a file, one of Pillow's images, or a list of such.
         model: the network.
         any_size: pictures of any size are taken, at their own size.
+        strict: fractions must lie in the bounds, not merely near them as noise does.
 
     Returns:
         float32 (N, C, H, W) in the model's bounds, or (N, C, D, H, W); a NumPy array or torch tensor.
@@ -40,13 +42,13 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False) -> Array:
     """
     spec = model.input.of_any_size() if any_size else model.input
     if type(images) is np.ndarray and images.dtype == np.float32 and spec.takes_shape(images.shape):
-        spec.check(images, strict=True)  # the common case
+        spec.check(images, strict=strict)  # the common case
         return images
     if isinstance(images, str | Path | Image.Image):
         return _loaded(images, model, any_size=any_size)
     if isinstance(images, list | tuple) and not _is_nested_numbers(images):
-        return _joined([_numbered(n, each, model, any_size=any_size) for n, each in enumerate(images)])
-    return _converted(as_array(images), spec)
+        return _joined([_numbered(n, each, model, any_size=any_size, strict=strict) for n, each in enumerate(images)])
+    return _converted(as_array(images), spec, strict=strict)
 
 
 def _loaded(picture: str | Path | Image.Image, model: Model, *, any_size: bool) -> Array:
@@ -59,10 +61,10 @@ def _is_nested_numbers(images: Sequence[Any]) -> bool:
     return bool(images) and isinstance(images[0], list | tuple | int | float)
 
 
-def _numbered(n: int, image: Any, model: Model, *, any_size: bool) -> Array:
+def _numbered(n: int, image: Any, model: Model, **options: bool) -> Array:
     """One of a list; errors name which."""
     try:
-        return image_batch(image, model, any_size=any_size)
+        return image_batch(image, model, **options)
     except ImageError as error:
         raise ImageError(f"images[{n}]: {error}") from error
 
@@ -77,18 +79,22 @@ def _joined(parts: Sequence[Array]) -> Array:
             "one, or crosslens.load_image(images, like=model)"
         )
     parts = parts if len({type(part) for part in parts}) == 1 else [as_numpy(part) for part in parts]
-    return parts[0] if len(parts) == 1 else namespace(*parts).concat(list(parts), axis=0)
+    if len(parts) == 1:
+        return parts[0]
+    batch = namespace(*parts).concat(list(parts), axis=0)
+    remember_loading(batch, join_records(parts))
+    return batch
 
 
-def _converted(x: Array, spec: InputSpec) -> Array:
+def _converted(x: Array, spec: InputSpec, *, strict: bool) -> Array:
     if spec.takes_shape(x.shape) and x.dtype == namespace(x).float32:
-        spec.check(x, strict=True)
+        spec.check(x, strict=strict)
         return x
     if 0 in x.shape:
         raise ImageError("the batch holds no image")
-    unit, layouts = unit_of(x, spec.bounds, strict=True), spec.wanted.layouts(x.shape)
+    unit, layouts = unit_of(x, spec.bounds, strict=strict), spec.wanted.layouts(x.shape)
     if len(layouts) != 1 or unit.kind not in {"right", "by_type"}:
-        raise ImageError(refusal(x, spec.wanted, strict=True))
+        raise ImageError(refusal(x, spec.wanted, strict=strict))
     batch = layouts[0].apply(x)
     return _as_float32(batch, spec, white=WHITE[type_name(x)] if unit.kind == "by_type" else None)
 

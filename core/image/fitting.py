@@ -6,7 +6,7 @@ from PIL import Image
 
 from ..errors import ImageError, unknown_name
 
-__all__ = ["RESIZE", "SHARE", "Fitting", "fitting"]
+__all__ = ["RESIZE", "SHARE", "Fitting", "check_fitting", "fitting"]
 
 RESIZE = {
     "short": "the short side to the size, aspect kept, and the centre cut out",
@@ -27,6 +27,11 @@ class Fitting:
     resized: Size
     size: Size
 
+    @property
+    def share(self) -> float:
+        """The share of the short side that is kept."""
+        return min(1.0, round(max(n / m for n, m in zip(self.size, self.resized, strict=True)), 4))
+
     def apply(self, picture: Image.Image) -> Image.Image:
         """One of Pillow's images, resized with a bicubic filter that averages where it shrinks."""
         height, width = self.resized
@@ -36,6 +41,20 @@ class Fitting:
         if (top, left) == (0, 0) and self.resized == self.size:
             return picture
         return picture.crop((left, top, left + self.size[1], top + self.size[0]))
+
+
+def check_fitting(resize: str, crop: float | None) -> None:
+    """Refuse an unknown way to resize, and a crop that means nothing.
+
+    Raises:
+        ImageError: with what would be right.
+    """
+    if resize not in RESIZE:
+        raise ImageError(unknown_name("resize", resize, RESIZE))
+    if crop is not None and not 0 < crop <= 1:
+        raise ImageError(f"crop is {crop}; it is the share of the picture that stays, above 0 and at most 1")
+    if crop is not None and resize in {"pad", "none"}:
+        raise ImageError(f"crop={crop:g} means nothing with resize={resize!r}, which cuts nothing off; leave one out")
 
 
 def fitting(own: Size, size: Size, resize: str = "short", crop: float | None = None) -> Fitting:
@@ -54,12 +73,7 @@ def fitting(own: Size, size: Size, resize: str = "short", crop: float | None = N
     Raises:
         ImageError: an unknown way, or a share that means nothing.
     """
-    if resize not in RESIZE:
-        raise ImageError(unknown_name("resize", resize, RESIZE))
-    if crop is not None and not 0 < crop <= 1:
-        raise ImageError(f"crop is {crop}; it is the share of the picture that stays, above 0 and at most 1")
-    if crop is not None and resize in {"pad", "none"}:
-        raise ImageError(f"crop={crop:g} means nothing with resize={resize!r}, which cuts nothing off; leave one out")
+    check_fitting(resize, crop)
     (h, w), (height, width) = own, size
     if resize == "none":
         return Fitting(own, own)

@@ -1,7 +1,7 @@
 """Reading and writing image files: float32 arrays (N, C, H, W), RGB or the model's own channels."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -16,7 +16,8 @@ from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels
 from .false_colour import pixels as as_pixels
-from .fitting import fitting
+from .fitting import Fitting, check_fitting, fitting
+from .loading import remember_loading
 from .multiband import ARRAYS, TIFFS, as_bands, read_array, read_tiff
 
 __all__ = ["load_image", "open_picture", "save_image"]
@@ -35,7 +36,7 @@ def load_image(
     like: Model | None = None,
     *,
     size: tuple[int, int] | None = None,
-    resize: str = "short",
+    resize: str | None = None,
     crop: float | None = None,
     whole: bool = False,
 ) -> Pixels:
@@ -59,10 +60,10 @@ def load_image(
             file, an array or tensor of one picture or several, or a list of these.
         like: the model that decides size and number of channels.
         size: (H, W) in pixels; overrides the model's. The picture's own size where neither is given.
-        resize: "short", the short side to the size, and the centre cut out; "squash", each side to the size; "pad", the
-            long side to the size, the rest black; "none", the picture's own size.
+        resize: "short" (if not given), the short side to the size, and the centre cut out; "squash", each side to the
+            size; "pad", the long side to the size, the rest black; "none", the picture's own size.
         crop: the share of the short side that stays, 1 for all; of both sides with "squash".
-        whole: the same as resize="none".
+        whole: keep the picture's own size, unless `resize` or `crop` is given.
 
     Returns:
         float32 of shape (N, 3, H, W), or (N, 1, H, W) for a grey model, values in the model's bounds, [0, 1] unless
@@ -72,15 +73,16 @@ def load_image(
         ImageError: the file does not exist, is not a picture, or holds NaN; or pictures of different sizes in a list.
     """
     spec = InputSpec() if like is None else like.input
-    resize = "none" if whole else resize
+    resize = resize or ("none" if whole and crop is None else "short")
     size = size if size is not None or like is None or resize == "none" else spec.size
-    fitting((1, 1), (1, 1), resize, crop)
-    if size is None and resize == "short" and crop is not None:
-        raise ImageError(f"crop={crop:g} needs a size to cut out: give like=model or size=(H, W)")
+    check_fitting(resize, crop)
+    if size is None and resize != "none" and (crop is not None or resize != "short"):
+        asked = f"resize={resize!r}" if crop is None else f"crop={crop:g}"
+        raise ImageError(f"{asked} needs a size: give like=model or size=(H, W)")
     target = _Target(spec, size, resize, crop, like)
-    if isinstance(path, list | tuple):
-        return _one_batch([_load_one(each, target) for each in path])
-    return _load_one(path, target)
+    batch = _one_batch([_load_one(each, target) for each in (path if isinstance(path, list | tuple) else [path])])
+    remember_loading(batch, target.records)
+    return batch
 
 
 @dataclass(frozen=True)
@@ -92,15 +94,29 @@ class _Target:
     resize: str
     crop: float | None
     like: Model | None
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    def fitting(self, own: tuple[int, int]) -> Fitting:
+        return fitting(own, self.size or own, self.resize if self.size else "none", self.crop if self.size else None)
 
     def fit(self, picture: Image.Image) -> Image.Image:
-        if self.size is None:
-            return picture
-        return fitting((picture.height, picture.width), self.size, self.resize, self.crop).apply(picture)
+        return self.fitting((picture.height, picture.width)).apply(picture)
+
+    def record(self, name: Any, own: tuple[int, int]) -> None:
+        """How a picture of this size is loaded."""
+        made = self.fitting(own)
+        way = "none" if made.resized == own == made.size else self.resize
+        sizes = {"size": list(own), "resized": list(made.resized)}
+        self.records.append({"file": name and str(name), **sizes, "resize": way, "crop": made.share})
 
     def batch(self, unit: Pixels) -> Pixels:
         """A picture (C, H, W) in [0, 1] as a batch of one in the model's bounds."""
         return np.ascontiguousarray(self.spec.from_unit(unit[None]), np.float32)
+
+
+def _file(path: Any) -> Any:
+    """The file of a path, or of one of Pillow's images that was read from one."""
+    return path if isinstance(path, Path) else getattr(path, "filename", None) or None
 
 
 def _one_batch(parts: list[Pixels]) -> Pixels:
@@ -111,7 +127,7 @@ def _one_batch(parts: list[Pixels]) -> Pixels:
             f"the pictures have different sizes, {', '.join(map(str, sorted(sizes)))}, and a batch has one: give "
             "size=(H, W), or like=model"
         )
-    return np.concatenate(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _load_one(path: Any, target: _Target) -> Pixels:
@@ -121,7 +137,7 @@ def _load_one(path: Any, target: _Target) -> Pixels:
         return np.concatenate([_load_pixels(each, target) for each in pictures_of_array(path, target.spec)])
     if (bands := _bands(path, target.like)) is not None:
         return target.batch(_fit_bands(bands, target, path))
-    return _load_picture(path if isinstance(path, Image.Image) else open_picture(path), target)
+    return _load_picture(path if isinstance(path, Image.Image) else open_picture(path), target, path)
 
 
 def _load_pixels(pixels: Pixels, target: _Target) -> Pixels:
@@ -131,12 +147,13 @@ def _load_pixels(pixels: Pixels, target: _Target) -> Pixels:
         return _load_picture(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), target)
     if pixels.dtype == np.uint8:
         pixels = np.moveaxis(pixels, -1, 0) / np.float32(255)
-    return target.batch(_fit_bands(with_channels(pixels, channels), target, "the array"))
+    return target.batch(_fit_bands(with_channels(pixels, channels), target, None))
 
 
-def _load_picture(picture: Image.Image, target: _Target) -> Pixels:
+def _load_picture(picture: Image.Image, target: _Target, path: Any = None) -> Pixels:
     grey = target.spec.shape[0] == 1
     picture = _to_eight_bits(ImageOps.exif_transpose(picture))
+    target.record(_file(path), (picture.height, picture.width))
     picture = target.fit(_flatten_on_white(picture).convert("L" if grey else "RGB"))
     pixels = np.asarray(picture, np.float32) / 255
     return target.batch(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
@@ -189,9 +206,12 @@ def _fit_bands(bands: Pixels, target: _Target, path: Any) -> Pixels:
         ImageError: a volume of another size.
     """
     spec = target.spec
+    if not spec.is_volume:
+        target.record(_file(path), (bands.shape[1], bands.shape[2]))
     if spec.is_volume:
         if not all(n in {None, m} for m, n in zip(bands.shape[1:], spec.shape[1:], strict=True)):
-            raise ImageError(f"'{path}' holds a volume {bands.shape}; this model takes {spec.shape}: resample it")
+            place = "the array" if path is None else f"'{path}'"
+            raise ImageError(f"{place} holds a volume {bands.shape}; this model takes {spec.shape}: resample it")
         return bands
     if target.size in {None, bands.shape[1:]} and target.crop is None:
         return bands

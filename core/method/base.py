@@ -18,6 +18,7 @@ from ..execution.batching import batch_limit, slices
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, part_of, show_progress
 from ..image.batch import image_batch
+from ..image.loading import loading_records
 from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..objective import Objective
@@ -143,6 +144,7 @@ class Method(ABC):
                 **provenance(model, objective, perf_counter() - start),
                 **objectives_of_images(objective, count),
                 **used_layers(model, self, method),
+                **({"loading": list(loaded)} if (loaded := loading_records(images)) else {}),
                 **result.provenance,
                 **preset_record,
             },

@@ -9,6 +9,7 @@ from ..errors import CrosslensError, LayerError, ParameterError, PluginError, Ta
 from ..execution.batching import batch_limit
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
+from ..image.loading import join_records, remember_loading
 from ..model.base import OUTPUT, Model
 from ..objective import ClassScore
 from ..result import Result
@@ -91,7 +92,7 @@ class BatchRunner:
     def _read(self, picture: PictureFile) -> Any:
         """The picture (1, C, H, W), or why there is none."""
         try:
-            return self.job.load(picture.path, self.job.model, self.job.method.takes_any_size())
+            return self.job.load(picture.path)
         except CrosslensError as error:
             return error
 
@@ -142,7 +143,9 @@ class BatchRunner:
 def stacked(images: Iterable[Array]) -> Array:
     """Images (1, C, H, W) as one batch."""
     several = list(images)
-    return namespace(*several).concat(several, axis=0)
+    batch = namespace(*several).concat(several, axis=0)
+    remember_loading(batch, join_records(several))
+    return batch
 
 
 def of_picture(result: Result, index: int, count: int) -> Result:

@@ -1,8 +1,8 @@
 """A method, a model, a target and how pictures are read and drawn: all that the results of a run depend on."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,15 @@ class PictureJob:
     """How maps are drawn, see `Attribution.picture`."""
     bands: tuple[int, ...] | None = None
     """Which channels are shown, see `Result.bands`."""
-    load: Callable[[Path, Model, bool], Array] = field(
-        default=lambda path, model, whole: load_image(path, like=model, whole=whole), compare=False
-    )
-    """Reads a picture, (1, C, H, W), for the model; the last argument says whether it keeps its size."""
+    resize: str | None = None
+    """How pictures get to the model's size, see `crosslens.load_image`."""
+    crop: float | None = None
+    """The share of a picture's short side that is kept, see `crosslens.load_image`."""
+
+    def load(self, path: Path) -> Array:
+        """A picture, (1, C, H, W), for the model; at its own size where the method takes any."""
+        whole = self.method.takes_any_size()
+        return load_image(path, like=self.model, resize=self.resize, crop=self.crop, whole=whole)
 
     def objective(self, count: int | None = None) -> Objective:
         """The target of `count` pictures.
@@ -62,6 +67,8 @@ class PictureJob:
             "target": str(self.objective()),
             "form": self.form,
             "bands": json_value(self.bands),
+            "resize": self.resize,
+            "crop": self.crop,
         }
 
 

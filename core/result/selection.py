@@ -54,12 +54,14 @@ def items_at(values: Any, places: Sequence[int]) -> Any:
 
 
 def selected_provenance(provenance: Mapping[str, Any], places: Sequence[int], count: int) -> dict[str, Any]:
-    """The provenance of some of `count` images: their own objectives, and which images of how many they are.
+    """The provenance of some of `count` images: their own objectives and pictures, and which of how many they are.
 
     "selection" holds {"images": places in the batch that was explained, "of": how many that had}.
     """
     earlier = provenance.get("selection") or {"images": list(range(count)), "of": count}
     chosen = {**provenance, "selection": {"images": [earlier["images"][n] for n in places], "of": earlier["of"]}}
+    for name in {"loading", "pictures"} & provenance.keys():
+        chosen[name] = [provenance[name][n] for n in places]
     objectives = provenance.get("objectives")
     if objectives:
         own = [objectives[n] for n in places]

@@ -16,6 +16,7 @@ from ..errors import DivergedError, ParameterError, unknown_name
 from ..execution.interrupt import stop_on_signals
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, part_of, shows_progress, silent
+from ..image.batch import image_batch
 from ..method.base import Method, makes_pictures
 from ..method.no_target import NO_TARGET
 from ..method.parameter import Bounds, check_value, parameters
@@ -37,7 +38,7 @@ __all__ = ["search"]
 def search(
     method: str | Method | type[Method],
     model: ModelLike,
-    images: Array = None,
+    images: Any = None,
     target: Any = None,
     *,
     trials: int = 9,
@@ -73,6 +74,7 @@ def search(
     fixed, model = as_method(method), as_model(model)
     check_value("trials", trials, int, Bounds(minimum=1))
     ranges = _ranges(fixed, vary)
+    images = None if images is None else image_batch(images, model, any_size=fixed.takes_any_size())
     record = _record(fixed, ranges, model, images, target, seed)
     done = [] if resume is None else _earlier(resume, record, trials)
     notes: list[str] = []
