@@ -60,8 +60,9 @@ def selected_provenance(provenance: Mapping[str, Any], places: Sequence[int], co
     """
     earlier = provenance.get("selection") or {"images": list(range(count)), "of": count}
     chosen = {**provenance, "selection": {"images": [earlier["images"][n] for n in places], "of": earlier["of"]}}
-    for name in {"loading", "pictures"} & provenance.keys():
-        chosen[name] = [provenance[name][n] for n in places]
+    for name in ("loading", "pictures"):
+        if len(records := provenance.get(name) or ()) == count:
+            chosen[name] = [records[n] for n in places]
     objectives = provenance.get("objectives")
     if objectives:
         own = [objectives[n] for n in places]
