@@ -78,4 +78,6 @@ def joined_provenance(parts: Sequence[tuple[Mapping[str, Any], int]]) -> dict[st
     if "objective" in first:
         own = [one for each, count in parts for one in each.get("objectives") or [each["objective"]] * count]
         first |= {"objective": " | ".join(dict.fromkeys(own)), **({"objectives": own} if len(set(own)) > 1 else {})}
+    if any("loading" in each for each, _ in parts):
+        first["loading"] = [one for each, count in parts for one in each.get("loading") or [None] * count]
     return first
