@@ -1,9 +1,6 @@
 """The contract of a backend on TensorFlow: functions traced once per question, cached by what they compute."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self
 
@@ -24,48 +21,10 @@ from .layers.layer_graph import upstream
 from .layers.layer_objects import operation_of
 from .layers.layer_tensor import LayerTensor, outside_dtype, to_channels_last
 from .load.load_errors import explain_errors
+from .traced_functions import Question, TracedFunctions
+from .weights_mark import refuse_changed
 
 __all__ = ["TensorFlowModel"]
-
-MOST_FUNCTIONS = 24
-"""Traced functions that one model keeps."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a traced function computes, apart from numbers."""
-
-    capture: tuple[str, ...] = ()
-    wrt: tuple[str, ...] = ()
-    cotangents: tuple[str, ...] = ()
-    replace: tuple[str, ...] = ()
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Every layer but `INPUT` whose output is needed."""
-        names = (*self.capture, *self.wrt, *self.cotangents)
-        return tuple(dict.fromkeys(name for name in names if name != INPUT))
-
-
-class _Functions(OrderedDict[Question, Any]):
-    """Traced functions by what they compute; above `MOST_FUNCTIONS` the least recently used one is dropped."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-
-    def get_or_trace(self, question: Question, trace: Callable[[Question], Any]) -> Any:
-        """The function for a question; traced if there is none yet."""
-        with self._lock:
-            if question in self:
-                self.move_to_end(question)
-                return self[question]
-        function = trace(question)
-        with self._lock:
-            self[question] = function
-            while len(self) > MOST_FUNCTIONS:
-                self.popitem(last=False)
-        return function
 
 
 class TensorFlowModel(Model):
@@ -85,12 +44,14 @@ class TensorFlowModel(Model):
         channels, *positions = self.input.example_shape
         affine = self.preprocess.affine(channels) if self.input.is_image else ()
         self._affine = [v.reshape(-1, *[1] * len(positions)) for v in affine]
-        self._functions = _Functions()
+        self._functions = TracedFunctions()
 
     @cached_property
     def _tensors(self) -> Mapping[str, LayerTensor]:
         with explain_errors(f"the network cannot be run on images of shape {self.input.example_shape}"):
-            return {layer_tensor.name: layer_tensor for layer_tensor in self.network.layer_tensors()}
+            tensors = {layer_tensor.name: layer_tensor for layer_tensor in self.network.layer_tensors()}
+        self._structure = self.network.structure()
+        return tensors
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
@@ -148,13 +109,23 @@ class TensorFlowModel(Model):
         weights = self.network.weights_of(layer_tensor) if layer_tensor else {}
         return {name: each.outside(self.network.value(each.variable)) for name, each in weights.items()}
 
+    def other_weights(self) -> Iterable[Array]:
+        """Variables that belong to no layer: of the model itself, for example."""
+        listed = {id(w.variable) for each in self._tensors.values() for w in self.network.weights_of(each).values()}
+        values = (np.asarray(self.network.value(v)) for v in self.network.variables if id(v) not in listed)
+        return [array for array in values if array.dtype.kind == "f"]
+
+    def weights_mark(self) -> Hashable:
+        """By the content of each variable; a SavedModel's were frozen."""
+        return self.network.weights_mark()  # type: ignore[no-any-return]
+
     @property
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
         return count_activation_functions(_activation(layer_tensor) for layer_tensor in self._tensors.values())
 
     def _modified(self, rules: BackwardRules) -> Self:
-        return self._copy(network=self.network.with_rule(rules.relu), _functions=_Functions())
+        return self._copy(network=self.network.with_rule(rules.relu), _functions=TracedFunctions())
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         values = {}
@@ -163,11 +134,10 @@ class TensorFlowModel(Model):
             for name, array in arrays.items():
                 variable = weights[name].variable
                 values[id(variable)] = (variable, tf.constant(weights[name].inside(as_numpy(array)), variable.dtype))
-        return self._copy(network=self.network.with_values(values), _functions=_Functions())
+        return self._copy(network=self.network.with_values(values), _functions=TracedFunctions())
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
-        activations, _ = self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)
-        return activations
+        return self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)[0]
 
     def _vjp(
         self,
@@ -191,6 +161,7 @@ class TensorFlowModel(Model):
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Run the function of a question: its activations and its gradients."""
         function = self._function(question)
+        refuse_changed(self._structure, self.network.structure())
         given = [self._to_tensor(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
         replaced = [self._to_tensor(name, replace[name], x, "the replacement of") for name in question.replace]
         with explain_errors(f"TensorFlow cannot run the network on {tuple(x.shape)}"):
@@ -311,10 +282,8 @@ class _Recomputed(Linearization):
         """Gradients at the `wrt` layers; zeros for no cotangents."""
         if not cotangents:
             inner = tuple(name for name in self._wrt if name != INPUT)
-            like = {
-                **(self._model._forward(self._x, inner, self._replace) if inner else {}),
-                INPUT: as_numpy(self._x),
-            }
+            known = self._model._forward(self._x, inner, self._replace) if inner else {}
+            like = {**known, INPUT: as_numpy(self._x)}
             return {name: np.zeros_like(like[name]) for name in self._wrt}
         return self._model._vjp(self._x, cotangents, self._wrt, (), self._replace).gradients
 

@@ -22,7 +22,7 @@ from .autodiff.rectifiers import activation_functions, is_rectifier
 from .autodiff.reverse import path_of
 from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
-from .ir.layer_weights import weights_of, with_weights
+from .ir.layer_weights import unnamed_constants, weights_of, with_weights
 from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
 from .occlusion.engine import OnnxStagedNetwork
 from .runtime.batch_split import CPU_PROVIDER, BatchSplit, rows_of, split_batch
@@ -55,6 +55,7 @@ class OnnxModel(Model):
     """An ONNX network. `crosslens.wrap` makes one from a file or a ModelProto."""
 
     backend = "onnx"
+    frozen_weights = True
     rules_for = frozenset({"relu"})
     pickles_whole = True
 
@@ -156,6 +157,10 @@ class OnnxModel(Model):
         """The number of activation functions of each kind; `modified` changes those of kind "rectifier"."""
         return activation_functions(self._graph)
 
+    def other_weights(self) -> Iterable[Array]:
+        """Floating constants that belong to no layer by a name of `weights`: the second term of an Add, for example."""
+        return unnamed_constants(self._graph, self._network_tensors)
+
     def _modified(self, rules: BackwardRules) -> Self:
         """At Relu, Clip from 0, LeakyRelu and PRelu."""
         if rules.relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
@@ -247,9 +252,8 @@ class OnnxModel(Model):
         return tuple(int(n) for n in dims)
 
     def _objective_executable(self, request: Request, traced: TracedObjective, shape: tuple[int, ...]) -> Executable:
-        return Executable(
-            objective_program(self._inferred_at(shape), self._layer_tensors, request, traced), self._providers
-        )
+        program = objective_program(self._inferred_at(shape), self._layer_tensors, request, traced)
+        return Executable(program, self._providers)
 
     def staged_network(
         self, size: tuple[int, int], capture: tuple[str, ...], boxes: int | None = None
@@ -300,9 +304,8 @@ class OnnxModel(Model):
             raise DynamicShapeError("the graph computes with the batch size")
         if kind == "fused":
             return Executable(fused_program(graph, self._layer_tensors, request), self._providers)
-        return SplitExecutable(
-            *(Executable(program, self._providers) for program in split_programs(graph, self._layer_tensors, request))
-        )
+        programs = split_programs(graph, self._layer_tensors, request)
+        return SplitExecutable(*(Executable(program, self._providers) for program in programs))
 
     def _split(self, x: Array, names: Iterable[str]) -> BatchSplit:
         """Parts of the only batch size that the network takes; else, on the processor, a part for each core."""

@@ -1,6 +1,6 @@
 """The contract of a backend on torch: hooks for the layers asked for, autograd from and to edges in the graph."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace as replaced
 from functools import cached_property
 from typing import Any, Self
@@ -28,6 +28,7 @@ from .occlusion.stages import TorchStagedNetwork
 from .runner import Runner
 from .tape import Tape
 from .tensors import max_batch, on_device, stays_on_gpu
+from .weights_mark import weights_mark
 
 __all__ = ["TorchModel"]
 
@@ -112,6 +113,15 @@ class TorchModel(Model):
         weights: Mapping[str, Array] = self.network.weights(output.source) if output else {}
         return weights
 
+    def other_weights(self) -> Iterable[Array]:
+        """Parameters and buffers of modules that are no layers: of the network itself, for example."""
+        weights: Iterable[Array] = self.network.other_weights([output.source for output in self._outputs.values()])
+        return weights
+
+    def weights_mark(self) -> Hashable:
+        """By torch's own counters of writes to a tensor, and its content."""
+        return weights_mark(self.network.net)
+
     def _modified(self, rules: BackwardRules) -> Self:
         """Changes modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs."""
         if rules.relu != "exact" and not self.nonlinearities["rectifier"]:
@@ -179,6 +189,7 @@ class TorchModel(Model):
         if self.network.batch or not pictures or self._runner.dtype not in {torch.float32, torch.float64}:
             raise NoStagesError("stages need a network of images in float32 or float64, and of any number of them")
         with LOCK, isolation(grad=False):
+            self._runner.refuse_changed()
             return self._graphs.staged_network(
                 (self.input.example_shape[0], *size), capture, self._normalise, self._runner.to_arrays
             )

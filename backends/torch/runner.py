@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import torch
@@ -44,9 +45,9 @@ class Runner:
     @classmethod
     def of(cls, network: Any, preprocess: Preprocess, output: int | str | None) -> "Runner":
         """The network runs where its weights are, in their type."""
-        tensors = [t for t in (*network.net.parameters(), *network.net.buffers()) if t.is_floating_point()]
-        device = tensors[0].device if tensors else torch.device("cpu")
-        dtype = tensors[0].dtype if tensors else torch.float32
+        weights = _first_weights(network)
+        device = torch.device("cpu") if weights is None else weights.device
+        dtype = torch.float32 if weights is None else weights.dtype
         like = torch.empty(0, device=device, dtype=_image_dtype(dtype))
         return cls(network, output, device, dtype, InputLayout(preprocess, network, like, dtype))
 
@@ -89,11 +90,26 @@ class Runner:
             if grad and self.rule != "exact":
                 stack.enter_context(Rectifiers(self.rule))
             try:
+                self.refuse_changed()
                 yield
             except CrosslensError:
                 raise
             except Exception as error:
                 raise run_error(self.network, tuple(x.shape), error) from error
+
+    def refuse_changed(self) -> None:
+        """Refuse a network that is not the one that was wrapped but for the values of its weights.
+
+        Raises:
+            ModelError: modules were exchanged, or the weights moved to another type or device.
+        """
+        self.network.refuse_changed()
+        now = _first_weights(self.network)
+        if now is not None and (now.dtype, now.device) != (self.dtype, self.device):
+            raise ModelError(
+                f"the network's weights are now {now.dtype} on {now.device}, at crosslens.wrap they were "
+                f"{self.dtype} on {self.device}; wrap it again: crosslens.wrap(net)"
+            )
 
     def run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
         """One pass over images of the contract, as far as `recording` needs it; the images as the network's leaf."""
@@ -165,6 +181,12 @@ class Runner:
     def _prepare(self, image: Tensor) -> Tensor:
         """What the network takes, of a leaf that nothing may overwrite."""
         return self.layout.arrange(self.layout.normalise(image))
+
+
+def _first_weights(network: Any) -> Tensor | None:
+    """The network's first floating parameter or buffer."""
+    tensors = chain(network.net.parameters(), network.net.buffers())
+    return next((tensor for tensor in tensors if tensor.is_floating_point()), None)
 
 
 def _image_dtype(dtype: torch.dtype) -> torch.dtype:

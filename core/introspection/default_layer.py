@@ -166,14 +166,14 @@ def last_maps(model: Model, of: Iterable[str] = (OUTPUT,)) -> str:
         LayerError: this network has none.
     """
     ends = _ends(model, of)
-    known = _last_maps_of.setdefault(model, {})
-    if ends not in known:
-        known[ends] = _last_maps(model, ends)
-    return known[ends]
+    known, now = _last_maps_of.setdefault(model, {}), (model.history.changes, ends)
+    if now not in known:
+        known[now] = _last_maps(model, ends)
+    return known[now]
 
 
-_last_maps_of: "WeakKeyDictionary[Model, dict[frozenset[str], str]]" = WeakKeyDictionary()
-"""By model and target: it may take a pass through the network to know the layer."""
+_last_maps_of: "WeakKeyDictionary[Model, dict[tuple[int, frozenset[str]], str]]" = WeakKeyDictionary()
+"""By model, changes of its weights and target: it may take a pass through the network to know the layer."""
 
 
 def _ends(model: Model, of: Iterable[str]) -> frozenset[str]:

@@ -120,6 +120,7 @@ class Method(ABC):
         start = perf_counter()
         self.check_parameters()
         images = self._image_batch(model, images)
+        model.follow_weights()
         refuse_where_alone_fails(model)
         count = None if images is None else images.shape[0]
         unit = "logit" if self.preset is None else "output"
@@ -149,7 +150,12 @@ class Method(ABC):
                 **preset_record,
             },
             images=images if result.images is None else result.images,
-            notes=(*result.notes, *repeatability(model).notes, *sanity_notes(model, objective, result)),
+            notes=(
+                *result.notes,
+                *repeatability(model).notes,
+                *model.history.notes,
+                *sanity_notes(model, objective, result),
+            ),
         )
         notices_of(self.name, result.notes)
         return result

@@ -93,6 +93,7 @@ class DatasetMethod(ABC):
         self.check_parameters()
         source = data(source)
         source.check(model)
+        model.follow_weights()
         refuse_where_alone_fails(model)
         with show_progress(progress, self.name) as told:
             gathered = sweep(model, source, [self.with_network_defaults(model)], told)
@@ -123,7 +124,7 @@ class DatasetMethod(ABC):
                 "source": source_record(source, gathered),
                 **result.provenance,
             },
-            notes=(*result.notes, *failure_notes(source, gathered), *repeatability(model).notes),
+            notes=(*result.notes, *failure_notes(source, gathered), *repeatability(model).notes, *model.history.notes),
         )
         notices_of(self.name, result.notes)
         return result

@@ -30,7 +30,7 @@ def provenance(model: Model, objective: Objective | None, seconds: float) -> Map
         "crosslens": _crosslens_version(),
         "backend": model.backend,
         "versions": dict(model.versions),
-        "model": model.digest,
+        "model": model.last_digest,
         "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
         "preprocess_from": model.origin.preprocess,
         "inputs": json_value(dict(model.fixed_inputs)),

@@ -49,8 +49,14 @@ class UnitRange(Model):
         return self.model.output
 
     @property
-    def digest(self) -> str:
-        return self.model.digest
+    def last_digest(self) -> str:
+        return self.model.last_digest
+
+    def follow_weights(self) -> None:
+        self.model.follow_weights()
+
+    def other_weights(self) -> Iterable[Array]:
+        return self.model.other_weights()
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         return self.model.diagnosis()

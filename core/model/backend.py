@@ -139,6 +139,10 @@ class BackendModel(ABC):
         normalisation. Empty for a layer without parameters.
         """
 
+    def other_weights(self) -> Iterable[Array]:
+        """Parameters that belong to no layer: a scale of the network's own, an embedding of positions."""
+        return ()
+
     @property
     def nonlinearities(self) -> Mapping[str, int] | None:
         """The number of activation functions of each kind, "rectifier" for those that `modified(relu=)` changes.
@@ -228,6 +232,6 @@ class BackendModel(ABC):
         The digest and the cached properties named in `forget` are computed anew.
         """
         copy = object.__new__(type(self))
-        vars(copy).update({name: value for name, value in vars(self).items() if name not in {"digest", *forget}})
+        vars(copy).update({name: value for name, value in vars(self).items() if name not in {"history", *forget}})
         vars(copy).update(changed)
         return copy

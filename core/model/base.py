@@ -20,9 +20,9 @@ from typing import Any, Self
 from ..arrays import Array
 from ..errors import LayerError, ModelError
 from . import per_image
-from .backend import BackendModel, Differentiable
+from .backend import Differentiable
 from .backward_rules import BackwardRules
-from .digest import digest
+from .digest import FollowsWeights
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
 from .layer import INPUT, OUTPUT, Layer, LayerLike, name_of_object, refuse_other_shape, unknown_layer
@@ -42,7 +42,7 @@ from .randomise import redrawn_layers
 __all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback", "refuse_unwrapped"]
 
 
-class Model(BackendModel):
+class Model(FollowsWeights):
     """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
 
     def forward(
@@ -223,11 +223,6 @@ class Model(BackendModel):
             ModelError: `output_kind` contradicts what the network gives.
         """
         return output_spec(self)
-
-    @cached_property
-    def digest(self) -> str:
-        """A hash of the layers' kinds, shapes and weights: two files of one network in one framework share it."""
-        return digest(self)
 
     def layer_name(self, layer: LayerLike) -> str:
         """The name of a layer: of its name or alias, or of the framework's own object (`net.conv3`, a Keras layer).

@@ -57,6 +57,8 @@ def named_models(models: ModelsLike, names: Sequence[str] = ()) -> dict[str, Mod
     wrapped = [as_model(each) for each in given]
     if names and len(set(names)) != len(given):
         raise ModelError(f"names are {', '.join(names)} for {len(given)} models; give each its own")
+    for model in wrapped:
+        model.follow_weights()
     chosen = names or (map(str, models) if isinstance(models, Mapping) else _names(given, wrapped))
     return dict(zip(chosen, wrapped, strict=True))
 

@@ -1,6 +1,6 @@
 """Tracing a Keras model: its layers listed in one run, outputs captured and replaced in later ones."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +19,7 @@ from ..pixel_types import as_pixels, fit_preprocessing, refuse_no_pixels
 from ..rectifiers import Rectifiers, apply_rule, has_ruled_rectifiers, refusing_functions
 from ..seeds import FreshSeeds
 from ..weights import Weight, weights_of
+from ..weights_mark import Structure, structure, weights_mark
 from .batch_axis import batch_first
 from .capture import Capture
 from .channel_axes import with_channel_axes
@@ -191,6 +192,20 @@ class KerasNetwork:
     def weights_of(self, layer_tensor: LayerTensor) -> Mapping[str, Weight]:
         """The parameters of one layer by our names."""
         return weights_of(layer_tensor.source) if layer_tensor.source is not None else {}
+
+    @property
+    def variables(self) -> Sequence[Any]:
+        """All variables of the model but its metrics' and seeds."""
+        variables: Sequence[Any] = self.net.weights
+        return variables
+
+    def weights_mark(self) -> Hashable:
+        """By the content of each variable."""
+        return weights_mark(self.net)
+
+    def structure(self) -> Structure:
+        """What traced functions hold on to."""
+        return structure(self.net)
 
     def with_values(self, values: Mapping[int, tuple[Any, Any]]) -> "KerasNetwork":
         """The same network with other values for some of its variables."""

@@ -26,6 +26,7 @@ from ..layers.layer_graph import with_reads
 from ..layers.layer_tensor import LayerTensor, as_rows, native_shape, output_tensor
 from ..pixel_types import fit_preprocessing
 from ..weights import Weight, depthwise, matrix, transposed_weight
+from ..weights_mark import FrozenWeights
 from .held_inputs import repeat
 from .load_errors import reason
 from .savedmodel_check import refuse_unsafe
@@ -83,7 +84,7 @@ def load_saved_model(path: Path, trust: bool) -> Any:
 
 
 @dataclass(frozen=True)
-class GraphNetwork:
+class GraphNetwork(FrozenWeights):
     """The frozen graph of one signature, its big constants beside it."""
 
     definition: Any
@@ -173,11 +174,8 @@ class GraphNetwork:
         inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
         *outputs, y = self._import_graph(x, [*(self._tensor(name) for name in inner), self.result], given)
-        return {
-            **dict(zip(inner, outputs, strict=True)),
-            **replaced,
-            OUTPUT: replaced.get(OUTPUT, tf.identity(as_rows(y))),
-        }
+        output = replaced.get(OUTPUT, tf.identity(as_rows(y)))
+        return {**dict(zip(inner, outputs, strict=True)), **replaced, OUTPUT: output}
 
     def _tensor(self, name: str) -> str:
         names = self._names

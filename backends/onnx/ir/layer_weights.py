@@ -1,6 +1,6 @@
 """The weights of a layer: which inputs of its node they are, and their layout that is the same for all frameworks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from crosslens.arrays import Array, as_numpy
 
 from .graph import Graph, Node
 
-__all__ = ["weights_of", "with_weights"]
+__all__ = ["unnamed_constants", "weights_of", "with_weights"]
 
 _POSITIONS = {
     "Conv": {"kernel": 1, "bias": 2},
@@ -36,6 +36,20 @@ def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
         if value is not None:
             weights[name] = _transposed_layout(node, name, value)
     return weights
+
+
+def unnamed_constants(graph: Graph, tensors: Collection[str]) -> list[Array]:
+    """The floating constants that the nodes of these tensors read and that `weights_of` gives for none of them."""
+    nodes = [node for node in graph.nodes if not {*node.outputs}.isdisjoint(tensors)]
+    named = {
+        node.inputs[position]
+        for node in nodes
+        for position in _POSITIONS.get("" if node.domain else node.op, {}).values()
+        if node.has(position)
+    }
+    read = {name for node in nodes for name in node.reads} - named
+    values = [value for name in sorted(read) if (value := graph.value(name)) is not None]
+    return [value for value in values if np.asarray(value).dtype.kind == "f"]
 
 
 def _producer(graph: Graph, tensor: str) -> Node | None:

@@ -58,7 +58,7 @@ class ModuleNetwork:
         """
         self.net, self.input, self.batch, self.arguments = net, spec, batch, arguments
         self._kinds = kinds or {}
-        self._modules = tuple(net.modules())
+        self._modules = self._modules_then = tuple(net.modules())
         self._given = self._modules  # the user's own, where this is a copy
         self._attending: tuple[str, ...] = ()
         self._calls: Mapping[ResultKey, FunctionLayer] = {}
@@ -89,6 +89,7 @@ class ModuleNetwork:
             hooks.enter_context(FunctionRecorder(listing))
             listing.output = self.net(*args, **kwargs)
         self._attending, self._calls = tuple(attention), listing.calls
+        self._modules_then = tuple(self.net.modules())  # some networks make modules in their first pass
         return listing
 
     def run(self, x: Tensor, names: Collection[str], hook: OutputHook, changed: Collection[str] = ()) -> Any:
@@ -111,6 +112,16 @@ class ModuleNetwork:
                 see = lambda name, kind, y: _or(hook(LayerOutput(name, kind, None, y)), y)  # noqa: E731
                 hooks.enter_context(FunctionHooks(frames, calls, changed, see))
             return self.net(*args, **kwargs)
+
+    def refuse_changed(self) -> None:
+        """Refuse a network whose modules are not those that were wrapped: its layers are not the ones listed.
+
+        Raises:
+            ModelError: with the name of a module that is new, or gone.
+        """
+        now, then = tuple(self.net.modules()), self._modules_then
+        if len(now) != len(then) or any(a is not b for a, b in zip(now, then, strict=True)):
+            raise _changed_modules(self._named, tuple(_named_modules(self.net)))
 
     def _call_arguments(self, x: Tensor) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """What the network is called with, its other inputs as given; made before functions are hooked."""
@@ -170,6 +181,13 @@ class ModuleNetwork:
         """Copies of one layer's own parameters."""
         return {} if source is None else read_weights(source)
 
+    def other_weights(self, sources: Collection[Any]) -> list[Array]:
+        """Copies of the parameters and statistics of modules that are not among these."""
+        listed = {id(source) for source in sources}
+        return [
+            values for module in self._modules if id(module) not in listed for values in read_weights(module).values()
+        ]
+
     def with_weights(self, changed: Mapping[nn.Module, Mapping[str, Array]]) -> "ModuleNetwork":
         """A copy of the network with other parameters, by module.
 
@@ -185,6 +203,17 @@ class ModuleNetwork:
         """The module here that is the copy of `source` in the other network."""
         twins = dict(zip(other._modules, self._modules, strict=True))
         return twins.get(source)
+
+
+def _changed_modules(before: Sequence[tuple[str, nn.Module]], now: Sequence[tuple[str, nn.Module]]) -> ModelError:
+    """The error for modules that were replaced, added or removed since the network was wrapped."""
+    known, there = {id(module) for _, module in before}, {id(module) for _, module in now}
+    new = [
+        f"{name!r} is another module now ({type(module).__name__})" for name, module in now if id(module) not in known
+    ]
+    gone = [f"{name!r} is gone" for name, module in before if id(module) not in there]
+    what = (new or gone or ["their order is another"])[0]
+    return ModelError(f"the network's modules changed since crosslens.wrap: {what}; wrap it again: crosslens.wrap(net)")
 
 
 def _or(given: Tensor | None, y: Tensor) -> Tensor:

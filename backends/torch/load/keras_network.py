@@ -115,6 +115,15 @@ class KerasOnTorch:
             weights[name] = each.outside(as_numpy(value.detach().float()))
         return weights
 
+    def other_weights(self, sources: Collection[Any]) -> list[Array]:
+        """Copies of the variables that belong to none of these layers."""
+        listed = {id(each.variable) for source in sources if source is not None for each in weights_of(source).values()}
+        others = [variable.value for variable in self.net.weights if id(variable) not in listed]
+        return [as_numpy(value.detach().float()) for value in others if value.is_floating_point()]
+
+    def refuse_changed(self) -> None:
+        """Nothing to refuse: Keras names layers anew in each run."""
+
     def with_weights(self, changed: Mapping[Any, Mapping[str, Array]]) -> "KerasOnTorch":
         """The same model with other values, by layer object, in the place of its variables."""
         values = dict(self._values)

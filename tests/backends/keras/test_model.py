@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from crosslens import INPUT, OUTPUT
-from crosslens.backends.keras.model import MOST_FUNCTIONS
+from crosslens.backends.keras.traced_functions import MOST_FUNCTIONS
 from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.introspection.default_layer import spatial_layers
 from crosslens.model import InputSpec

@@ -1,0 +1,51 @@
+"""The functions that were traced of one network, by what they compute."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from crosslens.model import INPUT
+
+__all__ = ["Question", "TracedFunctions"]
+
+MOST_FUNCTIONS = 24
+"""Traced functions that one model keeps."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a traced function computes, apart from numbers."""
+
+    capture: tuple[str, ...] = ()
+    wrt: tuple[str, ...] = ()
+    cotangents: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Every layer but `INPUT` whose output is needed."""
+        names = (*self.capture, *self.wrt, *self.cotangents)
+        return tuple(dict.fromkeys(name for name in names if name != INPUT))
+
+
+class TracedFunctions(OrderedDict[Question, Any]):
+    """Traced functions by what they compute; above `MOST_FUNCTIONS` the least recently used one is dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def get_or_trace(self, question: Question, trace: Callable[[Question], Any]) -> Any:
+        """The function for a question; traced if there is none yet."""
+        with self._lock:
+            if question in self:
+                self.move_to_end(question)
+                return self[question]
+        function = trace(question)
+        with self._lock:
+            self[question] = function
+            while len(self) > MOST_FUNCTIONS:
+                self.popitem(last=False)
+        return function
