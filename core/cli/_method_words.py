@@ -15,7 +15,7 @@ import click
 
 from ..errors import ParameterError, unknown_name
 from ..method.base import Method
-from ..plugins.registry import image_method_class, methods
+from ..plugins.registry import image_method_class, is_method, methods
 from ._parameters import parameter_options
 
 __all__ = ["MethodWord", "convert_setting", "is_method_word", "read_method"]
@@ -28,7 +28,7 @@ class MethodWord:
     """A method as it was typed."""
 
     label: str
-    """The word itself, which tells it from the same method with other settings."""
+    """The method's own name and the settings as typed: it tells it from the same method with other settings."""
     kind: type[Method]
     settings: Mapping[str, str]
 
@@ -36,7 +36,7 @@ class MethodWord:
 def is_method_word(word: str) -> bool:
     """Whether a word is a method, with settings or without, rather than a model; or a misspelled method."""
     name, colon, rest = word.partition(":")
-    if name in methods():
+    if name in methods() or (is_method(name) and not Path(word).exists()):
         return not colon or "=" in rest or not rest
     plain = name.replace("_", "").isalnum() and not Path(word).exists()
     return plain and (not colon or "=" in rest)
@@ -76,7 +76,7 @@ def read_method(word: str) -> MethodWord:
     for setting in settings:
         if setting not in known:
             raise ParameterError(unknown_name("parameter", setting, known, of=name))
-    return MethodWord(word, kind, settings)
+    return MethodWord(f"{kind.name}{colon}{rest}", kind, settings)
 
 
 def _unquoted(value: str) -> str:

@@ -17,10 +17,19 @@ from ..method.base import Method, with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
 from ..plugins.families import families
-from ..plugins.registry import image_method_class, method_class, methods
+from ..plugins.registry import difference_of, image_method_class, method_class, methods
 from ._spelling import remember_command
 
-__all__ = ["SUMMARY_WIDTH", "MethodGroup", "build_method", "default_of", "first_line", "parameter_options", "type_name"]
+__all__ = [
+    "SUMMARY_WIDTH",
+    "MethodGroup",
+    "build_method",
+    "default_of",
+    "first_line",
+    "parameter_options",
+    "tell_difference",
+    "type_name",
+]
 
 SUMMARY_WIDTH = 51
 """Characters that a method's line has in a listing of 80 columns."""
@@ -181,6 +190,7 @@ class MethodGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
         command = self._build((image_method_class if self._images_only else method_class)(cmd_name))
+        tell_difference(cmd_name)
         remember_command(ctx, command)
         return command
 
@@ -201,6 +211,12 @@ class MethodGroup(click.Group):
         for title, names in self._families().items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), _summary(name)) for name in names])
+
+
+def tell_difference(name: str) -> None:
+    """A note where other libraries call something else by the name that stands for a method."""
+    if difference := difference_of(name):
+        click.echo(f"Note: {difference}", err=True)
 
 
 def _first_clause(text: str) -> str:

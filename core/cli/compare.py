@@ -19,7 +19,7 @@ from ._files import Writable, WritingCommand
 from ._many import SOME_FAILED
 from ._method_words import MethodWord, convert_setting, is_method_word, read_method
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
-from ._parameters import MethodGroup, parameter_options
+from ._parameters import MethodGroup, parameter_options, tell_difference
 from ._pictures import ARRAYS, BANDS, FITTING, SUFFIXES, fitting_options, load_all, picture_files, titles
 from ._progress import bar
 from ._spelling import remember_command
@@ -191,6 +191,8 @@ class _Methods(MethodGroup):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         names = [args[0], *takewhile(is_method_word, args[1:])]
         command = _command([read_method(name) for name in names])
+        for name in names:
+            tell_difference(name.partition(":")[0])
         remember_command(ctx, command)
         return names[0], command, args[len(names) :]
 

@@ -13,7 +13,7 @@ from ..method.parameter_group import grouped_parameters
 from ..method.preset import Preset
 from ..plugins.families import families
 from ..plugins.registry import method_class
-from ._parameters import default_of, first_line, type_name
+from ._parameters import default_of, first_line, tell_difference, type_name
 from ._tables import JSON, echo_json, table
 
 __all__ = ["command"]
@@ -23,7 +23,8 @@ def _methods(name: str | None, as_json: bool) -> None:
     """List the methods, one line each, or show the parameters of one."""
     if name:
         kind = method_class(name)
-        click.echo(_page(kind)) if not as_json else echo_json(_record(kind, _family_of(name)))
+        tell_difference(name)
+        click.echo(_page(kind)) if not as_json else echo_json(_record(kind, _family_of(kind.name)))
         return
     listed = {title: list(_loadable(names)) for title, names in families().items()}
     if as_json:

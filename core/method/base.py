@@ -55,6 +55,10 @@ class Method(ABC):
     """A way to look inside a network. Subclasses are frozen dataclasses with `name` and `run`."""
 
     name: ClassVar[str]
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Its names elsewhere, each with what differs there and how to get theirs; "" where they mean the same."""
+    nearest_to: ClassVar[Mapping[str, str]] = {}
+    """Names of methods that crosslens does not have and to which this one is the nearest, each with the reason."""
     batched: ClassVar[bool] = True
     """Whether images are independent of each other, so that a batch may be split."""
     needs_images: ClassVar[bool] = True

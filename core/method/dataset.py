@@ -41,6 +41,10 @@ class DatasetMethod(ABC):
     """
 
     name: ClassVar[str]
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Its names elsewhere, each with what differs there and how to get theirs; "" where they mean the same."""
+    nearest_to: ClassVar[Mapping[str, str]] = {}
+    """Names of methods that crosslens does not have and to which this one is the nearest, each with the reason."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default."""
 

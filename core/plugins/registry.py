@@ -6,6 +6,7 @@ on with the others, and imports one module when it is needed.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass
 from functools import cache
 from importlib import import_module
@@ -16,16 +17,18 @@ from typing import Any, TypeVar
 import pluggy
 
 from ..errors import ModelError, ParameterError, PluginError, did_you_mean, unknown_name
+from ..execution.notices import notice
 from ..method.base import Method, with_preset
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
 from . import hookspecs
 from .demo_network import DemoNetwork
+from .familiar_names import familiar, nearest
 
 __all__ = [
     "BACKENDS", "DEMO_NETWORKS", "METHODS", "Listing", "Plugin", "backends", "demo_network", "demo_networks",
-    "image_method_class", "image_methods", "load", "method", "method_class", "methods", "plugin", "plugins",
-    "with_parameters",
+    "difference_of", "image_method_class", "image_methods", "is_method", "load", "method", "method_class", "methods",
+    "plugin", "plugins", "with_parameters",
 ]  # fmt: skip
 
 M = TypeVar("M", Method, DatasetMethod, AnyMethod)
@@ -122,7 +125,8 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
     """A `Method`, or a `DatasetMethod`, by name, with its parameters.
 
     Args:
-        name: one of `crosslens.methods()`.
+        name: one of `crosslens.methods()`; other spellings ("GradCAM"), and names that other libraries use ("ig"), mean
+            the same method. Where theirs differs ("saliency"), it is said once how, through `logging`.
         preset: a library, "captum" for example, whose default output is to be reproduced: its values of the parameters
             that are not given, and its steps on the values; `crosslens methods NAME` lists those there are.
         values: the method's parameters.
@@ -135,6 +139,8 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
         ParameterError: the method has no such parameter or preset, or one without a default is not given.
     """
     kind = method_class(name)
+    if difference := difference_of(name):
+        notice(difference)
     if preset:
         if issubclass(kind, DatasetMethod):
             raise ParameterError(unknown_name("preset", preset, [], of=name))
@@ -162,8 +168,42 @@ def image_methods() -> tuple[str, ...]:
 
 
 def method_class(name: str) -> type[AnyMethod]:
-    """The class of a method by name, on single images or over a data set; imports its module only."""
-    entry = plugin(METHODS, name)
+    """The class of a method by name, on single images or over a data set; imports its module only.
+
+    A name that no method has may be another spelling of one, or an alias: then all modules of methods are imported.
+
+    Raises:
+        PluginError: no such method, or its plugin fails.
+    """
+    if name not in methods() and (found := familiar(name, methods(), _loadable_classes)):
+        name = found.name
+    elif name not in methods() and (text := nearest(name, _loadable_classes())):
+        raise PluginError(text)
+    return _class_of(plugin(METHODS, name), name)
+
+
+def is_method(name: str) -> bool:
+    """Whether a method has this name, in any spelling, or as an alias."""
+    return name in methods() or familiar(name, methods(), _loadable_classes) is not None
+
+
+def difference_of(name: str) -> str:
+    """How what other libraries call so differs from the method that the name means here; empty where it does not."""
+    found = None if name in methods() else familiar(name, methods(), _loadable_classes)
+    return f"{name!r} is {found.name} here: {found.difference}" if found and found.difference else ""
+
+
+@cache
+def _loadable_classes() -> tuple[type[AnyMethod], ...]:
+    """The classes of all methods; those of a plugin that fails, which `crosslens plugins` names, are left out."""
+    classes = []
+    for name in methods():
+        with suppress(PluginError):
+            classes.append(_class_of(plugin(METHODS, name), name))
+    return tuple(classes)
+
+
+def _class_of(entry: Plugin, name: str) -> type[AnyMethod]:
     classes = [each for group in load(entry).hook.crosslens_methods() for each in group]
     for each in classes:
         if each.name == name:

@@ -1,7 +1,8 @@
 """Attention rollout (Abnar and Zuidema, 2020, https://arxiv.org/abs/2005.00928, section 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array, namespace
 from crosslens.execution.progress import Progress
@@ -29,6 +30,10 @@ class AttentionRollout(Method):
     """
 
     name = "attention_rollout"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "rollout": "",
+        "vit_rollout": "",
+    }
     needs_target = False
     needs_attention = True
     heads: str = param("mean", "how a layer's heads are put together", choices=HEADS)

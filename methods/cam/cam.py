@@ -33,6 +33,10 @@ class CAM(Method):
     """
 
     name = "cam"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "class_activation_map": "",
+        "class_activation_mapping": "",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "torchcam": Preset(postprocess=(unit_range(1e-8),)),

@@ -30,6 +30,9 @@ class EigenCAM(MapMethod):
     """
 
     name = "eigen_cam"
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "eigen_grad_cam": "it takes the maps without their gradients",
+    }
     volumes = True
     needs_target = False
     presets: ClassVar[Mapping[str, Preset]] = {

@@ -25,6 +25,13 @@ class GradCAM(GradientCAM):
     """
 
     name = "grad_cam"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "gradient_weighted_class_activation_mapping": "",
+        "layer_grad_cam": "the positive part, as in the paper; captum's LayerGradCam keeps the sign: preset='captum'",
+    }
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "grad_cam_element_wise": "its weights are one for each channel",
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"rectified": False}),
         "tf-keras-vis": Preset(postprocess=(resize("corners"), unit_range(1e-7))),

@@ -34,6 +34,9 @@ class GradCAMPlusPlus(GradientCAM):
     """
 
     name = "grad_cam_plus_plus"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "grad_cam_pp": "",
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset({"epsilon": 1e-6}, (unit_range(1e-7), resize("linear"), unit_range(1e-7))),
         "tf-keras-vis": Preset({"alpha": "shares", "exponential": True}, (resize("corners"), unit_range(1e-7))),

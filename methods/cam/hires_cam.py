@@ -24,6 +24,9 @@ class HiResCAM(GradientCAM):
     """
 
     name = "hires_cam"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "high_resolution_cam": "",
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(postprocess=(positive, unit_range(1e-7), resize("linear"), unit_range(1e-7))),
     }

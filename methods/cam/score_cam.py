@@ -35,6 +35,11 @@ class ScoreCAM(MapMethod):
     """
 
     name = "score_cam"
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "ss_cam": "without its smoothing",
+        "is_cam": "without its integration",
+        "faster_score_cam": "with all channels",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "torchcam": Preset({"scaled": "small", "epsilon": 1e-8}, (unit_range(1e-8),)),

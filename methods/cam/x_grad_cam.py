@@ -25,6 +25,9 @@ class XGradCAM(GradientCAM):
     """
 
     name = "x_grad_cam"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "axiom_based_grad_cam": "",
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "pytorch-grad-cam": Preset(postprocess=(unit_range(1e-7), resize("linear"), unit_range(1e-7))),
         "torchcam": Preset(postprocess=(unit_range(1e-8),)),

@@ -1,7 +1,8 @@
 """The insertion metric (Petsiuk et al., 2018, https://arxiv.org/abs/1806.07421, section 4.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from crosslens.arrays import Array
 from crosslens.method import Method, param
@@ -22,6 +23,9 @@ class Insertion(PixelCurve):
     """
 
     name = "insertion"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "insertion_curve": "",
+    }
     verb = "inserted"
     fill: Fill = param("blurred", FILL)
 

@@ -77,6 +77,11 @@ class Localise(Metric):
     """
 
     name = "localise"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "localize": "",
+        "localization": "",
+        "localisation": "",
+    }
     batched: ClassVar[bool] = False
     threshold: float | str = param(
         0.2, "share of the map's largest value from which on a pixel counts, or otsu", above=0, maximum=1, choices=OTSU

@@ -36,6 +36,11 @@ class SanityCheck(Metric):
     """
 
     name = "sanity_check"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "sanity_checks": "",
+        "model_parameter_randomization": "",
+        "model_parameter_randomisation": "",
+    }
     example: ClassVar[Mapping[str, Any]] = {"stages": 3}
     stages: int | None = param(
         None,

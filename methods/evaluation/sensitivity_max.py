@@ -29,6 +29,9 @@ class SensitivityMax(Metric):
     """
 
     name = "sensitivity_max"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "max_sensitivity": "",
+    }
     presets: ClassVar[Mapping[str, Preset]] = {"captum": Preset(doc="it gives the second series, the share")}
     example: ClassVar[Mapping[str, Any]] = {"samples": 3}
     radius: float = param(0.02, "largest change of a pixel, as a share of the images' range (1 for [0, 1])", above=0)

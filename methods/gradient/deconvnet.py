@@ -38,6 +38,11 @@ class Deconvnet(Method):
     """
 
     name = "deconvnet"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "deconvolution": "",
+        "deconv": "",
+        "deconvolutional_network": "",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),

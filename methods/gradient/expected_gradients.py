@@ -29,6 +29,13 @@ class ExpectedGradients(Method):
     """
 
     name = "expected_gradients"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "gradient_shap": "captum's GradientShap takes 5 samples (preset='captum'), with noise where stdevs= is given",
+    }
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "deep_lift_shap": "it averages over the same baselines",
+        "deep_shap": "it averages over the same baselines",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"samples": 5}, doc="its GradientShap; it has no default background"),

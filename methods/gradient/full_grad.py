@@ -37,6 +37,10 @@ class FullGrad(Method):
     """
 
     name = "full_grad"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "full_gradient": "",
+        "full_gradients": "",
+    }
     volumes = True
     needs_rectifier = True
     presets: ClassVar[Mapping[str, Preset]] = {

@@ -26,6 +26,13 @@ class Gradient(Method):
     """
 
     name = "gradient"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "saliency": "the signed gradient; Saliency elsewhere is its magnitude, which preset='captum' gives",
+        "saliency_map": "signed; the paper's map is its largest magnitude over channels: preset='xplique'",
+        "vanilla_gradient": "",
+        "vanilla_gradients": "",
+        "input_gradient": "",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(postprocess=(absolute,)),

@@ -27,6 +27,16 @@ class GradientXInput(Method):
     """
 
     name = "gradient_x_input"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "input_x_gradient": "",
+        "input_times_gradient": "",
+        "gradient_times_input": "",
+        "gradient_input": "per channel; xplique's GradientInput is the mean over channels: preset='xplique'",
+    }
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "lrp": "what LRP-0 gives on networks of rectifiers without biases",
+        "layer_wise_relevance_propagation": "what LRP-0 gives on networks of rectifiers without biases",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),

@@ -27,6 +27,11 @@ class GuidedBackprop(Method):
     """
 
     name = "guided_backprop"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "guided_backpropagation": "",
+        "guided_bp": "",
+        "gbp": "",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),

@@ -48,6 +48,14 @@ class IntegratedGradients(Method):
     """
 
     name = "integrated_gradients"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "ig": "",
+        "integrated_gradient": "",
+    }
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "deep_lift": "it distributes the same difference from a baseline over the pixels",
+        "rescale_rule": "it distributes the same difference from a baseline over the pixels",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"rule": "gauss_legendre", "steps": 50}),

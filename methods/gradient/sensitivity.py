@@ -32,6 +32,9 @@ class Sensitivity(Method):
     """
 
     name = "sensitivity"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "finite_differences": "",
+    }
     example: ClassVar[Mapping[str, Any]] = {"block": 4, "step": 0.1}
     block: int | None = param(
         None,

@@ -33,6 +33,14 @@ class SmoothGrad(Method):
     """
 
     name = "smooth_grad"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "smooth_gradient": "",
+        "smooth_gradients": "",
+        "noise_tunnel": "the signed mean over noisy copies; captum's NoiseTunnel over Saliency is preset='captum'",
+        "var_grad": "SmoothGrad unless told: statistic='variance' gives VarGrad",
+        "square_grad": "SmoothGrad unless told: statistic='square' gives its squares",
+        "smooth_grad_squared": "SmoothGrad unless told: statistic='square' gives its squares",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(

@@ -1,7 +1,8 @@
 """Extremal perturbations (Fong, Patrick and Vedaldi, 2019, https://arxiv.org/abs/1910.08485)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like, namespace
@@ -48,6 +49,10 @@ class Extremal(MaskMethod):
     """
 
     name = "extremal"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "extremal_perturbation": "",
+        "extremal_perturbations": "",
+    }
     steps: int = param(200, "steps of gradient descent with momentum", minimum=1)
     learning_rate: float = param(0.1, "of the descent; a mask reaches from 0 to 1", above=0)
     areas: float | tuple[float, ...] = param(

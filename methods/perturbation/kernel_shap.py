@@ -32,6 +32,14 @@ class KernelSHAP(SuperpixelMethod):
     """
 
     name = "kernel_shap"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "shap": "of the SHAP methods Kernel SHAP over superpixels; expected_gradients is the one by gradients",
+    }
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "shapley_value_sampling": "it estimates the same values",
+        "partition_shap": "it estimates the same values",
+        "sobol": "it scores superpixels by what they change, too",
+    }
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(
             {"samples": 25, "fill": 0.0, "ends": "weighted"},

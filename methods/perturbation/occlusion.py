@@ -48,6 +48,13 @@ class Occlusion(Method):
     """
 
     name = "occlusion"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "occlusion_sensitivity": "",
+        "occlusion_map": "",
+    }
+    nearest_to: ClassVar[Mapping[str, str]] = {
+        "feature_ablation": "it covers windows in place of given features",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"stride": 1, "fill": 0.0}, doc="it has no default window"),

@@ -39,6 +39,10 @@ class RISE(Method):
     """
 
     name = "rise"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "randomized_input_sampling": "",
+        "randomised_input_sampling": "",
+    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "xplique": Preset(

@@ -38,6 +38,9 @@ class TextureSynthesis(PictureMethod):
     """
 
     name = "texture_synthesis"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "neural_texture_synthesis": "",
+    }
     needs_target = False
     example: ClassVar = {"steps": 3}
     texture_layers: tuple[str, ...] | None = param(

@@ -1,6 +1,6 @@
 """Activation maximisation (Erhan et al. 2009; Simonyan et al. 2014, section 2; Olah et al. 2017)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -40,6 +40,12 @@ class ActivationMaximisation(
     """
 
     name = "activation_maximisation"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "activation_maximization": "",
+        "feature_visualization": "",
+        "feature_visualisation": "",
+        "optvis": "",
+    }
     needs_images = False
     example: ClassVar = {"steps": 4}
     steps: int = param(192, "steps of Adam", minimum=1)

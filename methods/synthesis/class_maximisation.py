@@ -1,8 +1,8 @@
 """Class maximisation (Simonyan, Vedaldi and Zisserman 2014, section 2, https://arxiv.org/abs/1312.6034)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import TargetError
@@ -28,6 +28,11 @@ class ClassMaximisation(ActivationMaximisation):
     """
 
     name = "class_maximisation"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "class_maximization": "",
+        "class_visualization": "",
+        "class_visualisation": "",
+    }
     decay: float = param(0.0, "lambda of the paper's equation 1, on the mean square of the picture around grey")
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:

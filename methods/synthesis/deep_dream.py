@@ -67,6 +67,10 @@ class DeepDream(ZoomOptions, AscentOptions, OctaveOptions, PictureMethod):
     """
 
     name = "deep_dream"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "dream": "",
+        "inceptionism": "",
+    }
     needs_target = False
     any_size = True
     example: ClassVar = {"size": 10, "octaves": 2, "steps": 2}

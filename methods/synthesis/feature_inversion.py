@@ -40,6 +40,10 @@ class FeatureInversion(PriorOptions, PictureMethod):
     """
 
     name = "feature_inversion"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "image_inversion": "",
+        "deep_image_representation_inversion": "",
+    }
     needs_target = False
     example: ClassVar = {"steps": 4}
     layer: str | tuple[str, ...] | None = param(

@@ -1,6 +1,6 @@
 """MaCo: feature visualisation by phases alone (Fel et al. 2023, https://arxiv.org/abs/2306.06805)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +38,9 @@ class MaCo(CropOptions, AdamOptions, PictureMethod):
     """
 
     name = "maco"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "magnitude_constrained_optimization": "",
+    }
     needs_images = False
     example: ClassVar = {"steps": 4, "crops": 2}
     steps: int = param(128, "steps of Adam", minimum=1)
