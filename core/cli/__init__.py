@@ -5,6 +5,7 @@ A module here without a leading underscore is a subcommand: it holds a `command`
 
 import errno
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -84,4 +85,10 @@ def cli() -> None:
 def main(name: str = "crosslens") -> None:
     """The entry point of the `crosslens` command; `name` is what the user typed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    cli(prog_name=name)
+    with stop_on_signals(end_imports=True) as received:
+        try:
+            cli(prog_name=name)
+        except (SystemExit, KeyboardInterrupt):  # click makes exit code 1 of an interrupt before the command begins
+            if received:
+                sys.exit(received[0].exit_code)
+            raise

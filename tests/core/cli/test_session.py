@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -136,3 +137,17 @@ def test_pipes_and_signals_of_a_day(desk):
     piped = f'{line} | {sys.executable} -c "import json, sys; print(len(json.load(sys.stdin)))"; {line} | head -c 1'
     done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("9\n[", "")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("place", ["parsing", "opening"])
+def test_a_stopped_command_says_so_in_a_line_and_ends_with_the_signals_code(desk, number, code, place):
+    """While the words are read, where click makes its own error of an interrupt, and while a model is opened."""
+    (desk / "stopping.py").write_text(f"import os\ndef stop(*given): os.kill(os.getpid(), {int(number)})")
+    before = "import crosslens.cli, stopping, signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    parsing = "crosslens.cli.cli.parse_args = stopping.stop\n" if place == "parsing" else ""
+    after = "sys.argv = ['crosslens', 'layers', 'stopping:stop']\ncrosslens.cli.main()"
+    words = [sys.executable, "-c", before + parsing + after]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.strip() == ("Aborted!" if place == "parsing" else "Interrupted")
