@@ -18,7 +18,7 @@ from ._progress import bar
 from ._spelling import replace_keywords
 from ._tables import table
 
-__all__ = ["SOME_FAILED", "are_many", "run_into_folder", "run_joined", "say_failures", "say_pictures"]
+__all__ = ["SOME_FAILED", "are_many", "failure_line", "run_into_folder", "run_joined", "say_failures", "say_pictures"]
 
 SOME_FAILED = 4
 """The exit code where some of the pictures failed: the result is that of the others."""
@@ -98,6 +98,11 @@ def say_failures(records: Sequence[Record]) -> None:
         click.echo(f"Note ({count} of {len(records)} pictures): {replace_keywords(note, context)}", err=True)
     failed = [each for each in records if "error" in each]
     for each in failed:
-        click.echo(f"Failed: {each['file']}: {replace_keywords(each['error'], context)}", err=True)
+        click.echo(failure_line(each["file"], replace_keywords(each["error"], context)), err=True)
     if failed:
         context.exit(SOME_FAILED)
+
+
+def failure_line(file: str, reason: str) -> str:
+    """The line for a picture that failed; most reasons name the file."""
+    return f"Failed: {reason}" if f"'{file}'" in reason else f"Failed: {file}: {reason}"

@@ -16,7 +16,7 @@ from ..image.false_colour import check_bands
 from ..method.base import Method, with_preset
 from ._comparison import notes, summary
 from ._files import Writable, WritingCommand
-from ._many import SOME_FAILED
+from ._many import SOME_FAILED, failure_line
 from ._method_words import MethodWord, convert_setting, is_method_word, read_method
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._parameters import MethodGroup, parameter_options, tell_difference
@@ -164,7 +164,7 @@ def _compare(
         click.echo(summary(comparison))
         click.echo("".join(f"written: {path}\n" for path in written), nl=False)
     passed = [f"Limit passed: {text}" for text in comparison.passed(kept)]
-    left_out = [f"Failed: {path}: {error}" for path, error in failed.items()]
+    left_out = [failure_line(str(path), str(error)) for path, error in failed.items()]
     left_out += [f"Left out: {each}" for each in comparison.skipped]
     for line in (*left_out, *passed):
         click.echo(line, err=True)

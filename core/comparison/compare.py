@@ -8,7 +8,7 @@ from ..alignment.compatibility import refuse_different_inputs, refuse_different_
 from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
 from ..errors import ComparisonError, CrosslensError
-from ..execution.progress import Progress, shows_progress, silent, track
+from ..execution.progress import Progress, shows_progress, silent
 from ..image.batch import image_batch
 from ..introspection.default_layer import classes
 from ..model.base import Model
@@ -84,7 +84,8 @@ def _noise(runs: Runs, progress: Progress) -> dict[str, Noise]:
     """Each method's rounding noise on the model that took least time; none where it cannot be measured."""
     noise: dict[str, Noise] = {}
     left = [label for label, method in runs.methods.items() if method.needs_images and runs.models_of(label)]
-    for label in track(left, progress, "rounding noise"):
+    for label in left:
+        progress(runs.total, runs.total, f"rounding noise of {label}")
         name = min(runs.models_of(label), key=lambda each: runs.results[label, each].provenance["seconds"])
         run, target = runs.translated[label, name].method, runs.target(label, name)
         with suppress(CrosslensError):  # a picture at its bounds, say; the comparison stands without it

@@ -55,6 +55,11 @@ class Runs:
     failed: dict[tuple[str, str], dict[int, CrosslensError]] = field(default_factory=dict)
     """By the index of the picture."""
 
+    @property
+    def total(self) -> int:
+        """The number of results of pictures, of all methods on all models."""
+        return (1 if self.images is None else int(self.images.shape[0])) * len(self.methods) * len(self.models)
+
     def target(self, method: str, model: str) -> Any:
         """What this method explains on this model."""
         return self.targets[model] if self.methods[method].needs_target else None
@@ -65,8 +70,7 @@ class Runs:
         Raises:
             CrosslensError: no method runs on two models or more: the first error, or all of them in one.
         """
-        count = 1 if self.images is None else int(self.images.shape[0])
-        total, done = count * len(self.methods) * len(self.models), 0
+        count, total, done = self.total // (len(self.methods) * len(self.models)), self.total, 0
         for label, method in self.methods.items():
             of_models = translation.methods(method, self.targets)
             for name in self.models:

@@ -251,7 +251,7 @@ def test_a_bad_picture_is_listed_and_the_others_are_compared(command, tiny, pict
     broken.write_bytes(b"no picture")
     done = command("compare", "gradient", tiny, tiny, "--images", broken, picture, "--json")
     assert done.exit_code == 4, done.output
-    assert f"Failed: {broken}: " in done.stderr
+    assert f"Failed: '{broken}' is not a picture" in done.stderr
     assert [row["image"] for row in json.loads(done.stdout)["images"]] == ["picture.png"]
 
 
