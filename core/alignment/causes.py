@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from .flatten_faults import flatten_fault
 from .layer_family import layer_family
 from .model_pair import LayerPair, ModelPair
 from .padding_faults import padding_fault
@@ -90,6 +91,7 @@ HYPOTHESES: tuple[Callable[[Suspect], Cause | None], ...] = (
     preprocessing_fault,  # another mean, std, range or order of colours
     rounding_fault,  # float16, bfloat16, int8
     weight_fault,  # weights or epsilon
+    flatten_fault,  # maps flattened in another order
     rectifier_fault,  # a rectifier missing, or one too many
     channel_order_fault,  # the same maps in another order
     padding_fault,  # another border, or windows that start elsewhere

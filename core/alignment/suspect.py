@@ -18,8 +18,8 @@ class Cause:
     """What is wrong at a layer, as far as the numbers show it."""
 
     kind: str
-    """preprocessing, pictures, resize, weights, transposed, channels, padding, epsilon, rectifier, float16, bfloat16,
-    int8 or unknown."""
+    """preprocessing, pictures, resize, weights, transposed, channels, flatten, padding, epsilon, rectifier, float16,
+    bfloat16, int8 or unknown."""
     text: str
     """In words, with the evidence."""
     layer: str

@@ -66,3 +66,33 @@ def test_values_that_no_padding_gives_are_not_a_padding_s_fault():
 
 def test_a_layer_without_windows_has_no_padding():
     assert padding_fault(suspect(convolution(X, (1, 1), 2), convolution(X, (0, 0), 2), kind="Softplus")) is None
+
+
+def test_same_padding_at_a_stride_is_named_with_what_to_do():
+    """With kernel 3 and stride 2 TensorFlow's "same" pads 0 before and 1 after; torch's padding=1 pads 1 and 1."""
+    text = padding_fault(suspect(convolution(X, (1, 1), 2), convolution(X, (0, 0), 2))).text
+    assert "padding='same' of TensorFlow pads more after" in text
+    assert text.endswith("put ZeroPadding2D((1, 1)) before, and padding='valid'")
+    turned = padding_fault(suspect(convolution(X, (0, 0), 2), convolution(X, (1, 1), 2))).text
+    assert turned.endswith("pad the input so (torch: F.pad), and padding=0 here")
+
+
+def pooling(x, reduce, before):
+    """Windows of 3 x 3 at stride 2, over what lies in the maps, one window after the other."""
+    rows = [[slice(max(0, 2 * i - before), 2 * i - before + 3) for i in range(4)] for _ in range(2)]
+    return np.stack([[reduce(x[:, :, r, c], axis=(2, 3)) for c in rows[1]] for r in rows[0]]).transpose(2, 3, 0, 1)
+
+
+@pytest.mark.parametrize("reduce", [np.max, np.mean])
+def test_pooling_that_starts_elsewhere_is_named(reduce):
+    right, other = pooling(X, reduce, 1), pooling(X, reduce, 0)
+    of_a = {"act": X, "pool": right}
+    model = SimpleNamespace(
+        layers={name: SimpleNamespace(kind=kind) for name, kind in {"act": "ReLU", "pool": "MaxPool2d"}.items()},
+        weights=lambda layer: {}, preprocess=Preprocess(),
+    )  # fmt: skip
+    models = SimpleNamespace(a=model, b=model, x=X, of_a=of_a, of_b=of_a)
+    pairs = {name: SimpleNamespace(a=name, b=name) for name in of_a}
+    cause = padding_fault(Suspect(models, pairs["pool"], ("pool",), ("pool",), (pairs["act"],), right, other))
+    assert (cause.kind, cause.layer) == ("padding", "pool")
+    assert cause.text.startswith("wrong padding: 0 rows above and 0 columns to the left, the reference has 1 and 1")

@@ -5,6 +5,7 @@ passes on to its standard error. The script says when it is done: a page that is
 virtual time, is printed too early on a busy machine.
 """
 
+import html
 import json
 import re
 import shutil
@@ -89,6 +90,32 @@ def test_it_opens_without_errors_and_all_its_pictures_are_there(browse):
     """)
     assert seen["errors"] == []
     assert seen["images"] > 5 * 2 * (3 + 1 + 3)
+    assert seen["wide"] <= 0
+
+
+@pytest.mark.parametrize("width", [400, 320])
+def test_a_page_of_long_names_does_not_scroll_sideways_on_a_phone(browse, tmp_path, width):
+    first = TinyModel()
+    long = "efficientnet_lite0_finetuned_on_our_own_pictures_final_checkpoint_best"
+    far = {name: values * 1.5 for name, values in first.weights("fc").items()}
+    models = {f"{long}_a": first, f"{long}_b": first._with_weights({"fc": far}), f"{long}_c": TinyModel(seed=1)}
+    methods = [crosslens.method(name) for name in ("gradient", "grad_cam", "integrated_gradients")]
+    images = np.random.default_rng(0).random((6, 3, 8, 8)).astype(np.float32)
+    titles = [f"{'a_picture_with_a_long_name_' * 4}{n}.png" for n in range(6)]
+    page = crosslens.compare(models, methods, images, target=0, titles=titles).save(tmp_path / "long.html").read_text()
+    frame = f'<title>frame</title><iframe style="border: 0; width: {width}px" srcdoc="{html.escape(page)}"></iframe>'
+    seen = browse(
+        """
+      const inside = document.querySelector("iframe").contentDocument;
+      for (const block of inside.querySelectorAll("details")) block.open = true;
+      const root = inside.documentElement;
+      [seen.cases, seen.width] = [inside.querySelectorAll(".case").length, root.clientWidth];
+      seen.wide = root.scrollWidth - root.clientWidth;
+    """,
+        text=frame,
+    )
+    assert seen["cases"] == 6
+    assert 0 < seen["width"] <= width
     assert seen["wide"] <= 0
 
 
