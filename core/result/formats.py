@@ -13,7 +13,10 @@ from ..image.video import save_animation
 from .display import Pixels
 from .stored_values import Arrays, plain, stored
 
-__all__ = ["FORMAT", "PICTURES", "animation", "saved_arrays", "suffix_of", "write_everything", "write_picture"]
+__all__ = [
+    "FORMAT", "PICTURES", "animation", "saved_arrays", "saved_content", "suffix_of", "write_everything",
+    "write_picture",
+]  # fmt: skip
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 FORMAT = 1
@@ -50,9 +53,17 @@ def animation(frames: list[Pixels], suffix: str) -> bytes:
         return save_animation(frames, Path(folder) / f"frames{suffix}").read_bytes()
 
 
+def saved_content(result: Any) -> tuple[dict[str, Any], Arrays]:
+    """What a file holds of a result: its fields as JSON, and the arrays in them by name."""
+    arrays: Arrays = {}
+    prefixes: Mapping[str, str] = result._array_prefixes
+    saved = result.saved_fields().items()
+    return {name: stored(value, name, arrays, prefixes.get(name)) for name, value in saved}, arrays
+
+
 def saved_arrays(result: Any) -> Arrays:
-    """The arrays of the file that `write_everything` would write, by name."""
-    return _content(result)[1]
+    """The arrays that a file holds of a result, by name."""
+    return saved_content(result)[1]
 
 
 def write_everything(result: Any, file: IO[bytes]) -> None:
@@ -64,18 +75,10 @@ def write_everything(result: Any, file: IO[bytes]) -> None:
     Raises:
         ImageError: a field of a kind that a file cannot hold.
     """
-    fields, arrays = _content(result)
+    fields, arrays = saved_content(result)
     kind = type(result)
     record = {"kind": kind.__name__, "method": result.method, "parameters": result.parameters}
     record |= {"provenance": result.provenance, "notes": result.notes, **result.details()}
     record |= {"format": FORMAT, "module": kind.__module__, "fields": fields}
     text = json.dumps(record, default=plain)
     np.savez_compressed(file, allow_pickle=False, record=np.asarray(text), **arrays)
-
-
-def _content(result: Any) -> tuple[dict[str, Any], Arrays]:
-    """The fields as JSON, and the arrays in them by name."""
-    arrays: Arrays = {}
-    prefixes: Mapping[str, str] = result._array_prefixes
-    saved = result.saved_fields().items()
-    return {name: stored(value, name, arrays, prefixes.get(name)) for name, value in saved}, arrays

@@ -64,10 +64,7 @@ def selected_provenance(provenance: Mapping[str, Any], places: Sequence[int], co
         if len(records := provenance.get(name) or ()) == count:
             chosen[name] = [records[n] for n in places]
     objectives = provenance.get("objectives")
-    if objectives:
-        own = [objectives[n] for n in places]
-        chosen |= {"objective": " | ".join(own if len(set(own)) > 1 else own[:1]), "objectives": own}
-    return chosen
+    return _with_objectives(chosen, [objectives[n] for n in places]) if objectives else chosen
 
 
 def joined_provenance(parts: Sequence[tuple[Mapping[str, Any], int]]) -> dict[str, Any]:
@@ -75,9 +72,21 @@ def joined_provenance(parts: Sequence[tuple[Mapping[str, Any], int]]) -> dict[st
     first = dict(parts[0][0])
     if "seconds" in first:
         first["seconds"] = round(sum(each["seconds"] for each, _ in parts), 4)
+    if selection := first.pop("selection", None):
+        selections = [each.get("selection", {}) for each, _ in parts]
+        if all(each.get("of") == selection["of"] for each in selections):
+            first["selection"] = {**selection, "images": [n for each in selections for n in each["images"]]}
     if "objective" in first:
         own = [one for each, count in parts for one in each.get("objectives") or [each["objective"]] * count]
-        first |= {"objective": " | ".join(dict.fromkeys(own)), **({"objectives": own} if len(set(own)) > 1 else {})}
+        first = _with_objectives(first, own)
     if any("loading" in each for each, _ in parts):
         first["loading"] = [one for each, count in parts for one in each.get("loading") or [None] * count]
     return first
+
+
+def _with_objectives(provenance: Mapping[str, Any], texts: list[str]) -> dict[str, Any]:
+    """The provenance with the objective of each image: one text where all are the same."""
+    if len(set(texts)) < 2:
+        rest = {name: value for name, value in provenance.items() if name != "objectives"}
+        return {**rest, "objective": texts[0]} if texts else rest
+    return {**provenance, "objective": " | ".join(texts), "objectives": texts}

@@ -1,13 +1,19 @@
-"""The two assertions that promises use: arrays of any namespace agree, and a call raises the right error."""
+"""The assertions that promises use: arrays of any namespace agree, a call raises the right error, a result is whole."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import CrosslensError
+from ..plugins.saved_result import load
+from ..result import Result
+from ..result.formats import saved_content
 
-__all__ = ["refused", "same"]
+__all__ = ["comes_back", "refused", "same"]
 
 
 def same(got: Array, expected: Array, *, rtol: float = 1e-5, exact: bool = False, what: str = "") -> None:
@@ -53,3 +59,23 @@ def refused(call: Callable[[], object], kind: type[CrosslensError], *texts: str)
             raise AssertionError(f"the message lacks {missing}: {error}") from error
     else:
         raise AssertionError(f"accepted, where {kind.__name__} was due: {' ... '.join(texts)}")
+
+
+def comes_back(result: Result) -> None:
+    """Assert that a saved result is loaded whole, and that the results of its images are its parts.
+
+    Raises:
+        AssertionError: a field differs, or the class; the message names it.
+    """
+    with TemporaryDirectory() as folder:
+        loaded = load(result.save(Path(folder) / "result.npz"))
+    assert type(loaded) is type(result), f"loaded is a {type(loaded).__name__}, not a {type(result).__name__}"
+    (fields, arrays), (got, got_arrays) = saved_content(result), saved_content(loaded)
+    for name, value in fields.items():
+        assert json.dumps(got[name]) == json.dumps(value), f"{name} as it was loaded is {got[name]}, not {value}"
+    for name, values in arrays.items():
+        assert got_arrays[name].dtype == values.dtype, f"{name} as it was loaded is {got_arrays[name].dtype}"
+        assert got_arrays[name].tobytes() == values.tobytes(), f"{name} as it was loaded has other values"
+    parts = list(result)
+    assert len(parts) == len(result), f"{len(parts)} results of single items, not {len(result)}"
+    assert all(type(part) is type(result) and len(part) == 1 for part in parts), "a part of the result is not one item"

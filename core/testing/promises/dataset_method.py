@@ -16,8 +16,8 @@ from ...method.dataset import DatasetMethod
 from ...method.parameter import parameters
 from ...method.provenance import layer_parameters, named_layers
 from ...result import Result
-from ...result.formats import saved_arrays
-from ..assertions import refused, same
+from ...result.formats import saved_content
+from ..assertions import comes_back, refused, same
 from ..promise import Unsuited, dataset_method_promise
 from ..tiny import TinyModel
 
@@ -48,7 +48,7 @@ def _run(tried: DatasetMethod, source: ArraySource | None = None, batch_size: in
 
 
 def _same(result: Result, expected: Result, what: str, *, exact: bool = False) -> None:
-    got, wanted = saved_arrays(result), saved_arrays(expected)
+    got, wanted = saved_content(result)[1], saved_content(expected)[1]
     assert got.keys() == wanted.keys(), f"{what}: it holds {sorted(got)}, not {sorted(wanted)}"
     for name, values in got.items():
         numbers = values.dtype.kind == "f"
@@ -211,11 +211,12 @@ def provenance_is_complete(tried: DatasetMethod) -> None:
 
 @dataset_method_promise
 def result_is_saved_whole(tried: DatasetMethod) -> None:
-    """A saved `.npz` holds the values, bit by bit, and the record."""
+    """A saved `.npz` holds the values, bit by bit, and the record; `crosslens.load` gives the result back."""
     result = _run(tried)
+    comes_back(result)
     with TemporaryDirectory() as folder, np.load(result.save(Path(folder) / "result.npz")) as stored:
         record = json.loads(str(stored["record"]))
-        for name, values in saved_arrays(result).items():
+        for name, values in saved_content(result)[1].items():
             same(stored[name], values, exact=True, what=f"{name} as it was saved")
     assert record["method"] == tried.name
     assert record["provenance"]["source"]["digest"] == _source().digest

@@ -23,7 +23,7 @@ from ...objective.target import resolve_target
 from ...plugins.registry import METHODS, method, plugins
 from ...result import Attribution, Result, Synthesis
 from ...result.scores import Scores
-from ..assertions import refused, same
+from ..assertions import comes_back, refused, same
 from ..promise import Unsuited, dataset_method_promise, method_promise
 from ..tiny import TinyModel
 
@@ -183,8 +183,9 @@ def provenance_is_complete(tried: Method) -> None:
 
 @method_promise
 def saves_and_shows(tried: Method) -> None:
-    """`save` writes a picture and everything; what is read back equals the raw values, untouched by the picture."""
+    """`save` writes a picture and everything, which `crosslens.load` gives back; the values stay raw."""
     result = _run(tried)
+    comes_back(result)
     before = np.array(as_numpy(values_of(result)))
     with TemporaryDirectory() as folder:
         png, npz = (result.save(Path(folder) / f"result{suffix}") for suffix in (".png", ".npz"))

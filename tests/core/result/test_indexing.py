@@ -60,6 +60,18 @@ def test_all_of_a_batch_is_the_batch_itself_and_a_part_of_a_part_names_the_place
     assert batch[[1, 3]].provenance["objective"] == "logit(0)"
 
 
+def test_parts_joined_again_are_the_batch(batch):
+    again = batch[0].joined([batch[1:3], batch[3]])
+    np.testing.assert_array_equal(again.values, batch.values)
+    assert again.provenance["objectives"] == batch.provenance["objectives"]
+    assert again.provenance["objective"] == "logit(4) | logit(0) | logit(2) | logit(0)"
+    assert again.provenance["selection"] == {"images": [0, 1, 2, 3], "of": 4}
+    same = batch[1].joined([batch[3]])
+    assert same.provenance["objective"] == "logit(0)"
+    plain = Attribution(np.zeros((1, 2, 2)))
+    assert plain.joined([plain]).provenance == {}
+
+
 def test_an_image_that_is_not_there_is_refused_and_ends_a_loop_as_a_list_does(batch):
     with pytest.raises(ImageError, match="no image 4: this result has 4 images, counted from 0"):
         batch[4]
