@@ -32,6 +32,7 @@ check: $(STAMP) view
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.meta.method_stub --check
 
 bench: $(PARITY)/.installed
 	$(BIN)/python -m pip install --quiet --no-deps onnx-ad -c constraints.txt

@@ -21,7 +21,8 @@ from .objective import Objective
 from .picture_run.run import PictureSummary, run_pictures
 from .plugins.attach import attach
 from .plugins.hookspecs import hookimpl
-from .plugins.registry import backends, method, methods
+from .plugins.method_by_name import method
+from .plugins.registry import backends, methods
 from .plugins.saved_result import load
 from .plugins.wrap import wrap
 from .result import Attribution, Result, Synthesis

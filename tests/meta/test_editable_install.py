@@ -1,5 +1,6 @@
 """After `pip install -e .`, type checkers see crosslens from a script anywhere."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import distributions
@@ -17,7 +18,28 @@ from crosslens.objective import logit
 
 model: crosslens.Model = crosslens.wrap("net.onnx")
 path: crosslens.Attribution = model
+reveal_type(crosslens.method("grad_cam", layer="conv1")(model, None))
+reveal_type(crosslens.method("ig", steps=8)(model, None).maps)
+reveal_type(crosslens.method("deep_dream"))
+reveal_type(crosslens.method("localise", method=1)(model, None))
+reveal_type(crosslens.method("mean_activation")(model, "photos"))
+reveal_type(crosslens.method("of_a_plugin", anything=1))
+
+
+class Plugin(crosslens.Method):
+    name = "plugin"
+
+    def run(self, model: crosslens.Model, images: object, objective: object, progress: object) -> crosslens.Table:
+        raise NotImplementedError
+
+
+reveal_type(Plugin()(model))
 """
+REVEALED = [
+    "attribution.Attribution", "def () -> Any", "deep_dream.DeepDream", "localise.Localisation", "table.Table", "Any",
+    "table.Table",
+]  # fmt: skip
+"""The ends of the types of a script's expressions, in order."""
 
 
 @pytest.fixture
@@ -34,6 +56,12 @@ def test_the_types_are_part_of_the_editable_install():
     assert (folder / "crosslens-stubs" / "__init__.pyi").resolve() == Path(find_spec("crosslens").origin)
 
 
+def revealed(output):
+    """The types that a checker tells, by their last two names."""
+    types = re.findall(r'(?:Revealed type is|Type of ".*" is) "([^"]*)"', output)
+    return [".".join(each.split(".")[-2:]) for each in types]
+
+
 def test_mypy_checks_a_script_outside_the_repository(script):
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", script.parent / "cache", script]
     done = subprocess.run(command, cwd=script.parent, capture_output=True, text=True, check=False)
@@ -41,6 +69,7 @@ def test_mypy_checks_a_script_outside_the_repository(script):
     assert len(errors) == 1, done.stdout
     assert "script.py:6" in errors[0]
     assert 'expression has type "Model", variable has type "Attribution"' in errors[0]
+    assert revealed(done.stdout) == REVEALED
 
 
 @pytest.mark.skipif(which("pyright") is None, reason="pyright is not installed; its wheel needs Node.js")
@@ -50,6 +79,7 @@ def test_pyright_checks_a_script_outside_the_repository(script):
     errors = [line for line in done.stdout.splitlines() if " - error: " in line]
     assert len(errors) == 1, done.stdout
     assert '"Model" is not assignable to declared type "Attribution"' in errors[0]
+    assert revealed(done.stdout)[0] == "Attribution"
 
 
 def test_a_file_added_to_a_wheel_stands_in_its_record(tmp_path):
