@@ -16,7 +16,8 @@ def data(images: Any, *, resize: str | None = None, crop: float | None = None) -
 
     Args:
         images: a folder of pictures, classes as sub-folders; an array (N, C, H, W), float32 in the model's bounds,
-            [0, 1] unless told; or a `Source`, which is returned as it is.
+            [0, 1] unless told, or (N, H, W, C), or of another type such as uint8, as a method converts them; or a
+            `Source`, which is returned as it is.
         resize: of a folder, how pictures get to the model's size, as `crosslens.load_image` says.
         crop: of a folder, the share of the short side that is kept.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..arrays import Array, array_bytes, namespace
 from ..errors import ImageError, ParameterError
+from ..image.batch import image_batch
 from ..model.base import Model
 from .source import Failure, Samples, Source
 
@@ -19,7 +20,7 @@ PORTION = 256
 class ArraySource(Source):
     """Images (N, C, H, W), or volumes (N, C, D, H, W), float32 in the model's bounds; ids are "0", "1", ...
 
-    An image that holds NaN or values outside the bounds is a failure; the others are used.
+    Arrays with the channels last and of other types, uint8 for example, are converted as a method does. An image that holds NaN or values outside the bounds is a failure; the others are used.
     """
 
     def __init__(self, images: Array, labels: Sequence[str] | None = None) -> None:
@@ -51,30 +52,33 @@ class ArraySource(Source):
     def check(self, model: Model) -> None:
         super().check(model)
         xp, (low, _) = namespace(self._images), model.input.bounds or (0.0, 1.0)
-        model.input.check(xp.full((1, *self._images.shape[1:]), low, dtype=self._images.dtype), strict=True)
+        low = low if "float" in str(self._images.dtype) else 0
+        image_batch(xp.full((1, *self._images.shape[1:]), low, dtype=self._images.dtype), model)
 
     def read(self, start: int, stop: int, model: Model) -> Samples:
-        indices, failures = [], []
+        indices, parts, failures = [], [], []
         for index in range(start, stop):
             try:
-                model.input.check(self._images[index : index + 1, ...], strict=True)
+                parts.append(image_batch(self._images[index : index + 1, ...], model))
                 indices.append(index)
             except ImageError as error:
                 failures.append(Failure(index, self.ids[index], str(error)))
         return Samples(
             tuple(indices),
             tuple(self.ids[index] for index in indices),
-            self._images_at(start, stop, indices),
+            self._images[start:stop, ...] if self._fits(model) and len(parts) == stop - start else _joined(parts),
             tuple(self._record(index) for index in indices),
             tuple(failures),
         )
 
-    def _images_at(self, start: int, stop: int, indices: Sequence[int]) -> Array:
-        """The images at these of the indices [start, stop); None for none."""
-        if len(indices) == stop - start:
-            return self._images[start:stop, ...]
-        parts = [self._images[index : index + 1, ...] for index in indices]
-        return namespace(self._images).concat(parts, axis=0) if parts else None
+    def _fits(self, model: Model) -> bool:
+        """Whether they are as the model takes them."""
+        return model.input.takes_shape(self._images.shape) and self._images.dtype == namespace(self._images).float32
 
     def _record(self, index: int) -> Mapping[str, Any]:
         return {} if self._labels is None else {"label": self._labels[index]}
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    """Batches as one; None for none."""
+    return namespace(*parts).concat(list(parts), axis=0) if parts else None

@@ -144,7 +144,7 @@ def test_an_arrays_digest_is_that_of_values_and_labels():
             np.zeros((2, 3, 9, 8), np.float32),
             "images have shape (1, 3, 9, 8) and dtype float32; this model takes (N, 3, 8, 8)",
         ),
-        (np.zeros((2, 3, 8, 8), np.uint8), "images have shape (1, 3, 8, 8) and dtype uint8"),
+        (np.zeros((2, 3, 8, 8), np.int64), "images have shape (1, 3, 8, 8) and dtype int64"),
     ],
 )
 def test_an_array_that_the_model_cannot_take_is_refused_before_any_work(images, text):
@@ -163,3 +163,12 @@ def test_the_package_and_the_function_of_one_name_live_together():
 
     assert callable(crosslens.data)
     assert crosslens.data.__module__ == "crosslens.data.adapters"
+
+
+def test_arrays_in_other_layouts_and_types_are_read_as_a_method_takes_them():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+    want = (pixels.transpose(0, 3, 1, 2) / 255).astype(np.float32)
+    for images in (pixels, pixels.transpose(0, 3, 1, 2), pixels / 255):
+        source = ArraySource(images)
+        source.check(MODEL)
+        np.testing.assert_allclose(source.read(1, 4, MODEL).images, want[1:4], rtol=1e-6)

@@ -250,3 +250,29 @@ def test_any_array_is_taken_as_by_hand_or_refused(data, channels, size):
         return
     np.testing.assert_allclose(batch, by_hand(array, channels, size), rtol=1e-5, atol=1e-7)
     model.input.check(batch, strict=True)
+
+
+def test_tensors_of_torch_stay_tensors():
+    import torch
+
+    right = torch.tensor(BATCH).contiguous(memory_format=torch.channels_last)
+    assert image_batch(right, RGB) is right
+    forms = [torch.tensor(PIXELS), torch.tensor(BATCH, requires_grad=True), torch.tensor(BATCH[0]).double()]
+    forms += [torch.tensor(PIXELS.astype(np.float32) / 255), torch.tensor(PIXELS)[None]]
+    for form in forms:
+        batch = image_batch(form, RGB)
+        assert isinstance(batch, torch.Tensor)
+        assert not batch.requires_grad
+        np.testing.assert_allclose(batch.numpy(), BATCH, rtol=1e-6)
+    for half, error in ((torch.float16, 1e-3), (torch.bfloat16, 1e-2)):
+        np.testing.assert_allclose(image_batch(torch.tensor(BATCH).to(half), RGB).numpy(), BATCH, atol=error)
+    np.testing.assert_allclose(crosslens.load_image(torch.tensor(PIXELS), like=RGB), BATCH, rtol=1e-6)
+    with pytest.raises(ImageError, match=r"divide by 255: images.permute\(2, 0, 1\)\[None\] / 255"):
+        image_batch(torch.tensor(PIXELS).float(), RGB)
+
+
+def test_tensors_of_tensorflow_are_read():
+    import tensorflow as tf
+
+    for form in (tf.constant(PIXELS), tf.constant(BATCH), tf.Variable(BATCH), tf.cast(tf.constant(BATCH), tf.bfloat16)):
+        np.testing.assert_allclose(image_batch(form, RGB), BATCH, atol=1e-2 if form.dtype == tf.bfloat16 else 1e-6)
