@@ -20,7 +20,8 @@ PORTION = 256
 class ArraySource(Source):
     """Images (N, C, H, W), or volumes (N, C, D, H, W), float32 in the model's bounds; ids are "0", "1", ...
 
-    Arrays with the channels last and of other types, uint8 for example, are converted as a method does. An image that holds NaN or values outside the bounds is a failure; the others are used.
+    Arrays with the channels last and of other types, uint8 for example, are converted as a method does. An image that
+    holds NaN or values outside the bounds is a failure; the others are used.
     """
 
     def __init__(self, images: Array, labels: Sequence[str] | None = None) -> None:
