@@ -1,13 +1,15 @@
 """Does `crosslens diverge` find faults? `python -m benchmarks.planted_faults` writes the table of RESULTS.md.
 
 Each fault is planted in a copy of a torch network, which is exported to ONNX; the untouched torch network is the
-reference. A row says where the fault was planted, which layer was named, and as what.
+reference. Two more are planted in a small network written again in Keras (`benchmarks.ported_faults`). A row says
+where the fault was planted, which layer was named, and as what.
 """
 
 import copy
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from crosslens.alignment.probe_images import probes
 from crosslens.image.io import load_image
 from torch import nn
 
+from . import ported_faults
 from .networks.export import exported
 from .results import put
 
@@ -222,7 +225,7 @@ LITE0 = Places(
 
 def main() -> None:
     lines = []
-    for line in rows():
+    for line in chain(rows(), ported_faults.rows()):
         print(line, flush=True)
         lines.append(line)
     put("planted faults", lines)
