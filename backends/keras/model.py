@@ -10,7 +10,7 @@ import tensorflow as tf
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import LayerError, ModelError
 from crosslens.introspection.nonlinearities import count_activation_functions
-from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
 
 from .builtin_normalisation import double_normalisation
@@ -65,7 +65,7 @@ class TensorFlowModel(Model):
         layers = [
             Layer(p.name, p.kind, shapes[p.name], (*p.aliases, *short.get(p.name, ()))) for p in self._tensors.values()
         ]
-        return {layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *layers)}
+        return Layers({layer.name: layer for layer in (Layer(INPUT, "Input", (None, *self.input.shape)), *layers)})
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         """A layer that normalises behind a preset that does too; pixels that are rounded."""

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError
-from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backend import Differentiable
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
@@ -90,7 +90,7 @@ class OnnxModel(Model):
     def layers(self) -> Mapping[str, Layer]:
         """One layer per node with a floating output; nodes that pass values on unchanged belong to the layer before."""
         ends = Layer(INPUT, "Input", (None, *self.input.shape))
-        return {INPUT: ends, **{name: each.layer for name, each in self._layer_tensors.items() if name != INPUT}}
+        return Layers({INPUT: ends} | {name: each.layer for name, each in self._layer_tensors.items() if name != INPUT})
 
     @cached_property
     def _layer_tensors(self) -> Mapping[str, LayerTensor]:

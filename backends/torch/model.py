@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import torch
 from crosslens.arrays import Array
-from crosslens.model import INPUT, OUTPUT, Layer, Linearization, Model, Pullback
+from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError, cost
@@ -56,7 +56,7 @@ class TorchModel(Model):
         self.batch_size = options["batch_size"]
         self._runner = Runner.of(network, self.preprocess, options["output"])
         listed = self._runner.list_layers()
-        self._layers = {INPUT: Layer(INPUT, "Input", (None, *self.input.shape)), **listed.layers}
+        self._layers = Layers({INPUT: Layer(INPUT, "Input", (None, *self.input.shape)), **listed.layers})
         self._outputs, self.elements = listed.outputs, listed.elements
         self._runner.channel_axes = listed.axes
         self._runner.choose_memory_format(self.elements)

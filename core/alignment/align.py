@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import ComparisonError, LayerError, unknown_name
 from ..execution.progress import Progress, shows_progress, silent, track
+from ..html_table import html_table
 from ..image.batch import image_batch
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import is_one_model, named_models
@@ -48,6 +49,15 @@ class Alignment:
 
     def __repr__(self) -> str:
         return one_line(f"Alignment of {', '.join(self.models)}", [counted(len(self.rows), "row")])
+
+    def _repr_html_(self) -> str:
+        """The layers side by side, in a notebook."""
+        rows = [
+            (*(name or "-" for name in row.layers), f"{row.agreement:.6f}", f"{row.difference:.1e}")
+            for row in self.rows
+        ]
+        left = [f"only in {model}: {', '.join(names)}" for model in self.models if (names := self.unmatched(model))]
+        return html_table((*self.models, "correlation", "difference"), rows, below=left)
 
     def unmatched(self, model: str) -> tuple[str, ...]:
         """The layers of one model, by its name here, that no other model has."""

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import ComparisonError
 from ..execution.progress import Progress, shows_progress, silent
+from ..html_table import html_table
 from ..image.batch import image_batch
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.models import ModelLike, ModelsLike, is_one_model, named_models
@@ -81,6 +82,15 @@ class Divergence:
         a, b = self.models
         where = f"{b} parts from {a} at {self.first.b!r}" if self.first else "they do not part"
         return one_line(f"Divergence of {a} and {b}", [where, counted(len(self.steps), "pair") + " of layers"])
+
+    def _repr_html_(self) -> str:
+        """The finding, and the layers side by side, in a notebook."""
+        rows = [
+            (step.a, step.b, f"{step.error:.1e}", f"{step.own:.1e}", f"{step.noise:.1e}", "differs" * step.leaves_noise)
+            for step in self.steps
+        ]
+        header = (*self.models, "error up to here", "own error", "rounding", "")
+        return html_table(header, rows, above=self.text)
 
     @property
     def faults(self) -> tuple[LayerDifference, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..alignment.divergence import Divergence
+from ..result.display import one_line
 from .pictures import ImagePictures, Pixels
 from .predictions import Prediction
 from .rounding_noise import Noise
@@ -95,6 +96,9 @@ class ComparisonView:
     """Makes the pictures of an image; called when they are drawn, since those of many images are large."""
     previews: Callable[[int], Mapping[tuple[str, str], Pixels]]
     """Makes a preview of an image by (method, model): its map laid over it, (H, W, 3) uint8."""
+
+    def __repr__(self) -> str:
+        return one_line(f"ComparisonView of {', '.join(self.methods)}", [", ".join(self.models), self.verdict.text])
 
     def as_json(self) -> dict[str, Any]:
         """Figures, noise, predictions, divergence and provenance, as `comparison.json` holds them."""

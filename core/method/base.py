@@ -24,6 +24,7 @@ from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..objective import Objective
 from ..objective.target import resolve_target
 from ..result import Result, Synthesis
+from .method_words import method_in_words
 from .no_target import NO_TARGET
 from .parameter import check_values, parameters
 from .preset import Preset
@@ -82,6 +83,14 @@ class Method(ABC):
     """What other libraries return by default, by their names."""
     preset: ClassVar[Preset | None] = None
     """The one that this class follows; see `with_preset`."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Dataclasses below keep the short representation."""
+        super().__init_subclass__(**keywords)
+        cls.__repr__ = Method.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return method_in_words(self)
 
     @abstractmethod
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:

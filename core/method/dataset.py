@@ -13,6 +13,7 @@ from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..result import Result
 from .base import Method
+from .method_words import method_in_words
 from .parameter import check_values, parameters
 from .provenance import json_value, provenance, used_layers, with_layer_names
 
@@ -47,6 +48,14 @@ class DatasetMethod(ABC):
     """Names of methods that crosslens does not have and to which this one is the nearest, each with the reason."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Dataclasses below keep the short representation."""
+        super().__init_subclass__(**keywords)
+        cls.__repr__ = DatasetMethod.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return method_in_words(self)
 
     @abstractmethod
     def statistics(

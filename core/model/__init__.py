@@ -3,6 +3,7 @@
 from .backward_rules import BACKWARD_RULES, BackwardRules, no_rectifier
 from .base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .kernel_rules import Branch, KernelRule
+from .layer import Layers
 
 __all__ = [
     "BACKWARD_RULES",
@@ -13,6 +14,7 @@ __all__ = [
     "InputSpec",
     "KernelRule",
     "Layer",
+    "Layers",
     "Linearization",
     "Model",
     "Pullback",

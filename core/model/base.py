@@ -18,10 +18,12 @@ from os import PathLike
 from typing import Any, Self
 
 from ..arrays import Array
-from ..errors import LayerError, ModelError
+from ..errors import CrosslensError, LayerError, ModelError
+from ..html_table import html_table
 from . import per_image
 from .backend import Differentiable
 from .backward_rules import BackwardRules
+from .description import described
 from .digest import FollowsWeights
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
@@ -223,6 +225,14 @@ class Model(FollowsWeights):
             ModelError: `output_kind` contradicts what the network gives.
         """
         return output_spec(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: backend, input, output, number of layers, preprocessing."""
+        try:
+            output = self.output
+        except CrosslensError:  # a network that does not run on noise
+            output = None
+        return html_table((), described(self, output))
 
     def layer_name(self, layer: LayerLike) -> str:
         """The name of a layer: of its name or alias, or of the framework's own object (`net.conv3`, a Keras layer).

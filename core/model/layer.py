@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..errors import LayerError, did_you_mean
+from ..html_table import html_table
 
 __all__ = [
     "INPUT",
     "OUTPUT",
     "Layer",
     "LayerLike",
+    "Layers",
     "name_of_object",
     "refuse_other_shape",
     "shape_in_words",
@@ -39,6 +41,28 @@ class Layer:
     def has_maps(self) -> bool:
         """Whether the output is (N, C, H, W) with more than one position."""
         return len(self.shape) == 4 and self.shape[0] is None and self.shape[2:] != (1, 1)
+
+
+class Layers(dict[str, Layer]):
+    """Layers by name, in execution order; shown as a table."""
+
+    def __repr__(self) -> str:
+        width = max(map(len, self), default=0)
+        rows = [f"{each.name:{width}}  {each.kind}  {shape_in_words(each.shape[1:])}" for each in self.values()]
+        if len(rows) > 2 * _ROWS:
+            rows[_ROWS:-_ROWS] = [f"... {len(rows) - 2 * _ROWS} more; list(model.layers) has all names"]
+        return "\n".join(rows)
+
+    def _repr_html_(self) -> str:
+        """All of them, in a notebook."""
+        rows = [
+            (each.name, each.kind, shape_in_words(each.shape[1:]), ", ".join(each.aliases)) for each in self.values()
+        ]
+        return html_table(("layer", "kind", "shape of one image", "other names"), rows)
+
+
+_ROWS = 12
+"""Of many layers the first and the last ones that their representation shows."""
 
 
 def refuse_other_shape(what: str, got: tuple[int, ...], shape: tuple[int | None, ...], *, positions: bool) -> None:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..arrays import Array
 from ..errors import TargetError
@@ -19,6 +19,16 @@ class Objective(ABC):
 
     layers: frozenset[str]
     """The names of the layers whose activations it reads."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Dataclasses below that say what they are in words, say it as their representation too."""
+        super().__init_subclass__(**keywords)
+        if cls.__str__ is not object.__str__:
+            cls.__repr__ = Objective.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return f"<Objective {self}>" if type(self).__str__ is not object.__str__ else object.__repr__(self)
+
     linear: bool = False
     """Whether the cotangents depend on the activations' shapes only: they are known before a forward pass."""
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ImageError
+from ..html_table import html_table
 from .base import Result, new_axes
 from .display import counted
 
@@ -66,6 +68,13 @@ class Scores(Result):
     def _facts(self) -> Iterator[str]:
         yield counted(len(self), "image")
         yield from super()._facts()
+
+    def _repr_html_(self) -> str | None:
+        """The figures, in a notebook without matplotlib; with it the plot is shown."""
+        if find_spec("matplotlib") is not None:
+            return None
+        rows = [(name, f"{value:.4g}") for name, value in self.figures().items()]
+        return html_table((), rows, above=repr(self).strip("<>"), below=self.notes)
 
     def plot(self, axes: Any = None, index: int | None = None) -> Any:
         """Draw the curves of image `index`, of all images' mean if not given, on matplotlib axes; returns the axes."""

@@ -8,12 +8,16 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError, unknown_name
+from ..html_table import html_table
 from .base import Result
 from .display import counted
 from .selection import items_at, selected_provenance
 from .text_table import text_table
 
 __all__ = ["Table"]
+
+SHOWN_ROWS = 100
+"""Rows that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ class Table(Result):
         left = len(self) - len(columns[0])
         lines = text_table(list(self.columns), [[_short(value) for value in row] for row in zip(*columns, strict=True)])
         return lines + f"\n... and {left} more" * bool(left)
+
+    def _repr_html_(self) -> str:
+        """The first rows, in a notebook."""
+        columns = [as_numpy(values)[:SHOWN_ROWS].tolist() for values in self.columns.values()]
+        rows = [[_short(value) for value in row] for row in zip(*columns, strict=True)]
+        more = [f"... and {len(self) - SHOWN_ROWS} more"] if len(self) > SHOWN_ROWS else []
+        return html_table(list(self.columns), rows, above=repr(self).strip("<>"), below=[*more, *self.notes])
+
+    def _repr_png_(self) -> None:
+        """The table says it all."""
 
     def details(self) -> Mapping[str, Any]:
         """The names of the columns, in order."""

@@ -10,6 +10,7 @@ from array_api_compat import device
 from ..arrays import Array, like, namespace
 from ..model.backward_rules import BackwardRules, no_rectifier
 from ..model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
+from ..model.layer import Layers
 from ..model.preprocessing import Preprocess
 
 __all__ = ["TinyModel"]
@@ -58,7 +59,7 @@ class TinyModel(Model):
         act = "Relu" if self.relu else "Softplus"
         inner = [Layer(name, _KINDS.get(name, act), (None, *activations[name].shape[1:])) for name in _ORDER]
         ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", inner[-1].shape)
-        return {layer.name: layer for layer in (ends[0], *inner, ends[1])}
+        return Layers({layer.name: layer for layer in (ends[0], *inner, ends[1])})
 
     @property
     def versions(self) -> Mapping[str, str]:
