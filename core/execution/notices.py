@@ -1,7 +1,8 @@
 """Notices: what a reader must know (notes of results, defaults that were taken), told to the logger "crosslens".
 
-Each text is told once a process, at WARNING. Without any set-up of `logging` Python prints it to stderr, in a notebook
-under the cell. The usual means of `logging` send it elsewhere or silence it:
+Each text is told once a process, at WARNING, and none that differs from it in numbers alone, as notes of two pictures
+do. Without any set-up of `logging` Python prints it to stderr, in a notebook under the cell. The usual means of
+`logging` send it elsewhere or silence it:
 
     logging.getLogger("crosslens").setLevel(logging.ERROR)
 
@@ -9,6 +10,7 @@ The command line prints notes itself and silences this logger.
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +21,8 @@ __all__ = ["forget_notices", "notice", "notices_of", "silence", "withhold"]
 _LOGGER = logging.getLogger("crosslens")
 _withheld: ContextVar[bool] = ContextVar("withheld", default=False)
 _told: set[str] = set()
+_NUMBER = re.compile(r"(?<![\w'./-])-?\d+(\.\d+)?(e[+-]?\d+)?(?![\w'])")
+"""A number that stands alone, not within a name such as 'layer4.1'."""
 _lock = Lock()
 
 
@@ -27,10 +31,11 @@ def notice(message: str) -> None:
     if _withheld.get() or not _LOGGER.isEnabledFor(logging.WARNING):
         return
     text = " ".join(message.split())
+    kind = _NUMBER.sub("#", text)
     with _lock:
-        if text in _told:
+        if kind in _told:
             return
-        _told.add(text)
+        _told.add(kind)
     _LOGGER.warning("%s", text if _LOGGER.hasHandlers() else f"crosslens: {text}", stacklevel=2)
 
 

@@ -37,6 +37,15 @@ def test_a_message_is_told_once_on_all_threads_together(caplog):
     assert len(caplog.records) == 3
 
 
+def test_what_differs_in_numbers_alone_is_told_once_and_names_are_no_numbers(caplog):
+    for numbers in ("1 of 3 maps are zero (1.5e-3)", "2 of 4 maps are zero (0.25)"):
+        notice(numbers)
+    for name in ("layer4.1", "layer4.2"):
+        notice(f"zero at {name!r}")
+    told = [r.getMessage() for r in caplog.records]
+    assert told == ["1 of 3 maps are zero (1.5e-3)", "zero at 'layer4.1'", "zero at 'layer4.2'"]
+
+
 def test_what_was_silenced_is_told_when_somebody_listens(caplog):
     with silence():
         notice("a fact")
