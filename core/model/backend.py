@@ -21,7 +21,7 @@ from .layer import OUTPUT, Layer, shape_in_words
 from .linearization import Linearization, Pullback
 from .preprocessing import Preprocess
 
-__all__ = ["BackendModel", "Differentiable"]
+__all__ = ["BackendModel", "Differentiable", "described"]
 
 
 class Differentiable(Protocol):
@@ -235,3 +235,32 @@ class BackendModel(ABC):
         vars(copy).update({name: value for name, value in vars(self).items() if name not in {"history", *forget}})
         vars(copy).update(changed)
         return copy
+
+
+LABELS = 3
+"""Class names that are shown."""
+
+
+def described(model: BackendModel, meaning: str) -> list[tuple[str, str]]:
+    """Backend, input, output, preprocessing, labels and number of layers, as name and text; `meaning` of the output."""
+    versions = ", ".join(f"{name} {version}" for name, version in model.versions.items())
+    low, high = model.input.bounds or (None, None)
+    bounds = "" if low is None else f", values from {low:g} to {high:g}"
+    rows = [
+        ("backend", f"{model.backend} ({versions})"),
+        ("input", shape_in_words(model.input.shape) + bounds),
+        ("output", f"{shape_in_words(model.layers[OUTPUT].shape[1:])}{meaning}"),
+        ("preprocessing", _preprocessing(model)),
+        ("layers", f"{len(model.layers)}: model.layers lists them"),
+    ]
+    if model.labels is not None:
+        more = ", ..." * (len(model.labels) > LABELS)
+        rows.insert(3, ("labels", f"{len(model.labels)}: {', '.join(map(str, model.labels[:LABELS]))}{more}"))
+    return rows
+
+
+def _preprocessing(model: BackendModel) -> str:
+    if model.preprocess.identity:
+        return "none"
+    settings = ", ".join(f"{name} {value}" for name, value in vars(model.preprocess).items() if name != "preset")
+    return f"{model.preprocess.preset}: {settings}" if model.preprocess.preset else settings

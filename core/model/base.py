@@ -21,9 +21,8 @@ from ..arrays import Array
 from ..errors import CrosslensError, LayerError, ModelError
 from ..html_table import html_table
 from . import per_image
-from .backend import Differentiable
+from .backend import Differentiable, described
 from .backward_rules import BackwardRules
-from .description import described
 from .digest import FollowsWeights
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
@@ -229,10 +228,12 @@ class Model(FollowsWeights):
     def _repr_html_(self) -> str:
         """What a notebook shows: backend, input, output, number of layers, preprocessing."""
         try:
-            output = self.output
+            meaning = f", {self.output.kind.replace('_', ' ')}" + f" ({self.output.evidence})" * bool(
+                self.output.evidence
+            )
         except CrosslensError:  # a network that does not run on noise
-            output = None
-        return html_table((), described(self, output))
+            meaning = ""
+        return html_table((), described(self, meaning))
 
     def layer_name(self, layer: LayerLike) -> str:
         """The name of a layer: of its name or alias, or of the framework's own object (`net.conv3`, a Keras layer).

@@ -16,7 +16,11 @@ class Net(keras.Model):
     def __init__(self):
         super().__init__()
         keras.utils.set_random_seed(0)
-        self.conv1, self.bn, self.conv2 = L.Conv2D(4, 3, activation="tanh"), L.BatchNormalization(), L.Conv2D(4, 3)
+        self.conv1, self.bn, self.conv2 = (
+            L.Conv2D(4, 3, activation="tanh", name="conv1"),
+            L.BatchNormalization(),
+            L.Conv2D(4, 3),
+        )
         self.pool, self.head = L.GlobalAveragePooling2D(), L.Dense(5)
         self.scale = self.add_weight(shape=(4,), initializer="ones", name="scale")
 
