@@ -88,7 +88,7 @@ class OnnxModel(Model):
 
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
-        """One layer per node with a floating output; nodes that pass values on unchanged belong to the layer before."""
+        """One layer per node with a floating output, called as its module or function where that is recorded."""
         ends = Layer(INPUT, "Input", (None, *self.input.shape))
         return Layers({INPUT: ends} | {name: each.layer for name, each in self._layer_tensors.items() if name != INPUT})
 
