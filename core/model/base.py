@@ -261,8 +261,8 @@ class Model(FollowsWeights):
 
     def _resolve(self, names: Iterable[LayerLike]) -> dict[LayerLike, str]:
         if isinstance(names, str) or not isinstance(names, Iterable) or self.layers_of(names) is not None:
-            one = repr(names) if isinstance(names, str) else "layer"
-            raise LayerError(f"layers are given as a list of names, not as one string or object: [{one}]")
+            one, kind = (repr(names), "string") if isinstance(names, str) else ("layer", "object")
+            raise LayerError(f"layers are given as a list of names, not as one {kind}: [{one}]")
         return {
             name: name if isinstance(name, str) and name in {INPUT, OUTPUT} else self.layer(name).name for name in names
         }

@@ -134,7 +134,7 @@ def test_what_is_not_one_layer_is_refused(net, model, part, message):
 
 def test_one_object_is_no_list_of_layers(net, model):
     for one in (net.conv2, net.block):
-        with pytest.raises(LayerError, match=r"a list of names, not as one string or object: \[layer\]"):
+        with pytest.raises(LayerError, match=r"a list of names, not as one object: \[layer\]"):
             model.forward(IMAGES, one)
 
 

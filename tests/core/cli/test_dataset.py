@@ -70,8 +70,10 @@ def test_commands_on_single_images_refuse_it_and_do_not_list_it(command, tiny, n
 
 
 def test_listings_mark_it_as_over_a_data_set(command):
-    (line,) = [line for line in command("methods").stdout.splitlines() if line.startswith("mean_activation")]
-    assert line.split()[1:3] == ["data", "set"]
+    listing = command("methods").stdout
+    (line,) = [line for line in listing.splitlines() if "mean_activation" in line]
+    assert line.startswith("+ ")
+    assert "+ runs over a folder of pictures" in listing
     assert (
         "crosslens run mean_activation MODEL FOLDER -o mean_activation.npz"
         in command("methods", "mean_activation").stdout

@@ -161,7 +161,7 @@ def test_a_layer_unlike_any_gets_the_last_ones(model):
 
 
 def test_a_single_name_is_no_list(model):
-    message = "layers are given as a list of names, not as one string or object: ['conv1']"
+    message = "layers are given as a list of names, not as one string: ['conv1']"
     with pytest.raises(LayerError, **says(message)):
         model.forward(X, "conv1")
 
