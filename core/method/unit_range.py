@@ -4,7 +4,7 @@ Step sizes, noise, grey borders, squashing and priors of the published methods a
 synthesis for a network of other bounds therefore runs on this view, and its pictures are mapped back at the end.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..model.base import Model
+from ..model.digest import WeightsHistory
 from ..model.input_spec import InputSpec
 from ..model.layer import INPUT, Layer
 from ..model.linearization import Linearization, Pullback
@@ -30,7 +31,7 @@ class UnitRange(Model):
         low, high = model.input.bounds or (0.0, 1.0)
         self._gain = high - low
         self.input = replace(model.input, bounds=(0.0, 1.0))
-        self.preprocess = model.preprocess
+        self.preprocess, self.origin = model.preprocess, model.origin
         self.labels, self.batch_size, self.output_kind = model.labels, model.batch_size, model.output_kind
         self.largest_batch = model.largest_batch
         vars(self)["_repeatability"] = repeatability(model)
@@ -51,6 +52,17 @@ class UnitRange(Model):
     @property
     def last_digest(self) -> str:
         return self.model.last_digest
+
+    @property
+    def history(self) -> WeightsHistory:
+        return self.model.history
+
+    @property
+    def frozen_weights(self) -> bool:  # type: ignore[override]  # of the model itself
+        return self.model.frozen_weights
+
+    def weights_mark(self) -> Hashable:
+        return self.model.weights_mark()
 
     def follow_weights(self) -> None:
         self.model.follow_weights()

@@ -59,10 +59,10 @@ def test_a_folder_that_cannot_be_written_to_leaves_everything_uncached(tmp_path,
 
 
 def test_where_the_folder_lies(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("HOME", "/users/me")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("CROSSLENS_CACHE", raising=False)
-    assert cache_folder() == Path("/home/me/.cache/crosslens")
+    assert cache_folder() == Path("/users/me/.cache/crosslens")
     monkeypatch.setenv("XDG_CACHE_HOME", "/scratch")
     assert cache_folder() == Path("/scratch/crosslens")
     monkeypatch.setenv("CROSSLENS_CACHE", "/mine")

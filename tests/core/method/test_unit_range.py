@@ -6,7 +6,10 @@ from crosslens.model import INPUT, OUTPUT, Model
 from crosslens.model.backend import BackendModel
 from crosslens.testing.tiny import TinyModel
 
-FROM_OTHERS = {"forward", "vjp", "linearize", "compiled_pullback", "randomised", "layer", "layer_name", "elements"}
+FROM_OTHERS = {
+    "forward", "vjp", "linearize", "compiled_pullback", "randomised", "layer", "layer_name", "elements", "digest",
+    "takes_default_preprocessing",
+}  # fmt: skip
 """What `Model` computes from the rest."""
 
 
