@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from array_api_compat import device
 from PIL import Image
 
 from ..arrays import Array, as_numpy, namespace
@@ -19,14 +20,16 @@ from .loading import join_records, remember_loading
 
 __all__ = ["image_batch"]
 
+_ANYTHING = np.zeros(1, np.float32)
+
 
 def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bool = True) -> Array:
-    """Images for a network, from whatever they are; what is right already comes back as the same object.
+    """Images for a network, from whatever they are; NumPy's that are right already come back as the same object.
 
     Arrays hold one image or several, channels first or last, in any type of real numbers: whole numbers of 8 or 16 bits
-    are shares of the largest one, fractions must lie in the model's bounds. They may be NumPy's, torch's (which stay
-    where they are), TensorFlow's, or anything that NumPy reads. An array is not resized, nor its colours changed: that
-    is the work of `load_image`, as the message says. Files and Pillow's images are read by `load_image`.
+    are shares of the largest one, fractions must lie in the model's bounds. They may be NumPy's, torch's, TensorFlow's,
+    or anything that NumPy reads. An array is not resized, nor its colours changed: that is the work of `load_image`,
+    as the message says. Files and Pillow's images are read by `load_image`.
 
     Args:
         images: an array, a file, one of Pillow's images, or a list of such.
@@ -35,7 +38,8 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bo
         strict: fractions must lie in the bounds, not merely near them as noise does.
 
     Returns:
-        float32 (N, C, H, W) in the model's bounds, or (N, C, D, H, W); a NumPy array or torch tensor.
+        float32 (N, C, H, W) in the model's bounds, or (N, C, D, H, W), in NumPy's array; a torch tensor only where it
+        lies on the GPU on which the model computes, so that the model answers in the same kind of array.
 
     Raises:
         ImageError: with every step that is needed, as code to paste.
@@ -48,7 +52,13 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bo
         return _loaded(images, model, any_size=any_size)
     if isinstance(images, list | tuple) and not _is_nested_numbers(images):
         return _joined([_numbered(n, each, model, any_size=any_size, strict=strict) for n, each in enumerate(images)])
-    return _converted(as_array(images), spec, strict=strict)
+    return _where_the_model_computes(_converted(as_array(images), spec, strict=strict), model)
+
+
+def _where_the_model_computes(batch: Array, model: Model) -> Array:
+    if type(batch) is np.ndarray or device(batch) == device(model.placed(_ANYTHING)):
+        return batch
+    return np.ascontiguousarray(as_numpy(batch))
 
 
 def _loaded(picture: str | Path | Image.Image, model: Model, *, any_size: bool) -> Array:

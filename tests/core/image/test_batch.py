@@ -252,20 +252,37 @@ def test_any_array_is_taken_as_by_hand_or_refused(data, channels, size):
     model.input.check(batch, strict=True)
 
 
-def test_tensors_of_torch_stay_tensors():
+@pytest.mark.parametrize("backend", ["tiny", "torch"])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("gradient_x_input", {}), ("integrated_gradients", {"steps": 2}), ("occlusion", {"window": 4, "stride": 4})],
+)
+def test_methods_give_the_same_for_tensors_of_torch(name, parameters, backend):
+    import torch
+
+    torch.manual_seed(0)
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4))
+    model = RGB if backend == "tiny" else crosslens.wrap(flat, input_shape=(3, 8, 8), preprocess="unit")
+    run = crosslens.method(name, **parameters)
+    want = run(model, BATCH, 0)
+    for tensor in (torch.tensor(BATCH), torch.tensor(BATCH[0], requires_grad=True), [torch.tensor(PIXELS)] * 2):
+        got = run(model, tensor, 0)
+        assert type(got.values) is type(got.images) is np.ndarray
+        np.testing.assert_allclose(got.values[:1], want.values, rtol=1e-5, atol=1e-6)
+
+
+def test_tensors_of_torch_become_arrays():
     import torch
 
     right = torch.tensor(BATCH).contiguous(memory_format=torch.channels_last)
-    assert image_batch(right, RGB) is right
-    forms = [torch.tensor(PIXELS), torch.tensor(BATCH, requires_grad=True), torch.tensor(BATCH[0]).double()]
+    forms = [right, torch.tensor(PIXELS), torch.tensor(BATCH, requires_grad=True), torch.tensor(BATCH[0]).double()]
     forms += [torch.tensor(PIXELS.astype(np.float32) / 255), torch.tensor(PIXELS)[None]]
     for form in forms:
         batch = image_batch(form, RGB)
-        assert isinstance(batch, torch.Tensor)
-        assert not batch.requires_grad
-        np.testing.assert_allclose(batch.numpy(), BATCH, rtol=1e-6)
+        assert batch.flags.c_contiguous
+        np.testing.assert_allclose(batch, BATCH, rtol=1e-6)
     for half, error in ((torch.float16, 1e-3), (torch.bfloat16, 1e-2)):
-        np.testing.assert_allclose(image_batch(torch.tensor(BATCH).to(half), RGB).numpy(), BATCH, atol=error)
+        np.testing.assert_allclose(image_batch(torch.tensor(BATCH).to(half), RGB), BATCH, atol=error)
     np.testing.assert_allclose(crosslens.load_image(torch.tensor(PIXELS), like=RGB), BATCH, rtol=1e-6)
     with pytest.raises(ImageError, match=r"divide by 255: images.permute\(2, 0, 1\)\[None\] / 255"):
         image_batch(torch.tensor(PIXELS).float(), RGB)
