@@ -63,7 +63,7 @@ class FunctionObjective(Objective):
             value, gradients = self._in_framework(arrays, gradient=True)
         else:
             doubles = [_doubles(array) for array in arrays]
-            value = like(self._call(*doubles), arrays[0])
+            value = like(self._call(*(double.copy() for double in doubles)), arrays[0])
             gradients = [like(self._differences(doubles, n), array) for n, array in enumerate(arrays)]
         return value, dict(zip(self.read, gradients, strict=True))
 
@@ -112,7 +112,7 @@ class FunctionObjective(Objective):
             for sign, side in ((1, moved[0]), (-1, moved[1])):
                 side[np.arange(len(at)), :, at] += sign * steps.T
             several = [np.concatenate([a] * (2 * len(at))) for a in arrays]
-            several[which] = moved.reshape(-1, *array.shape[1:])
+            several[which] = moved.reshape(-1, *array.shape[1:]).copy()  # the function may work in place
             above, below = np.asarray(self._call(*several), np.float64).reshape(2, len(at), count)
             exact = moved[0, np.arange(len(at)), :, at] - moved[1, np.arange(len(at)), :, at]
             gradient[:, at] = ((above - below) / exact).T

@@ -18,7 +18,7 @@ def differentiate(
     like = arrays[0]
     with torch.inference_mode(False), torch.set_grad_enabled(gradient):
         tensors = [to_tensor(a, device, _dtype(a)).requires_grad_(gradient) for a in arrays]
-        values = function(*tensors)
+        values = function(*(tensor.clone() for tensor in tensors))  # it may work in place
         if not gradient:
             return to_array(values, like), ()
         if not isinstance(values, torch.Tensor) or not values.requires_grad:

@@ -29,6 +29,21 @@ def test_differences_are_the_derivative_of_a_smooth_function():
     np.testing.assert_allclose(target.cotangents(out)["<output>"], exp / exp.sum(1, keepdims=True), atol=1e-7)
 
 
+def test_a_function_that_works_in_place_has_its_own_gradient():
+    def shifted_square(out):
+        out *= 2
+        out -= out.mean(axis=1, keepdims=True)
+        return out[:, 1] ** 2
+
+    out = np.random.default_rng(1).normal(size=(4, 5))
+    given, centred = out.copy(), 2 * (out - out.mean(1, keepdims=True))
+    value, gradients = function(shifted_square).value_and_cotangents({"<output>": given})
+    expected = 2 * centred[:, 1:2] * 2 * (np.arange(5) == 1) - 4 * centred[:, 1:2] / 5
+    np.testing.assert_allclose(value, centred[:, 1] ** 2)
+    np.testing.assert_allclose(gradients["<output>"], expected, atol=1e-6)
+    np.testing.assert_array_equal(given, out)
+
+
 def test_a_function_reads_several_layers_and_combines_with_objectives():
     """The sum of squares of a layer, plus a channel times two."""
     both = function(lambda conv, out: (conv**2).sum(axis=(1, 2, 3)) + out[:, 1], ["conv1", "<output>"])
