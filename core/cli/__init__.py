@@ -3,7 +3,6 @@
 A module here without a leading underscore is a subcommand: it holds a `command` and imports nothing heavy at its top.
 """
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -18,11 +17,9 @@ from ..errors import CrosslensError
 from ..execution.interrupt import Interrupted, stop_on_signals
 from ..execution.notices import silence
 from ._spelling import remember_command, replace_keywords
+from ._streams import drop_unwritten, open_closed_streams, tell_disk_errors
 
 __all__ = ["cli", "main"]
-
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-"""Errors of a disk that is full, or may not be written to."""
 
 
 class Commands(click.Group):
@@ -38,16 +35,16 @@ class Commands(click.Group):
         remember_command(ctx, command)
         return command
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        with tell_disk_errors():
+            return super().main(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with stop_on_signals(end_imports=True) as received, silence():
                 result = _interruptible(super().invoke, ctx, received)
         except CrosslensError as error:
             raise click.ClickException(replace_keywords(str(error), ctx)) from error
-        except OSError as error:
-            if error.errno not in _DISK:
-                raise
-            raise click.ClickException(f"cannot write what was asked for: {error.strerror}") from error
         except KeyboardInterrupt as error:
             with suppress(OSError):  # the terminal was closed
                 click.echo("Interrupted", err=True)
@@ -85,6 +82,7 @@ def cli() -> None:
 def main(name: str = "crosslens") -> None:
     """The entry point of the `crosslens` command; `name` is what the user typed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    open_closed_streams()
     with stop_on_signals(end_imports=True) as received:
         try:
             cli(prog_name=name)
@@ -92,3 +90,5 @@ def main(name: str = "crosslens") -> None:
             if received:
                 sys.exit(received[0].exit_code)
             raise
+        finally:
+            drop_unwritten()

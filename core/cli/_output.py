@@ -1,7 +1,6 @@
 """The option -o of `crosslens run`: a file, a folder for many outputs, or - for stdout."""
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from ..errors import CrosslensError
 from ..result import Result
 from ._files import Writable
+from ._streams import write_bytes
 
 __all__ = ["STDOUT", "Folder", "Output", "write_to_stdout"]
 
@@ -58,5 +58,4 @@ def _refuse_unwritable(folder: Path) -> None:
 
 def write_to_stdout(result: Result, suffix: str, form: str | None) -> None:
     """The bytes of the file that `Result.save` would write."""
-    sys.stdout.buffer.write(result.encode(suffix, form))
-    sys.stdout.buffer.flush()
+    write_bytes(result.encode(suffix, form))
