@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from ..comparison.aggregate import Limit
 from ..comparison.compare import compare
+from ..comparison.runs import Skipped, left_out
 from ..errors import ComparisonError
 from ..image.false_colour import check_bands
 from ..method.base import Method, with_preset
@@ -152,9 +153,9 @@ def _compare(
         named = titles([path for path in files if path not in failed])
         check_bands(bands, next(iter(models.values())).input.example_shape[0])
         comparison = compare(models, chosen, pictures, target, titles=named, layers=True, progress=progress)
-        comparison = replace(
-            comparison, results={key: replace(each, bands=bands) for key, each in comparison.results.items()}
-        )
+        unread = tuple(Skipped(None, None, str(error), str(path)) for path, error in failed.items())
+        results = {key: replace(each, bands=bands) for key, each in comparison.results.items()}
+        comparison = replace(comparison, results=results, skipped=(*comparison.skipped, *unread))
         written = [comparison.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]
     for note in notes(comparison):
         click.echo(f"Note: {note}", err=True)
@@ -164,11 +165,11 @@ def _compare(
         click.echo(summary(comparison))
         click.echo("".join(f"written: {path}\n" for path in written), nl=False)
     passed = [f"Limit passed: {text}" for text in comparison.passed(kept)]
-    left_out = [failure_line(str(path), str(error)) for path, error in failed.items()]
-    left_out += [f"Left out: {each}" for each in comparison.skipped]
-    for line in (*left_out, *passed):
+    lines = [failure_line(str(path), str(error)) for path, error in failed.items()]
+    lines += [f"Left out: {each}" for each in left_out([one for one in comparison.skipped if one not in unread])]
+    for line in (*lines, *passed):
         click.echo(line, err=True)
-    if left_out or passed:
+    if lines or passed:
         click.get_current_context().exit(LIMIT_PASSED if passed else SOME_FAILED)
 
 

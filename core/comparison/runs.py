@@ -1,7 +1,7 @@
 """Methods on models: what fails on a model or a picture is skipped with its reason, and the rest goes on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,26 +17,39 @@ from ..result import Result
 from ..result.selection import items_at
 from .layer_translation import LayerTranslation, TranslatedMethod
 
-__all__ = ["Runs", "Skipped"]
+__all__ = ["Runs", "Skipped", "left_out"]
 
 
 @dataclass(frozen=True)
 class Skipped:
     """What a comparison leaves out, and why."""
 
-    method: str
-    model: str
+    method: str | None
+    """None: a picture that cannot be read, for any method."""
+    model: str | None
     reason: str
     image: str | None = None
     """The name of the picture that failed, and that is left out of the whole comparison; None: the method does not run
     on this model at all."""
 
-    def __str__(self) -> str:
-        return f"{self.method} on {self.model}{'' if self.image is None else f', {self.image}'}: {self.reason}"
-
     def as_json(self) -> dict[str, Any]:
         """Its fields."""
         return dict(vars(self))
+
+
+def left_out(skipped: Sequence[Skipped]) -> list[str]:
+    """A line for each thing left out and its reason; models that say the same share it."""
+    models: dict[Skipped, list[str]] = {}
+    for one in skipped:
+        models.setdefault(replace(one, model=None), []).extend([one.model] if one.model else [])
+    return [_line(one, names) for one, names in models.items()]
+
+
+def _line(one: Skipped, models: Sequence[str]) -> str:
+    if one.method is None:
+        return one.reason
+    on = " and ".join([", ".join(models[:-1]), models[-1]] if len(models) > 1 else models)
+    return f"{one.method} on {on}{'' if one.image is None else f', {one.image}'}: {one.reason}"
 
 
 @dataclass

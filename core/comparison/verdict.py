@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ..alignment.divergence import Divergence
 from .rounding_noise import Noise
-from .runs import Skipped
+from .runs import Skipped, left_out
 
 __all__ = [
     "CEILING",
@@ -83,7 +83,7 @@ def verdict(
         [_name(row) for row, judgement in zip(rows, judgements, strict=True) if judgement == wanted]
         for wanted in ("apart", "rounding")
     )
-    parts = [f"Left out: {_first_three([str(each).rstrip('.') for each in skipped])}."] if skipped else []
+    parts = [f"Left out: {_first_three([each.rstrip('.') for each in left_out(skipped)], '; ')}."] if skipped else []
     parts += [_predictions(differing)] if differing else []
     if apart:
         parts.append(f"{len(apart)} of {len(rows)} pairs of maps do not agree: {_first_three(apart)} ({CRITERION}).")
@@ -105,5 +105,5 @@ def _predictions(differing: Sequence[Mapping[str, Any]]) -> str:
     return f"The models {'give different scores' if scores else 'predict different classes'}: {_first_three(pairs)}."
 
 
-def _first_three(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _first_three(names: list[str], between: str = ", ") -> str:
+    return between.join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

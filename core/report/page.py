@@ -11,6 +11,7 @@ from typing import Any
 
 from ..alignment.divergence import Divergence
 from ..comparison.figures import MAP_FIGURES, format_map_figures
+from ..comparison.runs import left_out
 from ..comparison.view import ComparisonView, PairView, RunView
 from .cases import case
 from .charts import Lane, error_curve, strips
@@ -64,7 +65,14 @@ def _overview(view: ComparisonView) -> Markup:
         element("h1", f"Do {_in_words(view.models)} look at the same things?"),
         element("p", sign, text, class_="verdict agree" if agree else "verdict apart", role="status"),
         element("p", scope + _number(len(view.images), "picture"), class_="quiet"),
+        *_left_out(view),
     )
+
+
+def _left_out(view: ComparisonView) -> list[Markup]:
+    lines = left_out(view.skipped)
+    heading = element("summary", f"Left out: {_number(len(lines), 'case')}")
+    return [element("details", heading, element("ul", *(element("li", line) for line in lines)))] if lines else []
 
 
 def _in_words(names: Sequence[str]) -> str:

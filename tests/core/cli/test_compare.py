@@ -233,7 +233,8 @@ def test_a_method_that_runs_on_no_two_models_is_left_out_and_the_others_go_on(co
     given = ("compare", "gradient", "grad_cam:layer=fc", tiny, tiny, "--image", picture)
     done = command(*given, "-o", tmp_path / "report.html", "-o", tmp_path / "figures.json")
     assert done.exit_code == 4, done.output
-    assert "Left out: grad_cam:layer=fc on " in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Left out: grad_cam:layer=fc on ")]
+    assert " and " in line.partition(": layer")[0], "both models, whose reason is one"
     said = json.loads((tmp_path / "figures.json").read_text())
     assert {row["method"] for row in said["figures"]} == {"gradient"}
     assert "layer 'fc' gives (1, 5), not maps" in said["skipped"][0]["reason"]
@@ -249,9 +250,14 @@ def test_where_no_method_runs_the_reason_is_the_error(command, tiny, picture):
 def test_a_bad_picture_is_listed_and_the_others_are_compared(command, tiny, picture):
     broken = picture.with_name("broken.png")
     broken.write_bytes(b"no picture")
-    done = command("compare", "gradient", tiny, tiny, "--images", broken, picture, "--json")
+    page = picture.with_name("report.html")
+    done = command("compare", "gradient", tiny, tiny, "--images", broken, picture, "--json", "-o", page)
     assert done.exit_code == 4, done.output
+    assert done.stderr.count("is not a picture") == 1
     assert f"Failed: '{broken}' is not a picture" in done.stderr
+    (skipped,) = json.loads(done.stdout)["skipped"]
+    assert (skipped["image"], skipped["method"], skipped["model"]) == (str(broken), None, None)
+    assert "is not a picture" in page.read_text()
     assert [row["image"] for row in json.loads(done.stdout)["images"]] == ["picture.png"]
 
 
