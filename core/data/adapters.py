@@ -36,6 +36,11 @@ def data(images: Any, *, resize: str | None = None, crop: float | None = None) -
         return images
     if hasattr(images, "shape") and hasattr(images, "dtype"):
         return ArraySource(images)
+    if isinstance(images, list | tuple):
+        raise ImageError(
+            "a list is not a source of images: crosslens.load_image(images, like=model) makes an array of files and "
+            "Pillow's images; or give the folder that they are in"
+        )
     raise ImageError(
         f"{type(images).__name__} is not a source of images: give a folder of pictures, an array (N, C, H, W), or a "
         "crosslens.Source"

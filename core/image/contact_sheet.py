@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ImageError
+
 __all__ = ["GAP", "contact_sheet"]
 
 Pixels = np.ndarray[Any, Any]
@@ -16,7 +18,13 @@ GAP = 4
 
 
 def contact_sheet(pictures: Sequence[Pixels], gap: int = GAP) -> Pixels:
-    """Pictures (H, W, 3) of one size in a grid, about square, on white."""
+    """Pictures (H, W, 3) of one size in a grid, about square, on white.
+
+    Raises:
+        ImageError: there are none.
+    """
+    if not pictures:
+        raise ImageError("there is no picture to draw: the result holds no image")
     if len(pictures) == 1:
         return pictures[0]
     columns = ceil(sqrt(len(pictures)))

@@ -196,6 +196,8 @@ def _number(value: object) -> float:
     if isinstance(value, Objective | str | bool):
         shown = value if isinstance(value, Objective) else repr(value)
         raise TargetError(f"an objective can be multiplied and divided by numbers only; {shown} is not a number")
+    if callable(value):
+        raise TargetError("a function is no objective yet: crosslens.objective.function(f) makes it one, which adds up")
     return float(value)  # type: ignore[arg-type]
 
 

@@ -1,5 +1,6 @@
 """What a user may give as a target, and the objective that it means."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ def resolve_target(target: Any, model: Model, count: int | None, unit: str = "lo
     Args:
         target: None (each image's predicted class; the positive one of a single sigmoid, the one number of a
             regression), a class number or one per image, also as arrays and tensors, a label, an `Objective`, a
-            function of the output (`crosslens.objective.function`), or an objective spelled as text: "logit:281",
+            function of the output (`crosslens.objective.function`), a list with one of these for each image, or an
+            objective spelled as text: "logit:281",
             "probability:tabby", "output:281" (what the network gives, as it is),
             "channel:LAYER:11", "neuron:LAYER:11:3:4", of tokens (N, T, D) "neuron:LAYER:UNIT:TOKEN", "layer:LAYER",
             "strongest:LAYER" (the channel with the largest sum for the image),
@@ -55,7 +57,12 @@ def _objective(target: Any, model: Model, unit: str) -> Objective:
         return parse_target(target, model, unit)
     if callable(target) and not isinstance(target, type):
         return objectives.function(target)
-    of_class = objectives.output if unit == "output" else objectives.logit
+    if isinstance(target, list | tuple) and any(isinstance(each, Objective) or callable(each) for each in target):
+        return objectives.each(_objective(each, model, unit) for each in target)
+    return _of_classes(target, model, objectives.output if unit == "output" else objectives.logit)
+
+
+def _of_classes(target: Any, model: Model, of_class: Callable[..., Objective]) -> Objective:
     if target is None:
         return of_class()
     if np.ndim(target) == 0:

@@ -138,7 +138,7 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
         PluginError: no such method, or its plugin fails.
         ParameterError: the method has no such parameter or preset, or one without a default is not given.
     """
-    kind = method_class(name)
+    kind = method_class(_text(name))
     if difference := difference_of(name):
         notice(difference)
     if preset:
@@ -146,6 +146,15 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
             raise ParameterError(unknown_name("preset", preset, [], of=name))
         kind = with_preset(kind, preset)
     return with_parameters(kind, values)
+
+
+def _text(name: object) -> str:
+    if isinstance(name, str):
+        return name
+    if isinstance(name, Method | DatasetMethod):
+        raise ParameterError(f"this is a method already, {name.name}: call it, method(model, images)")
+    what = name.__name__ if isinstance(name, type) else type(name).__name__
+    raise ParameterError(f"a method is asked for by its name, 'grad_cam' for example; this is {what}")
 
 
 def image_method_class(name: str) -> type[Method]:

@@ -11,6 +11,7 @@ from ..errors import ImageError, ParameterError
 from ..image.false_colour import false_colour, side_by_side
 from .data_frame import data_frame
 from .display import counted, one_line, png
+from .equality import equal
 from .indexed import Indexed
 from .saved import Saved
 from .selection import items_at, joined_provenance, selected_provenance
@@ -33,12 +34,24 @@ class Result(Indexed, Saved):
     """What a reader must know to trust the values: all-zero maps, for example."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Dataclasses below keep the one-line representation."""
+        """Dataclasses below keep the one-line representation, and how results are compared."""
         super().__init_subclass__(**keywords)
         cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
+        cls.__eq__ = Result.__eq__  # type: ignore[method-assign]
+        cls.__hash__ = Result.__hash__  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
         return one_line(f"{type(self).__name__} of {self.method or 'no method'}", [*self._facts(), *self._sources()])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is of the same class and holds the same, arrays entry by entry."""
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.compare)
+
+    def __hash__(self) -> int:
+        """Of what is quick to tell: results that are equal have the same."""
+        return hash((type(self).__qualname__, self.method, len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """What `numpy.asarray(result)` gives: the values, or the images of a synthesis.

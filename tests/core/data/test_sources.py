@@ -89,6 +89,10 @@ def test_sources_can_be_sent_to_another_process(folder):
         ("file.png", "is a file; a source of pictures is a folder"),
         ("empty", "hold no picture; files that end in .bmp, .gif"),
         (3, "int is not a source of images: give a folder of pictures, an array"),
+        (
+            ["a.png", "b.png"],
+            "a list is not a source of images: crosslens.load_image(images, like=model) makes an array",
+        ),
         (np.zeros((3, 8, 8), np.float32), "images (N, C, H, W), at least one; this is an array of shape (3, 8, 8)"),
         (np.zeros((0, 3, 8, 8), np.float32), "at least one; this is an array of shape (0, 3, 8, 8)"),
     ],

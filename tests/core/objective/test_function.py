@@ -100,3 +100,14 @@ def test_a_class_is_no_function():
     with pytest.raises(TargetError, match="must be callable; this is a type"):
         function(int)
     assert str(channel("conv1", 1)) == "channel('conv1', 1)"
+
+
+def test_a_list_holds_a_target_of_any_kind_for_each_image():
+    several = gradient([lambda out: out[:, 3] - out[:, 1], 2, output(1)])
+    expected = [gradient(target).values[n] for n, target in enumerate((output(3) - output(1), 2, output(1)))]
+    np.testing.assert_allclose(several.values, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_function_that_is_added_to_an_objective_is_refused_with_what_makes_it_one():
+    with pytest.raises(TargetError, match=r"crosslens\.objective\.function\(f\)"):
+        output(1) + (lambda out: out[:, 0])

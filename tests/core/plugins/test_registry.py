@@ -194,3 +194,9 @@ def test_built_ins_come_first_and_by_the_same_lines():
     assert {"gradient", "cam", "grad_cam", "occlusion"} <= {p.name for p in found}
     ours = [p for p in found if p.distribution == "crosslens"]
     assert all(re.fullmatch(rf"crosslens\.methods\.[a-z]+\.{p.name}", p.module) for p in ours)
+
+
+@pytest.mark.parametrize("given", [None, 3, crosslens.method("gradient"), type(crosslens.method("gradient"))])
+def test_what_is_no_name_of_a_method_is_refused_in_one_line(given):
+    with pytest.raises(ParameterError, match=r"its name, 'grad_cam' for example|already, gradient: call it"):
+        crosslens.method(given)

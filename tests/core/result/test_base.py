@@ -1,6 +1,8 @@
 """What a result keeps, saves and shows."""
 
 import json
+import pickle
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +126,24 @@ def test_a_layer_is_recorded_by_its_own_name():
     model.layers = {n: replace(each, aliases=("second",)) if n == "act2" else each for n, each in model.layers.items()}
     images = np.random.default_rng(0).random((1, 3, 8, 8), np.float32)
     assert method("grad_cam", layer="second")(model, images, 1).provenance["layers"] == ["act2"]
+
+
+def test_results_that_hold_the_same_are_equal(result):
+    other = replace(result, values=result.values + 1)
+    copies = [pickle.loads(pickle.dumps(result)), deepcopy(result)]
+    assert all(each == result and hash(each) == hash(result) for each in copies)
+    assert result != other
+    assert result != "a text"
+    assert [other, result].index(copies[0]) == 1
+    assert len({result, other, *copies}) == 2
+
+
+def test_a_result_whose_values_are_nan_equals_its_copy(result):
+    broken = replace(result, values=np.full_like(result.values, np.nan))
+    assert broken == deepcopy(broken)
+
+
+def test_a_result_without_images_shows_no_picture_and_says_so(result, tmp_path):
+    assert result[:0]._repr_png_() is None
+    with pytest.raises(ImageError, match="no picture to draw: the result holds no image"):
+        result[:0].save(tmp_path / "none.png")
