@@ -14,6 +14,10 @@ __all__ = ["RecordedNames"]
 
 _OPERATION_SCOPES = frozenset({"batchnorm", "moments", "separable_conv2d", "conv_transpose"})
 """What TensorFlow's operations put around their parts, inside a layer."""
+_MOVES = frozenset(
+    {"Cast", "DequantizeLinear", "Flatten", "Identity", "QuantizeLinear", "Reshape", "Split", "Squeeze", "Transpose"}
+)
+"""What optimisers and exporters put between modules, unnamed; another node of theirs may be a module's last."""
 _INSERTED = re.compile(r"__\d+$")
 """The end of the name of a node that tf2onnx added, named after a tensor next to it."""
 
@@ -32,8 +36,9 @@ class RecordedNames:
     def __init__(self, graph: Graph, nodes: Sequence[Node], layers: Mapping[str, str]) -> None:
         self._graph, self._layers = graph, layers
         self._nodes = {node.outputs[0]: node for node in nodes if node.outputs[0] in layers}
-        calls = module_calls([node.origin.scopes for node in self._nodes.values()])
+        calls = module_calls([node.origin for node in self._nodes.values()])
         self._calls = dict(zip(self._nodes, calls, strict=True))
+        self._containers = {call for around in self._calls.values() for call in around[:-1]}
         self.aliases = {call: layers[tensor] for tensor, around in self._calls.items() for call in around}
         """Layer by module name: the last layer of each call of a module."""
 
@@ -78,6 +83,7 @@ class RecordedNames:
                 continue
             exits[call].add(self._layers[tensor])
             is_unsure = origin.is_path and not reader.origin.scopes and scope != origin.scopes[-1]
+            is_unsure |= call in self._containers and not reader.origin.is_recorded and reader.op not in _MOVES
             if is_unsure or _module(call) in modules:
                 exits[call].add("")
 

@@ -5,12 +5,12 @@ torch (dynamo) records a list of scopes in the node's metadata; torch (legacy) a
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnx import NodeProto
 
-__all__ = ["Origin", "module_aliases", "module_calls", "origin_of"]
+__all__ = ["Origin", "module_aliases", "module_calls", "origin_of", "without_folded"]
 
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _CLASSES = "pkg.torch.onnx.class_hierarchy"
@@ -19,6 +19,8 @@ _GLOBAL_POOL = re.compile(r"\[(-1(?:, -\d)*)\], True\)")
 """The arguments of the mean that `adaptive_avg_pool2d` becomes."""
 _FUSED = "onnx::Conv_"
 """The legacy exporter gives a kernel such a name when it has folded a normalisation into it."""
+_VALUE = re.compile(r"_output_\d+$")
+"""How the legacy exporter ends the name of a value after that of its node."""
 _GEMM = "fused "
 """onnxruntime writes this before the name of a Gemm that it has fused with the node after it."""
 
@@ -37,6 +39,15 @@ class Origin:
     """Whether `function` is aten's word."""
     in_library: bool = False
     """Whether the innermost module is known to be one of torch's own."""
+    folded: str = ""
+    """The module around the node that a normalisation was folded into: its own value is nowhere."""
+    own_names: frozenset[str] = frozenset()
+    """Scopes that are known to be names of modules as they stand: `conv_1` is no second call of `conv`."""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether anything is known of where the node comes from."""
+        return bool(self.scopes or self.function or self.folded)
 
     @property
     def is_path(self) -> bool:
@@ -57,14 +68,34 @@ def origin_of(node: NodeProto) -> Origin:
         function = target.removeprefix("aten.").partition(".")[0]
         pools = function == "mean" and _GLOBAL_POOL.search(recorded.get(_FX, ""))
         function = f"adaptive_avg_pool{pools[1].count('-')}d" if pools else function
-        return Origin(tuple(filter(None, names)), function, call, True, library)
-    name = node.name.removeprefix(_GEMM)
+        return Origin(tuple(filter(None, names)), function, call, True, library, own_names=frozenset(names))
+    name = _recorded_name(node)
     if not name.startswith("/"):
         parts = [p for p in name.split("/")[:-1] if p != "StatefulPartitionedCall"]
         return Origin(tuple("/".join(parts[: n + 1]) for n in range(len(parts))))
     paths = tuple(_dotted_paths(name.split("/")[1:-1]))
-    fused = node.op_type.removeprefix("Fused").startswith("Conv") and any(i.startswith(_FUSED) for i in node.input[1:2])
-    return Origin(paths[:-1]) if fused else Origin(paths, node.op_type, name)
+    own = frozenset(path for path in paths if any(read.startswith(f"{path}.") for read in node.input))
+    is_folded = "Conv" in node.op_type and any(read.startswith(_FUSED) for read in node.input)
+    return Origin(paths, node.op_type, name, folded=paths[-1] if is_folded and paths else "", own_names=own)
+
+
+def without_folded(origins: Iterable[Origin]) -> list[Origin]:
+    """The origins without the modules that a normalisation was folded into, also of what a quantiser put there."""
+    given = list(origins)
+    folded = {origin.folded for origin in given if origin.folded}
+    return [
+        Origin(origin.scopes[:-1], folded=origin.scopes[-1], own_names=origin.own_names)
+        if origin.scopes and origin.scopes[-1] in folded
+        else origin
+        for origin in given
+    ]
+
+
+def _recorded_name(node: NodeProto) -> str:
+    """The node's name; where an optimiser has replaced that, the name that the legacy exporter gave to its value."""
+    name = node.name.removeprefix(_GEMM)
+    value = next((name for name in node.output if name.startswith("/")), "")
+    return _VALUE.sub("", value) if _VALUE.search(value) and not name.startswith("/") else name
 
 
 def _dotted_paths(parts: Iterable[str]) -> Iterator[str]:
@@ -86,19 +117,22 @@ def module_aliases(nodes: Iterable[tuple[tuple[str, ...], str]]) -> Mapping[str,
         nodes: (scopes, layer) of each node in execution order.
     """
     given = list(nodes)
-    calls = module_calls([scopes for scopes, _ in given])
+    calls = module_calls([Origin(scopes) for scopes, _ in given])
     return {call: layer for around, (_, layer) in zip(calls, given, strict=True) for call in around}
 
 
-def module_calls(nodes: Iterable[Sequence[str]]) -> Iterator[tuple[str, ...]]:
+def module_calls(origins: Iterable[Origin]) -> Iterator[tuple[str, ...]]:
     """For each node the calls of modules that it belongs to: of its scopes, with `#2` from the second call on.
 
+    A node of which nothing is recorded, such as an optimiser's, ends no call.
+
     Args:
-        nodes: the scopes of each node in execution order.
+        origins: of each node in execution order.
     """
-    calls = _Calls()
-    for around in nodes:
-        yield calls.around(around)
+    given = list(origins)
+    calls = _Calls(frozenset().union(*(origin.own_names for origin in given)))
+    for origin in given:
+        yield calls.around(origin.scopes) if origin.is_recorded else ()
 
 
 class _Calls:
@@ -107,7 +141,8 @@ class _Calls:
     It names a node of a container's second call `block_1` too, and `block` again while that calls a child.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own_names: Collection[str] = ()) -> None:
+        self._own_names = own_names
         self._runs: dict[str, int] = {}
         self._current: dict[str, str] = {}
         self._containers: set[str] = set()
@@ -122,7 +157,7 @@ class _Calls:
 
     def _enter(self, scope: str) -> str:
         """The module that a scope is a call of, entered anew or gone on with."""
-        again = re.fullmatch(r"(.+)_(\d+)", scope)
+        again = None if scope in self._own_names else re.fullmatch(r"(.+)_(\d+)", scope)
         base, turn = (again[1], int(again[2])) if again else (scope, 0)
         runs = self._runs.get(base, 0) if again else 0
         if again and runs == turn + 1 and (scope in self._before or base in self._containers):

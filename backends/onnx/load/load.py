@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
 
 from ..ir.graph import Graph, Node, Type, node_of
-from ..ir.module_names import origin_of
+from ..ir.module_names import origin_of, without_folded
 from ..shapes.inference import infer, type_of
 from .fused_operators import expand_fused_operators, with_contrib_domains
 from .initializers import Weights, read_model_and_weights, with_weights_inside
@@ -83,8 +83,9 @@ def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
     constants |= {t.values.name: dense(t) for t in model.graph.sparse_initializer}
     inputs = {i.name: type_of(i.type, i.name) for i in model.graph.input if i.name not in constants}
     nodes = []
-    for proto in model.graph.node:
-        node = node_of(proto, opsets, origin_of(proto))
+    origins = without_folded(map(origin_of, model.graph.node))
+    for proto, origin in zip(model.graph.node, origins, strict=True):
+        node = node_of(proto, opsets, origin)
         value = _constant(node)
         if value is None:
             nodes.append(node)

@@ -215,3 +215,72 @@ def test_a_module_with_two_values_gives_its_name_to_neither():
     )  # fmt: skip
     assert list(model.layers)[1:-1] == ["/a/Conv", "/a/Relu", "/b/Add", "b"]
     assert model.layer("a").name == "/a/Relu"
+
+
+class Numbered(nn.Module):
+    """Modules whose names end as those of second calls do, and a value that is cut apart between two blocks."""
+
+    class Half(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 2, 1)
+
+        def forward(self, x):
+            a, b = x.chunk(2, 1)
+            return torch.cat([a, self.conv(b)], 1).flip(1)
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.conv_1, self.conv_2 = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+        self.stage, self.fc = nn.Sequential(self.Half(), self.Half()), nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.conv_2(torch.tanh(self.conv_1(torch.tanh(self.conv(x)))))
+        return self.fc(self.stage(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_a_module_named_as_a_second_call_is_the_module(exporter):
+    _, b, of_a, of_b = pair(Numbered, exporter)
+    for name in ("conv", "conv_1", "conv_2"):
+        assert same(of_a[name], of_b[name])
+    assert not [name for name in b.layers if name.startswith("conv#")]
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_a_node_without_a_record_ends_no_module(exporter):
+    a, b, of_a, of_b = pair(Numbered, exporter)
+    for name in ("stage.0", "stage.1", "stage"):
+        assert same(of_a[a.layer(name).name], of_b[b.layer(name).name])
+    assert not [name for name in b.layers if name.startswith("stage#")]
+
+
+def test_an_optimiser_that_renames_nodes_leaves_the_names_of_modules():
+    torch.manual_seed(0)
+    proto = exported(ResNet().eval(), "legacy")
+    for count, node in enumerate(proto.graph.node):
+        node.name = f"{node.op_type}_{count}" if node.op_type in {"Relu", "Add"} else node.name
+    model, want = crosslens.wrap(proto, preprocess=None), pair(ResNet, "legacy")[1]
+    assert list(model.layers) == list(want.layers)
+
+
+def test_a_module_that_may_end_in_a_node_without_a_record_gives_its_name_to_no_other():
+    model = graph(
+        ("Conv", "/a/b/Conv", "x"), ("Add", "/a/Add", "/a/b/Conv", "/a/b/Conv"), ("Relu", "late", "/a/Add"),
+        ("Sigmoid", "/c/Sigmoid", "late"),
+    )  # fmt: skip
+    assert list(model.layers)[1:-1] == ["a.b", "a/add", "late", "c"]
+
+
+def test_a_quantised_convolution_with_a_folded_normalisation_is_not_called_as_the_convolution():
+    nodes = [
+        helper.make_node("Conv", ["x", "onnx::Conv_9"], ["/a/conv/Conv_output_0"], name="/a/conv/Conv"),
+        helper.make_node("Neg", ["/a/conv/Conv_output_0"], ["m"], name="/a/conv/Conv_output_0_DequantizeLinear"),
+        helper.make_node("Relu", ["m"], ["y"], name="/a/act/Relu"),
+    ]
+    kernel = numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "onnx::Conv_9")
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 1, 4, 4]) for n in "xy"]
+    whole = helper.make_graph(nodes, "g", ends[:1], ends[1:], [kernel])
+    proto = helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model = crosslens.wrap(proto, preprocess=None, input_shape=(1, 4, 4))
+    assert "a.conv" not in {*model.layers, *(alias for layer in model.layers.values() for alias in layer.aliases)}
