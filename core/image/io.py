@@ -15,6 +15,7 @@ from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels
+from .deep_picture import shares_of_floats, to_eight_bits
 from .false_colour import pixels as as_pixels
 from .fitting import Fitting, check_fitting, fitting
 from .loading import remember_loading
@@ -26,6 +27,9 @@ Pixels = np.ndarray[Any, Any]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
 """Formats that are read, whatever the file's suffix; for some others Pillow starts programs such as Ghostscript."""
+
+_READABLE = {"La": "LA", "LAB": "RGB"}
+"""Modes of Pillow's that it does not convert to grey or colours at once, and one that it converts them to."""
 
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
 """Errors that Pillow raises for damaged files."""
@@ -152,7 +156,11 @@ def _load_pixels(pixels: Pixels, target: _Target) -> Pixels:
 
 def _load_picture(picture: Image.Image, target: _Target, path: Any = None) -> Pixels:
     grey = target.spec.shape[0] == 1
-    picture = _to_eight_bits(ImageOps.exif_transpose(picture))
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode == "F":
+        shares = with_channels(shares_of_floats(picture, target.spec), 1 if grey else 3)
+        return target.batch(_fit_bands(shares, target, path))
+    picture = to_eight_bits(picture.convert(_READABLE.get(picture.mode, picture.mode)))
     target.record(_file(path), (picture.height, picture.width))
     picture = target.fit(_flatten_on_white(picture).convert("L" if grey else "RGB"))
     pixels = np.asarray(picture, np.float32) / 255
@@ -243,17 +251,6 @@ def _formats() -> list[str]:
     """Those of `FORMATS` that this Pillow was built with."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
-
-
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    """Grey pictures of 16 or 32 bits, which Pillow would clip to 255, scaled to 8."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    values = np.asarray(picture, np.float64)
-    if not np.isfinite(values).all():
-        raise ImageError(f"the picture ({picture.size[0]} x {picture.size[1]} floats) holds NaN or infinite values")
-    full = 65535.0 if picture.mode != "F" else max(float(values.max()), 1e-12)
-    return Image.fromarray((values.clip(0, full) / full * 255).round().astype(np.uint8))
 
 
 def _flatten_on_white(picture: Image.Image) -> Image.Image:

@@ -101,9 +101,11 @@ def _in_unit(values: Values, spec: InputSpec, path: Any) -> Values:
         raise ImageError(f"'{path}' holds NaN or infinite values; every value must be finite")
     low, high = spec.bounds or (0.0, 1.0)
     if values.min() < low or values.max() > high:
+        seems_normalised = values.min() < low and values.max() - values.min() < 50
+        advice = "if they are normalised already give preprocess=None, " if seems_normalised else "give "
         raise ImageError(
             f"'{path}' holds values from {values.min():.4g} to {values.max():.4g}; this model's images lie in "
-            f"[{low:g}, {high:g}]: scale them, or give bounds=({values.min():.4g}, {values.max():.4g})"
+            f"[{low:g}, {high:g}]: scale them, or {advice}bounds=({values.min():.4g}, {values.max():.4g})"
         )
     return np.asarray(spec.to_unit(values.astype(np.float32)))
 

@@ -1,7 +1,7 @@
 """In which unit an array's values are, for a network whose images lie within bounds, and what converts them."""
 
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import ceil, floor, isfinite
 from typing import Literal
 
 from ..arrays import Array, namespace
@@ -99,8 +99,11 @@ def _unit_of_fractions(low: float, high: float, bounds: tuple[float, float], *, 
         return Unit("by_hand", f"clip to {interval(bounds)}", clipped, _reach(low, high))
     if high > bounds[0] + 8 * size and low >= 0:
         return _unit_of_whole_numbers(low, high, bounds)
-    undo = "undo the normalisation (the model does its own): " if low < bounds[0] else ""
-    return Unit("unknown", f"{undo}give pixels in {interval(bounds)}", reach=_reach(low, high))
+    advice = f"give pixels in {interval(bounds)}"
+    if low < bounds[0]:
+        whole = f"preprocess=None, bounds=({floor(low)}, {ceil(high)})"
+        advice = f"undo the normalisation (the model does its own): {advice}; to give it normalised, wrap(..., {whole})"
+    return Unit("unknown", advice, reach=_reach(low, high))
 
 
 def _unit_of_whole_numbers(low: float, high: float, bounds: tuple[float, float]) -> Unit:

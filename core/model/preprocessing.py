@@ -71,6 +71,27 @@ class Preprocess:
         scale = self.scale * (own_high - own_low) / (high - low)
         return replace(self, scale=scale, mean=tuple(mean - self.scale * own_low + scale * low for mean in self.mean))
 
+    def refuse_another_range(self, bounds: tuple[float, float]) -> None:
+        """Refuse numbers that are for pixels up to 255 where pixels lie in [0, 1], or the other way round.
+
+        With them every image is one colour to the network, or its contrast 255 times too large; nothing else fails.
+
+        Raises:
+            ParameterError: with what is right.
+        """
+        low, high = self.scale * bounds[0], self.scale * bounds[1]
+        factor, contrast = 0.0, (high - low) / min(map(abs, self.std))
+        if low >= 0 and high <= 1 and 16 <= max(self.mean) <= 255:
+            factor = 255.0
+        elif low >= 0 and high >= 100 and 0 < max(map(abs, self.mean)) <= 1 and contrast > 150:
+            factor = 1 / 255
+        if factor:
+            right = replace(self, scale=self.scale * factor)
+            raise ParameterError(
+                f'preprocess "{self}" is for pixels {"up to 255" if factor > 1 else "in [0, 1]"}, and here they lie in '
+                f'[{low:g}, {high:g}]: give "{right}"'
+            )
+
     def __str__(self) -> str:
         """The text that `preprocessing` reads as this one: "mean=0.5,std=0.25"; "none" if it changes nothing."""
         return preprocess_text(self.scale, self.mean, self.std, self.order)
@@ -125,8 +146,8 @@ def preprocessing(
         return PRESETS["unit"]
     if isinstance(spec, Preprocess):
         return spec
-    if isinstance(spec, str) and spec in PRESETS:
-        return PRESETS[spec].from_bounds(bounds)
+    if isinstance(spec, str) and spec.lower() in PRESETS:
+        return PRESETS[spec.lower()].from_bounds(bounds)
     keywords, for_unit_range = _keywords_of(spec)
     values: dict[str, Any] = {k: _numbers(k, v) if k in {"mean", "std"} else v for k, v in keywords.items()}
     if "scale" in values:
@@ -146,9 +167,9 @@ def _keywords_of(spec: str | Path | Mapping[str, Any]) -> Keywords:
     if isinstance(spec, str) and is_preprocess_text(spec):
         return Keywords(keywords_from_text(spec))
     if isinstance(spec, str):
+        unknown = unknown_name("preprocess preset", spec, PRESETS)
         raise ParameterError(
-            unknown_name("preprocess preset", spec, PRESETS)
-            + " Numbers are written mean=.5,std=.25; or give a .json file"
+            f"{unknown}{'' if unknown.endswith('?') else '.'} Numbers are written mean=.5,std=.25; or give a .json file"
         )
     raise ParameterError(
         f"preprocess is a {type(spec).__name__}; it can be the name of a preset, text such as 'mean=.5,std=.25', a "

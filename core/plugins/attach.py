@@ -1,10 +1,11 @@
 """`crosslens.attach`: write into a model's file what `crosslens.wrap` must know of it."""
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..errors import ParameterError
+from ..errors import ModelError, ParameterError
 from ..model.preprocessing import Preprocess
 from .carried import metadata_of, read_metadata, with_metadata, write_metadata
 from .wrap import UNASKED, check_options, is_asked, wrap_native
@@ -50,6 +51,8 @@ def attach(
         ModelError: there is no such model, it cannot be opened with this, or the file cannot be written.
         ParameterError: nothing is given, or a preprocessing that there is not.
     """
+    if not isinstance(path, str | PathLike):
+        raise ModelError(f"attach writes into a model's file, or beside it: give its path, not a {type(path).__name__}")
     path = Path(path)
     options: dict[str, Any] = {"preprocess": preprocess, "labels": labels, "bounds": bounds}
     options |= {"input_shape": input_shape, "output_kind": output_kind}

@@ -129,8 +129,11 @@ def wrap_native(network: Any, options: Mapping[str, Any], origin: Origin) -> Mod
     wished, bounds = _input_spec_and_bounds(options["input_shape"], options["bounds"])
     within = bounds if wished is None else wished.bounds
     inputs = dict(options["inputs"]) if options["inputs"] else None
+    preprocess = preprocessing(options["preprocess"], within)
+    if not isinstance(options["preprocess"], Preprocess):
+        preprocess.refuse_another_range(within or (0.0, 1.0))
     checked: dict[str, Any] = {
-        "preprocess": preprocessing(options["preprocess"], within),
+        "preprocess": preprocess,
         "labels": options["labels"],
         "batch_size": _check_batch_size(options["batch_size"]),
         "input": wished,

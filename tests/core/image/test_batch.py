@@ -68,6 +68,13 @@ def test_methods_take_every_form(tmp_path):
         np.testing.assert_array_equal(got.values, want.values)
 
 
+def test_a_normalised_batch_is_told_how_it_is_taken():
+    normalised = (2 * BATCH - 1) / 0.5
+    with pytest.raises(ImageError, match=r"to give it normalised, wrap\(..., preprocess=None, bounds=\(-2, 2\)\)$"):
+        image_batch(normalised, RGB)
+    assert image_batch(normalised, taking(3, 8, 8, bounds=(-2, 2))) is normalised
+
+
 def test_several_pictures_in_a_list_are_one_batch(tmp_path):
     Image.fromarray(PIXELS[::-1]).save(tmp_path / "b.png")
     batch = image_batch([PIXELS, BATCH, tmp_path / "b.png", Image.fromarray(PIXELS)], RGB)

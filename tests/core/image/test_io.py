@@ -174,3 +174,29 @@ def test_formats_nobody_means_are_refused_by_their_content(tmp_path):
 def test_the_formats_meant_are_read_whatever_the_file_is_called(tmp_path, form):
     Image.new("RGB", (16, 16), (255, 0, 0)).save(tmp_path / "cat.picture", form)
     np.testing.assert_allclose(load_image(tmp_path / "cat.picture")[0, :, 8, 8], [1, 0, 0], atol=0.02)
+
+
+def test_whole_numbers_that_8_or_32_bits_hold_are_no_picture_of_16_bits(tmp_path):
+    dark = np.arange(12, dtype=np.int32).reshape(3, 4)
+    for values in (dark, dark * 10000, dark - 1, dark.astype(np.uint16)):
+        with pytest.raises(ImageError, match=r"holds whole numbers from .* white is 65535 in such pictures: give"):
+            load_image(Image.fromarray(values))
+    assert load_image(Image.fromarray(dark * 0)).max() == 0
+    want = np.round(dark * 5957 / 257) / 255
+    np.testing.assert_allclose(load_image(Image.fromarray(dark * 5957))[0, 0], want, rtol=1e-6)
+
+
+def test_pictures_of_floats_are_shares_as_arrays_are_and_not_stretched(tmp_path):
+    values = np.linspace(0.2, 0.7, 12, dtype=np.float32).reshape(3, 4)
+    Image.fromarray(values).save(tmp_path / "grey.tiff")
+    for picture in (Image.fromarray(values), tmp_path / "grey.tiff"):
+        loaded = load_image(picture)
+        assert loaded.shape == (1, 3, 3, 4)
+        np.testing.assert_allclose(loaded, np.broadcast_to(values, (1, 3, 3, 4)), rtol=1e-6)
+    with pytest.raises(ImageError, match=r"Divide by 255"):
+        load_image(Image.fromarray(255 * values))
+
+
+def test_modes_that_pillow_does_not_convert_at_once_are_read():
+    grey = Image.new("LA", (4, 3), (51, 255))
+    np.testing.assert_allclose(load_image(grey.convert("La")), 0.2, rtol=1e-6)

@@ -175,3 +175,9 @@ def test_a_report_shows_a_network_of_bands(tmp_path):
     x = RNG.random((1, 6, 12, 14), np.float32)
     found = crosslens.compare([a, b], crosslens.method("gradient"), x, target=0)
     assert "data:image/png" in found.save(tmp_path / "r.html").read_text()
+
+
+def test_a_normalised_array_in_a_file_is_told_to_leave_the_preprocessing_out(tmp_path):
+    np.save(tmp_path / "a.npy", np.linspace(-2, 2.5, 6 * 12 * 14, dtype=np.float32).reshape(6, 12, 14))
+    with pytest.raises(ImageError, match=r"if they are normalised already give preprocess=None, bounds=\(-2, 2.5\)"):
+        load_image(tmp_path / "a.npy", like=model(6))

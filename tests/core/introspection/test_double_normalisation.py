@@ -62,4 +62,5 @@ def test_numbers_given_and_images_of_pixels_are_known_too():
     found = finding(crosslens.wrap(net, input_shape=(3, 16, 16), bounds=(0, 255), preprocess=given))
     assert "and the preprocessing given does too" in found.detail
     image = np.zeros((1, 3, 16, 16), np.float32)
+    given = {**given, "scale": 255}
     assert crosslens.wrap(net, input_shape=(3, 16, 16), preprocess=given).forward(image)["<output>"].shape == (1, 2)

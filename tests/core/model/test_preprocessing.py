@@ -179,3 +179,25 @@ def test_other_bounds_are_mapped_by_hand_arithmetic():
     """An image in [-1, 1] as one in [0, 255]: 127.5 (x + 1), then minus 100, divided by 50."""
     given = Preprocess(mean=(100.0,), std=(50.0,)).from_bounds((-1.0, 1.0), (0.0, 255.0))
     np.testing.assert_allclose(applied(given, np.array([-1.0, 0.0, 0.6])), [-2.0, 0.55, (127.5 * 1.6 - 100) / 50])
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds", "right"),
+    [
+        ("mean=124/116/104,std=58/57/57", (0, 1), "scale=255,mean=124/116/104,std=58/57/57"),
+        ("mean=127", (0, 1), "scale=255,mean=127"),
+        ("mean=.485/.456/.406,std=.229/.224/.225", (0, 255), "scale=1/255,mean=.485/.456/.406,std=.229/.224/.225"),
+    ],
+)
+def test_numbers_for_pixels_of_another_range_are_refused_with_the_right_ones(text, bounds, right):
+    with pytest.raises(ParameterError, match="is for pixels") as refused:
+        preprocessing(text).refuse_another_range(bounds)
+    assert preprocessing(str(refused.value).rpartition('give "')[2][:-1]) == preprocessing(right)
+    preprocessing(right).refuse_another_range(bounds)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("bounds", [(0, 1), (0, 255), (-1, 1), (-1000, 400)])
+def test_presets_fit_any_range(preset, bounds):
+    preprocessing(preset, bounds).refuse_another_range(bounds)
+    preprocessing(preset.upper(), bounds).refuse_another_range(bounds)

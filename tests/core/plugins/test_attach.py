@@ -5,7 +5,7 @@ import logging
 import crosslens
 import numpy as np
 import pytest
-from crosslens.errors import ModelError
+from crosslens.errors import ModelError, ParameterError
 from crosslens.execution.notices import forget_notices
 from crosslens.model import OUTPUT
 from crosslens.plugins import registry, wrap
@@ -99,3 +99,10 @@ def test_hugging_faces_configuration_beside_a_model_is_offered(small, caplog):
     crosslens.wrap(small)
     offered = caplog.records[0].getMessage().partition("; preprocess='")[2].partition("'")[0]
     assert crosslens.wrap(small, preprocess=offered).preprocess == crosslens.Preprocess(mean=(0.5,), std=(0.5,))
+
+
+def test_numbers_for_another_range_are_refused_at_the_call_and_an_object_is_no_file(small):
+    with pytest.raises(ParameterError, match=r'here they lie in .*: give "scale=255,mean=124"'):
+        crosslens.wrap(small, preprocess="mean=124")
+    with pytest.raises(ModelError, match="give its path, not a TinyModel"):
+        crosslens.attach(TinyModel(), preprocess="tf")
