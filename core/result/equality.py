@@ -22,13 +22,13 @@ def equal(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(equal, a, b))
     if is_dataclass(a) and type(a) is type(b):
         return all(equal(getattr(a, f.name), getattr(b, f.name)) for f in fields(a) if f.compare)
-    if _is_number_or_array(a) and _is_number_or_array(b):
+    if all(isinstance(each, int | float) or _is_array(each) for each in (a, b)):
         return _equal_arrays(_as_array(a), _as_array(b))
-    return type(a) is type(b) and bool(a == b)
+    return not (_is_array(a) or _is_array(b)) and bool(a == b)
 
 
-def _is_number_or_array(value: Any) -> bool:
-    return isinstance(value, int | float) or (hasattr(value, "shape") and hasattr(value, "dtype"))
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def _as_array(value: Any) -> np.ndarray[Any, Any]:

@@ -5,6 +5,7 @@ import pickle
 from copy import deepcopy
 from dataclasses import replace
 
+import crosslens
 import numpy as np
 import pytest
 import torch
@@ -136,6 +137,13 @@ def test_results_that_hold_the_same_are_equal(result):
     assert result != "a text"
     assert [other, result].index(copies[0]) == 1
     assert len({result, other, *copies}) == 2
+
+
+def test_a_loaded_result_equals_the_saved_one(tmp_path):
+    """torch's version is text of a class of its own, which a file holds as text."""
+    model = crosslens.wrap(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.Flatten()), input_shape=(3, 8, 8))
+    result = method("gradient")(model, np.zeros((1, 3, 8, 8), np.float32), 1)
+    assert crosslens.load(result.save(tmp_path / "result.npz")) == result
 
 
 def test_a_result_whose_values_are_nan_equals_its_copy(result):
