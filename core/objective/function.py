@@ -162,9 +162,8 @@ class FunctionObjective(Objective):
             raise
         except Exception as error:
             shapes = " and ".join(str(tuple(probe.shape)) for probe in probes)
-            raise TargetFunctionError(
-                f"the target {self} fails on {shapes}: {type(error).__name__}: {error}"
-            ) from error
+            said = (str(error).splitlines() or [""])[0]
+            raise TargetFunctionError(f"the target {self} fails on {shapes}: {type(error).__name__}: {said}") from error
 
     def _refuse_mixing(self, probes: Sequence[Array]) -> Objective:
         """Itself; its gradient would have another scale with other images beside it.

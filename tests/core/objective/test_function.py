@@ -3,6 +3,7 @@
 import crosslens
 import numpy as np
 import pytest
+import torch
 from crosslens.errors import TargetError
 from crosslens.objective import channel, function, layer, output
 from crosslens.testing import TinyModel
@@ -81,6 +82,7 @@ def test_a_result_records_the_functions_name(f, name):
         (lambda out: out[:, 1] - out.mean(), r"lambda out: out\[:, 1\] - out\.mean\(\) mixes images: .* not out\.mean"),
         (lambda out: out[:, 9], r"fails on \(3, 5\): IndexError: index 9"),
         (lambda out: out[:2, 1], r"gives shape \(2,\) for 3 images"),
+        (lambda out: torch.where(out[:, 1] > 0, out[:, 1], 0), r"fails on \(3, 5\): TypeError: where\(\) received"),
         (lambda: 0, r"fails on \(3, 5\): TypeError"),
     ],
 )
