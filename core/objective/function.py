@@ -75,7 +75,8 @@ class FunctionObjective(Objective):
                 f"the target {self} has no gradient: what it gives is not computed from its argument by operations "
                 "that can be differentiated (was it detached, or turned into a number?)"
             )
-        return found
+        value, gradients = found
+        return like(value, arrays[0]), [like(each, array) for each, array in zip(gradients, arrays, strict=False)]
 
     def _call(self, *arrays: Any) -> Any:
         """The function's values, (N,).

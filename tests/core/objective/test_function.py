@@ -113,3 +113,13 @@ def test_a_list_holds_a_target_of_any_kind_for_each_image():
 def test_a_function_that_is_added_to_an_objective_is_refused_with_what_makes_it_one():
     with pytest.raises(TargetError, match=r"crosslens\.objective\.function\(f\)"):
         output(1) + (lambda out: out[:, 0])
+
+
+def test_on_torch_a_list_and_a_sum_mix_functions_with_objectives():
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(180, 5))
+    model = crosslens.wrap(net, input_shape=(3, 8, 8), preprocess=None)
+    several = gradient([lambda out: out[:, 3] - out[:, 1], 2, None], model)
+    expected = [gradient(target, model).values[n] for n, target in enumerate((output(3) - output(1), 2, None))]
+    np.testing.assert_allclose(several.values, expected, rtol=1e-5, atol=1e-7)
+    both = gradient(function(lambda out: out[:, 3]) + output(1), model)
+    np.testing.assert_allclose(both.values, gradient(output(3) + output(1), model).values, rtol=1e-5, atol=1e-7)
