@@ -59,7 +59,8 @@ class Each(Objective):
         return parts[0] if len(parts) == 1 else Each(parts)
 
     def fix_choices(self, activations: Activations) -> Objective:
-        return Each(tuple(part.fix_choices(here) for part, here in self._parts_with_images(activations)))
+        fixed = (part.fix_choices(here) for part, here in self._parts_with_images(activations))
+        return Each(tuple(part.select(0, 1) for part in fixed))  # for any number of variants of its image
 
     def for_model(self, model: Model) -> Objective:
         return Each(tuple(part.for_model(model) for part in self.parts))

@@ -123,3 +123,10 @@ def test_on_torch_a_list_and_a_sum_mix_functions_with_objectives():
     np.testing.assert_allclose(several.values, expected, rtol=1e-5, atol=1e-7)
     both = gradient(function(lambda out: out[:, 3]) + output(1), model)
     np.testing.assert_allclose(both.values, gradient(output(3) + output(1), model).values, rtol=1e-5, atol=1e-7)
+
+
+def test_each_images_own_target_takes_the_variants_of_that_image():
+    run = crosslens.method("integrated_gradients", steps=4)
+    several = run(TinyModel(), IMAGES, [lambda out: out[:, 3], 2, output(1)])
+    expected = [run(TinyModel(), IMAGES, target).values[n] for n, target in enumerate((output(3), 2, output(1)))]
+    np.testing.assert_allclose(several.values, expected, rtol=1e-4, atol=1e-6)
