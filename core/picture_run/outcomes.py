@@ -1,6 +1,5 @@
 """What became of pictures, one after the other, and the line of an index that says so."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from ..arrays import as_numpy
 from ..errors import ImageError
 from ..execution.progress import Progress
 from ..result import Attribution
+from ..result.joined_notes import joined_notes, kind_of
 from .batches import BatchRunner, Outcome
 from .index import Record
 from .picture_list import PictureFile
@@ -81,4 +81,7 @@ def refuse_where_all_failed(records: Sequence[Record]) -> None:
 
 def merged_notes(records: Sequence[Record]) -> Mapping[str, int]:
     """Each note of these lines of an index, and on how many pictures."""
-    return Counter(note for each in records for note in each.get("notes", ()))
+    alike: dict[str, list[str]] = {}
+    for note in (note for each in records for note in each.get("notes", ())):
+        alike.setdefault(kind_of(note, 1), []).append(note)
+    return {joined_notes([([note], 1) for note in same])[0]: len(same) for same in alike.values()}

@@ -13,6 +13,7 @@ from .data_frame import data_frame
 from .display import counted, one_line, png
 from .equality import equal
 from .indexed import Indexed
+from .joined_notes import joined_notes
 from .saved import Saved
 from .selection import items_at, joined_provenance, selected_provenance
 
@@ -127,7 +128,7 @@ class Result(Indexed, Saved):
             for f in fields(self)
             if f.name in self._per_image()
         }
-        notes = tuple(dict.fromkeys(note for p in parts for note in p.notes))
+        notes = joined_notes([(p.notes, len(p)) for p in parts])
         provenance = joined_provenance([(p.provenance, len(p)) for p in parts])
         return replace(self, notes=notes, provenance=provenance, **merged)
 
