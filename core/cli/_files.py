@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from ..errors import CrosslensError, ModelError
+from ..errors import CrosslensError, ModelError, ParameterError
 from ..image.video import find_ffmpeg
 from ..method.base import Method
 from ..synthesis.picture_method import PictureMethod
 
-__all__ = ["Writable", "WritingCommand", "check_animation", "read_labels", "writable_folder"]
+__all__ = ["Writable", "WritingCommand", "check_animation", "check_snapshots", "read_labels", "writable_folder"]
 
 
 class Writable(click.ParamType):  # type: ignore[type-arg]
@@ -69,6 +69,20 @@ def check_animation(method: Method, out: Path | None) -> None:
     """
     if out is not None and out.suffix in {".gif", ".mp4"} and isinstance(method, PictureMethod):
         method.check_animation()
+
+
+def check_snapshots(method: Method, out: Path | None) -> None:
+    """Refuse snapshots that the file would not hold, before the work.
+
+    Raises:
+        ParameterError: with the endings that hold them.
+    """
+    one = out is not None and out.suffix in {".png", ".jpg", ".jpeg"}
+    if one and isinstance(method, PictureMethod) and method.every is not None:
+        raise ParameterError(
+            f"'{out}' holds the last picture only, not those on the way that every={method.every} keeps: end its name "
+            "in .gif, .webp or .npz, or leave every out"
+        )
 
 
 def _paths(value: Any) -> Iterator[Path]:

@@ -24,7 +24,7 @@ from ..result import Attribution, Result
 from ..result.display import FORMS
 from ..result.formats import PICTURES
 from ._dataset import dataset_command
-from ._files import Writable, WritingCommand, check_animation
+from ._files import Writable, WritingCommand, check_animation, check_snapshots
 from ._many import are_many, run_into_folder, run_joined, say_failures, say_pictures
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._output import STDOUT, Folder, Output, write_to_stdout
@@ -121,7 +121,9 @@ def _run_method(kind: type[Method], *, model: str, pictures: tuple[Path, ...], *
     _check_output(options, pictures)
     for ending in options["formats"]:
         check_animation(method, Path(f"each.{ending}"))
-    check_animation(method, options["out"] if isinstance(options["out"], Path) else None)
+    file = options["out"] if isinstance(options["out"], Path) else None
+    check_animation(method, file)
+    check_snapshots(method, file)
     jointly = not kind.needs_images or not kind.batched
     into_folder = isinstance(options["out"], Folder)
     run = _run_each if into_folder else _run_one if jointly or not are_many(pictures) else _run_joined

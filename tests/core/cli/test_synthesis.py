@@ -65,6 +65,12 @@ def test_an_animation_of_one_picture_is_refused_before_the_model_is_opened(comma
     assert "an animation of maco shows its pictures on the way: give --every 10" in done.stderr
 
 
+def test_snapshots_that_the_file_would_not_hold_are_refused_before_the_model_is_opened(command, tmp_path):
+    done = command("run", "maco", "none.onnx", "--target", "1", "--every", "2", "-o", tmp_path / "a.png")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "holds the last picture only" in done.stderr
+
+
 def test_a_film_is_refused_before_the_work_where_there_is_no_ffmpeg(command, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
