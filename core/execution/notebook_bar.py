@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import escape
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -91,6 +90,8 @@ class NotebookBar:
         return share
 
     def _show(self, share: float | None, text: str) -> None:
+        from html import escape
+
         value = "" if share is None else f' value="{share:.3f}"'
         percent = "" if share is None else f"{100 * share:.0f} % "
         bundle = {

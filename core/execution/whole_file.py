@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from stat import S_IMODE
 
 from ..errors import CrosslensError, ImageError
@@ -28,7 +27,7 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> It
         CrosslensError: of class `error`: no such folder, permission denied, disk full.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{token_hex(8)}{target.suffix}")
+    temporary = target.with_name(f".{os.urandom(8).hex()}{target.suffix}")
     try:
         mode = _existing_mode(target)
         temporary.open("xb").close()

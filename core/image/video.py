@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from shutil import which
-from subprocess import run
 from typing import Any
 
 import numpy as np
@@ -37,6 +35,8 @@ def find_ffmpeg(path: Path) -> str:
     Raises:
         ImageError: there is none; says what to install, and what needs none.
     """
+    from shutil import which
+
     if found := which("ffmpeg"):
         return found
     try:
@@ -52,6 +52,8 @@ def find_ffmpeg(path: Path) -> str:
 
 def _film(frames: Sequence[Pixels], path: Path, milliseconds: int) -> Path:
     """By ffmpeg, H.264; sides that are odd lose a pixel, which its usual colour format needs."""
+    from subprocess import run
+
     ffmpeg = find_ffmpeg(path)
     height, width = (n - n % 2 for n in frames[0].shape[:2])
     given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {1000 / milliseconds:g} -i -".split()

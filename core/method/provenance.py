@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
 from types import NoneType
 from typing import Any, TypeVar
 
@@ -114,6 +113,8 @@ def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:
 @cache
 def _crosslens_version() -> str:
     """Read once: metadata takes a millisecond, as long as a small network."""
+    from importlib.metadata import version
+
     return version("crosslens")
 
 

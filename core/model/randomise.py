@@ -13,7 +13,7 @@ __all__ = ["redraw", "redrawn_layers"]
 _STATISTICS = {"mean", "variance"}
 
 
-def redraw(weights: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+def redraw(weights: Mapping[str, Array], rng: "np.random.Generator") -> dict[str, Array]:
     """Each array drawn anew from a normal distribution with its own mean and deviation, in order of the names.
 
     A normalisation's running mean and variance are kept: drawn ones would be statistics of nothing.
@@ -41,6 +41,6 @@ def redrawn_layers(model: BackendModel, names: Iterable[str], seed: int) -> dict
     return changed
 
 
-def _normal(values: Array, rng: np.random.Generator) -> Array:
+def _normal(values: Array, rng: "np.random.Generator") -> Array:
     deviation = float(values.std()) or 1.0
     return (float(values.mean()) + deviation * rng.standard_normal(values.shape)).astype(values.dtype)

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
 from ..arrays import Array, namespace
 from ..errors import DivergedError, ParameterError
 from ..execution.interrupt import stop_on_signals
@@ -73,6 +71,8 @@ def optimise(
             watch(now, losses)
         if now.step:
             progress(now.step, steps, describe(float(namespace(losses).sum(losses))))
+
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1, user_api="blas"):
         parameters = (optimiser or Adam()).minimise(checked, state, steps, report, amend)

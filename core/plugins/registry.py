@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import MISSING, dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, distributions
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -24,6 +23,9 @@ from ..method.parameter import parameters
 from . import hookspecs
 from .demo_network import DemoNetwork
 from .familiar_names import familiar, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint  # it brings email and socket, which take a tenth of the start
 
 __all__ = [
     "BACKENDS", "DEMO_NETWORKS", "METHODS", "Listing", "Plugin", "backends", "demo_network", "demo_networks",
@@ -58,8 +60,10 @@ def plugins(group: str) -> tuple[Plugin, ...]:
     return tuple(sorted(entries, key=lambda p: (p.distribution != "crosslens", p.distribution, p.name)))
 
 
-def _entry_points(group: str) -> Iterator[tuple[str, str, EntryPoint]]:
+def _entry_points(group: str) -> Iterator[tuple[str, str, "EntryPoint"]]:
     """Name and version of a distribution are looked up where it brings something: each look-up parses its metadata."""
+    from importlib.metadata import distributions
+
     for distribution in distributions():
         if points := [point for point in distribution.entry_points if point.group == group]:
             name, version = distribution.metadata["Name"], distribution.version

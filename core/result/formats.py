@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
@@ -49,6 +48,8 @@ def write_picture(pixels: Pixels, suffix: str, file: IO[bytes], quality: int) ->
 
 def animation(frames: list[Pixels], suffix: str) -> bytes:
     """Pictures one after the other, as `crosslens.image.save_animation` writes them."""
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory() as folder:
         return save_animation(frames, Path(folder) / f"frames{suffix}").read_bytes()
 

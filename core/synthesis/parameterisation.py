@@ -54,7 +54,7 @@ class Parameterisation:
     bounds: tuple[float, float] | None = None
     """That every parameter must keep, where there are any."""
 
-    def noise(self, count: int, rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    def noise(self, count: int, rng: "np.random.Generator") -> np.ndarray[Any, Any]:
         """Parameters of `count` nearly grey images, float32; the same on every backend."""
         return (self.deviation * rng.standard_normal((count + self.shared, *self.shape))).astype(np.float32)
 

@@ -17,7 +17,7 @@ SPAN = 10.0
 """A range over at least this factor is drawn by its logarithm."""
 
 
-def draw_value(among: Any, rng: np.random.Generator) -> Any:
+def draw_value(among: Any, rng: "np.random.Generator") -> Any:
     """One value.
 
     Args:
@@ -59,7 +59,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _draw_number(low: float, high: float, rng: np.random.Generator) -> int | float:
+def _draw_number(low: float, high: float, rng: "np.random.Generator") -> int | float:
     """Whole where both ends are; four digits, so that what is written on a sheet gives the same picture again."""
     if not low <= high:
         raise ParameterError(f"a range from {low} to {high} is empty; the least comes first")
@@ -70,6 +70,6 @@ def _draw_number(low: float, high: float, rng: np.random.Generator) -> int | flo
     return float(f"{value:.4g}")
 
 
-def _fill_ranges(text: str, rng: np.random.Generator) -> str:
+def _fill_ranges(text: str, rng: "np.random.Generator") -> str:
     """A text with each range replaced by a number from it."""
     return _RANGE.sub(lambda match: f"{_draw_number(_number(match[1]), _number(match[2]), rng):g}", text)

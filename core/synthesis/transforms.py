@@ -34,14 +34,14 @@ class RandomTransform(ABC):
     """A distribution of operators."""
 
     @abstractmethod
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """One operator for pictures of `size`, and the size that it makes of them."""
 
 
 class NoTransform(RandomTransform):
     """Always the picture itself."""
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """The identity."""
         return Identity(), size
 
@@ -52,7 +52,7 @@ class Padded(RandomTransform):
 
     margin: int
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """A `Pad`."""
         return Pad(self.margin), (size[0] + 2 * self.margin, size[1] + 2 * self.margin)
 
@@ -68,7 +68,7 @@ class RandomScale(RandomTransform):
     amount: float
     shift: int
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """A `PadResizeCrop`."""
         factor = rng.uniform(1 - self.amount, 1 + self.amount)
         height, width = (ceil((n + 2 * self.margin) * factor) for n in size)
@@ -81,7 +81,7 @@ class RandomRotation(RandomTransform):
 
     degrees: float
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """A `Rotate`."""
         return Rotate(rng.uniform(-self.degrees, self.degrees)), size
 
@@ -93,12 +93,12 @@ class RandomCrop(RandomTransform):
     to: Size
     shift: int
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """A `Crop`."""
         return Crop(size, self.to, _corner(size, self.to, self.shift, rng)), self.to
 
 
-def _corner(size: Size, to: Size, shift: int, rng: np.random.Generator) -> tuple[int, int]:
+def _corner(size: Size, to: Size, shift: int, rng: "np.random.Generator") -> tuple[int, int]:
     """Of a window of `to` pixels in `size`."""
     moved = [c + int(rng.integers(-shift, shift + 1)) for c in Crop.centre(size, to).corner]
     top, left = (min(max(m, 0), s - t) for m, s, t in zip(moved, size, to, strict=True))
@@ -116,7 +116,7 @@ class RandomResizedCrop(RandomTransform):
     most: float
     to: Size
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """A `Crop`, then a `Resize`."""
         share, middle = rng.uniform(self.least, self.most), rng.normal(0.5, 0.15, 2)
         height, width = (max(1, round(share * n)) for n in size)
@@ -132,7 +132,7 @@ class RandomNoise(RandomTransform):
 
     deviation: float
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """A `Noise`."""
         return Noise(self.deviation, int(rng.integers(2**32))), size
 
@@ -143,7 +143,7 @@ class Compose(RandomTransform):
 
     parts: tuple[RandomTransform, ...]
 
-    def draw(self, size: Size, rng: np.random.Generator) -> tuple[Operator, Size]:
+    def draw(self, size: Size, rng: "np.random.Generator") -> tuple[Operator, Size]:
         """The composition of one draw of each part."""
         total: Operator = Identity()
         for part in self.parts:
