@@ -5,10 +5,10 @@
 'grad_cam'
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import report as report  # adds .html to what a comparison can be saved as
-from .alignment.align import Alignment, align
-from .alignment.divergence import Divergence, diverge
-from .comparison.compare import Comparison, compare
 from .data import Source, Statistic, data
 from .errors import CrosslensError
 from .image.io import load_image, save_image
@@ -18,8 +18,6 @@ from .method.parameter import param
 from .model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .model.preprocessing import PRESETS, Preprocess
 from .objective import Objective
-from .picture_run.run import PictureSummary, run_pictures
-from .plugins.attach import attach
 from .plugins.hookspecs import hookimpl
 from .plugins.method_by_name import method
 from .plugins.registry import backends, methods
@@ -28,8 +26,15 @@ from .plugins.wrap import wrap
 from .result import Attribution, Result, Synthesis
 from .result.scores import Scores
 from .result.table import Table
-from .synthesis.random_search import search
-from .synthesis.search_result import Search, Trial
+
+if TYPE_CHECKING:
+    from .alignment.align import Alignment, align
+    from .alignment.divergence import Divergence, diverge
+    from .comparison.compare import Comparison, compare
+    from .picture_run.run import PictureSummary, run_pictures
+    from .plugins.attach import attach
+    from .synthesis.random_search import search
+    from .synthesis.search_result import Search, Trial
 
 __all__ = [
     "INPUT",
@@ -75,3 +80,30 @@ __all__ = [
     "search",
     "wrap",
 ]
+
+_LATER = {
+    "Alignment": ".alignment.align",
+    "align": ".alignment.align",
+    "Divergence": ".alignment.divergence",
+    "diverge": ".alignment.divergence",
+    "Comparison": ".comparison.compare",
+    "compare": ".comparison.compare",
+    "PictureSummary": ".picture_run.run",
+    "run_pictures": ".picture_run.run",
+    "attach": ".plugins.attach",
+    "search": ".synthesis.random_search",
+    "Search": ".synthesis.search_result",
+    "Trial": ".synthesis.search_result",
+}
+"""Names whose modules are imported when they are first used: `import crosslens` and the shell's help stay quick."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name], __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -39,6 +40,11 @@ class Commands(click.Group):
         with tell_disk_errors():
             return super().main(*args, **options)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands and what each does, by the first lines of their files: help imports none of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with stop_on_signals(end_imports=True) as received, silence():
@@ -52,6 +58,13 @@ class Commands(click.Group):
         if received:
             ctx.exit(received[0].exit_code)
         return result
+
+
+def _first_line(name: str) -> str:
+    """What a command does, as the first line of its file says it."""
+    with (Path(__file__).parent / f"{name}.py").open(encoding="utf-8") as file:
+        text = file.readline().strip().strip('"').partition(": ")[2]
+    return text[:1].upper() + text[1:]
 
 
 def _interruptible(work: Callable[[click.Context], Any], ctx: click.Context, received: list[Interrupted]) -> Any:

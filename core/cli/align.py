@@ -1,4 +1,4 @@
-"""`crosslens align`: match the layers of several networks."""
+"""`crosslens align`: match the layers of two or more networks without their names."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`crosslens attach`: write preprocessing, labels and more into a model's file, or show what it carries."""
+"""`crosslens attach`: write preprocessing, labels and more into a model's file."""
 
 from pathlib import Path
 from typing import Any

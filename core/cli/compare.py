@@ -1,4 +1,4 @@
-"""`crosslens compare`: one or more methods on several models, side by side."""
+"""`crosslens compare`: explain the same pictures to several models, and compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

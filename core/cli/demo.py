@@ -1,4 +1,4 @@
-"""`crosslens demo`: compare one network in three frameworks on one photograph, and write a report."""
+"""`crosslens demo`: explain a photograph to one network in three frameworks."""
 
 import shlex
 from collections.abc import Mapping

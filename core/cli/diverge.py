@@ -1,4 +1,4 @@
-"""`crosslens diverge`: the first layer where two versions of a network differ, and why."""
+"""`crosslens diverge`: find the first layer where two versions of a network differ."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`crosslens doctor`: report what is installed, what does not load, and what works with a model."""
+"""`crosslens doctor`: report what is installed, and what works with a model."""
 
 import platform
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""`crosslens layers`: list the layers of a network."""
+"""`crosslens layers`: list a network's layers in execution order."""
 
 from typing import Any
 

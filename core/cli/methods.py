@@ -1,4 +1,4 @@
-"""`crosslens methods`: list the methods, or show the parameters of one."""
+"""`crosslens methods`: list the methods, one line each, or show the parameters of one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field

@@ -1,4 +1,4 @@
-"""`crosslens plugins`: list the installed plugins, and whether each one loads."""
+"""`crosslens plugins`: list every plugin, who brings it, and whether it loads."""
 
 from typing import Any
 

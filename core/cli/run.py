@@ -1,4 +1,4 @@
-"""`crosslens run`: one method on one model and one picture or many."""
+"""`crosslens run`: explain pictures to a model with one method."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext

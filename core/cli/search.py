@@ -1,4 +1,4 @@
-"""`crosslens search`: run a method with random settings, and write a contact sheet of the results."""
+"""`crosslens search`: try a method that makes pictures with random settings."""
 
 from functools import partial
 from pathlib import Path

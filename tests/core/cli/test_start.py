@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,6 +35,19 @@ def loaded_after(*args):
 )
 def test_help_and_listings_load_no_framework_and_nothing_heavy(args):
     assert not loaded_after(*args) & HEAVY
+
+
+def test_help_imports_no_subcommand_and_says_what_each_does():
+    code = (
+        "import sys\nfrom crosslens.cli import cli\n"
+        "try: cli(['--help'], prog_name='crosslens')\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.startswith(('crosslens.cli.', 'crosslens.comparison.compare'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['crosslens.cli._spelling']"
+    for name in crosslens.cli.cli.list_commands(None):
+        assert re.search(rf"^  {name} +[A-Z].{{20,}}\.$", done.stdout, re.MULTILINE), name
 
 
 def test_running_on_a_network_in_plain_arrays_loads_no_framework(picture, tiny):
