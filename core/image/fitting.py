@@ -1,12 +1,15 @@
 """How a picture of one size becomes one of another: what is resized, what is cut off, what is added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 from PIL import Image
 
 from ..errors import ImageError, unknown_name
 
-__all__ = ["RESIZE", "SHARE", "Fitting", "check_fitting", "fitting"]
+__all__ = ["RESIZE", "SHARE", "Fitting", "check_fitting", "check_size", "fitting"]
 
 RESIZE = {
     "short": "the short side to the size, aspect kept, and the centre cut out",
@@ -51,10 +54,21 @@ def check_fitting(resize: str, crop: float | None) -> None:
     """
     if resize not in RESIZE:
         raise ImageError(unknown_name("resize", resize, RESIZE))
-    if crop is not None and not 0 < crop <= 1:
-        raise ImageError(f"crop is {crop}; it is the share of the picture that stays, above 0 and at most 1")
+    if crop is not None and not (isinstance(crop, Real) and 0 < crop <= 1):
+        raise ImageError(f"crop is {crop!r}; it is the share of the picture that stays, above 0 and at most 1")
     if crop is not None and resize in {"pad", "none"}:
         raise ImageError(f"crop={crop:g} means nothing with resize={resize!r}, which cuts nothing off; leave one out")
+
+
+def check_size(size: Any) -> None:
+    """Refuse what is neither None nor (H, W), whole numbers above 0.
+
+    Raises:
+        ImageError: with what would be right.
+    """
+    whole = isinstance(size, Sequence) and all(isinstance(n, Integral) and int(n) > 0 for n in size)
+    if size is not None and not (whole and len(size) == 2):
+        raise ImageError(f"size is {size!r}; it is (H, W) in pixels, (224, 224) for example")
 
 
 def fitting(own: Size, size: Size, resize: str = "short", crop: float | None = None) -> Fitting:

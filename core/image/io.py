@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import ImageError
+from ..errors import ImageError, ModelError
 from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels
 from .deep_picture import shares_of_floats, to_eight_bits
 from .false_colour import pixels as as_pixels
-from .fitting import Fitting, check_fitting, fitting
+from .fitting import Fitting, check_fitting, check_size, fitting
 from .loading import remember_loading
 from .multiband import ARRAYS, TIFFS, as_bands, read_array, read_tiff
 
@@ -75,7 +75,13 @@ def load_image(
 
     Raises:
         ImageError: the file does not exist, is not a picture, or holds NaN; or pictures of different sizes in a list.
+        ModelError: `like` is a network that is not wrapped.
     """
+    if like is not None and not isinstance(getattr(like, "input", None), InputSpec):
+        raise ModelError(
+            f"load_image(..., like=) takes a model, crosslens.wrap(network); received a {type(like).__name__}"
+        )
+    check_size(size)
     spec = InputSpec() if like is None else like.input
     resize = resize or ("none" if whole and crop is None else "short")
     size = size if size is not None or like is None or resize == "none" else spec.size

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from crosslens.cli import cli
-from crosslens.errors import ImageError
+from crosslens.errors import ImageError, ModelError
 from crosslens.image.fitting import RESIZE, fitting
 from crosslens.model import InputSpec
 from crosslens.testing import TinyModel
@@ -86,12 +86,26 @@ def test_squash_keeps_all_of_the_picture_and_pad_its_proportions():
     np.testing.assert_allclose(crosslens.load_image(pixels, like=wide, resize="pad")[0, 0], 4 * padded - 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [4, (0, 4), (-3, 4), ("a", 4), (4, 4, 4), (4.5, 4)])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(ImageError, match=r"^size is .*; it is \(H, W\) in pixels"):
+        crosslens.load_image(picture(4, 5), size=size)
+
+
+@pytest.mark.parametrize("like", ["net.onnx", dict])
+def test_a_model_that_is_not_wrapped_is_refused(like):
+    with pytest.raises(ModelError, match=r"takes a model, crosslens.wrap\(network\)"):
+        crosslens.load_image(picture(4, 5), like=like)
+
+
 def test_what_cannot_be_obeyed_is_refused():
     pixels, model = picture(40, 50), taking(3, 28, 28)
     with pytest.raises(ImageError, match=r"no resize 'pda'; there are short, squash, pad, none. Did you mean 'pad'"):
         crosslens.load_image(pixels, like=model, resize="pda")
     with pytest.raises(ImageError, match=r"crop is 87.5; it is the share"):
         crosslens.load_image(pixels, like=model, crop=87.5)
+    with pytest.raises(ImageError, match=r"crop is 'a'; it is the share"):
+        crosslens.load_image(pixels, like=model, crop="a")
     for way in ("pad", "none"):
         with pytest.raises(ImageError, match=f"crop=0.5 means nothing with resize='{way}'"):
             crosslens.load_image(pixels, like=model, resize=way, crop=0.5)
