@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import device, is_torch_array
 from PIL import Image
 
 from ..arrays import Array, as_numpy, namespace
@@ -38,8 +38,8 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bo
         strict: fractions must lie in the bounds, not merely near them as noise does.
 
     Returns:
-        float32 (N, C, H, W) in the model's bounds, or (N, C, D, H, W), in NumPy's array; a torch tensor only where it
-        lies on the GPU on which the model computes, so that the model answers in the same kind of array.
+        float32 (N, C, H, W) in the model's bounds, or (N, C, D, H, W), in the array's namespace; torch's tensors in
+        NumPy's, but where they lie on the GPU on which the model computes: the model answers in the same kind of array.
 
     Raises:
         ImageError: with every step that is needed, as code to paste.
@@ -56,7 +56,7 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bo
 
 
 def _where_the_model_computes(batch: Array, model: Model) -> Array:
-    if type(batch) is np.ndarray or device(batch) == device(model.placed(_ANYTHING)):
+    if not is_torch_array(batch) or device(batch) == device(model.placed(_ANYTHING)):
         return batch
     return np.ascontiguousarray(as_numpy(batch))
 

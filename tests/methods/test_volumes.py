@@ -289,5 +289,10 @@ def test_what_pictures_alone_have_is_refused(models):
         crosslens.method("rise", cells=9)(models["torch"], X)
     with pytest.raises(CrosslensError, match="switches=True"):
         crosslens.method("deconvnet", switches=False)(models["torch"], X)
-    with pytest.raises(ImageError, match=r"looks like \(N, D, H, W, C\)"):
-        crosslens.method("gradient")(models["torch"], np.moveaxis(X, 1, -1))
+
+
+def test_channels_may_stand_last(models):
+    gradient = crosslens.method("gradient")
+    for model in models.values():
+        last = gradient(model, np.moveaxis(X, 1, -1))
+        np.testing.assert_array_equal(last.values, gradient(model, X).values)

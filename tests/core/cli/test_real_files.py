@@ -91,7 +91,7 @@ def test_advice_on_preprocessing_is_spelled_as_an_option_by_each_command(files, 
     rest = [] if len(command) == 1 else [*([model] if many else []), files.picture]
     done = crosslens(*command, model, *rest, "--preprocess", '{"mean": [0, 0], "std": [1]}')
     assert done.exit_code == 1
-    assert "give --preprocess None or" in done.stdout + done.stderr
+    assert "give --preprocess none or" in done.stdout + done.stderr
 
 
 def test_tensorflow_says_nothing_on_the_command_line(files):
@@ -99,7 +99,7 @@ def test_tensorflow_says_nothing_on_the_command_line(files):
     arguments = [sys.executable, "-c", code, "layers", str(files.folder / "net.keras"), "--preprocess", "unit"]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)
     assert "conv" in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == "preprocessing: none (given)\n"
 
 
 def test_doctor_names_what_to_type_where_images_are_normalised_twice(tmp_path):
