@@ -66,7 +66,7 @@ def faults(places: Places, pictures: np.ndarray) -> Iterator[Fault]:
     wrong = {
         "mean and std of another network": "imagenet",
         "BGR for RGB": {"scale": 255, "mean": 127, "std": 128, "order": "BGR"},
-        "0..1 for 0..255": {"scale": 1, "mean": 127, "std": 128},
+        "0..1 for 0..255": crosslens.Preprocess(mean=(127.0,), std=(128.0,)),  # as text or keywords it is refused
     }
     for name, preprocess in wrong.items():
         yield Fault(f"preprocessing: {name}", INPUT, {"preprocessing"}, options={"preprocess": preprocess})

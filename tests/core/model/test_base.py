@@ -107,6 +107,7 @@ def test_a_normalised_picture_is_refused_to_a_method_but_not_to_a_model():
     message = (
         "images have shape (1, 3, 4, 4) and dtype float32, values from -1.5 to -1.5; this model takes "
         "(N, 3, any, any) float32 in [0, 1]. Undo the normalisation (the model does its own): give pixels in [0, 1]"
+        "; to give it normalised, wrap(..., preprocess=None, bounds=(-2, -1))"
     )
     with pytest.raises(ImageError, **says(message)):
         spec.check(x, strict=True)
