@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..image.video import find_ffmpeg
 from ..method.base import Method
 from ..synthesis.picture_method import PictureMethod
 
-__all__ = ["Writable", "WritingCommand", "check_animation", "check_snapshots", "read_labels", "writable_folder"]
+__all__ = ["Writable", "WritingCommand", "check_animation", "check_snapshots", "read_labels"]
 
 
 class Writable(click.ParamType):  # type: ignore[type-arg]
@@ -71,17 +71,17 @@ def check_animation(method: Method, out: Path | None) -> None:
         method.check_animation()
 
 
-def check_snapshots(method: Method, out: Path | None) -> None:
-    """Refuse snapshots that the file would not hold, before the work.
+def check_snapshots(method: Method, endings: Sequence[str]) -> None:
+    """Refuse snapshots that no file with one of these endings would hold, before the work.
 
     Raises:
         ParameterError: with the endings that hold them.
     """
-    one = out is not None and out.suffix in {".png", ".jpg", ".jpeg"}
-    if one and isinstance(method, PictureMethod) and method.every is not None:
+    lost = {".png", ".jpg", ".jpeg"}.issuperset(endings)
+    if lost and isinstance(method, PictureMethod) and method.every is not None:
         raise ParameterError(
-            f"'{out}' holds the last picture only, not those on the way that every={method.every} keeps: end its name "
-            "in .gif, .webp or .npz, or leave every out"
+            f"a {' or '.join(endings)} holds the last picture only, not those on the way that every={method.every} "
+            "keeps: write .gif, .webp or .npz, or leave every out"
         )
 
 
@@ -119,21 +119,6 @@ def _refuse_overwriting(output: Path, inputs: list[Path]) -> None:
                 f"'{path}' is read by this command and could be lost: files written beside '{output}' have such names; "
                 "give -o another name"
             )
-
-
-def writable_folder(path: Path) -> Path:
-    """This folder, made if it does not exist.
-
-    Raises:
-        CrosslensError: it cannot be made or written to.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CrosslensError(f"cannot make the folder '{path}': {error.strerror}") from error
-    if not os.access(path, os.W_OK):
-        raise CrosslensError(f"cannot write into '{path}': permission denied")
-    return path
 
 
 def read_labels(path: Path) -> list[str]:

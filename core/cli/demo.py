@@ -12,6 +12,7 @@ import click
 from ..alignment.divergence import Divergence, diverge
 from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
+from ..execution.whole_file import writable_folder
 from ..image.io import load_image
 from ..metadata.side_file import side_file
 from ..model.base import Model
@@ -19,7 +20,6 @@ from ..plugins.demo_network import DemoNetwork
 from ..plugins.registry import demo_networks, method
 from ..plugins.wrap import wrap
 from ._comparison import notes, summary
-from ._files import writable_folder
 from ._models import quiet
 from ._progress import bar
 

@@ -11,7 +11,7 @@ import click
 
 from ..errors import ParameterError
 from ..image.false_colour import check_bands
-from ..method.base import Method, makes_pictures
+from ..method.base import Method, gives, makes_pictures
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..model.base import Model
 from ..objective import ClassScore, Objective
@@ -78,12 +78,6 @@ _FORM = click.Option(
 )
 
 
-def _draws_maps(kind: type[Method]) -> bool:
-    """Whether it comes back with an `Attribution`, as the annotation of its `run` says."""
-    returned = kind.run.__annotations__.get("return")
-    return isinstance(returned, type) and issubclass(returned, Attribution)
-
-
 def _out(endings: Sequence[str]) -> click.Option:
     return click.Option(["-o", "--out"], type=Output(*endings), help=_OUT_HELP.format(", ".join(endings)))
 
@@ -107,7 +101,7 @@ def _command(kind: type[AnyMethod]) -> click.Command:
         ),
         _AGAIN,
         *([_HISTORY] if makes_pictures(kind) else []),
-        *([_FORM] if _draws_maps(kind) else []),
+        *([_FORM] if gives(kind, Attribution) else []),
         BANDS,
         *fitting_options(kind),
         *MODEL_OPTIONS,
@@ -123,7 +117,8 @@ def _run_method(kind: type[Method], *, model: str, pictures: tuple[Path, ...], *
         check_animation(method, Path(f"each.{ending}"))
     file = options["out"] if isinstance(options["out"], Path) else None
     check_animation(method, file)
-    check_snapshots(method, file)
+    if file is not None or isinstance(options["out"], Folder):
+        check_snapshots(method, [file.suffix] if file else [f".{each}" for each in options["formats"] or ("png",)])
     jointly = not kind.needs_images or not kind.batched
     into_folder = isinstance(options["out"], Folder)
     run = _run_each if into_folder else _run_one if jointly or not are_many(pictures) else _run_joined

@@ -8,7 +8,7 @@ from stat import S_IMODE
 
 from ..errors import CrosslensError, ImageError
 
-__all__ = ["whole_file"]
+__all__ = ["whole_file", "writable_folder"]
 
 
 @contextmanager
@@ -41,6 +41,20 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> It
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def writable_folder(path: Path, error: type[CrosslensError] = CrosslensError) -> None:
+    """Make a folder if it does not exist.
+
+    Raises:
+        CrosslensError: of class `error`: it cannot be made or written to.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as failed:
+        raise error(f"cannot make the folder '{path}': {failed.strerror}") from failed
+    if not os.access(path, os.W_OK):
+        raise error(f"cannot write into the folder '{path}': permission denied")
 
 
 def _existing_mode(target: Path) -> int | None:

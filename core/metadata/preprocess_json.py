@@ -94,6 +94,8 @@ def _keywords(content: Any) -> Keywords:
         raise ParameterError(
             f'a preprocessing in JSON is an object, {{"mean": [0.5], "std": [0.2]}}; this is a {type(content).__name__}'
         )
+    if not content:
+        raise ParameterError("a preprocessing in JSON holds nothing; write preprocess=None for none")
     return keywords_from_mapping(content)
 
 

@@ -32,13 +32,18 @@ from .provenance import json_value, objectives_of_images, provenance, used_layer
 from .sanity import refuse_nonfinite, sanity_notes
 from .unit_range import in_model_bounds, synthesis_view
 
-__all__ = ["Method", "makes_pictures", "with_preset"]
+__all__ = ["Method", "gives", "makes_pictures", "with_preset"]
+
+
+def gives(method: "type[Method]", kind: type[Result]) -> bool:
+    """Whether its result is of this class, as the annotation of its `run` says."""
+    returned = method.run.__annotations__.get("return")
+    return returned == kind.__name__ or (isinstance(returned, type) and issubclass(returned, kind))
 
 
 def makes_pictures(method: "type[Method]") -> bool:
-    """Whether its result is a `Synthesis`, as the annotation of its `run` says."""
-    returned = method.run.__annotations__.get("return")
-    return returned in {Synthesis, "Synthesis"}
+    """Whether its result is a `Synthesis`."""
+    return gives(method, Synthesis)
 
 
 R_co = TypeVar("R_co", bound=Result, covariant=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import ParameterError
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import whole_file, writable_folder
 from ..result.strict_json import dumps
 from .job import settings_digest
 from .picture_list import PictureFile
@@ -41,7 +41,7 @@ class Index:
         """
         self.folder, self.settings, self.names = folder, settings, names
         self.digest = settings_digest(settings)
-        _make(folder)
+        writable_folder(folder, ParameterError)
         self._records: dict[str, Record] = {}
         if not again:
             self._refuse_other_settings()
@@ -110,15 +110,6 @@ class Index:
             if _LEFT_OVER.fullmatch(path.name):
                 with suppress(OSError):
                     path.unlink()
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ParameterError(f"cannot make the folder '{folder}': {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise ParameterError(f"cannot write into the folder '{folder}': permission denied")
 
 
 def _line(record: Record) -> str:

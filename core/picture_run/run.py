@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..execution.progress import Progress, silent
-from ..method.base import Method
+from ..method.base import Method, gives
 from ..model.base import Model
 from ..result.formats import PICTURES
 from ..result.scores import Scores
@@ -167,5 +167,4 @@ class PictureRun:
 
 def default_format(kind: type[Method]) -> str:
     """The ending of outputs if none is given: "png", or "npz" for a method that measures."""
-    returned = kind.run.__annotations__.get("return")
-    return "npz" if isinstance(returned, type) and issubclass(returned, Scores) else "png"
+    return "npz" if gives(kind, Scores) else "png"

@@ -66,9 +66,11 @@ def test_an_animation_of_one_picture_is_refused_before_the_model_is_opened(comma
 
 
 def test_snapshots_that_the_file_would_not_hold_are_refused_before_the_model_is_opened(command, tmp_path):
-    done = command("run", "maco", "none.onnx", "--target", "1", "--every", "2", "-o", tmp_path / "a.png")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "holds the last picture only" in done.stderr
+    words = ["run", "deep_dream", "none.onnx", "cat.png", "--every", "2", "-o"]
+    for out in (tmp_path / "a.png", f"{tmp_path}/dreams/"):
+        done = command(*words, out)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "a .png holds the last picture only" in done.stderr
 
 
 def test_a_film_is_refused_before_the_work_where_there_is_no_ffmpeg(command, tmp_path, monkeypatch):

@@ -201,3 +201,10 @@ def test_numbers_for_pixels_of_another_range_are_refused_with_the_right_ones(tex
 def test_presets_fit_any_range(preset, bounds):
     preprocessing(preset, bounds).refuse_another_range(bounds)
     preprocessing(preset.upper(), bounds).refuse_another_range(bounds)
+
+
+def test_json_that_holds_nothing_is_refused_and_not_taken_for_no_preprocessing(tmp_path):
+    (tmp_path / "empty.json").write_text("{}")
+    for spec in ("{}", str(tmp_path / "empty.json")):
+        with pytest.raises(ParameterError, match="a preprocessing in JSON holds nothing"):
+            preprocessing(spec, None)
