@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError
+from ..input.unit import WHITE
 from ..model.input_spec import InputSpec
 
 __all__ = ["ARRAYS", "TIFFS", "as_bands", "read_array", "read_tiff"]
@@ -15,8 +16,6 @@ Values = np.ndarray[Any, Any]
 
 ARRAYS = frozenset({".npy", ".npz"})
 TIFFS = frozenset({".tif", ".tiff"})
-WHITE = {"bool": 1.0, "uint8": 255.0, "uint16": 65535.0}
-"""The value that is white, by data type."""
 
 
 def read_array(path: Path) -> Values:
@@ -94,6 +93,7 @@ def _fits(sides: Sequence[int], wanted: Sequence[int | None]) -> bool:
 def _in_unit(values: Values, spec: InputSpec, path: Any) -> Values:
     full = WHITE.get(values.dtype.name)
     if full is not None:
+        _refuse_another_white(values, full, path)
         return np.asarray(values / np.float32(full), np.float32)
     if values.dtype.kind != "f":
         raise ImageError(f"'{path}' holds {values.dtype} numbers; give uint8, uint16, or floats within {spec.bounds}")
@@ -108,6 +108,18 @@ def _in_unit(values: Values, spec: InputSpec, path: Any) -> Values:
             f"[{low:g}, {high:g}]: scale them, or {advice}bounds=({values.min():.4g}, {values.max():.4g})"
         )
     return np.asarray(spec.to_unit(values.astype(np.float32)))
+
+
+def _refuse_another_white(values: Values, white: int, path: Any) -> None:
+    """Refuse whole numbers that would come out nearly black, since their type's white is not what was meant by it."""
+    high = int(values.max(initial=0))
+    in_array = Path(str(path)).suffix.lower() in ARRAYS  # a picture of 8 bits may be that dark
+    if white > 255 >= high > 0 or (white == 255 and high == 1 and in_array):
+        meant = 255 if white > 255 else 1
+        raise ImageError(
+            f"'{path}' holds {values.dtype} numbers up to {high}, and {white} is white in this type: save "
+            f"values / {meant} as floats if {meant} is white"
+        )
 
 
 def _shape_error(values: Values, spec: InputSpec, path: Any) -> ImageError:

@@ -181,3 +181,10 @@ def test_a_normalised_array_in_a_file_is_told_to_leave_the_preprocessing_out(tmp
     np.save(tmp_path / "a.npy", np.linspace(-2, 2.5, 6 * 12 * 14, dtype=np.float32).reshape(6, 12, 14))
     with pytest.raises(ImageError, match=r"if they are normalised already give preprocess=None, bounds=\(-2, 2.5\)"):
         load_image(tmp_path / "a.npy", like=model(6))
+
+
+@pytest.mark.parametrize(("dtype", "high"), [(np.uint8, 1), (np.uint16, 255)])
+def test_an_array_file_that_would_come_out_nearly_black_is_refused(tmp_path, dtype, high):
+    np.save(tmp_path / "mask.npy", np.full((12, 14, 3), high, dtype))
+    with pytest.raises(ImageError, match=f"save values / {high} as floats if {high} is white"):
+        load_image(tmp_path / "mask.npy", like=model(3))
