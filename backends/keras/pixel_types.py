@@ -5,8 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 from crosslens.errors import ModelError
+from crosslens.introspection.integer_pixels import integer_pixels
 from crosslens.model import InputSpec
-from crosslens.model.integer_pixels import integer_pixels
 from crosslens.model.preprocessing import Preprocess
 
 from .layers.operations import PASS_THROUGH

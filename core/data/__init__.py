@@ -7,9 +7,10 @@ the source into shards, gathers each shard's states and merges them in shard ord
 from .adapters import data
 from .array_source import ArraySource
 from .picture_folder import PictureFolder
+from .rows import Rows
 from .shard import SHARD, Shard, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
-from .statistic import Batch, State, Statistic
+from .statistic import Batch, Quantity, State, Statistic
 from .sweep import Gathered, replay, sweep
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Failure",
     "Gathered",
     "PictureFolder",
+    "Quantity",
+    "Rows",
     "Samples",
     "Shard",
     "ShardResult",

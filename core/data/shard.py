@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from ..execution.batching import batch_limit
 from ..model.base import Model
-from .source import Failure, Source
-from .statistic import Batch, State, Statistic
+from ..model.reduction import Reduction
+from .reduce import reduce
+from .source import Failure, Samples, Source
+from .statistic import Batch, Quantity, State, Statistic
 
-__all__ = ["SHARD", "Shard", "ShardResult", "run_shard", "shards"]
+__all__ = ["SHARD", "Shard", "ShardResult", "computed", "run_shard", "shards"]
 
 SHARD = 256
 """Images in a shard: many micro-batches, and seconds of work, which is what is lost where a process is killed."""
@@ -67,15 +69,23 @@ def run_shard(
         shard: the index range.
         report: called after each micro-batch with the index after its last image.
     """
-    layers = sorted(frozenset[str]().union(*(each.layers for each in statistics)))
     states = {each: each.empty() for each in statistics}
     images, failures = 0, list[Failure]()
     for start, stop in shard.micro_batches(batch_limit(model)):
         samples = source.read(start, stop, model)
         failures += samples.failures
         if samples.ids:
-            batch = Batch(samples, model.forward(samples.images, layers) if layers else {})
+            batch = computed(model, samples, statistics)
             states = {each: each.add(state, batch) for each, state in states.items()}
             images += len(batch)
         report(stop)
     return ShardResult(shard, states, images, tuple(failures))
+
+
+def computed(model: Model, samples: Samples, statistics: Sequence[Statistic]) -> Batch:
+    """A batch with all that these statistics read: one forward pass, and each quantity once."""
+    layers = sorted(frozenset[str]().union(*(each.layers for each in statistics)))
+    reductions = sorted(frozenset[Reduction]().union(*(each.reductions for each in statistics)))
+    quantities = frozenset[Quantity]().union(*(each.quantities for each in statistics))
+    reduced, activations = reduce(model, samples.images, reductions, layers)
+    return Batch(samples, activations, reduced, {each: each.compute(model, samples) for each in quantities})

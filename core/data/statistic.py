@@ -14,16 +14,34 @@ Integer and order statistics (counts, minima, sorted lists) merge to the same bi
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from ..arrays import Array
+from ..model.base import Model
+from ..model.reduction import Reduction
 from .source import Samples
 
-__all__ = ["Batch", "State", "Statistic"]
+__all__ = ["Batch", "Quantity", "State", "Statistic"]
 
 State: TypeAlias = Mapping[str, Any]
 """What a statistic knows so far: arrays and numbers of NumPy by name."""
+
+
+class Quantity(ABC):
+    """Something computed for each image beside the forward pass, an attribution for example: once for all who ask.
+
+    Subclasses are frozen dataclasses, values like statistics, and can be pickled.
+    """
+
+    @abstractmethod
+    def compute(self, model: Model, samples: Samples) -> Array:
+        """It for each image of a batch, (N, ...).
+
+        Args:
+            model: the network.
+            samples: the images, at least one.
+        """
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,10 @@ class Batch:
     """The images, with their indices, ids and records."""
     activations: Mapping[str, Array]
     """By layer, channels-first, (N, ...): each layer that some statistic of the sweep asks for."""
+    reduced: Mapping[Reduction, Array] = field(default_factory=dict)
+    """By reduction, (N, units): each that some statistic asks for."""
+    quantities: Mapping[Quantity, Array] = field(default_factory=dict)
+    """By quantity, (N, ...): each that some statistic asks for."""
 
     def __len__(self) -> int:
         return len(self.samples.ids)
@@ -47,7 +69,17 @@ class Statistic(ABC):
 
     @property
     def layers(self) -> frozenset[str]:
-        """The layers whose activations `add` reads."""
+        """The layers whose activations `add` reads whole."""
+        return frozenset()
+
+    @property
+    def reductions(self) -> frozenset[Reduction]:
+        """The reductions of layers that `add` reads; they cost less than whole activations."""
+        return frozenset()
+
+    @property
+    def quantities(self) -> frozenset[Quantity]:
+        """What else `add` reads of each image."""
         return frozenset()
 
     @abstractmethod

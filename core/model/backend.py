@@ -20,6 +20,7 @@ from .input_spec import InputSpec
 from .layer import OUTPUT, Layer, shape_in_words
 from .linearization import Linearization, Pullback
 from .preprocessing import Preprocess
+from .reduction import Reduction
 
 __all__ = ["BackendModel", "Differentiable", "described"]
 
@@ -172,6 +173,18 @@ class BackendModel(ABC):
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
         """As `crosslens.Model.linearize`. `capture` does not contain `INPUT`, `wrt` may."""
+
+    def _reduce(
+        self, x: Array, reductions: Sequence[Reduction], capture: tuple[str, ...]
+    ) -> tuple[Mapping[Reduction, Array], Mapping[str, Array]] | None:
+        """As `crosslens.data.reduce`; override where the backend reduces where the activations are.
+
+        Args:
+            x: images (N, C, H, W).
+            reductions: of layers under their canonical names, at least one.
+            capture: layers whose activations are returned whole; `INPUT` may be one.
+        """
+        return None
 
     def _vjp(
         self,

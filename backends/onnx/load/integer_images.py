@@ -1,8 +1,8 @@
 """Inputs of integer pixels: preprocessing to the range of the type, and rounding with a straight-through gradient."""
 
 from crosslens.errors import ModelError
+from crosslens.introspection.integer_pixels import integer_pixels
 from crosslens.model import InputSpec
-from crosslens.model.integer_pixels import integer_pixels
 from crosslens.model.preprocessing import Preprocess
 from onnx import TensorProto
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from ..errors import ModelError
-from .input_spec import InputSpec
-from .preprocessing import Preprocess, preprocessing
+from ..model.input_spec import InputSpec
+from ..model.preprocessing import Preprocess, preprocessing
 
 __all__ = ["integer_pixels"]
 
