@@ -12,6 +12,7 @@ from .shard import SHARD, Shard, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
 from .statistic import Batch, Quantity, State, Statistic
 from .sweep import Gathered, replay, sweep
+from .top_positions import TopPositions
 
 __all__ = [
     "SHARD",
@@ -28,6 +29,7 @@ __all__ = [
     "Source",
     "State",
     "Statistic",
+    "TopPositions",
     "data",
     "replay",
     "run_shard",
