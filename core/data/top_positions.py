@@ -25,7 +25,7 @@ class TopPositions(Statistic):
 
     The state holds, each of shape (units, count), "value" (float32), "image" (int64, the image's index in the source)
     and "position" (int64, counted row by row). Equal values are in order of the image's index, then of the position;
-    -0.0 and 0.0 are equal. Where a unit has fewer, the rest is filled with the value NaN, and -1 for image and position.
+    -0.0 and 0.0 are equal. Where a unit has fewer, the rest is the value NaN, and -1 for image and position.
     """
 
     layer: str
@@ -102,7 +102,7 @@ class TopPositions(Statistic):
         }
 
     def _best_of_each(self, batch: Batch) -> State:
-        """The best of whole activations, (units, n): one for each image, or the `count` best positions of all images."""
+        """The best of whole activations, (units, n): one for each image, or the `count` best positions of all."""
         values = np.moveaxis(positions_first(batch.activations[self.layer]), 2, 1).astype(np.float32, copy=False)
         self._refuse_nan(values.max(axis=2), batch)
         badness = self._badness(values)
@@ -141,8 +141,8 @@ class TopPositions(Statistic):
         if np.isnan(values).any():
             first = int(np.isnan(values).any(axis=1).argmax())
             raise ModelError(
-                f"layer {self.layer!r} gives NaN for the image {batch.samples.ids[first]!r}, so its units have no order: "
-                "look at the network's weights, and at the preprocessing (preprocess=)"
+                f"layer {self.layer!r} gives NaN for the image {batch.samples.ids[first]!r}, so its units have no "
+                "order: look at the network's weights, and at the preprocessing (preprocess=)"
             )
 
 

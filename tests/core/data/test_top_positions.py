@@ -124,7 +124,7 @@ def test_infinite_values_are_ordered_as_numbers(kind):
 
 
 def test_unknown_kinds_and_counts_below_one_are_refused():
-    with pytest.raises(ParameterError, match="no kind of examples 'mots'.*'most'"):
+    with pytest.raises(ParameterError, match=r"no kind of examples 'mots'.*'most'"):
         TopPositions("layer", 3, "mots")
     with pytest.raises(ParameterError, match="count is 0"):
         TopPositions("layer", 0)
