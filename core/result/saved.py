@@ -1,6 +1,6 @@
 """`Saved`: results as pictures, and as files or bytes: pictures, animations, and `.npz`, which holds everything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
@@ -82,6 +82,22 @@ class Saved:
         with whole_file(path) as temporary, temporary.open("wb") as file:
             self._write(file, suffix, form, scale, quality)
         return path
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """Write what a survey's folder has of this result beside `result.npz`: sheets, tables. Here nothing.
+
+        Override it. Equal results must give files of the same bytes, so nothing in them says when they were written.
+
+        Args:
+            folder: of this result alone; it exists.
+
+        Returns:
+            The files written, the one to look at first in front.
+
+        Raises:
+            CrosslensError: a file cannot be written, or a package is missing that writes it.
+        """
+        return []
 
     def encode(self, suffix: str, form: str | None = None, *, scale: int | None = None, quality: int = 95) -> bytes:
         """The bytes of the file that `save` would write; parameters and errors are its own.

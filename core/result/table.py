@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError, unknown_name
+from ..execution.parquet_file import write_parquet
 from ..html_table import html_table
 from .base import Result
 from .display import counted
@@ -58,6 +60,10 @@ class Table(Result):
 
     def _repr_png_(self) -> None:
         """The table says it all."""
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """`table.parquet`, which pandas, DuckDB and others open as it is."""
+        return [write_parquet(self.columns, folder / "table.parquet")]
 
     def details(self) -> Mapping[str, Any]:
         """The names of the columns, in order."""
