@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import LayerError, ModelError
-from crosslens.introspection.nonlinearities import count_activation_functions
+from crosslens.introspection.nonlinearities import RECTIFIER, count_activation_functions
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
 
@@ -123,6 +123,15 @@ class TensorFlowModel(Model):
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
         return count_activation_functions(_activation(layer_tensor) for layer_tensor in self._tensors.values())
+
+    @property
+    def rectified_layers(self) -> tuple[str, ...]:
+        """Layers that end in one, a Conv2D(activation="relu") too, and functions; clips are not told apart."""
+        return tuple(
+            name
+            for name, each in self._tensors.items()
+            if name != OUTPUT and count_activation_functions([_activation(each)])[RECTIFIER]
+        )
 
     def _modified(self, rules: BackwardRules) -> Self:
         return self._copy(network=self.network.with_rule(rules.relu), _functions=TracedFunctions())

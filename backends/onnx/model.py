@@ -1,12 +1,11 @@
 """`OnnxModel`: a `Model` on plain onnxruntime, with gradients by reverse-mode differentiation of the graph."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from math import prod
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
-import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
@@ -18,14 +17,14 @@ from crosslens.occlusion import NoStagesError
 from .autodiff.differentiability import caveats_of, diagnosis_of
 from .autodiff.disconnected import refuse_disconnected
 from .autodiff.layer_reads import direct_reads
-from .autodiff.rectifiers import activation_functions, is_rectifier
+from .autodiff.rectifiers import activation_functions, is_rectifier, rectified_tensors
 from .autodiff.reverse import path_of
 from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
 from .ir.layer_weights import unnamed_constants, weights_of, with_weights
 from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
 from .occlusion.engine import OnnxStagedNetwork
-from .runtime.batch_split import CPU_PROVIDER, BatchSplit, rows_of, split_batch
+from .runtime.batch_split import CPU_PROVIDER, BatchSplit, map_batches, parts_of, split_batch
 from .runtime.executable import Executable, SplitExecutable
 from .runtime.linearization import OnnxLinearization
 from .runtime.program import (
@@ -47,8 +46,6 @@ from .shapes.free_batch import BATCH, keep_batch_in_reshapes, mixes_images
 from .shapes.measured_types import measure
 
 __all__ = ["OnnxModel"]
-
-Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
 
 
 class OnnxModel(Model):
@@ -157,6 +154,12 @@ class OnnxModel(Model):
         """The number of activation functions of each kind; `modified` changes those of kind "rectifier"."""
         return activation_functions(self._graph)
 
+    @cached_property
+    def rectified_layers(self) -> tuple[str, ...]:
+        """The layers whose tensor is a rectifier's output."""
+        tensors = set(rectified_tensors(self._inferred_at((self._input.batch or 1, *self.input.example_shape))))
+        return tuple(name for name, each in self._layer_tensors.items() if each.tensor in tensors and name != OUTPUT)
+
     def other_weights(self) -> Iterable[Array]:
         """Floating constants that belong to no layer by a name of `weights`: the second term of an Add, for example."""
         return unnamed_constants(self._graph, self._network_tensors)
@@ -180,7 +183,7 @@ class OnnxModel(Model):
             executable: Executable = self._executable("forward", request, x)
             return executable.run(x, replace, {}, split.threads)[0]
 
-        return self._map_batches(split, run, x, replace, {})
+        return map_batches(split, self._input.batch, run, x, replace, {})
 
     def _vjp(
         self,
@@ -198,7 +201,7 @@ class OnnxModel(Model):
             activations, gradients = executable.run(x, replace, dys, split.threads)
             return {("a", k): v for k, v in activations.items()} | {("g", k): v for k, v in gradients.items()}
 
-        results = self._map_batches(split, run, x, replace, cotangents)
+        results = map_batches(split, self._input.batch, run, x, replace, cotangents)
         gradients = {name: results["g", name] for name in wrt}
         if not replace:
             self._refuse_disconnected(gradients, cotangents)
@@ -209,7 +212,7 @@ class OnnxModel(Model):
     ) -> Linearization:
         request = Request(capture, capture, wrt, tuple(replace), self._relu)
         split = self._split(x, (*capture, *wrt, *replace))
-        parts = list(self._parts(split.images, as_numpy(x), replace, {}))
+        parts = list(parts_of(split.images, self._input.batch, as_numpy(x), replace, {}))
         check = (lambda *_: None) if replace else self._refuse_disconnected
         return OnnxLinearization(self._executable, request, parts, len(x), split, check)
 
@@ -325,26 +328,3 @@ class OnnxModel(Model):
         if size not in self._mixes_images:
             self._mixes_images[size] = mixes_images(graph)
         return not self._mixes_images[size]
-
-    def _map_batches(
-        self, split: BatchSplit, run: Run, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
-    ) -> dict[Any, Array]:
-        """The results of `run` on the parts of a batch, joined; rows that filled up a fixed batch are dropped."""
-        parts = split.map(run, self._parts(split.images, as_numpy(x), replace, cotangents))
-        joined: dict[Any, Array] = parts[0]
-        if len(parts) > 1:
-            joined = {key: np.concatenate([part[key] for part in parts]) for key in joined}
-        if len(x) % (self._input.batch or len(x)) == 0:
-            return joined
-        return {key: value[: len(x)] for key, value in joined.items()}
-
-    def _parts(
-        self, size: int, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
-    ) -> Iterator[tuple[Array, dict[str, Array], dict[str, Array]]]:
-        for start in range(0, len(x), size):
-            count = self._input.batch or min(size, len(x) - start)
-            yield (
-                rows_of(x, start, count),
-                {name: rows_of(value, start, count) for name, value in replace.items()},
-                {name: rows_of(value, start, count) for name, value in cotangents.items()},
-            )

@@ -17,6 +17,7 @@ from .autograd.functions import differentiate
 from .autograd.isolation import isolation
 from .autograd.layer_graph import Reads, direct_inputs, upstream
 from .autograd.recording import Recording
+from .autograd.rectified_layers import RectifiedLayers
 from .autograd.rectifiers import Rectifiers
 from .layers.listing import LayerOutput
 from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
@@ -134,6 +135,14 @@ class TorchModel(Model):
         with Rectifiers("exact") as rectifiers:
             self._runner.run(self._runner.example(), Recording(), grad=False)
         return {"rectifier": rectifiers.count, **rectifiers.others}
+
+    @cached_property
+    def rectified_layers(self) -> tuple[str, ...]:
+        """By one pass; of a module and the modules that end in it, the module itself."""
+        recording = RectifiedLayers(sources=frozenset(self._outputs))
+        with recording.outputs:
+            self._runner.run(self._runner.example(), recording, grad=False)
+        return tuple(recording.names)
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_source = {self._outputs[layer].source: values for layer, values in changed.items()}

@@ -152,6 +152,14 @@ class BackendModel(ABC):
         """
         return None
 
+    @property
+    def rectified_layers(self) -> tuple[str, ...] | None:
+        """The layers that are the output of a rectifier, in execution order, each tensor under one name.
+
+        None lets `crosslens.introspection.unit_layers` tell them by the kinds of the layers.
+        """
+        return None
+
     def _modified(self, rules: BackwardRules) -> Self:
         """A copy with other backward rules; only the options in `rules_for` are not "exact".
 

@@ -8,7 +8,7 @@ from crosslens.introspection.nonlinearities import OTHERS, RECTIFIER
 from ..ir.graph import Graph, Node
 from .registry import Cotangents, Rule
 
-__all__ = ["activation_functions", "is_rectifier", "rectifier_cotangents"]
+__all__ = ["activation_functions", "is_rectifier", "rectified_tensors", "rectifier_cotangents"]
 
 
 def is_rectifier(graph: Graph, node: Node) -> bool:
@@ -42,6 +42,13 @@ def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
     return any(n.op == "Relu" or (n.op == "Max" and is_rectifier(graph, n)) for n in before) or any(
         is_rectifier(graph, n) for n in after
     )
+
+
+def rectified_tensors(graph: Graph) -> list[str]:
+    """The outputs of rectifiers, in the order of the nodes; of one in two halves the output of the second half."""
+    nodes = [node for node in graph.nodes if is_rectifier(graph, node)]
+    halved = {i for node in nodes if node.op in {"Max", "Min"} for i in node.inputs}
+    return [node.outputs[0] for node in nodes if node.outputs[0] not in halved]
 
 
 def activation_functions(graph: Graph) -> Counter[str]:

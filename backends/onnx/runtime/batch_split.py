@@ -6,16 +6,18 @@ in the cache of its core, and only as many images as there are cores have their 
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.execution.thread_map import map_in_order
 
-__all__ = ["CPU_PROVIDER", "BatchSplit", "cores", "rows_of", "split_batch"]
+__all__ = ["CPU_PROVIDER", "BatchSplit", "cores", "map_batches", "parts_of", "rows_of", "split_batch"]
 
+Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
+"""Called with images, replaced activations and cotangents; gives arrays with a row for each image."""
 CPU_PROVIDER = "CPUExecutionProvider"
 """onnxruntime's name of the provider that computes on the processor."""
 
@@ -62,3 +64,51 @@ def rows_of(values: Array, start: int, size: int) -> Array:
     part = as_numpy(values)[start : start + size]
     missing = size - len(part)
     return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+
+
+def parts_of(
+    size: int, fixed: int | None, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+) -> Iterator[tuple[Array, dict[str, Array], dict[str, Array]]]:
+    """A batch in parts, each with its rows of the other arrays.
+
+    Args:
+        size: images in a part.
+        fixed: the only batch size that the network takes, if any: the last part is filled up to it.
+        x: images.
+        replace: activations by layer.
+        cotangents: by layer.
+    """
+    for start in range(0, len(x), size):
+        count = fixed or min(size, len(x) - start)
+        yield (
+            rows_of(x, start, count),
+            {name: rows_of(value, start, count) for name, value in replace.items()},
+            {name: rows_of(value, start, count) for name, value in cotangents.items()},
+        )
+
+
+def map_batches(
+    split: BatchSplit,
+    fixed: int | None,
+    run: Run,
+    x: Array,
+    replace: Mapping[str, Array],
+    cotangents: Mapping[str, Array],
+) -> dict[Any, Array]:
+    """The results of `run` on the parts of a batch, joined; rows that filled up a fixed batch are dropped.
+
+    Args:
+        split: how the batch is divided.
+        fixed: the only batch size that the network takes, if any.
+        run: what is done with each part.
+        x: images.
+        replace: activations by layer.
+        cotangents: by layer.
+    """
+    parts = split.map(run, parts_of(split.images, fixed, as_numpy(x), replace, cotangents))
+    joined: dict[Any, Array] = parts[0]
+    if len(parts) > 1:
+        joined = {key: np.concatenate([part[key] for part in parts]) for key in joined}
+    if len(x) % (fixed or len(x)) == 0:
+        return joined
+    return {key: value[: len(x)] for key, value in joined.items()}

@@ -22,6 +22,8 @@ class Rectifiers(TorchFunctionMode):
     A clip (clamp, hardtanh) counts as a rectifier where its lower bound is the number 0; an exported
     where(x > 0, x, ...), into which decompositions turn a PReLU, does too. `count` is the number of rectifiers called,
     `others` that of other activation functions by kind.
+
+    A subclass overrides `rectified` to see what each of them gives.
     """
 
     def __init__(self, rule: str) -> None:
@@ -43,12 +45,20 @@ class Rectifiers(TorchFunctionMode):
             if kind := OTHERS.get(name.replace("_", "")):
                 self.others[kind] += 1
             return func(*args, **kwargs)
+        return self.rectified(self._rectify(func, name, args, kwargs))
+
+    def rectified(self, y: Tensor) -> Tensor:
+        """The output of a rectifier, as the network goes on with it."""
+        return y
+
+    def _rectify(self, func: Any, name: str, args: Any, kwargs: Any) -> Tensor:
         x, *rest = args
         if self.rule == "guided":
             return self._with_guided_gradient(func(*args, **kwargs))
         if name.endswith("_") or kwargs.get("inplace", False) or any(a is True for a in rest):
             ruled = self._with_rule(x, func(x.clone(), *rest, **kwargs))
-            return x.copy_(ruled)
+            overwritten: Tensor = x.copy_(ruled)
+            return overwritten
         return self._with_rule(x, func(x, *rest, **kwargs))
 
     def _apply_to_where(self, name: str, func: Any, args: Any, kwargs: Any) -> Tensor:
@@ -56,7 +66,7 @@ class Rectifiers(TorchFunctionMode):
         if name == "gt" and not isinstance(args[1], Tensor) and args[1] == 0:
             self._above_zero[y] = args[0]
         if name == "where" and self._above_zero.get(args[0]) is args[1]:
-            return self._with_rule(args[1], y)
+            return self.rectified(self._with_rule(args[1], y))
         return y
 
     def _with_guided_gradient(self, y: Tensor) -> Tensor:
