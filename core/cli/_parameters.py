@@ -142,6 +142,8 @@ def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
     choices = parameter.metadata.get("choices")
     kind = click.Choice(list(choices)) if choices and _members(annotation) == [str] else ParameterValue(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
+    if choices and not isinstance(kind, click.Choice):
+        given["metavar"] = f"[{'|'.join(choices)}]"
     return ParameterOption([*names, flag], type=kind, show_default=_default_text(default), help=doc, **given)
 
 

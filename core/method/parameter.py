@@ -66,7 +66,8 @@ def param(
         maximum: the largest number that is allowed.
         above: every number must be larger than this one; `above=0` for a learning rate.
         below: every number must be smaller than this one.
-        choices: the texts that are allowed.
+        choices: the texts that are allowed; one that ends in a word in capitals after a colon, "data:FILE", stands for
+            every text that begins so.
         search: how `crosslens search` varies it: (low, high), or what else `crosslens.synthesis.search_space` takes.
     """
     metadata: dict[str, Any] = {"doc": doc}
@@ -116,10 +117,15 @@ def check_value(
     wrong_type = typed and not any(_fits(value, member) for member in members)
     if wrong_type or ((typed or bounds) and not all(map((bounds or Bounds()).contain, _numbers(value)))):
         raise ParameterError(f"{name} is {value!r}; it must be {_expected(members, value, bounds, choices)}")
-    if choices and isinstance(value, str) and value not in choices:
+    if choices and isinstance(value, str) and not any(_is_choice(value, choice) for choice in choices):
         hint = did_you_mean(value, choices)
         must = _expected(members, value, bounds, choices)
         raise ParameterError(f"{name} is {value!r}; it must be {must}{'.' * bool(hint)}{hint}")
+
+
+def _is_choice(value: str, choice: str) -> bool:
+    start, colon, rest = choice.partition(":")
+    return value.startswith(start + colon) and len(value) > len(start) + 1 if rest.isupper() else value == choice
 
 
 _KINDS: dict[Any, tuple[Any, str, str]] = {

@@ -27,16 +27,22 @@ AMPLITUDES: Sequence[Sequence[float]] = (
 mean, then 1, 2, 4 ... 128 cycles per picture. Measured by benchmarks/colour_statistics.py on 25 natural photographs."""
 
 
-def natural_magnitude(size: Size, channels: int = 3) -> np.ndarray[Any, Any]:
-    """(channels, H, W // 2 + 1) for `Phase`: `AMPLITUDES` between its frequencies, and on along its last slope.
+def natural_magnitude(
+    size: Size, channels: int = 3, amplitudes: Sequence[Sequence[float]] = AMPLITUDES
+) -> np.ndarray[Any, Any]:
+    """(channels, H, W // 2 + 1) for `Phase`: amplitudes between their frequencies, and on along their last slope.
 
-    A network in grey gets the first coordinate's, which is brightness.
+    Args:
+        size: (H, W) of the pictures.
+        channels: as many columns of the amplitudes are used. A network in grey gets the first coordinate's of
+            photographs, which is brightness.
+        amplitudes: by frequency, as `AMPLITUDES`: at least the mean and those of 1 and 2 cycles.
     """
     height, width = size
     cycles = min(size) * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
     octaves = np.log2(np.maximum(cycles, 1.0))
     magnitudes = []
-    for mean, *others in np.asarray(AMPLITUDES).T[:channels]:
+    for mean, *others in np.asarray(amplitudes).T[:channels]:
         known = np.log2(others)
         far = known[-1] + (octaves - len(known) + 1) * (known[-1] - known[-2])
         logs = np.where(octaves < len(known) - 1, np.interp(octaves, np.arange(len(known)), known), far)

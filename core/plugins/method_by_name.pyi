@@ -16,6 +16,7 @@ from crosslens.methods.cam.layer_cam import LayerCAM
 from crosslens.methods.cam.recipro_cam import ReciproCAM
 from crosslens.methods.cam.score_cam import ScoreCAM
 from crosslens.methods.cam.x_grad_cam import XGradCAM
+from crosslens.methods.dataset.colour_statistics import ColourStatistics
 from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.evaluation.average_drop import AverageDrop
 from crosslens.methods.evaluation.deletion import Deletion
@@ -97,7 +98,7 @@ def method(
     noise: float = ...,
     rules: Sequence[str] | None = ...,
     parameterisation: str = ...,
-    colour: str = ...,
+    colour: Any = ...,
     bound: str = ...,
     shared: int = ...,
     generator: Any = ...,
@@ -142,7 +143,7 @@ def method(
     power: float = ...,
     learning_rate: float = ...,
     parameterisation: str = ...,
-    colour: str = ...,
+    colour: Any = ...,
     shift: float = ...,
     zoom: float = ...,
 ) -> Caricature: ...
@@ -162,7 +163,7 @@ def method(
     noise: float = ...,
     rules: Sequence[str] | None = ...,
     parameterisation: str = ...,
-    colour: str = ...,
+    colour: Any = ...,
     bound: str = ...,
     shared: int = ...,
     generator: Any = ...,
@@ -190,7 +191,7 @@ def method(
     noise: float = ...,
     rules: Sequence[str] | None = ...,
     parameterisation: str = ...,
-    colour: str = ...,
+    colour: Any = ...,
     bound: str = ...,
     shared: int = ...,
     generator: Any = ...,
@@ -200,6 +201,8 @@ def method(
     size: int | None = ...,
     decay: float = ...,
 ) -> ClassMaximisation: ...
+@overload
+def method(name: Literal["colour_statistics"], *, preset: None = None) -> ColourStatistics: ...
 @overload
 def method(
     name: Literal["deconvnet", "deconvolution", "deconv", "deconvolutional_network"],
@@ -258,7 +261,7 @@ def method(
     noise: float = ...,
     rules: Sequence[str] | None = ...,
     parameterisation: str = ...,
-    colour: str = ...,
+    colour: Any = ...,
     bound: str = ...,
     shared: int = ...,
     generator: Any = ...,
@@ -446,7 +449,7 @@ def method(
     noise: float = ...,
     rules: Sequence[str] | None = ...,
     parameterisation: str = ...,
-    colour: str = ...,
+    colour: Any = ...,
     bound: str = ...,
     shared: int = ...,
     generator: Any = ...,
@@ -521,6 +524,7 @@ def method(
     crop: Sequence[float] = ...,
     noise: float = ...,
     size: int | None = ...,
+    colour: Any = ...,
 ) -> MaCo: ...
 @overload
 def method(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,15 +10,11 @@ import numpy as np
 from ..arrays import Array, namespace
 from ..errors import ParameterError, unknown_name
 from ..operators import (
-    LUCID,
     NATURAL,
-    PHOTOGRAPHS,
     Clip,
-    Colour,
     Differentiable,
     Fourier,
     Identity,
-    Operator,
     Phase,
     Pyramid,
     SharedPart,
@@ -25,6 +22,7 @@ from ..operators import (
     Size,
     natural_magnitude,
 )
+from .picture_statistics import COLOURS, picture_statistics
 
 __all__ = [
     "BOUNDS",
@@ -63,14 +61,6 @@ class Parameterisation:
         return self.image.inverse(images)
 
 
-COLOURS: Mapping[str, Operator] = {
-    "photographs": Colour.decorrelated(PHOTOGRAPHS),
-    "lucid": Colour.decorrelated(LUCID),
-    "rgb": Identity(),
-}
-"""Axes of colour: principal ones measured on photographs, Lucid's published ones, or red, green and blue themselves."""
-
-
 BOUNDS: Mapping[str, Differentiable] = {"sigmoid": Sigmoid(), "clip": Clip(gain=0.25, offset=0.5)}
 """How pixels are kept in [0, 1]: smoothly, or cut off; both have the same slope at mid-grey, so that steps agree."""
 
@@ -80,9 +70,16 @@ def pixels(size: Size, channels: int, ends: Differentiable) -> Parameterisation:
     return Parameterisation(ends, (channels, *size), 0.01)
 
 
-def fourier(size: Size, channels: int, ends: Differentiable) -> Parameterisation:
-    """Frequencies scaled as in photographs, about 1/f (Olah et al. 2017, "Preconditioning and parameterization")."""
-    spectrum = Fourier(size, NATURAL)
+def fourier(size: Size, channels: int, ends: Differentiable, decay: float = NATURAL) -> Parameterisation:
+    """Frequencies scaled by 1 / f^decay, as in photographs (Olah et al. 2017, "Preconditioning and parameterization").
+
+    Args:
+        size: (H, W) in pixels.
+        channels: of the images.
+        ends: from the sum of the waves to [0, 1].
+        decay: the power with which amplitudes fall.
+    """
+    spectrum = Fourier(size, decay)
     return Parameterisation(spectrum >> ends, (2, channels, size[0], spectrum.columns), 0.01)
 
 
@@ -92,14 +89,27 @@ def pyramid(size: Size, channels: int, ends: Differentiable) -> Parameterisation
     return Parameterisation(bands >> ends, (channels, bands.length), 0.01)
 
 
-def phases(size: Size, channels: int = 3) -> Parameterisation:
-    """Phases of frequencies whose magnitudes stay those of photographs (Fel et al. 2023); noise is random phases.
+def phases(size: Size, channels: int = 3, colour: Any = "photographs") -> Parameterisation:
+    """Phases of frequencies whose magnitudes stay (Fel et al. 2023); noise is random phases.
 
-    It has no choice of colours: magnitudes were measured along axes of their own. A picture's magnitudes are lost.
+    Args:
+        size: (H, W) in pixels.
+        channels: of the pictures.
+        colour: whose magnitudes, measured along axes of colour of their own: "photographs", or a data set's, as
+            `picture_statistics` takes them. A network in grey gets those of photographs' brightness.
+
+    Raises:
+        ParameterError: colours whose magnitudes are not known.
     """
-    magnitude = natural_magnitude(size, channels)
-    axes = COLOURS["photographs"] if channels == 3 else Identity()
-    return Parameterisation(Phase(size, magnitude) >> axes >> Sigmoid(), magnitude.shape, float(np.pi))
+    known = picture_statistics(colour, channels)
+    if known.amplitudes is None:
+        name = colour if isinstance(colour, str) else "a covariance"
+        raise ParameterError(
+            f"colour is {name!r}, whose spectrum is not known; it must be "
+            "photographs, data:FILE or a result of colour_statistics"
+        )
+    magnitude = natural_magnitude(size, channels, known.amplitudes)
+    return Parameterisation(Phase(size, magnitude) >> known.axes >> Sigmoid(), magnitude.shape, float(np.pi))
 
 
 def phases_of(images: Array) -> Parameterisation:
@@ -121,15 +131,16 @@ PARAMETERISATIONS: Mapping[str, _Factory] = {"fourier": fourier, "pixels": pixel
 
 
 def parameterisation(
-    name: str, size: Size, channels: int = 3, colour: str = "photographs", bound: str = "sigmoid", shared: int = 0
+    name: str, size: Size, channels: int = 3, colour: Any = "photographs", bound: str = "sigmoid", shared: int = 0
 ) -> Parameterisation:
     """The parameterisation of this name for images (N, channels, *size).
 
     Args:
         name: of `PARAMETERISATIONS`.
         size: (H, W) in pixels.
-        channels: 3, or 1 for a grey network, which has no colours to decorrelate.
-        colour: of `COLOURS`.
+        channels: of the images; axes of colour of `COLOURS` are for 3, others keep their channels.
+        colour: of `COLOURS`, or measured on a data set: axes of colour, and of "fourier" how fast amplitudes fall; see
+            `crosslens.synthesis.picture_statistics.picture_statistics`.
         bound: of `BOUNDS`.
         shared: the images share a component of this many pixels a side; 0 for none.
 
@@ -137,15 +148,17 @@ def parameterisation(
         ParameterError: no such parameterisation, colour axes or bound, or more shared pixels than there are.
     """
     _check_known("parameterisation", name, PARAMETERISATIONS)
-    _check_known("colour", colour, COLOURS)
     _check_known("bound", bound, BOUNDS)
-    ends = (COLOURS[colour] if channels == 3 else Identity()) >> BOUNDS[bound]
+    known = picture_statistics(colour, channels)
+    ends, make = known.axes >> BOUNDS[bound], PARAMETERISATIONS[name]
+    if make is fourier:
+        make = partial(fourier, decay=known.decay)
     if not shared:
-        return PARAMETERISATIONS[name](size=size, channels=channels, ends=ends)
+        return make(size=size, channels=channels, ends=ends)
     if not 1 <= shared <= min(size):
         raise ParameterError(f"shared is {shared}; a side of {min(size)} pixels holds 1 to {min(size)}, 0 for none")
     ends = SharedPart(size, (shared, shared)) >> ends
-    return replace(PARAMETERISATIONS[name](size=size, channels=channels, ends=ends), shared=1)
+    return replace(make(size=size, channels=channels, ends=ends), shared=1)
 
 
 def _check_known(what: str, name: str, table: Mapping[str, Any]) -> None:

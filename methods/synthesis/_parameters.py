@@ -8,8 +8,11 @@ from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import Model
 from crosslens.operators import Size
 from crosslens.synthesis.generator_prior import generator
-from crosslens.synthesis.parameterisation import BOUNDS, COLOURS, PARAMETERISATIONS, Parameterisation, parameterisation
+from crosslens.synthesis.parameterisation import BOUNDS, PARAMETERISATIONS, Parameterisation, parameterisation
+from crosslens.synthesis.picture_statistics import CHOICES
 from crosslens.synthesis.transforms import RandomTransform, robust_transform
+
+COLOUR = "axes of colour, decorrelated or not; those of a data set from a file of colour_statistics or a store"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,7 @@ class ParameterisationOptions(ParameterGroup):
 
     title = "parameterisation"
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
-    colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
+    colour: Any = param("photographs", COLOUR, choices=CHOICES)
     bound: str = param("sigmoid", "how pixels are kept in [0, 1]", choices=tuple(BOUNDS))
     shared: int = param(0, "pictures of one run share a component of so many pixels a side; 0 for none")
     generator: Any = param(

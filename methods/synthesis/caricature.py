@@ -17,9 +17,12 @@ from crosslens.result import Synthesis
 from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.ascent_job import AscentJob
 from crosslens.synthesis.jobs import make_pictures
-from crosslens.synthesis.parameterisation import COLOURS, PARAMETERISATIONS, parameterisation
+from crosslens.synthesis.parameterisation import PARAMETERISATIONS, parameterisation
 from crosslens.synthesis.picture_method import PictureMethod
+from crosslens.synthesis.picture_statistics import CHOICES
 from crosslens.synthesis.transforms import robust_transform
+
+from ._parameters import COLOUR
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +45,7 @@ class Caricature(PictureMethod):
     steps: int = param(192, "steps of Adam", minimum=1)
     learning_rate: float = param(0.05, "length of a step, in the parameterisation's unit", above=0, search=(0.01, 0.1))
     parameterisation: str = param("fourier", "coordinates of the picture", choices=tuple(PARAMETERISATIONS))
-    colour: str = param("photographs", "axes of colour, decorrelated or not", choices=tuple(COLOURS))
+    colour: Any = param("photographs", COLOUR, choices=CHOICES)
     shift: float = param(0.03, "the picture moves along each axis by up to this share of the side")
     zoom: float = param(0.05, "the picture is larger or smaller by up to this share")
     seed: int = param(0, "of the starting noise and of the transforms", minimum=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import Array, like
@@ -24,6 +24,9 @@ from crosslens.synthesis.starting_point import fix_predicted_class
 from crosslens.synthesis.transforms import crop_transform
 
 from ._parameters import AdamOptions, CropOptions
+
+SPECTRA = ("photographs", "data:FILE")
+"""Of the axes of colour those along which magnitudes were measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +51,15 @@ class MaCo(CropOptions, AdamOptions, PictureMethod):
     size: int | None = param(
         None, "height and width of the picture in pixels; twice the network's if not given", minimum=8
     )
+    colour: Any = param(
+        "photographs", "whose colours and spectrum; a data set's from colour_statistics or a store", choices=SPECTRA
+    )
     seed: int = param(0, "of the starting phases, the crops and the noise", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """A picture for each objective; history (steps, N) is the mean over close-ups; `mask` adds up |gradient|."""
         aim, size = fix_predicted_class(objective, model, None), self._size(model, images)
-        pixels = phases(size, model.input.shape[0] or 3)
+        pixels = phases(size, model.input.shape[0] or 3, self.colour)
         transform = crop_transform(self.crop, self.noise, model.input.size)
         ascent = CropsAscent(model, aim, pixels, transform, size, self.seed, count=self.crops)
         start = model.placed(pixels.noise(aim.count or 1, np.random.default_rng(self.seed)))

@@ -173,7 +173,7 @@ def test_nothing_to_maximise_is_refused():
     [
         ({"steps": 0}, "steps is 0; it must be a whole number, at least 1"),
         ({"parameterisation": "wavelet"}, "parameterisation is 'wavelet'; it must be fourier, pixels or pyramid"),
-        ({"colour": "cmyk"}, "colour is 'cmyk'; it must be photographs, lucid or rgb"),
+        ({"colour": "cmyk"}, "colour is 'cmyk'; it must be photographs, lucid, rgb or data:FILE"),
         ({"size": 20}, r"size is 20; this model takes pictures \(16, 16\)"),
         ({"size": 0}, "size is 0; this model takes pictures"),
         ({"zoom": 1.5}, r"zoom 1.5; both are shares"),
