@@ -13,6 +13,7 @@ from crosslens.model.backend import Differentiable
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
 from crosslens.occlusion import NoStagesError
+from crosslens.receptive.fields import Fields
 
 from .autodiff.differentiability import caveats_of, diagnosis_of
 from .autodiff.disconnected import refuse_disconnected
@@ -24,6 +25,7 @@ from .ir.graph_input import GraphInput
 from .ir.layer_weights import unnamed_constants, weights_of, with_weights
 from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
 from .occlusion.engine import OnnxStagedNetwork
+from .receptive.fields import fields_of_graph
 from .runtime.batch_split import CPU_PROVIDER, BatchSplit, map_batches, parts_of, split_batch
 from .runtime.executable import Executable, SplitExecutable
 from .runtime.linearization import OnnxLinearization
@@ -92,7 +94,7 @@ class OnnxModel(Model):
     @cached_property
     def _layer_tensors(self) -> Mapping[str, LayerTensor]:
         with example_size_errors(self.input):
-            graph = self._inferred_at((self._input.batch or 1, *self.input.example_shape))
+            graph = self._at_example()
         last = channels_last_tensors(graph, self._input.tensor, self._input.channels_last)
         tensors = [o for node in graph.nodes for o in node.outputs if o in graph.types]
         sizes = {o: tuple(n if isinstance(n, int) else None for n in graph.dims(o)) for o in tensors}
@@ -106,6 +108,9 @@ class OnnxModel(Model):
         free = self._inferred_at((BATCH, *self.input.example_shape))
         floats = [name for name in tensors if graph.types[name].is_float and name not in graph.constants]
         return frozenset(tensors_with_batch_first(free, floats, self._providers))
+
+    def _at_example(self) -> Graph:
+        return self._inferred_at((self._input.batch or 1, *self.input.example_shape))
 
     def _inferred_at(self, shape: tuple[int | str, ...]) -> Graph:
         """The graph with constants folded and shapes inferred for an input of this shape."""
@@ -125,7 +130,7 @@ class OnnxModel(Model):
 
     def upstream(self, names: Iterable[str]) -> frozenset[str]:
         """By the paths that gradients take through the graph: indices and sizes do not count."""
-        graph = self._inferred_at((self._input.batch or 1, *self.input.example_shape))
+        graph = self._at_example()
         needed = {self._layer_tensors[name].tensor for name in names}
         needed.update(name for node in path_of(graph, needed, [INPUT]) for name in node.reads)
         return frozenset(name for name, each in self._layer_tensors.items() if each.tensor in needed)
@@ -136,14 +141,14 @@ class OnnxModel(Model):
 
     @cached_property
     def _reads(self) -> Mapping[str, tuple[str, ...]]:
-        return direct_reads(self._inferred_at((self._input.batch or 1, *self.input.example_shape)), self._layer_tensors)
+        return direct_reads(self._at_example(), self._layer_tensors)
 
     def diagnosis(self) -> Iterator[tuple[str, bool | None, str]]:
-        yield from diagnosis_of(self._inferred_at((self._input.batch or 1, *self.input.example_shape)), self._graph)
+        yield from diagnosis_of(self._at_example(), self._graph)
 
     def caveats(self) -> tuple[str, ...]:
         """Quantisation that gradients pass straight through."""
-        return caveats_of(self._inferred_at((self._input.batch or 1, *self.input.example_shape)))
+        return caveats_of(self._at_example())
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""
@@ -220,7 +225,7 @@ class OnnxModel(Model):
         """If a gradient is zero everywhere, refuse it unless zero is right."""
         if all(gradient.any() for gradient in gradients.values()):
             return
-        graph = self._inferred_at((self._input.batch or 1, *self.input.example_shape))
+        graph = self._at_example()
         names = [name for name, values in cotangents.items() if as_numpy(values).any()]
         refuse_disconnected(names, self._layer_tensors, graph, lambda x, name: self._forward(x, (name,), {})[name])
 
@@ -275,6 +280,11 @@ class OnnxModel(Model):
             ("staged", size, capture), lambda: OnnxStagedNetwork(graph, places, capture, providers)
         )
         return network
+
+    def receptive_fields(self, shape: tuple[int, ...]) -> Fields:
+        """By the graph's operators, each with its shapes for one image of this shape."""
+        images = (self._input.batch or 1, *shape)
+        return fields_of_graph(self._inferred_at(images), self._layer_tensors, images)
 
     def _executable(self, kind: str, request: Request, x: Array) -> Any:
         """The executable, or the pair of them, for a request at images of this shape.

@@ -3,6 +3,8 @@
 from ...ir.graph import Graph, Node
 from ..registry import Cotangents, vjp
 
+__all__ = ["input_padding"]
+
 
 @vjp("ConvTranspose")
 def conv_transpose(g: Graph, node: Node, dy: str) -> Cotangents:
@@ -13,7 +15,7 @@ def conv_transpose(g: Graph, node: Node, dy: str) -> Cotangents:
     strides = node.attr("strides", (1,) * rank)
     dilations = node.attr("dilations", (1,) * rank)
     groups = node.attr("group", 1)
-    pads = _pads(g, node, kernel, strides, dilations)
+    pads = input_padding(g, node, kernel, strides, dilations)
     whole = dy
     if min(pads) < 0:
         reached = [n + min(p, 0) for n, p in zip(g.sizes(node.outputs[0]), pads[rank:], strict=True)]
@@ -29,7 +31,7 @@ def conv_transpose(g: Graph, node: Node, dy: str) -> Cotangents:
     return [dx, dw, db][: len(node.inputs)]
 
 
-def _pads(
+def input_padding(
     g: Graph, node: Node, kernel: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
 ) -> tuple[int, ...]:
     """Padding such that Conv gives back exactly the input's sizes; a negative end is output that no input reached.

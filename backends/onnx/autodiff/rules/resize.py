@@ -10,6 +10,8 @@ from ...ir.graph import DynamicShapeError, Graph, Node
 from ...shapes.evaluate import evaluate
 from ..registry import Cotangents, vjp
 
+__all__ = ["resizing_matrix"]
+
 _KEPT = ("mode", "coordinate_transformation_mode", "nearest_mode", "cubic_coeff_a", "exclude_outside", "antialias")
 
 
@@ -27,6 +29,12 @@ def resize(g: Graph, node: Node, dy: str) -> Cotangents:
         turned = g.op("MatMul", dy if axis == rank - 1 else g.op("Transpose", dy, perm=last), matrix)
         dy = turned if axis == rank - 1 else g.op("Transpose", turned, perm=[last.index(a) for a in range(rank)])
     return [dy, *[None] * (len(node.inputs) - 1)]
+
+
+def resizing_matrix(g: Graph, node: Node, axis: int) -> np.ndarray[Any, Any] | None:
+    """(out, in): what a Resize does along an axis; None where it leaves it as it is."""
+    before, after = (g.sizes(name, [axis]) for name in (node.inputs[0], node.outputs[0]))
+    return None if before == after and _stays(g, node, axis) else _matrix(g, node, axis)
 
 
 def _stays(g: Graph, node: Node, axis: int) -> bool:
