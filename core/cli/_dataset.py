@@ -1,4 +1,4 @@
-"""`crosslens run` for a method over a data set: one method on one model and a folder of pictures."""
+"""`crosslens run` for a method over a data set: one method on one model and what a text names as data."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..data import data
+from ..data import data as source_of
 from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
@@ -24,8 +24,8 @@ __all__ = ["dataset_command"]
 ROWS = 20
 """Rows of a table that are printed; a file holds all."""
 SOME_FAILED = 4
-"""The exit code where some of the pictures could not be read: the result is that of the others."""
-_DATA = click.Argument(["folder"], type=click.Path(path_type=Path))
+"""The exit code where some of the images could not be read: the result is that of the others."""
+_DATA = click.Argument(["data"])
 _OUT = click.Option(["-o", "--out"], type=Writable(".npz"), help="Write the table and its provenance.")
 
 
@@ -36,10 +36,10 @@ def dataset_command(kind: type[DatasetMethod]) -> click.Command:
 
 
 def _run_method(
-    kind: type[DatasetMethod], *, model: str, folder: Path, out: Path | None, as_json: bool, **options: Any
+    kind: type[DatasetMethod], *, model: str, data: str, out: Path | None, as_json: bool, **options: Any
 ) -> None:
     method = build_method(kind, options)
-    source = data(folder, resize=options["resize"], crop=options["crop"])
+    source = source_of(data, resize=options["resize"], crop=options["crop"])
     with quiet(), bar() as progress:
         result: Result = method(open_model(model, options), source, progress=progress)
     if out:
@@ -48,9 +48,9 @@ def _run_method(
         click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     read = result.provenance["source"]
     if as_json:
-        echo_json({"model": model, "data": str(folder), **_record(result), "file": out and str(out)})
+        echo_json({"model": model, "data": data, **_record(result), "file": out and str(out)})
     else:
-        click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} pictures in {folder}")
+        click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {data}")
         if layers := result.provenance["layers"]:
             click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
         if isinstance(result, Table):

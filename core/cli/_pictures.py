@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..data.picture_folder import SUFFIXES
+from ..data.sources.picture_files import SUFFIXES
 from ..errors import ImageError
 from ..image.batch import image_batch
 from ..image.fitting import RESIZE

@@ -57,7 +57,7 @@ def _listing_of(listed: Mapping[str, Sequence[type[AnyMethod]]]) -> str:
 
 
 _MARKS = {"image": " ", "network": "*", "data set": "+"}
-_LEGEND = {"network": "needs no picture", "data set": "runs over a folder of pictures"}
+_LEGEND = {"network": "needs no picture", "data set": "runs over a data set, such as a folder of pictures"}
 
 
 def _family_of(name: str) -> str:
@@ -99,7 +99,7 @@ def _over(kind: type[AnyMethod]) -> str:
 
 
 def _usage(kind: type[AnyMethod]) -> str:
-    inputs = {"data set": "FOLDER ", "image": "IMAGE ", "network": ""}[_over(kind)]
+    inputs = {"data set": "DATA ", "image": "IMAGE ", "network": ""}[_over(kind)]
     suffix = ".npz" if issubclass(kind, DatasetMethod) else ".png"
     return f"crosslens run {kind.name} MODEL {inputs}-o {kind.name}{suffix}"
 

@@ -4,12 +4,12 @@ A `Source` is a finite list of images. A `Statistic` is what is gathered over th
 the source into shards, gathers each shard's states and merges them in shard order.
 """
 
-from .adapters import data
-from .array_source import ArraySource
-from .picture_folder import PictureFolder
 from .rows import Rows
 from .shard import SHARD, Shard, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
+from .sources.adapters import data
+from .sources.array_source import ArraySource
+from .sources.picture_folder import PictureFolder
 from .statistic import Batch, Quantity, State, Statistic
 from .sweep import Gathered, replay, sweep
 from .top_positions import TopPositions

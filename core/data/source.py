@@ -63,6 +63,11 @@ class Source(ABC):
     def digest(self) -> str:
         """A hash of all that the source holds: images, ids and records."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of results must know of the data: what was left out, for example."""
+        return ()
+
     @abstractmethod
     def read(self, start: int, stop: int, model: Model) -> Samples:
         """The images of the index range [start, stop), as this model takes them.

@@ -18,7 +18,7 @@ from ..model.input_spec import InputSpec
 from .io import load_image
 from .loading import join_records, remember_loading
 
-__all__ = ["image_batch"]
+__all__ = ["image_batch", "whole_number_batch"]
 
 _ANYTHING = np.zeros(1, np.float32)
 
@@ -53,6 +53,24 @@ def image_batch(images: Any, model: Model, *, any_size: bool = False, strict: bo
     if isinstance(images, list | tuple) and not _is_nested_numbers(images):
         return _joined([_numbered(n, each, model, any_size=any_size, strict=strict) for n, each in enumerate(images)])
     return _where_the_model_computes(_converted(as_array(images), spec, strict=strict), model)
+
+
+def whole_number_batch(images: Array, model: Model) -> Array:
+    """Whole numbers of 8 or 16 bits, or truth values, as shares of the largest of their type, however dark they are.
+
+    Args:
+        images: an array of such a type, one image or several, channels first or last.
+        model: the network.
+
+    Raises:
+        ImageError: none, or more than one reading of the axes fits the model.
+    """
+    x = as_array(images)
+    layouts = model.input.wanted.layouts(x.shape)
+    if len(layouts) != 1:
+        raise ImageError(refusal(x, model.input.wanted, strict=True))
+    batch = _as_float32(layouts[0].apply(x), model.input, white=WHITE[type_name(x)])
+    return _where_the_model_computes(batch, model)
 
 
 def _where_the_model_computes(batch: Array, model: Model) -> Array:

@@ -1,8 +1,6 @@
 """Reading and writing image files: float32 arrays (N, C, H, W), RGB or the model's own channels."""
 
-import struct
 from dataclasses import dataclass, field
-from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,24 +13,19 @@ from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels
+from .decoding import BROKEN, open_picture
 from .deep_picture import shares_of_floats, to_eight_bits
 from .false_colour import pixels as as_pixels
 from .fitting import Fitting, check_fitting, check_size, fitting
 from .loading import remember_loading
 from .multiband import ARRAYS, TIFFS, as_bands, read_array, read_tiff
 
-__all__ = ["load_image", "open_picture", "save_image"]
+__all__ = ["load_image", "save_image"]
 
 Pixels = np.ndarray[Any, Any]
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""Formats that are read, whatever the file's suffix; for some others Pillow starts programs such as Ghostscript."""
-
 _READABLE = {"La": "LA", "LAB": "RGB"}
 """Modes of Pillow's that it does not convert to grey or colours at once, and one that it converts them to."""
-
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError)
-"""Errors that Pillow raises for damaged files."""
 
 
 def load_image(
@@ -205,7 +198,7 @@ def _has_bands(tiff: Path) -> bool:
             return getattr(picture, "n_frames", 1) > 1
     except UnidentifiedImageError:
         return tiff.read_bytes()[:2] in {b"II", b"MM"}
-    except _BROKEN:
+    except BROKEN:
         return False
 
 
@@ -230,33 +223,6 @@ def _fit_bands(bands: Pixels, target: _Target, path: Any) -> Pixels:
     if target.size in {None, bands.shape[1:]} and target.crop is None:
         return bands
     return np.stack([np.asarray(target.fit(Image.fromarray(band))) for band in bands]).clip(0, 1)
-
-
-def open_picture(path: Path) -> Image.Image:
-    """One of Pillow's images from a file, its pixels loaded.
-
-    Raises:
-        ImageError: the file does not exist, or is not a picture.
-    """
-    try:
-        with Image.open(path, formats=_formats()) as picture:
-            picture.load()
-            return picture.copy() if picture.getexif() is None else picture
-    except FileNotFoundError as error:
-        raise ImageError(f"no picture at '{path}': the file does not exist") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"'{path}' is a folder, not a picture") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"'{path}' is not a picture that Pillow can read as {', '.join(_formats())}") from error
-    except _BROKEN as error:
-        raise ImageError(f"'{path}' is not a picture that Pillow can read ({error})") from error
-
-
-@cache
-def _formats() -> list[str]:
-    """Those of `FORMATS` that this Pillow was built with."""
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _flatten_on_white(picture: Image.Image) -> Image.Image:

@@ -137,7 +137,13 @@ class DatasetMethod(ABC):
                 "source": source_record(source, gathered),
                 **result.provenance,
             },
-            notes=(*result.notes, *failure_notes(source, gathered), *repeatability(model).notes, *model.history.notes),
+            notes=(
+                *result.notes,
+                *source.notes,
+                *failure_notes(source, gathered),
+                *repeatability(model).notes,
+                *model.history.notes,
+            ),
         )
         notices_of(self.name, result.notes)
         return result

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import CrosslensError, TargetError
-from ..image.io import load_image, open_picture
+from ..image.decoding import open_picture
+from ..image.io import load_image
 from ..model.base import Model
 
 __all__ = ["read_mask"]

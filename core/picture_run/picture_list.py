@@ -8,7 +8,8 @@ from glob import glob, has_magic
 from hashlib import blake2b
 from pathlib import Path, PurePath
 
-from ..data.picture_folder import SUFFIXES, PictureFolder
+from ..data.sources.picture_files import SUFFIXES
+from ..data.sources.picture_folder import PictureFolder
 from ..errors import ImageError
 from ..image.multiband import ARRAYS
 

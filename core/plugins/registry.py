@@ -170,7 +170,7 @@ def image_method_class(name: str) -> type[Method]:
     kind = method_class(name)
     if issubclass(kind, DatasetMethod):
         raise PluginError(
-            f"{name} works over a data set, not on single images: run it with `crosslens run {name} MODEL FOLDER`"
+            f"{name} works over a data set, not on single images: run it with `crosslens run {name} MODEL DATA`"
         )
     return kind
 

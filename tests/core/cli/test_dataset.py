@@ -22,7 +22,7 @@ def test_it_prints_the_table_and_writes_that_of_the_python_call(command, tiny, f
     done = command("run", "mean_activation", tiny, folder, "-o", tmp_path / "means.npz")
     assert done.exit_code == 0, done.output
     said = done.stdout.splitlines()
-    assert said[0] == f"mean_activation of {tiny} over 3 of 3 pictures in {folder}"
+    assert said[0] == f"mean_activation of {tiny} over 3 of 3 images in {folder}"
     assert said[1:3] == ["layer: act2 (the default)", "unit  mean"]
     expected = crosslens.method("mean_activation")(TinyModel(), crosslens.data(folder))
     assert said[3].split() == ["0", f"{expected.columns['mean'][0]:.4g}"]
@@ -45,8 +45,8 @@ def test_some_bad_pictures_are_a_note_and_exit_code_4(command, tiny, folder):
 @pytest.mark.parametrize(
     ("args", "text"),
     [
-        (["gone"], "'gone' does not exist; a source of pictures is a folder"),
-        (["FOLDER/cat/1.png"], "1.png' is a file; a source of pictures is a folder"),
+        (["gone"], "'gone' does not exist; data is a folder of pictures"),
+        (["FOLDER/cat/1.*", "--resize", "pad", "--crop", "0.5"], "--crop 0.5 means nothing with --resize pad"),
         (["EMPTY"], "hold no picture; files that end in"),
         (["FOLDER", "--layer", "conv3"], "no layer 'conv3' in this model (8 layers). Did you mean"),
         (["FOLDER", "-o", "means.png"], "cannot write 'means.png': its name must end in .npz"),
@@ -73,9 +73,9 @@ def test_listings_mark_it_as_over_a_data_set(command):
     listing = command("methods").stdout
     (line,) = [line for line in listing.splitlines() if "mean_activation" in line]
     assert line.startswith("+ ")
-    assert "+ runs over a folder of pictures" in listing
+    assert "+ runs over a data set, such as a folder of pictures" in listing
     assert (
-        "crosslens run mean_activation MODEL FOLDER -o mean_activation.npz"
+        "crosslens run mean_activation MODEL DATA -o mean_activation.npz"
         in command("methods", "mean_activation").stdout
     )
     assert json.loads(command("methods", "mean_activation", "--json").stdout)["over"] == "data set"

@@ -45,7 +45,7 @@ def test_methods_are_listed_by_family_with_a_line_each(command):
     assert "grad_cam " in titles["Class activation maps"]
     assert "rise " in titles["Perturbation"]
     assert "* maco " in titles["Pictures of units and classes"]
-    assert marks.splitlines() == ["* needs no picture", "+ runs over a folder of pictures"]
+    assert marks.splitlines() == ["* needs no picture", "+ runs over a data set, such as a folder of pictures"]
 
 
 def test_methods_as_json_name_their_family(command):

@@ -85,21 +85,19 @@ def test_sources_can_be_sent_to_another_process(folder):
 @pytest.mark.parametrize(
     ("what", "text"),
     [
-        ("gone", "gone' does not exist; a source of pictures is a folder"),
-        ("file.png", "is a file; a source of pictures is a folder"),
+        ("gone", "gone' does not exist; data is a folder of pictures, .npy, .npz, an IDX file (.gz), .tar"),
+        ("file.txt", "file.txt' holds no images that can be read; data is a folder of pictures"),
         ("empty", "hold no picture; files that end in .bmp, .gif"),
         (3, "int is not a source of images: give a folder of pictures, an array"),
-        (
-            ["a.png", "b.png"],
-            "a list is not a source of images: crosslens.load_image(images, like=model) makes an array",
-        ),
+        ([], "the list holds no image"),
+        (["a.png", 3], "images[0] is a str: a list of images holds files only"),
         (np.zeros((3, 8, 8), np.float32), "images (N, C, H, W), at least one; this is an array of shape (3, 8, 8)"),
         (np.zeros((0, 3, 8, 8), np.float32), "at least one; this is an array of shape (0, 3, 8, 8)"),
     ],
 )
 def test_what_is_no_source_is_refused_in_one_line(what, text, tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "file.png").touch()
+    (tmp_path / "file.txt").touch()
     what = tmp_path / what if isinstance(what, str) else what
     with pytest.raises(ImageError) as error:
         crosslens.data(what)
@@ -145,8 +143,8 @@ def test_an_arrays_digest_is_that_of_values_and_labels():
     ("images", "text"),
     [
         (
-            np.zeros((2, 3, 9, 8), np.float32),
-            "images have shape (1, 3, 9, 8) and dtype float32; this model takes (N, 3, 8, 8)",
+            np.zeros((2, 5, 9, 8), np.float32),
+            "the array has shape (1, 5, 9, 8); a picture has 1, 3 or 4 channels",
         ),
         (np.zeros((2, 3, 8, 8), np.int64), "images have shape (1, 3, 8, 8) and dtype int64"),
     ],
@@ -166,7 +164,7 @@ def test_the_package_and_the_function_of_one_name_live_together():
     import crosslens.data.sweep
 
     assert callable(crosslens.data)
-    assert crosslens.data.__module__ == "crosslens.data.adapters"
+    assert crosslens.data.__module__ == "crosslens.data.sources.adapters"
 
 
 def test_arrays_in_other_layouts_and_types_are_read_as_a_method_takes_them():

@@ -178,7 +178,7 @@ def test_a_folder_reads_as_it_is_told_and_its_digest_holds_it(tmp_path):
     for source, options in zip(sources, ({}, {"resize": "pad"}, {"crop": 0.5}), strict=True):
         want = crosslens.load_image(tmp_path / "a.png", like=model, **options)
         np.testing.assert_array_equal(source.read(0, 1, model).images, want)
-    with pytest.raises(ImageError, match="for a folder of pictures"):
+    with pytest.raises(ImageError, match="resize and crop are for pictures"):
         crosslens.data(np.zeros((1, 3, 8, 8), np.float32), crop=1)
 
 

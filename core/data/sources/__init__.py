@@ -1,0 +1,1 @@
+"""Sources: what users have, in memory, in files or as objects of others, as images by index."""

@@ -1,0 +1,157 @@
+"""Arrays in files, .npy and .npz: memory-mapped where the file allows it, images and labels found by their names."""
+
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+
+from ...errors import ImageError
+from .array_source import ArraySource
+from .records import are_labels
+
+__all__ = ["ArrayFile", "Opened", "open_npy", "open_npz"]
+
+Values = np.ndarray[Any, Any]
+Opened = tuple[Values, Sequence[Any] | Values | None, tuple[str, ...]]
+"""Images (N, ...), a label for each if there are such, and notes."""
+
+BROKEN = (OSError, ValueError, EOFError, KeyError, BadZipFile, NotImplementedError, struct.error)
+"""Errors of NumPy and of zip files for what is damaged, or holds other objects than numbers."""
+_IMAGES = ("images", "image", "x", "X", "data", "arr_0")
+_LABELS = {"images": "labels", "image": "label", "x": "y", "X": "Y", "inputs": "targets", "data": "labels"}
+"""What the labels of arrays of these names are called; the words may be parts of a name, x_train and y_train."""
+
+
+class ArrayFile(ArraySource):
+    """Images in a file, pickled by its path."""
+
+    def __init__(self, opener: Callable[..., Opened], path: Path, *args: Any) -> None:
+        self._made_by = (opener, Path(path).absolute(), *args)
+        self.path = Path(path)
+        images, labels, self._notes = opener(path, *args)
+        try:
+            super().__init__(images, labels)
+        except ImageError as error:
+            raise ImageError(f"'{path}': {error}") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        known = {"digest": self.__dict__["digest"]} if "digest" in self.__dict__ else None
+        return ArrayFile, self._made_by, known
+
+    def __repr__(self) -> str:
+        return f"<ArrayFile '{self.path}': images {tuple(self._images.shape)}>"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._notes
+
+
+def open_npy(path: Path) -> Opened:
+    """A `.npy` file, memory-mapped.
+
+    Raises:
+        ImageError: it is damaged, or holds Python objects.
+    """
+    try:
+        return _as_images(np.load(path, mmap_mode="r", allow_pickle=False)), None, ()
+    except BROKEN as error:
+        raise _damaged(path, error) from error
+
+
+def open_npz(path: Path, key: str = "") -> Opened:
+    """An `.npz` file: the array of images, memory-mapped where it was saved uncompressed, and its labels.
+
+    Args:
+        path: the file.
+        key: the name of the array of images; if not given, it is the only array of three or more axes, or the one that
+            is called images, image, x, data or arr_0. Labels are called as it is, with labels for images, y for x.
+
+    Raises:
+        ImageError: it is damaged, or nobody can tell which array holds the images: all names are listed.
+    """
+    try:
+        with ZipFile(path) as archive:
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            shapes = {name: _header(archive.open(member))[0] for name, member in members.items()}
+            key = _images_key(path, key, shapes)
+            images, notes = _member(path, archive, members[key])
+            labels_key = _labels_key(key, shapes)
+            labels = None if labels_key is None else np.load(archive.open(members[labels_key]), allow_pickle=False)
+    except BROKEN as error:
+        if isinstance(error, ImageError):
+            raise
+        raise _damaged(path, error) from error
+    if labels is not None and not are_labels(labels):
+        notes += (f"the labels '{labels_key}' of '{path}' have shape {labels.shape}, not one for each image: left out",)
+        labels = None
+    return _as_images(images), labels, notes
+
+
+def _damaged(path: Path, error: Exception) -> ImageError:
+    reason = " ".join(str(error).split())
+    return ImageError(f"'{path}' is not an array file whose numbers NumPy can read ({reason})")
+
+
+def _as_images(values: Values) -> Values:
+    """With an axis of channels where there is none: a file holds many images, never one in colours (C, H, W)."""
+    return values[:, None] if values.ndim == 3 else values
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of the array that a `.npy` begins with; the file stands behind them then."""
+    read = np.lib.format.read_array_header_1_0 if np.lib.format.read_magic(file) == (1, 0) else _header_2
+    shape, fortran, dtype = read(file)
+    return tuple(shape), bool(fortran), dtype
+
+
+def _header_2(file: IO[bytes]) -> Any:
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def _member(path: Path, archive: ZipFile, member: ZipInfo) -> tuple[Values, tuple[str, ...]]:
+    """An array of the archive, and a note where it had to be read into memory."""
+    if member.compress_type != ZIP_STORED:
+        values = np.load(archive.open(member), allow_pickle=False)
+        note = f"'{path}' is compressed, so that it is held in memory; numpy.savez saves it to be read in parts"
+        return values, (note,)
+    with path.open("rb") as file:
+        file.seek(member.header_offset + 26)
+        file.seek(sum(struct.unpack("<HH", file.read(4))), 1)  # behind the name and the extra field
+        shape, fortran, dtype = _header(file)
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects")
+        offset = file.tell()
+    return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"), ()
+
+
+def _images_key(path: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    held = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    if key:
+        if key not in shapes:
+            raise ImageError(f"'{path}' has no array {key!r}; it holds {held or 'nothing'}")
+        return key
+    large = [name for name, shape in shapes.items() if len(shape) >= 3]
+    named = [name for name in _IMAGES if name in large]
+    if len(large) == 1 or named:
+        return large[0] if len(large) == 1 else named[0]
+    if not large:
+        raise ImageError(f"'{path}' holds no images, (N, H, W) or (N, C, H, W), but {held or 'nothing'}")
+    raise ImageError(
+        f"'{path}' holds several arrays of images: {held}; say which, crosslens.data('{path}:{large[0]}') for example"
+    )
+
+
+def _labels_key(key: str, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The name of the labels of the images that are called so."""
+    words = re.split(r"([^A-Za-z]+)", key)
+    for place, word in enumerate(words):
+        for name in (_LABELS.get(word), "label", "labels", "targets"):
+            guess = "".join([*words[:place], name or "", *words[place + 1 :]])
+            if name and guess in shapes and shapes[guess][:1] == shapes[key][:1]:
+                return guess
+    plain = [name for name in ("labels", "label", "y", "targets") if shapes.get(name, ())[:1] == shapes[key][:1]]
+    return plain[0] if plain else None
