@@ -9,6 +9,7 @@ CrosslensError
 ├── ParameterError      a method's parameter has a value that the method cannot use
 ├── DivergedError       steps that were too long: values, losses or gradients that are not finite any more
 ├── ComparisonError     models or results that cannot be compared with each other
+├── WorkerError         a worker process or actor that was lost, or to which the work cannot be sent
 └── PluginError         a plugin that cannot be found, loaded or trusted to be the only one of its name
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "PluginError",
     "TargetError",
     "UnsupportedOperators",
+    "WorkerError",
     "did_you_mean",
     "unknown_name",
 ]
@@ -65,6 +67,10 @@ class DivergedError(CrosslensError, ArithmeticError):
 
 class ComparisonError(CrosslensError, ValueError):
     """Models or results that cannot be compared with each other."""
+
+
+class WorkerError(CrosslensError, RuntimeError):
+    """A worker process or actor that was lost, or to which the work cannot be sent."""
 
 
 class PluginError(CrosslensError, RuntimeError):

@@ -1,6 +1,8 @@
 """The contract of a backend on TensorFlow: functions traced once per question, cached by what they compute."""
 
+import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Self
 
@@ -25,6 +27,9 @@ from .traced_functions import Question, TracedFunctions
 from .weights_mark import refuse_changed
 
 __all__ = ["TensorFlowModel"]
+
+_THREADS = int(os.environ.get("TF_NUM_INTRAOP_THREADS", "0")) or len(os.sched_getaffinity(0))
+"""Threads that TensorFlow starts with unless its configuration says another number."""
 
 
 class TensorFlowModel(Model):
@@ -93,6 +98,10 @@ class TensorFlowModel(Model):
         """By the graph of the trace that listed the layers."""
         name = self.layer(layer).name
         return self._tensors[name].reads if name in self._tensors else ()
+
+    def threads(self, count: int) -> AbstractContextManager[int]:
+        """Those that TensorFlow started with, whatever is asked for: it cannot change them."""
+        return nullcontext(tf.config.threading.get_intra_op_parallelism_threads() or _THREADS)
 
     @property
     def versions(self) -> Mapping[str, str]:

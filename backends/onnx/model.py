@@ -24,9 +24,10 @@ from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
 from .ir.layer_weights import unnamed_constants, weights_of, with_weights
 from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
+from .ir.session import limited_threads
 from .occlusion.engine import OnnxStagedNetwork
 from .receptive.fields import fields_of_graph
-from .runtime.batch_split import CPU_PROVIDER, BatchSplit, map_batches, parts_of, split_batch
+from .runtime.batch_split import CPU_PROVIDER, BatchSplit, cores, map_batches, parts_of, split_batch
 from .runtime.executable import Executable, SplitExecutable
 from .runtime.linearization import OnnxLinearization
 from .runtime.program import (
@@ -57,6 +58,7 @@ class OnnxModel(Model):
     frozen_weights = True
     rules_for = frozenset({"relu"})
     pickles_whole = True
+    threads = staticmethod(limited_threads)
 
     def __init__(
         self,
@@ -277,7 +279,7 @@ class OnnxModel(Model):
         except DynamicShapeError as error:
             raise NoStagesError(str(error)) from error
         network: OnnxStagedNetwork = self._sessions.get(
-            ("staged", size, capture), lambda: OnnxStagedNetwork(graph, places, capture, providers)
+            ("staged", size, capture, cores()), lambda: OnnxStagedNetwork(graph, places, capture, providers)
         )
         return network
 

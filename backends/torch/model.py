@@ -1,6 +1,7 @@
 """The contract of a backend on torch: hooks for the layers asked for, autograd from and to edges in the graph."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace as replaced
 from functools import cached_property
 from typing import Any, Self
@@ -98,6 +99,16 @@ class TorchModel(Model):
     def placed(self, x: Array) -> Array:
         """A tensor on the network's GPU, if it is on one."""
         return on_device(x, self._runner.device, self._runner.image_dtype)
+
+    @contextmanager
+    def threads(self, count: int) -> Iterator[int]:
+        """By `torch.set_num_threads`."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(count)
+        try:
+            yield count
+        finally:
+            torch.set_num_threads(before)
 
     @property
     def versions(self) -> Mapping[str, str]:

@@ -5,19 +5,26 @@ length of the source and on the model, not on the number of workers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 
 from ..execution.batching import batch_limit
+from ..execution.executor import Job
+from ..execution.processor import instruction_set
+from ..execution.thread_map import read_ahead
+from ..execution.threads import computes_with
 from ..model.base import Model
 from ..model.reduction import Reduction
 from .reduce import reduce
 from .source import Failure, Samples, Source
 from .statistic import Batch, Quantity, State, Statistic
 
-__all__ = ["SHARD", "Shard", "ShardResult", "computed", "run_shard", "shards"]
+__all__ = ["SHARD", "Shard", "ShardJob", "ShardResult", "computed", "run_shard", "shards"]
 
 SHARD = 256
 """Images in a shard: many micro-batches, and seconds of work, which is what is lost where a process is killed."""
+AHEAD = 2
+"""Micro-batches that are read while the model computes one."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class Shard:
     number: int
     start: int
     stop: int
+
+    def __str__(self) -> str:
+        return f"shard {self.number} (images {self.start} to {self.stop - 1})"
 
     def micro_batches(self, size: int) -> Iterator[tuple[int, int]]:
         """(start, stop) of consecutive batches of `size` images, the last one shorter."""
@@ -42,6 +52,10 @@ class ShardResult:
     states: Mapping[Statistic, State]
     images: int
     failures: tuple[Failure, ...]
+    threads: int | None = None
+    """Threads that the model computed with; None where nobody can tell."""
+    processor: str = ""
+    """What `crosslens.execution.processor.instruction_set` says where it was computed."""
 
 
 def shards(count: int, size: int = SHARD) -> Sequence[Shard]:
@@ -53,14 +67,42 @@ def shards(count: int, size: int = SHARD) -> Sequence[Shard]:
     return [Shard(number, start, min(start + size, count)) for number, start in enumerate(range(0, count, size))]
 
 
+@dataclass(frozen=True)
+class ShardJob(Job[Shard, ShardResult]):
+    """What a worker does with shards: the same bits wherever it runs, given the same threads and type of processor."""
+
+    model: Model
+    source: Source
+    statistics: tuple[Statistic, ...]
+    threads: int | None = 1
+    """Of the model, and of NumPy; None leaves them as they are."""
+    report: Callable[[int], None] | None = None
+    """Called after each micro-batch with the index after its last image; for this process only."""
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[Shard], ShardResult]]:
+        with computes_with(self.model, self.threads) as threads:
+            yield lambda shard: replace(
+                run_shard(self.model, self.source, self.statistics, shard, self.report or _untold),
+                threads=threads,
+                processor=instruction_set(),
+            )
+
+
+def _untold(stop: int) -> None:
+    """Tell nobody."""
+
+
 def run_shard(
     model: Model,
     source: Source,
     statistics: Sequence[Statistic],
     shard: Shard,
-    report: Callable[[int], None] = lambda stop: None,
+    report: Callable[[int], None] = _untold,
 ) -> ShardResult:
     """Gather statistics over one shard: each image is read once and goes through the model once for all of them.
+
+    The next images are read and decoded on a thread while the model computes.
 
     Args:
         model: its `crosslens.execution.batching.batch_limit` is the size of a micro-batch.
@@ -71,14 +113,15 @@ def run_shard(
     """
     states = {each: each.empty() for each in statistics}
     images, failures = 0, list[Failure]()
-    for start, stop in shard.micro_batches(batch_limit(model)):
-        samples = source.read(start, stop, model)
-        failures += samples.failures
-        if samples.ids:
-            batch = computed(model, samples, statistics)
-            states = {each: each.add(state, batch) for each, state in states.items()}
-            images += len(batch)
-        report(stop)
+    ranges = list(shard.micro_batches(batch_limit(model)))
+    with closing(read_ahead(lambda limits: source.read(*limits, model), ranges, AHEAD)) as read:
+        for (_, stop), samples in zip(ranges, read, strict=True):
+            failures += samples.failures
+            if samples.ids:
+                batch = computed(model, samples, statistics)
+                states = {each: each.add(state, batch) for each, state in states.items()}
+                images += len(batch)
+            report(stop)
     return ShardResult(shard, states, images, tuple(failures))
 
 

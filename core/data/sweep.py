@@ -4,20 +4,21 @@ Some statistics depend on others: overlaps on thresholds, exact quantiles on ran
 a round, with what was gathered. All statistics of a round are gathered in one pass, whichever method asked for them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import ImageError
 from ..execution.batching import batch_limit
+from ..execution.executor import Executor, Local
 from ..execution.progress import Progress, silent
 from ..model.base import Model
 from ..result.display import counted, one_line
-from .shard import SHARD, ShardResult, run_shard, shards
+from .shard import SHARD, Shard, ShardJob, ShardResult, shards
 from .source import Failure, Source
 from .statistic import State, Statistic
 
-__all__ = ["Gathered", "NamesStatistics", "fold", "replay", "sweep"]
+__all__ = ["Gathered", "NamesStatistics", "fold", "in_order", "replay", "sweep"]
 
 
 class NamesStatistics(Protocol):
@@ -47,22 +48,36 @@ class Gathered:
         return one_line("Gathered", [*counts, counted(len(self.failures), "failure")])
 
 
-def sweep(model: Model, source: Source, methods: Sequence[NamesStatistics], progress: Progress = silent) -> Gathered:
-    """Gather statistics over a source, in this process.
+def sweep(
+    model: Model,
+    source: Source,
+    methods: Sequence[NamesStatistics],
+    progress: Progress = silent,
+    *,
+    executor: Executor[Shard, ShardResult] | None = None,
+    threads: int | None = None,
+) -> Gathered:
+    """Gather statistics over a source, by default in this process.
 
     Args:
         model: a network that takes images.
         source: the images.
         methods: each is asked for statistics with None first, then after each round with the states of its own so far.
-        progress: called after each micro-batch with (images of this round, all of them, which round).
+        progress: called with (images of this round, all of them, which round): after each micro-batch in this process,
+            elsewhere after each shard.
+        executor: who computes the shards.
+        threads: of the model; None for what its framework takes. States are the same bits on any executor, and with
+            any number of workers, on one type of processor, where the threads are the same.
 
     Raises:
         ImageError: none of the images can be read, or they changed between two rounds.
+        WorkerError: a worker was lost.
     """
     gathered, number = Gathered(), 0
     while statistics := _next_statistics(model, source, methods, gathered.states):
         number += 1
-        this = _round(model, source, statistics, progress, f"round {number}")
+        job = ShardJob(model, source, statistics, threads)
+        this = _round(job, executor or Local(), progress, f"round {number}")
         if number > 1 and (this.images, this.failures) != (gathered.images, gathered.failures):
             raise ImageError(f"{source} changed during the sweep: round {number} read other images than the one before")
         gathered = replace(this, states={**gathered.states, **this.states}, micro_batch=batch_limit(model))
@@ -100,17 +115,36 @@ def _next_statistics(
     return tuple(dict.fromkeys(missing))
 
 
-def _round(model: Model, source: Source, statistics: Sequence[Statistic], progress: Progress, what: str) -> Gathered:
-    count = len(source)
+def _round(job: ShardJob, executor: Executor[Shard, ShardResult], progress: Progress, what: str) -> Gathered:
+    count, source = len(job.source), job.source
+    here, done = isinstance(executor, Local), 0
+    if here:
+        job = replace(job, report=lambda stop: progress(stop, count, what))
 
-    def report(stop: int) -> None:
-        progress(stop, count, what)
+    def results() -> Iterator[ShardResult]:
+        nonlocal done
+        for shard, result in executor.run(job, shards(count)):
+            done += shard.stop - shard.start
+            if not here:
+                progress(done, count, what)
+            yield result
 
-    gathered = fold(statistics, (run_shard(model, source, statistics, shard, report) for shard in shards(count)))
+    gathered = fold(job.statistics, in_order(results()))
     if not gathered.images:
         first = gathered.failures[0]
         raise ImageError(f"none of the {count} images of {source} can be read; the first, {first.id}: {first.reason}")
     return gathered
+
+
+def in_order(results: Iterable[ShardResult]) -> Iterator[ShardResult]:
+    """The results in the order of their shards, 0, 1, ...; one that comes early is kept until it is its turn."""
+    early: dict[int, ShardResult] = {}
+    number = 0
+    for result in results:
+        early[result.shard.number] = result
+        while number in early:
+            yield early.pop(number)
+            number += 1
 
 
 def fold(statistics: Iterable[Statistic], results: Iterable[ShardResult]) -> Gathered:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
-__all__ = ["Executor", "Job", "Local"]
+from ..errors import ParameterError
+
+__all__ = ["Executor", "Job", "Local", "check_workers"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -47,3 +49,14 @@ class Local(Executor[Item, Made]):
         with job.open() as work:
             for item in items:
                 yield item, work(item)
+
+
+def check_workers(workers: int, threads: int) -> None:
+    """Refuse numbers of workers and threads that nobody can have.
+
+    Raises:
+        ParameterError: which one, and what it is.
+    """
+    for name, value in (("workers", workers), ("threads", threads)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ParameterError(f"{name} is {value!r}; give a whole number from 1 on")

@@ -1,11 +1,12 @@
-"""A map over items on several threads: results in order, and few of them computed before they are read."""
+"""Maps over items on other threads: results in order, and few of them computed before they are read."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
-__all__ = ["map_in_order"]
+__all__ = ["map_in_order", "read_ahead"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,6 +34,31 @@ def map_in_order(call: Callable[[T], R], items: Iterable[T], threads: int) -> It
             for item in items:
                 pending.append(pool.submit(call, item))
                 if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def read_ahead(read: Callable[[T], R], items: Iterable[T], ahead: int) -> Generator[R]:
+    """The results of `read` for each item, in order, computed on one other thread while the caller uses those before.
+
+    Args:
+        read: called for one item at a time, in order.
+        items: its arguments.
+        ahead: results at most that are there, or under way, beyond the one that the caller has.
+
+    Raises:
+        Exception: what a call raised, in its item's turn. No call begins after that, nor after the iterator is closed.
+    """
+    context, pending = copy_context(), deque[Future[R]]()
+    with ThreadPoolExecutor(1, "crosslens reads ahead") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(context.run, read, item))
+                if len(pending) > ahead:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()

@@ -5,6 +5,7 @@ synthesis for a network of other bounds therefore runs on this view, and its pic
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from typing import Any, Self
 
@@ -69,6 +70,9 @@ class UnitRange(Model):
 
     def other_weights(self) -> Iterable[Array]:
         return self.model.other_weights()
+
+    def threads(self, count: int) -> AbstractContextManager[int | None]:
+        return self.model.threads(count)
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         return self.model.diagnosis()

@@ -5,6 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -80,6 +81,14 @@ class BackendModel(ABC):
     def elements(self) -> int:
         """The number of activations of all layers for one image."""
         return sum(prod(n or 1 for n in layer.shape[1:]) for layer in self.layers.values())
+
+    def threads(self, count: int) -> AbstractContextManager[int | None]:
+        """Compute with this many threads within a block, on the processor; the settings before come back at its end.
+
+        Gives the number in fact: another where the framework has started and cannot change it any more; None where the
+        backend cannot tell. Override where the framework has threads of its own.
+        """
+        return nullcontext()
 
     def diagnosis(self) -> Iterable[tuple[str, bool | None, str]]:
         """What the backend can say before any work: (what, well or not or None for a fact, text) of each finding."""

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from ctypes import CDLL
 from typing import Any
 from weakref import finalize
@@ -14,10 +15,28 @@ from .graph import Graph
 from .onnxruntime_errors import readable_errors
 from .serialise import external_constants, external_name, model_proto
 
-__all__ = ["open_session"]
+__all__ = ["limited_threads", "open_session", "thread_count"]
+
+_limits: list[int] = []
+"""The numbers of threads of the `limited_threads` that are entered; the last one counts, in the whole process."""
 
 _TRIM = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 """glibc's function that returns freed memory to the system: without it 90 MiB stay when ResNet-50's gradient opens."""
+
+
+def thread_count() -> int:
+    """Threads of a session: of `limited_threads`, else OMP_NUM_THREADS; 0, onnxruntime's own choice, without either."""
+    return _limits[-1] if _limits else int(os.environ.get("OMP_NUM_THREADS", "0"))
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[int]:
+    """Run sessions with this number of threads within the block, those that are open with others excepted."""
+    _limits.append(count)
+    try:
+        yield count
+    finally:
+        _limits.remove(count)
 
 
 def _lend(options: ort.SessionOptions, values: dict[str, np.ndarray[Any, Any]]) -> None:
@@ -47,14 +66,14 @@ def open_session(
         providers: onnxruntime's execution providers; the CPU's if None.
         optimise: whether onnxruntime optimises the graph first.
         noted: tensors whose types are written into the model because onnxruntime cannot infer them.
-        threads: of the session; 0 for OMP_NUM_THREADS, or onnxruntime's own choice if that is not set.
+        threads: of the session; 0 for `thread_count`.
 
     Raises:
         ModelError: onnxruntime cannot open the network.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS", "0"))
+    options.intra_op_num_threads = threads or thread_count()
     options.add_session_config_entry(
         "session.force_spinning_stop", "1"
     )  # else its idle threads slow the next session down

@@ -14,6 +14,8 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.execution.thread_map import map_in_order
 
+from ..ir.session import thread_count
+
 __all__ = ["CPU_PROVIDER", "BatchSplit", "cores", "map_batches", "parts_of", "rows_of", "split_batch"]
 
 Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
@@ -34,7 +36,7 @@ class BatchSplit:
     images: int
     """Images in one run of the session."""
     threads: int
-    """Threads of the session; 0 for onnxruntime's own choice."""
+    """Threads of the session; 0 for `thread_count`."""
     parallel: int = 1
     """Runs of the session at the same time."""
 
@@ -55,8 +57,8 @@ def split_batch(count: int, pixels: int, fixed: int | None = None) -> BatchSplit
 
 
 def cores() -> int:
-    """The number of cores to use: OMP_NUM_THREADS, or all."""
-    return int(os.environ.get("OMP_NUM_THREADS", "0")) or os.cpu_count() or 1
+    """The number of cores to use: `thread_count`, or all."""
+    return thread_count() or os.cpu_count() or 1
 
 
 def rows_of(values: Array, start: int, size: int) -> Array:

@@ -11,7 +11,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.model import INPUT
 
 from ..ir.onnxruntime_errors import readable_errors
-from ..ir.session import open_session
+from ..ir.session import open_session, thread_count
 from .large_matrices import large_matrices_as_inputs
 from .program import Program
 
@@ -36,7 +36,8 @@ class Executable:
         return len(self._open) * sum(value.nbytes for value in self.program.graph.constants.values())
 
     def session(self, threads: int) -> ort.InferenceSession:
-        """The session with this number of threads, 0 for onnxruntime's own choice; opened when first used."""
+        """The session with this number of threads, 0 for `thread_count`; opened when first used."""
+        threads = threads or thread_count()
         with self._lock:
             if threads not in self._open:
                 self._open[threads] = open_session(self._graph, self._providers, threads=threads)
@@ -59,7 +60,7 @@ class Executable:
             x: images.
             replace: activations by layer that replace the network's own.
             cotangents: by layer (or index, for an objective's arrays).
-            threads: of the session; 0 for onnxruntime's own choice.
+            threads: of the session; 0 for `thread_count`.
 
         Raises:
             ModelError: onnxruntime cannot run the network on these images.
@@ -91,7 +92,7 @@ class Executable:
 
     def _options(self, feeds: Mapping[str, Any], threads: int) -> ort.RunOptions | None:
         """Free memory after the first run at new sizes: then onnxruntime plans its memory, and allocates it anew."""
-        sizes = (threads, *(value.shape for value in feeds.values()))
+        sizes = (threads or thread_count(), *(value.shape for value in feeds.values()))
         if sizes in self._ran:
             return None
         self._ran.add(sizes)
