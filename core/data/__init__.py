@@ -5,7 +5,7 @@ the source into shards, gathers each shard's states and merges them in shard ord
 """
 
 from .rows import Rows
-from .shard import SHARD, Shard, ShardResult, run_shard, shards
+from .shard import SHARD, Shard, ShardJob, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
 from .sources.adapters import data
 from .sources.array_source import ArraySource
@@ -25,6 +25,7 @@ __all__ = [
     "Rows",
     "Samples",
     "Shard",
+    "ShardJob",
     "ShardResult",
     "Source",
     "State",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
-from ..execution.batching import batch_limit
+from ..execution.batching import forward_limit
 from ..execution.executor import Job
 from ..execution.processor import instruction_set
 from ..execution.thread_map import read_ahead
@@ -105,7 +105,7 @@ def run_shard(
     The next images are read and decoded on a thread while the model computes.
 
     Args:
-        model: its `crosslens.execution.batching.batch_limit` is the size of a micro-batch.
+        model: its `crosslens.execution.batching.forward_limit` is the size of a micro-batch.
         source: what the shard is a range of.
         statistics: what to gather, each a different one.
         shard: the index range.
@@ -113,7 +113,7 @@ def run_shard(
     """
     states = {each: each.empty() for each in statistics}
     images, failures = 0, list[Failure]()
-    ranges = list(shard.micro_batches(batch_limit(model)))
+    ranges = list(shard.micro_batches(forward_limit(model)))
     with closing(read_ahead(lambda limits: source.read(*limits, model), ranges, AHEAD)) as read:
         for (_, stop), samples in zip(ranges, read, strict=True):
             failures += samples.failures

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..errors import ImageError
-from ..execution.batching import batch_limit
+from ..execution.batching import forward_limit
 from ..execution.executor import Executor, Local
 from ..execution.progress import Progress, silent
 from ..model.base import Model
@@ -80,7 +80,7 @@ def sweep(
         this = _round(job, executor or Local(), progress, f"round {number}")
         if number > 1 and (this.images, this.failures) != (gathered.images, gathered.failures):
             raise ImageError(f"{source} changed during the sweep: round {number} read other images than the one before")
-        gathered = replace(this, states={**gathered.states, **this.states}, micro_batch=batch_limit(model))
+        gathered = replace(this, states={**gathered.states, **this.states}, micro_batch=forward_limit(model))
     return gathered
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..model.base import Model
 from ..model.repeatability import repeatability
 
-__all__ = ["BOXES_PER_IMAGE", "batch_limit", "box_limit", "slices"]
+__all__ = ["BOXES_PER_IMAGE", "batch_limit", "box_limit", "forward_limit", "slices"]
 
 BUDGET = 2 << 30
 """Bytes that one batch's activations and gradients may take: 2 GiB."""
@@ -13,6 +13,10 @@ BOXES_PER_IMAGE = 2
 """Boxes that take no more memory than a whole image: stages pay where less than half of its maps is computed again."""
 MAX_BOXES = 16
 """Occluding a torch VGG-16 took 77 ms a box by twos, 43 by eights, 37 by sixteens (benchmarks/NOTES.md)."""
+FORWARD_ELEMENTS = 16 << 20
+"""Activations up to which forward passes of more images at once are faster, on one thread: a small network on MNIST
+took 259 us an image by eights, 115 by 256, in torch; EfficientNet-Lite0 is no faster by eights than by fours."""
+MAX_FORWARD = 256
 
 
 def batch_limit(model: Model) -> int:
@@ -23,6 +27,17 @@ def batch_limit(model: Model) -> int:
     if repeatability(model).one_by_one:
         return 1
     return min(model.largest_batch, _images_in_budget(model)) if model.batch_size is None else model.batch_size
+
+
+def forward_limit(model: Model) -> int:
+    """Images at once where a sweep runs over many: as `batch_limit`, but more of a small network, up to `MAX_FORWARD`.
+
+    It depends on the model and its settings alone, so that sums have the same last bits wherever a sweep runs.
+    """
+    if model.batch_size is not None or repeatability(model).one_by_one:
+        return batch_limit(model)
+    fast = min(MAX_FORWARD, FORWARD_ELEMENTS // max(model.elements, 1))
+    return min(max(model.largest_batch, fast), _images_in_budget(model))
 
 
 def box_limit(model: Model, batch: int | None = None) -> int:
