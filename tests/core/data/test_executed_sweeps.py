@@ -166,7 +166,8 @@ def test_the_next_images_are_read_while_the_model_computes():
 
 
 def test_an_error_of_a_source_ends_the_shard_and_its_reader():
-    before = threading.active_count()
+    before, model = threading.active_count(), testing.TinyModel()
+    model.batch_size = 4
     with pytest.raises(ImageError, match="the disk is gone"):
-        run_shard(testing.TinyModel(), Watched(fails_at=8), [ActivationSum("conv1")], shards(20)[0])
+        run_shard(model, Watched(fails_at=8), [ActivationSum("conv1")], shards(20)[0])
     assert threading.active_count() == before
