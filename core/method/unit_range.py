@@ -105,6 +105,10 @@ class UnitRange(Model):
         return self.model.nonlinearities
 
     @property
+    def rectified_layers(self) -> tuple[str, ...] | None:
+        return self.model.rectified_layers
+
+    @property
     def rules_for(self) -> frozenset[str]:  # type: ignore[override]  # of the model itself
         return self.model.rules_for
 
