@@ -14,6 +14,7 @@ from crosslens.errors import LayerError, ModelError
 from crosslens.introspection.nonlinearities import RECTIFIER, count_activation_functions
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
+from crosslens.model.reduction import Reduction, as_reduced
 
 from .builtin_normalisation import double_normalisation
 from .differentiation import differentiate
@@ -23,6 +24,7 @@ from .layers.layer_graph import upstream
 from .layers.layer_objects import operation_of
 from .layers.layer_tensor import LayerTensor, outside_dtype, to_channels_last
 from .load.load_errors import explain_errors
+from .reduction import reduce_inside
 from .traced_functions import Question, TracedFunctions
 from .weights_mark import refuse_changed
 
@@ -157,6 +159,13 @@ class TensorFlowModel(Model):
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         return self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)[0]
 
+    def _reduce(
+        self, x: Array, reductions: Sequence[Reduction], capture: tuple[str, ...]
+    ) -> tuple[Mapping[Reduction, Array], Mapping[str, Array]]:
+        results, _ = self._answer(Question(capture=capture, reduce=tuple(reductions)), x, {}, {})
+        reduced = {each: as_reduced(each.kind, results[each]) for each in reductions}
+        return reduced, {name: results[name] for name in capture}
+
     def _vjp(
         self,
         x: Array,
@@ -176,8 +185,8 @@ class TensorFlowModel(Model):
 
     def _answer(
         self, question: Question, x: Array, cotangents: Mapping[str, Array], replace: Mapping[str, Array]
-    ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Run the function of a question: its activations and its gradients."""
+    ) -> tuple[dict[Any, Array], dict[str, Array]]:
+        """Run the function of a question: its activations and reductions, and its gradients."""
         function = self._function(question)
         refuse_changed(self._structure, self.network.structure())
         given = [self._to_tensor(name, cotangents[name], x, "the cotangent at") for name in question.cotangents]
@@ -185,7 +194,7 @@ class TensorFlowModel(Model):
         with explain_errors(f"TensorFlow cannot run the network on {tuple(x.shape)}"):
             activations, gradients = function(tf.constant(as_numpy(x)), given, replaced)
         return (
-            dict(zip(question.capture, (t.numpy() for t in activations), strict=True)),
+            dict(zip((*question.capture, *question.reduce), (t.numpy() for t in activations), strict=True)),
             dict(zip(question.wrt, (t.numpy() for t in gradients), strict=True)),
         )
 
@@ -237,6 +246,7 @@ class TensorFlowModel(Model):
         if missing:
             raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")
         activations = [self._tensors[name].outside(outputs[name]) for name in question.capture]
+        activations += [reduce_inside(self._tensors[r.layer], outputs[r.layer], r.kind) for r in question.reduce]
         sources = [image if name == INPUT else outputs[name] for name in question.wrt]
         targets = [outputs[name] for name in question.cotangents]
         seeds = [self._tensors[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]

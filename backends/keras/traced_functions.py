@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crosslens.model import INPUT
+from crosslens.model.reduction import Reduction
 
 __all__ = ["Question", "TracedFunctions"]
 
@@ -22,11 +23,12 @@ class Question:
     wrt: tuple[str, ...] = ()
     cotangents: tuple[str, ...] = ()
     replace: tuple[str, ...] = ()
+    reduce: tuple[Reduction, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Every layer but `INPUT` whose output is needed."""
-        names = (*self.capture, *self.wrt, *self.cotangents)
+        names = (*self.capture, *self.wrt, *self.cotangents, *(each.layer for each in self.reduce))
         return tuple(dict.fromkeys(name for name in names if name != INPUT))
 
 

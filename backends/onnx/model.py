@@ -12,6 +12,7 @@ from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, 
 from crosslens.model.backend import Differentiable
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
+from crosslens.model.reduction import Reduction, as_reduced
 from crosslens.occlusion import NoStagesError
 from crosslens.receptive.fields import Fields
 
@@ -28,17 +29,11 @@ from .ir.session import limited_threads
 from .occlusion.engine import OnnxStagedNetwork
 from .receptive.fields import fields_of_graph
 from .runtime.batch_split import CPU_PROVIDER, BatchSplit, cores, map_batches, parts_of, split_batch
-from .runtime.executable import Executable, SplitExecutable
+from .runtime.build import build_executable
+from .runtime.executable import Executable
 from .runtime.linearization import OnnxLinearization
-from .runtime.program import (
-    OBJECTIVE,
-    Request,
-    forward_program,
-    fused_program,
-    layer_type,
-    objective_program,
-    split_programs,
-)
+from .runtime.program import OBJECTIVE, Request, layer_type, objective_program
+from .runtime.reductions import reduction_name
 from .runtime.session_cache import SessionCache
 from .runtime.traced_array import NotTraceableError
 from .runtime.traced_objective import TracedObjective, trace
@@ -192,6 +187,19 @@ class OnnxModel(Model):
 
         return map_batches(split, self._input.batch, run, x, replace, {})
 
+    def _reduce(
+        self, x: Array, reductions: Sequence[Reduction], capture: tuple[str, ...]
+    ) -> tuple[Mapping[Reduction, Array], Mapping[str, Array]] | None:
+        split = self._split(x, (*capture, *(each.layer for each in reductions)))
+        try:
+            executable: Executable = self._executable("reduce", Request(capture, reductions=tuple(reductions)), x)
+        except ModelError:  # sizes that are not known before they are computed
+            return None
+        run = lambda x, *_: executable.run(x, {}, {}, split.threads)[0]  # noqa: E731
+        results = map_batches(split, self._input.batch, run, x, {}, {})
+        reduced = {each: as_reduced(each.kind, results[reduction_name(each)]) for each in reductions}
+        return reduced, {name: results[name] for name in capture}
+
     def _vjp(
         self,
         x: Array,
@@ -313,14 +321,9 @@ class OnnxModel(Model):
 
     def _build(self, kind: str, request: Request, shape: tuple[int | str, ...]) -> Any:
         graph = self._inferred_at(shape)
-        if kind == "forward":
-            return Executable(forward_program(graph, self._layer_tensors, request), self._providers)
-        if BATCH in shape and any(node.op in {"Shape", "Size"} for node in graph.nodes):
+        if kind in {"fused", "split"} and BATCH in shape and any(node.op in {"Shape", "Size"} for node in graph.nodes):
             raise DynamicShapeError("the graph computes with the batch size")
-        if kind == "fused":
-            return Executable(fused_program(graph, self._layer_tensors, request), self._providers)
-        programs = split_programs(graph, self._layer_tensors, request)
-        return SplitExecutable(*(Executable(program, self._providers) for program in programs))
+        return build_executable(kind, graph, self._layer_tensors, request, self._providers)
 
     def _split(self, x: Array, names: Iterable[str]) -> BatchSplit:
         """Parts of the only batch size that the network takes; else, on the processor, a part for each core."""

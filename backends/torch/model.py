@@ -11,6 +11,7 @@ from crosslens.arrays import Array
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
+from crosslens.model.reduction import Reduction
 from crosslens.occlusion import NoStagesError, cost
 from torch import Tensor
 
@@ -174,6 +175,18 @@ class TorchModel(Model):
             return concatenate(parts)
         activations = self._forward_from(x, capture, replace) if replace else None
         return activations or self._runner.forward(x, capture, replace)
+
+    def _reduce(
+        self, x: Array, reductions: Sequence[Reduction], capture: tuple[str, ...]
+    ) -> tuple[Mapping[Reduction, Array], Mapping[str, Array]]:
+        if not self.network.batch:
+            return self._runner.reduce(x, reductions, capture)
+        done = [
+            (count, self._runner.reduce(piece, reductions, capture))
+            for count, piece, _ in padded_batches(x, {}, self.network.batch)
+        ]
+        reduced = concatenate([{each: a[:count] for each, a in part.items()} for count, (part, _) in done])
+        return reduced, concatenate([{name: a[:count] for name, a in part.items()} for count, (_, part) in done])
 
     @cached_property
     def _graphs(self) -> RecordedGraphs:

@@ -1,9 +1,9 @@
 """Passes of a wrapped torch network: arrays of the contract to its tensors, the run, and its tensors back to arrays."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ModelError
 from crosslens.model import INPUT, OUTPUT
 from crosslens.model.preprocessing import Preprocess
+from crosslens.model.reduction import Reduction
 from torch import Tensor
 
 from .autograd.isolation import isolation
@@ -21,6 +22,7 @@ from .layers.listing import LayerOutput, Listing
 from .layers.memory_layout import InputLayout, memory_format, min_images
 from .layers.module_network import LOCK, select_output
 from .load.run_error import run_error
+from .reduction import Reducing
 from .tensors import channels_first, channels_last, to_array, to_tensor
 
 __all__ = ["Runner"]
@@ -140,6 +142,15 @@ class Runner:
         recording = Recording(capture=frozenset(capture), replace=self.to_tensors(replace))
         self.run(x, recording, grad=False)
         return self.to_arrays({name: recording.values[name] for name in capture}, x)
+
+    def reduce(
+        self, x: Array, reductions: Sequence[Reduction], capture: Collection[str]
+    ) -> tuple[dict[Reduction, Array], dict[str, Array]]:
+        """Reductions of layers, and the activations of others, by one pass."""
+        kinds = {layer: [r.kind for r in group] for layer, group in groupby(sorted(reductions), lambda r: r.layer)}
+        recording = Reducing(capture=frozenset(capture), kinds=kinds, to_channels_first=self.to_channels_first)
+        self.run(x, recording, grad=False)
+        return recording.results(), self.to_arrays({name: recording.values[name] for name in capture}, x)
 
     def reaches_image(self, name: str) -> bool:
         """Whether autograd gets from a layer to the image, or has no need to: noise changes nothing in the layer."""

@@ -198,8 +198,13 @@ class BackendModel(ABC):
 
         Args:
             x: images (N, C, H, W).
-            reductions: of layers under their canonical names, at least one.
-            capture: layers whose activations are returned whole; `INPUT` may be one.
+            reductions: of layers with positions under their canonical names, at least one; the sum of each layer that
+                is reduced is among them, and where one is not finite the others are not used.
+            capture: layers whose activations are returned whole; `INPUT` is not one.
+
+        Returns:
+            By reduction an array (N, units) as `crosslens.model.reduction.reduced` gives it; activations by layer. None
+            where the backend leaves it to the caller.
         """
         return None
 

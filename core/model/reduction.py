@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import LayerError, ParameterError, unknown_name
 
-__all__ = ["KINDS", "Reduction", "positions_first", "reduced", "unit_axis"]
+__all__ = ["KINDS", "Reduction", "as_reduced", "positions_first", "reduced", "unit_axis"]
 
 Numbers = np.ndarray[Any, Any]
 
@@ -59,6 +59,16 @@ class Reduction:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(unknown_name("reduction", self.kind, KINDS))
+
+
+def as_reduced(kind: str, values: Array) -> Numbers:
+    """What a framework computed for a kind, (N, units), in the type of `reduced`; counts may come as floats."""
+    array = as_numpy(values)
+    if kind in {"sum", "squares"}:
+        return array.astype(np.float64)
+    if kind in {"argmax", "argmin", "zeros"}:
+        return (np.rint(array) if array.dtype.kind == "f" else array).astype(np.int64)
+    return array
 
 
 def reduced(reduction: Reduction, activations: Mapping[str, Array]) -> Numbers:

@@ -57,26 +57,27 @@ class LayerTensor:
     @property
     def outside_shape(self) -> tuple[int | None, ...]:
         """Channels first; the heads of tokens side by side."""
-        if self._has_heads:
+        if self.has_heads:
             return (*self.shape[:2], _product(self.shape[2:]))
         return tuple(self.shape[axis] for axis in self._order)
 
     def outside(self, a: Any) -> Any:
         """From the framework's layout to `outside_shape`; float32 where the network computes in halves."""
         a = tf.cast(a, outside_dtype(a.dtype))
-        if self._has_heads:
+        if self.has_heads:
             return tf.reshape(a, [*tf.unstack(tf.shape(a)[:2]), self.outside_shape[2] or -1])
         return a if self._order == sorted(self._order) else tf.transpose(a, self._order)
 
     def inside(self, a: Any) -> Any:
         """The inverse of `outside`, hence also its adjoint."""
         a = tf.cast(a, self.dtype)
-        if self._has_heads:
+        if self.has_heads:
             return tf.reshape(a, [*tf.unstack(tf.shape(a)[:2]), *self.shape[2:]])
         return a if self._order == sorted(self._order) else tf.transpose(a, np.argsort(self._order))
 
     @property
-    def _has_heads(self) -> bool:
+    def has_heads(self) -> bool:
+        """Whether these are tokens (N, T, heads, size), whose heads stand side by side outside."""
         return self.channels == HEADS and len(self.shape) == 4
 
     @property

@@ -8,7 +8,7 @@ from crosslens.introspection.nonlinearities import OTHERS, RECTIFIER
 from ..ir.graph import Graph, Node
 from .registry import Cotangents, Rule
 
-__all__ = ["activation_functions", "is_rectifier", "rectified_tensors", "rectifier_cotangents"]
+__all__ = ["activation_functions", "is_rectifier", "non_negative_tensors", "rectified_tensors", "rectifier_cotangents"]
 
 
 def is_rectifier(graph: Graph, node: Node) -> bool:
@@ -49,6 +49,14 @@ def rectified_tensors(graph: Graph) -> list[str]:
     nodes = [node for node in graph.nodes if is_rectifier(graph, node)]
     halved = {i for node in nodes if node.op in {"Max", "Min"} for i in node.inputs}
     return [node.outputs[0] for node in nodes if node.outputs[0] not in halved]
+
+
+def non_negative_tensors(graph: Graph) -> set[str]:
+    """The outputs of rectifiers that are 0 below 0, not of those with a slope there."""
+    return {node.outputs[0] for node in graph.nodes if node.op not in _SLOPED and is_rectifier(graph, node)}
+
+
+_SLOPED = {"LeakyRelu", "PRelu"}
 
 
 def activation_functions(graph: Graph) -> Counter[str]:

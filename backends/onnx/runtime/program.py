@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from crosslens.model.reduction import Reduction
+
 from ..autodiff.reverse import append_gradients
 from ..ir.graph import BOOL, FLOAT, Graph, Node, Type
 from ..ir.layers import LayerTensor
@@ -16,10 +18,12 @@ __all__ = [
     "OBJECTIVE",
     "Program",
     "Request",
+    "finish",
     "forward_program",
     "fused_program",
     "layer_type",
     "objective_program",
+    "public_layout",
     "split_programs",
 ]
 
@@ -37,6 +41,7 @@ class Request:
     wrt: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     relu: str = "exact"
+    reductions: tuple[Reduction, ...] = ()
 
 
 @dataclass
@@ -56,14 +61,14 @@ def forward_program(graph: Graph, layers: Mapping[str, LayerTensor], request: Re
     """Activations only."""
     graph = faster_copy(graph)
     replaced = _replace_activations(graph, layers, request.replaced)
-    activations = {name: _to_public_layout(graph, layers[name]) for name in request.capture}
-    return _finish(Program(graph, replaced, {}, activations, {}))
+    activations = {name: public_layout(graph, layers[name]) for name in request.capture}
+    return finish(Program(graph, replaced, {}, activations, {}))
 
 
 def fused_program(graph: Graph, layers: Mapping[str, LayerTensor], request: Request) -> Program:
     """Activations and gradients in one graph."""
     program, _ = _with_gradients(graph, layers, request)
-    return _finish(program)
+    return finish(program)
 
 
 def objective_program(
@@ -79,8 +84,8 @@ def objective_program(
     """
     graph = faster_copy(graph)
     replaced = _replace_activations(graph, layers, request.replaced)
-    activations = {name: _to_public_layout(graph, layers[name]) for name in request.capture}
-    inputs = [_to_public_layout(graph, layers[name]) for name in objective.layers]
+    activations = {name: public_layout(graph, layers[name]) for name in request.capture}
+    inputs = [public_layout(graph, layers[name]) for name in objective.layers]
     tensors = _append_operations(graph, objective.operations, inputs)
     arrays = {str(index): tensors[index] for index, each in enumerate(objective.operations) if not each.op}
     seeds: dict[str, str] = {}
@@ -88,7 +93,7 @@ def objective_program(
         tensor, dy = layers[name].tensor, _to_layer_layout(graph, layers[name], tensors[index])
         seeds[tensor] = graph.op("Add", seeds[tensor], dy) if tensor in seeds else dy
     gradients = _append_gradients(graph, layers, seeds, request)
-    return _finish(Program(graph, replaced, arrays, {**activations, OBJECTIVE: tensors[objective.value]}, gradients))
+    return finish(Program(graph, replaced, arrays, {**activations, OBJECTIVE: tensors[objective.value]}, gradients))
 
 
 def _append_operations(graph: Graph, operations: Sequence[Operation], layers: Sequence[str]) -> list[str]:
@@ -124,8 +129,8 @@ def split_programs(graph: Graph, layers: Mapping[str, LayerTensor], request: Req
     backward.nodes = [node for node in whole.nodes if node in late]
     backward.inputs = {**whole.inputs, **{name: whole.types[name] for name in saved}}
     return (
-        _finish(replace(program, graph=forward, seeds={}, gradients={}, saved=tuple(saved))),
-        _finish(replace(program, graph=backward, activations={}, replaced={}, saved=tuple(saved))),
+        finish(replace(program, graph=forward, seeds={}, gradients={}, saved=tuple(saved))),
+        finish(replace(program, graph=backward, activations={}, replaced={}, saved=tuple(saved))),
     )
 
 
@@ -133,7 +138,7 @@ def _with_gradients(graph: Graph, layers: Mapping[str, LayerTensor], request: Re
     """Forward and backward in one program, and the nodes of the network itself."""
     graph = faster_copy(graph)
     replaced = _replace_activations(graph, layers, request.replaced)
-    activations = {name: _to_public_layout(graph, layers[name]) for name in request.capture}
+    activations = {name: public_layout(graph, layers[name]) for name in request.capture}
     network = set(graph.nodes)
     seeds = {name: f"seed:{name}" for name in request.seeds}
     dys = {layers[name].tensor: _add_layer_input(graph, layers[name], seed) for name, seed in seeds.items()}
@@ -146,10 +151,11 @@ def _append_gradients(
     """Append the backward pass from these cotangents by tensor; gradients by layer, in the public layout."""
     tensors = [layers[name].tensor for name in request.wrt]
     gradients = append_gradients(graph, seeds, tensors, request.relu)
-    return {name: _to_public_layout(graph, layers[name], gradients[layers[name].tensor]) for name in request.wrt}
+    return {name: public_layout(graph, layers[name], gradients[layers[name].tensor]) for name in request.wrt}
 
 
-def _finish(program: Program) -> Program:
+def finish(program: Program) -> Program:
+    """The program with its outputs declared and without nodes that none of them needs."""
     graph = program.graph
     graph.outputs = list(dict.fromkeys((*program.activations.values(), *program.gradients.values())))
     if not program.gradients:
@@ -191,7 +197,7 @@ def _to_layer_layout(graph: Graph, layer: LayerTensor, name: str) -> str:
     return x if elem == FLOAT else graph.op("Cast", x, to=elem)
 
 
-def _to_public_layout(graph: Graph, layer: LayerTensor, tensor: str | None = None) -> str:
+def public_layout(graph: Graph, layer: LayerTensor, tensor: str | None = None) -> str:
     """The layer's tensor, or another in its layout, channels-first and float32, as an output of the graph."""
     x = tensor or layer.tensor
     if graph.elem(layer.tensor) != FLOAT:

@@ -1,12 +1,15 @@
 """Networks exported for one batch size: images go in batches of that size, the last one padded."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from crosslens.arrays import Array, namespace
 from crosslens.execution.batching import slices
 from crosslens.model import Linearization
 
 __all__ = ["FixedBatch", "concatenate", "padded_batches"]
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def padded_batches(x: Array, replace: Mapping[str, Array], size: int) -> Iterator[tuple[int, Array, dict[str, Array]]]:
@@ -32,7 +35,7 @@ def _pad(values: Array, size: int) -> Array:
     return values if not missing else xp.concat([values, *[values[-1:]] * missing])
 
 
-def concatenate(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+def concatenate(parts: Sequence[Mapping[Name, Array]]) -> dict[Name, Array]:
     """Arrays by name, put together along the batch axis."""
     return {name: namespace(parts[0][name]).concat([part[name] for part in parts]) for name in parts[0]}
 
