@@ -16,11 +16,13 @@ from ..model.preprocessing import Preprocess
 __all__ = ["TinyModel"]
 
 _ORDER = ("conv1", "act1", "conv2", "act2", "pool", "fc")
-_KINDS = {"conv1": "Conv", "conv2": "Conv", "pool": "GlobalAveragePool", "fc": "Linear"}
+_KINDS = {"conv1": "Conv", "conv2": "Conv", "tokens": "Reshape", "pool": "GlobalAveragePool", "fc": "Linear"}
 
 
 class TinyModel(Model):
     """conv 3x3 - activation - conv 3x3 - activation - global average pooling - linear; smooth unless `relu`.
+
+    With `tokens` the pooling is over tokens (N, T, D), a layer of that name: the positions of the last maps.
 
     It runs in whatever array API namespace its images come from, `array_api_strict` among them.
     """
@@ -36,12 +38,14 @@ class TinyModel(Model):
         relu: bool = False,
         seed: int = 0,
         preprocess: Preprocess | None = None,
+        tokens: bool = False,
     ) -> None:
         rng = np.random.default_rng(seed)
         self.input = InputSpec((3, size, size))
         self.preprocess = preprocess or Preprocess()
         self.labels = [f"class {k}" for k in range(classes)]
         self.relu = relu
+        self._order = (*_ORDER[:4], "tokens", *_ORDER[4:]) if tokens else _ORDER
         self._rule = "exact"
         shapes = {"conv1": (4, 3, 3, 3), "conv2": (6, 4, 3, 3), "fc": (classes, 6)}
         self._parameters: dict[str, dict[str, Any]] = {
@@ -57,7 +61,7 @@ class TinyModel(Model):
         """Six layers between `INPUT` and `OUTPUT`."""
         activations = self._run(np.zeros((1, *self.input.example_shape), np.float32), {})
         act = "Relu" if self.relu else "Softplus"
-        inner = [Layer(name, _KINDS.get(name, act), (None, *activations[name].shape[1:])) for name in _ORDER]
+        inner = [Layer(name, _KINDS.get(name, act), (None, *activations[name].shape[1:])) for name in self._order]
         ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", inner[-1].shape)
         return Layers({layer.name: layer for layer in (ends[0], *inner, ends[1])})
 
@@ -89,13 +93,15 @@ class TinyModel(Model):
         xp = namespace(x)
         a = gain * (xp.flip(x, axis=1) if self.preprocess.reverses else x) + offset
         activations: dict[str, Array] = {}
-        for name in _ORDER:
+        for name in self._order:
             if name.startswith("conv"):
                 a = _conv(a, **self._here(name, x))
             elif name.startswith("act"):
                 a = xp.where(a > 0, a, xp.zeros_like(a)) if self.relu else _softplus(a)
+            elif name == "tokens":
+                a = xp.permute_dims(xp.reshape(a, (*a.shape[:2], -1)), (0, 2, 1))
             elif name == "pool":
-                a = xp.mean(a, axis=(2, 3))
+                a = xp.mean(a, axis=(2, 3) if a.ndim == 4 else 1)
             else:
                 p = self._here(name, x)
                 a = a @ xp.matrix_transpose(p["kernel"]) + p["bias"]
@@ -128,7 +134,7 @@ class _TinyLinearization(Linearization):
         xp = namespace(self._x)
         gradients = {OUTPUT: cotangents.get(OUTPUT, xp.zeros_like(self._values[OUTPUT]))}
         dy = xp.zeros_like(gradients[OUTPUT]) if OUTPUT in self._replace else gradients[OUTPUT]
-        for name in reversed(_ORDER):
+        for name in reversed(self._model._order):
             dy = dy + cotangents[name] if name in cotangents else dy
             gradients[name] = dy
             dy = self._back(name, xp.zeros_like(dy) if name in self._replace else dy)
@@ -142,9 +148,14 @@ class _TinyLinearization(Linearization):
         xp = namespace(dy)
         if name == "fc":
             return dy @ self._model._here("fc", dy)["kernel"]
+        maps = self._values["act2"]
         if name == "pool":
-            y = self._values["act2"]
-            return (dy / (y.shape[2] * y.shape[3]))[:, :, None, None] + xp.zeros_like(y)
+            mean = dy / (maps.shape[2] * maps.shape[3])
+            if "tokens" in self._values:
+                return mean[:, None, :] + xp.zeros_like(self._values["tokens"])
+            return mean[:, :, None, None] + xp.zeros_like(maps)
+        if name == "tokens":
+            return xp.reshape(xp.permute_dims(dy, (0, 2, 1)), maps.shape)
         if name.startswith("conv"):
             kernel = self._model._here(name, dy)["kernel"]
             turned = xp.flip(xp.permute_dims(kernel, (1, 0, 2, 3)), axis=(2, 3))

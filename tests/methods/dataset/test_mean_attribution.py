@@ -96,7 +96,12 @@ def test_the_picture_has_a_row_for_each_class_and_the_frame_a_row_for_each_value
     [
         (IMAGES, {"by_class": True}, ImageError, "by_class needs the label of each image, and '0' has none"),
         (IMAGES, {"target": "label"}, TargetError, "target is 'label', and image '0' has no label"),
-        (ArraySource(IMAGES, ["dog"] * 9), {"target": "label"}, TargetError, "label of image '0' is no class: no label"),
+        (
+            ArraySource(IMAGES, ["dog"] * 9),
+            {"target": "label"},
+            TargetError,
+            "label of image '0' is no class: no label",
+        ),
         (IMAGES, {"target": 9}, TargetError, "9 is out of range"),
         (IMAGES, {"attribution": "grad_can"}, PluginError, "Did you mean 'grad_cam'"),
         (IMAGES, {"attribution": "caricature"}, ParameterError, "averages a method that explains images"),
