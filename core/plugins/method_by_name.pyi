@@ -18,6 +18,7 @@ from crosslens.methods.cam.score_cam import ScoreCAM
 from crosslens.methods.cam.x_grad_cam import XGradCAM
 from crosslens.methods.dataset.colour_statistics import ColourStatistics
 from crosslens.methods.dataset.mean_activation import MeanActivation
+from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.evaluation.average_drop import AverageDrop
 from crosslens.methods.evaluation.deletion import Deletion
 from crosslens.methods.evaluation.infidelity import Infidelity
@@ -530,6 +531,16 @@ def method(
 def method(
     name: Literal["mean_activation"], *, preset: None = None, layer: LayerLike | None = ...
 ) -> MeanActivation: ...
+@overload
+def method(
+    name: Literal["mean_attribution"],
+    *,
+    preset: None = None,
+    attribution: Any = ...,
+    target: Any = ...,
+    by_class: bool = ...,
+    normalise: str = ...,
+) -> MeanAttribution: ...
 @overload
 def method(
     name: Literal["meaningful_perturbation"],

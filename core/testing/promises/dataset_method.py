@@ -53,9 +53,7 @@ def failures_are_listed(tried: DatasetMethod) -> None:
     assert "NaN" in failure["reason"], f"its reason is {failure['reason']!r}"
     assert result.provenance["source"]["read"] == IMAGES - 1
     assert any("1 of 12 images could not be read" in note for note in result.notes), "no note says so"
-    refused(
-        lambda: result_of(tried, ArraySource(np.full((2, 3, 8, 8), np.nan, np.float32))), ImageError, "none of the 2"
-    )
+    refused(lambda: result_of(tried, ArraySource(np.full((2, 3, 8, 8), np.nan, np.float32))), ImageError, "NaN")
 
 
 @dataset_method_promise
