@@ -76,7 +76,14 @@ def result_or_refusal(tried: DatasetMethod, model: Model) -> tuple[Result | None
 
 
 def as_before(result: Result, expected: Result, what: str, *, exact: bool = False) -> None:
-    """Assert that two results hold the same arrays, numbers that are no integers up to rounding unless `exact`."""
+    """Assert that two results hold the same arrays.
+
+    Args:
+        result: the one to test.
+        expected: what it should hold.
+        what: what it is, for the message.
+        exact: whether fractions must be the same bits, and not only up to rounding.
+    """
     same_state(saved_arrays(result), saved_arrays(expected), what, exact=exact, rtol=1e-5)
 
 
