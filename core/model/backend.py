@@ -203,8 +203,7 @@ class BackendModel(ABC):
             capture: layers whose activations are returned whole; `INPUT` is not one.
 
         Returns:
-            By reduction an array (N, units) as `crosslens.model.reduction.reduced` gives it; activations by layer. None
-            where the backend leaves it to the caller.
+            By reduction an array (N, units) as `reduced` gives it; activations by layer. None: the caller does it.
         """
         return None
 
