@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ...errors import ImageError
 from ..source import Source
 from .array_source import ArraySource
+from .contents import is_array
 from .item_list import item_list
-from .named import named_source
+from .named import named_source, refuse_fitting
+from .objects.object_source import object_source
 
 __all__ = ["data"]
 
@@ -35,13 +36,7 @@ def data(images: Any, *, resize: str | None = None, crop: float | None = None) -
         return named_source(os.fspath(images), data, resize=resize, crop=crop)
     if isinstance(images, list | tuple | Iterator):
         return item_list(images, resize=resize, crop=crop)
-    if resize is not None or crop is not None:
-        raise ImageError("resize and crop are for pictures; arrays and sources have their pixels already")
-    if isinstance(images, Source):
-        return images
-    if hasattr(images, "shape") and hasattr(images, "dtype"):
-        return ArraySource(images)
-    raise ImageError(
-        f"{type(images).__name__} is not a source of images: give a folder of pictures, an array (N, C, H, W), or a "
-        "crosslens.Source"
-    )
+    if not isinstance(images, Source) and not is_array(images):
+        return object_source(images, resize=resize, crop=crop)
+    refuse_fitting(resize, crop)
+    return images if isinstance(images, Source) else ArraySource(images)

@@ -15,10 +15,12 @@ from ..source import Samples
 from .one_by_one import OneByOne
 from .records import labels_as_text
 
-__all__ = ["ArraySource", "fitted_array"]
+__all__ = ["DARK", "ArraySource", "fitted_array"]
 
 PORTION = 256
 """Images that the digest reads at once."""
+DARK = {"uint8": 1, "uint16": 255}
+"""Whole numbers of these types up to these, in all images, do not mean what white is in their type."""
 COLOURS = 4
 """No more than this many of anything may be channels."""
 
@@ -76,18 +78,16 @@ class ArraySource(OneByOne):
         Raises:
             ImageError: with what to write instead.
         """
-        white = WHITE[type_name(self._images)]
-        most = {1: 0, 255: 1, 65535: 255}[white]
-        largest = 0
+        name, largest = type_name(self._images), 0
         for start in range(0, len(self), PORTION):
             largest = max(largest, int(as_numpy(self._images[start : start + PORTION, ...]).max()))
-            if largest > most:
+            if largest > DARK.get(name, 0):
                 return
         if largest:
-            meant = 255 if white > 255 else 1
+            meant = 1 if name == "uint8" else 255
             raise ImageError(
-                f"{self} holds {type_name(self._images)} numbers up to {largest}, and {white} is white in this type: "
-                f"give images / {meant} as float32 if {meant} is white"
+                f"{self} holds {name} numbers up to {largest}, and {WHITE[name]} is white in this type: give "
+                f"images / {meant} as float32 if {meant} is white"
             )
 
     def read(self, start: int, stop: int, model: Model) -> Samples:
@@ -104,10 +104,7 @@ class ArraySource(OneByOne):
         return whole_number_batch(images, model) if type_name(images) in WHITE else image_batch(images, model)
 
     def _image(self, index: int, model: Model) -> Array:
-        image = self._images[index : index + 1, ...]
-        if type_name(image) in WHITE and len(model.input.wanted.layouts(tuple(image.shape))) == 1:
-            return whole_number_batch(image, model)
-        return fitted_array(image, model)
+        return fitted_array(self._images[index : index + 1, ...], model)
 
     def _record(self, index: int) -> Mapping[str, Any]:
         return {} if self._labels is None else {"label": self._labels[index]}
@@ -120,9 +117,9 @@ def fitted_array(image: Array, model: Model) -> Array:
         ImageError: with every step that is needed, as code to paste.
     """
     spec = model.input
-    if spec.is_volume or len(spec.wanted.layouts(tuple(image.shape))) == 1:
-        return image_batch(image, model)
-    return load_image(image, like=model)
+    if not spec.is_volume and len(spec.wanted.layouts(tuple(image.shape))) != 1:
+        return load_image(image, like=model)
+    return whole_number_batch(image, model) if type_name(image) in WHITE else image_batch(image, model)
 
 
 def _with_channel_axis(images: Any) -> Any:

@@ -3,22 +3,21 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ...arrays import array_bytes, as_numpy
 from ...errors import ImageError
 from ...model.base import Model
 from ..source import Source
 from .array_source import ArraySource
-from .named import files_source
+from .contents import content_digest, is_array
+from .named import files_source, refuse_fitting
 from .picture_files import Pictures
 from .records import labels_as_text
 
-__all__ = ["ItemList", "content_digest", "is_array", "item_list"]
+__all__ = ["ItemList", "item_list"]
 
 
 class ItemList(Pictures):
@@ -63,18 +62,6 @@ class ItemList(Pictures):
         return content_digest(self._items[index])
 
 
-def content_digest(image: Any) -> bytes:
-    """16 bytes of the pixels of one of Pillow's images or of an array, with what they mean."""
-    if isinstance(image, Image.Image):
-        state = blake2b(f"{image.mode}{image.size}{image.getpalette()}".encode(), digest_size=16)
-        state.update(image.tobytes())
-        return state.digest()
-    values = as_numpy(image)
-    state = blake2b(f"{values.dtype}{values.shape}".encode(), digest_size=16)
-    state.update(array_bytes(values))
-    return state.digest()
-
-
 def item_list(images: Any, *, resize: str | None, crop: float | None) -> Source:
     """The source of a list, a tuple or a generator, which is read to its end.
 
@@ -89,8 +76,7 @@ def item_list(images: Any, *, resize: str | None, crop: float | None) -> Source:
     pair = _images_and_labels(images) if isinstance(images, tuple) else None
     items, labels = pair or (images, None)
     if (is_array(items) and items.ndim != 3) or (is_array(items) and labels is not None):
-        if resize is not None or crop is not None:
-            raise ImageError("resize and crop are for pictures; arrays have their pixels already")
+        refuse_fitting(resize, crop)
         return ArraySource(items, labels)
     items = list(items)
     if labels is None and items and all(_is_labelled(each) for each in items):
@@ -106,11 +92,6 @@ def item_list(images: Any, *, resize: str | None, crop: float | None) -> Source:
                 "and arrays only, or pairs of these and a label"
             )
     return ItemList(items, labels, resize=resize, crop=crop)
-
-
-def is_array(value: Any) -> bool:
-    """Whether it is an array or a tensor with values: NumPy's, or another framework's."""
-    return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
 def _is_image(value: Any) -> bool:

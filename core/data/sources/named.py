@@ -12,10 +12,13 @@ from ...errors import ImageError
 from ..source import Source
 from .array_files import ArrayFile, open_npy, open_npz
 from .idx import is_idx, open_idx
+from .objects.items import Items
+from .parquet import ParquetFiles
 from .picture_files import SUFFIXES, PictureFiles
-from .picture_folder import PictureFolder
+from .picture_folder import PictureFolder, files_inside
+from .webdataset import TarFiles
 
-__all__ = ["files_source", "named_source"]
+__all__ = ["files_source", "named_source", "refuse_fitting"]
 
 KINDS = (
     "a folder of pictures, .npy, .npz, an IDX file (.gz), .tar, .parquet or a folder of these, a pattern, or "
@@ -50,7 +53,7 @@ def named_source(text: str, data: Callable[..., Source], *, resize: str | None, 
         return files_source(files, None, resize=resize, crop=crop)
     file, _, name = text.rpartition(":")
     if file.lower().endswith(".npz") and Path(file).is_file():
-        _refuse_fitting(resize, crop)
+        refuse_fitting(resize, crop)
         return ArrayFile(open_npz, Path(file), name)
     if _FUNCTION.fullmatch(text):
         return _made_by_function(text, data, resize, crop)
@@ -77,32 +80,50 @@ def files_source(
     kinds = sorted({_kind(path) for path in paths})
     if kinds == ["pictures"]:
         return PictureFiles(files, labels, resize=resize, crop=crop)
+    if len(kinds) == 1 and kinds[0] in _MANY and labels is None:
+        return _MANY[kinds[0]](files, resize=resize, crop=crop)
     if len(kinds) > 1 or labels is not None:
         raise ImageError(f"{len(files)} files are of several kinds, {', '.join(kinds)}: give those of one kind")
     if len(files) > 1:
         raise ImageError(f"{len(files)} {kinds[0]} files are no single source: give one, '{files[0]}' for example")
-    _refuse_fitting(resize, crop)
+    refuse_fitting(resize, crop)
     return ArrayFile(_OPENERS[kinds[0]], paths[0])
 
 
 _OPENERS = {".npy": open_npy, ".npz": open_npz, "IDX": open_idx}
+_MANY: dict[str, Callable[..., Source]] = {".tar": TarFiles, ".parquet": ParquetFiles}
+"""Kinds of files of which several are one data set."""
 
 
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix in _OPENERS:
+    if suffix in _OPENERS or suffix in _MANY:
         return suffix
+    if re.search(r"\.tar\.\w+$|\.tgz$", path.name.lower()):
+        return ".tar"
     return "IDX" if suffix not in SUFFIXES and is_idx(path) else "pictures"
 
 
-def _refuse_fitting(resize: str | None, crop: float | None) -> None:
+def refuse_fitting(resize: str | None, crop: float | None) -> None:
     """Refuse options that arrays do not follow."""
     if resize is not None or crop is not None:
-        raise ImageError("resize and crop are for pictures; arrays have their pixels already")
+        raise ImageError("resize and crop are for pictures; arrays and sources have their pixels already")
 
 
 def _folder_source(folder: Path, resize: str | None, crop: float | None) -> Source:
-    return PictureFolder(folder, resize=resize, crop=crop)
+    """Pictures, or files of one kind of which several are one data set; refused where it holds both."""
+    found = {suffix: sorted(files_inside(folder, {suffix})) for suffix in _MANY}
+    kinds = [suffix for suffix, files in found.items() if files]
+    if not kinds:
+        return PictureFolder(folder, resize=resize, crop=crop)
+    if len(kinds) > 1 or files_inside(folder, SUFFIXES):
+        others = "pictures" if len(kinds) == 1 else kinds[1]
+        raise ImageError(
+            f"the folder '{folder}' holds {kinds[0]} files and {others}: say which, for example "
+            f"'{folder}/**/*{kinds[0]}'"
+        )
+    files = [str(folder / name) for name in found[kinds[0]]]
+    return _MANY[kinds[0]](files, resize=resize, crop=crop)
 
 
 def _matching(text: str) -> list[str]:
@@ -132,9 +153,11 @@ def _choices(inside: str) -> list[str]:
     return inside.split(",")
 
 
-def _made_by_function(text: str, data: Callable[..., Source], resize: str | None, crop: float | None) -> Source:
+def _made_by_function(
+    text: str, data: Callable[..., Source], resize: str | None, crop: float | None, folder: str = ""
+) -> Source:
     module, _, name = text.partition(":")
-    here = str(Path.cwd())
+    here = folder or str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
@@ -149,4 +172,20 @@ def _made_by_function(text: str, data: Callable[..., Source], resize: str | None
         ) from error
     if not callable(function):
         raise ImageError(f"'{text}' is a {type(function).__name__}, not a function that returns data")
-    return data(function(), resize=resize, crop=crop)
+    source = data(function(), resize=resize, crop=crop)
+    if isinstance(source, Items):
+        source.made_by = (remade, text, here, data, resize, crop)
+    return source
+
+
+def remade(text: str, folder: str, data: Callable[..., Source], resize: str | None, crop: float | None) -> Source:
+    """In another process, the source that a function gives.
+
+    Args:
+        text: "package.module:function".
+        folder: where modules are looked for as well.
+        data: `crosslens.data`.
+        resize: as for `crosslens.data`.
+        crop: as for `crosslens.data`.
+    """
+    return _made_by_function(text, data, resize, crop, folder)

@@ -77,14 +77,17 @@ class OneByOne(Source):
                 continue
         return ()
 
+    def _probed(self) -> Sequence[int]:
+        """The indices of a few images, spread over the source."""
+        return sorted({n * (len(self) - 1) // (PROBED - 1) for n in range(PROBED)})
+
     def _refuse_if_most_are_bad(self, model: Model) -> None:
         """Read a few images, and refuse a source of which at least half are refused: one unit is wrong for all.
 
         Raises:
             ImageError: the reason of the first.
         """
-        count, reasons = len(self), list[ImageError]()
-        probed = sorted({n * (count - 1) // max(PROBED - 1, 1) for n in range(min(PROBED, count))})
+        probed, reasons = self._probed(), list[ImageError]()
         for index in probed:
             try:
                 self._image(index, model)

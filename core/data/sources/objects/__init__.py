@@ -1,0 +1,1 @@
+"""Data sets that other packages made, as sources: told apart by what they can do, read item by item."""
