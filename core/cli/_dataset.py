@@ -26,13 +26,19 @@ ROWS = 20
 SOME_FAILED = 4
 """The exit code where some of the images could not be read: the result is that of the others."""
 _DATA = click.Argument(["data"])
-_OUT = click.Option(["-o", "--out"], type=Writable(".npz"), help="Write the table and its provenance.")
 
 
 def dataset_command(kind: type[DatasetMethod]) -> click.Command:
     """The subcommand of `crosslens run` for such a method."""
-    params = [MODEL, _DATA, *parameter_options(kind), _OUT, *FITTING, *MODEL_OPTIONS, JSON]
+    params = [MODEL, _DATA, *parameter_options(kind), _out(kind), *FITTING, *MODEL_OPTIONS, JSON]
     return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
+
+
+def _out(kind: type[DatasetMethod]) -> click.Option:
+    """What such a method's result can be written as, if the annotation of `finish` says of which class it is."""
+    returned = kind.finish.__annotations__.get("return")
+    made: type[Result] = returned if isinstance(returned, type) and issubclass(returned, Result) else Table
+    return click.Option(["-o", "--out"], type=Writable(*made._suffixes), help=f"Write the result: {made._choices}.")
 
 
 def _run_method(
@@ -53,16 +59,17 @@ def _run_method(
         click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {data}")
         if layers := result.provenance["layers"]:
             click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
-        if isinstance(result, Table):
-            click.echo(result.text(ROWS))
-        click.echo(f"written: {out}" if out else "nothing written: -o FILE.npz writes the table and its provenance")
+        if (table := _table(result)) is not None:
+            click.echo(table.text(ROWS))
+        click.echo(f"written: {out}" if out else f"nothing written: -o FILE writes it, {result._choices}")
     if read["failures"]:
         click.get_current_context().exit(SOME_FAILED)
 
 
 def _record(result: Result) -> Mapping[str, Any]:
     """The result as JSON can hold it; the columns of a table as lists."""
-    columns = {name: values.tolist() for name, values in result.columns.items()} if isinstance(result, Table) else {}
+    table = _table(result)
+    columns = {name: values.tolist() for name, values in table.columns.items()} if table is not None else {}
     return {
         "method": result.method,
         "parameters": dict(result.parameters),
@@ -70,3 +77,8 @@ def _record(result: Result) -> Mapping[str, Any]:
         "notes": list(result.notes),
         "columns": columns,
     }
+
+
+def _table(result: Result) -> Table | None:
+    """The result as a table, or the table that sums it up; None where it has neither."""
+    return result if isinstance(result, Table) else getattr(result, "summary", None)

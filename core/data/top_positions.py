@@ -25,7 +25,7 @@ class TopPositions(Statistic):
 
     The state holds, each of shape (units, count), "value" (float32), "image" (int64, the image's index in the source)
     and "position" (int64, counted row by row). Equal values are in order of the image's index, then of the position;
-    -0.0 and 0.0 are equal. Where a unit has fewer, the rest is the value NaN, and -1 for image and position.
+    -0.0 and 0.0 are equal. Where a unit has fewer, the rest is the value 0, and -1 for image and position.
     """
 
     layer: str
@@ -84,7 +84,7 @@ class TopPositions(Statistic):
     def _state(self, units: int) -> dict[str, Numbers]:
         shape = (units, self.count)
         return {
-            "value": np.full(shape, np.nan, np.float32),
+            "value": np.zeros(shape, np.float32),
             "image": np.full(shape, -1, np.int64),
             "position": np.full(shape, -1, np.int64),
         }
@@ -115,7 +115,7 @@ class TopPositions(Statistic):
         value = values[image, units, position] + np.float32(0)
         counts = self._counts(value)
         return {
-            "value": np.where(counts, value, np.float32(np.nan)),
+            "value": np.where(counts, value, np.float32(0)),
             "image": np.where(counts, np.asarray(batch.samples.indices, np.int64)[image], -1),
             "position": np.where(counts, position, -1),
         }

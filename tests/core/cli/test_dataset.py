@@ -79,3 +79,13 @@ def test_listings_mark_it_as_over_a_data_set(command):
         in command("methods", "mean_activation").stdout
     )
     assert json.loads(command("methods", "mean_activation", "--json").stdout)["over"] == "data set"
+
+
+def test_examples_are_written_as_a_page_and_the_best_of_each_kind_printed(command, tiny, folder, tmp_path):
+    done = command("run", "top_examples", tiny, folder, "--units", "1,3", "-o", tmp_path / "page.png")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[2].split() == ["layer", "unit", "kind", "value", "id", "position"]
+    with Image.open(tmp_path / "page.png") as page:
+        assert page.size[0] > 200
+    done = command("run", "top_examples", tiny, folder, "--kinds", "least", "--json")
+    assert set(json.loads(done.stdout)["columns"]["kind"]) == {"least"}

@@ -32,7 +32,7 @@ def by_sorting(activations, statistic):
             own = sorted(each for each in own if wanted(statistic.kind, each[3]))
             order += own[:1] if statistic.per_image else own
         best = [(value + 0.0, image, place) for _, image, place, value in sorted(order)[: statistic.count]]
-        found.append(best + [(np.nan, -1, -1)] * (statistic.count - len(best)))
+        found.append(best + [(0.0, -1, -1)] * (statistic.count - len(best)))
     return {
         "value": np.array([[each[0] for each in row] for row in found], np.float32),
         "image": np.array([[each[1] for each in row] for row in found]),
