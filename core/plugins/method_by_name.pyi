@@ -19,6 +19,7 @@ from crosslens.methods.cam.x_grad_cam import XGradCAM
 from crosslens.methods.dataset.colour_statistics import ColourStatistics
 from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
+from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.evaluation.average_drop import AverageDrop
 from crosslens.methods.evaluation.deletion import Deletion
 from crosslens.methods.evaluation.infidelity import Infidelity
@@ -709,6 +710,20 @@ def method(
     sheet: bool = ...,
     parameterisation: str | None = ...,
 ) -> TextureSynthesis: ...
+@overload
+def method(
+    name: Literal["top_examples", "dataset_examples", "max_activating_images", "top_k"],
+    *,
+    preset: None = None,
+    layers: LayerLike | Sequence[LayerLike] = ...,
+    count: int = ...,
+    kinds: Sequence[str] = ...,
+    one_per_image: bool = ...,
+    before_rectifier: str = ...,
+    units: Sequence[int] = ...,
+    shown: int = ...,
+    attribution: Any = ...,
+) -> TopExamples: ...
 @overload
 def method(
     name: Literal["x_grad_cam", "axiom_based_grad_cam"],
