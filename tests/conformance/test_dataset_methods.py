@@ -47,4 +47,5 @@ def test_values_agree_across_backends(name, backend):
         if values.dtype.kind in "US":
             assert values.tolist() == theirs[each].tolist(), f"{each} of {name} on {backend}"
         else:
-            same(np.float64(values), np.float64(theirs[each]), rtol=1e-5, what=f"{each} of {name} on {backend}")
+            rtol = 0.01 if values.dtype == np.uint8 else 1e-5  # pixels are rounded
+            same(np.float64(values), np.float64(theirs[each]), rtol=rtol, what=f"{each} of {name} on {backend}")
