@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..execution.progress import Progress
+from ..execution.workers import Workers
 from ..picture_run.index import Record
 from ..picture_run.job import PictureJob
 from ..picture_run.joined import joined_result
@@ -32,7 +33,7 @@ def are_many(places: Sequence[Path]) -> bool:
 
 
 def run_into_folder(
-    job: PictureJob, places: Sequence[Path], folder: Path, formats: Sequence[str], again: bool
+    job: PictureJob, places: Sequence[Path], folder: Path, formats: Sequence[str], again: bool, workers: Workers
 ) -> tuple[Record, ...]:
     """Do what is not finished in the folder, and say how to go on where that is interrupted; the index's lines.
 
@@ -42,6 +43,7 @@ def run_into_folder(
         folder: where the outputs go.
         formats: endings of the outputs.
         again: do what is finished once more.
+        workers: who does it.
     """
     run = PictureRun(job, find_pictures(places, folder), folder, formats, again=again)
     count = len(run.pictures)
@@ -49,7 +51,7 @@ def run_into_folder(
         click.echo(f"{run.before} of {count} pictures are finished already (--again does them anew)", err=True)
     try:
         with bar("pictures") as progress:
-            for _ in run.records(progress):
+            for _ in run.records(progress, workers):
                 pass
     except KeyboardInterrupt:
         done = len(run.summary().records)
@@ -58,9 +60,11 @@ def run_into_folder(
     return run.summary().records
 
 
-def run_joined(job: PictureJob, places: Sequence[Path], progress: Progress) -> tuple[Result, tuple[Record, ...]]:
-    """One result of all pictures, and a record for each."""
-    return joined_result(job, find_pictures(places), progress)
+def run_joined(
+    job: PictureJob, places: Sequence[Path], progress: Progress, workers: Workers
+) -> tuple[Result, tuple[Record, ...]]:
+    """One result of all pictures, and a record for each; see `run_into_folder`."""
+    return joined_result(job, find_pictures(places), progress, workers)
 
 
 def say_pictures(what: str, records: Sequence[Record], written: str) -> None:

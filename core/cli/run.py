@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from ..errors import ParameterError
+from ..execution.threads import computes_with
+from ..execution.workers import Workers
 from ..image.false_colour import check_bands
 from ..method.base import Method, gives, makes_pictures
 from ..method.dataset import AnyMethod, DatasetMethod
@@ -24,6 +26,7 @@ from ..result import Attribution, Result
 from ..result.display import FORMS
 from ..result.formats import PICTURES
 from ._dataset import dataset_command
+from ._executors import WORKER_OPTIONS, workers_of
 from ._files import Writable, WritingCommand, check_animation, check_snapshots
 from ._many import are_many, run_into_folder, run_joined, say_failures, say_pictures
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
@@ -100,6 +103,7 @@ def _command(kind: type[AnyMethod]) -> click.Command:
             help="Endings of the outputs in a folder, or of what goes to stdout; can be given several times.",
         ),
         _AGAIN,
+        *WORKER_OPTIONS,
         *([_HISTORY] if makes_pictures(kind) else []),
         *([_FORM] if gives(kind, Attribution) else []),
         BANDS,
@@ -156,8 +160,8 @@ def _job(method: Method, model: str, options: Mapping[str, Any]) -> PictureJob:
 def _run_each(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
     """An output for each picture, and an index, in a folder."""
     out, formats, again = options["out"].path, options["formats"], options["again"]
-    with quiet():
-        records = run_into_folder(_job(method, model, options), pictures, out, formats, again)
+    with quiet(), workers_of(options) as workers:
+        records = run_into_folder(_job(method, model, options), pictures, out, formats, again, workers)
     if options["as_json"]:
         echo_json({"model": model, "method": method.name, "pictures": list(records), "folder": str(out)})
     else:
@@ -167,8 +171,8 @@ def _run_each(method: Method, model: str, pictures: tuple[Path, ...], options: M
 
 def _run_joined(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
     """One result of all pictures."""
-    with quiet(), bar("pictures") as progress:
-        result, records = run_joined(_job(method, model, options), pictures, progress)
+    with quiet(), workers_of(options) as workers, bar("pictures") as progress:
+        result, records = run_joined(_job(method, model, options), pictures, progress, workers)
     written = _write(result, options)
     with _text_beside(options):
         if options["as_json"]:
@@ -184,14 +188,16 @@ def _run_joined(method: Method, model: str, pictures: tuple[Path, ...], options:
 def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
     """One picture, or pictures that the method takes together."""
     image = ", ".join(map(str, pictures)) or None
-    with quiet(), bar() as progress:
+    with quiet(), workers_of(options) as workers, bar() as progress:
+        _refuse_workers(workers, method)
         network = open_model(model, options)
         batch = _pictures(pictures, network, method, options)
         count = None if batch is None else batch.shape[0]
         objective = resolve_target(options["target"], network, count) if method.needs_target else None
         check_bands(options["bands"], network.input.example_shape[0])
-        result: Result = replace(method(network, batch, objective, progress=progress), bands=options["bands"])
-        explained = {} if objective is None or batch is None else _explained_class(network, objective, batch)
+        with computes_with(network, workers.threads):
+            result: Result = replace(method(network, batch, objective, progress=progress), bands=options["bands"])
+            explained = {} if objective is None or batch is None else _explained_class(network, objective, batch)
     written = _write(result, options)
     for note in result.notes:
         click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
@@ -201,6 +207,13 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
             echo_json({**record, "file": options["out"] and str(options["out"])})
         else:
             say_result(record, result, method, written)
+
+
+def _refuse_workers(workers: Workers, method: Method) -> None:
+    """Refuse to share what is one piece of work."""
+    if not workers.here:
+        what = f"{method.name} takes all pictures at once" if not method.batched else "there is one"
+        raise ParameterError(f"--workers and --ray share many pictures, and {what}: leave them out")
 
 
 def _write(result: Result, options: Mapping[str, Any]) -> str:
@@ -245,7 +258,7 @@ command = MethodGroup(
     "run",
     _command,
     "METHOD MODEL [PICTURES...] [OPTIONS]",
-    shared=[TARGET, _out(_STILLS), BANDS, *FITTING, *MODEL_OPTIONS, JSON],
+    shared=[TARGET, _out(_STILLS), *WORKER_OPTIONS, BANDS, *FITTING, *MODEL_OPTIONS, JSON],
     short_help="Explain a picture to a model with one method.",
     help="Explain pictures to a model with one method: crosslens run grad_cam net.onnx cat.jpg -o cat.png, "
     "or each of many: crosslens run grad_cam net.onnx photos -o maps/",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..arrays import Array, as_numpy, namespace
-from ..errors import CrosslensError, LayerError, ParameterError, PluginError, TargetError, UnsupportedOperators
+from ..errors import CrosslensError
 from ..execution.batching import batch_limit
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
@@ -17,9 +17,6 @@ from .job import PictureJob
 from .picture_list import PictureFile
 
 __all__ = ["BatchRunner", "Outcome", "explained_classes", "of_picture"]
-
-_OF_THE_CALL = (LayerError, ParameterError, PluginError, TargetError, UnsupportedOperators)
-"""Errors that no other picture mends."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +30,26 @@ class Outcome:
     """The class that was explained, see `explained_classes`."""
     error: str = ""
     """Why it failed."""
+    raised: CrosslensError | None = None
+    """What the method raised of it; None of a picture that came through, or could not be read."""
+    record: Mapping[str, Any] | None = None
+    """Its line of the index, without settings, where its outputs are written already; then there is no result."""
 
 
 class BatchRunner:
-    """Runs a job on one batch of pictures after the other.
+    """Runs a job on batches of pictures, in any order: what becomes of a batch does not depend on those before it.
 
     The results of a batch are those of its pictures one by one, to rounding. Notes count the images of a batch, so a
-    batch with a note that was not seen before is run one by one as well, for the notes of each picture.
+    batch with a note that the first batch and each of its pictures do not all have is run one by one as well, for the
+    notes of each picture.
     """
 
-    def __init__(self, job: PictureJob, count: int) -> None:
-        """`count` is the number of pictures, for which the target may name a class each."""
-        self.job = job
-        self.objective = job.objective(count)
-        self._common: set[str] = set()
-        """Notes that are the same for a batch and for a picture alone."""
-        self._works = False
-        """Whether any picture came through."""
-        self._errors: set[str] = set()
-        """What went wrong before one did."""
+    def __init__(self, job: PictureJob, pictures: Sequence[PictureFile]) -> None:
+        """`pictures` are all of them, for which the target may name a class each."""
+        self.job, self.pictures = job, pictures
+        self.objective = job.objective(len(pictures))
+        self._common: frozenset[str] | None = None
+        """Notes that are the same for the first batch and each of its pictures alone."""
 
     @property
     def size(self) -> int:
@@ -60,31 +58,29 @@ class BatchRunner:
         alone = not method.batched or method.takes_any_size() or self.objective.count is not None
         return 1 if alone else batch_limit(self.job.model)
 
-    def run(self, pictures: Sequence[PictureFile], first: int = 0, progress: Progress = silent) -> list[Outcome]:
+    def run(self, batch: range, progress: Progress = silent) -> list[Outcome]:
         """What becomes of these pictures.
 
         Args:
-            pictures: at most `size`, one batch.
-            first: the index of the first of them among all.
+            batch: their indices among all, at most `size`.
             progress: told of the method's own steps.
 
         Raises:
-            CrosslensError: what fails whatever the picture: a layer, a parameter, the target; or the first two pictures
-                fail alike.
             KeyboardInterrupt: a signal came: nothing of this batch is finished, even where the method gave something.
         """
         with stop_on_signals() as received:
-            read = [self._read(picture) for picture in pictures]
-            images = {first + n: each for n, each in enumerate(read) if not isinstance(each, CrosslensError)}
-            made = dict(zip(images, self._results(images, progress), strict=True))
+            read = {index: self._read(self.pictures[index]) for index in batch}
+            images = {index: each for index, each in read.items() if not isinstance(each, CrosslensError)}
+            made = dict(zip(images, self._results(images, batch.start == 0, progress), strict=True))
             explained = dict(zip(images, self._explained(images), strict=True))
             if received:
                 raise received[0]
         outcomes = []
-        for index, (picture, each) in enumerate(zip(pictures, read, strict=True), start=first):
-            result = made.get(index, each)
+        for index, each in read.items():
+            picture, result = self.pictures[index], made.get(index, each)
             if isinstance(result, CrosslensError):
-                outcomes.append(Outcome(picture, error=str(result)))
+                raised = result if index in made else None
+                outcomes.append(Outcome(picture, error=str(result), raised=raised))
             else:
                 outcomes.append(Outcome(picture, replace(result, bands=self.job.bands), explained[index]))
         return outcomes
@@ -96,8 +92,8 @@ class BatchRunner:
         except CrosslensError as error:
             return error
 
-    def _results(self, images: Mapping[int, Array], progress: Progress) -> list[Result | CrosslensError]:
-        """A result for each image, or why there is none; by the images' indices."""
+    def _results(self, images: Mapping[int, Array], first: bool, progress: Progress) -> list[Result | CrosslensError]:
+        """A result for each image, by its index, or why there is none; `first` says whether it is the first batch."""
         if len(images) < 2:
             return [self._alone(index, image, progress) for index, image in images.items()]
         try:
@@ -105,27 +101,29 @@ class BatchRunner:
             together: Result = self.job.method(self.job.model, batch, self.objective, progress=progress)
         except CrosslensError:
             return [self._alone(index, image, progress) for index, image in images.items()]
-        self._works = True
         parts = [of_picture(together, n, len(images)) for n in range(len(images))]
-        if set(together.notes) <= self._common:
+        if not together.notes or (not first and self._common_notes().issuperset(together.notes)):
             return list(parts)
         alone = [self._alone(index, image, progress) for index, image in images.items()]
         notes = [
             part.notes if isinstance(one, CrosslensError) else one.notes for part, one in zip(parts, alone, strict=True)
         ]
-        self._common |= set(together.notes).intersection(*notes)
+        if first:
+            self._common = frozenset(together.notes).intersection(*notes)
         return [replace(part, notes=each) for part, each in zip(parts, notes, strict=True)]
+
+    def _common_notes(self) -> frozenset[str]:
+        if self._common is None:
+            self._common = frozenset()
+            self.run(range(min(self.size, len(self.pictures))))
+        return self._common
 
     def _alone(self, index: int, image: Array, progress: Progress) -> Result | CrosslensError:
         try:
             objective = self.objective.select(index, index + 1)
             result: Result = self.job.method(self.job.model, image, objective, progress=progress)
         except CrosslensError as error:
-            if not self._works and (isinstance(error, _OF_THE_CALL) or str(error) in self._errors):
-                raise
-            self._errors.add(str(error))
             return error
-        self._works = True
         return result
 
     def _explained(self, images: Mapping[int, Array]) -> list[Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 """One result of many pictures, in memory or as one file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -11,12 +11,13 @@ from ..arrays import as_numpy
 from ..errors import ParameterError
 from ..execution.progress import Progress, silent
 from ..execution.whole_file import whole_file
+from ..execution.workers import Workers
 from ..result import Result
 from ..result.formats import saved_arrays
-from .batches import BatchRunner
+from .batch_job import BatchJob, record_of
 from .index import Record
 from .job import PictureJob
-from .outcomes import outcomes, record_of, refuse_where_all_failed
+from .outcomes import outcomes, refuse_where_all_failed
 from .picture_list import PictureFile
 
 __all__ = ["joined_result", "save_joined"]
@@ -26,7 +27,10 @@ LARGEST = 4 << 30
 
 
 def joined_result(
-    job: PictureJob, pictures: Sequence[PictureFile], progress: Progress = silent
+    job: PictureJob,
+    pictures: Sequence[PictureFile],
+    progress: Progress = silent,
+    workers: Workers | None = None,
 ) -> tuple[Result, tuple[Record, ...]]:
     """One result of all pictures, N of them, and a record for each; those that failed are in the records only.
 
@@ -34,20 +38,23 @@ def joined_result(
         job: the method, the model and the target.
         pictures: what `find_pictures` gave.
         progress: called with (pictures done, to be done, which).
+        workers: who does it; this process if not given.
 
     Raises:
         ParameterError: the result would take more than 4 GiB.
         ImageError: not one of the pictures could be done.
     """
-    parts, records = list[Result](), list[Record]()
-    for _, outcome in outcomes(BatchRunner(job, len(pictures)), pictures, range(len(pictures)), progress):
-        records.append(record_of(outcome))
+    parts, lines = dict[int, Result](), dict[int, Record]()
+    for n, outcome in outcomes(BatchJob(job, pictures), range(len(pictures)), progress, workers or Workers()):
+        lines[n] = record_of(outcome)
         if outcome.result is not None:
-            parts.append(outcome.result)
+            parts[n] = outcome.result
             _refuse_too_large(parts, len(pictures))
+    records = [lines[n] for n in range(len(pictures))]
     refuse_where_all_failed(records)
     done = [each for each in records if "error" not in each]
-    result = parts[0].joined(parts[1:])
+    first, *others = (parts[n] for n in sorted(parts))
+    result = first.joined(others)
     return replace(result, provenance={**result.provenance, "pictures": done}), tuple(records)
 
 
@@ -67,10 +74,11 @@ def save_joined(result: Result, path: Path, form: str | None = None) -> None:
                     np.lib.format.write_array(file, np.asarray(values), allow_pickle=False)
 
 
-def _refuse_too_large(parts: Sequence[Result], count: int) -> None:
+def _refuse_too_large(parts: Mapping[int, Result], count: int) -> None:
     if len(parts) > 1:
         return
-    size = sum(as_numpy(each).nbytes for each in saved_arrays(parts[0]).values()) * count
+    (part,) = parts.values()
+    size = sum(as_numpy(each).nbytes for each in saved_arrays(part).values()) * count
     if size > LARGEST:
         raise ParameterError(
             f"one result of {count} pictures would take {size / 2**30:.1f} GiB, more than {LARGEST >> 30}; write to a "

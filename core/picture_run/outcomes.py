@@ -1,76 +1,92 @@
-"""What became of pictures, one after the other, and the line of an index that says so."""
+"""What became of pictures, whoever computed it, and what is said of all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from ..arrays import as_numpy
-from ..errors import ImageError
-from ..execution.progress import Progress
-from ..result import Attribution
+from ..errors import ImageError, LayerError, ParameterError, PluginError, TargetError, UnsupportedOperators
+from ..execution.progress import Progress, silent
+from ..execution.workers import Workers
 from ..result.joined_notes import joined_notes, kind_of
+from .batch_job import BatchJob, PictureBatch
 from .batches import BatchRunner, Outcome
 from .index import Record
-from .picture_list import PictureFile
 
-__all__ = ["merged_notes", "outcomes", "record_of", "refuse_where_all_failed"]
+__all__ = ["merged_notes", "outcomes", "refuse_where_all_failed"]
+
+_OF_THE_CALL = (LayerError, ParameterError, PluginError, TargetError, UnsupportedOperators)
+"""Errors that no other picture mends."""
 
 
-def outcomes(
-    runner: BatchRunner, pictures: Sequence[PictureFile], left: Sequence[int], progress: Progress
-) -> Iterator[tuple[int, Outcome]]:
-    """What becomes of the pictures with these indices.
+def outcomes(job: BatchJob, left: Sequence[int], progress: Progress, workers: Workers) -> Iterator[tuple[int, Outcome]]:
+    """What becomes of the pictures with these indices, as they are finished.
 
     Batches are cut from all pictures, whatever is left of them: so a run that was stopped gives the same values, to the
     last bit, when it goes on.
 
     Args:
-        runner: runs a batch.
-        pictures: all of them.
+        job: what is done with a batch.
         left: indices of those that are wanted.
         progress: called with (pictures done, to be done, which).
+        workers: who does it.
+
+    Raises:
+        CrosslensError: what fails whatever the picture: a layer, a parameter, the target; or the first two pictures
+            fail alike.
     """
-    wanted, size, done = set(left), runner.size, 0
-    progress(0, len(wanted), "")
-    for start in range(0, len(pictures), size):
-        batch = range(start, min(start + size, len(pictures)))
-        if not wanted.intersection(batch):
-            continue
-        first = pictures[start].path.name
+    done, now = 0, ""
+    progress(0, len(left), "")
 
-        def steps(step: int, total: int, what: str, done: int = done, first: str = first) -> None:
-            progress(done, len(wanted), f"{first}: {what} {step}/{total}" if total else first)
+    def steps(step: int, total: int, what: str) -> None:
+        progress(done, len(left), f"{now}: {what} {step}/{total}" if total else now)
 
-        made = runner.run([pictures[n] for n in batch], start, steps)
-        for n, outcome in zip(batch, made, strict=True):
-            if n in wanted:
-                yield n, outcome
-                done += 1
-                progress(done, len(wanted), pictures[n].path.name)
+    def begun(batches: Sequence[PictureBatch]) -> Iterator[PictureBatch]:
+        nonlocal now
+        for batch in batches:
+            now = job.pictures[batch.pictures.start].path.name
+            yield batch
+
+    job = replace(job, threads=workers.threads, progress=steps if workers.here else silent)
+    batches = _batches(job, left)
+    for made in _in_order_until_one_works(batches, workers.executor().run(job, begun(batches))):
+        for n, outcome in made:
+            yield n, outcome
+            done += 1
+            progress(done, len(left), outcome.picture.path.name)
 
 
-def record_of(outcome: Outcome) -> dict[str, Any]:
-    """The line of an index, without outputs and settings."""
-    picture, result = outcome.picture, outcome.result
-    record: dict[str, Any] = {"file": str(picture.path), "name": picture.name}
-    record |= {} if picture.folder is None else {"folder": picture.folder}
-    if result is None:
-        return {**record, "error": outcome.error, "picture": picture.digest()}
-    record |= outcome.explained
-    if isinstance(result, Attribution) and result.scores is not None and "score" not in record:
-        record["score"] = float(as_numpy(result.scores)[0])
-    record |= (
-        {"objective": result.provenance["objective"]}
-        if not outcome.explained and "objective" in result.provenance
-        else {}
-    )
-    record |= {"figures": dict(result.figures())} if result.figures() else {}
-    return {
-        **record,
-        "layers": list(result.provenance.get("layers", ())),
-        "notes": list(result.notes),
-        "seconds": result.provenance["seconds"],
-        "picture": picture.digest(),
-    }
+def _batches(job: BatchJob, left: Sequence[int]) -> list[PictureBatch]:
+    size, count = BatchRunner(job.job, job.pictures).size, len(job.pictures)
+    wanted = set(left)
+    cut = (range(start, min(start + size, count)) for start in range(0, count, size))
+    parts = ((batch, wanted.intersection(batch)) for batch in cut)
+    return [PictureBatch(batch, frozenset(part)) for batch, part in parts if part]
+
+
+Made = Sequence[tuple[int, Outcome]]
+
+
+def _in_order_until_one_works(
+    batches: Iterable[PictureBatch], results: Iterable[tuple[PictureBatch, Made]]
+) -> Iterator[Made]:
+    """What became of each batch, in the order of the pictures until one of them came through, then as it comes.
+
+    Raises:
+        CrosslensError: before any picture came through, an error that no other picture mends, or the same one twice.
+    """
+    works, errors = False, set[str]()
+    early, turns = dict[PictureBatch, Made](), deque(batches)
+    for batch, made in results:
+        early[batch] = made
+        while early and (works or turns[0] in early):
+            given = early.pop(next(iter(early)) if works else turns.popleft())
+            for _, outcome in given:
+                works = works or (outcome.raised is None and not outcome.error)
+                if outcome.raised is not None and not works:
+                    if isinstance(outcome.raised, _OF_THE_CALL) or outcome.error in errors:
+                        raise outcome.raised
+                    errors.add(outcome.error)
+            yield given
 
 
 def refuse_where_all_failed(records: Sequence[Record]) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..execution.progress import Progress, silent
+from ..execution.workers import Workers
 from ..method.base import Method, gives
 from ..model.base import Model
-from ..result.formats import PICTURES
 from ..result.scores import Scores
-from .batches import BatchRunner, Outcome
+from .batch_job import BatchJob, Writer
 from .index import Index, Record
 from .job import PictureJob
-from .outcomes import merged_notes, outcomes, record_of, refuse_where_all_failed
+from .outcomes import merged_notes, outcomes, refuse_where_all_failed
 from .picture_list import PictureFile, find_pictures
 
 __all__ = ["PictureRun", "PictureSummary", "default_format", "run_pictures"]
@@ -29,6 +29,9 @@ def run_pictures(
     target: Any = None,
     formats: Sequence[str] = (),
     again: bool = False,
+    workers: int | None = None,
+    threads: int | None = None,
+    ray: bool | str | None = None,
     progress: Progress = silent,
 ) -> "PictureSummary":
     """Run a method on each of many pictures, and write an output for each and an index into a folder.
@@ -49,14 +52,22 @@ def run_pictures(
         target: as for a method; None means each picture's predicted class.
         formats: endings of the outputs, "png", "jpg", "webp", "npz"; `default_format` if none is given.
         again: do what is finished once more, and replace results of other settings.
+        workers: processes on this machine, or on Ray, that share the pictures; None for this process, on Ray as many
+            as it has room for. Outputs and index are the same whatever their number, but for `seconds`.
+        threads: of each worker, on which the last bits depend; one if `workers` or `ray` is given.
+        ray: True for Ray on this machine, or the address of a cluster, which is trusted code: it can run programs as
+            you, here and there.
         progress: called with (pictures done, to be done, which).
 
     Raises:
+        WorkerError: a worker was lost; the same call goes on.
         CrosslensError: the call is wrong: no picture, another folder's settings, a target or layer that does not exist.
         ImageError: not one of the pictures could be done.
     """
-    run = PictureRun(PictureJob(method, model, target), find_pictures(pictures, out), Path(out), formats, again=again)
-    for _ in run.records(progress):
+    who = Workers.of(workers, threads, ray)
+    job, found = PictureJob(method, model, target), find_pictures(pictures, out)
+    run = PictureRun(job, found, Path(out), formats, again=again)
+    for _ in run.records(progress, who):
         pass
     return run.summary()
 
@@ -111,20 +122,17 @@ class PictureRun:
             CrosslensError: the target, the folder, or an output that would replace a picture.
         """
         self.job, self.pictures, self.folder = job, pictures, folder
-        self.formats = tuple(formats) or (default_format(type(job.method)),)
-        self._runner = BatchRunner(job, len(pictures))
+        job.objective(len(pictures))
+        self._writer = Writer(folder, tuple(formats) or (default_format(type(job.method)),), job.form)
         self._refuse_overwriting([])
         self._index = Index(folder, job.settings(), [each.name for each in pictures], again=again)
         self._refuse_overwriting(self._index.outputs)
-        known = [None if again else self._index.finished(each, self._outputs(each)) for each in pictures]
+        known = [None if again else self._index.finished(each, self._writer.names(each)) for each in pictures]
         self._records: dict[int, Record] = {n: each for n, each in enumerate(known) if each is not None}
         self.before = len(self._records)
 
-    def _outputs(self, picture: PictureFile) -> list[str]:
-        return [f"{picture.name}.{each}" for each in self.formats]
-
     def _refuse_overwriting(self, outputs: Any) -> None:
-        written = {(self.folder / each).resolve() for picture in self.pictures for each in self._outputs(picture)}
+        written = {(self.folder / each).resolve() for picture in self.pictures for each in self._writer.names(picture)}
         for picture in self.pictures:
             if (path := picture.path.resolve()) in written or path in outputs:
                 raise ParameterError(
@@ -132,33 +140,30 @@ class PictureRun:
                     "another folder"
                 )
 
-    def records(self, progress: Progress = silent) -> Iterator[Record]:
+    def records(self, progress: Progress = silent, workers: Workers | None = None) -> Iterator[Record]:
         """Do what is not finished yet; gives the line of the index of each picture when its outputs are written.
 
         Args:
             progress: called with (pictures done, to be done, which).
+            workers: who does it; this process if not given.
 
         Raises:
             CrosslensError: what fails whatever the picture.
             ImageError: at the end, if not one picture of all could be done.
         """
+        workers = workers or Workers()
         left = [n for n in range(len(self.pictures)) if n not in self._records]
+        there = None if workers.here or workers.elsewhere else self._writer
+        job = BatchJob(self.job, self.pictures, writer=there)
         try:
-            for n, outcome in outcomes(self._runner, self.pictures, left, progress):
-                record = self._records[n] = self._write(outcome)
+            for n, outcome in outcomes(job, left, progress, workers) if left else ():
+                line = self._writer.write(outcome) if outcome.record is None else outcome.record
+                record = self._records[n] = {**line, "settings": self._index.digest}
                 self._index.add(record)
                 yield record
         finally:
             self._index.close()
         refuse_where_all_failed(list(self._records.values()))
-
-    def _write(self, outcome: Outcome) -> Record:
-        names = self._outputs(outcome.picture) if outcome.result is not None else []
-        for name in names:
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            outcome.result.save(path, self.job.form if path.suffix in PICTURES else None)  # type: ignore[union-attr]
-        return {**record_of(outcome), "outputs": names, "settings": self._index.digest}
 
     def summary(self) -> PictureSummary:
         """What came of it so far."""

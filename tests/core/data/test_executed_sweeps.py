@@ -13,7 +13,6 @@ from crosslens.execution.batching import forward_limit
 from crosslens.execution.executor import Local
 from crosslens.execution.processes import Processes
 from crosslens.execution.processor import instruction_set
-from crosslens.execution.ray import OnRay
 from crosslens.methods.dataset.mean_activation import ActivationSum
 
 from tests.conformance.plans import SHAPE, plan
@@ -73,20 +72,6 @@ def test_states_are_the_same_bytes_here_and_in_two_processes_whatever_the_order(
     assert here[0]
     assert here == [here[0]] * 3
     assert by(Processes(2), job) == here[0]
-
-
-@MODELS
-def test_states_are_the_same_bytes_on_ray_with_one_and_two_actors(build, on_ray):
-    job = job_of(build())
-    assert [by(OnRay(workers=count), job) for count in (1, 2)] == [by(Local(), job)] * 2
-
-
-@pytest.fixture(scope="module")
-def on_ray():
-    ray = pytest.importorskip("ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield
-    ray.shutdown()
 
 
 class Sums:

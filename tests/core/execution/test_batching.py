@@ -6,6 +6,7 @@ import torch
 from crosslens.backends.torch.tensors import max_batch
 from crosslens.execution.batching import BOXES_PER_IMAGE, MAX_BOXES, batch_limit, box_limit, forward_limit, slices
 from crosslens.model.layer import Layer
+from crosslens.testing import TinyModel
 from torch import nn
 
 CPU = torch.device("cpu")
@@ -60,12 +61,17 @@ def test_boxes_at_once_hold_the_memory_of_the_images_that_fit_or_that_were_asked
     assert box_limit(large) == max(images, 1) * BOXES_PER_IMAGE < MAX_BOXES
 
 
-def test_sweeps_take_more_images_of_a_small_network_at_once_and_as_many_as_were_set():
-    net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Flatten())
-    small = crosslens.wrap(net, preprocess=None, input_shape=(1, 28, 28))
-    large = crosslens.wrap(net, preprocess=None, input_shape=(1, 2000, 2000))
-    assert (batch_limit(small), forward_limit(small)) == (8, 256)
-    assert forward_limit(large) == batch_limit(large) == 1
-    assert forward_limit(crosslens.wrap(net, preprocess=None, input_shape=(1, 28, 28), batch_size=5)) == 5
+@pytest.mark.parametrize(
+    ("elements", "at_once"), [(1_000, 256), (44_052, 256), (1_000_000, 16), (22_508_339, 8), (100_000_000, 2)]
+)
+def test_sweeps_take_more_images_of_a_small_network_at_once(elements, at_once):
+    model = TinyModel()
+    vars(model)["elements"] = elements
+    assert forward_limit(model) == at_once
+    model.batch_size = 5
+    assert forward_limit(model) == 5, "as many as were set"
+
+
+def test_sweeps_take_images_one_by_one_where_the_network_mixes_them():
     mixing = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Softmax(dim=0))
     assert forward_limit(crosslens.wrap(mixing, preprocess=None, input_shape=(1, 8, 8))) == 1

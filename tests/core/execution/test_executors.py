@@ -40,18 +40,12 @@ class Power(Job):
                 os.environ["TF_NUM_INTRAOP_THREADS"],
                 os.environ["OPENBLAS_NUM_THREADS"],
             )
+        if item == "offline":
+            return os.environ.get("HF_HUB_OFFLINE")
         if item == "who":
             time.sleep(0.05)
             return os.getpid()
         return self.base**item
-
-
-@pytest.fixture(scope="module")
-def on_ray():
-    ray = pytest.importorskip("ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield ray
-    ray.shutdown()
 
 
 def refuse_other_answers(executor):
@@ -69,11 +63,6 @@ def refuse_other_answers(executor):
 @pytest.mark.parametrize("executor", [Local(), Processes(1), Processes(2)], ids=["local", "1 process", "2 processes"])
 def test_items_errors_and_order_are_the_same_whoever_does_the_work(executor):
     refuse_other_answers(executor)
-
-
-def test_ray_gives_what_this_process_gives(on_ray):
-    refuse_other_answers(OnRay(workers=1))
-    refuse_other_answers(OnRay(workers=2))
 
 
 def test_without_items_nothing_is_started():
@@ -108,16 +97,6 @@ def test_a_process_that_is_killed_is_a_clear_line_and_the_others_end():
     assert not any(map(is_alive, pids))
 
 
-def test_an_actor_that_is_killed_is_a_clear_line(on_ray):
-    with pytest.raises(WorkerError, match="a worker on Ray was lost"):
-        list(OnRay(workers=1).run(Power(3), ["killed", 1, 2]))
-
-
-def test_ray_without_room_for_the_workers_is_refused(on_ray):
-    with pytest.raises(ParameterError, match="Ray has room for 1 workers, 2 were asked for"):
-        list(OnRay(workers=2, threads=2).run(Power(3), [1]))
-
-
 def test_without_ray_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ParameterError, match=r"pip install 'crosslens\[ray\]'"):
@@ -146,6 +125,10 @@ def test_numbers_of_workers_and_threads_that_nobody_has_are_refused(wrong):
 
 
 SCRIPT = """
+import signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs do not have
+
 from crosslens.execution.processes import Processes
 from tests.core.execution.test_executors import Power
 
