@@ -6,20 +6,17 @@ from typing import Any
 
 import click
 
-from ..execution.progress import Progress
 from ..execution.workers import Workers
 from ..picture_run.index import Record
 from ..picture_run.job import PictureJob
-from ..picture_run.joined import joined_result
 from ..picture_run.outcomes import merged_notes
 from ..picture_run.picture_list import find_pictures, is_pattern
 from ..picture_run.run import PictureRun
-from ..result import Result
 from ._progress import bar
 from ._spelling import replace_keywords
 from ._tables import table
 
-__all__ = ["SOME_FAILED", "are_many", "failure_line", "run_into_folder", "run_joined", "say_failures", "say_pictures"]
+__all__ = ["SOME_FAILED", "are_many", "failure_line", "run_into_folder", "say_failures", "say_pictures"]
 
 SOME_FAILED = 4
 """The exit code where some of the pictures failed: the result is that of the others."""
@@ -58,13 +55,6 @@ def run_into_folder(
         click.echo(f"{done} of {count} pictures are finished in '{folder}'; the same command goes on", err=True)
         raise
     return run.summary().records
-
-
-def run_joined(
-    job: PictureJob, places: Sequence[Path], progress: Progress, workers: Workers
-) -> tuple[Result, tuple[Record, ...]]:
-    """One result of all pictures, and a record for each; see `run_into_folder`."""
-    return joined_result(job, find_pictures(places), progress, workers)
 
 
 def say_pictures(what: str, records: Sequence[Record], written: str) -> None:

@@ -20,7 +20,7 @@ from ..objective import ClassScore, Objective
 from ..objective.target import resolve_target
 from ..picture_run.batches import explained_classes
 from ..picture_run.job import PictureJob
-from ..picture_run.joined import save_joined
+from ..picture_run.joined import joined_result, save_joined
 from ..picture_run.picture_list import find_pictures
 from ..result import Attribution, Result
 from ..result.display import FORMS
@@ -28,7 +28,7 @@ from ..result.formats import PICTURES
 from ._dataset import dataset_command
 from ._executors import WORKER_OPTIONS, workers_of
 from ._files import Writable, WritingCommand, check_animation, check_snapshots
-from ._many import are_many, run_into_folder, run_joined, say_failures, say_pictures
+from ._many import are_many, run_into_folder, say_failures, say_pictures
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._output import STDOUT, Folder, Output, write_to_stdout
 from ._parameters import MethodGroup, build_method, parameter_options
@@ -172,7 +172,7 @@ def _run_each(method: Method, model: str, pictures: tuple[Path, ...], options: M
 def _run_joined(method: Method, model: str, pictures: tuple[Path, ...], options: Mapping[str, Any]) -> None:
     """One result of all pictures."""
     with quiet(), workers_of(options) as workers, bar("pictures") as progress:
-        result, records = run_joined(_job(method, model, options), pictures, progress, workers)
+        result, records = joined_result(_job(method, model, options), find_pictures(pictures), progress, workers)
     written = _write(result, options)
     with _text_beside(options):
         if options["as_json"]:
