@@ -15,6 +15,7 @@ from crosslens.introspection.nonlinearities import RECTIFIER, count_activation_f
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
 from crosslens.model.reduction import Reduction, as_reduced
+from crosslens.receptive.fields import Fields
 
 from .builtin_normalisation import double_normalisation
 from .differentiation import differentiate
@@ -22,8 +23,9 @@ from .disconnected import refuse_disconnected
 from .layers.layer_calls import LOCK
 from .layers.layer_graph import upstream
 from .layers.layer_objects import operation_of
-from .layers.layer_tensor import LayerTensor, outside_dtype, to_channels_last
+from .layers.layer_tensor import LayerTensor, activation_name, outside_dtype, to_channels_last
 from .load.load_errors import explain_errors
+from .receptive.fields import traced_fields
 from .reduction import reduce_inside
 from .traced_functions import Question, TracedFunctions
 from .weights_mark import refuse_changed
@@ -133,7 +135,7 @@ class TensorFlowModel(Model):
     @property
     def nonlinearities(self) -> Mapping[str, int]:
         """How many activation functions of each kind the layers have, within a Conv2D or Dense too."""
-        return count_activation_functions(_activation(layer_tensor) for layer_tensor in self._tensors.values())
+        return count_activation_functions(activation_name(layer_tensor) for layer_tensor in self._tensors.values())
 
     @property
     def rectified_layers(self) -> tuple[str, ...]:
@@ -141,7 +143,7 @@ class TensorFlowModel(Model):
         return tuple(
             name
             for name, each in self._tensors.items()
-            if name != OUTPUT and count_activation_functions([_activation(each)])[RECTIFIER]
+            if name != OUTPUT and count_activation_functions([activation_name(each)])[RECTIFIER]
         )
 
     def _modified(self, rules: BackwardRules) -> Self:
@@ -233,6 +235,12 @@ class TensorFlowModel(Model):
             function = tf.function(compute, autograph=False, input_signature=signature).get_concrete_function()
         refuse_disconnected(self, lost)
         return function
+
+    def receptive_fields(self, shape: tuple[int, ...]) -> Fields:
+        """By the operators of a function traced for one image of this shape."""
+        names = tuple(self._tensors)
+        with LOCK, explain_errors("the network cannot be traced"):
+            return traced_fields(lambda x: self._compute(Question(capture=names), x, [], [], [])[0], names, shape)
 
     def _compute(
         self, question: Question, x: Any, cotangents: Sequence[Any], replaced: Sequence[Any], lost: list[str]
@@ -339,8 +347,3 @@ def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:
     for name in names:
         owners.setdefault(name.rpartition("/")[2], []).append(name)
     return {owned[0]: (end,) for end, owned in owners.items() if len(owned) == 1 and owned[0] != end}
-
-
-def _activation(layer_tensor: LayerTensor) -> str:
-    """The name of the function that a layer applies at last; its kind where that says as much."""
-    return str(getattr(getattr(layer_tensor.source, "activation", None), "__name__", layer_tensor.kind))

@@ -13,6 +13,7 @@ from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
 from crosslens.model.reduction import Reduction
 from crosslens.occlusion import NoStagesError, cost
+from crosslens.receptive.fields import Fields, NoFieldsError
 from torch import Tensor
 
 from .autograd.functions import differentiate
@@ -25,9 +26,10 @@ from .layers.listing import LayerOutput
 from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
 from .load.fixed_batch import FixedBatch, concatenate, padded_batches
 from .occlusion.local_share import local_share
-from .occlusion.recorded_graph import mark_layer
+from .occlusion.recorded_graph import UnrecordableError, mark_layer
 from .occlusion.recorded_graphs import RecordedGraphs
 from .occlusion.stages import TorchStagedNetwork
+from .receptive.fields import fields_of_graph
 from .runner import Runner
 from .tape import Tape
 from .tensors import max_batch, on_device, stays_on_gpu
@@ -226,6 +228,18 @@ class TorchModel(Model):
             return self._graphs.staged_network(
                 (self.input.example_shape[0], *size), capture, self._normalise, self._runner.to_arrays
             )
+
+    def receptive_fields(self, shape: tuple[int, ...]) -> Fields:
+        """By the recorded graph, which takes one to four seconds, once."""
+        if self.network.batch:
+            raise NoFieldsError("a network for a fixed number of images is not recorded")
+        with LOCK, isolation(grad=False):
+            self._runner.refuse_changed()
+            try:
+                graph = self._graphs.graph(shape)
+            except UnrecordableError as error:
+                raise NoFieldsError(str(error)) from error
+        return fields_of_graph(graph, shape, self._runner.channel_axes)
 
     def _normalise(self, x: Array) -> Array:
         with isolation(grad=False):

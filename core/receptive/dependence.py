@@ -125,6 +125,23 @@ class Dependence:
         carriers = [None if c is None else c + new for c in self.carriers]
         return self._with(shape, bounds, carriers)
 
+    def moved(self, source: "np.ndarray[Any, np.dtype[np.int64]]") -> "Dependence":
+        """Each output copies one value: its number in this tensor, row by row, for every output; -1 for none."""
+        bounds = []
+        for values in self.bounds:
+            along = np.broadcast_to(values, (4, *self.shape)).reshape(4, -1)
+            made = np.where(source < 0, FAR, along[:, np.maximum(source, 0).ravel()].reshape(4, *source.shape))
+            for axis in range(1, made.ndim):
+                first = np.take(made, [0], axis=axis)
+                made = first if (made == first).all() else made
+            bounds.append(made)
+        return self._with(source.shape, bounds, [None] * len(bounds))
+
+    def where(self, read: "np.ndarray[Any, Any]") -> "Dependence":
+        """Values whose entry is False depend on nothing, as where a product has the factor 0; it broadcasts."""
+        kept = read.reshape(1, *(1,) * (len(self.shape) - read.ndim), *read.shape)
+        return self._with(self.shape, [np.where(kept, values, FAR) for values in self.bounds], self.carriers)
+
     def flat(self, shape: Sequence[int], unknown: str = "") -> "Dependence":
         """Every value of a tensor of this shape reads all of this one; by an operator that is not known, if named."""
         names = frozenset({unknown}) if unknown else frozenset()

@@ -13,6 +13,7 @@ __all__ = [
     "HEADS",
     "LayerTensor",
     "Origin",
+    "activation_name",
     "as_rows",
     "native_shape",
     "output_tensor",
@@ -126,3 +127,8 @@ def native_shape(spec: InputSpec, channels_last: bool) -> tuple[int, ...]:
     """The shape of one example image as the network takes it, without a batch axis."""
     c, *rest = spec.example_shape
     return (*rest, c) if channels_last and len(rest) > 1 else (c, *rest)
+
+
+def activation_name(layer_tensor: LayerTensor) -> str:
+    """The name of the function that a layer applies at last; its kind where that says as much."""
+    return str(getattr(getattr(layer_tensor.source, "activation", None), "__name__", layer_tensor.kind))
