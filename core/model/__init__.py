@@ -4,6 +4,7 @@ from .backward_rules import BACKWARD_RULES, BackwardRules, no_rectifier
 from .base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .kernel_rules import Branch, KernelRule
 from .layer import Layers
+from .reduction import Reduction
 
 __all__ = [
     "BACKWARD_RULES",
@@ -18,5 +19,6 @@ __all__ = [
     "Linearization",
     "Model",
     "Pullback",
+    "Reduction",
     "no_rectifier",
 ]

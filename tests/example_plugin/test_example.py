@@ -2,6 +2,6 @@ from crosslens import testing
 from crosslens_example.nano import Nano
 
 
-@testing.parametrize("fade", "peak", testing.Net("nano", Nano, {"preprocess": None}, follows={"logits": "hidden"}))
+@testing.parametrize("fade", testing.Net("nano", Nano, {"preprocess": None}, follows={"logits": "hidden"}))
 def test_promise(check):
     check()

@@ -1,1 +1,1 @@
-"""A plugin for crosslens: the methods `fade` and `peak`, and a backend for networks of the class `Nano`."""
+"""A plugin for crosslens: the method `fade`, and a backend for networks of the class `Nano`."""
