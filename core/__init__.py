@@ -21,11 +21,11 @@ from .objective import Objective
 from .plugins.hookspecs import hookimpl
 from .plugins.method_by_name import method
 from .plugins.registry import backends, methods
-from .plugins.saved_result import load
 from .plugins.wrap import wrap
 from .result import Attribution, Result, Synthesis
 from .result.scores import Scores
 from .result.table import Table
+from .survey.loading import load
 
 if TYPE_CHECKING:
     from .alignment.align import Alignment, align
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .comparison.compare import Comparison, compare
     from .picture_run.run import PictureSummary, run_pictures
     from .plugins.attach import attach
+    from .survey.survey import Survey
+    from .survey.sweep import sweep
     from .synthesis.random_search import search
     from .synthesis.search_result import Search, Trial
 
@@ -60,6 +62,7 @@ __all__ = [
     "Search",
     "Source",
     "Statistic",
+    "Survey",
     "Synthesis",
     "Table",
     "Trial",
@@ -78,6 +81,7 @@ __all__ = [
     "run_pictures",
     "save_image",
     "search",
+    "sweep",
     "wrap",
 ]
 
@@ -94,6 +98,8 @@ _LATER = {
     "search": ".synthesis.random_search",
     "Search": ".synthesis.search_result",
     "Trial": ".synthesis.search_result",
+    "Survey": ".survey.survey",
+    "sweep": ".survey.sweep",
 }
 """Names whose modules are imported when they are first used: `import crosslens` and the shell's help stay quick."""
 

@@ -4,6 +4,7 @@ A `Source` is a finite list of images. A `Statistic` is what is gathered over th
 the source into shards, gathers each shard's states and merges them in shard order.
 """
 
+from .keeper import Gathered
 from .rows import Rows
 from .shard import SHARD, Shard, ShardJob, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
@@ -11,7 +12,7 @@ from .sources.adapters import data
 from .sources.array_source import ArraySource
 from .sources.picture_folder import PictureFolder
 from .statistic import Batch, Quantity, State, Statistic
-from .sweep import Gathered, replay, sweep
+from .sweep import replay, sweep
 from .top_positions import TopPositions
 
 __all__ = [

@@ -18,7 +18,9 @@ __all__ = ["Rows"]
 class Rows(Statistic):
     """A row of numbers for each image. Subclasses are frozen dataclasses.
 
-    The state: "index" (n,), each image's place in the source, ascending, and "rows" (n, ...), one for each of them.
+    The state while it grows: "index" (n,), each image's place in the source, ascending, and "rows" (n, ...), one for
+    each of them. The state that a sweep gives out: "index", the places of the images that were read, and "rows"
+    (images of the source, ...), a row at each image's place; NaN, of whole numbers 0, where it could not be read.
     """
 
     any_grouping: ClassVar[bool] = True
@@ -40,6 +42,13 @@ class Rows(Statistic):
     def add(self, state: State, batch: Batch) -> State:
         rows = as_numpy(self.rows(batch)).astype(self.dtype, copy=False)
         return self.merge(state, {"index": np.asarray(batch.samples.indices, np.int64), "rows": rows})
+
+    def at_places(self, state: State, count: int) -> State:
+        """What a sweep over `count` images gives out: a row at each image's place."""
+        missing = np.nan if np.issubdtype(self.dtype, np.inexact) else 0
+        rows = np.full((count, *self.shape), missing, self.dtype)
+        rows[state["index"]] = state["rows"]
+        return {"index": state["index"], "rows": rows}
 
     def merge(self, first: State, second: State) -> State:
         return {name: np.concatenate([first[name], second[name]]) for name in ("index", "rows")}

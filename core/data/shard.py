@@ -58,13 +58,14 @@ class ShardResult:
     """What `crosslens.execution.processor.instruction_set` says where it was computed."""
 
 
-def shards(count: int, size: int = SHARD) -> Sequence[Shard]:
-    """A source of `count` images in shards.
+def shards(count: int, size: int | None = None) -> Sequence[Shard]:
+    """A source of `count` images in shards, of `SHARD` images if not told.
 
     >>> [(shard.start, shard.stop) for shard in shards(5, 2)]
     [(0, 2), (2, 4), (4, 5)]
     """
-    return [Shard(number, start, min(start + size, count)) for number, start in enumerate(range(0, count, size))]
+    each = SHARD if size is None else size
+    return [Shard(number, start, min(start + each, count)) for number, start in enumerate(range(0, count, each))]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ Some statistics depend on others: overlaps on thresholds, exact quantiles on ran
 a round, with what was gathered. All statistics of a round are gathered in one pass, whichever method asked for them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from ..errors import ImageError
@@ -13,12 +13,12 @@ from ..execution.batching import forward_limit
 from ..execution.executor import Executor, Local
 from ..execution.progress import Progress, silent
 from ..model.base import Model
-from ..result.display import counted, one_line
-from .shard import SHARD, Shard, ShardJob, ShardResult, shards
-from .source import Failure, Source
+from .keeper import Gathered, InMemory, Keeper, Round
+from .shard import Shard, ShardJob, ShardResult
+from .source import Source
 from .statistic import State, Statistic
 
-__all__ = ["Gathered", "NamesStatistics", "fold", "in_order", "replay", "sweep"]
+__all__ = ["NamesStatistics", "replay", "sweep"]
 
 
 class NamesStatistics(Protocol):
@@ -30,24 +30,6 @@ class NamesStatistics(Protocol):
         """What the next round must gather; an empty list when there is nothing left to gather."""
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """What a sweep gathered: a state for each statistic, and the images that could not be read."""
-
-    states: Mapping[Statistic, State] = field(default_factory=dict)
-    images: int = 0
-    """How many images were read in each round."""
-    failures: tuple[Failure, ...] = ()
-    shard: int = SHARD
-    """Images in a shard; with the size of a micro-batch it decides the last bits of sums."""
-    micro_batch: int = 0
-    """Images that went through the model at once."""
-
-    def __repr__(self) -> str:
-        counts = (counted(len(self.states), "statistic"), counted(self.images, "image"))
-        return one_line("Gathered", [*counts, counted(len(self.failures), "failure")])
-
-
 def sweep(
     model: Model,
     source: Source,
@@ -56,6 +38,7 @@ def sweep(
     *,
     executor: Executor[Shard, ShardResult] | None = None,
     threads: int | None = None,
+    keeper: Keeper | None = None,
 ) -> Gathered:
     """Gather statistics over a source, by default in this process.
 
@@ -68,20 +51,28 @@ def sweep(
         executor: who computes the shards.
         threads: of the model; None for what its framework takes. States are the same bits on any executor, and with
             any number of workers, on one type of processor, where the threads are the same.
+        keeper: keeps the states; memory if not given. What it knows is not gathered again.
 
     Raises:
         ImageError: none of the images can be read, or they changed between two rounds.
         WorkerError: a worker was lost.
     """
-    gathered, number = Gathered(), 0
-    while statistics := _next_statistics(model, source, methods, gathered.states):
+    kept, number = keeper or InMemory(), 0
+    while statistics := _next_statistics(model, source, methods, kept.gathered.states):
         number += 1
-        job = ShardJob(model, source, statistics, threads)
-        this = _round(job, executor or Local(), progress, f"round {number}")
-        if number > 1 and (this.images, this.failures) != (gathered.images, gathered.failures):
+        before, this = kept.gathered, kept.begin(statistics, len(source))
+        job = ShardJob(model, source, this.statistics, threads)
+        _run_round(job, this, executor or Local(), progress, f"round {number}")
+        gathered = this.end()
+        if before.images and (before.images, before.failures) != (gathered.images, gathered.failures):
             raise ImageError(f"{source} changed during the sweep: round {number} read other images than the one before")
-        gathered = replace(this, states={**gathered.states, **this.states}, micro_batch=forward_limit(model))
-    return gathered
+    gathered = kept.gathered
+    if gathered.failures and not gathered.images:
+        first = gathered.failures[0]
+        raise ImageError(
+            f"none of the {len(source)} images of {source} can be read; the first, {first.id}: {first.reason}"
+        )
+    return replace(gathered, micro_batch=forward_limit(model))
 
 
 def replay(
@@ -115,48 +106,21 @@ def _next_statistics(
     return tuple(dict.fromkeys(missing))
 
 
-def _round(job: ShardJob, executor: Executor[Shard, ShardResult], progress: Progress, what: str) -> Gathered:
-    count, source = len(job.source), job.source
-    here, done = isinstance(executor, Local), 0
+def _run_round(
+    job: ShardJob, this: Round, executor: Executor[Shard, ShardResult], progress: Progress, what: str
+) -> None:
+    """Have the shards computed that are left, and keep each of them as it comes."""
+    count, left = len(job.source), this.left
+    done, finished = count - sum(shard.stop - shard.start for shard in left), 0
+
+    def report(stop: int) -> None:
+        progress(done + stop - left[finished].start, count, what)
+
+    here = isinstance(executor, Local)
     if here:
-        job = replace(job, report=lambda stop: progress(stop, count, what))
-
-    def results() -> Iterator[ShardResult]:
-        nonlocal done
-        for shard, result in executor.run(job, shards(count)):
-            done += shard.stop - shard.start
-            if not here:
-                progress(done, count, what)
-            yield result
-
-    gathered = fold(job.statistics, in_order(results()))
-    if not gathered.images:
-        first = gathered.failures[0]
-        raise ImageError(f"none of the {count} images of {source} can be read; the first, {first.id}: {first.reason}")
-    return gathered
-
-
-def in_order(results: Iterable[ShardResult]) -> Iterator[ShardResult]:
-    """The results in the order of their shards, 0, 1, ...; one that comes early is kept until it is its turn."""
-    early: dict[int, ShardResult] = {}
-    number = 0
-    for result in results:
-        early[result.shard.number] = result
-        while number in early:
-            yield early.pop(number)
-            number += 1
-
-
-def fold(statistics: Iterable[Statistic], results: Iterable[ShardResult]) -> Gathered:
-    """The results of all shards as one, merged from left to right.
-
-    Args:
-        statistics: those that were gathered.
-        results: in the order of the shards, in whatever order they were computed.
-    """
-    states, images, failures = {each: each.empty() for each in statistics}, 0, list[Failure]()
-    for result in results:
-        states = {each: each.merge(state, result.states[each]) for each, state in states.items()}
-        images += result.images
-        failures += result.failures
-    return Gathered(states, images, tuple(failures))
+        job = replace(job, report=report)
+    for shard, result in executor.run(job, left):
+        this.add(result)
+        done, finished = done + shard.stop - shard.start, finished + 1
+        if not here:
+            progress(done, count, what)

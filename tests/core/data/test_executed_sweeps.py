@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crosslens import testing
 from crosslens.data import SHARD, ArraySource, ShardJob, Source, run_shard, shards, sweep
-from crosslens.data.sweep import fold, in_order
+from crosslens.data.keeper import InMemory, fold
 from crosslens.errors import ImageError
 from crosslens.execution.batching import forward_limit
 from crosslens.execution.executor import Local
@@ -62,7 +62,7 @@ def by(executor, job, seed=0):
     results = [result for _, result in executor.run(job, random.Random(seed).sample(several, len(several)))]
     assert {each.threads for each in results} == {1}
     assert {each.processor for each in results} == {instruction_set()}
-    return content(fold(job.statistics, in_order(results)))
+    return content(fold(job.statistics, results))
 
 
 @MODELS
@@ -89,18 +89,14 @@ def test_a_sweep_by_processes_tells_its_progress_and_gives_what_this_process_giv
     assert [done for done, _, _ in told] == sorted({done for done, _, _ in told})
 
 
-def test_results_are_given_in_the_order_of_the_shards_as_early_as_that_is_possible():
+def test_a_result_is_merged_as_soon_as_those_before_it_are_there():
     model, source = testing.TinyModel(), ArraySource(IMAGES[:, :, :8, :8])
     several = [run_shard(model, source, [], each) for each in shards(len(IMAGES), SIX)]
-    read = []
-
-    def arriving():
-        for number in (1, 0, 3, 2):
-            read.append(number)
-            yield several[number]
-
-    given = [(each.shard.number, len(read)) for each in in_order(arriving())]
-    assert given == [(0, 2), (1, 2), (2, 4), (3, 4)]
+    this, waiting = InMemory().begin((), len(IMAGES)), []
+    for number in (1, 0, 3, 2):
+        this.add(several[number])
+        waiting.append(sorted(this.early))
+    assert waiting == [[1], [], [3], []]
 
 
 class Watched(Source):

@@ -7,7 +7,7 @@ import pytest
 from crosslens import testing
 from crosslens.arrays import as_numpy
 from crosslens.data import ArraySource, ShardResult, Statistic, replay, run_shard, shards, sweep
-from crosslens.data.sweep import fold
+from crosslens.data.keeper import fold
 from crosslens.errors import ImageError
 
 IMAGES = np.random.default_rng(0).random((11, 3, 8, 8), dtype=np.float32)

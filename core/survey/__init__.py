@@ -1,0 +1,1 @@
+"""Surveys: several methods over a data set in one sweep, and the folder that keeps what it gathered."""
