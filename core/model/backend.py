@@ -85,8 +85,7 @@ class BackendModel(ABC):
     def threads(self, count: int) -> AbstractContextManager[int | None]:
         """Compute with this many threads within a block, on the processor; the settings before come back at its end.
 
-        Gives the number in fact: another where the framework has started and cannot change it any more; None where the
-        backend cannot tell. Override where the framework has threads of its own.
+        Gives the number in fact: another where the framework has started; None where the backend cannot tell.
         """
         return nullcontext()
 
