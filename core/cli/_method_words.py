@@ -6,7 +6,7 @@ quoted, '...' or "...".
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ..errors import ParameterError, unknown_name
-from ..method.base import Method
+from ..method.dataset import AnyMethod
 from ..plugins.registry import image_method_class, is_method, methods
 from ._parameters import parameter_options
 
@@ -29,7 +29,7 @@ class MethodWord:
 
     label: str
     """The method's own name and the settings as typed: it tells it from the same method with other settings."""
-    kind: type[Method]
+    kind: type[Any]
     settings: Mapping[str, str]
 
 
@@ -42,8 +42,8 @@ def is_method_word(word: str) -> bool:
     return plain and (not colon or "=" in rest)
 
 
-def read_method(word: str) -> MethodWord:
-    """The method and the settings of a word.
+def read_method(word: str, find: Callable[[str], type[AnyMethod]] = image_method_class) -> MethodWord:
+    """The method and the settings of a word; `find` gives the class of a name.
 
     >>> read_method("grad_cam:layer=bn3").settings
     {'layer': 'bn3'}
@@ -57,7 +57,7 @@ def read_method(word: str) -> MethodWord:
         ParameterError: a setting without a value, one that the method does not have, or one twice.
     """
     name, colon, rest = word.partition(":")
-    kind, settings = image_method_class(name), dict[str, str]()
+    kind, settings = find(name), dict[str, str]()
     last = ""
     for part in _PART.findall(rest):
         setting, equals, value = part.partition("=")

@@ -47,22 +47,29 @@ def bar(unit: str = "") -> Iterator[Progress]:
 
 
 class Pace:
-    """How many are done, how many a second, and how long the others will take, counted from the first report."""
+    """How many are done, how many a second, and how long the others will take, counted from the first report.
+
+    Where fewer are done than before, another round of the work has begun.
+    """
 
     def __init__(self, unit: str) -> None:
         self.unit = unit
         self._began: float | None = None
         self._said = 0.0
+        self._first = self._last = 0
 
     def text(self, done: int, total: int) -> str:
         """The text "12 of 200 pictures, 3.4 a second, 0:55 left"."""
         now = perf_counter()
-        if self._began is None:
-            self._began = self._said = now
+        if self._began is None or done < self._last:
+            self._began = now
+            self._said = self._said or now
+            self._first = done
+        self._last = done
         passed, counted = now - self._began, f"{done} of {total} {self.unit}"
-        if not done or not passed:
+        if done == self._first or not passed:
             return counted
-        rate = done / passed
+        rate = (done - self._first) / passed
         often = f"{rate:.1f} a second" if rate >= 1 else f"{1 / rate:.1f} s each"
         return f"{counted}, {often}, {_clock((total - done) / rate)} left"
 
@@ -72,7 +79,7 @@ class Pace:
         if perf_counter() - self._said >= BETWEEN:
             self._said = perf_counter()
             with suppress(OSError):
-                print(text, file=sys.stderr, flush=True)
+                print(f"{text} ({what})" if what.startswith("round") else text, file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """`Survey`: the results of a sweep by method, its images as a table, and the folder that holds both."""
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..result.display import counted, one_line
 from ..result.table import Table
 from ..store.entries import Entry, labels
 from ..store.manifest import read_manifest
+from ..store.ownership import FILES
 from ..store.store import RESULT
 
 __all__ = ["Survey", "open_survey"]
@@ -53,6 +55,14 @@ class Survey(Mapping[str, Result]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def files(self, name: str) -> list[Path]:
+        """The files of a result: its sheets and tables, then the whole of it; none without a store."""
+        if self.folder is None:
+            return []
+        place = self.folder / self._entries[self._label(name)].folder
+        whole, *others = json.loads((place / FILES).read_text(encoding="utf-8"))
+        return [place / each for each in (*others, whole)]
 
     @cached_property
     def images(self) -> Table:

@@ -16,6 +16,7 @@ from ..data.sources import adapters
 from ..data.statistic import State, Statistic
 from ..data.sweep import NamesStatistics
 from ..data.sweep import sweep as gather
+from ..errors import ParameterError
 from ..execution.parquet_file import arrow
 from ..execution.progress import Progress, show_progress
 from ..execution.workers import Workers
@@ -87,6 +88,7 @@ def sweep(
         if store is None:
             return job.in_memory(told)
         arrow()  # its absence is told before the work
+        _refuse_inside(Path(store), job.source)
         return job.into(Path(store), told, again=again, allow_mixed=allow_mixed)
 
 
@@ -163,6 +165,15 @@ class _Page:
         self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
     ) -> Sequence[Statistic]:
         return [self.page]
+
+
+def _refuse_inside(store: Path, source: Source) -> None:
+    """Refuse a store whose thumbnails would be among the pictures of the data."""
+    folder = getattr(source, "folder", None)
+    if isinstance(folder, Path) and folder.resolve() in (store.resolve(), *store.resolve().parents):
+        raise ParameterError(
+            f"the survey '{store}' would lie among the pictures of '{folder}', which are read: name a folder beside it"
+        )
 
 
 def _names(model: Model) -> Sequence[str]:
