@@ -34,8 +34,8 @@ Examples:
   crosslens sweep net.keras x.tar top_examples:count=9 -o survey --ray auto
 
 A sweep that was stopped goes on when the same command is called again, and ends with the same bytes. A finished one
-takes more methods: what it has gathered is not gathered again. README.md in the folder says what each file and column is;
-crosslens.load("survey") opens it in Python."""
+takes more methods: what it has gathered is not gathered again. README.md in the folder says what each file and column
+is; crosslens.load("survey") opens it in Python."""
 
 
 class _Sweep(click.Command):

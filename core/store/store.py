@@ -28,7 +28,7 @@ from .manifest import read_manifest, refuse_others, write_manifest
 from .ownership import FILES, REMOVED, refuse_foreign, remove_left_over, remove_survey
 from .row_files import RowFiles
 from .statistic_key import statistic_key
-from .stored_round import StoredRound, StoreParts, states_before
+from .stored_round import StoredRound, StoreParts, remove_merged, states_before
 
 __all__ = ["RESULT", "Store", "open_store"]
 
@@ -75,7 +75,7 @@ class Store:
         self.states = KnownStates(rows)
         self._parts = StoreParts(rows, ImageTable(folder, source, names), self.states, self._check)
         for place in self._rounds():
-            if self._has_ended(place):
+            if remove_merged(place) == self._last:
                 self.states.learn(place / f"before-{self._last:05}.npz", _keys(place))
 
     @property

@@ -22,7 +22,7 @@ from .row_files import RowFiles
 from .state_file import StoredStates, read_states, write_states
 from .statistic_key import statistic_key
 
-__all__ = ["FOLD", "StoreParts", "StoredRound", "states_before"]
+__all__ = ["FOLD", "StoreParts", "StoredRound", "remove_merged", "states_before"]
 
 FOLD = 32
 """Files of consecutive shards that become one as soon as there are so many."""
@@ -34,16 +34,10 @@ class StoredRound:
     """A round of a sweep whose states are kept in a folder."""
 
     def __init__(self, folder: Path, statistics: Sequence[Statistic], count: int, parts: "StoreParts") -> None:
-        """Read what the folder has, and delete what a kill has left there."""
+        """Read what the folder has."""
         self.folder, self.statistics = folder, tuple(statistics)
         self._shards, self._parts = shards(count), parts
-        self._before = states_before(folder)
-        for number in _numbers(folder, _SHARD):
-            if number < self._before:
-                _delete(self._file(number))
-        for number in _numbers(folder, _BEFORE):
-            if number < self._before:
-                _delete(self._until(number))
+        self._before = remove_merged(folder)
         self._waiting = set(_numbers(folder, _SHARD))
         self._sum: StoredStates | None = None
 
@@ -136,6 +130,16 @@ class StoreParts:
 def states_before(folder: Path) -> int:
     """The number of shards whose states lie in one file; 0 for none."""
     return max(_numbers(folder, _BEFORE), default=0)
+
+
+def remove_merged(folder: Path) -> int:
+    """Delete what a kill has left of the files that one file has replaced; the number of shards in that one."""
+    before = states_before(folder)
+    for path in folder.iterdir():
+        match = _SHARD.fullmatch(path.name) or _BEFORE.fullmatch(path.name)
+        if match and int(match[1]) < before:
+            _delete(path)
+    return before
 
 
 def _numbers(folder: Path, pattern: re.Pattern[str]) -> Iterator[int]:

@@ -136,4 +136,5 @@ def main(place, moments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], range(1, 10_000) if sys.argv[2] == "all" else list(map(int, sys.argv[2].split(","))))
+    given = sys.argv[2]
+    main(sys.argv[1], range(1, 10_000) if given == "all" else list(map(int, given.split(","))))

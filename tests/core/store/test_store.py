@@ -19,7 +19,7 @@ from crosslens.store.statistic_key import statistic_key
 
 from tests.core.store import example
 
-MOMENTS = sorted(random.Random(16).sample(range(1, 300), 3))
+MOMENTS = sorted(random.Random(16).sample(range(1, 500), 3))
 
 
 @pytest.fixture(autouse=True)
