@@ -29,7 +29,8 @@ class MethodWord:
 
     label: str
     """The method's own name and the settings as typed: it tells it from the same method with other settings."""
-    kind: type[Any]
+    kind: Any
+    """The class of the method."""
     settings: Mapping[str, str]
 
 
