@@ -9,7 +9,7 @@ import click
 
 from ..data import data as source_of
 from ..method.base import Method
-from ..method.dataset import DatasetMethod
+from ..method.dataset import AnyMethod, DatasetMethod
 from ..plugins.registry import method_class, with_parameters
 from ..result import Result
 from ..survey.survey import Survey
@@ -69,12 +69,12 @@ def _method(word: str) -> DatasetMethod | type[Method]:
     """The method of a word such as top_examples:count=9; the class of one on single images, which a sweep refuses."""
     read, context = read_method(word, method_class), click.get_current_context()
     tell_difference(word.partition(":")[0])
-    if issubclass(read.kind, Method):
-        return read.kind
-    options = {str(each.name).removeprefix("parameter_"): each for each in parameter_options(read.kind)}
+    kind: type[AnyMethod] = read.kind
+    if issubclass(kind, Method):
+        return kind
+    options = {str(each.name).removeprefix("parameter_"): each for each in parameter_options(kind)}
     values = {name: convert_setting(options[name], text, context) for name, text in read.settings.items()}
-    method: DatasetMethod = with_parameters(read.kind, values)
-    return method
+    return with_parameters(kind, values)
 
 
 def _say_how_to_go_on(out: Path) -> None:
