@@ -79,7 +79,7 @@ def picture_statistics(colour: Any, channels: int) -> PictureStatistics:
 
 def _read(path: Path) -> Colours:
     """The result in a file, or in the store of a sweep."""
-    file = path / f"{METHOD}.npz" if path.is_dir() else path
+    file = path / METHOD / "result.npz" if path.is_dir() else path
     if not file.exists():
         if path.is_dir():
             raise ParameterError(f"the store '{path}' holds no colours: crosslens sweep MODEL DATA {METHOD} -o {path}")

@@ -125,7 +125,8 @@ def test_volumes_are_refused():
 @pytest.mark.parametrize("name", ["activation_maximisation", "caricature", "maco"])
 def test_file_store_and_result_give_the_same_picture_and_others_do_not(tmp_path, name):
     result = measured()
-    given = [f"data:{result.save(tmp_path / 'colour_statistics.npz')}", f"data:{tmp_path}", result]
+    (tmp_path / "colour_statistics").mkdir()  # as the store of a sweep has it
+    given = [f"data:{result.save(tmp_path / 'colour_statistics' / 'result.npz')}", f"data:{tmp_path}", result]
     kind = crosslens.plugins.method_class(name)
     images = IMAGES[:1] if kind.needs_images else None
     made = [kind(**kind.example, colour=each)(MODEL, images, target=1) for each in given]
