@@ -36,6 +36,8 @@ from crosslens.methods.gradient.guided_backprop import GuidedBackprop
 from crosslens.methods.gradient.integrated_gradients import IntegratedGradients
 from crosslens.methods.gradient.sensitivity import Sensitivity
 from crosslens.methods.gradient.smooth_grad import SmoothGrad
+from crosslens.methods.layers.activation_maps import ActivationMaps
+from crosslens.methods.layers.filters import Filters
 from crosslens.methods.perturbation.extremal import Extremal
 from crosslens.methods.perturbation.kernel_shap import KernelSHAP
 from crosslens.methods.perturbation.lime import LIME
@@ -82,6 +84,16 @@ def method(
     weight: float = ...,
     learning_rate: float = ...,
 ) -> Accentuation: ...
+@overload
+def method(
+    name: Literal["activation_maps", "feature_maps", "activations"],
+    *,
+    preset: None = None,
+    layers: LayerLike | Sequence[LayerLike] | None = ...,
+    by: str = ...,
+    count: int = ...,
+    scale: str = ...,
+) -> ActivationMaps: ...
 @overload
 def method(
     name: Literal[
@@ -327,6 +339,19 @@ def method(
     optimiser: str = ...,
     learning_rate: float = ...,
 ) -> FeatureInversion: ...
+@overload
+def method(
+    name: Literal["filters", "kernels", "visualize_filters"],
+    *,
+    preset: None = None,
+    layer: LayerLike | None = ...,
+    units: Sequence[int] | None = ...,
+    count: int | None = ...,
+    sort: str = ...,
+    scale: str = ...,
+    inputs: int = ...,
+    kernel: str = ...,
+) -> Filters: ...
 @overload
 def method(
     name: Literal["full_grad", "full_gradient", "full_gradients"],
