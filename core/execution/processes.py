@@ -45,11 +45,12 @@ class Processes(Executor[Item, Made]):
     def run(self, job: Job[Item, Made], items: Iterable[Item]) -> Iterator[tuple[Item, Made]]:
         _refuse_in_a_start()
         content, left = packed(job), iter(items)
+        alone = b"__main__" not in content
         first = list(islice(left, self.workers))
         team = list[_Process]()
         try:
-            with _start_of_processes(self.threads, alone=b"__main__" not in content):
-                team += [_Process(number) for number in range(len(first))]
+            with _start_of_processes(self.threads, alone=alone):
+                team += [_Process(number, alone) for number in range(len(first))]
             for each, item in zip(team, first, strict=True):
                 each.send(content)
                 each.give(item)
@@ -64,7 +65,8 @@ class Processes(Executor[Item, Made]):
 class _Process:
     """One worker, and the item that it has."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, alone: bool) -> None:
+        """`alone` says whether it does without the user's script, see `_start_of_processes`."""
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
@@ -73,6 +75,7 @@ class _Process:
         self.process.start()
         theirs.close()
         self.item: Any = None
+        self._alone = alone
 
     def send(self, content: bytes) -> None:
         with suppress(OSError):  # one that died is told of when its answer is read
@@ -95,7 +98,7 @@ class _Process:
             answer = None
         if answer is None:
             self.process.join(_SECONDS_TO_END)
-            raise WorkerError(_lost(self.process, self.item))
+            raise WorkerError(_lost(self.process, self.item, self._alone))
         return answer_of(answer)
 
     def end(self) -> None:
@@ -123,8 +126,13 @@ def _answers(team: list[_Process], left: Iterator[Any]) -> Iterator[tuple[Any, A
             yield item, made
 
 
-def _lost(process: BaseProcess, item: Any) -> str:
+def _lost(process: BaseProcess, item: Any, alone: bool) -> str:
     code = process.exitcode
+    if code == 1 and not alone:
+        return (
+            "a worker process could not import this script, whose own classes it needs; what it said is above. Put what "
+            "the script runs under if __name__ == '__main__':, or the classes into a module of their own"
+        )
     if code is not None and code < 0:
         how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
     else:
