@@ -130,8 +130,8 @@ def _lost(process: BaseProcess, item: Any, alone: bool) -> str:
     code = process.exitcode
     if code == 1 and not alone:
         return (
-            "a worker process could not import this script, whose own classes it needs; what it said is above. Put what "
-            "the script runs under if __name__ == '__main__':, or the classes into a module of their own"
+            "a worker process could not import this script, whose own classes it needs; what it said is above. Put "
+            "what the script runs under if __name__ == '__main__':, or the classes into a module of their own"
         )
     if code is not None and code < 0:
         how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
