@@ -1,7 +1,8 @@
 """`Colours`: the colours and the spectrum of a data set, as numbers and as a picture."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,6 +96,10 @@ class Colours(Result):
         fall = "" if self.decay is None else f", which fall as 1 / f^{self.decay:.2f}"
         titles = ["principal axes of colour, through the mean", *[""] * (len(strips) - 1)]
         return sheet([*strips, tiles], [*titles, f"logarithms of amplitudes{fall}"])
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """`colours.png`, the picture."""
+        return [self.save(folder / "colours.png")]
 
     def _strip(self, n: int, deviation: float) -> Pixels:
         """Colours along axis n through the mean; channels that are not three as `false_colour` shows them."""

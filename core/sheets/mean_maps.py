@@ -1,7 +1,8 @@
 """`MeanMaps`: attributions averaged over the images of a data set, or over each class, with their spread."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +57,10 @@ class MeanMaps(Result):
             first = Tile(colour(mean, ends[0], signed), f"{label}: {counted(int(count), 'image')}")
             rows.append([first, Tile(colour(deviation, ends[1], signed=False), "deviation")])
         return sheet(rows, heading=f"mean over images, to {ends[0]:.3g}; deviation, to {ends[1]:.3g}")
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """`means.png`, the picture."""
+        return [self.save(folder / "means.png")]
 
     def _enlarged(self, maps: Array) -> Pixels:
         """(G, H, W); slices of volumes side by side."""

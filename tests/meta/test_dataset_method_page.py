@@ -77,6 +77,7 @@ def test_the_commands_of_the_page_run(run, folder):
     table = crosslens.load(folder / "peak.npz")
     assert table["largest"].shape == (1280,)
     assert set(table["image"]) <= {"0.png", "1.png", "2.png"}
+    assert crosslens.load(folder / "survey" / "peak" / "result.npz")["image"].tolist() == table["image"].tolist()
 
 
 @pytest.mark.parametrize("layer", ["conv1", "tokens", "pool"])

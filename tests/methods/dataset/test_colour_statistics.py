@@ -115,6 +115,11 @@ def test_the_picture_has_a_strip_for_each_axis_and_the_spectrum_in_the_middle():
     same(brightness[1:, 1:], brightness[:0:-1, :0:-1], exact=True)
 
 
+def test_a_survey_has_the_picture_too(tmp_path):
+    (file,) = measured().save_into(tmp_path)
+    assert crosslens.load_image(file).shape[1] == 3
+
+
 def test_volumes_are_refused():
     model = TinyModel()
     model.input = crosslens.InputSpec((1, 4, 4, 4))

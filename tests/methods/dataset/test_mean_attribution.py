@@ -91,6 +91,11 @@ def test_the_picture_has_a_row_for_each_class_and_the_frame_a_row_for_each_value
     assert result.figures() == {"images": {"class 1": 6, "class 4": 3}}
 
 
+def test_a_survey_has_the_picture_too(tmp_path):
+    (file,) = averaged().save_into(tmp_path)
+    assert crosslens.load_image(file).shape[1] == 3
+
+
 @pytest.mark.parametrize(
     ("source", "parameters", "kind", "text"),
     [
