@@ -16,6 +16,8 @@ Numbers: TypeAlias = np.ndarray[Any, Any]
 TOP_KINDS = ("most", "slightly_positive", "slightly_negative", "least")
 """The largest values first; the smallest above zero first; the largest below zero first; the smallest first."""
 _LAST = np.iinfo(np.int64).max
+_FIRST_BITS = {"slightly_positive": np.uint32(1), "slightly_negative": np.uint32(0x80000001)}
+"""The bits of the float32 next to zero on each side."""
 _REDUCTIONS: Mapping[str, tuple[str, str]] = {"most": ("max", "argmax"), "least": ("min", "argmin")}
 
 
@@ -104,13 +106,13 @@ class TopPositions(Statistic):
     def _best_of_each(self, batch: Batch) -> State:
         """The best of whole activations, (units, n): one for each image, or the `count` best positions of all."""
         values = np.moveaxis(positions_first(batch.activations[self.layer]), 2, 1).astype(np.float32, copy=False)
-        self._refuse_nan(values.max(axis=2), batch)
-        badness = self._badness(values)
+        if np.isnan(values.max()):
+            self._refuse_nan(values.max(axis=2), batch)
         if self.per_image:
-            position = badness.argmin(axis=2).T
+            position = _nearest_zero(values, _FIRST_BITS[self.kind]).T
             image = np.broadcast_to(np.arange(len(batch)), position.shape)
         else:
-            image, position = np.divmod(_smallest(badness, self.count), values.shape[2])
+            image, position = np.divmod(_smallest(self._badness(values), self.count), values.shape[2])
         units = np.arange(values.shape[1])[:, None]
         value = values[image, units, position] + np.float32(0)
         counts = self._counts(value)
@@ -150,6 +152,15 @@ def _sortable(values: Numbers) -> Numbers:
     """Float32 as int64 in the same order, none of them NaN."""
     bits = np.ascontiguousarray(values, np.float32).view(np.int32)
     return (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
+
+
+def _nearest_zero(values: Numbers, first: np.uint32) -> Numbers:
+    """(N, units): of (N, units, positions) the place of the value next to zero on one side.
+
+    Less `first` and without a sign, the bits of the values on that side are the smallest numbers, in order from zero.
+    """
+    place: Numbers = (np.ascontiguousarray(values).view(np.uint32) - first).argmin(axis=2)
+    return place
 
 
 def _smallest(badness: Numbers, count: int) -> Numbers:
