@@ -65,7 +65,7 @@ def _text(key: Any) -> str:
 
 def _by_rule(op: Any, parts: Sequence[Dependence | None], shapes: Sequence[Any]) -> list[Dependence | None]:
     rule = RULES.get(op.type, elementwise)
-    made: list[Dependence] = []
+    made: list[Dependence | None] = []
     if None not in shapes:
         try:
             made = list(rule(op, parts, shapes))

@@ -13,7 +13,7 @@ __all__ = ["RULES", "UnknownFormError", "elementwise"]
 
 Parts: TypeAlias = Sequence[Dependence | None]
 Shapes: TypeAlias = Sequence[tuple[int, ...]]
-Rule: TypeAlias = Callable[[Any, Parts, Shapes], Iterable[Dependence]]
+Rule: TypeAlias = Callable[[Any, Parts, Shapes], Iterable[Dependence | None]]
 """From the operator, what its inputs depend on (None: no pixel) and the shapes of its outputs."""
 
 
@@ -21,7 +21,9 @@ class UnknownFormError(Exception):
     """An operator in a form that no rule knows."""
 
 
-_SMOOTH = "Cos Elu Erf Exp Expm1 Log Log1p Pow Reciprocal Rsqrt Selu Sigmoid Sin Softplus Softsign Sqrt Square Tanh"
+_SMOOTH = (
+    "Elu Erf Erfc Exp Expm1 Log Log1p Pow Reciprocal Rsqrt Selu Sigmoid Softplus Softsign Sqrt Square Tanh Cos Sin"
+)
 _STEPS = "SquaredDifference Xdivy Abs Ceil ClipByValue Floor FloorDiv FloorMod LeakyRelu Neg Relu Relu6 Rint Round Sign"
 _MANY = "Add AddN AddV2 BiasAdd DivNoNan Div Maximum Minimum Mul MulNoNan RealDiv Select SelectV2 Sub"
 _LOGIC = "Equal Greater GreaterEqual IsFinite IsInf IsNan Less LessEqual LogicalAnd LogicalNot LogicalOr NotEqual"
@@ -33,6 +35,11 @@ def elementwise(op: Any, parts: Parts, shapes: Shapes) -> Iterable[Dependence]:
     """Each output reads its own place of inputs that broadcast; nothing is known of other operators."""
     if op.type in _ELEMENTWISE:
         yield united([part for part in parts if part is not None], shapes[0])
+
+
+def _copies(op: Any, parts: Parts, shapes: Shapes) -> Iterable[Dependence | None]:
+    """Each output is an input: what a function with a gradient of its own ends in."""
+    return parts
 
 
 def _x(parts: Parts, place: int = 0) -> Dependence:
@@ -274,6 +281,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _batch_norm),
     **dict.fromkeys(("MatMul", "BatchMatMul", "BatchMatMulV2"), _product),
     "Einsum": _einsum,
+    "IdentityN": _copies,
     **dict.fromkeys(("Reshape", "Squeeze", "ExpandDims"), _reshape),
     "Transpose": _transpose,
     "ConcatV2": _concat,
