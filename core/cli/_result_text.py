@@ -9,6 +9,7 @@ from ..arrays import as_numpy
 from ..method.base import Method
 from ..result import Attribution, Result
 from ..result.scores import Scores
+from ..result.table import Table
 
 __all__ = ["result_record", "say_result", "short"]
 
@@ -29,6 +30,8 @@ def say_result(record: Mapping[str, Any], result: Result, method: Method, writte
         click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
     for name, value in result.figures().items():
         click.echo(f"{name}: {short(value)}")
+    if isinstance(result, Table):
+        click.echo(result.text())
     click.echo(written)
 
 
@@ -43,6 +46,8 @@ def result_record(result: Result) -> dict[str, Any]:
     }
     if figures := result.figures():
         record |= {"figures": dict(figures)}
+    if isinstance(result, Table):
+        record |= {"columns": {name: as_numpy(values).tolist() for name, values in result.columns.items()}}
     if isinstance(result, Scores):
         record |= {"values": as_numpy(result.values).tolist(), **result.details()}
     if isinstance(result, Attribution):

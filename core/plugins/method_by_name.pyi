@@ -17,6 +17,7 @@ from crosslens.methods.cam.recipro_cam import ReciproCAM
 from crosslens.methods.cam.score_cam import ScoreCAM
 from crosslens.methods.cam.x_grad_cam import XGradCAM
 from crosslens.methods.dataset.colour_statistics import ColourStatistics
+from crosslens.methods.dataset.empirical_receptive_field import EmpiricalReceptiveField
 from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
@@ -44,6 +45,7 @@ from crosslens.methods.perturbation.lime import LIME
 from crosslens.methods.perturbation.meaningful_perturbation import MeaningfulPerturbation
 from crosslens.methods.perturbation.occlusion import Occlusion
 from crosslens.methods.perturbation.rise import RISE
+from crosslens.methods.receptive.receptive_field import ReceptiveField
 from crosslens.methods.style.style_transfer import StyleTransfer
 from crosslens.methods.style.texture_synthesis import TextureSynthesis
 from crosslens.methods.synthesis.accentuation import Accentuation
@@ -295,6 +297,19 @@ def method(
     layer: LayerLike | None = ...,
     centred: bool = ...,
 ) -> EigenCAM: ...
+@overload
+def method(
+    name: Literal["empirical_receptive_field"],
+    *,
+    preset: None = None,
+    layers: LayerLike | Sequence[LayerLike] = ...,
+    units: Sequence[int] = ...,
+    count: int = ...,
+    window: int = ...,
+    stride: int | None = ...,
+    threshold: float = ...,
+    seed: int = ...,
+) -> EmpiricalReceptiveField: ...
 @overload
 def method(
     name: Literal["expected_gradients", "gradient_shap"],
@@ -597,6 +612,16 @@ def method(
     layer: LayerLike = ...,
     seed: int = ...,
 ) -> Occlusion: ...
+@overload
+def method(
+    name: Literal["receptive_field"],
+    *,
+    preset: None = None,
+    layers: LayerLike | Sequence[LayerLike] = ...,
+    positions: Sequence[str] = ...,
+    unit: int | None = ...,
+    gradients: int | None = ...,
+) -> ReceptiveField: ...
 @overload
 def method(
     name: Literal["recipro_cam"],

@@ -39,8 +39,9 @@ def support(
     rng = np.random.default_rng(seed)
     low, high = model.input.bounds or (0.0, 1.0)
     reached = np.zeros(size, bool)
-    for _ in range(images):
-        x = rng.uniform(low, high, (1, model.input.example_shape[0], *size)).astype(np.float32)
+    for start in range(0, images, IMAGES):
+        count = min(IMAGES, images - start)
+        x = rng.uniform(low, high, (count, model.input.example_shape[0], *size)).astype(np.float32)
         with linear.linearize(x, [layer], wrt=[INPUT]) as at:
             activation = at.activations[layer]
             cotangent = np.zeros(activation.shape, np.float32)

@@ -14,9 +14,7 @@ from .dependence import FAR, Dependence
 from .fields import fields_of
 from .gradients import support
 
-__all__ = ["Interval", "Rectangle", "rectangle_at", "unit_field"]
-
-Interval = tuple[int, int]
+__all__ = ["Rectangle", "activation_shape", "index_at", "rectangle_at", "spans_at", "unit_field"]
 
 
 @dataclass(frozen=True)
@@ -90,16 +88,23 @@ def rectangle_at(found: Dependence, layer: Layer, position: int | Sequence[int],
     Raises:
         LayerError: no such position or unit.
     """
-    index = _index(layer, found.shape, position, unit)
-    spans = []
-    for values in found.bounds:
-        own = values[(slice(None), *(0 if n == 1 else i for i, n in zip(index, values.shape[1:], strict=True)))]
-        least = own.reshape(4, -1).min(axis=1)
-        spans.append((int(least[0]), int(-least[1]), int(least[2]), int(-least[3])))
+    spans = spans_at(found, index_at(layer, found.shape, position, unit))
     if all(start <= -FAR // 2 for _, _, start, _ in spans):
         return None
     (top, bottom, high, low), (left, right, near, far) = (_finite(*span) for span in spans)
     return Rectangle(top, left, bottom, right, (high, near, low, far))
+
+
+def spans_at(found: Dependence, index: tuple[int | slice, ...]) -> list[tuple[int, int, int, int]]:
+    """Start and stop, clipped and unclipped, along each axis of the image, of the values at an index together."""
+    spans = []
+    for values in found.bounds:
+        own = values[
+            (slice(None), *(slice(None) if n == 1 else i for i, n in zip(index, values.shape[1:], strict=True)))
+        ]
+        least = own.reshape(4, -1).min(axis=1)
+        spans.append((int(least[0]), int(-least[1]), int(least[2]), int(-least[3])))
+    return spans
 
 
 def _finite(start: int, stop: int, first: int, last: int) -> tuple[int, int, int, int]:
@@ -109,10 +114,20 @@ def _finite(start: int, stop: int, first: int, last: int) -> tuple[int, int, int
     return (start, stop, start, stop) if first <= -FAR // 2 else (start, stop, first, last)
 
 
-def _index(
+def index_at(
     layer: Layer, shape: Sequence[int], position: int | Sequence[int], unit: int | None
 ) -> tuple[int | slice, ...]:
-    """Into activations of this shape (1, ...): units a slice where none is chosen."""
+    """The index of a position in activations (1, ...): units a slice where none is chosen.
+
+    Args:
+        layer: for messages.
+        shape: of the activations.
+        position: (row, column), or a number that counts positions row by row.
+        unit: which unit; None: all of them.
+
+    Raises:
+        LayerError: no such position or unit.
+    """
     axis = unit_axis(len(shape))
     positions = [n for a, n in enumerate(shape) if a not in {0, axis}]
     if isinstance(position, int | np.integer):
@@ -131,13 +146,18 @@ def _index(
     return tuple(0 if a == 0 else own if a == axis else next(rest) for a in range(len(shape)))
 
 
+def activation_shape(model: Model, layer: str, size: tuple[int, int]) -> tuple[int, ...]:
+    """The shape of a layer's activations (1, ...) for one image of a size."""
+    image = np.zeros((1, model.input.example_shape[0], *size), np.float32)
+    return tuple(model.forward(image, [layer])[layer].shape)
+
+
 def _by_gradients(
     model: Model, layer: Layer, position: int | Sequence[int], unit: int | None, size: tuple[int, int]
 ) -> Rectangle | None:
     """What gradients at random images reach; None where that is the whole image."""
-    image = np.zeros((1, model.input.example_shape[0], *size), np.float32)
-    shape = tuple(model.forward(image, [layer.name])[layer.name].shape)
-    top, bottom, left, right = support(model, layer.name, _index(layer, shape, position, unit), size)
+    index = index_at(layer, activation_shape(model, layer.name, size), position, unit)
+    top, bottom, left, right = support(model, layer.name, index, size)
     if (top, left, bottom, right) == (0, 0, *size):
         return None
     return Rectangle(top, left, bottom, right, (top, left, bottom, right), "gradients")

@@ -33,6 +33,9 @@ def same(got: Array, expected: Array, *, rtol: float = 1e-5, exact: bool = False
     """
     a, b = (np.asarray(as_numpy(v)) for v in (got, expected))
     assert a.shape == b.shape, f"{what} has shape {a.shape}, not {b.shape}".strip()
+    if b.dtype.kind == "U":
+        assert (a == b).all(), f"{what} differs: {a[a != b][0]!r}, not {b[a != b][0]!r}".strip()
+        return
     scale = 0.0 if exact else float(np.abs(b).max(initial=0.0))
     difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
     worst = float(difference.max(initial=0.0))

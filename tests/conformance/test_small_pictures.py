@@ -10,6 +10,7 @@ from crosslens.arrays import as_numpy
 from crosslens.errors import LayerError
 from crosslens.method import makes_pictures
 from crosslens.plugins import image_methods, method_class
+from crosslens.result.table import Table
 from crosslens.testing.promises.method import values_of
 
 OWN = image_methods()
@@ -41,6 +42,9 @@ def test_defaults_fit_a_grey_picture_of_28_pixels(name):
             method(small(), PICTURE, 1 if kind.needs_target else None)
         return
     picture = PICTURE if kind.needs_images else None
-    values = as_numpy(values_of(method(small(), picture, 1 if kind.needs_target else None)))
+    result = method(small(), picture, 1 if kind.needs_target else None)
+    if isinstance(result, Table):
+        return  # its columns are words and pixels
+    values = as_numpy(values_of(result))
     assert np.isfinite(values).all()
     assert values.min() < values.max()

@@ -225,7 +225,7 @@ def layers_are_recorded(tried: Method) -> None:
     free = replace(tried, **{name: f.default for f in parameters(tried) if (name := f.name) in named})
     result = _run(free)
     chosen = free.with_network_defaults(_model(free), _images() if free.needs_images else None, _objective(free))
-    default = any(getattr(free, name) is None for name in named)
+    default = any(getattr(free, name) in (None, ()) for name in named)
     used = named_layers(chosen)
     assert used, f"no layer is recorded; override `network_defaults` to say what {' and '.join(named)} become"
     assert result.provenance["layers"] == list(used), f"recorded are {result.provenance['layers']}"

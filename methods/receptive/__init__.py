@@ -1,0 +1,1 @@
+"""Receptive fields: what part of a picture units depend on."""
