@@ -26,6 +26,8 @@ ACROSS = 8
 """Tiles in a row."""
 STRIP = 4 * SIDE
 """Pixels across up to which the strip of a vector is enlarged."""
+UNIT = 24
+"""Pixels of a unit in the strip, at most."""
 NAMED = 5
 """Units of a vector that its title names."""
 
@@ -74,7 +76,8 @@ class ActivationMaps(Result):
         for index in range(len(self)):
             for n, layer in enumerate(self.maps):
                 tiles = [*([self._picture_tile(index)] if n == 0 else []), *self._tiles_of(layer, index)]
-                chunks = [tiles[start : start + ACROSS] for start in range(0, len(tiles), ACROSS)]
+                across = 1 if self.maps[layer].ndim == 2 else ACROSS  # a strip has a row of its own
+                chunks = [tiles[start : start + across] for start in range(0, len(tiles), across)]
                 rows += chunks
                 titles += [self.title(layer, index), *[""] * (len(chunks) - 1)]
         return sheet(rows, titles, smallest=SIDE)
@@ -105,7 +108,7 @@ class ActivationMaps(Result):
         signed, limit = bool(values.min() < 0), full_scale(values)
         if values.ndim == 1:
             strip = colour(_strip(values), limit, signed)
-            yield Tile(enlarged(strip, max(1, STRIP // strip.shape[1])))
+            yield Tile(enlarged(strip, min(UNIT, max(1, STRIP // strip.shape[1]))))
             return
         yield Tile(_coloured(values.sum(axis=0), None, signed), "sum, own scale")
         strength = self.strength(layer)[index]

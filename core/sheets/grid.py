@@ -49,7 +49,9 @@ class _Row:
 def sheet(
     rows: Sequence[Sequence[Tile]], titles: Sequence[str] = (), heading: str = "", *, smallest: int = SMALLEST
 ) -> Pixels:
-    """Tiles in rows and columns, on white. A column is as wide as its widest tile, a row as high as its highest.
+    """Tiles in rows and columns, on white. A row is as high as its highest tile, a column as wide as its widest.
+
+    A tile that is alone in its row may be wider than its column.
 
     Args:
         rows: the tiles of each row, of any sizes; a row may be empty, and rows may differ in length.
@@ -69,12 +71,12 @@ def sheet(
     if titles and len(titles) != len(rows):
         raise ParameterError(f"a sheet of {len(rows)} rows was given {len(titles)} titles; give one for each row")
     drawn = [[tile.drawn(smallest) for tile in row] for row in rows]
-    columns = [max(NARROWEST, *(row[n].shape[1] for row in drawn if n < len(row))) for n in range(max(map(len, drawn)))]
+    columns = _column_widths(drawn)
     laid_out = [
-        _Row(pictures, [[cut(line, columns[n], CAPTION) for line in tile.lines] for n, tile in enumerate(row)], title)
+        _Row(pictures, [_caption(*each) for each in zip(row, columns, pictures, strict=False)], title)
         for pictures, row, title in zip(drawn, rows, titles or [""] * len(rows), strict=True)
     ]
-    width = sum(columns) + GAP * (len(columns) - 1)
+    width = max(sum(columns) + GAP * (len(columns) - 1), *(row[0].shape[1] for row in drawn if row))
     width = max(width, NARROWEST_TITLE) if heading or any(titles) else width
     lines = wrap(heading, width, HEADING)
     parts = [_text(lines, width, HEADING)] if lines else []
@@ -82,6 +84,17 @@ def sheet(
         parts += _row_parts(row, columns, width, spaced=n > 0 and bool(row.title))
     blocks = [part for each in parts for part in (_white(GAP, width), each)][1:]
     return np.pad(np.concatenate(blocks), ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
+
+
+def _column_widths(drawn: Sequence[Sequence[Pixels]]) -> list[int]:
+    """Of each column; a tile that is alone in its row widens none, for it has room to its right."""
+    shared = [row for row in drawn if len(row) > 1]
+    return [max([NARROWEST, *(row[n].shape[1] for row in shared if n < len(row))]) for n in range(max(map(len, drawn)))]
+
+
+def _caption(tile: Tile, column: int, picture: Pixels) -> list[str]:
+    """The lines under a tile, cut to its column, or to its own width where that is larger."""
+    return [cut(line, max(column, picture.shape[1]), CAPTION) for line in tile.lines]
 
 
 def square_rows(tiles: Sequence[Tile], columns: int | None = None) -> list[Sequence[Tile]]:

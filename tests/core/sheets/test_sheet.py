@@ -46,6 +46,13 @@ def test_tiles_of_different_sizes_stand_in_one_row_and_column_without_touching()
     assert (one[1] - one[0], one[3] - one[2], two[1] - two[0], two[3] - two[2]) == (70, 90, 20, 66)
 
 
+def test_a_wide_tile_alone_in_its_row_moves_no_column():
+    pixels = sheet([[tile(value=1), tile(value=2)], [tile(20, 300, value=3)]])
+    one, two, alone = (places(pixels, value) for value in (1, 2, 3))
+    assert two[2] - one[3] < 10
+    assert alone[3] - alone[2] == 300
+
+
 def test_small_tiles_grow_by_a_whole_factor_each_pixel_a_square():
     kernel = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
     larger = Tile(kernel).drawn(64)
