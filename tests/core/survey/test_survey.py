@@ -205,6 +205,22 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
         example.sweep(tmp_path / "cat.png")
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ParameterError, match=r"cannot (write into|make) the folder"):
+        example.sweep(tmp_path)
+    tmp_path.chmod(0o700)
+
+
+def test_a_survey_within_the_pictures_that_it_reads_is_refused(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / name)
+    with pytest.raises(ParameterError, match="would lie among the pictures of"):
+        crosslens.sweep(testing.TinyModel(), tmp_path, MEAN, store=tmp_path / "survey")
+    assert sorted(os.listdir(tmp_path)) == ["a.png", "b.png"]
+
+
 def test_an_unfinished_survey_wants_its_methods_first(tmp_path):
     def stop(done, total, what):
         if what == "round 2" and done > 4:
