@@ -21,6 +21,7 @@ from crosslens.methods.dataset.empirical_receptive_field import EmpiricalRecepti
 from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
+from crosslens.methods.dataset.unit_statistics import UnitStatistics
 from crosslens.methods.evaluation.average_drop import AverageDrop
 from crosslens.methods.evaluation.deletion import Deletion
 from crosslens.methods.evaluation.infidelity import Infidelity
@@ -774,6 +775,16 @@ def method(
     shown: int = ...,
     attribution: Any = ...,
 ) -> TopExamples: ...
+@overload
+def method(
+    name: Literal["unit_statistics"],
+    *,
+    preset: None = None,
+    layers: LayerLike | Sequence[LayerLike] = ...,
+    quantiles: Sequence[float] = ...,
+    bins: int = ...,
+    nearly_dead: float = ...,
+) -> UnitStatistics: ...
 @overload
 def method(
     name: Literal["x_grad_cam", "axiom_based_grad_cam"],
