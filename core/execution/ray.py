@@ -49,10 +49,8 @@ class OnRay(Executor[Item, Made]):
             actors += [kind.remote(job_there, os.getcwd(), sys.path) for _ in range(self.workers or room)]
             yield from _answers(ray, actors, iter(items))
         except (ray.exceptions.RayError, ConnectionError, TimeoutError) as error:
-            text = (
-                f"{' '.join(str(error).split())[:300]}; use fewer workers, or a smaller batch_size, if memory ran out"
-            )
-            raise WorkerError(f"a worker on Ray was lost, or Ray itself: {text}") from error
+            text = " ".join(str(error).split())[:300]
+            raise WorkerError(f"Ray lost a worker: {text}; use fewer if memory ran out") from error
         finally:
             for each in actors:
                 ray.kill(each)

@@ -39,7 +39,7 @@ def test_pictures_and_their_index_are_the_same(tmp_path):
 
 
 def test_an_actor_that_is_killed_is_a_clear_line():
-    with pytest.raises(WorkerError, match="a worker on Ray was lost"):
+    with pytest.raises(WorkerError, match="Ray lost a worker"):
         list(OnRay(workers=1).run(Power(3), ["killed", 1, 2]))
 
 
