@@ -11,6 +11,7 @@ from ..data import data as source_of
 from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
+from ._executors import WORKER_OPTIONS, workers_of
 from ._files import Writable, WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._parameters import build_method, parameter_options
@@ -30,7 +31,7 @@ _DATA = click.Argument(["data"])
 
 def dataset_command(kind: type[DatasetMethod]) -> click.Command:
     """The subcommand of `crosslens run` for such a method."""
-    params = [MODEL, _DATA, *parameter_options(kind), _out(kind), *FITTING, *MODEL_OPTIONS, JSON]
+    params = [MODEL, _DATA, *parameter_options(kind), _out(kind), *FITTING, *WORKER_OPTIONS, *MODEL_OPTIONS, JSON]
     return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
@@ -46,8 +47,8 @@ def _run_method(
 ) -> None:
     method = build_method(kind, options)
     source = source_of(data, resize=options["resize"], crop=options["crop"])
-    with quiet(), bar() as progress:
-        result: Result = method(open_model(model, options), source, progress=progress)
+    with quiet(), workers_of(options) as workers, bar() as progress:
+        result: Result = method(open_model(model, options), source, workers=workers, progress=progress)
     if out:
         result.save(out)
     for note in result.notes:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, cast
 from ..data import Gathered, Source, State, Statistic, data, replay, sweep
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, show_progress, silent
+from ..execution.workers import Workers
 from ..model.base import Model, refuse_unwrapped
 from ..model.repeatability import refuse_where_alone_fails, repeatability
 from ..result import Result
@@ -81,12 +82,21 @@ class DatasetMethod(ABC):
             progress: to be called where this takes long.
         """
 
-    def __call__(self: Finishes[R_co], model: Model, source: Any, *, progress: Progress | None = None) -> R_co:
-        """Run the method over a data set, in this process.
+    def __call__(
+        self: Finishes[R_co],
+        model: Model,
+        source: Any,
+        *,
+        workers: Workers | None = None,
+        progress: Progress | None = None,
+    ) -> R_co:
+        """Run the method over a data set.
 
         Args:
             model: what `crosslens.wrap` gave.
             source: a `crosslens.Source`, or what `crosslens.data` makes one of: a folder, an array.
+            workers: who computes, `crosslens.execution.workers.Workers`; this process if not given. The same bits
+                whatever their number, where each has as many threads.
             progress: called after each batch of images with (done, total, which round). None: in a notebook a bar,
                 elsewhere nothing.
 
@@ -99,9 +109,9 @@ class DatasetMethod(ABC):
         """
         asked = cast("DatasetMethod", self)
         refuse_unwrapped(model, asked.name)
-        return cast("R_co", with_layer_names(asked, model)._result(model, source, progress))
+        return cast("R_co", with_layer_names(asked, model)._result(model, source, workers or Workers(), progress))
 
-    def _result(self, model: Model, source: Any, progress: Progress | None) -> Result:
+    def _result(self, model: Model, source: Any, workers: Workers, progress: Progress | None) -> Result:
         start = perf_counter()
         self.check_parameters()
         source = data(source)
@@ -109,7 +119,8 @@ class DatasetMethod(ABC):
         model.follow_weights()
         refuse_where_alone_fails(model)
         with show_progress(progress, self.name) as told:
-            gathered = sweep(model, source, [self.with_network_defaults(model)], told)
+            asked, executor = [self.with_network_defaults(model)], workers.executor()
+            gathered = sweep(model, source, asked, told, executor=executor, threads=workers.threads)
             return self.result(model, source, gathered, start=start, progress=told)
 
     def result(

@@ -33,6 +33,8 @@ _OTHERS = {
     ".jpg": "crosslens.load_image reads a picture",
     ".webp": "crosslens.load_image reads a picture",
     ".npy": "numpy.load reads an array",
+    ".csv": "pandas.read_csv reads the columns of a table",
+    ".parquet": "pandas.read_parquet reads the columns of a table",
 }
 
 

@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError, unknown_name
-from ..execution.parquet_file import write_parquet
+from ..execution.parquet_file import arrow, arrow_table, write_parquet
 from ..html_table import html_table
 from .base import Result
 from .display import counted
 from .selection import items_at, selected_provenance
-from .text_table import text_table
+from .text_table import text_table, write_csv
 
 __all__ = ["Table"]
 
@@ -24,13 +24,16 @@ SHOWN_ROWS = 100
 
 @dataclass(frozen=True)
 class Table(Result):
-    """Columns of one length by name, the first of them saying what a row is. A saved `.npz` holds an array for each."""
+    """Columns of one length by name, the first of them saying what a row is. A saved `.npz` holds an array for each.
+
+    A `.csv` or `.parquet` holds the columns alone; in a `.csv` several numbers a row become columns NAME_0, NAME_1, ...
+    """
 
     columns: Mapping[str, Array]
     _item: ClassVar[str] = "row"
     _kind: ClassVar[str] = "table"
-    _suffixes: ClassVar[tuple[str, ...]] = (".npz",)
-    _choices: ClassVar[str] = ".npz, which holds the columns"
+    _suffixes: ClassVar[tuple[str, ...]] = (".npz", ".csv", ".parquet")
+    _choices: ClassVar[str] = ".npz, which holds everything, .csv or .parquet for the columns"
     _array_prefixes: ClassVar[Mapping[str, str]] = {"columns": ""}
 
     def __len__(self) -> int:
@@ -60,6 +63,14 @@ class Table(Result):
 
     def _repr_png_(self) -> None:
         """The table says it all."""
+
+    def _write(self, file: IO[bytes], suffix: str, form: str | None, scale: int | None, quality: int) -> None:
+        if suffix == ".csv":
+            write_csv(self.columns, file)
+        elif suffix == ".parquet":
+            arrow().parquet.write_table(arrow_table(self.columns), file)
+        else:
+            super()._write(file, suffix, form, scale, quality)
 
     def save_into(self, folder: Path) -> Sequence[Path]:
         """`table.parquet`, which pandas, DuckDB and others open as it is."""

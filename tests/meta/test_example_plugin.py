@@ -93,3 +93,23 @@ print(crosslens.wrap(Nano()).backend, *crosslens.method("gradient")(crosslens.wr
     ran = [line.split() for line in out.splitlines()]
     assert ["nano", "1", "3", "6", "6"] in ran
     assert len([line for line in ran if line[1:] == ["2", "18", "18"]]) >= 3
+
+
+def test_its_source_is_read_and_is_data_on_the_shell(installed):
+    out = run(
+        installed,
+        "-c",
+        """
+import pickle
+import crosslens
+from crosslens.testing import TinyModel
+source, model = crosslens.data("crosslens_example.stripes:Stripes"), TinyModel()
+once, parts = source.read(0, 36, model), [source.read(start, start + 9, model) for start in (27, 0, 9, 18)]
+assert (parts[1].images == once.images[:9]).all() and parts[0].ids == once.ids[27:] and len(set(source.ids)) == 36
+model.input.check(once.images, strict=True)
+assert pickle.loads(pickle.dumps(source)).digest == source.digest
+print(once, [record["label"] for record in once.records[:36:9]])
+print(len(crosslens.method("mean_activation", layer="conv2")(model, source)), "means")
+""",
+    )
+    assert out.startswith("<Samples: 36 images, (36, 3, 8, 8)> ['|', '/', '-', '\\\\']")

@@ -115,6 +115,7 @@ def _folder_source(folder: Path, resize: str | None, crop: float | None) -> Sour
     found = {suffix: sorted(files_inside(folder, {suffix})) for suffix in _MANY}
     kinds = [suffix for suffix, files in found.items() if files]
     if not kinds:
+        _refuse_folder_of_arrays(folder)
         return PictureFolder(folder, resize=resize, crop=crop)
     if len(kinds) > 1 or files_inside(folder, SUFFIXES):
         others = "pictures" if len(kinds) == 1 else kinds[1]
@@ -124,6 +125,14 @@ def _folder_source(folder: Path, resize: str | None, crop: float | None) -> Sour
         )
     files = [str(folder / name) for name in found[kinds[0]]]
     return _MANY[kinds[0]](files, resize=resize, crop=crop)
+
+
+def _refuse_folder_of_arrays(folder: Path) -> None:
+    """Name the files of arrays that a folder holds, where it holds them and no pictures."""
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and _kind(path) in _OPENERS]
+    if files and not files_inside(folder, SUFFIXES):
+        named = ", ".join(path.name for path in files)
+        raise ImageError(f"the folder '{folder}' holds {named}: say which, '{files[0]}' for example")
 
 
 def _matching(text: str) -> list[str]:

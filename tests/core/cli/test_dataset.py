@@ -42,6 +42,31 @@ def test_some_bad_pictures_are_a_note_and_exit_code_4(command, tiny, folder):
     assert len(said["columns"]["mean"]) == 6
 
 
+def test_data_is_whatever_a_text_names_and_the_table_any_file(command, tiny, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = np.concatenate([crosslens.load_image(each, like=TinyModel()) for each in sorted(folder.rglob("*.png"))])
+    np.savez("x.npz", images=images)
+    (tmp_path / "data_of_a_test.py").write_text(
+        "import numpy as np\n\ndef make():\n    return np.load('x.npz')['images']\n"
+    )
+    np.savez("more.npz", x=images, z=images)
+    for data in ("x.npz", "data_of_a_test:make", "more.npz:z", "photos", "photos/**/*.png"):
+        assert command("run", "mean_activation", tiny, data, "-o", "t.csv").exit_code == 0
+        values = np.genfromtxt("t.csv", delimiter=",", names=True)["mean"]
+        expected = crosslens.method("mean_activation")(TinyModel(), images).columns["mean"]
+        np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_workers_give_the_bits_of_one(command, tiny, folder, tmp_path):
+    saved = []
+    for number in (1, 2):
+        path = tmp_path / f"{number}.npz"
+        done = command("run", "mean_activation", tiny, folder, "--workers", number, "-o", path)
+        assert done.exit_code == 0, done.output
+        saved.append(crosslens.load(path)["mean"].tobytes())
+    assert saved[0] == saved[1]
+
+
 @pytest.mark.parametrize(
     ("args", "text"),
     [
@@ -49,7 +74,7 @@ def test_some_bad_pictures_are_a_note_and_exit_code_4(command, tiny, folder):
         (["FOLDER/cat/1.*", "--resize", "pad", "--crop", "0.5"], "--crop 0.5 means nothing with --resize pad"),
         (["EMPTY"], "hold no picture; files that end in"),
         (["FOLDER", "--layer", "conv3"], "no layer 'conv3' in this model (8 layers). Did you mean"),
-        (["FOLDER", "-o", "means.png"], "cannot write 'means.png': its name must end in .npz"),
+        (["FOLDER", "-o", "means.png"], "cannot write 'means.png': its name must end in .npz or .csv or .parquet"),
     ],
 )
 def test_what_is_wrong_is_one_line(command, tiny, folder, tmp_path, args, text):

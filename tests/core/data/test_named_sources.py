@@ -169,3 +169,10 @@ def test_idx_that_is_cut_off_or_holds_labels_is_one_line(tmp_path):
         file.truncate(100)
     with pytest.raises(ImageError, match="its size is not that of"):
         crosslens.data(tmp_path / "a-images-idx3-ubyte")
+
+
+def test_a_folder_of_array_files_names_them(tmp_path):
+    write_idx(tmp_path / "train-images-idx3-ubyte", PIXELS)
+    np.save(tmp_path / "x.npy", PIXELS)
+    with pytest.raises(ImageError, match=r"holds train-images-idx3-ubyte, x.npy: say which, '.*-ubyte' for example"):
+        crosslens.data(tmp_path)

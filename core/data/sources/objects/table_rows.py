@@ -44,6 +44,7 @@ class TableRows(Pictures):
         self._columns = Columns(picture, names)
         kept = table.select_columns(list(self._columns.names)).with_format(None)
         self._table = kept.cast_column(picture, replace(pictures[picture], decode=False))
+        self._last: tuple[int, Mapping[str, Any]] = (-1, {})
 
     def __len__(self) -> int:
         return len(self._table)
@@ -55,11 +56,18 @@ class TableRows(Pictures):
     def _image(self, index: int, model: Model) -> Any:
         return self._fitted(decode_picture(self._content(index), self.ids[index]), model)
 
+    def _row(self, index: int) -> Mapping[str, Any]:
+        """A row, which is kept until another one is asked for: its picture and its labels are read at once."""
+        last = self._last
+        if last[0] != index:
+            last = self._last = index, self._table[index]
+        return last[1]
+
     def _content(self, index: int) -> bytes:
-        return picture_of_cell(self._table[index][self._columns.picture])
+        return picture_of_cell(self._row(index)[self._columns.picture])
 
     def _record(self, index: int) -> Mapping[str, Any]:
-        return self._columns.record(self._table[index])
+        return self._columns.record(self._row(index))
 
     def _content_digest(self, index: int) -> bytes:
         try:
