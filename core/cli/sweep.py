@@ -1,4 +1,4 @@
-"""`crosslens sweep`: several methods over a data set at once, into a folder; a stopped sweep goes on."""
+"""`crosslens sweep`: run several methods over a data set at once, into a folder."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -112,7 +112,7 @@ def _record(result: Result, files: Sequence[Path]) -> Mapping[str, Any]:
 command = _Sweep(
     "sweep",
     callback=_sweep,
-    short_help="Several methods over a data set at once, into a folder.",
+    short_help="Run several methods over a data set at once, into a folder.",
     help="Run methods over a data set, one forward pass per image and round for all of them together, into a folder "
     "with a table of the images, thumbnails, and each method's results, tables and sheets.\n\nDATA is what `crosslens "
     "run` takes: a folder of pictures, an array file, an archive, package.module:factory. A METHOD's settings stand "

@@ -6,7 +6,7 @@ import pytest
 from crosslens.errors import LayerError
 
 
-def evenly(kernel, size=40):
+def evenly(kernel, size=28):
     """One convolution that weighs its whole window evenly."""
     torch = pytest.importorskip("torch")
     net = torch.nn.Conv2d(3, 2, kernel, padding=kernel // 2)
@@ -17,7 +17,7 @@ def evenly(kernel, size=40):
     return crosslens.wrap(net, input_shape=(3, size, size), preprocess=None)
 
 
-def pictures(count=3, size=40):
+def pictures(count=2, size=28):
     return np.random.default_rng(0).uniform(0.7, 1, (count, 3, size, size)).astype(np.float32)
 
 
@@ -26,16 +26,16 @@ def method(**more):
 
 
 def test_a_unit_that_weighs_its_window_evenly_uses_all_of_it():
-    result = method(units=(0,), window=5, stride=1)(evenly(15), pictures())
-    assert result["theoretical"].tolist() == ["15 x 15"]
-    assert result["size"][0] == pytest.approx(15, abs=1.5)
+    result = method(units=(0,), window=5, stride=1)(evenly(9), pictures())
+    assert result["theoretical"].tolist() == ["9 x 9"]
+    assert result["size"][0] == pytest.approx(9, abs=1.5)
     assert result["share"][0] == pytest.approx(1, abs=0.2)
 
 
 def test_a_unit_that_reads_one_pixel_uses_no_more_than_the_square():
-    result = method(units=(1,), window=5, stride=1)(evenly(15), pictures())
+    result = method(units=(1,), window=5, stride=1)(evenly(9), pictures())
     assert result["size"][0] <= 5
-    assert result["theoretical"].tolist() == ["15 x 15"]
+    assert result["theoretical"].tolist() == ["9 x 9"]
 
 
 def discrepancy_from_the_paper(model, image, unit, position, window, seed):
