@@ -139,7 +139,7 @@ class TensorFlowModel(Model):
 
     @property
     def rectified_layers(self) -> tuple[str, ...]:
-        """Layers that end in one, a Conv2D(activation="relu") too, and functions; clips are not told apart."""
+        """Layers that end in one, a Conv2D(activation="relu") too, and functions; of clips those from 0."""
         return tuple(
             name
             for name, each in self._tensors.items()

@@ -116,7 +116,10 @@ def check_value(
     typed = all(_kind(member) in _KINDS for member in members)
     wrong_type = typed and not any(_fits(value, member) for member in members)
     if wrong_type or ((typed or bounds) and not all(map((bounds or Bounds()).contain, _numbers(value)))):
-        raise ParameterError(f"{name} is {value!r}; it must be {_expected(members, value, bounds, choices)}")
+        as_one = isinstance(value, str) and any(... in get_args(member) and _kind(member) is str for member in members)
+        raise ParameterError(
+            f"{name} is {value!r}; it must be {_expected(members, value, bounds, choices)}{f': ({value!r},)' * as_one}"
+        )
     if choices and isinstance(value, str) and not any(_is_choice(value, choice) for choice in choices):
         hint = did_you_mean(value, choices)
         must = _expected(members, value, bounds, choices)

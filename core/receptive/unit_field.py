@@ -138,7 +138,12 @@ def index_at(
         places = [int(i) for i in position]
         inside = len(places) == len(positions) and all(0 <= i < n for i, n in zip(places, positions, strict=True))
         if not inside:
-            raise LayerError(f"layer {layer.name!r} has positions {tuple(positions)}; received {tuple(places)}")
+            received = ",".join(map(str, places))
+            if not positions:
+                raise LayerError(f"layer {layer.name!r} has one position; leave it out; received {received}")
+            last = ",".join(str(n - 1) for n in positions)
+            first = ",".join("0" for _ in positions)
+            raise LayerError(f"layer {layer.name!r} has the positions {first} to {last}; received {received}")
     if len(shape) > axis and unit is not None and not 0 <= unit < shape[axis]:
         raise LayerError(f"layer {layer.name!r} has {shape[axis]} units, counted from 0; received unit {unit}")
     rest = iter(places)

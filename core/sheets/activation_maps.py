@@ -110,7 +110,8 @@ class ActivationMaps(Result):
             strip = colour(_strip(values), limit, signed)
             yield Tile(enlarged(strip, min(UNIT, max(1, STRIP // strip.shape[1]))))
             return
-        yield Tile(_coloured(values.sum(axis=0), None, signed), "sum, own scale")
+        total = values.sum(axis=0)
+        yield Tile(_coloured(total, None, signed), f"sum, to {full_scale(total):.3g}")
         strength = self.strength(layer)[index]
         for unit in self.strongest(layer)[index][: self.count]:
             own = None if self.own_scale else limit

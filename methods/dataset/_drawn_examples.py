@@ -27,6 +27,10 @@ SIZE = 112
 """Pixels of the longer side of a stored picture, at most."""
 
 
+SAME = 0.01
+"""Of a unit's largest value: what an answer may differ from that of the sweep, whose batches may round otherwise."""
+
+
 class Use(NamedTuple):
     """One example that gets a picture: where its picture goes, and what it is of."""
 
@@ -51,6 +55,8 @@ class DrawnExamples:
     labels: dict[int, str] = field(default_factory=dict)
     waiting: dict[str, list[tuple[Array, Use]]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    changed: dict[str, None] = field(default_factory=dict)
+    """Images for which a unit no longer answers as it did."""
 
     def add(self, image: Array, record: Mapping[str, Any], uses: Sequence[Use]) -> None:
         """All pictures of one image (1, C, H, W)."""
@@ -78,7 +84,16 @@ class DrawnExamples:
         found = replace(found, values=values, images=batch)
         for one, (_, use) in zip(found, waiting, strict=True):
             self.attributions.setdefault(use.layer, {})[use.slot] = shrunk(self._drawn(one, use), SIZE)
+        if found.scores is not None:
+            self._compare(as_numpy(found.scores), [use for _, use in waiting])
         waiting.clear()
+
+    def _compare(self, answers: Numbers, uses: Sequence[Use]) -> None:
+        """Name the images that are other ones than those that were looked at."""
+        for answer, use in zip(answers.tolist(), uses, strict=True):
+            own = as_numpy(self.examples.values[use.layer])[:, use.unit]
+            if abs(answer - own[use.slot[0], use.slot[2]]) > SAME * max(float(np.abs(own).max()), 1e-6):
+                self.changed[self.examples.names[use.image]] = None
 
     def _objective(self, use: Use) -> Objective:
         shape = self.examples.shapes[use.layer]
@@ -104,8 +119,11 @@ class DrawnExamples:
             if waiting and self.method:
                 self._explain(self.method, waiting)
         size = (len(self.examples.kinds), shown)
-        told = ", ".join(self.missing[:3]) + ", ..." * (len(self.missing) > 3)
-        note = f"{len(self.missing)} images of examples could not be read again and have no picture: {told}"
+        told = {
+            "could not be read again and have no picture": self.missing,
+            "are other ones than those swept, so their pictures do not show what has these values": list(self.changed),
+        }
+        notes = [f"{len(each)} images of examples {text}: {_first(each)}" for text, each in told.items() if each]
         return replace(
             self.examples,
             pictured=dict(units),
@@ -114,8 +132,12 @@ class DrawnExamples:
             thumbnails=self.thumbnails,
             labels=self.labels,
             attribution=self.method.name if self.method else "",
-            notes=(*self.examples.notes, *[note] * bool(self.missing)),
+            notes=(*self.examples.notes, *notes),
         )
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + ", ..." * (len(names) > 3)
 
 
 def _arrays(

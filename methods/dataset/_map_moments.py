@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from crosslens.result import Attribution
 
 Numbers = np.ndarray[Any, Any]
 ALL = "all images"
+MOST_BYTES = 2**29
+"""Of the sums and squares of all labels."""
 PREDICTED, LABEL = "predicted", "label"
 SCALES: Mapping[str, Callable[[Numbers], Numbers]] = {
     "none": lambda maps: np.ones(len(maps)),
@@ -127,6 +130,12 @@ class MapMoments(Statistic):
                 "or the model: input_shape="
             )
         labels = list(dict.fromkeys([*first["labels"].tolist(), *second["labels"].tolist()]))
+        if len(labels) > 1 and (size := 2 * 8 * len(labels) * prod(shapes[0])) > MOST_BYTES:
+            raise ParameterError(
+                f"by_class keeps two maps {shapes[0]} in float64 for each of {len(labels)} labels or more, over "
+                f"{size / 2**20:.0f} MiB; average maps of a layer, as attribution='grad_cam' gives, take a part of the "
+                "classes, or leave by_class out"
+            )
         merged: dict[str, Numbers] = {"labels": np.asarray(labels)}
         for name in ("images", "zero", "sum", "squares"):
             merged[name] = np.zeros((len(labels), *first[name].shape[1:]), first[name].dtype)

@@ -45,7 +45,9 @@ class EmpiricalReceptiveField(DatasetMethod):
     count: int = param(5, "top pictures of a unit", minimum=1)
     window: int = param(11, "side of the square of random pixels, in pixels", minimum=1)
     stride: int | None = param(None, "pixels between squares; 3, or more for large fields, if not given", minimum=1)
-    threshold: float = param(0.5, "share of the largest change above which pixels belong to the field", minimum=0)
+    threshold: float = param(
+        0.5, "share of the largest change above which pixels belong to the field", minimum=0, below=1
+    )
     seed: int = param(0, "seed of the random pixels", minimum=0)
 
     def network_defaults(self, model: Model) -> Mapping[str, Any]:

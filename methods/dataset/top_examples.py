@@ -67,6 +67,8 @@ class TopExamples(DatasetMethod):
             raise ParameterError(f"kinds is empty; give one or several of {', '.join(TOP_KINDS)}")
         if wrong := [kind for kind in self.kinds if kind not in TOP_KINDS]:
             raise ParameterError(unknown_name("kind of examples", wrong[0], TOP_KINDS))
+        if len(set(self.kinds)) < len(self.kinds):
+            raise ParameterError(f"kinds holds a kind twice: {self.kinds}; give each once")
 
     def network_defaults(self, model: Model) -> Mapping[str, Any]:
         """The layers by name."""

@@ -1,6 +1,6 @@
 """Unit statistics: what each unit of a layer answers over a data set, and which units are dead."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,13 @@ from crosslens.model import Model
 from crosslens.plugins import hookimpl
 from crosslens.sheets.unit_table import UnitTable
 
+from ._dead_units import dead_unit_notes
+
 __all__ = ["UnitStatistics"]
 
 Numbers = np.ndarray[Any, Any]
 States = Mapping[Statistic, State]
 MOST_BINS = 4096
-NAMED = 8
-"""Dead units of a layer that a note names; the table has all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class UnitStatistics(DatasetMethod):
         rows = {layer: self._rows(model, layer, gathered) for layer in layers}
         columns = {name: np.concatenate([each[name] for each in rows.values()]) for name in rows[layers[0]]}
         figures = {layer: layer_figures(rows[layer], gathered[moments_of(model, layer)]) for layer in layers}
-        notes = [note for layer in layers for note in self._notes(layer, rows[layer])]
+        notes = dead_unit_notes(rows, self.nearly_dead)
         return UnitTable(columns, layers=figures, histograms=self._histograms(model, layers, gathered), notes=(*notes,))
 
     def _rows(self, model: Model, layer: str, gathered: States) -> Mapping[str, Numbers]:
@@ -109,14 +109,6 @@ class UnitStatistics(DatasetMethod):
             "dead": dead,
             "nearly_dead": ~dead & (zeros > self.nearly_dead),
         }
-
-    def _notes(self, layer: str, rows: Mapping[str, Numbers]) -> Iterator[str]:
-        words = {"dead": "dead, never above zero", "nearly_dead": f"zero in over {self.nearly_dead:.4g} of all values"}
-        for column, text in words.items():
-            units = np.flatnonzero(rows[column])
-            if len(units):
-                named = ", ".join(map(str, units[:NAMED])) + ", ..." * (len(units) > NAMED)
-                yield f"{len(units)} of {len(rows['unit'])} units of {layer!r} are {text}: {named}"
 
     def _histograms(self, model: Model, layers: Sequence[str], gathered: States) -> Mapping[str, Mapping[str, Numbers]]:
         if not self.bins:

@@ -15,6 +15,7 @@ __all__ = [
     "Origin",
     "activation_name",
     "as_rows",
+    "is_rectified",
     "native_shape",
     "output_tensor",
     "outside_dtype",
@@ -54,6 +55,8 @@ class LayerTensor:
     """The layers that it is computed from with no other between; `INPUT` counts as one."""
     origin: Origin | None = None
     """Of a function's result."""
+    is_rectified: bool = False
+    """Whether its last operation is a rectifier or a clip from 0, whatever called it."""
 
     @property
     def outside_shape(self) -> tuple[int | None, ...]:
@@ -131,4 +134,16 @@ def native_shape(spec: InputSpec, channels_last: bool) -> tuple[int, ...]:
 
 def activation_name(layer_tensor: LayerTensor) -> str:
     """The name of the function that a layer applies at last; its kind where that says as much."""
+    if layer_tensor.is_rectified:
+        return "relu"
     return str(getattr(getattr(layer_tensor.source, "activation", None), "__name__", layer_tensor.kind))
+
+
+def is_rectified(y: Any) -> bool:
+    """Whether the operation that gives a tensor is a rectifier, or the last one of `tf.clip_by_value` from 0."""
+    if y.op.type in {"Relu", "Relu6", "LeakyRelu"}:
+        return True
+    if y.op.type != "Maximum" or y.op.inputs[0].op.type != "Minimum":
+        return False
+    low, high = (tf.get_static_value(each.inputs[1]) for each in (y.op, y.op.inputs[0].op))
+    return low is not None and high is not None and bool(np.all(low == 0) and np.all(high > 0))

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from .call_sites import call_site, in_custom_gradient
-from .layer_tensor import LayerTensor, Origin
+from .layer_tensor import LayerTensor, Origin, is_rectified
 from .operations import (
     PASS_THROUGH,
     LayerCall,
@@ -70,7 +70,7 @@ class Listing:
             return y
         self._returned.setdefault(y.name, layer_tensor.name)
         tensor = tf.identity(y)
-        self._listed.append((layer_tensor, tensor))
+        self._listed.append((replace(layer_tensor, is_rectified=is_rectified(y)), tensor))
         return tensor
 
     def _before(self, name: str, call: "partial[Any]", x: Any) -> Any:
@@ -191,7 +191,14 @@ def _layer_tensor_of(name: str, result: _Result) -> LayerTensor:
     y = result.tensor
     key = result.created.key
     assert key is not None
-    return LayerTensor(name, result.kind, tuple(y.shape), y.dtype, origin=Origin(key, result.index, result.slot))
+    return LayerTensor(
+        name,
+        result.kind,
+        tuple(y.shape),
+        y.dtype,
+        origin=Origin(key, result.index, result.slot),
+        is_rectified=is_rectified(y),
+    )
 
 
 def _readers(graph: Any) -> Mapping[str, list[Any]]:

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from crosslens import INPUT, OUTPUT
 from crosslens.errors import ModelError, ParameterError
+from crosslens.introspection.unit_layers import rectified_layers
 
 L = keras.layers
 RULES = ("exact", "guided", "deconvnet", "linear")
@@ -171,3 +172,25 @@ def test_guided_backpropagation_and_deconvnet_are_captums(captums_network, rule,
 def test_grad_cam_is_captums(captums_network, layer):
     result = crosslens.method("grad_cam", layer=layer)(captums_network, ARANGE, target=0)
     np.testing.assert_allclose(result.values[0], CAM[layer], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        (lambda x: keras.ops.clip(x, 0, 6), True),
+        (lambda x: keras.activations.relu(x, max_value=4.0), True),
+        (L.Lambda(tf.nn.relu), True),
+        (L.Lambda(lambda x: keras.ops.clip(x, 0.0, 1.0)), True),
+        (lambda x: keras.ops.clip(x, -1, 1), False),
+        (lambda x: keras.ops.clip(x, 1, 2), False),
+        (L.Dropout(0.5), False),
+    ],
+)
+def test_a_rectifier_and_a_clip_from_zero_are_rectified_layers_whatever_called_them(function, found):
+    image = keras.Input((4, 4, 3))
+    y = L.Conv2D(2, 1, name="before")(image)
+    model = crosslens.wrap(keras.Model(image, L.Flatten()(function(y))), preprocess=None)
+    rectified = rectified_layers(model)
+    assert len(rectified) == found
+    assert all(model.reads(name) == ("before",) for name in rectified)
+    assert bool(model.nonlinearities) == found

@@ -46,6 +46,13 @@ def test_by_class_each_label_has_a_mean_of_its_own():
     assert result[1].labels == ("class 4",)
 
 
+def test_maps_of_more_classes_than_memory_holds_are_refused_with_what_to_type(monkeypatch):
+    monkeypatch.setattr("crosslens.methods.dataset._map_moments.MOST_BYTES", 2 * 8 * 2 * 64 - 1)
+    with pytest.raises(ParameterError, match=r"for each of 2 labels.*attribution='grad_cam'.*leave by_class out"):
+        averaged(attribution="gradient", by_class=True)
+    averaged(attribution="gradient")
+
+
 def test_maps_can_be_divided_by_their_largest_magnitude_or_sum_before():
     maps = single_maps([None] * 9)
     largest = maps / np.abs(maps).max(axis=(1, 2), keepdims=True)

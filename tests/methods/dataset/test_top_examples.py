@@ -135,6 +135,8 @@ def test_the_attribution_is_that_of_the_unit_at_the_position():
     [
         ({"kinds": ("mots",)}, ParameterError, "no kind of examples 'mots'"),
         ({"kinds": ()}, ParameterError, "kinds is empty"),
+        ({"kinds": ("most", "most")}, ParameterError, "kinds holds a kind twice"),
+        ({"layers": "act2"}, ParameterError, r"layers is 'act2'; it must be several texts: \('act2',\)"),
         ({"units": (600,)}, ParameterError, "units are .600,.; layer 'act2' has"),
         ({"layers": ("conv9",)}, LayerError, "no layer 'conv9'"),
         ({"attribution": "gradeint"}, PluginError, "gradeint"),
@@ -186,6 +188,20 @@ def test_an_image_that_can_no_longer_be_read_is_a_note_and_a_white_picture():
     assert any("could not be read again and have no picture" in note for note in found.notes)
     assert (found.crops["act2"] == 255).all()
     assert found.page("act2", 0, whole=True).shape[2] == 3
+
+
+def test_an_image_that_is_another_one_when_it_is_read_again_is_named():
+    class Changing(ArraySource):
+        def read(self, start, stop, model):
+            if stop - start == 1:
+                self._images = IMAGES[[8, *range(1, 9)]]
+            return super().read(start, stop, model)
+
+    found = crosslens.method("top_examples", units=(0,), count=9, shown=9)(TinyModel(), Changing(IMAGES))
+    assert [note for note in found.notes if "examples" in note] == [
+        "1 images of examples are other ones than those swept, so their pictures do not show what has these values: 0"
+    ]
+    assert not [note for note in examples(count=9, shown=9).notes if "other ones" in note]
 
 
 def test_a_survey_folder_gets_sheets_pages_and_a_table(tmp_path):

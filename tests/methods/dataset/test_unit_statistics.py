@@ -51,7 +51,8 @@ def test_moments_are_those_of_all_values(result, values, layer):
 def test_dead_units_are_named(result):
     dead = [(str(result["layer"][n]), int(result["unit"][n])) for n in np.flatnonzero(result["dead"])]
     assert dead == [("act1", 1), ("act2", 2)]
-    assert "1 of 4 units of 'act1' are dead, never above zero: 1" in result.notes
+    note = "2 units in 2 of 2 layers are dead, never above zero (column 'dead'): 'act1' 1 of 4, 'act2' 1 of 6"
+    assert note in result.notes
     assert result.layers["act2"]["dead"] == 1
 
 

@@ -23,7 +23,7 @@ def two_convolutions():
 
 def test_the_table_has_size_stride_padding_centre_and_rectangle_of_each_layer():
     table = crosslens.method("receptive_field", layers=("0", "2", "5"), positions=("4,3",))
-    with pytest.raises(LayerError, match="has positions"):
+    with pytest.raises(LayerError, match="has one position; leave it out; received 4,3"):
         table(two_convolutions())
     table = crosslens.method("receptive_field", layers=("0", "2", "5"))(two_convolutions())
     assert table["field"].tolist() == ["3 x 3", "7 x 7", "whole image"]
