@@ -47,7 +47,7 @@ def _run_method(
 ) -> None:
     method = build_method(kind, options)
     source = source_of(data, resize=options["resize"], crop=options["crop"])
-    with quiet(), workers_of(options) as workers, bar() as progress:
+    with quiet(), workers_of(options) as workers, bar("images") as progress:
         result: Result = method(open_model(model, options), source, workers=workers, progress=progress)
     if out:
         result.save(out)

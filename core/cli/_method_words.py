@@ -1,8 +1,8 @@
 """A method with settings of its own in one word: grad_cam:layer=bn3, occlusion:window=16,8,stride=4.
 
 The word is METHOD:NAME=VALUE,NAME=VALUE. The first colon ends the method's name, the first = a setting's name. A part
-without = belongs to the value before it, so that window=16,8 is one setting. A value that holds both a comma and = is
-quoted, '...' or "...".
+without = belongs to the value before it, so that window=16,8 and layers=bn2,bn3 are one setting each. A value that
+holds both a comma and = is quoted, '...' or "...".
 """
 
 import re
@@ -15,6 +15,7 @@ import click
 
 from ..errors import ParameterError, unknown_name
 from ..method.dataset import AnyMethod
+from ..method.provenance import names_layers
 from ..plugins.registry import image_method_class, is_method, methods
 from ._parameters import parameter_options
 
@@ -64,20 +65,32 @@ def read_method(word: str, find: Callable[[str], type[AnyMethod]] = image_method
         setting, equals, value = part.partition("=")
         if setting.lstrip().startswith(('"', "'")) or not equals:
             if not last:
-                raise ParameterError(f"'{word}' has '{part}' where NAME=VALUE is right: {name}:layer=bn3 for example")
+                raise ParameterError(f"'{word}' has '{part}' where NAME=VALUE is right: {name}:{_example(kind)}")
             settings[last] += f",{_unquoted(part)}"
             continue
         last = setting.strip().replace("-", "_")
         if last in settings:
-            raise ParameterError(f"'{word}' gives {last} twice; for two runs write the method twice")
+            raise ParameterError(
+                f"'{word}' gives {last} twice: several values stand behind one =, {last}=A,B, where "
+                f"{name} takes several; for two runs write the method twice"
+            )
         settings[last] = _unquoted(value)
     if colon and not settings:
-        raise ParameterError(f"'{word}' ends where settings should follow: {name}:layer=bn3 for example")
+        raise ParameterError(f"'{word}' ends where settings should follow: {name}:{_example(kind)}")
     known = [str(option.name).removeprefix("parameter_") for option in parameter_options(kind)]
     for setting in settings:
         if setting not in known:
             raise ParameterError(unknown_name("parameter", setting, known, of=name))
     return MethodWord(f"{kind.name}{colon}{rest}", kind, settings)
+
+
+def _example(kind: type[AnyMethod]) -> str:
+    """A setting that the method has."""
+    known = [str(option.name).removeprefix("parameter_") for option in parameter_options(kind)]
+    layers = [name for name in known if names_layers(name)]
+    return (
+        f"{layers[0]}=bn3 for example" if layers else f"{known[0]}=... for example" if known else "it has no settings"
+    )
 
 
 def _unquoted(value: str) -> str:

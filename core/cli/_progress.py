@@ -35,7 +35,7 @@ def bar(unit: str = "") -> Iterator[Progress]:
     task = bars.add_task("", visible=False, pace="")
 
     def report(done: int, total: int, what: str) -> None:
-        text = pace.text(done, total)
+        text = pace.text(done, total, what)
         bars.update(task, completed=done, total=total or None, description=what, visible=True, pace=text)
 
     bars.start()
@@ -58,15 +58,16 @@ class Pace:
         self._said = 0.0
         self._first = self._last = 0
 
-    def text(self, done: int, total: int) -> str:
-        """The text "12 of 200 pictures, 3.4 a second, 0:55 left"."""
+    def text(self, done: int, total: int, what: str = "") -> str:
+        """The text "12 of 200 pictures, 3.4 a second, 0:55 left"; no unit where a sweep is over its images."""
         now = perf_counter()
         if self._began is None or done < self._last:
             self._began = now
             self._said = self._said or now
             self._first = done
         self._last = done
-        passed, counted = now - self._began, f"{done} of {total} {self.unit}"
+        after = self.unit == "images" and not what.startswith("round")
+        passed, counted = now - self._began, f"{done} of {total}" + f" {self.unit}" * (not after)
         if done == self._first or not passed:
             return counted
         rate = (done - self._first) / passed
@@ -75,11 +76,11 @@ class Pace:
 
     def lines(self, done: int, total: int, what: str) -> None:
         """Print the text, not more often than every ten seconds."""
-        text = self.text(done, total)
+        text = self.text(done, total, what)
         if perf_counter() - self._said >= BETWEEN:
             self._said = perf_counter()
             with suppress(OSError):
-                print(f"{text} ({what})" if what.startswith("round") else text, file=sys.stderr, flush=True)
+                print(f"{text} ({what})" if self.unit == "images" else text, file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:

@@ -116,7 +116,8 @@ command = _Sweep(
     help="Run methods over a data set, one forward pass per image and round for all of them together, into a folder "
     "with a table of the images, thumbnails, and each method's results, tables and sheets.\n\nDATA is what `crosslens "
     "run` takes: a folder of pictures, an array file, an archive, package.module:factory. A METHOD's settings stand "
-    "behind it: top_examples:count=9,layers=bn3; `crosslens methods` lists those over a data set.",
+    "behind it, several values of one by commas: top_examples:layers=bn2,bn3,count=9; a value that holds = is quoted, "
+    "layers='a=1,b'. `crosslens methods` lists those over a data set.",
     epilog=EXAMPLES,
     params=[
         MODEL,

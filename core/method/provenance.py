@@ -107,7 +107,20 @@ def used_layers(model: Model, asked: Any, used: Any) -> Mapping[str, Any]:
         asked: the method as it was configured.
         used: the same with the defaults of this network filled in.
     """
-    return {"layers": [model.layer(name).name for name in named_layers(used)], "default_layer": asked is not used}
+    return {"layers": [model.layer(name).name for name in named_layers(used)], "default_layer": _chosen(asked, used)}
+
+
+def _chosen(asked: Any, used: Any) -> bool:
+    """Whether a parameter of layers, of the method or of one that it judges, was left empty and filled in."""
+    if asked is used:
+        return False
+    for name in (each.name for each in fields(used)):
+        before, after = getattr(asked, name), getattr(used, name)
+        if names_layers(name) and after and not before:
+            return True
+        if hasattr(before, "network_defaults") and _chosen(before, after):
+            return True
+    return False
 
 
 @cache

@@ -115,7 +115,7 @@ class _Job:
         _, entries = entries_with([], self.methods)
         known = labels(entries)
         results = {
-            label: method.result(self.model, self.source, gathered, start=start, progress=progress)
+            label: method.result(self.model, self.source, gathered, start=start, progress=_told_of(label, progress))
             for label, method in zip(known, self.methods, strict=True)
         }
         survey = Survey(known, results)
@@ -150,7 +150,8 @@ class _Job:
 
     def _result(self, method: DatasetMethod, gathered: Gathered, progress: Progress) -> Result:
         """Without the time that it took and the date: files are the same whenever they are written."""
-        result = method.result(self.model, self.source, gathered, start=perf_counter(), progress=progress)
+        told = _told_of(method.name, progress)
+        result = method.result(self.model, self.source, gathered, start=perf_counter(), progress=told)
         lasting = {name: value for name, value in result.provenance.items() if name not in {"seconds", "date"}}
         return replace(result, provenance=lasting)
 
@@ -165,6 +166,11 @@ class _Page:
         self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
     ) -> Sequence[Statistic]:
         return [self.page]
+
+
+def _told_of(name: str, progress: Progress) -> Progress:
+    """Progress that says whose result is made."""
+    return lambda done, total, what: progress(done, total, f"{name}: {what}")
 
 
 def _refuse_inside(store: Path, source: Source) -> None:

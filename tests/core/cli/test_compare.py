@@ -218,7 +218,8 @@ def test_each_method_may_have_settings_of_its_own(command, tiny, picture):
     [
         (["gradient:laier=act1"], "gradient has no parameter 'laier'; it has layer"),
         (["gradient:act1"], "'gradient:act1' has 'act1' where NAME=VALUE is right"),
-        (["gradient:layer=act1,layer=act2"], "gives layer twice"),
+        (["gradient:layer=act1,layer=act2"], "gives layer twice: several values stand behind one =, layer=A,B, where"),
+        (["gradient:"], "ends where settings should follow: gradient:layer=bn3 for example"),
         (["gradient:layer=act1", "gradient:layer=act1"], "is given twice; give each its own settings"),
         (["gradiant:layer=act1"], "no plugin named 'gradiant'"),
     ],
@@ -263,7 +264,12 @@ def test_a_bad_picture_is_listed_and_the_others_are_compared(command, tiny, pict
 
 def test_a_value_with_commas_and_equals_signs_is_quoted():
     from crosslens.cli._method_words import read_method
+    from crosslens.errors import ParameterError
+    from crosslens.plugins.registry import method_class
 
     assert read_method("grad_cam:layer='a:0,b=1'").settings == {"layer": "a:0,b=1"}
     assert read_method("grad_cam:layer=block/conv:0").settings == {"layer": "block/conv:0"}
     assert read_method("occlusion:window=16,8,stride=4").settings == {"window": "16,8", "stride": "4"}
+    assert read_method("unit_statistics:layers=a,b,bins=4", method_class).settings == {"layers": "a,b", "bins": "4"}
+    with pytest.raises(ParameterError, match="top_examples:layers=bn3 for example"):
+        read_method("top_examples:", method_class)

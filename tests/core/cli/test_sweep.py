@@ -5,6 +5,7 @@ import json
 import crosslens
 import numpy as np
 import pytest
+from crosslens.cli import _progress
 from crosslens.cli import sweep as module
 from crosslens.testing import TinyModel
 from PIL import Image
@@ -91,3 +92,11 @@ def test_another_survey_is_refused_with_the_option_that_begins_anew(command, tin
 def test_help_shows_examples(command):
     done = command("sweep", "--help")
     assert "crosslens sweep net.onnx photos unit_statistics top_examples -o survey" in done.stdout
+
+
+def test_progress_tells_the_images_of_a_round_from_what_comes_after_it(capsys, monkeypatch):
+    monkeypatch.setattr(_progress, "BETWEEN", 0.0)
+    pace = _progress.Pace("images")
+    pace.lines(0, 200, "round 1")
+    pace.lines(0, 7, "top_examples: pictures")
+    assert capsys.readouterr().err.splitlines() == ["0 of 200 images (round 1)", "0 of 7 (top_examples: pictures)"]

@@ -110,3 +110,11 @@ def test_what_is_not_there_is_refused(result):
         result.plot_unit(None, "act1", 4)
     with pytest.raises(ParameterError, match="quantiles holds a share twice"):
         crosslens.method("unit_statistics", quantiles=(0.5, 0.5))(TinyModel(), ArraySource(IMAGES))
+
+
+@pytest.mark.parametrize(("layers", "default"), [((), True), (("all",), False), (("rectified",), False)])
+def test_a_word_for_layers_is_no_default(layers, default):
+    """`default_layer` says whether crosslens chose a layer, and names are what a result records."""
+    result = crosslens.method("unit_statistics", layers=layers, quantiles=(), bins=0)(TinyModel(relu=True), IMAGES)
+    assert result.provenance["default_layer"] is default
+    assert not {"all", "rectified"}.intersection(result.provenance["layers"])
