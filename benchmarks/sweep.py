@@ -10,6 +10,7 @@ rates from which the cost of ImageNet is reckoned.
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -18,11 +19,26 @@ from typing import Any
 import crosslens
 import numpy as np
 from crosslens import OUTPUT
-from crosslens.data import ArraySource, Shard, Statistic, replay, run_shard
+from crosslens.data import (
+    ArraySource,
+    Batch,
+    Shard,
+    ShardJob,
+    State,
+    Statistic,
+    TopPositions,
+    replay,
+    run_shard,
+    shards,
+    sweep,
+)
 from crosslens.execution.batching import forward_limit
+from crosslens.execution.processes import Processes
 from crosslens.execution.threads import computes_with
 from crosslens.introspection.unit_layers import unit_layers
+from crosslens.model.reduction import Reduction
 
+from .digits import FILES, idx
 from .paired import in_turns
 from .results import machine
 from .seeded_crops import SeededCrops
@@ -30,6 +46,19 @@ from .seeded_crops import SeededCrops
 IMAGES = 64
 DIGITS = 4096
 ROUNDS = 9
+
+
+def opened(network: str) -> Any:
+    """Lite0 of a framework by its name, or the file of the small network."""
+    if network in {"onnx", "torch", "keras"}:
+        return crosslens.wrap(f"demo:lite0_{network}")
+    return crosslens.wrap(network, preprocess=None)
+
+
+def digits(network: str, count: int) -> Any:
+    """The first pictures of MNIST beside the file of the network, (N, 1, 28, 28) in [0, 1]."""
+    pictures = idx(Path(network).with_name(FILES[0]))[:count, None]
+    return pictures.astype(np.float32) / 255
 
 
 def asked(model: Any, *methods: Any) -> tuple[Statistic, ...]:
@@ -54,19 +83,51 @@ def plans(model: Any) -> Mapping[str, tuple[Statistic, ...]]:
     last = last_maps(model)
     top = crosslens.method("top_examples", layers=last)
     moments = crosslens.method("unit_statistics", layers=last, quantiles=(), bins=0)
-    rectified = crosslens.method("unit_statistics", layers=("rectified",), quantiles=(), bins=0)
+    rectified = unit_layers(model, ("rectified",))
     return {
         "top examples and moments of the last three layers": asked(model, top, moments),
-        "maximum, sum, squares and zeros of all rectified layers": asked(model, rectified),
+        "maximum, sum, squares and zeros of all rectified layers": (FourReductions(rectified),),
+        "unit_statistics of all rectified layers, moments alone": asked(
+            model, crosslens.method("unit_statistics", layers=rectified, quantiles=(), bins=0)
+        ),
     }
+
+
+@dataclass(frozen=True)
+class FourReductions(Statistic):
+    """Maximum, sum, squares and zeros of each unit of these layers."""
+
+    of: tuple[str, ...]
+
+    @property
+    def reductions(self) -> frozenset[Reduction]:
+        return frozenset(Reduction(layer, kind) for layer in self.of for kind in ("max", "sum", "squares", "zeros"))
+
+    def empty(self) -> State:
+        return {}
+
+    def add(self, state: State, batch: Batch) -> State:
+        found: dict[str, Any] = {}
+        for each, values in batch.reduced.items():
+            whole = values.max(axis=0) if each.kind == "max" else values.sum(axis=0)
+            found[f"{each.layer} {each.kind}"] = whole
+        return self.merge(state, found)
+
+    def merge(self, first: State, second: State) -> State:
+        if not first or not second:
+            return first or second
+        return {
+            name: np.maximum(first[name], second[name]) if name.endswith(" max") else first[name] + second[name]
+            for name in first
+        }
 
 
 def throughput(network: str, threads: int) -> None:
     """Print images a second of the raw forward pass and of each plan, and their ratio."""
-    model = crosslens.wrap(f"demo:lite0_{network}" if network in {"onnx", "torch", "keras"} else network)
+    model = opened(network)
     small = model.input.example_shape[-1] < 64
     count = DIGITS if small else IMAGES
-    images = _noise(model, 1)._images.repeat(count, axis=0) if small else SeededCrops(count).read(0, count, model).images
+    images = digits(network, count) if small else SeededCrops(count).read(0, count, model).images
     source, size = ArraySource(images), forward_limit(model)
 
     def raw() -> None:
@@ -112,7 +173,7 @@ def memory(network: str, count: int) -> None:
     model = crosslens.wrap(f"demo:lite0_{network}")
     last = last_maps(model)
     methods = [
-        crosslens.method("top_examples", layers=last),
+        crosslens.method("top_examples", layers=last, shown=0),
         crosslens.method("unit_statistics", layers=last, quantiles=(), bins=0),
     ]
     start = perf_counter()
@@ -130,23 +191,18 @@ def workers(network: str, count: int = 512) -> None:
     """Print the seconds of a sweep by one and by two workers of one thread, their start apart, in turns."""
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(3):
-        for number in seconds:
-            seconds[number].append(_steady(network, count, number))
+        for number, found in seconds.items():
+            found.append(_steady(network, count, number))
     one, two = (median(seconds[number]) for number in (1, 2))
     print(f"| {network}, {count} images | one {one:.1f} s | two {two:.1f} s | {one / two:.2f} x | {machine()} |")
 
 
 def _steady(network: str, count: int, number: int) -> float:
     """Seconds from the first shard that is finished to the last, as if all were done in that rhythm."""
-    from crosslens.data import ShardJob, shards
-    from crosslens.execution.processes import Processes
-
     model = crosslens.wrap(f"demo:lite0_{network}")
     job = ShardJob(model, SeededCrops(count), next(iter(plans(model).values())), 1)
     size = 16
-    times = []
-    for _ in Processes(number, 1).run(job, shards(count, size)):
-        times.append(perf_counter())
+    times = [perf_counter() for _ in Processes(number, 1).run(job, shards(count, size))]
     skipped = 2 * number
     return (times[-1] - times[skipped]) * len(times) / (len(times) - 1 - skipped)
 
@@ -156,15 +212,13 @@ def overlap(folder: str, count: int = 20) -> None:
     found: dict[str, Any] = {}
     for network in ("onnx", "torch", "keras"):
         model = crosslens.wrap(f"demo:lite0_{network}")
-        (statistic,) = asked(model, crosslens.method("top_examples", layers=last_maps(model, 1), count=count))[:1]
-        found[network] = crosslens.data.__class__ and _top(model, crosslens.data(folder), statistic)
+        statistic = TopPositions(last_maps(model, 1)[0], count)
+        found[network] = _top(model, crosslens.data(folder), statistic)
     for other in ("torch", "keras"):
         print(f"| onnx against {other} |", _agreement(found["onnx"], found[other]), flush=True)
 
 
 def _top(model: Any, source: Any, statistic: Statistic) -> Any:
-    from crosslens.data.sweep import sweep
-
     class Names:
         def statistics(self, model: Any, source: Any, gathered: Any = None) -> Sequence[Statistic]:
             return [statistic]
