@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import as_numpy
+from ..arrays import Array, as_numpy
 from ..image.false_colour import pixels
 from ..result.formats import PICTURES
 from ..result.table import Table
@@ -41,6 +41,11 @@ class ReceptiveFields(Table):
     _kind: ClassVar[str] = "table of receptive fields"
     _suffixes: ClassVar[tuple[str, ...]] = (*PICTURES, ".npz")
     _choices: ClassVar[str] = ".png, .jpg or .webp for a picture, .npz for the table"
+
+    @property
+    def values(self) -> Array:
+        """(rows, 4), float64: top, left, bottom and right of each row's pixels."""
+        return np.stack([as_numpy(self.columns[side]) for side in ("top", "left", "bottom", "right")], axis=1) * 1.0
 
     def details(self) -> Mapping[str, Any]:
         """The columns, and the size of the image."""

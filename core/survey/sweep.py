@@ -73,7 +73,7 @@ def sweep(
     >>> from crosslens.testing import TinyModel
     >>> survey = sweep(TinyModel(), np.zeros((4, 3, 8, 8), np.float32), "mean_activation")
     >>> survey["mean_activation"]
-    <Table of mean_activation: 4 rows of unit, mean, on tiny>
+    <Table of mean_activation: 6 rows of unit, mean, on tiny>
 
     Returns:
         A `Survey`: `survey["top_examples"]` is what that method gives, the same bits as alone.

@@ -256,7 +256,7 @@ def test_what_is_no_npz_is_refused_with_what_reads_it(tmp_path):
     (tmp_path / "c.json").write_text("{}")
     with pytest.raises(ParameterError, match=r"only .npz does: json.load reads the figures of a comparison"):
         crosslens.load(str(tmp_path / "c.json"))
-    with pytest.raises(ParameterError, match="is not a saved result"):
+    with pytest.raises(ParameterError, match="holds no survey: give the folder that a sweep was written into"):
         crosslens.load(tmp_path)
 
 
