@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import ImageError
 from .array_source import ArraySource
 from .records import are_labels
+from .unchanged import OfFiles
 
 __all__ = ["ArrayFile", "Opened", "open_npy", "open_npz"]
 
@@ -26,12 +27,13 @@ _LABELS = {"images": "labels", "image": "label", "x": "y", "X": "Y", "inputs": "
 """What the labels of arrays of these names are called; the words may be parts of a name, x_train and y_train."""
 
 
-class ArrayFile(ArraySource):
+class ArrayFile(OfFiles, ArraySource):
     """Images in a file, pickled by its path."""
 
     def __init__(self, opener: Callable[..., Opened], path: Path, *args: Any) -> None:
         self._made_by = (opener, Path(path).absolute(), *args)
         self.path = Path(path)
+        self._remember_files([Path(path).absolute()])
         images, labels, self._notes = opener(path, *args)
         try:
             super().__init__(images, labels)
@@ -39,8 +41,11 @@ class ArrayFile(ArraySource):
             raise ImageError(f"'{path}': {error}") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
-        known = {"digest": self.__dict__["digest"]} if "digest" in self.__dict__ else None
-        return ArrayFile, self._made_by, known
+        return (
+            ArrayFile,
+            self._made_by,
+            {name: vars(self)[name] for name in ("_states", "digest") if name in vars(self)},
+        )
 
     def __repr__(self) -> str:
         return f"<ArrayFile '{self.path}': images {tuple(self._images.shape)}>"

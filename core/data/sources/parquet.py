@@ -12,6 +12,7 @@ from ...model.base import Model
 from .encoded_rows import Columns, picture_of_cell, read_columns
 from .picture_files import Pictures
 from .records import different
+from .unchanged import OfFiles
 
 __all__ = ["ParquetFiles"]
 
@@ -19,7 +20,7 @@ PORTION = 32
 """Rows that are read at once; pictures of a megabyte make 32 MB of it."""
 
 
-class ParquetFiles(Pictures):
+class ParquetFiles(OfFiles, Pictures):
     """The pictures in the rows of Parquet files, in the order of the files.
 
     The column of pictures holds bytes, or {bytes, path} as Hugging Face writes it; it and the labels are found by the
@@ -31,6 +32,7 @@ class ParquetFiles(Pictures):
         super().__init__(resize, crop)
         self._named = tuple(files)
         self._paths = tuple(Path(file).absolute() for file in files)
+        self._remember_files(self._paths)
         opened = [_open(path) for path in self._paths]
         self._columns: Columns = read_columns(opened[0].schema_arrow, self._named[0])
         for name, each in zip(self._named, opened, strict=True):

@@ -17,6 +17,7 @@ from ...model.base import Model
 from .picture_files import Pictures
 from .records import as_label, different
 from .tar_index import Part, TarSample, tar_samples
+from .unchanged import OfFiles
 
 __all__ = ["TarFiles"]
 
@@ -24,7 +25,7 @@ NAMED = 8
 """Endings of members that are left out which a note names."""
 
 
-class TarFiles(Pictures):
+class TarFiles(OfFiles, Pictures):
     """The pictures of tar files in the layout of webdataset, in the order of the files and of their members.
 
     Ids are webdataset's keys, "train/0001" of train/0001.jpg; FILE.tar:KEY where files hold the same keys. A record
@@ -36,6 +37,7 @@ class TarFiles(Pictures):
         super().__init__(resize, crop)
         self._named = tuple(files)
         self._paths = tuple(Path(file).absolute() for file in files)
+        self._remember_files(self._paths)
         left_out, notes = Counter[str](), list[str]()
         samples = list[TarSample]()
         for number, path in enumerate(self._paths):
@@ -59,7 +61,6 @@ class TarFiles(Pictures):
             names = different(path.name for path in self._paths)
             keys = [f"{names[each.tar]}:{each.key}" for each in samples]
         self._ids = different(keys)
-        self._sizes = tuple(path.stat().st_size for path in self._paths)
 
     def __len__(self) -> int:
         return len(self._samples)
