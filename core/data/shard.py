@@ -4,7 +4,7 @@ Frameworks promise the same bits only for the same batches. So the limits of sha
 length of the source and on the model, not on the number of workers.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
@@ -103,7 +103,8 @@ def run_shard(
 ) -> ShardResult:
     """Gather statistics over one shard: each image is read once and goes through the model once for all of them.
 
-    The next images are read and decoded on a thread while the model computes.
+    While the model computes, one thread reads and decodes the next images, and one adds what the model gave before, in
+    order. The model stays on the caller's thread, for which its number of threads is set.
 
     Args:
         model: its `crosslens.execution.batching.forward_limit` is the size of a micro-batch.
@@ -115,13 +116,23 @@ def run_shard(
     states = {each: each.empty() for each in statistics}
     images, failures = 0, list[Failure]()
     ranges = list(shard.micro_batches(forward_limit(model)))
-    with closing(read_ahead(lambda limits: source.read(*limits, model), ranges, AHEAD)) as read:
-        for (_, stop), samples in zip(ranges, read, strict=True):
-            failures += samples.failures
-            if samples.ids:
-                batch = computed(model, samples, statistics)
-                states = {each: each.add(state, batch) for each, state in states.items()}
-                images += len(batch)
+
+    def batches() -> Generator[tuple[int, Batch | None]]:
+        with closing(read_ahead(lambda limits: source.read(*limits, model), ranges, AHEAD)) as read:
+            for (_, stop), samples in zip(ranges, read, strict=True):
+                failures.extend(samples.failures)
+                yield stop, computed(model, samples, statistics) if samples.ids else None
+
+    def add(step: tuple[int, Batch | None]) -> int:
+        nonlocal states, images
+        stop, batch = step
+        if batch is not None:
+            states = {each: each.add(state, batch) for each, state in states.items()}
+            images += len(batch)
+        return stop
+
+    with closing(batches()) as steps, closing(read_ahead(add, steps, 1)) as added:
+        for stop in added:
             report(stop)
     return ShardResult(shard, states, images, tuple(failures))
 

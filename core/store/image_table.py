@@ -23,7 +23,7 @@ __all__ = ["ACROSS", "ImageTable", "image_columns"]
 
 ACROSS = 16
 """Thumbnails in a row of a sheet."""
-GROUP = 64
+GROUP = 16
 """Shards whose lines are written at once: a row group of the table."""
 
 

@@ -39,7 +39,6 @@ class StoredRound:
         self._shards, self._parts = shards(count), parts
         self._before = remove_merged(folder)
         self._waiting = set(_numbers(folder, _SHARD))
-        self._sum: StoredStates | None = None
 
     def _file(self, number: int) -> Path:
         return self.folder / f"shard-{number:05}.npz"
@@ -84,10 +83,10 @@ class StoredRound:
         return total
 
     def _so_far(self) -> StoredStates:
-        if self._sum is None and self._before:
-            self._sum = read_states(self._until(self._before))
+        if self._before:
+            return read_states(self._until(self._before))
         kept = {n: each.empty() for n, each in enumerate(self.statistics) if not isinstance(each, Rows | ImagePage)}
-        return self._sum or StoredStates(kept)
+        return StoredStates(kept)
 
     def _merged(self, total: StoredStates, more: StoredStates) -> StoredStates:
         states = {n: self.statistics[n].merge(state, more.states[n]) for n, state in total.states.items()}
@@ -97,7 +96,7 @@ class StoredRound:
         """Write the file of consecutive shards' states, then delete those that it was made of."""
         done, earlier = self._consecutive(), self._before
         write_states(self._until(done.stop), total)
-        self._before, self._sum = done.stop, total
+        self._before = done.stop
         for number in done:
             self._waiting.discard(number)
             _delete(self._file(number))
