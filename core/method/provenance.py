@@ -118,9 +118,14 @@ def _chosen(asked: Any, used: Any) -> bool:
         before, after = getattr(asked, name), getattr(used, name)
         if names_layers(name) and after and not before:
             return True
-        if hasattr(before, "network_defaults") and _chosen(before, after):
+        if hasattr(after, "network_defaults") and _judged_by_default(before, after):
             return True
     return False
+
+
+def _judged_by_default(before: Any, after: Any) -> bool:
+    """The same of a judged method; one that was asked for by its name alone named no layer."""
+    return bool(named_layers(after)) if isinstance(before, str) else _chosen(before, after)
 
 
 @cache
