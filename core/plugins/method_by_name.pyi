@@ -16,6 +16,8 @@ from crosslens.methods.cam.layer_cam import LayerCAM
 from crosslens.methods.cam.recipro_cam import ReciproCAM
 from crosslens.methods.cam.score_cam import ScoreCAM
 from crosslens.methods.cam.x_grad_cam import XGradCAM
+from crosslens.methods.concepts.concept_groups import ConceptGroups
+from crosslens.methods.concepts.semantic_dictionary import SemanticDictionary
 from crosslens.methods.dataset.colour_statistics import ColourStatistics
 from crosslens.methods.dataset.empirical_receptive_field import EmpiricalReceptiveField
 from crosslens.methods.dataset.mean_activation import MeanActivation
@@ -220,6 +222,22 @@ def method(
 ) -> ClassMaximisation: ...
 @overload
 def method(name: Literal["colour_statistics"], *, preset: None = None) -> ColourStatistics: ...
+@overload
+def method(
+    name: Literal["concept_groups", "neuron_groups"],
+    *,
+    preset: None = None,
+    steps: int = ...,
+    learning_rate: float = ...,
+    size: int | None = ...,
+    colour: Any = ...,
+    seed: int = ...,
+    layer: LayerLike | None = ...,
+    groups: int = ...,
+    iterations: int = ...,
+    visualise: bool = ...,
+    power: float = ...,
+) -> ConceptGroups: ...
 @overload
 def method(
     name: Literal["deconvnet", "deconvolution", "deconv", "deconvolutional_network"],
@@ -669,6 +687,23 @@ def method(
     weights: str = ...,
     counterfactual: bool = ...,
 ) -> ScoreCAM: ...
+@overload
+def method(
+    name: Literal["semantic_dictionary"],
+    *,
+    preset: None = None,
+    steps: int = ...,
+    learning_rate: float = ...,
+    size: int | None = ...,
+    colour: Any = ...,
+    seed: int = ...,
+    layer: LayerLike | None = ...,
+    positions: Any = ...,
+    positions_shown: int = ...,
+    count: int = ...,
+    icons: str = ...,
+    whole: bool = ...,
+) -> SemanticDictionary: ...
 @overload
 def method(
     name: Literal["sensitivity", "finite_differences"],

@@ -1,0 +1,1 @@
+"""Concepts: what units and groups of units stand for."""

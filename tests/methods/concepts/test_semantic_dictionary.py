@@ -1,0 +1,143 @@
+"""Semantic dictionaries: the strongest units of positions, contributions that add up, icons of two kinds."""
+
+import numpy as np
+import pytest
+from crosslens import load, method, sweep
+from crosslens.concepts.cells import cell
+from crosslens.errors import ParameterError
+from crosslens.testing import TinyModel
+
+MODEL = TinyModel(relu=True)
+IMAGES = np.random.default_rng(1).random((3, 3, 8, 8), dtype=np.float32)
+FORWARD = MODEL.forward(IMAGES, ["act1", "act2"])
+
+
+def looked_up(model=MODEL, images=IMAGES, target=1, **settings):
+    return method("semantic_dictionary", **{"icons": "none", **settings})(model, images, target)
+
+
+def gradient(layer, target=1):
+    cotangent = np.eye(5, dtype=np.float32)[[target] * 3]
+    return MODEL.vjp(IMAGES, {"<output>": cotangent}, wrt=[layer]).gradients[layer]
+
+
+def test_contributions_are_activation_times_gradient_and_add_up_to_the_linear_attribution():
+    found, pulled = looked_up(layer="act1"), gradient("act1")
+    np.testing.assert_array_equal(found.activations, FORWARD["act1"])
+    np.testing.assert_array_equal(found.contributions, FORWARD["act1"] * pulled)
+    for n in range(3):
+        per_position = found.at_positions(n)
+        for y, x in np.ndindex(8, 8):
+            whole = sum(float(FORWARD["act1"][n, c, y, x] * pulled[n, c, y, x]) for c in range(4))
+            assert per_position[y, x] == pytest.approx(whole, abs=1e-12)
+        exact = (FORWARD["act1"][n] * pulled[n]).sum(dtype=np.float64)
+        assert per_position.sum() == pytest.approx(exact, abs=1e-10)
+
+
+def test_before_a_linear_head_contributions_and_bias_are_the_logit():
+    found = looked_up()
+    bias = MODEL.weights("fc")["bias"][1]
+    np.testing.assert_allclose(found.contributions.sum(axis=(1, 2, 3)) + bias, found.scores, rtol=1e-4, atol=1e-5)
+
+
+def test_the_positions_of_the_longest_activations_are_shown_and_their_strongest_units():
+    found = looked_up(positions_shown=5, count=3)
+    for n in range(3):
+        norms = {(y, x): np.linalg.norm(FORWARD["act2"][n, :, y, x].astype(float)) for y, x in np.ndindex(8, 8)}
+        assert list(found.places[n]) == sorted(norms, key=lambda place, norms=norms: (-norms[place], place))[:5]
+        for y, x in found.places[n]:
+            here = FORWARD["act2"][n, :, y, x]
+            assert found.strongest(n, (y, x)) == sorted(range(6), key=lambda unit, here=here: (-here[unit], unit))[:3]
+
+
+@pytest.mark.parametrize("positions", ["2,3;4,5", ((2, 3), (4, 5)), [[2, 3], [4, 5]]])
+def test_positions_are_text_or_pairs(positions):
+    assert looked_up(positions=positions).places == (((2, 3), (4, 5)),) * 3
+
+
+def test_all_positions_are_all():
+    found = looked_up(positions="all")
+    assert found.places[0] == tuple(np.ndindex(8, 8))
+    assert found.picture().shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"positions": "2,8"}, "no position 2,8: layer 'act2' has 8 rows and 8 columns, 0,0 to 7,7"),
+        ({"positions": "2"}, "positions is '2'; give rows and columns"),
+        ({"positions": "1,1;1,1"}, "each position once"),
+        ({"icons": "drawn"}, "no icons 'drawn'|icons is 'drawn'"),
+        (
+            {"icons": "data:/no/such/store"},
+            "no examples at '/no/such/store': it does not exist; gather them: crosslens",
+        ),
+    ],
+)
+def test_what_it_does_not_know_it_refuses(settings, text):
+    with pytest.raises(ParameterError, match=text):
+        looked_up(**settings)
+
+
+def test_an_icon_is_climbed_once_and_is_the_same_whatever_others_are_asked_for():
+    few = looked_up(icons="visualise", steps=2, size=8, positions="2,3", count=2)
+    more = looked_up(icons="visualise", steps=2, size=8, positions="2,3;7,7", count=3)
+    assert set(few.units) <= set(more.units)
+    assert list(more.units) == sorted(set(more.units))
+    for unit, icon in zip(few.units, few.icons, strict=True):
+        other = more.icons[more.units.index(unit)]
+        np.testing.assert_allclose(icon.astype(int), other.astype(int), atol=1)
+
+
+def test_units_that_nothing_excites_keep_their_noise_and_are_named():
+    dead = MODEL._with_weights({"conv2": {"bias": np.full(6, -99.0, np.float32)}})
+    found = method("semantic_dictionary", layer="act2", steps=2, size=8, positions="2,3", count=2)(dead, IMAGES, 1)
+    assert any(
+        "no gradient at the start, so that the picture stayed noise: channel('act2', 0)" in n for n in found.notes
+    )
+    assert len(found.icons) == 2
+
+
+def test_whole_activations_have_pictures_too():
+    found = looked_up(steps=2, size=8, positions="2,3;4,5", whole=True)
+    assert set(found.whole) == {f"{n},{place}" for n in range(3) for place in ("2,3", "4,5")}
+    assert set(found[2].whole) == {"0,2,3", "0,4,5"}
+    assert found[2].picture().shape[2] == 3
+
+
+def test_icons_from_a_survey_are_what_excited_the_units_most(tmp_path):
+    examples = method("top_examples", layers=("act2",), count=2, units=(0, 1, 2, 3), attribution="none")
+    survey = sweep(
+        MODEL, np.random.default_rng(2).random((9, 3, 8, 8), dtype=np.float32), [examples], store=tmp_path / "s"
+    )
+    crops = survey["top_examples"].crops["act2"]
+    found = looked_up(icons=f"data:{tmp_path / 's'}", positions="all", count=6)
+    assert found.units == (0, 1, 2, 3)
+    for unit in found.units:
+        np.testing.assert_array_equal(found.icons[unit], crops[0, unit, 0])
+    assert any("2 of 6 units have no picture" in note and "units=0,1,2,3,4,5" in note for note in found.notes)
+    assert found.picture().dtype == np.uint8
+    other = looked_up(TinyModel(relu=True, seed=4), icons=f"data:{tmp_path / 's'}", positions="all", count=6)
+    assert any("other weights" in note for note in other.notes)
+    with pytest.raises(ParameterError, match="holds no examples of layer 'act1'; gather them: crosslens sweep"):
+        looked_up(icons=f"data:{tmp_path / 's'}", layer="act1")
+
+
+def test_an_icon_is_as_large_as_its_unit_is_active_and_red_for_the_target():
+    icon = np.zeros((5, 5, 3), np.uint8)
+    full, quarter, against = cell(icon, 1.0, 1.0, 40), cell(icon, 0.25, 1.0, 40), cell(icon, 1.0, -1.0, 40)
+    drawn = [(each < 250).any(axis=2).sum() for each in (full, quarter)]
+    assert drawn[0] == 4 * drawn[1] == 1600
+    assert full[0, 20, 0] > full[0, 20, 2]
+    assert against[0, 20, 2] > against[0, 20, 0]
+
+
+def test_a_file_gives_it_back_whole_and_the_table_has_a_row_for_each_unit_shown(tmp_path):
+    found = looked_up(icons="visualise", steps=2, size=8, positions="2,3;4,5", count=2, whole=True)
+    assert load(found.save(tmp_path / "dictionary.npz")) == found
+    assert found.save(tmp_path / "dictionary.png").read_bytes()[:4] == b"\x89PNG"
+    frame = found.to_dataframe()
+    assert len(frame) == 3 * 2 * 2
+    row = frame[(frame.image == 1) & (frame.row == 4) & (frame["rank"] == 0)].iloc[0]
+    assert row.unit == found.strongest(1, (4, 5))[0]
+    assert row.contribution == found.contributions[1, row.unit, 4, 5]
