@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..errors import ParameterError
+from ..errors import ImageError, ParameterError
 from ..execution.threads import computes_with
 from ..execution.workers import Workers
 from ..image.false_colour import check_bands
@@ -28,11 +28,11 @@ from ..result.formats import PICTURES
 from ._dataset import dataset_command
 from ._executors import WORKER_OPTIONS, workers_of
 from ._files import Writable, WritingCommand, check_animation, check_snapshots
-from ._many import are_many, run_into_folder, say_failures, say_pictures
+from ._many import SOME_FAILED, are_many, failure_line, run_into_folder, say_failures, say_pictures
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._output import STDOUT, Folder, Output, write_to_stdout
 from ._parameters import MethodGroup, build_method, parameter_options
-from ._pictures import BANDS, FITTING, fitting_options, load_pictures
+from ._pictures import BANDS, FITTING, fitting_options, load_all, load_pictures
 from ._progress import bar
 from ._result_text import result_record, say_result, short
 from ._spelling import replace_keywords
@@ -191,7 +191,7 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
     with quiet(), workers_of(options) as workers, bar() as progress:
         _refuse_workers(workers, method)
         network = open_model(model, options)
-        batch = _pictures(pictures, network, method, options)
+        batch, failed = _pictures(pictures, network, method, options)
         count = None if batch is None else batch.shape[0]
         objective = resolve_target(options["target"], network, count) if method.needs_target else None
         check_bands(options["bands"], network.input.example_shape[0])
@@ -207,6 +207,10 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
             echo_json({**record, "file": options["out"] and str(options["out"])})
         else:
             say_result(record, result, method, written)
+    for path, error in failed.items():
+        click.echo(failure_line(str(path), replace_keywords(str(error), click.get_current_context())), err=True)
+    if failed:
+        click.get_current_context().exit(SOME_FAILED)
 
 
 def _refuse_workers(workers: Workers, method: Method) -> None:
@@ -238,16 +242,20 @@ def _text_beside(options: Mapping[str, Any]) -> AbstractContextManager[None]:
     return quiet() if options["out"] == STDOUT else nullcontext()
 
 
-def _pictures(places: Sequence[Path], model: Model, method: Method, options: Mapping[str, Any]) -> Any:
-    """A picture, or several as one batch; None for none."""
+def _pictures(
+    places: Sequence[Path], model: Model, method: Method, options: Mapping[str, Any]
+) -> tuple[Any, Mapping[Path, ImageError]]:
+    """A picture, or several as one batch, None for none; and those of several that cannot be read."""
     if len(places) == 1 and not are_many(places):
-        return load_pictures(places, model, options, any_size=method.takes_any_size())
-    return load_pictures([each.path for each in find_pictures(places)], model, options) if places else None
+        return load_pictures(places, model, options, any_size=method.takes_any_size()), {}
+    return load_all([each.path for each in find_pictures(places)], model, options) if places else (None, {})
 
 
 def _explained_class(model: Model, objective: Objective, pictures: Any) -> Mapping[str, Any]:
-    """The class that was explained of the first picture; nothing where it was no class."""
+    """The class that was explained; nothing where it was no class, or not the same of all pictures."""
     if not isinstance(objective, ClassScore):
+        return {}
+    if len(pictures) > 1 and not isinstance(objective.target, int):
         return {}
     first = objective.select(0, 1)
     assert isinstance(first, ClassScore)

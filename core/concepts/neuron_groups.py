@@ -161,14 +161,16 @@ class NeuronGroups(Result):
         return {"layer": self.layer, "targets": list(self.targets)}
 
     def figures(self) -> Mapping[str, Any]:
-        """What the groups miss, and both effects of each group, the means over the pictures."""
+        """What the groups miss, and both effects of each group, the strongest first; means over several pictures."""
         effects, removals = (as_numpy(each).mean(axis=0) for each in (self.effects, self.removals))
-        said = {
-            f"group {n + 1}": f"effect {effect:+.4g}, removed {-lost:+.4g}; strongest {self._strongest(n)}"
-            for n, (effect, lost) in enumerate(zip(effects, removals, strict=True))
+        more = ", ..." * (len(self) > MOST)
+        return {
+            **({"targets": ", ".join(self.targets[:MOST]) + more} if len(self) > 1 else {}),
+            "reconstruction error": self.error,
+            "effect of each group": ", ".join(f"{effect:+.4g}" for effect in effects),
+            "target without each": ", ".join(f"{-lost:+.4g}" for lost in removals),
+            "effect of the rest": float(self.rest.mean()),
         }
-        rest = {"rest, in no group": f"effect {self.rest.mean():+.4g}"}
-        return {"reconstruction error": self.error, **said, **rest}
 
     def _facts(self) -> Iterator[str]:
         yield f"{counted(len(self.factors), 'group')} of {self.layer}"

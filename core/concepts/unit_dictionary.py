@@ -211,14 +211,15 @@ class UnitDictionary(Result):
         return {"layer": self.layer, "places": self.places, "units": self.units, "targets": list(self.targets)}
 
     def figures(self) -> Mapping[str, Any]:
-        """The strongest units at the first positions of a single picture."""
+        """The strongest units at the first positions of a single picture, and what all contribute."""
         if len(self) != 1:
             return {}
-        named = {f"position {y},{x}": self._named((y, x)) for y, x in self.places[0][:NAMED]}
-        return {**named, "contributions in all": float(self.at_positions(0).sum())}
-
-    def _named(self, place: Place) -> str:
-        return "; ".join(self._caption(0, unit, place).replace("\n", ", ") for unit in self.strongest(0, place))
+        named = [f"{y},{x}: {' '.join(f'#{u}' for u in self.strongest(0, (y, x)))}" for y, x in self.places[0][:NAMED]]
+        more = "; ..." * (len(self.places[0]) > NAMED)
+        return {
+            "units at positions": "; ".join(named) + more,
+            "contributions in all": float(self.at_positions(0).sum()),
+        }
 
     def _facts(self) -> Iterator[str]:
         yield f"{self.layer} {tuple(self.activations.shape)}"

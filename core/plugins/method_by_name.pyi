@@ -701,7 +701,7 @@ def method(
     positions: Any = ...,
     positions_shown: int = ...,
     count: int = ...,
-    icons: str = ...,
+    icons: Any = ...,
     whole: bool = ...,
 ) -> SemanticDictionary: ...
 @overload

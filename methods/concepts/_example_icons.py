@@ -32,7 +32,7 @@ def example_icons(
     """
     found = [each for each in _examples(path) if layer in each.layers]
     listed = ",".join(map(str, units))
-    command = f"crosslens sweep MODEL DATA top_examples:layers={layer}:units={listed} -o STORE"
+    command = f"crosslens sweep MODEL DATA top_examples:layers={layer},units={listed} -o STORE"
     if not found:
         raise ParameterError(f"'{path}' holds no examples of layer {layer!r}; gather them: {command}")
     icons = {unit: crop for each in reversed(found) for unit, crop in _crops(each, layer) if unit in units}

@@ -32,9 +32,9 @@ class LayerMaps:
     objectives: tuple[Objective, ...]
     """The target of each image, its predicted class fixed."""
 
-    def targets(self, labels: Sequence[str] | None) -> tuple[str, ...]:
+    def targets(self, model: Model) -> tuple[str, ...]:
         """The target of each image in words: the label of its class where there is one."""
-        return tuple(_in_words(each, labels) for each in self.objectives)
+        return tuple(_in_words(each, model) for each in self.objectives)
 
 
 def layer_maps(model: Model, images: Array, objective: Objective, layer: str) -> LayerMaps:
@@ -80,8 +80,8 @@ def as_activation(maps: Numbers, activation: Array) -> Array:
     return xp.concat([zeros, like(np.ascontiguousarray(tokens), activation)], axis=1)
 
 
-def _in_words(objective: Objective, labels: Sequence[str] | None) -> str:
-    if not isinstance(objective, ClassScore):
-        return str(objective)
-    target = objective.target[0] if isinstance(objective.target, tuple) else objective.target
-    return labels[target] if labels and target is not None and target < len(labels) else str(objective)
+def _in_words(objective: Objective, model: Model) -> str:
+    target = objective.target if isinstance(objective, ClassScore) else None
+    place = target[0] if isinstance(target, tuple) else target
+    names = () if place is None else model.output.names(model.labels)
+    return names[place] if place is not None and names else str(objective)

@@ -73,7 +73,7 @@ class ConceptGroups(ClimbOptions, Method):
             removals=self._removals(model, images, layer, found, masks, made.factors, part_of(progress, 1, 2)),
             totals=products.sum(axis=(1, 2, 3)),
             scores=found.scores,
-            targets=found.targets(model.labels),
+            targets=found.targets(model),
             error=made.error,
             notes=(*notes, *more),
         )

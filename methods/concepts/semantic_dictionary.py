@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from crosslens.arrays import Array, like
 from crosslens.concepts.unit_dictionary import UnitDictionary
-from crosslens.errors import ParameterError, unknown_name
+from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress, part_of
 from crosslens.image.false_colour import pixels
 from crosslens.introspection.default_layer import default_layer
@@ -49,13 +49,13 @@ class SemanticDictionary(ClimbOptions, Method):
     positions: Any = param(None, "which, row,column;row,column, or all; the strongest by their norm if not given")
     positions_shown: int = param(6, "how many, where they are not named", minimum=1)
     count: int = param(4, "units at each position", minimum=1)
-    icons: str = param("visualise", "pictures of units: climbed, none, or examples in a store", choices=ICONS)
+    icons: Any = param("visualise", "pictures of units: climbed, none, or examples in a store", choices=ICONS)
     whole: bool = param(False, "climb all of a position's activation at once as well")
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        if self.icons not in ICONS[:2] and not self.icons.startswith(DATA):
-            raise ParameterError(unknown_name("icons", self.icons, ICONS))
+        if not isinstance(self.icons, str):
+            raise ParameterError(f"icons is {self.icons!r}; it must be {', '.join(ICONS)}")
         if self.positions is not None:
             read_positions(self.positions)
 
@@ -75,7 +75,7 @@ class SemanticDictionary(ClimbOptions, Method):
             activations=like(found.activations, images),
             contributions=like(found.activations * found.gradients, images),
             scores=found.scores,
-            targets=found.targets(model.labels),
+            targets=found.targets(model),
             places=places,
             count=min(self.count, found.activations.shape[1]),
             icons_from=self.icons,

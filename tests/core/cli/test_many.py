@@ -195,3 +195,25 @@ def test_the_format_says_what_goes_to_stdout(command, tiny, picture):
     done = command("run", "gradient", tiny, picture, "-o", "-", "--format", "npz")
     with np.load(BytesIO(done.stdout_bytes)) as saved:
         assert saved["values"].shape == (1, 3, 8, 8)
+
+
+JOINT = ("run", "concept_groups", "--no-visualise", "--groups", "2")
+
+
+def test_pictures_that_are_taken_together_leave_out_one_that_cannot_be_read_and_list_it(
+    command, tiny, photos, tmp_path
+):
+    (photos / "dog/2.png").write_bytes(b"no picture")
+    done = command(*JOINT, tiny, photos, "-o", tmp_path / "groups.npz")
+    assert done.exit_code == 4, done.output
+    assert "Failed: " in done.stderr
+    assert "dog/2.png' is not a picture" in done.stderr
+    assert len(crosslens.load(tmp_path / "groups.npz")) == 4
+
+
+def test_pictures_of_several_predicted_classes_are_not_said_to_be_of_the_first_one(command, tiny, photos):
+    said = json.loads(command(*JOINT, tiny, photos, "--json").stdout)
+    assert said["target"] == {}
+    assert len(said["figures"]["targets"].split(", ")) == 5
+    named = json.loads(command(*JOINT, tiny, photos, "--target", "2", "--json").stdout)
+    assert named["target"]["class"] == 2
