@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import report as report  # adds .html to what a comparison can be saved as
-from .data import Source, Statistic, data
+from .data import Source, Statistic, concept_data, data
 from .errors import CrosslensError
 from .image.io import load_image, save_image
 from .method.base import Method
@@ -70,6 +70,7 @@ __all__ = [
     "attach",
     "backends",
     "compare",
+    "concept_data",
     "data",
     "diverge",
     "hookimpl",

@@ -4,12 +4,14 @@ A `Source` is a finite list of images. A `Statistic` is what is gathered over th
 the source into shards, gathers each shard's states and merges them in shard order.
 """
 
+from .concepts import Concepts, HasConcepts, concepts_of
 from .keeper import Gathered
 from .rows import Rows
 from .shard import SHARD, Shard, ShardJob, ShardResult, run_shard, shards
 from .source import Failure, Samples, Source
 from .sources.adapters import data
 from .sources.array_source import ArraySource
+from .sources.concepts.concept_data import concept_data
 from .sources.picture_folder import PictureFolder
 from .statistic import Batch, Quantity, State, Statistic
 from .sweep import replay, sweep
@@ -19,8 +21,10 @@ __all__ = [
     "SHARD",
     "ArraySource",
     "Batch",
+    "Concepts",
     "Failure",
     "Gathered",
+    "HasConcepts",
     "PictureFolder",
     "Quantity",
     "Rows",
@@ -32,6 +36,8 @@ __all__ = [
     "State",
     "Statistic",
     "TopPositions",
+    "concept_data",
+    "concepts_of",
     "data",
     "replay",
     "run_shard",

@@ -18,10 +18,11 @@ def data(images: Any, *, resize: str | None = None, crop: float | None = None) -
     """Many images to run a method over.
 
     Args:
-        images: a folder of pictures, classes as sub-folders; the path of another file or folder that holds images; a
-            list of files, Pillow's images or arrays of any size; an array (N, C, H, W), float32 in the model's bounds,
-            [0, 1] unless told, or (N, H, W, C), or of another type such as uint8, as a method converts them; any of
-            these with labels, (images, labels); or a `Source`, which is returned as it is.
+        images: a folder of pictures, classes as sub-folders; the path of another file or folder that holds images, of
+            one with masks as `concept_data` takes it, too; a list of files, Pillow's images or arrays of any size; an
+            array (N, C, H, W), float32 in the model's bounds, [0, 1] unless told, or (N, H, W, C), or of another type
+            such as uint8, as a method converts them; any of these with labels, (images, labels); or a `Source`, which
+            is returned as it is.
         resize: how pictures get to the model's size, as `crosslens.load_image` says; arrays have their pixels already.
         crop: of pictures, the share of the short side that is kept.
 

@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import ImageError
 from ..source import Source
 from .array_files import ArrayFile, open_npy, open_npz
+from .concepts.named_concepts import named_concepts
 from .idx import is_idx, open_idx
 from .objects.items import Items
 from .parquet import ParquetFiles
@@ -21,8 +22,8 @@ from .webdataset import TarFiles
 __all__ = ["files_source", "named_source", "refuse_fitting"]
 
 KINDS = (
-    "a folder of pictures, .npy, .npz, an IDX file (.gz), .tar, .parquet or a folder of these, a pattern, or "
-    "package.module:function"
+    "a folder of pictures, .npy, .npz, an IDX file (.gz), .tar, .parquet or a folder of these, a folder with masks, "
+    "COCO's .json, a pattern, or package.module:function"
 )
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -31,8 +32,9 @@ def named_source(text: str, data: Callable[..., Source], *, resize: str | None, 
     """The source of a text.
 
     Args:
-        text: a folder of pictures, classes as sub-folders; a file: .npy, .npz (FILE.npz:NAME says which array), IDX,
-            .tar in the layout of webdataset, .parquet; a folder of .tar or .parquet files; a pattern such as
+        text: a folder of pictures, classes as sub-folders, or one with masks as `crosslens.concept_data` takes; a file:
+            .npy, .npz (FILE.npz:NAME says which array), IDX, .tar in the layout of webdataset, .parquet, COCO's
+            .json of instances; a folder of .tar or .parquet files; a pattern such as
             "photos/**/*.jpg" or "train-{000..009}.tar"; "package.module:function", a function without parameters that
             returns anything that `crosslens.data` takes, found from the current folder on.
         data: `crosslens.data`, for what such a function returns.
@@ -43,6 +45,8 @@ def named_source(text: str, data: Callable[..., Source], *, resize: str | None, 
         ImageError: nothing of this name, or nothing that holds images.
     """
     path = Path(text)
+    if (labelled := named_concepts(path, resize=resize, crop=crop)) is not None:
+        return labelled
     if path.is_dir():
         return _folder_source(path, resize, crop)
     if path.is_file():

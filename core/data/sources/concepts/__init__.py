@@ -1,0 +1,1 @@
+"""Sources with concepts: pictures, and what their pixels are labelled as."""
