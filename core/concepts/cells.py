@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..image.colormap import colour
-from ..sheets.cut_out import cut_out, shrunk
+from ..sheets.cut_out import shrunk
 from ..sheets.lettering import font, text_width
 
 __all__ = ["POSITION", "cell", "marked", "mosaic", "surroundings"]
@@ -101,17 +101,20 @@ def marked(rgb: Pixels, places: Sequence[tuple[int, int]], shape: Sequence[int],
 def surroundings(rgb: Pixels, place: tuple[int, int], shape: Sequence[int]) -> Pixels:
     """What lies round a position of a layer (h, w) in a picture (3, H, W): three times its side, at least a quarter.
 
-    White where that leaves the picture; a box shows the position itself. (POSITION, POSITION, 3), uint8.
+    The window stays within the picture; a box shows the position itself. (h, w, 3), uint8, no side above `POSITION`.
     """
     sides = [n / count for n, count in zip(rgb.shape[1:], shape, strict=True)]
-    half = max(1.5 * max(sides), max(rgb.shape[1:]) / 8)
-    y, x = ((n + 0.5) * side for n, side in zip(place, sides, strict=True))
-    top, left, bottom, right = (round(each) for each in (y - half, x - half, y + half, x + half))
-    cut = np.moveaxis(cut_out(_as_pixels(rgb).transpose(2, 0, 1), (top, left, bottom, right), 255), 0, -1)
-    picture = Image.fromarray(np.ascontiguousarray(cut)).resize((POSITION, POSITION), Image.Resampling.LANCZOS)
-    reach = [POSITION * side / (4 * half) for side in sides]
-    middle = POSITION / 2
-    box = (middle - reach[1], middle - reach[0], middle + reach[1] - 1, middle + reach[0] - 1)
+    least = max(3 * max(sides), max(rgb.shape[1:]) / 4)
+    corner, size = [], []
+    for n, at, side in zip(rgb.shape[1:], place, sides, strict=True):
+        size.append(min(n, round(least)))
+        corner.append(int(np.clip(round((at + 0.5) * side - size[-1] / 2), 0, n - size[-1])))
+    cut = _as_pixels(rgb)[corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
+    scale = POSITION / max(size)
+    large = (max(1, round(size[1] * scale)), max(1, round(size[0] * scale)))
+    picture = Image.fromarray(np.ascontiguousarray(cut)).resize(large, Image.Resampling.LANCZOS)
+    top, left = ((at * side - first) * scale for at, side, first in zip(place, sides, corner, strict=True))
+    box = (left, top, left + sides[1] * scale - 1, top + sides[0] * scale - 1)
     ImageDraw.Draw(picture).rectangle(box, outline=MARK)
     return np.array(picture)
 

@@ -46,7 +46,7 @@ def example_icons(
     if missing:
         notes.append(f"{len(missing)} of {len(units)} units have no picture in '{path}' and are grey; {command}")
     if any(each.provenance.get("model") != model.last_digest for each in found):
-        notes.append(f"the examples in '{path}' are of a network with other weights than this one")
+        notes.append(f"the examples in '{path}' were gathered with another network, or this one in another framework")
     return icons, tuple(notes)
 
 

@@ -1,12 +1,14 @@
 """Groups of units: scikit-learn's factorisation, masks in place, effects that add up and that removal confirms."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from crosslens import load, method
 from crosslens.concepts.neuron_groups import NeuronGroups
 from crosslens.errors import LayerError, ParameterError
+from crosslens.methods.concepts._layer_maps import as_activation
 from crosslens.objective import logit
 from crosslens.testing import TinyModel
 
@@ -177,3 +179,44 @@ def test_a_sheet_colours_each_group_where_its_mask_is():
     assert first.any()
     assert second.any()
     assert np.nonzero(first.any(axis=0))[0].min() < np.nonzero(second.any(axis=0))[0].min()
+
+
+def test_three_frameworks_find_the_same_groups_with_the_same_effects():
+    pytest.importorskip("torch")
+    from tests.conformance.plans import images
+    from tests.conformance.zoo import net
+
+    settings = {"layer": "relu2", "groups": 3, "visualise": False}
+    found = [
+        method("concept_groups", **settings)(net(b, "relu").model, images(), 1) for b in ("torch", "keras", "onnx")
+    ]
+    assert found[0].factors.max() > 0.3
+    for name in ("masks", "factors", "effects", "removals"):
+        first = getattr(found[0], name)
+        for other in found[1:]:
+            np.testing.assert_allclose(getattr(other, name), first, atol=1e-4 * np.abs(first).max(), err_msg=name)
+
+
+def test_class_and_register_tokens_are_left_as_they_are():
+    tokens = np.random.default_rng(0).random((1, 6, 3)).astype(np.float32)
+    maps = np.arange(24.0).reshape(2, 3, 2, 2)
+    made = as_activation(maps, tokens)
+    assert not made[:, :2].any()
+    for n, y, x in np.ndindex(2, 2, 2):
+        np.testing.assert_array_equal(made[n, 2 + 2 * y + x], maps[n, :, y, x])
+
+
+def test_a_network_of_other_bounds_has_pictures_in_the_unit_range():
+    class Wide(TinyModel):
+        def __init__(self):
+            super().__init__(relu=True)
+            self.input = replace(self.input, bounds=(-1.0, 1.0))
+
+        def _run(self, x, replace):
+            return super()._run((x + 1) / 2, replace)
+
+    settings = {"groups": 2, "steps": 3}
+    wide = method("concept_groups", **settings)(Wide(), 2 * IMAGES - 1, 1)
+    unit = method("concept_groups", **settings)(MODEL, IMAGES, 1)
+    np.testing.assert_allclose(wide.pictures, unit.pictures, atol=1e-4)
+    np.testing.assert_allclose(wide.effects, unit.effects, rtol=1e-3)

@@ -118,7 +118,7 @@ def test_icons_from_a_survey_are_what_excited_the_units_most(tmp_path):
     assert any("2 of 6 units have no picture" in note and "units=0,1,2,3,4,5" in note for note in found.notes)
     assert found.picture().dtype == np.uint8
     other = looked_up(TinyModel(relu=True, seed=4), icons=f"data:{tmp_path / 's'}", positions="all", count=6)
-    assert any("other weights" in note for note in other.notes)
+    assert any("another network" in note for note in other.notes)
     with pytest.raises(ParameterError, match="holds no examples of layer 'act1'; gather them: crosslens sweep"):
         looked_up(icons=f"data:{tmp_path / 's'}", layer="act1")
 
