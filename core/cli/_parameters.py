@@ -140,11 +140,17 @@ def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
     if annotation is bool:
         return ParameterOption([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
     choices = parameter.metadata.get("choices")
-    kind = click.Choice(list(choices)) if choices and _members(annotation) == [str] else ParameterValue(annotation)
+    listed = choices and _members(annotation) == [str] and not any(map(_begins, choices))
+    kind = click.Choice(list(choices or ())) if listed else ParameterValue(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
     if choices and not isinstance(kind, click.Choice):
         given["metavar"] = f"[{'|'.join(choices)}]"
     return ParameterOption([*names, flag], type=kind, show_default=_default_text(default), help=doc, **given)
+
+
+def _begins(choice: str) -> bool:
+    """Whether a choice stands for every text that begins as it does, "data:FILE"."""
+    return choice.partition(":")[2].isupper()
 
 
 def _default_text(default: Any) -> bool | str:

@@ -12,6 +12,7 @@ from .diversity import diversity
 from .function import function
 from .gram import gram, gram_matrix
 from .likeness import likeness, nearest
+from .near import near
 from .negative import negative, preactivation
 from .per_image import class_scores, each, interpolate
 from .power_sum import layer, match, norm
@@ -43,6 +44,7 @@ __all__ = [
     "likeness",
     "logit",
     "match",
+    "near",
     "nearest",
     "negative",
     "neuron",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import objective as objectives
-from ..errors import LayerError, TargetError, did_you_mean
+from ..errors import LayerError, ParameterError, TargetError, did_you_mean
 from ..model.base import Model
 from ..model.layer import OUTPUT
 from . import Objective
@@ -32,6 +32,7 @@ SYNTAX = {
     "random_direction": "LAYER:SEED",
     "cosine": "LAYER:SEED:POWER",
     "direction": "LAYER:FILE.npy:POWER",
+    "facet": "FILE.npz#UNIT/FACET",
     "diversity": "LAYER",
     "norm": "ALPHA",
     "total_variation": "BETA",
@@ -78,6 +79,7 @@ def _term(text: str, model: Model, unit: str) -> Objective:
     if kind in of_class:
         return of_class[kind](_class(rest, model))
     reader = {"neuron": _neuron, "norm": _of_image, "total_variation": _of_image}
+    reader["facet"] = _facet
     reader |= dict.fromkeys(("region", "mask", "box"), _region)
     return reader.get(kind, _of_layer)(kind, rest, text, model)
 
@@ -85,6 +87,21 @@ def _term(text: str, model: Model, unit: str) -> Objective:
 def _of_image(kind: str, rest: str, text: str, model: Model) -> Objective:
     (number,) = _numbers(kind, [rest], text)
     return objectives.norm(number, centre=0.5) if kind == "norm" else objectives.total_variation(number)
+
+
+def _facet(kind: str, rest: str, text: str, model: Model) -> Objective:
+    """How near the picture comes to a facet's centroid, at the layer where the facets were found."""
+    from .facet_file import read_facets
+
+    try:
+        found = read_facets(rest)
+    except ParameterError as error:
+        raise TargetError(f"target {text!r}: {error}") from error
+    if len(found.numbers) > 1:
+        raise TargetError(
+            f"target {text!r} means {len(found.numbers)} facets; name one: {text.partition('#')[0]}#{found.unit}/0"
+        )
+    return objectives.near(found.space, found.centroids[0], f"facet {found.unit}/{found.numbers[0]}")
 
 
 def _is_whole(text: str) -> bool:

@@ -17,6 +17,7 @@ from crosslens.methods.cam.recipro_cam import ReciproCAM
 from crosslens.methods.cam.score_cam import ScoreCAM
 from crosslens.methods.cam.x_grad_cam import XGradCAM
 from crosslens.methods.concepts.concept_groups import ConceptGroups
+from crosslens.methods.concepts.facets import FacetsMethod
 from crosslens.methods.concepts.semantic_dictionary import SemanticDictionary
 from crosslens.methods.dataset.colour_statistics import ColourStatistics
 from crosslens.methods.dataset.empirical_receptive_field import EmpiricalReceptiveField
@@ -354,6 +355,24 @@ def method(
     blur: float = ...,
     weight: float = ...,
 ) -> Extremal: ...
+@overload
+def method(
+    name: Literal["facets", "multifaceted_feature_visualization", "mfv"],
+    *,
+    preset: None = None,
+    steps: int = ...,
+    learning_rate: float = ...,
+    size: int | None = ...,
+    colour: Any = ...,
+    seed: int = ...,
+    layer: LayerLike | None = ...,
+    units: Sequence[int] = ...,
+    count: int = ...,
+    facets: int = ...,
+    space: str | None = ...,
+    reduction: str = ...,
+    nearest: int = ...,
+) -> FacetsMethod: ...
 @overload
 def method(
     name: Literal["feature_inversion", "image_inversion", "deep_image_representation_inversion"],

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from crosslens.arrays import as_numpy
+from crosslens.arrays import as_numpy, resample
 from crosslens.errors import TargetError
 from crosslens.execution.batching import batch_limit, slices
 from crosslens.execution.progress import Progress, part_of
@@ -54,12 +54,18 @@ class ClimbOptions(ParameterGroup):
     seed: int = param(0, "of the starting noise, of the transforms and of what else is drawn", minimum=0)
 
     def climbed(
-        self, model: Model, objectives: Sequence[Objective], progress: Progress
+        self, model: Model, objectives: Sequence[Objective], progress: Progress, starts: Numbers | None = None
     ) -> tuple[Numbers, tuple[str, ...]]:
         """A picture for each objective, (K, C, H, W) in [0, 1], and a note on those without a gradient.
 
         All start from the same noise and are seen under the same transforms, so that a picture is the same whatever
         others are made with it.
+
+        Args:
+            model: the network.
+            objectives: what is climbed.
+            progress: told after each step.
+            starts: a picture for each objective to start from instead of noise, (K, C, h, w) in [0, 1].
 
         Raises:
             KeyboardInterrupt: interrupted; pictures that are half done would look like others.
@@ -69,19 +75,25 @@ class ClimbOptions(ParameterGroup):
         made, dead = [], list[str]()
         for n, (start, stop) in enumerate(bounds):
             some = objectives[start:stop]
-            pictures, without = self._batch(view, some, part_of(progress, n, len(bounds)))
+            own = None if starts is None else starts[start:stop]
+            pictures, without = self._batch(view, some, part_of(progress, n, len(bounds)), own)
             made.append(pictures)
             dead += [str(some[place]) for place in without]
-        note = f"no gradient at the start, so that the picture stayed noise: {', '.join(dead)}"
+        note = f"no gradient at the start, so that the picture stayed as it began: {', '.join(dead)}"
         return np.concatenate(made), (note,) * bool(dead)
 
-    def _batch(self, view: Model, objectives: Sequence[Objective], progress: Progress) -> tuple[Numbers, Sequence[int]]:
+    def _batch(
+        self, view: Model, objectives: Sequence[Objective], progress: Progress, starts: Numbers | None
+    ) -> tuple[Numbers, Sequence[int]]:
         size = picture_size(view, None, self.size)
         pixels = parameterisation("fourier", size, view.input.shape[0] or 3, self.colour)
         ascent = Ascent(
             view, each(objectives), pixels, robust_transform(size, SHIFT, ZOOM, TURN), size, self.seed, may_be_dead=True
         )
-        start = view.placed(self._start(pixels, len(objectives)))
+        if starts is None:
+            start = view.placed(self._start(pixels, len(objectives)))
+        else:
+            start = pixels.of(view.placed(np.asarray(resample(starts, size), np.float32)))
         job = AscentJob(ascent, start, None, self.steps, Adam(self.learning_rate, bounds=pixels.bounds))
         try:
             (run,) = run_jobs(job, (), every=None, progress=job.progress_of(progress))

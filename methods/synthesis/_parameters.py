@@ -3,15 +3,21 @@
 from dataclasses import dataclass
 from typing import Any
 
+from crosslens.arrays import Array
+from crosslens.errors import ParameterError
 from crosslens.method import param
 from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import Model
+from crosslens.objective.facet_file import read_facets
 from crosslens.operators import Size
 from crosslens.synthesis.generator_prior import generator
 from crosslens.synthesis.parameterisation import BOUNDS, PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.synthesis.picture_statistics import CHOICES
 from crosslens.synthesis.transforms import RandomTransform, robust_transform
 
+DATA = "data:"
+"""What stands before a file or a store."""
+STARTS = ("noise", "grey", f"{DATA}FILE")
 COLOUR = "axes of colour, decorrelated or not; those of a data set from a file of colour_statistics or a store"
 
 
@@ -20,11 +26,46 @@ class StartOptions(ParameterGroup):
     """The pictures to start from."""
 
     title = "starting picture"
-    start: str = param("noise", "picture to start from where no image is given", choices=("noise", "grey"))
+    start: str = param(
+        "noise",
+        "picture to start from where no image is given; data: the mean pictures that facets found, all of a unit "
+        "(FILE.npz#UNIT) or one (FILE.npz#UNIT/FACET)",
+        choices=STARTS,
+    )
     examples: int | None = param(
         None, "of the images given, start from so many that excite the target most; from all if not given"
     )
     size: int | None = param(None, "height and width of the picture in pixels; the network's own if not given")
+
+    def _refuse_data(self, name: str) -> None:
+        """For a method whose pictures are not one for each facet.
+
+        Raises:
+            ParameterError: the start is facets.
+        """
+        if self.start.startswith(DATA):
+            raise ParameterError(
+                f"start is {self.start!r}; {name} starts from noise or grey: activation_maximisation and diversity "
+                "start from facets"
+            )
+
+    def _facet_starts(self, model: Model, images: Array) -> Array:
+        """The mean pictures that `start` names, (K, C, H, W) in [0, 1]; None where it names none.
+
+        Raises:
+            ParameterError: no such facets, or of pictures of another kind than this network takes; or images as well.
+        """
+        if not self.start.startswith(DATA):
+            return None
+        if images is not None:
+            raise ParameterError(f"start is {self.start!r}, and images are given to start from; leave one of them out")
+        means = read_facets(self.start.removeprefix(DATA)).means
+        wanted = model.input.shape
+        if any(own not in {n, None} for n, own in zip(means.shape[1:], wanted, strict=True)):
+            raise ParameterError(
+                f"the mean pictures of {self.start!r} are {means.shape[1:]}; this model takes {wanted}"
+            )
+        return model.placed(means)
 
 
 @dataclass(frozen=True, kw_only=True)

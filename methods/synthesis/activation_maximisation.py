@@ -53,6 +53,8 @@ class ActivationMaximisation(
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture from noise, or one from each of `images`; history (steps, N) is the objective of each step."""
+        starts = self._facet_starts(model, images)
+        images = images if starts is None else starts
         if self.examples is None:
             return self._maximise(model, images, fix_predicted_class(objective, model, images), objective, progress)
         chosen, said = best_examples(model, images, objective, self.examples)
@@ -85,6 +87,7 @@ class ActivationMaximisation(
         return read_regularisers((CLASS_RULES if classes else ()) if self.rules is None else self.rules)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:
+        self._refuse_data(self.name)
         noise = pixels.noise(count, np.random.default_rng(self.seed))
         return noise if self.start == "noise" else np.zeros_like(noise)
 

@@ -53,6 +53,7 @@ class ChannelGrid(ActivationMaximisation):
             raise ParameterError(
                 "channel_grid makes its pictures from noise; for given images: activation_maximisation"
             )
+        self._refuse_data(self.name)
         name = self.layer or layer_of_units(model)
         units = [channel(name, index) for index in self._channels(model, name)]
         for unit in units:

@@ -37,6 +37,8 @@ class ClassMaximisation(ActivationMaximisation):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
         """One picture for each class of the target, or one from each of `images`; several classes make several."""
+        starts = self._facet_starts(model, images)
+        images = images if starts is None else starts
         if not isinstance(objective, ClassScore) or (images is None and objective.target is None):
             raise TargetError(
                 f"class_maximisation needs a class: target=281, a label, or several classes; not {objective}. "

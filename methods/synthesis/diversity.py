@@ -41,12 +41,19 @@ class Diversity(ActivationMaximisation):
         return {} if self.layer else {"layer": self._layer(model, objective)}
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Synthesis:
-        """`count` pictures from noise."""
+        """`count` pictures from noise, or from as many facets."""
         if images is not None:
-            raise ParameterError("diversity makes its pictures from noise; leave the images out")
+            raise ParameterError("diversity makes its pictures from noise or facets; leave the images out")
+        starts = self._facet_starts(model, None)
+        if starts is not None and len(starts) < self.count:
+            raise ParameterError(
+                f"count is {self.count}, and {self.start!r} holds {len(starts)} facets; each picture starts from "
+                f"another: give count={len(starts)}, or find more facets"
+            )
         target = fix_predicted_class(objective, model, None)
         apart = diversity_of(self._layer(model, target))
-        return self._maximise(model, None, each([target] * self.count) + self.weight * apart, objective, progress)
+        aim = each([target] * self.count) + self.weight * apart
+        return self._maximise(model, None if starts is None else starts[: self.count, ...], aim, objective, progress)
 
     def _layer(self, model: Model, target: Objective) -> str:
         chosen = [self.layer] if self.layer else [name for name in target.layers if model.layer(name).has_maps]

@@ -48,6 +48,7 @@ class Interpolation(ActivationMaximisation):
         """`count` pictures from the same noise."""
         if images is not None:
             raise ParameterError("interpolation makes its pictures from noise; leave the images out")
+        self._refuse_data(self.name)
         shares = np.linspace(0, 1, self.count).tolist()
         strip = interpolate(self.layer or layer_of_units(model), self.first, self.second, shares)
         strip.check(model)
