@@ -1,6 +1,6 @@
-"""Networks for pictures of shapes, in three frameworks: one trained for about a minute, and one set by hand.
+"""Networks for pictures of shapes, in three frameworks: one trained, and one set by hand.
 
-`python -m benchmarks.shapes_network FOLDER` makes 20,000 pictures of shapes, trains a small network on their classes
+`python -m benchmarks.shapes_network FOLDER` makes 10,000 pictures of shapes, trains a small network on their classes
 (a shape in a colour with a texture), and writes `shapes.onnx`, `shapes.pt2` and `shapes.keras`, which hold the same
 weights, with the names of the classes; and `planted.onnx`, `planted.pt2` and `planted.keras`, whose units are known:
 those of `colours` answer to one colour each, and the last ones to none.
@@ -22,8 +22,8 @@ from torch import nn
 from .results import machine
 
 SIZE = 64
-COUNT = 20_000
-EPOCHS = 6
+COUNT = 10_000
+EPOCHS = 8
 BATCH = 128
 SEED = 1
 """Of the pictures that are trained on; `crosslens shapes` makes those of seed 0."""
@@ -41,10 +41,10 @@ class Shapes(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1, self.relu1, self.pool1 = nn.Conv2d(3, 24, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)
-        self.conv2, self.relu2, self.pool2 = nn.Conv2d(24, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
-        self.conv3, self.relu3, self.pool3 = nn.Conv2d(48, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
-        self.conv4, self.relu4 = nn.Conv2d(64, 96, 3, padding=1), nn.ReLU()
+        self.conv1, self.relu1, self.pool1 = nn.Conv2d(3, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)
+        self.conv2, self.relu2, self.pool2 = nn.Conv2d(16, 24, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+        self.conv3, self.relu3, self.pool3 = nn.Conv2d(24, 48, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+        self.conv4, self.relu4 = nn.Conv2d(48, 96, 3, padding=1), nn.ReLU()
         self.pool4, self.flatten, self.fc = nn.MaxPool2d(8), nn.Flatten(), nn.Linear(96, len(CLASSES))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
