@@ -27,6 +27,8 @@ __all__ = ["SemanticDictionary"]
 Pixels = np.ndarray[Any, Any]
 Place = tuple[int, int]
 DATA = "data:"
+POWER = 1.0
+"""Of the cosine with which a position's whole activation is climbed, as the groups of `concept_groups` are."""
 ICONS = ("visualise", "none", f"{DATA}STORE")
 
 
@@ -114,7 +116,7 @@ class SemanticDictionary(ClimbOptions, Method):
         """A picture of the direction of the activation at each position that is shown."""
         at, notes = before_rectifier(model, shown.layer)
         where = [(n, y, x) for n, own in enumerate(shown.places) for y, x in own]
-        aims = [direction(at, found.activations[n, :, y, x]) for n, y, x in where]
+        aims = [direction(at, found.activations[n, :, y, x], POWER) for n, y, x in where]
         made, more = self.climbed(model, aims, progress)
         pictures = {f"{n},{y},{x}": pixels(each) for (n, y, x), each in zip(where, made, strict=True)}
         return pictures, (*notes, *more)
