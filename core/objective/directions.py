@@ -68,7 +68,7 @@ class Direction(Objective):
             return {self.layer: xp.zeros_like(a) + v / positions}
         product, cosine, length = _cosine(a, v, axis)
         clipped = xp.clip(cosine, MINIMUM_COSINE, None)
-        of_cosine = (v / xp.sqrt(xp.sum(v * v)) - cosine * a / length) / length
+        of_cosine = (v / _length(v) - cosine * a / length) / length
         factor = product * self.power * clipped ** (self.power - 1.0)
         factor = xp.where(cosine > MINIMUM_COSINE, factor, xp.zeros_like(cosine))
         return {self.layer: (clipped**self.power * v + factor * of_cosine) / positions}
@@ -82,9 +82,15 @@ def _cosine(a: Array, v: Array, axis: int) -> tuple[Array, Array, Array]:
     """<v, a>, the cosine and the length of `a` at each position; a length of 0 is replaced by 1."""
     xp = namespace(a)
     product = xp.sum(a * v, axis=axis, keepdims=True)
-    length = xp.sqrt(xp.sum(a * a, axis=axis, keepdims=True))
-    length = xp.where(length > 0, length, xp.ones_like(length))
-    return product, product / (length * xp.sqrt(xp.sum(v * v))), length
+    length = _length(a, axis)
+    return product, product / (length * _length(v)), length
+
+
+def _length(values: Array, axis: int | None = None) -> Array:
+    """The length along an axis, or of all values; a length of 0 is replaced by 1, so that nothing is divided by it."""
+    xp = namespace(values)
+    length = xp.sqrt(xp.sum(values * values, axis=axis, keepdims=True))
+    return xp.where(length > 0, length, xp.ones_like(length))
 
 
 def _random_direction(seed: int, channels: int) -> np.ndarray[Any, Any]:

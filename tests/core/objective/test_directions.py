@@ -25,3 +25,11 @@ def test_at_a_layer_of_zeros_the_gradient_is_finite():
 def test_a_vector_of_another_length_is_refused_with_the_number_of_channels():
     with pytest.raises(LayerError, match=r"has shape \(1,\); layer 'maps' has 4 channels: give one number per channel"):
         direction("maps", [1.0]).value(MAPS)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_a_vector_of_zeros_is_0_everywhere_and_has_no_gradient(power):
+    a = {"a": np.random.default_rng(0).standard_normal((2, 3, 2, 2)).astype(np.float32)}
+    nothing = direction("a", np.zeros(3, np.float32), power)
+    np.testing.assert_array_equal(nothing.value(a), 0)
+    np.testing.assert_array_equal(nothing.cotangents(a)["a"], 0)
