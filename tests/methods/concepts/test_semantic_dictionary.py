@@ -93,7 +93,7 @@ def test_units_that_nothing_excites_keep_their_noise_and_are_named():
     dead = MODEL._with_weights({"conv2": {"bias": np.full(6, -99.0, np.float32)}})
     found = method("semantic_dictionary", layer="act2", steps=2, size=8, positions="2,3", count=2)(dead, IMAGES, 1)
     assert any(
-        "no gradient at the start, so that the picture stayed noise: channel('act2', 0)" in n for n in found.notes
+        "no gradient at the start, so that the picture stayed as it began: channel('act2', 0)" in n for n in found.notes
     )
     assert len(found.icons) == 2
 
