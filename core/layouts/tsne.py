@@ -218,4 +218,4 @@ def place_by_neighbours(layout: Layout, rows: Numbers) -> Numbers:
     placed = partial.optimize(
         250, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25, max_step_norm=None
     )
-    return np.asarray(placed) + middle
+    return np.asarray(np.asarray(placed) + middle)
