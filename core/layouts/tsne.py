@@ -129,7 +129,14 @@ def reduced(rows: Numbers, seed: int) -> tuple[Numbers, dict[str, Numbers], tupl
 
 
 def starting_points(rows: Numbers, dimensions: int, seed: int, given: Numbers | None) -> Numbers:
-    """Where points begin: those given or the principal components, at t-SNE's small scale, no two in one place."""
+    """Where points begin: those given or the principal components, at t-SNE's small scale, no two in one place.
+
+    Args:
+        rows: (N, columns), finite.
+        dimensions: of the points.
+        seed: of what is added so that no two lie in one place, 1 % of the spread.
+        given: (N, dimensions), of any scale; those with NaN begin in the middle.
+    """
     points = components_of(rows, dimensions, seed)[1] if given is None else None
     at = np.asarray(given, np.float64) if points is None else centred(rows, rows.mean(axis=0)) @ points.T
     random = np.random.default_rng(seed).normal(size=at.shape)
