@@ -25,9 +25,8 @@ COLUMNS = 50
 """Principal components that distances are measured on where rows are many and have more columns."""
 START = 1e-4
 """The standard deviation of the points at the start, along the first component."""
-PLACED_NEIGHBOURS = 25
 PLACED_PERPLEXITY = 5
-"""openTSNE's own values for new points."""
+"""openTSNE's own value for new points."""
 
 
 def tsne(
@@ -196,7 +195,7 @@ def _by_open_tsne(rows: Numbers, dimensions: int, perplexity: float, seed: int, 
 def place_by_neighbours(layout: Layout, rows: Numbers) -> Numbers:
     """New rows in a t-SNE layout, each drawn to its neighbours among the old ones, as openTSNE's `transform` does it.
 
-    That starts a new point at the median of its 25 nearest and climbs for 250 steps, with perplexity 5.
+    That starts a new point at the median of its 15 nearest and climbs for 250 steps, with perplexity 5.
     """
     state, points = layout.state, layout.state["known"].astype(np.float64)
     own = _unit_length(rows) if layout.parameters["metric"] == "cosine" else rows
@@ -209,9 +208,9 @@ def place_by_neighbours(layout: Layout, rows: Numbers) -> Numbers:
 
     tsne_module = library("openTSNE.tsne", "openTSNE", "'crosslens[data]'")
     affinity = library("openTSNE.affinity", "openTSNE", "'crosslens[data]'")
-    places, distances = exact_neighbours(state["rows"], min(len(points), PLACED_NEIGHBOURS), own)
+    places, distances = exact_neighbours(state["rows"], count, own)
     shares = affinity.joint_probabilities_nn(
-        places[:, :count], distances[:, :count], [min(PLACED_PERPLEXITY, count / 3)],
+        places, distances, [min(PLACED_PERPLEXITY, count / 3)],
         symmetrize=False, normalization="point-wise", n_reference_samples=len(points),
     )  # fmt: skip
     middle = (points.max(axis=0) + points.min(axis=0)) / 2  # openTSNE moves the old points there
