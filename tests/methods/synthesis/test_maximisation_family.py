@@ -163,7 +163,7 @@ def test_an_interpolations_ends_are_its_channels():
         ("diversity", 1, {"count": 1}, "count is 1; it must be a whole number, at least 2"),
         ("diversity", 1, {"layer": "fc"}, r"layer 'fc' gives \(None, 5\); diversity compares maps"),
         ("interpolation", None, {"count": 1}, "count is 1; it must be a whole number, at least 2"),
-        ("activation_maximisation", 1, {"start": "blue"}, "start is 'blue'; it must be noise or grey"),
+        ("activation_maximisation", 1, {"start": "blue"}, "start is 'blue'; it must be noise, grey or data:FILE"),
         ("activation_maximisation", 1, {"rules": ("blurr",)}, "no rule 'blurr'"),
         ("activation_maximisation", channel("conv9", 1), {}, "no layer 'conv9' in this model"),
     ],
