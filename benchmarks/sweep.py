@@ -3,8 +3,8 @@
 `python -m benchmarks.sweep throughput onnx 1` (or torch, and 1 or 2 threads): images a second of EfficientNet-Lite0
 (224 px) alone and with what is gathered, in turns within one run; likewise `throughput FOLDER/digits.onnx 1` for the
 small network of `benchmarks.digits`. `decoding onnx` reads JPEG files beside. `memory torch 20000` is the peak of one
-process, `workers onnx` one worker against two, `overlap` the top 20 examples in three frameworks, and `imagenet` the
-rates from which the cost of ImageNet is reckoned.
+process, `workers onnx` one worker against two, `overlap FOLDER` the top 20 examples in three frameworks.
+`benchmarks.imagenet_cost` reckons from such rates what ImageNet costs.
 """
 
 import sys

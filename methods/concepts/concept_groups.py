@@ -27,7 +27,7 @@ Numbers = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class ConceptGroups(ClimbOptions, Method):
-    """Units that act together, their places, their effect.
+    """Units that act together: places and effects.
 
     A layer's activations at all positions of all pictures, a matrix of positions by channels, are about masks times
     factors, all at least 0 (non-negative matrix factorisation): each group has a factor, a direction in the layer's
