@@ -12,6 +12,11 @@ TABLES = {
     "onnx_speed": [""],
     "onnx_cost": [""],
     "occlusion_speed": ["onnx", "torch"],
+    "sweep": [
+        *(f"{what} {net}" for what in ("throughput", "workers", "decoding") for net in ("onnx", "torch")),
+        "memory onnx 1000",
+    ],
+    "imagenet_cost": ["onnx"],
     "peers_speed": ["lite0 1", "lite0 8", "resnet50 1", "resnet50 8"],
 }
 """With the arguments of each run; the last one needs the environment of `make parity`."""
