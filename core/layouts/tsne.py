@@ -21,6 +21,8 @@ MANY = 5_000
 """Rows up to which scikit-learn computes the layout."""
 THREADED = 20_000
 """Rows above which openTSNE computes with several threads."""
+INTERPOLATED = 10_000
+"""Points of a plane from which openTSNE computes forces by interpolation, and not by a tree."""
 COLUMNS = 50
 """Principal components that distances are measured on where rows are many and have more columns."""
 START = 1e-4
@@ -217,9 +219,10 @@ def place_by_neighbours(layout: Layout, rows: Numbers) -> Numbers:
     nothing = affinity.PrecomputedAffinities(csr_matrix((len(points), len(points))), normalize=False)
     reference = tsne_module.TSNEEmbedding(points - middle, nothing, random_state=0)
     begin = np.median((points - middle)[places], axis=1)
+    way = "bh" if points.shape[1] > 2 or len(points) < INTERPOLATED else "fft"
     partial = tsne_module.PartialTSNEEmbedding(
         begin, reference, P=shares, dof=1, theta=0.5, n_interpolation_points=3, min_num_intervals=50,
-        ints_in_interval=1, n_jobs=threads_for(len(rows)), negative_gradient_method="bh",
+        ints_in_interval=1, n_jobs=threads_for(len(points)), negative_gradient_method=way,
     )  # fmt: skip
     placed = partial.optimize(
         250, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25, max_step_norm=None
