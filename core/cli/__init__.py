@@ -17,6 +17,7 @@ import click
 from ..errors import CrosslensError
 from ..execution.interrupt import Interrupted, stop_on_signals
 from ..execution.notices import silence
+from ._repeats import refuse_repeats
 from ._spelling import remember_command, replace_keywords
 from ._streams import drop_unwritten, open_closed_streams, tell_disk_errors
 
@@ -34,6 +35,7 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f".{cmd_name}", __name__).command
         remember_command(ctx, command)
+        refuse_repeats(command)
         return command
 
     def main(self, *args: Any, **options: Any) -> Any:
