@@ -25,6 +25,7 @@ from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.dataset.unit_statistics import UnitStatistics
+from crosslens.methods.embedding.nearest_neighbours import NearestNeighbours
 from crosslens.methods.evaluation.average_drop import AverageDrop
 from crosslens.methods.evaluation.deletion import Deletion
 from crosslens.methods.evaluation.infidelity import Infidelity
@@ -636,6 +637,18 @@ def method(
     beta: float = ...,
     jitter: int = ...,
 ) -> MeaningfulPerturbation: ...
+@overload
+def method(
+    name: Literal["nearest_neighbours", "knn"],
+    *,
+    preset: None = None,
+    layer: LayerLike | None = ...,
+    pooling: str = ...,
+    metric: str = ...,
+    count: int = ...,
+    duplicate: float = ...,
+    share: float = ...,
+) -> NearestNeighbours: ...
 @overload
 def method(
     name: Literal["occlusion", "occlusion_sensitivity", "occlusion_map"],

@@ -1,0 +1,1 @@
+"""Embedding: how a layer arranges the images of a data set."""
