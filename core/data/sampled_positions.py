@@ -1,0 +1,114 @@
+"""Random positions of a layer, a bounded number over all images, with what its units answer there."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arrays import as_numpy
+from ..errors import ModelError, ParameterError
+from ..model.reduction import positions_first
+from .statistic import Batch, State, Statistic
+
+__all__ = ["SampledPositions"]
+
+Numbers = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class SampledPositions(Statistic):
+    """The activations of all units at random positions, at most `count` over all images, as Carter et al. (2019) take.
+
+    Each position has a key, a hash of the seed, the image's id and the position. Of each image those `per_image` with
+    the smallest keys are candidates; of all candidates the `count` with the smallest keys stay. So the sample depends
+    on nothing but the ids: neither on the order of the images nor on how they were cut into batches and shards.
+
+    The state holds n rows, the smallest key first: "key" (n,) uint64, "image" (n,) int64, the image's index in the
+    source, "position" (n,) int64, counted row by row over the whole map, and "activation" (n, units) float32.
+    """
+
+    layer: str
+    """By its canonical name."""
+    count: int
+    seed: int = 0
+    edge: int = 1
+    """Positions nearer to the edge of a map than this are not taken; 0 takes all. Tokens and vectors have no edge."""
+    per_image: int = 1
+    any_grouping: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("count", 1), ("per_image", 1), ("edge", 0)):
+            if getattr(self, name) < least:
+                raise ParameterError(f"{name} is {getattr(self, name)}; give a whole number, at least {least}")
+
+    @property
+    def layers(self) -> frozenset[str]:
+        return frozenset({self.layer})
+
+    def empty(self) -> State:
+        """No units: the first batch that is added brings their number."""
+        nothing = np.zeros(0, np.int64)
+        rows = np.zeros((0, 0), np.float32)
+        return {"key": nothing.astype(np.uint64), "image": nothing, "position": nothing, "activation": rows}
+
+    def add(self, state: State, batch: Batch) -> State:
+        values = as_numpy(batch.activations[self.layer])
+        inner = self._inner(values.shape)
+        starts = np.array([_key(self.seed, each) for each in batch.samples.ids], np.uint64)
+        keys = _mixed(starts[:, None], inner)
+        chosen = keys.argsort(axis=1, kind="stable")[:, : self.per_image]
+        image, position = np.arange(len(values))[:, None], inner[chosen]
+        rows = positions_first(values)[image, position].astype(np.float32, copy=False)
+        self._refuse_nan(rows, batch)
+        indices = np.asarray(batch.samples.indices, np.int64)
+        added = {
+            "key": keys[image, chosen].ravel(),
+            "image": np.repeat(indices, position.shape[1]),
+            "position": position.ravel(),
+            "activation": rows.reshape(-1, rows.shape[2]),
+        }
+        return self.merge(state, added)
+
+    def merge(self, first: State, second: State) -> State:
+        """The smallest keys of both; equal keys, of images with one id, in order of the image and the position."""
+        known = [each for each in (first, second) if len(each["key"])]
+        if not known:
+            return first
+        joined = {name: np.concatenate([each[name] for each in known]) for name in first}
+        chosen = np.lexsort((joined["position"], joined["image"], joined["key"]))[: self.count]
+        return {name: values[chosen] for name, values in joined.items()}
+
+    def _inner(self, shape: tuple[int, ...]) -> Numbers:
+        """The positions that may be taken, ascending, of activations of this shape."""
+        sizes = shape[2:]
+        if len(sizes) < 2:
+            return np.arange(shape[1] if sizes else 1)
+        if min(sizes) <= 2 * self.edge:
+            raise ParameterError(
+                f"layer {self.layer!r} gives maps of {' x '.join(map(str, sizes))}, where no position is {self.edge} "
+                "away from the edge; give edge=0, or a layer with larger maps"
+            )
+        inside = tuple(slice(self.edge, size - self.edge) for size in sizes)
+        return np.arange(int(np.prod(sizes))).reshape(sizes)[inside].ravel()
+
+    def _refuse_nan(self, rows: Numbers, batch: Batch) -> None:
+        bad = np.isnan(rows).any(axis=(1, 2))
+        if bad.any():
+            raise ModelError(
+                f"layer {self.layer!r} gives NaN for the image {batch.samples.ids[int(bad.argmax())]!r}: look at the "
+                "network's weights, and at the preprocessing (preprocess=)"
+            )
+
+
+def _key(seed: int, name: str) -> int:
+    """64 bits of an image's id."""
+    return int.from_bytes(blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest(), "little")
+
+
+def _mixed(start: Numbers, positions: Numbers) -> Numbers:
+    """The keys of positions (n,) of images (N, 1): outputs of SplitMix64 (Steele et al. 2014) from `start`."""
+    key = start + (positions.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(key ^ (key >> np.uint64(31)))
