@@ -25,6 +25,7 @@ from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.dataset.unit_statistics import UnitStatistics
+from crosslens.methods.embedding.embedding import EmbeddingMethod
 from crosslens.methods.embedding.nearest_neighbours import NearestNeighbours
 from crosslens.methods.evaluation.average_drop import AverageDrop
 from crosslens.methods.evaluation.deletion import Deletion
@@ -318,6 +319,19 @@ def method(
     layer: LayerLike | None = ...,
     centred: bool = ...,
 ) -> EigenCAM: ...
+@overload
+def method(
+    name: Literal["embedding"],
+    *,
+    preset: None = None,
+    layer: LayerLike | None = ...,
+    pooling: str = ...,
+    layout: str = ...,
+    dimensions: int = ...,
+    seed: int = ...,
+    draw: str = ...,
+    thumbnail: int = ...,
+) -> EmbeddingMethod: ...
 @overload
 def method(
     name: Literal["empirical_receptive_field"],
