@@ -13,9 +13,10 @@ import click
 from click.core import ParameterSource
 
 from ..errors import PluginError
-from ..method.base import Method, with_preset
-from ..method.dataset import AnyMethod, DatasetMethod
+from ..method.base import Method
+from ..method.dataset import AnyMethod
 from ..method.parameter_group import grouped_parameters
+from ..method.preset import with_preset
 from ..plugins.families import families
 from ..plugins.registry import difference_of, image_method_class, method_class, methods
 from ._spelling import remember_command
@@ -126,8 +127,6 @@ class ParameterOption(click.Option):
 
 def _preset(kind: type[AnyMethod]) -> list[click.Option]:
     """Nothing where the method has no presets."""
-    if issubclass(kind, DatasetMethod):
-        return []
     libraries = click.Choice(list(kind.presets))
     text = f"Reproduce this library's default output: {', '.join(kind.presets)}; options that are given stay."
     return [click.Option(["--preset"], type=libraries, metavar="LIBRARY", help=text)] if kind.presets else []
@@ -162,7 +161,7 @@ def _default_text(default: Any) -> bool | str:
 def build_method(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
     """The method with its options among all of a command's; under a preset, defaults are the preset's."""
     values = {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
-    if issubclass(kind, DatasetMethod) or not options.get("preset"):
+    if not options.get("preset"):
         return kind(**values)
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in values.items() if source(_PREFIX + name) is not ParameterSource.DEFAULT}

@@ -14,7 +14,8 @@ from ..comparison.compare import compare
 from ..comparison.runs import Skipped, left_out
 from ..errors import ComparisonError
 from ..image.false_colour import check_bands
-from ..method.base import Method, with_preset
+from ..method.base import Method
+from ..method.preset import with_preset
 from ._comparison import notes, summary
 from ._files import Writable, WritingCommand
 from ._many import SOME_FAILED, failure_line
@@ -127,7 +128,8 @@ def _build_method(word: MethodWord, options: Mapping[str, Any]) -> Method:
             given[name] = option.type.convert(value, option, context) if isinstance(value, str) else value
     preset = given.pop("preset", None)
     values = {name.removeprefix("parameter_"): value for name, value in given.items()}
-    return (with_preset(kind, preset) if preset else kind)(**values)
+    built: type[Method] = with_preset(kind, preset) if preset else kind
+    return built(**values)
 
 
 def _compare(

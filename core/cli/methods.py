@@ -10,7 +10,6 @@ import click
 from ..errors import PluginError
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
-from ..method.preset import Preset
 from ..plugins.families import families
 from ..plugins.registry import method_class
 from ._parameters import default_of, first_line, tell_difference, type_name
@@ -106,12 +105,8 @@ def _usage(kind: type[AnyMethod]) -> str:
 
 def _presets(kind: type[AnyMethod]) -> list[str]:
     """What `--preset` reproduces; nothing where the method has none."""
-    rows = [(library, preset.summary(), preset.doc) for library, preset in _presets_of(kind).items()]
+    rows = [(library, preset.summary(), preset.doc) for library, preset in kind.presets.items()]
     return [table(["--preset", "parameters and steps", "peculiar"], rows)] if rows else []
-
-
-def _presets_of(kind: type[AnyMethod]) -> Mapping[str, Preset]:
-    return {} if issubclass(kind, DatasetMethod) else kind.presets
 
 
 def _default(value: Any) -> str:
@@ -147,7 +142,7 @@ def _record(kind: type[AnyMethod], family: str) -> dict[str, Any]:
                 "steps": [step.name for step in preset.postprocess],
                 "doc": preset.doc,
             }
-            for library, preset in _presets_of(kind).items()
+            for library, preset in kind.presets.items()
         },
     }
 

@@ -10,6 +10,7 @@ import click
 from ..data import data as source_of
 from ..method.base import Method
 from ..method.dataset import AnyMethod, DatasetMethod
+from ..method.preset import with_preset
 from ..plugins.registry import method_class, with_parameters
 from ..result import Result
 from ..survey.survey import Survey
@@ -74,7 +75,8 @@ def _method(word: str) -> DatasetMethod | type[Method]:
         return kind
     options = {str(each.name).removeprefix("parameter_"): each for each in parameter_options(kind)}
     values = {name: convert_setting(options[name], text, context) for name, text in read.settings.items()}
-    return with_parameters(kind, values)
+    preset = values.pop("preset", None)
+    return with_parameters(with_preset(kind, preset) if preset else kind, values)
 
 
 def _say_how_to_go_on(out: Path) -> None:

@@ -5,13 +5,14 @@ the data counts eight further bits, of the values that begin as a quantile does:
 commute, so neither the order of the images nor their cut into batches matters.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ..arrays import Array
 from ..errors import ModelError
 from ..model.reduction import unit_axis
 from .statistic import Batch, State, Statistic
@@ -61,7 +62,7 @@ class BitCounts(Statistic):
         groups = len(self.known[-1]) // 8 if self.known else units
         counts = np.zeros((groups, 1 << BITS), np.int64)
         tables = tuple(self._places(units))
-        for values, numbers, chosen in unit_blocks(batch.activations[self.layer]):
+        for values, numbers, chosen in (block for each in self.values(batch) for block in unit_blocks(each)):
             if np.isnan(values.max()):
                 raise ModelError(
                     f"layer {self.layer!r} gives NaN for some of the images {batch.samples.ids[0]} to "
@@ -72,6 +73,10 @@ class BitCounts(Statistic):
             else:
                 counts[chosen] += _counted(numbers << BITS | _next_bits(sortable(values), 0), len(counts[chosen]))
         return self.merge(state, {"counts": counts})
+
+    def values(self, batch: Batch) -> Iterable[Array]:
+        """What is counted of a batch, (N, units, ...) or tokens, part by part; override to count something else."""
+        yield batch.activations[self.layer]
 
     def _followed(self, keys: Numbers, groups: Numbers, tables: Sequence[Numbers]) -> Numbers:
         """`group * 256 + next eight bits` of each value that begins as the known bits say."""
@@ -105,7 +110,10 @@ def _next_bits(keys: Numbers, level: int) -> Numbers:
 
 
 def exact_quantiles(
-    layer: str, shares: Sequence[float], gathered: Mapping[Statistic, State]
+    layer: str,
+    shares: Sequence[float],
+    gathered: Mapping[Statistic, State],
+    counts: Callable[[str, tuple[bytes, ...]], BitCounts] = BitCounts,
 ) -> tuple[Sequence[Statistic], Numbers | None]:
     """The quantiles of each unit of a layer over all images and positions, or what must be gathered before.
 
@@ -117,6 +125,7 @@ def exact_quantiles(
         layer: the canonical name of a layer with units.
         shares: from 0 to 1, as they are written in decimals: 0.995 is 995 / 1000.
         gathered: states known so far, among them perhaps those of earlier rounds.
+        counts: makes the statistic of a layer and known bits, where something else than activations is counted.
 
     Returns:
         The statistics of the rounds so far and the next one, and None; or all of them, and (shares, units) float32.
@@ -125,7 +134,7 @@ def exact_quantiles(
     known: tuple[bytes, ...] = ()
     group = rank = prefix = np.zeros(0, np.int64)
     for level in range(ROUNDS if shares else 0):
-        asked.append(statistic := BitCounts(layer, known))
+        asked.append(statistic := counts(layer, known))
         if statistic not in gathered:
             return asked, None
         sums = np.cumsum(gathered[statistic]["counts"], axis=1)

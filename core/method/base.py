@@ -7,13 +7,12 @@ carries everything needed to repeat it. Parameters are stored as given and check
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, make_dataclass, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from ..arrays import Array
-from ..errors import ImageError, ParameterError, unknown_name
+from ..errors import ImageError
 from ..execution.batching import batch_limit, slices
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, part_of, show_progress
@@ -32,7 +31,7 @@ from .provenance import json_value, objectives_of_images, provenance, used_layer
 from .sanity import refuse_nonfinite, sanity_notes
 from .unit_range import in_model_bounds, synthesis_view
 
-__all__ = ["Method", "gives", "makes_pictures", "with_preset"]
+__all__ = ["Method", "gives", "makes_pictures"]
 
 
 def gives(method: "type[Method]", kind: type[Result]) -> bool:
@@ -241,27 +240,3 @@ class Method(ABC):
                 )
             return None
         return image_batch(images, model, any_size=self.takes_any_size())
-
-
-@cache
-def with_preset(kind: type[Method], library: str) -> type[Method]:
-    """A method's class with the defaults of another library, and with what that library does to values after it.
-
-    Raises:
-        ParameterError: the method has no preset of that name.
-    """
-    preset = kind.presets.get(library)
-    if preset is None:
-        raise ParameterError(unknown_name("preset", library, kind.presets, of=kind.name))
-    known = {f.name: f for f in parameters(kind)}
-    return make_dataclass(
-        kind.__name__,
-        [
-            (name, known[name].type, field(default=value, metadata=known[name].metadata))
-            for name, value in preset.parameters.items()
-        ],
-        bases=(kind,),
-        namespace={"__doc__": kind.__doc__, "preset": replace(preset, library=library)},
-        frozen=True,
-        kw_only=True,
-    )

@@ -16,6 +16,7 @@ from ..result import Result
 from .base import Method
 from .method_words import method_in_words
 from .parameter import check_values, parameters
+from .preset import Preset
 from .provenance import json_value, provenance, used_layers, with_layer_names
 
 __all__ = ["AnyMethod", "DatasetMethod"]
@@ -49,6 +50,10 @@ class DatasetMethod(ABC):
     """Names of methods that crosslens does not have and to which this one is the nearest, each with the reason."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default."""
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    """What other libraries compute, by their names: other parameters, no postprocessing."""
+    preset: ClassVar[Preset | None] = None
+    """The one that this class follows; see `with_preset`."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Dataclasses below keep the short representation."""
@@ -147,6 +152,7 @@ class DatasetMethod(ABC):
                 **used_layers(model, self, method),
                 "source": source_record(source, gathered),
                 **result.provenance,
+                **({} if self.preset is None else {"preset": self.preset.library}),
             },
             notes=(
                 *result.notes,

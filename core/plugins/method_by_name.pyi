@@ -25,6 +25,7 @@ from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.dataset.unit_statistics import UnitStatistics
+from crosslens.methods.dissection.dissect import Dissect
 from crosslens.methods.embedding.embedding import EmbeddingMethod
 from crosslens.methods.embedding.nearest_neighbours import NearestNeighbours
 from crosslens.methods.evaluation.average_drop import AverageDrop
@@ -283,6 +284,24 @@ def method(
     portions: str = ...,
     seed: int = ...,
 ) -> Deletion: ...
+@overload
+def method(
+    name: Literal["dissect", "network_dissection", "netdissect"],
+    *,
+    preset: Literal["netdissect", "netdissect-lite", "dissect"] | None = None,
+    layers: LayerLike | Sequence[LayerLike] = ...,
+    basis: str = ...,
+    minimum_iou: float = ...,
+    null: bool = ...,
+    seed: int = ...,
+    quantile: float = ...,
+    quantile_rule: str = ...,
+    quantile_of: str = ...,
+    enlarge: str = ...,
+    counted: str = ...,
+    units: Sequence[int] = ...,
+    examples: int = ...,
+) -> Dissect: ...
 @overload
 def method(
     name: Literal["diversity"],

@@ -17,9 +17,10 @@ import pluggy
 
 from ..errors import ModelError, ParameterError, PluginError, did_you_mean, unknown_name
 from ..execution.notices import notice
-from ..method.base import Method, with_preset
+from ..method.base import Method
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter import parameters
+from ..method.preset import with_preset
 from . import hookspecs
 from .demo_network import DemoNetwork
 from .familiar_names import familiar, nearest
@@ -146,8 +147,6 @@ def method(name: str, *, preset: str | None = None, **values: Any) -> Any:
     if difference := difference_of(name):
         notice(difference)
     if preset:
-        if issubclass(kind, DatasetMethod):
-            raise ParameterError(unknown_name("preset", preset, [], of=name))
         kind = with_preset(kind, preset)
     return with_parameters(kind, values)
 

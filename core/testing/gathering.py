@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ..arrays import Array, as_numpy
-from ..data import ArraySource, Batch, Shard, Source, State, Statistic, run_shard
+from ..data import ArraySource, Batch, Shard, Source, State, Statistic, concept_data, run_shard
 from ..errors import CrosslensError
 from ..method.dataset import DatasetMethod
 from ..model.base import Model
@@ -22,6 +22,7 @@ __all__ = [
     "as_before",
     "batch_of",
     "images",
+    "labelled",
     "result_of",
     "result_or_refusal",
     "rounds",
@@ -41,12 +42,22 @@ def images() -> Array:
     return np.random.default_rng(0).random((IMAGES, 3, 8, 8), dtype=np.float32)
 
 
-def source(bad: bool = False) -> ArraySource:
-    """The images, labelled with three classes of `TinyModel`; if told, one of them cannot be read."""
+def source(bad: bool = False) -> Source:
+    """The images, labelled with three classes of `TinyModel`, and pixels; if told, one of them cannot be read."""
     made = images()
     if bad:
         made[BAD, 0, 0, 0] = np.nan
-    return ArraySource(made, [f"class {n % 3}" for n in range(IMAGES)])
+    return labelled(ArraySource(made, [f"class {n % 3}" for n in range(IMAGES)]))
+
+
+def labelled(pictures: Source) -> Source:
+    """Pictures of 8 x 8 pixels with labels of two categories, one of pixels and one of whole pictures."""
+    rng, count = np.random.default_rng(1), len(pictures)
+    halves = (np.indices((8, 8))[1] >= 4) + 1
+    parts = np.where(rng.random((count, 8, 8)) < 0.6, (halves + np.arange(count)[:, None, None]) % 3, 0)
+    scenes = np.broadcast_to((np.arange(count) % 2)[:, None, None] + 1, parts.shape)
+    names = {"part": ["left", "right"], "scene": ["even", "odd"]}
+    return concept_data((pictures, {"part": parts, "scene": scenes}, names))
 
 
 def result_of(

@@ -25,7 +25,16 @@ def test_method_keeps_its_promise(check):
 def arrays(name, backend, network):
     """What a method gives over the zoo's images: all arrays that a file of its result holds."""
     method = crosslens.method(name, **method_class(name).example)
-    return saved_arrays(method(net(backend, network).model, images(COUNT)))
+    return saved_arrays(method(net(backend, network).model, labelled(images(COUNT))))
+
+
+def labelled(pictures):
+    """With labels of pixels, which `dissect` reads: a square elsewhere in each picture, in one of two colours."""
+    y, x = np.indices(pictures.shape[2:])
+    number = np.arange(len(pictures))[:, None, None]
+    inside = (abs(y - 4 - 2 * number) < 4) & (abs(x - 14 + 2 * number) < 5)
+    masks = {"shape": inside.astype(int), "colour": inside * (1 + number % 2)}
+    return crosslens.concept_data((pictures, masks, {"shape": ["square"], "colour": ["red", "blue"]}))
 
 
 @pytest.mark.parametrize("network", PLANS)

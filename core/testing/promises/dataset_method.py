@@ -16,7 +16,7 @@ from ...method.parameter import parameters
 from ...method.provenance import layer_parameters, named_layers
 from ...result.formats import saved_arrays, saved_content
 from ..assertions import comes_back, refused, same
-from ..gathering import BAD, IMAGES, as_before, images, result_of, result_or_refusal, rounds, source
+from ..gathering import BAD, IMAGES, as_before, images, labelled, result_of, result_or_refusal, rounds, source
 from ..promise import Unsuited, dataset_method_promise
 from ..tiny import TinyModel
 
@@ -53,7 +53,9 @@ def failures_are_listed(tried: DatasetMethod) -> None:
     assert "NaN" in failure["reason"], f"its reason is {failure['reason']!r}"
     assert result.provenance["source"]["read"] == IMAGES - 1
     assert any("1 of 12 images could not be read" in note for note in result.notes), "no note says so"
-    refused(lambda: result_of(tried, ArraySource(np.full((2, 3, 8, 8), np.nan, np.float32))), ImageError, "NaN")
+    refused(
+        lambda: result_of(tried, labelled(ArraySource(np.full((2, 3, 8, 8), np.nan, np.float32)))), ImageError, "NaN"
+    )
 
 
 @dataset_method_promise
@@ -64,7 +66,7 @@ def folder_of_pictures_is_read(tried: DatasetMethod) -> None:
             (Path(place) / name).parent.mkdir(exist_ok=True)
             save_image(images()[len(name) % 3], Path(place) / name)
         (Path(place) / "dog/2.png").write_bytes(b"no picture")
-        result = tried(TinyModel(), PictureFolder(place))
+        result = tried(TinyModel(), labelled(PictureFolder(place)))
     assert [each["id"] for each in result.provenance["source"]["failures"]] == ["dog/2.png"]
 
 

@@ -26,7 +26,8 @@ def made(name):
     kind, model = method_class(name), TinyModel(size=16)
     configured = crosslens.method(name, **{**kind.example, **QUICK.get(name, {})})
     if issubclass(kind, DatasetMethod):
-        return configured(model, IMAGES)
+        masks = np.arange(256).reshape(16, 16)[None] % [[[2]], [[3]]]
+        return configured(model, crosslens.concept_data((IMAGES, masks, ["odd", "second"])))
     target = None if not kind.needs_target else [2, 1] if kind.needs_images else 2
     return configured(model, IMAGES if kind.needs_images else None, target)
 

@@ -1,0 +1,210 @@
+"""`Dissection`: for each unit the concept that its mask fits best, beside chance; counts, sheets and plots."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..arrays import Array, as_numpy
+from ..errors import ImageError, ParameterError, unknown_name
+from ..execution.whole_file import whole_file
+from ..image.io import save_image
+from ..result.display import Pixels, counted
+from ..result.formats import PICTURES, write_picture
+from ..result.selection import items_at
+from ..result.table import Table
+from ..sheets.grid import sheet
+from ..sheets.tile import Tile
+from .bar_chart import drawn, plot_concepts
+
+__all__ = ["Dissection"]
+
+Numbers = np.ndarray[Any, Any]
+SIDE = 96
+"""Pixels up to which small pictures are enlarged in a sheet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dissection(Table):
+    """One row for each unit of each layer, and for each random direction where there are such.
+
+    Columns: "layer"; "basis", "units" or "directions"; "unit"; "concept" and "category", those with the largest
+    intersection over union, empty where no mask meets any label; "iou"; "null_concept" and "null_iou", the same with
+    the labels of other pictures, NaN without a null; "threshold"; "detector", whether "iou" is above `minimum_iou`.
+    """
+
+    concepts: tuple[str, ...]
+    """K names."""
+    categories: tuple[str, ...]
+    """Of each concept."""
+    ious: Array
+    """(rows, K), float64."""
+    null_ious: Array = None
+    """(rows, K), float64: with the labels of other pictures; None without a null."""
+    minimum_iou: float
+    images_of: Mapping[str, int] = field(default_factory=dict)
+    """By category, the pictures that have a label of it."""
+    pictured: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By layer, the S units that have pictures, the best first."""
+    pictures: Mapping[str, Array] = field(default_factory=dict)
+    """By layer, (S, n, h, w, 3), uint8: the pictures with the unit's largest values, its mask outlined in yellow, the
+    labels of its concept in cyan; white where there are fewer."""
+    answers: Mapping[str, Array] = field(default_factory=dict)
+    """By layer, (S, n), float32: the unit's largest value in each; NaN where there are fewer."""
+    _item: ClassVar[str] = "unit"
+    _kind: ClassVar[str] = "dissection"
+    _suffixes: ClassVar[tuple[str, ...]] = (*PICTURES, ".npz", ".csv", ".parquet")
+    _choices: ClassVar[str] = ".png, .jpg or .webp for the sheet, .npz for everything, .csv or .parquet for the table"
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """As they were asked for."""
+        return tuple(dict.fromkeys(as_numpy(self.columns["layer"]).tolist()))
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """ "units", and "directions" where these were dissected too."""
+        return tuple(dict.fromkeys(as_numpy(self.columns["basis"]).tolist()))
+
+    def rows_of(self, layer: str, basis: str = "units") -> Numbers:
+        """The places of a layer's units, or directions, in the table.
+
+        Raises:
+            ParameterError: the table has none.
+        """
+        for name, known, what in ((layer, self.layers, "layer"), (basis, self.bases, "basis")):
+            if name not in known:
+                raise ParameterError(unknown_name(what, name, known, of="this dissection"))
+        columns = (as_numpy(self.columns[name]) for name in ("layer", "basis"))
+        return np.flatnonzero(np.logical_and(*(c == n for c, n in zip(columns, (layer, basis), strict=True))))
+
+    def detectors(self, layer: str, basis: str = "units") -> Mapping[tuple[str, str], int]:
+        """How many units detect each concept (category, name), by category, then the most frequent first."""
+        rows = self.rows_of(layer, basis)
+        rows = rows[as_numpy(self.columns["detector"])[rows]]
+        found = Counter(
+            zip(*(as_numpy(self.columns[name])[rows].tolist() for name in ("category", "concept")), strict=True)
+        )
+        order = list(dict.fromkeys(self.categories))
+        return dict(sorted(found.items(), key=lambda each: (order.index(each[0][0]), -each[1], each[0][1])))
+
+    def figures(self) -> Mapping[str, Any]:
+        """By layer, and by basis where there are several: units, detectors and what they detect, beside chance."""
+        single = len(self.bases) == 1
+        found = {layer: {basis: self._figures(layer, basis) for basis in self.bases} for layer in self.layers}
+        return {layer: each[self.bases[0]] if single else each for layer, each in found.items()}
+
+    def _figures(self, layer: str, basis: str) -> Mapping[str, Any]:
+        rows, found = self.rows_of(layer, basis), self.detectors(layer, basis)
+        iou, null = (as_numpy(self.columns[name])[rows] for name in ("iou", "null_iou"))
+        by_category = Counter(category for category, _ in found)
+        chance = {} if self.null_ious is None else {
+            "null_detectors": int((null > self.minimum_iou).sum()),
+            "above_all_nulls": int((iou > null.max()).sum()),
+            "largest_null_iou": float(null.max()),
+        }  # fmt: skip
+        return {
+            "units": len(rows),
+            "detectors": sum(found.values()),
+            "concepts": len(found),
+            **chance,
+            "concepts_by_category": {name: by_category[name] for name in dict.fromkeys(self.categories)},
+        }
+
+    def details(self) -> Mapping[str, Any]:
+        """The columns, and the figures."""
+        return {**super().details(), "figures": self.figures(), "images_of": dict(self.images_of)}
+
+    def _facts(self) -> Iterator[str]:
+        for layer in self.layers:
+            found = {basis: self._figures(layer, basis) for basis in self.bases}
+            yield f"{layer}: " + "; ".join(_in_words(basis, each) for basis, each in found.items())
+
+    def _at(self, places: Sequence[int]) -> "Dissection":
+        table = super()._at(places)
+        assert isinstance(table, Dissection)
+        null = None if self.null_ious is None else items_at(self.null_ious, places)
+        return replace(table, ious=items_at(self.ious, places), null_ious=null)
+
+    def sheet(self, layer: str) -> Pixels:
+        """A row for each pictured unit of a layer: its top pictures, the best unit first, (H, W, 3), uint8.
+
+        Raises:
+            ParameterError: no unit of the layer has pictures.
+        """
+        if layer not in self.pictured:
+            raise ParameterError(unknown_name("layer", layer, self.pictured, of="these pictures"))
+        first = self.rows_of(layer)[0]
+        rows, titles = [], []
+        for place, unit in enumerate(self.pictured[layer]):
+            values = as_numpy(self.answers[layer])[place]
+            drawings = as_numpy(self.pictures[layer])[place]
+            rows.append(
+                [
+                    Tile(each, f"{value:.3g}")
+                    for each, value in zip(drawings, values, strict=True)
+                    if not np.isnan(value)
+                ]
+            )
+            titles.append(self._title(int(first) + unit, unit))
+        facts = "; ".join(_in_words(basis, self._figures(layer, basis)) for basis in self.bases)
+        return sheet(rows, titles, f"{layer}: {facts}", smallest=SIDE)
+
+    def _title(self, row: int, unit: int) -> str:
+        concept, category, iou, null = (self.columns[name][row] for name in ("concept", "category", "iou", "null_iou"))
+        chance = "" if np.isnan(null) else f", by chance {float(null):.3f}"
+        return f"unit {unit}: {concept} ({category}), IoU {float(iou):.3f}{chance}" if concept else f"unit {unit}: none"
+
+    def picture(self) -> Pixels:
+        """The sheets of all layers, one under the other.
+
+        Raises:
+            ImageError: there are no pictures.
+        """
+        if not self.pictured:
+            raise ImageError("this dissection has no pictures; ask for some, examples=5, or save it as .csv or .npz")
+        drawings = [self.sheet(layer) for layer in self.pictured]
+        width = max(each.shape[1] for each in drawings)
+        return np.concatenate(
+            [np.pad(each, ((0, 0), (0, width - each.shape[1]), (0, 0)), constant_values=255) for each in drawings]
+        )
+
+    def _scale(self, pixels: Pixels) -> int:
+        return 1
+
+    def plot(self, axes: Any, layer: str | None = None) -> Any:
+        """Draw how many units detect each concept as bars on matplotlib axes, which are returned; the last layer's if
+        none is named. Directions, where there are such, stand beside.
+        """
+        layer = self.layers[-1] if layer is None else layer
+        return plot_concepts(axes, layer, {basis: self.detectors(layer, basis) for basis in self.bases})
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """The table as Parquet, a sheet of each layer, and a chart of each where matplotlib is installed."""
+        written = []
+        for layer in self.layers:
+            name = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in layer)
+            if layer in self.pictured:
+                with whole_file(folder / f"{name}.png") as temporary, temporary.open("wb") as file:
+                    write_picture(self.sheet(layer), ".png", file, 95)
+                written.append(folder / f"{name}.png")
+            try:
+                chart = drawn(lambda axes, layer=layer: self.plot(axes, layer), self._bars(layer))  # type: ignore[misc]
+            except ImageError:
+                continue
+            save_image(np.moveaxis(chart, -1, 0) / np.float32(255), folder / f"{name}-concepts.png")
+            written.append(folder / f"{name}-concepts.png")
+        return [*written, *super().save_into(folder)]
+
+    def _bars(self, layer: str) -> int:
+        return len({each for basis in self.bases for each in self.detectors(layer, basis)})
+
+
+def _in_words(basis: str, found: Mapping[str, Any]) -> str:
+    """Such as "7 of 96 units detect 4 concepts (by chance 0)"."""
+    chance = f" (by chance {found['null_detectors']})" if "null_detectors" in found else ""
+    concepts = counted(found["concepts"], "concept")
+    return f"{found['detectors']} of {found['units']} {basis} detect {concepts}{chance}"

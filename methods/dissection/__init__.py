@@ -1,0 +1,1 @@
+"""What units detect, by pixels that are labelled with concepts."""
