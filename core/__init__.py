@@ -30,6 +30,8 @@ from .survey.loading import load
 if TYPE_CHECKING:
     from .alignment.align import Alignment, align
     from .alignment.divergence import Divergence, diverge
+    from .checkpoints.steady_embedding import steady_embedding
+    from .checkpoints.steady_points import SteadyPoints
     from .comparison.compare import Comparison, compare
     from .picture_run.run import PictureSummary, run_pictures
     from .plugins.attach import attach
@@ -62,6 +64,7 @@ __all__ = [
     "Search",
     "Source",
     "Statistic",
+    "SteadyPoints",
     "Survey",
     "Synthesis",
     "Table",
@@ -82,6 +85,7 @@ __all__ = [
     "run_pictures",
     "save_image",
     "search",
+    "steady_embedding",
     "sweep",
     "wrap",
 ]
@@ -96,6 +100,8 @@ _LATER = {
     "PictureSummary": ".picture_run.run",
     "run_pictures": ".picture_run.run",
     "attach": ".plugins.attach",
+    "SteadyPoints": ".checkpoints.steady_points",
+    "steady_embedding": ".checkpoints.steady_embedding",
     "search": ".synthesis.random_search",
     "Search": ".synthesis.search_result",
     "Trial": ".synthesis.search_result",

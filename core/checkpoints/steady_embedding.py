@@ -1,0 +1,185 @@
+"""`crosslens.steady_embedding`: one data set in several checkpoints of a network, each layout steady to the last."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.features import Features, features_of
+from ..data.keeper import Gathered
+from ..data.source import Source
+from ..data.sources import adapters
+from ..data.statistic import State, Statistic
+from ..data.sweep import sweep
+from ..errors import ComparisonError, ParameterError, unknown_name
+from ..execution.progress import Progress, part_of, shows_progress, silent
+from ..introspection.default_layer import default_layer
+from ..layouts import Layout, neighbourhood_hit, steady, trustworthiness, unchanged
+from ..layouts.layout import usable
+from ..method.dataset import failure_notes, source_record
+from ..method.provenance import provenance
+from ..model.base import Model
+from ..model.repeatability import refuse_where_alone_fails
+from ..plugins.models import ModelsLike, named_models
+from ..store.image_page import ImagePage, image_page
+from .steady_points import SteadyPoints
+
+__all__ = ["steady_embedding"]
+
+
+@shows_progress
+def steady_embedding(
+    models: ModelsLike,
+    data: Any,
+    *,
+    layer: str | None = None,
+    pooling: str = "mean",
+    layout: str = "tsne",
+    dimensions: int = 2,
+    progress: Progress = silent,
+    **options: Any,
+) -> SteadyPoints:
+    """Lay out a data set in each of several checkpoints of a network, so that points can be followed.
+
+    Points whose rows did not change stay in their places; see `crosslens.layouts.steady`. Two checkpoints are a network
+    before and after training. Frameworks may differ, too.
+
+    Args:
+        models: the checkpoints in their order: what `crosslens.wrap` gave or takes, in a list or by name.
+        data: a `crosslens.Source`, or what `crosslens.data` makes one of; classes give the points their colours.
+        layer: whose activations are laid out; the last maps before the output if not given.
+        pooling: of its positions: "mean", "max", "centre", or "flatten" for all values.
+        layout: "tsne" or "pca".
+        dimensions: 2 or 3.
+        progress: called with (images done, all of them, which checkpoint).
+        options: of `steady`: perplexity=30, seed=0, pull=0.3.
+
+    Returns:
+        A `SteadyPoints`: `.save("x.gif")`, `.save("x.png")`, `.points`, `.moves`, `.to_dataframe()`.
+
+    Raises:
+        ComparisonError: fewer than two checkpoints.
+        CrosslensError: what is wrong with a model, the data, a layer or an option.
+    """
+    _check_options(layout, options)
+    start, named, source = perf_counter(), named_models(models), adapters.data(data)
+    if len(named) < 2:
+        raise ComparisonError(f"following points takes two checkpoints or more; there is {len(named)}")
+    asked = [_Asked.of(model, source, layer, pooling) for model in named.values()]
+    parts = len(asked) + 1
+    passes = [
+        _Pass(each.features, each.gather(source, part_of(progress, n, parts, "checkpoint")))
+        for n, each in enumerate(asked)
+    ]
+    progress(len(asked), parts, f"laying out {parts - 1} checkpoints")
+    rows = [each.rows for each in passes]
+    layouts = steady(rows, layout, dimensions, **options)
+    labels, notes = passes[-1].labels(list(named.values())[-1], list(named)[-1])
+    quality = _quality(dict(zip(named, zip(rows, layouts, strict=True), strict=True)), labels)
+    known = np.logical_and.reduce([usable(each) for each in rows])
+    kept = np.full((len(rows) - 1, len(known)), np.nan)
+    kept[:, known] = [unchanged(one[known], other[known]) for one, other in pairwise(rows)]
+    last = passes[-1].gathered
+    own = dict.fromkeys(note for each in layouts for note in each.notes)
+    return SteadyPoints(
+        layouts=layouts,
+        names=tuple(named),
+        ids=tuple(source.ids),
+        labels=labels,
+        kept=kept,
+        quality=quality,
+        method="steady_embedding",
+        parameters={"layer": layer, "pooling": pooling, "layout": layout, "dimensions": dimensions, **options},
+        provenance={
+            **provenance(asked[-1].model, None, perf_counter() - start),
+            "models": {name: {"backend": each.backend, "model": each.last_digest} for name, each in named.items()},
+            "layers": [each.features.layer for each in passes],
+            "source": source_record(source, last),
+        },
+        notes=(*notes, *own, *source.notes, *failure_notes(source, last)),
+    )
+
+
+OPTIONS = {"tsne": ("perplexity", "seed", "pull"), "pca": ("seed",)}
+"""What each layout can be told."""
+
+
+def _check_options(layout: str, options: Mapping[str, Any]) -> None:
+    """Refuse a layout or an option that there is not, before the work.
+
+    Raises:
+        ParameterError: with those that there are.
+    """
+    if layout not in OPTIONS:
+        raise ParameterError(unknown_name("steady layout", layout, OPTIONS))
+    for option in options:
+        if option not in OPTIONS[layout]:
+            raise ParameterError(unknown_name("option", option, OPTIONS[layout], of=layout))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is gathered of one checkpoint: the features, and what each image is."""
+
+    model: Model
+    features: Features
+    page: ImagePage
+
+    @classmethod
+    def of(cls, model: Model, source: Source, layer: str | None, pooling: str) -> "_Asked":
+        source.check(model)
+        refuse_where_alone_fails(model)
+        return cls(
+            model, features_of(model, layer or default_layer(model), pooling), image_page(model, thumbnails=False)
+        )
+
+    def statistics(
+        self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
+    ) -> Sequence[Statistic]:
+        return [] if gathered else [self.features, self.page]
+
+    def gather(self, source: Source, progress: Progress) -> Gathered:
+        return sweep(self.model, source, [self], progress)
+
+
+class _Pass(NamedTuple):
+    features: Features
+    gathered: Gathered
+
+    @property
+    def rows(self) -> np.ndarray[Any, Any]:
+        """(images, width); NaN where one could not be read."""
+        return np.asarray(self.gathered.states[self.features]["rows"])
+
+    def labels(self, model: Model, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The class of each image, as the data have it, else as this checkpoint predicts it; and a note on that."""
+        page = next(state for each, state in self.gathered.states.items() if isinstance(each, ImagePage))
+        labels = np.full(len(self.rows), "", "U200")
+        if any(page["label"]):
+            labels[page["index"]] = page["label"]
+            return tuple(labels.tolist()), ()
+        known = page["class"] >= 0
+        if not known.any():
+            return tuple(labels.tolist()), (
+                "the data have no classes, and the network predicts none: one colour for all",
+            )
+        names = model.output.names(model.labels)
+        labels[page["index"][known]] = [str(names[each]) if names else str(each) for each in page["class"][known]]
+        return tuple(labels.tolist()), (f"the data have no classes: colours are those that {name} predicts",)
+
+
+def _quality(
+    of: Mapping[str, tuple[np.ndarray[Any, Any], Layout]], labels: Sequence[str]
+) -> Mapping[str, Mapping[str, Any]]:
+    quality: dict[str, Mapping[str, Any]] = {}
+    for name, (rows, layout) in of.items():
+        trust = trustworthiness(rows, layout.points)
+        quality[name] = {
+            "trustworthiness": None if trust is None else trust.value,
+            "judged": 0 if trust is None else trust.judged,
+            "neighbourhood_hit": neighbourhood_hit(layout.points, [label or None for label in labels]),
+        }
+    return quality
