@@ -17,7 +17,7 @@ from typing import Any
 
 import crosslens
 from crosslens import OUTPUT
-from crosslens.data import ArraySource, Shard, Statistic, run_shard
+from crosslens.data import SHARD, ArraySource, Shard, Statistic, run_shard
 from crosslens.execution.batching import forward_limit
 from crosslens.execution.threads import computes_with
 from crosslens.introspection.unit_layers import unit_layers
@@ -35,7 +35,6 @@ from .seeded_crops import SeededCrops
 from .sweep import asked
 
 PICTURES = 1_281_167
-SHARD = 256
 MEASURED = 64
 ROUNDS = 5
 WORKERS = (1, 16, 256)

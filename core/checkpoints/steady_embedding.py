@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.features import Features, features_of
+from ..data.features import AUTO, Features, features_of
 from ..data.keeper import Gathered
 from ..data.source import Source
 from ..data.sources import adapters
@@ -36,7 +36,7 @@ def steady_embedding(
     data: Any,
     *,
     layer: str | None = None,
-    pooling: str = "mean",
+    pooling: str = AUTO,
     layout: str = "tsne",
     dimensions: int = 2,
     progress: Progress = silent,
@@ -51,7 +51,8 @@ def steady_embedding(
         models: the checkpoints in their order: what `crosslens.wrap` gave or takes, in a list or by name.
         data: a `crosslens.Source`, or what `crosslens.data` makes one of; classes give the points their colours.
         layer: whose activations are laid out; the last maps before the output if not given.
-        pooling: of its positions: "mean", "max", "centre", or "flatten" for all values.
+        pooling: of its positions: "mean", "max", "centre", or "flatten" for all values; "auto" flattens "<input>" and
+            averages layers.
         layout: "tsne" or "pca".
         dimensions: 2 or 3.
         progress: called with (images done, all of them, which checkpoint).

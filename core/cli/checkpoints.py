@@ -8,7 +8,7 @@ import click
 from ..checkpoints.steady_embedding import steady_embedding
 from ..checkpoints.steady_points import SteadyPoints
 from ..data import data as source_of
-from ..data.features import POOLINGS
+from ..data.features import AUTO, CHOICES
 from ._dataset import SOME_FAILED
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._output import STDOUT, Folder, Output, write_to_stdout
@@ -112,9 +112,7 @@ command = click.Command(
             ["--data"], required=True, metavar="DATA", help="What `crosslens run` takes as data: a folder ..."
         ),
         click.Option(["--layer"], help="Whose activations are laid out; the last maps before the output if not given."),
-        click.Option(
-            ["--pooling"], type=click.Choice(list(POOLINGS)), default="mean", help="Of the layer's positions."
-        ),
+        click.Option(["--pooling"], type=click.Choice(CHOICES), default=AUTO, help="Of the layer's positions."),
         click.Option(["--layout"], type=click.Choice(["tsne", "pca"]), default="tsne", show_default=True),
         click.Option(["--dimensions"], type=click.IntRange(1, 3), default=2, show_default=True, help="2 or 3."),
         click.Option(["--perplexity"], type=float, help="Neighbours that count in t-SNE, about; 30 if not given."),

@@ -15,7 +15,7 @@ from ..model.reduction import KINDS, Reduction, positions_first, unit_axis
 from .rows import Rows
 from .statistic import Batch
 
-__all__ = ["POOLINGS", "Features", "features_of"]
+__all__ = ["AUTO", "CHOICES", "POOLINGS", "Features", "features_of"]
 
 Numbers = np.ndarray[Any, Any]
 
@@ -37,6 +37,10 @@ POOLINGS: Mapping[str, Callable[[Numbers], Numbers]] = {
     "centre": _centre,
 }
 """From activations (N, ...) to rows (N, width)."""
+AUTO = "auto"
+"""Of `features_of`: all values of images themselves, the mean over positions of a layer."""
+CHOICES = (AUTO, *POOLINGS)
+"""What methods take as `pooling`."""
 _REDUCED = {"mean": "sum", "max": "max"}
 """The poolings that the network can compute in its graph, and by which reduction."""
 
@@ -100,21 +104,23 @@ class Features(Rows):
         return rows
 
 
-def features_of(model: Model, layer: str, pooling: str = "mean") -> Features:
+def features_of(model: Model, layer: str, pooling: str = AUTO) -> Features:
     """The features of a layer of this model, with the width of a row.
 
     Args:
         model: the network.
         layer: a layer with units, or "<input>" for the images themselves.
-        pooling: one of `POOLINGS`.
+        pooling: one of `CHOICES`; "auto" flattens images, whose mean would be one colour, and averages layers.
 
     Raises:
         LayerError: no such layer, or it gives one number per image.
         ParameterError: no such pooling, or one that this layer's shape does not allow.
     """
-    if pooling not in POOLINGS:
-        raise ParameterError(unknown_name("pooling", pooling, POOLINGS))
     found = model.layer(layer)
+    if pooling == AUTO:
+        pooling = "flatten" if found.name == INPUT else "mean"
+    if pooling not in POOLINGS:
+        raise ParameterError(unknown_name("pooling", pooling, CHOICES))
     shape = tuple(found.shape)
     if len(shape) < 2 or shape[0] is not None:
         raise LayerError(f"layer {found.name!r} gives {shape_in_words(shape)}, which is not a row or maps per image")

@@ -2,8 +2,6 @@
 
 Both start from the principal components. Neighbours are exact, and the random numbers that are left have a seed, so
 both give the same bits again with any number of threads (tests/core/layouts/test_tsne.py).
-
-Time on two cores: see `benchmarks/NOTES.md`, "Layouts".
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.data import Source, State, Statistic
-from crosslens.data.features import POOLINGS, Features, features_of
+from crosslens.data.features import AUTO, CHOICES, Features, features_of
 from crosslens.data.image_marks import ImageLabels, Thumbnails
 from crosslens.errors import ModelError
 from crosslens.execution.progress import Progress
@@ -14,7 +14,6 @@ from crosslens.introspection.default_layer import default_layer
 from crosslens.layouts import LAYOUTS, lay_out, neighbourhood_hit, trustworthiness
 from crosslens.method import DatasetMethod, param
 from crosslens.model import Model
-from crosslens.model.layer import INPUT
 from crosslens.plugins import hookimpl
 from crosslens.sheets.embedding import DRAWINGS, Embedding
 
@@ -35,7 +34,7 @@ class EmbeddingMethod(DatasetMethod):
     name = "embedding"
     example: ClassVar[Mapping[str, Any]] = {"layout": "pca"}
     layer: str | None = param(None, 'layer, or "<input>" for the pixels; the last maps before the output if not given')
-    pooling: str = param("auto", "over positions; auto: flatten for <input>, else mean", choices=("auto", *POOLINGS))
+    pooling: str = param(AUTO, "over positions; auto: flatten for <input>, else mean", choices=CHOICES)
     layout: str = param("tsne", "how rows become points", choices=tuple(LAYOUTS))
     dimensions: int = param(2, "of the points, 2 or 3", minimum=2, maximum=3)
     seed: int = param(0, "of what is random", minimum=0)
@@ -46,9 +45,7 @@ class EmbeddingMethod(DatasetMethod):
         return {} if self.layer else {"layer": default_layer(model)}
 
     def _features(self, model: Model) -> Features:
-        layer = model.layer(str(self.layer)).name
-        pooling = self.pooling if self.pooling != "auto" else "flatten" if layer == INPUT else "mean"
-        return features_of(model, layer, pooling)
+        return features_of(model, str(self.layer), self.pooling)
 
     def _thumbnails(self, model: Model) -> Thumbnails | None:
         return Thumbnails(self.thumbnail, *(model.input.bounds or (0.0, 1.0))) if self._has_pictures(model) else None
@@ -88,7 +85,7 @@ class EmbeddingMethod(DatasetMethod):
         if (trust := trustworthiness(rows, points)) is not None:
             quality["trustworthiness"] = float(trust)
             notes.append(f"trustworthiness {float(trust):.3f} of 1, judged at {trust.judged} of {trust.points} points")
-        if any(labels) and (hit := neighbourhood_hit(points, labels)) is not None:
+        if (hit := neighbourhood_hit(points, [label or None for label in labels.tolist()])) is not None:
             quality["neighbourhood_hit"] = float(hit)
             notes.append(f"neighbourhood hit {hit:.3f} of 1: the share of a point's 6 nearest that have its label")
         return quality, notes

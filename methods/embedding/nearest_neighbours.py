@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.data import Source, State, Statistic
-from crosslens.data.features import POOLINGS, Features, features_of
+from crosslens.data.features import AUTO, CHOICES, Features, features_of
+from crosslens.data.image_marks import ImageLabels
 from crosslens.errors import ModelError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
@@ -17,7 +18,7 @@ from crosslens.plugins import hookimpl
 from crosslens.result.table import Table
 
 from ._exact_neighbours import COSINE, EUCLID, exact_neighbours
-from ._image_marks import ImageMarks
+from ._pixel_digests import PixelDigests
 
 __all__ = ["NearestNeighbours"]
 
@@ -32,14 +33,15 @@ class NearestNeighbours(DatasetMethod):
     order of the source. The table says by place in the source: `neighbour` (n, count) and `distance`; `duplicate_of`,
     the first neighbour not farther than `duplicate`, and `same_pixels_as`, the first image with the same pixels as the
     model takes them, -1 where there is none; `agreeing`, how many neighbours have the image's label (-1 without one). A
-    label is `suspect` where one other label is that of at least `share` of all neighbours: `suggested`.
+    label is `suspect` where one other label is that of at least `share` of all neighbours: `suggested`. Suspect labels
+    are a list to look at: right labels of unusual pictures stand in it too.
     """
 
     name = "nearest_neighbours"
     aliases: ClassVar[Mapping[str, str]] = {"knn": ""}
     example: ClassVar[Mapping[str, Any]] = {"count": 1}
     layer: str | None = param(None, 'layer by name, or "<input>" for pixels; the last maps if not given')
-    pooling: str = param("mean", "how maps become a row", choices=tuple(POOLINGS))
+    pooling: str = param(AUTO, "over positions; auto: flatten for <input>, else mean", choices=CHOICES)
     metric: str = param(COSINE, "1 - cos of the angle, or the length of the difference", choices=(COSINE, EUCLID))
     count: int = param(10, "neighbours of each image", minimum=1)
     duplicate: float = param(1e-6, "distance of duplicates at most; of euclid, as a share of a row's length", minimum=0)
@@ -63,11 +65,11 @@ class NearestNeighbours(DatasetMethod):
             raise ParameterError(
                 f"count is {self.count}; there are {len(source)} images: give at most {len(source) - 1}"
             )
-        return [features_of(model, str(self.layer), self.pooling), ImageMarks()]
+        return [features_of(model, str(self.layer), self.pooling), ImageLabels(), PixelDigests()]
 
     def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Table:
         features = next(state for each, state in gathered.items() if isinstance(each, Features))
-        marks, index = gathered[ImageMarks()], features["index"]
+        labels, index = gathered[ImageLabels()]["label"], features["index"]
         if self.count >= len(index):
             raise ParameterError(
                 f"count is {self.count}; {len(index)} images could be read: give at most {len(index) - 1}"
@@ -76,7 +78,6 @@ class NearestNeighbours(DatasetMethod):
         if not np.isfinite(rows).all():
             raise ModelError(f"layer {self.layer!r} gives NaN or infinite values for some images; look at its weights")
         places, distances = exact_neighbours(rows, self.count, self.metric)
-        labels = marks["label"]
         agreeing, suggested = _votes(labels, places, self.share)
         lengths = np.ones(len(rows)) if self.metric == COSINE else np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1))
         near = distances <= self.duplicate * lengths[:, None]
@@ -87,7 +88,7 @@ class NearestNeighbours(DatasetMethod):
             "neighbour": index[places],
             "distance": distances,
             "duplicate_of": np.where(near[:, 0], index[places[:, 0]], -1),
-            "same_pixels_as": _first_alike(marks["digest"], index),
+            "same_pixels_as": _first_alike(gathered[PixelDigests()]["rows"][index], index),
             "agreeing": agreeing,
             "suspect": suggested != "",
             "suggested": suggested,
@@ -102,7 +103,8 @@ class NearestNeighbours(DatasetMethod):
         suspects = f"{int(columns['suspect'].sum())} labels are suspect: {self.share:g} of the neighbours share another"
         return (
             found,
-            f"{unlabelled} images have no label, so none of theirs is judged" if unlabelled else suspects,
+            *([suspects] if unlabelled < len(rows) else []),
+            *([f"{unlabelled} images have no label, so none of theirs is judged"] if unlabelled else []),
             *([f"{zeros} images have features of zeros only: cosine distance 1 to all others"] if zeros else []),
         )
 

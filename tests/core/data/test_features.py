@@ -75,3 +75,9 @@ def test_what_cannot_be_a_row_is_refused():
         features_of(TinyModel(), "conv9")
     with pytest.raises(ParameterError, match="features_of"):
         Features("conv2")
+
+
+def test_images_are_compared_by_all_their_pixels_unless_told_otherwise():
+    """The mean over positions of an image is one colour, which tells no two pictures of that colour apart."""
+    assert features_of(TinyModel(), "<input>").pooling == "flatten"
+    assert features_of(TinyModel(), "conv2").pooling == "mean"

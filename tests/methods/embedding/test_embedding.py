@@ -50,3 +50,15 @@ def test_a_saved_embedding_is_loaded_whole(result, tmp_path):
     assert np.array_equal(loaded.points, result.points)
     assert loaded.quality == result.quality
     assert np.allclose(loaded.layout.place(IMAGES.reshape(30, -1)), result.points, atol=1e-3)
+
+
+def test_images_without_a_label_are_no_class_of_their_own_in_the_neighbourhood_hit():
+    labels = [label if n < 20 else "" for n, label in enumerate(LABELS)]
+    found = crosslens.method("embedding", layer="<input>", layout="pca")(
+        TinyModel(), ArraySource(IMAGES, labels=labels)
+    )
+    points = found.points[:20]
+    distances = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    nearest, known = distances.argsort(axis=1)[:, :6], np.array(labels[:20])
+    assert found.quality["neighbourhood_hit"] == pytest.approx((known[nearest] == known[:, None]).mean())

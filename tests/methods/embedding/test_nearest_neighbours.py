@@ -45,15 +45,14 @@ def test_a_row_of_zeros_is_at_cosine_distance_one_from_others_and_zero_from_its_
     assert distances[0].tolist() == [0, 1]
 
 
-def clusters():
+def clusters(labels=None):
     """Twelve images of two kinds, the last of each kind planted: a wrong label, a copy."""
     shape = TinyModel().input.example_shape[1:]
     rng = np.random.default_rng(0)
     left = np.tile(np.arange(shape[-1]) < shape[-1] // 2, (*shape[:-1], 1))
     images = [np.where(left == (n < 6), 0.9, 0.1) + rng.uniform(0, 0.01, shape) for n in range(12)]
     images[11] = images[10]
-    labels = ["a"] * 5 + ["b"] + ["b"] * 6
-    return ArraySource(np.float32(images), labels)
+    return ArraySource(np.float32(images), labels or ["a"] * 5 + ["b"] + ["b"] * 6)
 
 
 def found(**parameters):
@@ -77,3 +76,11 @@ def test_a_copy_is_listed_by_distance_and_by_pixels():
 def test_more_neighbours_than_other_images_are_refused():
     with pytest.raises(ParameterError, match="at most 11"):
         crosslens.method("nearest_neighbours", count=12)(TinyModel(), clusters())
+
+
+def test_where_some_images_have_no_label_the_others_are_judged_and_counted():
+    source = clusters(["a"] * 5 + ["b"] + ["b"] * 5 + [""])
+    result = crosslens.method("nearest_neighbours", layer="<input>", count=4)(TinyModel(), source)
+    assert np.flatnonzero(result["suspect"]).tolist() == [5]
+    assert any(note.startswith("1 labels are suspect") for note in result.notes)
+    assert any(note.startswith("1 images have no label") for note in result.notes)
