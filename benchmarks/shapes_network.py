@@ -8,17 +8,15 @@ those of `colours` answer to one colour each, and the last ones to none.
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-import crosslens
 import numpy as np
 import torch
 from crosslens.data.shapes import CLASSES, NAMES, shape_arrays
 from torch import nn
 
+from .exported import export
 from .results import machine
 
 SIZE = 64
@@ -109,58 +107,15 @@ def accuracy(net: nn.Module) -> str:
     return f"accuracy {np.mean(said == arrays.classes):.1%} ({shares})"
 
 
-def in_keras(net: nn.Module) -> Any:
-    """The same network with the same weights in Keras, layers under the same names."""
-    import keras
-
-    x = inputs = keras.Input((SIZE, SIZE, 3))
-    ported = []
-    for name, each in net.named_children():
-        layer = _keras_layer(keras.layers, each, name)
-        x = layer(x)
-        ported.append((each, layer))
-    for there, here in ported:
-        if here.weights:
-            kernel, bias = there.weight.detach().numpy(), there.bias.detach().numpy()
-            here.set_weights([kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T, bias])
-    return keras.Model(inputs, x)
-
-
-def _keras_layer(layers: Any, module: nn.Module, name: str) -> Any:
-    if isinstance(module, nn.Conv2d):
-        return layers.Conv2D(module.out_channels, module.kernel_size, padding="same", name=name)
-    if isinstance(module, nn.Linear):
-        return layers.Dense(module.out_features, name=name)
-    if isinstance(module, nn.MaxPool2d):
-        return layers.MaxPooling2D(module.kernel_size, name=name)
-    if isinstance(module, nn.AdaptiveAvgPool2d):
-        return layers.GlobalAveragePooling2D(name=name)
-    return layers.Flatten(name=name) if isinstance(module, nn.Flatten) else layers.ReLU(name=name)
-
-
-def export(net: nn.Module, folder: Path, name: str, labels: Sequence[str]) -> None:
-    """Write the network's three files, each with its preprocessing and the names of its outputs."""
-    example, batch = torch.zeros(2, 3, SIZE, SIZE), torch.export.Dim("batch")
-    torch.export.save(torch.export.export(net, (example,), dynamic_shapes=({0: batch},)), folder / f"{name}.pt2")
-    torch.onnx.export(
-        net, (example,), folder / f"{name}.onnx", dynamo=True, external_data=False, dynamic_shapes=({0: batch},),
-        verbose=False,
-    )  # fmt: skip
-    in_keras(net).save(folder / f"{name}.keras")
-    for ending in ("pt2", "onnx", "keras"):
-        crosslens.attach(folder / f"{name}.{ending}", preprocess="none", labels=list(labels))
-    print(f"written: {folder}/{name}.onnx, {name}.pt2, {name}.keras")
-
-
 def main() -> None:
     """Train, set by hand, export."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     print(machine())
-    export(trained(), folder, "shapes", CLASSES)
+    export(trained(), folder, "shapes", (3, SIZE, SIZE), CLASSES)
     labels = [*PLANTED, *(f"brightness {n}" for n in range(1, IDLE + 1))]
-    export(Planted().eval(), folder, "planted", labels)
+    export(Planted().eval(), folder, "planted", (3, SIZE, SIZE), labels)
 
 
 if __name__ == "__main__":

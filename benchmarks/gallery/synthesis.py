@@ -6,88 +6,47 @@ with fewer `--backends` the picture stays in out/synthesis.
 """
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
-from tempfile import TemporaryDirectory
-from time import perf_counter
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageOps
 
+from .commands import BACKENDS, Cell, fitted, side_by_side
 from .exhibits import EXHIBITS, Exhibit
 
-BACKENDS = ("torch", "keras", "onnx")
 ROOT = Path(__file__).parents[2]
 KEPT, PICTURES = ROOT / "out" / "synthesis", ROOT / "benchmarks" / "pictures"
-TILE, GAP, HEAD = 320, 6, 20
+TILE = 320
 
 
-def cell(exhibit: Exhibit, backend: str) -> Path:
-    """Where a cell lies; beside it, as JSON, its command and the seconds that took, in all and of a processor."""
-    return KEPT / exhibit.name / f"{backend}.png"
-
-
-def finished(exhibit: Exhibit, backend: str) -> bool:
-    """Whether the cell was made, by the command that stands there now."""
-    record = cell(exhibit, backend).with_suffix(".json")
-    return record.exists() and json.loads(record.read_text())["command"] == exhibit.typed(backend)
+def cell(exhibit: Exhibit, backend: str) -> Cell:
+    """Where a framework's picture lies."""
+    return Cell(KEPT / exhibit.name / f"{backend}.png", exhibit.typed(backend))
 
 
 def make(exhibit: Exhibit, backend: str) -> None:
     """Run the command; one that is cut off leaves nothing."""
-    path = cell(exhibit, backend)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    crosslens = Path(sys.executable).with_name("crosslens")
-    with TemporaryDirectory(dir=path.parent) as folder:
-        out = Path(folder) / "made.png"
-        start, before = perf_counter(), computed()
-        subprocess.run([crosslens, *exhibit.command(backend, out)], check=True, stdout=subprocess.DEVNULL)
-        seconds, processor = perf_counter() - start, computed() - before
-        os.replace(out.with_name(f"made{exhibit.shown}.png"), path)
-    record = {"command": exhibit.typed(backend), "processor": round(processor, 1), "seconds": round(seconds, 1)}
-    path.with_suffix(".json").write_text(json.dumps(record))
-    print(f"{seconds:6.1f} s, {processor:.1f} s of them computing: {record['command']}", flush=True)
-
-
-def computed() -> float:
-    """Seconds of processor time of the commands run so far: what else the machine did meanwhile does not count."""
-    used = getrusage(RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    cell(exhibit, backend).make(
+        lambda folder: [["crosslens", *exhibit.command(backend, folder / "made.png")]], f"made{exhibit.shown}.png"
+    )
 
 
 def hung(exhibit: Exhibit, backends: Sequence[str]) -> Path:
     """The exhibit as one picture: what was given, then each backend's, with the processor time of its command."""
     tile = TILE * 4 // 3 if exhibit.wide else TILE
-    records = [json.loads(cell(exhibit, backend).with_suffix(".json").read_text()) for backend in backends]
-    titles = [f"{backend}, {record['processor']:.0f} s" for backend, record in zip(backends, records, strict=True)]
-    tiles = [fitted(Image.open(cell(exhibit, backend)), tile) for backend in backends]
+    cells = [cell(exhibit, backend) for backend in backends]
+    titles = [f"{backend}, {each.processor:.0f} s" for backend, each in zip(backends, cells, strict=True)]
+    tiles = [fitted(Image.open(each.path), tile, tile) for each in cells]
     if exhibit.given and not exhibit.wide:
-        tiles, titles = [fitted_given(exhibit, tile, tiles[0].size), *tiles], ["given", *titles]
-    page = Image.new("RGB", (sum(t.width + GAP for t in tiles) - GAP, HEAD + max(t.height for t in tiles)), "white")
-    draw, font, left = ImageDraw.Draw(page), ImageFont.load_default(12), 0
-    for title, picture in zip(titles, tiles, strict=True):
-        draw.text((left + 2, 3), title, fill="black", font=font)
-        page.paste(picture, (left, HEAD))
-        left += picture.width + GAP
+        tiles, titles = [fitted_given(exhibit, tiles[0].size), *tiles], ["given", *titles]
     folder = PICTURES if tuple(backends) == BACKENDS else KEPT
     folder.mkdir(exist_ok=True)
     path = folder / f"synthesis_{exhibit.name}.jpg"
-    page.save(path, quality=84)
+    side_by_side(tiles, titles).save(path, quality=84)
     return path
 
 
-def fitted(picture: Image.Image, tile: int) -> Image.Image:
-    """As large as fits into a square of `tile` pixels."""
-    scale = tile / max(picture.size)
-    size = (round(picture.width * scale), round(picture.height * scale))
-    return picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-
-
-def fitted_given(exhibit: Exhibit, tile: int, size: tuple[int, int]) -> Image.Image:
+def fitted_given(exhibit: Exhibit, size: tuple[int, int]) -> Image.Image:
     """What was given, cut to the shape of what came out; a second picture in the corner."""
     first, *rest = (Image.open(path).convert("RGB") for path in exhibit.given)
     whole = ImageOps.fit(first, size, Image.Resampling.LANCZOS)
@@ -107,7 +66,7 @@ def main() -> None:
         parser.error(f"no exhibit {', '.join(sorted(unknown))}; there are {', '.join(EXHIBITS)}")
     for exhibit in [EXHIBITS[name] for name in chosen.exhibits or EXHIBITS]:
         for backend in chosen.backends:
-            if chosen.fresh or not finished(exhibit, backend):
+            if chosen.fresh or not cell(exhibit, backend).finished():
                 make(exhibit, backend)
         print(hung(exhibit, chosen.backends))
 

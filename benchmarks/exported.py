@@ -1,0 +1,57 @@
+"""A small torch network as files of three frameworks, with the same weights and the same names of layers."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import crosslens
+import torch
+from torch import nn
+
+__all__ = ["export", "in_keras"]
+
+
+def in_keras(net: nn.Module, shape: tuple[int, int, int]) -> Any:
+    """The same network with the same weights in Keras, layers under the same names; `shape` is torch's, (C, H, W)."""
+    import keras
+
+    channels, height, width = shape
+    x = inputs = keras.Input((height, width, channels))
+    ported = []
+    for name, each in net.named_children():
+        layer = _keras_layer(keras.layers, each, name)
+        x = layer(x)
+        ported.append((each, layer))
+    for there, here in ported:
+        if here.weights:
+            kernel, bias = there.weight.detach().numpy(), there.bias.detach().numpy()
+            here.set_weights([kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T, bias])
+    return keras.Model(inputs, x)
+
+
+def _keras_layer(layers: Any, module: nn.Module, name: str) -> Any:
+    if isinstance(module, nn.Conv2d):
+        return layers.Conv2D(module.out_channels, module.kernel_size, padding="same", name=name)
+    if isinstance(module, nn.Linear):
+        return layers.Dense(module.out_features, name=name)
+    if isinstance(module, nn.MaxPool2d):
+        return layers.MaxPooling2D(module.kernel_size, name=name)
+    if isinstance(module, nn.AdaptiveAvgPool2d):
+        return layers.GlobalAveragePooling2D(name=name)
+    return layers.Flatten(name=name) if isinstance(module, nn.Flatten) else layers.ReLU(name=name)
+
+
+def export(net: nn.Module, folder: Path, name: str, shape: tuple[int, int, int], labels: Sequence[str]) -> None:
+    """Write the network's three files for images of `shape` (C, H, W) in [0, 1], with the names of its outputs."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    example, batch = torch.zeros(2, *shape), torch.export.Dim("batch")
+    torch.export.save(torch.export.export(net, (example,), dynamic_shapes=({0: batch},)), folder / f"{name}.pt2")
+    torch.onnx.export(
+        net, (example,), folder / f"{name}.onnx", dynamo=True, external_data=False, dynamic_shapes=({0: batch},),
+        verbose=False,
+    )  # fmt: skip
+    in_keras(net, shape).save(folder / f"{name}.keras")
+    for ending in ("pt2", "onnx", "keras"):
+        crosslens.attach(folder / f"{name}.{ending}", preprocess="none", labels=list(labels))
+    print(f"written: {folder}/{name}.onnx, {name}.pt2, {name}.keras")

@@ -1,0 +1,89 @@
+"""Folders of data and small networks for exhibits, made by commands that anyone can run.
+
+`python -m benchmarks.gallery.folders` makes all that are missing in out/data; name some for those only.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .photographs import photograph
+
+__all__ = ["FOLDERS", "Folder"]
+
+PLACE = Path(__file__).parents[2] / "out" / "data"
+PHOTOGRAPHS = (
+    "astronaut.png", "camera.png", "cell.png", "chelsea.png", "clock_motion.png", "coffee.png", "coins.png",
+    "grass.png", "gravel.png", "brick.png", "horse.png", "hubble_deep_field.jpg", "ihc.png", "moon.png",
+    "motorcycle_left.png", "motorcycle_right.png", "page.png", "retina.jpg", "rocket.jpg", "text.png",
+)  # fmt: skip
+"""What scikit-image ships."""
+FOOLBOX = 20
+"""ImageNet's pictures that foolbox ships."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder, and what fills a new one."""
+
+    name: str
+    fill: Callable[[Path], None]
+
+    @property
+    def path(self) -> Path:
+        return PLACE / self.name
+
+    def make(self) -> None:
+        """Fill it, unless it is there; cut off, leave nothing."""
+        if self.path.exists():
+            return
+        PLACE.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=PLACE) as new:
+            print(f"making {self.path}", flush=True)
+            self.fill(Path(new) / self.name)
+            (Path(new) / self.name).rename(self.path)
+
+
+def _module(name: str) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        subprocess.run([sys.executable, "-m", name, str(folder)], check=True)
+
+    return run
+
+
+def _shapes(folder: Path) -> None:
+    subprocess.run([Path(sys.executable).with_name("crosslens"), "shapes", "-o", str(folder)], check=True)
+
+
+def _photographs(folder: Path) -> None:
+    """The photographs of scikit-image, and ImageNet's of foolbox."""
+    folder.mkdir()
+    others = sorted(photograph("", "foolbox", "foolbox").glob("imagenet_*"))
+    assert len(others) == FOOLBOX, others
+    for path in [*map(photograph, PHOTOGRAPHS), *others]:
+        shutil.copy(path, folder)
+
+
+FOLDERS = {
+    folder.name: folder
+    for folder in (
+        Folder("mnist", _module("benchmarks.digits")),
+        Folder("photographs", _photographs),
+        Folder("shapes", _shapes),
+        Folder("shapes_network", _module("benchmarks.shapes_network")),
+    )
+}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or FOLDERS:
+        FOLDERS[name].make()
+        print(FOLDERS[name].path)
+
+
+if __name__ == "__main__":
+    main()
