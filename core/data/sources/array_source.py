@@ -13,7 +13,7 @@ from ...input.unit import WHITE, type_name
 from ...model.base import Model
 from ..source import Samples
 from .one_by_one import OneByOne
-from .records import labels_as_text
+from .records import label_record, labels_as_text
 
 __all__ = ["DARK", "ArraySource", "fitted_array"]
 
@@ -107,7 +107,7 @@ class ArraySource(OneByOne):
         return fitted_array(self._images[index : index + 1, ...], model)
 
     def _record(self, index: int) -> Mapping[str, Any]:
-        return {} if self._labels is None else {"label": self._labels[index]}
+        return label_record(self._labels, index)
 
 
 def fitted_array(image: Array, model: Model) -> Array:

@@ -30,17 +30,17 @@ class Columns:
 
     def record(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The labels of a row: "label" of a column that is called so or alone, others by their column's name."""
-        return {
-            "label" if len(self.labels) == 1 else column: label_names(row[column], names)
-            for column, names in self.labels.items()
-            if row.get(column) is not None
-        }
+        found = {column: label_names(row.get(column), names) for column, names in self.labels.items()}
+        return {"label" if len(found) == 1 else column: label for column, label in found.items() if label}
 
 
 def label_names(label: Any, names: Sequence[str] | None) -> str:
-    """The name of a class by its number, where there are names; -1 stands for none in Hugging Face's data sets."""
-    if names is not None and isinstance(label, int) and 0 <= label < len(names):
-        return names[label]
+    """The name of a class by its number, where there are names; "" of None, NaN and, where there are names, of -1.
+
+    That stands for no label in Hugging Face's data sets, and for an unlabelled part in torchvision's.
+    """
+    if names is not None and isinstance(label, int) and -1 <= label < len(names):
+        return names[label] if label >= 0 else ""
     return as_label(label)
 
 

@@ -15,7 +15,7 @@ from .array_source import ArraySource
 from .contents import content_digest, is_array
 from .named import files_source, refuse_fitting
 from .picture_files import Pictures
-from .records import labels_as_text
+from .records import label_record, labels_as_text
 
 __all__ = ["ItemList", "item_list"]
 
@@ -56,7 +56,7 @@ class ItemList(Pictures):
         return batch
 
     def _record(self, index: int) -> Mapping[str, Any]:
-        return {} if self._labels is None else {"label": self._labels[index]}
+        return label_record(self._labels, index)
 
     def _content_digest(self, index: int) -> bytes:
         return content_digest(self._items[index])

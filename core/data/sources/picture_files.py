@@ -12,7 +12,7 @@ from ...image.fitting import check_fitting
 from ...image.io import load_image
 from ...model.base import Model
 from .one_by_one import OneByOne
-from .records import different, labels_as_text
+from .records import different, label_record, labels_as_text
 
 __all__ = ["SUFFIXES", "PictureFiles", "Pictures"]
 
@@ -98,7 +98,7 @@ class PictureFiles(Pictures):
         return self._fitted(self._path(index), model)
 
     def _record(self, index: int) -> Mapping[str, Any]:
-        return {} if self._labels is None else {"label": self._labels[index]}
+        return label_record(self._labels, index)
 
     def _content_digest(self, index: int) -> bytes:
         content = blake2b(digest_size=16)

@@ -1,6 +1,6 @@
 """Labels and ids: labels as text, one for each image; ids that are all different."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from ...arrays import as_numpy
 from ...errors import ParameterError
 
-__all__ = ["are_labels", "as_label", "different", "labels_as_text"]
+__all__ = ["are_labels", "as_label", "different", "label_record", "labels_as_text"]
 
 
 def different(names: Iterable[str]) -> tuple[str, ...]:
@@ -32,10 +32,10 @@ def different(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def as_label(label: Any) -> str:
-    """A label as text: of a number or an array with one number its digits, of bytes the text.
+    """A label as text: of a number or an array with one number its digits, of bytes the text; "" of None and NaN.
 
-    >>> as_label(np.uint8(7)), as_label(b"cat"), as_label(np.array([3])), as_label(2.0)
-    ('7', 'cat', '3', '2')
+    >>> as_label(np.uint8(7)), as_label(b"cat"), as_label(np.array([3])), as_label(2.0), as_label(float("nan"))
+    ('7', 'cat', '3', '2', '')
     """
     if isinstance(label, str):
         return label
@@ -51,6 +51,8 @@ def as_label(label: Any) -> str:
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
+    if value is None or value != value:
+        return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -60,8 +62,13 @@ def are_labels(values: Any) -> bool:
     return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
 
+def label_record(labels: Sequence[str] | None, index: int) -> Mapping[str, str]:
+    """The record of an image among those with these labels: empty where it has none, or where nothing has."""
+    return {"label": labels[index]} if labels is not None and labels[index] else {}
+
+
 def labels_as_text(labels: Any, count: int) -> tuple[str, ...] | None:
-    """A label for each of `count` images.
+    """A label for each of `count` images; "" for one that has none, None or NaN.
 
     Raises:
         ParameterError: there are more or fewer, or something else than one for each image.

@@ -108,7 +108,7 @@ class TarFiles(OfFiles, Pictures):
         labels = self._samples[index].labels
         for ending, part in labels.items():
             label = _label(ending, self._content(part), self._ids[index])
-            if label is not None:
+            if label:
                 return {"label": label}
         return {}
 

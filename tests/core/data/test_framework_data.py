@@ -47,6 +47,12 @@ def test_items_are_images_and_the_names_of_their_classes():
         assert each.digest == source.digest
 
 
+def test_minus_one_is_no_label_where_classes_have_names(monkeypatch):
+    monkeypatch.setattr(f"{__name__}.LABELS", LABELS - 1)
+    samples = crosslens.data(Plain()).read(0, 2, MODEL)
+    assert samples.records == ({}, {"label": "cat"})
+
+
 def test_an_item_that_raises_is_a_failure():
     samples = crosslens.data(Plain(bad=(1, 3))).read(0, 5, MODEL)
     assert samples.indices == (0, 2, 4)

@@ -160,6 +160,14 @@ def test_labels_are_as_many_as_images():
         ArraySource(np.zeros((2, 3, 8, 8), np.float32), list("abc"))
 
 
+@pytest.mark.parametrize("labels", [["a", None, ""], np.array(["a", None, None], object), [0.0, np.nan, None]])
+def test_none_and_nan_are_no_label(labels):
+    images = np.zeros((3, 3, 8, 8), np.float32)
+    sources = ArraySource(images, labels), crosslens.data(([*images], list(labels)))
+    expected = ({"label": "a" if labels[0] == "a" else "0"}, {}, {})
+    assert all(each.read(0, 3, MODEL).records == expected for each in sources)
+
+
 def test_the_package_and_the_function_of_one_name_live_together():
     import crosslens.data.sweep
 

@@ -20,6 +20,7 @@ from ..array_source import DARK, fitted_array
 from ..contents import content_digest, is_array
 from ..encoded_rows import LABELS, PICTURES, label_names
 from ..one_by_one import OneByOne
+from ..records import label_record
 
 __all__ = ["Item", "Items", "image_and_label"]
 
@@ -199,7 +200,7 @@ class Items(OneByOne):
             return {}
         try:
             label = label.item() if is_array(label) and not isinstance(label, bytes) else label
-            return {"label": label_names(label, self._classes)}
+            return label_record([label_names(label, self._classes)], 0)
         except (ParameterError, ValueError, RuntimeError, TypeError):
             return {}
 
