@@ -26,6 +26,7 @@ from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.dataset.unit_statistics import UnitStatistics
 from crosslens.methods.dissection.dissect import Dissect
+from crosslens.methods.embedding.class_statistics import ClassStatisticsMethod
 from crosslens.methods.embedding.embedding import EmbeddingMethod
 from crosslens.methods.embedding.nearest_neighbours import NearestNeighbours
 from crosslens.methods.evaluation.average_drop import AverageDrop
@@ -224,6 +225,17 @@ def method(
     size: int | None = ...,
     decay: float = ...,
 ) -> ClassMaximisation: ...
+@overload
+def method(
+    name: Literal["class_statistics", "confusion_matrix", "class_similarity"],
+    *,
+    preset: None = None,
+    layer: LayerLike | None = ...,
+    pooling: str = ...,
+    similarity: str = ...,
+    pair: Sequence[str] = ...,
+    count: int = ...,
+) -> ClassStatisticsMethod: ...
 @overload
 def method(name: Literal["colour_statistics"], *, preset: None = None) -> ColourStatistics: ...
 @overload

@@ -29,12 +29,13 @@ def arrays(name, backend, network):
 
 
 def labelled(pictures):
-    """With labels of pixels, which `dissect` reads: a square elsewhere in each picture, in one of two colours."""
+    """With a label each, and with those of pixels: a square elsewhere in each picture, in one of two colours."""
     y, x = np.indices(pictures.shape[2:])
     number = np.arange(len(pictures))[:, None, None]
     inside = (abs(y - 4 - 2 * number) < 4) & (abs(x - 14 + 2 * number) < 5)
     masks = {"shape": inside.astype(int), "colour": inside * (1 + number % 2)}
-    return crosslens.concept_data((pictures, masks, {"shape": ["square"], "colour": ["red", "blue"]}))
+    classes = crosslens.data((pictures, np.arange(len(pictures)) % 3))
+    return crosslens.concept_data((classes, masks, {"shape": ["square"], "colour": ["red", "blue"]}))
 
 
 @pytest.mark.parametrize("network", PLANS)

@@ -1,6 +1,7 @@
 """Labels and ids: labels as text, one for each image; ids that are all different."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def as_label(label: Any) -> str:
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if value is None or value != value:
+    if value is None or (isinstance(value, float) and isnan(value)):
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
