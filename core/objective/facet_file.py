@@ -1,6 +1,7 @@
 """Facets in a file that a target or a start names: FILE.npz#UNIT/FACET, as the method facets wrote it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import ParameterError
+from ..model import Model
 
 __all__ = ["FacetRows", "read_facets"]
 
 Numbers = np.ndarray[Any, Any]
 METHOD = "facets"
 _MAKE = f"crosslens run {METHOD} MODEL DATA -o facets.npz"
-_NAMES = ("unit", "facet", "means", "centroids", "space")
+_NAMES = ("unit", "facet", "means", "centroids", "space", "layer", "record")
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,27 @@ class FacetRows:
     """(K, D), float32."""
     space: str
     """The layer of the centroids."""
+    layer: str
+    """The layer of the unit."""
 
 
-def read_facets(text: str) -> FacetRows:
+def read_facets(text: str, model: Model) -> FacetRows:
     """The facets that a text names: all of the file's one unit, "#7" those of unit 7, "#7/1" facet 1 of these.
 
     Args:
         text: FILE.npz, or the store of a sweep with facets, then perhaps "#UNIT" or "#UNIT/FACET".
+        model: the network whose facets they must be, by its digest.
 
     Raises:
-        ParameterError: no such file, unit or facet, or the file holds no facets.
+        ParameterError: no such file, unit or facet, the file holds no facets, or those of another network.
+        LayerError: the network is the same, and names its layers otherwise.
     """
     path, _, chosen = text.partition("#")
     words = chosen.split("/") if chosen else []
     if len(words) > 2 or not all(word.isdecimal() for word in words):
         raise ParameterError(f"{text!r} names no facets; write FILE.npz, FILE.npz#UNIT or FILE.npz#UNIT/FACET")
     arrays = _arrays(Path(path))
+    _refuse_another_network(arrays, path, model)
     units = list(dict.fromkeys(arrays["unit"].tolist()))
     if not words and len(units) > 1:
         raise ParameterError(
@@ -63,7 +70,21 @@ def read_facets(text: str) -> FacetRows:
         rows = rows[facet : facet + 1]
     numbers = tuple(arrays["facet"][rows].tolist())
     means, centroids = (arrays[name][rows].astype(np.float32) for name in ("means", "centroids"))
-    return FacetRows(unit, numbers, means, centroids, str(arrays["space"][rows[0]]))
+    layer, space = (model.layer(str(arrays[name][rows[0]])).name for name in ("layer", "space"))
+    return FacetRows(unit, numbers, means, centroids, space, layer)
+
+
+def _refuse_another_network(arrays: Mapping[str, Numbers], path: str, model: Model) -> None:
+    """Compare the digest that the file records with the network's: kinds, shapes and weights of all layers."""
+    try:
+        provenance = json.loads(str(arrays["record"]))["provenance"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ParameterError(f"'{path}' holds no facets; make them: {_MAKE}") from error
+    if provenance.get("model") != model.digest:
+        raise ParameterError(
+            f"'{path}' holds facets of another network, or of this one with other weights or in another framework "
+            f"({provenance.get('backend')}): units and layers need not be the same; make them with this one: {_MAKE}"
+        )
 
 
 def _arrays(path: Path) -> dict[str, Numbers]:

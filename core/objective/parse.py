@@ -94,7 +94,7 @@ def _facet(kind: str, rest: str, text: str, model: Model) -> Objective:
     from .facet_file import read_facets
 
     try:
-        found = read_facets(rest)
+        found = read_facets(rest, model)
     except ParameterError as error:
         raise TargetError(f"target {text!r}: {error}") from error
     if len(found.numbers) > 1:

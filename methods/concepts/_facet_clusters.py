@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from crosslens.errors import ParameterError
+from crosslens.layouts import lay_out
 
 __all__ = ["REDUCTIONS", "Cluster", "clusters", "reduced_rows"]
 
@@ -27,25 +28,19 @@ class Cluster:
     """Root of the mean squared distance to the centre."""
 
 
-def reduced_rows(rows: Numbers, name: str, seed: int) -> Numbers:
-    """Rows (N, D) as float64, as they are, or on 50 principal components, or by t-SNE of these in two dimensions.
+def reduced_rows(rows: Numbers, name: str, seed: int) -> tuple[Numbers, tuple[str, ...]]:
+    """Rows (N, D) as float64, as they are, or on 50 principal components, or by t-SNE of these in a plane; and notes.
 
     Raises:
         ParameterError: scikit-learn is not installed.
     """
-    rows = rows.astype(np.float64)
     if name == "none" or len(rows) < 3:
-        return rows
-    try:
-        from sklearn.decomposition import PCA
-        from sklearn.manifold import TSNE
-    except ImportError as error:
-        raise _missing() from error
-    found = PCA(min(DIMENSIONS, *rows.shape), svd_solver="full").fit_transform(rows)
-    if name == "tsne" and found.shape[1] > 1:
-        perplexity = min(PERPLEXITY, (len(found) - 1) / 3)
-        found = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(found)
-    return np.asarray(found, np.float64)
+        return rows.astype(np.float64), ()
+    points = lay_out(rows.astype(np.float64), "pca", min(DIMENSIONS, *rows.shape), seed=seed).points
+    if name == "pca":
+        return points.astype(np.float64), ()
+    layout = lay_out(points, "tsne", perplexity=min(PERPLEXITY, max(1.0, (len(rows) - 1) / 3)), seed=seed)
+    return layout.points.astype(np.float64), layout.notes
 
 
 def clusters(rows: Numbers, count: int, seed: int, numbers: Numbers) -> list[Cluster]:

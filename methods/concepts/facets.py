@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.concepts.facets import Facets
-from crosslens.data import Source, State, Statistic, TopPositions
+from crosslens.data import Source, State, Statistic
+from crosslens.data.features import features_of
 from crosslens.errors import ImageError, ParameterError
 from crosslens.execution.progress import Progress, part_of
 from crosslens.introspection.last_hidden import last_hidden, score_layer
@@ -18,8 +19,9 @@ from crosslens.objective import channel
 from crosslens.plugins import hookimpl
 
 from ._climbed import ClimbOptions, before_rectifier
+from ._example_features import ExampleFeatures
 from ._facet_clusters import REDUCTIONS
-from ._facets_of_unit import FacetRecipe, FacetsOfUnit, facets_of_unit
+from ._facets_of_unit import FacetRecipe, FacetsOfUnit, facets_of_unit, refuse_sizes
 
 __all__ = ["Facets", "FacetsMethod"]
 
@@ -68,26 +70,31 @@ class FacetsMethod(ClimbOptions, DatasetMethod):
     ) -> Sequence[Statistic]:
         if not model.input.is_image or len(model.input.example_shape) != 3:
             raise ImageError(f"facets are of networks of pictures (C, H, W), not {model.input.shape}")
-        layer, _ = self._places(model)
+        return [self._examples(model)]
+
+    def _examples(self, model: Model) -> ExampleFeatures:
+        layer, space = self._places(model)
         shape = model.layer(layer).shape
-        units = shape[unit_axis(len(shape))]
-        if units is not None and self.units and max(self.units) >= units:
-            raise ParameterError(f"units are {self.units}; layer {layer!r} has {units}, 0 to {units - 1}")
-        return [TopPositions(layer, self.count)]
+        count = shape[unit_axis(len(shape))]
+        if count is not None and self.units and max(self.units) >= count:
+            raise ParameterError(f"units are {self.units}; layer {layer!r} has {count}, 0 to {count - 1}")
+        units = self.units or tuple(range(min(FIRST_UNITS, count or FIRST_UNITS)))
+        return ExampleFeatures(layer, units, self.count, features_of(model, space, "mean"))
 
     def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Facets:
-        layer, space = self._places(model)
-        (state,) = gathered.values()
-        units = self.units or tuple(range(min(FIRST_UNITS, len(state["image"]))))
-        recipe = FacetRecipe(space, self.facets, self.reduction, self.nearest, self.seed)
-        made = []
-        for n, unit in enumerate(units):
-            told = part_of(progress, n, len(units) + bool(self.steps))
-            made.append(facets_of_unit(model, source, state, unit, recipe, told))
-        told = part_of(progress, len(units), len(units) + 1)
-        pictures, notes = self._climbed(model, layer, made, told) if self.steps else (None, ())
-        seen = source_note(layer, state, len(source))
-        return _result(layer, space, made, pictures, (*seen, *notes))
+        asked = self._examples(model)
+        state, space = gathered[asked], asked.features.layer
+        recipe = FacetRecipe(asked.units, self.facets, self.reduction, self.nearest, self.seed)
+        parts = len(asked.units) + bool(self.steps)
+        made = [
+            facets_of_unit(model, source, state, row, recipe, part_of(progress, row, parts))
+            for row in range(len(asked.units))
+        ]
+        refuse_sizes([each.means for each in made])
+        told = part_of(progress, len(asked.units), parts)
+        pictures, notes = self._climbed(model, asked.layer, made, told) if self.steps else (None, ())
+        seen = source_note(asked.layer, state, len(source))
+        return _result(asked.layer, space, made, pictures, (*seen, *notes))
 
     def _places(self, model: Model) -> tuple[str, str]:
         """The layers of the units and of the embeddings."""

@@ -59,7 +59,7 @@ class StartOptions(ParameterGroup):
             return None
         if images is not None:
             raise ParameterError(f"start is {self.start!r}, and images are given to start from; leave one of them out")
-        means = read_facets(self.start.removeprefix(DATA)).means
+        means = read_facets(self.start.removeprefix(DATA), model).means
         wanted = model.input.shape
         if any(own not in {n, None} for n, own in zip(means.shape[1:], wanted, strict=True)):
             raise ParameterError(

@@ -1,9 +1,14 @@
 """facets: scikit-learn's clusters, planted ones found, means and centroids; starts and targets that read them."""
 
+from functools import reduce
+from itertools import pairwise
+
 import crosslens
 import numpy as np
 import pytest
 from crosslens import load, method
+from crosslens.data import Batch, Samples, sweep
+from crosslens.data.top_rows import TopRows
 from crosslens.errors import ParameterError, TargetError
 from crosslens.objective.facet_file import read_facets
 from crosslens.testing import TinyModel
@@ -141,8 +146,68 @@ def test_methods_without_a_picture_for_each_facet_refuse_them(saved, name):
 def test_a_start_is_no_other_one_beside(saved):
     with pytest.raises(ParameterError, match="leave one of them out"):
         method("activation_maximisation", start=f"data:{saved}#1", steps=1)(MODEL, IMAGES[:1], 1)
-    with pytest.raises(ParameterError, match=r"are \(3, 16, 16\); this model takes \(3, 8, 8\)"):
-        method("activation_maximisation", start=f"data:{saved}#1", steps=1)(TinyModel(), target=1)
+
+
+def test_facets_of_another_network_are_refused_as_starts_and_as_targets(saved):
+    other = TinyModel(size=16, seed=5)
+    for name, settings, target, error in (
+        ("activation_maximisation", {"start": f"data:{saved}#1"}, 1, ParameterError),
+        ("diversity", {"start": f"data:{saved}#1", "count": 3}, 1, ParameterError),
+        ("activation_maximisation", {}, f"facet:{saved}#2/1", TargetError),
+        ("diversity", {}, f"facet:{saved}#2/1", TargetError),
+    ):
+        with pytest.raises(error, match=r"holds facets of another network.*make them with this one: crosslens run"):
+            method(name, steps=1, **settings)(other, target=target)
+
+
+def test_nothing_but_reading_is_left_when_the_round_is_over():
+    """The embeddings are gathered: a model that refuses to run after the sweep gives the same facets."""
+    asked = method("facets", **SETTINGS)
+    source = crosslens.data(IMAGES)
+    gathered = sweep(MODEL, source, [asked]).states
+    still = TinyModel(size=16)
+    assert still.layers
+    still._run = None
+    states = {asked._examples(still): gathered[asked._examples(MODEL)]}
+    found = asked.finish(still, source, states, lambda *_: None)
+    np.testing.assert_array_equal(found.centroids, facets().centroids)
+
+
+def test_states_of_shards_in_any_cut_hold_the_best_images_and_their_rows():
+    rng = np.random.default_rng(0)
+    values, rows = rng.integers(0, 4, (20, 3)).astype(np.float32), rng.random((20, 2), dtype=np.float32)
+
+    class Given(TopRows):
+        count = 5
+
+        def scores(self, batch):
+            return values[list(batch.samples.indices)]
+
+        def rows(self, batch):
+            return rows[list(batch.samples.indices)]
+
+    best = [np.lexsort((np.arange(20), -values[:, k]))[:5] for k in range(3)]
+    for cuts in ([0, 20], [0, 3, 4, 11, 20]):
+        parts = []
+        for start, stop in pairwise(cuts):
+            samples = Samples(range(start, stop), [str(n) for n in range(start, stop)], None, ({},) * (stop - start))
+            parts.append(Given().add(Given().empty(), Batch(samples, {})))
+        state = reduce(Given().merge, parts, Given().empty())
+        np.testing.assert_array_equal(state["image"], best)
+        np.testing.assert_array_equal(state["value"], [values[each, k] for k, each in enumerate(best)])
+        np.testing.assert_array_equal(state["index"], np.unique(best))
+        np.testing.assert_array_equal(state["rows"], rows[np.unique(best)])
+
+
+def test_a_store_two_workers_and_a_resumed_sweep_give_the_same_facets(tmp_path):
+    alone = facets()
+    asked = method("facets", **SETTINGS)
+    for workers in (1, 2):
+        store = tmp_path / str(workers)
+        for _ in range(2):
+            found = crosslens.sweep(MODEL, IMAGES, [asked], store=store, workers=workers)["facets"]
+            np.testing.assert_array_equal(found.means, alone.means)
+            np.testing.assert_allclose(found.centroids, alone.centroids, rtol=1e-6)
 
 
 def test_the_target_is_the_distance_to_the_centroid_and_climbing_comes_nearer(saved):
@@ -171,7 +236,7 @@ def test_what_names_no_facets_gets_one_line(saved, tmp_path, monkeypatch, text, 
     np.savez("other.npz", means=np.zeros(3))
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(ParameterError, match=words) as failure:
-        read_facets(text.format(saved))
+        read_facets(text.format(saved), MODEL)
     assert "\n" not in str(failure.value)
     with pytest.raises(TargetError, match=words):
         method("activation_maximisation", steps=1)(MODEL, target="facet:" + text.format(saved))
@@ -189,4 +254,4 @@ def test_a_unit_that_is_not_there_is_refused():
 
 def test_a_sweep_s_store_is_read_as_a_file_is(tmp_path):
     crosslens.sweep(MODEL, IMAGES, [method("facets", **SETTINGS)], store=tmp_path / "s")
-    np.testing.assert_array_equal(read_facets(str(tmp_path / "s")).means, facets().means)
+    np.testing.assert_array_equal(read_facets(str(tmp_path / "s"), MODEL).means, facets().means)
