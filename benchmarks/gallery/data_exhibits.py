@@ -65,5 +65,24 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             ("run embedding {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 -o {out}",),
             ("mnist",),
         ),
+        DataExhibit(
+            "classes",
+            "How alike the digits are in the network's last maps, and how it confuses them",
+            ("run class_statistics {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 -o {out}",),
+            ("mnist",),
+            width=640,
+            below=True,
+        ),
+        DataExhibit(
+            "class_pair",
+            "The units that tell a 4 from a 9",
+            (
+                "run class_statistics {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 --pair 4,9"
+                " --count 12 -o {out}",
+            ),
+            ("mnist",),
+            width=640,
+            below=True,
+        ),
     )
 }

@@ -1,6 +1,9 @@
 """Labels of a data set as classes of a model, and as what somebody types."""
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import ParameterError, did_you_mean
 
@@ -9,21 +12,21 @@ __all__ = ["chosen_classes", "in_order", "model_classes", "shown_names"]
 LISTED = 20
 """Classes that an error lists."""
 NONE = -1
+_DIGITS = frozenset("0123456789")
 
 
-def in_order(label: str) -> tuple[int, int, str]:
-    """A key that sorts labels: whole numbers by their value, then all others by their letters.
+def in_order(label: str) -> tuple[Any, ...]:
+    """A key that sorts labels as people do: by their letters, numbers in them by their value, numbers alone first.
 
-    >>> sorted(["10", "9", "cat", "-1"], key=in_order)
-    ['-1', '9', '10', 'cat']
+    >>> sorted(["class 10", "10", "9", "class 9"], key=in_order)
+    ['9', '10', 'class 9', 'class 10']
     """
-    number = _number(label)
-    return (1, 0, label) if number is None else (0, number, label)
+    parts = [each for each in re.split(r"([0-9]+)", label) if each]
+    return *((0, int(each), "") if each[0] in _DIGITS else (1, 0, each) for each in parts), (2, 0, label)
 
 
 def _number(label: str) -> int | None:
-    digits = label.removeprefix("-")
-    return int(label) if digits.isascii() and digits.isdigit() else None
+    return int(label) if label and set(label) <= _DIGITS else None
 
 
 def model_classes(labels: Sequence[str], names: Sequence[str], count: int) -> tuple[int, ...]:
@@ -38,9 +41,10 @@ def model_classes(labels: Sequence[str], names: Sequence[str], count: int) -> tu
     >>> model_classes(["1", "0"], ["cat", "dog"], 2)
     (1, 0)
     """
-    by_name = _only_once([_by_name(names).get(_folded(label), NONE) for label in labels])
+    named = _by_name(names)
+    by_name = _only_once([named.get(_folded(label), NONE) for label in labels])
     numbers = [_number(label) for label in labels]
-    by_number = _only_once([NONE if n is None or not 0 <= n < count else n for n in numbers])
+    by_number = _only_once([NONE if n is None or n >= count else n for n in numbers])
     return by_number if _found(by_number) > _found(by_name) else by_name
 
 
@@ -57,7 +61,8 @@ def _folded(name: str) -> str:
 
 
 def _only_once(numbers: Sequence[int]) -> tuple[int, ...]:
-    return tuple(NONE if numbers.count(number) > 1 else number for number in numbers)
+    times = Counter(numbers)
+    return tuple(NONE if times[number] > 1 else number for number in numbers)
 
 
 def _found(numbers: Sequence[int]) -> int:
@@ -122,6 +127,6 @@ def _different(places: tuple[int, ...], words: Sequence[str]) -> tuple[int, ...]
 
 def _unknown(words: Sequence[str], known: Mapping[str, int], labels: Sequence[str]) -> str:
     wrong = next(word for word in words if word not in known)
-    some = f": {', '.join(labels)}" if len(labels) <= LISTED else ""
+    some = f": {', '.join(map(repr, labels))}" if len(labels) <= LISTED else ""
     hint = did_you_mean(wrong, known)
     return f"pair: no class {wrong!r} among the {len(labels)} of the data{some}{'.' if hint and some else ''}{hint}"

@@ -1,7 +1,8 @@
 """`ClassStatistics`: for each class its mean features; how alike classes are, and how the network confuses them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -77,9 +78,37 @@ class ClassStatistics(ClassTable):
         Raises:
             ParameterError: there is no confusion matrix.
         """
+        return confusion_rates(as_numpy(self._known_confusion()), as_numpy(self.counts))
+
+    def _known_confusion(self) -> Numbers:
         if self.confusion is None:
             raise ParameterError("there is no confusion matrix; the notes say why")
-        return confusion_rates(as_numpy(self.confusion), as_numpy(self.counts))
+        return as_numpy(self.confusion)
+
+    def confusion_table(self) -> Table:
+        """The confusion matrix: a row for each label, columns "predicted LABEL" and "predicted another".
+
+        Raises:
+            ParameterError: there is none.
+        """
+        table = self._matrix(self._known_confusion(), "predicted")
+        return Table({**table.columns, "predicted another": as_numpy(self.other_predictions)})
+
+    def similarity_table(self) -> Table:
+        """The similarity matrix: a row for each class, columns "like LABEL"."""
+        return self._matrix(as_numpy(self.similarity), "like")
+
+    def _matrix(self, values: Numbers, word: str) -> Table:
+        names = np.asarray(self.labels)
+        return Table({"class": names, **{f"{word} {label}": values[:, n] for n, label in enumerate(self.labels)}})
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """`picture.png`, the table, and both matrices, as Parquet."""
+        matrices = {"similarity": self.similarity_table()}
+        if self.confusion is not None:
+            matrices["confusion"] = self.confusion_table()
+        written = [each.save(folder / f"{name}.parquet") for name, each in matrices.items()]
+        return [*super().save_into(folder), *written]
 
     def units_of(self, label: str, count: int = 10) -> Table:
         """The units that stand for a class most: unit, d' against all other images, and both means.

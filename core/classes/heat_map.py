@@ -74,7 +74,8 @@ def heat_map(
     shown = range(0, count, max(1, -(-(LETTERS + 2) // cell)))
     words = {n: cut(names[n], LONGEST_NAME, LETTERS) for n in shown}
     room = max(text_width(word, LETTERS) for word in words.values()) + 6
-    lines = wrap(title, max(side + room, 240), TITLE)
+    some = f" (every {shown.step}th name)" * (shown.step > 1)
+    lines = wrap(title + some, max(side + room, 240), TITLE)
     top = len(lines) * line_height(TITLE) + 6
     size = (max(side + room, 240), top + side + room + STRIP[1] + line_height(LETTERS) + 12)
     canvas = Image.new("RGB", size, "white")

@@ -76,6 +76,7 @@ def _record(result: Result) -> Mapping[str, Any]:
         "parameters": dict(result.parameters),
         "provenance": dict(result.provenance),
         "notes": list(result.notes),
+        "figures": dict(result.figures()),
         "columns": columns,
     }
 

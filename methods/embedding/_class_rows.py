@@ -13,6 +13,7 @@ from crosslens.classes.likeness import SIMILARITIES, agreement, alike_order, con
 from crosslens.data import State
 from crosslens.errors import ImageError, ModelError
 from crosslens.model import Model
+from crosslens.result.display import counted
 
 __all__ = ["DataClasses"]
 
@@ -134,14 +135,14 @@ class DataClasses:
     def label_notes(self) -> tuple[str, ...]:
         """On images that belong to no class."""
         return (
-            *_if(self.unlabelled, f"{self.unlabelled} images have no label and are left out"),
-            *_if(self.unreadable, f"{self.unreadable} images have a label that is no text and are left out"),
+            *_if(self.unlabelled, f"{counted(self.unlabelled, 'image')} without a label left out"),
+            *_if(self.unreadable, f"{counted(self.unreadable, 'image')} with a label that is no text left out"),
         )
 
 
 def _without(state: State) -> str:
     """How many images have no label, if some have one, and how many have one that is no text."""
-    some = int(state["unlabelled"]), int(state["unreadable"])
+    some = int(state["unlabelled"]) if len(state["label"]) else 0, int(state["unreadable"])
     said = [f"{n} have {what}" for n, what in zip(some, ("none", "one that is no text"), strict=True) if n]
     return f" ({', '.join(said)})" * bool(said)
 
@@ -151,4 +152,4 @@ def _if(told: Any, note: str) -> tuple[str, ...]:
 
 
 def _some(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:NAMED]) + ", ..." * (len(labels) > NAMED)
+    return ", ".join(map(repr, labels[:NAMED])) + ", ..." * (len(labels) > NAMED)

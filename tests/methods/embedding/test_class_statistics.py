@@ -47,6 +47,9 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(result):
     expected = confusion_matrix(NUMBERS, predicted, labels=range(5))[:4]
     assert result.confusion.tolist() == expected[:, :4].tolist()
     assert result.other_predictions.tolist() == expected[:, 4].tolist()
+    table = result.confusion_table()
+    assert np.asarray(list(table.columns.values())[1:]).T.tolist() == expected.tolist()
+    assert list(table.columns)[1:3] == ["predicted class 0", "predicted class 1"]
     assert result.figures()["accuracy"] == pytest.approx((predicted == NUMBERS).mean())
 
 
@@ -125,8 +128,8 @@ def test_images_without_a_label_are_no_class_and_are_counted():
     found = run(labels)
     assert found["class"].tolist() == [f"class {n}" for n in range(4)]
     assert found["images"].sum() == COUNT - 6
-    assert "5 images have no label and are left out" in found.notes
-    assert "1 images have a label that is no text and are left out" in found.notes
+    assert "5 images without a label left out" in found.notes
+    assert "1 image with a label that is no text left out" in found.notes
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_fewer_than_two_classes_are_refused(labels, match, pair):
 def test_labels_that_are_no_classes_of_the_network_have_no_confusion_and_a_note_says_why():
     found = run(np.array(["cat", "dog"] * 30))
     assert found.confusion is None
-    assert any("none of the labels, cat, dog, is a name or a number" in note for note in found.notes)
+    assert any("none of the labels, 'cat', 'dog', is a name or a number" in note for note in found.notes)
     assert "accuracy" not in found.columns
     assert found.picture().shape[2] == 3
 
@@ -157,7 +160,7 @@ def test_a_label_that_is_no_class_has_no_accuracy_and_the_others_keep_theirs(res
     assert found.confusion[:3, :3].tolist() == result.confusion[:3, :3].tolist()
     assert np.isnan(found["accuracy"][3])
     assert not found.confusion[:, 3].any()
-    assert "labels that are no class of the network: cow" in found.notes
+    assert "labels that are no class of the network: 'cow'" in found.notes
 
 
 def of_kind(output_kind, model):
@@ -184,7 +187,7 @@ def test_one_number_of_two_classes_is_cut_where_both_are_as_likely():
 @pytest.mark.parametrize(
     ("pair", "match"),
     [
-        (("class 0", "clas 3"), "no class 'clas 3' among the 4 of the data: class 0, .*Did you mean 'class 3'"),
+        (("class 0", "clas 3"), "no class 'clas 3' among the 4 of the data: 'class 0', .*Did you mean 'class 3'"),
         (("class 0", "class 0"), "pair names one class twice"),
         (("a", "b", "c"), "no class 'a,b,c' among"),
         ((" ",), r"pair is \(' ',\)"),
