@@ -7,8 +7,10 @@ from typing import Any
 
 from ..errors import ParameterError, did_you_mean
 
-__all__ = ["chosen_classes", "in_order", "model_classes", "shown_names"]
+__all__ = ["chosen_classes", "in_order", "matching_notes", "model_classes", "shown_names", "some"]
 
+NAMED = 5
+"""Classes that a note names."""
 LISTED = 20
 """Classes that an error lists."""
 NONE = -1
@@ -67,6 +69,44 @@ def _only_once(numbers: Sequence[int]) -> tuple[int, ...]:
 
 def _found(numbers: Sequence[int]) -> int:
     return sum(number != NONE for number in numbers)
+
+
+def matching_notes(labels: Sequence[str], numbers: Sequence[int], names: Sequence[str], count: int) -> tuple[str, ...]:
+    """What a reader must know of how labels became classes of the model; nothing where none did.
+
+    Args:
+        labels: of the data.
+        numbers: the model's class of each, -1 for none.
+        names: the model's name of each, "" for none.
+        count: classes of the model.
+
+    >>> matching_notes(["1", "2"], [1, -1], ["dog", ""], 2)[1]
+    "labels are taken as numbers of the network's classes: '1' is 'dog'"
+    """
+    notes, own = [], list(zip(labels, numbers, names, strict=True))
+    if not _found(numbers):
+        return ()
+    if unknown := [label for label, number, _ in own if number == NONE]:
+        notes.append(f"labels that stand for no class of the network: {some(unknown)}")
+    for label, number, name in own:
+        if name and _number(label) == number and _folded(label) not in {_folded(each) for each in name.split(", ")}:
+            notes.append(f"labels are taken as numbers of the network's classes: {label!r} is {name!r}")
+            break
+    if str(count) in labels and "0" not in labels:
+        notes.append(
+            f"there is a label '{count}' and none '0', while the network's classes are 0 to {count - 1}: if labels "
+            "count from 1, the confusion matrix is wrong"
+        )
+    return tuple(notes)
+
+
+def some(labels: Sequence[str]) -> str:
+    """The first of them, quoted.
+
+    >>> some(["cat", "dog"])
+    "'cat', 'dog'"
+    """
+    return ", ".join(map(repr, labels[:NAMED])) + ", ..." * (len(labels) > NAMED)
 
 
 def shown_names(labels: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

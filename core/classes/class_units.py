@@ -49,7 +49,8 @@ class ClassUnits(ClassTable):
             f"{name} ({counted(n, 'image')})" for name, n in zip(self.pair, self.counts, strict=True)
         )
         found = self.figures()
-        yield f"unit {found['unit']} tells them apart best: d' {found['d_prime']:.3g}, AUC {found['auc']:.3g}"
+        best = f"unit {found['unit']} tells them apart best: d' {found['d_prime']:.3g}, AUC {found['auc']:.3g}"
+        yield best if found["d_prime"] else "no unit tells them apart"
 
     def picture(self) -> Pixels:
         """A bar of d' for each of the best units, red to the right for the first class, blue to the left."""

@@ -1,12 +1,12 @@
 """What `class_statistics` makes of its sums: classes in order, likeness beside confusion, the units of a pair."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from crosslens.arrays import as_numpy
-from crosslens.classes.class_names import in_order, model_classes, shown_names
+from crosslens.classes.class_names import in_order, matching_notes, model_classes, shown_names, some
 from crosslens.classes.class_statistics import ClassStatistics
 from crosslens.classes.discrimination import ClassMeans
 from crosslens.classes.likeness import SIMILARITIES, agreement, alike_order, confusion_rates
@@ -20,8 +20,6 @@ __all__ = ["DataClasses"]
 Numbers = np.ndarray[Any, Any]
 FEW = 10
 """Images of a class below which its numbers are uncertain."""
-NAMED = 5
-"""Classes that a note names."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,8 @@ class DataClasses:
     """The model's class of each label, -1 for none."""
     names: tuple[str, ...]
     """The model's name of each, "" for none."""
+    classes: int
+    """Of the model."""
     unlabelled: int
     unreadable: int
 
@@ -60,10 +60,13 @@ class DataClasses:
         labels, counts = tuple(given[n] for n in order), np.asarray(state["images"])[order]
         each = counts[:, None].astype(np.float64)
         means = ClassMeans(counts, state["sum"][order] / each, state["scatter"][order] / each)
-        known = model.output.names(model.labels) if model.output.is_vector else ()
-        numbers = model_classes(labels, known, model.output.count if model.output.is_vector else 0)
+        known: tuple[str, ...] = ()
+        classes = 0
+        if model.output.is_vector:
+            known, classes = model.output.names(model.labels), model.output.count
+        numbers = model_classes(labels, known, classes)
         names = tuple(known[n] if 0 <= n < len(known) else "" for n in numbers)
-        return cls(labels, means, numbers, names, int(state["unlabelled"]), int(state["unreadable"]))
+        return cls(labels, means, numbers, names, classes, *(int(state[name]) for name in ("unlabelled", "unreadable")))
 
     def result(self, metric: str, state: State | None, why_none: str) -> ClassStatistics:
         """All classes.
@@ -79,7 +82,9 @@ class DataClasses:
         agreements: Mapping[str, float] = {}
         known = np.asarray(self.numbers) >= 0
         if state is not None and not known.any():
-            why_none = f"none of the labels, {_some(self.labels)}, is a name or a number of the network's classes"
+            why_none = (
+                f"none of the labels, {some(self.labels)}, is alone the name or the number of a class of the network"
+            )
         elif state is not None:
             predicted = state["predicted"][np.searchsorted(state["label"], np.asarray(self.labels))]
             confusion = np.where(known, predicted[:, np.where(known, self.numbers, 0)], 0)
@@ -120,13 +125,12 @@ class DataClasses:
         return {**columns, "mean": as_numpy(self.means.means), "deviation": np.sqrt(as_numpy(self.means.variances))}
 
     def _notes(self, metric: str) -> tuple[str, ...]:
-        counts, known = as_numpy(self.means.counts), np.asarray(self.numbers) >= 0
+        counts = as_numpy(self.means.counts)
         few = [label for label, n in zip(self.labels, counts, strict=True) if n < FEW]
-        unknown = [label for label, n in zip(self.labels, known, strict=True) if not n]
         return (
             *self.label_notes(),
-            *_if(few, f"{len(few)} classes have fewer than {FEW} images, {_some(few)}: their numbers are uncertain"),
-            *_if(known.any() and unknown, f"labels that are no class of the network: {_some(unknown)}"),
+            *_if(few, f"{len(few)} classes have fewer than {FEW} images, {some(few)}: their numbers are uncertain"),
+            *matching_notes(self.labels, self.numbers, self.names, self.classes),
             *_if(
                 len(counts) == 2 and metric == "cosine", "of two classes centred means are opposite: their cosine is -1"
             ),
@@ -149,7 +153,3 @@ def _without(state: State) -> str:
 
 def _if(told: Any, note: str) -> tuple[str, ...]:
     return (note,) if told else ()
-
-
-def _some(labels: Sequence[str]) -> str:
-    return ", ".join(map(repr, labels[:NAMED])) + ", ..." * (len(labels) > NAMED)

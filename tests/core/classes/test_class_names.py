@@ -1,7 +1,7 @@
 """Labels of data as a model's classes, and as what somebody types."""
 
 import pytest
-from crosslens.classes.class_names import chosen_classes, in_order, model_classes
+from crosslens.classes.class_names import chosen_classes, in_order, matching_notes, model_classes
 from crosslens.errors import ParameterError
 
 NAMES = ["tench, Tinca tinca", "great white shark", "crane", "crane", "7"]
@@ -30,6 +30,18 @@ NAMES = ["tench, Tinca tinca", "great white shark", "crane", "crane", "7"]
 )
 def test_labels_are_classes_by_name_or_by_number_and_never_by_both(labels, expected):
     assert model_classes(labels, NAMES, 5) == expected
+
+
+def test_labels_that_may_count_from_one_are_told():
+    labels = ["1", "2", "3"]
+    assert any("count from 1" in note for note in matching_notes(labels, (1, 2, -1), [""] * 3, 3))
+    assert not matching_notes(["0", "1", "2"], (0, 1, 2), [""] * 3, 3)
+
+
+def test_numbers_that_have_names_are_told_with_one_of_them():
+    notes = matching_notes(["0", "1"], (0, 1), ["tench, Tinca tinca", "shark"], 2)
+    assert notes == ("labels are taken as numbers of the network's classes: '0' is 'tench, Tinca tinca'",)
+    assert matching_notes(["0", "1"], (0, 1), ["0", "1"], 2) == ()
 
 
 def test_labels_are_sorted_by_the_numbers_in_them():

@@ -148,7 +148,7 @@ def test_fewer_than_two_classes_are_refused(labels, match, pair):
 def test_labels_that_are_no_classes_of_the_network_have_no_confusion_and_a_note_says_why():
     found = run(np.array(["cat", "dog"] * 30))
     assert found.confusion is None
-    assert any("none of the labels, 'cat', 'dog', is a name or a number" in note for note in found.notes)
+    assert any("none of the labels, 'cat', 'dog', is alone the name or the number" in note for note in found.notes)
     assert "accuracy" not in found.columns
     assert found.picture().shape[2] == 3
 
@@ -160,7 +160,7 @@ def test_a_label_that_is_no_class_has_no_accuracy_and_the_others_keep_theirs(res
     assert found.confusion[:3, :3].tolist() == result.confusion[:3, :3].tolist()
     assert np.isnan(found["accuracy"][3])
     assert not found.confusion[:, 3].any()
-    assert "labels that are no class of the network: 'cow'" in found.notes
+    assert "labels that stand for no class of the network: 'cow'" in found.notes
 
 
 def of_kind(output_kind, model):
