@@ -18,13 +18,15 @@ EXACT = 1_600
 def snapped(points: Array, shape: tuple[int, int] | None = None) -> Numbers:
     """A cell of a grid for each point of a plane, no two in one.
 
-    Up to 1,600 cells the sum of squared distances between points and cells, both scaled to a unit square, is the least
-    possible (scipy's `linear_sum_assignment`). Above, the grid is halved along its longer side, again and again, and
-    the points with it, in the order of that coordinate: neighbours stay near, and a million points take seconds.
+    Where no shape is given all cells are full but some at the end of the last row. Up to 1,600 cells the sum of squared
+    distances between points and cells, both scaled to a unit square, is the least possible (scipy's
+    `linear_sum_assignment`). Above, the grid is halved along its longer side, again and again, and the points with it,
+    in the order of that coordinate: neighbours stay near (for 2,500 points of t-SNE the sum was 9 % above the least),
+    and 60,000 points take about a second.
 
     Args:
         points: (N, 2), x to the right and y upwards; those with NaN get no cell.
-        shape: (rows, columns), at least as many cells as points. If not given, about square, with few cells left empty.
+        shape: (rows, columns), at least as many cells as points. If not given, about square.
 
     Returns:
         (N, 2), int64: row, from the top, and column of each point's cell; -1 for points without one.
@@ -43,7 +45,8 @@ def snapped(points: Array, shape: tuple[int, int] | None = None) -> Numbers:
     cells = np.full((len(given), 2), -1, np.int64)
     if count:
         unit = _unit_square(given[known].astype(np.float64))
-        cells[known] = _assigned(unit, rows, columns) if rows * columns <= EXACT else _halved(unit, rows, columns)
+        places = count if shape is None else rows * columns
+        cells[known] = (_assigned if places <= EXACT else _halved)(unit, places, columns)
     return cells
 
 
@@ -59,20 +62,26 @@ def _unit_square(points: Numbers) -> Numbers:
     return np.asarray((down - down.min(axis=0)) / np.where(extent > 0, extent, 1))
 
 
-def _assigned(unit: Numbers, rows: int, columns: int) -> Numbers:
+def _assigned(unit: Numbers, places: int, columns: int) -> Numbers:
+    """Each point's cell among the first so many, row by row."""
     from scipy.optimize import linear_sum_assignment
 
-    row, column = np.divmod(np.arange(rows * columns), columns)
-    centres = np.stack([row / max(rows - 1, 1), column / max(columns - 1, 1)], axis=1)
+    row, column = np.divmod(np.arange(places), columns)
+    centres = np.stack([row / max(row[-1], 1), column / max(column.max(), 1)], axis=1)
     costs = ((unit[:, None] - centres[None]) ** 2).sum(axis=2)
     _, chosen = linear_sum_assignment(costs)
     return np.stack([row[chosen], column[chosen]], axis=1)
 
 
-def _halved(unit: Numbers, rows: int, columns: int) -> Numbers:
+def _halved(unit: Numbers, places: int, columns: int) -> Numbers:
+    """The same by halving; a last row that is not whole takes the lowest points, from left to right."""
     cells = np.empty((len(unit), 2), np.int64)
-    for places, row, column in _parts(unit, np.arange(len(unit)), (0, 0, rows, columns)):
-        cells[places] = row, column
+    rows, rest = divmod(places, columns)
+    down = np.argsort(unit[:, 0], kind="stable")
+    upper, last = np.sort(down[: len(unit) - rest]), down[len(unit) - rest :]
+    cells[last[np.argsort(unit[last, 1], kind="stable")]] = np.stack([np.full(rest, rows), np.arange(rest)], axis=1)
+    for each, row, column in _parts(unit, upper, (0, 0, rows, columns)):
+        cells[each] = row, column
     return cells
 
 

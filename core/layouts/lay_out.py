@@ -9,13 +9,17 @@ from ..errors import ParameterError, unknown_name
 from .layout import Layout, Numbers
 from .pca import pca, place_on_components
 from .tsne import place_by_neighbours, tsne
-from .umap import umap
+from .umap import place_by_umap, umap
 
 __all__ = ["LAYOUTS", "lay_out", "layout_from_saved"]
 
 LAYOUTS: Mapping[str, Callable[..., Layout]] = {"pca": pca, "tsne": tsne, "umap": umap}
 """The layouts there are, by name."""
-_PLACING: Mapping[str, Callable[[Layout, Numbers], Numbers]] = {"pca": place_on_components, "tsne": place_by_neighbours}
+_PLACING: Mapping[str, Callable[[Layout, Numbers], Numbers]] = {
+    "pca": place_on_components,
+    "tsne": place_by_neighbours,
+    "umap": place_by_umap,
+}
 
 
 def lay_out(rows: Array, name: str = "tsne", dimensions: int = 2, **options: Any) -> Layout:
@@ -40,5 +44,5 @@ def lay_out(rows: Array, name: str = "tsne", dimensions: int = 2, **options: Any
 
 
 def layout_from_saved(saved: Mapping[str, Any]) -> Layout:
-    """The layout that gave `Layout.saved()`; one by UMAP takes no new points any more."""
-    return Layout(**saved, placing=_PLACING.get(saved["name"]))
+    """The layout that gave `Layout.saved()`."""
+    return Layout(**saved, placing=_PLACING[saved["name"]] if saved["state"] else None)

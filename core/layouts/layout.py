@@ -32,7 +32,7 @@ class Layout:
     notes: tuple[str, ...] = ()
     """What a reader must know: what was changed for these rows, for example."""
     state: Mapping[str, Numbers] = field(default_factory=dict)
-    """What new points are placed by: arrays by name."""
+    """What new points are placed by: arrays by name; the rows themselves with t-SNE and UMAP."""
     placing: Callable[["Layout", Numbers], Numbers] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class Layout:
 
         Returns:
             (M, d), float32; NaN where a row is NaN or infinite. Each depends on the layout and its own row
-            only, up to rounding.
+            only, up to rounding; with UMAP also on chance.
 
         Raises:
             ParameterError: another number of columns, or a layout that takes no new points.
@@ -58,8 +58,8 @@ class Layout:
         given = checked_rows(rows)
         if self.placing is None:
             raise ParameterError(
-                f"this layout by {self.name} takes no new points: it was read from a file, which cannot hold what "
-                f"{self.name} places them by; lay all rows out again, or take pca or tsne"
+                f"this layout by {self.name} takes no new points: it was turned and scaled onto that of rows of "
+                "another length; lay all rows out again"
             )
         columns = self.parameters["columns"]
         if given.shape[1] != columns:

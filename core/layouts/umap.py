@@ -1,6 +1,7 @@
 """UMAP (McInnes et al., 2018, https://arxiv.org/abs/1802.03426), where the package umap-learn is installed."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from ..arrays import Array
 from ..errors import ParameterError
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
 
-__all__ = ["umap"]
+__all__ = ["check_umap", "place_by_umap", "umap"]
 
 
 def umap(
@@ -34,28 +35,57 @@ def umap(
         seed: of its random numbers.
 
     Raises:
-        ParameterError: umap-learn is not installed; rows that are no numbers in rows, or fewer than four.
+        ParameterError: umap-learn is not installed; rows that are no numbers in rows, or too few; fewer than two
+            neighbours.
     """
     given, wanted = checked_rows(rows), checked_dimensions(dimensions)
     known = usable(given)
     count = int(known.sum())
-    package = library("umap", "umap-learn", "umap-learn, or take tsne or pca, which need 'crosslens[data]'")
+    check_umap()
+    if neighbours < 2:
+        raise ParameterError(f"neighbours is {neighbours}; UMAP needs at least 2; 5 to 50 is usual")
     if count < wanted + 2:
         raise ParameterError(f"UMAP needs at least {wanted + 2} rows for {wanted} dimensions; {count} can be read")
     used = min(neighbours, count - 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a seed means one thread
-        fitted = package.UMAP(
-            n_components=wanted, n_neighbors=used, min_dist=minimum_distance, metric=metric, random_state=seed
-        ).fit(given[known])
     parameters: dict[str, Any] = {"dimensions": wanted, "neighbours": used, "minimum_distance": minimum_distance}
     parameters |= {"metric": metric, "seed": seed, "columns": given.shape[1]}
     notes = ["UMAP differs from run to run, even with the same seed"]
     if used < neighbours:
         notes.append(f"neighbours is {used} and not {neighbours}: there are {count} rows")
+    own = given[known].astype(np.float32)
+    laid = np.asarray(_fitted(own, parameters).embedding_, np.float32)
+    return Layout(
+        "umap", at_places(laid, known), parameters, False, tuple(notes), {"rows": own, "known": laid}, place_by_umap
+    )
 
-    def place(layout: Layout, new: Numbers) -> Numbers:
-        return np.asarray(fitted.transform(new))
 
-    points = at_places(np.asarray(fitted.embedding_), known)
-    return Layout("umap", points, parameters, False, tuple(notes), {}, place)
+def place_by_umap(layout: Layout, rows: Numbers) -> Numbers:
+    """New rows in a UMAP layout, by umap-learn's `transform`.
+
+    That takes a fitted object, which no file can hold: it is fitted again with no step, and its points are the old
+    ones, which gives what the first one gives.
+    """
+    known = np.asarray(layout.state["known"], np.float32)
+    fitted = _fitted(layout.state["rows"], layout.parameters, init=known, n_epochs=0)
+    fitted.embedding_, fitted.n_epochs = known, None
+    return np.asarray(fitted.transform(rows.astype(np.float32)))
+
+
+def check_umap() -> Any:
+    """The package, if it is installed.
+
+    Raises:
+        ParameterError: it is not.
+    """
+    return library("umap", "umap-learn", "umap-learn, or take tsne or pca, which need 'crosslens[data]'")
+
+
+def _fitted(rows: Numbers, parameters: Mapping[str, Any], **options: Any) -> Any:
+    package = check_umap()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a seed means one thread
+        return package.UMAP(
+            n_components=parameters["dimensions"], n_neighbors=parameters["neighbours"],
+            min_dist=parameters["minimum_distance"], metric=parameters["metric"], random_state=parameters["seed"],
+            **options,
+        ).fit(rows)  # fmt: skip

@@ -1,5 +1,6 @@
 """`crosslens.load`: a saved result, whole; classes of plugins are found by the method that made it."""
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,9 +22,13 @@ def load(path: str | Path) -> Result:
         ParameterError: no such file, or it is damaged, not a saved result, of a newer crosslens, or of a class that no
             installed plugin brings.
     """
-    return read_result(path, _import_method)
+    return read_result(path, _import_class)
 
 
-def _import_method(name: str) -> None:
+def _import_class(kind: str, method: str) -> None:
+    """A class that `crosslens` names and imports when it is first used, else that of the method."""
+    root = sys.modules[__name__.partition(".")[0]]
+    if kind in root.__all__:
+        getattr(root, kind)
     with suppress(PluginError):
-        method_class(name)
+        method_class(method)

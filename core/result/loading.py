@@ -38,13 +38,13 @@ _OTHERS = {
 }
 
 
-def read_result(path: str | Path, import_method: Callable[[str], None]) -> Result:
+def read_result(path: str | Path, import_class: Callable[[str, str], None]) -> Result:
     """The result that a file holds.
 
     Args:
         path: an `.npz` that `Result.save` wrote.
-        import_method: called with a method's name where the class of the result is not known yet; it may import the
-            plugin that brings the method, and does nothing where none does.
+        import_class: called with the name of the result's class and that of its method where the class is not known
+            yet; it may import what brings one of them, and does nothing where nothing does.
 
     Raises:
         ParameterError: no such file, or it is damaged, not a saved result, of a newer crosslens, or of a class that no
@@ -56,7 +56,7 @@ def read_result(path: str | Path, import_method: Callable[[str], None]) -> Resul
         raise ParameterError(f"'{path}' was written by crosslens {by}, in a form that this one cannot read: upgrade it")
     kind = _kind_of(record)
     if kind is None:
-        import_method(str(record["method"]))
+        import_class(str(record["kind"]), str(record["method"]))
         kind = _kind_of(record)
     if kind is None:
         raise ParameterError(

@@ -1,6 +1,8 @@
 """`crosslens.steady_embedding` and `crosslens checkpoints`: from networks and data to points, pictures and files."""
 
 import json
+import subprocess
+import sys
 
 import crosslens
 import numpy as np
@@ -64,6 +66,13 @@ def test_a_saved_result_comes_back_whole_and_its_layouts_take_new_points(followe
     assert again.figures() == followed.figures()
     new = rows(BEFORE, "act2")[:3]
     np.testing.assert_array_equal(again.layouts[0].place(new), followed.layouts[0].place(new))
+
+
+def test_a_saved_result_is_loaded_in_a_new_process_that_imported_nothing_else(followed, tmp_path):
+    path = followed.save(tmp_path / "x.npz")
+    code = f"import crosslens; print(type(crosslens.load({str(path)!r})).__name__)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["SteadyPoints"]
 
 
 def test_pictures_animations_and_tables_are_written(followed, tmp_path):

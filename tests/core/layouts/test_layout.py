@@ -195,26 +195,43 @@ def test_umap_that_is_not_installed_says_what_to_type(monkeypatch):
         umap(clusters(20)[0])
 
 
-def test_umap_is_called_with_the_parameters_and_says_that_it_does_not_repeat(monkeypatch):
-    class UMAP:
-        def __init__(self, **parameters):
-            self.parameters = parameters
+class UMAP:
+    """Rows as points, each moved by the seed at every step: what umap-learn is called with."""
 
-        def fit(self, rows):
-            self.embedding_ = rows[:, : self.parameters["n_components"]]
-            return self
+    def __init__(self, init="spectral", n_epochs=1, **parameters):
+        self.init, self.n_epochs, self.parameters = init, n_epochs, parameters
 
-        def transform(self, rows):
-            return rows[:, :2] + 1
+    def fit(self, rows):
+        self.embedding_ = rows[:, : self.parameters["n_components"]] + self.n_epochs
+        return self
 
+    def transform(self, rows):
+        assert self.n_epochs != 0
+        return self.embedding_[:1] + rows[:, :2]
+
+
+def test_umap_is_called_with_the_parameters_says_that_it_does_not_repeat_and_takes_new_points_from_a_file(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=UMAP))
     rows, _ = clusters(10)
     layout = umap(rows)
     assert not layout.repeatable
     assert layout.notes[1] == "neighbours is 9 and not 15: there are 10 rows"
-    np.testing.assert_array_equal(layout.place(rows), rows[:, :2] + 1)
-    with pytest.raises(ParameterError, match="takes no new points: it was read from a file"):
-        layout_from_saved(layout.saved()).place(rows)
+    np.testing.assert_array_equal(layout.points, rows[:, :2] + 1)
+    np.testing.assert_array_equal(layout.place(rows), layout.points[:1] + rows[:, :2])
+    np.testing.assert_array_equal(layout_from_saved(layout.saved()).place(rows), layout.place(rows))
+    with pytest.raises(ParameterError, match="neighbours is 1; UMAP needs at least 2"):
+        umap(rows, neighbours=1)
+
+
+def test_umap_itself_places_new_points_alike_before_and_after_it_was_saved():
+    pytest.importorskip("umap", reason="umap-learn is not installed")
+    rows, kinds = clusters(60)
+    new, theirs = clusters(8, seed=9)
+    layout = lay_out(rows, "umap", metric="cosine")
+    placed = layout.place(new)
+    nearest = np.linalg.norm(placed[:, None] - layout.points[None], axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(kinds[nearest], theirs)
+    np.testing.assert_array_equal(layout_from_saved(layout.saved()).place(new), placed)
 
 
 @pytest.mark.parametrize(
