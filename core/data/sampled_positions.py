@@ -1,5 +1,6 @@
 """Random positions of a layer, a bounded number over all images, with what its units answer there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, ClassVar
@@ -52,23 +53,35 @@ class SampledPositions(Statistic):
         rows = np.zeros((0, 0), np.float32)
         return {"key": nothing.astype(np.uint64), "image": nothing, "position": nothing, "activation": rows}
 
-    def add(self, state: State, batch: Batch) -> State:
-        values = as_numpy(batch.activations[self.layer])
-        inner = self._inner(values.shape)
-        starts = np.array([_key(self.seed, each) for each in batch.samples.ids], np.uint64)
+    def candidates(self, ids: Sequence[str], shape: tuple[int, ...]) -> tuple[Numbers, Numbers]:
+        """The keys and the positions of each image's candidates, the smallest key first: both (N, per image).
+
+        Args:
+            ids: of N images.
+            shape: of their activations.
+        """
+        inner = self._inner(shape)
+        starts = np.array([_key(self.seed, each) for each in ids], np.uint64)
         keys = _mixed(starts[:, None], inner)
         chosen = keys.argsort(axis=1, kind="stable")[:, : self.per_image]
-        image, position = np.arange(len(values))[:, None], inner[chosen]
-        rows = positions_first(values)[image, position].astype(np.float32, copy=False)
+        return np.take_along_axis(keys, chosen, axis=1), inner[chosen]
+
+    def add(self, state: State, batch: Batch) -> State:
+        return self.merge(state, self._added(batch))
+
+    def _added(self, batch: Batch) -> State:
+        """The candidates of one batch, as a state."""
+        values = as_numpy(batch.activations[self.layer])
+        keys, position = self.candidates(batch.samples.ids, values.shape)
+        rows = positions_first(values)[np.arange(len(values))[:, None], position].astype(np.float32, copy=False)
         self._refuse_nan(rows, batch)
         indices = np.asarray(batch.samples.indices, np.int64)
-        added = {
-            "key": keys[image, chosen].ravel(),
+        return {
+            "key": keys.ravel(),
             "image": np.repeat(indices, position.shape[1]),
             "position": position.ravel(),
             "activation": rows.reshape(-1, rows.shape[2]),
         }
-        return self.merge(state, added)
 
     def merge(self, first: State, second: State) -> State:
         """The smallest keys of both; equal keys, of images with one id, in order of the image and the position."""

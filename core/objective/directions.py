@@ -25,6 +25,10 @@ class Direction(Objective):
     layer: str
     vector: Any
     power: float = 0.0
+    central: bool = False
+    """Whether only the position in the middle of maps counts, row h // 2 and column w // 2; tokens have no middle."""
+    title: str = ""
+    """What the direction is, in words."""
 
     @property
     def layers(self) -> frozenset[str]:  # type: ignore[override]
@@ -34,8 +38,8 @@ class Direction(Objective):
     def linear(self) -> bool:  # type: ignore[override]
         return self.power == 0
 
-    def _broadcast_vector(self, a: Array) -> tuple[Array, int, int]:
-        """The vector shaped to broadcast against `a`, the axis of channels, and the number of positions."""
+    def _broadcast_vector(self, a: Array) -> tuple[Array, int, Array | float]:
+        """The vector shaped to broadcast against `a`, the axis of channels, and the weight of each position."""
         axis = 2 if a.ndim == 3 else 1
         v = like(_random_direction(self.vector, a.shape[axis]) if isinstance(self.vector, int) else self.vector, a)
         if v.ndim != 1 or v.shape[0] != a.shape[axis]:
@@ -45,36 +49,43 @@ class Direction(Objective):
             )
         shape = [1] * a.ndim
         shape[axis] = v.shape[0]
-        return namespace(a).reshape(v, tuple(shape)), axis, int(np.prod(a.shape[1:])) // v.shape[0]
+        return namespace(a).reshape(v, tuple(shape)), axis, self._weights(a, v.shape[0])
+
+    def _weights(self, a: Array, channels: int) -> Array | float:
+        """The share of each position in the mean; an array (1, 1, ...) where only the middle counts."""
+        if not self.central or a.ndim < 4:
+            return 1.0 / (int(np.prod(a.shape[1:])) // channels)
+        weights = np.zeros((1, 1, *a.shape[2:]), np.float32)
+        weights[(0, 0, *(size // 2 for size in a.shape[2:]))] = 1.0
+        return like(weights, a)
 
     def value(self, activations: Activations) -> Array:
         a = activations[self.layer]
-        v, axis, positions = self._broadcast_vector(a)
+        v, axis, weights = self._broadcast_vector(a)
         xp = namespace(a)
         if self.power == 0:
-            return xp.sum(a * (v / positions), axis=tuple(range(1, a.ndim)))
+            return xp.sum(a * (v * weights), axis=tuple(range(1, a.ndim)))
         product, cosine, _ = _cosine(a, v, axis)
-        return (
-            xp.sum(product * xp.clip(cosine, MINIMUM_COSINE, None) ** self.power, axis=tuple(range(1, a.ndim)))
-            / positions
-        )
+        powers = xp.clip(cosine, MINIMUM_COSINE, None) ** self.power
+        return xp.sum(product * powers * weights, axis=tuple(range(1, a.ndim)))
 
     def cotangents(self, activations: Activations) -> dict[str, Array]:
         """c^p v + s p c^(p - 1) (v / |v| - c a / |a|) / |a|, c the cosine, s the product; c > 0.1, else 0.1^p v."""
         a = activations[self.layer]
-        v, axis, positions = self._broadcast_vector(a)
+        v, axis, weights = self._broadcast_vector(a)
         xp = namespace(a)
         if self.power == 0:
-            return {self.layer: xp.zeros_like(a) + v / positions}
+            return {self.layer: xp.zeros_like(a) + v * weights}
         product, cosine, length = _cosine(a, v, axis)
         clipped = xp.clip(cosine, MINIMUM_COSINE, None)
         of_cosine = (v / _length(v) - cosine * a / length) / length
         factor = product * self.power * clipped ** (self.power - 1.0)
         factor = xp.where(cosine > MINIMUM_COSINE, factor, xp.zeros_like(cosine))
-        return {self.layer: (clipped**self.power * v + factor * of_cosine) / positions}
+        return {self.layer: (clipped**self.power * v + factor * of_cosine) * weights}
 
     def __str__(self) -> str:
         kind = f", seed {self.vector}" if isinstance(self.vector, int) else ""
+        kind += f", {self.title}" if self.title else ""
         return f"direction({self.layer!r}{kind}{f', power {self.power:g}' if self.power else ''})"
 
 
@@ -98,13 +109,20 @@ def _random_direction(seed: int, channels: int) -> np.ndarray[Any, Any]:
     return np.asarray(vector / np.linalg.norm(vector))
 
 
-def direction(layer: str, vector: Any, power: float = 0.0) -> Objective:
-    """<vector, channels> averaged over positions; `vector` has one number per channel.
+def direction(layer: str, vector: Any, power: float = 0.0, *, central: bool = False, title: str = "") -> Objective:
+    """<vector, channels> averaged over positions.
 
     With a power, each position is weighted by its cosine to that power, which suppresses other directions (Lucid's
     `direction_cossim`; Olah et al. 2018 take powers of 1 to 4).
+
+    Args:
+        layer: of maps, tokens or vectors.
+        vector: one number per channel.
+        power: of the cosine.
+        central: only the position in the middle of maps counts (Carter et al. 2019); of tokens all do.
+        title: what the direction is, in words.
     """
-    return Direction(layer, vector, float(power))
+    return Direction(layer, vector, float(power), central, title)
 
 
 def random_direction(layer: str, seed: int = 0, power: float = 0.0) -> Objective:

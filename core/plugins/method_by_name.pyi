@@ -26,6 +26,7 @@ from crosslens.methods.dataset.mean_attribution import MeanAttribution
 from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.dataset.unit_statistics import UnitStatistics
 from crosslens.methods.dissection.dissect import Dissect
+from crosslens.methods.embedding.activation_atlas import ActivationAtlas
 from crosslens.methods.embedding.class_statistics import ClassStatisticsMethod
 from crosslens.methods.embedding.embedding import EmbeddingMethod
 from crosslens.methods.embedding.nearest_neighbours import NearestNeighbours
@@ -94,6 +95,28 @@ def method(
     weight: float = ...,
     learning_rate: float = ...,
 ) -> Accentuation: ...
+@overload
+def method(
+    name: Literal["activation_atlas"],
+    *,
+    preset: None = None,
+    count: int | None = ...,
+    per_image: int | None = ...,
+    edge: int | None = ...,
+    sample: Any = ...,
+    steps: int = ...,
+    learning_rate: float = ...,
+    size: int | None = ...,
+    colour: Any = ...,
+    seed: int = ...,
+    layer: LayerLike | None = ...,
+    cells: int = ...,
+    minimum: int = ...,
+    layout: str = ...,
+    classes: int = ...,
+    target: Any = ...,
+    ridge: float = ...,
+) -> ActivationAtlas: ...
 @overload
 def method(
     name: Literal["activation_maps", "feature_maps", "activations"],

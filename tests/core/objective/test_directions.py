@@ -33,3 +33,27 @@ def test_a_vector_of_zeros_is_0_everywhere_and_has_no_gradient(power):
     nothing = direction("a", np.zeros(3, np.float32), power)
     np.testing.assert_array_equal(nothing.value(a), 0)
     np.testing.assert_array_equal(nothing.cotangents(a)["a"], 0)
+
+
+@pytest.mark.parametrize("power", [0.0, 4.0])
+def test_a_central_direction_is_that_of_the_position_in_the_middle_alone(power):
+    maps = np.random.default_rng(1).standard_normal((2, 4, 5, 6)).astype(np.float32)
+    vector = np.array([1.0, -2.0, 0.5, 3.0], np.float32)
+    aim = direction("maps", vector, power, central=True)
+    expected = []
+    for each in maps[:, :, 2, 3]:
+        product = float(vector @ each)
+        cosine = product / (np.linalg.norm(vector) * np.linalg.norm(each))
+        expected.append(product * max(0.1, cosine) ** power)
+    np.testing.assert_allclose(aim.value({"maps": maps}), expected, rtol=1e-5)
+    gradient = aim.cotangents({"maps": maps})["maps"]
+    assert gradient[:, :, 2, 3].any()
+    gradient[:, :, 2, 3] = 0
+    assert not gradient.any()
+
+
+def test_a_central_direction_of_tokens_and_vectors_is_that_of_all():
+    for shape in ((2, 3, 4), (2, 4)):
+        values = {"a": np.random.default_rng(2).standard_normal(shape)}
+        central = direction("a", np.ones(4), 2.0, central=True)
+        np.testing.assert_array_equal(central.value(values), direction("a", np.ones(4), 2.0).value(values))
