@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from crosslens.data.position_effects import strongest
 from crosslens.errors import ParameterError
 from crosslens.layouts.cells import grid_cells
 from crosslens.model import Model
 from crosslens.objective import Objective, direction
 from crosslens.objective.class_score import ClassScore
 from crosslens.objective.target import resolve_target
+
+from ._position_effects import strongest
 
 __all__ = ["Cells", "cells_of", "chosen_positions", "directions_of", "named", "refuse_few", "without_classes"]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from crosslens.data import Source, State, Statistic
-from crosslens.data.position_effects import AttributedPositions
 from crosslens.data.sampled_positions import SampledPositions
 from crosslens.errors import ModelError, ParameterError
 from crosslens.layouts import Layout
@@ -18,6 +17,7 @@ from crosslens.plugins.saved_result import load
 from crosslens.sheets.atlas import Atlas
 
 from ._mean_colour import MeanColour, mean_colour
+from ._position_effects import AttributedPositions
 
 __all__ = [
     "PositionOptions",

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from crosslens.arrays import as_numpy
-from crosslens.data import ArraySource, position_effects, sweep
-from crosslens.data.position_effects import AttributedPositions
+from crosslens.data import ArraySource, sweep
+from crosslens.methods.embedding import _position_effects
+from crosslens.methods.embedding._position_effects import AttributedPositions
 
 from tests.conformance.plans import images
 from tests.conformance.zoo import BUILDERS, net
@@ -44,7 +45,7 @@ def slow(model, layer, pictures, state):
 @pytest.mark.parametrize("few", [99, 0], ids=["gradients", "differences"])
 @pytest.mark.parametrize("backend", BUILDERS)
 def test_effects_are_gradient_times_activation_of_every_class(backend, few, monkeypatch):
-    monkeypatch.setattr(position_effects, "FEW", few)
+    monkeypatch.setattr(_position_effects, "FEW", few)
     model, pictures = net(backend, "smooth").model, images(2)
     layer = "conv2"
     state = gathered(model, layer, pictures)

@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
-from ..arrays import Array, as_numpy, like
-from ..execution.batching import batch_limit, slices
-from ..model.base import Model
-from ..model.reduction import positions_first, unit_axis
-from ..objective.class_score import ClassScore
-from ..objective.pullback import pullback
-from .sampled_positions import SampledPositions
-from .source import Samples
-from .statistic import Batch, Quantity, State
+from crosslens.arrays import Array, as_numpy, like
+from crosslens.data import Batch, Quantity, Samples, State
+from crosslens.data.sampled_positions import SampledPositions
+from crosslens.execution.batching import batch_limit, slices
+from crosslens.model import Model
+from crosslens.model.reduction import positions_first, unit_axis
+from crosslens.objective.class_score import ClassScore
+from crosslens.objective.pullback import pullback
 
 __all__ = ["AttributedPositions", "PositionEffects", "strongest"]
 
