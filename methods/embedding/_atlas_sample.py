@@ -106,6 +106,12 @@ def gathered_sample(model: Model, gathered: Mapping[Statistic, State]) -> Mappin
 def checked_sample(atlas: Atlas, layer: str, source: Source, model: Model) -> tuple[str, ...]:
     """A note where the positions of an earlier atlas were taken of another network.
 
+    Args:
+        atlas: the earlier one.
+        layer: that is asked for, by its canonical name.
+        source: the data that are given.
+        model: the network.
+
     Raises:
         ParameterError: they are of another layer or other data.
     """
@@ -123,7 +129,14 @@ def checked_sample(atlas: Atlas, layer: str, source: Source, model: Model) -> tu
 
 
 def same_layout(layout: Layout, name: str, seed: int, chosen: Any) -> bool:
-    """Whether a layout is what this name and seed would give for the positions that are chosen."""
+    """Whether a layout is what this name and seed would give for the positions that are chosen.
+
+    Args:
+        layout: of an earlier atlas.
+        name: of a layout, as `Layout.name`.
+        seed: of what is random in it.
+        chosen: (n,), bool.
+    """
     laid_out = np.isfinite(layout.points).all(axis=1)
     return (layout.name, layout.parameters["seed"]) == (name, seed) and np.array_equal(laid_out, chosen)
 
