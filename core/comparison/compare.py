@@ -16,6 +16,7 @@ from ..plugins.models import MethodsLike, ModelsLike, named_methods, named_model
 from .comparison import Comparison
 from .layer_translation import LayerTranslation
 from .predictions import Prediction, predict
+from .result_figures import refuse_incomparable_results
 from .rounding_noise import Noise, rounding_noise
 from .runs import Runs
 
@@ -55,12 +56,13 @@ def compare(
 
     Raises:
         ComparisonError: fewer than two models, or models that take different images or have different classes; no
-            method, or one twice without labels.
+            method, or one twice without labels, or one whose results have no values.
         ModelError, PluginError: what is not a model, or not a method.
         CrosslensError: no method runs on two of the models.
     """
     named, chosen = named_models(models), named_methods(methods)
     _refuse_incomparable(named, target)
+    refuse_incomparable_results(chosen)
     images = None if images is None else image_batch(images, next(iter(named.values())))
     predictions = _predictions(named, images)
     leader = next(iter(named.values())).output

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from colorsys import hsv_to_rgb
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..arrays import Array, as_numpy, resample
 from ..image.false_colour import pixels
-from ..result import Result
 from ..result.display import counted
+from ..result.table import Table
 from ..sheets.cut_out import shrunk
 from ..sheets.grid import sheet
 from ..sheets.tile import Colour, Tile
+from .result_with_rows import ResultWithRows
 
 __all__ = ["NeuronGroups"]
 
@@ -25,18 +26,20 @@ MOST = 6
 """Pictures that one sheet shows."""
 UNITS = 4
 """Units that are named of a group, those with most of its factor."""
-ACROSS = 6
+ACROSS = 8
 """Tiles in a row, about: several groups stand side by side where there are few pictures."""
 STRENGTH = 0.8
 """How much of the picture the colour of a group covers, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeuronGroups(Result):
-    """K groups in N pictures. `picture` shows masks in colours, and for each group its picture, masks and effects.
+class NeuronGroups(ResultWithRows):
+    """K groups in M pictures, of which N are shown: those in which groups act most, in the order of the data.
 
     The layer's activation at a position is about the sum over groups of mask times factor. Effects are in the unit of
-    the target; what no group holds does `rest`, so that effects and rest add up to gradient times activation.
+    the target; what no group holds does `rest`, so that effects and rest add up to gradient times activation. `picture`
+    shows masks in colours, and for each group its picture, masks and effects; a table has a row for each of the M
+    pictures and each group.
     """
 
     layer: str
@@ -57,10 +60,15 @@ class NeuronGroups(Result):
     targets: tuple[str, ...]
     """The same in words."""
     error: float
-    """The length of what masks times factors miss of the (positive) activations, over their length."""
+    """The length of what groups miss of the (positive) activations that were factorised, over their length."""
+    ids: tuple[str, ...] = ()
+    """Of the pictures shown."""
+    shown_each: int = 1
+    """Pictures shown of each group where not all are."""
+    everywhere: Mapping[str, Array] = field(default_factory=dict)
+    """Columns, a row for each of the M pictures and each group: "image" (its id), "group" (from 1), "mask" (the mean
+    over positions), "effect", "removal", "score" and "target"."""
     _kind: ClassVar[str] = "set of groups"
-    _suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp", ".npz")
-    _choices: ClassVar[str] = ".png, .jpg or .webp for the sheet, .npz for everything"
 
     @property
     def values(self) -> Array:
@@ -79,59 +87,87 @@ class NeuronGroups(Result):
         return [_as_colour(hsv_to_rgb(n / count, 0.85, 0.95)) for n in range(count)]
 
     def _per_image(self) -> tuple[str, ...]:
-        return ("images", "masks", "effects", "removals", "totals", "scores", "targets")
+        return ("images", "masks", "effects", "removals", "totals", "scores", "targets", "ids")
 
     def upsampled(self, index: int) -> Values:
         """The masks of a picture at its size, (K, H, W), enlarged bilinearly."""
         return as_numpy(resample(as_numpy(self.masks)[index], tuple(self.images.shape[2:])))
 
+    @property
+    def count(self) -> int:
+        """M, how many pictures there are in all."""
+        return len(self.everywhere["group"]) // len(self.factors) if self.everywhere else len(self)
+
+    def strongest(self, group: int) -> list[int]:
+        """The pictures shown of a group: all where all are; else those in which its mask has the largest mean."""
+        if self.count <= max(self.shown_each, len(self)) <= MOST:
+            return list(range(len(self)))
+        means = as_numpy(self.masks)[:, group].mean(axis=(1, 2))
+        return [int(n) for n in np.argsort(-means, kind="stable")[: self.shown_each]]
+
+    def mean_effects(self) -> tuple[Values, Values]:
+        """(K,) each: the effects and the removals, means over all M pictures."""
+        if not self.everywhere:
+            return as_numpy(self.effects).mean(axis=0), as_numpy(self.removals).mean(axis=0)
+        effect, removal = (as_numpy(self.everywhere[name]) for name in ("effect", "removal"))
+        groups = len(self.factors)
+        return effect.reshape(-1, groups).mean(axis=0), removal.reshape(-1, groups).mean(axis=0)
+
     def picture(self) -> Values:
-        """The first `MOST` pictures with all groups in colours; a row for each group."""
-        shown = range(min(len(self), MOST))
-        large = {n: self.upsampled(n) for n in shown}
+        """The first `MOST` pictures with all groups in colours; then each group: what it looks for, where it acts."""
+        large = {n: self.upsampled(n) for n in range(len(self))}
         limits = np.max([each.max(axis=(1, 2)) for each in large.values()], axis=0)
         limits = np.where(limits > 0, limits, 1)
-        first = [*self._lead(), *(self._all_groups(n, large[n] / limits[:, None, None]) for n in shown)]
+        shares = {n: each / limits[:, None, None] for n, each in large.items()}
+        first = [*self._lead(), *(self._all_groups(n, shares[n]) for n in list(shares)[:MOST])]
         groups = [
-            [*self._visualisation(group), *(self._one_group(n, group, large[n][group] / limits[group]) for n in shown)]
-            for group in range(len(limits))
+            [*self._visualisation(k), *(self._one_group(n, k, shares[n][k]) for n in self.strongest(k))]
+            for k in range(len(limits))
         ]
-        abreast = max(1, ACROSS // len(groups[0]))
+        abreast = max(1, ACROSS // max(map(len, groups)))
         chunks = [groups[start : start + abreast] for start in range(0, len(groups), abreast)]
         rows = [first, *([tile for group in chunk for tile in group] for chunk in chunks)]
-        of = f" ({len(shown)} of {len(self)} shown)" if len(self) > MOST else ""
-        heading = (
-            f"{self.layer}: {counted(len(self.colours), 'group')} of {self.factors.shape[1]} channels in "
-            f"{counted(len(self), 'picture')}{of}; they miss {self.error:.0%} of the activations"
+        return sheet(rows, heading=self._heading(), smallest=SIDE)
+
+    def _heading(self) -> str:
+        many = self.count > len(self)
+        where = f", with those of {self.count} pictures in which it acts most" if many else ""
+        return (
+            f"{counted(len(self.colours), 'group')} of units that act together at {self.layer}: what each looks for, "
+            f"and in its colour where it acts{where}. They miss {self.error:.0%} of the activations"
         )
-        return sheet(rows, heading=heading, smallest=SIDE)
 
     def _lead(self) -> list[Tile]:
-        """A legend in front of the pictures, where rows begin with a group's own picture: effects as bars."""
+        """A legend in front of the pictures, where rows begin with a group's own picture: removals as bars."""
         if self.pictures is None:
             return []
-        means = as_numpy(self.effects).mean(axis=0)
-        return [Tile(_bars(means, self.colours), "effect of each group" + ", mean" * (len(self) > 1))]
+        lost = self.mean_effects()[1]
+        caption = f"what each does: {lost.min():+.2g} to {lost.max():+.2g}\nleft: against, right: for"
+        return [Tile(_bars(lost, self.colours), caption)]
 
-    def _strongest(self, group: int) -> str:
+    def _strongest_units(self, group: int) -> str:
         factor = as_numpy(self.factors)[group]
-        return ", ".join(f"#{unit}" for unit in np.argsort(-factor, kind="stable")[:UNITS])
+        return " ".join(f"#{unit}" for unit in np.argsort(-factor, kind="stable")[:UNITS])
 
     def _visualisation(self, group: int) -> list[Tile]:
         """What a group looks for, its strongest units under it; nothing where no pictures were made."""
         if self.pictures is None:
             return []
         drawn = shrunk(pixels(as_numpy(self.pictures)[group], (0.0, 1.0), self.bands), SIDE)
-        return [Tile(drawn, f"group {group + 1}\n{self._strongest(group)}", self.colours[group])]
+        mean = f": {self.mean_effects()[1][group]:+.3g}, the mean" if self.count > 1 else " looks for this"
+        return [Tile(drawn, f"group {group + 1}{mean}\n{self._strongest_units(group)}", self.colours[group])]
 
     def _all_groups(self, index: int, shares: Values) -> Tile:
         score = float(as_numpy(self.scores)[index])
         return Tile(_tinted(self._grey(index), shares, self.colours), f"{self.targets[index]}\nscore {score:.4g}")
 
     def _one_group(self, index: int, group: int, share: Values) -> Tile:
+        """Where a group acts, what the target loses without it, what is left, and its effect by the gradient."""
         effect, lost = (float(as_numpy(each)[index, group]) for each in (self.effects, self.removals))
+        score, name = float(as_numpy(self.scores)[index]), self.targets[index].partition(",")[0]
         drawn = _tinted(self._grey(index), share[None], [self.colours[group]])
-        return Tile(drawn, f"group {group + 1}: effect {effect:+.3g}\nremoved: {-lost:+.3g}")
+        side = "for" if lost > 0 else "against" if lost < 0 else "nothing to"
+        return Tile(drawn, f"{lost:+.3g} {side} {name}\n{score - lost:.4g} without it; slope {effect:+.2g}")
 
     def _grey(self, index: int) -> Values:
         """A picture in grey, (H, W), in [0, 1]."""
@@ -144,32 +180,35 @@ class NeuronGroups(Result):
         return self.masks
 
     def _columns(self) -> Mapping[str, Any]:
-        """One row for each picture and group: the sum of its mask, both effects, the target."""
-        effects = as_numpy(self.effects)
-        image, group = (each.ravel() for each in np.indices(effects.shape))
-        return {
-            "image": image,
-            "group": group,
-            "mask": as_numpy(self.masks).sum(axis=(2, 3), dtype=np.float64).ravel(),
-            "effect": effects.ravel(),
-            "removal": as_numpy(self.removals).ravel(),
-            "target": np.asarray(self.targets)[image],
-        }
+        """`everywhere`: one row for each picture and group."""
+        return {name: as_numpy(values) for name, values in self.everywhere.items()}
+
+    @property
+    def summary(self) -> Table:
+        """A row for each group: what the target loses without it and the effect by the gradient, means; its units."""
+        effects, removals = self.mean_effects()
+        count = range(len(self.factors))
+        return Table(
+            {
+                "group": np.arange(1, len(self.factors) + 1),
+                "removal": np.asarray(removals, np.float64),
+                "speaks": np.array(["for" if each > 0 else "against" for each in removals]),
+                "effect": np.asarray(effects, np.float64),
+                "units": np.array([self._strongest_units(group) for group in count]),
+            }
+        )
 
     def details(self) -> Mapping[str, Any]:
         """The layer and the targets."""
         return {"layer": self.layer, "targets": list(self.targets)}
 
     def figures(self) -> Mapping[str, Any]:
-        """What the groups miss, and both effects of each group, the strongest first; means over several pictures."""
-        effects, removals = (as_numpy(each).mean(axis=0) for each in (self.effects, self.removals))
-        more = ", ..." * (len(self) > MOST)
+        """What the groups miss, and both effects of each group, the strongest first; means over all pictures."""
+        effects, removals = self.mean_effects()
         return {
-            **({"targets": ", ".join(self.targets[:MOST]) + more} if len(self) > 1 else {}),
             "reconstruction error": self.error,
             "effect of each group": ", ".join(f"{effect:+.4g}" for effect in effects),
             "target without each": ", ".join(f"{-lost:+.4g}" for lost in removals),
-            "effect of the rest": float(self.rest.mean()),
         }
 
     def _facts(self) -> Iterator[str]:

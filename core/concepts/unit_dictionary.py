@@ -211,9 +211,9 @@ class UnitDictionary(Result):
         return {"layer": self.layer, "places": self.places, "units": self.units, "targets": list(self.targets)}
 
     def figures(self) -> Mapping[str, Any]:
-        """The strongest units at the first positions of a single picture, and what all contribute."""
+        """Of one picture the strongest units at its first positions, and what all contribute; of several, targets."""
         if len(self) != 1:
-            return {}
+            return {"targets": ", ".join(self.targets)}
         named = [f"{y},{x}: {' '.join(f'#{u}' for u in self.strongest(0, (y, x)))}" for y, x in self.places[0][:NAMED]]
         more = "; ..." * (len(self.places[0]) > NAMED)
         return {

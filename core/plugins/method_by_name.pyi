@@ -272,8 +272,11 @@ def method(
     colour: Any = ...,
     seed: int = ...,
     layer: LayerLike | None = ...,
+    target: Any = ...,
     groups: int = ...,
     iterations: int = ...,
+    positions: int = ...,
+    pictures: int = ...,
     visualise: bool = ...,
     power: float = ...,
 ) -> ConceptGroups: ...

@@ -2,98 +2,137 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, ClassVar
 
 import numpy as np
-from crosslens.arrays import Array, as_numpy, like
 from crosslens.concepts.neuron_groups import NeuronGroups
-from crosslens.errors import LayerError, ParameterError
-from crosslens.execution.progress import Progress, part_of
+from crosslens.data import Source, State, Statistic
+from crosslens.data.sampled_positions import SampledPositions
+from crosslens.errors import ImageError, LayerError, ParameterError
+from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
-from crosslens.method import Method, param
-from crosslens.method.target_function import TargetFunction, batch_ranges
+from crosslens.method import DatasetMethod, param
 from crosslens.model import Model
-from crosslens.objective import Objective, direction
+from crosslens.model.layout import patch_grid
+from crosslens.objective import direction
+from crosslens.objective.target import resolve_target
 from crosslens.plugins.hookspecs import hookimpl
 
 from ._climbed import ClimbOptions, before_rectifier
-from ._factorisation import Factorisation, factorised
-from ._layer_maps import LayerMaps, as_activation, layer_maps
+from ._factorisation import Factorisation, Rows, factorised
+from ._group_acts import GroupActs, GroupRecords, StrongestPictures
+from ._groups_result import groups_result, sample_notes
 
 __all__ = ["ConceptGroups"]
 
 Numbers = np.ndarray[Any, Any]
+States = Mapping[Statistic, State]
+PREDICTED = "predicted"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConceptGroups(ClimbOptions, Method):
+class ConceptGroups(ClimbOptions, DatasetMethod):
     """Units that act together: places and effects.
 
-    A layer's activations at all positions of all pictures, a matrix of positions by channels, are about masks times
+    A layer's activations at positions of one or many pictures, a matrix of positions by channels, are about masks times
     factors, all at least 0 (non-negative matrix factorisation): each group has a factor, a direction in the layer's
-    channels, and a mask for each picture, which says where and how strongly it acts.
+    channels, and a mask in each picture, which says where and how strongly it acts. The factors are those of all
+    positions, or of so many drawn at random; a mask is the non-negative least squares fit at each position.
 
-    Its effect on the target is said in two ways: by the gradient, the sum over positions of mask times <gradient,
+    A group's effect on the target is said in two ways: by the gradient, the sum over positions of mask times <gradient,
     factor>; and by removal, what the target loses where mask times factor is subtracted from the activations and the
-    network runs on from there. Several pictures are factorised together, so that a group means the same in all.
+    network runs on from there.
     """
 
     name = "concept_groups"
     aliases: ClassVar[Mapping[str, str]] = {"neuron_groups": ""}
     nearest_to: ClassVar[Mapping[str, str]] = {
-        "craft": "it factorises the activations of crops of pictures of one class, here those at all positions",
+        "craft": "it factorises the activations of crops of pictures of one class, here those at positions",
     }
-    batched = False
     example: ClassVar = {"groups": 2, "steps": 2}
     layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
+    target: Any = param(PREDICTED, "what effects are on: predicted, each picture's class; or a class or target in text")
     groups: int = param(6, "how many groups", minimum=1)
     iterations: int = param(400, "sweeps of the factorisation", minimum=1)
+    positions: int = param(4000, "positions that are factorised, at most; of more a random sample", minimum=1)
+    pictures: int = param(4, "pictures shown of each group, those in which it acts most", minimum=1)
     visualise: bool = param(True, "climb a picture of each group")
     power: float = param(1.0, "of the cosine to its factor that a group's picture is climbed with", minimum=0)
 
-    def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
-        return {} if self.layer else {"layer": default_layer(model, objective, images)}
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if not isinstance(self.target, str | int) or isinstance(self.target, bool):
+            raise ParameterError(
+                f"target is {self.target!r}; give the number or label of a class, the text of a target, "
+                f"'channel:LAYER:11', or {PREDICTED!r}"
+            )
 
-    def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> NeuronGroups:
-        """Masks (N, groups, h, w) of all pictures, and what they are made of."""
-        layer = model.layer(self.layer or default_layer(model, objective, images)).name
-        found = layer_maps(model, images, objective, layer)
-        positive, notes = _non_negative(found.activations, layer)
-        count, _, height, width = positive.shape
-        made = self._factorised(positive, layer)
-        masks = made.weights.reshape(count, height, width, -1).transpose(0, 3, 1, 2)
-        products = found.gradients.astype(np.float64) * found.activations
-        pictures, more = self._pictures(model, layer, made.factors, part_of(progress, 0, 2))
-        return NeuronGroups(
-            layer=layer,
-            masks=like(masks, images),
-            factors=made.factors,
-            pictures=pictures,
-            effects=np.einsum("nkhw,kc,nchw->nk", masks, made.factors, found.gradients, optimize=True),
-            removals=self._removals(model, images, layer, found, masks, made.factors, part_of(progress, 1, 2)),
-            totals=products.sum(axis=(1, 2, 3)),
-            scores=found.scores,
-            targets=found.targets(model),
-            error=made.error,
-            notes=(*notes, *more),
-        )
+    def network_defaults(self, model: Model) -> Mapping[str, Any]:
+        return {} if self.layer else {"layer": default_layer(model, resolve_target(self._objective, model, 1))}
 
-    def _factorised(self, positive: Numbers, layer: str) -> Factorisation:
-        matrix = positive.transpose(0, 2, 3, 1).reshape(-1, positive.shape[1]).astype(np.float64)
+    @property
+    def _objective(self) -> str | int | None:
+        return None if self.target == PREDICTED else self.target
+
+    def statistics(self, model: Model, source: Source, gathered: States | None = None) -> Sequence[Statistic]:
+        sample = self._sample(model, source)
+        if sample not in (gathered or {}):
+            resolve_target(self._objective, model, 1)
+            return [sample]
+        return self._acts(self._factorised(model, (gathered or {})[sample]), sample.layer)
+
+    def _acts(self, made: Factorisation, layer: str) -> tuple[GroupRecords, StrongestPictures]:
+        acts = GroupActs(layer, self._objective, self.groups, made.factors.tobytes())
+        return GroupRecords(acts), StrongestPictures(acts, self.pictures)
+
+    def _sample(self, model: Model, source: Source) -> SampledPositions:
+        """All positions of all pictures, or as many of each as come to the number asked for."""
+        if not model.input.is_image or len(model.input.example_shape) != 3:
+            raise ImageError(f"concept_groups is for networks of pictures (C, H, W), not {model.input.shape}")
+        layer = model.layer(str(self.layer))
+        if not layer.has_maps and len(layer.shape) != 3:
+            raise LayerError(
+                f"layer {layer.name!r} gives {layer.shape}, not maps (N, C, H, W) of more than one position; choose a "
+                "layer before the pooling"
+            )
+        each = ceil(self.positions / max(1, len(source)))
+        return SampledPositions(layer.name, self.positions, self.seed, edge=0, per_image=each)
+
+    def _factorised(self, model: Model, state: State) -> Factorisation:
+        order = np.lexsort((state["position"], state["image"]))
+        matrix = np.maximum(state["activation"][order][self._on_maps(model, state["position"][order])], 0)
         if self.groups > min(matrix.shape):
             places, channels = matrix.shape
             raise ParameterError(
-                f"groups is {self.groups}; layer {layer!r} has {places} positions in these pictures and {channels} "
-                f"channels: give at most {min(matrix.shape)}, or more pictures"
+                f"groups is {self.groups}; layer {self.layer!r} has {places} positions in these pictures and "
+                f"{channels} channels: give at most {min(matrix.shape)}, or more pictures"
             )
         if not matrix.any():
             raise LayerError(
-                f"layer {layer!r} is nowhere above zero for these pictures, so there is nothing to group; name another "
-                "layer, layer="
+                f"layer {self.layer!r} is nowhere above zero for these pictures, so there is nothing to group; name "
+                "another layer, layer="
             )
-        return factorised(matrix, self.groups, self.iterations, self.seed)
+        return factorised(Rows.of(matrix.astype(np.float64)), self.groups, self.iterations, self.seed)
 
-    def _pictures(
+    def _on_maps(self, model: Model, position: Numbers) -> Numbers:
+        """Which positions lie in the maps: class and register tokens, in front, do not."""
+        shape = model.layer(str(self.layer)).shape
+        if len(shape) != 3 or shape[1] is None:
+            return np.ones(len(position), bool)
+        height, width = patch_grid(int(shape[1]), model.input.size)
+        return np.asarray(position >= int(shape[1]) - height * width)
+
+    def finish(self, model: Model, source: Source, gathered: States, progress: Progress) -> NeuronGroups:
+        sample = self._sample(model, source)
+        made = self._factorised(model, gathered[sample])
+        records, strongest = self._acts(made, sample.layer)
+        pictures, notes = self._climbed(model, sample.layer, made.factors, progress)
+        seen = sample_notes(gathered[sample], self.positions, sample.layer)
+        kept = (gathered[records]["rows"], gathered[strongest])
+        return groups_result(model, source, records.acts, kept, made.error, pictures, (*seen, *notes))
+
+    def _climbed(
         self, model: Model, layer: str, factors: Numbers, progress: Progress
     ) -> tuple[Numbers | None, tuple[str, ...]]:
         if not self.visualise:
@@ -103,50 +142,8 @@ class ConceptGroups(ClimbOptions, Method):
         pictures, more = self.climbed(model, aims, progress)
         return pictures, (*notes, *more)
 
-    def _removals(
-        self,
-        model: Model,
-        images: Array,
-        layer: str,
-        found: LayerMaps,
-        masks: Numbers,
-        factors: Numbers,
-        progress: Progress,
-    ) -> Numbers:
-        """What each image's target loses without each group, (N, groups)."""
-        rows = []
-        for n, (objective, score) in enumerate(zip(found.objectives, found.scores, strict=True)):
-            image, told = images[n : n + 1, ...], part_of(progress, n, len(masks))
-            activation = model.forward(image, [layer])[layer]
-            function = TargetFunction(model, image, objective, layer, activation)
-            left = [
-                as_numpy(function.scores(activation - as_activation(_acting(masks[n, a:b], factors[a:b]), activation)))
-                for a, b in batch_ranges(model, len(factors), told, "groups removed")
-            ]
-            rows.append(score - np.concatenate(left))
-        return np.stack(rows)
-
-
-def _acting(masks: Numbers, factors: Numbers) -> Numbers:
-    """Masks (B, h, w) times factors (B, C): (B, C, h, w)."""
-    return masks[:, None] * factors[:, :, None, None]
-
-
-def _non_negative(activations: Numbers, layer: str) -> tuple[Numbers, tuple[str, ...]]:
-    """The positive part, and a note on what is left out: the factorisation is of numbers that are at least 0."""
-    positive = np.maximum(activations, 0)
-    squares = float(np.square(activations, dtype=np.float64).sum())
-    lost = squares - float(np.square(positive, dtype=np.float64).sum())
-    if not lost:
-        return positive, ()
-    note = (
-        f"layer {layer!r} has negative activations, {lost / squares:.1%} of all by their squares: groups are of the "
-        "positive part, and what the negative part does is in no group"
-    )
-    return positive, (note,)
-
 
 @hookimpl
-def crosslens_methods() -> Sequence[type[Method]]:
+def crosslens_methods() -> Sequence[type[DatasetMethod]]:
     """This module's method."""
     return [ConceptGroups]

@@ -197,7 +197,7 @@ def test_the_format_says_what_goes_to_stdout(command, tiny, picture):
         assert saved["values"].shape == (1, 3, 8, 8)
 
 
-JOINT = ("run", "concept_groups", "--no-visualise", "--groups", "2")
+JOINT = ("run", "semantic_dictionary", "--icons", "none")
 
 
 def test_pictures_that_are_taken_together_leave_out_one_that_cannot_be_read_and_list_it(

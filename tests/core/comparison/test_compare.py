@@ -10,7 +10,9 @@ from crosslens.comparison.compare import compare
 from crosslens.comparison.metrics import agreement
 from crosslens.comparison.rounding_noise import evenly_spread, round_at_random
 from crosslens.errors import ComparisonError, ImageError, LayerError, ModelError, ParameterError
+from crosslens.method import Method
 from crosslens.plugins import method, method_class
+from crosslens.result.table import Table
 from crosslens.testing import TinyModel
 
 
@@ -250,3 +252,25 @@ def test_progress_counts_the_results_of_pictures(image):
     assert ran[0] == (0, 8)
     assert ran[-1] == (8, 8)
     assert ran == sorted(ran)
+
+
+def test_dictionaries_are_compared_by_the_contributions_of_all_units(image):
+    dictionary = method("semantic_dictionary", icons="none", layer="act2")
+    (row,) = compare([TinyModel(relu=True), TinyModel(relu=True)], dictionary, image, 1).rows()
+    assert row["max_relative_difference"] == 0
+    (row,) = compare([TinyModel(relu=True), TinyModel(relu=True, seed=1)], dictionary, image, 1).rows()
+    assert row["max_relative_difference"] > 0.1
+
+
+def test_a_method_whose_results_have_no_values_is_refused_before_it_runs(image):
+    @dataclass(frozen=True, kw_only=True)
+    class Tabulated(Method):
+        """A table."""
+
+        name = "tabulated"
+
+        def run(self, model, images, objective, progress) -> Table:
+            raise AssertionError("it ran")
+
+    with pytest.raises(ComparisonError, match="tabulated gives no values to compare; run it on each model: crosslens"):
+        compare([TinyModel(), TinyModel()], Tabulated(), image)

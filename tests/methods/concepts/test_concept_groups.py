@@ -5,11 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from crosslens import load, method
+from crosslens import load, method, sweep
 from crosslens.concepts.neuron_groups import NeuronGroups
 from crosslens.errors import LayerError, ParameterError
 from crosslens.methods.concepts._layer_maps import as_activation
-from crosslens.objective import logit
 from crosslens.testing import TinyModel
 
 MODEL = TinyModel(relu=True)
@@ -18,7 +17,8 @@ MAPS = MODEL.forward(IMAGES, ["act2"])["act2"]
 
 
 def grouped(model=MODEL, images=IMAGES, target=1, **settings):
-    return method("concept_groups", **{"groups": 3, "visualise": False, **settings})(model, images, target)
+    settings = {"groups": 3, "visualise": False, "target": "predicted" if target is None else target, **settings}
+    return method("concept_groups", **settings)(model, images)
 
 
 def gradient(model, images, layer, target):
@@ -27,21 +27,53 @@ def gradient(model, images, layer, target):
     ]
 
 
-def test_masks_times_factors_are_scikit_learn_s_factorisation_of_all_positions_of_all_pictures():
+def test_factors_are_scikit_learn_s_of_all_positions_and_masks_the_least_squares_at_each():
+    from scipy.optimize import nnls
     from sklearn.decomposition import NMF
 
     found = grouped()
     matrix = MAPS.transpose(0, 2, 3, 1).reshape(-1, 6).astype(np.float64)
     solver = NMF(3, init="nndsvd", tol=0, max_iter=400, random_state=0)
     weights = solver.fit_transform(matrix)
-    products = np.einsum("pk,kc->kpc", weights, solver.components_)
-    order = np.argsort(-(weights * np.linalg.norm(solver.components_, axis=1)).sum(axis=0))
-    mine = np.einsum("nkhw,kc->knhwc", found.masks, found.factors).reshape(3, -1, 6)
-    np.testing.assert_allclose(mine, products[order], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(found.factors, axis=1), 1)
-    missed = np.linalg.norm(matrix - products.sum(axis=0)) / np.linalg.norm(matrix)
+    lengths = np.linalg.norm(solver.components_, axis=1)
+    order = np.argsort(-(weights * lengths).sum(axis=0))
+    np.testing.assert_allclose(found.factors, (solver.components_ / lengths[:, None])[order], rtol=1e-5, atol=1e-6)
+    slowly = np.array([nnls(found.factors.T, row)[0] for row in matrix]).reshape(3, 8, 8, 3)
+    np.testing.assert_allclose(found.masks, slowly.transpose(0, 3, 1, 2), rtol=1e-6, atol=1e-8)
+    missed = np.linalg.norm(matrix - weights @ solver.components_) / np.linalg.norm(matrix)
     assert found.error == pytest.approx(missed, rel=1e-6)
-    assert np.all(np.diff(found.masks.sum(axis=(0, 2, 3))) <= 0)
+
+
+def test_many_pictures_are_factorised_from_a_sample_and_each_group_shows_those_in_which_it_acts_most():
+    images = np.random.default_rng(4).random((12, 3, 8, 8), dtype=np.float32)
+    found = grouped(images=images, positions=60, pictures=2)
+    assert any("60 positions drawn at random" in note for note in found.notes)
+    assert not any("drawn at random" in note for note in grouped().notes)
+    everywhere = found.to_dataframe()
+    assert len(everywhere) == 36
+    whole = grouped(images=images, positions=60, pictures=12)
+    np.testing.assert_array_equal(whole.factors, found.factors)
+    means = whole.masks.mean(axis=(2, 3))
+    for group in range(3):
+        best = [str(n) for n in np.argsort(-means[:, group], kind="stable")[:2]]
+        assert [found.ids[n] for n in found.strongest(group)] == best
+        rows = everywhere[everywhere.group == group + 1]
+        np.testing.assert_allclose(rows["mask"], means[:, group])
+        np.testing.assert_allclose(rows["removal"], whole.removals[:, group])
+    assert len(found) <= 6
+    assert found.picture().shape[2] == 3
+    np.testing.assert_allclose(found.mean_effects()[1], whole.removals.mean(axis=0))
+
+
+def test_a_store_two_workers_and_a_resumed_sweep_give_the_same_groups(tmp_path):
+    asked = method("concept_groups", groups=3, visualise=False, layer="act2", target=1, positions=80, pictures=1)
+    alone = asked(MODEL, IMAGES)
+    for workers in (1, 2):
+        for _ in range(2):
+            found = sweep(MODEL, IMAGES, [asked], store=tmp_path / str(workers), workers=workers)["concept_groups"]
+            for name in ("factors", "masks", "effects", "removals"):
+                np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-6, atol=1e-7)
+    assert (tmp_path / "1" / "concept_groups" / "rows.csv").read_text().startswith("image,group,mask,effect,removal")
 
 
 def test_as_many_groups_as_channels_of_separate_units_are_the_units_themselves():
@@ -90,20 +122,20 @@ def test_removal_runs_on_from_the_activations_without_the_group():
         np.testing.assert_allclose(found.removals[:, k], found.scores - left, rtol=1e-4, atol=1e-5)
 
 
-def test_each_picture_has_its_own_target_and_its_predicted_class_is_named():
-    several = grouped(target=[0, 1, 2])
-    for n in range(3):
-        np.testing.assert_allclose(several.scores[n], MODEL.forward(IMAGES)["<output>"][n, n], rtol=1e-6)
-    assert several.targets == ("class 0", "class 1", "class 2")
+def test_the_target_is_each_picture_s_predicted_class_or_one_in_text():
     predicted = MODEL.forward(IMAGES)["<output>"].argmax(axis=1)
-    assert grouped(target=None).targets == tuple(f"class {n}" for n in predicted)
-    assert "logit(1)" in grouped(target=logit(1) - logit(2)).targets[0]
+    found = grouped(target=None)
+    assert found.targets == tuple(f"class {n}" for n in predicted)
+    np.testing.assert_allclose(found.scores, MODEL.forward(IMAGES)["<output>"].max(axis=1), rtol=1e-6)
+    assert "1 - 2" in grouped(target="1 - 2").targets[0]
+    with pytest.raises(ParameterError, match=r"target is \[0, 1, 2\]; give the number or label of a class"):
+        grouped(target=[0, 1, 2])
 
 
 def test_batches_of_any_size_give_the_same_groups():
     split = TinyModel(relu=True)
     split.batch_size = 2
-    whole, parts = grouped(target=[0, 1, 2]), grouped(split, target=[0, 1, 2])
+    whole, parts = grouped(), grouped(split)
     for name in ("masks", "factors", "effects", "removals"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-4, atol=1e-5)
 
@@ -148,7 +180,7 @@ def test_no_warning_of_the_solver_reaches_the_user():
 
 
 def test_pictures_are_climbed_and_a_file_gives_all_back(tmp_path):
-    found = method("concept_groups", groups=2, steps=2, size=8)(MODEL, IMAGES, 1)
+    found = method("concept_groups", groups=2, steps=2, size=8, target=1)(MODEL, IMAGES)
     assert found.pictures.shape == (2, 3, 8, 8)
     assert 0 <= found.pictures.min() < found.pictures.max() <= 1
     assert load(found.save(tmp_path / "groups.npz")) == found
@@ -159,12 +191,13 @@ def test_pictures_are_climbed_and_a_file_gives_all_back(tmp_path):
     assert one.picture().shape[2] == 3
 
 
-def test_the_table_has_a_row_for_each_picture_and_group():
+def test_the_table_has_a_row_for_each_picture_and_group(tmp_path):
     found = grouped()
     frame = found.to_dataframe()
-    assert list(frame.columns) == ["image", "group", "mask", "effect", "removal", "target"]
-    row = frame[(frame.image == 2) & (frame.group == 1)].iloc[0]
+    assert list(frame.columns) == ["image", "group", "mask", "effect", "removal", "score", "target"]
+    row = frame[(frame.image == "2") & (frame.group == 2)].iloc[0]
     assert (row.effect, row.removal) == (found.effects[2, 1], found.removals[2, 1])
+    assert found.save(tmp_path / "g.csv").read_text().count("\n") == 10
 
 
 def test_a_sheet_colours_each_group_where_its_mask_is():
@@ -186,10 +219,8 @@ def test_three_frameworks_find_the_same_groups_with_the_same_effects():
     from tests.conformance.plans import images
     from tests.conformance.zoo import net
 
-    settings = {"layer": "relu2", "groups": 3, "visualise": False}
-    found = [
-        method("concept_groups", **settings)(net(b, "relu").model, images(), 1) for b in ("torch", "keras", "onnx")
-    ]
+    settings = {"layer": "relu2", "groups": 3, "visualise": False, "target": 1}
+    found = [method("concept_groups", **settings)(net(b, "relu").model, images()) for b in ("torch", "keras", "onnx")]
     assert found[0].factors.max() > 0.3
     for name in ("masks", "factors", "effects", "removals"):
         first = getattr(found[0], name)
@@ -215,8 +246,8 @@ def test_a_network_of_other_bounds_has_pictures_in_the_unit_range():
         def _run(self, x, replace):
             return super()._run((x + 1) / 2, replace)
 
-    settings = {"groups": 2, "steps": 3}
-    wide = method("concept_groups", **settings)(Wide(), 2 * IMAGES - 1, 1)
-    unit = method("concept_groups", **settings)(MODEL, IMAGES, 1)
+    settings = {"groups": 2, "steps": 3, "target": 1}
+    wide = method("concept_groups", **settings)(Wide(), 2 * IMAGES - 1)
+    unit = method("concept_groups", **settings)(MODEL, IMAGES)
     np.testing.assert_allclose(wide.pictures, unit.pictures, atol=1e-4)
     np.testing.assert_allclose(wide.effects, unit.effects, rtol=1e-3)
