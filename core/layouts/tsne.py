@@ -1,7 +1,9 @@
 """t-SNE (van der Maaten and Hinton, 2008): by scikit-learn, above 5,000 rows by openTSNE, which also adds new points.
 
 Both start from the principal components. Neighbours are exact, and the random numbers that are left have a seed, so
-both give the same bits again with any number of threads (tests/core/layouts/test_tsne.py).
+both give the same bits again with any number of threads (tests/core/layouts/test_layout.py).
+
+Time on two cores: benchmarks/NOTES.md, "Layouts".
 """
 
 from typing import Any

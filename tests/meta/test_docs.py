@@ -73,6 +73,16 @@ def test_links_in_markdown_lead_somewhere():
     assert not [f"{page}: {target}" for page, target in targets if not (ROOT / page).parent.joinpath(target).exists()]
 
 
+def test_what_the_code_calls_its_test_is_a_file():
+    named = [
+        (path, name)
+        for path in modules(*FOLDERS)
+        for name in re.findall(r"\btests/[a-z0-9_/]+\.py\b", (ROOT / path).read_text())
+    ]
+    assert len(named) > 3
+    assert not [f"{path}: {name}" for path, name in named if not (ROOT / name).exists()]
+
+
 def test_the_support_table_has_a_row_for_every_method():
     page = (ROOT / "benchmarks" / "RESULTS.md").read_text()
     listed = re.findall(r"^\| `(\w+)` \| (?:reference|transformers) \|", page, re.MULTILINE)
