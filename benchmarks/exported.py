@@ -32,11 +32,13 @@ def in_keras(net: nn.Module, shape: tuple[int, int, int]) -> Any:
 
 def _keras_layer(layers: Any, module: nn.Module, name: str) -> Any:
     if isinstance(module, nn.Conv2d):
-        return layers.Conv2D(module.out_channels, module.kernel_size, padding="same", name=name)
+        return layers.Conv2D(module.out_channels, module.kernel_size, module.stride, padding="same", name=name)
     if isinstance(module, nn.Linear):
         return layers.Dense(module.out_features, name=name)
     if isinstance(module, nn.MaxPool2d):
         return layers.MaxPooling2D(module.kernel_size, name=name)
+    if isinstance(module, nn.AvgPool2d):
+        return layers.AveragePooling2D(module.kernel_size, name=name)
     if isinstance(module, nn.AdaptiveAvgPool2d):
         return layers.GlobalAveragePooling2D(name=name)
     return layers.Flatten(name=name) if isinstance(module, nn.Flatten) else layers.ReLU(name=name)

@@ -123,13 +123,13 @@ def _drawn(rng: np.random.Generator, shape: _Shape, size: int) -> tuple[Numbers,
     across, down = (x - shape.x) / shape.radius, (y - shape.y) / shape.radius
     turned = across * np.cos(angle) + down * np.sin(angle), down * np.cos(angle) - across * np.sin(angle)
     kinds = {category: NAMES[category][place] for category, place in shape.kinds.items()}
-    inside = _inside(kinds["shape"], *turned)
+    inside = inside_shape(kinds["shape"], *turned)
     dark = _dark(rng, kinds["texture"], x, y, size)
     colour = np.array(COLOURS[kinds["colour"]]) * rng.uniform(0.85, 1.1) + rng.normal(0, 4, (size, size, 3))
     return inside, np.where(dark[..., None], DARK * colour, colour)
 
 
-def _inside(shape: str, x: Numbers, y: Numbers) -> Numbers:
+def inside_shape(shape: str, x: Numbers, y: Numbers) -> Numbers:
     """Whether a point is inside a shape whose corners lie on the unit circle, or within it."""
     if shape == "square":
         return np.asarray(np.maximum(abs(x), abs(y)) <= 0.75)
@@ -141,9 +141,14 @@ def _inside(shape: str, x: Numbers, y: Numbers) -> Numbers:
     return np.asarray((distance <= 1) & (distance >= (0.5**2 if shape == "ring" else 0)))
 
 
+def texture_period(size: int) -> float:
+    """Pixels after which a texture repeats, in pictures of a side of so many."""
+    return max(4.0, size / 10)
+
+
 def _dark(rng: np.random.Generator, texture: str, x: Numbers, y: Numbers, size: int) -> Numbers:
     """Which pixels of a texture are dark; periods are about a tenth of the side, at least four pixels."""
-    period = max(4.0, size / 10)
+    period = texture_period(size)
     phase, angle = rng.uniform(0, period, 2), rng.uniform(0, pi)
     if texture == "plain":
         return np.zeros(x.shape, bool)
