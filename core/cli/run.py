@@ -85,10 +85,17 @@ def _out(endings: Sequence[str]) -> click.Option:
     return click.Option(["-o", "--out"], type=Output(*endings), help=_OUT_HELP.format(", ".join(endings)))
 
 
+def _of_rows(kind: type[Method]) -> Sequence[str]:
+    """The endings of tables, where the annotation of `run` says that the result has rows beside its picture."""
+    returned = kind.run.__annotations__.get("return")
+    known = getattr(returned, "_suffixes", ()) if isinstance(returned, type) else ()
+    return [each for each in (".csv", ".parquet") if each in known]
+
+
 def _command(kind: type[AnyMethod]) -> click.Command:
     if issubclass(kind, DatasetMethod):
         return dataset_command(kind)
-    endings = _ANIMATIONS if kind.animates else _STILLS
+    endings = (*(_ANIMATIONS if kind.animates else _STILLS), *_of_rows(kind))
     places = click.Argument(["pictures"], nargs=-1, required=kind.needs_images, type=click.Path(path_type=Path))
     params = [
         MODEL,

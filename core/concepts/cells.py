@@ -16,7 +16,7 @@ Pixels = np.ndarray[Any, Any]
 
 POSITION = 96
 """Pixels of a cell's side in a row."""
-FRAME = 3
+FRAME = 4
 """Pixels of an icon's frame."""
 LEAST = 0.15
 """Of the side that an icon has, however little active its unit is."""

@@ -9,12 +9,12 @@ import numpy as np
 from ..arrays import Array, as_numpy, resample
 from ..image.colormap import full_scale
 from ..image.overlay import overlay
-from ..result import Result
 from ..result.display import counted
 from ..sheets.cut_out import shrunk
 from ..sheets.grid import sheet
 from ..sheets.tile import Tile
 from .cells import POSITION, cell, marked, mosaic, surroundings
+from .result_with_rows import ResultWithRows
 
 __all__ = ["UnitDictionary"]
 
@@ -32,7 +32,7 @@ NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnitDictionary(Result):
+class UnitDictionary(ResultWithRows):
     """What units do at positions of N pictures: activations, and activation times gradient of the target.
 
     Contributions of all units at all positions add up to gradient times activation of the whole layer.
@@ -60,8 +60,6 @@ class UnitDictionary(Result):
     whole: Mapping[str, Array] = field(default_factory=dict)
     """Where asked for, by "picture,row,column": what a position's whole activation looks for, (H, W, 3), uint8."""
     _kind: ClassVar[str] = "semantic dictionary"
-    _suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp", ".npz")
-    _choices: ClassVar[str] = ".png, .jpg or .webp for the sheet, .npz for everything"
 
     @property
     def values(self) -> Array:
@@ -104,11 +102,10 @@ class UnitDictionary(Result):
         height, width = self.activations.shape[2:]
         everywhere = len(self.places[index]) == height * width > 1
         rows = [[self._pictures(index)], *(self._grids(index) if everywhere else self._rows(index))]
-        units, shown = counted(self.count, "strongest unit"), counted(len(self.places[index]), "position")
+        units, shown = counted(self.count, "most active unit"), counted(len(self.places[index]), "position")
         heading = (
-            f"{self.layer}: the {units} at {shown}; {self.targets[index]}, score "
-            f"{float(as_numpy(self.scores)[index]):.4g}. Size: activation; frame: red for the target, blue against it, "
-            f"full at {self._limit(index):.3g}"
+            f"What {self.layer} sees where: the {units} at {shown}. Larger: more active. Frame: red speaks for "
+            f"{self._name(index)} (score {float(as_numpy(self.scores)[index]):.4g}), blue against it"
         )
         return sheet(rows, heading=heading, smallest=POSITION)
 
@@ -119,7 +116,8 @@ class UnitDictionary(Result):
         numbered = marked(rgb, self.places[index], total.shape, SIDE)
         over = shrunk(overlay(rgb, as_numpy(resample(total, size)), signed=True), SIDE)
         beside = np.concatenate([np.pad(numbered, ((0, 0), (0, 6), (0, 0)), constant_values=255), over], axis=1)
-        return Tile(beside, f"positions, and what each contributes: {total.sum():+.3g} in all")
+        words = f"positions; red speaks for {self._name(index)}, blue against"
+        return Tile(beside, f"{words}\nall positions and units: {total.sum():+.3g}")
 
     def _rows(self, index: int) -> Iterator[list[Tile]]:
         """A few positions abreast: where it is, its units, and its whole activation where there is a picture of it."""
@@ -131,13 +129,13 @@ class UnitDictionary(Result):
     def _position(self, index: int, number: int) -> list[Tile]:
         place = self.places[index][number]
         crop = surroundings(self.shown(index), place, self.activations.shape[2:])
-        first = Tile(crop, f"{number + 1}. at {place[0]},{place[1]}\nall {self.at_positions(index)[place]:+.3g}")
+        first = Tile(crop, f"{number + 1}. at {place[0]},{place[1]}\n{_said(self.at_positions(index)[place])}")
         units = self.strongest(index, place)
         cells = [Tile(self._cell(index, unit, place, POSITION), self._caption(index, unit, place)) for unit in units]
         tiles = [first, *cells]
         if (own := self.whole.get(f"{index},{place[0]},{place[1]}")) is not None:
             norm = float(np.linalg.norm(as_numpy(self.activations)[index, :, place[0], place[1]]))
-            tiles.append(Tile(shrunk(as_numpy(own), POSITION), f"all units\nnorm {norm:.3g}"))
+            tiles.append(Tile(shrunk(as_numpy(own), POSITION), f"whole activation\nlength {norm:.3g}"))
         return tiles
 
     def _grids(self, index: int) -> Iterator[list[Tile]]:
@@ -178,7 +176,11 @@ class UnitDictionary(Result):
         activation, gain = (
             float(as_numpy(each)[index, unit, place[0], place[1]]) for each in (self.activations, self.contributions)
         )
-        return f"#{unit}  {activation:.3g}\n{gain:+.3g}"
+        return f"#{unit}, active {activation:.2g}\n{_said(gain)}"
+
+    def _name(self, index: int) -> str:
+        """The target of a picture, in short."""
+        return self.targets[index].partition(",")[0]
 
     def _scale(self, pixels: Values) -> int:
         return 1
@@ -225,6 +227,11 @@ class UnitDictionary(Result):
         yield f"{self.layer} {tuple(self.activations.shape)}"
         yield counted(sum(map(len, self.places)), "position")
         yield counted(len(self.units), "unit")
+
+
+def _said(gain: float) -> str:
+    """What a contribution does, in words."""
+    return f"for: {gain:+.2g}" if gain > 0 else f"against: {gain:+.2g}" if gain < 0 else "gradient 0"
 
 
 def _laid_out(cells: Mapping[Place, Values], shape: tuple[int, ...]) -> Values:

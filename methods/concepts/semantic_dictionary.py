@@ -20,7 +20,7 @@ from crosslens.plugins.hookspecs import hookimpl
 from ._climbed import ClimbOptions, before_rectifier
 from ._example_icons import example_icons
 from ._layer_maps import LayerMaps, layer_maps
-from ._positions import read_positions, strongest_positions
+from ._positions import chosen_positions, read_positions
 
 __all__ = ["SemanticDictionary"]
 
@@ -38,7 +38,10 @@ class SemanticDictionary(ClimbOptions, Method):
 
     At each position of a layer the units with the largest activations, each shown by a picture of what it looks for,
     with what it contributes to the target: activation times gradient. Contributions of all units at all positions add
-    up to the linear attribution of the layer.
+    up to the linear attribution of the layer; before a linear head without a bias, to the target itself.
+
+    Positions are rows and columns of the layer, `positions="2,1;5,4"`. If none are named, those are shown that
+    contribute most to the target, none next to another.
 
     A unit's picture is climbed once, however often it is shown; `icons="data:STORE"` shows instead the image of a data
     set that excited it most, which a sweep with top_examples has found.
@@ -48,11 +51,14 @@ class SemanticDictionary(ClimbOptions, Method):
     batched = False
     example: ClassVar = {"steps": 2, "positions_shown": 2, "count": 2}
     layer: str | None = param(None, "layer with maps (N, C, H, W) or tokens; the last one with maps if not given")
-    positions: Any = param(None, "which, row,column;row,column, or all; the strongest by their norm if not given")
+    positions: Any = param(
+        None,
+        "which, ROW,COLUMN;ROW,COLUMN of the layer, or all; if not given, those most for the target, apart",
+    )
     positions_shown: int = param(6, "how many, where they are not named", minimum=1)
     count: int = param(4, "units at each position", minimum=1)
     icons: Any = param("visualise", "pictures of units: climbed, none, or examples in a store", choices=ICONS)
-    whole: bool = param(False, "climb all of a position's activation at once as well")
+    whole: bool = param(False, "also climb a picture of each position's whole activation, all units at once")
 
     def check_parameters(self) -> None:
         super().check_parameters()
@@ -68,14 +74,16 @@ class SemanticDictionary(ClimbOptions, Method):
         """Activations and contributions of all units, and icons of those that are shown."""
         layer = model.layer(self.layer or default_layer(model, objective, images)).name
         found = layer_maps(model, images, objective, layer)
+        contributions = found.activations * found.gradients
         places = tuple(
-            strongest_positions(each, self.positions, self.positions_shown, layer) for each in found.activations
+            chosen_positions(*each, self.positions, self.positions_shown, layer)
+            for each in zip(found.activations, contributions, strict=True)
         )
         told = part_of(progress, 0, 1 + self.whole)
         shown = UnitDictionary(
             layer=layer,
             activations=like(found.activations, images),
-            contributions=like(found.activations * found.gradients, images),
+            contributions=like(contributions, images),
             scores=found.scores,
             targets=found.targets(model),
             places=places,

@@ -40,14 +40,25 @@ def test_before_a_linear_head_contributions_and_bias_are_the_logit():
     np.testing.assert_allclose(found.contributions.sum(axis=(1, 2, 3)) + bias, found.scores, rtol=1e-4, atol=1e-5)
 
 
-def test_the_positions_of_the_longest_activations_are_shown_and_their_strongest_units():
+def test_the_positions_that_contribute_most_are_shown_apart_with_their_strongest_units():
     found = looked_up(positions_shown=5, count=3)
     for n in range(3):
-        norms = {(y, x): np.linalg.norm(FORWARD["act2"][n, :, y, x].astype(float)) for y, x in np.ndindex(8, 8)}
-        assert list(found.places[n]) == sorted(norms, key=lambda place, norms=norms: (-norms[place], place))[:5]
+        values = {place: float(found.contributions[n][:, place[0], place[1]].sum()) for place in np.ndindex(8, 8)}
+        left, expected = sorted(values, key=lambda place, values=values: -values[place]), []
+        while left and len(expected) < 5:
+            best = left.pop(0)
+            expected.append(best)
+            left = [each for each in left if max(abs(each[0] - best[0]), abs(each[1] - best[1])) > 1]
+        assert list(found.places[n]) == expected
         for y, x in found.places[n]:
             here = FORWARD["act2"][n, :, y, x]
             assert found.strongest(n, (y, x)) == sorted(range(6), key=lambda unit, here=here: (-here[unit], unit))[:3]
+
+
+def test_more_positions_than_lie_apart_are_filled_up_to_all():
+    found = looked_up(positions_shown=64)
+    assert sorted(found.places[0]) == list(np.ndindex(8, 8))
+    assert len(looked_up(positions_shown=99).places[0]) == 64
 
 
 @pytest.mark.parametrize("positions", ["2,3;4,5", ((2, 3), (4, 5)), [[2, 3], [4, 5]]])
@@ -136,6 +147,7 @@ def test_a_file_gives_it_back_whole_and_the_table_has_a_row_for_each_unit_shown(
     found = looked_up(icons="visualise", steps=2, size=8, positions="2,3;4,5", count=2, whole=True)
     assert load(found.save(tmp_path / "dictionary.npz")) == found
     assert found.save(tmp_path / "dictionary.png").read_bytes()[:4] == b"\x89PNG"
+    assert found.save(tmp_path / "d.csv").read_text().startswith("image,row,column,rank,unit,activation,contribution")
     frame = found.to_dataframe()
     assert len(frame) == 3 * 2 * 2
     row = frame[(frame.image == 1) & (frame.row == 4) & (frame["rank"] == 0)].iloc[0]
