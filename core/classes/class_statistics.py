@@ -30,11 +30,11 @@ TITLES = {
 class ClassStatistics(ClassTable):
     """One row for each of C classes, in the order of their labels.
 
-    Columns: "class", the label, and "images"; "nearest", the class most like it, and "similarity" to it; where the
-    network's predictions can be compared with the labels, "accuracy", the share that is right (NaN for a label that is
-    no class of the network), and "confused_with", the other class that most of its images are taken for, with their
-    share "confused"; "unit", the one that stands for the class most, with its "d_prime" against all other images;
-    "mean" (C, K) and "deviation" (C, K) of the K features.
+    Columns: "class", the label, and "images"; "nearest", the class most like it, and "similarity" to it; "unit", the
+    one that stands for the class most, with its "d_prime" against all other images; "mean" (C, K) and "deviation" (C,
+    K) of the K features. Where predictions can be compared with labels: "accuracy", the share that is right (NaN for
+    a label that is no class of the network); "confused_with", the other class that most images are taken for, with
+    their share "confused"; and "other_classes", the share that is taken for what is no class of the data.
     """
 
     labels: tuple[str, ...]
@@ -159,6 +159,8 @@ class ClassStatistics(ClassTable):
             rates = self.rates()[np.ix_(order, order)]
             right = [short(float(rate)) for rate in np.diagonal(rates)]
             title = "confusion: rows are labels, columns predictions, shares of a row"
+            if others := int(as_numpy(self.other_predictions).sum()):
+                title += f"; {counted(others, 'image')} taken for other classes"
             drawn.append(heat_map(rates, names, title, Scale.of(rates, signed=False), diagonal=right))
         layer = ", ".join(self.provenance.get("layers", ()))
         return side_by_side(drawn, f"layer {layer}: {', '.join(self._facts())}" if layer else ", ".join(self._facts()))

@@ -22,6 +22,8 @@ LONGEST_NAME = 150
 LETTERS, TITLE = 11, 14
 MARGIN = 10
 STRIP = (160, 12)
+LEAST = 0.000_1
+"""Below it a number is written as 0."""
 DIAGONAL = 224
 """The grey of what every class has with itself, which would hide all else."""
 
@@ -74,7 +76,7 @@ def heat_map(
     shown = range(0, count, max(1, -(-(LETTERS + 2) // cell)))
     words = {n: cut(names[n], LONGEST_NAME, LETTERS) for n in shown}
     room = max(text_width(word, LETTERS) for word in words.values()) + 6
-    some = f" (every {shown.step}th name)" * (shown.step > 1)
+    some = f" (one name in {shown.step})" * (shown.step > 1)
     lines = wrap(title + some, max(side + room, 240), TITLE)
     top = len(lines) * line_height(TITLE) + 6
     size = (max(side + room, 240), top + side + room + STRIP[1] + line_height(LETTERS) + 12)
@@ -137,16 +139,15 @@ def _write_numbers(
 
 
 def short(value: float) -> str:
-    """A number of at most two digits behind the point, without the zero before it.
+    """A number in two digits behind the point, a small one in its first digit, without the zero before the point.
 
     >>> short(0.5), short(-0.123), short(0.0), short(12.3), short(0.004)
     ('.5', '-.12', '0', '12', '.004')
     """
     size = abs(value)
-    if size >= 10 or size == 0:
-        return f"{value:.0f}"
-    text = f"{value:.2f}" if size >= 0.01 else f"{value:.1g}"
-    text = text if "e" in text else text.rstrip("0").rstrip(".")
+    if size >= 10 or size < LEAST:
+        return f"{size and value:.0f}".replace("-0", "0")
+    text = (f"{value:.2f}" if size >= 0.01 else f"{value:.1g}").rstrip("0").rstrip(".")
     return text.replace("0.", ".", 1) if size < 1 else text
 
 

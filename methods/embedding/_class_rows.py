@@ -91,7 +91,7 @@ class DataClasses:
             others = predicted.sum(axis=1) - confusion.sum(axis=1)
             agreements = agreement(similarity, confusion_rates(confusion, counts), known)
         return ClassStatistics(
-            self._columns(similarity, confusion, known),
+            self._columns(similarity, confusion, others),
             labels=self.labels,
             names=shown_names(self.labels, self.names),
             counts=counts,
@@ -107,19 +107,20 @@ class DataClasses:
             notes=(*self._notes(metric), *([f"no confusion matrix: {why_none}"] if confusion is None else [])),
         )
 
-    def _columns(self, similarity: Numbers, confusion: Numbers | None, known: Numbers) -> dict[str, Numbers]:
+    def _columns(self, similarity: Numbers, confusion: Numbers | None, others: Numbers | None) -> dict[str, Numbers]:
         count, labels = len(self.labels), np.asarray(self.labels)
         own = np.eye(count, dtype=bool)
         alike = np.where(own, -np.inf, similarity)
         nearest, each = alike.argmax(axis=1), np.arange(count)
         columns = {"class": labels, "images": as_numpy(self.means.counts), "nearest": labels[nearest],
                    "similarity": similarity[each, nearest]}  # fmt: skip
-        if confusion is not None:
+        if confusion is not None and others is not None:
             rates = confusion_rates(confusion, as_numpy(self.means.counts))
-            columns["accuracy"] = np.where(known, np.diagonal(rates), np.nan)
+            columns["accuracy"] = np.where(np.asarray(self.numbers) >= 0, np.diagonal(rates), np.nan)
             wrong = np.where(own, 0.0, rates)
             columns["confused_with"] = np.where(wrong.any(axis=1), labels[wrong.argmax(axis=1)], "")
             columns["confused"] = wrong.max(axis=1)
+            columns["other_classes"] = others / as_numpy(self.means.counts)
         against = self.means.against_rest()
         columns |= {"unit": against.argmax(axis=1), "d_prime": against.max(axis=1)}
         return {**columns, "mean": as_numpy(self.means.means), "deviation": np.sqrt(as_numpy(self.means.variances))}
@@ -129,7 +130,7 @@ class DataClasses:
         few = [label for label, n in zip(self.labels, counts, strict=True) if n < FEW]
         return (
             *self.label_notes(),
-            *_if(few, f"{len(few)} classes have fewer than {FEW} images, {some(few)}: their numbers are uncertain"),
+            *_if(few, f"uncertain with fewer than {FEW} images: {len(few)} of {len(counts)} classes, {some(few)}"),
             *matching_notes(self.labels, self.numbers, self.names, self.classes),
             *_if(
                 len(counts) == 2 and metric == "cosine", "of two classes centred means are opposite: their cosine is -1"

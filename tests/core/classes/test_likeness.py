@@ -87,4 +87,4 @@ def test_pictures_of_many_classes_stay_of_a_size_to_look_at(count):
 
 
 def test_short_numbers_have_two_digits():
-    assert [short(x) for x in (0.0, 1.0, -0.5, 0.996, 12.7, 1e-5)] == ["0", "1", "-.5", "1", "13", "1e-05"]
+    assert [short(x) for x in (0.0, 1.0, -0.5, 0.996, 12.7, -1e-5, 4e-4)] == ["0", "1", "-.5", "1", "13", "0", ".0004"]

@@ -47,6 +47,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(result):
     expected = confusion_matrix(NUMBERS, predicted, labels=range(5))[:4]
     assert result.confusion.tolist() == expected[:, :4].tolist()
     assert result.other_predictions.tolist() == expected[:, 4].tolist()
+    assert (result["other_classes"] * result["images"]).tolist() == pytest.approx(expected[:, 4].tolist())
     table = result.confusion_table()
     assert np.asarray(list(table.columns.values())[1:]).T.tolist() == expected.tolist()
     assert list(table.columns)[1:3] == ["predicted class 0", "predicted class 1"]
