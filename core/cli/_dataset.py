@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..data import data as source_of
+from ..errors import ParameterError
 from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
@@ -46,7 +47,7 @@ def _run_method(
     kind: type[DatasetMethod], *, model: str, data: str, out: Path | None, as_json: bool, **options: Any
 ) -> None:
     method = build_method(kind, options)
-    source = source_of(data, resize=options["resize"], crop=options["crop"])
+    source = _source(method, data, options)
     with quiet(), workers_of(options) as workers, bar("images") as progress:
         result: Result = method(open_model(model, options), source, workers=workers, progress=progress)
     if out:
@@ -65,6 +66,15 @@ def _run_method(
         click.echo(f"written: {out}" if out else f"nothing written: -o FILE writes it, {result._choices}")
     if read["failures"]:
         click.get_current_context().exit(SOME_FAILED)
+
+
+def _source(method: DatasetMethod, data: str, options: Mapping[str, Any]) -> Any:
+    """The data; or its name where that of an earlier result of the method."""
+    if method.earlier(data) is None:
+        return source_of(data, resize=options["resize"], crop=options["crop"])
+    if given := [name for name in ("resize", "crop", "workers", "ray") if options.get(name) is not None]:
+        raise ParameterError(f"'{data}' is an earlier result, whose pictures are read: leave --{given[0]} out")
+    return data
 
 
 def _record(result: Result) -> Mapping[str, Any]:

@@ -119,6 +119,11 @@ class DatasetMethod(ABC):
     def _result(self, model: Model, source: Any, workers: Workers, progress: Progress | None) -> Result:
         start = perf_counter()
         self.check_parameters()
+        if (earlier := self.earlier(source)) is not None:
+            with show_progress(progress, self.name) as told:
+                result = self.from_earlier(model, earlier, told)
+            notices_of(self.name, result.notes)
+            return result
         source = data(source)
         source.check(model)
         model.follow_weights()
@@ -164,6 +169,14 @@ class DatasetMethod(ABC):
         )
         notices_of(self.name, result.notes)
         return result
+
+    def earlier(self, data: Any) -> Any:
+        """What `data` names of this method's earlier results, to go on from; None where it is data, as here always."""
+        return None
+
+    def from_earlier(self, model: Model, earlier: Any, progress: Progress) -> Result:
+        """The whole result, provenance included, that is made of what `earlier` gave. Override both or none."""
+        raise NotImplementedError
 
     def check_parameters(self) -> None:
         """Refuse values that no network could be given; override to say what parameters must keep between them.

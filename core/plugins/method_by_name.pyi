@@ -717,8 +717,15 @@ def method(
     pooling: str = ...,
     metric: str = ...,
     count: int = ...,
-    duplicate: float = ...,
+    query: Sequence[str] = ...,
+    duplicate: float | None = ...,
     share: float = ...,
+    search: str = ...,
+    indexes: str | None = ...,
+    show: str = ...,
+    shown: int = ...,
+    thumbnail: int = ...,
+    keep: bool = ...,
 ) -> NearestNeighbours: ...
 @overload
 def method(

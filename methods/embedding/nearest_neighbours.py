@@ -1,40 +1,38 @@
 """Nearest neighbours: the images that a layer puts closest to each image, duplicates and doubtful labels."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
-import numpy as np
 from crosslens.data import Source, State, Statistic
-from crosslens.data.features import AUTO, CHOICES, Features, features_of
-from crosslens.data.image_marks import ImageLabels
-from crosslens.errors import ModelError, ParameterError
+from crosslens.data.features import AUTO, CHOICES
+from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import DatasetMethod, param
 from crosslens.model import Model
+from crosslens.neighbours.earlier import Earlier, earlier_neighbours
+from crosslens.neighbours.gather import Gather
+from crosslens.neighbours.neighbours import VIEWS, Neighbours, made_of
+from crosslens.neighbours.queries import asked_images
+from crosslens.neighbours.search import EXACT_UP_TO, SEARCHES, Search
+from crosslens.neighbours.space import COSINE, METRICS
 from crosslens.plugins import hookimpl
-from crosslens.result.table import Table
-
-from ._exact_neighbours import COSINE, EUCLID, exact_neighbours
-from ._pixel_digests import PixelDigests
 
 __all__ = ["NearestNeighbours"]
-
-Numbers = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NearestNeighbours(DatasetMethod):
     """The images that a layer puts closest to each.
 
-    For each image of the data, the other images whose features in a layer are nearest; exact, equal distances in the
-    order of the source. The table says by place in the source: `neighbour` (n, count) and `distance`; `duplicate_of`,
-    the first neighbour not farther than `duplicate`, and `same_pixels_as`, the first image with the same pixels as the
-    model takes them, -1 where there is none; `agreeing`, how many neighbours have the image's label (-1 without one). A
-    label is `suspect` where one other label is that of at least `share` of all neighbours: `suggested`. Suspect labels
-    are a list to look at: right labels of unusual pictures stand in it too.
+    For each image of the data, or each of `query`, the other images whose features in a layer are nearest; equal
+    distances in the order of the source. The table says by place in the source: `neighbour` (n, count) and `distance`;
+    `duplicate_of`, the first neighbour not farther than `duplicate`, and `same_pixels_as`, the first image with the
+    same pixels as the model takes them, -1 where there is none; `agreeing`, how many neighbours have the image's label
+    (-1 without one); `votes`, how many have the most frequent other label, which is `suggested` from `share` of all on,
+    and then the own label is `suspect`. Suspect labels are a list to look at: right labels of unusual pictures stand in
+    it too. An earlier result, its .npz or its survey, may stand in place of the data: nothing is computed again.
     """
 
     name = "nearest_neighbours"
@@ -42,10 +40,21 @@ class NearestNeighbours(DatasetMethod):
     example: ClassVar[Mapping[str, Any]] = {"count": 1}
     layer: str | None = param(None, 'layer by name, or "<input>" for pixels; the last maps if not given')
     pooling: str = param(AUTO, "over positions; auto: flatten for <input>, else mean", choices=CHOICES)
-    metric: str = param(COSINE, "1 - cos of the angle, or the length of the difference", choices=(COSINE, EUCLID))
+    metric: str = param(COSINE, "1 - cos of the angle, or the length of the difference", choices=METRICS)
     count: int = param(10, "neighbours of each image", minimum=1)
-    duplicate: float = param(1e-6, "distance of duplicates at most; of euclid, as a share of a row's length", minimum=0)
+    query: tuple[str, ...] = param((), "images asked for: ids or places in the data, files, folders; all if empty")
+    duplicate: float | None = param(
+        None, "distance of duplicates at most, of euclid as a share of a row's length; rounding if not given", minimum=0
+    )
     share: float = param(0.8, "of neighbours with one other label, from which a label is suspect", minimum=0, maximum=1)
+    search: str = param(
+        "auto", f"exact, or approximate by usearch; auto: exact up to {EXACT_UP_TO:,} images", choices=SEARCHES
+    )
+    indexes: str | None = param(None, "folder of indexes of approximate searches; a part of the cache if not given")
+    show: str = param("neighbours", "what the sheet and the listing show", choices=VIEWS)
+    shown: int = param(20, "rows of the sheet", minimum=1)
+    thumbnail: int = param(64, "pixels of a small picture's side, at most; 0 for none, and no sheet", minimum=0)
+    keep: bool = param(True, "features go into the result, so that more can be asked of it")
 
     def check_parameters(self) -> None:
         super().check_parameters()
@@ -56,85 +65,50 @@ class NearestNeighbours(DatasetMethod):
         """The default layer of the network's output."""
         return {} if self.layer else {"layer": default_layer(model)}
 
+    def _gather(self, model: Model) -> Gather:
+        return Gather.of(model, str(self.layer), self.pooling, self.thumbnail)
+
     def statistics(
         self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
     ) -> Sequence[Statistic]:
         if gathered is not None:
             return []
-        if self.count >= len(source):
-            raise ParameterError(
-                f"count is {self.count}; there are {len(source)} images: give at most {len(source) - 1}"
-            )
-        return [features_of(model, str(self.layer), self.pooling), ImageLabels(), PixelDigests()]
+        most = len(source) - (not self.query)
+        if self.count > most:
+            raise ParameterError(f"count is {self.count}; there are {len(source)} images: give at most {most}")
+        return self._gather(model).statistics(model, source)
 
-    def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Table:
-        features = next(state for each, state in gathered.items() if isinstance(each, Features))
-        labels, index = gathered[ImageLabels()]["label"], features["index"]
-        if self.count >= len(index):
-            raise ParameterError(
-                f"count is {self.count}; {len(index)} images could be read: give at most {len(index) - 1}"
-            )
-        rows = features["rows"][index]
-        if not np.isfinite(rows).all():
-            raise ModelError(f"layer {self.layer!r} gives NaN or infinite values for some images; look at its weights")
-        places, distances = exact_neighbours(rows, self.count, self.metric)
-        agreeing, suggested = _votes(labels, places, self.share)
-        lengths = np.ones(len(rows)) if self.metric == COSINE else np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1))
-        near = distances <= self.duplicate * lengths[:, None]
-        columns = {
-            "image": np.array([source.ids[place] for place in index]),
-            "index": index,
-            "label": labels,
-            "neighbour": index[places],
-            "distance": distances,
-            "duplicate_of": np.where(near[:, 0], index[places[:, 0]], -1),
-            "same_pixels_as": _first_alike(gathered[PixelDigests()]["rows"][index], index),
-            "agreeing": agreeing,
-            "suspect": suggested != "",
-            "suggested": suggested,
-        }
-        return Table(columns, notes=self._notes(columns, rows))
+    def finish(
+        self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress
+    ) -> Neighbours:
+        fitting = {name: getattr(source, name, None) for name in ("resize", "crop")}
+        gather = self._gather(model)
+        images = gather.images(source.ids, gathered)
+        asked = asked_images(self.query, images, model, gather, fitting) if self.query else None
+        made = made_of(images, Search.of(vars(self), str(self.layer)), asked, progress, keep=self.keep)
+        return self._shown(replace(made, fitting=fitting))
 
-    def _notes(self, columns: Mapping[str, Numbers], rows: Numbers) -> tuple[str, ...]:
-        near, same = int((columns["duplicate_of"] >= 0).sum()), int((columns["same_pixels_as"] >= 0).sum())
-        zeros = 0 if self.metric == EUCLID else int((~rows.any(axis=1)).sum())
-        found = f"{near} images have a neighbour within {self.duplicate:g}; {same} have the pixels of another"
-        unlabelled = int((columns["label"] == "").sum())
-        suspects = f"{int(columns['suspect'].sum())} labels are suspect: {self.share:g} of the neighbours share another"
-        return (
-            found,
-            *([suspects] if unlabelled < len(rows) else []),
-            *([f"{unlabelled} images have no label, so none of theirs is judged"] if unlabelled else []),
-            *([f"{zeros} images have features of zeros only: cosine distance 1 to all others"] if zeros else []),
+    def earlier(self, data: Any) -> Earlier | None:
+        """An earlier result, its file or its survey."""
+        return earlier_neighbours(data)
+
+    def from_earlier(self, model: Model, earlier: Any, progress: Progress) -> Neighbours:
+        """The search by these parameters, in the features of an earlier result."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        found = earlier.whole(model)
+        found.gather(model, given)
+        given |= {name: found.parameters[name] for name in ("layer", "pooling", "thumbnail")}
+        return self._shown(found.search_again(given, self.query or None, model, progress))
+
+    def _shown(self, made: Neighbours) -> Neighbours:
+        """The result with what its sheet shows, and a note on what it leaves out."""
+        made = replace(made, show=self.show, sheet_rows=self.shown)
+        left = len(made.rows_of(self.show)) - self.shown
+        what = {"duplicates": "groups of duplicates"}.get(
+            self.show, "images" if self.show == "neighbours" else self.show
         )
-
-
-def _votes(labels: Numbers, places: Numbers, share: float) -> tuple[Numbers, Numbers]:
-    """How many neighbours have an image's label, -1 without one; and the other label most have, or ""."""
-    agreeing, suggested = np.full(len(labels), -1), [""] * len(labels)
-    for n, near in enumerate(labels[places].tolist()):
-        own = str(labels[n])
-        if not own:
-            continue
-        agreeing[n] = near.count(own)
-        label, votes = Counter(near).most_common(1)[0]
-        if label not in ("", own) and votes / len(near) >= share:
-            suggested[n] = label
-    return agreeing, np.array(suggested)
-
-
-def _first_alike(digests: Numbers, index: Numbers) -> Numbers:
-    """The place of the first other image with the same pixels, -1 where there is none."""
-    groups: dict[bytes, list[int]] = {}
-    for n, digest in enumerate(digests):
-        groups.setdefault(digest.tobytes(), []).append(n)
-    first = np.full(len(index), -1, np.int64)
-    for same in groups.values():
-        for n in same[1:]:
-            first[n] = index[same[0]]
-        if len(same) > 1:
-            first[same[0]] = index[same[1]]
-    return first
+        note = f"a sheet shows {self.shown} {what}, and {left} more are left out: shown=, query= or show= choose"
+        return replace(made, notes=(*made.notes, note)) if left > 0 and "thumbnails" in made.data else made
 
 
 @hookimpl

@@ -1,48 +1,11 @@
-"""Nearest neighbours: against scikit-learn and plain differences, near-duplicates, ties, doubtful labels."""
+"""Nearest neighbours: copies and doubtful labels, queries, sheets, earlier results."""
 
 import crosslens
 import numpy as np
 import pytest
 from crosslens.data.sources.array_source import ArraySource
 from crosslens.errors import ParameterError
-from crosslens.methods.embedding._exact_neighbours import exact_neighbours
 from crosslens.testing import TinyModel
-
-
-def brute(rows, count, metric):
-    rows = np.float64(rows)
-    if metric == "cosine":
-        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    squared = np.array([[np.sum((a - b) ** 2) for b in rows] for a in rows])
-    distances = squared / 2 if metric == "cosine" else np.sqrt(squared)
-    np.fill_diagonal(distances, np.inf)
-    order = np.argsort(distances, axis=1, kind="stable")[:, :count]
-    return order, np.take_along_axis(distances, order, 1)
-
-
-@pytest.mark.parametrize("metric", ["cosine", "euclid"])
-def test_neighbours_equal_brute_force_also_where_float32_cancels(metric, monkeypatch):
-    monkeypatch.setattr("crosslens.methods.embedding._exact_neighbours.NUMBERS", 200)  # several blocks
-    rows = np.random.default_rng(0).normal(1000, 1, (40, 7)).astype(np.float32)
-    rows[20:30] = rows[:10] + np.float32(1e-3) * np.arange(1, 11, dtype=np.float32)[:, None]
-    rows[35:] = rows[5]
-    places, distances = exact_neighbours(rows, 6, metric)
-    expected, lengths = brute(rows, 6, metric)
-    assert distances == pytest.approx(lengths, rel=1e-6, abs=1e-15)
-    if metric == "euclid":
-        assert places.tolist() == expected.tolist()
-
-
-def test_equal_distances_come_in_the_order_of_the_source():
-    places, distances = exact_neighbours(np.ones((5, 3), np.float32), 3, "euclid")
-    assert places.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]]
-    assert not distances.any()
-
-
-def test_a_row_of_zeros_is_at_cosine_distance_one_from_others_and_zero_from_its_like():
-    places, distances = exact_neighbours(np.float32([[0, 0], [1, 0], [0, 0]]), 2, "cosine")
-    assert places[0].tolist() == [2, 1]
-    assert distances[0].tolist() == [0, 1]
 
 
 def clusters(labels=None):

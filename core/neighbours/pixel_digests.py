@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
-from crosslens.arrays import Array, as_numpy
-from crosslens.data import Batch, Rows
+
+from ..arrays import Array, as_numpy
+from ..data.rows import Rows
+from ..data.statistic import Batch
 
 __all__ = ["PixelDigests"]
 

@@ -1,0 +1,118 @@
+"""Which images are asked for: of the data by place or id, or pictures from elsewhere."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.sources import adapters
+from ..data.sources.contents import is_array
+from ..errors import ImageError, ParameterError, did_you_mean
+from ..model.base import Model
+from ..picture_run.picture_list import find_pictures, is_pattern
+from .gather import Gather
+from .search import Asked, Images
+
+__all__ = ["asked_images"]
+
+Numbers = np.ndarray[Any, Any]
+
+
+def asked_images(
+    wanted: Any, images: Images, model: Model | None, gather: Gather | None, fitting: Mapping[str, Any]
+) -> Asked:
+    """The images that somebody asks for.
+
+    Args:
+        wanted: one or several of: an id of the data, a place in it, a file, a folder, a pattern; or pictures in memory
+            as `crosslens.data` takes them. Text is an id where the data has it, else a place where it is a number, else
+            a file: "./7" is a file even so.
+        images: the data.
+        model: computes features of pictures from elsewhere; None where there are none.
+        gather: of the same model.
+        fitting: `resize` and `crop` of pictures in files.
+
+    Raises:
+        ImageError: no image, file or place of this name, or a file that cannot be read.
+        ParameterError: pictures from elsewhere, and no model.
+    """
+    if not _is_named(wanted):
+        several = [wanted] if is_array(wanted) and len(wanted.shape) == 3 else wanted
+        return _outside(several, model, gather, {})
+    named = [wanted] if isinstance(wanted, str | int | np.integer | os.PathLike) else list(wanted)
+    if not named:
+        raise ParameterError("query is empty; name one image or more: an id or a place in the data, or a file")
+    known = {str(name): number for number, name in enumerate(images.ids.tolist())}
+    found = [_known(each, known, images) for each in named]
+    parts: list[Asked] = []
+    for each, number in zip(named, found, strict=True):
+        parts.append(_inside(images, number) if number is not None else _files(each, known, model, gather, fitting))
+    return _joined(parts)
+
+
+def _is_named(wanted: Any) -> bool:
+    one = (str, int, np.integer, os.PathLike)
+    return isinstance(wanted, one) or (isinstance(wanted, list | tuple) and all(isinstance(n, one) for n in wanted))
+
+
+def _known(each: Any, known: Mapping[str, int], images: Images) -> int | None:
+    """The number of an image of the data; None for a file."""
+    if isinstance(each, str) and each in known:
+        return known[each]
+    if isinstance(each, os.PathLike) or not str(each).removeprefix("-").isdecimal():
+        return None
+    place = int(each)
+    number = int(np.searchsorted(images.index, place))
+    if number == len(images.index) or images.index[number] != place:
+        last = int(images.index[-1])
+        state = "could not be read" if 0 <= place <= last else f"is none: places are 0 to {last}"
+        raise ImageError(f"query {place}: the image at this place {state}; ./{each} is a file of this name")
+    return number
+
+
+def _inside(images: Images, number: int) -> Asked:
+    one = np.array([number])
+    place = images.index[one]
+    few = Images(
+        np.arange(1),
+        images.ids[one],
+        images.labels[one],
+        images.pixels[one],
+        np.asarray(images.features[place]),
+        None if images.thumbnails is None else np.asarray(images.thumbnails[place]),
+    )
+    return Asked(few, one)
+
+
+def _files(
+    each: Any, known: Mapping[str, int], model: Model | None, gather: Gather | None, fitting: Mapping[str, Any]
+) -> Asked:
+    if not Path(each).exists() and not is_pattern(each):
+        hint = did_you_mean(str(each), list(known))
+        raise ImageError(f"query {str(each)!r}: no image of the data has this id, and no such file exists.{hint}")
+    return _outside([str(file.path) for file in find_pictures(each)], model, gather, fitting)
+
+
+def _outside(pictures: Any, model: Model | None, gather: Gather | None, fitting: Mapping[str, Any]) -> Asked:
+    if model is None or gather is None:
+        raise ParameterError("pictures from elsewhere take the network: neighbours_of(images, model)")
+    images = gather.read(model, adapters.data(pictures, **fitting))
+    return Asked(images, np.full(len(images.index), -1))
+
+
+def _joined(parts: Sequence[Asked]) -> Asked:
+    """All of them, as one list of images."""
+    each = [part.images for part in parts]
+    tiles = [images.thumbnails for images in each]
+    total = sum(len(images.index) for images in each)
+    ids, labels, pixels, features = (
+        np.concatenate([getattr(images, name) for images in each]) for name in ("ids", "labels", "pixels", "features")
+    )
+    pictures = (
+        None if any(tile is None for tile in tiles) else np.concatenate([tile for tile in tiles if tile is not None])
+    )
+    return Asked(
+        Images(np.arange(total), ids, labels, pixels, features, pictures), np.concatenate([part.own for part in parts])
+    )
