@@ -98,6 +98,12 @@ def squared_distances(asked: Space, a: Numbers, space: Space, b: Numbers) -> Num
     """(pairs,), float64: of point a[i] of one space and b[i] of the other, from the differences themselves.
 
     Nothing cancels where points are nearly alike, and a pair has the same bits in both orders.
+
+    Args:
+        asked: the one space.
+        a: (pairs,) numbers of points in it.
+        space: the other one, of the same metric.
+        b: (pairs,) numbers of points in that.
     """
     step = max(1, AT_ONCE // space.width)
     parts = [slice(start, start + step) for start in range(0, len(a), step)]
