@@ -15,8 +15,8 @@ from ..layouts import Layout, layout_from_saved
 from ..result.base import Result
 from ..result.display import counted
 from ..result.formats import PICTURES
-from ..sheets.lettering import cut, line_height, write
-from .point_picture import UNKNOWN, Camera, class_colours, drawn_points, legend
+from ..sheets.class_colours import class_colours
+from ..sheets.point_picture import Camera, classes_of, colours_of, drawn_points, legend, titled
 
 __all__ = ["SteadyPoints"]
 
@@ -28,8 +28,6 @@ BETWEEN, STILL = 14, 6
 """Frames on the way from one checkpoint to the next, and at each of them."""
 SAME = 0.9
 """The share from which a row counts as unchanged; see `crosslens.layouts.unchanged`."""
-LETTERS = 13
-"""Pixels of letters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +90,9 @@ class SteadyPoints(Result):
 
     def picture(self) -> Pixels:
         """The checkpoints side by side, with what their layouts are worth, and the classes at the right."""
-        camera, colours = Camera.of(self.points), self._colours()
+        camera, colours = Camera.of(self.points), colours_of(self.labels)
         panels = [
-            _titled(drawn_points(each.points, colours, camera, PANEL, 0.5), *self._title(name))
+            titled(drawn_points(each.points, colours, camera, PANEL, 0.5), *self._title(name))
             for name, each in zip(self.names, self.layouts, strict=True)
         ]
         columns = len(panels) if len(panels) <= 3 else ceil(sqrt(len(panels)))
@@ -105,7 +103,7 @@ class SteadyPoints(Result):
 
     def frames(self) -> list[Pixels]:
         """Points on their way from each checkpoint to the next; those in space turn once meanwhile."""
-        camera, colours, points = Camera.of(self.points), self._colours(), self.points.astype(np.float64)
+        camera, colours, points = Camera.of(self.points), colours_of(self.labels), self.points.astype(np.float64)
         times: list[float] = [0.0] * STILL
         for n in range(len(points) - 1):
             way = np.arange(1, BETWEEN + 1) / BETWEEN
@@ -116,7 +114,7 @@ class SteadyPoints(Result):
             now = points[first] + (share * (points[first + 1] - points[first]) if share else 0)
             name = self.names[round(time)] if not share else f"{self.names[first]} -> {self.names[first + 1]}"
             panel = drawn_points(now, colours, camera, PANEL, 0.5 + tau * count / len(times))
-            frames.append(self._with_legend(_titled(panel, name, self._title(self.names[round(time)])[1])))
+            frames.append(self._with_legend(titled(panel, name, self._title(self.names[round(time)])[1])))
         return frames
 
     def _title(self, name: str) -> tuple[str, str]:
@@ -124,19 +122,8 @@ class SteadyPoints(Result):
         figures = [f"{word.replace('_', ' ')} {known[word]:.3f}" for word in _SHOWN if known.get(word) is not None]
         return name, ", ".join(figures)
 
-    def _classes(self) -> tuple[str, ...]:
-        """In the order of numbers where all are such, else in that of letters."""
-        names = {label for label in self.labels if label}
-        numbers = all(name.isdecimal() for name in names)
-        return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
-
-    def _colours(self) -> Pixels:
-        classes = self._classes()
-        known = dict(zip(classes, class_colours(len(classes)), strict=True))
-        return np.array([known.get(label, UNKNOWN) for label in self.labels], np.uint8).reshape(-1, 3)
-
     def _with_legend(self, pixels: Pixels) -> Pixels:
-        classes = self._classes()
+        classes = classes_of(self.labels)
         return np.concatenate([pixels, legend(classes, class_colours(len(classes)), len(pixels))], axis=1)
 
     def _scale(self, pixels: Pixels) -> int:
@@ -184,10 +171,3 @@ class SteadyPoints(Result):
 
 
 _SHOWN = ("trustworthiness", "neighbourhood_hit")
-
-
-def _titled(panel: Pixels, *lines: str) -> Pixels:
-    """A panel with lines of text over it."""
-    band = np.full((len(lines) * line_height(LETTERS) + 4, panel.shape[1], 3), 255, np.uint8)
-    texts = [cut(line, panel.shape[1] - 8, LETTERS) for line in lines]
-    return np.concatenate([write(band, texts, 4, 2, LETTERS), panel])

@@ -8,7 +8,6 @@ import crosslens
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from crosslens.checkpoints.point_picture import UNKNOWN, Camera, class_colours, drawn_points, legend
 from crosslens.checkpoints.steady_embedding import steady_embedding
 from crosslens.cli import cli
 from crosslens.errors import ComparisonError, ParameterError
@@ -119,31 +118,6 @@ def test_steady_pca_needs_few_images():
 def test_wrong_calls_say_what_would_be_right(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-def test_a_disc_lies_where_its_point_is_in_the_colour_of_its_class():
-    points = np.array([[-1.0, 1], [1, -1], [np.nan, 0]])
-    pixels = drawn_points(points, class_colours(3), Camera.of(points), 100)
-    assert pixels.shape == (100, 100, 3)
-    assert pixels[2, 2].tolist() == class_colours(3)[0].tolist()
-    assert pixels[97, 97].tolist() == class_colours(3)[1].tolist()
-    assert (pixels[50, 50] == 255).all()
-
-
-def test_in_space_the_nearer_point_covers_the_farther_one():
-    camera = Camera((0, 0, 0), 2.0, 2.0)
-    toward = np.array([0, np.sin(0.35), np.cos(0.35)])
-    for order in (1, -1):
-        colours = class_colours(2)[::order]
-        pixels = drawn_points(np.array([toward, -toward])[::order], colours, camera, 100)
-        assert np.abs(pixels[50, 50].astype(int) - class_colours(2)[0]).max() < 80
-
-
-def test_classes_beyond_ten_have_colours_of_their_own():
-    assert len({tuple(each) for each in class_colours(40).tolist()}) == 40
-    assert legend([], class_colours(0), 50).shape == (50, 0, 3)
-    assert legend([f"class {n}" for n in range(99)], class_colours(99), 200).shape[0] == 200
-    assert UNKNOWN not in {tuple(each) for each in class_colours(40).tolist()}
 
 
 @pytest.fixture

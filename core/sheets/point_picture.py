@@ -1,4 +1,4 @@
-"""Points of a layout as a picture: a disc for each, in the colour of its class."""
+"""Points of a layout as a picture: a disc for each, in the colour of its class; titles and legends beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..sheets.lettering import cut, line_height, text_width, write
+from .class_colours import class_colours
+from .lettering import cut, line_height, text_width, write
 
-__all__ = ["Camera", "class_colours", "drawn_points", "legend"]
+__all__ = ["Camera", "classes_of", "colours_of", "drawn_points", "legend", "paler", "titled"]
 
 Pixels = np.ndarray[Any, Any]
 
-_TEN = (
-    (31, 119, 180), (255, 127, 14), (44, 160, 44), (214, 39, 40), (148, 103, 189),
-    (140, 86, 75), (227, 119, 194), (110, 110, 110), (188, 189, 34), (23, 190, 207),
-)  # fmt: skip
-"""Colours of up to ten classes."""
-UNKNOWN = (190, 190, 190)
+UNKNOWN = (205, 205, 205)
 """The colour of what has no class."""
 SHARPER = 2
 """Discs are drawn so many times larger, and the picture made smaller, so that their edges are smooth."""
@@ -26,10 +22,14 @@ TILT = 0.35
 """Radians by which points in space are looked at from above."""
 FOG = 0.55
 """How far the colour of the point that is farthest away goes towards white."""
+PALE = 0.72
+"""How far the colour of what stands behind goes towards white."""
 MARGIN = 1.05
 """White round the points."""
 FLATTEST = 0.4
 """The smaller side of a picture, at least, as a share of the larger one."""
+RIM = (40, 40, 40)
+"""Of the points that lie over the others."""
 LETTERS = 12
 """Pixels of letters."""
 SHOWN_CLASSES = 24
@@ -75,16 +75,28 @@ class Camera:
         return np.stack([right, up, near], axis=1)
 
 
-def class_colours(count: int) -> Pixels:
-    """(count, 3), uint8: ten that differ well, then hues a golden section apart, alternately light and dark."""
-    from colorsys import hsv_to_rgb
-
-    more = [hsv_to_rgb(n * 0.618034 % 1, 0.8, 0.95 if n % 2 else 0.65) for n in range(max(0, count - len(_TEN)))]
-    colours = [*_TEN, *(tuple(round(255 * part) for part in each) for each in more)]
-    return np.array(colours[:count], np.uint8).reshape(-1, 3)
+def classes_of(labels: Sequence[str]) -> tuple[str, ...]:
+    """The classes among labels, "" left out: in the order of numbers where all are such, else in that of letters."""
+    names = {str(label) for label in labels if label}
+    numbers = all(name.isdecimal() for name in names)
+    return tuple(sorted(names, key=lambda name: (int(name) if numbers else 0, name)))
 
 
-def drawn_points(points: Pixels, colours: Pixels, camera: Camera, side: int, angle: float = 0.0) -> Pixels:
+def colours_of(labels: Sequence[str]) -> Pixels:
+    """(N, 3), uint8: the colour of each label's class."""
+    classes = classes_of(labels)
+    known = dict(zip(classes, class_colours(len(classes)), strict=True))
+    return np.array([known.get(str(label), UNKNOWN) for label in labels], np.uint8).reshape(-1, 3)
+
+
+def paler(colours: Pixels) -> Pixels:
+    """Colours (..., 3), uint8, nearer to white: those of what stands behind."""
+    return np.asarray(255 - (255 - colours.astype(np.float32)) * (1 - PALE)).round().astype(np.uint8)
+
+
+def drawn_points(
+    points: Pixels, colours: Pixels, camera: Camera, side: int, angle: float = 0.0, *, strong: Pixels | None = None
+) -> Pixels:
     """Points as discs on white, (H, W, 3), uint8; those of NaN are left out.
 
     Args:
@@ -94,20 +106,27 @@ def drawn_points(points: Pixels, colours: Pixels, camera: Camera, side: int, ang
         camera: what is seen.
         side: pixels of the picture's longer side.
         angle: radians by which points in space are turned about their vertical axis.
+        strong: (N,), bool: points that lie over the others, which are pale; each has a dark rim.
     """
     known = np.flatnonzero(np.isfinite(points).all(axis=1))
     seen = camera.seen(points[known].astype(np.float64), angle)
+    over = np.zeros(len(known), bool) if strong is None else strong[known]
     flat = points.shape[1] < 3
     order = np.random.default_rng(0).permutation(len(known)) if flat else np.argsort(seen[:, 2], kind="stable")
+    order = order[np.argsort(over[order], kind="stable")]
     pale = np.zeros(len(known)) if flat else FOG * (1 - seen[:, 2].clip(-1, 1)) / 2
     shades = colours[known] * (1 - pale[:, None]) + 255 * pale[:, None]
+    if strong is not None:
+        shades = np.where(over[:, None], colours[known], paler(shades))
     height, width = camera.size(side)
     picture = Image.new("RGB", (width * SHARPER, height * SHARPER), "white")
     pen = ImageDraw.Draw(picture)
-    radius = SHARPER * _radius(len(known), side)
+    small, large = (SHARPER * _radius(int(each.sum()), side) for each in (~over, over))
     across, down = (seen[:, 0] + 1) * picture.width / 2, (picture.height - seen[:, 1] * picture.width) / 2
-    for x, y, shade in zip(across[order], down[order], shades[order].astype(int).tolist(), strict=True):
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=tuple(shade))
+    for n in order:
+        radius, rim = (min(max(small, large), 1.6 * small), RIM) if over[n] else (small, None)
+        box = (across[n] - radius, down[n] - radius, across[n] + radius, down[n] + radius)
+        pen.ellipse(box, fill=tuple(shades[n].astype(int).tolist()), outline=rim)
     return np.array(picture.resize((width, height), Image.Resampling.BOX))
 
 
@@ -116,16 +135,33 @@ def _radius(count: int, side: int) -> float:
     return float(np.clip(side / 180 * (2_000 / max(count, 1)) ** 0.25, 0.6, side / 60))
 
 
-def legend(names: Sequence[str], colours: Pixels, height: int) -> Pixels:
-    """Names of classes with their colours, one under the other, (height, width, 3), uint8; of no width for none."""
+def legend(names: Sequence[str], colours: Pixels, height: int, *, letters: int = LETTERS) -> Pixels:
+    """Names of classes with their colours, one under the other, (height, width, 3), uint8; of no width for none.
+
+    It names as many as there is room for, at most 24, and says how many more there are.
+
+    Args:
+        names: of the classes.
+        colours: (n, 3), uint8.
+        height: pixels.
+        letters: pixels of a letter.
+    """
     if not names:
         return np.full((height, 0, 3), 255, np.uint8)
-    room = min(SHOWN_CLASSES, max(1, height // line_height(LETTERS) - 1))
-    shown = [cut(name, 140, LETTERS) or "?" for name in names[:room]]
+    line = line_height(letters)
+    room = min(SHOWN_CLASSES, max(1, height // line - 1))
+    shown = [cut(name, 12 * letters, letters) or "?" for name in names[:room]]
     more = [f"and {len(names) - room} more"] if len(names) > room else []
-    width = 24 + max(text_width(line, LETTERS) for line in [*shown, *more])
+    width = 2 * letters + max(text_width(each, letters) for each in [*shown, *more])
     pixels = np.full((height, width, 3), 255, np.uint8)
     for n, colour in enumerate(colours[: len(shown)]):
-        top = n * line_height(LETTERS)
-        pixels[top + 3 : top + 13, 4:14] = colour
-    return write(pixels, [*shown, *more], 18, 0, LETTERS)
+        top = n * line + letters // 4
+        pixels[top : top + letters - 2, 4 : 2 + letters] = colour
+    return write(pixels, [*shown, *more], letters + 6, 0, letters)
+
+
+def titled(panel: Pixels, *lines: str, size: int = LETTERS + 1) -> Pixels:
+    """A panel with lines of text over it, in letters of so many pixels."""
+    band = np.full((len(lines) * line_height(size) + 4, panel.shape[1], 3), 255, np.uint8)
+    texts = [cut(line, panel.shape[1] - 8, size) for line in lines]
+    return np.concatenate([write(band, texts, 4, 2, size), panel])
