@@ -28,8 +28,9 @@ def concept_data(
 
     Args:
         images: a folder with images/, masks/CATEGORY/NAME.png and concepts.json; a folder in the style of VOC,
-            JPEGImages and SegmentationClass; a folder like Broden's, with index.csv and label.csv; a file of COCO's,
-            instances.json; (images, masks, names), where images are what `crosslens.data` takes, masks (N, H, W) or
+            JPEGImages and SegmentationClass; a folder like Broden's, with index.csv and label.csv; one like ADE20K's
+            scene parsing set, images/, annotations/ and objectInfo150.txt; a file of COCO's, instances.json;
+            (images, masks, names), where images are what `crosslens.data` takes, masks (N, H, W) or
             (N, planes, H, W) whole numbers, 0 for unlabelled, names a list from number 1 on, or both in mappings by
             category, {"shape": masks}, {"shape": ["disc", "square"]}; or a source that has concepts.
         pictures: the folder of the pictures that a COCO file names, if it is not near the file.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .ade import ade_source, is_ade
 from .broden import broden_source, is_broden
 from .coco import coco_source
 from .concept_folder import concept_folder, is_concept_folder
@@ -12,7 +13,8 @@ __all__ = ["LAYOUTS", "named_concepts"]
 
 LAYOUTS = (
     "a folder with images/, masks/CATEGORY/NAME.png and concepts.json, a folder in the style of VOC (JPEGImages, "
-    "SegmentationClass) or Broden (index.csv, label.csv), or a COCO file of instances (.json)"
+    "SegmentationClass), Broden (index.csv, label.csv) or ADE20K (images, annotations, objectInfo150.txt), or a COCO "
+    "file of instances (.json)"
 )
 
 
@@ -29,7 +31,10 @@ def named_concepts(path: Path, *, resize: str | None, crop: float | None) -> Con
     """
     if path.is_file() and path.suffix.lower() == ".json":
         return coco_source(path, resize=resize, crop=crop)
-    for fits, source in ((is_voc, voc_source), (is_broden, broden_source), (is_concept_folder, concept_folder)):
+    kinds = (
+        (is_voc, voc_source), (is_broden, broden_source), (is_ade, ade_source), (is_concept_folder, concept_folder),
+    )  # fmt: skip
+    for fits, source in kinds:
         if path.is_dir() and fits(path):
             return source(path, resize=resize, crop=crop)
     return None

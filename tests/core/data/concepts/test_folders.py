@@ -248,6 +248,29 @@ def test_broden_is_read_by_its_index(tmp_path):
     assert (maps(source, 1) == 4).all()
 
 
+def test_ade20k_is_read_with_its_parts_and_names(tmp_path):
+    masks = RNG.integers(0, 4, (2, 8, 8)).astype(np.uint8)
+    pictures(tmp_path / "images", ["training/ADE_1.jpg", "training/ADE_2.jpg", "validation/ADE_1.jpg"])
+    save(tmp_path / "annotations/training/ADE_1.png", masks[0])
+    save(tmp_path / "annotations/validation/ADE_1.png", masks[1])
+    (tmp_path / "objectInfo150.txt").write_text(
+        "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t0.1576\t11664\t1172\t1\twall\n"
+        "2\t0.1\t1\t1\t1\tscreen, silver screen\n3\t0.1\t1\t1\t1\tscreen, CRT screen\n"
+    )
+    source = crosslens.data(tmp_path)
+    assert source.ids == ("training/ADE_1.jpg", "validation/ADE_1.jpg")
+    assert source.concepts.names == ("wall", "screen, silver screen", "screen, CRT screen")
+    assert source.concepts.by_category == {"object": (1, 2, 3)}
+    assert "1 pictures" in source.notes[0]
+    for index in range(2):
+        np.testing.assert_array_equal(maps(pickle.loads(pickle.dumps(source)), index)[0], masks[index])
+    save(tmp_path / "annotations/training/ADE_1.png", np.full((8, 8), 4, np.uint8))
+    assert "holds the number 4 without a name" in reason(crosslens.data(tmp_path), 0)
+    (tmp_path / "objectInfo150.txt").write_text("1 wall\n")
+    with pytest.raises(ImageError, match=r"objectInfo150.txt.*Idx and Name"):
+        crosslens.data(tmp_path)
+
+
 def test_arrays_of_several_categories_have_names_for_each():
     images = np.zeros((4, 3, 8, 8), np.float32)
     masks = {"shape": SHAPE, "colour": np.stack([COLOUR, COLOUR], axis=1)}
