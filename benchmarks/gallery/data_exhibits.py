@@ -66,6 +66,35 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             ("mnist",),
         ),
         DataExhibit(
+            "embedding_pictures",
+            "625 digits as pictures, at their places",
+            ("run embedding {mnist}/digits.{file} {few_digits}/digits.npz --layer relu3 --draw pictures -o {out}",),
+            ("mnist", "few_digits"),
+        ),
+        DataExhibit(
+            "embedding_grid_before",
+            "The same on a grid, before training",
+            ("run embedding {mnist}/untrained.{file} {few_digits}/digits.npz --layer relu3 --draw grid -o {out}",),
+            ("mnist", "few_digits"),
+        ),
+        DataExhibit(
+            "embedding_grid",
+            "The same on a grid, after training",
+            ("run embedding {mnist}/digits.{file} {few_digits}/digits.npz --layer relu3 --draw grid -o {out}",),
+            ("mnist", "few_digits"),
+        ),
+        DataExhibit(
+            "checkpoints",
+            "The same points before and after training, in one steady layout",
+            (
+                "checkpoints {mnist}/untrained.{file} {mnist}/digits.{file} --data {few_digits}/digits.npz"
+                " --layer relu3 -o {out}",
+            ),
+            ("mnist", "few_digits"),
+            width=900,
+            below=True,
+        ),
+        DataExhibit(
             "classes",
             "How alike the digits are in the network's last maps, and how it confuses them",
             ("run class_statistics {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 -o {out}",),

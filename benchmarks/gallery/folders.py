@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from .photographs import photograph
 
 __all__ = ["FOLDERS", "Folder"]
@@ -22,6 +24,8 @@ PHOTOGRAPHS = (
     "motorcycle_left.png", "motorcycle_right.png", "page.png", "retina.jpg", "rocket.jpg", "text.png",
 )  # fmt: skip
 """What scikit-image ships."""
+FEW = 625
+"""Digits of `few_digits`."""
 FOOLBOX = 20
 """ImageNet's pictures that foolbox ships."""
 
@@ -68,10 +72,20 @@ def _photographs(folder: Path) -> None:
         shutil.copy(path, folder)
 
 
+def _few_digits(folder: Path) -> None:
+    """The first of MNIST's test digits, so few that each can be seen in a picture of all."""
+    FOLDERS["mnist"].make()
+    raw = [(FOLDERS["mnist"].path / f"t10k-{name}-ubyte").read_bytes() for name in ("images-idx3", "labels-idx1")]
+    images = np.frombuffer(raw[0], np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    folder.mkdir()
+    np.savez(folder / "digits.npz", images=images[:FEW], labels=np.frombuffer(raw[1], np.uint8, offset=8)[:FEW])
+
+
 FOLDERS = {
     folder.name: folder
     for folder in (
         Folder("mnist", _module("benchmarks.digits")),
+        Folder("few_digits", _few_digits),
         Folder("photographs", _photographs),
         Folder("shapes", _shapes),
         Folder("shapes_network", _module("benchmarks.shapes_network")),

@@ -16,6 +16,7 @@ from ..data.statistic import State, Statistic
 from ..data.sweep import sweep
 from ..errors import ComparisonError, ParameterError, unknown_name
 from ..execution.progress import Progress, part_of, shows_progress, silent
+from ..execution.workers import Workers
 from ..introspection.default_layer import default_layer
 from ..layouts import Layout, neighbourhood_hit, steady, trustworthiness, unchanged
 from ..layouts.layout import usable
@@ -39,6 +40,7 @@ def steady_embedding(
     pooling: str = AUTO,
     layout: str = "tsne",
     dimensions: int = 2,
+    workers: Workers | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> SteadyPoints:
@@ -55,6 +57,7 @@ def steady_embedding(
             averages layers.
         layout: "tsne" or "pca".
         dimensions: 2 or 3.
+        workers: who computes the features, `crosslens.execution.workers.Workers`; this process if not given.
         progress: called with (images done, all of them, which checkpoint).
         options: of `steady`: perplexity=30, seed=0, pull=0.3.
 
@@ -69,7 +72,7 @@ def steady_embedding(
     start, named, source = perf_counter(), named_models(models), adapters.data(data)
     if len(named) < 2:
         raise ComparisonError(f"following points takes two checkpoints or more; there is {len(named)}")
-    asked = [_Asked.of(model, source, layer, pooling) for model in named.values()]
+    asked = [_Asked.of(model, source, layer, pooling, workers or Workers()) for model in named.values()]
     parts = len(asked) + 1
     passes = [
         _Pass(each.features, each.gather(source, part_of(progress, n, parts, "checkpoint")))
@@ -128,14 +131,14 @@ class _Asked:
     model: Model
     features: Features
     page: ImagePage
+    workers: Workers
 
     @classmethod
-    def of(cls, model: Model, source: Source, layer: str | None, pooling: str) -> "_Asked":
+    def of(cls, model: Model, source: Source, layer: str | None, pooling: str, workers: Workers) -> "_Asked":
         source.check(model)
         refuse_where_alone_fails(model)
-        return cls(
-            model, features_of(model, layer or default_layer(model), pooling), image_page(model, thumbnails=False)
-        )
+        features = features_of(model, layer or default_layer(model), pooling)
+        return cls(model, features, image_page(model, thumbnails=False), workers)
 
     def statistics(
         self, model: Model, source: Source, gathered: Mapping[Statistic, State] | None = None
@@ -143,7 +146,8 @@ class _Asked:
         return [] if gathered else [self.features, self.page]
 
     def gather(self, source: Source, progress: Progress) -> Gathered:
-        return sweep(self.model, source, [self], progress)
+        executor, threads = self.workers.executor(), self.workers.threads
+        return sweep(self.model, source, [self], progress, executor=executor, threads=threads)
 
 
 class _Pass(NamedTuple):

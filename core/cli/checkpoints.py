@@ -10,6 +10,7 @@ from ..checkpoints.steady_points import SteadyPoints
 from ..data import data as source_of
 from ..data.features import AUTO, CHOICES
 from ._dataset import SOME_FAILED
+from ._executors import WORKER_OPTIONS, workers_of
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._output import STDOUT, Folder, Output, write_to_stdout
 from ._pictures import FITTING
@@ -44,11 +45,12 @@ def _checkpoints(
     if layout == "pca":
         _refuse_for_pca(chosen)
     source = source_of(data, resize=options["resize"], crop=options["crop"])
-    with quiet(), bar("images") as progress:
+    given = {name: value for name, value in chosen.items() if value is not None}
+    with quiet(), workers_of(options) as workers, bar("images") as progress:
         models = dict(zip(distinct_names(specs), open_models(specs, options), strict=True))
         result = steady_embedding(
-            models, source, layer=layer, pooling=pooling, layout=layout, dimensions=dimensions, progress=progress,
-            **{name: value for name, value in chosen.items() if value is not None},
+            models, source, layer=layer, pooling=pooling, layout=layout, dimensions=dimensions, workers=workers,
+            progress=progress, **given,
         )  # fmt: skip
     files = _write(result, out)
     for note in result.notes:
@@ -124,6 +126,7 @@ command = click.Command(
             help="Panels (.png, .jpg, .webp), an animation (.gif, .mp4), everything (.npz), or FOLDER/ for all.",
         ),
         *FITTING,
+        *WORKER_OPTIONS,
         *OPTIONS_OF_MODELS,
         JSON,
     ],

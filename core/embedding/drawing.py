@@ -20,7 +20,7 @@ DRAWINGS = ("dots", "pictures", "grid")
 """How an embedding is drawn."""
 DOTS = (900, 1800)
 """Pixels of the longer side of a drawing in dots: of few points, and of very many."""
-CANVAS = (1600, 4800)
+CANVAS = (800, 4800)
 """Pixels of the side of a drawing in pictures at their places: of few, and of very many."""
 LONGEST = 8000
 """Pixels of the longer side of a grid, at most: pictures are made smaller beyond."""

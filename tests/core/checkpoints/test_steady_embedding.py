@@ -140,6 +140,15 @@ def test_the_shell_writes_a_folder_and_says_what_layouts_are_worth(typed, tmp_pa
     }  # fmt: skip
 
 
+def test_two_workers_give_the_points_of_one(typed, tmp_path):
+    points = []
+    for count in ("1", "2"):
+        done = typed("--layout", "pca", "--workers", count, "-o", f"{tmp_path}/{count}.npz")
+        assert done.exit_code == 0, done.output
+        points.append(crosslens.load(tmp_path / f"{count}.npz").points)
+    np.testing.assert_array_equal(*points)
+
+
 def test_the_shell_refuses_what_pca_has_not_and_gives_json(typed):
     assert "--pull: for --layout tsne only" in typed("--layout", "pca", "--pull", "2").output
     record = json.loads(typed("--layout", "pca", "--json").stdout)
