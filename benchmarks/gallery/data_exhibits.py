@@ -113,5 +113,27 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             width=640,
             below=True,
         ),
+        DataExhibit(
+            "atlas",
+            "What the network's last maps see in digits, and which class each of it speaks for",
+            (
+                "run activation_atlas {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 --count 2000"
+                " --ridge 3 -o {out}",
+            ),
+            ("mnist",),
+            width=460,
+            height=560,
+        ),
+        DataExhibit(
+            "atlas_of_a_class",
+            "What speaks for a 3",
+            (
+                "run activation_atlas {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 --count 2000"
+                " --ridge 3 -o {made}/atlas.npz",
+                "run activation_atlas {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --sample {made}/atlas.npz"
+                " --target 3 --cells 5 --ridge 3 -o {out}",
+            ),
+            ("mnist",),
+        ),
     )
 }

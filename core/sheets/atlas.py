@@ -111,7 +111,7 @@ class Atlas(Table):
         if "class" not in self.columns:
             return Tile(picture)
         name = str(as_numpy(self.columns["class"])[index, 0])
-        return Tile(picture, name if side >= NAMED else "", self._colours()[name])
+        return Tile(picture, name.partition(",")[0] if side >= NAMED else "", self._colours()[name])
 
     def _colours(self) -> Mapping[str, Colour]:
         """Of each class that is some cell's first, in the order of the classes."""

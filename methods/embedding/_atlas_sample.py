@@ -92,7 +92,7 @@ def gathered_sample(model: Model, gathered: Mapping[Statistic, State]) -> Mappin
     """What `Atlas.sample` holds, of the states of a sweep.
 
     Raises:
-        ModelError: activations that are infinite.
+        ModelError: activations or attributions that are not finite.
     """
     (state,) = (each for statistic, each in gathered.items() if isinstance(statistic, SampledPositions))
     rows = state["activation"]
@@ -100,6 +100,10 @@ def gathered_sample(model: Model, gathered: Mapping[Statistic, State]) -> Mappin
         raise ModelError("the layer gives infinite values for some images; look at the network's weights")
     none = {"effect": np.zeros((len(rows), 0), np.float32)}
     colour = mean_colour(gathered[MeanColour()], model.input.bounds or (0.0, 1.0))
+    if not np.isfinite(state.get("effect", 0.0)).all():
+        raise ModelError(
+            "the class scores of some images, or their gradients, are NaN or infinite; classes=0 needs none"
+        )
     return {**none, **state, "mean_colour": colour}
 
 

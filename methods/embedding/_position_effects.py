@@ -8,11 +8,9 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.data import Batch, Quantity, Samples, State
 from crosslens.data.sampled_positions import SampledPositions
-from crosslens.execution.batching import batch_limit, slices
 from crosslens.model import Model
 from crosslens.model.reduction import positions_first, unit_axis
 from crosslens.objective.class_score import ClassScore
-from crosslens.objective.pullback import pullback
 
 __all__ = ["AttributedPositions", "PositionEffects", "strongest"]
 
@@ -36,37 +34,34 @@ class PositionEffects(Quantity):
 
     def compute(self, model: Model, samples: Samples) -> Array:
         """(N, positions of an image, classes), float32."""
-        parts = [
-            self._of(model, samples.images[start:stop, ...], samples.ids[start:stop])
-            for start, stop in slices(len(samples.ids), batch_limit(model))
-        ]
-        return np.concatenate(parts).astype(np.float32)
+        way = self._by_gradients if model.output.count <= FEW else self._by_differences
+        return way(model, samples).astype(np.float32)
 
-    def _of(self, model: Model, images: Array, ids: Sequence[str]) -> Numbers:
-        activation = model.forward(images, [self.sample.layer])[self.sample.layer]
-        _, places = self.sample.candidates(ids, tuple(activation.shape))
-        if model.output.count <= FEW:
-            return self._by_gradients(model, images, positions_first(activation), places)
-        return self._by_differences(model, images, activation, places)
+    def _places(self, ids: Sequence[str], activation: Array) -> Numbers:
+        return self.sample.candidates(ids, tuple(activation.shape))[1]
 
-    def _by_gradients(self, model: Model, images: Array, values: Numbers, places: Numbers) -> Numbers:
-        image, found = np.arange(len(values))[:, None], []
-        for index in range(model.output.count):
-            pull, _ = pullback(model, images, ClassScore(index).for_model(model), wrt=[self.sample.layer])
-            gradient = positions_first(pull.gradients[self.sample.layer])
-            found.append((gradient * values)[image, places].sum(axis=2, dtype=np.float64))
+    def _by_gradients(self, model: Model, samples: Samples) -> Numbers:
+        layer, found = self.sample.layer, []
+        scores = [ClassScore(index).for_model(model) for index in range(model.output.count)]
+        with model.linearize(samples.images, sorted({layer, *scores[0].layers}), wrt=[layer]) as at:
+            places = self._places(samples.ids, at.activations[layer])
+            values, image = positions_first(at.activations[layer]), np.arange(len(places))[:, None]
+            for each in scores:
+                gradient = positions_first(at.vjp(each.cotangents(at.inside))[layer])
+                found.append((gradient[image, places] * values[image, places]).sum(axis=2, dtype=np.float64))
         return np.stack(found, axis=2)
 
-    def _by_differences(self, model: Model, images: Array, activation: Array, places: Numbers) -> Numbers:
-        scores = ClassScore(0).for_model(model)
+    def _by_differences(self, model: Model, samples: Samples) -> Numbers:
+        scores, layer = ClassScore(0).for_model(model), self.sample.layer
         assert isinstance(scores, ClassScore)
+        activation = model.forward(samples.images, [layer])[layer]
 
         def scored(scale: float, place: Numbers) -> Numbers:
             changed = like(_scaled(as_numpy(activation), place, scale), activation)
-            read = model.forward(images, sorted(scores.layers), replace={self.sample.layer: changed})
+            read = model.forward(samples.images, sorted(scores.layers), replace={layer: changed})
             return as_numpy(scores.scores(read)).astype(np.float64)
 
-        each = [scored(1 + STEP, place) - scored(1 - STEP, place) for place in places.T]
+        each = [scored(1 + STEP, place) - scored(1 - STEP, place) for place in self._places(samples.ids, activation).T]
         return np.stack(each, axis=1) / (2 * STEP)
 
 

@@ -1,8 +1,12 @@
 """Activation atlases: cells that are known, whitening and attributions written slowly, other atlases of one sample."""
 
+import re
+
 import crosslens
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from crosslens.cli import cli
 from crosslens.data import ArraySource
 from crosslens.data.sampled_positions import SampledPositions
 from crosslens.errors import ParameterError
@@ -250,3 +254,16 @@ def test_without_classes_no_class_is_named():
     result = atlas(minimum=4, classes=0)
     assert list(result.columns) == ["row", "column", "count"]
     assert result.picture().ndim == 3
+
+
+def test_the_shell_makes_an_atlas_and_others_of_its_sample(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.savez("images.npz", images=planted())
+    line = ["run", "activation_atlas", "crosslens.testing:TinyModel", "images.npz", "--layout", "pca", "--steps", "2"]
+    for more, out in ((["--minimum", "4", "--cells", "2"], "a.npz"), (["--sample", "a.npz", "--cells", "1"], "b.png")):
+        done = CliRunner().invoke(cli, [*line, *more, "-o", out])
+        assert done.exit_code == 0, done.output
+    assert crosslens.load("a.npz").cells == 2
+    few = CliRunner().invoke(cli, [*line, "--minimum", "20", "--cells", "2"])
+    assert few.exit_code == 1
+    assert re.search(r"the fullest \d+: --cells 1 or --minimum \d+ would do", few.stderr)
