@@ -14,7 +14,7 @@ from crosslens.objective.target import resolve_target
 
 from ._position_effects import strongest
 
-__all__ = ["Cells", "cells_of", "chosen_positions", "directions_of", "named", "refuse_few", "without_classes"]
+__all__ = ["Cells", "cells_of", "chosen_positions", "directions_of", "named", "refuse_few"]
 
 Numbers = np.ndarray[Any, Any]
 POWER = 4.0
@@ -116,12 +116,6 @@ def directions_of(layer: str, vectors: Numbers, cells: Cells) -> list[Objective]
     """What is climbed for each cell: its direction in the middle of the layer's maps."""
     places = [f"cell {row},{column}" for row, column in cells.places.tolist()]
     return [direction(layer, v, POWER, central=True, title=at) for v, at in zip(vectors, places, strict=True)]
-
-
-def without_classes(effects: Numbers, asked: int) -> tuple[str, ...]:
-    """A note where classes were asked for and there are none."""
-    missing = "no classes are named: the network's output has none, or sample was gathered with classes=0"
-    return (missing,) * bool(asked and not effects.shape[1])
 
 
 def named(effects: Numbers, count: int, names: Sequence[str]) -> dict[str, Numbers]:

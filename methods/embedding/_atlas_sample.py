@@ -24,7 +24,6 @@ __all__ = [
     "checked_sample",
     "earlier_atlas",
     "gathered_sample",
-    "left_out_note",
     "refuse_input",
     "same_layout",
 ]
@@ -143,12 +142,6 @@ def same_layout(layout: Layout, name: str, seed: int, chosen: Any) -> bool:
     """
     laid_out = np.isfinite(layout.points).all(axis=1)
     return (layout.name, layout.parameters["seed"]) == (name, seed) and np.array_equal(laid_out, chosen)
-
-
-def left_out_note(sample: Mapping[str, Any], images: int) -> tuple[str, ...]:
-    """A note where not all images have a position in the sample."""
-    count, seen = len(sample["image"]), len(np.unique(sample["image"]))
-    return (f"{count} positions, of {seen} of {images} images; count= takes more",) * (seen < images)
 
 
 def refuse_input(layer: str) -> str:

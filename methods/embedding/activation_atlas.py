@@ -18,13 +18,13 @@ from crosslens.plugins import hookimpl
 from crosslens.sheets.atlas import Atlas
 
 from ..concepts._climbed import ClimbOptions
-from ._atlas_cells import Cells, cells_of, chosen_positions, directions_of, named, refuse_few, without_classes
+from ._atlas_cells import Cells, cells_of, chosen_positions, directions_of, named, refuse_few
+from ._atlas_notes import left_out_note, without_classes
 from ._atlas_sample import (
     PositionOptions,
     checked_sample,
     earlier_atlas,
     gathered_sample,
-    left_out_note,
     refuse_input,
     same_layout,
 )

@@ -1,0 +1,22 @@
+"""What a reader of an atlas must know of its positions and classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["left_out_note", "without_classes"]
+
+Numbers = np.ndarray[Any, Any]
+
+
+def left_out_note(sample: Mapping[str, Any], images: int) -> tuple[str, ...]:
+    """A note where not all images have a position in the sample."""
+    count, seen = len(sample["image"]), len(np.unique(sample["image"]))
+    return (f"{count} positions, of {seen} of {images} images; count= takes more",) * (seen < images)
+
+
+def without_classes(effects: Numbers, asked: int) -> tuple[str, ...]:
+    """A note where classes were asked for and there are none."""
+    missing = "no classes are named: the network's output has none, or sample was gathered with classes=0"
+    return (missing,) * bool(asked and not effects.shape[1])
