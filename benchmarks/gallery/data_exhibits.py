@@ -135,5 +135,27 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             ),
             ("mnist",),
         ),
+        DataExhibit(
+            "neighbours",
+            "Six photographs, and those that Lite0 puts closest to them",
+            (
+                "run nearest_neighbours demo:lite0_{backend} {photographs} --count 5 --query motorcycle_left.png,"
+                "imagenet_06_609.jpg,imagenet_19_305.jpg,moon.png,brick.png,text.png -o {out}",
+            ),
+            ("photographs",),
+            width=480,
+            height=800,
+        ),
+        DataExhibit(
+            "suspects",
+            "Digits of the test set whose neighbours have another label",
+            (
+                "run nearest_neighbours {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3"
+                " --show suspects --shown 6 --count 8 --share 1 -o {out}",
+            ),
+            ("mnist",),
+            width=480,
+            height=800,
+        ),
     )
 }

@@ -4,8 +4,9 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens.data.sources.array_source import ArraySource
-from crosslens.errors import ParameterError
+from crosslens.errors import ImageError, ModelError, ParameterError
 from crosslens.testing import TinyModel
+from PIL import Image
 
 
 def clusters(labels=None):
@@ -47,3 +48,215 @@ def test_where_some_images_have_no_label_the_others_are_judged_and_counted():
     assert np.flatnonzero(result["suspect"]).tolist() == [5]
     assert any(note.startswith("1 labels are suspect") for note in result.notes)
     assert any(note.startswith("1 images have no label") for note in result.notes)
+
+
+def method(**parameters):
+    return crosslens.method("nearest_neighbours", **{"layer": "<input>", "count": 4, **parameters})
+
+
+def brute(rows, queries, count):
+    """Places of the nearest by cosine, in float64."""
+    rows, queries = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (np.float64(rows), queries))
+    return np.argsort(1 - queries @ rows.T, axis=1, kind="stable")[:, :count]
+
+
+def pictures_in(folder, count=6):
+    """Pictures of colours that differ, as files."""
+    folder.mkdir()
+    size = TinyModel().input.example_shape[:0:-1]
+    for n in range(count):
+        colours = np.random.default_rng(n).integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(colours).save(folder / f"picture{n}.png")
+    return folder
+
+
+def test_planted_copies_and_wrong_labels_are_found():
+    rng = np.random.default_rng(0)
+    kinds = rng.uniform(0, 1, (5, 3, 8, 8))
+    labels = np.repeat(np.arange(5), 30)
+    images = np.float32(0.7 * kinds[labels] + 0.3 * rng.uniform(0, 1, (150, 3, 8, 8)))
+    wrong, copied = [7, 44, 100, 133], [20, 60, 90]
+    given = labels.copy()
+    given[wrong] = (labels[wrong] + 2) % 5
+    source = ArraySource(np.concatenate([images, images[copied]]), np.concatenate([given, given[copied]]))
+    result = method(count=10)(TinyModel(), source)
+    assert sorted(result.suspects.tolist()) == wrong
+    assert result["suggested"][wrong].tolist() == [str(label) for label in labels[wrong]]
+    assert result.duplicates == [[20, 150], [60, 151], [90, 152]]
+
+
+def test_pictures_that_are_asked_for_have_the_neighbours_of_brute_force():
+    source, model = clusters(), TinyModel()
+    asked = np.float32(np.random.default_rng(9).uniform(0, 1, (3, *model.input.example_shape)))
+    result = method()(model, source).neighbours_of(asked, model)
+    rows = source.read(0, 12, model).images.reshape(12, -1)
+    assert result["neighbour"].tolist() == brute(rows, asked.reshape(3, -1), 4).tolist()
+    assert result["index"].tolist() == [-1] * 3
+    assert (result["neighbour_image"] == result["neighbour"].astype(str)).all()
+    assert not result["suspect"].any()
+
+
+def test_an_image_without_a_label_is_given_that_of_its_neighbours():
+    source, model = clusters(), TinyModel()
+    image = source.read(7, 8, model).images * np.float32(0.999)
+    result = method()(model, source).neighbours_of(image, model)
+    assert (result["suggested"][0], result["votes"][0], result["agreeing"][0]) == ("b", 4, -1)
+
+
+def test_images_of_the_data_are_asked_for_by_id_and_place_and_have_the_same_row():
+    whole = method()(TinyModel(), clusters())
+    some = method(query=("3", "10"))(TinyModel(), clusters())
+    for again in (whole.neighbours_of(["3", 10]), whole.neighbours_of((3, "10"), count=4)):
+        assert again["image"].tolist() == ["3", "10"]
+        for name in whole.columns:
+            assert again[name].tolist() == some[name].tolist() == whole[name][[3, 10]].tolist()
+
+
+def test_files_are_loaded_as_the_data_was(tmp_path):
+    folder, model = pictures_in(tmp_path / "photos"), TinyModel()
+    Image.new("RGB", (40, 9), "red").save(tmp_path / "wide.png")
+    for fit in ({"resize": "squash"}, {"resize": "pad"}):
+        result = method(count=2)(model, crosslens.data(folder, **fit))
+        asked = result.neighbours_of([tmp_path / "wide.png", "picture2.png"], model)
+        image = crosslens.load_image(tmp_path / "wide.png", like=model, **fit)
+        expected = brute(result.data["features"], image.reshape(1, -1), 2)
+        assert asked["neighbour"][:1].tolist() == expected.tolist()
+        assert asked["index"].tolist() == [-1, 2]
+    copy = tmp_path / "copy.png"
+    copy.write_bytes((folder / "picture4.png").read_bytes())
+    found = result.neighbours_of(copy, model)
+    assert (found["neighbour"][0, 0], found["distance"][0, 0], found["same_pixels_as"][0]) == (4, 0, 4)
+    assert f"{copy} = picture4.png (the same pixels)" in found.text()
+
+
+@pytest.mark.parametrize(
+    ("query", "match"),
+    [
+        (("picture9.png",), "no image of the data has this id.*Did you mean 'picture"),
+        (("6",), "places are 0 to 5"),
+        (("-1",), "places are 0 to 5"),
+        (("*.gif",), "no picture fits"),
+    ],
+)
+def test_what_is_not_there_is_refused(query, match, tmp_path):
+    with pytest.raises(ImageError, match=match):
+        method(count=2, query=query)(TinyModel(), pictures_in(tmp_path / "photos"))
+
+
+def test_a_file_that_is_no_picture_is_refused_with_its_name(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"none")
+    with pytest.raises(ImageError, match=r"broken\.png"):
+        method(count=2, query=(str(tmp_path / "broken.png"),))(TinyModel(), pictures_in(tmp_path / "photos"))
+
+
+def test_an_earlier_result_is_asked_again_in_python_by_file_and_by_survey(tmp_path):
+    model, folder = TinyModel(), pictures_in(tmp_path / "photos")
+    method(count=2)(model, folder).save(tmp_path / "old.npz")
+    crosslens.sweep(model, folder, method(count=3, keep=False), store=tmp_path / "survey")
+    asked = method(count=3, query=("picture1.png",), metric="euclid")
+    expected = asked(model, folder)
+    for place in (tmp_path / "old.npz", tmp_path / "survey", crosslens.load(tmp_path / "old.npz")):
+        again = asked(model, place)
+        for name in expected.columns:
+            assert again[name].tolist() == expected[name].tolist()
+        assert again.parameters["metric"] == "euclid"
+    with pytest.raises(ParameterError, match="keep=True"):
+        crosslens.load(tmp_path / "survey")["nearest_neighbours"].neighbours_of(0)
+
+
+def test_an_earlier_result_of_another_network_layer_pooling_or_preprocessing_is_refused(tmp_path):
+    model, folder = TinyModel(), pictures_in(tmp_path / "photos")
+    old = method(count=2, layer="act1")(model, folder).save(tmp_path / "old.npz")
+    with pytest.raises(ParameterError, match="another network"):
+        method(count=2, layer="act1")(model.randomised(["conv1"], 0), old)
+    with pytest.raises(ParameterError, match="of layer 'act1', not of '<input>'"):
+        method(count=2)(model, old)
+    with pytest.raises(ParameterError, match="not by max"):
+        method(count=2, layer="act1", pooling="max")(model, old)
+    mean = crosslens.method("mean_activation")(model, folder)
+    with pytest.raises(ParameterError, match="is a result of mean_activation"):
+        method()(model, mean.save(tmp_path / "mean.npz"))
+    crosslens.sweep(model, folder, "mean_activation", store=tmp_path / "survey")
+    with pytest.raises(ParameterError, match="holds no nearest_neighbours"):
+        method()(model, tmp_path / "survey")
+
+
+def test_features_without_numbers_are_refused_with_the_image():
+    class Broken(TinyModel):
+        def _forward(self, x, capture, replace):
+            found = dict(super()._forward(x, capture, replace))
+            return {name: np.where(x[:, :1].mean() < 0.4, np.nan, values) for name, values in found.items()}
+
+    images = np.full((20, *TinyModel().input.example_shape), 0.5, np.float32)
+    images[13] = 0.1
+    with pytest.raises(ModelError, match="NaN or infinite features of image '"):
+        method(layer="<output>")(Broken(), images)
+
+
+def test_a_sheet_has_a_row_for_each_image_and_says_how_many_it_leaves_out(tmp_path):
+    result = method(shown=3)(TinyModel(), clusters())
+    tall = result.picture(rows=6).shape[0]
+    assert result.picture().shape[0] < tall
+    assert "a sheet shows 3 images, and 9 more are left out: shown=, query= or show= choose" in result.notes
+    assert not any("sheet" in note for note in method(query=("1",), shown=3)(TinyModel(), clusters()).notes)
+    for show in ("neighbours", "suspects", "duplicates"):
+        assert result.picture(show).ndim == 3
+        assert result.save(tmp_path / f"{show}.png").stat().st_size
+    with pytest.raises(ParameterError, match="no view 'suspect'"):
+        result.picture("suspect")
+    with pytest.raises(ImageError, match="no thumbnails"):
+        method(thumbnail=0)(TinyModel(), clusters()).picture()
+    with pytest.raises(ImageError, match="there are no suspects"):
+        method(query=("1",), show="suspects")(TinyModel(), clusters()).picture()
+
+
+def test_duplicates_and_suspects_are_listed_in_the_text():
+    text = method()(TinyModel(), clusters()).text(2)
+    assert "... and 10 more images" in text
+    assert "10 = 11 (the same pixels)" in text
+    assert "5: label b, 4 of 4 neighbours a" in text
+    assert method(show="suspects")(TinyModel(), clusters()).text().startswith("suspects:\n  5: label b")
+
+
+def test_a_result_and_its_rows_are_saved_whole(tmp_path):
+    for result in (method()(TinyModel(), clusters()), method(query=("1", "2"))(TinyModel(), clusters())):
+        assert crosslens.load(result.save(tmp_path / "all.npz")) == result
+        assert result[1]["neighbour"].tolist() == result["neighbour"][1:2].tolist()
+        assert result[1].picture().ndim == 3
+
+
+def test_two_workers_and_a_sweep_that_was_stopped_give_the_bits_of_one_call(tmp_path):
+    asked = method(layer="act1", query=("2", "7"))
+    expected = asked(TinyModel(), clusters())
+    shared = crosslens.sweep(TinyModel(), clusters(), [asked], store=tmp_path / "two", workers=2)
+
+    def stop(done, total, what):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crosslens.sweep(TinyModel(), clusters(), [asked], store=tmp_path / "stopped", progress=stop)
+    resumed = crosslens.sweep(TinyModel(), clusters(), [asked], store=tmp_path / "stopped")
+    for survey in (shared, resumed):
+        found = survey["nearest_neighbours"]
+        assert {name: values.tobytes() for name, values in found.columns.items()} == {
+            name: values.tobytes() for name, values in expected.columns.items()
+        }
+        assert [path.name for path in survey.files("nearest_neighbours")] == [
+            "sheet.png",
+            "table.parquet",
+            "result.npz",
+        ]
+
+
+def test_an_approximate_search_says_its_recall_and_uses_its_index_again(tmp_path):
+    pytest.importorskip("usearch")
+    asked = method(search="approximate", indexes=str(tmp_path))
+    exact = method()(TinyModel(), clusters())
+    first, second = (asked(TinyModel(), clusters()) for _ in range(2))
+    assert first["distance"].tolist() == exact["distance"].tolist()
+    assert first["neighbour"].tolist() == exact["neighbour"].tolist() == second["neighbour"].tolist()
+    assert len(list(tmp_path.glob("*.usearch"))) == 1
+    assert any(
+        "100.00% of the true neighbours found, measured at 12 of 12 images; index kept in" in n for n in first.notes
+    )
+    assert any("index from" in note for note in second.notes)
