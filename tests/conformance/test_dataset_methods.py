@@ -59,3 +59,22 @@ def test_values_agree_across_backends(name, backend):
         else:
             rtol = 0.01 if values.dtype == np.uint8 else 1e-5  # pixels are rounded
             same(np.float64(values), np.float64(theirs[each]), rtol=rtol, what=f"{each} of {name} on {backend}")
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclid"])
+@pytest.mark.parametrize("backend", BUILDERS)
+def test_nearest_neighbours_are_those_of_brute_force_in_float64(backend, metric):
+    model = net(backend, "smooth").model
+    pictures = images(12)
+    result = crosslens.method("nearest_neighbours", count=5, metric=metric)(model, pictures)
+    (layer,) = result.provenance["layers"]
+    maps = [as_numpy(model.forward(image[None], [layer])[layer]).astype(np.float64) for image in pictures]
+    rows = np.concatenate(maps).mean(axis=(2, 3))
+    if metric == "cosine":
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    squared = np.square(rows[:, None] - rows).sum(axis=2)
+    distances = squared / 2 if metric == "cosine" else np.sqrt(squared)
+    np.fill_diagonal(distances, np.inf)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :5]
+    assert result["neighbour"].tolist() == order.tolist()
+    same(result["distance"], np.take_along_axis(distances, order, 1), rtol=1e-3)
