@@ -76,11 +76,11 @@ class _Search:
     def scale(self) -> float:
         """By which the farthest point from the middle has length 1."""
         farthest = max(
-            float(np.abs(space.points(part) - self.middle).max(initial=0))
+            float(np.sqrt(((space.points(part) - self.middle) ** 2).sum(axis=1).max(initial=0)))
             for space in {id(each): each for each in (self.space, self.asked)}.values()
             for part in space.parts()
         )
-        return 1 / (farthest * np.sqrt(self.space.width)) if farthest else 1.0
+        return 1 / farthest if farthest else 1.0
 
     def prepared(self, space: Space, part: slice) -> tuple[Numbers, Numbers]:
         """Some points in float32, and their squared lengths, moved to the middle and scaled."""
@@ -98,7 +98,7 @@ class _Search:
         """Asked points with prepared ones, the first of which is point `start`."""
         points, squares = self.prepared(self.asked, part)
         left = np.concatenate([-2 * points, np.ones((len(points), 1), np.float32)], axis=1)
-        margin = 2 * np.finfo(np.float32).eps * (self.space.width + 16) * (np.sqrt(squares) + 1) ** 2
+        margin = np.finfo(np.float32).eps * (self.space.width + 16) * (np.sqrt(squares) + 1) ** 2
         for first in range(0, len(columns), COLUMNS):
             about = left @ columns[first : first + COLUMNS].T
             row, column = self._candidates(about, part, start + first, squares, margin)

@@ -22,8 +22,9 @@ SEARCHES = ("auto", "exact", "approximate")
 ROUNDING = {COSINE: 2.0**-25, EUCLID: 2.0**-12}
 """Distances that rounding alone makes, at most: rows that agree in half of float32's 24 binary digits.
 
-Rows r and r + e with |e| <= 2^-12 |r| have a cosine distance of at most |e|^2 / 2 |r|^2 = 2^-25. Computed in batches of
-other sizes, a network's features differ by about 1e-6 of their length, a few hundredths of the bound.
+Rows r and r + e with |e| <= 2^-12 |r| have a cosine distance of at most |e|^2 / 2 |r|^2 = 2^-25, about 3e-8. What
+rounding does is far below: in batches of 1, 5 and 16 photographs the features of EfficientNet-Lite0 differ by at most
+5e-7 of their length (torch and Keras; not at all in ONNX Runtime).
 """
 
 
@@ -149,11 +150,12 @@ class Search:
     def _notes(self, columns: Mapping[str, Numbers], zeros: int) -> tuple[str, ...]:
         near, same = int((columns["duplicate_of"] >= 0).sum()), int((columns["same_pixels_as"] >= 0).sum())
         bound = f"within {self.duplicate:g}" if self.duplicate is not None else "no farther than rounding alone"
+        told = near or same or not columns.get("neighbour_image", np.zeros(0)).size
         found = f"{near} images have a neighbour {bound}; {same} have the pixels of another"
         unlabelled, suspects = int((columns["label"] == "").sum()), int(columns["suspect"].sum())
         judged = f"{suspects} labels are suspect: {self.share:g} of the neighbours share another"
         return (
-            found,
+            *([found] if told else []),
             *([judged] if unlabelled < len(columns["label"]) else []),
             *(
                 [f"{unlabelled} images have no label, so none of theirs is judged"]
