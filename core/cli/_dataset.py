@@ -69,12 +69,12 @@ def _run_method(
 
 
 def _source(method: DatasetMethod, data: str, options: Mapping[str, Any]) -> Any:
-    """The data; or its name where that of an earlier result of the method."""
-    if method.earlier(data) is None:
+    """The data, or what the method makes of an earlier result of its own that is named in its place."""
+    if (earlier := method.earlier(data)) is None:
         return source_of(data, resize=options["resize"], crop=options["crop"])
     if given := [name for name in ("resize", "crop", "workers", "ray") if options.get(name) is not None]:
-        raise ParameterError(f"'{data}' is an earlier result, whose pictures are read: leave --{given[0]} out")
-    return data
+        raise ParameterError(f"'{data}' is an earlier result, whose pictures were read then: leave --{given[0]} out")
+    return earlier
 
 
 def _record(result: Result) -> Mapping[str, Any]:

@@ -171,7 +171,10 @@ class DatasetMethod(ABC):
         return result
 
     def earlier(self, data: Any) -> Any:
-        """What `data` names of this method's earlier results, to go on from; None where it is data, as here always."""
+        """What `data` names of this method's earlier results, to go on from; None where it is data, as here always.
+
+        Given what it returned, it returns that again.
+        """
         return None
 
     def from_earlier(self, model: Model, earlier: Any, progress: Progress) -> Result:

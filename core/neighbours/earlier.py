@@ -42,13 +42,13 @@ def earlier_neighbours(data: Any) -> Earlier | None:
     """The earlier result that stands in place of data; None where `data` is none.
 
     Args:
-        data: a `Neighbours`, a `Survey`; or the path of an `.npz` that `save` wrote or of a survey's folder.
+        data: a `Neighbours`, a `Survey`, an `Earlier`; or the path of an `.npz` that `save` wrote, or of a survey.
 
     Raises:
         ParameterError: a saved result of another method, or a survey without one of this, or with several.
     """
-    if isinstance(data, Neighbours):
-        return Earlier(data)
+    if isinstance(data, Earlier | Neighbours):
+        return Earlier(data) if isinstance(data, Neighbours) else data
     if isinstance(data, Survey):
         return _of_survey(data)
     if not isinstance(data, str | os.PathLike):

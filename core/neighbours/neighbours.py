@@ -111,12 +111,15 @@ class Neighbours(Table):
         images = self._images()
         asked = asked_images(wanted, images, model, gather, self.fitting) if wanted is not None else None
         made = made_of(images, Search.of(parameters, self._layer), asked, progress, keep=True)
+        unread = self.provenance["source"]["failures"]
+        left_out = f"{len(unread)} of the data's images could not be read and are left out"
         own = {} if model is None else provenance(model, None, perf_counter() - start)
         return replace(
             made,
             method=self.method,
             parameters={**self.parameters, **parameters},
             provenance={**self.provenance, **own},
+            notes=(*made.notes, *([left_out] if unread else [])),
             fitting=self.fitting,
             show=self.show,
             sheet_rows=self.sheet_rows,

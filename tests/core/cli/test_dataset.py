@@ -114,3 +114,35 @@ def test_examples_are_written_as_a_page_and_the_best_of_each_kind_printed(comman
         assert page.size[0] > 200
     done = command("run", "top_examples", tiny, folder, "--kinds", "least", "--json")
     assert set(json.loads(done.stdout)["columns"]["kind"]) == {"least"}
+
+
+def test_neighbours_of_pictures_from_elsewhere_also_by_an_earlier_file(command, tiny, folder, picture, tmp_path):
+    words = ("run", "nearest_neighbours", tiny)
+    asked = ("--count", 2, "--query", f"{picture},dog/1.png")
+    made = command(*words, folder, *asked, "-o", tmp_path / "sheet.png")
+    assert made.exit_code == 0, made.output
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 200
+    command(*words, folder, "--count", 1, "-o", tmp_path / "old.npz")
+    again = command(*words, tmp_path / "old.npz", *asked)
+    table = made.stdout.splitlines()[1:-1]
+    assert again.stdout.splitlines()[1:-1] == table
+    assert table[1].split() == ["image", "label", "neighbour", "its", "label", "distance", "agreeing"]
+    assert [line.split()[0] for line in table[2:6:2]] == [str(picture), "dog/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--resize", "pad"), "leave --resize out"),
+        (("--layer", "act1"), "of layer 'act2', not of 'act1': leave --layer out"),
+        (("--query", "dog/2.png"), "no image of the data has this id, and no such file exists. Did you mean"),
+        (("--preprocess", "none"), "the features were made with preprocess"),
+    ],
+)
+def test_an_earlier_file_refuses_what_it_cannot_answer(command, tiny, folder, tmp_path, options, said):
+    old = tmp_path / "old.npz"
+    command("run", "nearest_neighbours", tiny, folder, "--count", 1, "-o", old)
+    done = command("run", "nearest_neighbours", tiny, old, "--count", 1, *options)
+    assert done.exit_code == 1
+    assert said in done.stderr
