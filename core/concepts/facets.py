@@ -79,14 +79,15 @@ class Facets(Table):
             shown = as_numpy(self.examples)[n][: int(self.columns["shown"][n])]
             rows.append([*tiles, *(Tile(shrunk(each, SIDE)) for each in shown)])
             first = f"{self.columns['layer'][n]}, unit {unit}: " if unit != last else ""
-            titles.append(f"{first}facet {facet}, {size} examples ({share:.0%}), answer {value:.3g}")
+            titles.append(f"{first}facet {facet}, {size} pictures ({share:.0%}), mean answer {value:.3g}")
             last = unit
         left = len(self) - len(rows)
-        return sheet(
-            rows,
-            titles,
-            f"facets, by pictures' places at layer {self.columns['space'][0]}" + f"; {left} more" * bool(left),
+        count = int((as_numpy(self.members) >= 0).sum(axis=1).max())
+        heading = (
+            f"Kinds of pictures that a unit answers to most: its top {count} in groups, by likeness at layer "
+            f"{self.columns['space'][0]}, the most typical first" + f"; {left} more facets" * bool(left)
         )
+        return sheet(rows, titles, heading)
 
     def save_into(self, folder: Path) -> list[Path]:
         """`facets.png`, the sheet, and `facets.csv`, the table."""

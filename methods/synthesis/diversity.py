@@ -50,6 +50,11 @@ class Diversity(ActivationMaximisation):
                 f"count is {self.count}, and {self.start!r} holds {len(starts)} facets; each picture starts from "
                 f"another: give count={len(starts)}, or find more facets"
             )
+        if objective.count is not None:
+            raise ParameterError(
+                f"diversity makes several pictures of one target, and {objective} names {objective.count}; name one, "
+                "or run activation_maximisation for a picture of each"
+            )
         target = fix_predicted_class(objective, model, None)
         apart = diversity_of(self._layer(model, target))
         aim = each([target] * self.count) + self.weight * apart

@@ -135,6 +135,10 @@ def test_pictures_of_diversity_start_from_a_facet_each(saved):
     np.testing.assert_allclose(made.images, load(saved).means[:2], atol=2e-3)
     with pytest.raises(ParameterError, match=r"count is 4, and 'data:.*' holds 3 facets"):
         method("diversity", start=f"data:{saved}#1", count=4, steps=1)(MODEL, target=1)
+    with pytest.raises(
+        ParameterError, match=r"diversity makes several pictures of one target, and .* names 2; name one"
+    ):
+        method("diversity", steps=1)(MODEL, target=f"facet:{saved}#1/0 | facet:{saved}#1/1")
 
 
 @pytest.mark.parametrize("name", ["channel_grid", "interpolation"])
