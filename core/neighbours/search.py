@@ -1,7 +1,7 @@
 """A table of neighbours: which images are searched, how, and what is said of each asked one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,15 +98,16 @@ class Search:
             progress: called while it goes on.
 
         Raises:
-            ParameterError: there are not as many other images.
+            ParameterError: there is no other image.
             ModelError: features are NaN or infinite.
         """
         asked = asked or Asked(images, np.arange(len(images.index)), outside=False)
         most = len(images.index) - bool((asked.own >= 0).any())
+        if most < 1:
+            raise ParameterError(f"{len(images.index)} images could be read: neighbours need another image")
         if self.count > most:
-            raise ParameterError(
-                f"count is {self.count}; {len(images.index)} images could be read: give at most {most}"
-            )
+            columns, notes = replace(self, count=most).table(images, asked, progress)
+            return columns, (f"all {most} other images are neighbours: there are no {self.count}", *notes)
         space = images.space(self.metric, self.layer)
         points = space if asked.images is images else asked.images.space(self.metric, self.layer)
         places, distances, how = self._neighbours(space, points, asked.own, progress)

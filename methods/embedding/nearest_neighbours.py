@@ -41,7 +41,7 @@ class NearestNeighbours(DatasetMethod):
     layer: str | None = param(None, 'layer by name, or "<input>" for pixels; the last maps if not given')
     pooling: str = param(AUTO, "over positions; auto: flatten for <input>, else mean", choices=CHOICES)
     metric: str = param(COSINE, "1 - cos of the angle, or the length of the difference", choices=METRICS)
-    count: int = param(10, "neighbours of each image", minimum=1)
+    count: int = param(10, "neighbours of each image, or as many as there are", minimum=1)
     query: tuple[str, ...] = param((), "images asked for: ids or places in the data, files, folders; all if empty")
     duplicate: float | None = param(
         None, "distance of duplicates at most, of euclid as a share of a row's length; rounding if not given", minimum=0
@@ -73,9 +73,8 @@ class NearestNeighbours(DatasetMethod):
     ) -> Sequence[Statistic]:
         if gathered is not None:
             return []
-        most = len(source) - (not self.query)
-        if self.count > most:
-            raise ParameterError(f"count is {self.count}; there are {len(source)} images: give at most {most}")
+        if len(source) - (not self.query) < 1:
+            raise ParameterError(f"there are {len(source)} images: neighbours need another image, or --query")
         return self._gather(model).statistics(model, source)
 
     def finish(

@@ -37,9 +37,17 @@ def test_a_copy_is_listed_by_distance_and_by_pixels():
     assert columns["same_pixels_as"].tolist() == [-1] * 10 + [11, 10]
 
 
-def test_more_neighbours_than_other_images_are_refused():
-    with pytest.raises(ParameterError, match="at most 11"):
-        crosslens.method("nearest_neighbours", count=12)(TinyModel(), clusters())
+def test_of_few_images_all_others_are_neighbours_and_a_note_says_so():
+    few = crosslens.method("nearest_neighbours", count=12)(TinyModel(), clusters())
+    assert few.columns["neighbour"].shape == (12, 11)
+    assert any("all 11 other images" in note for note in few.notes)
+    assert not any("other images" in note for note in found().notes)
+
+
+def test_one_image_has_no_neighbours_which_is_refused():
+    alone = crosslens.data(np.zeros((1, 3, 8, 8), np.float32))
+    with pytest.raises(ParameterError, match="need another image"):
+        crosslens.method("nearest_neighbours")(TinyModel(), alone)
 
 
 def test_where_some_images_have_no_label_the_others_are_judged_and_counted():
