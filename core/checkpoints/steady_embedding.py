@@ -69,7 +69,7 @@ def steady_embedding(
         CrosslensError: what is wrong with a model, the data, a layer or an option.
     """
     _check_options(layout, options)
-    start, named, source = perf_counter(), named_models(models), adapters.data(data)
+    start, named, source = perf_counter(), named_models(models), adapters.data(data).images_only()
     if len(named) < 2:
         raise ComparisonError(f"following points takes two checkpoints or more; there is {len(named)}")
     asked = [_Asked.of(model, source, layer, pooling, workers or Workers()) for model in named.values()]

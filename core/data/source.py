@@ -81,6 +81,10 @@ class Source(ABC):
             The images that could be read, and a `Failure` for each of the others: a bad image raises nothing.
         """
 
+    def images_only(self) -> "Source":
+        """The same images without what is read beside them for a few methods only, label maps; with the same digest."""
+        return self
+
     def check(self, model: Model) -> None:
         """Refuse a model that can take none of these images, before any work; override where there is more to refuse.
 

@@ -1,6 +1,6 @@
 """Overlaps: of each unit and concept the pixels that its mask and the labels share, and the pixels of each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -23,6 +23,8 @@ VALUES = 1 << 22
 """Pixels of enlarged maps that are held at once."""
 EXACT = 1 << 24
 """Pixels up to which float32 counts them exactly."""
+Labelled = tuple[str, Numbers, Numbers]
+"""The prefix of counts, numbers of concepts (p,), and their masks (p, pixels)."""
 
 
 @dataclass(frozen=True)
@@ -73,50 +75,60 @@ class Overlaps(Statistic):
         every = maps_of(self.layer, batch.activations[self.layer], batch.samples.ids)
         over = enlargers(batch, self.layer, every.shape[2:], self.enlarge)
         for place, (maps, enlarger) in enumerate(zip(every, over, strict=True)):
-            along = self.basis.of(maps)
-            found["images"] += self._count(found, "", along, planes_of(batch.samples, place), enlarger)
+            labels = {"": planes_of(batch.samples, place)}
             if self.null is not None:
-                self._count(found, "null_", along, batch.quantities[self.null][place], enlarger)
+                labels["null_"] = batch.quantities[self.null][place]
+            self._count(found, self.basis.of(maps), labels, enlarger)
         if self.counted == "all":
             found["null_areas"] = found["areas"]
         return found
 
     def _count(
-        self, found: dict[str, Numbers], prefix: str, maps: Numbers, planes: Iterable[Numbers], over: Enlarger
-    ) -> Numbers:
-        """Add one picture with these labels; which categories it has, (categories,).
+        self, found: dict[str, Numbers], maps: Numbers, labels: Mapping[str, Iterable[Numbers]], over: Enlarger
+    ) -> None:
+        """Add one picture.
 
         Args:
             found: the counts so far, which grow.
-            prefix: of the names of counts, "" or "null_".
             maps: (U, h, w).
-            planes: label maps (H, W).
+            labels: by the prefix of the names of counts, "" or "null_", label maps (H, W).
             over: how the maps lie over the picture.
         """
-        everywhere = np.zeros(len(self.concepts.by_category), np.int64)
+        by_size: dict[tuple[int, int], list[Labelled]] = {}
+        categories = np.zeros(len(self.concepts.by_category), bool)
+        for prefix, planes in labels.items():
+            for numbers, labelled, size in masks_by_size(planes, len(self.concepts)):
+                by_size.setdefault(size, []).append((prefix, numbers, labelled))
+                found[f"{prefix}labelled"][numbers - 1] += labelled.sum(axis=1, dtype=np.float64).astype(np.int64)
+                if not prefix:
+                    categories |= self._category_of[numbers - 1].any(axis=0)
+        found["images"] += categories
         thresholds = np.frombuffer(self.thresholds, np.float32)
-        for numbers, labelled, size in masks_by_size(planes, len(self.concepts)):
-            categories = self._category_of[numbers - 1]
-            here = categories.any(axis=0)
-            everywhere |= here
-            found[f"{prefix}labelled"][numbers - 1] += labelled.sum(axis=1, dtype=np.float64).astype(np.int64)
+        for size, each in by_size.items():
             for units, masks in masks_of(maps, thresholds, size, over):
-                areas, shared = _shared(masks.reshape(len(masks), -1), labelled)
-                counts = here if self.counted == "category" else np.ones_like(here)
-                if self.counted == "under_mask":
-                    counts = shared @ categories > 0
-                found[f"{prefix}intersections"][units[:, None], numbers - 1] += shared
-                found[f"{prefix}areas"][units] += areas[:, None] * counts
-        return everywhere
+                flat = masks.reshape(len(masks), -1)
+                areas = flat.sum(axis=1, dtype=np.int64)
+                for prefix, numbers, labelled in each:
+                    shared = _shared(flat, labelled)
+                    found[f"{prefix}intersections"][units[:, None], numbers - 1] += shared
+                    found[f"{prefix}areas"][units] += areas[:, None] * self._counts(shared, numbers)
+
+    def _counts(self, shared: Numbers, numbers: Numbers) -> Numbers:
+        """Whether a unit's mask counts for each category, (units or 1, categories)."""
+        categories = self._category_of[numbers - 1]
+        if self.counted == "under_mask":
+            return np.asarray(shared @ categories > 0)
+        here = categories.any(axis=0)[None]
+        return here if self.counted == "category" else np.ones_like(here)
 
     def merge(self, first: State, second: State) -> State:
         return {name: first[name] + second[name] for name in first}
 
 
-def _shared(masks: Numbers, labelled: Numbers) -> tuple[Numbers, Numbers]:
-    """Pixels of masks (n, pixels), and those that each shares with labels (p, pixels): (n,) and (n, p), int64."""
+def _shared(masks: Numbers, labelled: Numbers) -> Numbers:
+    """Pixels that masks (n, pixels) share with labels (p, pixels), (n, p), int64."""
     kind = np.float32 if masks.shape[1] <= EXACT else np.float64
-    return masks.sum(axis=1, dtype=np.int64), (masks.astype(kind) @ labelled.T).astype(np.int64)
+    return np.asarray((masks.astype(kind) @ labelled.T).astype(np.int64))
 
 
 def masks_of(

@@ -19,7 +19,7 @@ from .parameter import check_values, parameters
 from .preset import Preset
 from .provenance import json_value, provenance, used_layers, with_layer_names
 
-__all__ = ["AnyMethod", "DatasetMethod"]
+__all__ = ["AnyMethod", "DatasetMethod", "source_for"]
 
 NAMED_FAILURES = 3
 """Images that could not be read which a note names; the provenance lists all of them."""
@@ -54,6 +54,9 @@ class DatasetMethod(ABC):
     """What other libraries compute, by their names: other parameters, no postprocessing."""
     preset: ClassVar[Preset | None] = None
     """The one that this class follows; see `with_preset`."""
+
+    reads_labels: ClassVar[bool] = False
+    """Whether it reads label maps, `record["concepts"]`: they are read only where a method of a sweep does."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Dataclasses below keep the short representation."""
@@ -124,7 +127,7 @@ class DatasetMethod(ABC):
                 result = self.from_earlier(model, earlier, told)
             notices_of(self.name, result.notes)
             return result
-        source = data(source)
+        source = source_for([self], data(source))
         source.check(model)
         model.follow_weights()
         refuse_where_alone_fails(model)
@@ -197,6 +200,11 @@ class DatasetMethod(ABC):
         """The same method with `network_defaults` filled in."""
         chosen = self.network_defaults(model)
         return replace(self, **chosen) if chosen else self
+
+
+def source_for(methods: Sequence[DatasetMethod], source: Source) -> Source:
+    """The source as these methods read it: with label maps where one of them does."""
+    return source if any(method.reads_labels for method in methods) else source.images_only()
 
 
 AnyMethod: TypeAlias = Method | DatasetMethod

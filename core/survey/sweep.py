@@ -20,7 +20,7 @@ from ..errors import ParameterError
 from ..execution.parquet_file import arrow
 from ..execution.progress import Progress, show_progress
 from ..execution.workers import Workers
-from ..method.dataset import DatasetMethod
+from ..method.dataset import DatasetMethod, source_for
 from ..method.provenance import with_layer_names
 from ..model.base import Model
 from ..model.repeatability import refuse_where_alone_fails
@@ -104,6 +104,7 @@ class _Job:
         """All that can be wrong is refused before the work."""
         for each in methods:
             each.check_parameters()
+        source = source_for(methods, source)
         source.check(model)
         model.follow_weights()
         refuse_where_alone_fails(model)

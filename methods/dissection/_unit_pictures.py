@@ -45,9 +45,16 @@ class Pictured:
 
 
 def best_units(result: Dissection, layer: str, count: int) -> tuple[int, ...]:
-    """Those of a layer whose IoU is largest, the best first."""
-    scores = as_numpy(result.columns["iou"])[result.rows_of(layer)]
-    return tuple(np.argsort(-scores, kind="stable")[:count].tolist())
+    """Of each concept of a layer the unit that fits it best, the best first; then the others, the best first."""
+    rows = result.rows_of(layer)
+    scores = as_numpy(result.columns["iou"])[rows]
+    order = np.argsort(-scores, kind="stable")
+    kinds = zip(
+        *(as_numpy(result.columns[name])[rows[order]].tolist() for name in ("category", "concept")), strict=True
+    )
+    first = {kind: unit for kind, unit in reversed(list(zip(kinds, order.tolist(), strict=True))) if kind != ("", "")}
+    chosen = sorted(first.values(), key=order.tolist().index)
+    return tuple(dict.fromkeys((*chosen, *order.tolist())))[:count]
 
 
 def pictured_units(

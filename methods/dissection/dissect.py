@@ -26,7 +26,7 @@ __all__ = ["Dissect"]
 
 Gathered = Mapping[Statistic, State]
 SHOWN = 8
-"""Units of a layer that get pictures where none are named: those that fit best."""
+"""Units of a layer that get pictures where none are named: of each concept the best, then others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class Dissect(DatasetMethod):
     """
 
     name = "dissect"
+    reads_labels = True
     aliases: ClassVar[Mapping[str, str]] = {"network_dissection": "", "netdissect": ""}
     presets: ClassVar[Mapping[str, Preset]] = {
         "netdissect": Preset(
@@ -75,7 +76,9 @@ class Dissect(DatasetMethod):
     quantile_of: str = param("activations", "as they are, or as enlarged", choices=("activations", "enlarged"))
     enlarge: str = param("fields", "where values stand in the picture", choices=ENLARGEMENTS)
     counted: str = param("category", "the pictures in which a unit's pixels count", choices=COUNTED)
-    units: tuple[int, ...] = param((), f"units that get pictures; the best {SHOWN} of each layer if empty", minimum=0)
+    units: tuple[int, ...] = param(
+        (), f"units that get pictures; {SHOWN} if empty, the best of each concept first", minimum=0
+    )
     examples: int = param(5, "pictures of a unit, those with its largest values", minimum=0)
 
     def check_parameters(self) -> None:

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from crosslens.data.shapes import NAMES, shape_arrays
 from crosslens.dissection.basis import directions
+from crosslens.dissection.dissection import Dissection
 from crosslens.errors import LayerError, ParameterError
 from crosslens.method import with_preset
+from crosslens.methods.dissection._unit_pictures import best_units
 from crosslens.methods.dissection.dissect import Dissect
 from crosslens.testing import TinyModel
 
@@ -180,6 +182,20 @@ def test_pictures_show_the_units_that_fit_best_and_their_masks():
     assert (sheet == (255, 230, 0)).all(axis=2).any()
     chosen = crosslens.method("dissect", layers=("act1",), units=(3, 1), examples=2)(planted(32), shapes(40, 32))
     assert chosen.pictured["act1"] == (3, 1)
+
+
+def test_each_concepts_best_unit_gets_pictures_before_second_ones():
+    found = {"iou": [0.3, 0.2, 0.1, 0.05, 0.0], "concept": ["red", "red", "blue", "red", ""]}
+    result = dissection_of({**found, "category": ["colour", "colour", "colour", "shape", ""]})
+    assert best_units(result, "a", 5) == (0, 2, 3, 1, 4)
+    assert best_units(result, "a", 2) == (0, 2)
+
+
+def dissection_of(columns):
+    columns = {name: np.array(values) for name, values in columns.items()}
+    rows = len(columns["iou"])
+    columns |= {"layer": np.full(rows, "a"), "basis": np.full(rows, "units")}
+    return Dissection(columns, concepts=("red",), categories=("colour",), ious=np.zeros((rows, 1)), minimum_iou=0.04)
 
 
 def test_a_dissection_is_saved_whole_as_a_table_and_into_a_folder(tmp_path):

@@ -27,10 +27,11 @@ class ConceptSource(Source):
     A picture whose labels cannot be read, or have another size, is a failure, as one that cannot be read itself.
     """
 
-    def __init__(self, pictures: Source, maps: LabelMaps) -> None:
+    def __init__(self, pictures: Source, maps: LabelMaps, *, reads_maps: bool = True) -> None:
         self.pictures = pictures
         """The images without labels."""
         self._maps = maps
+        self._reads_maps = reads_maps
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -61,8 +62,14 @@ class ConceptSource(Source):
             state.update(self._maps.digest(index))
         return state.hexdigest()
 
+    def images_only(self) -> Source:
+        """The pictures with their classes, and no label maps: what cannot be read of these is no failure."""
+        return ConceptSource(self.pictures, self._maps, reads_maps=False) if self._reads_maps else self
+
     def check(self, model: Model) -> None:
         self.pictures.check(model)
+        if not self._reads_maps:
+            return
         if model.input.is_volume:
             raise ImageError(f"{self} labels pixels (H, W), and this model takes volumes {model.input.shape}")
         count = min(PROBED, len(self))
@@ -89,10 +96,12 @@ class ConceptSource(Source):
         return Samples(tuple(images), ids, joined_images(list(images.values())), tuple(records), tuple(failures))
 
     def _record(self, index: int, image: Array) -> Mapping[str, Any]:
-        own, fitting = _geometry(image)
-        maps = fit_planes(self._maps.planes(index, own), own, fitting)
         label = self._maps.label(index)
-        return {"concepts": maps} if label is None else {"concepts": maps, "label": label}
+        found: dict[str, Any] = {} if label is None else {"label": label}
+        if self._reads_maps:
+            own, fitting = _geometry(image)
+            found["concepts"] = fit_planes(self._maps.planes(index, own), own, fitting)
+        return found
 
 
 def _geometry(image: Array) -> tuple[tuple[int, int], Fitting]:

@@ -153,6 +153,19 @@ def test_a_picture_without_any_mask_is_a_failure(folder):
     assert source.notes == (f"2 masks in '{folder / 'masks'}' have no picture of their name: left out",)
 
 
+def test_masks_are_read_only_for_methods_that_use_them(folder):
+    save(folder / "masks/shape/1.png", np.zeros((8, 3), np.uint8))
+    source = crosslens.data(folder)
+    alone = source.images_only()
+    assert alone.digest == source.digest
+    assert (len(source.read(0, 4, MODEL).failures), len(alone.read(0, 4, MODEL).failures)) == (1, 0)
+    assert "concepts" not in alone.read(0, 1, MODEL).records[0]
+    means = crosslens.method("mean_activation", layer="act1")
+    assert means(MODEL, folder).provenance["source"]["read"] == 4
+    survey = crosslens.sweep(MODEL, folder, [means, crosslens.method("dissect", layers=("act1",), examples=0)])
+    assert survey["mean_activation"].provenance["source"]["read"] == 3
+
+
 def test_most_pictures_bad_is_an_error_before_any_work(folder):
     for name in ("0", "1", "2"):
         save(folder / f"masks/shape/{name}.png", SHAPE[0] + 5)
