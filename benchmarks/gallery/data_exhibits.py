@@ -95,6 +95,42 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             below=True,
         ),
         DataExhibit(
+            "dissection_chart",
+            "Units of three layers that detect a colour, a texture or a shape, and as many random directions (pale)",
+            (
+                "shapes --count 600 -o {made}/pictures",
+                "sweep {shapes_network}/shapes.{file} {made}/pictures -o {made}/made"
+                " dissect:layers=relu2,relu3,relu4,basis=random:0,examples=0",
+            ),
+            ("shapes_network",),
+            width=470,
+            height=1100,
+            shown="/dissect/concepts",
+        ),
+        DataExhibit(
+            "dissection",
+            "Each concept's best unit in the last layer: its mask in yellow, the concept's labels in cyan",
+            (
+                "shapes --count 600 -o {made}/pictures",
+                "run dissect {shapes_network}/shapes.{file} {made}/pictures --layers relu4 --examples 4 -o {out}",
+            ),
+            ("shapes_network",),
+            width=480,
+            height=1400,
+        ),
+        DataExhibit(
+            "dissection_planted",
+            "A network set by hand: dissection names each unit of shapes for what it was made for",
+            (
+                "shapes --count 300 -o {made}/pictures",
+                "run dissect {shapes_network}/planted.{file} {made}/pictures --layers relu_shapes --units 0,1,2,3,4"
+                " --examples 4 -o {out}",
+            ),
+            ("shapes_network",),
+            width=480,
+            height=1000,
+        ),
+        DataExhibit(
             "classes",
             "How alike the digits are in the network's last maps, and how it confuses them",
             ("run class_statistics {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 -o {out}",),

@@ -166,11 +166,7 @@ class Dissection(Table):
         """
         if not self.pictured:
             raise ImageError("this dissection has no pictures; ask for some, examples=5, or save it as .csv or .npz")
-        drawings = [self.sheet(layer) for layer in self.pictured]
-        width = max(each.shape[1] for each in drawings)
-        return np.concatenate(
-            [np.pad(each, ((0, 0), (0, width - each.shape[1]), (0, 0)), constant_values=255) for each in drawings]
-        )
+        return _stacked([self.sheet(layer) for layer in self.pictured])
 
     def _scale(self, pixels: Pixels) -> int:
         return 1
@@ -183,8 +179,8 @@ class Dissection(Table):
         return plot_concepts(axes, layer, {basis: self.detectors(layer, basis) for basis in self.bases})
 
     def save_into(self, folder: Path) -> Sequence[Path]:
-        """The table as Parquet, a sheet of each layer, and a chart of each where matplotlib is installed."""
-        written = []
+        """The table as Parquet, a sheet of each layer, and charts where matplotlib is installed."""
+        written, charts = [], []
         for layer in self.layers:
             name = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in layer)
             if layer in self.pictured:
@@ -192,15 +188,24 @@ class Dissection(Table):
                     write_picture(self.sheet(layer), ".png", file, 95)
                 written.append(folder / f"{name}.png")
             try:
-                chart = drawn(lambda axes, layer=layer: self.plot(axes, layer), self._bars(layer))  # type: ignore[misc]
+                charts.append(drawn(lambda axes, layer=layer: self.plot(axes, layer), self._bars(layer)))  # type: ignore[misc]
             except ImageError:
                 continue
-            save_image(np.moveaxis(chart, -1, 0) / np.float32(255), folder / f"{name}-concepts.png")
-            written.append(folder / f"{name}-concepts.png")
+        if charts:
+            save_image(np.moveaxis(_stacked(charts), -1, 0) / np.float32(255), folder / "concepts.png")
+            written.append(folder / "concepts.png")
         return [*written, *super().save_into(folder)]
 
     def _bars(self, layer: str) -> int:
         return len({each for basis in self.bases for each in self.detectors(layer, basis)})
+
+
+def _stacked(drawings: Sequence[Pixels]) -> Pixels:
+    """One under the other, on white."""
+    width = max(each.shape[1] for each in drawings)
+    return np.concatenate(
+        [np.pad(each, ((0, 0), (0, width - each.shape[1]), (0, 0)), constant_values=255) for each in drawings]
+    )
 
 
 def _in_words(basis: str, found: Mapping[str, Any]) -> str:

@@ -14,7 +14,8 @@ ENLARGEMENTS = ("fields", "whole_pixels", "pillow", "zeros")
 """`fields`: each value stands at the centre of its receptive field; beyond the outermost ones their values go on.
 `whole_pixels`: the same with centres and distances rounded down to whole pixels, and pixels at their corners, as
 NetDissect does. `pillow`: the map fills the picture, as NetDissect-Lite does by scipy's imresize. `zeros`: it fills the
-picture too, and beyond it stand zeros, to which values fall off at the edge, as dissect does."""
+picture too, and beyond it stand zeros, to which values fall off at the edge, as dissect does by PyTorch's grid_sample
+with aligned corners, the default of its day; only AlexNet's maps lie otherwise there."""
 
 
 @dataclass(frozen=True, eq=False)

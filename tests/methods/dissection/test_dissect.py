@@ -207,7 +207,7 @@ def test_a_dissection_is_saved_whole_as_a_table_and_into_a_folder(tmp_path):
     assert again.figures() == result.figures()
     assert result.save(tmp_path / "d.csv").read_text().startswith("layer,basis,unit,concept,category,iou,")
     names = {path.name for path in result.save_into(tmp_path)}
-    assert {"act1.png", "act2.png", "table.parquet"} <= names
+    assert {"act1.png", "act2.png", "concepts.png", "table.parquet"} <= names
     first = result[1:3]
     assert first.ious.shape == (2, len(result.concepts))
 
