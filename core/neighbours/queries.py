@@ -15,9 +15,11 @@ from ..picture_run.picture_list import find_pictures, is_pattern
 from .gather import Gather
 from .search import Asked, Images
 
-__all__ = ["asked_images"]
+__all__ = ["asked_images", "refuse_unknown"]
 
 Numbers = np.ndarray[Any, Any]
+COMPARED = 10_000
+"""Ids among which a similar one is looked for."""
 
 
 def asked_images(
@@ -52,6 +54,36 @@ def asked_images(
     return _joined(parts)
 
 
+def refuse_unknown(wanted: Sequence[str], ids: Sequence[str]) -> None:
+    """Refuse names that are no id of the data, no place in it and no file, before any work.
+
+    Raises:
+        ImageError: the first such name.
+    """
+    known = set(ids) if wanted else set()
+    for each in wanted:
+        if each in known:
+            continue
+        if _is_place(each) and not 0 <= int(each) < len(ids):
+            raise ImageError(
+                f"query {each}: places in the data are 0 to {len(ids) - 1}; ./{each} is a file of this name"
+            )
+        if not _is_place(each):
+            _check_file(each, ids)
+
+
+def _is_place(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+def _check_file(each: Any, ids: Sequence[str]) -> None:
+    if not Path(each).exists() and not is_pattern(each):
+        hint = did_you_mean(str(each), [str(name) for name in ids[:COMPARED]])
+        raise ImageError(
+            f"query {str(each)!r}: no image of the data that can be read has this id, and no such file exists.{hint}"
+        )
+
+
 def _is_named(wanted: Any) -> bool:
     one = (str, int, np.integer, os.PathLike)
     return isinstance(wanted, one) or (isinstance(wanted, list | tuple) and all(isinstance(n, one) for n in wanted))
@@ -61,13 +93,13 @@ def _known(each: Any, known: Mapping[str, int], images: Images) -> int | None:
     """The number of an image of the data; None for a file."""
     if isinstance(each, str) and each in known:
         return known[each]
-    if isinstance(each, os.PathLike) or not str(each).removeprefix("-").isdecimal():
+    if isinstance(each, os.PathLike) or not _is_place(str(each)):
         return None
     place = int(each)
     number = int(np.searchsorted(images.index, place))
     if number == len(images.index) or images.index[number] != place:
         last = int(images.index[-1])
-        state = "could not be read" if 0 <= place <= last else f"is none: places are 0 to {last}"
+        state = "could not be read" if 0 <= place <= last else f"is none: places in the data are 0 to {last}"
         raise ImageError(f"query {place}: the image at this place {state}; ./{each} is a file of this name")
     return number
 
@@ -89,9 +121,7 @@ def _inside(images: Images, number: int) -> Asked:
 def _files(
     each: Any, known: Mapping[str, int], model: Model | None, gather: Gather | None, fitting: Mapping[str, Any]
 ) -> Asked:
-    if not Path(each).exists() and not is_pattern(each):
-        hint = did_you_mean(str(each), list(known))
-        raise ImageError(f"query {str(each)!r}: no image of the data has this id, and no such file exists.{hint}")
+    _check_file(each, list(known))
     return _outside([str(file.path) for file in find_pictures(each)], model, gather, fitting)
 
 

@@ -14,7 +14,7 @@ from crosslens.model import Model
 from crosslens.neighbours.earlier import Earlier, earlier_neighbours
 from crosslens.neighbours.gather import Gather
 from crosslens.neighbours.neighbours import VIEWS, Neighbours, made_of
-from crosslens.neighbours.queries import asked_images
+from crosslens.neighbours.queries import asked_images, refuse_unknown
 from crosslens.neighbours.search import EXACT_UP_TO, SEARCHES, Search
 from crosslens.neighbours.space import COSINE, METRICS
 from crosslens.plugins import hookimpl
@@ -75,6 +75,7 @@ class NearestNeighbours(DatasetMethod):
             return []
         if len(source) - (not self.query) < 1:
             raise ParameterError(f"there are {len(source)} images: neighbours need another image, or --query")
+        refuse_unknown(self.query, source.ids)
         return self._gather(model).statistics(model, source)
 
     def finish(

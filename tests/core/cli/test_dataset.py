@@ -136,7 +136,10 @@ def test_neighbours_of_pictures_from_elsewhere_also_by_an_earlier_file(command, 
     [
         (("--resize", "pad"), "leave --resize out"),
         (("--layer", "act1"), "of layer 'act2', not of 'act1': leave --layer out"),
-        (("--query", "dog/2.png"), "no image of the data has this id, and no such file exists. Did you mean"),
+        (
+            ("--query", "dog/2.png"),
+            "no image of the data that can be read has this id, and no such file exists. Did you mean",
+        ),
     ],
 )
 def test_an_earlier_file_refuses_what_it_cannot_answer(command, tiny, folder, tmp_path, options, said):

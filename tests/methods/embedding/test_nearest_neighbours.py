@@ -137,18 +137,30 @@ def test_files_are_loaded_as_the_data_was(tmp_path):
     assert f"{copy} = picture4.png (the same pixels)" in found.text()
 
 
+@pytest.mark.parametrize("earlier", [False, True])
 @pytest.mark.parametrize(
     ("query", "match"),
     [
-        (("picture9.png",), "no image of the data has this id.*Did you mean 'picture"),
-        (("6",), "places are 0 to 5"),
-        (("-1",), "places are 0 to 5"),
+        (("picture9.png",), "no image of the data that can be read has this id.*Did you mean 'picture"),
+        (("6",), "places in the data are 0 to 5"),
+        (("-1",), "places in the data are 0 to 5"),
         (("*.gif",), "no picture fits"),
     ],
 )
-def test_what_is_not_there_is_refused(query, match, tmp_path):
+def test_what_is_not_there_is_refused(query, match, earlier, tmp_path):
+    data = pictures_in(tmp_path / "photos")
+    if earlier:
+        data = method(count=2)(TinyModel(), data)
     with pytest.raises(ImageError, match=match):
-        method(count=2, query=query)(TinyModel(), pictures_in(tmp_path / "photos"))
+        method(count=2, query=query)(TinyModel(), data)
+
+
+def test_a_name_that_is_nowhere_is_refused_before_the_work(tmp_path):
+    def never(done, total, what):
+        raise AssertionError(what)
+
+    with pytest.raises(ImageError, match=r"'x\.png'"):
+        method(count=2, query=("x.png",))(TinyModel(), pictures_in(tmp_path / "photos"), progress=never)
 
 
 def test_a_file_that_is_no_picture_is_refused_with_its_name(tmp_path):
