@@ -55,15 +55,15 @@ EXHIBITS: Mapping[str, DataExhibit] = {
     for exhibit in (
         DataExhibit(
             "embedding_before",
-            "10,000 digits by what the network makes of them before it has learnt anything",
-            ("run embedding {mnist}/untrained.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 -o {out}",),
-            ("mnist",),
+            "2,500 digits by what the network makes of them before it has learnt anything",
+            ("run embedding {mnist}/untrained.{file} {few_digits}/more.npz --layer relu3 -o {out}",),
+            ("mnist", "few_digits"),
         ),
         DataExhibit(
             "embedding_after",
             "The same digits after training",
-            ("run embedding {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --layer relu3 -o {out}",),
-            ("mnist",),
+            ("run embedding {mnist}/digits.{file} {few_digits}/more.npz --layer relu3 -o {out}",),
+            ("mnist", "few_digits"),
         ),
         DataExhibit(
             "embedding_pictures",

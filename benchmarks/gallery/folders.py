@@ -24,8 +24,8 @@ PHOTOGRAPHS = (
     "motorcycle_left.png", "motorcycle_right.png", "page.png", "retina.jpg", "rocket.jpg", "text.png",
 )  # fmt: skip
 """What scikit-image ships."""
-FEW = 625
-"""Digits of `few_digits`."""
+FEW = {"digits": 625, "more": 2_500}
+"""Digits in the files of `few_digits`."""
 FOOLBOX = 20
 """ImageNet's pictures that foolbox ships."""
 
@@ -78,7 +78,9 @@ def _few_digits(folder: Path) -> None:
     raw = [(FOLDERS["mnist"].path / f"t10k-{name}-ubyte").read_bytes() for name in ("images-idx3", "labels-idx1")]
     images = np.frombuffer(raw[0], np.uint8, offset=16).reshape(-1, 1, 28, 28)
     folder.mkdir()
-    np.savez(folder / "digits.npz", images=images[:FEW], labels=np.frombuffer(raw[1], np.uint8, offset=8)[:FEW])
+    labels = np.frombuffer(raw[1], np.uint8, offset=8)
+    for name, count in FEW.items():
+        np.savez(folder / f"{name}.npz", images=images[:count], labels=labels[:count])
 
 
 FOLDERS = {
