@@ -193,5 +193,45 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             width=480,
             height=800,
         ),
+        DataExhibit(
+            "facets",
+            "Four kinds of sevens that a digit network's unit answers to",
+            ("run facets {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --units 7 --steps 32 -o {out}",),
+            ("mnist",),
+            width=560,
+        ),
+        DataExhibit(
+            "facets_diversity",
+            "Four sevens, each climbed from another facet",
+            (
+                "run facets {mnist}/digits.{file} {mnist}/t10k-images-idx3-ubyte --units 7 -o {made}/facets.npz",
+                "run diversity {mnist}/digits.{file} --target 7 --start data:{made}/facets.npz#7 --count 4 --steps 32"
+                " -o {out}",
+            ),
+            ("mnist",),
+            width=280,
+            height=280,
+        ),
+        DataExhibit(
+            "groups",
+            "Six groups of units in a picture of a cat, and what each does for the class",
+            (
+                'run concept_groups demo:lite0_{backend} {cat} --target "tiger cat" --layer blocks.13.relu0'
+                " --steps 48 -o {out}",
+            ),
+            width=840,
+            height=700,
+            below=True,
+        ),
+        DataExhibit(
+            "dictionary",
+            "What a layer sees where in a picture of a cat",
+            (
+                'run semantic_dictionary demo:lite0_{backend} {cat} --target "tiger cat" --layer blocks.13.relu0'
+                ' --positions "2,1;5,4;1,3" --count 3 --whole --steps 24 -o {out}',
+            ),
+            width=620,
+            height=840,
+        ),
     )
 }

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, ClassVar
 
 import numpy as np
@@ -124,7 +125,8 @@ class NeuronGroups(ResultWithRows):
             [*self._visualisation(k), *(self._one_group(n, k, shares[n][k]) for n in self.strongest(k))]
             for k in range(len(limits))
         ]
-        abreast = max(1, ACROSS // max(map(len, groups)))
+        most = max(1, ACROSS // max(map(len, groups)))
+        abreast = ceil(len(groups) / ceil(len(groups) / most))
         chunks = [groups[start : start + abreast] for start in range(0, len(groups), abreast)]
         rows = [first, *([tile for group in chunk for tile in group] for chunk in chunks)]
         return sheet(rows, heading=self._heading(), smallest=SIDE)
