@@ -70,8 +70,7 @@ def _duplicates(result: Any) -> Iterator[str]:
     for group in result.duplicates:
         names = [str(columns["image"][row]) for row in group]
         if result.of_queries:
-            place = max(int(columns[name][group[0]]) for name in ("duplicate_of", "same_pixels_as"))
-            names.append(str(ids[int(np.searchsorted(index, place))]))
+            names += ids[np.searchsorted(index, result.duplicates_of(group[0]))].tolist()
         same = bool((columns["same_pixels_as"][group] >= 0).all())
         more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
         yield " = ".join(names[:MOST]) + more + (" (the same pixels)" if same else "")

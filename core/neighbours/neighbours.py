@@ -63,17 +63,32 @@ class Neighbours(Table):
 
     @property
     def duplicates(self) -> list[list[int]]:
-        """Groups of rows whose images are alike in the layer, or have the same pixels; of queries a row each."""
-        same = np.stack([as_numpy(self.columns[name]) for name in ("duplicate_of", "same_pixels_as")])
-        alike = np.flatnonzero((same >= 0).any(axis=0))
+        """Groups of rows whose images are alike in the layer, or have the same pixels; of queries a row each.
+
+        A group is joined by pairs: its first and its last image may be farther from each other than `duplicate`.
+        """
+        alike, same = self._alike()
         if self.of_queries:
-            return [[int(row)] for row in alike]
+            return [[int(row)] for row in np.flatnonzero(alike.any(axis=1) | (same >= 0))]
         rows = np.full(int(as_numpy(self.columns["index"]).max(initial=-1)) + 1, -1)
         rows[as_numpy(self.columns["index"])] = np.arange(len(self))
-        a = np.tile(np.arange(len(self)), 2)
-        known = (same.ravel() >= 0) & (same.ravel() < len(rows))
-        a, b = a[known], rows[same.ravel()[known]]
+        row, which = np.nonzero(alike)
+        a = np.concatenate([row, np.flatnonzero(same >= 0)])
+        places = np.concatenate([as_numpy(self.columns["neighbour"])[row, which], same[same >= 0]])
+        known = places < len(rows)
+        a, b = a[known], rows[places[known]]
         return groups_of(len(self), a[b >= 0], b[b >= 0])
+
+    def _alike(self) -> tuple[Numbers, Numbers]:
+        """Which neighbours (rows, count) are not farther than `duplicate`, and "same_pixels_as"."""
+        near, alike, same = (as_numpy(self.columns[name]) for name in ("neighbour", "alike", "same_pixels_as"))
+        return np.arange(near.shape[1]) < alike[:, None], same
+
+    def duplicates_of(self, row: int) -> list[int]:
+        """Places of the images that are alike to that of a row, the nearest first, and of one with the same pixels."""
+        alike, same = self._alike()
+        near = as_numpy(self.columns["neighbour"])[row][alike[row]].tolist()
+        return list(dict.fromkeys([*near, int(same[row])] if same[row] >= 0 else near))
 
     def neighbours_of(self, images: Any, model: Model | None = None, count: int | None = None) -> "Neighbours":
         """The neighbours of some images among the data of this result, by the same layer and metric.

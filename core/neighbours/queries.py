@@ -1,7 +1,7 @@
 """Which images are asked for: of the data by place or id, or pictures from elsewhere."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,15 @@ def asked_images(
         ImageError: no image, file or place of this name, or a file that cannot be read.
         ParameterError: pictures from elsewhere, and no model.
     """
+    if isinstance(wanted, np.ndarray) and wanted.ndim < 2 and wanted.dtype.kind in "iuU":
+        wanted = wanted.reshape(-1).tolist()
     if not _is_named(wanted):
-        several = [wanted] if is_array(wanted) and len(wanted.shape) == 3 else wanted
-        return _outside(several, model, gather, {})
+        return _outside(_pictures(wanted, model), model, gather, {})
     named = [wanted] if isinstance(wanted, str | int | np.integer | os.PathLike) else list(wanted)
     if not named:
         raise ParameterError("query is empty; name one image or more: an id or a place in the data, or a file")
     known = {str(name): number for number, name in enumerate(images.ids.tolist())}
+    named = _with_commas(named, known)
     found = [_known(each, known, images) for each in named]
     parts: list[Asked] = []
     for each, number in zip(named, found, strict=True):
@@ -61,12 +63,12 @@ def refuse_unknown(wanted: Sequence[str], ids: Sequence[str]) -> None:
         ImageError: the first such name.
     """
     known = set(ids) if wanted else set()
-    for each in wanted:
+    for each in _with_commas(wanted, known):
         if each in known:
             continue
         if _is_place(each) and not 0 <= int(each) < len(ids):
             raise ImageError(
-                f"query {each}: places in the data are 0 to {len(ids) - 1}; ./{each} is a file of this name"
+                f"query {each}: places in the data are 0 to {len(ids) - 1}; for a file of this name write ./{each}"
             )
         if not _is_place(each):
             _check_file(each, ids)
@@ -89,6 +91,45 @@ def _is_named(wanted: Any) -> bool:
     return isinstance(wanted, one) or (isinstance(wanted, list | tuple) and all(isinstance(n, one) for n in wanted))
 
 
+def _pictures(wanted: Any, model: Model | None) -> Any:
+    """Pictures in memory; an array of one alone as a list of it.
+
+    Of three axes it is one picture; for a network of grey ones of two, and of three if the last is its only channel.
+    """
+    if model is None or not is_array(wanted):
+        return wanted
+    shape, expected = tuple(wanted.shape), model.input.example_shape
+    grey = len(expected) == 3 and expected[0] == 1
+    one = len(shape) == 2 or (len(shape) == 3 and shape[-1] == 1) if grey else len(shape) == len(expected)
+    return [wanted] if one else wanted
+
+
+def _with_commas(named: Sequence[Any], known: Collection[str]) -> list[Any]:
+    """Names in texts with commas between them, which a name may hold too: as many pieces as make an id or a file."""
+    parts: list[Any] = []
+    for each in named:
+        parts += each.split(",") if isinstance(each, str) and not _is_there([each], known) else [each]
+    joined: list[Any] = []
+    at = 0
+    while at < len(parts):
+        first = parts[at]
+        alone = not isinstance(first, str) or _is_place(first.strip()) or _is_there([first], known)
+        ends = () if alone else range(len(parts), at + 1, -1)
+        end = next((end for end in ends if _is_there(parts[at:end], known)), at + 1)
+        one = first if end == at + 1 else ",".join(parts[at:end])
+        joined.append(one.strip() if isinstance(one, str) and not _is_there([one], known) else one)
+        at = end
+    return joined
+
+
+def _is_there(pieces: Sequence[Any], known: Collection[str]) -> bool:
+    """Whether pieces, with commas between them, are an id or a file."""
+    if not all(isinstance(each, str) for each in pieces):
+        return False
+    name = ",".join(pieces)
+    return name in known or Path(name).exists()
+
+
 def _known(each: Any, known: Mapping[str, int], images: Images) -> int | None:
     """The number of an image of the data; None for a file."""
     if isinstance(each, str) and each in known:
@@ -99,8 +140,9 @@ def _known(each: Any, known: Mapping[str, int], images: Images) -> int | None:
     number = int(np.searchsorted(images.index, place))
     if number == len(images.index) or images.index[number] != place:
         last = int(images.index[-1])
-        state = "could not be read" if 0 <= place <= last else f"is none: places in the data are 0 to {last}"
-        raise ImageError(f"query {place}: the image at this place {state}; ./{each} is a file of this name")
+        unread = "the image at this place could not be read"
+        wrong = unread if 0 <= place <= last else f"places in the data are 0 to {last}"
+        raise ImageError(f"query {place}: {wrong}; for a file of this name write ./{each}")
     return number
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ModelError, ParameterError
 from ..execution.progress import Progress, silent
+from ..result.display import counted
 from .approximate import approximate_neighbours
 from .exact import exact_neighbours
 from .space import COSINE, EUCLID, Space
@@ -104,7 +105,9 @@ class Search:
         asked = asked or Asked(images, np.arange(len(images.index)), outside=False)
         most = len(images.index) - bool((asked.own >= 0).any())
         if most < 1:
-            raise ParameterError(f"{len(images.index)} images could be read: neighbours need another image")
+            raise ParameterError(
+                f"{counted(len(images.index), 'image') or 'no image'} could be read: neighbours need another image"
+            )
         if self.count > most:
             columns, notes = replace(self, count=most).table(images, asked, progress)
             return columns, (f"all {most} other images are neighbours: there are no {self.count}", *notes)
@@ -124,6 +127,7 @@ class Search:
             **(names if asked.outside else {}),
             "distance": distances,
             "duplicate_of": np.where(near[:, 0], images.index[places[:, 0]], -1),
+            "alike": near.sum(axis=1),
             "same_pixels_as": np.where(alike >= 0, images.index[alike], -1),
             "agreeing": agreeing,
             "suspect": (suggested != "") & (asked.images.labels != ""),
@@ -152,20 +156,30 @@ class Search:
         near, same = int((columns["duplicate_of"] >= 0).sum()), int((columns["same_pixels_as"] >= 0).sum())
         bound = f"within {self.duplicate:g}" if self.duplicate is not None else "no farther than rounding alone"
         told = near or same or not columns.get("neighbour_image", np.zeros(0)).size
-        found = f"{near} images have a neighbour {bound}; {same} have the pixels of another"
+        found = f"{_has(near)} a neighbour {bound}; {same or 'none'} the pixels of another"
         unlabelled, suspects = int((columns["label"] == "").sum()), int(columns["suspect"].sum())
-        judged = f"{suspects} labels are suspect: {self.share:g} of the neighbours share another"
+        are = "1 label is" if suspects == 1 else f"{suspects or 'no'} labels are"
+        judged = f"{are} suspect: {self.share:g} of the neighbours share another"
         return (
             *([found] if told else []),
             *([judged] if unlabelled < len(columns["label"]) else []),
             *(
-                [f"{unlabelled} images have no label, so none of theirs is judged"]
+                [f"{_has(unlabelled)} no label, so none of theirs is judged"]
                 if 0 < unlabelled < len(columns["label"])
                 else []
             ),
             *(
-                [f"{zeros} images have features of zeros only: cosine distance 1 to all others, and no duplicates"]
+                [f"{_has(zeros)} features of zeros only: cosine distance 1 to all others, and no duplicates"]
                 if zeros and self.metric == COSINE
                 else []
             ),
         )
+
+
+def _has(images: int) -> str:
+    """The images that have something.
+
+    >>> _has(0), _has(1), _has(2)
+    ('no image has', '1 image has', '2 images have')
+    """
+    return f"{counted(images, 'image') or 'no image'} {'has' if images < 2 else 'have'}"

@@ -40,6 +40,10 @@ def drawn(result: Any, show: str, shown: int) -> Pixels:
     if "thumbnails" not in result.data:
         raise ImageError("there are no thumbnails to draw: give thumbnail=64, say; volumes have none")
     every = result.rows_of(show)
+    if show == "suspects" and not (as_numpy(result.data["label"]) != "").any():
+        raise ImageError(
+            "there are no suspects to draw, for the data have no labels; show=neighbours draws them without"
+        )
     if not every:
         raise ImageError(f"there are no {show} to draw among {len(result)} images; show=neighbours draws these")
     drawing, rows, titles = _Drawing(result), [], []
@@ -82,7 +86,7 @@ class _Drawing:
         """The image, then its neighbours."""
         columns, own = self.columns, str(self.columns["label"][row])
         suspect = bool(columns["suspect"][row])
-        tiles = [Tile(self._asked(row), f"label {own}" if own else "", SUSPECT if suspect else ASKED)]
+        tiles = [Tile(self._asked(row), _labelled(own), SUSPECT if suspect else ASKED)]
         for place, distance in zip(columns["neighbour"][row][:MOST], columns["distance"][row], strict=False):
             number = int(np.searchsorted(as_numpy(self.data["index"]), place))
             label = str(as_numpy(self.data["label"])[number])
@@ -94,8 +98,8 @@ class _Drawing:
         """Images that are alike; of a query itself and what is like it."""
         if self.result.of_queries:
             row = group[0]
-            both = {int(self.columns[name][row]) for name in ("duplicate_of", "same_pixels_as")} - {-1}
-            return [Tile(self._asked(row), "asked for", ASKED), *(self._member(place) for place in sorted(both))]
+            places = self.result.duplicates_of(row)[: MOST - 1]
+            return [Tile(self._asked(row), "asked for", ASKED), *(self._member(place) for place in places)]
         places = [int(self.columns["index"][row]) for row in group]
         labels = {str(self.columns["label"][row]) for row in group}
         return [self._member(place, SUSPECT if len(labels) > 1 else None) for place in places[:MOST]]
@@ -108,7 +112,7 @@ class _Drawing:
         name = str(as_numpy(self.data["image"])[number])
         lines = [
             distance,
-            f"label {label}" if self.labelled else "",
+            _labelled(label) if self.labelled else "",
             PurePath(name).stem if self.named else f"id {name}",
         ]
         return "\n".join(filter(None, lines))
@@ -128,3 +132,8 @@ def _large(tile: Pixels) -> Pixels:
     if side <= SMALL or side >= SIDE:
         return tile
     return np.array(Image.fromarray(tile).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def _labelled(label: str) -> str:
+    """A label as a caption, "" for none: of a number it says so, of words there is no room for more."""
+    return f"label {label}" if label.isdecimal() else label

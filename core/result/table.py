@@ -48,6 +48,12 @@ class Table(Result):
         0     0.5
         1     1.25
         ... and 1 more
+
+        Several values in a row stand side by side:
+
+        >>> print(Table({"unit": np.arange(1), "classes": np.array([["cat", "dog"]])}).text())
+        unit  classes
+        0     cat; dog
         """
         columns = [as_numpy(values)[:rows].tolist() for values in self.columns.values()]
         left = len(self) - len(columns[0])
@@ -110,4 +116,6 @@ class Table(Result):
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(_short, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

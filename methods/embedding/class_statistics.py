@@ -13,6 +13,7 @@ from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import DatasetMethod, param
+from crosslens.method.texts import as_texts
 from crosslens.model import Model
 from crosslens.plugins import hookimpl
 
@@ -49,6 +50,9 @@ class ClassStatisticsMethod(DatasetMethod):
     )
     pair: tuple[str, ...] = param((), "two classes to tell apart, or one against all others; none compares all classes")
     count: int = param(20, "best units of a pair, which are drawn and have an AUC", minimum=1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pair", as_texts(self.pair))
 
     def check_parameters(self) -> None:
         super().check_parameters()

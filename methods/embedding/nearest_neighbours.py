@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 from crosslens.data import Source, State, Statistic
 from crosslens.data.features import AUTO, CHOICES
+from crosslens.data.sources.contents import is_array
 from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer
 from crosslens.method import DatasetMethod, param
+from crosslens.method.texts import as_texts
 from crosslens.model import Model
 from crosslens.neighbours.earlier import Earlier, earlier_neighbours
 from crosslens.neighbours.gather import Gather
@@ -18,6 +20,7 @@ from crosslens.neighbours.queries import asked_images, refuse_unknown
 from crosslens.neighbours.search import EXACT_UP_TO, SEARCHES, Search
 from crosslens.neighbours.space import COSINE, METRICS
 from crosslens.plugins import hookimpl
+from crosslens.result.display import counted
 
 __all__ = ["NearestNeighbours"]
 
@@ -28,11 +31,12 @@ class NearestNeighbours(DatasetMethod):
 
     For each image of the data, or each of `query`, the other images whose features in a layer are nearest; equal
     distances in the order of the source. The table says by place in the source: `neighbour` (n, count) and `distance`;
-    `duplicate_of`, the first neighbour not farther than `duplicate`, and `same_pixels_as`, the first image with the
-    same pixels as the model takes them, -1 where there is none; `agreeing`, how many neighbours have the image's label
-    (-1 without one); `votes`, how many have the most frequent other label, which is `suggested` from `share` of all on,
-    and then the own label is `suspect`. Suspect labels are a list to look at: right labels of unusual pictures stand in
-    it too. An earlier result, its .npz or its survey, may stand in place of the data: nothing is computed again.
+    `alike`, how many of them are not farther than `duplicate`, and `duplicate_of`, the first of these;
+    `same_pixels_as`, the first image with the same pixels as the model takes them; -1 where there is none. `agreeing`
+    is how many neighbours have the image's label (-1 without one), `votes` how many have the most frequent other label,
+    which is `suggested` from `share` of all on, and then the own label is `suspect`. Suspect labels are a list to look
+    at: right labels of unusual pictures stand in it too. An earlier result, its .npz or its survey, may stand in place
+    of the data: nothing is computed again.
     """
 
     name = "nearest_neighbours"
@@ -56,8 +60,18 @@ class NearestNeighbours(DatasetMethod):
     thumbnail: int = param(64, "pixels of a small picture's side, at most; 0 for none, and no sheet", minimum=0)
     keep: bool = param(True, "features go into the result, so that more can be asked of it")
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "query", as_texts(self.query))
+
     def check_parameters(self) -> None:
+        query: Any = self.query
+        if is_array(query) or (isinstance(query, list | tuple) and any(map(is_array, query))):
+            raise ParameterError(
+                "query names images; of pictures in memory ask the result: .neighbours_of(pictures, model)"
+            )
         super().check_parameters()
+        if self.indexes is not None and self.search == "exact":
+            raise ParameterError(f"indexes is {self.indexes!r}, and an exact search has none: leave one of them out")
         if self.share <= 0.5:
             raise ParameterError(f"share is {self.share}; give more than 0.5, so that one label can be suggested")
 
@@ -74,7 +88,9 @@ class NearestNeighbours(DatasetMethod):
         if gathered is not None:
             return []
         if len(source) - (not self.query) < 1:
-            raise ParameterError(f"there are {len(source)} images: neighbours need another image, or --query")
+            raise ParameterError(
+                f"the data have {counted(len(source), 'image') or 'no image'}: neighbours need another image, or query="
+            )
         refuse_unknown(self.query, source.ids)
         return self._gather(model).statistics(model, source)
 

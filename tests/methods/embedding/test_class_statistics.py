@@ -221,3 +221,12 @@ def test_a_sweep_by_two_workers_gives_the_bits_of_one_call(result, tmp_path):
             n: v.tobytes() for n, v in survey[name].columns.items()
         }
         assert again[name] == survey[name]
+
+
+def test_a_pair_of_whole_numbers_is_that_of_the_labels_which_they_are():
+    expected = run(labels=NUMBERS, pair=("2", "3"))
+    for pair in ((2, 3), [2, 3], np.array([2, 3]), (np.int64(2), "3"), "2,3"):
+        assert run(labels=NUMBERS, pair=pair).columns["d_prime"].tolist() == expected.columns["d_prime"].tolist()
+    assert run(labels=NUMBERS, pair=2).pair == run(labels=NUMBERS, pair="2").pair == ("2", "all others")
+    with pytest.raises(ParameterError, match="several texts"):
+        run(labels=NUMBERS, pair=(2.5, 3))

@@ -1,10 +1,14 @@
 """Nearest neighbours: copies and doubtful labels, queries, sheets, earlier results."""
 
+from types import SimpleNamespace
+
 import crosslens
 import numpy as np
 import pytest
 from crosslens.data.sources.array_source import ArraySource
 from crosslens.errors import ImageError, ModelError, ParameterError
+from crosslens.model.input_spec import InputSpec
+from crosslens.neighbours.queries import _pictures
 from crosslens.testing import TinyModel
 from PIL import Image
 
@@ -54,8 +58,8 @@ def test_where_some_images_have_no_label_the_others_are_judged_and_counted():
     source = clusters(["a"] * 5 + ["b"] + ["b"] * 5 + [""])
     result = crosslens.method("nearest_neighbours", layer="<input>", count=4)(TinyModel(), source)
     assert np.flatnonzero(result["suspect"]).tolist() == [5]
-    assert any(note.startswith("1 labels are suspect") for note in result.notes)
-    assert any(note.startswith("1 images have no label") for note in result.notes)
+    assert any(note.startswith("1 label is suspect") for note in result.notes)
+    assert any(note.startswith("1 image has no label") for note in result.notes)
 
 
 def method(**parameters):
@@ -280,3 +284,83 @@ def test_an_approximate_search_says_its_recall_and_uses_its_index_again(tmp_path
         "100.00% of the true neighbours found, measured at 12 of 12 images; index kept in" in n for n in first.notes
     )
     assert any("index from" in note for note in second.notes)
+
+
+def test_groups_of_duplicates_are_the_connected_components_of_all_pairs_within_the_distance():
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial.distance import cdist
+
+    size = int(np.prod(TinyModel().input.example_shape))
+    angles = np.array([0.0, 0.01, 0.025, 0.035, 0.5, 0.9, 0.91])  # the pairs 0 1 and 2 3 are joined by 1 2
+    rows = np.zeros((len(angles), size))
+    rows[:, 0], rows[:, 1] = np.cos(angles), np.sin(angles)
+    images = np.float32(rows).reshape(-1, *TinyModel().input.example_shape)
+    result = method(duplicate=0.02, metric="euclid")(TinyModel(), images)
+    count, of = connected_components(cdist(rows, rows) <= 0.02)
+    assert result.duplicates == [g for n in range(count) if len(g := np.flatnonzero(of == n).tolist()) > 1]
+    assert result["alike"].tolist() == ((cdist(rows, rows) <= 0.02).sum(axis=1) - 1).tolist()
+
+
+def test_all_copies_of_a_picture_that_is_asked_for_are_listed_and_drawn():
+    images = np.random.default_rng(0).random((8, *TinyModel().input.example_shape), np.float32)
+    images[[3, 6]] = images[1]
+    result = method(query=("1",))(TinyModel(), images)
+    assert "1 = 3 = 6 (the same pixels)" in result.text()
+    assert result.duplicates_of(0) == [3, 6]
+    assert (
+        result.picture("duplicates").shape[1]
+        > method(query=("1",), duplicate=0, count=1)(TinyModel(), images[[0, 1, 2, 3]]).picture("duplicates").shape[1]
+    )
+
+
+def test_images_are_asked_for_by_whole_numbers_names_and_paths(tmp_path):
+    folder, model = pictures_in(tmp_path / "photos"), TinyModel()
+    expected = method(count=2, query=("3", "1"))(model, folder)
+    for query in ([3, 1], np.array([3, 1]), (np.int64(3), "picture1.png"), ("picture3.png", 1)):
+        found = method(count=2, query=query)(model, folder)
+        assert found["neighbour"].tolist() == expected["neighbour"].tolist()
+        assert expected.neighbours_of(query, model)["neighbour"].tolist() == expected["neighbour"].tolist()
+    for query in (3, "3", "picture3.png", folder / "picture3.png"):
+        assert method(count=1, query=query)(model, folder)["image"].tolist() in (["picture3.png"], [str(query)])
+    with pytest.raises(ParameterError, match="neighbours_of"):
+        method(query=np.zeros((3, 8, 8)))(model, folder)
+
+
+def test_names_that_hold_commas_are_asked_for_as_they_are_typed(tmp_path):
+    folder = pictures_in(tmp_path / "photos", 3)
+    (folder / "picture0.png").rename(folder / "cats, dogs.png")
+    typed = f"cats, dogs.png,picture1.png, 1,{folder / 'cats, dogs.png'}"
+    for query in (typed, tuple(typed.split(","))):
+        result = method(count=1, query=query)(TinyModel(), folder)
+        assert result["image"].tolist() == [
+            "cats, dogs.png",
+            "picture1.png",
+            "picture1.png",
+            str(folder / "cats, dogs.png"),
+        ]
+
+
+def test_one_grey_picture_and_several_are_told_apart_by_the_axes_of_an_array():
+    grey, colour = (SimpleNamespace(input=InputSpec((channels, 8, 8))) for channels in (1, 3))
+    for model, shape, one in (
+        (grey, (8, 8), True),
+        (grey, (8, 8, 1), True),
+        (grey, (2, 8, 8), False),
+        (grey, (2, 1, 8, 8), False),
+        (colour, (3, 8, 8), True),
+        (colour, (8, 8, 3), True),
+        (colour, (2, 3, 8, 8), False),
+    ):
+        asked = np.zeros(shape)
+        assert (_pictures(asked, model) is not asked) == one
+
+
+def test_an_option_that_an_exact_search_has_no_use_for_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="exact search has none"):
+        method(search="exact", indexes=str(tmp_path))(TinyModel(), clusters())
+
+
+def test_suspects_of_data_without_labels_are_refused_as_such():
+    images = np.random.default_rng(0).random((8, *TinyModel().input.example_shape), np.float32)
+    with pytest.raises(ImageError, match="the data have no labels"):
+        method(show="suspects")(TinyModel(), images).picture()
