@@ -27,7 +27,7 @@ def made(name):
     configured = crosslens.method(name, **{**kind.example, **QUICK.get(name, {})})
     if issubclass(kind, DatasetMethod):
         masks = np.arange(256).reshape(16, 16)[None] % [[[2]], [[3]]]
-        return configured(model, crosslens.concept_data((IMAGES, masks, ["odd", "second"])))
+        return configured(model, crosslens.concept_data(((IMAGES, ["a", "b"]), masks, ["odd", "second"])))
     target = None if not kind.needs_target else [2, 1] if kind.needs_images else 2
     return configured(model, IMAGES if kind.needs_images else None, target)
 
