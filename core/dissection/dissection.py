@@ -19,6 +19,7 @@ from ..result.table import Table
 from ..sheets.grid import sheet
 from ..sheets.tile import Tile
 from .bar_chart import drawn, plot_concepts
+from .listing import listing
 
 __all__ = ["Dissection"]
 
@@ -69,6 +70,10 @@ class Dissection(Table):
         """ "units", and "directions" where these were dissected too."""
         return tuple(dict.fromkeys(as_numpy(self.columns["basis"]).tolist()))
 
+    def bases_of(self, layer: str) -> tuple[str, ...]:
+        """Those of the rows of a layer."""
+        return tuple(basis for basis in self.bases if len(self.rows_of(layer, basis)))
+
     def rows_of(self, layer: str, basis: str = "units") -> Numbers:
         """The places of a layer's units, or directions, in the table.
 
@@ -91,11 +96,17 @@ class Dissection(Table):
         order = list(dict.fromkeys(self.categories))
         return dict(sorted(found.items(), key=lambda each: (order.index(each[0][0]), -each[1], each[0][1])))
 
+    def text(self, rows: int | None = None) -> str:
+        """What each layer's units detect, by category, beside chance and directions; then `rows` units, or all, those
+        with the largest IoU first.
+        """
+        return listing(self, rows)
+
     def figures(self) -> Mapping[str, Any]:
         """By layer, and by basis where there are several: units, detectors and what they detect, beside chance."""
         single = len(self.bases) == 1
-        found = {layer: {basis: self._figures(layer, basis) for basis in self.bases} for layer in self.layers}
-        return {layer: each[self.bases[0]] if single else each for layer, each in found.items()}
+        found = {layer: {each: self._figures(layer, each) for each in self.bases_of(layer)} for layer in self.layers}
+        return {layer: next(iter(each.values())) if single else each for layer, each in found.items()}
 
     def _figures(self, layer: str, basis: str) -> Mapping[str, Any]:
         rows, found = self.rows_of(layer, basis), self.detectors(layer, basis)
@@ -118,10 +129,14 @@ class Dissection(Table):
         """The columns, and the figures."""
         return {**super().details(), "figures": self.figures(), "images_of": dict(self.images_of)}
 
+    def in_words(self, layer: str) -> str:
+        """Such as "conv3: 7 of 96 units detect 4 concepts (by chance 0)"."""
+        found = {basis: self._figures(layer, basis) for basis in self.bases_of(layer)}
+        return f"{layer}: " + "; ".join(_in_words(basis, each) for basis, each in found.items())
+
     def _facts(self) -> Iterator[str]:
         for layer in self.layers:
-            found = {basis: self._figures(layer, basis) for basis in self.bases}
-            yield f"{layer}: " + "; ".join(_in_words(basis, each) for basis, each in found.items())
+            yield self.in_words(layer)
 
     def _at(self, places: Sequence[int]) -> "Dissection":
         table = super()._at(places)
@@ -150,8 +165,7 @@ class Dissection(Table):
                 ]
             )
             titles.append(self._title(int(first) + unit, unit))
-        facts = "; ".join(_in_words(basis, self._figures(layer, basis)) for basis in self.bases)
-        return sheet(rows, titles, f"{layer}: {facts}", smallest=SIDE)
+        return sheet(rows, titles, self.in_words(layer), smallest=SIDE)
 
     def _title(self, row: int, unit: int) -> str:
         concept, category, iou, null = (self.columns[name][row] for name in ("concept", "category", "iou", "null_iou"))
@@ -176,7 +190,7 @@ class Dissection(Table):
         none is named. Directions, where there are such, stand beside.
         """
         layer = self.layers[-1] if layer is None else layer
-        return plot_concepts(axes, layer, {basis: self.detectors(layer, basis) for basis in self.bases})
+        return plot_concepts(axes, layer, {basis: self.detectors(layer, basis) for basis in self.bases_of(layer)})
 
     def save_into(self, folder: Path) -> Sequence[Path]:
         """The table as Parquet, a sheet of each layer, and charts where matplotlib is installed."""
@@ -197,7 +211,7 @@ class Dissection(Table):
         return [*written, *super().save_into(folder)]
 
     def _bars(self, layer: str) -> int:
-        return len({each for basis in self.bases for each in self.detectors(layer, basis)})
+        return len({each for basis in self.bases_of(layer) for each in self.detectors(layer, basis)})
 
 
 def _stacked(drawings: Sequence[Pixels]) -> Pixels:
@@ -211,5 +225,5 @@ def _stacked(drawings: Sequence[Pixels]) -> Pixels:
 def _in_words(basis: str, found: Mapping[str, Any]) -> str:
     """Such as "7 of 96 units detect 4 concepts (by chance 0)"."""
     chance = f" (by chance {found['null_detectors']})" if "null_detectors" in found else ""
-    concepts = counted(found["concepts"], "concept")
+    concepts = counted(found["concepts"], "concept") or "no concept"
     return f"{found['detectors']} of {found['units']} {basis} detect {concepts}{chance}"
