@@ -81,6 +81,11 @@ class Source(ABC):
             The images that could be read, and a `Failure` for each of the others: a bad image raises nothing.
         """
 
+    @property
+    def known_labels(self) -> Sequence[str] | None:
+        """The label of each image, "" for none; None where it takes reading the images to know."""
+        return None
+
     def images_only(self) -> "Source":
         """The same images without what is read beside them for a few methods only, label maps; with the same digest."""
         return self

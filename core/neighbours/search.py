@@ -154,7 +154,7 @@ class Search:
 
     def _notes(self, columns: Mapping[str, Numbers], zeros: int) -> tuple[str, ...]:
         near, same = int((columns["duplicate_of"] >= 0).sum()), int((columns["same_pixels_as"] >= 0).sum())
-        bound = f"within {self.duplicate:g}" if self.duplicate is not None else "no farther than rounding alone"
+        bound = f"within {self.duplicate:g}" if self.duplicate is not None else "within rounding"
         told = near or same or not columns.get("neighbour_image", np.zeros(0)).size
         found = f"{_has(near)} a neighbour {bound}; {same or 'none'} the pixels of another"
         unlabelled, suspects = int((columns["label"] == "").sum()), int(columns["suspect"].sum())

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 from crosslens.arrays import as_numpy
-from crosslens.classes.class_names import in_order, matching_notes, model_classes, shown_names, some
+from crosslens.classes.class_names import in_order, matching_notes, shown_names, some
 from crosslens.classes.class_statistics import ClassStatistics
 from crosslens.classes.discrimination import ClassMeans
 from crosslens.classes.likeness import SIMILARITIES, agreement, alike_order, confusion_rates
 from crosslens.data import State
-from crosslens.errors import ImageError, ModelError
+from crosslens.errors import ModelError
 from crosslens.model import Model
 from crosslens.result.display import counted
+
+from ._class_labels import model_names, too_few_classes
 
 __all__ = ["DataClasses"]
 
@@ -47,25 +49,15 @@ class DataClasses:
         """
         given = np.asarray(state["label"]).tolist()
         if len(given) < 2:
-            held = (
-                f"all {int(state['images'][0])} labelled images are {given[0]!r}" if given else "no image has a label"
-            )
-            raise ImageError(
-                f"{data}: {held}{_without(state)}, and at least two classes are compared: make them sub-folders, or in "
-                "Python give crosslens.data((images, labels))"
-            )
+            images = int(np.asarray(state["images"]).sum())
+            raise too_few_classes(data, given, images, int(state["unlabelled"]), int(state["unreadable"]))
         if not (np.isfinite(state["sum"]).all() and np.isfinite(state["scatter"]).all()):
             raise ModelError(f"layer {layer!r} gives NaN or infinite values for some images; look at its weights")
         order = sorted(range(len(given)), key=lambda n: in_order(given[n]))
         labels, counts = tuple(given[n] for n in order), np.asarray(state["images"])[order]
         each = counts[:, None].astype(np.float64)
         means = ClassMeans(counts, state["sum"][order] / each, state["scatter"][order] / each)
-        known: tuple[str, ...] = ()
-        classes = 0
-        if model.output.is_vector:
-            known, classes = model.output.names(model.labels), model.output.count
-        numbers = model_classes(labels, known, classes)
-        names = tuple(known[n] if 0 <= n < len(known) else "" for n in numbers)
+        numbers, names, classes = model_names(model, labels)
         return cls(labels, means, numbers, names, classes, *(int(state[name]) for name in ("unlabelled", "unreadable")))
 
     def result(self, metric: str, state: State | None, why_none: str) -> ClassStatistics:
@@ -143,13 +135,6 @@ class DataClasses:
             *_if(self.unlabelled, f"{counted(self.unlabelled, 'image')} without a label left out"),
             *_if(self.unreadable, f"{counted(self.unreadable, 'image')} with a label that is no text left out"),
         )
-
-
-def _without(state: State) -> str:
-    """How many images have no label, if some have one, and how many have one that is no text."""
-    some = int(state["unlabelled"]) if len(state["label"]) else 0, int(state["unreadable"])
-    said = [f"{n} have {what}" for n, what in zip(some, ("none", "one that is no text"), strict=True) if n]
-    return f" ({', '.join(said)})" * bool(said)
 
 
 def _if(told: Any, note: str) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from crosslens.data.features import Features
 from crosslens.errors import ModelError, ParameterError
 from crosslens.model import OUTPUT, Reduction
 
+from ._class_labels import is_text
+
 __all__ = ["ClassSums", "Predictions"]
 
 Numbers = np.ndarray[Any, Any]
@@ -21,8 +23,7 @@ def batch_labels(batch: Batch) -> tuple[Numbers, Numbers]:
     """The label of each image, "" for none; and which can be read, as bytes that are no text cannot."""
     given = [record.get("label") for record in batch.samples.records]
     labels = ["" if label is None else str(label) for label in given]
-    readable = [not any(each == "\ufffd" or "\ud800" <= each <= "\udfff" for each in label) for label in labels]
-    return np.array(labels), np.array(readable)
+    return np.array(labels), np.array([is_text(label) for label in labels])
 
 
 def united(first: State, second: State) -> tuple[Numbers, dict[str, Numbers], dict[str, Numbers]]:

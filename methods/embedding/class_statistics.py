@@ -17,6 +17,7 @@ from crosslens.method.texts import as_texts
 from crosslens.model import Model
 from crosslens.plugins import hookimpl
 
+from ._class_labels import refuse_known
 from ._class_pair import ClassPair, UnitValues
 from ._class_rows import DataClasses
 from ._class_sums import ClassSums, Predictions
@@ -67,6 +68,8 @@ class ClassStatisticsMethod(DatasetMethod):
         return features_of(model, str(self.layer), self.pooling)
 
     def statistics(self, model: Model, source: Source, gathered: States | None = None) -> Sequence[Statistic]:
+        if gathered is None:
+            refuse_known(model, source, self.pair)
         sums = ClassSums(self._features(model))
         if not self.pair:
             predictions, _ = predictions_of(model)

@@ -141,6 +141,11 @@ def _images_key(path: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> 
         return key
     large = [name for name, shape in shapes.items() if len(shape) >= 3]
     named = [name for name in _IMAGES if name in large]
+    if "record" in shapes and large and not named:
+        raise ImageError(
+            f"'{path}' is a saved result and no data: give the images that it was made from, or one of its arrays by "
+            f"name, crosslens.data('{path}:{large[0]}') for example"
+        )
     if len(large) == 1 or named:
         return large[0] if len(large) == 1 else named[0]
     if not large:

@@ -52,6 +52,10 @@ class ArraySource(OneByOne):
     def ids(self) -> Sequence[str]:
         return tuple(map(str, range(len(self))))
 
+    @property
+    def known_labels(self) -> Sequence[str]:
+        return self._labels or ("",) * len(self)
+
     @cached_property
     def digest(self) -> str:
         state = blake2b(f"{self._images.dtype}{tuple(self._images.shape)}{self._labels}".encode(), digest_size=16)

@@ -58,6 +58,10 @@ class ItemList(Pictures):
     def _record(self, index: int) -> Mapping[str, Any]:
         return label_record(self._labels, index)
 
+    @property
+    def known_labels(self) -> Sequence[str]:
+        return self._labels or ("",) * len(self)
+
     def _content_digest(self, index: int) -> bytes:
         return content_digest(self._items[index])
 

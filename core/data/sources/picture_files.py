@@ -100,6 +100,10 @@ class PictureFiles(Pictures):
     def _record(self, index: int) -> Mapping[str, Any]:
         return label_record(self._labels, index)
 
+    @property
+    def known_labels(self) -> Sequence[str]:
+        return tuple(str(self._record(index).get("label", "")) for index in range(len(self)))
+
     def _content_digest(self, index: int) -> bytes:
         content = blake2b(digest_size=16)
         try:

@@ -182,3 +182,24 @@ def test_arrays_in_other_layouts_and_types_are_read_as_a_method_takes_them():
         source = ArraySource(images)
         source.check(MODEL)
         np.testing.assert_allclose(source.read(1, 4, MODEL).images, want[1:4], rtol=1e-6)
+
+
+def test_labels_are_known_before_the_images_where_they_are_names_or_in_memory(tmp_path):
+    pictures = np.zeros((6, 8, 8, 3), np.uint8)
+    for n, place in enumerate(("b/0.png", "a/1.png", "2.png")):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        Image.fromarray(pictures[n]).save(tmp_path / place)
+    assert list(crosslens.data(tmp_path).known_labels) == ["", "a", "b"]
+    assert list(crosslens.data((pictures, [1, 2, None, 1, 2, 3])).known_labels) == ["1", "2", "", "1", "2", "3"]
+    assert list(crosslens.data(list(pictures)).known_labels) == [""] * 6
+    assert list(crosslens.data(([Image.fromarray(each) for each in pictures], list("abcabc"))).known_labels) == [
+        *"abcabc"
+    ]
+
+
+def test_a_saved_result_is_no_data_unless_one_of_its_arrays_is_named(tmp_path):
+    arrays = {"record": np.zeros(4, np.uint8), "data_thumbnails": np.zeros((5, 8, 8, 3), np.uint8)}
+    np.savez(tmp_path / "result.npz", **arrays)
+    with pytest.raises(ImageError, match="is a saved result and no data"):
+        crosslens.data(tmp_path / "result.npz")
+    assert len(crosslens.data(f"{tmp_path / 'result.npz'}:data_thumbnails")) == 5

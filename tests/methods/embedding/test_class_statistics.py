@@ -230,3 +230,23 @@ def test_a_pair_of_whole_numbers_is_that_of_the_labels_which_they_are():
     assert run(labels=NUMBERS, pair=2).pair == run(labels=NUMBERS, pair="2").pair == ("2", "all others")
     with pytest.raises(ParameterError, match="several texts"):
         run(labels=NUMBERS, pair=(2.5, 3))
+
+
+class Unread(ArraySource):
+    """Images that nobody may read."""
+
+    def read(self, start, stop, model):
+        raise AssertionError("an image was read")
+
+
+@pytest.mark.parametrize(
+    ("labels", "pair", "match"),
+    [
+        (None, (), "no image has a label, and"),
+        (["a"] * 59 + [""], (), r"all 59 labelled images are 'a' \(1 have none\)"),
+        (NUMBERS, ("2", "7"), "no class '7' among the 4 of the data"),
+    ],
+)
+def test_labels_that_cannot_be_compared_are_refused_before_an_image_is_read(labels, pair, match):
+    with pytest.raises((ImageError, ParameterError), match=match):
+        crosslens.method("class_statistics", layer="conv1", pair=pair)(MODEL, Unread(IMAGES, labels))
