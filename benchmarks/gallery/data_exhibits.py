@@ -230,8 +230,8 @@ EXHIBITS: Mapping[str, DataExhibit] = {
                 'run semantic_dictionary demo:lite0_{backend} {cat} --target "tiger cat" --layer blocks.13.relu0'
                 ' --positions "2,1;5,4;1,3" --count 3 --whole --steps 24 -o {out}',
             ),
-            width=620,
-            height=840,
+            width=840,
+            below=True,
         ),
     )
 }
