@@ -1,6 +1,6 @@
 """Bars: how many units detect each concept, concepts of a category in one colour."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ __all__ = ["drawn", "plot_concepts"]
 Counts = Mapping[tuple[str, str], int]
 
 
-def plot_concepts(axes: Any, layer: str, found: Mapping[str, Counts]) -> Any:
+def plot_concepts(axes: Any, layer: str, found: Mapping[str, Counts], every: Sequence[str]) -> Any:
     """Draw counts by (category, concept) on matplotlib axes, which are returned.
 
     Args:
         axes: to draw on.
         layer: for the title.
         found: by basis; the second one's bars are pale.
+        every: category that there is, each in its own colour in all charts.
     """
     concepts = list(dict.fromkeys(each for counts in found.values() for each in counts))
     categories = list(dict.fromkeys(category for category, _ in concepts))
@@ -31,7 +32,7 @@ def plot_concepts(axes: Any, layer: str, found: Mapping[str, Counts]) -> Any:
             own = [place for place in places if concepts[place][0] == category]
             heights = [counts.get(concepts[place], 0) for place in own]
             label = f"{category}: {sum(1 for h in heights if h)} concepts" + f", {basis}" * (len(found) > 1)
-            colour = f"C{categories.index(category) % 10}"
+            colour = f"C{every.index(category) % 10}"
             axes.bar(np.array(own) + n * width, heights, width, color=colour, alpha=0.4 if n else 1.0, label=label)
     axes.set_xticks(places + width * (len(found) - 1) / 2, [name for _, name in concepts], rotation=60, ha="right")
     axes.tick_params(labelsize="small")
@@ -41,7 +42,7 @@ def plot_concepts(axes: Any, layer: str, found: Mapping[str, Counts]) -> Any:
         f"{layer}: " + ", ".join(f"{sum(c.values())} {basis}" for basis, c in found.items()), fontsize="medium"
     )
     if concepts:
-        axes.legend(fontsize="x-small")
+        axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1.0, 1.0))  # beside the bars, not over them
     return axes
 
 
@@ -58,7 +59,7 @@ def drawn(plot: Callable[[Any], Any], bars: int) -> Pixels:
         raise ImageError(
             "drawing plots takes matplotlib: pip install 'crosslens[plot]'; .csv holds the numbers without it"
         ) from error
-    figure = Figure(figsize=(min(max(5.0, 1.5 + 0.3 * bars), 40.0), 3.6), dpi=100, layout="constrained")
+    figure = Figure(figsize=(min(max(6.5, 3.0 + 0.3 * bars), 40.0), 3.6), dpi=100, layout="constrained")
     canvas: Any = FigureCanvasAgg(figure)
     plot(figure.add_subplot())
     canvas.draw()

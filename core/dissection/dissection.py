@@ -190,7 +190,8 @@ class Dissection(Table):
         none is named. Directions, where there are such, stand beside.
         """
         layer = self.layers[-1] if layer is None else layer
-        return plot_concepts(axes, layer, {basis: self.detectors(layer, basis) for basis in self.bases_of(layer)})
+        found = {basis: self.detectors(layer, basis) for basis in self.bases_of(layer)}
+        return plot_concepts(axes, layer, found, list(dict.fromkeys(self.categories)))
 
     def save_into(self, folder: Path) -> Sequence[Path]:
         """The table as Parquet, a sheet of each layer, and charts where matplotlib is installed."""
