@@ -200,7 +200,11 @@ def _last_maps(model: Model, ends: frozenset[str]) -> str:
             "or export it to .pt2 or ONNX; gradient, occlusion, rise and lime need none"
         )
     if next(spatial_layers(model), None) is None:
-        raise LayerError("this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead")
+        others = [name for name, layer in model.layers.items() if name not in {INPUT, *ends} and len(layer.shape) > 1]
+        raise LayerError(
+            "this network has no layer with maps (N, C, H, W); name a layer of tokens or vectors instead, layer=; the "
+            f"last ones are {', '.join(map(repr, others[-LISTED:]))}"
+        )
     raise LayerError(
         f"no layer with maps (N, C, H, W) but the target's own comes before {', '.join(sorted(ends))}; name a layer"
     )
@@ -219,6 +223,8 @@ def _head_maps(model: Model, ends: frozenset[str]) -> Iterator[str]:
                 yield name
 
 
+LISTED = 4
+"""Layers that an error names."""
 _AT_ONCE = 4
 """Layers that are tested in one pass."""
 

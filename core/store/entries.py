@@ -48,7 +48,8 @@ def _words(method: DatasetMethod) -> str:
 
 
 def _folder(name: str, words: str, taken: set[str]) -> str:
-    plain = re.sub(r"[^\w.=,-]+", "-", words)[:80].strip("-.")
+    bare = re.sub(r",?[()\[\]]|(?<=,) ", "", words)  # pair=(4, 9) as pair=4,9, (4,) as 4
+    plain = re.sub(r"[^\w.=,-]+", "-", bare)[:80].strip("-.")
     choices = [name, plain, *(f"{plain}-{n}" for n in range(2, len(taken) + 3))]
     return next(each for each in choices if each not in taken)
 
