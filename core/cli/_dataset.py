@@ -1,6 +1,6 @@
 """`crosslens run` for a method over a data set: one method on one model and what a text names as data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ ROWS = 20
 """Rows of a table that are printed; a file holds all."""
 SOME_FAILED = 4
 """The exit code where some of the images could not be read: the result is that of the others."""
-_DATA = click.Argument(["data"])
+_DATA = click.Argument(["data"], nargs=-1, required=True)
 
 
 def dataset_command(kind: type[DatasetMethod]) -> click.Command:
@@ -44,7 +44,7 @@ def _out(kind: type[DatasetMethod]) -> click.Option:
 
 
 def _run_method(
-    kind: type[DatasetMethod], *, model: str, data: str, out: Path | None, as_json: bool, **options: Any
+    kind: type[DatasetMethod], *, model: str, data: tuple[str, ...], out: Path | None, as_json: bool, **options: Any
 ) -> None:
     method = build_method(kind, options)
     source = _source(method, data, options)
@@ -56,9 +56,9 @@ def _run_method(
         click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     read = result.provenance["source"]
     if as_json:
-        echo_json({"model": model, "data": data, **_record(result), "file": out and str(out)})
+        echo_json({"model": model, "data": " ".join(data), **_record(result), "file": out and str(out)})
     else:
-        click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {data}")
+        click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {' '.join(data)}")
         if layers := result.provenance["layers"]:
             click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
         if (table := _table(result)) is not None:
@@ -68,12 +68,14 @@ def _run_method(
         click.get_current_context().exit(SOME_FAILED)
 
 
-def _source(method: DatasetMethod, data: str, options: Mapping[str, Any]) -> Any:
-    """The data, or what the method makes of an earlier result of its own that is named in its place."""
-    if (earlier := method.earlier(data)) is None:
-        return source_of(data, resize=options["resize"], crop=options["crop"])
+def _source(method: DatasetMethod, data: Sequence[str], options: Mapping[str, Any]) -> Any:
+    """The data, several files as one, or what the method makes of an earlier result of its own in its place."""
+    if len(data) > 1:
+        return source_of(list(data), resize=options["resize"], crop=options["crop"])
+    if (earlier := method.earlier(data[0])) is None:
+        return source_of(data[0], resize=options["resize"], crop=options["crop"])
     if given := [name for name in ("resize", "crop", "workers", "ray") if options.get(name) is not None]:
-        raise ParameterError(f"'{data}' is an earlier result, whose pictures were read then: leave --{given[0]} out")
+        raise ParameterError(f"'{data[0]}' is an earlier result, whose pictures were read then: leave --{given[0]} out")
     return earlier
 
 

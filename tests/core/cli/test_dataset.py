@@ -57,6 +57,20 @@ def test_data_is_whatever_a_text_names_and_the_table_any_file(command, tiny, fol
         np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
+def test_several_files_are_one_source_and_folders_are_refused_in_one_line(command, tiny, folder, tmp_path):
+    files = [folder / "dog/1.png", folder / "cat/1.png"]
+    done = command("run", "mean_activation", tiny, *files, "-o", tmp_path / "t.csv")
+    assert done.exit_code == 0, done.output
+    assert "over 2 of 2 images" in done.stdout
+    images = np.concatenate([crosslens.load_image(each, like=TinyModel()) for each in files])
+    values = np.genfromtxt(tmp_path / "t.csv", delimiter=",", names=True)["mean"]
+    expected = crosslens.method("mean_activation")(TinyModel(), images).columns["mean"]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    refused = command("run", "mean_activation", tiny, folder / "dog", folder / "cat")
+    assert refused.exit_code in {1, 4}
+    assert "Traceback" not in refused.output
+
+
 def test_workers_give_the_bits_of_one(command, tiny, folder, tmp_path):
     saved = []
     for number in (1, 2):
