@@ -24,6 +24,7 @@ from ._class_sums import ClassSums, Predictions
 
 __all__ = ["ClassStatisticsMethod"]
 
+SIMILARITY, COUNT = "cosine", 20
 States = Mapping[Statistic, State]
 
 
@@ -45,12 +46,12 @@ class ClassStatisticsMethod(DatasetMethod):
     layer: str | None = param(None, 'layer, or "<input>" for the pixels; the last maps before the output if not given')
     pooling: str = param(AUTO, "over positions; auto: flatten for <input>, else mean", choices=CHOICES)
     similarity: str = param(
-        "cosine",
+        SIMILARITY,
         "of class means: of centred ones, correlation, or the distance with a minus",
         choices=tuple(SIMILARITIES),
     )
     pair: tuple[str, ...] = param((), "two classes to tell apart, or one against all others; none compares all classes")
-    count: int = param(20, "best units of a pair, which are drawn and have an AUC", minimum=1)
+    count: int = param(COUNT, "best units of a pair, which are drawn and have an AUC", minimum=1)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pair", as_texts(self.pair))
@@ -59,6 +60,12 @@ class ClassStatisticsMethod(DatasetMethod):
         super().check_parameters()
         if any(not each.strip() for each in self.pair):
             raise ParameterError(f"pair is {self.pair!r}; give one class or two, 4,9 for example")
+        if self.pair and self.similarity != SIMILARITY:
+            raise ParameterError(
+                f"similarity is {self.similarity!r}, of all classes, and pair compares two: leave one out"
+            )
+        if not self.pair and self.count != COUNT:
+            raise ParameterError(f"count is {self.count}, of units of a pair: give pair too, or leave count out")
 
     def network_defaults(self, model: Model) -> Mapping[str, Any]:
         """The default layer of the network's output."""

@@ -250,3 +250,10 @@ class Unread(ArraySource):
 def test_labels_that_cannot_be_compared_are_refused_before_an_image_is_read(labels, pair, match):
     with pytest.raises((ImageError, ParameterError), match=match):
         crosslens.method("class_statistics", layer="conv1", pair=pair)(MODEL, Unread(IMAGES, labels))
+
+
+def test_options_that_a_question_has_no_use_for_are_refused():
+    with pytest.raises(ParameterError, match="similarity is 'euclid', of all classes"):
+        run(pair=("class 1", "class 2"), similarity="euclid")
+    with pytest.raises(ParameterError, match="count is 5, of units of a pair"):
+        run(count=5)
