@@ -56,6 +56,9 @@ def drawn(result: Any, show: str, shown: int) -> Pixels:
         if (result.provenance)
         else show
     )
+    count = as_numpy(result.columns["neighbour"]).shape[1]
+    if show != "duplicates" and count > MOST:
+        heading += f"; the nearest {MOST} of {count}"
     return sheet(rows, titles, heading + f"; {left} more rows are not drawn" * bool(left), smallest=SIDE)
 
 
@@ -74,7 +77,9 @@ class _Drawing:
         label = f", label {self.columns['label'][row]}" if self.columns["label"][row] else ""
         if show == "duplicates":
             same = (self.columns["same_pixels_as"][group] >= 0).all()
-            return f"{name}: {'the same pixels' if same else 'alike in the layer'}"
+            images = 1 + len(self.result.duplicates_of(row)) if self.result.of_queries else len(group)
+            drawn = f", {MOST} of them drawn" * (images > MOST)
+            return f"{name}: {images} images{drawn}, {'the same pixels' if same else 'alike in the layer'}"
         if self.columns["suspect"][row]:
             votes, suggested = self.columns["votes"][row], self.columns["suggested"][row]
             return f"{name}{label}? {votes} of {count} neighbours {suggested}"

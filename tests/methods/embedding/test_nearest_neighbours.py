@@ -8,6 +8,7 @@ import pytest
 from crosslens.data.sources.array_source import ArraySource
 from crosslens.errors import ImageError, ModelError, ParameterError
 from crosslens.model.input_spec import InputSpec
+from crosslens.neighbours import sheet as drawing
 from crosslens.neighbours.queries import _pictures
 from crosslens.testing import TinyModel
 from PIL import Image
@@ -364,3 +365,17 @@ def test_suspects_of_data_without_labels_are_refused_as_such():
     images = np.random.default_rng(0).random((8, *TinyModel().input.example_shape), np.float32)
     with pytest.raises(ImageError, match="the data have no labels"):
         method(show="suspects")(TinyModel(), images).picture()
+
+
+def test_a_sheet_says_where_a_row_holds_more_pictures_than_are_drawn(monkeypatch):
+    images = np.random.default_rng(0).random((20, *TinyModel().input.example_shape), np.float32)
+    images[:14] = images[0]
+    result = method(count=15)(TinyModel(), images)
+    said = []
+    monkeypatch.setattr(drawing, "sheet", lambda rows, titles, heading, **_: said.extend([*titles, heading]))
+    result.picture("duplicates")
+    result.picture(rows=1)
+    method(count=15, query=("1",))(TinyModel(), images).picture("duplicates")
+    assert said[0] == "0: 14 images, 12 of them drawn, the same pixels"
+    assert said[4] == "1: 14 images, 12 of them drawn, the same pixels"
+    assert said[3].endswith("the nearest 12 of 15; 19 more rows are not drawn")
