@@ -1,15 +1,19 @@
 """Principal component analysis: rows projected onto the directions in which they vary most (Pearson, 1901)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ..arrays import Array
 from ..result.display import counted
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
 
-__all__ = ["centred", "components_of", "pca", "place_on_components"]
+__all__ = ["centred", "components_of", "in_range", "pca", "place_on_components", "put_in_range"]
 
 SOLVABLE = 5_000
 """Columns up to which the covariance is decomposed whole, and not approximated by random projections."""
+RANGE = 1e-12, 1e12
+"""How far rows may spread, at least and at most, for libraries that square float32 numbers."""
 
 
 def pca(rows: Array, dimensions: int = 2, *, seed: int = 0) -> Layout:
@@ -63,6 +67,25 @@ def centred(rows: Numbers, mean: Numbers) -> Numbers:
     return np.asarray(rows - mean.astype(np.float64))
 
 
+def in_range(rows: Numbers) -> tuple[Numbers, dict[str, Numbers]]:
+    """Rows whose squares float32 can hold, and by what `put_in_range` does the same with new rows.
+
+    Rows that spread very far or hardly at all are moved to their middle and scaled by a power of two, for which a
+    layout of neighbours is the same; others stay as they are.
+    """
+    middle = rows.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(rows.shape[1])
+    spread = float(np.abs(centred(rows, middle)).max(initial=0.0))
+    if spread == 0 or RANGE[0] <= spread <= RANGE[1]:
+        return rows, {}
+    how = {"middle": middle, "scale": np.ldexp(1.0, np.array([-np.frexp(spread)[1]]))}
+    return put_in_range(rows, how), how
+
+
+def put_in_range(rows: Numbers, how: Mapping[str, Numbers]) -> Numbers:
+    """Rows scaled as those were of which `in_range` told how."""
+    return np.asarray(centred(rows, how["middle"]) * how["scale"]) if "scale" in how else rows
+
+
 def components_of(rows: Numbers, dimensions: int, seed: int) -> tuple[Numbers, Numbers, Numbers]:
     """The mean (columns,), the components (dimensions, columns) and the shares of variance of those that are not 0.
 
@@ -78,7 +101,7 @@ def components_of(rows: Numbers, dimensions: int, seed: int) -> tuple[Numbers, N
         return mean, components, np.zeros(0)
     analysis = library("sklearn.decomposition", "scikit-learn", "'crosslens[data]'").PCA
     solver = "covariance_eigh" if rows.shape[1] <= SOLVABLE <= len(rows) else "auto"
-    fitted = analysis(possible, svd_solver=solver, random_state=seed).fit(centred(rows, mean))
+    fitted = analysis(possible, svd_solver=solver, random_state=seed).fit(in_range(centred(rows, mean))[0])
     found = fitted.components_[fitted.explained_variance_ratio_ > np.finfo(np.float32).eps]
     largest = np.take_along_axis(found, np.abs(found).argmax(axis=1)[:, None], axis=1)
     components[: len(found)] = found * np.where(largest < 0, -1.0, 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ParameterError, unknown_name
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
-from .pca import centred, components_of, place_on_components
+from .pca import centred, components_of, in_range, place_on_components
 from .tsne import (
     INTERPOLATED,
     MANY,
@@ -168,14 +168,15 @@ def _by_tsne(given: Sequence[Numbers], known: Numbers, settings: _Settings) -> t
     layouts: list[Layout] = []
     before: Numbers | None = None
     for rows in given:
-        own, basis, more = reduced(rows[known], settings.seed) if count > MANY else (rows[known], {}, ())
+        own, scaled = in_range(rows[known])
+        own, basis, more = reduced(own, settings.seed) if count > MANY else (own, {}, ())
         if before is None:
             points = _first(own, settings)
         else:
             points = _next(before, own, layouts[-1].state["known"].astype(np.float64), settings)
         before = own
         parameters = {**settings._asdict(), "metric": "euclidean", "columns": rows.shape[1], "library": "openTSNE"}
-        state = {"rows": own.astype(np.float32), **basis, "known": points.astype(np.float32)}
+        state = {"rows": own.astype(np.float32), **basis, **scaled, "known": points.astype(np.float32)}
         every = at_places(points, known)
         layouts.append(Layout("tsne", every, parameters, True, (*notes, *more), state, place_by_neighbours))
     return tuple(layouts)

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
-from .pca import centred, components_of
+from .pca import centred, components_of, in_range, put_in_range
 
 __all__ = ["exact_neighbours", "place_by_neighbours", "reduced", "suitable_perplexity", "tsne"]
 
@@ -66,7 +66,7 @@ def tsne(
     if metric not in {"euclidean", "cosine"}:
         raise ParameterError(f"metric is {metric!r}; t-SNE takes euclidean or cosine")
     known = usable(given)
-    own = _unit_length(given[known]) if metric == "cosine" else given[known]
+    own, scaled = in_range(_unit_length(given[known]) if metric == "cosine" else given[known])
     used, notes = suitable_perplexity(perplexity, len(own))
     begin = None if start is None else _checked_start(start, (len(given), wanted))[known]
     many = len(own) > MANY
@@ -83,7 +83,7 @@ def tsne(
         points = _by_open_tsne(own, wanted, used, seed, begin)
     else:
         points = _by_scikit_learn(own, wanted, used, seed, begin)
-    state = {**state, "known": points.astype(np.float32)}
+    state = {**state, **scaled, "known": points.astype(np.float32)}
     return Layout("tsne", at_places(points, known), parameters, True, notes, state, place_by_neighbours)
 
 
@@ -111,7 +111,7 @@ def _alike(count: int) -> str:
 
 def _unit_length(rows: Numbers) -> Numbers:
     """Rows of length 1, between which Euclidean distances order as cosines do; a row of zeros stays."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1), rows.dtype)
 
 
@@ -204,6 +204,7 @@ def place_by_neighbours(layout: Layout, rows: Numbers) -> Numbers:
     """
     state, points = layout.state, layout.state["known"].astype(np.float64)
     own = _unit_length(rows) if layout.parameters["metric"] == "cosine" else rows
+    own = put_in_range(own, state)
     own = centred(own, state["mean"]) @ state["components"].T if "components" in state else own
     count = min(len(points), 3 * PLACED_PERPLEXITY)
     if len(points) < 4:

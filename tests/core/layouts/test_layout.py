@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.layouts import Layout, lay_out, layout_from_saved, pca, tsne, umap
+from crosslens.layouts import Layout, lay_out, layout_from_saved, pca, steady, tsne, umap
 
 RNG = np.random.default_rng(0)
 MODULE = sys.modules["crosslens.layouts.tsne"]
@@ -187,6 +187,19 @@ def test_the_cosine_metric_does_not_see_the_length_of_rows():
     rows, _ = clusters(40)
     longer = rows * np.float32(2) ** np.random.default_rng(2).integers(-3, 3, (40, 1)).astype(np.float32)
     np.testing.assert_allclose(tsne(rows, metric="cosine").points, tsne(longer, metric="cosine").points, atol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("power", [-100, 100])
+def test_rows_whose_squares_float32_cannot_hold_are_laid_out_as_others_are(power, dtype):
+    rows, kinds = clusters(60)
+    extreme, new = np.ldexp(rows.astype(dtype), power), np.ldexp(clusters(4, seed=9)[0].astype(dtype), power)
+    steadily, _ = steady([extreme, extreme], perplexity=8)
+    for layout in (tsne(extreme, perplexity=8), tsne(extreme, perplexity=8, metric="cosine"), steadily):
+        placed = np.concatenate([layout.points, layout_from_saved(layout.saved()).place(new)])
+        apart = np.linalg.norm(placed[:, None] - layout.points, axis=2) + np.where(np.eye(64, 60), np.inf, 0)
+        np.testing.assert_array_equal(kinds[apart.argmin(axis=1)], [*kinds, 0, 1, 2, 3])
+    np.testing.assert_allclose(np.ldexp(pca(extreme).points, -power), pca(rows).points, atol=1e-3)
 
 
 def test_umap_that_is_not_installed_says_what_to_type(monkeypatch):
