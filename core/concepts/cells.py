@@ -66,9 +66,8 @@ def _fitted(icon: Pixels, side: int) -> Pixels:
     return np.asarray(square.resize((side, side), Image.Resampling.LANCZOS))
 
 
-def mosaic(cells: Sequence[Pixels], across: int) -> Pixels:
-    """Cells of one size as a square, `across` in a row; white where there are fewer."""
-    side = cells[0].shape[0]
+def mosaic(cells: Sequence[Pixels], across: int, side: int) -> Pixels:
+    """Cells of `side` pixels as a square, `across` in a row; white where there are fewer."""
     square = np.full((across * side, across * side, 3), 255, np.uint8)
     for n, each in enumerate(cells):
         y, x = n // across * side, n % across * side

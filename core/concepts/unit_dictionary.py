@@ -50,7 +50,7 @@ class UnitDictionary(ResultWithRows):
     places: tuple[tuple[Place, ...], ...]
     """The positions shown of each picture, (row, column)."""
     count: int = 4
-    """Units shown at each position."""
+    """Units shown at each position, at most."""
     units: tuple[int, ...] = ()
     """The units that have an icon, ascending."""
     icons: tuple[Array, ...] = ()
@@ -67,9 +67,14 @@ class UnitDictionary(ResultWithRows):
         return self.contributions
 
     def strongest(self, index: int, place: Place) -> list[int]:
-        """The units with the largest activations at a position, the strongest first, of equal ones the lower number."""
-        here = as_numpy(self.activations)[index, :, place[0], place[1]]
-        return [int(unit) for unit in np.argsort(-here, kind="stable")[: self.count]]
+        """The units with the largest activations at a position, above 0, the strongest first.
+
+        Of equal ones, such as those at the cap of a ReLU6, that of the larger contribution, of equal ones for or
+        against the lower number. Fewer than `count` where no more are active.
+        """
+        here, gains = (as_numpy(each)[index, :, place[0], place[1]] for each in (self.activations, self.contributions))
+        order = np.lexsort((-np.abs(gains), -here))[: self.count]
+        return [int(unit) for unit in order if here[unit] > 0]
 
     def at_positions(self, index: int) -> Values:
         """(h, w), float64: what all units of a position contribute together."""
@@ -122,7 +127,7 @@ class UnitDictionary(ResultWithRows):
     def _rows(self, index: int) -> Iterator[list[Tile]]:
         """A few positions abreast: where it is, its units, and its whole activation where there is a picture of it."""
         shown = [self._position(index, number) for number in range(len(self.places[index]))]
-        abreast = max(1, ACROSS // len(shown[0]))
+        abreast = max(1, ACROSS // max(map(len, shown)))
         for start in range(0, len(shown), abreast):
             yield [tile for tiles in shown[start : start + abreast] for tile in tiles]
 
@@ -144,7 +149,7 @@ class UnitDictionary(ResultWithRows):
         side = int(np.ceil(np.sqrt(self.count)))
         small = max(24, POSITION // 2) if side > 1 else POSITION
         cells = {
-            place: mosaic([self._cell(index, unit, place, small) for unit in self.strongest(index, place)], side)
+            place: mosaic([self._cell(index, unit, place, small) for unit in self.strongest(index, place)], side, small)
             for place in self.places[index]
         }
         yield [Tile(_laid_out(cells, shape), "the strongest units of each position")]
@@ -160,11 +165,11 @@ class UnitDictionary(ResultWithRows):
         """The contribution at which a frame has its full colour: the largest of those shown."""
         values = as_numpy(self.contributions)[index]
         own = [values[unit, y, x] for y, x in self.places[index] for unit in self.strongest(index, (y, x))]
-        return full_scale(np.abs(np.array(own)))
+        return full_scale(np.abs(np.array(own or [0.0])))
 
     def _cell(self, index: int, unit: int, place: Place, side: int) -> Values:
         activations = as_numpy(self.activations)[index]
-        top = max(float(activations[self.strongest(index, each)[0], each[0], each[1]]) for each in self.places[index])
+        top = max(float(activations[:, y, x].max()) for y, x in self.places[index])
         share = float(activations[unit, place[0], place[1]]) / (top if top > 0 else 1.0)
         gain = float(as_numpy(self.contributions)[index, unit, place[0], place[1]]) / self._limit(index)
         return cell(self._icon(unit), share, gain, side, f"#{unit}")
@@ -216,7 +221,10 @@ class UnitDictionary(ResultWithRows):
         """Of one picture the strongest units at its first positions, and what all contribute; of several, targets."""
         if len(self) != 1:
             return {"targets": ", ".join(self.targets)}
-        named = [f"{y},{x}: {' '.join(f'#{u}' for u in self.strongest(0, (y, x)))}" for y, x in self.places[0][:NAMED]]
+        named = [
+            f"{y},{x}: {' '.join(f'#{u}' for u in self.strongest(0, (y, x))) or 'none'}"
+            for y, x in self.places[0][:NAMED]
+        ]
         more = "; ..." * (len(self.places[0]) > NAMED)
         return {
             "units at positions": "; ".join(named) + more,

@@ -142,7 +142,28 @@ class Dissection(Table):
         table = super()._at(places)
         assert isinstance(table, Dissection)
         null = None if self.null_ious is None else items_at(self.null_ious, places)
-        return replace(table, ious=items_at(self.ious, places), null_ious=null)
+        return replace(table, ious=items_at(self.ious, places), null_ious=null)._with_pictures_of_rows()
+
+    def _with_pictures_of_rows(self) -> "Dissection":
+        """With the pictures of those units alone that the table has."""
+        rows = {layer: self._row_by_unit(layer) for layer in self.layers}
+        kept = {
+            layer: [slot for slot, unit in enumerate(units) if unit in rows.get(layer, ())]
+            for layer, units in self.pictured.items()
+        }
+        slots = {layer: chosen for layer, chosen in kept.items() if chosen}
+        return replace(
+            self,
+            pictured={layer: tuple(self.pictured[layer][slot] for slot in each) for layer, each in slots.items()},
+            pictures={layer: items_at(self.pictures[layer], each) for layer, each in slots.items()},
+            answers={layer: items_at(self.answers[layer], each) for layer, each in slots.items()},
+        )
+
+    def _row_by_unit(self, layer: str) -> Mapping[int, int]:
+        if "units" not in self.bases:
+            return {}
+        rows = self.rows_of(layer)
+        return dict(zip(as_numpy(self.columns["unit"])[rows].tolist(), rows.tolist(), strict=True))
 
     def sheet(self, layer: str) -> Pixels:
         """A row for each pictured unit of a layer: its top pictures, the best unit first, (H, W, 3), uint8.
@@ -152,7 +173,7 @@ class Dissection(Table):
         """
         if layer not in self.pictured:
             raise ParameterError(unknown_name("layer", layer, self.pictured, of="these pictures"))
-        first = self.rows_of(layer)[0]
+        row_of = self._row_by_unit(layer)
         rows, titles = [], []
         for place, unit in enumerate(self.pictured[layer]):
             values = as_numpy(self.answers[layer])[place]
@@ -164,7 +185,7 @@ class Dissection(Table):
                     if not np.isnan(value)
                 ]
             )
-            titles.append(self._title(int(first) + unit, unit))
+            titles.append(self._title(row_of[unit], unit))
         return sheet(rows, titles, self.in_words(layer), smallest=SIDE)
 
     def _title(self, row: int, unit: int) -> str:
@@ -226,5 +247,6 @@ def _stacked(drawings: Sequence[Pixels]) -> Pixels:
 def _in_words(basis: str, found: Mapping[str, Any]) -> str:
     """Such as "7 of 96 units detect 4 concepts (by chance 0)"."""
     chance = f" (by chance {found['null_detectors']})" if "null_detectors" in found else ""
-    concepts = counted(found["concepts"], "concept") or "no concept"
-    return f"{found['detectors']} of {found['units']} {basis} detect {concepts}{chance}"
+    if not found["detectors"]:
+        return f"none of {found['units']} {basis} detects a concept{chance}"
+    return f"{found['detectors']} of {found['units']} {basis} detect {counted(found['concepts'], 'concept')}{chance}"

@@ -88,6 +88,12 @@ def facets_of_unit(
     refuse_sizes(means)
     sizes = np.array([len(rows) for rows in chosen], np.int64)
     few = f"unit {unit} has {len(found)} facets, not {recipe.facets}: so few of its examples differ"
+    values = state["value"][row][: len(places)]
+    tied = int((values == values.min()).sum())
+    alike = (
+        f"{tied} of the {len(values)} examples of unit {unit} have one answer, {values.min():.4g}: they are the first "
+        "images that have it, not what excites the unit most"
+    )
     return FacetsOfUnit(
         unit=unit,
         sizes=sizes,
@@ -101,7 +107,7 @@ def facets_of_unit(
         examples=np.stack(examples),
         members=members,
         facet_of=facet_of,
-        notes=(*layout_notes, *(few,) * (len(found) < recipe.facets)),
+        notes=(*layout_notes, *(few,) * (len(found) < recipe.facets), *(alike,) * (tied > 1)),
     )
 
 

@@ -16,6 +16,7 @@ from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, channel, direction
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result.display import counted
 
 from ._climbed import ClimbOptions, before_rectifier
 from ._example_icons import example_icons
@@ -36,9 +37,10 @@ ICONS = ("visualise", "none", f"{DATA}STORE")
 class SemanticDictionary(ClimbOptions, Method):
     """Each position's strongest units, as pictures.
 
-    At each position of a layer the units with the largest activations, each shown by a picture of what it looks for,
-    with what it contributes to the target: activation times gradient. Contributions of all units at all positions add
-    up to the linear attribution of the layer; before a linear head without a bias, to the target itself.
+    At each position of a layer the units with the largest activations above 0, each shown by a picture of what it looks
+    for, with what it contributes to the target: activation times gradient. Contributions of all units at all positions
+    add up to the linear attribution of the layer; before a linear head without a bias, to the target itself. Of equal
+    activations, such as those at the cap of a ReLU6, the larger contribution goes first.
 
     Positions are rows and columns of the layer, `positions="2,1;5,4"`. If none are named, those are shown that
     contribute most to the target, none next to another.
@@ -95,7 +97,9 @@ class SemanticDictionary(ClimbOptions, Method):
     def _with_pictures(
         self, shown: UnitDictionary, model: Model, found: LayerMaps, of_units: Progress, of_positions: Progress
     ) -> UnitDictionary:
-        units = sorted({u for n, own in enumerate(shown.places) for place in own for u in shown.strongest(n, place)})
+        active = [shown.strongest(n, place) for n, own in enumerate(shown.places) for place in own]
+        units = sorted({unit for each in active for unit in each})
+        idle = f"no unit is active at {active.count([])} of {counted(len(active), 'position')} of {shown.layer!r}"
         icons, notes = self._icons(model, shown.layer, units, of_units)
         whole, more = self._whole(model, shown, found, of_positions) if self.whole else ({}, ())
         kept = tuple(unit for unit in units if unit in icons)
@@ -104,13 +108,13 @@ class SemanticDictionary(ClimbOptions, Method):
             units=kept,
             icons=tuple(icons[unit] for unit in kept),
             whole=whole,
-            notes=tuple(dict.fromkeys((*notes, *more))),
+            notes=tuple(dict.fromkeys((*(idle,) * ([] in active), *notes, *more))),
         )
 
     def _icons(
         self, model: Model, layer: str, units: Sequence[int], progress: Progress
     ) -> tuple[Mapping[int, Pixels], tuple[str, ...]]:
-        if self.icons == "none":
+        if self.icons == "none" or not units:
             return {}, ()
         if self.icons.startswith(DATA):
             return example_icons(Path(self.icons.removeprefix(DATA)), model, layer, units)

@@ -142,7 +142,7 @@ class Dissect(DatasetMethod):
             null_ious=nulls,
             minimum_iou=self.minimum_iou,
             images_of=images_of(found, concepts),
-            notes=notes_of(model, found, concepts),
+            notes=notes_of(model, found, concepts, self.null),
         )
         if not self.examples:
             return result

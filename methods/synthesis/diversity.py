@@ -14,6 +14,7 @@ from crosslens.objective import Objective, each
 from crosslens.objective import diversity as diversity_of
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
+from crosslens.result.display import counted
 from crosslens.synthesis.starting_point import fix_predicted_class
 
 from .activation_maximisation import ActivationMaximisation
@@ -47,8 +48,8 @@ class Diversity(ActivationMaximisation):
         starts = self._facet_starts(model, None)
         if starts is not None and len(starts) < self.count:
             raise ParameterError(
-                f"count is {self.count}, and {self.start!r} holds {len(starts)} facets; each picture starts from "
-                f"another: give count={len(starts)}, or find more facets"
+                f"count is {self.count}, and {self.start!r} holds {counted(len(starts), 'facet')}; each picture "
+                f"starts from another: give count={len(starts)}, or find more facets"
             )
         if objective.count is not None:
             raise ParameterError(

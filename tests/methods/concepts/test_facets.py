@@ -259,3 +259,18 @@ def test_a_unit_that_is_not_there_is_refused():
 def test_a_sweep_s_store_is_read_as_a_file_is(tmp_path):
     crosslens.sweep(MODEL, IMAGES, [method("facets", **SETTINGS)], store=tmp_path / "s")
     np.testing.assert_array_equal(read_facets(str(tmp_path / "s"), MODEL).means, facets().means)
+
+
+def test_examples_that_do_not_excite_a_unit_are_noted():
+    images = np.concatenate([IMAGES[:3], np.repeat(IMAGES[3:4], 16, axis=0)])
+    notes = facets(images, count=6, facets=1).notes
+    answers = MODEL.forward(images)["<output>"][:, 1]
+    above = int((answers > answers[3]).sum())
+    assert any(f"{6 - above} of the 6 examples of unit 1 have one answer" in note for note in notes)
+    assert not any("have one answer" in note for note in facets(count=6, facets=1).notes)
+
+
+def test_units_that_nothing_excites_keep_their_start_and_are_named():
+    dead = TinyModel(size=16, relu=True)._with_weights({"conv2": {"bias": np.full(6, -99.0, np.float32)}})
+    notes = facets(model=dead, layer="act2", units=(0,), facets=2, steps=2, size=16).notes
+    assert any("the picture stayed as it began: channel('act2', 0)" in note for note in notes)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from crosslens import load, method, sweep
 from crosslens.concepts.cells import cell
+from crosslens.concepts.unit_dictionary import UnitDictionary
 from crosslens.errors import ParameterError
 from crosslens.testing import TinyModel
 
@@ -52,7 +53,8 @@ def test_the_positions_that_contribute_most_are_shown_apart_with_their_strongest
         assert list(found.places[n]) == expected
         for y, x in found.places[n]:
             here = FORWARD["act2"][n, :, y, x]
-            assert found.strongest(n, (y, x)) == sorted(range(6), key=lambda unit, here=here: (-here[unit], unit))[:3]
+            ordered = sorted(range(6), key=lambda unit, here=here: (-here[unit], unit))
+            assert found.strongest(n, (y, x)) == [unit for unit in ordered[:3] if here[unit] > 0]
 
 
 def test_more_positions_than_lie_apart_are_filled_up_to_all():
@@ -100,13 +102,13 @@ def test_an_icon_is_climbed_once_and_is_the_same_whatever_others_are_asked_for()
         np.testing.assert_allclose(icon.astype(int), other.astype(int), atol=1)
 
 
-def test_units_that_nothing_excites_keep_their_noise_and_are_named():
+@pytest.mark.parametrize("whole", [False, True])
+def test_where_no_unit_is_active_none_is_climbed_and_a_note_says_so(whole):
     dead = MODEL._with_weights({"conv2": {"bias": np.full(6, -99.0, np.float32)}})
-    found = method("semantic_dictionary", layer="act2", steps=2, size=8, positions="2,3", count=2)(dead, IMAGES, 1)
-    assert any(
-        "no gradient at the start, so that the picture stayed as it began: channel('act2', 0)" in n for n in found.notes
-    )
-    assert len(found.icons) == 2
+    found = looked_up(dead, layer="act2", icons="visualise", steps=2, size=8, positions="2,3;0,0", whole=whole)
+    assert "no unit is active at 6 of 6 positions of 'act2'" in found.notes
+    assert found.icons == found.units == ()
+    assert found.picture().shape[2] == 3
 
 
 def test_whole_activations_have_pictures_too():
@@ -149,7 +151,36 @@ def test_a_file_gives_it_back_whole_and_the_table_has_a_row_for_each_unit_shown(
     assert found.save(tmp_path / "dictionary.png").read_bytes()[:4] == b"\x89PNG"
     assert found.save(tmp_path / "d.csv").read_text().startswith("image,row,column,rank,unit,activation,contribution")
     frame = found.to_dataframe()
-    assert len(frame) == 3 * 2 * 2
-    row = frame[(frame.image == 1) & (frame.row == 4) & (frame["rank"] == 0)].iloc[0]
-    assert row.unit == found.strongest(1, (4, 5))[0]
-    assert row.contribution == found.contributions[1, row.unit, 4, 5]
+    active = [(FORWARD["act2"][n, :, y, x] > 0).sum() for n in range(3) for y, x in ((2, 3), (4, 5))]
+    assert len(frame) == sum(min(2, count) for count in active)
+    row = frame[(frame.image == 2) & (frame.row == 4) & (frame["rank"] == 0)].iloc[0]
+    assert row.unit == found.strongest(2, (4, 5))[0]
+    assert row.contribution == found.contributions[2, row.unit, 4, 5]
+
+
+def dictionary_of(activations, contributions, count=3):
+    shape = np.shape(activations)
+    return UnitDictionary(
+        layer="a",
+        activations=np.array(activations, np.float32).reshape(1, -1, 1, 1),
+        contributions=np.array(contributions, np.float32).reshape(1, -1, 1, 1),
+        scores=np.zeros(1, np.float32),
+        targets=("cat",),
+        places=(((0, 0),),),
+        count=min(count, shape[0]),
+        images=np.zeros((1, 3, 8, 8), np.float32),
+    )
+
+
+def test_units_at_one_cap_are_ordered_by_what_they_contribute():
+    found = dictionary_of([6, 1, 6, 6, 6], [0.1, 9, -0.3, 0.3, 0.0])
+    assert found.strongest(0, (0, 0)) == [2, 3, 0]
+
+
+@pytest.mark.parametrize(("activations", "expected"), [([0, 2, 0, -1, 3], [4, 1]), ([0, -1, 0], [])])
+def test_units_that_are_not_active_are_not_shown(activations, expected):
+    found = dictionary_of(activations, np.zeros(len(activations)))
+    assert found.strongest(0, (0, 0)) == expected
+    assert found.picture().shape[2] == 3
+    assert found.figures()["units at positions"] == "0,0: " + (" ".join(f"#{n}" for n in expected) or "none")
+    assert len(found.to_dataframe()) == len(expected)

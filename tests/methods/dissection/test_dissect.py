@@ -6,7 +6,7 @@ import pytest
 from crosslens.data.shapes import NAMES, shape_arrays
 from crosslens.dissection.basis import directions
 from crosslens.dissection.dissection import Dissection
-from crosslens.errors import LayerError, ParameterError
+from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.method import with_preset
 from crosslens.methods.dissection._unit_pictures import best_units
 from crosslens.methods.dissection.dissect import Dissect
@@ -212,6 +212,24 @@ def test_a_dissection_is_saved_whole_as_a_table_and_into_a_folder(tmp_path):
     assert first.ious.shape == (2, len(result.concepts))
 
 
+def test_the_pictures_of_chosen_rows_are_those_of_their_units_under_their_own_concepts():
+    result = crosslens.method("dissect", layers=("act1", "act2"), quantile=0.98, examples=2, basis="random:0")(
+        planted(32), shapes(40, 32)
+    )
+    assert result[:].picture().tobytes() == result.picture().tobytes()
+    rows = [int(result.rows_of("act2")[unit]) for unit in result.pictured["act2"][:2]]
+    chosen = result[[*rows[::-1], int(result.rows_of("act1", "directions")[0])]]
+    assert chosen.pictured == {"act2": result.pictured["act2"][:2]}
+    np.testing.assert_array_equal(chosen.pictures["act2"], result.pictures["act2"][:2])
+    np.testing.assert_array_equal(chosen.answers["act2"], result.answers["act2"][:2])
+    for unit, row in zip(chosen.pictured["act2"], rows, strict=True):
+        place = int(np.flatnonzero(np.asarray(chosen["unit"])[:2] == unit)[0])
+        assert chosen["iou"][place] == result["iou"][row]
+        assert chosen._title(chosen._row_by_unit("act2")[unit], unit) == result._title(row, unit)
+    with pytest.raises(ImageError, match="no pictures"):
+        result[result.rows_of("act1", "directions")].picture()
+
+
 def test_without_a_null_there_is_none():
     result = crosslens.method("dissect", layers=("act1",), null=False, examples=0)(planted(8), data_of(8))
     assert result.null_ious is None
@@ -243,3 +261,12 @@ def test_concepts_that_no_picture_has_are_noted():
     source = crosslens.concept_data((pictures, np.ones((3, 8, 8), int), ["all", "nothing"]))
     result = crosslens.method("dissect", layers=("act1",), examples=0)(TinyModel(), source)
     assert any("nothing (concept)" in note for note in result.notes)
+
+
+def test_chance_of_few_pictures_is_noted():
+    def notes(**settings):
+        found = crosslens.method("dissect", layers=("act1",), examples=0, **settings)(planted(8), data_of(8)).notes
+        return [note for note in found if "one shuffle of the labels of only" in note]
+
+    assert len(notes()) == 1
+    assert notes(null=False) == []

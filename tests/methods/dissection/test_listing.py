@@ -41,7 +41,7 @@ def test_text_counts_detectors_by_category_beside_chance_and_directions_then_lis
         "colour    1      1          1           0          red 1",
         "shape     0      1          1           0",
         "",
-        "b: 1 of 1 units detect 1 concept (by chance 1); 0 of 1 directions detect no concept (by chance 0)",
+        "b: 1 of 1 units detect 1 concept (by chance 1); none of 1 directions detects a concept (by chance 0)",
         "category  units  by chance  directions  by chance  of each concept",
         "colour    1      0          0           0          green 1",
         "shape     0      1          0           0",

@@ -34,7 +34,7 @@ class Numbering:
         table[list(names)] = self.concepts.numbers(category)
         return table
 
-    def of(self, category: str, numbers: Numbers, what: str, void: int = -1) -> Numbers:
+    def of(self, category: str, numbers: Numbers, what: str, void: int | None = None) -> Numbers:
         """A mask (h, w) of the category's own numbers as one of concept numbers.
 
         Args:
@@ -49,7 +49,8 @@ class Numbering:
         table = self._tables[category]
         labels: Numbers = table[np.clip(numbers, -1, len(table) - 1)]  # the last one is for all numbers that are larger
         if (unnamed := labels < 0).any():
-            labels[unnamed & (numbers == void)] = 0
+            if void is not None:
+                labels[unnamed & (numbers == void)] = 0
             wrong = sorted({int(n) for n in numbers[labels < 0]})
             if wrong:
                 raise ImageError(

@@ -290,6 +290,8 @@ def test_arrays_of_several_categories_have_names_for_each():
     source = crosslens.concept_data((images, masks, {"shape": ["disc", "square"], "colour": {1: "red"}}))
     assert source.concepts.names == ("disc", "square", "red")
     np.testing.assert_array_equal(maps(source, 2), [SHAPE[2], 3 * COLOUR[2], 3 * COLOUR[2]])
+    below = crosslens.concept_data((images, SHAPE.astype(int) - 1, ["disc", "square"]))
+    assert "holds the number -1 without a name" in reason(below, 0)
     with pytest.raises(ImageError, match=r"'colour' has none"):
         crosslens.concept_data((images, masks, {"shape": ["disc", "square"]}))
     with pytest.raises(ImageError, match=r"int64 of shape|for 3 images they are whole numbers"):
