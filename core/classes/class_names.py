@@ -169,4 +169,5 @@ def _unknown(words: Sequence[str], known: Mapping[str, int], labels: Sequence[st
     wrong = next(word for word in words if word not in known)
     some = f": {', '.join(map(repr, labels))}" if len(labels) <= LISTED else ""
     hint = did_you_mean(wrong, known)
-    return f"pair: no class {wrong!r} among the {len(labels)} of the data{some}{'.' if hint and some else ''}{hint}"
+    said = f"pair: no class {wrong!r} among the {len(labels)} of the data{some}{'.' if hint and some else ''}{hint}"
+    return said + "; a pair is one class or two" * (wrong.count(",") > 1)

@@ -12,6 +12,7 @@ from ..data.statistic import State, Statistic
 from ..data.sweep import sweep
 from ..errors import ImageError
 from ..model.base import Model
+from ..result.display import counted
 from .pixel_digests import PixelDigests
 from .search import Images
 
@@ -63,5 +64,6 @@ class Gather:
         gathered = sweep(model, source, [self])
         if gathered.failures:
             told = "; ".join(f"{each.id}: {each.reason}" for each in gathered.failures[:3])
-            raise ImageError(f"{len(gathered.failures)} of {len(source)} pictures that were asked for: {told}")
+            asked = counted(len(source), "picture")
+            raise ImageError(f"{len(gathered.failures)} of {asked} that are asked for cannot be used: {told}")
         return self.images(source.ids, gathered.states)

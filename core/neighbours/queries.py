@@ -105,10 +105,18 @@ def _pictures(wanted: Any, model: Model | None) -> Any:
 
 
 def _with_commas(named: Sequence[Any], known: Collection[str]) -> list[Any]:
-    """Names in texts with commas between them, which a name may hold too: as many pieces as make an id or a file."""
+    """Names in texts with commas between them, which a name may hold too: as many pieces as make an id or a file.
+
+    Raises:
+        ParameterError: one is empty.
+    """
     parts: list[Any] = []
     for each in named:
         parts += each.split(",") if isinstance(each, str) and not _is_there([each], known) else [each]
+    if any(isinstance(each, str) and not each.strip() for each in parts):
+        raise ParameterError(
+            f"query holds an empty name: {','.join(map(str, named))!r}; name images: 3,cat.png for example"
+        )
     joined: list[Any] = []
     at = 0
     while at < len(parts):
@@ -170,7 +178,11 @@ def _files(
 def _outside(pictures: Any, model: Model | None, gather: Gather | None, fitting: Mapping[str, Any]) -> Asked:
     if model is None or gather is None:
         raise ParameterError("pictures from elsewhere take the network: neighbours_of(images, model)")
-    images = gather.read(model, adapters.data(pictures, **fitting))
+    try:
+        source = adapters.data(pictures, **fitting)
+    except ImageError:  # arrays have their pixels already
+        source = adapters.data(pictures)
+    images = gather.read(model, source)
     return Asked(images, np.full(len(images.index), -1))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import ImageError, ParameterError
 from ...image.decoding import decode_picture
 from ...model.base import Model
+from ...result.display import counted
 from .encoded_rows import Columns, picture_of_cell, read_columns
 from .picture_files import Pictures
 from .records import different
@@ -50,7 +51,7 @@ class ParquetFiles(OfFiles, Pictures):
         return sum(self._rows)
 
     def __repr__(self) -> str:
-        return f"<ParquetFiles {self._text()}: {len(self)} pictures>"
+        return f"<ParquetFiles {self._text()}: {counted(len(self), 'picture')}>"
 
     def _text(self) -> str:
         more = f" and {len(self._named) - 1} more" if len(self._named) > 1 else ""

@@ -11,6 +11,7 @@ from ...errors import ImageError
 from ...image.fitting import check_fitting
 from ...image.io import load_image
 from ...model.base import Model
+from ...result.display import counted
 from .one_by_one import OneByOne
 from .records import different, label_record, labels_as_text
 
@@ -85,7 +86,7 @@ class PictureFiles(Pictures):
         return len(self._ids)
 
     def __repr__(self) -> str:
-        return f"<PictureFiles: {len(self)} pictures, '{self._ids[0]}' the first>"
+        return f"<PictureFiles: {counted(len(self), 'picture')}, '{self._ids[0]}' the first>"
 
     @property
     def ids(self) -> Sequence[str]:

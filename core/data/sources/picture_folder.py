@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ImageError
+from ...result.display import counted
 from .picture_files import SUFFIXES, PictureFiles
 
 __all__ = ["PictureFolder", "files_inside"]
@@ -31,7 +32,7 @@ class PictureFolder(PictureFiles):
             )
 
     def __repr__(self) -> str:
-        return f"<PictureFolder '{self.folder}': {len(self)} pictures>"
+        return f"<PictureFolder '{self.folder}': {counted(len(self), 'picture')}>"
 
     def _record(self, index: int) -> Mapping[str, Any]:
         label, slash, _ = self.ids[index].partition("/")

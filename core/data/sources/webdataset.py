@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import ImageError
 from ...image.decoding import decode_picture
 from ...model.base import Model
+from ...result.display import counted
 from .picture_files import Pictures
 from .records import as_label, different
 from .tar_index import Part, TarSample, tar_samples
@@ -66,7 +67,7 @@ class TarFiles(OfFiles, Pictures):
         return len(self._samples)
 
     def __repr__(self) -> str:
-        return f"<TarFiles {self._text()}: {len(self)} pictures>"
+        return f"<TarFiles {self._text()}: {counted(len(self), 'picture')}>"
 
     def _text(self) -> str:
         more = f" and {len(self._named) - 1} more" if len(self._named) > 1 else ""

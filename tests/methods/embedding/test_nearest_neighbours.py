@@ -379,3 +379,14 @@ def test_a_sheet_says_where_a_row_holds_more_pictures_than_are_drawn(monkeypatch
     assert said[0] == "0: 14 images, 12 of them drawn, the same pixels"
     assert said[4] == "1: 14 images, 12 of them drawn, the same pixels"
     assert said[3].endswith("the nearest 12 of 15; 19 more rows are not drawn")
+
+
+def test_a_file_of_arrays_is_asked_for_among_pictures_and_an_empty_name_is_refused(tmp_path):
+    folder = pictures_in(tmp_path / "photos")
+    pixels = np.stack([np.asarray(Image.open(folder / f"picture{n}.png")) for n in (4, 2)])
+    np.save(tmp_path / "asked.npy", pixels)
+    result = method(count=1, query=(str(tmp_path / "asked.npy"),))(TinyModel(), folder)
+    assert result["neighbour_image"].ravel().tolist() == ["picture4.png", "picture2.png"]
+    for query in ("", "1,,2", ("1", " ")):
+        with pytest.raises(ParameterError, match="query holds an empty name"):
+            method(query=query)(TinyModel(), folder)
