@@ -9,6 +9,8 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
 from .layout import Numbers, checked_rows, library, usable
+from .pca import centred, in_range
+from .tsne import unit_length
 
 __all__ = ["Estimate", "neighbourhood_hit", "trustworthiness"]
 
@@ -18,6 +20,8 @@ SAMPLE = 2_000
 """Points that are judged where there are more."""
 CHUNK = 100
 """Points whose distances to all others are held at once."""
+SAME = 1e-6
+"""Distances that differ by no more, as a share of them and a tenth of it of the largest row, count as equal."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,20 @@ class Estimate:
 
 
 def trustworthiness(
-    rows: Array, points: Array, *, neighbours: int = 5, most: int = MANY, seed: int = 0
+    rows: Array, points: Array, *, neighbours: int = 5, metric: str = "euclidean", most: int = MANY, seed: int = 0
 ) -> Estimate | None:
     """How far neighbours in a layout are neighbours of the rows too (Venna and Kaski, 2001), from 0 to 1.
 
     T = 1 - 2 / (N k (2N - 3k - 1)) * sum over points i, and over those j among the k nearest of i in the layout that
     are not among its k nearest rows, of r(i, j) - k, where r is the rank of j among the rows by distance from i.
-    scikit-learn's, up to `most` points. Above, the sum is estimated from 2,000 random points, each ranked among all
-    others, so that memory stays below 100 times N numbers; `judged` says it.
+    Rows at one distance have one rank, the best; but for that it is scikit-learn's, up to `most` points. Above, the sum
+    is estimated from 2,000 random points, each ranked among all others; `judged` says it. Memory: 100 times N numbers.
 
     Args:
         rows: (N, columns).
         points: (N, d) of a layout; where they or the rows are NaN both are left out.
         neighbours: k, less than half of the points, else as many as fit.
+        metric: of distances between rows: "euclidean", or "cosine"; that of the layout.
         most: points up to which all are judged.
         seed: of the sample.
 
@@ -58,17 +63,20 @@ def trustworthiness(
         None for fewer than four points, which have no neighbourhoods.
 
     Raises:
-        ParameterError: rows and points are not as many.
+        ParameterError: rows and points are not as many; another metric.
     """
+    if metric not in {"euclidean", "cosine"}:
+        raise ParameterError(f"metric is {metric!r}; trustworthiness takes euclidean or cosine")
     given, laid = _together(rows, points)
+    given = in_range(unit_length(given) if metric == "cosine" else given)[0]
+    given = centred(given, given.mean(axis=0)) if len(given) else given
     count = len(given)
     near = min(neighbours, (count - 1) // 2)
     if near < 1 or count < 4:
         return None
-    if count <= most:
-        manifold = library("sklearn.manifold", "scikit-learn", "'crosslens[data]'")
-        return Estimate(float(manifold.trustworthiness(given, laid, n_neighbors=near)), count, count)
-    judged = np.sort(np.random.default_rng(seed).choice(count, min(SAMPLE, count), replace=False))
+    judged = np.arange(count)
+    if count > most:
+        judged = np.sort(np.random.default_rng(seed).choice(count, min(SAMPLE, count), replace=False))
     excess = sum(_excess(given, chunk, neighbours_of) for chunk, neighbours_of in _chunks(judged, laid, near))
     scale = 2.0 / (len(judged) * near * (2.0 * count - 3.0 * near - 1.0))
     return Estimate(float(1.0 - scale * excess), len(judged), count)
@@ -96,7 +104,8 @@ def _excess(rows: Numbers, chunk: Numbers, nearest: Numbers) -> float:
     distances[np.arange(len(chunk)), chunk] = np.inf
     own = np.take_along_axis(distances, nearest, axis=1)
     ordered = np.sort(distances, axis=1)
-    ranks = np.stack([np.searchsorted(line, values) for line, values in zip(ordered, own, strict=True)]) + 1
+    equal = SAME * (own + 0.1 * np.abs(rows).max())
+    ranks = np.stack([np.searchsorted(*each) for each in zip(ordered, own - equal, strict=True)]) + 1
     return float(np.maximum(ranks - nearest.shape[1], 0).sum())
 
 

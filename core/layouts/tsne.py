@@ -15,7 +15,7 @@ from ..errors import ParameterError
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
 from .pca import centred, components_of, in_range, put_in_range
 
-__all__ = ["exact_neighbours", "place_by_neighbours", "reduced", "suitable_perplexity", "tsne"]
+__all__ = ["exact_neighbours", "place_by_neighbours", "reduced", "suitable_perplexity", "tsne", "unit_length"]
 
 MANY = 5_000
 """Rows up to which scikit-learn computes the layout."""
@@ -66,7 +66,7 @@ def tsne(
     if metric not in {"euclidean", "cosine"}:
         raise ParameterError(f"metric is {metric!r}; t-SNE takes euclidean or cosine")
     known = usable(given)
-    own, scaled = in_range(_unit_length(given[known]) if metric == "cosine" else given[known])
+    own, scaled = in_range(unit_length(given[known]) if metric == "cosine" else given[known])
     used, notes = suitable_perplexity(perplexity, len(own))
     begin = None if start is None else _checked_start(start, (len(given), wanted))[known]
     many = len(own) > MANY
@@ -99,7 +99,8 @@ def suitable_perplexity(perplexity: float, count: int) -> tuple[float, tuple[str
         return float(perplexity), ()
     lower = max(1.0, (count - 1) / 3)
     return lower, (
-        f"perplexity is {lower:.3g} and not {perplexity:g}: it must be less than the {count} rows there are",
+        f"perplexity is {lower:.3g}, a third of the neighbours, and not {perplexity:g}: it must be less than the "
+        f"{count} rows there are",
     )
 
 
@@ -109,7 +110,7 @@ def _alike(count: int) -> str:
     return "all rows are the same: their points lie in one place"
 
 
-def _unit_length(rows: Numbers) -> Numbers:
+def unit_length(rows: Numbers) -> Numbers:
     """Rows of length 1, between which Euclidean distances order as cosines do; a row of zeros stays."""
     length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     return np.asarray(rows / np.where(length > 0, length, 1), rows.dtype)
@@ -203,7 +204,7 @@ def place_by_neighbours(layout: Layout, rows: Numbers) -> Numbers:
     That starts a new point at the median of its 15 nearest and climbs for 250 steps, with perplexity 5.
     """
     state, points = layout.state, layout.state["known"].astype(np.float64)
-    own = _unit_length(rows) if layout.parameters["metric"] == "cosine" else rows
+    own = unit_length(rows) if layout.parameters["metric"] == "cosine" else rows
     own = put_in_range(own, state)
     own = centred(own, state["mean"]) @ state["components"].T if "components" in state else own
     count = min(len(points), 3 * PLACED_PERPLEXITY)

@@ -127,12 +127,13 @@ class EmbeddingMethod(DatasetMethod):
         settings = {each: getattr(self, each) for each in SETTINGS if getattr(self, each) is not None}
         layout = lay_out(rows, self.layout or "tsne", self.dimensions or 2, seed=self.seed, **settings)
         quality, notes = {}, list(layout.notes)
-        if (trust := trustworthiness(rows, layout.points)) is not None:
+        if (trust := trustworthiness(rows, layout.points, metric=self.metric or "euclidean")) is not None:
             quality["trustworthiness"] = float(trust)
             notes.append(f"trustworthiness {float(trust):.3f} of 1, judged at {trust.judged} of {trust.points} points")
         if (hit := neighbourhood_hit(layout.points, [label or None for label in labels.tolist()])) is not None:
             quality["neighbourhood_hit"] = float(hit)
-            notes.append(f"neighbourhood hit {hit:.3f} of 1: the share of a point's 6 nearest that have its label")
+            near = min(6, int(sum(labels[np.isfinite(layout.points[:, 0])] != "")) - 1)
+            notes.append(f"neighbourhood hit {hit:.3f} of 1: the share of a point's {near} nearest that have its label")
         return layout, quality, notes
 
 

@@ -173,7 +173,9 @@ def test_rows_with_nan_have_points_of_nan_and_change_no_other(name):
 def test_a_perplexity_beyond_the_rows_is_lowered_and_a_note_says_so():
     layout = tsne(clusters(10)[0])
     assert layout.parameters["perplexity"] == 3
-    assert layout.notes == ("perplexity is 3 and not 30: it must be less than the 10 rows there are",)
+    assert layout.notes == (
+        "perplexity is 3, a third of the neighbours, and not 30: it must be less than the 10 rows there are",
+    )
 
 
 def test_many_columns_are_reduced_to_fifty_components_above_the_limit_and_a_note_says_so(few):

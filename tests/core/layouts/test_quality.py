@@ -37,6 +37,25 @@ def test_above_the_limit_each_point_of_the_sample_is_ranked_among_all():
     assert float(trustworthiness(ROWS, POINTS, most=10)) == pytest.approx(expected, abs=1e-9)
 
 
+def test_trustworthiness_is_scikit_learns_in_both_metrics():
+    from sklearn.manifold import trustworthiness as expected
+
+    for metric in ("euclidean", "cosine"):
+        got = trustworthiness(ROWS + 1, POINTS, metric=metric)
+        assert float(got) == pytest.approx(expected(ROWS + 1, POINTS, n_neighbors=5, metric=metric), abs=1e-9)
+    with pytest.raises(ParameterError, match="metric is 'manhattan'; trustworthiness takes euclidean or cosine"):
+        trustworthiness(ROWS, POINTS, metric="manhattan")
+
+
+@pytest.mark.parametrize("most", [10, 5_000])
+@pytest.mark.parametrize("power", [-100, 0, 100])
+def test_equal_rows_have_one_rank_so_that_a_layout_with_them_together_is_fully_trusted(most, power):
+    rows, places = np.repeat(ROWS[:8], 9, axis=0), np.repeat(POINTS[:8], 9, axis=0)
+    assert float(trustworthiness(np.ldexp(rows, power), places, most=most)) == 1
+    assert float(trustworthiness(np.full((30, 5), 0.1), np.zeros((30, 2)), most=most)) == 1
+    assert float(trustworthiness(rows, places[np.random.default_rng(0).permutation(72)], most=most)) < 0.9
+
+
 def test_a_sample_says_that_it_is_one():
     rows = RNG.normal(size=(2100, 2))
     estimate = trustworthiness(rows, rows, most=100)
