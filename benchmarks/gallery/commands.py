@@ -1,22 +1,25 @@
 """Command lines whose pictures hang in a gallery: run once for each framework, kept, and shown side by side."""
 
+import argparse
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["BACKENDS", "Cell", "fitted", "side_by_side"]
+__all__ = ["BACKENDS", "Cell", "chosen", "fitted", "side_by_side"]
 
 BACKENDS = ("torch", "keras", "onnx")
 GAP, HEAD = 6, 20
+E = TypeVar("E")
 
 
 @dataclass(frozen=True)
@@ -83,3 +86,15 @@ def side_by_side(tiles: Sequence[Image.Image], titles: Sequence[str], *, below: 
         page.paste(tile, (left, top + HEAD))
         left, top = (0, top + HEAD + tile.height + GAP) if below else (left + tile.width + GAP, 0)
     return page
+
+
+def chosen(program: str, about: str | None, exhibits: Mapping[str, E]) -> tuple[list[E], list[str], bool]:
+    """What the command line asks for: exhibits, backends, and whether to make their pictures anew."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
+    parser.add_argument("exhibits", nargs="*", metavar="EXHIBIT", help=f"of {', '.join(exhibits)}; all if none")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument("--fresh", action="store_true", help="make all anew")
+    given = parser.parse_args()
+    if unknown := set(given.exhibits) - set(exhibits):
+        parser.error(f"no exhibit {', '.join(sorted(unknown))}; there are {', '.join(exhibits)}")
+    return [exhibits[name] for name in given.exhibits or exhibits], given.backends, given.fresh

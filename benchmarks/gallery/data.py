@@ -6,14 +6,13 @@ does not hold yet, so that a run that was cut off goes on, and hangs one picture
 out/data_gallery.
 """
 
-import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
-from .commands import BACKENDS, Cell, fitted, side_by_side
+from .commands import BACKENDS, Cell, chosen, fitted, side_by_side
 from .data_exhibits import EXHIBITS, DataExhibit
 from .folders import FOLDERS
 
@@ -61,16 +60,10 @@ def entry(exhibit: DataExhibit) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery.data", description=__doc__)
-    parser.add_argument("exhibits", nargs="*", metavar="EXHIBIT", help=f"of {', '.join(EXHIBITS)}; all if none")
-    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
-    parser.add_argument("--fresh", action="store_true", help="make all anew")
-    chosen = parser.parse_args()
-    if unknown := set(chosen.exhibits) - set(EXHIBITS):
-        parser.error(f"no exhibit {', '.join(sorted(unknown))}; there are {', '.join(EXHIBITS)}")
-    for exhibit in [EXHIBITS[name] for name in chosen.exhibits or EXHIBITS]:
-        made(exhibit, chosen.backends, fresh=chosen.fresh)
-        print(hung(exhibit, chosen.backends), entry(exhibit), sep="\n\n", end="\n\n")
+    exhibits, backends, fresh = chosen("benchmarks.gallery.data", __doc__, EXHIBITS)
+    for exhibit in exhibits:
+        made(exhibit, backends, fresh=fresh)
+        print(hung(exhibit, backends), entry(exhibit), sep="\n\n", end="\n\n")
 
 
 if __name__ == "__main__":

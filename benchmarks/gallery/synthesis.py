@@ -5,13 +5,12 @@ on, and hangs one picture per exhibit into benchmarks/pictures; `--fresh` makes 
 with fewer `--backends` the picture stays in out/synthesis.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from .commands import BACKENDS, Cell, fitted, side_by_side
+from .commands import BACKENDS, Cell, chosen, fitted, side_by_side
 from .exhibits import EXHIBITS, Exhibit
 
 ROOT = Path(__file__).parents[2]
@@ -57,18 +56,12 @@ def fitted_given(exhibit: Exhibit, size: tuple[int, int]) -> Image.Image:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gallery.synthesis", description=__doc__)
-    parser.add_argument("exhibits", nargs="*", metavar="EXHIBIT", help=f"of {', '.join(EXHIBITS)}; all if none")
-    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
-    parser.add_argument("--fresh", action="store_true", help="make all anew")
-    chosen = parser.parse_args()
-    if unknown := set(chosen.exhibits) - set(EXHIBITS):
-        parser.error(f"no exhibit {', '.join(sorted(unknown))}; there are {', '.join(EXHIBITS)}")
-    for exhibit in [EXHIBITS[name] for name in chosen.exhibits or EXHIBITS]:
-        for backend in chosen.backends:
-            if chosen.fresh or not cell(exhibit, backend).finished():
+    exhibits, backends, fresh = chosen("benchmarks.gallery.synthesis", __doc__, EXHIBITS)
+    for exhibit in exhibits:
+        for backend in backends:
+            if fresh or not cell(exhibit, backend).finished():
                 make(exhibit, backend)
-        print(hung(exhibit, chosen.backends))
+        print(hung(exhibit, backends))
 
 
 if __name__ == "__main__":
