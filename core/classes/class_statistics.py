@@ -110,12 +110,13 @@ class ClassStatistics(ClassTable):
         written = [each.save(folder / f"{name}.parquet") for name, each in matrices.items()]
         return [*super().save_into(folder), *written]
 
-    def units_of(self, label: str, count: int = 10) -> Table:
+    def units_of(self, label: str | int, count: int = 10) -> Table:
         """The units that stand for a class most: unit, d' against all other images, and both means.
 
         Raises:
             ParameterError: no such class.
         """
+        label = str(label)
         if label not in self.labels:
             raise ParameterError(unknown_name("class", label, self.labels))
         place = self.labels.index(label)

@@ -120,7 +120,9 @@ def test_the_unit_that_stands_for_a_class_is_the_best_one_against_all_others():
     place = every["class"].tolist().index("3")
     assert every["unit"][place] == alone["unit"][0] == 9
     assert every["d_prime"][place] == pytest.approx(alone["d_prime"][0], rel=1e-9)
-    assert every.units_of("3", 2)["unit"][0] == 9
+    assert (
+        every.units_of("3", 2)["unit"][0] == every.units_of(3)["unit"][0] == every.units_of(np.int64(3))["unit"][0] == 9
+    )
 
 
 def test_images_without_a_label_are_no_class_and_are_counted():
