@@ -23,6 +23,8 @@ Values = np.ndarray[Any, Any]
 
 SIDE = 176
 """Pixels of a tile's longer side."""
+WIDE = 200
+"""Pixels up to which small pictures are enlarged, so that their captions have room."""
 MOST = 6
 """Pictures that one sheet shows."""
 UNITS = 4
@@ -129,7 +131,7 @@ class NeuronGroups(ResultWithRows):
         abreast = ceil(len(groups) / ceil(len(groups) / most))
         chunks = [groups[start : start + abreast] for start in range(0, len(groups), abreast)]
         rows = [first, *([tile for group in chunk for tile in group] for chunk in chunks)]
-        return sheet(rows, heading=self._heading(), smallest=SIDE)
+        return sheet(rows, heading=self._heading(), smallest=WIDE)
 
     def _heading(self) -> str:
         many = self.count > len(self)

@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import Array, as_numpy, resample
 from ..image.colormap import full_scale
 from ..image.overlay import overlay
-from ..result.display import counted
+from ..result.display import counted, enlarged
 from ..sheets.cut_out import shrunk
 from ..sheets.grid import sheet
 from ..sheets.tile import Tile
@@ -118,8 +118,9 @@ class UnitDictionary(ResultWithRows):
         """The picture with its positions, and beside it with what each position contributes."""
         rgb, total = self.shown(index), self.at_positions(index)
         size = (rgb.shape[1], rgb.shape[2])
-        numbered = marked(rgb, self.places[index], total.shape, SIDE)
-        over = shrunk(overlay(rgb, as_numpy(resample(total, size)), signed=True), SIDE)
+        larger = max(1, SIDE // max(size))
+        numbered = marked(rgb.repeat(larger, axis=1).repeat(larger, axis=2), self.places[index], total.shape, SIDE)
+        over = enlarged(shrunk(overlay(rgb, as_numpy(resample(total, size)), signed=True), SIDE), larger)
         beside = np.concatenate([np.pad(numbered, ((0, 0), (0, 6), (0, 0)), constant_values=255), over], axis=1)
         words = f"positions; red speaks for {self._name(index)}, blue against"
         return Tile(beside, f"{words}\nall positions and units: {total.sum():+.3g}")

@@ -225,10 +225,11 @@ def source_record(source: Source, gathered: Gathered) -> Mapping[str, Any]:
 
 
 def failure_notes(source: Source, gathered: Gathered) -> tuple[str, ...]:
-    """A note on the images that could not be read; none where all could."""
+    """A note on the images that could not be read, and why the first could not; none where all could."""
     count = len(gathered.failures)
     if not count:
         return ()
     ids = [each.id for each in gathered.failures[:NAMED_FAILURES]]
     named = ", ".join(ids) + ", ..." * (count > len(ids))
-    return (f"{count} of {len(source)} images could not be read and are left out: {named}",)
+    why = f"; {ids[0]}: {gathered.failures[0].reason}"
+    return (f"{count} of {len(source)} images could not be read and are left out: {named}{why}",)

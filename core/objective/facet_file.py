@@ -64,10 +64,11 @@ def read_facets(text: str, model: Model) -> FacetRows:
         raise ParameterError(f"'{path}' holds no facets of unit {unit}; it holds those of {_listed(units)}")
     rows = np.flatnonzero(arrays["unit"] == unit)
     if len(words) == 2:
-        facet = int(words[1])
-        if facet >= len(rows):
-            raise ParameterError(f"unit {unit} of '{path}' has {len(rows)} facets, 0 to {len(rows) - 1}, not {facet}")
-        rows = rows[facet : facet + 1]
+        facet, known = int(words[1]), arrays["facet"][rows].tolist()
+        if facet not in known:
+            has = f"{len(known)} facets, {known[0]} to {known[-1]}" if len(known) > 1 else f"one facet, {known[0]}"
+            raise ParameterError(f"unit {unit} of '{path}' has {has}, not {facet}")
+        rows = rows[arrays["facet"][rows] == facet]
     numbers = tuple(arrays["facet"][rows].tolist())
     means, centroids = (arrays[name][rows].astype(np.float32) for name in ("means", "centroids"))
     layer, space = (model.layer(str(arrays[name][rows[0]])).name for name in ("layer", "space"))

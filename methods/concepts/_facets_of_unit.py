@@ -11,6 +11,7 @@ from crosslens.errors import ImageError
 from crosslens.execution.progress import Progress
 from crosslens.image.false_colour import pixels
 from crosslens.model import Model
+from crosslens.result.display import counted
 from crosslens.sheets.cut_out import shrunk
 
 from ._facet_clusters import clusters, reduced_rows
@@ -87,7 +88,7 @@ def facets_of_unit(
         progress(number + 1, len(found), "facets averaged")
     refuse_sizes(means)
     sizes = np.array([len(rows) for rows in chosen], np.int64)
-    few = f"unit {unit} has {len(found)} facets, not {recipe.facets}: so few of its examples differ"
+    few = f"unit {unit} has {counted(len(found), 'facet')}, not {recipe.facets}: so few of its examples differ"
     values = state["value"][row][: len(places)]
     tied = int((values == values.min()).sum())
     alike = (

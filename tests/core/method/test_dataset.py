@@ -80,7 +80,8 @@ def test_the_result_says_where_it_came_from():
 def test_notes_name_three_failures_and_the_provenance_lists_all():
     images = np.concatenate([IMAGES, np.full((5, 3, 8, 8), np.nan, np.float32)])
     result = Tops()(testing.TinyModel(), images)
-    assert result.notes == ("5 of 11 images could not be read and are left out: 6, 7, 8, ...",)
+    (note,) = result.notes
+    assert note.startswith("5 of 11 images could not be read and are left out: 6, 7, 8, ...; 6: images hold NaN")
     assert [each["id"] for each in result.provenance["source"]["failures"]] == ["6", "7", "8", "9", "10"]
 
 

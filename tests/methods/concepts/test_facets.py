@@ -274,3 +274,13 @@ def test_units_that_nothing_excites_keep_their_start_and_are_named():
     dead = TinyModel(size=16, relu=True)._with_weights({"conv2": {"bias": np.full(6, -99.0, np.float32)}})
     notes = facets(model=dead, layer="act2", units=(0,), facets=2, steps=2, size=16).notes
     assert any("the picture stayed as it began: channel('act2', 0)" in note for note in notes)
+
+
+def test_a_facet_keeps_its_number_in_a_file_of_chosen_rows(tmp_path):
+    found = facets()
+    path = found[1:2].save(tmp_path / "one.npz")
+    rows = read_facets(f"{path}#1/1", MODEL)
+    assert rows.numbers == (1,)
+    np.testing.assert_array_equal(rows.means[0], found.means[1])
+    with pytest.raises(ParameterError, match=r"has one facet, 1, not 0"):
+        read_facets(f"{path}#1/0", MODEL)

@@ -41,7 +41,8 @@ def test_images_that_cannot_be_read_do_not_count():
     model = testing.TinyModel()
     result = crosslens.method("mean_activation", layer="conv1")(model, ArraySource(images))
     np.testing.assert_allclose(result.columns["mean"], mean_of(model, np.delete(images, 4, 0), "conv1"), rtol=1e-6)
-    assert result.notes == ("1 of 9 images could not be read and are left out: 4",)
+    (note,) = result.notes
+    assert note.startswith("1 of 9 images could not be read and are left out: 4; 4: images hold NaN")
 
 
 def test_the_default_is_the_last_maps_before_the_output():
