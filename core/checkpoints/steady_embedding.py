@@ -69,6 +69,8 @@ def steady_embedding(
         CrosslensError: what is wrong with a model, the data, a layer or an option.
     """
     _check_options(layout, options)
+    if dimensions not in {2, 3}:
+        raise ParameterError(f"dimensions is {dimensions!r}; give 2 or 3, which can be drawn")
     start, named, source = perf_counter(), named_models(models), adapters.data(data).images_only()
     if len(named) < 2:
         raise ComparisonError(f"following points takes two checkpoints or more; there is {len(named)}")
@@ -87,7 +89,7 @@ def steady_embedding(
     kept = np.full((len(rows) - 1, len(known)), np.nan)
     kept[:, known] = [unchanged(one[known], other[known]) for one, other in pairwise(rows)]
     last = passes[-1].gathered
-    own = dict.fromkeys(note for each in layouts for note in each.notes)
+    own = _layout_notes(dict(zip(named, layouts, strict=True)))
     return SteadyPoints(
         layouts=layouts,
         names=tuple(named),
@@ -107,6 +109,20 @@ def steady_embedding(
     )
 
 
+def _layout_notes(layouts: Mapping[str, Layout]) -> Sequence[str]:
+    """What the layouts say, and where one is so much wider than another that this is drawn as a dot."""
+    own = tuple(dict.fromkeys(note for each in layouts.values() for note in each.notes))
+    known = {name: each.points[usable(each.points)] for name, each in layouts.items()}
+    wide = {name: float(np.ptp(points, axis=0).max()) if len(points) else 0.0 for name, points in known.items()}
+    least, most = min(wide, key=wide.__getitem__), max(wide, key=wide.__getitem__)
+    if wide[most] <= WIDER * wide[least] or wide[least] == 0:
+        return own
+    times = f"{wide[most] / wide[least]:,.0f} times as wide as those of {least}"
+    return (*own, f"the points of {most} lie {times}, which look like one point: layout tsne shows both")
+
+
+WIDER = 20
+"""How many times as wide as another a layout may be before a note says so."""
 OPTIONS = {"tsne": ("perplexity", "seed", "pull"), "pca": ("seed",)}
 """What each layout can be told."""
 

@@ -116,10 +116,10 @@ command = click.Command(
         click.Option(["--layer"], help="Whose activations are laid out; the last maps before the output if not given."),
         click.Option(["--pooling"], type=click.Choice(CHOICES), default=AUTO, help="Of the layer's positions."),
         click.Option(["--layout"], type=click.Choice(["tsne", "pca"]), default="tsne", show_default=True),
-        click.Option(["--dimensions"], type=click.IntRange(1, 3), default=2, show_default=True, help="2 or 3."),
+        click.Option(["--dimensions"], type=click.IntRange(2, 3), default=2, show_default=True, help="2 or 3."),
         click.Option(["--perplexity"], type=float, help="Neighbours that count in t-SNE, about; 30 if not given."),
         click.Option(["--pull"], type=float, help="Force that keeps points in their places; 0.3 if not given."),
-        click.Option(["--seed"], type=int, help="Of what is random; 0 if not given."),
+        click.Option(["--seed"], type=click.IntRange(0, 2**32 - 1), help="Of what is random; 0 if not given."),
         click.Option(
             ["-o", "--out"],
             type=Output(*SteadyPoints._suffixes),

@@ -32,7 +32,7 @@ class ImageLabels(Statistic):
 
 @dataclass(frozen=True)
 class Thumbnails(Rows):
-    """A small square picture of each image, (side, side, 3) uint8, the whole image in its middle, white around it."""
+    """A small square picture of each image, (side, side, 3) uint8, the image as large as fits, white around it."""
 
     side: int
     low: float = 0.0
@@ -52,6 +52,10 @@ class Thumbnails(Rows):
 
         picture = Image.fromarray(pixels(image, (self.low, self.high)))
         picture.thumbnail((self.side, self.side), Image.Resampling.BOX)
+        share = self.side / max(picture.size)
+        if share > 1:
+            width, height = (max(1, int(share * each)) for each in picture.size)
+            picture = picture.resize((width, height), Image.Resampling.NEAREST)
         tile = np.full(self.shape, 255, np.uint8)
         top, left = (self.side - picture.height) // 2, (self.side - picture.width) // 2
         tile[top : top + picture.height, left : left + picture.width] = np.asarray(picture)

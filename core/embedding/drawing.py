@@ -103,7 +103,7 @@ class Drawn(NamedTuple):
     def _left_out(self, shown: int, count: int) -> str:
         if shown == count:
             return ""
-        return f"; {shown:,} of {count:,} pictures shown: the others would lie under them (grid shows all)"
+        return f"; {shown:,} of {count:,} shown, the others would lie under them"
 
     def _grid(self) -> Pixels:
         tiles, count = self._shades(), len(self._known)

@@ -11,6 +11,7 @@ from ..errors import ParameterError, unknown_name
 from ..execution.progress import Progress
 from ..execution.workers import Workers
 from ..layouts import Layout, layout_from_saved
+from ..layouts.layout import usable
 from ..model.base import Model
 from ..plugins.registry import method
 from ..result.display import Pixels, counted
@@ -93,7 +94,7 @@ class Embedding(Table):
         return dict(self.quality)
 
     def _facts(self) -> Iterator[str]:
-        yield f"{counted(len(self), 'point')} by {self.layout.name}"
+        yield f"{counted(int(usable(self.points).sum()), 'point') or 'no point'} by {self.layout.name}"
         if self.onto is not None:
             yield f"joined to {counted(len(self.onto), 'old one')}"
         yield from (f"{name.replace('_', ' ')} {value:.3f}" for name, value in self.quality.items())

@@ -12,6 +12,7 @@ from ..data.features import AUTO, features_of
 from ..errors import LayerError, ParameterError
 from ..introspection.default_layer import default_layer
 from ..layouts.layout import Layout, usable
+from ..method.provenance import json_value, preprocess_record
 from ..model.base import INPUT, Model
 from ..plugins.saved_result import load
 from ..result.display import counted
@@ -107,6 +108,8 @@ def joined(old: Embedding, model: Model, rows: Any, labels: Any) -> tuple[Layout
             "the old points are of another network, or of this one in another framework; only in the second case do "
             "places mean the same"
         )
+    elif json_value(old.provenance["preprocess"]) != json_value(preprocess_record(model)):
+        notes.append("the old points were made with another preprocessing; places do not mean the same")
     hit = _hit_among_old(old, layout.points, labels)
     if hit is None:
         return layout, {}, notes

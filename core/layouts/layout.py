@@ -11,7 +11,7 @@ from ..arrays import Array, as_numpy
 from ..errors import ParameterError
 from ..result.display import counted, one_line
 
-__all__ = ["Layout", "Numbers", "at_places", "checked_dimensions", "checked_rows", "library", "usable"]
+__all__ = ["Layout", "Numbers", "at_places", "checked_dimensions", "checked_rows", "checked_seed", "library", "usable"]
 
 Numbers: TypeAlias = np.ndarray[Any, Any]
 
@@ -106,6 +106,17 @@ def checked_dimensions(dimensions: int, most: int | None = None) -> int:
         right = f"a whole number from 1 to {most}" if most else "a whole number, at least 1"
         raise ParameterError(f"dimensions is {dimensions!r}; give {right}; 2 or 3 can be drawn")
     return int(dimensions)
+
+
+def checked_seed(seed: int) -> int:
+    """The seed, if it is one that every library takes.
+
+    Raises:
+        ParameterError: it is none.
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise ParameterError(f"seed is {seed!r}; give a whole number, at least 0 and below 2**32")
+    return int(seed)
 
 
 def usable(rows: Numbers) -> Numbers:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..result.display import counted
-from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
+from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, checked_seed, library, usable
 
 __all__ = ["centred", "components_of", "in_range", "pca", "place_on_components", "put_in_range"]
 
@@ -34,7 +34,7 @@ def pca(rows: Array, dimensions: int = 2, *, seed: int = 0) -> Layout:
         ParameterError: rows that are no numbers in rows; scikit-learn is not installed.
     """
     given, wanted = checked_rows(rows), checked_dimensions(dimensions)
-    known = usable(given)
+    known, seed = usable(given), checked_seed(seed)
     mean, components, shares = components_of(given[known], wanted, seed)
     parameters = {
         "dimensions": wanted,

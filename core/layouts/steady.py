@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ParameterError, unknown_name
-from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
+from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, checked_seed, library, usable
 from .pca import centred, components_of, in_range, place_on_components
 from .tsne import (
     INTERPOLATED,
@@ -79,9 +79,9 @@ def steady(
         )
     if name not in {"tsne", "pca"}:
         raise ParameterError(unknown_name("steady layout", name, ("tsne", "pca")))
-    if not pull >= 0:
-        raise ParameterError(f"pull is {pull}; give a number, at least 0")
-    wanted = checked_dimensions(dimensions, 3 if name == "tsne" else None)
+    if not isinstance(pull, int | float | np.number) or not 0 <= pull < np.inf:
+        raise ParameterError(f"pull is {pull!r}; give a number, at least 0")
+    seed, wanted = checked_seed(seed), checked_dimensions(dimensions, 3 if name == "tsne" else None)
     known = np.logical_and.reduce([usable(each) for each in given])
     if name == "pca":
         return _by_pca(given, known, wanted, seed)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
-from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
+from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, checked_seed, library, usable
 from .pca import centred, components_of, in_range, put_in_range
 
 __all__ = ["exact_neighbours", "place_by_neighbours", "reduced", "suitable_perplexity", "tsne", "unit_length"]
@@ -65,7 +65,7 @@ def tsne(
     given, wanted = checked_rows(rows), checked_dimensions(dimensions, 3)
     if metric not in {"euclidean", "cosine"}:
         raise ParameterError(f"metric is {metric!r}; t-SNE takes euclidean or cosine")
-    known = usable(given)
+    known, seed = usable(given), checked_seed(seed)
     own, scaled = in_range(unit_length(given[known]) if metric == "cosine" else given[known])
     used, notes = suitable_perplexity(perplexity, len(own))
     begin = None if start is None else _checked_start(start, (len(given), wanted))[known]
@@ -93,8 +93,8 @@ def suitable_perplexity(perplexity: float, count: int) -> tuple[float, tuple[str
     Raises:
         ParameterError: it is below 1.
     """
-    if not perplexity >= 1:
-        raise ParameterError(f"perplexity is {perplexity}; give a number of neighbours, at least 1; 5 to 50 is usual")
+    if not isinstance(perplexity, int | float | np.number) or not perplexity >= 1:
+        raise ParameterError(f"perplexity is {perplexity!r}; give a number of neighbours, at least 1; 5 to 50 is usual")
     if perplexity < count or count < 4:
         return float(perplexity), ()
     lower = max(1.0, (count - 1) / 3)

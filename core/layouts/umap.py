@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import ParameterError
-from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, library, usable
+from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, checked_seed, library, usable
 
 __all__ = ["check_umap", "place_by_umap", "umap"]
 
@@ -39,7 +39,7 @@ def umap(
             neighbours.
     """
     given, wanted = checked_rows(rows), checked_dimensions(dimensions)
-    known = usable(given)
+    known, seed = usable(given), checked_seed(seed)
     count = int(known.sum())
     check_umap()
     if neighbours < 2:

@@ -16,8 +16,8 @@ from ..model.repeatability import repeatability
 from ..objective import Objective
 
 __all__ = [
-    "json_value", "layer_parameters", "named_layers", "names_layers", "objectives_of_images", "provenance",
-    "used_layers", "with_layer_names",
+    "json_value", "layer_parameters", "named_layers", "names_layers", "objectives_of_images", "preprocess_record",
+    "provenance", "used_layers", "with_layer_names",
 ]  # fmt: skip
 
 M = TypeVar("M", bound=Any)
@@ -30,7 +30,7 @@ def provenance(model: Model, objective: Objective | None, seconds: float) -> Map
         "backend": model.backend,
         "versions": dict(model.versions),
         "model": model.last_digest,
-        "preprocess": {k: v for k, v in vars(model.preprocess).items() if k != "preset"},
+        "preprocess": preprocess_record(model),
         "preprocess_from": model.origin.preprocess,
         "inputs": json_value(dict(model.fixed_inputs)),
         "bounds": model.input.bounds and list(model.input.bounds),
@@ -39,6 +39,11 @@ def provenance(model: Model, objective: Objective | None, seconds: float) -> Map
         "seconds": round(seconds, 4),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def preprocess_record(model: Model) -> Mapping[str, Any]:
+    """The preprocessing in numbers."""
+    return {name: value for name, value in vars(model.preprocess).items() if name != "preset"}
 
 
 def objectives_of_images(objective: Objective, count: int | None) -> Mapping[str, Any]:

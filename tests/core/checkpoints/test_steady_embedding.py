@@ -106,11 +106,23 @@ def test_steady_pca_needs_few_images():
     assert result.figures()["tiny -> tiny 2"]["unchanged"] >= 0
 
 
+def test_a_layout_much_wider_than_another_which_is_drawn_as_a_dot_is_noted(monkeypatch):
+    few = steady_embedding([BEFORE, AFTER], IMAGES, layout="pca")
+    assert not any("times as wide" in note for note in few.notes)
+    monkeypatch.setattr(sys.modules["crosslens.checkpoints.steady_embedding"], "WIDER", 1e-9)
+    wide = np.ptp(few.points, axis=1).max(axis=1)
+    far, near = np.array(few.names)[[wide.argmax(), wide.argmin()]]
+    notes = steady_embedding([BEFORE, AFTER], IMAGES, layout="pca").notes
+    assert any(f"the points of {far} lie" in note and f"as wide as those of {near}" in note for note in notes)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: steady_embedding([BEFORE], IMAGES), ComparisonError, "two checkpoints or more; there is 1"),
         (lambda: steady_embedding([BEFORE, AFTER], IMAGES, layout="umap"), ParameterError, "no steady layout 'umap'"),
+        (lambda: steady_embedding([BEFORE, AFTER], IMAGES, layout="pca", dimensions=5), ParameterError, "give 2 or 3"),
+        (lambda: steady_embedding([BEFORE, AFTER], IMAGES, dimensions=1), ParameterError, "is 1; give 2 or 3"),
         (lambda: steady_embedding([BEFORE, AFTER], IMAGES, pul=1), ParameterError, "Did you mean 'pull'"),
         (lambda: steady_embedding([BEFORE, AFTER], IMAGES, layout="pca", pull=1), ParameterError, "pca has no option"),
     ],

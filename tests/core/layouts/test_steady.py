@@ -104,6 +104,9 @@ def test_points_without_weight_do_not_pull_the_alignment():
         (lambda: steady([BEFORE, AFTER[:3]]), "as many in each; received 160, 3"),
         (lambda: steady([BEFORE, AFTER], "umap"), "no steady layout 'umap'; there are tsne, pca"),
         (lambda: steady([BEFORE, AFTER], pull=-1), "pull is -1; give a number, at least 0"),
+        (lambda: steady([BEFORE, AFTER], pull="1"), "pull is '1'; give a number, at least 0"),
+        (lambda: steady([BEFORE, AFTER], pull=np.inf), "pull is inf; give a number, at least 0"),
+        (lambda: steady([BEFORE, AFTER], seed=-1), "seed is -1; give a whole number, at least 0"),
         (lambda: steady([BEFORE[:3], AFTER[:3]]), "needs at least 5 rows; 3 can be laid out"),
     ],
 )

@@ -1,5 +1,7 @@
 """The embedding of a data set: every image has a point, PCA is that of NumPy, and it is saved whole and drawn."""
 
+from dataclasses import replace
+
 import crosslens
 import numpy as np
 import pytest
@@ -42,10 +44,18 @@ def test_the_neighbourhood_hit_is_that_of_sorting(result):
 @pytest.mark.parametrize("draw", ["pictures", "grid"])
 def test_the_drawing_in_pictures_shows_some_thumbnails_whole(result, draw):
     canvas = result.picture(draw)
-    last = result.thumbnails[29]
-    windows = np.lib.stride_tricks.sliding_window_view(canvas, last.shape)[:, :, 0]
-    first = (windows[:, :, 10, 10] == last[10, 10]).all(axis=-1)
-    assert any((windows[y, x] == last).all() for y, x in np.argwhere(first))
+    windows = np.lib.stride_tricks.sliding_window_view(canvas, result.thumbnails[0].shape)[:, :, 0]
+    whole = 0
+    for tile in result.thumbnails:
+        first = (windows[:, :, 10, 10] == tile[10, 10]).all(axis=-1)
+        whole += any((windows[y, x] == tile).all() for y, x in np.argwhere(first))
+    assert whole == 30 if draw == "grid" else whole >= 10
+
+
+def test_small_images_are_enlarged_to_the_thumbnail_that_was_asked_for(result):
+    at = np.delete(np.arange(28), [3, 10, 17, 24])  # those lie between two pixels
+    pixels = IMAGES[:, :, (at * 2 + 1) // 7][..., (at * 2 + 1) // 7].transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(result.thumbnails[:, at][:, :, at], pixels * 255, atol=1)
 
 
 def test_a_saved_embedding_is_loaded_whole(result, tmp_path):
@@ -138,14 +148,25 @@ def test_what_does_not_go_with_the_old_points_is_refused(result, values, message
         crosslens.method("embedding", onto=result, **values)(TinyModel(), NEW)
 
 
+def test_another_preprocessing_of_the_same_network_is_noted(result):
+    assert not any("preprocessing" in note for note in result.place(TinyModel(), NEW).notes)
+    other = replace(result, provenance={**result.provenance, "preprocess": {"scale": 2.0}})
+    assert any("made with another preprocessing" in note for note in other.place(TinyModel(), NEW).notes)
+
+
+def test_the_title_counts_the_points_that_are_drawn():
+    images = IMAGES.copy()
+    images[3] = np.nan
+    made = crosslens.method("embedding", layer="<input>", layout="pca")(TinyModel(), images)
+    assert "29 points by pca" in repr(made)
+
+
 def test_another_network_is_noted_and_one_without_the_layer_or_of_another_width_is_refused(result):
     other = result.place(TinyModel(seed=1), NEW)
     assert any("the old points are of another network" in note for note in other.notes)
     deep = crosslens.method("embedding", layer="act2", layout="pca")(TinyModel(), IMAGES)
     with pytest.raises(ParameterError, match="'act1' gives rows of 4 numbers, and the old points were made of 6"):
         crosslens.method("embedding", onto=deep, layer="act1")(TinyModel(seed=1), NEW)
-    from dataclasses import replace
-
     lost = replace(deep, provenance={**deep.provenance, "layers": ["gone"]})
     with pytest.raises(LayerError, match="the old points are of a layer that this network does not have"):
         lost.place(TinyModel(), NEW)
