@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..data import data as source_of
-from ..errors import ParameterError
+from ..errors import ImageError, ParameterError
 from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
@@ -51,7 +51,7 @@ def _run_method(
     with quiet(), workers_of(options) as workers, bar("images") as progress:
         result: Result = method(open_model(model, options), source, workers=workers, progress=progress)
     if out:
-        result.save(out)
+        _save(result, out)
     for note in result.notes:
         click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     read = result.provenance["source"]
@@ -66,6 +66,15 @@ def _run_method(
         click.echo(f"written: {out}" if out else f"nothing written: -o FILE writes it, {result._choices}")
     if read["failures"]:
         click.get_current_context().exit(SOME_FAILED)
+
+
+def _save(result: Result, out: Path) -> None:
+    """Write the result; where it cannot be drawn, keep what the pass over the data found, and say where."""
+    try:
+        result.save(out)
+    except ImageError as error:
+        kept = result.save(out.with_name(f"{out.name}.npz"))
+        raise ImageError(f"{error}; the pass over the data is not lost: '{kept}' holds the result") from error
 
 
 def _source(method: DatasetMethod, data: Sequence[str], options: Mapping[str, Any]) -> Any:

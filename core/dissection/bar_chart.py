@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError
-from ..result.display import Pixels
+from ..result.display import Pixels, counted
 
 __all__ = ["drawn", "plot_concepts"]
 
@@ -31,7 +31,9 @@ def plot_concepts(axes: Any, layer: str, found: Mapping[str, Counts], every: Seq
         for category in categories:
             own = [place for place in places if concepts[place][0] == category]
             heights = [counts.get(concepts[place], 0) for place in own]
-            label = f"{category}: {sum(1 for h in heights if h)} concepts" + f", {basis}" * (len(found) > 1)
+            label = f"{category}: {counted(sum(map(bool, heights)), 'concept') or 'none'}" + f", {basis}" * (
+                len(found) > 1
+            )
             colour = f"C{every.index(category) % 10}"
             axes.bar(np.array(own) + n * width, heights, width, color=colour, alpha=0.4 if n else 1.0, label=label)
     axes.set_xticks(places + width * (len(found) - 1) / 2, [name for _, name in concepts], rotation=60, ha="right")

@@ -162,3 +162,11 @@ def test_an_earlier_file_refuses_what_it_cannot_answer(command, tiny, folder, tm
     done = command("run", "nearest_neighbours", tiny, old, "--count", 1, *options)
     assert done.exit_code == 1
     assert said in done.stderr
+
+
+def test_a_result_that_cannot_be_drawn_is_kept_whole(command, tiny, tmp_path):
+    assert command("shapes", "-o", tmp_path / "shapes", "--count", 3, "--size", 16).exit_code == 0
+    done = command("run", "dissect", tiny, tmp_path / "shapes", "--examples", 0, "-o", tmp_path / "d.png")
+    assert done.exit_code == 1
+    assert f"'{tmp_path / 'd.png.npz'}' holds the result" in done.stderr
+    assert len(crosslens.load(tmp_path / "d.png.npz")) == 6
