@@ -14,7 +14,7 @@ from ..data.source import Source
 from ..data.sources import adapters
 from ..data.statistic import State, Statistic
 from ..data.sweep import sweep
-from ..errors import ComparisonError, ParameterError, unknown_name
+from ..errors import ComparisonError, ModelError, ParameterError, unknown_name
 from ..execution.progress import Progress, part_of, shows_progress, silent
 from ..execution.workers import Workers
 from ..introspection.default_layer import default_layer
@@ -81,7 +81,7 @@ def steady_embedding(
         for n, each in enumerate(asked)
     ]
     progress(len(asked), parts, f"laying out {parts - 1} checkpoints")
-    rows = [each.rows for each in passes]
+    rows = [each.finite_rows(name) for name, each in zip(named, passes, strict=True)]
     layouts = steady(rows, layout, dimensions, **options)
     labels, notes = passes[-1].labels(list(named.values())[-1], list(named)[-1])
     quality = _quality(dict(zip(named, zip(rows, layouts, strict=True), strict=True)), labels)
@@ -170,15 +170,28 @@ class _Pass(NamedTuple):
     features: Features
     gathered: Gathered
 
+    def finite_rows(self, name: str) -> np.ndarray[Any, Any]:
+        """(images, width); NaN where an image could not be read.
+
+        Raises:
+            ModelError: NaN where one could be read.
+        """
+        rows = np.asarray(self.gathered.states[self.features]["rows"])
+        if not np.isfinite(rows[self._page["index"]]).all():
+            raise ModelError(
+                f"{name}: the features of layer {self.features.layer!r} are NaN or infinite for some of the images; "
+                "look at the network's weights, and at the preprocessing (preprocess=)"
+            )
+        return rows
+
     @property
-    def rows(self) -> np.ndarray[Any, Any]:
-        """(images, width); NaN where one could not be read."""
-        return np.asarray(self.gathered.states[self.features]["rows"])
+    def _page(self) -> Mapping[str, Any]:
+        return next(state for each, state in self.gathered.states.items() if isinstance(each, ImagePage))
 
     def labels(self, model: Model, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The class of each image, as the data have it, else as this checkpoint predicts it; and a note on that."""
-        page = next(state for each, state in self.gathered.states.items() if isinstance(each, ImagePage))
-        labels = np.full(len(self.rows), "", "U200")
+        page = self._page
+        labels = np.full(len(self.gathered.states[self.features]["rows"]), "", "U200")
         if any(page["label"]):
             labels[page["index"]] = page["label"]
             return tuple(labels.tolist()), ()

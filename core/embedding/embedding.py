@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Optional, Self, cast
 
 import numpy as np
@@ -89,6 +90,10 @@ class Embedding(Table):
             old = {**onto["layout"], "state": saved["layout"]["state"]}
             onto = Embedding.from_saved({**onto, "layout": old})
         return cls(**{**saved, "onto": onto, "layout": layout_from_saved(saved["layout"])})
+
+    def save_into(self, folder: Path) -> Sequence[Path]:
+        """`picture.png`, drawn as `draw` says, and `table.parquet`."""
+        return [self.save(folder / "picture.png"), *super().save_into(folder)]
 
     def figures(self) -> Mapping[str, Any]:
         return dict(self.quality)

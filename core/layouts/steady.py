@@ -16,6 +16,7 @@ from .pca import centred, components_of, in_range, place_on_components
 from .tsne import (
     INTERPOLATED,
     MANY,
+    ONE_PLACE,
     exact_neighbours,
     neighbour_affinities,
     place_by_neighbours,
@@ -163,17 +164,20 @@ def _by_tsne(given: Sequence[Numbers], known: Numbers, settings: _Settings) -> t
     count = int(known.sum())
     if count < FEWEST:
         raise ParameterError(f"steady t-SNE needs at least {FEWEST} rows; {count} can be laid out in all checkpoints")
-    perplexity, notes = suitable_perplexity(settings.perplexity, count)
+    wanted, (perplexity, notes) = settings.dimensions, suitable_perplexity(settings.perplexity, count)
     settings = settings._replace(perplexity=perplexity)
     layouts: list[Layout] = []
     before: Numbers | None = None
     for rows in given:
         own, scaled = in_range(rows[known])
         own, basis, more = reduced(own, settings.seed) if count > MANY else (own, {}, ())
-        if before is None:
+        old = layouts[-1].state["known"].astype(np.float64) if layouts else np.zeros((count, wanted))
+        if not np.ptp(own, axis=0).any():
+            points, more = np.tile(old.mean(axis=0), (count, 1)), (*more, ONE_PLACE)
+        elif before is None or not np.ptp(old, axis=0).any():
             points = _first(own, settings)
         else:
-            points = _next(before, own, layouts[-1].state["known"].astype(np.float64), settings)
+            points = _next(before, own, old, settings)
         before = own
         parameters = {**settings._asdict(), "metric": "euclidean", "columns": rows.shape[1], "library": "openTSNE"}
         state = {"rows": own.astype(np.float32), **basis, **scaled, "known": points.astype(np.float32)}

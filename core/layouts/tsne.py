@@ -15,7 +15,15 @@ from ..errors import ParameterError
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, checked_seed, library, usable
 from .pca import centred, components_of, in_range, put_in_range
 
-__all__ = ["exact_neighbours", "place_by_neighbours", "reduced", "suitable_perplexity", "tsne", "unit_length"]
+__all__ = [
+    "ONE_PLACE",
+    "exact_neighbours",
+    "place_by_neighbours",
+    "reduced",
+    "suitable_perplexity",
+    "tsne",
+    "unit_length",
+]
 
 MANY = 5_000
 """Rows up to which scikit-learn computes the layout."""
@@ -30,6 +38,7 @@ COLUMNS = 50
 """Principal components that distances are measured on where rows are many and have more columns."""
 START = 1e-4
 """The standard deviation of the points at the start, along the first component."""
+ONE_PLACE = "all rows are the same: their points lie in one place"
 PLACED_PERPLEXITY = 5
 """openTSNE's own value for new points."""
 
@@ -107,7 +116,7 @@ def suitable_perplexity(perplexity: float, count: int) -> tuple[float, tuple[str
 def _alike(count: int) -> str:
     if count < 4:
         return f"t-SNE needs at least four rows, and {count} can be laid out: the points are principal components"
-    return "all rows are the same: their points lie in one place"
+    return ONE_PLACE
 
 
 def unit_length(rows: Numbers) -> Numbers:

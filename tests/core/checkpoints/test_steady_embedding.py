@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from crosslens.checkpoints.steady_embedding import steady_embedding
 from crosslens.cli import cli
-from crosslens.errors import ComparisonError, ParameterError
+from crosslens.errors import ComparisonError, ModelError, ParameterError
 from crosslens.layouts import neighbourhood_hit, steady, trustworthiness
 from crosslens.testing import TinyModel
 from PIL import Image
@@ -104,6 +104,13 @@ def test_steady_pca_needs_few_images():
     result = steady_embedding([BEFORE, AFTER], IMAGES[:3], layout="pca")
     assert result.points.shape == (2, 3, 2)
     assert result.figures()["tiny -> tiny 2"]["unchanged"] >= 0
+
+
+def test_a_network_with_nan_among_its_weights_is_refused_by_name():
+    broken = TinyModel(seed=2)
+    broken.weights("conv2")["bias"][0] = np.nan
+    with pytest.raises(ModelError, match="after: the features of layer 'act2' are NaN or infinite for some"):
+        steady_embedding({"before": BEFORE, "after": broken}, IMAGES, layout="pca")
 
 
 def test_a_layout_much_wider_than_another_which_is_drawn_as_a_dot_is_noted(monkeypatch):

@@ -38,6 +38,18 @@ def test_a_checkpoint_that_is_the_same_network_has_the_same_layout_whatever_the_
     assert np.linalg.norm(last.points - first.points, axis=1).max() < 0.05 * extent(first.points)
 
 
+def test_equal_rows_lie_in_one_place_and_a_checkpoint_after_them_is_laid_out_as_the_first_is():
+    alike = np.ones_like(BEFORE)
+    first, second, third, last = steady([alike, alike, BEFORE, alike], perplexity=10)
+    for layout in (first, second, last):
+        assert (np.ptp(layout.points, axis=0) == 0).all()
+        assert "all rows are the same: their points lie in one place" in layout.notes
+    np.testing.assert_array_equal(first.points, second.points)
+    np.testing.assert_array_equal(third.points, steady([BEFORE, BEFORE], perplexity=10)[0].points)
+    np.testing.assert_allclose(last.points[0], third.points.mean(axis=0), atol=1e-4)
+    assert np.isfinite(second.place(alike[:2])).all()
+
+
 def test_layers_of_another_width_and_new_points_are_taken():
     first, last = steady([BEFORE, np.concatenate([AFTER, AFTER], axis=1)], perplexity=10)
     assert first.place(BEFORE[:3]).shape == (3, 2)

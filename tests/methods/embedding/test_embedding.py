@@ -11,6 +11,7 @@ from crosslens.data import ArraySource
 from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.sheets.point_picture import paler
 from crosslens.testing import TinyModel
+from PIL import Image
 
 IMAGES = np.random.default_rng(0).random((30, 3, 8, 8), np.float32)
 LABELS = ["low", "high"] * 15
@@ -146,6 +147,13 @@ def test_a_drawing_of_joined_points_is_not_that_of_one_set(result, draw):
 def test_what_does_not_go_with_the_old_points_is_refused(result, values, message):
     with pytest.raises(ParameterError, match=message):
         crosslens.method("embedding", onto=result, **values)(TinyModel(), NEW)
+
+
+def test_a_sweep_draws_the_points_as_they_were_asked_for(tmp_path):
+    method = crosslens.method("embedding", layer="<input>", layout="pca", draw="grid")
+    crosslens.sweep(TinyModel(), IMAGES, [method], store=tmp_path / "survey")
+    (drawn,) = (tmp_path / "survey").glob("embedding*/picture.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(drawn)), method(TinyModel(), IMAGES).picture("grid"))
 
 
 def test_another_preprocessing_of_the_same_network_is_noted(result):
