@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..image.false_colour import pixels
+from ..result.display import counted
 from ..result.formats import PICTURES
 from ..result.selection import items_at
 from ..result.table import Table
@@ -79,7 +80,8 @@ class Facets(Table):
             shown = as_numpy(self.examples)[n][: int(self.columns["shown"][n])]
             rows.append([*tiles, *(Tile(shrunk(each, SIDE)) for each in shown)])
             first = f"{self.columns['layer'][n]}, unit {unit}: " if unit != last else ""
-            titles.append(f"{first}facet {facet}, {size} pictures ({share:.0%}), mean answer {value:.3g}")
+            many = counted(int(size), "picture")
+            titles.append(f"{first}facet {facet}, {many} ({share:.0%}), mean answer {value:.3g}")
             last = unit
         left = len(self) - len(rows)
         count = int((as_numpy(self.members) >= 0).sum(axis=1).max())
