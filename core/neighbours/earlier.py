@@ -67,12 +67,16 @@ def earlier_neighbours(data: Any) -> Earlier | None:
 
 
 def _of_survey(survey: Survey) -> Earlier:
-    if not any(label.partition(":")[0] == NAME for label in survey):
+    own = [label for label in survey if label.partition(" ")[0] == NAME]
+    if not own:
         raise ParameterError(
             f"{survey} holds no {NAME}: add it, `crosslens sweep MODEL DATA {NAME} -o {survey.folder}`, or give data"
         )
-    result = survey[NAME]
-    assert isinstance(result, Neighbours)
+    results = [result for label in own if isinstance(result := survey[label], Neighbours)]
+    if len({(*each.provenance["layers"], each.parameters["pooling"]) for each in results}) > 1:
+        files = " or ".join(f"'{survey.files(label)[-1]}'" for label in own) if survey.folder else " or ".join(own)
+        raise ParameterError(f"{len(own)} results of {NAME} with other features are here; give one of them: {files}")
+    result = results[0]
     return Earlier(result, survey.folder)
 
 

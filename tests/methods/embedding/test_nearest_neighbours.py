@@ -390,3 +390,13 @@ def test_a_file_of_arrays_is_asked_for_among_pictures_and_an_empty_name_is_refus
     for query in ("", "1,,2", ("1", " ")):
         with pytest.raises(ParameterError, match="query holds an empty name"):
             method(query=query)(TinyModel(), folder)
+
+
+def test_a_survey_with_several_results_is_asked_where_their_features_are_the_same(tmp_path):
+    model, folder, store = TinyModel(), pictures_in(tmp_path / "photos"), tmp_path / "survey"
+    crosslens.sweep(model, folder, [method(count=2), method(count=2, query=("1",))], store=store)
+    asked = method(count=3, query=("2",))
+    assert asked(model, store)["neighbour"].tolist() == asked(model, folder)["neighbour"].tolist()
+    crosslens.sweep(model, folder, method(count=2, layer="act1"), store=store)
+    with pytest.raises(ParameterError, match=r"3 results of nearest_neighbours .*nearest_neighbours.result\.npz'"):
+        asked(model, store)
