@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import ParameterError
 from .layout import Layout, Numbers, at_places, checked_dimensions, checked_rows, checked_seed, library, usable
+from .pca import in_range, put_in_range
 
 __all__ = ["check_umap", "place_by_umap", "umap"]
 
@@ -52,10 +53,19 @@ def umap(
     notes = ["UMAP differs from run to run, even with the same seed"]
     if used < neighbours:
         notes.append(f"neighbours is {used} and not {neighbours}: there are {count} rows")
-    own = given[known].astype(np.float32)
+    own, scaled = in_range(given[known]) if metric == "euclidean" else (given[known], {})
+    own = own.astype(np.float32)
+    if not np.ptp(own, axis=0).any():
+        notes.append("all rows are the same: where their points lie means nothing")
     laid = np.asarray(_fitted(own, parameters).embedding_, np.float32)
     return Layout(
-        "umap", at_places(laid, known), parameters, False, tuple(notes), {"rows": own, "known": laid}, place_by_umap
+        "umap",
+        at_places(laid, known),
+        parameters,
+        False,
+        tuple(notes),
+        {"rows": own, **scaled, "known": laid},
+        place_by_umap,
     )
 
 
@@ -68,7 +78,7 @@ def place_by_umap(layout: Layout, rows: Numbers) -> Numbers:
     known = np.asarray(layout.state["known"], np.float32)
     fitted = _fitted(layout.state["rows"], layout.parameters, init=known, n_epochs=0)
     fitted.embedding_, fitted.n_epochs = known, None
-    return np.asarray(fitted.transform(rows.astype(np.float32)))
+    return np.asarray(fitted.transform(put_in_range(rows, layout.state).astype(np.float32)))
 
 
 def check_umap() -> Any:

@@ -238,6 +238,22 @@ def test_umap_is_called_with_the_parameters_says_that_it_does_not_repeat_and_tak
         umap(rows, neighbours=1)
 
 
+def test_umap_is_given_rows_that_float32_can_square_and_a_note_where_all_are_the_same(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=UMAP))
+    tiny = np.ldexp(clusters(10)[0].astype(np.float64), -200)
+    layout = umap(tiny)
+    given = layout.points - 1
+    np.testing.assert_allclose(
+        given,
+        np.ldexp(tiny - tiny.mean(0), 200)[:, :2] * given[0, 0] / np.ldexp(tiny - tiny.mean(0), 200)[0, 0],
+        atol=1e-4,
+    )
+    assert 0.1 < np.abs(layout.state["rows"]).max() <= 1
+    np.testing.assert_allclose(layout.place(tiny), layout.points[:1] + given, atol=1e-5)
+    assert not any("all rows are the same" in note for note in layout.notes)
+    assert "all rows are the same: where their points lie means nothing" in umap(np.ones((10, 4))).notes
+
+
 def test_umap_itself_places_new_points_alike_before_and_after_it_was_saved():
     pytest.importorskip("umap", reason="umap-learn is not installed")
     rows, kinds = clusters(60)
