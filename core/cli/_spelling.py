@@ -7,7 +7,7 @@ import click
 
 __all__ = ["remember_command", "replace_keywords"]
 
-_KEYWORD = re.compile(r"\b([a-z_]+)=(\([^()]*\)|'[^']*'|\.\.\.|\w(?:[\w.:/]*\w)?)?(?![=\w])")
+_KEYWORD = re.compile(r"(?<![\w/-])([a-z_]+)=(\([^()]*\)|'[^']*'|\.\.\.|\w(?:[\w.:/]*\w)?)?(?![=\w])")
 _WORD = re.compile(r"(?<![\w'./:=-])[a-z]+(?:_[a-z]+)+(?![\w'./:=(\[-])")
 _INPUTS = re.compile(r"\binputs=\{([^{}]*)\}")
 _INPUT = re.compile(r"\binputs\['([^']+)'\]")
@@ -35,7 +35,9 @@ def replace_keywords(text: str, context: click.Context) -> str:
     >>> with click.Context(click.Command("x", params=[click.Option(["--input-shape"])])) as context:
     ...     remember_command(context, context.command)
     ...     replace_keywords("say so: wrap(net, input_shape=(3, 224, 224))", context)
+    ...     replace_keywords("a file's name stays: 'x/grad_cam-input_shape=3/result.npz'", context)
     'say so: --input-shape 3,224,224'
+    "a file's name stays: 'x/grad_cam-input_shape=3/result.npz'"
     """
     command = context.meta.get(_COMMAND)
     if command is None:
