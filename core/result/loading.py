@@ -85,7 +85,8 @@ def _read(path: Path) -> tuple[Record, Arrays]:
                 _refuse(path, "it is a single array")
             arrays = {name: stored[name] for name in stored.files}
     except _BROKEN as error:
-        _refuse(path, _line(error), error)
+        foreign = "This file contains pickled" in str(error)  # what NumPy says of each file that is none of its own
+        _refuse(path, "it is no file of NumPy's" if foreign else _line(error), error)
     record = _record_in(arrays.pop("record", None))
     if record is None:
         _refuse(path, "it holds arrays and no record of a result: another program wrote it")

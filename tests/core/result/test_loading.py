@@ -228,7 +228,7 @@ def with_a_flipped_byte(path):
     ("spoil", "message"),
     [
         (lambda path: path.write_bytes(b""), "No data left in file"),
-        (lambda path: path.write_bytes(b"hello"), "is not a saved result"),
+        (lambda path: path.write_bytes(b"hello"), "is not a saved result: it is no file of NumPy's; give"),
         (lambda path: path.write_bytes(dumps(Boom())), "is not a saved result"),
         (truncated, "is not a saved result"),
         (with_a_flipped_byte, "is not a saved result"),
