@@ -20,8 +20,10 @@ SAMPLE = 2_000
 """Points that are judged where there are more."""
 CHUNK = 100
 """Points whose distances to all others are held at once."""
-SAME = 1e-6
-"""Distances that differ by no more, as a share of them and a tenth of it of the largest row, count as equal."""
+SAME = 1e-12
+"""Distances that differ by no more, as a share of them, count as equal."""
+NONE = 1e-7
+"""Distances that are smaller, as a share of the longest row, count as none: float64 gives equal rows such ones."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,11 @@ def _excess(rows: Numbers, chunk: Numbers, nearest: Numbers) -> float:
     """The sum of r(i, j) - k over these points i, where it is positive."""
     pairwise = library("sklearn.metrics", "scikit-learn", "'crosslens[data]'").pairwise_distances
     distances = pairwise(rows[chunk], rows)
+    distances[distances < NONE * np.linalg.norm(rows, axis=1).max()] = 0
     distances[np.arange(len(chunk)), chunk] = np.inf
     own = np.take_along_axis(distances, nearest, axis=1)
     ordered = np.sort(distances, axis=1)
-    equal = SAME * (own + 0.1 * np.abs(rows).max())
-    ranks = np.stack([np.searchsorted(*each) for each in zip(ordered, own - equal, strict=True)]) + 1
+    ranks = np.stack([np.searchsorted(*each) for each in zip(ordered, own * (1 - SAME), strict=True)]) + 1
     return float(np.maximum(ranks - nearest.shape[1], 0).sum())
 
 

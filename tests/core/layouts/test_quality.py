@@ -43,6 +43,8 @@ def test_trustworthiness_is_scikit_learns_in_both_metrics():
     for metric in ("euclidean", "cosine"):
         got = trustworthiness(ROWS + 1, POINTS, metric=metric)
         assert float(got) == pytest.approx(expected(ROWS + 1, POINTS, n_neighbors=5, metric=metric), abs=1e-9)
+    rows = np.random.default_rng(5).normal(size=(1500, 40)).astype(np.float32)
+    assert float(trustworthiness(rows, rows[:, :2])) == pytest.approx(expected(np.float64(rows), rows[:, :2]), abs=1e-9)
     with pytest.raises(ParameterError, match="metric is 'manhattan'; trustworthiness takes euclidean or cosine"):
         trustworthiness(ROWS, POINTS, metric="manhattan")
 
