@@ -1,6 +1,7 @@
 """`crosslens run` for a method over a data set: one method on one model and what a text names as data."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
 from ._executors import WORKER_OPTIONS, workers_of
-from ._files import Writable, WritingCommand
+from ._files import WritingCommand
 from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._output import STDOUT, FileOrStdout, write_to_stdout
 from ._parameters import build_method, parameter_options
 from ._pictures import FITTING
 from ._progress import bar
@@ -32,46 +34,81 @@ _DATA = click.Argument(["data"], nargs=-1, required=True)
 
 def dataset_command(kind: type[DatasetMethod]) -> click.Command:
     """The subcommand of `crosslens run` for such a method."""
-    params = [MODEL, _DATA, *parameter_options(kind), _out(kind), *FITTING, *WORKER_OPTIONS, *MODEL_OPTIONS, JSON]
+    params = [MODEL, _DATA, *parameter_options(kind), *_out(kind), *FITTING, *WORKER_OPTIONS, *MODEL_OPTIONS, JSON]
     return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
-def _out(kind: type[DatasetMethod]) -> click.Option:
+def _out(kind: type[DatasetMethod]) -> Sequence[click.Option]:
     """What such a method's result can be written as, if the annotation of `finish` says of which class it is."""
     returned = kind.finish.__annotations__.get("return")
     made: type[Result] = returned if isinstance(returned, type) and issubclass(returned, Result) else Table
-    return click.Option(["-o", "--out"], type=Writable(*made._suffixes), help=f"Write the result: {made._choices}.")
+    endings = [ending[1:] for ending in made._suffixes]
+    return [
+        click.Option(["-o", "--out"], type=FileOrStdout(*made._suffixes), help=f"Write the result: {made._choices}."),
+        click.Option(
+            ["--format", "ending"],
+            type=click.Choice(endings),
+            help=f"What -o - writes to stdout; {endings[0]} if not given.",
+        ),
+    ]
+
+
+def _ending(kind: type[DatasetMethod], out: Path | str | None, ending: str | None, as_json: bool) -> str:
+    """What is written to stdout; options that would have no effect are refused before the long work."""
+    if ending and out != STDOUT:
+        raise ParameterError("--format says what goes to stdout, -o -; a file has its ending")
+    if out == STDOUT and as_json:
+        raise ParameterError("-o - and --json both write to stdout; give -o FILE, or leave one of them out")
+    return f".{ending or next(iter(_out(kind)[1].type.choices))}"  # type: ignore[attr-defined]
 
 
 def _run_method(
-    kind: type[DatasetMethod], *, model: str, data: tuple[str, ...], out: Path | None, as_json: bool, **options: Any
+    kind: type[DatasetMethod],
+    *,
+    model: str,
+    data: tuple[str, ...],
+    out: Path | str | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     method = build_method(kind, options)
+    ending = _ending(kind, out, options["ending"], as_json)
     source = _source(method, data, options)
     with quiet(), workers_of(options) as workers, bar("images") as progress:
         result: Result = method(open_model(model, options), source, workers=workers, progress=progress)
     if out:
-        _save(result, out)
+        _save(result, out, ending)
     for note in result.notes:
         click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     read = result.provenance["source"]
-    if as_json:
-        echo_json({"model": model, "data": " ".join(data), **_record(result), "file": out and str(out)})
-    else:
-        click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {' '.join(data)}")
-        if layers := result.provenance["layers"]:
-            click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
-        if (table := _table(result)) is not None:
-            click.echo(table.text(ROWS))
-        click.echo(f"written: {out}" if out else f"nothing written: -o FILE writes it, {result._choices}")
+    with quiet() if out == STDOUT else nullcontext():
+        if as_json:
+            echo_json({"model": model, "data": " ".join(data), **_record(result), "file": out and str(out)})
+        else:
+            _say(result, model, data, out)
     if read["failures"]:
         click.get_current_context().exit(SOME_FAILED)
 
 
-def _save(result: Result, out: Path) -> None:
+def _say(result: Result, model: str, data: Sequence[str], out: Path | str | None) -> None:
+    read = result.provenance["source"]
+    click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {' '.join(data)}")
+    if layers := result.provenance["layers"]:
+        click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
+    if (table := _table(result)) is not None:
+        click.echo(table.text(ROWS))
+    where = "stdout" if out == STDOUT else out
+    click.echo(f"written: {where}" if out else f"nothing written: -o FILE writes it, {result._choices}")
+
+
+def _save(result: Result, place: Path | str, ending: str) -> None:
     """Write the result; where it cannot be drawn, keep what the pass over the data found, and say where."""
+    out = Path(f"{result.method}{ending}") if place == STDOUT else Path(place)
     try:
-        result.save(out)
+        if place == STDOUT:
+            write_to_stdout(result, ending, None)
+        else:
+            result.save(out)
     except ImageError as error:
         kept = result.save(out.with_name(f"{out.name}.npz"))
         raise ImageError(f"{error}; the pass over the data is not lost: '{kept}' holds the result") from error

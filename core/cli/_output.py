@@ -12,7 +12,7 @@ from ..result import Result
 from ._files import Writable
 from ._streams import write_bytes
 
-__all__ = ["STDOUT", "Folder", "Output", "write_to_stdout"]
+__all__ = ["STDOUT", "FileOrStdout", "Folder", "Output", "write_to_stdout"]
 
 STDOUT = "-"
 
@@ -25,6 +25,15 @@ class Folder:
 
     def __str__(self) -> str:
         return str(self.path)
+
+
+class FileOrStdout(Writable):
+    """A file with one of these suffixes, or - for stdout."""
+
+    name = "file|-"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == STDOUT else super().convert(value, param, ctx)
 
 
 class Output(Writable):

@@ -1,6 +1,7 @@
 """`crosslens run` of a method over a data set: a folder of pictures in, a table out."""
 
 import json
+from io import BytesIO
 
 import crosslens
 import numpy as np
@@ -170,3 +171,25 @@ def test_a_result_that_cannot_be_drawn_is_kept_whole(command, tiny, tmp_path):
     assert done.exit_code == 1
     assert f"'{tmp_path / 'd.png.npz'}' holds the result" in done.stderr
     assert len(crosslens.load(tmp_path / "d.png.npz")) == 6
+
+
+@pytest.mark.parametrize("ending", ["csv", "npz"])
+def test_a_dash_writes_the_files_bytes_to_stdout_and_the_text_to_stderr(ending, command, tiny, folder, tmp_path):
+    file = tmp_path / f"means.{ending}"
+    assert command("run", "mean_activation", tiny, folder, "-o", file).exit_code == 0
+    done = command("run", "mean_activation", tiny, folder, "-o", "-", "--format", ending)
+    assert done.exit_code == 0
+    assert "written: stdout" in done.stderr
+    if ending == "csv":
+        assert done.stdout_bytes == file.read_bytes()
+    else:
+        with np.load(BytesIO(done.stdout_bytes)) as piped, np.load(file) as saved:
+            np.testing.assert_array_equal(piped["mean"], saved["mean"])
+
+
+@pytest.mark.parametrize("options", [("-o", "-", "--json"), ("-o", "x.npz", "--format", "csv"), ("--format", "csv")])
+def test_options_of_stdout_without_effect_are_refused(options, command, tiny, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = command("run", "mean_activation", tiny, folder, *options)
+    assert done.exit_code == 1
+    assert "stdout" in done.stderr
