@@ -81,7 +81,7 @@ def coco_source(
         objects: list[list[Any]] = [[] for _ in images]
         for each in content["annotations"]:
             place = places[each["image_id"]]
-            objects[place].append(_object(each, numbers[each["category_id"]], sizes[place]))
+            objects[place].append(_object(each, numbers, sizes[place]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ImageError):
             raise
@@ -118,12 +118,17 @@ def _concepts(categories: Sequence[Mapping[str, Any]]) -> tuple[Concepts, Mappin
     return concepts, {each["id"]: number for number, each in enumerate(ordered, 1)}
 
 
-def _object(annotation: Mapping[str, Any], number: int, size: Size) -> tuple[int, Segmentation] | ImageError:
+def _object(
+    annotation: Mapping[str, Any], numbers: Mapping[Any, int], size: Size
+) -> tuple[int, Segmentation] | ImageError:
+    """The concept's number and the mask of an annotation; the error of one that cannot be read is its picture's."""
     what = f"its annotation {annotation.get('id', '')}".strip()
     try:
         if not annotation.get("segmentation"):
             raise ImageError(f"{what} has no segmentation, only a box: pixels are labelled by polygons or run lengths")
-        return number, parse_segmentation(annotation["segmentation"], size, what)
+        if (category := annotation["category_id"]) not in numbers:
+            raise ImageError(f"{what} is of category {category!r}, which the file's categories do not have")
+        return numbers[category], parse_segmentation(annotation["segmentation"], size, what)
     except ImageError as error:
         return error
 

@@ -162,6 +162,16 @@ def test_an_annotation_that_cannot_be_read_is_that_pictures_failure(coco):
     assert "neither polygons" in crosslens.data(path).read(0, 1, MODEL).failures[0].reason
 
 
+def test_an_annotation_of_an_unknown_category_is_that_pictures_failure(coco):
+    path, content = coco
+    content["annotations"][3]["category_id"] = 77
+    path.write_text(json.dumps(content))
+    samples = crosslens.data(path).read(0, 2, MODEL)
+    assert [each.reason for each in samples.failures] == [
+        "its annotation 4 is of category 77, which the file's categories do not have"
+    ]
+
+
 def test_a_picture_of_another_size_than_its_entry_is_a_failure(coco):
     path, content = coco
     content["images"][0]["width"] = 15
