@@ -267,3 +267,10 @@ def test_the_shell_makes_an_atlas_and_others_of_its_sample(tmp_path, monkeypatch
     few = CliRunner().invoke(cli, [*line, "--minimum", "20", "--cells", "2"])
     assert few.exit_code == 1
     assert re.search(r"the fullest \d+: --cells 1 or --minimum \d+ would do", few.stderr)
+
+
+def test_more_classes_than_there_are_is_a_note():
+    result = atlas(minimum=4, classes=50, steps=1)
+    classes = result.attributions.shape[1]
+    assert any(f"all {classes} classes are named: there are no 50" in note for note in result.notes)
+    assert not any("are named" in note for note in atlas(minimum=4, classes=classes, steps=1).notes)
