@@ -18,7 +18,7 @@ def left_out_note(sample: Mapping[str, Any], images: int) -> tuple[str, ...]:
 
 def without_classes(effects: Numbers, asked: int) -> tuple[str, ...]:
     """A note where more classes were asked for than there are, or there are none."""
-    known = effects.shape[1]
+    known = int(effects.shape[1])
     if known == 0 < asked:
         return ("no classes are named: the network's output has none, or sample was gathered with classes=0",)
-    return (f"all {known} classes are named: there are no {asked}",) * (asked > known)
+    return (f"all {known} classes are named: there are no {asked}",) * bool(asked > known)
