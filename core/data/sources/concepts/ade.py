@@ -6,7 +6,6 @@ table with tabs whose columns Idx and Name name the numbers; validation/ beside 
 
 import csv
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 from ....errors import ImageError
@@ -15,7 +14,7 @@ from ..picture_folder import files_inside
 from .concept_names import Numbering
 from .concept_source import ConceptSource
 from .label_maps import LabelMaps, Numbers, Size
-from .mask_files import MASKS, numbers_of, read_mask
+from .mask_files import MASKS, mask_digest, numbers_of, read_mask
 
 __all__ = ["ade_source", "is_ade"]
 
@@ -42,10 +41,7 @@ class AdeMaps(LabelMaps):
         return [self._numbering.of(CATEGORY, numbers_of(read_mask(path, size), path), f"'{path}'")]
 
     def digest(self, index: int) -> bytes:
-        try:
-            return blake2b(self._files[index].read_bytes(), digest_size=16).digest()
-        except OSError:
-            return b""
+        return mask_digest(self._files[index])
 
 
 def is_ade(folder: Path) -> bool:

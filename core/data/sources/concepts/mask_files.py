@@ -1,5 +1,6 @@
 """Masks in files: pictures whose pixels are numbers."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from ....errors import ImageError
 from ....image.decoding import open_picture
 from .label_maps import Numbers, Size, refuse_another_size
 
-__all__ = ["MASKS", "mask_void", "numbers_of", "read_mask"]
+__all__ = ["MASKS", "mask_digest", "mask_void", "numbers_of", "read_mask"]
 
 MASKS = frozenset({".png", ".tif", ".tiff", ".bmp", ".gif", ".pgm"})
 """The endings of files that may hold masks; JPEG changes numbers."""
@@ -46,3 +47,11 @@ def numbers_of(mask: Image.Image, path: Path) -> Numbers:
 def mask_void(mask: Image.Image) -> int:
     """The number that means unlabelled beside 0: white, of 8 or of 16 bits; of black and white none, -1."""
     return {"1": -1, "L": 255, "P": 255}.get(mask.mode, 65535)
+
+
+def mask_digest(path: Path) -> bytes:
+    """Of the file's bytes; empty where it cannot be read, which is told when it is needed."""
+    try:
+        return blake2b(path.read_bytes(), digest_size=16).digest()
+    except OSError:
+        return b""

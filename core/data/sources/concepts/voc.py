@@ -1,7 +1,6 @@
 """Folders in the style of PASCAL VOC: JPEGImages/NAME.jpg, and SegmentationClass/NAME.png with a palette."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..picture_folder import files_inside
 from .concept_names import Numbering, names_in_folder
 from .concept_source import ConceptSource
 from .label_maps import LabelMaps, Numbers, Size
-from .mask_files import MASKS, numbers_of, read_mask
+from .mask_files import MASKS, mask_digest, numbers_of, read_mask
 
 __all__ = ["CLASSES", "is_voc", "voc_colours", "voc_source"]
 
@@ -62,10 +61,7 @@ class VocMaps(LabelMaps):
         return np.array([self._colours[each] for each in rgb])[where].reshape(codes.shape)
 
     def digest(self, index: int) -> bytes:
-        try:
-            return blake2b(self._files[index].read_bytes(), digest_size=16).digest()
-        except OSError:
-            return b""
+        return mask_digest(self._files[index])
 
 
 def is_voc(folder: Path) -> bool:
