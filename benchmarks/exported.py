@@ -1,7 +1,7 @@
 """A small torch network as files of three frameworks, with the same weights and the same names of layers."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,26 @@ def in_keras(net: nn.Module, shape: tuple[int, int, int]) -> Any:
 
     channels, height, width = shape
     x = inputs = keras.Input((height, width, channels))
-    ported = []
+    flattened: tuple[int, ...] = ()
     for name, each in net.named_children():
         layer = _keras_layer(keras.layers, each, name)
+        flattened = tuple(x.shape[1:]) if isinstance(each, nn.Flatten) else flattened
         x = layer(x)
-        ported.append((each, layer))
-    for there, here in ported:
-        if here.weights:
-            kernel, bias = there.weight.detach().numpy(), there.bias.detach().numpy()
-            here.set_weights([kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T, bias])
+        if layer.weights:
+            layer.set_weights([_keras_kernel(each.weight, flattened), each.bias.detach().numpy()])
+            flattened = ()
     return keras.Model(inputs, x)
+
+
+def _keras_kernel(weight: torch.Tensor, flattened: tuple[int, ...]) -> Any:
+    """A kernel as Keras has it; the first dense layer behind maps (H, W, C) meets their values with channels last."""
+    kernel = weight.detach().numpy()
+    if kernel.ndim == 4:
+        return kernel.transpose(2, 3, 1, 0)
+    if len(flattened) == 3:
+        height, width, channels = flattened
+        kernel = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1).reshape(len(kernel), -1)
+    return kernel.T
 
 
 def _keras_layer(layers: Any, module: nn.Module, name: str) -> Any:
@@ -44,8 +54,18 @@ def _keras_layer(layers: Any, module: nn.Module, name: str) -> Any:
     return layers.Flatten(name=name) if isinstance(module, nn.Flatten) else layers.ReLU(name=name)
 
 
-def export(net: nn.Module, folder: Path, name: str, shape: tuple[int, int, int], labels: Sequence[str]) -> None:
-    """Write the network's three files for images of `shape` (C, H, W) in [0, 1], with the names of its outputs."""
+def export(
+    net: nn.Module,
+    folder: Path,
+    name: str,
+    shape: tuple[int, int, int],
+    labels: Sequence[str],
+    preprocess: str | Mapping[str, Any] = "none",
+) -> None:
+    """Write the network's three files for images of `shape` (C, H, W), with the names of its outputs.
+
+    `preprocess` is what the network wants done to images in [0, 1]; it is attached, not part of the graph.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     example, batch = torch.zeros(2, *shape), torch.export.Dim("batch")
     torch.export.save(torch.export.export(net, (example,), dynamic_shapes=({0: batch},)), folder / f"{name}.pt2")
@@ -55,5 +75,5 @@ def export(net: nn.Module, folder: Path, name: str, shape: tuple[int, int, int],
     )  # fmt: skip
     in_keras(net, shape).save(folder / f"{name}.keras")
     for ending in ("pt2", "onnx", "keras"):
-        crosslens.attach(folder / f"{name}.{ending}", preprocess="none", labels=list(labels))
+        crosslens.attach(folder / f"{name}.{ending}", preprocess=preprocess, labels=list(labels))
     print(f"written: {folder}/{name}.onnx, {name}.pt2, {name}.keras")

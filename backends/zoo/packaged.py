@@ -30,11 +30,13 @@ class PackagedFile(NamedTuple):
     version: str
     path: str
     sha256: str
+    module_name: str = ""
+    """The import name, where it is not the distribution's."""
 
     @property
     def module(self) -> str:
         """The import name of the distribution."""
-        return self.distribution.replace("-", "_")
+        return self.module_name or self.distribution.replace("-", "_")
 
     @property
     def command(self) -> str:

@@ -1,8 +1,9 @@
 """Empty modules for what a peer imports and these comparisons do not use.
 
 torchvision has no build for torch without CUDA here; zennit and pytorch-grad-cam name some of its classes
-when they are imported. xplique imports TensorFlow Probability for an estimator that is not compared. One of the peers
-installs its own tests as a package `tests`, which would hide the networks of this project's.
+when they are imported. foolbox's zoo clones repositories by git. xplique imports TensorFlow Probability for an
+estimator that is not compared. One of the peers installs its own tests as a package `tests`, which would hide the
+networks of this project's.
 """
 
 import sys
@@ -19,6 +20,7 @@ NAMES = {
     "torchvision.models.resnet": ("Bottleneck", "BasicBlock"),
     "torchvision.models.vgg": ("VGG",),
     "tensorflow_probability": (),
+    "git": ("Repo",),
 }
 
 
