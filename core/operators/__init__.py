@@ -19,6 +19,7 @@ from .normalise import Normalise
 from .operator import VJP, Chain, Composition, Differentiable, Identity, Operator, Size
 from .pad import Pad
 from .pad_resize_crop import PadResizeCrop
+from .paste import Paste, Placement
 from .phase import AMPLITUDES, Phase, natural_magnitude
 from .pyramid import Pyramid
 from .resize import Resize
@@ -47,7 +48,9 @@ __all__ = [
     "Operator",
     "Pad",
     "PadResizeCrop",
+    "Paste",
     "Phase",
+    "Placement",
     "Pyramid",
     "Resize",
     "Rotate",
