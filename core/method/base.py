@@ -152,8 +152,10 @@ class Method(ABC):
             result = in_model_bounds(result, model, images)
         preset_record: dict[str, Any] = {}
         if self.preset is not None:
-            preset_record = {**self.preset.record(), "per_pixel": result.values.ndim == images.ndim}  # type: ignore[attr-defined]
-            result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
+            preset_record = self.preset.record()
+            if not is_synthesis:
+                preset_record["per_pixel"] = result.values.ndim == images.ndim  # type: ignore[attr-defined]
+                result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
         result = replace(
             result,
             method=self.name,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
+from crosslens.methods.adversarial.fgsm import FGSM
+from crosslens.methods.adversarial.pgd import PGD
 from crosslens.methods.attention.attention_relevance import AttentionRelevance
 from crosslens.methods.attention.attention_rollout import AttentionRollout
 from crosslens.methods.cam.ablation_cam import AblationCAM
@@ -470,6 +472,22 @@ def method(
 ) -> FeatureInversion: ...
 @overload
 def method(
+    name: Literal["fgsm", "fast_gradient_sign_method", "fast_gradient_method", "linf_fast_gradient_attack"],
+    *,
+    preset: Literal["foolbox", "art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    views: int = ...,
+    shift: float = ...,
+    zoom: float = ...,
+    turn: float = ...,
+    noise: float = ...,
+    eps: float = ...,
+    norm: str = ...,
+    loss: str = ...,
+    seed: int = ...,
+) -> FGSM: ...
+@overload
+def method(
     name: Literal["filters", "kernels", "visualize_filters"],
     *,
     preset: None = None,
@@ -745,6 +763,29 @@ def method(
     layer: LayerLike = ...,
     seed: int = ...,
 ) -> Occlusion: ...
+@overload
+def method(
+    name: Literal[
+        "pgd", "projected_gradient_descent", "basic_iterative_method", "momentum_iterative_method", "linf_pgd", "l2_pgd"
+    ],
+    *,
+    preset: Literal["foolbox", "art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    views: int = ...,
+    shift: float = ...,
+    zoom: float = ...,
+    turn: float = ...,
+    noise: float = ...,
+    eps: float = ...,
+    norm: str = ...,
+    steps: int = ...,
+    step_size: float | None = ...,
+    momentum: float = ...,
+    restarts: int = ...,
+    random_start: bool = ...,
+    loss: str = ...,
+    seed: int = ...,
+) -> PGD: ...
 @overload
 def method(
     name: Literal["receptive_field"],

@@ -17,7 +17,7 @@ class Indexed:
     def __len__(self) -> int:
         """The number of images, rows of a table, or trials of a search."""
         whole = (getattr(self, name) for name in self._per_image())
-        return next((len(values) for values in whole if values is not None), 0)
+        return next((_count(values) for values in whole if values is not None), 0)
 
     def __bool__(self) -> bool:
         """True, as of any object: a table without rows is a result too."""
@@ -46,3 +46,8 @@ class Indexed:
     def _per_image(self) -> tuple[str, ...]:
         """The fields that hold one item for each image: arrays (N, ...) or tuples of N."""
         raise NotImplementedError
+
+
+def _count(values: Any) -> int:
+    """The number of items of an array, which in the standard has no `len`, or of a tuple."""
+    return int(values.shape[0]) if hasattr(values, "shape") else len(values)

@@ -1,0 +1,210 @@
+"""`Problem`: images under attack. It asks the network, counts the queries, and keeps each image's best picture."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, as_numpy, like, namespace
+from ..execution.batching import forward_limit, slices
+from ..model.base import INPUT, Model
+from ..objective.aim import Aim
+from ..objective.margins import AttackLoss, margins
+from .ball import take_rows
+from .projection import norm_of
+from .views import Views
+
+__all__ = ["Evaluation", "Problem"]
+
+Values = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the network says of images on the way."""
+
+    logits: Values
+    """(n, K), float64: the logits that decide, see `Aim`."""
+    losses: Values
+    """(n,), float64."""
+    gradient: Array
+    """Of the losses, (n, C, H, W); of a scaled loss a positive multiple for each image."""
+
+
+class Problem:
+    """N images, the classes that they are to leave or to reach, and what has been found so far.
+
+    All arguments `rows` are the indices, in increasing order, of the images that the pictures beside them belong to.
+    """
+
+    def __init__(self, model: Model, images: Array, aim: Aim, norm: str, clean: Values) -> None:
+        """Use `AttackMethod`, which makes it.
+
+        Args:
+            model: the network, of images in [0, 1].
+            images: (N, C, H, W).
+            aim: of each image.
+            norm: in which the nearest picture is the best: "linf", "l2", "l1" or "l0".
+            clean: the logits of all classes of the images themselves, (N, classes).
+        """
+        self.model, self.images, self.aim, self.norm, self.clean = model, images, aim, norm, clean
+        self.views: Views | None = None
+        """The random views under which gradients are averaged; None for the picture itself."""
+        count = len(aim)
+        self.queries, self.gradients = np.ones(count, np.int64), np.zeros(count, np.int64)
+        self.distance = np.full(count, np.inf)
+        """Of the best picture that succeeds, in `norm`; infinite where none does."""
+        self.margin = margins(aim, aim.deciding(clean))
+        """Of the best picture so far."""
+        self.best = namespace(images).asarray(images, copy=True)
+        self.flat = np.zeros(count, bool)
+        """The images at which a gradient was zero."""
+        self._note_success(np.arange(count), aim.succeeded(aim.deciding(clean)), np.zeros(count))
+
+    @property
+    def everyone(self) -> Values:
+        """The indices of all images."""
+        return np.arange(len(self.aim))
+
+    @property
+    def unfinished(self) -> Values:
+        """The indices of the images for which nothing that succeeds is known."""
+        return np.flatnonzero(np.isinf(self.distance))
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the largest value of a picture; None where there is no limit."""
+        return self.model.input.bounds
+
+    def of(self, rows: Values) -> Array:
+        """The images themselves."""
+        return take_rows(self.images, rows)
+
+    def succeeded(self, logits: Values, rows: Values) -> Values:
+        """(n,), booleans: whether pictures with these logits succeed."""
+        return self.aim.rows(rows).succeeded(logits)
+
+    def logits(self, x: Array, rows: Values) -> Values:
+        """The logits (n, K) of pictures (n, C, H, W); a query each."""
+        aim, parts = self.aim.rows(rows), []
+        for start, stop in slices(len(rows), forward_limit(self.model)):
+            activations = self.model.forward(x[start:stop, ...], [aim.layer])
+            parts.append(aim.rows(slice(start, stop)).logits(activations))
+        self.queries[rows] += 1
+        return np.concatenate(parts)
+
+    def gradient(self, x: Array, rows: Values, loss: type[AttackLoss], *, scaled: bool = True) -> Evaluation:
+        """The logits, the losses and their gradient at pictures (n, C, H, W); a query and a gradient for each.
+
+        With `views` the gradient is the mean over random views, each a query and a gradient; logits and losses are
+        those of the picture itself, one query more.
+
+        Args:
+            x: pictures (n, C, H, W).
+            rows: whose they are.
+            loss: what is climbed.
+            scaled: whether only the gradient's direction matters (`AttackLoss.scaled`).
+        """
+        objective = loss(self.aim.rows(rows), scaled)
+        if self.views is None:
+            evaluation = self._at(x, objective)
+            self._count(rows, 1)
+        else:
+            logits = self.logits(x, rows)
+            total = sum(self._seen(x, objective, view) for view in self.views.draw(x, self.gradients[rows]))
+            evaluation = Evaluation(logits, objective.at_logits(logits)[0], total / self.views.count)
+            self._count(rows, self.views.count)
+        size = namespace(x).max(namespace(x).abs(evaluation.gradient), axis=tuple(range(1, x.ndim)))
+        self.flat[rows] |= as_numpy(size) == 0
+        return evaluation
+
+    def _count(self, rows: Values, passes: int) -> None:
+        self.queries[rows] += passes
+        self.gradients[rows] += passes
+
+    def _seen(self, x: Array, objective: AttackLoss, view: Any) -> Array:
+        return view.adjoint(like(self._at(view.apply(x), objective).gradient, x))
+
+    def _at(self, x: Array, objective: AttackLoss) -> Evaluation:
+        parts = [
+            self._batch(x[start:stop, ...], objective.rows(slice(start, stop)))
+            for start, stop in slices(x.shape[0], forward_limit(self.model))
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        join = np.concatenate
+        return Evaluation(
+            join([part.logits for part in parts]),
+            join([part.losses for part in parts]),
+            namespace(x).concat([part.gradient for part in parts], axis=0),
+        )
+
+    def _batch(self, x: Array, objective: AttackLoss) -> Evaluation:
+        aim = objective.aim
+        with self.model.linearize(x, [aim.layer]) as at:
+            logits = aim.logits(at.inside)
+            losses, slope = objective.at_logits(logits)
+            cotangent = aim.cotangent(at.inside, slope, scaled=objective.scaled)
+            gradient = at.last_vjp({aim.layer: cotangent})[INPUT]
+        return Evaluation(logits, losses, gradient)
+
+    def jacobian(self, x: Array, rows: Values, columns: Iterable[Values]) -> tuple[Values, list[Array]]:
+        """The logits (n, K), and the gradient (n, C, H, W) of one logit of each image for each item of `columns`.
+
+        Args:
+            x: pictures (n, C, H, W).
+            rows: whose they are.
+            columns: for each gradient the column of `logits` (n,) that each picture's is of.
+        """
+        wanted, parts, logits = list(columns), [], []
+        for start, stop in slices(len(rows), forward_limit(self.model)):
+            aim = self.aim.rows(rows[start:stop])
+            with self.model.linearize(x[start:stop, ...], [aim.layer]) as at:
+                logits.append(aim.logits(at.inside))
+                chosen = [np.eye(logits[-1].shape[1])[column[start:stop]] for column in wanted]
+                parts.append([at.vjp({aim.layer: aim.cotangent(at.inside, one)})[INPUT] for one in chosen])
+        self.queries[rows] += 1
+        self.gradients[rows] += len(wanted)
+        join = namespace(x).concat
+        return np.concatenate(logits), [join([part[n] for part in parts], axis=0) for n in range(len(wanted))]
+
+    def offer(self, x: Array, rows: Values, logits: Values) -> Values:
+        """Keep what is better than the best so far: nearer and successful, or, before any success, of less margin.
+
+        Args:
+            x: pictures (n, C, H, W).
+            rows: whose they are.
+            logits: (n, K), theirs.
+
+        Returns:
+            (n,), booleans: which of them succeed.
+        """
+        success = self.succeeded(logits, rows)
+        margin = margins(self.aim.rows(rows), logits)
+        distance = np.full(len(rows), np.inf)
+        if success.any():
+            distance[success] = norm_of(take(x, success) - self.of(rows[success]), self.norm)
+        none_yet = np.isinf(self.distance[rows])
+        better = np.where(success, distance < self.distance[rows], none_yet & (margin < self.margin[rows]))
+        put_rows(self.best, rows[better], take(x, better))
+        self.margin[rows[better]] = margin[better]
+        self._note_success(rows[better], success[better], distance[better])
+        return success
+
+    def _note_success(self, rows: Values, success: Values, distance: Values) -> None:
+        self.distance[rows[success]] = distance[success]
+
+
+def take(x: Array, chosen: Values) -> Array:
+    """The items of an array (n, ...) at which booleans (n,) are true."""
+    return take_rows(x, np.flatnonzero(chosen))
+
+
+def put_rows(x: Array, rows: Values, values: Array) -> None:
+    """Write `values` (n, ...) as items `rows` into an array."""
+    if isinstance(x, np.ndarray):
+        x[rows] = values
+    else:
+        for n, row in enumerate(rows):
+            x[int(row), ...] = values[n, ...]

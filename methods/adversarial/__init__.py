@@ -1,0 +1,1 @@
+"""Attacks: pictures that are made to fool a network."""
