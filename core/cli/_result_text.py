@@ -7,7 +7,7 @@ import click
 
 from ..arrays import as_numpy
 from ..method.base import Method
-from ..result import Attribution, Result
+from ..result import Attribution, Result, Synthesis
 from ..result.scores import Scores
 from ..result.table import Table
 
@@ -46,6 +46,8 @@ def result_record(result: Result) -> dict[str, Any]:
     }
     if figures := result.figures():
         record |= {"figures": dict(figures)}
+    if isinstance(result, Synthesis):
+        record |= result.details()
     if isinstance(result, Table):
         record |= {"columns": {name: as_numpy(values).tolist() for name, values in result.columns.items()}}
     if isinstance(result, Scores):

@@ -56,7 +56,7 @@ def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
 def load_checkpoint(
     method: PictureMethod,
     model: Model,
-    objective: Objective,
+    objective: Objective | str,
     example: Array,
     images: Array = None,
     may_differ: Iterable[str] = MAY_DIFFER,
@@ -66,7 +66,7 @@ def load_checkpoint(
     Args:
         method: of the run that continues the saved one, which must be the same but for `may_differ`.
         model: of that run.
-        objective: of that run.
+        objective: of that run, or the text that its provenance has instead.
         example: an array of the namespace, type and device that the loaded arrays shall have.
         images: what the run starts from, (N, C, H, W); None for nothing.
         may_differ: names of parameters.

@@ -1,1 +1,1 @@
-"""Attacks: pictures that are made to fool a network."""
+"""Attacks, and pictures that mean nothing: what makes a network sure of something wrong."""

@@ -1,0 +1,1 @@
+"""Evolution of pictures: genomes, their mutations, and MAP-Elites, which keeps the best genome of each class."""

@@ -1,0 +1,112 @@
+"""The loop of a search for pictures of classes: generation after generation, resumed, with snapshots, interrupted."""
+
+from abc import ABC, abstractmethod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import ParameterError
+from ..execution.interrupt import stop_on_signals
+from ..execution.progress import Progress
+from ..optim.base import State
+from ..optim.loop import Run
+from ..synthesis.checkpoint import Checkpoint
+from .confidence import Confidence
+
+__all__ = ["Search", "run_search"]
+
+Values: TypeAlias = np.ndarray[Any, Any]
+
+
+class Search(ABC):
+    """What makes the best picture of each class better; its state's moments begin with confidences and generations.
+
+    Both are (K,), float64: the confidence of each class in its best picture so far, and the generation that made it.
+    """
+
+    confidence: Confidence
+    classes: Values
+    """(K,), integers: the class of each picture."""
+    goal: float
+    """The confidence at which a class is done."""
+    picture_shape: tuple[int, int, int]
+    """(C, H, W)."""
+
+    @abstractmethod
+    def start(self) -> State:
+        """The state before the first generation; every confidence is 0 or less."""
+
+    @abstractmethod
+    def advance(self, state: State) -> State:
+        """The state after one more generation."""
+
+    @abstractmethod
+    def pictures(self, state: State) -> Array:
+        """The best picture of each class, (K, C, H, W), in [0, 1], float32."""
+
+    def done(self, state: State) -> bool:
+        """Whether all classes have reached the goal."""
+        return bool((np.asarray(state.moments[0]) >= self.goal).all())
+
+
+@stop_on_signals()
+def run_search(
+    search: Search, steps: int, every: int | None, progress: Progress, checkpoint: Checkpoint | None = None
+) -> tuple[Run, dict[int, Array]]:
+    """Search until all classes are done, or all generations are.
+
+    Args:
+        search: what is run.
+        steps: generations, those of an earlier run included.
+        every: keep the pictures after each so many generations; None for none.
+        progress: told after each generation.
+        checkpoint: an earlier run to go on from.
+
+    Returns:
+        The run, whose history is the confidence of each class after each generation, (generations, K), and the
+        snapshots (K, C, H, W) by generation.
+
+    Raises:
+        ParameterError: the earlier run has taken all generations, or all its classes are done.
+        KeyboardInterrupt: interrupted before a generation was done.
+    """
+    state, history = search.start(), []
+    if checkpoint is not None and checkpoint.runs:
+        (saved, past), *_ = checkpoint.runs
+        state, history = _of_types(saved, state), list(past)
+        _refuse_finished(search, state, steps)
+    snapshots: dict[int, Array] = {}
+    interrupted = False
+    try:
+        while state.step < steps and not search.done(state):
+            state = search.advance(state)
+            history.append(state.moments[0])
+            if every and state.step % every == 0:
+                snapshots[state.step] = search.pictures(state)
+            progress(state.step, steps, _said(state.moments[0], search.goal))
+    except KeyboardInterrupt:
+        if not state.step:
+            raise
+        interrupted = True
+        history = [*history, state.moments[0]][: state.step]
+    return Run(state.parameters, np.stack(history), state, interrupted=interrupted), snapshots
+
+
+def _of_types(saved: State, start: State) -> State:
+    """A saved state with arrays of the types that the search works with."""
+    moments = (m.astype(like.dtype) for m, like in zip(saved.moments, start.moments, strict=True))
+    return State(saved.parameters.astype(start.parameters.dtype), tuple(moments), saved.step)
+
+
+def _said(confidence: Values, goal: float) -> str:
+    return f"median confidence {np.median(confidence):.4f}, {int((confidence >= goal).sum())} of {len(confidence)} done"
+
+
+def _refuse_finished(search: Search, state: State, steps: int) -> None:
+    if state.step >= steps:
+        raise ParameterError(f"steps is {steps}, and the run to go on from has taken {state.step}; ask for more")
+    if search.done(state):
+        raise ParameterError(
+            f"every class of the run to go on from has reached confidence {search.goal:g}; ask for a higher one"
+        )
