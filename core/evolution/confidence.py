@@ -34,7 +34,9 @@ class Confidence:
             return cls(model)
         advice = "choose an output of classes, output=..."
         if spec.is_vector:
-            advice = "wrap it with output_kind='logits' if a softmax belongs after it, 'independent_logits' if a sigmoid"
+            advice = (
+                "wrap it with output_kind='logits' if a softmax belongs after it, 'independent_logits' if a sigmoid"
+            )
         raise ModelError(f"this network gives {spec}: it is never sure of a class; {advice}")
 
     def values(self, pictures: Array) -> Values:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 from crosslens.methods.adversarial.fgsm import FGSM
+from crosslens.methods.adversarial.fooling_image import FoolingImage
 from crosslens.methods.adversarial.pgd import PGD
 from crosslens.methods.attention.attention_relevance import AttentionRelevance
 from crosslens.methods.attention.attention_rollout import AttentionRollout
@@ -499,6 +500,24 @@ def method(
     inputs: int = ...,
     kernel: str = ...,
 ) -> Filters: ...
+@overload
+def method(
+    name: Literal["fooling_image", "map_elites", "cppn"],
+    *,
+    preset: None = None,
+    steps: int = ...,
+    seed: int = ...,
+    every: int | None = ...,
+    resume: Any = ...,
+    start: str = ...,
+    learning_rate: float = ...,
+    decay: float = ...,
+    population: int = ...,
+    colour: str | None = ...,
+    encoding: str = ...,
+    confidence: float = ...,
+    size: int | None = ...,
+) -> FoolingImage: ...
 @overload
 def method(
     name: Literal["full_grad", "full_gradient", "full_gradients"],
