@@ -1,7 +1,7 @@
 """Attacks: images changed until a network changes its mind, within a norm's ball and the image's bounds."""
 
 from .adversarial import Adversarial
-from .attack_method import AttackMethod, ViewOptions
+from .attack_method import AttackMethod, BallOptions, ViewOptions
 from .ball import Ball, Region
 from .climb import NormedSteps, StepRule, climb
 from .problem import Evaluation, Problem
@@ -10,6 +10,7 @@ __all__ = [
     "Adversarial",
     "AttackMethod",
     "Ball",
+    "BallOptions",
     "Evaluation",
     "NormedSteps",
     "Problem",

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
+from ..execution.whole_file import whole_file
 from ..image.false_colour import pixels
 from ..result import Synthesis
 from ..result.display import Pixels
+from ..result.formats import PICTURES, write_picture
 from .adversarial_sheet import adversarial_sheet, magnified
 from .projection import norm_of
 
@@ -52,8 +55,11 @@ class Adversarial(Synthesis):
     """(N,): backward passes that it took."""
     survives_8_bit: Array = None
     """(N,), booleans: whether the picture still succeeds when its values are rounded to 8 bits, as files hold them."""
+    zero_gradient: Array = None
+    """(N,), booleans: whether a gradient was zero on the way, so that the attack had nothing to go by."""
     labels: tuple[str, ...] = ()
     """Names of the classes; none where the model has none."""
+    notes_of_each: ClassVar[bool] = True
     _kind: ClassVar[str] = "adversarial result"
 
     def norms(self) -> Mapping[str, Array]:
@@ -70,13 +76,23 @@ class Adversarial(Synthesis):
     def figures(self) -> Mapping[str, Any]:
         """The share of successes, their median distance, and what it took."""
         success, distance = as_numpy(self.success), as_numpy(self.distance)
+        if len(self) == 1:
+            return {**self._mind(), **self._cost()}
         found = {f"median {WORDS[self.norm]} distance": float(np.median(distance[success]))} if success.any() else {}
-        return {
-            "success": float(success.mean()),
-            **found,
-            "queries": float(as_numpy(self.queries).mean()),
-            "gradients": float(as_numpy(self.gradients).mean()),
-        }
+        return {"success": float(success.mean()), **found, **self._cost()}
+
+    def _mind(self) -> Mapping[str, Any]:
+        """Of one image, what the network took it for, and what it takes the picture for."""
+        before, after = (
+            f"{self.label(int(number))}, probability {chance:.3f}"
+            for number, chance in zip(as_numpy(self.classes)[0], as_numpy(self.confidence)[0], strict=True)
+        )
+        distance = {f"{WORDS[self.norm]} distance": float(as_numpy(self.distance)[0])}
+        return {"fooled": "yes" if as_numpy(self.success)[0] else "no", "before": before, "after": after, **distance}
+
+    def _cost(self) -> Mapping[str, float]:
+        """The means of forward and of backward passes."""
+        return {name: float(as_numpy(getattr(self, name)).mean()) for name in ("queries", "gradients")}
 
     def _facts(self) -> Iterator[str]:
         success = as_numpy(self.success)
@@ -96,12 +112,35 @@ class Adversarial(Synthesis):
             "queries",
             "gradients",
             "survives_8_bit",
+            "zero_gradient",
         )  # fmt: skip
 
+    def own_notes(self) -> tuple[str, ...]:
+        """What a reader must know of these images, so many of so many."""
+        return tuple(_own_notes(self))
+
+    def _other_notes(self) -> Iterator[str]:
+        own = self.own_notes()
+        return (note for note in self.notes if note not in own)
+
+    def _at(self, places: Sequence[int]) -> "Adversarial":
+        """With the notes of these images alone."""
+        part = super()._at(places)
+        assert isinstance(part, Adversarial)
+        return replace(part, notes=(*part.own_notes(), *self._other_notes()))
+
     def joined(self, others: Sequence[Self]) -> Self:
-        """This batch's result with those of the batches after it; histories of several lengths are left out."""
+        """This batch's result with those of the batches after it; their histories, of several lengths, are left out."""
+        if not others:
+            return self
         joined = super().joined(others)
-        return replace(joined, history=None) if others else joined
+        rest = dict.fromkeys(note for part in (self, *others) for note in part._other_notes())
+        return replace(joined, history=None, notes=(*joined.own_notes(), *rest))
+
+    def already(self) -> Array:
+        """(N,), booleans: whether the class was left, or reached, before any change."""
+        classes, reach = as_numpy(self.classes)[:, 0], as_numpy(self.reach)
+        return np.where(reach < 0, as_numpy(self.success) & (as_numpy(self.distance) == 0), classes == reach)
 
     def label(self, number: int) -> str:
         """The name of a class, or its number."""
@@ -145,6 +184,15 @@ class Adversarial(Synthesis):
     def _scale(self, pixels: Pixels) -> int:
         return 1
 
+    def save(self, path: str | Path, form: str | None = None, *, scale: int | None = None, quality: int = 95) -> Path:
+        """As `Result.save`; beside the sheet of one image its picture alone, `name-adversarial.png`, in 8 bits."""
+        saved = super().save(path, form, scale=scale, quality=quality)
+        if saved.suffix.lower() in PICTURES and len(self) == 1:
+            beside = saved.with_name(f"{saved.stem}-adversarial.png")
+            with whole_file(beside) as temporary, temporary.open("wb") as file:
+                write_picture(self.drawn(0), ".png", file, quality)
+        return saved
+
     def frames(self) -> list[Pixels]:
         raise ParameterError("an attack has no pictures on the way to show; save it as .png or .npz")
 
@@ -157,3 +205,26 @@ class Adversarial(Synthesis):
         if self.history is None:
             raise ParameterError(f"{self.method} keeps no history of its steps; leave --history out")
         return super().save_history(path)
+
+
+def _own_notes(result: Adversarial) -> Iterator[str]:
+    success, count = as_numpy(result.success), len(result)
+    if (already := int(np.sum(result.already()))) > 0:
+        wanted = "is the one to reach" if int(as_numpy(result.reach).max()) >= 0 else "is not the one to leave"
+        yield f"the class of {already} of {count} images {wanted} before any change"
+    if flat := int((as_numpy(result.zero_gradient) & ~success).sum()):
+        yield (
+            f"the gradient was zero at {flat} of {count} images that were not fooled: the network is saturated, "
+            "rounded or not differentiable there, and an attack by gradients says nothing about it; square and "
+            "boundary need none"
+        )
+    if failed := int((~success).sum()):
+        yield (
+            f"{failed} of {count} images were not fooled: that this attack at these settings found nothing does not "
+            "show that there is nothing; try more steps, restarts, and other attacks"
+        )
+    if lost := int((success & ~as_numpy(result.survives_8_bit)).sum()):
+        yield (
+            f"{lost} of {int(success.sum())} pictures that fool do not when rounded to 8 bits, as .png and .jpg files "
+            "are; .npz keeps the numbers"
+        )

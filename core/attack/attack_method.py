@@ -20,9 +20,10 @@ from ..synthesis.transforms import robust_transform
 from .adversarial import Adversarial
 from .outcome import adversarial_result
 from .problem import Problem
+from .projection import NORMS
 from .views import Views
 
-__all__ = ["AttackMethod", "ViewOptions"]
+__all__ = ["AttackMethod", "BallOptions", "ViewOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,10 @@ class AttackMethod(Method):
         aim = Aim.of(model, objective, towards, clean)
         return Problem(model, images, aim, self.distance_norm, aim.class_logits(clean))
 
+    def images_at_once(self, model: Model) -> int:
+        """As many as go through the network at once where no gradient is needed, and 16 at least."""
+        return max(16, forward_limit(model))
+
     def _run_in_batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Adversarial:
         """All at once: a problem runs batches itself, of those images that are not finished."""
         return self.run(model, images, objective, progress)
@@ -75,6 +80,20 @@ def _clean_activations(model: Model, images: Array) -> Mapping[str, Array]:
         for start, stop in slices(images.shape[0], forward_limit(model))
     ]
     return {reading.layer: namespace(parts[0]).concat(parts, axis=0)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BallOptions(ParameterGroup):
+    """How far a picture may be from its image."""
+
+    title = "ball"
+    eps: float = param(0.03, "largest distance from the image, in the unit of images in [0, 1]", minimum=0)
+    norm: str = param("linf", "norm of the distance", choices=NORMS)
+
+    @property
+    def distance_norm(self) -> str:
+        """The ball's."""
+        return self.norm
 
 
 @dataclass(frozen=True, kw_only=True)

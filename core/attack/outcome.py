@@ -1,12 +1,11 @@
 """The result of an attack: each image's best picture, what the network says of it, and what must be said beside."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, as_numpy, namespace
+from ..arrays import Array, namespace
 from ..execution.batching import forward_limit, slices
 from .adversarial import Adversarial
 from .problem import Problem
@@ -44,9 +43,10 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
         queries=problem.queries.copy(),
         gradients=problem.gradients.copy(),
         survives_8_bit=success & _succeeds_in_8_bit(problem),
+        zero_gradient=problem.flat.copy(),
         labels=tuple(aim.spec.names(problem.model.labels)),
     )
-    return replace(result, notes=tuple(_notes(result, problem)))
+    return replace(result, notes=result.own_notes())
 
 
 def _class_logits(problem: Problem, x: Array) -> Any:
@@ -63,29 +63,3 @@ def _succeeds_in_8_bit(problem: Problem) -> Any:
     xp, (low, high) = namespace(problem.best), problem.bounds
     rounded = xp.round((problem.best - low) / (high - low) * 255) / 255 * (high - low) + low
     return problem.aim.succeeded(problem.aim.deciding(_class_logits(problem, xp.astype(rounded, problem.best.dtype))))
-
-
-def _notes(result: Adversarial, problem: Problem) -> Iterator[str]:
-    success, count = as_numpy(result.success), len(result)
-    already = problem.aim.succeeded(problem.aim.deciding(problem.clean))
-    if already.any():
-        wanted = "is what was to be reached" if problem.aim.reach is not None else "is not the one to leave"
-        yield f"the class of {int(already.sum())} of {count} images {wanted} before any change"
-    flat = problem.flat & ~success
-    if flat.any():
-        yield (
-            f"the gradient was zero at {int(flat.sum())} of {count} images that were not fooled: the network is "
-            "saturated, rounded or not differentiable there, and an attack by gradients says nothing about it; square "
-            "and boundary need none"
-        )
-    if not success.all():
-        yield (
-            f"{int((~success).sum())} of {count} images were not fooled: that this attack at these settings found "
-            "nothing does not show that there is nothing; try more steps, restarts, and other attacks"
-        )
-    lost = success & ~as_numpy(result.survives_8_bit)
-    if lost.any():
-        yield (
-            f"{int(lost.sum())} of {int(success.sum())} pictures that fool do not when rounded to 8 bits, as .png and "
-            ".jpg files are; .npz keeps the numbers"
-        )

@@ -113,7 +113,7 @@ def _refuse_overwriting(output: Path, inputs: list[Path]) -> None:
         inside = path.is_dir() and output.exists() and path.resolve() in output.resolve().parents
         if inside or (output.exists() and path.samefile(output)):
             raise CrosslensError(f"'{output}' is read by this command and would be lost; give -o another name")
-        beside = re.fullmatch(rf"{re.escape(output.stem)}-(\d{{4,}}|masked)\.png", path.name)
+        beside = re.fullmatch(rf"{re.escape(output.stem)}-(\d{{4,}}|masked|adversarial)\.png", path.name)
         if beside and path.resolve().parent == output.resolve().parent:
             raise CrosslensError(
                 f"'{path}' is read by this command and could be lost: files written beside '{output}' have such names; "

@@ -192,6 +192,10 @@ class Method(ABC):
         chosen = self.network_defaults(model, images, objective)
         return replace(self, **chosen) if chosen else self
 
+    def images_at_once(self, model: Model) -> int:
+        """How many images a batch of many pictures should hold; override it in a method that runs batches itself."""
+        return batch_limit(model)
+
     def _run_in_batches(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Result:
         if images is None or not self.batched or images.shape[0] <= batch_limit(model):
             return self.run(model, images, objective, progress)

@@ -6,7 +6,6 @@ from typing import Any
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import CrosslensError
-from ..execution.batching import batch_limit
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, silent
 from ..image.loading import join_records, remember_loading
@@ -56,7 +55,7 @@ class BatchRunner:
         """Pictures in a batch; one where the method takes one at a time, or sizes differ, or each has a target."""
         method = self.job.method
         alone = not method.batched or method.takes_any_size() or self.objective.count is not None
-        return 1 if alone else batch_limit(self.job.model)
+        return 1 if alone else method.images_at_once(self.job.model)
 
     def run(self, batch: range, progress: Progress = silent) -> list[Outcome]:
         """What becomes of these pictures.
@@ -102,7 +101,11 @@ class BatchRunner:
         except CrosslensError:
             return [self._alone(index, image, progress) for index, image in images.items()]
         parts = [of_picture(together, n, len(images)) for n in range(len(images))]
-        if not together.notes or (not first and self._common_notes().issuperset(together.notes)):
+        if (
+            together.notes_of_each
+            or not together.notes
+            or (not first and self._common_notes().issuperset(together.notes))
+        ):
             return list(parts)
         alone = [self._alone(index, image, progress) for index, image in images.items()]
         notes = [

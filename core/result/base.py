@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -33,6 +33,9 @@ class Result(Indexed, Saved):
     """Which channels a picture shows as red, green and blue, counted from 1; see `crosslens.image.false_colour`."""
     notes: tuple[str, ...] = ()
     """What a reader must know to trust the values: all-zero maps, for example."""
+
+    notes_of_each: ClassVar[bool] = False
+    """Whether the result of some of its images, `result[2:4]`, has the notes of these images alone."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Dataclasses below keep the one-line representation, and how results are compared."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from crosslens.arrays import like
-from crosslens.attack import AttackMethod, Ball, Problem, ViewOptions
-from crosslens.attack.projection import NORMS
+from crosslens.attack import AttackMethod, Ball, BallOptions, Problem, ViewOptions
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.preset import Preset
@@ -15,7 +14,7 @@ from crosslens.plugins.hookspecs import hookimpl
 
 
 @dataclass(frozen=True, kw_only=True)
-class FGSM(ViewOptions, AttackMethod):
+class FGSM(BallOptions, ViewOptions, AttackMethod):
     """Fool a network by one step along the gradient.
 
     Of all pictures within `eps` of the image, and within its bounds, the one that the gradient of the loss says is
@@ -30,18 +29,12 @@ class FGSM(ViewOptions, AttackMethod):
         "linf_fast_gradient_attack": "foolbox's name",
     }
     example: ClassVar = {"eps": 0.1}
-    eps: float = param(0.03, "largest distance from the image, in the unit of images in [0, 1]", minimum=0)
-    norm: str = param("linf", "norm of the distance", choices=NORMS)
     loss: str = param("cross_entropy", "what is climbed; dlr is the difference of logits ratio", choices=tuple(LOSSES))
     seed: int = param(0, "of the random views", minimum=0)
     presets: ClassVar = {
         "foolbox": Preset({"eps": 0.3}, doc="foolbox takes eps at the call; 0.3 is its example"),
         "art": Preset({"eps": 0.3}, doc="FastGradientMethod with its defaults, without its random starts"),
     }
-
-    @property
-    def distance_norm(self) -> str:
-        return self.norm
 
     def search(self, problem: Problem, progress: Progress) -> Any:
         rows = problem.unfinished

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from crosslens.attack import AttackMethod, Ball, NormedSteps, Problem, ViewOptions, climb
-from crosslens.attack.projection import NORMS
+from crosslens.attack import AttackMethod, Ball, BallOptions, NormedSteps, Problem, ViewOptions, climb
 from crosslens.attack.randomness import generators
 from crosslens.execution.progress import Progress, part_of
 from crosslens.method import Method, param
@@ -16,7 +15,7 @@ from crosslens.plugins.hookspecs import hookimpl
 
 
 @dataclass(frozen=True, kw_only=True)
-class PGD(ViewOptions, AttackMethod):
+class PGD(BallOptions, ViewOptions, AttackMethod):
     """Fool a network by steps within a ball.
 
     x <- project(x + step_size d), d the steepest direction of the loss in the norm, the projection onto the ball of
@@ -32,8 +31,6 @@ class PGD(ViewOptions, AttackMethod):
         "l2_pgd": "norm='l2'",
     }
     example: ClassVar = {"eps": 0.1, "steps": 4}
-    eps: float = param(0.03, "largest distance from the image, in the unit of images in [0, 1]", minimum=0)
-    norm: str = param("linf", "norm of the distance", choices=NORMS)
     steps: int = param(40, "steps of each start", minimum=1)
     step_size: float | None = param(None, "length of a step, in the norm; 2.5 eps / steps if not given", above=0)
     momentum: float = param(0.0, "share of the last direction that is kept; 0 for none", minimum=0)
@@ -47,10 +44,6 @@ class PGD(ViewOptions, AttackMethod):
             {"eps": 0.3, "steps": 100, "step_size": 0.1, "random_start": False}, doc="ProjectedGradientDescent"
         ),
     }
-
-    @property
-    def distance_norm(self) -> str:
-        return self.norm
 
     def search(self, problem: Problem, progress: Progress) -> Any:
         size = 2.5 * self.eps / self.steps if self.step_size is None else self.step_size

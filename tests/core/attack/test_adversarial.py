@@ -1,0 +1,181 @@
+"""What an attack gives: success, distances, confidences and queries of each image, notes, tables and files."""
+
+from dataclasses import replace
+
+import crosslens
+import numpy as np
+import pytest
+from crosslens.attack import Adversarial
+from crosslens.testing.tiny import TinyModel
+from PIL import Image
+
+LABELS = ("ash", "birch", "cedar", "dogwood", "elm")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TinyModel(relu=True, seed=1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((6, 3, 8, 8), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def result(model, images):
+    """Some of the images are fooled, and some are not."""
+    return crosslens.method("pgd", eps=0.05, steps=10)(model, images)
+
+
+def probabilities(model, images):
+    z = model.forward(images)["<output>"].astype(float)
+    return np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+
+
+def test_success_classes_and_confidence_are_the_networks_own(result, model, images):
+    before, after = probabilities(model, images), probabilities(model, result.images)
+    rows = np.arange(6)
+    assert 0 < result.success.sum() < 6
+    assert result.classes.tolist() == np.stack([before.argmax(1), after.argmax(1)], axis=1).tolist()
+    assert result.success.tolist() == (before.argmax(1) != after.argmax(1)).tolist()
+    np.testing.assert_allclose(result.confidence, np.stack([before.max(1), after.max(1)], axis=1), rtol=1e-5)
+    left = np.stack([before[rows, result.leave], after[rows, result.leave]], axis=1)
+    np.testing.assert_allclose(result.leave_confidence, left, rtol=1e-5)
+
+
+def test_distances_are_those_of_the_pictures(result, images):
+    change = (result.images.astype(float) - images).reshape(6, -1)
+    norms = result.norms()
+    np.testing.assert_allclose(result.distance, abs(change).max(axis=1), atol=1e-7)
+    np.testing.assert_allclose(norms["l2"], np.sqrt((change**2).sum(axis=1)), rtol=1e-5)
+    np.testing.assert_allclose(norms["l1"], abs(change).sum(axis=1), rtol=1e-5)
+    pixels = (change.reshape(6, 3, -1) != 0).any(axis=1).sum(axis=1)
+    assert norms["l0"].tolist() == pixels.tolist()
+
+
+def test_queries_and_gradients_are_the_passes_that_were_made(model, images):
+    """Counted at the network itself; the result's own two passes are not the attack's."""
+    seen = {"forward": 0, "gradient": 0}
+
+    class Counting(TinyModel):
+        def _forward(self, x, capture, replace):
+            seen["forward"] += x.shape[0]
+            return super()._forward(x, capture, replace)
+
+        def _linearize(self, x, capture, wrt, replace):
+            seen["gradient"] += x.shape[0]
+            return super()._linearize(x, capture, wrt, replace)
+
+    counting = Counting(relu=True, seed=1)
+    counting.output  # noqa: B018 - found out before anything is counted
+    crosslens.method("fgsm")(counting, images)
+    seen.update(forward=0, gradient=0)
+    result = crosslens.method("pgd", eps=0.05, steps=10)(counting, images)
+    assert result.gradients.sum() == seen["gradient"]
+    linearised = seen["gradient"]
+    inside = seen["forward"] - 2 * 6  # the pictures, and the pictures in 8 bits
+    assert result.queries.sum() in {inside, inside + linearised}
+
+
+def test_a_picture_that_was_not_fooled_is_the_one_that_came_nearest(model, images):
+    result = crosslens.method("pgd", eps=0.002, steps=5)(model, images)
+    assert not result.success.any()
+    rows = np.arange(6)
+    ahead = []
+    for x in (images, result.images):
+        z = model.forward(x)["<output>"].astype(float)
+        own = z[rows, result.leave].copy()
+        z[rows, result.leave] = -np.inf
+        ahead.append(own - z.max(axis=1))
+    assert (ahead[1] < ahead[0]).all()
+
+
+def test_parts_have_their_own_notes(result):
+    failed = np.flatnonzero(~result.success)
+    assert any(f"{len(failed)} of 6 images were not fooled" in note for note in result.notes)
+    assert any("1 of 1 images were not fooled" in note for note in result[int(failed[0])].notes)
+    fooled = int(np.flatnonzero(result.success)[0])
+    assert not any("not fooled" in note for note in result[fooled].notes)
+    joined = result[:2].joined([result[2:]])
+    assert sorted(joined.notes) == sorted(result.notes)
+    assert joined.success.tolist() == result.success.tolist()
+
+
+def test_a_failed_attack_says_that_it_proves_nothing(model, images):
+    (note,) = [n for n in crosslens.method("fgsm", eps=1e-6)(model, images).notes if "not fooled" in n]
+    assert "does not show that there is nothing" in note
+
+
+def test_the_class_to_leave_can_be_another_than_the_predicted_one(model, images):
+    """An image that is of another class already takes no change at all, and the notes say so."""
+    other = (model.forward(images)["<output>"].argmax(axis=1) + 1) % 5
+    result = crosslens.method("pgd")(model, images, other.tolist())
+    assert result.success.all()
+    assert result.distance.tolist() == [0] * 6
+    assert result.queries.tolist() == [1] * 6
+    assert "the class of 6 of 6 images is not the one to leave before any change" in result.notes[0]
+
+
+def test_a_class_can_be_reached_by_number_label_and_one_for_each(model, images):
+    method = crosslens.method("pgd", eps=0.5, steps=20, towards="class 3")
+    by_label = method(model, images, [0] * 6)
+    by_number = crosslens.method("pgd", eps=0.5, steps=20, towards=3)(model, images, [0] * 6)
+    np.testing.assert_array_equal(by_label.images, by_number.images)
+    assert by_label.reach.tolist() == [3] * 6
+    assert (by_label.classes[by_label.success, 1] == 3).all()
+    each = crosslens.method("pgd", eps=0.5, steps=20, towards=(1, 2, 3, 1, 2, 3))(model, images, [0] * 6)
+    assert each.reach.tolist() == [1, 2, 3, 1, 2, 3]
+    assert each.success.sum() > 0
+
+
+def test_wrong_classes_are_refused(model, images):
+    with pytest.raises(crosslens.errors.TargetError, match="towards is class 0, and that is the class of image 0"):
+        crosslens.method("pgd", towards=0)(model, images, [0, 1, 2, 3, 4, 1])
+    with pytest.raises(crosslens.errors.TargetError, match="an attack is about a class"):
+        crosslens.method("pgd")(model, images, "channel:conv1:0")
+    with pytest.raises(crosslens.errors.TargetError, match="99 is out of range"):
+        crosslens.method("pgd", towards=99)(model, images)
+
+
+def test_it_is_saved_shown_and_tabulated(result, tmp_path):
+    named = replace(result, labels=LABELS)
+    named.save(tmp_path / "attack.npz")
+    back = crosslens.load(tmp_path / "attack.npz")
+    assert isinstance(back, Adversarial)
+    assert back == named
+    table = named.to_dataframe()
+    assert list(table["success"]) == named.success.tolist()
+    assert list(table["queries"]) == named.queries.tolist()
+    assert named.picture().shape[2] == 3
+    fooled = int(np.flatnonzero(named.success)[0])
+    before, after = named.classes[fooled]
+    assert named.explanation(fooled).startswith(
+        f"{LABELS[before]} {named.confidence[fooled, 0]:.2f} -> {LABELS[after]} "
+    )
+
+
+def test_beside_the_sheet_of_one_image_stands_its_picture(result, tmp_path):
+    result[0].save(tmp_path / "one.png")
+    pixels = np.asarray(Image.open(tmp_path / "one-adversarial.png")).transpose(2, 0, 1)
+    np.testing.assert_allclose(pixels, result.images[0] * 255, atol=0.51)
+    result.save(tmp_path / "all.png")
+    assert not (tmp_path / "all-adversarial.png").exists()
+
+
+def test_8_bits_are_tried(model, images):
+    """The pictures that the network is given are those that a .png would hold."""
+    result = crosslens.method("pgd", eps=0.05, steps=10)(model, images)
+    rounded = np.float32(np.round(result.images * 255) / 255)
+    held = model.forward(rounded)["<output>"].argmax(axis=1) != result.leave
+    assert result.survives_8_bit.tolist() == (held & result.success).tolist()
+
+
+def test_a_zero_gradient_is_said():
+    """A network whose weights are all zero below the last layer: nothing depends on the image."""
+    model = TinyModel()
+    model._parameters["conv1"]["kernel"][:] = 0
+    result = crosslens.method("pgd")(model, np.full((2, 3, 8, 8), 0.5, np.float32))
+    assert not result.success.any()
+    assert result.zero_gradient.all()
+    assert any("the gradient was zero at 2 of 2 images" in note for note in result.notes)
