@@ -59,7 +59,7 @@ class Problem:
         """Of the best picture so far."""
         self.best = namespace(images).asarray(images, copy=True)
         self.flat = np.zeros(count, bool)
-        """The images at which a gradient was zero."""
+        """The images of which a gradient was zero at a picture that does not succeed."""
         self._note_success(np.arange(count), aim.succeeded(aim.deciding(clean)), np.zeros(count))
 
     @property
@@ -116,7 +116,7 @@ class Problem:
             evaluation = Evaluation(logits, objective.at_logits(logits)[0], total / self.views.count)
             self._count(rows, self.views.count)
         size = namespace(x).max(namespace(x).abs(evaluation.gradient), axis=tuple(range(1, x.ndim)))
-        self.flat[rows] |= as_numpy(size) == 0
+        self.flat[rows] |= (as_numpy(size) == 0) & ~self.succeeded(evaluation.logits, rows)
         return evaluation
 
     def _count(self, rows: Values, passes: int) -> None:

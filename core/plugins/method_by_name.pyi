@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
+from crosslens.methods.adversarial.apgd import APGD
 from crosslens.methods.adversarial.fgsm import FGSM
 from crosslens.methods.adversarial.fooling_image import FoolingImage
 from crosslens.methods.adversarial.pgd import PGD
@@ -157,6 +158,27 @@ def method(
     examples: int | None = ...,
     size: int | None = ...,
 ) -> ActivationMaximisation: ...
+@overload
+def method(
+    name: Literal["apgd", "auto_pgd", "auto_projected_gradient_descent", "apgd_ce", "apgd_dlr"],
+    *,
+    preset: Literal["autoattack", "art", "torchattacks"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    views: int = ...,
+    shift: float = ...,
+    zoom: float = ...,
+    turn: float = ...,
+    noise: float = ...,
+    eps: float = ...,
+    norm: str = ...,
+    steps: int = ...,
+    rho: float = ...,
+    larger_first: bool | None = ...,
+    restarts: int = ...,
+    random_start: bool = ...,
+    loss: str = ...,
+    seed: int = ...,
+) -> APGD: ...
 @overload
 def method(name: Literal["attention_relevance"], *, preset: None = None) -> AttentionRelevance: ...
 @overload
