@@ -5,6 +5,7 @@ from .attack_method import AttackMethod, BallOptions, ViewOptions
 from .ball import Ball, Region
 from .climb import NormedSteps, StepRule, climb
 from .problem import Evaluation, Problem
+from .randomness import generators
 
 __all__ = [
     "Adversarial",
@@ -18,4 +19,5 @@ __all__ = [
     "StepRule",
     "ViewOptions",
     "climb",
+    "generators",
 ]

@@ -21,7 +21,7 @@ __all__ = ["Adversarial"]
 
 WORDS = {"linf": "L-inf", "l2": "L2", "l1": "L1", "l0": "L0"}
 """The norms as people write them."""
-SHOWN = 16
+SHOWN = 24
 """Images that a sheet of several shows at most."""
 
 
@@ -169,7 +169,7 @@ class Adversarial(Synthesis):
         }
 
     def picture(self) -> Pixels:
-        """Each image, the change magnified, and the picture side by side, with a line below; at most 16 images."""
+        """Each image, the change magnified, and the picture side by side, with a line below; at most 24 images."""
         rows = [self._row(index) for index in range(min(len(self), SHOWN))]
         left = len(self) - len(rows)
         return adversarial_sheet(rows, f"and {left} more" if left else "")

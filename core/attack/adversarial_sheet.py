@@ -1,6 +1,7 @@
 """The sheet of an attack: image, change and picture side by side, a line of text under each row."""
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,29 @@ def magnified(change: np.ndarray[Any, Any], bands: Any = None) -> tuple[Pixels, 
 
 
 def adversarial_sheet(rows: Sequence[tuple[Sequence[Pixels], str]], last: str = "") -> Pixels:
-    """Rows of pictures (H, W, 3) on white, each with its text below, and a last line."""
+    """Rows of pictures (H, W, 3) on white, each with its text below, in columns; and a last line.
+
+    Args:
+        rows: the pictures of each image, all of one size, and its text.
+        last: what stands below all of them.
+    """
     drawn = [_row(pictures, text) for pictures, text in rows]
-    if last:
-        drawn.append(_text(last, drawn[0].shape[1]))
-    gap = np.full((GAP, drawn[0].shape[1], 3), 255, np.uint8)
-    return np.concatenate([part for row in drawn for part in (row, gap)][:-1])
+    height, width = max(each.shape[0] for each in drawn), drawn[0].shape[1]
+    columns = min(len(drawn), max(1, round(sqrt(len(drawn) * height / width))))
+    cells = [_padded(each, height) for each in drawn]
+    cells += [_padded(cells[0][:0], height)] * (-len(cells) % columns)
+    gap = np.full((height, 3 * GAP, 3), 255, np.uint8)
+    lines = [
+        np.concatenate([part for cell in cells[n : n + columns] for part in (cell, gap)][:-1], axis=1)
+        for n in range(0, len(cells), columns)
+    ]
+    return np.concatenate([*lines, *([_text(last, lines[0].shape[1])] if last else [])])
+
+
+def _padded(pixels: Pixels, height: int) -> Pixels:
+    """White below, up to this height."""
+    rest = np.full((height - pixels.shape[0], *pixels.shape[1:]), 255, np.uint8)
+    return np.concatenate([pixels, rest])
 
 
 def _row(pictures: Sequence[Pixels], text: str) -> Pixels:

@@ -12,7 +12,7 @@ SECTION = PAGE.partition("## Import paths that stay")[2].partition("\n## ")[0]
 ROW = re.compile(r"^\| `(crosslens[\w.]*)` \| (.+) \|$", re.M)
 STABLE = {path: re.findall(r"`([^`]+)`", names) for path, names in ROW.findall(SECTION)}
 PACKAGES = (
-    "arrays data errors introspection metadata method model "
+    "arrays attack data errors introspection metadata method model "
     "objective occlusion operators plugins result testing backends.onnx"
 )
 
