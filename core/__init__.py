@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .comparison.compare import Comparison, compare
     from .picture_run.run import PictureSummary, run_pictures
     from .plugins.attach import attach
+    from .robustness.curve import RobustnessCurve
+    from .robustness.robustness_curve import robustness_curve
     from .survey.survey import Survey
     from .survey.sweep import sweep
     from .synthesis.random_search import search
@@ -60,6 +62,7 @@ __all__ = [
     "Preprocess",
     "Pullback",
     "Result",
+    "RobustnessCurve",
     "Scores",
     "Search",
     "Source",
@@ -82,6 +85,7 @@ __all__ = [
     "method",
     "methods",
     "param",
+    "robustness_curve",
     "run_pictures",
     "save_image",
     "search",
@@ -100,6 +104,8 @@ _LATER = {
     "PictureSummary": ".picture_run.run",
     "run_pictures": ".picture_run.run",
     "attach": ".plugins.attach",
+    "RobustnessCurve": ".robustness.curve",
+    "robustness_curve": ".robustness.robustness_curve",
     "SteadyPoints": ".checkpoints.steady_points",
     "steady_embedding": ".checkpoints.steady_embedding",
     "search": ".synthesis.random_search",

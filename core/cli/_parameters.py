@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import MISSING, Field
 from pathlib import Path
 from textwrap import shorten
-from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import click
@@ -16,6 +15,7 @@ from ..errors import PluginError
 from ..method.base import Method
 from ..method.dataset import AnyMethod
 from ..method.parameter_group import grouped_parameters
+from ..method.parameter_text import members, repeats, value_of_text
 from ..method.preset import with_preset
 from ..plugins.families import families
 from ..plugins.registry import difference_of, image_method_class, method_class, methods
@@ -42,7 +42,7 @@ class ParameterValue(click.ParamType):  # type: ignore[type-arg]
     """Text as the first of an annotation's types that it can be; a tuple is written 16,8, or of numbers 16x8."""
 
     def __init__(self, annotation: Any) -> None:
-        self._kinds = sorted(_members(annotation), key=lambda kind: kind is str)
+        self._kinds = sorted(members(annotation), key=lambda kind: kind is str)
         self.name = " or ".join(dict.fromkeys(_name(kind) for kind in self._kinds))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -50,49 +50,23 @@ class ParameterValue(click.ParamType):  # type: ignore[type-arg]
             return value
         for kind in self._kinds:
             with suppress(ValueError):
-                return _parse(kind, value)
+                return value_of_text(kind, value)
         self.fail(f"{value!r} is not {self.name}", param, ctx)
         return None
-
-
-def _members(annotation: Any) -> list[Any]:
-    """The types of a union, or the type itself; None is how an option is left out."""
-    is_union = not isinstance(annotation, type) and get_origin(annotation) not in {tuple, list, Sequence}
-    members = [m for m in get_args(annotation) if m is not NoneType] if is_union else []
-    return members or [annotation]
-
-
-def _parse(kind: Any, text: str) -> Any:
-    if kind in {int, float, Path}:
-        return kind(text)
-    if get_origin(kind) is None:
-        return text
-    parts = (text.replace("x", ",") if str not in get_args(kind) else text).split(",")
-    return tuple(_parse(each, part) for each, part in zip(_items(kind, len(parts)), parts, strict=True))
-
-
-def _items(kind: Any, count: int) -> Sequence[Any]:
-    """The type of each item of a tuple: (A, B) as they stand, the only one repeated."""
-    return [get_args(kind)[0]] * count if _repeats(kind) else get_args(kind)
 
 
 def _name(kind: Any) -> str:
     if get_origin(kind) is None:
         return {int: "integer", float: "number", Path: "file"}.get(kind, "text")
     items = [_name(each) for each in get_args(kind) if each is not ...]
-    return ",".join(items + ["..."] * _repeats(kind))
-
-
-def _repeats(kind: Any) -> bool:
-    """Whether it holds any number of items of one type: tuple[int, ...], Sequence[int]."""
-    return ... in get_args(kind) or get_origin(kind) is not tuple
+    return ",".join(items + ["..."] * repeats(kind))
 
 
 def type_name(kind: type[AnyMethod], parameter: Field[Any]) -> str:
     """What the command line takes for a parameter: "integer", "text", "number,number", "a or b"."""
     annotation, choices = get_type_hints(kind)[parameter.name], parameter.metadata.get("choices")
     if choices:
-        others = [_name(each) for each in _members(annotation) if each is not str]
+        others = [_name(each) for each in members(annotation) if each is not str]
         return " or ".join([*others, *map(str, choices)])
     return "yes or no" if annotation is bool else ParameterValue(annotation).name
 
@@ -139,7 +113,7 @@ def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
     if annotation is bool:
         return ParameterOption([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
     choices = parameter.metadata.get("choices")
-    listed = choices and _members(annotation) == [str] and not any(map(_begins, choices))
+    listed = choices and members(annotation) == [str] and not any(map(_begins, choices))
     kind = click.Choice(list(choices or ())) if listed else ParameterValue(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
     if choices and not isinstance(kind, click.Choice):

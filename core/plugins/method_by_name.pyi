@@ -7,6 +7,7 @@ from crosslens.methods.adversarial.apgd import APGD
 from crosslens.methods.adversarial.fgsm import FGSM
 from crosslens.methods.adversarial.fooling_image import FoolingImage
 from crosslens.methods.adversarial.pgd import PGD
+from crosslens.methods.adversarial.robustness_curve import RobustnessCurveMethod
 from crosslens.methods.attention.attention_relevance import AttentionRelevance
 from crosslens.methods.attention.attention_rollout import AttentionRollout
 from crosslens.methods.cam.ablation_cam import AblationCAM
@@ -860,6 +861,16 @@ def method(
     centred: bool = ...,
     seed: int = ...,
 ) -> RISE: ...
+@overload
+def method(
+    name: Literal["robustness_curve", "robust_accuracy", "security_curve", "adversarial_accuracy"],
+    *,
+    preset: None = None,
+    attacks: Sequence[str] | Sequence[Any] = ...,
+    eps: Sequence[float],
+    norm: str = ...,
+    against: str = ...,
+) -> RobustnessCurveMethod: ...
 @overload
 def method(
     name: Literal["sanity_check", "sanity_checks", "model_parameter_randomization", "model_parameter_randomisation"],

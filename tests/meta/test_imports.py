@@ -15,7 +15,7 @@ ORDER = [
     "metadata", "input", "model", "execution", "image", "operators", "objective", "introspection", "receptive",
     "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method", "plugins",
     "embedding", "optim", "alignment", "synthesis", "attack", "evolution", "picture_run", "store", "survey",
-    "neighbours", "checkpoints", "comparison", "report", "testing", "cli",
+    "robustness", "neighbours", "checkpoints", "comparison", "report", "testing", "cli",
 ]  # fmt: skip
 """The folders of core, each of which may import itself, what stands before it, and the flat modules."""
 FLAT = {"arrays", "errors", "html_table"}
