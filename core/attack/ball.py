@@ -12,7 +12,7 @@ from ..arrays import Array, namespace
 from ..errors import ParameterError, unknown_name
 from .projection import NORMS, furthest, project
 
-__all__ = ["Ball", "Region", "take_rows"]
+__all__ = ["Ball", "Region", "per_image", "take_rows"]
 
 SPARSE_STEP = 0.01
 """The share of its numbers that a step in the L1 norm changes (Tramèr and Boneh, 2019, section 3)."""
@@ -190,3 +190,9 @@ def take_rows(x: Array, rows: "np.ndarray[Any, Any]") -> Array:
         return x
     xp = namespace(x)
     return x[rows] if isinstance(x, np.ndarray) else xp.take(x, xp.asarray(rows, device=device(x)), axis=0)
+
+
+def per_image(values: "np.ndarray[Any, Any]", x: Array) -> Array:
+    """Values (N,) as an array (N, 1, ...) that broadcasts with `x`, (N, ...), in its namespace."""
+    xp = namespace(x)
+    return xp.reshape(xp.asarray(values, device=device(x)), (-1, *[1] * (x.ndim - 1)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 
-__all__ = ["NORMS", "furthest", "norm_of", "project"]
+__all__ = ["NORMS", "furthest", "norm_of", "project", "shortest"]
 
 NORMS = ("linf", "l2", "l1")
 """The norms whose balls are projected onto."""
@@ -64,6 +64,34 @@ def furthest(g: Array, low: Array, high: Array, eps: Array, norm: str) -> Array:
     if norm == "l2":
         return _at_norm_l2(g, low, high, eps, most=np.inf)
     return _furthest_l1(g, low, high, eps)
+
+
+def shortest(g: Array, low: Array, high: Array, gain: Array, norm: str) -> Array:
+    """The shortest changes d that the box allows for which sum(g d) is `gain`; the furthest along g where none are.
+
+    They are clip(t u, low, high), u the direction in which sum(g d) grows most for its length. Each round solves for t
+    with the numbers known that are at their bounds; t only grows, so that the rounds end at the solution.
+
+    Args:
+        g, low, high: (N, ...), float64, as for `project`.
+        gain: (N, 1, ...), 0 or more.
+        norm: "l2" or "linf".
+    """
+    xp, axes = namespace(g), tuple(range(1, g.ndim))
+    u = xp.sign(g) if norm == "linf" else g
+    t = gain / _positive(xp.sum(g * u, axis=axes, keepdims=True))
+    zeros = xp.zeros_like(g)
+    for _ in range(_ROUNDS):
+        at = t * u
+        over = (at < low) | (at > high)
+        fixed = xp.where(over, xp.clip(at, low, high), zeros)
+        left = gain - xp.sum(g * fixed, axis=axes, keepdims=True)
+        slope = xp.sum(xp.where(over, zeros, g * u), axis=axes, keepdims=True)
+        grown = xp.where(slope > 0, left / _positive(slope), t)
+        if not bool(xp.any(grown > t * (1 + 1e-12))):
+            break
+        t = xp.maximum(grown, t)
+    return xp.clip(t * u, low, high)
 
 
 def _at_norm_l2(d: Array, low: Array, high: Array, eps: Array, most: float) -> Array:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 from crosslens.methods.adversarial.apgd import APGD
+from crosslens.methods.adversarial.deep_fool import DeepFool
 from crosslens.methods.adversarial.fgsm import FGSM
 from crosslens.methods.adversarial.fooling_image import FoolingImage
 from crosslens.methods.adversarial.pgd import PGD
@@ -335,6 +336,18 @@ def method(
     layer: LayerLike | None = ...,
     guide: Any = ...,
 ) -> DeepDream: ...
+@overload
+def method(
+    name: Literal["deep_fool", "deepfool", "l2_deep_fool", "linf_deep_fool"],
+    *,
+    preset: Literal["foolbox", "art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    norm: str = ...,
+    steps: int = ...,
+    overshoot: float = ...,
+    candidates: int = ...,
+    within_bounds: bool = ...,
+) -> DeepFool: ...
 @overload
 def method(
     name: Literal["deletion", "deletion_curve"],

@@ -1,0 +1,147 @@
+"""On affine networks what attacks do is known in closed form, whatever a network ends in and however it takes images.
+
+The distance from x to the boundary between the class y and another, k, is |f| / |w|_q with f = z_y - z_k,
+w = w_y - w_k, z = W x + b for images in [0, 1], and q the dual norm: 2 for L2, 1 for L-inf, infinite for L1; with
+several classes the least over k counts. A step to the surface of a ball of radius eps changes f by eps |w|_q.
+"""
+
+import numpy as np
+import pytest
+from crosslens.model.preprocessing import Preprocess
+from crosslens.plugins import method
+from scipy.optimize import linprog, minimize
+
+from tests.core.attack.affine import AffineModel, sigmoid, softmax
+
+SPACING = 6e-8
+"""Of float32 numbers in the middle of an image's bounds, in the unit of [0, 1]."""
+DUAL = {"linf": 1, "l2": 2, "l1": np.inf}
+SHAPE = (3, 5, 4)
+MEAN_AND_STD = Preprocess(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
+NETWORKS = {
+    "two logits": {"classes": 2},
+    "seven logits": {"classes": 7},
+    "softmax": {"classes": 7, "link": softmax},
+    "softmax without a layer of logits": {"classes": 7, "link": softmax, "sealed": True},
+    "sigmoid": {"classes": 1, "link": sigmoid},
+    "sigmoid without a layer of logits": {"classes": 1, "link": sigmoid, "sealed": True},
+    "bounds 0 and 255": {"classes": 7, "bounds": (0.0, 255.0)},
+    "bounds -1 and 1": {"classes": 7, "bounds": (-1.0, 1.0)},
+    "mean and deviation": {"classes": 7, "preprocess": MEAN_AND_STD},
+    "mean and deviation, bounds 0 and 255": {
+        "classes": 7,
+        "bounds": (0.0, 255.0),
+        "preprocess": MEAN_AND_STD.from_bounds((0.0, 255.0)),
+    },
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request):
+    return affine(**NETWORKS[request.param])
+
+
+def affine(classes, *, bounds=(0.0, 1.0), **options):
+    """A network whose logits differ by some units and change by some for a change of 1 in L2."""
+    rng = np.random.default_rng(classes)
+    model = AffineModel(rng.normal(0, 1, (classes, *SHAPE)), np.zeros(classes), bounds=bounds, **options)
+    w, _ = model.in_unit_range()
+    model.matrix = model.matrix * 0.7 / w.std()
+    w, b = model.in_unit_range()
+    model.bias = rng.normal(0, 2.0, classes) - b - w @ np.full(w.shape[1], 0.5)
+    return model
+
+
+def images(model, count=6):
+    """Images far from the bounds, in the model's."""
+    low, high = model.input.bounds
+    x = np.random.default_rng(1).uniform(0.45, 0.55, (count, *SHAPE))
+    return (low + (high - low) * x).astype(np.float32)
+
+
+def margins_and_slopes(model, x):
+    """f (N, K - 1) and w (N, K - 1, D): by how much the predicted class leads each other, in [0, 1]."""
+    w, b = model.in_unit_range()
+    low, high = model.input.bounds
+    if len(w) == 1:  # the two classes of a binary network
+        w, b = np.concatenate([-w / 2, w / 2]), np.concatenate([-b / 2, b / 2])
+    z = (x.reshape(len(x), -1).astype(np.float64) - low) / (high - low) @ w.T + b
+    own = z.argmax(axis=1)
+    others = np.array([[k for k in range(len(w)) if k != y] for y in own])
+    rows = np.arange(len(x))[:, None]
+    return z[rows, own[:, None]] - z[rows, others], w[own[:, None]] - w[others]
+
+
+def distances(model, x, norm):
+    """(N,): the least |f| / |w|_q."""
+    f, w = margins_and_slopes(model, x)
+    return (f / np.linalg.norm(w, DUAL[norm], axis=2)).min(axis=1)
+
+
+def moved(model, result, x):
+    """The changes (N, D), in [0, 1]."""
+    low, high = model.input.bounds
+    return (np.asarray(result.images, np.float64) - x).reshape(len(x), -1) / (high - low)
+
+
+@pytest.mark.parametrize("norm", DUAL)
+def test_fgsm_gains_eps_times_the_dual_norm(network, norm):
+    """Towards the class whose boundary the loss's gradient is square to: with two classes, the other one."""
+    x, eps = images(network), {"linf": 0.01, "l2": 0.05, "l1": 0.2}[norm]
+    f, w = margins_and_slopes(network, x)
+    result = method("fgsm", norm=norm, eps=eps, loss="margin")(network, x)
+    nearest = w[np.arange(len(x)), f.argmin(axis=1)]
+    gain = (-moved(network, result, x) * nearest).sum(axis=1)
+    np.testing.assert_allclose(gain, eps * np.linalg.norm(nearest, DUAL[norm], axis=1), rtol=2e-6)
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("overshoot", [0.0, 0.02])
+def test_deep_fool_goes_to_the_nearest_boundary_in_one_step(network, norm, overshoot):
+    x = images(network)
+    result = method("deep_fool", norm=norm, overshoot=overshoot, within_bounds=bool(overshoot))(network, x)
+    expected = distances(network, x, norm)
+    assert result.success.all()
+    np.testing.assert_allclose(
+        result.distance, (1 + overshoot) * expected, rtol=1e-6, atol=SPACING + 1e-6 * (not overshoot)
+    )
+    if overshoot:
+        np.testing.assert_array_equal(result.queries, 3)  # of the image, at the image, and of the picture
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_the_shortest_step_of_deep_fool_within_the_bounds_is_that_of_a_solver(norm):
+    """Near the bounds, against sequential quadratic and linear programming."""
+    model, rng = affine(2), np.random.default_rng(2)
+    x = rng.choice([0.0, 0.02, 0.97, 1.0], (4, *SHAPE)).astype(np.float32)
+    w, b = model.in_unit_range()
+    model.bias = b - w @ x[0].ravel() + [0.0, 2.0]
+    result = method("deep_fool", norm=norm, overshoot=0.0, within_bounds=True)(model, x[:1])
+    f, w = margins_and_slopes(model, x[:1])
+    solve = least_change_l2 if norm == "l2" else least_change_linf
+    np.testing.assert_allclose(result.distance, solve(x[0].ravel().astype(float), f[0, 0], w[0, 0]), rtol=1e-4)
+
+
+def least_change_l2(x, f, w):
+    found = minimize(
+        lambda d: d @ d,
+        np.zeros(len(x)),
+        jac=lambda d: 2 * d,
+        bounds=list(zip(-x, 1 - x, strict=True)),
+        constraints=[{"type": "ineq", "fun": lambda d: -w @ d - f, "jac": lambda d: -w}],
+        method="SLSQP",
+        options={"ftol": 1e-12, "maxiter": 500},
+    )
+    return np.linalg.norm(found.x)
+
+
+def least_change_linf(x, f, w):
+    n = len(x)
+    both = np.block([[np.eye(n), -np.ones((n, 1))], [-np.eye(n), -np.ones((n, 1))]])
+    found = linprog(
+        np.r_[np.zeros(n), 1.0],
+        A_ub=np.r_[both, np.r_[w, 0.0][None]],
+        b_ub=np.r_[np.zeros(2 * n), -f],
+        bounds=[*zip(-x, 1 - x, strict=True), (0, None)],
+    )
+    return found.fun
