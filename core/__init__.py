@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from .plugins.attach import attach
     from .robustness.curve import RobustnessCurve
     from .robustness.robustness_curve import robustness_curve
+    from .robustness.transfer import transfer
+    from .robustness.transfer_matrix import Transfer
     from .survey.survey import Survey
     from .survey.sweep import sweep
     from .synthesis.random_search import search
@@ -71,6 +73,7 @@ __all__ = [
     "Survey",
     "Synthesis",
     "Table",
+    "Transfer",
     "Trial",
     "align",
     "attach",
@@ -91,6 +94,7 @@ __all__ = [
     "search",
     "steady_embedding",
     "sweep",
+    "transfer",
     "wrap",
 ]
 
@@ -106,6 +110,8 @@ _LATER = {
     "attach": ".plugins.attach",
     "RobustnessCurve": ".robustness.curve",
     "robustness_curve": ".robustness.robustness_curve",
+    "Transfer": ".robustness.transfer_matrix",
+    "transfer": ".robustness.transfer",
     "SteadyPoints": ".checkpoints.steady_points",
     "steady_embedding": ".checkpoints.steady_embedding",
     "search": ".synthesis.random_search",

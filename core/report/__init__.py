@@ -3,10 +3,13 @@
 The modules that draw are imported when something is drawn, so that `import crosslens` stays quick.
 """
 
+from typing import Any
+
 from ..comparison.formats import WRITERS
 from ..comparison.view import ComparisonView
+from ..robustness.formats import TRANSFER_WRITERS
 
-__all__ = ["page_in_html", "summary_for_notebook"]
+__all__ = ["page_in_html", "summary_for_notebook", "transfer_in_html"]
 
 
 def page_in_html(view: ComparisonView) -> str:
@@ -23,4 +26,12 @@ def summary_for_notebook(view: ComparisonView) -> str:
     return summary_in_html(view)
 
 
+def transfer_in_html(result: Any) -> str:
+    """A transfer matrix as a page: see `crosslens.report.transfer_page`."""
+    from .transfer_page import transfer_page
+
+    return transfer_page(result)
+
+
+TRANSFER_WRITERS |= {".html": transfer_in_html}
 WRITERS |= {".html": page_in_html, "text/html": summary_for_notebook}

@@ -1,12 +1,8 @@
 """The page: overview, images, figures, charts, the layers one by one, provenance."""
 
-from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from html import unescape
-from importlib.resources import files
 from re import search
-from string import Template
 from typing import Any
 
 from ..alignment.divergence import Divergence
@@ -15,6 +11,7 @@ from ..comparison.runs import left_out
 from ..comparison.view import ComparisonView, PairView, RunView
 from .cases import case
 from .charts import Lane, error_curve, strips
+from .document import document
 from .markup import Markup, anchor, element, join, section
 from .pictures import room
 from .tables import Cell, Heading, mark, table
@@ -35,24 +32,13 @@ def page(view: ComparisonView) -> str:
     inner = [*cases, *figures] if len(view.images) <= _OPENED else [*figures, *cases]
     parts = [_predictions(view), *inner, _notes(view), _provenance(view)]
     body = join(_overview(view), _contents(parts), *parts)
-    script = _file("page.js")
-    filled = {"title": join(title), "style": _file("page.css"), "body": body, "script": script}
-    return Template(_file("page.html")).substitute(filled, digest=_digest(script))
+    return document(title, body)
 
 
 def _contents(parts: Sequence[Markup]) -> Markup:
     """Links to the parts that there are."""
     titles = [unescape(heading[1]) for part in parts if (heading := search("<h2>(.*?)</h2>", part))]
     return element("nav", *(element("a", t, href=f"#{anchor(t)}") for t in titles), aria_label="Parts of this page")
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _digest(script: str) -> str:
-    """What the page's policy lets run: this script and no other."""
-    return b64encode(sha256(f"\n{script}\n".encode()).digest()).decode()
 
 
 def _overview(view: ComparisonView) -> Markup:

@@ -10,10 +10,8 @@ from ..arrays import Array
 from ..attack import AttackMethod, Problem
 from ..attack.ball import take_rows
 from ..attack.projection import norm_of
-from ..classes.class_names import model_classes
 from ..data import Batch, Quantity, Samples
 from ..data.rows import Rows
-from ..errors import TargetError
 from ..execution.notices import withhold
 from ..execution.progress import silent
 from ..method.sanity import refuse_nonfinite_target
@@ -22,12 +20,11 @@ from ..model.base import Model
 from ..objective import Objective
 from ..objective.target import resolve_target
 from .attack_words import has
+from .label_classes import label_classes
 
-__all__ = ["AGAINST", "LeastChanges", "RowsOfLeastChanges", "found_of"]
+__all__ = ["LeastChanges", "RowsOfLeastChanges", "found_of"]
 
 Values = np.ndarray[Any, Any]
-AGAINST = ("auto", "label", "prediction")
-"""What counts as right: the label where an image has one; it alone; what the network predicts for the image."""
 _OF_IMAGE = 3
 """Numbers of an image before those of the attacks: the class to keep, the predicted one, whether it has a label."""
 _OF_ATTACK = 4
@@ -62,28 +59,11 @@ class LeastChanges(Quantity):
             clean = first.problem(view, images, resolve_target(None, view, len(samples.ids)))
             refuse_nonfinite_target("an attack", clean.clean.max(axis=1))
             predicted = clean.aim.leave
-            labels = self._labels(model, samples)
+            labels = label_classes(model, samples.ids, samples.records, self.against)
             keep = np.where(labels >= 0, labels, predicted)
             wrong = np.isfinite(first.problem(view, images, _classes(keep, view)).distance)
             found = [self._least(attack, view, images, keep, wrong) for attack in self.attacks]
         return np.concatenate([np.stack([keep, predicted, labels >= 0], axis=1), *found], axis=1).astype(np.float64)
-
-    def _labels(self, model: Model, samples: Samples) -> Values:
-        """(N,): the class that each image's label stands for, -1 for none."""
-        labels = [str(each.get("label", "")) for each in samples.records]
-        if self.against == "prediction":
-            return np.full(len(labels), -1)
-        names = model.output.names(model.labels)
-        known = {each: model_classes([each], names, model.output.count)[0] for each in set(labels)}
-        if self.against == "label":
-            for name, label in zip(samples.ids, labels, strict=True):
-                if known[label] < 0:
-                    what = f"the label {label!r}, which is no class of the network" if label else "no label"
-                    raise TargetError(
-                        f"image {name!r} has {what}: make classes sub-folders of the folder, give labels to the "
-                        "source, or measure agreement with the network's own predictions, against='prediction'"
-                    )
-        return np.asarray([known[label] for label in labels])
 
     def _least(self, attack: AttackMethod, view: Model, images: Array, keep: Values, wrong: Values) -> Values:
         """(N, 4): what one attack found."""

@@ -16,7 +16,8 @@ from crosslens.model import Model
 from crosslens.plugins import hookimpl
 from crosslens.robustness.attack_words import attacks_within, has, split_words
 from crosslens.robustness.curve import RobustnessCurve, curve_columns
-from crosslens.robustness.least_changes import AGAINST, LeastChanges, RowsOfLeastChanges, found_of
+from crosslens.robustness.label_classes import AGAINST
+from crosslens.robustness.least_changes import LeastChanges, RowsOfLeastChanges, found_of
 
 
 @dataclass(frozen=True, kw_only=True)
