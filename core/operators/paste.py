@@ -31,7 +31,7 @@ class Placement:
     scale: float = 1.0
     """Pixels of the picture for one of the patch."""
 
-    def reach(self, size: Size, shape: str) -> tuple[float, float]:
+    def reach(self, size: tuple[float, float], shape: str) -> tuple[float, float]:
         """How far the patch reaches from its middle, (rows, columns) in pixels of the picture."""
         height, width = (self.scale * side / 2 for side in size)
         if shape == "circle":

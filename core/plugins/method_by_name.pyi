@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
+from crosslens.methods.adversarial.adversarial_patch import AdversarialPatch
 from crosslens.methods.adversarial.apgd import APGD
 from crosslens.methods.adversarial.deep_fool import DeepFool
 from crosslens.methods.adversarial.fgsm import FGSM
@@ -160,6 +161,27 @@ def method(
     examples: int | None = ...,
     size: int | None = ...,
 ) -> ActivationMaximisation: ...
+@overload
+def method(
+    name: Literal["adversarial_patch"],
+    *,
+    preset: None = None,
+    steps: int = ...,
+    batch: int = ...,
+    learning_rate: float = ...,
+    start: str = ...,
+    printable: float = ...,
+    smooth: float = ...,
+    seed: int = ...,
+    shape: str = ...,
+    area: float = ...,
+    scale: Sequence[float] = ...,
+    rotation: float = ...,
+    location: Sequence[float] | None = ...,
+    towards: int | str,
+    held_out: float = ...,
+    placements: int = ...,
+) -> AdversarialPatch: ...
 @overload
 def method(
     name: Literal["apgd", "auto_pgd", "auto_projected_gradient_descent", "apgd_ce", "apgd_dlr"],

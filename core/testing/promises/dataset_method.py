@@ -62,9 +62,9 @@ def failures_are_listed(tried: DatasetMethod) -> None:
 def folder_of_pictures_is_read(tried: DatasetMethod) -> None:
     """It runs over a folder of pictures, and lists a damaged one."""
     with TemporaryDirectory() as place:
-        for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+        for image, name in zip(images(), ("cat/1.png", "cat/2.png", "dog/1.png"), strict=False):
             (Path(place) / name).parent.mkdir(exist_ok=True)
-            save_image(images()[len(name) % 3], Path(place) / name)
+            save_image(image, Path(place) / name)
         (Path(place) / "dog/2.png").write_bytes(b"no picture")
         result = tried(TinyModel(), labelled(PictureFolder(place)))
     assert [each["id"] for each in result.provenance["source"]["failures"]] == ["dog/2.png"]

@@ -1,0 +1,1 @@
+"""Adversarial patches: where they may lie, what a printer can print, trials in pictures, and their result."""
