@@ -1,14 +1,13 @@
 """The result of a search for fooling images: pictures, each with its class and how sure the network is of it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
-from ..image.false_colour import pixels
 from ..result import Synthesis
 from ..sheets.grid import sheet, square_rows
 from ..sheets.tile import Tile
@@ -42,7 +41,7 @@ class FoolingImages(Synthesis):
 
     def _facts(self) -> Iterator[str]:
         yield f"images {tuple(self.images.shape)}"
-        yield f"{len(self.history)} generations"
+        yield f"{len(self.history)} {self._step}s"
         yield f"median confidence {np.median(as_numpy(self.confidence)):.4f}"
 
     def _per_image(self) -> tuple[str, ...]:
@@ -58,7 +57,7 @@ class FoolingImages(Synthesis):
             "median confidence": float(np.median(sure)),
             "least confidence": float(sure.min()),
             **counts,
-            "generations": len(self.history),
+            f"{self._step}s": len(self.history),
         }
 
     def details(self) -> Mapping[str, Any]:
@@ -72,33 +71,38 @@ class FoolingImages(Synthesis):
         columns = {"class": as_numpy(self.classes).tolist()} | ({"label": list(self.labels)} if self.labels else {})
         return columns | {n: as_numpy(v).tolist() for n in names if (v := getattr(self, n)) is not None}
 
-    def caption(self, index: int, confidence: float | None = None) -> str:
-        """What stands under picture `index`: its class, and its confidence or the one given, digits cut off."""
+    def caption(self, index: int) -> str:
+        """What stands under picture `index`: its class, and the confidence, its digits cut off, not rounded up."""
         number, name = int(as_numpy(self.classes)[index]), self.labels[index] if self.labels else ""
-        sure = float(as_numpy(self.confidence)[index]) if confidence is None else confidence
+        sure = float(as_numpy(self.confidence)[index])
         return f"{number}{f' {name}' * (name not in {'', str(number)})}\n{floor(sure * 1e4) / 1e4:.4f}"
 
     def picture(self) -> np.ndarray[Any, Any]:
         """A sheet with class and confidence under each picture; one picture alone as it is, pixel for pixel."""
         if len(self) == 1:
             return self.drawn(0)
-        return self._captioned(self.images, as_numpy(self.confidence), len(self.history))
+        tiles = [Tile(self.drawn(n), self.caption(n)) for n in range(len(self))]
+        return sheet(square_rows(tiles), heading=f"{self._step} {len(self.history)}", smallest=SMALLEST)
+
+    def after(self, step: int) -> "FoolingImages":
+        """The result as it was after so many generations: pictures, confidence, generation, history."""
+        history = as_numpy(self.history)[:step]
+        first = (history == history[-1]).argmax(axis=0) + 1
+        return replace(
+            self, images=self.snapshots[step], snapshots={}, history=history, confidence=history[-1], generation=first
+        )
 
     def frames(self) -> list[np.ndarray[Any, Any]]:
         """What an animation shows: the sheet after so many generations, the last one as it is now."""
-        if not self.snapshots or len(self) == 1:
+        if not self.snapshots:
             return super().frames()
-        history = as_numpy(self.history)
-        grew = {step: (images, history[step - 1]) for step, images in self.snapshots.items()}
-        grew[len(history)] = (self.images, as_numpy(self.confidence))
-        return [self._captioned(images, sure, step) for step, (images, sure) in sorted(grew.items())]
+        frames = [each.picture() for each in (*map(self.after, sorted(self.snapshots)), self)]
+        return frames[:-1] if np.array_equal(frames[-1], frames[-2]) else frames
 
-    def _captioned(self, images: Array, sure: np.ndarray[Any, Any], step: int) -> np.ndarray[Any, Any]:
-        tiles = [
-            Tile(pixels(image, self.bounds, self.bands), self.caption(n, float(sure[n])))
-            for n, image in enumerate(as_numpy(images))
-        ]
-        return sheet(square_rows(tiles), heading=f"generation {step}", smallest=SMALLEST)
+    @property
+    def _step(self) -> str:
+        """What one entry of the history is called."""
+        return "step" if self.parameters.get("encoding") == "gradient" else "generation"
 
     def _tiles(self) -> int:
         return 1
@@ -106,6 +110,6 @@ class FoolingImages(Synthesis):
     def plot_history(self, axes: Any = None) -> Any:
         """Draw each class's confidence by generation on matplotlib axes (new ones if not given); returns the axes."""
         axes = super().plot_history(axes)
-        axes.set_xlabel("generation")
+        axes.set_xlabel(self._step)
         axes.set_ylabel("confidence")
         return axes

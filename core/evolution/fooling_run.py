@@ -11,8 +11,10 @@ from ..errors import ParameterError
 from ..execution.batching import forward_limit, slices
 from ..execution.progress import Progress
 from ..model.base import Model
+from ..optim.base import State
 from ..optim.loop import Run
 from ..synthesis.checkpoint import MAY_DIFFER, join_snapshots, load_checkpoint, saved_state
+from ..synthesis.jobs import interruption
 from ..synthesis.picture_method import PictureMethod
 from .confidence import Confidence
 from .fooling_images import FoolingImages
@@ -49,19 +51,18 @@ def run_fooling(method: PictureMethod, model: Model, search: Search, progress: P
     checkpoint = load_checkpoint(method, model, objective, np.zeros(1), None, may_differ)
     run, snapshots = run_search(search, method.steps, method.every, progress, checkpoint)
     pictures = search.pictures(run.state)
-    confidence, generation = run.state.moments[:2]
     rounded = _confidence_8_bit(search.confidence, search.classes, pictures)
     labels = model.output.names(model.labels)
-    sizes = _sizes(search, run.state.parameters)
+    sizes = _sizes(search, run.state)
     return FoolingImages(
         images=pictures,
         history=run.history,
         snapshots=join_snapshots(checkpoint.snapshots, snapshots),
         state=saved_state([run]),
         classes=search.classes,
-        confidence=confidence,
+        confidence=search.reached(run.state),
         confidence_8_bit=rounded,
-        generation=generation.astype(np.int64),
+        generation=search.made(run.state),
         labels=tuple(labels[c] for c in search.classes) if labels else (),
         provenance={"objective": objective},
         notes=_notes(run, search, method.steps, rounded),
@@ -100,21 +101,22 @@ def _confidence_8_bit(confidence: Confidence, classes: Values, pictures: Array) 
     return np.concatenate(parts)
 
 
-def _sizes(search: Search, genomes: Values) -> dict[str, Values]:
+def _sizes(search: Search, state: State) -> dict[str, Values]:
     """Nodes and connections of each genome, where they differ."""
     if not isinstance(search, MapElites):
         return {}
-    figures = [search.genomes.figures(genome) for genome in genomes]
+    figures = [search.genomes.figures(genome) for genome in search.wanted_genomes(state)]
     return {name: np.asarray([each[name] for each in figures]) for name in figures[0]}
 
 
 def _notes(run: Run, search: Search, steps: int, rounded: Values) -> tuple[str, ...]:
     """Where the work ended, which classes the network is not sure of, and what rounding to 8 bits changes."""
-    sure, done = run.state.moments[0], run.state.step
+    sure, done = search.reached(run.state), run.state.step
     reached = int((sure >= search.goal).sum())
-    ended = "interrupted after" if run.interrupted else "after"
-    of = f" of {steps}" * (done < steps)
-    notes = [f"{ended} {done}{of} generations {reached} of {len(sure)} pictures have confidence {search.goal:g}"]
+    notes = [
+        *interruption([run], 1, steps),
+        f"after {done} of at most {steps} steps {reached} of {len(sure)} pictures have confidence {search.goal:g}",
+    ]
     unsure = [int(c) for c in search.classes[sure < UNSURE]]
     if unsure:
         notes.append(f"confidence below {UNSURE:g} for {_listed(unsure)}: more steps may find more")

@@ -78,3 +78,9 @@ class GradientAscent(Search):
 
     def pictures(self, state: State) -> Array:
         return state.moments[2]
+
+    def reached(self, state: State) -> Values:
+        return np.asarray(state.moments[0])
+
+    def made(self, state: State) -> Values:
+        return np.asarray(state.moments[1], np.int64)

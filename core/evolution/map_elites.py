@@ -45,7 +45,9 @@ def keep_best(elites: Values, best: Values, children: Values, fitness: Values) -
     winner = (fitness >= most - _tolerance(most)).argmax(axis=0)
     reached = fitness[winner, np.arange(len(best))]
     better = reached > best + _tolerance(best)
-    return np.where(better[:, None], children[winner], elites), np.where(better, reached, best), better
+    elites, cells = elites.copy(), np.flatnonzero(better)
+    elites[cells] = children[winner[cells]]
+    return elites, np.where(better, reached, best), better
 
 
 def _tolerance(p: Values) -> Values:
@@ -57,24 +59,31 @@ def _tolerance(p: Values) -> Values:
 class MapElites(Search):
     """Evolution of pictures of K classes.
 
-    Each generation draws `population` parents from the archive, evenly, and one child of each; a child may become the
-    best of several classes. The first generation is random. The draws depend on seed and generation alone.
+    Each generation draws `population` parents from the archive and makes one child of each; a child may become the best
+    of several classes. The first generation is random. The draws depend on seed and generation alone.
     """
 
     confidence: Confidence
     genomes: Genomes
     classes: Values
-    """(K,), integers: the class of each cell."""
+    """(K,), integers: the classes whose pictures are wanted."""
+    cells: Values
+    """(M,), integers: the classes that the archive has a cell for, those of `classes` among them.
+
+    Where there are more than wanted, half of the parents come from the wanted cells, the others from all: what is best
+    for one class is often a step on the way to another one.
+    """
     population: int
     seed: int
     goal: float
 
     def __post_init__(self) -> None:
         self.picture_shape = self.genomes.channels, *self.genomes.size
+        places = {int(c): n for n, c in enumerate(self.cells)}
+        self._wanted = np.asarray([places[int(c)] for c in self.classes])
 
     def start(self) -> State:
-        example = self.genomes.first(1, np.random.default_rng(0))
-        count = len(self.classes)
+        example, count = self.genomes.first(1, np.random.default_rng(0)), len(self.cells)
         return State(np.zeros((count, example.shape[1]), example.dtype), (np.full(count, -1.0), np.zeros(count)), 0)
 
     def advance(self, state: State) -> State:
@@ -83,25 +92,40 @@ class MapElites(Search):
         if state.step == 0:
             children = self.genomes.first(self.population, rng)
         else:
-            parents = elites[rng.integers(len(elites), size=self.population)]
-            children = self.genomes.children(parents, state.step, rng)
+            children = self.genomes.children(elites[self._parents(rng)], state.step, rng)
         elites, best, better = keep_best(elites, best, children, self.fitness(children))
         return State(elites, (best, np.where(better, state.step + 1.0, made)), state.step + 1)
 
+    def _parents(self, rng: np.random.Generator) -> Values:
+        """The cells that they come from, (population,)."""
+        wanted = self._wanted[rng.integers(len(self._wanted), size=self.population)]
+        other = rng.integers(len(self.cells), size=self.population)
+        return np.where(rng.random(self.population) < 0.5, wanted, other)
+
     def fitness(self, genomes: Values) -> Values:
-        """(B, K), float64: the confidence of each cell's class in each genome's picture."""
+        """(B, M), float64: the confidence of each cell's class in each genome's picture."""
         model = self.confidence.model
         limit = forward_limit(model)
         parts = []
         for start, stop in slices(len(genomes), max(limit, AT_ONCE // limit * limit)):
             pictures = self.genomes.pictures(genomes[start:stop])
             parts += [
-                self.confidence.values(model.placed(pictures[first:last]))[:, self.classes]
+                self.confidence.values(model.placed(pictures[first:last]))[:, self.cells]
                 for first, last in slices(len(pictures), limit)
             ]
         return np.concatenate(parts)
 
+    def wanted_genomes(self, state: State) -> Values:
+        """(K, G): the best genome of each class."""
+        return np.asarray(state.parameters[self._wanted])
+
     def pictures(self, state: State) -> Array:
-        genomes = state.parameters
+        genomes = self.wanted_genomes(state)
         parts = [self.genomes.pictures(genomes[start:stop]) for start, stop in slices(len(genomes), AT_ONCE)]
         return np.concatenate(parts)
+
+    def reached(self, state: State) -> Values:
+        return np.asarray(state.moments[0][self._wanted])
+
+    def made(self, state: State) -> Values:
+        return np.asarray(state.moments[1][self._wanted], np.int64)

@@ -20,10 +20,7 @@ Values: TypeAlias = np.ndarray[Any, Any]
 
 
 class Search(ABC):
-    """What makes the best picture of each class better; its state's moments begin with confidences and generations.
-
-    Both are (K,), float64: the confidence of each class in its best picture so far, and the generation that made it.
-    """
+    """What makes the best picture of each of K classes better."""
 
     confidence: Confidence
     classes: Values
@@ -35,7 +32,7 @@ class Search(ABC):
 
     @abstractmethod
     def start(self) -> State:
-        """The state before the first generation; every confidence is 0 or less."""
+        """The state before the first generation."""
 
     @abstractmethod
     def advance(self, state: State) -> State:
@@ -45,9 +42,17 @@ class Search(ABC):
     def pictures(self, state: State) -> Array:
         """The best picture of each class, (K, C, H, W), in [0, 1], float32."""
 
+    @abstractmethod
+    def reached(self, state: State) -> Values:
+        """(K,), float64: the confidence of each class in its best picture so far; -1 for none yet."""
+
+    @abstractmethod
+    def made(self, state: State) -> Values:
+        """(K,), integers: the generation that made that picture, from 1."""
+
     def done(self, state: State) -> bool:
         """Whether all classes have reached the goal."""
-        return bool((np.asarray(state.moments[0]) >= self.goal).all())
+        return bool((self.reached(state) >= self.goal).all())
 
 
 @stop_on_signals()
@@ -81,15 +86,15 @@ def run_search(
     try:
         while state.step < steps and not search.done(state):
             state = search.advance(state)
-            history.append(state.moments[0])
+            history.append(search.reached(state))
             if every and state.step % every == 0:
                 snapshots[state.step] = search.pictures(state)
-            progress(state.step, steps, _said(state.moments[0], search.goal))
+            progress(state.step, steps, _said(search.reached(state), search.goal))
     except KeyboardInterrupt:
         if not state.step:
             raise
         interrupted = True
-        history = [*history, state.moments[0]][: state.step]
+        history = [*history, search.reached(state)][: state.step]
     return Run(state.parameters, np.stack(history), state, interrupted=interrupted), snapshots
 
 

@@ -560,7 +560,7 @@ def method(
 ) -> Filters: ...
 @overload
 def method(
-    name: Literal["fooling_image", "map_elites", "cppn"],
+    name: Literal["fooling_image", "fooling_images"],
     *,
     preset: None = None,
     steps: int = ...,

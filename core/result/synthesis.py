@@ -114,13 +114,16 @@ class Synthesis(Result):
         suffix = suffix_of(saved)
         if suffix not in PICTURES or self._moves(suffix):
             return saved
-        beside = {f"{step:04d}": images for step, images in self.snapshots.items()}
+        beside = {f"{step:04d}": self.after(step) for step in self.snapshots}
         if self.mask is not None:
-            beside["masked"] = self.masked()
-        for name, images in beside.items():
-            alone = replace(self, images=images, mask=None, snapshots={})
+            beside["masked"] = replace(self, images=self.masked(), mask=None, snapshots={})
+        for name, alone in beside.items():
             alone.save(saved.with_name(f"{saved.stem}-{name}{saved.suffix}"), scale=scale, quality=quality)
         return saved
+
+    def after(self, step: int) -> "Synthesis":
+        """The result with the pictures of a snapshot, those after so many steps, for the eye."""
+        return replace(self, images=self.snapshots[step], mask=None, snapshots={})
 
     def plot_history(self, axes: Any = None) -> Any:
         """Draw the objective step by step on matplotlib axes (new ones if not given); returns the axes."""

@@ -52,10 +52,12 @@ class Recording(MapElites):
         return values
 
 
-def search(kind=MapElites, encoding=CppnGenomes, classes=range(5), population=12, seed=0, goal=1.0, model=None):
+def search(
+    kind=MapElites, encoding=CppnGenomes, classes=range(5), cells=range(5), population=12, seed=0, goal=1.0, model=None
+):
     model = model or TinyModel()
     genomes = encoding(3, (8, 8), hsv=True)
-    return kind(Confidence.of(model), genomes, np.asarray(classes), population, seed, goal)
+    return kind(Confidence.of(model), genomes, np.asarray(classes), np.asarray(cells), population, seed, goal)
 
 
 @pytest.mark.parametrize("encoding", [CppnGenomes, PixelGenomes])
@@ -85,7 +87,7 @@ def test_a_mutation_that_changes_nothing_is_not_kept():
 
 
 def test_fitness_is_the_probability_of_the_class_in_the_picture():
-    looked = search(classes=[4, 1])
+    looked = search(classes=[4], cells=[4, 1])
     genomes = looked.genomes.first(5, np.random.default_rng(1))
     logits = TinyModel().forward(looked.genomes.pictures(genomes))[OUTPUT].astype(np.float64)
     odds = np.exp(logits)
@@ -103,6 +105,21 @@ def test_children_come_from_the_archive():
     children = {row.tobytes() for row in looked.seen[1][0]}
     assert children <= {row.tobytes() for row in state.parameters}
     assert len(children) > 1
+
+
+def test_of_a_few_classes_half_of_the_parents_are_theirs_and_the_others_anyones():
+    looked = search(classes=[3, 1], population=20000)
+    drawn = np.bincount(looked._parents(np.random.default_rng(0)), minlength=5) / 20000
+    np.testing.assert_allclose(drawn, [0.1, 0.35, 0.1, 0.35, 0.1], atol=0.015)
+    everyone = search(population=20000)._parents(np.random.default_rng(0))
+    np.testing.assert_allclose(np.bincount(everyone) / 20000, [0.2] * 5, atol=0.015)
+
+
+def test_the_wanted_classes_come_in_their_order():
+    some, (whole, _) = search(classes=[4, 0]), run_search(search(), 1, None, silent)
+    run, _ = run_search(some, 1, None, silent)
+    np.testing.assert_array_equal(run.history, whole.history[:, [4, 0]])
+    np.testing.assert_array_equal(some.pictures(run.state), search().pictures(whole.state)[[4, 0]])
 
 
 def test_the_batch_size_does_not_matter():

@@ -1,6 +1,7 @@
 """Fooling images: what they are, on three backends the same, refusals, and what the result shows."""
 
 import json
+from dataclasses import replace
 
 import crosslens
 import numpy as np
@@ -32,7 +33,7 @@ def softmax(z):
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_the_confidence_is_the_networks_own_in_the_picture(encoding):
     """All classes where none is named, else those named, in their order; digits of the picture are float32."""
-    for target, classes in ((None, range(5)), (3, [3]), ([4, 1], [4, 1])):
+    for target, classes in ((None, range(5)), (3, [3]), ([4, 1], [4, 1]), ("class 4 | 1", [4, 1])):
         result = made(encoding, target=target)
         assert list(result.classes) == list(classes)
         assert result.images.shape == (len(classes), 3, 8, 8)
@@ -152,8 +153,11 @@ def test_wrong_parameters_are_refused(settings, told):
     ("target", "told"),
     [
         (99, "target 99 is out of range; this model has 5 classes, 0 to 4"),
-        ([1, 2, 1], "the target names class 1 twice; fooling_image makes one picture a class"),
-        ("channel:conv1:0", r"fooling_image makes pictures of classes, not of .*; give target=281, or several"),
+        ([1, 2, 1], "target names class 1 twice; fooling_image makes one picture a class"),
+        ("1 | class 1", "target names class 1 twice"),
+        ("channel:conv1:0", r"pictures of classes, not of .*; give target=281, or several as '281 . 282'"),
+        ("1 | channel:conv1:0", r"pictures of classes, not of logit\(1\) . "),
+        ("(1 + 2)", "pictures of classes, not of "),
     ],
 )
 def test_wrong_targets_are_refused(target, told):
@@ -206,8 +210,12 @@ def test_the_result_says_what_it_holds(tmp_path):
     assert list(first) == ["class", "label", "confidence", "confidence_8_bit", "generation", "nodes", "connections"]
     assert (first["class"], first["label"]) == (0, "class 0")
     assert result.caption(2) == f"2 class 2\n{int(result.confidence[2] * 1e4) / 1e4:.4f}"
-    assert result.caption(2, 0.99999) == "2 class 2\n0.9999", "never rounded up to 1"
+    sure = replace(result, confidence=np.full(5, 0.99999))
+    assert sure.caption(2) == "2 class 2\n0.9999", "never rounded up to 1"
     sheet, frames = result.picture(), result.frames()
+    earlier, shorter = result.after(4), made(steps=4)
+    for name in ("images", "confidence", "generation", "history"):
+        np.testing.assert_array_equal(getattr(earlier, name), getattr(shorter, name))
     assert sheet.shape[1] > 3 * 112
     assert len(frames) == 3
     assert len({frame.shape for frame in frames}) == 1
@@ -231,8 +239,9 @@ def test_a_data_frame_has_a_row_for_each_picture():
 
 def test_notes_say_how_far_it_came():
     result = made()
-    assert result.notes[0] == "after 6 generations 0 of 5 pictures have confidence 0.9999"
+    assert result.notes[0] == "after 6 of at most 6 steps 0 of 5 pictures have confidence 0.9999"
     assert any(note.startswith("confidence below 0.5 for class") for note in result.notes)
+    assert made("gradient").figures()["steps"] == 6
 
 
 def test_from_the_shell(tmp_path):
