@@ -57,6 +57,8 @@ class Adversarial(Synthesis):
     """(N,), booleans: whether the picture still succeeds when its values are rounded to 8 bits, as files hold them."""
     zero_gradient: Array = None
     """(N,), booleans: whether a gradient was zero on the way, so that the attack had nothing to go by."""
+    no_start: Array = None
+    """(N,), booleans: whether no picture was found to start from, so that no attack was made."""
     labels: tuple[str, ...] = ()
     """Names of the classes; none where the model has none."""
     notes_of_each: ClassVar[bool] = True
@@ -113,6 +115,7 @@ class Adversarial(Synthesis):
             "gradients",
             "survives_8_bit",
             "zero_gradient",
+            "no_start",
         )  # fmt: skip
 
     def own_notes(self) -> tuple[str, ...]:
@@ -218,7 +221,13 @@ def _own_notes(result: Adversarial) -> Iterator[str]:
             "rounded or not differentiable there, and an attack by gradients says nothing about it; square and "
             "boundary need none"
         )
-    if failed := int((~success).sum()):
+    no_start = np.zeros(count, bool) if result.no_start is None else as_numpy(result.no_start)
+    if without := int(no_start.sum()):
+        yield (
+            f"no picture to start from was found for {without} of {count} images, and so no attack was made on them; "
+            "give a picture that the network takes for another class, or for the one to reach: start=..."
+        )
+    if failed := int((~success & ~no_start).sum()):
         yield (
             f"{failed} of {count} images were not fooled: that this attack at these settings found nothing does not "
             "show that there is nothing; try more steps, restarts, and other attacks"

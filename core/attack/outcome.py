@@ -44,6 +44,7 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
         gradients=problem.gradients.copy(),
         survives_8_bit=success & _succeeds_in_8_bit(problem),
         zero_gradient=problem.flat.copy(),
+        no_start=problem.no_start.copy(),
         labels=tuple(aim.spec.names(problem.model.labels)),
     )
     return replace(result, notes=result.own_notes())

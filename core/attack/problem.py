@@ -60,6 +60,8 @@ class Problem:
         self.best = namespace(images).asarray(images, copy=True)
         self.flat = np.zeros(count, bool)
         """The images of which a gradient was zero at a picture that does not succeed."""
+        self.no_start = np.zeros(count, bool)
+        """The images for which an attack that starts at a picture that succeeds had none."""
         self._note_success(np.arange(count), aim.succeeded(aim.deciding(clean)), np.zeros(count))
 
     @property
@@ -77,6 +79,14 @@ class Problem:
         """The least and the largest value of a picture; None where there is no limit."""
         return self.model.input.bounds
 
+    def ranges(self) -> Values:
+        """(N, 2): the bounds, or each image's own least and largest value where there are none."""
+        if self.bounds is not None:
+            return np.tile(np.asarray(self.bounds, np.float32), (len(self.aim), 1))
+        xp, flat = namespace(self.images), (len(self.aim), -1)
+        images = xp.reshape(self.images, flat)
+        return np.stack([as_numpy(xp.min(images, axis=1)), as_numpy(xp.max(images, axis=1))], axis=1)
+
     def of(self, rows: Values) -> Array:
         """The images themselves."""
         return take_rows(self.images, rows)
@@ -86,13 +96,17 @@ class Problem:
         return self.aim.rows(rows).succeeded(logits)
 
     def logits(self, x: Array, rows: Values) -> Values:
-        """The logits (n, K) of pictures (n, C, H, W); a query each."""
+        """The logits (n, K) of pictures (n, C, H, W); a query each. An image may have several of the pictures."""
         aim, parts = self.aim.rows(rows), []
         for start, stop in slices(len(rows), forward_limit(self.model)):
             activations = self.model.forward(x[start:stop, ...], [aim.layer])
             parts.append(aim.rows(slice(start, stop)).logits(activations))
-        self.queries[rows] += 1
+        np.add.at(self.queries, rows, 1)
         return np.concatenate(parts)
+
+    def decisions(self, x: Array, rows: Values) -> Values:
+        """(n,), booleans: whether pictures (n, C, H, W) succeed, by their predicted class alone; a query each."""
+        return self.succeeded(self.logits(x, rows), rows)
 
     def gradient(self, x: Array, rows: Values, loss: type[AttackLoss], *, scaled: bool = True) -> Evaluation:
         """The logits, the losses and their gradient at pictures (n, C, H, W); a query and a gradient for each.
@@ -191,6 +205,20 @@ class Problem:
         self.margin[rows[better]] = margin[better]
         self._note_success(rows[better], success[better], distance[better])
         return success
+
+    def offer_found(self, x: Array, rows: Values) -> None:
+        """Keep pictures of which no more is known than that they succeed, where nearer than the best so far.
+
+        Args:
+            x: pictures (n, C, H, W).
+            rows: whose they are, each once.
+        """
+        if not len(rows):
+            return
+        distance = norm_of(x - self.of(rows), self.norm)
+        better = distance < self.distance[rows]
+        put_rows(self.best, rows[better], take(x, better))
+        self._note_success(rows, better, distance)
 
     def _note_success(self, rows: Values, success: Values, distance: Values) -> None:
         self.distance[rows[success]] = distance[success]

@@ -57,12 +57,14 @@ class Aim:
             activations: of the images, at the layer of the logits.
 
         Raises:
-            TargetError: the target is not a class, or the network has none, or both are the same class.
+            TargetError: the target is not a class, or the network has none, or the class named to be left is the one to
+                reach. An image that is predicted to be of that class, where none was named, has reached it already.
         """
         _refuse_no_classes(model.output)
         leave = _classes(target, activations, model, "target")
         reach = None if towards is None else _classes(towards, activations, model, "towards")
-        if reach is not None and (same := np.flatnonzero(reach == leave)).size:
+        named = isinstance(target, ClassScore) and target.target is not None
+        if named and reach is not None and (same := np.flatnonzero(reach == leave)).size:
             which = f" of image {same[0]}" if len(leave) > 1 else ""
             raise TargetError(
                 f"towards is class {reach[same[0]]}, and that is the class{which} that the attack is to leave; "

@@ -5,11 +5,14 @@ from typing import Any, Literal, overload
 
 from crosslens.methods.adversarial.adversarial_patch import AdversarialPatch
 from crosslens.methods.adversarial.apgd import APGD
+from crosslens.methods.adversarial.boundary import Boundary
 from crosslens.methods.adversarial.deep_fool import DeepFool
 from crosslens.methods.adversarial.fgsm import FGSM
 from crosslens.methods.adversarial.fooling_image import FoolingImage
+from crosslens.methods.adversarial.one_pixel import OnePixel
 from crosslens.methods.adversarial.pgd import PGD
 from crosslens.methods.adversarial.robustness_curve import RobustnessCurveMethod
+from crosslens.methods.adversarial.square import Square
 from crosslens.methods.attention.attention_relevance import AttentionRelevance
 from crosslens.methods.attention.attention_rollout import AttentionRollout
 from crosslens.methods.cam.ablation_cam import AblationCAM
@@ -219,6 +222,21 @@ def method(
     unit: str = ...,
     scale: str = ...,
 ) -> AverageDrop: ...
+@overload
+def method(
+    name: Literal["boundary", "boundary_attack", "decision_based_attack"],
+    *,
+    preset: Literal["foolbox", "art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    steps: int = ...,
+    spherical_step: float = ...,
+    source_step: float = ...,
+    step_adaptation: float = ...,
+    convergence: float = ...,
+    start: Any = ...,
+    tries: int = ...,
+    seed: int = ...,
+) -> Boundary: ...
 @overload
 def method(
     name: Literal["cam", "class_activation_map", "class_activation_mapping"],
@@ -842,6 +860,19 @@ def method(
 ) -> Occlusion: ...
 @overload
 def method(
+    name: Literal["one_pixel", "pixel_attack", "one_pixel_attack"],
+    *,
+    preset: Literal["art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    pixels: int = ...,
+    population: int = ...,
+    generations: int = ...,
+    mutation: float | Sequence[float] = ...,
+    strategy: str = ...,
+    seed: int = ...,
+) -> OnePixel: ...
+@overload
+def method(
     name: Literal[
         "pgd", "projected_gradient_descent", "basic_iterative_method", "momentum_iterative_method", "linf_pgd", "l2_pgd"
     ],
@@ -999,6 +1030,19 @@ def method(
     layer: LayerLike = ...,
     seed: int = ...,
 ) -> SmoothGrad: ...
+@overload
+def method(
+    name: Literal["square", "square_attack", "random_search_attack"],
+    *,
+    preset: Literal["art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    eps: float = ...,
+    norm: str = ...,
+    queries: int = ...,
+    p: float = ...,
+    restarts: int = ...,
+    seed: int = ...,
+) -> Square: ...
 @overload
 def method(
     name: Literal["style_transfer", "neural_style", "neural_style_transfer"],
