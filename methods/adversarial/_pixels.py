@@ -13,7 +13,14 @@ MEAN, DEVIATION = 128 / 255, 127 / 255
 
 
 def first_pixels(rng: "np.random.Generator", count: int, pixels: int, channels: int) -> Values:
-    """(count, pixels * (2 + channels)): rows, columns and values, as shares of the height, the width and the range."""
+    """Random candidates (count, pixels * (2 + channels)): rows, columns, values, as shares of the size and the range.
+
+    Args:
+        rng: of one image.
+        count: of candidates.
+        pixels: of each.
+        channels: values of a pixel.
+    """
     places = rng.random((count, pixels, 2))
     values = rng.normal(MEAN, DEVIATION, (count, pixels, channels)).clip(0, 1)
     return np.concatenate([places, values], axis=2).reshape(count, -1)
