@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..comparison.comparison import Comparison
-from ..comparison.figures import MAP_FIGURES, format_map_figures
+from ..comparison.figures import ATTACK_FIGURES, MAP_FIGURES, format_figures, format_map_figures
 from ..comparison.predictions import predictions_agree
 from ..comparison.verdict import judge
+from ..robustness.caveats import CAVEATS
 from ._tables import table
+from ._transfer_text import matrix_text
 
 __all__ = ["notes", "summary"]
 
@@ -28,14 +30,40 @@ def summary(comparison: Comparison) -> str:
     parts = [table(header, rows)] if (rows := _prediction_rows(comparison)) else []
     marks = {"agree": "yes", "rounding": "yes (rounding)", "apart": "NO"}
     rows = []
-    for row in comparison.rows():
+    for row in (row for row in comparison.rows() if row["method"] not in comparison.transfers):
         noise = comparison.noise.get(row["method"])
         expected = f"{noise.figures['relative_l2']:.2e}" if noise else "-"
         rows.append((row["method"], *row["models"], *format_map_figures(row), expected, marks[judge(row, noise)]))
     names = [figure.short for figure in MAP_FIGURES.values()]
-    parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)]
+    parts += [table(["method", "model", "and", *names, "L2 by rounding", "agrees"], rows)] if rows else []
+    parts += _attack_parts(comparison)
     parts += ["\n".join(_layer_lines(comparison))] if comparison.layers else []
     return "\n\n".join([*parts, comparison.view.verdict.text])
+
+
+def _attack_parts(comparison: Comparison) -> Iterator[str]:
+    """What each attack did to each model, whether they fall alike, and the matrix if it was asked for."""
+    view, marks = comparison.view, {"agree": "yes", "rounding": "yes (rounding)", "apart": "NO"}
+    rows = []
+    for attack in view.attacks:
+        for run in attack.runs:
+            count, (low, high), median = len(run.success), run.interval, run.median_distance
+            share = f"{run.fooled} of {count} ({low:.2f} to {high:.2f})"
+            distance = "-" if median is None else f"{median:.4g}"
+            rows.append((attack.method, run.model, share, distance, f"{sum(run.queries) / count:.1f}"))
+    if not rows:
+        return
+    yield table(["attack", "model", "fooled", "median distance", "queries"], rows)
+    pairs = [
+        (pair.method, *pair.models, *format_figures(pair.worst, ATTACK_FIGURES), marks[pair.judgement])
+        for pair in view.pairs
+        if pair.method in comparison.transfers
+    ]
+    yield table(["attack", "model", "and", *(figure.short for figure in ATTACK_FIGURES.values()), "alike"], pairs)
+    for attack in view.attacks:
+        if attack.matrix:
+            yield matrix_text(attack.transfer)
+    yield CAVEATS[0].partition(". ")[0] + "."
 
 
 def _layer_lines(comparison: Comparison) -> Iterator[str]:

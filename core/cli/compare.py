@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ..attack import AttackMethod
 from ..comparison.aggregate import Limit
 from ..comparison.compare import compare
 from ..comparison.runs import Skipped, left_out
@@ -48,6 +49,11 @@ _OUT = click.Option(
     help="Write a report (.html), or the figures (.json); can be given twice.",
 )
 _TARGET = click.Option(["--target"], help="What to explain, as in `run`; the first model's prediction if not given.")
+_TRANSFER = click.Option(
+    ["--transfer"],
+    is_flag=True,
+    help="Of attacks, show the matrix of the pictures made on each model, tried on each other one.",
+)
 _LIMITS = click.Option(
     ["--fail-over", "limits"],
     multiple=True,
@@ -76,6 +82,7 @@ _JSON = click.Option(
 def _command(words: Sequence[MethodWord]) -> click.Command:
     kinds = tuple(dict.fromkeys(word.kind for word in words))
     target = [_TARGET] if any(kind.needs_target for kind in kinds) else []
+    target += [_TRANSFER] if any(issubclass(kind, AttackMethod) for kind in kinds) else []
     params = [
         _GIVEN,
         _IMAGES,
@@ -141,6 +148,7 @@ def _compare(
     limits: tuple[str, ...],
     json_file: str | Path | None,
     target: str | None = None,
+    transfer: bool = False,
     bands: tuple[int, ...] | None = None,
     **options: Any,
 ) -> None:
@@ -154,7 +162,9 @@ def _compare(
         pictures, failed = load_all(files, next(iter(models.values())), options)
         named = titles([path for path in files if path not in failed])
         check_bands(bands, next(iter(models.values())).input.example_shape[0])
-        comparison = compare(models, chosen, pictures, target, titles=named, layers=True, progress=progress)
+        comparison = compare(
+            models, chosen, pictures, target, titles=named, layers=True, transfer=transfer, progress=progress
+        )
         unread = tuple(Skipped(None, None, str(error), str(path)) for path, error in failed.items())
         results = {key: replace(each, bands=bands) for key, each in comparison.results.items()}
         comparison = replace(comparison, results=results, skipped=(*comparison.skipped, *unread))

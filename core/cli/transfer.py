@@ -13,14 +13,15 @@ from ..errors import ParameterError
 from ..robustness.attack_words import attack_of, has
 from ..robustness.label_classes import AGAINST
 from ..robustness.transfer import transfer
-from ..robustness.transfer_matrix import COUNTED, Transfer
+from ..robustness.transfer_matrix import Transfer
 from ._dataset import SOME_FAILED
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
 from ._pictures import FITTING
 from ._progress import bar
 from ._spelling import replace_keywords
-from ._tables import JSON, echo_json, table
+from ._tables import JSON, echo_json
+from ._transfer_text import matrix_text
 from .align import distinct_names
 
 __all__ = ["command"]
@@ -50,7 +51,7 @@ def _transfer(
     if as_json:
         echo_json({**result.as_json(), "files": list(map(str, files))})
     else:
-        click.echo(_summary(result))
+        click.echo(matrix_text(result))
         click.echo(f"written: {', '.join(map(str, files))}" if files else f"nothing written: -o, {result._choices}")
     if any("cannot be read" in note for note in result.notes):
         click.get_current_context().exit(SOME_FAILED)
@@ -65,26 +66,6 @@ def _within(attack: AttackMethod, options: Mapping[str, Any]) -> AttackMethod:
     chosen = replace(attack, **given)
     chosen.check_parameters()
     return chosen
-
-
-def _summary(result: Transfer) -> str:
-    """The matrix, the disputes, and what counts."""
-    rate, low, high, count, of = (result.matrix(name) for name in ("rate", "low", "high", "fooled", "images"))
-    rows = [
-        (
-            source,
-            *(
-                f"{rate[s, t]:.3f} ({low[s, t]:.2f} to {high[s, t]:.2f}, {count[s, t]} of {of[s, t]})"
-                for t in range(len(rate))
-            ),
-        )
-        for s, source in enumerate(result.models)
-    ]
-    parts = [f"{result.attack}: share of pictures that fool", table(["made on", *result.models], rows)]
-    if disputes := result.dispute_rows():
-        shown = [[f"{v:.2e}" if isinstance(v, float) else str(v) for v in row.values()] for row in disputes]
-        parts.append("Copies of one network that disagree:\n" + table(list(disputes[0]), shown))
-    return "\n\n".join([*parts, COUNTED])
 
 
 command = WritingCommand(

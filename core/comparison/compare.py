@@ -7,12 +7,15 @@ from typing import Any
 from ..alignment.compatibility import refuse_different_inputs, refuse_different_outputs
 from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
+from ..attack import AttackMethod
 from ..errors import ComparisonError, CrosslensError
 from ..execution.progress import Progress, shows_progress, silent
 from ..image.batch import image_batch
 from ..introspection.default_layer import classes
 from ..model.base import Model
 from ..plugins.models import MethodsLike, ModelsLike, named_methods, named_models
+from ..robustness.transfer import transfer_of
+from ..robustness.transfer_matrix import Transfer
 from .comparison import Comparison
 from .layer_translation import LayerTranslation
 from .predictions import Prediction, predict
@@ -35,6 +38,7 @@ def compare(
     *,
     titles: Sequence[str] = (),
     layers: bool = False,
+    transfer: bool = False,
     progress: Progress = silent,
 ) -> Comparison:
     """Run one or more methods on two or more models with the same images and the same target.
@@ -49,6 +53,7 @@ def compare(
             class of one sigmoid, the number of a regression).
         titles: a name for each image, for the report.
         layers: compare the first model with each other one layer by layer as well, see `crosslens.diverge`.
+        transfer: of an attack, show the matrix of its pictures of each model tried on each other one.
         progress: called with (results of pictures done, all of them, what); a bar in a notebook if not given.
 
     A method that cannot run on one of the models is left out there, with its reason in `Comparison.skipped`; a picture
@@ -76,16 +81,24 @@ def compare(
         kept = runs.keep_common()
         images, predictions = runs.images, tuple(each.of_images(kept) for each in predictions)
         titles = [titles[n] if n < len(titles) else f"picture {n + 1}" for n in kept]
+    transfers = _transfers(runs, titles)
+    if transfer and not transfers:
+        raise ComparisonError(
+            "transfer= is about the pictures of attacks, and none of the methods is one; leave it out"
+        )
     noise = _noise(runs, progress)
     divergences = _divergences(named, images) if layers and images is not None else ()
     left = tuple(label for label in chosen if runs.models_of(label))
-    return Comparison(tuple(named), left, runs.results, predictions, tuple(titles), noise, divergences, skipped)
+    return Comparison(
+        tuple(named), left, runs.results, predictions, tuple(titles), noise, divergences, transfers, transfer, skipped
+    )
 
 
 def _noise(runs: Runs, progress: Progress) -> dict[str, Noise]:
     """Each method's rounding noise on the model that took least time; none where it cannot be measured."""
     noise: dict[str, Noise] = {}
     left = [label for label, method in runs.methods.items() if method.needs_images and runs.models_of(label)]
+    left = [label for label in left if not isinstance(runs.methods[label], AttackMethod)]
     for label in left:
         progress(runs.total, runs.total, f"rounding noise of {label}")
         name = min(runs.models_of(label), key=lambda each: runs.results[label, each].provenance["seconds"])
@@ -93,6 +106,17 @@ def _noise(runs: Runs, progress: Progress) -> dict[str, Noise]:
         with suppress(CrosslensError):  # a picture at its bounds, say; the comparison stands without it
             noise[label] = rounding_noise(run, name, runs.models[name], runs.results[label, name], target)
     return noise
+
+
+def _transfers(runs: Runs, titles: Sequence[str]) -> dict[str, Transfer]:
+    """Each attack's pictures of each model, tried on each; forward passes alone."""
+    found = {}
+    for label, method in runs.methods.items():
+        names = runs.models_of(label)
+        if isinstance(method, AttackMethod) and names:
+            results: dict[str, Any] = {name: runs.results[label, name] for name in names}
+            found[label] = transfer_of({name: runs.models[name] for name in names}, results, names=titles)
+    return found
 
 
 def _divergences(models: Mapping[str, Model], images: Array) -> tuple[Divergence, ...]:

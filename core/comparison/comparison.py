@@ -13,7 +13,9 @@ from ..execution.whole_file import whole_file
 from ..result import Result
 from ..result.data_frame import data_frame
 from ..result.display import counted, one_line
+from ..robustness.transfer_matrix import Transfer
 from .aggregate import Limit, quantiles, worst
+from .attacks import attack_figures, attack_view, is_attack
 from .figures import FIGURES
 from .formats import WRITERS
 from .pictures import pictures_of, previews_of
@@ -21,7 +23,7 @@ from .predictions import Prediction, prediction_agreement, predictions_agree
 from .result_figures import figures_between, values_and_maps
 from .rounding_noise import Noise
 from .runs import Skipped
-from .verdict import agreement_limit, judge, verdict
+from .verdict import agreement_limit, judge, severity, verdict
 from .view import ComparisonView, ImageView, PairView, RunView
 
 __all__ = ["Comparison"]
@@ -46,6 +48,10 @@ class Comparison:
     """By method: what rounding alone does to its maps on the model that took the least time (see `rounding_noise`)."""
     divergences: tuple[Divergence, ...] = ()
     """The layer-by-layer comparison of the first model with each other one, if asked for."""
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    """By attack: its pictures of each model, tried on each other one."""
+    show_transfer: bool = False
+    """Whether reports show these matrices."""
     skipped: tuple[Skipped, ...] = ()
     """Methods that do not run on one of the models, and pictures on which one failed, with the reason."""
 
@@ -64,14 +70,22 @@ class Comparison:
 
         The figures are those of `crosslens.comparison.metrics`; for values that are not maps, the ones that fit.
         """
-        explained = {key: values_and_maps(result) for key, result in self.results.items()}
+        maps = {key: values_and_maps(result) for key, result in self.results.items() if not is_attack(result)}
         return tuple(
             {"method": method, "models": [a, b], "image": n}
-            | figures_between(explained[method, a], explained[method, b], n, n)
+            | (
+                attack_figures(self.transfers[method], a, b, n, self._attacked(method))
+                if method in self.transfers
+                else figures_between(maps[method, a], maps[method, b], n, n)
+            )
             for method in self.methods
             for a, b in self.pairs_of(method)
-            for n in range(len(explained[method, a][0]))
+            for n in range(len(self.results[method, a] if method in self.transfers else maps[method, a][0]))
         )
+
+    def _attacked(self, method: str) -> Mapping[str, Any]:
+        """The results of an attack by model."""
+        return {model: self.results[method, model] for model in self.models if (method, model) in self.results}
 
     def rows(self) -> list[Row]:
         """One row per method and pair of models: `method`, `models`, and of each figure the worst over the images."""
@@ -164,6 +178,10 @@ class Comparison:
             noise=self.noise,
             divergences=self.divergences,
             skipped=self.skipped,
+            attacks=tuple(
+                attack_view(method, self._attacked(method), transfer, matrix=self.show_transfer)
+                for method, transfer in self.transfers.items()
+            ),
             pictures=partial(pictures_of, self.results, self.methods, self.models),
             previews=partial(previews_of, self.results),
         )
@@ -190,7 +208,7 @@ class Comparison:
     def _image_view(self, n: int) -> ImageView:
         rows = [row for row in self.images if row["image"] == n]
         worst_rows = {
-            method: max(of_method, key=lambda row: row["relative_l2"])
+            method: max(of_method, key=severity)
             for method in self.methods
             if (of_method := [row for row in rows if row["method"] == method])
         }
@@ -199,7 +217,7 @@ class Comparison:
             title=self.title(n),
             same_prediction=bool(self.predictions) and predictions_agree(self.predictions, n),
             prediction_spread=max(of_first) - min(of_first) if of_first else float("nan"),
-            distances={method: row["relative_l2"] for method, row in worst_rows.items()},
+            distances={method: row["relative_l2"] for method, row in worst_rows.items() if "relative_l2" in row},
             judgements={method: judge(row, self.noise.get(method)) for method, row in worst_rows.items()},
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .metrics import POINTING_TOLERANCE, TOP_SHARE
 
-__all__ = ["FIGURES", "MAP_FIGURES", "Figure", "format_map_figures"]
+__all__ = ["ATTACK_FIGURES", "FIGURES", "MAP_FIGURES", "Figure", "format_figures", "format_map_figures"]
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,41 @@ MAP_FIGURES: Mapping[str, Figure] = {
 }
 """What is computed of two maps, see `crosslens.comparison.metrics`."""
 
+ATTACK_FIGURES: Mapping[str, Figure] = {
+    "same_success": Figure(
+        "same success", "Whether the attack fooled both models about the image, or neither. 1 is yes.", ".0f", True
+    ),
+    "shared_picture": Figure(
+        "picture fools both",
+        "Where only one of both was fooled: whether its picture fools the other one too, or misses that by a margin "
+        "within rounding, so that both fall to it and only the attack's way differs. 1 is yes, or nothing to share.",
+        ".0f",
+        True,
+    ),
+    "distance_difference": Figure(
+        "distance apart",
+        "Where both were fooled: the difference of the pictures' distances from the image, as a share of the larger.",
+    ),
+}
+"""What is computed of two attacks, see `crosslens.comparison.attacks`."""
+
 FIGURES: Mapping[str, Figure] = {
     **MAP_FIGURES,
+    **ATTACK_FIGURES,
     "same_class": Figure("same class", "The share of images of which both models predict one class.", ".3f", True),
     "probability_difference": Figure(
         "probability apart", "The largest difference of the probabilities of the class that the first model predicts."
     ),
     "score_difference": Figure("score apart", "The largest difference of the models' scores."),
 }
-"""Every figure: those of maps, and those of predictions, see `crosslens.comparison.predictions`."""
+"""Every figure: those of maps, of attacks, and of predictions, see `crosslens.comparison.predictions`."""
 
 
 def format_map_figures(values: Mapping[str, float]) -> list[str]:
     """The map figures of a row as text, in the order of `MAP_FIGURES`; a dash where there is none."""
-    return [f"{values[key]:{figure.digits}}" if key in values else "-" for key, figure in MAP_FIGURES.items()]
+    return format_figures(values, MAP_FIGURES)
+
+
+def format_figures(values: Mapping[str, float], figures: Mapping[str, Figure]) -> list[str]:
+    """These figures of a row as text, in their order; a dash where there is none."""
+    return [f"{values[key]:{figure.digits}}" if key in values else "-" for key, figure in figures.items()]

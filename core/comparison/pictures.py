@@ -8,11 +8,13 @@ from typing import Any, Literal
 import numpy as np
 
 from ..arrays import as_numpy
+from ..attack import Adversarial
 from ..errors import ImageError
 from ..image.colormap import full_scale
 from ..image.false_colour import pixels, side_by_side
 from ..result import Attribution, Result, Synthesis
 from ..result.display import magnitude_limit
+from .attacks import attack_drawings
 
 __all__ = ["Difference", "Drawing", "ImagePictures", "MethodPictures", "Scale", "pictures_of", "previews_of"]
 
@@ -62,8 +64,9 @@ class MethodPictures:
     """What one method gives for an image, by model; `scale` and what follows only where it can be drawn."""
 
     method: str
-    kind: Literal["maps", "images", "values"]
-    """Maps to lay over the image; images that the method made; or values that cannot be drawn."""
+    kind: Literal["maps", "images", "attack", "values"]
+    """Maps to lay over the image; images that the method made; for an attack each model's change of the image and its
+    picture, two drawings; or values that cannot be drawn."""
     scale: Scale = Scale(1.0, False)
     drawings: tuple[Drawing, ...] = ()
     differences: tuple[Difference, ...] = ()
@@ -115,6 +118,9 @@ def previews_of(results: Results, index: int) -> dict[tuple[str, str], Pixels]:
 
 
 def _method(method: str, models: Sequence[str], results: Sequence[Result], index: int) -> MethodPictures:
+    if attacked := [result for result in results if isinstance(result, Adversarial)]:
+        drawn = attack_drawings(models, attacked, index)
+        return MethodPictures(method, "attack", drawings=tuple(Drawing(*each) for each in drawn))
     if not all(map(_can_be_drawn, results)):
         return MethodPictures(method, "values")
     made = isinstance(results[0], Synthesis)
@@ -153,7 +159,8 @@ def _is_per_pixel(result: Result) -> bool:
 
 
 def _image(result: Result, index: int) -> Pixels:
-    return np.asarray(pixels(as_numpy(result.images)[index], result.bounds, result.bands))
+    images = result.starts if isinstance(result, Adversarial) else result.images
+    return np.asarray(pixels(as_numpy(images)[index], result.bounds, result.bands))
 
 
 def _map_to_draw(result: Result, index: int) -> Pixels:

@@ -9,6 +9,7 @@ from .rounding_noise import Noise
 from .runs import Skipped, left_out
 
 __all__ = [
+    "ATTACK_CRITERION",
     "CEILING",
     "CRITERION",
     "LIMIT",
@@ -17,6 +18,7 @@ __all__ = [
     "Verdict",
     "agreement_limit",
     "judge",
+    "severity",
     "verdict",
 ]
 
@@ -34,8 +36,19 @@ CRITERION = (
     f"two maps agree if their relative L2 difference is below {LIMIT:g}, or below {TIMES_NOISE} times what rounding "
     f"alone does to one of them and {CEILING:g}"
 )
+ATTACK_CRITERION = (
+    "two models fall alike if an attack fools both about a picture or neither, or if what it found on one of them "
+    "fools the other too"
+)
 Judgement = Literal["agree", "rounding", "apart"]
 """Of two maps: they agree; they differ by no more than rounding explains; they differ by more."""
+
+
+def severity(figures: Mapping[str, Any]) -> float:
+    """What orders the pairs of one method's results of an image: how far maps are apart, how attacks are judged."""
+    if "same_success" in figures:
+        return {"agree": 0.0, "rounding": 1.0, "apart": 2.0}[judge(figures)]
+    return float(figures["relative_l2"])
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,9 @@ def agreement_limit(noise: Noise | None) -> float:
 
 
 def judge(figures: Mapping[str, Any], noise: Noise | None = None) -> Judgement:
-    """What `CRITERION` says of the figures of two maps."""
+    """What `CRITERION` says of the figures of two maps, or `ATTACK_CRITERION` of those of two attacks."""
+    if "same_success" in figures:
+        return "agree" if figures["same_success"] == 1 else "rounding" if figures["shared_picture"] == 1 else "apart"
     distance = figures["relative_l2"]
     return "agree" if distance < LIMIT else "rounding" if distance < agreement_limit(noise) else "apart"
 
@@ -77,6 +92,7 @@ def verdict(
     'All pairs of maps agree, 1 of 1 (two maps agree if their relative L2 difference is below 0.01, or below 10 times
      what rounding alone does to one of them and 0.1).'
     """
+    attacks, rows = ([row for row in rows if ("same_success" in row) == wanted] for wanted in (True, False))
     judgements = [judge(row, noise.get(row["method"])) for row in rows]
     differing = [row for row in predicted if row["same_class"] < 1]
     apart, by_rounding = (
@@ -85,14 +101,24 @@ def verdict(
     )
     parts = [f"Left out: {_first_three([each.rstrip('.') for each in left_out(skipped)], '; ')}."] if skipped else []
     parts += [_predictions(differing)] if differing else []
+    falls = [_name(row) for row in attacks if judge(row) == "apart"]
+    if attacks:
+        parts.append(_attacks(attacks, falls))
     if apart:
         parts.append(f"{len(apart)} of {len(rows)} pairs of maps do not agree: {_first_three(apart)} ({CRITERION}).")
-    else:
+    elif rows:
         parts.append(f"All pairs of maps agree, {len(rows)} of {len(rows)} ({CRITERION}).")
     if by_rounding:
         parts.append(f"More than {LIMIT:g} apart, but no more than rounding explains: {_first_three(by_rounding)}.")
     parts += [divergence.text for divergence in divergences if divergence.first is not None]
-    return Verdict(not apart and not differing, " ".join(parts))
+    return Verdict(not apart and not falls and not differing, " ".join(parts))
+
+
+def _attacks(rows: Sequence[Mapping[str, Any]], apart: list[str]) -> str:
+    if apart:
+        names = _first_three(apart)
+        return f"{len(apart)} of {len(rows)} pairs of models do not fall alike: {names} ({ATTACK_CRITERION})."
+    return f"All pairs of models fall alike, {len(rows)} of {len(rows)} ({ATTACK_CRITERION})."
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..alignment.divergence import Divergence
 from ..result.display import one_line
+from .attacks import AttackView
 from .pictures import ImagePictures, Pixels
 from .predictions import Prediction
 from .rounding_noise import Noise
@@ -92,6 +93,8 @@ class ComparisonView:
     divergences: tuple[Divergence, ...]
     skipped: tuple[Skipped, ...]
     """What was left out, with its reason."""
+    attacks: tuple[AttackView, ...]
+    """One for each attack among the methods."""
     pictures: Callable[[int], ImagePictures]
     """Makes the pictures of an image; called when they are drawn, since those of many images are large."""
     previews: Callable[[int], Mapping[tuple[str, str], Pixels]]
@@ -120,6 +123,7 @@ class ComparisonView:
                 for pair in self.pairs
                 for n, figures in enumerate(pair.images)
             ],
+            **({"attacks": [each.as_json() for each in self.attacks]} if self.attacks else {}),
             "skipped": [each.as_json() for each in self.skipped],
             "divergence": [divergence.as_json() for divergence in self.divergences],
             "provenance": {run.model: dict(run.provenance) for run in first},

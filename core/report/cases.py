@@ -57,6 +57,8 @@ def _method(view: ComparisonView, index: int, pictures: MethodPictures, within: 
     heading = element("h4", pictures.method)
     if pictures.kind == "values":
         return element("article", heading, element("p", "These values are not maps: see the figures."))
+    if pictures.kind == "attack":
+        return _attacked(view, index, pictures, within)
     maps = [_map(view.images[index].title, pictures, each, within) for each in pictures.drawings]
     bar = _scale_bar(pictures.scale) if pictures.kind == "maps" else Markup()
     differences = [_difference(pictures.method, each, within) for each in pictures.differences]
@@ -69,6 +71,18 @@ def _method(view: ComparisonView, index: int, pictures: MethodPictures, within: 
         bar,
         element("details", element("summary", where), element("div", *differences, class_="maps"), open="open"),
     )
+
+
+def _attacked(view: ComparisonView, index: int, pictures: MethodPictures, within: Room) -> Markup:
+    """For each model the change of the image and its picture."""
+    shown = [_made(view.images[index].title, each, within) for each in pictures.drawings]
+    quiet = element("p", _parameters(view, pictures.method), class_="quiet")
+    return element("article", element("h4", pictures.method), quiet, element("div", *shown, class_="maps"))
+
+
+def _made(title: str, drawing: Drawing, within: Room) -> Markup:
+    img = element("img", src=image_uri(drawing.values, within), alt=f"{title}: {drawing.model}", decoding="async")
+    return element("figure", element("div", img, class_="stack exact"), element("figcaption", drawing.model))
 
 
 def _map(title: str, pictures: MethodPictures, drawing: Drawing, within: Room) -> Markup:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..comparison.figures import MAP_FIGURES, format_map_figures
+from ..comparison.figures import ATTACK_FIGURES, MAP_FIGURES, format_figures
 from ..comparison.view import ComparisonView
 from .markup import Markup, element
 from .pictures import data_uri
@@ -17,9 +17,12 @@ _FIGURE = "display: inline-block; margin: 4px"
 
 def summary_in_html(view: ComparisonView) -> str:
     """HTML without scripts or styles of its own, as notebooks want it."""
-    header = ["method", "models", *(figure.short for figure in MAP_FIGURES.values()), "agree"]
+    kinds = (MAP_FIGURES, ATTACK_FIGURES)
+    figures = {key: f for kind in kinds if any(set(kind) & set(p.worst) for p in view.pairs) for key, f in kind.items()}
+    header = ["method", "models", *(figure.short for figure in figures.values()), "agree"]
     rows = [
-        [pair.method, " − ".join(pair.models), *format_map_figures(pair.worst), pair.judgement] for pair in view.pairs
+        [pair.method, " − ".join(pair.models), *format_figures(pair.worst, figures), pair.judgement]
+        for pair in view.pairs
     ]
     return element("div", element("p", view.verdict.text), _table(header, rows), *_images(view))
 

@@ -9,6 +9,7 @@ from ..alignment.divergence import Divergence
 from ..comparison.figures import MAP_FIGURES, format_map_figures
 from ..comparison.runs import left_out
 from ..comparison.view import ComparisonView, PairView, RunView
+from .attacks import attack_sections, map_methods, map_pairs
 from .cases import case
 from .charts import Lane, error_curve, strips
 from .document import document
@@ -20,6 +21,8 @@ __all__ = ["page"]
 
 _OPENED = 3
 """Number of images whose block is open from the start."""
+_SEVERITY = {"agree": 0.0, "rounding": 0.5, "apart": 2.0}
+"""Where a judgement stands among distances as shares of their limit."""
 _SPREAD_FIGURES = ("max_relative_difference", "relative_l2", "rank_correlation", "ssim", "top_k")
 """The figures whose quantiles over the images are shown."""
 
@@ -27,7 +30,7 @@ _SPREAD_FIGURES = ("max_relative_difference", "relative_l2", "rank_correlation",
 def page(view: ComparisonView) -> str:
     """A comparison as one HTML file that needs nothing else."""
     title = f"{', '.join(view.methods)} on {', '.join(view.models)}"
-    figures = [_figures(view), _distribution(view), _layers(view)]
+    figures = [_figures(view), _distribution(view), *attack_sections(view), _layers(view)]
     cases = [_cases(view)]
     inner = [*cases, *figures] if len(view.images) <= _OPENED else [*figures, *cases]
     parts = [_predictions(view), *inner, _notes(view), _provenance(view)]
@@ -48,11 +51,18 @@ def _overview(view: ComparisonView) -> Markup:
     return element(
         "header",
         element("p", "crosslens", class_="brand"),
-        element("h1", f"Do {_in_words(view.models)} look at the same things?"),
+        element("h1", f"Do {_in_words(view.models)} {_question(view)}?"),
         element("p", sign, text, class_="verdict agree" if agree else "verdict apart", role="status"),
         element("p", scope + _number(len(view.images), "picture"), class_="quiet"),
         *_left_out(view),
     )
+
+
+def _question(view: ComparisonView) -> str:
+    """What a comparison asks: of maps, of attacks, or of both."""
+    looks, falls = "look at the same things", "fall to the same attacks"
+    asked = [text for text, there in ((looks, map_methods(view)), (falls, view.attacks)) if there]
+    return " and ".join(asked)
 
 
 def _left_out(view: ComparisonView) -> list[Markup]:
@@ -85,7 +95,7 @@ def _predictions(view: ComparisonView) -> Markup:
         *view.models,
         "same score" if scores else "same class",
         apart,
-        *(_distance_heading(name) for name in view.methods),
+        *(_distance_heading(name) for name in map_methods(view)),
     ]
     rows = [_row(view, n) for n in range(len(view.images))]
     tall = "tall" if len(rows) > 12 else ""
@@ -108,7 +118,7 @@ def _row(view: ComparisonView, n: int) -> list[Cell | str]:
     spread = Cell(f"{image.prediction_spread:.1e}", image.prediction_spread)
     distances = [
         Cell(f"{image.distances[m]:.2e}", image.distances[m]) if m in image.distances else Cell("-")
-        for m in view.methods
+        for m in map_methods(view)
     ]
     return [Cell(link), *predictions, same, spread, *distances]
 
@@ -141,12 +151,14 @@ def _divergence(divergence: Divergence) -> list[Markup]:
 
 
 def _figures(view: ComparisonView) -> Markup:
-    """Every figure of every pair, the worst of the images; a focus on a heading shows its meaning."""
+    """Every figure of every pair of maps, the worst of the images; a focus on a heading shows its meaning."""
+    if not map_methods(view):
+        return Markup()
     measured = _noise_measurement(view)
     noise = Heading("L2 by rounding", measured)
     headings = [Heading(f.short, f.meaning) for f in MAP_FIGURES.values()]
     header: list[Heading | str] = ["method", "models", *headings, noise, "agree"]
-    rows = [_figures_row(view, pair) for pair in view.pairs]
+    rows = [_figures_row(view, pair) for pair in map_pairs(view)]
     meanings = [join(element("dt", each.text), element("dd", each.meaning)) for each in (*headings, noise)]
     legend = element("details", element("summary", "What the figures mean"), element("dl", *meanings))
     of = "Of each figure the worst of all pictures. " if len(view.images) > 1 else ""
@@ -170,7 +182,7 @@ def _noise_measurement(view: ComparisonView) -> str:
 
 def _distribution(view: ComparisonView) -> Markup:
     """How the differences of many images are spread."""
-    if len(view.images) < 2:
+    if len(view.images) < 2 or not map_methods(view):
         return Markup()
     points = Heading("same maximum", f"The share of pictures of which this holds. {MAP_FIGURES['pointing'].meaning}")
     names = ["median", "90 %", "worst"]
@@ -184,12 +196,12 @@ def _distribution(view: ComparisonView) -> Markup:
             *(_quantile(pair, *column) for column in columns),
             _quantile(pair, "pointing", "mean"),
         ]
-        for pair in view.pairs
+        for pair in map_pairs(view)
     ]
     text = "Each point is a picture; its relative L2 difference from left to right."
     key = _key(noise="by rounding", limit="limit")
     chart = strips(
-        "Relative L2 difference of each picture, by method and pair", [_lane(view, pair) for pair in view.pairs]
+        "Relative L2 difference of each picture, by method and pair", [_lane(view, pair) for pair in map_pairs(view)]
     )
     return section("All pictures", element("p", text, class_="quiet"), key, chart, table("Quantiles", header, rows))
 
@@ -212,12 +224,14 @@ def _cases(view: ComparisonView) -> Markup:
     limits = {pair.method: pair.limit for pair in view.pairs}
 
     def severity(n: int) -> float:
-        return max((distance / limits[method] for method, distance in view.images[n].distances.items()), default=0.0)
+        apart = [distance / limits[method] for method, distance in view.images[n].distances.items()]
+        judged = [_SEVERITY[judgement] for judgement in view.images[n].judgements.values()] if view.attacks else []
+        return max([*apart, *judged], default=0.0)
 
     order = sorted(range(count), key=severity, reverse=True) if count > _OPENED else list(range(count))
     within = room(count)
     blocks = [case(view, n, within, opened=place < _OPENED) for place, n in enumerate(order)]
-    sorted_by = [element("p", "Those first whose maps differ most.", class_="quiet")] if count > _OPENED else []
+    sorted_by = [element("p", "Those first that differ most.", class_="quiet")] if count > _OPENED else []
     return section("Pictures" if count > 1 else "The picture", *sorted_by, *blocks)
 
 

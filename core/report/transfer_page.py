@@ -60,8 +60,8 @@ def _cell(rate: float, low: float, high: float, fooled: int, images: int) -> Mar
     return element("td", text, style=f"background: rgb(200 60 40 / {0.75 * rate:.2f})", data_value=rate)
 
 
-def disputes_table(result: Transfer) -> Markup:
-    """The pictures about which copies of one network disagree."""
+def disputes_table(result: Transfer, title: str = "Copies of one network") -> Markup:
+    """The pictures about which copies of one network disagree, under a title."""
     if not result.alike:
         return Markup()
     groups = "; ".join(", ".join(group) for group in result.alike)
@@ -86,7 +86,7 @@ def disputes_table(result: Transfer) -> Markup:
         Heading("decided", "By the mean of the margins of all copies."),
     ]  # fmt: skip
     shown = table("Disputes", header, rows) if rows else element("p", "There is no dispute.")
-    return section("Copies of one network", said, shown)
+    return section(title, said, shown)
 
 
 def _pictures(result: Transfer) -> Markup:

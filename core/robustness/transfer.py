@@ -150,6 +150,7 @@ def transfer_of(
         names=titles,
         against=against,
         alike=alike,
+        rounding=max((_apart(clean[a], clean[b]) for group in alike for a, b in combinations(group, 2)), default=0.0),
         disputes={**disputes, "image": np.asarray(titles)[disputes["image"]]},
         method="transfer",
         parameters={"attack": word, **first.parameters},

@@ -82,6 +82,8 @@ class Transfer(Table):
     """Of the N images."""
     against: str = "prediction"
     """"label" or "prediction"."""
+    rounding: float = 0.0
+    """The largest difference of the logits of the images themselves between two copies of one network."""
     alike: tuple[tuple[str, ...], ...] = ()
     """Networks that are one: their logits of the images agree to rounding."""
     disputes: Mapping[str, Array] = field(default_factory=dict)
