@@ -123,7 +123,7 @@ class Aim:
     def probabilities(self, class_logits: Values) -> Values:
         """(N, classes), from the logits of all classes."""
         if self.apart:
-            return np.asarray(1 / (1 + np.exp(-class_logits)))
+            return np.asarray(1 / (1 + np.exp(-np.clip(class_logits, -700, 700))))  # beyond these exp overflows
         e = np.exp(class_logits - class_logits.max(axis=1, keepdims=True))
         return np.asarray(e / e.sum(axis=1, keepdims=True))
 

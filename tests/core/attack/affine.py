@@ -23,7 +23,7 @@ def softmax(z: Values) -> Values:
 
 def sigmoid(z: Values) -> Values:
     """Independent probabilities; of one number that of the positive class of two."""
-    return np.asarray(1 / (1 + np.exp(-z)))
+    return np.asarray(1 / (1 + np.exp(-np.clip(z, -700, 700))))
 
 
 _KINDS = {identity: "Identity", softmax: "Softmax", sigmoid: "Sigmoid"}
