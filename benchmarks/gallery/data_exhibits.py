@@ -183,6 +183,18 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             height=800,
         ),
         DataExhibit(
+            "patch",
+            "A patch that makes photographs bubbles, in some that took no part in its training",
+            (
+                "run adversarial_patch demo:lite0_{backend} {free_photographs} --towards bubble --steps 100 --batch 4"
+                " --placements 10 -o {out}",
+            ),
+            ("free_photographs",),
+            width=900,
+            below=True,
+            shown="-on-pictures",
+        ),
+        DataExhibit(
             "suspects",
             "Digits of the test set whose neighbours have another label",
             (

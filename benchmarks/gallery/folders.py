@@ -72,6 +72,15 @@ def _photographs(folder: Path) -> None:
         shutil.copy(path, folder)
 
 
+def _free_photographs(folder: Path) -> None:
+    """Photographs whose licence lets a picture of them be committed: scikit-image's, and scikit-learn's."""
+    folder.mkdir()
+    ours = [photograph(name) for name in PHOTOGRAPHS if name != "motorcycle_right.png"]
+    others = photograph("", "sklearn", "scikit-learn").parent / "datasets" / "images"
+    for path in [*ours, others / "china.jpg", others / "flower.jpg"]:
+        shutil.copy(path, folder)
+
+
 def _few_digits(folder: Path) -> None:
     """The first of MNIST's test digits, so few that each can be seen in a picture of all."""
     FOLDERS["mnist"].make()
@@ -89,6 +98,7 @@ FOLDERS = {
         Folder("mnist", _module("benchmarks.digits")),
         Folder("few_digits", _few_digits),
         Folder("photographs", _photographs),
+        Folder("free_photographs", _free_photographs),
         Folder("shapes", _shapes),
         Folder("shapes_network", _module("benchmarks.shapes_network")),
     )

@@ -224,7 +224,8 @@ class PatchResult(Synthesis):
             before = self.label(int(as_numpy(self.before)[row]))
             above.append(Tile(self._drawn(pictures[n]), f"{before}\n{as_numpy(self.example_confidence)[n]:.2f}"))
             after, done = self.label(int(trials.classes[row, 0])), bool(trials.success[row, 0])
-            said = f"{after}\n{self.label(self.towards)} {trials.confidence[row, 0]:.2f}"
+            wanted = f"{self.label(self.towards)} {trials.confidence[row, 0]:.2f}"
+            said = wanted if done else f"{after}\n{wanted}"
             below.append(Tile(self._drawn(pasted[n]), said, REACHED if done else KEPT))
         heading = (
             f"{self.label(self.towards)} in {rate.success:.1%} [{rate.low:.1%}, {rate.high:.1%}] of {rate.trials} "
