@@ -1,5 +1,6 @@
 """The table of agreement with other libraries: `make parity` writes it into RESULTS.md.
 
+Attacks, which are compared by what they reach, are in `benchmarks.parity.attacks`.
 Rows that an earlier run has finished are taken from out/parity; `--fresh`, as in `make parity`, computes all anew.
 A cell is the largest difference between a preset and the library itself, over the library's largest magnitude; where
 the library gives eight bits, over 255 and without the last pixels that fill no vector of 64: see
@@ -17,6 +18,7 @@ from typing import Any
 
 import crosslens
 import numpy as np
+from crosslens.attack import AttackMethod
 from crosslens.method import Method
 from crosslens.plugins import image_methods, method_class
 from crosslens.result import Attribution
@@ -139,7 +141,9 @@ def main() -> None:
         shutil.rmtree(KEPT, ignore_errors=True)
     nets = networks()
     found = {(library, method): row(library, method, nets) for library, method in PEERS}
-    declared = {(library, name) for name in image_methods() for library in method_class(name).presets}
+    kinds = {name: method_class(name) for name in image_methods()}
+    attributions = {name: kind for name, kind in kinds.items() if not issubclass(kind, AttackMethod)}
+    declared = {(library, name) for name, kind in attributions.items() for library in kind.presets}
     assert declared == set(found), declared ^ set(found)
     lines = rows(found, [network.name for network in nets])
     put("parity table", lines)

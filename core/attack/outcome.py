@@ -8,6 +8,7 @@ import numpy as np
 from ..arrays import Array, namespace
 from ..execution.batching import forward_limit, slices
 from .adversarial import Adversarial
+from .ball import take_rows
 from .problem import Problem
 from .projection import norm_of
 
@@ -17,14 +18,14 @@ Values = np.ndarray[Any, Any]
 
 
 def adversarial_result(problem: Problem, history: Values | None = None) -> Adversarial:
-    """What has been found; a forward pass of each picture, and one of each rounded to 8 bits, which no attack counts.
+    """What has been found; those that succeed are rounded to 8 bits and looked at again, which no attack counts.
 
     Args:
         problem: after the search.
         history: the least margin of each image at each step, (steps, N); None where none was kept.
     """
     aim, rows = problem.aim, np.arange(len(problem.aim))
-    both = [problem.clean, _class_logits(problem, problem.best)]
+    both = [problem.clean, _class_logits(problem, problem.best) if aim.apart else problem.logits_of_best]
     success = np.isfinite(problem.distance)
     chances = [aim.probabilities(logits) for logits in both]
     classes = np.stack([logits.argmax(axis=1) for logits in both], axis=1)
@@ -42,7 +43,7 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
         leave_confidence=np.stack([p[rows, aim.leave] for p in chances], axis=1),
         queries=problem.queries.copy(),
         gradients=problem.gradients.copy(),
-        survives_8_bit=success & _succeeds_in_8_bit(problem),
+        survives_8_bit=_succeeds_in_8_bit(problem, success),
         zero_gradient=problem.flat.copy(),
         no_start=problem.no_start.copy(),
         labels=tuple(aim.spec.names(problem.model.labels)),
@@ -57,10 +58,14 @@ def _class_logits(problem: Problem, x: Array) -> Any:
     return np.concatenate(parts)
 
 
-def _succeeds_in_8_bit(problem: Problem) -> Any:
-    """Whether the pictures succeed when rounded to whole numbers of 255ths of the bounds."""
-    if problem.bounds is None:
-        return np.ones(len(problem.aim), bool)
-    xp, (low, high) = namespace(problem.best), problem.bounds
-    rounded = xp.round((problem.best - low) / (high - low) * 255) / 255 * (high - low) + low
-    return problem.aim.succeeded(problem.aim.deciding(_class_logits(problem, xp.astype(rounded, problem.best.dtype))))
+def _succeeds_in_8_bit(problem: Problem, success: Values) -> Values:
+    """Whether the pictures that succeed still do when rounded to whole numbers of 255ths of the bounds."""
+    rows = np.flatnonzero(success)
+    if problem.bounds is None or not len(rows):
+        return success
+    x, (low, high) = take_rows(problem.best, rows), problem.bounds
+    xp = namespace(x)
+    rounded = xp.astype(xp.round((x - low) / (high - low) * 255) / 255 * (high - low) + low, x.dtype)
+    aim, survives = problem.aim.rows(rows), np.zeros(len(success), bool)
+    survives[rows] = aim.succeeded(aim.deciding(_class_logits(problem, rounded)))
+    return survives

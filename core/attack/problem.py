@@ -58,6 +58,8 @@ class Problem:
         self.margin = margins(aim, aim.deciding(clean))
         """Of the best picture so far."""
         self.best = namespace(images).asarray(images, copy=True)
+        self.logits_of_best = aim.deciding(clean).copy()
+        """(N, K): the logits that decide, as they were when it was offered."""
         self.flat = np.zeros(count, bool)
         """The images of which a gradient was zero at a picture that does not succeed."""
         self.no_start = np.zeros(count, bool)
@@ -202,7 +204,7 @@ class Problem:
         none_yet = np.isinf(self.distance[rows])
         better = np.where(success, distance < self.distance[rows], none_yet & (margin < self.margin[rows]))
         put_rows(self.best, rows[better], take(x, better))
-        self.margin[rows[better]] = margin[better]
+        self.margin[rows[better]], self.logits_of_best[rows[better]] = margin[better], logits[better]
         self._note_success(rows[better], success[better], distance[better])
         return success
 

@@ -36,6 +36,7 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
         pass
     _refuse_unsupported(graph, path)
     reached, graph.wrt, graph.before_scores = _reachable(graph, path, wrt), frozenset(wrt), before_scores(graph.nodes)
+    graph.exact_rectifiers = relu == "exact"
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]

@@ -160,7 +160,10 @@ class Graph:
     """Constants computed from the network's own, shared by all graphs of one network."""
     wrt: frozenset[str] = frozenset()
     """While gradients are appended: the tensors to differentiate with respect to; no rule may skip one of them."""
-
+    exact_rectifiers: bool = False
+    """While gradients are appended: whether rectifiers have their own derivative, no other rule."""
+    masked: dict[str, str] = field(default_factory=dict)
+    """Cotangents that are zero wherever a rectified tensor is, and that tensor."""
     before_scores: frozenset[str] = frozenset()
     """While gradients are appended: all tensors but those after the network's last scores (see `quantised`)."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...ir.graph import Graph, Node
 from ...ir.sliding_window import WindowGeometry, window_geometry
 from ..registry import Cotangents, vjp
+from ._masks import between
 from ._scatter_add import scatter_add
 
 
@@ -20,8 +21,18 @@ def max_pool(g: Graph, node: Node, dy: str, *_: str | None) -> Cotangents:
     windows = window_geometry(g, node, tuple(node.attr("kernel_shape")))
     tiles = windows.kernel == windows.strides and not any(windows.pads) and min(windows.remainder) >= 0
     if tiles and len(windows.kernel) == 2 and prod(windows.kernel) > 1:
-        return [_by_comparing(g, node, dy, windows)]
+        return [_of_a_rectifier(g, node, dy, windows) or _by_comparing(g, node, dy, windows)]
     return [_by_scattering(g, node, dy)]
+
+
+def _of_a_rectifier(g: Graph, node: Node, dy: str, windows: WindowGeometry) -> str | None:
+    """Behind a Relu: its mask is applied to the few numbers of dy, for the largest of a window is 0 only if all are."""
+    x = node.inputs[0]
+    if not g.exact_rectifiers or x in g.wrt or not any(n.op == "Relu" and n.outputs == (x,) for n in g.nodes):
+        return None
+    dx = _by_comparing(g, node, g.op("Mul", dy, between(g, node.outputs[0], 0.0, None)), windows)
+    g.masked[dx] = x
+    return dx
 
 
 def _by_comparing(g: Graph, node: Node, dy: str, windows: WindowGeometry) -> str:

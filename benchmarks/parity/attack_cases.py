@@ -1,0 +1,93 @@
+"""Which attacks are compared, each under the same settings for crosslens and for the libraries beside it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from crosslens.attack import Ball
+from crosslens.attack.randomness import generators
+
+from .attack_peers import Peer, art, foolbox, from_starts
+
+__all__ = ["Case", "cases"]
+
+STEP = 1 / 30
+"""foolbox's step of PGD over eps, .01 / .3."""
+DIGITS = 1000
+
+
+@dataclass(frozen=True)
+class Case:
+    """An attack, ours and theirs."""
+
+    method: str
+    settings: str
+    """What all are told, for the table."""
+    ours: Mapping[str, Any]
+    peers: Mapping[str, Peer]
+    norm: str = "linf"
+    eps: float | None = None
+    """None where the nearest picture is looked for."""
+    digits: int = field(default=DIGITS)
+    """How many of the test digits are attacked."""
+
+    @property
+    def name(self) -> str:
+        """For files: "pgd_L-inf__eps_0.1"; with the number of digits unless it is the usual one."""
+        count = "" if self.digits == DIGITS else f" {self.digits}"
+        return f"{self.method} {self.settings}{count}".translate(str.maketrans(" ,/", "___"))
+
+
+def cases() -> Iterator[Case]:
+    """All comparisons, row by row of the table; what takes long is asked of fewer digits."""
+    for eps in (0.1, 0.2, 0.3):
+        yield _fgsm(eps)
+    for eps in (0.1, 0.2, 0.3):
+        yield _pgd("linf", eps)
+    yield _pgd_at_random("linf", 0.2, 300)
+    for eps in (1.0, 2.0):
+        yield _pgd("l2", eps, 300)
+    yield _pgd_at_random("l2", 2.0, 300)
+    for loss in ("cross_entropy", "dlr"):
+        yield _apgd(0.2, loss, 100)
+
+
+def _fgsm(eps: float) -> Case:
+    peers = {"foolbox": foolbox("LinfFastGradientAttack", eps), "ART": art("FastGradientMethod", eps=eps)}
+    return Case("fgsm", f"L-inf, eps {eps:g}", {"eps": eps}, peers, "linf", eps)
+
+
+def _pgd(norm: str, eps: float, digits: int = DIGITS) -> Case:
+    ours = {"norm": norm, "eps": eps, "steps": 40, "step_size": eps * STEP, "random_start": False}
+    theirs = {"norm": np.inf if norm == "linf" else 2, "eps": eps, "eps_step": eps * STEP, "max_iter": 40}
+    peers = {
+        "foolbox": foolbox(f"L{norm[1:]}PGD", eps, rel_stepsize=STEP, steps=40, random_start=False),
+        "ART": art("ProjectedGradientDescentPyTorch", **theirs),
+    }
+    return Case("pgd", f"{_spelled(norm)}, eps {eps:g}, 40 steps from the image", ours, peers, norm, eps, digits)
+
+
+def _pgd_at_random(norm: str, eps: float, digits: int) -> Case:
+    ours = {"norm": norm, "eps": eps, "steps": 40, "step_size": eps * STEP}
+    peer = from_starts(foolbox(f"L{norm[1:]}PGD", eps, rel_stepsize=STEP, steps=40), _starts(norm, eps))
+    settings = f"{_spelled(norm)}, eps {eps:g}, 40 steps from the same random picture"
+    return Case("pgd", settings, ours, {"foolbox": peer}, norm, eps, digits)
+
+
+def _apgd(eps: float, loss: str, digits: int) -> Case:
+    """ART draws its starting points; its first step, which is eps_step long, is set to the paper's 2 eps."""
+    theirs = {"eps": eps, "eps_step": 2 * eps, "max_iter": 100, "nb_random_init": 1}
+    theirs["loss_type"] = {"cross_entropy": "cross_entropy", "dlr": "difference_logits_ratio"}[loss]
+    settings = f"L-inf, eps {eps:g}, {loss.replace('_', '-')}, 100 steps from a random picture"
+    peers = {"ART": art("AutoProjectedGradientDescent", **theirs)}
+    return Case("apgd", settings, {"eps": eps, "loss": loss}, peers, "linf", eps, digits)
+
+
+def _starts(norm: str, eps: float) -> Callable[[Any], Any]:
+    """Where our PGD starts from with seed 0."""
+    return lambda x: np.asarray(Ball(norm, eps).around(x).random(generators(x, 0, 0)))
+
+
+def _spelled(norm: str) -> str:
+    return {"linf": "L-inf", "l2": "L2"}[norm]
