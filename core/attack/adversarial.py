@@ -218,7 +218,7 @@ def _own_notes(result: Adversarial) -> Iterator[str]:
     if flat := int((as_numpy(result.zero_gradient) & ~success).sum()):
         yield (
             f"the gradient was zero at {flat} of {count} images that were not fooled: the network is saturated, "
-            "rounded or not differentiable there, and an attack by gradients says nothing about it; square and "
+            "rounded, not differentiable or NaN there, and an attack by gradients says nothing about it; square and "
             "boundary need none"
         )
     no_start = np.zeros(count, bool) if result.no_start is None else as_numpy(result.no_start)

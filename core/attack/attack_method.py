@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..arrays import Array, namespace
+from ..errors import ParameterError, TargetError
 from ..execution.batching import forward_limit, slices
 from ..execution.progress import Progress
 from ..method.base import Method
@@ -13,9 +14,10 @@ from ..method.parameter import param
 from ..method.parameter_group import ParameterGroup
 from ..model.base import Model
 from ..objective import Objective
-from ..objective.aim import Aim
+from ..objective.aim import Aim, refuse_no_classes
 from ..objective.target import resolve_target
 from ..operators import Size
+from ..result import Result
 from ..synthesis.transforms import robust_transform
 from .adversarial import Adversarial
 from .outcome import adversarial_result
@@ -59,10 +61,21 @@ class AttackMethod(Method):
             TargetError: see `Aim.of`.
         """
         count = images.shape[0]
-        towards = None if self.towards is None else resolve_target(self.towards, model, count)
+        towards = None if self.towards is None else self._towards(model, count)
         clean = _clean_activations(model, images)
         aim = Aim.of(model, objective, towards, clean)
         return Problem(model, images, aim, self.distance_norm, aim.class_logits(clean))
+
+    def _towards(self, model: Model, count: int) -> Objective:
+        try:
+            return resolve_target(self.towards, model, count)
+        except TargetError as error:
+            raise TargetError(f"towards={self.towards!r}: {error}") from error
+
+    def _result(self, model: Model, images: Any, target: Any, progress: Progress | None) -> Result:
+        """As any method's, of a network with classes; what others may explain of another network is no advice here."""
+        refuse_no_classes(model.output)
+        return super()._result(model, images, target, progress)
 
     def images_at_once(self, model: Model) -> int:
         """As many as go through the network at once where no gradient is needed, and 16 at least."""
@@ -89,6 +102,16 @@ class BallOptions(ParameterGroup):
     title = "ball"
     eps: float = param(0.03, "largest distance from the image, in the unit of images in [0, 1]", minimum=0)
     norm: str = param("linf", "norm of the distance", choices=NORMS)
+
+    def check_parameters(self) -> None:
+        """Refuse a radius in another unit than images in [0, 1].
+
+        Raises:
+            ParameterError: an L-inf radius above 1, within which every picture is.
+        """
+        super().check_parameters()  # type: ignore[misc]
+        if self.norm == "linf" and self.eps > 1:
+            raise ParameterError(f"eps is {self.eps:g} in L-inf, and images are in [0, 1]: 8 of 255 is {8 / 255:.4f}")
 
     @property
     def distance_norm(self) -> str:

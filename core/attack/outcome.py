@@ -10,7 +10,7 @@ from ..execution.batching import forward_limit, slices
 from .adversarial import Adversarial
 from .ball import take_rows
 from .problem import Problem
-from .projection import norm_of
+from .projection import distance_of
 
 __all__ = ["adversarial_result"]
 
@@ -35,7 +35,7 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
         history=history,
         norm=problem.norm,
         success=success,
-        distance=norm_of(problem.best - problem.images, problem.norm),
+        distance=distance_of(problem.best, problem.images, problem.norm),
         leave=aim.leave,
         reach=np.full(len(rows), -1) if aim.reach is None else aim.reach,
         classes=classes,

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, as_numpy, like, namespace
+from ..errors import ModelError
 from ..execution.batching import forward_limit, slices
 from ..model.base import INPUT, Model
 from ..objective.aim import Aim
 from ..objective.margins import AttackLoss, margins
 from .ball import take_rows
-from .projection import norm_of
+from .projection import distance_of
 from .views import Views
 
 __all__ = ["Evaluation", "Problem"]
@@ -47,7 +48,11 @@ class Problem:
             aim: of each image.
             norm: in which the nearest picture is the best: "linf", "l2", "l1" or "l0".
             clean: the logits of all classes of the images themselves, (N, classes).
+
+        Raises:
+            ModelError: the network gives NaN or infinite numbers for an image.
         """
+        _refuse_not_finite(clean)
         self.model, self.images, self.aim, self.norm, self.clean = model, images, aim, norm, clean
         self.views: Views | None = None
         """The random views under which gradients are averaged; None for the picture itself."""
@@ -61,7 +66,7 @@ class Problem:
         self.logits_of_best = aim.deciding(clean).copy()
         """(N, K): the logits that decide, as they were when it was offered."""
         self.flat = np.zeros(count, bool)
-        """The images of which a gradient was zero at a picture that does not succeed."""
+        """The images of which a gradient was zero, or NaN, at a picture that does not succeed."""
         self.no_start = np.zeros(count, bool)
         """The images for which an attack that starts at a picture that succeeds had none."""
         self._note_success(np.arange(count), aim.succeeded(aim.deciding(clean)), np.zeros(count))
@@ -114,7 +119,8 @@ class Problem:
         """The logits, the losses and their gradient at pictures (n, C, H, W); a query and a gradient for each.
 
         With `views` the gradient is the mean over random views, each a query and a gradient; logits and losses are
-        those of the picture itself, one query more.
+        those of the picture itself, one query more. Where a gradient is NaN or infinite it is 0, and a loss that is
+        NaN is minus infinity.
 
         Args:
             x: pictures (n, C, H, W).
@@ -160,10 +166,13 @@ class Problem:
         aim = objective.aim
         with self.model.linearize(x, [aim.layer]) as at:
             logits = aim.logits(at.inside)
-            losses, slope = objective.at_logits(logits)
-            cotangent = aim.cotangent(at.inside, slope, scaled=objective.scaled)
+            with np.errstate(invalid="ignore"):
+                losses, slope = objective.at_logits(logits)
+                cotangent = aim.cotangent(at.inside, slope, scaled=objective.scaled)
             gradient = at.last_vjp({aim.layer: cotangent})[INPUT]
-        return Evaluation(logits, losses, gradient)
+        xp = namespace(gradient)
+        finite = xp.where(xp.isfinite(gradient), gradient, xp.zeros_like(gradient))
+        return Evaluation(logits, np.where(np.isnan(losses), -np.inf, losses), finite)
 
     def jacobian(self, x: Array, rows: Values, columns: Iterable[Values]) -> tuple[Values, list[Array]]:
         """The logits (n, K), and the gradient (n, C, H, W) of one logit of each image for each item of `columns`.
@@ -197,10 +206,11 @@ class Problem:
             (n,), booleans: which of them succeed.
         """
         success = self.succeeded(logits, rows)
-        margin = margins(self.aim.rows(rows), logits)
+        with np.errstate(invalid="ignore"):  # of NaN, which is never better
+            margin = margins(self.aim.rows(rows), logits)
         distance = np.full(len(rows), np.inf)
         if success.any():
-            distance[success] = norm_of(take(x, success) - self.of(rows[success]), self.norm)
+            distance[success] = distance_of(take(x, success), self.of(rows[success]), self.norm)
         none_yet = np.isinf(self.distance[rows])
         better = np.where(success, distance < self.distance[rows], none_yet & (margin < self.margin[rows]))
         put_rows(self.best, rows[better], take(x, better))
@@ -224,6 +234,15 @@ class Problem:
 
     def _note_success(self, rows: Values, success: Values, distance: Values) -> None:
         self.distance[rows[success]] = distance[success]
+
+
+def _refuse_not_finite(clean: Values) -> None:
+    wrong = np.flatnonzero(~np.isfinite(clean).all(axis=1))
+    if wrong.size:
+        raise ModelError(
+            f"the network gives NaN or infinite numbers for {wrong.size} of {len(clean)} images, image {wrong[0]} "
+            "first, and predicts no class that could be left; look at its weights and its preprocessing"
+        )
 
 
 def take(x: Array, chosen: Values) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 
-__all__ = ["NORMS", "furthest", "norm_of", "project", "shortest"]
+__all__ = ["NORMS", "distance_of", "furthest", "norm_of", "project", "shortest"]
 
 NORMS = ("linf", "l2", "l1")
 """The norms whose balls are projected onto."""
@@ -31,6 +31,12 @@ def norm_of(d: Array, norm: str) -> np.ndarray[Any, Any]:
     if norm == "linf":
         return as_numpy(xp.max(flat, axis=1))
     return as_numpy(xp.sum(flat, axis=1) if norm == "l1" else xp.sqrt(xp.sum(flat * flat, axis=1)))
+
+
+def distance_of(x: Array, y: Array, norm: str) -> np.ndarray[Any, Any]:
+    """The norms (N,) of the differences of pictures (N, ...), computed in float64: float32 rounds them, up or down."""
+    xp = namespace(x)
+    return norm_of(xp.astype(x, xp.float64) - xp.astype(y, xp.float64), norm)
 
 
 def project(d: Array, low: Array, high: Array, eps: Array, norm: str) -> Array:

@@ -17,7 +17,7 @@ from ..model.output_spec import OutputSpec
 from .algebra import Activations, Objective
 from .class_score import ClassScore
 
-__all__ = ["Aim"]
+__all__ = ["Aim", "refuse_no_classes"]
 
 Values = np.ndarray[Any, Any]
 
@@ -43,7 +43,7 @@ class Aim:
     """The layer that logits are read from."""
 
     def __post_init__(self) -> None:
-        _refuse_no_classes(self.spec)
+        refuse_no_classes(self.spec)
         object.__setattr__(self, "layer", self.spec.reading("logit").layer)
 
     @classmethod
@@ -60,7 +60,7 @@ class Aim:
             TargetError: the target is not a class, or the network has none, or the class named to be left is the one to
                 reach. An image that is predicted to be of that class, where none was named, has reached it already.
         """
-        _refuse_no_classes(model.output)
+        refuse_no_classes(model.output)
         leave = _classes(target, activations, model, "target")
         reach = None if towards is None else _classes(towards, activations, model, "towards")
         named = isinstance(target, ClassScore) and target.target is not None
@@ -116,14 +116,15 @@ class Aim:
         return np.concatenate([-half, half], axis=1)
 
     def succeeded(self, logits: Values) -> Values:
-        """(N,), booleans: whether the class is left, or reached, at these logits (N, K)."""
+        """(N,), booleans: whether the class is left, or reached, at these logits (N, K); never where one is NaN."""
         best = logits.argmax(axis=1)
-        return np.asarray(best != self.own if self.wanted is None else best == self.wanted)
+        reached = best != self.own if self.wanted is None else best == self.wanted
+        return np.asarray(reached & ~np.isnan(logits).any(axis=1))
 
     def probabilities(self, class_logits: Values) -> Values:
         """(N, classes), from the logits of all classes."""
         if self.apart:
-            return np.asarray(1 / (1 + np.exp(-np.clip(class_logits, -700, 700))))  # beyond these exp overflows
+            return np.asarray(np.exp(-np.logaddexp(0, -class_logits)))
         e = np.exp(class_logits - class_logits.max(axis=1, keepdims=True))
         return np.asarray(e / e.sum(axis=1, keepdims=True))
 
@@ -158,6 +159,8 @@ class Aim:
     def _unbounded(self, a: Values) -> Values:
         if self._given == "probabilities":
             return np.asarray(np.log(np.maximum(a, _LEAST)))
+        if self._given == "log_probabilities":
+            return np.asarray(np.maximum(a, np.log(_LEAST)))
         if self._given == "independent":
             return np.asarray(np.log(np.maximum(a, _LEAST)) - np.log(np.maximum(1 - a, 2.0**-25)))
         return a
@@ -178,7 +181,12 @@ class Aim:
         return [f"leave {own} for {other}" for own, other in zip(self.leave, self.reach, strict=True)]
 
 
-def _refuse_no_classes(spec: OutputSpec) -> None:
+def refuse_no_classes(spec: OutputSpec) -> None:
+    """Refuse a network without classes, whose mind no attack can change.
+
+    Raises:
+        TargetError: its output are scores, maps or a tensor.
+    """
     if not spec.has_probabilities:
         raise TargetError(
             f"an attack makes a network change its mind about a class, and this network gives {spec}; wrap it with "
@@ -192,7 +200,7 @@ def _classes(target: Objective, activations: Activations, model: Model, name: st
         raise TargetError(f"{name} is {target}, and an attack is about a class: give its number or its label")
     found = replace(target, spec=model.output, unit="logit")
     if found.target is None and model.output.binary:
-        positive = as_numpy(found.scores(activations))[:, 1] >= _even(found)
+        positive = as_numpy(found.scores(activations))[:, 1] > _even(found)
         return positive.astype(np.int64)
     return as_numpy(found.classes(activations)).astype(np.int64)
 

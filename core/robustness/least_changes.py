@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import Array
 from ..attack import AttackMethod, Problem
 from ..attack.ball import take_rows
-from ..attack.projection import norm_of
+from ..attack.projection import distance_of
 from ..data import Batch, Quantity, Samples
 from ..data.rows import Rows
 from ..execution.notices import withhold
@@ -84,7 +84,7 @@ class LeastChanges(Quantity):
 
     def _distances(self, problem: Problem, radius: float | None) -> Values:
         """(n,): of the pictures that fool; infinite for none. What rounding carried out of the ball is on its edge."""
-        distance = norm_of(problem.best - problem.images, self.norm)
+        distance = distance_of(problem.best, problem.images, self.norm)
         if radius is not None:
             distance = np.where(distance <= radius * (1 + ROUNDING), np.minimum(distance, radius), np.inf)
         return np.where(np.isfinite(problem.distance), distance, np.inf)

@@ -179,3 +179,68 @@ def test_a_zero_gradient_is_said():
     assert not result.success.any()
     assert result.zero_gradient.all()
     assert any("the gradient was zero at 2 of 2 images" in note for note in result.notes)
+
+
+def test_no_float32_difference_puts_a_distance_out_of_the_ball(model, images):
+    """x' - x in float32 is 0.050000012 at pictures whose distance is below 0.05."""
+    result = crosslens.method("fgsm", eps=0.05)(model, images)
+    change = (result.images.astype(float) - images).reshape(6, -1)
+    assert result.distance.tolist() == abs(change).max(axis=1).tolist()
+    assert (result.distance <= 0.05).all()
+
+
+def test_an_image_that_is_of_the_class_to_reach_takes_no_change(model, images):
+    """By prediction; in a batch no other image fails for it, and alone it gives the same."""
+    predicted = model.forward(images)["<output>"].argmax(axis=1)
+    wanted = int(predicted[0])
+    result = crosslens.method("pgd", eps=0.5, steps=20, towards=wanted)(model, images)
+    there = predicted == wanted
+    assert result.distance[there].tolist() == [0] * there.sum()
+    assert result.success[there].all()
+    assert (result.distance[~there] > 0).all()
+    assert f"the class of {there.sum()} of 6 images is the one to reach before any change" in result.notes
+    alone = crosslens.method("pgd", eps=0.5, steps=20, towards=wanted)(model, images[:1])
+    np.testing.assert_array_equal(alone.images, result.images[:1])
+
+
+def test_errors_of_the_class_to_reach_name_it(model, images):
+    with pytest.raises(crosslens.errors.TargetError, match=r"towards=\(1, 2\): 2 targets for 6 images"):
+        crosslens.method("pgd", towards=(1, 2))(model, images)
+
+
+def test_an_l_inf_radius_in_255ths_is_refused(model, images):
+    with pytest.raises(crosslens.errors.ParameterError, match="eps is 8 in L-inf, and images are in"):
+        crosslens.method("pgd", eps=8)(model, images)
+    assert crosslens.method("fgsm", eps=8, norm="l2")(model, images).success.all()
+
+
+class Answers(TinyModel):
+    """A tiny network whose outputs are changed by a function of (images, outputs)."""
+
+    def __init__(self, change, **keywords):
+        super().__init__(relu=True, seed=1)
+        self.change = change
+
+    def _run(self, x, replace):
+        found = super()._run(x, replace)
+        return {**found, "<output>": self.change(x, found["<output>"])}
+
+
+def test_a_network_that_gives_nan_is_named_not_the_images(images):
+    model = Answers(lambda x, z: np.where((x[:, :1, 0, 0] > 0.9), np.float32("nan"), z))
+    pictures = images.copy()
+    pictures[:, 0, 0, 0] = [0, 0, 1, 0, 1, 0]
+    with pytest.raises(crosslens.errors.ModelError, match="NaN or infinite numbers for 2 of 6 images, image 2 first"):
+        crosslens.method("pgd")(model, pictures)
+
+
+@pytest.mark.parametrize("name", ["fgsm", "pgd", "apgd"])
+def test_nan_on_the_way_is_no_success(images, name):
+    """NumPy's argmax is the place of the first NaN: class 0, which looks like a class that was reached."""
+    model = Answers(lambda x, z: np.where(x.reshape(len(x), -1)[:, :1] != 0, np.float32("nan"), z))
+    pictures = images.copy()
+    pictures[:, 0, 0, 0] = 0
+    result = crosslens.method(name, eps=0.05)(model, pictures)
+    z = TinyModel(relu=True, seed=1).forward(result.images)["<output>"]
+    assert (result.images[result.success, 0, 0, 0] == 0).all()
+    assert result.success.tolist() == ((z.argmax(axis=1) != result.leave) & (result.images[:, 0, 0, 0] == 0)).tolist()
