@@ -25,7 +25,7 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
         history: the least margin of each image at each step, (steps, N); None where none was kept.
     """
     aim, rows = problem.aim, np.arange(len(problem.aim))
-    both = [problem.clean, _class_logits(problem, problem.best) if aim.apart else problem.logits_of_best]
+    both = [problem.clean, _after(problem)]
     success = np.isfinite(problem.distance)
     chances = [aim.probabilities(logits) for logits in both]
     classes = np.stack([logits.argmax(axis=1) for logits in both], axis=1)
@@ -49,6 +49,17 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
         labels=tuple(aim.spec.names(problem.model.labels)),
     )
     return replace(result, notes=result.own_notes())
+
+
+def _after(problem: Problem) -> Values:
+    """The logits of all classes of the best pictures, (N, classes); the network is asked for those that are not known."""
+    known = np.isfinite(problem.logits_of_best).all(axis=1)
+    if problem.aim.apart or not known.any():
+        return np.asarray(_class_logits(problem, problem.best))
+    logits, rows = problem.logits_of_best.copy(), np.flatnonzero(~known)
+    if len(rows):
+        logits[rows] = _class_logits(problem, take_rows(problem.best, rows))
+    return logits
 
 
 def _class_logits(problem: Problem, x: Array) -> Any:

@@ -64,7 +64,7 @@ class Problem:
         """Of the best picture so far."""
         self.best = namespace(images).asarray(images, copy=True)
         self.logits_of_best = aim.deciding(clean).copy()
-        """(N, K): the logits that decide, as they were when it was offered."""
+        """(N, K): the logits that decide, as they were when it was offered; NaN where they are not known."""
         self.flat = np.zeros(count, bool)
         """The images of which a gradient was zero, or NaN, at a picture that does not succeed."""
         self.no_start = np.zeros(count, bool)
@@ -227,9 +227,10 @@ class Problem:
         """
         if not len(rows):
             return
-        distance = norm_of(x - self.of(rows), self.norm)
+        distance = distance_of(x, self.of(rows), self.norm)
         better = distance < self.distance[rows]
         put_rows(self.best, rows[better], take(x, better))
+        self.logits_of_best[rows[better]] = np.nan  # not known
         self._note_success(rows, better, distance)
 
     def _note_success(self, rows: Values, success: Values, distance: Values) -> None:

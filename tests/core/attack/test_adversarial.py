@@ -244,3 +244,13 @@ def test_nan_on_the_way_is_no_success(images, name):
     z = TinyModel(relu=True, seed=1).forward(result.images)["<output>"]
     assert (result.images[result.success, 0, 0, 0] == 0).all()
     assert result.success.tolist() == ((z.argmax(axis=1) != result.leave) & (result.images[:, 0, 0, 0] == 0)).tolist()
+
+
+def test_what_is_said_of_the_picture_is_what_the_network_says_of_it(images):
+    """Of an attack that sees no logits too."""
+    model = TinyModel(relu=True, seed=1)
+    result = crosslens.method("boundary", steps=20)(model, images)
+    after = probabilities(model, result.images)
+    assert result.success.any()
+    assert result.classes[:, 1].tolist() == after.argmax(axis=1).tolist()
+    np.testing.assert_allclose(result.confidence[:, 1], after.max(axis=1), rtol=1e-5)
