@@ -13,7 +13,8 @@ from pathlib import Path
 from PIL import Image
 
 from .commands import BACKENDS, Cell, chosen, fitted, side_by_side
-from .data_exhibits import EXHIBITS, DataExhibit
+from .data_exhibit import DataExhibit
+from .data_exhibits import EXHIBITS
 from .folders import FOLDERS
 
 ROOT = Path(__file__).parents[2]

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from PIL import Image
 
 from .photographs import photograph
 
@@ -92,11 +93,21 @@ def _few_digits(folder: Path) -> None:
         np.savez(folder / f"{name}.npz", images=images[:count], labels=labels[:count])
 
 
+def _single_digits(folder: Path) -> None:
+    """The first twenty of MNIST's test digits, a file each, its class in the name."""
+    FOLDERS["few_digits"].make()
+    folder.mkdir()
+    with np.load(FOLDERS["few_digits"].path / "digits.npz") as held:
+        for n, (image, label) in enumerate(zip(held["images"][:20], held["labels"][:20], strict=True)):
+            Image.fromarray(image[0]).save(folder / f"{n:02d}_is_{label}.png")
+
+
 FOLDERS = {
     folder.name: folder
     for folder in (
         Folder("mnist", _module("benchmarks.digits")),
         Folder("few_digits", _few_digits),
+        Folder("single_digits", _single_digits),
         Folder("photographs", _photographs),
         Folder("free_photographs", _free_photographs),
         Folder("shapes", _shapes),

@@ -94,7 +94,8 @@ class Adversarial(Synthesis):
 
     def _cost(self) -> Mapping[str, float]:
         """The means of forward and of backward passes."""
-        return {name: float(as_numpy(getattr(self, name)).mean()) for name in ("queries", "gradients")}
+        means = {name: float(as_numpy(getattr(self, name)).mean()) for name in ("queries", "gradients")}
+        return {name: int(mean) if mean.is_integer() else mean for name, mean in means.items()}
 
     def _facts(self) -> Iterator[str]:
         success = as_numpy(self.success)

@@ -52,7 +52,7 @@ def adversarial_result(problem: Problem, history: Values | None = None) -> Adver
 
 
 def _after(problem: Problem) -> Values:
-    """The logits of all classes of the best pictures, (N, classes); the network is asked for those that are not known."""
+    """The logits of all classes of the best pictures, (N, classes); the network is asked for those not known yet."""
     known = np.isfinite(problem.logits_of_best).all(axis=1)
     if problem.aim.apart or not known.any():
         return np.asarray(_class_logits(problem, problem.best))
