@@ -13,6 +13,7 @@ from crosslens.methods.adversarial.one_pixel import OnePixel
 from crosslens.methods.adversarial.pgd import PGD
 from crosslens.methods.adversarial.robustness_curve import RobustnessCurveMethod
 from crosslens.methods.adversarial.square import Square
+from crosslens.methods.adversarial.universal_perturbation import UniversalPerturbation
 from crosslens.methods.attention.attention_relevance import AttentionRelevance
 from crosslens.methods.attention.attention_rollout import AttentionRollout
 from crosslens.methods.cam.ablation_cam import AblationCAM
@@ -1106,6 +1107,20 @@ def method(
     bins: int = ...,
     nearly_dead: float = ...,
 ) -> UnitStatistics: ...
+@overload
+def method(
+    name: Literal["universal_perturbation", "universal_adversarial_perturbation", "uap", "universal_perturbations"],
+    *,
+    preset: None = None,
+    eps: float = ...,
+    norm: str = ...,
+    towards: int | str | None = ...,
+    passes: int = ...,
+    batch: int = ...,
+    step_size: float | None = ...,
+    held_out: float = ...,
+    seed: int = ...,
+) -> UniversalPerturbation: ...
 @overload
 def method(
     name: Literal["x_grad_cam", "axiom_based_grad_cam"],
