@@ -70,7 +70,7 @@ def split(digests: Numbers, share: float, seed: int) -> Numbers:
     different = np.unique(digests)
     if len(different) < 2:
         raise ParameterError(
-            f"{len(digests)} pictures, of which {len(different)} different: a patch is trained on some and judged on "
+            f"{len(digests)} pictures, of which {len(different)} different: what is trained on some is judged on "
             "others; give two different ones at least"
         )
     count = min(max(1, round(share * len(different))), len(different) - 1)

@@ -25,8 +25,8 @@ __all__ = ["UniversalPerturbation"]
 
 States = Mapping[Statistic, State]
 EXAMPLES = 9
-FIRST_STEP = 0.3
-"""Length of the first step, in radii."""
+FIRST_STEP, LEAST_PATH = 0.3, 2.0
+"""In radii: length of the first step; it is longer where there are few, so that together they are about so long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
     )
     passes: int = param(10, "over all pictures of the training", minimum=1)
     batch: int = param(32, "pictures at each step, at most", minimum=1)
-    step_size: float | None = param(None, "length of the first step, the last near 0; 0.3 eps if not given", above=0)
+    step_size: float | None = param(None, "length of the first step; 0.3 eps if not given, more of few steps", above=0)
     held_out: float = param(0.4, "share of the pictures that it is judged on, not trained on", above=0, below=1)
     seed: int = param(0, "of the pictures held out, of the order in training, and of the noise", minimum=0)
 
@@ -82,8 +82,8 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
         crowd = Crowd(view, Pictures(view, model, source), classes, None if marks.towards < 0 else marks.towards)
         zero = namespace(crowd.batch(training[:1])).zeros_like(crowd.batch(training[:1]))
         region = Ball(self.norm, self.eps).around(zero, None)
-        step = FIRST_STEP * self.eps if self.step_size is None else self.step_size
-        found, history = trained(crowd, training, region, self.passes, self.batch, step, self.seed, progress)
+        first = self._first_step(len(training))
+        found, history = trained(crowd, training, region, self.passes, self.batch, first, self.seed, progress)
         noise = region.furthest(like(np.random.default_rng([self.seed, 2]).standard_normal(zero.shape), zero))
         said = crowd.judged(judged, found, progress, HELD_OUT)
         beside = crowd.judged(training, found, progress, TRAINING)
@@ -99,6 +99,13 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
             **_of_pictures(source, classes, (judged, said), (training, beside), random.success),
         )
         return replace(result, notes=(*notes, *result.comparison_with_noise()))
+
+    def _first_step(self, pictures: int) -> float:
+        """Its length, in the norm."""
+        if self.step_size is not None:
+            return self.step_size
+        steps = self.passes * -(-pictures // self.batch)
+        return max(FIRST_STEP, 2 * LEAST_PATH / (steps + 1)) * self.eps
 
     def _known(self, state: State) -> tuple[Known, tuple[str, ...]]:
         """The pictures to train and to judge on; without those of the class wanted."""

@@ -121,6 +121,11 @@ def test_the_same_on_every_backend(backend):
     assert got.ids == expected.ids
 
 
+def test_one_step_reaches_the_edge_of_the_ball_unless_told_how_long_it_is():
+    assert abs(made(passes=1, batch=30, eps=0.1).perturbation).max() == pytest.approx(0.1, rel=1e-6)
+    assert abs(made(passes=1, batch=30, eps=0.1, step_size=0.02).perturbation).max() == pytest.approx(0.02, rel=1e-6)
+
+
 def test_a_note_says_where_noise_does_as_much():
     weak, strong = made(eps=0.001, passes=1), made(eps=0.3)
     assert "by random noise of the same norm: too near to say" in " ".join(weak.notes)
