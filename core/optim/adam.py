@@ -25,17 +25,22 @@ class Adam(Optimiser):
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
     ) -> Array:
         """As `Optimiser.minimise`; always all steps."""
-        zeros = namespace(start.parameters).zeros_like(start.parameters)
-        state = start if start.moments else State(start.parameters, (zeros, zeros), start.step)
+        state = start if start.moments else replace(self.start(start.parameters), step=start.step)
         while state.step < steps:
             losses, gradient = evaluate(state.parameters, state.step)
-            state = self._after(state, gradient)
+            state = self.after(state, gradient)
             if amend is not None:
                 state = replace(state, parameters=amend(state.parameters, state.step))
             report(state, losses)
         return state.parameters
 
-    def _after(self, state: State, g: Array) -> State:
+    def start(self, parameters: Array) -> State:
+        """The state before the first step."""
+        zeros = namespace(parameters).zeros_like(parameters)
+        return State(parameters, (zeros, zeros))
+
+    def after(self, state: State, g: Array) -> State:
+        """The state after one step with this gradient."""
         xp, (m, v), t = namespace(g), state.moments, state.step + 1
         m = self.beta1 * m + (1 - self.beta1) * g
         v = self.beta2 * v + (1 - self.beta2) * g * g

@@ -6,8 +6,10 @@ from typing import Any, Literal, overload
 from crosslens.methods.adversarial.adversarial_patch import AdversarialPatch
 from crosslens.methods.adversarial.apgd import APGD
 from crosslens.methods.adversarial.boundary import Boundary
+from crosslens.methods.adversarial.carlini_wagner import CarliniWagner
 from crosslens.methods.adversarial.deep_fool import DeepFool
 from crosslens.methods.adversarial.fgsm import FGSM
+from crosslens.methods.adversarial.fmn import FMN
 from crosslens.methods.adversarial.fooling_image import FoolingImage
 from crosslens.methods.adversarial.one_pixel import OnePixel
 from crosslens.methods.adversarial.pgd import PGD
@@ -262,6 +264,20 @@ def method(
     shift: float = ...,
     zoom: float = ...,
 ) -> Caricature: ...
+@overload
+def method(
+    name: Literal["carlini_wagner", "cw", "carlini_l2", "l2_carlini_wagner"],
+    *,
+    preset: Literal["foolbox", "art"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    searches: int = ...,
+    steps: int = ...,
+    rate: float = ...,
+    last_rate: float | None = ...,
+    constant: float = ...,
+    confidence: float = ...,
+    abort_early: bool = ...,
+) -> CarliniWagner: ...
 @overload
 def method(
     name: Literal["channel_grid"],
@@ -577,6 +593,18 @@ def method(
     inputs: int = ...,
     kernel: str = ...,
 ) -> Filters: ...
+@overload
+def method(
+    name: Literal["fmn", "fast_minimum_norm", "l2_fmn", "linf_fmn", "l1_fmn", "l0_fmn"],
+    *,
+    preset: Literal["foolbox"] | None = None,
+    towards: int | str | Sequence[int] | None = ...,
+    norm: str = ...,
+    steps: int = ...,
+    step_size: float = ...,
+    last_step_size: float | None = ...,
+    gamma: float = ...,
+) -> FMN: ...
 @overload
 def method(
     name: Literal["fooling_image", "fooling_images"],

@@ -145,3 +145,46 @@ def least_change_linf(x, f, w):
         bounds=[*zip(-x, 1 - x, strict=True), (0, None)],
     )
     return found.fun
+
+
+def test_carlini_wagner_converges_to_the_nearest_boundary(network):
+    """To 1 % where the boundary is some way off; the steps of tanh are too coarse for a nearly undecided image."""
+    x = images(network)
+    result = method("carlini_wagner")(network, x)
+    expected = distances(network, x, "l2")
+    assert result.success.all()
+    assert (result.distance >= expected * (1 - 1e-5)).all()
+    np.testing.assert_allclose(result.distance, expected, rtol=1e-2, atol=5e-3)
+
+
+@pytest.mark.parametrize("norm", DUAL)
+def test_fmn_converges_to_the_nearest_boundary(network, norm):
+    x = images(network)
+    result = method("fmn", norm=norm)(network, x)
+    expected = distances(network, x, norm)
+    free = expected < 0.4  # in L1 one number takes all of it, up to its bound
+    assert result.success.all()
+    assert (result.distance >= expected * (1 - 1e-4)).all()
+    np.testing.assert_allclose(result.distance[free], expected[free], rtol=2e-3, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["fmn", "carlini_wagner"])
+def test_the_least_change_that_reaches_a_class_is_that_of_a_quadratic_program(name):
+    """The class to reach must lead all others: the nearest point of an intersection of half-spaces."""
+    model = affine(4)
+    x = images(model, 3)
+    w, b = model.in_unit_range()
+    for image in x:
+        z = w @ image.ravel().astype(float) + b
+        wanted = int(z.argsort()[-2])
+        lead, others = z[wanted] - np.delete(z, wanted), w[wanted] - np.delete(w, wanted, axis=0)
+        best = minimize(
+            lambda d: d @ d,
+            np.zeros(w.shape[1]),
+            jac=lambda d: 2 * d,
+            constraints=[{"type": "ineq", "fun": lambda d, a=others, c=lead: a @ d + c, "jac": lambda d, a=others: a}],
+            method="SLSQP",
+            options={"ftol": 1e-12},
+        )
+        result = method(name, towards=wanted)(model, image[None])
+        np.testing.assert_allclose(result.distance, np.linalg.norm(best.x), rtol=1e-2, atol=5e-3)
