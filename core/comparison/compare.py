@@ -14,6 +14,7 @@ from ..image.batch import image_batch
 from ..introspection.default_layer import classes
 from ..model.base import Model
 from ..plugins.models import MethodsLike, ModelsLike, named_methods, named_models
+from ..robustness.attack_words import full_word
 from ..robustness.transfer import transfer_of
 from ..robustness.transfer_matrix import Transfer
 from .comparison import Comparison
@@ -115,7 +116,9 @@ def _transfers(runs: Runs, titles: Sequence[str]) -> dict[str, Transfer]:
         names = runs.models_of(label)
         if isinstance(method, AttackMethod) and names:
             results: dict[str, Any] = {name: runs.results[label, name] for name in names}
-            found[label] = transfer_of({name: runs.models[name] for name in names}, results, names=titles)
+            found[label] = transfer_of(
+                {name: runs.models[name] for name in names}, results, attack=full_word(method), names=titles
+            )
     return found
 
 

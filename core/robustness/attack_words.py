@@ -11,7 +11,7 @@ from ..method.parameter_text import members, value_of_text
 from ..method.preset import with_preset
 from ..plugins.registry import image_methods, method_class, with_parameters
 
-__all__ = ["attack_of", "attacks_within", "has", "split_words", "word_of"]
+__all__ = ["attack_of", "attacks_within", "full_word", "has", "split_words", "word_of"]
 
 
 def split_words(texts: str | Iterable[str]) -> list[str]:
@@ -124,6 +124,14 @@ def word_of(attack: AttackMethod) -> str:
     own = [f"{name}={value}" for name, value in _given(attack).items()]
     own += [f"preset={attack.preset.library}"] if attack.preset is not None else []
     return attack.name + ":" * bool(own) + ",".join(own)
+
+
+def full_word(attack: AttackMethod) -> str:
+    """The same with its radius, where it has one, whether it is the default or not."""
+    word = word_of(attack)
+    if not has(attack, "eps") or "eps=" in word:
+        return word
+    return f"{word}{',' if ':' in word else ':'}eps={attack.eps}"  # type: ignore[attr-defined]
 
 
 def _given(attack: AttackMethod) -> Mapping[str, Any]:

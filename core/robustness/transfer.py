@@ -19,7 +19,7 @@ from ..objective.aim import Aim
 from ..objective.margins import margins
 from ..plugins.models import ModelsLike, named_models
 from ..result.selection import items_at
-from .attack_words import attack_of
+from .attack_words import attack_of, full_word
 from .label_classes import AGAINST, label_classes
 from .transfer_matrix import Transfer, transfer_columns
 
@@ -82,6 +82,7 @@ def transfer(
     return transfer_of(
         named,
         results,
+        attack=full_word(method),
         names=[samples.ids[n] for n in own],
         against="prediction" if target is None else "label",
         notes=(*notes * bool(left), *(f"{each.id} cannot be read: {each.reason}" for each in samples.failures)),
@@ -112,6 +113,7 @@ def transfer_of(
     models: Mapping[str, Model],
     results: Mapping[str, Adversarial],
     *,
+    attack: str,
     names: Sequence[str] = (),
     against: str = "prediction",
     notes: Sequence[str] = (),
@@ -121,6 +123,7 @@ def transfer_of(
     Args:
         models: by name.
         results: of one attack on the same images, by the name of the model that it was run on.
+        attack: as a word.
         names: of the images.
         against: what the class to leave is, "label" or "prediction".
         notes: what a reader must know beside.
@@ -136,11 +139,10 @@ def transfer_of(
     alike = _alike(clean)
     titles = tuple(names) or tuple(f"picture {n + 1}" for n in range(len(first)))
     disputes = _disputes(tuple(models), fooled, counts, margin, alike, clean)
-    word = _word(first)
     return Transfer(
         transfer_columns(tuple(models), fooled, counts),
         models=tuple(models),
-        attack=word,
+        attack=attack,
         norm=first.norm,
         fooled=fooled,
         counts=counts,
@@ -153,16 +155,10 @@ def transfer_of(
         rounding=max((_apart(clean[a], clean[b]) for group in alike for a, b in combinations(group, 2)), default=0.0),
         disputes={**disputes, "image": np.asarray(titles)[disputes["image"]]},
         method="transfer",
-        parameters={"attack": word, **first.parameters},
+        parameters={"attack": attack, **first.parameters},
         provenance={name: dict(each.provenance) for name, each in results.items()} | {"bounds": list(first.bounds)},
         notes=(*notes, *_notes(counts, alike, disputes, clean)),
     )
-
-
-def _word(result: Adversarial) -> str:
-    """The attack with its radius and norm."""
-    shown = {name: result.parameters[name] for name in ("eps", "steps") if name in result.parameters}
-    return result.method + ":" * bool(shown) + ",".join(f"{name}={value}" for name, value in shown.items())
 
 
 def _stack(rows: Sequence[Sequence[Values]]) -> Values:
