@@ -1,7 +1,7 @@
 """Which attacks are compared, each under the same settings for crosslens and for the libraries beside it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,14 @@ class Case:
     norm: str = "linf"
     eps: float | None = None
     """None where the nearest picture is looked for."""
-    digits: int = field(default=DIGITS)
+    digits: int = DIGITS
     """How many of the test digits are attacked."""
+    starts: Callable[[Any, Any], Any] | None = None
+    """Pictures to start from, of the images and their labels, for a method that has a parameter `start`."""
+
+    def given(self, x: Any, y: Any) -> Mapping[str, Any]:
+        """Our method's parameters."""
+        return {**self.ours, "start": self.starts(x, y)} if self.starts else self.ours
 
     @property
     def name(self) -> str:
@@ -50,7 +56,12 @@ def cases() -> Iterator[Case]:
         yield _pgd("l2", eps, 300)
     yield _pgd_at_random("l2", 2.0, 300)
     for loss in ("cross_entropy", "dlr"):
-        yield _apgd(0.2, loss, 100)
+        yield _apgd(0.1, loss, 200)
+    yield _square(0.15, 200)
+    yield _deep_fool(200)
+    yield from (_fmn(norm, 200) for norm in ("l2", "linf"))
+    yield from _carlini_wagner(100)
+    yield _boundary(1000, 50)
 
 
 def _fgsm(eps: float) -> Case:
@@ -82,6 +93,46 @@ def _apgd(eps: float, loss: str, digits: int) -> Case:
     settings = f"L-inf, eps {eps:g}, {loss.replace('_', '-')}, 100 steps from a random picture"
     peers = {"ART": art("AutoProjectedGradientDescent", **theirs)}
     return Case("apgd", settings, {"eps": eps, "loss": loss}, peers, "linf", eps, digits)
+
+
+def _square(eps: float, digits: int) -> Case:
+    peers = {"ART": art("SquareAttack", eps=eps, max_iter=1000)}
+    return Case(
+        "square", f"L-inf, eps {eps:g}, 1,000 squares", {"eps": eps, "queries": 1001}, peers, "linf", eps, digits
+    )
+
+
+def _deep_fool(digits: int) -> Case:
+    peers = {"foolbox": foolbox("L2DeepFoolAttack"), "ART": art("DeepFool", max_iter=50, epsilon=0.02)}
+    settings = "L2, 50 steps, overshoot 0.02, all classes"
+    return Case("deep_fool", settings, {}, peers, "l2", None, digits)
+
+
+def _fmn(norm: str, digits: int) -> Case:
+    peers = {"foolbox": foolbox({"l2": "L2FMNAttack", "linf": "LInfFMNAttack"}[norm])}
+    return Case("fmn", f"{_spelled(norm)}, 100 steps", {"norm": norm}, peers, norm, None, digits)
+
+
+def _carlini_wagner(digits: int) -> Iterator[Case]:
+    """As foolbox counts; and each library's defaults that are affordable, ours and ART's."""
+    same = {"searches": 5, "steps": 200, "rate": 0.01, "last_rate": None, "constant": 0.1}
+    peer = foolbox("L2CarliniWagnerAttack", binary_search_steps=5, steps=200, stepsize=0.01, initial_const=0.1)
+    settings = "5 constants of 200 steps, rate 0.01"
+    yield Case("carlini_wagner", settings, same, {"foolbox": peer}, "l2", None, digits)
+    settings = "defaults: ours 9 x 100 steps, ART's 10 x 10 line searches"
+    yield Case("carlini_wagner", settings, {}, {"ART": art("CarliniL2Method")}, "l2", None, digits)
+
+
+def _boundary(steps: int, digits: int) -> Case:
+    peers = {"foolbox": foolbox("BoundaryAttack", starts=another_digit, steps=steps)}
+    settings = f"{steps:,} steps from another digit"
+    return Case("boundary", settings, {"steps": steps}, peers, "l2", None, digits, starts=another_digit)
+
+
+def another_digit(x: Any, y: Any) -> Any:
+    """For each image the next one of another class."""
+    places = [next(m % len(y) for m in range(n + 1, n + len(y)) if y[m % len(y)] != y[n]) for n in range(len(y))]
+    return x[places]
 
 
 def _starts(norm: str, eps: float) -> Callable[[Any], Any]:

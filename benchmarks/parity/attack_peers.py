@@ -14,11 +14,15 @@ __all__ = ["Peer", "art", "foolbox", "from_starts"]
 Array = np.ndarray[Any, Any]
 Peer = Callable[[Any, Array, Array], Array]
 """A torch network on normalised pixels, images (N, 1, 28, 28) in [0, 1] and their labels -> adversarial images."""
+Starts = Callable[[Array, Array], Array]
 BATCH = 250
 
 
-def foolbox(attack: str, eps: float | None = None, **settings: Any) -> Peer:
-    """An attack of `foolbox.attacks` by its name; no `eps` for those that look for the nearest picture."""
+def foolbox(attack: str, eps: float | None = None, starts: Starts | None = None, **settings: Any) -> Peer:
+    """An attack of `foolbox.attacks` by its name; no `eps` for those that look for the nearest picture.
+
+    `starts` gives starting points, of the images and their labels, to an attack that takes them at its call.
+    """
 
     def run(net: Any, x: Array, y: Array) -> Array:
         import foolbox
@@ -26,10 +30,11 @@ def foolbox(attack: str, eps: float | None = None, **settings: Any) -> Peer:
         preprocessing = {**PREPROCESS, "axis": None}
         model = foolbox.PyTorchModel(net, bounds=(0, 1), preprocessing=preprocessing, device="cpu")
         torch.manual_seed(0)
-        made = []
-        for images, labels in _batches(x, y):
+        others, made = starts(x, y) if starts else x, []
+        for images, labels, start in _batches(x, y, others):
+            begin = {"starting_points": torch.from_numpy(start)} if starts else {}
             raw, _, _ = getattr(foolbox.attacks, attack)(**settings)(
-                model, torch.from_numpy(images), torch.from_numpy(labels), epsilons=eps
+                model, torch.from_numpy(images), torch.from_numpy(labels), epsilons=eps, **begin
             )
             made.append(raw.detach().numpy())
         return np.concatenate(made)
@@ -76,6 +81,6 @@ def art(attack: str, **settings: Any) -> Peer:
     return run
 
 
-def _batches(x: Array, y: Array) -> Any:
-    for start in range(0, len(x), BATCH):
-        yield x[start : start + BATCH], y[start : start + BATCH]
+def _batches(*arrays: Array) -> Any:
+    for start in range(0, len(arrays[0]), BATCH):
+        yield tuple(each[start : start + BATCH] for each in arrays)

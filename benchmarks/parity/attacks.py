@@ -104,7 +104,7 @@ def ours(case: Case, ending: str) -> Callable[[Array, Array], tuple[Array, Array
     def attack(x: Array, y: Array) -> tuple[Array, Array, float]:
         paths = files(FOLDERS["mnist"].path.parent / "digit_network")
         model = crosslens.wrap(next(path for path in paths if path.suffix == f".{ending}"))
-        found = crosslens.method(case.method, **case.ours)(model, x)
+        found = crosslens.method(case.method, **case.given(x, y))(model, x)
         return np.asarray(found.images), np.asarray(found.success), float(np.mean(found.queries))
 
     return attack
