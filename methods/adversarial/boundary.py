@@ -29,7 +29,7 @@ class WalkOptions(ParameterGroup):
 
     title = "steps"
     steps: int = param(25_000, "steps at most, a query each and one in ten a second", minimum=1)
-    spherical_step: float = param(0.01, "first step on the sphere, in shares of the distance", above=0)
+    spherical_step: float = param(0.1, "first step on the sphere, in shares of the distance", above=0)
     source_step: float = param(0.01, "first step towards the image, in shares of the distance", above=0, below=1)
     step_adaptation: float = param(1.5, "factor by which steps grow and shrink", above=1)
     convergence: float = param(1e-7, "an image is done when its step towards it is shorter", minimum=0)
@@ -56,9 +56,11 @@ class Boundary(WalkOptions, AttackMethod):
     seed: int = param(0, "of the noise and the steps", minimum=0)
     presets: ClassVar = {
         "foolbox": Preset(
-            {}, doc="BoundaryAttack with its defaults; theirs takes every tenth step alone for both lengths"
+            {"spherical_step": 0.01}, doc="BoundaryAttack; theirs adapts both lengths to every tenth step"
         ),
-        "art": Preset({"steps": 5000, "step_adaptation": 1 / 0.667}, doc="BoundaryAttack, one of its trials a step"),
+        "art": Preset(
+            {"steps": 5000, "spherical_step": 0.01, "step_adaptation": 1 / 0.667}, doc="BoundaryAttack, a trial a step"
+        ),
     }
 
     @property
