@@ -113,7 +113,14 @@ class FMN(AttackMethod):
 
 
 def nearest_in_l0(images: Array, x: Array, count: Values, bounds: tuple[float, float] | None) -> Array:
-    """The nearest pictures to `x` within the bounds that differ from the images in at most `count` pixels each."""
+    """The nearest pictures that differ from images in few pixels each.
+
+    Args:
+        images: (n, C, H, W).
+        x: pictures of their shape.
+        count: (n,), the most pixels of each that may differ.
+        bounds: the least and the largest value; None for no limit.
+    """
     xp = namespace(x)
     x = x if bounds is None else xp.clip(x, *bounds)
     size = xp.reshape(xp.sum((x - images) ** 2, axis=1), (x.shape[0], -1))
