@@ -45,6 +45,17 @@ class AttackMethod(Method):
     def distance_norm(self) -> str:
         """The norm in which the nearest picture is the best: "linf", "l2", "l1" or "l0"."""
 
+    def check_parameters(self) -> None:
+        """Refuse a radius in another unit than images in [0, 1].
+
+        Raises:
+            ParameterError: an L-inf radius above 1, within which every picture is.
+        """
+        super().check_parameters()
+        eps = getattr(self, "eps", 0)
+        if self.distance_norm == "linf" and isinstance(eps, int | float) and eps > 1:
+            raise ParameterError(f"eps is {eps:g} in L-inf, and images are in [0, 1]: 8 of 255 is {8 / 255:.4f}")
+
     @abstractmethod
     def search(self, problem: Problem, progress: Progress) -> Any:
         """Look for pictures that succeed, and offer them to the problem; a history (steps, N), or None."""
@@ -102,16 +113,6 @@ class BallOptions(ParameterGroup):
     title = "ball"
     eps: float = param(0.03, "largest distance from the image, in the unit of images in [0, 1]", minimum=0)
     norm: str = param("linf", "norm of the distance", choices=NORMS)
-
-    def check_parameters(self) -> None:
-        """Refuse a radius in another unit than images in [0, 1].
-
-        Raises:
-            ParameterError: an L-inf radius above 1, within which every picture is.
-        """
-        super().check_parameters()  # type: ignore[misc]
-        if self.norm == "linf" and self.eps > 1:
-            raise ParameterError(f"eps is {self.eps:g} in L-inf, and images are in [0, 1]: 8 of 255 is {8 / 255:.4f}")
 
     @property
     def distance_norm(self) -> str:

@@ -44,7 +44,8 @@ class Ball:
 class Region:
     """A ball and a box together, around each of N images; all results are float32 and lie in both.
 
-    Of L-inf exactly, also where the difference to the centre is computed in float64; of L1 and L2 to 1e-6 of `eps`.
+    Of L-inf exactly, also where the difference to the centre is computed in float64; of L1 and L2 to 1e-5 of `eps`, for
+    numbers are rounded to float32.
     """
 
     centres: Array

@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..execution.batching import forward_limit, slices
 from ..model.base import INPUT, Model
 from ..objective.aim import Aim
-from ..objective.margins import AttackLoss, margins
+from ..objective.margins import AttackLoss, margins, rounding
 from .ball import take_rows
 from .projection import distance_of
 from .views import Views
@@ -99,8 +99,10 @@ class Problem:
         return take_rows(self.images, rows)
 
     def succeeded(self, logits: Values, rows: Values) -> Values:
-        """(n,), booleans: whether pictures with these logits succeed."""
-        return self.aim.rows(rows).succeeded(logits)
+        """(n,), booleans: whether pictures with these logits (n, K) succeed, by more than rounding."""
+        aim = self.aim.rows(rows)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(aim.succeeded(logits) & (margins(aim, logits) < -rounding(logits)))
 
     def logits(self, x: Array, rows: Values) -> Values:
         """The logits (n, K) of pictures (n, C, H, W); a query each. An image may have several of the pictures."""
@@ -170,9 +172,7 @@ class Problem:
                 losses, slope = objective.at_logits(logits)
                 cotangent = aim.cotangent(at.inside, slope, scaled=objective.scaled)
             gradient = at.last_vjp({aim.layer: cotangent})[INPUT]
-        xp = namespace(gradient)
-        finite = xp.where(xp.isfinite(gradient), gradient, xp.zeros_like(gradient))
-        return Evaluation(logits, np.where(np.isnan(losses), -np.inf, losses), finite)
+        return Evaluation(logits, np.where(np.isnan(losses), -np.inf, losses), _finite(gradient))
 
     def jacobian(self, x: Array, rows: Values, columns: Iterable[Values]) -> tuple[Values, list[Array]]:
         """The logits (n, K), and the gradient (n, C, H, W) of one logit of each image for each item of `columns`.
@@ -188,7 +188,7 @@ class Problem:
             with self.model.linearize(x[start:stop, ...], [aim.layer]) as at:
                 logits.append(aim.logits(at.inside))
                 chosen = [np.eye(logits[-1].shape[1])[column[start:stop]] for column in wanted]
-                parts.append([at.vjp({aim.layer: aim.cotangent(at.inside, one)})[INPUT] for one in chosen])
+                parts.append([_finite(at.vjp({aim.layer: aim.cotangent(at.inside, one)})[INPUT]) for one in chosen])
         self.queries[rows] += 1
         self.gradients[rows] += len(wanted)
         join = namespace(x).concat
@@ -244,6 +244,12 @@ def _refuse_not_finite(clean: Values) -> None:
             f"the network gives NaN or infinite numbers for {wrong.size} of {len(clean)} images, image {wrong[0]} "
             "first, and predicts no class that could be left; look at its weights and its preprocessing"
         )
+
+
+def _finite(gradient: Array) -> Array:
+    """0 where it is NaN or infinite."""
+    xp = namespace(gradient)
+    return xp.where(xp.isfinite(gradient), gradient, xp.zeros_like(gradient))
 
 
 def take(x: Array, chosen: Values) -> Array:

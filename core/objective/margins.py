@@ -18,9 +18,12 @@ from ..errors import TargetError
 from .aim import Aim
 from .algebra import Activations, Objective
 
-__all__ = ["LOSSES", "AttackLoss", "CrossEntropy", "DifferenceOfLogitsRatio", "Margin", "margins"]
+__all__ = ["LOSSES", "AttackLoss", "CrossEntropy", "DifferenceOfLogitsRatio", "Margin", "margins", "rounding"]
 
 Values = np.ndarray[Any, Any]
+
+_ROUNDING = 1e-6
+"""In shares of the largest logit, or of 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +146,11 @@ def margins(aim: Aim, logits: Values) -> Values:
         own, other = _best_other(aim.wanted, logits), aim.wanted
     rows = np.arange(len(logits))
     return np.asarray(logits[rows, own] - logits[rows, other])
+
+
+def rounding(logits: Values) -> Values:
+    """(N,): the margins at logits (N, K) whose sign the batch, the framework or a probability's last bit may change."""
+    return np.asarray(_ROUNDING * np.maximum(np.abs(logits).max(axis=1), 1.0))
 
 
 def _best_other(column: Values, logits: Values) -> Values:

@@ -13,12 +13,13 @@ from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.preset import Preset
+from crosslens.objective.margins import rounding
 from crosslens.plugins.hookspecs import hookimpl
 
 DUAL = {"l2": "l2", "linf": "l1"}
 """The norm of the gradient that goes with each norm of the change."""
 LEAST = 1e-6
-"""The shortest step, in the norm: rounding must not leave a picture on the boundary."""
+"""The shortest step, in the norm: rounding must not leave a picture on the boundary, which is no success."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,8 @@ class DeepFool(AttackMethod):
         for k, gradient in zip(others.T, gradients, strict=True):
             w = xp.astype(gradient, xp.float64) - xp.astype(first, xp.float64)
             size = norm_of(w, DUAL[self.norm])
-            lead = np.maximum(np.abs(logits[each, own] - logits[each, k]), LEAST * size)
+            least = np.maximum(LEAST * size, 1.1 * rounding(logits))
+            lead = np.maximum(np.abs(logits[each, own] - logits[each, k]), least)
             step = shortest(w, *room, per_image(lead, w), self.norm)
             reached = as_numpy(xp.sum(xp.reshape(w * step, (len(rows), -1)), axis=1)) > 0.999 * lead
             distance = np.where(reached, norm_of(step, self.norm), np.inf)

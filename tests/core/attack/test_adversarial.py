@@ -209,8 +209,9 @@ def test_errors_of_the_class_to_reach_name_it(model, images):
 
 
 def test_an_l_inf_radius_in_255ths_is_refused(model, images):
-    with pytest.raises(crosslens.errors.ParameterError, match="eps is 8 in L-inf, and images are in"):
-        crosslens.method("pgd", eps=8)(model, images)
+    for name in ("fgsm", "pgd", "apgd", "square"):
+        with pytest.raises(crosslens.errors.ParameterError, match="eps is 8 in L-inf, and images are in"):
+            crosslens.method(name, eps=8)(model, images)
     assert crosslens.method("fgsm", eps=8, norm="l2")(model, images).success.all()
 
 

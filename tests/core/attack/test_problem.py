@@ -7,6 +7,7 @@ from crosslens.attack import Ball, NormedSteps, Problem, climb
 from crosslens.attack.randomness import generators
 from crosslens.attack.views import Views
 from crosslens.execution.progress import silent
+from crosslens.model.output_spec import OutputSpec
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import LOSSES, Margin, margins
 from crosslens.synthesis.transforms import robust_transform
@@ -152,3 +153,18 @@ def test_pictures_made_under_views_fool_under_other_views_more_often(images):
             hits.append(model.forward(view.apply(result.images))["<output>"].argmax(axis=1) != result.leave)
         share.append(np.mean(hits))
     assert share[1] > share[0]
+
+
+@pytest.mark.parametrize("wanted", [None, 1])
+def test_a_picture_on_the_boundary_has_not_succeeded(wanted):
+    """Two logits that are equal but for rounding are the other way round in another batch, or after a softmax."""
+    images = np.zeros((4, 3, 8, 8), np.float32)
+    model = TinyModel()
+    clean = np.tile([1.0, 0, -1], (4, 1))
+    aim = Aim(OutputSpec("logits", (3,)), np.zeros(4, int), None if wanted is None else np.full(4, wanted))
+    problem = Problem(model, images, aim, "l2", clean)
+    ahead = np.array([0, 1e-7, 1e-5, np.nan])
+    logits = np.stack([np.full(4, 2.0), 2 + ahead, np.full(4, -1.0)], axis=1)
+    assert problem.succeeded(logits, problem.everyone).tolist() == [False, False, True, False]
+    assert problem.offer(images + 0.5, problem.everyone, logits).tolist() == [False, False, True, False]
+    assert problem.unfinished.tolist() == [0, 1, 3]

@@ -90,7 +90,7 @@ class OntoTheBorder(AttackMethod):
         rows = problem.unfinished
         w = (np.float64(A.w[1]) - A.w[0]).reshape(1, 1, 6, 6)
         x = problem.of(rows).astype(np.float64)
-        for more in (1 + 1e-7, 1 + 3e-7, 1 + 1e-6, 1 + 1e-5):
+        for more in (1 + 1e-6, 1 + 3e-6, 1 + 1e-5, 1 + 1e-4):
             step = -A.margin(x).reshape(-1, 1, 1, 1) * w / (w**2).sum()
             moved = (x + more * step).astype(np.float32)
             problem.offer(moved, rows, problem.logits(moved, rows))
@@ -98,7 +98,7 @@ class OntoTheBorder(AttackMethod):
 
 def test_a_dispute_between_copies_is_listed_with_its_margins_and_decided():
     copy = Affine(3)
-    copy.b = copy.b + np.float32(2e-6) * np.array([-1, 1], np.float32)
+    copy.b = copy.b + np.float32(2e-5) * np.array([-1, 1], np.float32)
     result = crosslens.transfer({"a": A.model(), "copy": copy.model()}, X, OntoTheBorder())
     rows = [row for row in result.dispute_rows() if row["source"] == "a"]
     assert rows
@@ -108,7 +108,7 @@ def test_a_dispute_between_copies_is_listed_with_its_margins_and_decided():
         assert row["source_margin"] == result.margins[0, 0, n]
         assert row["target_margin"] == result.margins[0, 1, n]
         assert row["by_rounding"]
-        assert row["rounding"] < 1e-5
+        assert row["rounding"] < 1e-4
         assert row["fools"] == (row["source_margin"] + row["target_margin"] < 0)
     assert any("fools one copy of a network and not another" in note for note in result.notes)
 
