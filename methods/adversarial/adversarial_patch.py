@@ -58,7 +58,12 @@ class AdversarialPatch(PlacementOptions, PatchTraining, DatasetMethod):
 
     def statistics(self, model: Model, source: Source, gathered: States | None = None) -> Sequence[Statistic]:
         marks = self._marks(model)
-        return [] if marks in (gathered or {}) else [marks]
+        if marks in (gathered or {}):
+            return []
+        if None not in model.input.shape:  # refused before the pass over the data
+            self.placing().check(model.input.size)
+            self.first_patch(model, self.placing().side(model.input.size))
+        return [marks]
 
     def _marks(self, model: Model) -> PictureMarks:
         if not model.input.is_image or len(model.input.example_shape) != 3:

@@ -218,6 +218,28 @@ def test_what_cannot_be_done_is_refused_in_one_line():
         made(score, towards=0)
 
 
+def test_what_cannot_be_done_is_refused_before_the_pass_over_the_data():
+    class Unreadable(ArraySource):
+        def read(self, start, stop, model):
+            raise AssertionError("the data was read")
+
+    for wrong, message in (({"area": 0.9}, "reaches"), ({"start": "nowhere.npz"}, "no saved result")):
+        with pytest.raises(ParameterError, match=message):
+            made(data=Unreadable(IMAGES), **wrong)
+
+
+def test_a_training_that_is_interrupted_keeps_and_judges_what_it_has():
+    def stop(done, total, what):
+        if "loss" in what and done == 5:
+            raise KeyboardInterrupt
+
+    method = crosslens.method("adversarial_patch", towards=1, steps=50, batch=2, placements=3, area=0.3)
+    result = method(TinyModel(), IMAGES, progress=stop)
+    assert len(result.history) == 5
+    assert "the training was interrupted after 5 of 50 steps" in result.notes
+    assert result.rate.trials == 15
+
+
 def test_a_start_that_is_another_result_is_refused(tmp_path):
     other = crosslens.method("mean_activation")(TinyModel(), IMAGES)
     path = other.save(tmp_path / "means.npz")
