@@ -69,10 +69,8 @@ def split(digests: Numbers, share: float, seed: int) -> Numbers:
     """
     different = np.unique(digests)
     if len(different) < 2:
-        raise ParameterError(
-            f"{len(digests)} pictures, of which {len(different)} different: what is trained on some is judged on "
-            "others; give two different ones at least"
-        )
+        what = f"all {len(digests)} pictures have the same pixels" if len(digests) > 1 else "there is one picture"
+        raise ParameterError(f"{what}: what is trained on some is judged on others; give two different ones at least")
     count = min(max(1, round(share * len(different))), len(different) - 1)
     hashes = [blake2b(int(each).to_bytes(8, "big", signed=True), key=str(seed).encode()).digest() for each in different]
     first = sorted(range(len(different)), key=hashes.__getitem__)[:count]

@@ -68,7 +68,10 @@ class AdversarialPatch(PlacementOptions, PatchTraining, DatasetMethod):
     def _marks(self, model: Model) -> PictureMarks:
         if not model.input.is_image or len(model.input.example_shape) != 3:
             raise ImageError(f"adversarial_patch is for networks of pictures (C, H, W), not {model.input.shape}")
-        objective = resolve_target(self.towards, model, 1)
+        try:
+            objective = resolve_target(self.towards, model, 1)
+        except TargetError as error:
+            raise TargetError(f"towards: {error}") from error
         if not isinstance(objective, ClassScore) or not isinstance(objective.target, int):
             raise TargetError(f"towards is {self.towards!r}, and a patch is for a class: give its number or its label")
         aim_at(model.output, objective.target, 1)  # refuses networks without classes

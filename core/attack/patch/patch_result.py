@@ -28,6 +28,8 @@ from .trials import Rate, Trials
 __all__ = ["PatchResult"]
 
 HELD_OUT, TRAINING, GREY, NOISE = "held out", "training", "grey patch", "patch of noise"
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Grey of red, green and blue (ITU-R BT.601), as pictures are read for a network of one channel."""
 REACHED, KEPT = (40, 150, 60), (200, 40, 40)
 """Frames of pictures whose class became the one wanted, and of others."""
 
@@ -163,7 +165,9 @@ class PatchResult(Synthesis):
         several = isinstance(images, list | tuple) and bool(images)
         if isinstance(images[0] if several else images, str | Path | Image.Image):
             low, high = self.bounds
-            return low + (high - low) * load_image(images, whole=True)
+            x = load_image(images, whole=True)
+            x = np.tensordot(x, LUMA, axes=(1, 0))[:, None] if self.images.shape[1] == 1 else x
+            return np.asarray(low + (high - low) * x, np.float32)
         x = as_array(images)
         return x[None, ...] if x.ndim == 3 else x
 

@@ -203,12 +203,14 @@ def test_what_cannot_be_done_is_refused_in_one_line():
         made(scale=(1.2, 0.8))
     with pytest.raises(ParameterError, match=r"reaches .* pixels from its middle, and pictures of 8 x 8"):
         made(area=0.9)
-    with pytest.raises(TargetError, match="out of range"):
+    with pytest.raises(TargetError, match="towards: target 77 is out of range"):
         made(towards=77)
     with pytest.raises(TargetError, match="a patch is for a class"):
         made(towards="channel:conv1:0")
-    with pytest.raises(ParameterError, match="3 pictures, of which 1 different"):
+    with pytest.raises(ParameterError, match="all 3 pictures have the same pixels"):
         made(data=np.repeat(IMAGES[:1], 3, axis=0))
+    with pytest.raises(ParameterError, match="there is one picture"):
+        made(data=IMAGES[:1])
     with pytest.raises(ParameterError, match="held_out is 1"):
         made(held_out=1.0)
     with pytest.raises(ImageError, match=r"no such file|does not exist"):

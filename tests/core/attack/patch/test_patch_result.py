@@ -125,6 +125,14 @@ def test_pasting_keeps_to_the_bounds_of_the_model(tmp_path):
     assert made.paste(tmp_path / "black.png")[0, 0, 0, 0] == -1
 
 
+def test_a_grey_patch_is_pasted_into_a_file_in_grey(tmp_path):
+    made = result(images=np.ones((1, 1, 20, 20), np.float32))
+    Image.new("RGB", (80, 60), (255, 0, 0)).save(tmp_path / "red.png")
+    pasted = made.paste(tmp_path / "red.png")
+    assert pasted.shape == (1, 1, 60, 80)
+    assert pasted[0, 0, 0, 0] == pytest.approx(0.299)
+
+
 def test_what_it_cannot_do_is_refused(tmp_path):
     with pytest.raises(ImageError, match="3 channels"):
         result().paste(np.zeros((2, 1, 8, 8)))
