@@ -9,6 +9,9 @@ from .photographs import photograph
 CAT = photograph()
 GRAVEL = photograph("gravel.png")
 TISSUE = photograph("ihc.png")
+PATTERNS = "coil | maze | pool table | stethoscope | nematode | screw | analog clock | knot | ping-pong ball"
+OBJECTS = "king penguin | starfish | baseball | electric guitar | freight car | remote control"
+SHORT = ("--population", "100", "--steps", "40")
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,10 @@ EXHIBITS: Mapping[str, Exhibit] = {
             wide=True,
         ),
         Exhibit("diversity", "diversity", options=("--target", "volcano", "--steps", "96"), wide=True),
+        Exhibit("fooling_image", "fooling_image", options=("--target", PATTERNS, *SHORT), wide=True),
+        Exhibit(
+            "fooling_gradient", "fooling_image", options=("--encoding", "gradient", "--target", OBJECTS), wide=True
+        ),
         Exhibit("inversion_sheet", "feature_inversion", given=(CAT,), options=("--sheet", "--steps", "60"), wide=True),
         Exhibit("texture_sheet", "texture_synthesis", given=(GRAVEL,), options=("--sheet", "--steps", "60"), wide=True),
     )

@@ -4,6 +4,7 @@ from inspect import signature
 from typing import Any
 
 import crosslens
+from crosslens.attack import Adversarial
 from crosslens.plugins import image_methods, method_class
 
 QUICK: dict[str, dict[str, Any]] = {
@@ -26,6 +27,8 @@ def left_out(name: str) -> str | None:
         return "needs a transformer's attention, and this network has none"
     if not isinstance(gives, type):
         return f"does not say what it returns: {gives!r}"
+    if issubclass(gives, Adversarial):
+        return "attacks a picture instead of explaining it"
     if issubclass(gives, crosslens.Synthesis):
         return "makes a picture instead of explaining one"
     if not issubclass(gives, crosslens.Attribution):

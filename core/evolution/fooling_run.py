@@ -117,7 +117,9 @@ def _notes(run: Run, search: Search, steps: int, rounded: Values) -> tuple[str, 
         *interruption([run], 1, steps),
         f"after {done} of at most {steps} steps {reached} of {len(sure)} pictures have confidence {search.goal:g}",
     ]
-    unsure = [int(c) for c in search.classes[sure < UNSURE]]
+    if search.stuck:
+        notes.append(f"no gradient for {_listed(search.stuck)}: nothing near the picture moves it; take another start")
+    unsure = [int(c) for c in search.classes[sure < UNSURE] if c not in search.stuck]
     if unsure:
         notes.append(f"confidence below {UNSURE:g} for {_listed(unsure)}: more steps may find more")
     lost = [int(c) for c in search.classes[(sure >= UNSURE) & (rounded < UNSURE)]]

@@ -57,12 +57,14 @@ class GradientAscent(Search):
         """Where a picture is surer than before it is kept; those that are not done take a step."""
         x, (best, made, kept) = state.parameters.copy(), state.moments
         best, made, kept = best.copy(), made.copy(), kept.copy()
-        going = np.flatnonzero(best < self.goal)
+        going, self.stuck = np.flatnonzero(best < self.goal), ()
         for start, stop in slices(len(going), batch_limit(self.confidence.model)):
             rows = going[start:stop]
             at = self.confidence.model.placed(x[rows])
             reached, gradient = self.confidence.ascent(at, self.classes[rows])
             check_finite("gradient", gradient, state.step)
+            moves = as_numpy(gradient).reshape(len(rows), -1).any(axis=1)
+            self.stuck += tuple(int(c) for c in self.classes[rows[~moves & (reached < self.goal)]])
             better = reached > best[rows]
             surer = rows[better]
             kept[surer], best[surer], made[surer] = x[surer], reached[better], state.step + 1

@@ -27,6 +27,8 @@ class Search(ABC):
     """(K,), integers: the class of each picture."""
     goal: float
     """The confidence at which a class is done."""
+    stuck: tuple[int, ...] = ()
+    """Classes for whose pictures there was no gradient in the last step."""
     picture_shape: tuple[int, int, int]
     """(C, H, W)."""
 

@@ -20,6 +20,7 @@ from crosslens.model import Model
 from crosslens.objective import ClassScore, Objective
 from crosslens.objective.per_image import Each
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.result.display import counted
 from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.starting_point import picture_size
 
@@ -79,7 +80,9 @@ class FoolingImage(EvolutionOptions, AscentOptions, PictureMethod):
                 confidence, classes, *picture, self.learning_rate, self.decay, self.seed, self.confidence
             )
         if self.colour == "hsv" and channels != 3:
-            raise ParameterError(f"colour is 'hsv', and this model takes {channels} channels, not 3; leave colour out")
+            raise ParameterError(
+                f"colour is 'hsv', and these pictures have {counted(channels, 'channel')}, not 3; leave colour out"
+            )
         genomes = GENOMES[self.encoding](channels, size, channels == 3 and self.colour != "rgb")
         cells = np.arange(model.output.count) if self.encoding == "cppn" else classes
         return MapElites(confidence, genomes, classes, cells, self.population, self.seed, self.confidence)

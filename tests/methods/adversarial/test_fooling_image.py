@@ -181,7 +181,7 @@ def test_hue_needs_three_channels():
     model = crosslens.wrap(grey_net(), preprocess=None, input_shape=(1, 8, 8))
     assert made(model=model).images.shape == (3, 1, 8, 8)
     with pytest.raises(
-        ParameterError, match="colour is 'hsv', and this model takes 1 channels, not 3; leave colour out"
+        ParameterError, match="colour is 'hsv', and these pictures have 1 channel, not 3; leave colour out"
     ):
         made(model=model, colour="hsv")
 
@@ -242,6 +242,19 @@ def test_notes_say_how_far_it_came():
     assert result.notes[0] == "after 6 of at most 6 steps 0 of 5 pictures have confidence 0.9999"
     assert any(note.startswith("confidence below 0.5 for class") for note in result.notes)
     assert made("gradient").figures()["steps"] == 6
+
+
+def test_pictures_without_a_gradient_are_named():
+    """Behind rectifiers that are off, nothing near black moves the network; black pictures stay."""
+    model = TinyModel(relu=True)
+    bias = np.full(4, -100, np.float32)
+    off = model._with_weights({"conv1": {"bias": bias}})
+    result = made("gradient", off, start="zero")
+    assert (
+        "no gradient for classes 0, 1, 2, 3, 4: nothing near the picture moves it; take another start" in result.notes
+    )
+    assert not [note for note in result.notes if "more steps" in note]
+    assert not any("no gradient" in note for note in made("gradient", model).notes)
 
 
 def test_from_the_shell(tmp_path):
