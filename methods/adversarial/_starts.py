@@ -33,7 +33,10 @@ def start_pictures(start: Any, problem: Problem) -> Values:
     model, count = problem.model, len(problem.aim)
     pictures = as_numpy(images_for(model, image_batch(start, model.model if isinstance(model, UnitRange) else model)))
     if len(pictures) not in {1, count}:
-        raise ParameterError(f"start holds {len(pictures)} pictures; give one, or one for each of the {count} images")
+        raise ParameterError(
+            f"start holds {len(pictures)} pictures for {count} image{'s' * (count > 1)}; give one for all of them, or "
+            "one for each"
+        )
     return np.broadcast_to(pictures, (count, *pictures.shape[1:]))
 
 

@@ -163,7 +163,7 @@ def test_a_start_may_be_a_file_or_several_or_of_other_bounds(tmp_path):
         (
             np.zeros((3, 3, 4, 4), np.float32),
             ParameterError,
-            "start holds 3 pictures; give one, or one for each of the 1",
+            "start holds 3 pictures for 1 image; give one for all of them, or one for each",
         ),
         (np.zeros((3, 5, 5), np.float32), ImageError, "5"),
         ("nowhere.png", ImageError, "nowhere.png"),
