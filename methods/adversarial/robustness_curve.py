@@ -45,9 +45,10 @@ class RobustnessCurveMethod(DatasetMethod):
 
     def __post_init__(self) -> None:
         given = as_texts(self.attacks)
-        given = (given,) if isinstance(given, Method) else given
+        given = (given,) if isinstance(given, Method) else tuple(given) if isinstance(given, list) else given
         if isinstance(given, tuple) and all(isinstance(each, str) for each in given):
-            object.__setattr__(self, "attacks", tuple(split_words(given)))
+            given = tuple(split_words(given))
+        object.__setattr__(self, "attacks", given)
         eps = (self.eps,) if isinstance(self.eps, int | float) else self.eps
         object.__setattr__(self, "eps", tuple(eps) if isinstance(eps, list | np.ndarray) else eps)
 
@@ -105,6 +106,8 @@ class RobustnessCurveMethod(DatasetMethod):
     def _notes(self, found: Mapping[str, Any], own: Any) -> Iterator[str]:
         if unlabelled := int((~own).sum()):
             yield f"{unlabelled} of {len(own)} images have no label that is a class of the network, and do not count"
+        if not found["labelled"].any():
+            yield "no image has a label: right is what the network predicts for the image itself"
         attacks = attacks_within(self.attacks, self.norm)
         for n, (name, attack) in enumerate(attacks.items()):
             if not has(attack, "eps") and attack.distance_norm != self.norm:

@@ -54,6 +54,11 @@ def test_with_labels_an_image_wrong_from_the_start_is_wrong_everywhere():
     assert curve(data=(X, labels), against="prediction")["right"][0] == len(X)
 
 
+def test_without_labels_a_note_says_what_is_right():
+    assert "no image has a label: right is what the network predicts for the image itself" in curve().notes
+    assert list(curve().figures()) == ["agreement at eps 0", "agreement at eps 0.04"]
+
+
 def test_labels_may_be_names_and_images_without_one_do_not_count():
     labels = ["yes" if margin > 0 else "no" for margin in NETWORK.margin(X)]
     labels[4] = "perhaps"
@@ -132,6 +137,8 @@ def test_the_same_whatever_the_number_of_workers_and_after_a_stop(tmp_path):
 def test_from_python_with_methods_words_and_a_store_that_several_curves_share(tmp_path):
     model = NETWORK.model()
     result = crosslens.robustness_curve(model, X, [crosslens.method("pgd", steps=3), "fgsm"], [0.01, 0.02])
+    own = crosslens.method("robustness_curve", attacks=[crosslens.method("pgd", steps=3)], eps=np.array([0.01, 0.02]))
+    assert own(model, X).least.tolist() == result.least[:1].tolist()
     assert result.attacks == ("pgd:steps=3", "fgsm")
     assert result["right"][-3:].tolist() == [(NETWORK.radii(X, "linf") > eps).sum() for eps in (0, 0.01, 0.02)]
     curves = [
