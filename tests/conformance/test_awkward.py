@@ -16,7 +16,7 @@ from crosslens.arrays import as_numpy
 from crosslens.errors import CrosslensError
 from crosslens.plugins import image_methods, method_class
 from crosslens.testing import same
-from crosslens.testing.promises.method import values_of
+from crosslens.testing.promises.method import target_for, values_of
 
 from .awkward.weights import SCALE, SIZE
 
@@ -49,7 +49,7 @@ def images(network, count=2):
 
 def run(name, network, backend):
     kind = method_class(name)
-    target = TARGETS.get(network, 1) if kind.needs_target else None
+    target = target_for(kind, TARGETS.get(network, 1))
     given = images(network) if kind.needs_images else None
     return crosslens.method(name, **kind.example)(model(network, backend), given, target)
 

@@ -9,7 +9,7 @@ from crosslens.errors import LayerError, ModelError
 from crosslens.method import parameters
 from crosslens.plugins import image_methods, method_class
 from crosslens.testing import same
-from crosslens.testing.promises.method import values_of
+from crosslens.testing.promises.method import target_for, values_of
 
 from .plans import PLANS, images
 from .zoo import BUILDERS, net
@@ -33,7 +33,7 @@ def layers(method):
 def run(name, backend, network):
     tried = method_class(name)
     method = crosslens.method(name, **tried.example, **(layers(tried) if network == "smooth" else {}))
-    x, target = images() if tried.needs_images else None, TARGET if tried.needs_target else None
+    x, target = images() if tried.needs_images else None, target_for(tried, TARGET)
     result = method(net(backend, network).model, x, target)
     try:
         return as_numpy(values_of(result))

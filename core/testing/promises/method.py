@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array, as_numpy
+from ...attack import AttackMethod
 from ...errors import CrosslensError, LayerError, ModelError, TargetError
 from ...method.base import Method
 from ...method.dataset import AnyMethod
@@ -35,10 +36,20 @@ def _images(count: int = 3) -> Array:
     return np.random.default_rng(0).random((count, 3, 8, 8), dtype=np.float32)
 
 
-def _run(tried: Method, model: Any = None, images: Array = None, target: Any = TARGET) -> Result:
+def target_for(tried: Method | type[Method], target: Any) -> Any:
+    """A target to try a method with: none where it takes none, and of an attack the predicted class.
+
+    An attack that is to leave another class has nothing to do: the image is its answer.
+    """
+    attacks = issubclass(tried if isinstance(tried, type) else type(tried), AttackMethod)
+    return target if tried.needs_target and not attacks else None
+
+
+def _run(tried: Method, model: Any = None, images: Array = None, target: Any = None) -> Result:
     """The method on a batch, with images and target only where it takes them."""
     given = (_images() if images is None else images) if tried.needs_images else None
-    result = tried(model or _model(tried), given, target if tried.needs_target else None)
+    target = target_for(tried, TARGET) if target is None else target
+    result = tried(model or _model(tried), given, target)
     assert isinstance(result, Result), f"returned a {type(result).__name__}, not a Result"
     return result
 
