@@ -76,11 +76,11 @@ class Walk:
         way = back / _column(self.distance, back)
         noise = np.stack([rng.standard_normal(back.shape[1:], np.float32) for rng in self._generators])
         noise -= _column(_products(noise, way), back) * way
-        noise *= _column(self.spherical * self.distance / lengths(noise), back)
+        noise *= _column(_over(self.spherical * self.distance, lengths(noise)), back)
         on_sphere = self._bounded(self._centres + (noise - back) / _column(np.sqrt(1 + self.spherical**2), back))
         back = self._centres - on_sphere
         distance = lengths(back)
-        share = ((self.source * self.distance + distance - self.distance) / distance).clip(0, 1)
+        share = _over(self.source * self.distance + distance - self.distance, distance).clip(0, 1)
         return on_sphere, self._bounded(on_sphere + _column(share, back) * back)
 
     def accept(self, tried: Values, success: Values) -> Values:
@@ -103,6 +103,11 @@ class Walk:
 def lengths(x: Values) -> Values:
     """(N,), float64: the L2 norms of arrays (N, ...)."""
     return np.sqrt(_products(x, x))
+
+
+def _over(x: Values, length: Values) -> Values:
+    """x / length; 0 where the length is 0: an image of one number has no direction but that to the picture."""
+    return np.asarray(np.where(length > 0, x / np.where(length > 0, length, 1.0), 0.0))
 
 
 def _products(x: Values, y: Values) -> Values:

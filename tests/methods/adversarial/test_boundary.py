@@ -220,3 +220,11 @@ def test_an_image_is_done_when_its_steps_are_too_short():
     result = method("boundary", convergence=1e-3)(model, x)
     assert result.queries[0] < 5000
     assert result.distance[0] < 1.05 * 0.2
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_image_of_one_number_has_one_way_to_go():
+    model, x = affine(np.ones((1, 1, 1)), -0.5), np.float32([0.1, 0.8]).reshape(2, 1, 1, 1)
+    result = method("boundary", steps=200)(model, x)
+    np.testing.assert_allclose(result.images.ravel(), [0.5, 0.5], atol=2e-3)
+    assert result.success.all()
