@@ -6,6 +6,7 @@ from crosslens import method
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, ParameterError
 from crosslens.methods.adversarial._walk import Rates, Walk
+from crosslens.objective.target import resolve_target
 from PIL import Image
 
 from tests.conformance.plans import images
@@ -66,6 +67,25 @@ def test_steps_stay_within_the_bounds_and_never_lead_away():
     assert distances == sorted(distances, reverse=True)
     assert min(each.min() for each in asked) >= 0
     assert max(each.max() for each in asked) <= 1
+
+
+def test_a_walk_goes_on_from_pictures_that_fool_and_are_nearer_alone():
+    centres = np.zeros((3, 1, 1, 2), np.float32)
+    walk = Walk(centres, centres + 0.5, None, [], (0.1, 0.1))
+    tried = centres + np.float32([0.4, 0.6, 0.4]).reshape(3, 1, 1, 1)
+    assert walk.accept(tried, np.array([True, True, False])).tolist() == [True, False, False]
+    np.testing.assert_array_equal(walk.x[:, 0, 0, 0], np.float32([0.4, 0.5, 0.5]))
+    np.testing.assert_allclose(walk.distance, np.sqrt(2) * np.array([0.4, 0.5, 0.5]))
+
+
+def test_the_nearest_picture_that_fools_is_kept():
+    model, x = hyperplane((1, 2, 2), 0.1)
+    problem = method("boundary").problem(model, x, resolve_target(None, model, 1))
+    for change in (0.3, 0.2, 0.4):
+        problem.offer_found(x + np.float32(change), np.array([0]))
+    np.testing.assert_array_equal(problem.best, x + np.float32(0.2))
+    assert problem.distance[0] == pytest.approx(0.4, rel=1e-6)  # 0.2 in each of four numbers
+    problem.offer_found(x[:0], np.zeros(0, np.int64))
 
 
 def test_rates_shrink_and_grow_by_the_share_of_successes_and_start_anew():
