@@ -8,6 +8,7 @@ from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.attack import Region
 from crosslens.errors import ModelError
 from crosslens.execution.batching import batch_limit, forward_limit, slices
+from crosslens.execution.interrupt import stop_on_signals
 from crosslens.execution.progress import Progress
 from crosslens.model import INPUT, Model
 from crosslens.objective import pullback
@@ -75,13 +76,14 @@ def perturbed(x: Array, perturbation: Array) -> Array:
     return namespace(x).clip(x + perturbation, 0.0, 1.0)
 
 
+@stop_on_signals()
 def trained(
     crowd: Crowd, rows: Numbers, region: Region, passes: int, batch: int, step: float, seed: int, progress: Progress
-) -> tuple[Array, Numbers]:
-    """A perturbation (1, C, H, W), and the mean loss of each pass (passes,).
+) -> tuple[Array, Numbers, int]:
+    """A perturbation (1, C, H, W), the mean loss of each whole pass (passes,), and how many steps were taken.
 
     Step n of T goes along the steepest direction of the mean loss of a batch, in the region's norm, and is
-    step (1 - n / T) long.
+    step (1 - n / T) long. Interrupted (ctrl-C), it gives what it has.
 
     Args:
         crowd: network and pictures.
@@ -92,20 +94,31 @@ def trained(
         step: length of the first.
         seed: of the order, anew in each pass.
         progress: told after each step.
+
+    Raises:
+        ModelError: the gradient of the first batch is zero.
+        KeyboardInterrupt: interrupted in the first step.
     """
-    x, rng, history, done = region.centres, np.random.default_rng([seed, 1]), [], 0
+    x, rng, losses = region.centres, np.random.default_rng([seed, 1]), list[float]()
     per_pass = -(-len(rows) // batch)
-    for turn in range(passes):
-        order, total = rng.permutation(rows), 0.0
-        for start, stop in slices(len(rows), batch):
-            loss, gradient = _mean_loss(crowd, order[start:stop], x)
-            if not done and not as_numpy(gradient).any():
-                raise _no_gradient(stop - start)
-            x = region.step(x, gradient, step * (1 - done / (passes * per_pass)))
-            total, done = total + loss * (stop - start) / len(rows), done + 1
-            progress(done, passes * per_pass, f"pass {turn + 1}, mean loss {loss:.3g}")
-        history.append(total)
-    return x, np.array(history)
+    total, weights = passes * per_pass, list[float]()
+    try:
+        for turn in range(passes):
+            order = rng.permutation(rows)
+            for start, stop in slices(len(rows), batch):
+                loss, gradient = _mean_loss(crowd, order[start:stop], x)
+                if not losses and not as_numpy(gradient).any():
+                    raise _no_gradient(stop - start)
+                x = region.step(x, gradient, step * (1 - len(losses) / total))
+                losses.append(loss)
+                weights.append((stop - start) / len(rows))
+                progress(len(losses), total, f"pass {turn + 1}, mean loss {loss:.3g}")
+    except KeyboardInterrupt:
+        if not losses:
+            raise
+    whole = len(losses) // per_pass * per_pass
+    history = np.reshape(np.multiply(losses, weights)[:whole], (-1, per_pass)).sum(axis=1)
+    return x, history, len(losses)
 
 
 def _mean_loss(crowd: Crowd, rows: Numbers, perturbation: Array) -> tuple[float, Array]:

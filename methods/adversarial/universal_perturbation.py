@@ -83,7 +83,9 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
         zero = namespace(crowd.batch(training[:1])).zeros_like(crowd.batch(training[:1]))
         region = Ball(self.norm, self.eps).around(zero, None)
         first = self._first_step(len(training))
-        found, history = trained(crowd, training, region, self.passes, self.batch, first, self.seed, progress)
+        found, history, taken = trained(crowd, training, region, self.passes, self.batch, first, self.seed, progress)
+        if taken < (asked := self._steps(len(training))):
+            notes = (*notes, f"the training was interrupted after {taken} of {asked} steps")
         noise = region.furthest(like(np.random.default_rng([self.seed, 2]).standard_normal(zero.shape), zero))
         said = crowd.judged(judged, found, progress, HELD_OUT)
         beside = crowd.judged(training, found, progress, TRAINING)
@@ -104,8 +106,10 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
         """Its length, in the norm."""
         if self.step_size is not None:
             return self.step_size
-        steps = self.passes * -(-pictures // self.batch)
-        return max(FIRST_STEP, 2 * LEAST_PATH / (steps + 1)) * self.eps
+        return max(FIRST_STEP, 2 * LEAST_PATH / (self._steps(pictures) + 1)) * self.eps
+
+    def _steps(self, pictures: int) -> int:
+        return self.passes * -(-pictures // self.batch)
 
     def _known(self, state: State) -> tuple[Known, tuple[str, ...]]:
         """The pictures to train and to judge on; without those of the class wanted."""

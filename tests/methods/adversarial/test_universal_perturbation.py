@@ -126,6 +126,24 @@ def test_one_step_reaches_the_edge_of_the_ball_unless_told_how_long_it_is():
     assert abs(made(passes=1, batch=30, eps=0.1, step_size=0.02).perturbation).max() == pytest.approx(0.02, rel=1e-6)
 
 
+def test_interrupted_it_judges_what_it_has():
+    def stop(done, total, what):
+        if done == 7 and what.startswith("pass"):
+            raise KeyboardInterrupt
+
+    method = crosslens.method("universal_perturbation", eps=0.3, batch=6)
+    result = method(TinyModel(relu=True, seed=1), IMAGES, progress=stop)
+    assert "the training was interrupted after 7 of 30 steps" in result.notes
+    assert result.history.shape == (2,)
+    assert len(result.success) == 30
+
+
+def test_history_is_the_mean_loss_of_each_pass():
+    result = made(batch=30, passes=3, eps=0.05, towards=None)
+    assert result.history.shape == (3,)
+    assert (np.diff(result.history) > 0).all()
+
+
 def test_a_note_says_where_noise_does_as_much():
     weak, strong = made(eps=0.001, passes=1), made(eps=0.3)
     assert "by random noise of the same norm: too near to say" in " ".join(weak.notes)
