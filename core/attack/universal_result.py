@@ -50,7 +50,9 @@ class UniversalResult(Synthesis):
     confidence: Array = None
     """(n,): the probability of the latter."""
     success: Array = None
-    """(n,), booleans: whether the picture is fooled: its class is another one, or the one wanted."""
+    """(n,), booleans: whether the picture is fooled: its class is another one, or the one wanted.
+
+    Of independent classes: whether that which was the strongest has a probability below one half."""
     noise_success: Array = None
     """(n,), booleans: whether it is by random noise of the same norm."""
     examples: Array = None

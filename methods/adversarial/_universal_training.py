@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like, namespace
 from crosslens.attack import Region
-from crosslens.errors import ModelError
+from crosslens.errors import ModelError, TargetError
 from crosslens.execution.batching import batch_limit, forward_limit, slices
 from crosslens.execution.interrupt import stop_on_signals
 from crosslens.execution.progress import Progress
@@ -15,7 +15,7 @@ from crosslens.objective import pullback
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import CrossEntropy
 
-from ._patch_pictures import Pictures
+from ._patch_pictures import Known, Pictures
 
 __all__ = ["Crowd", "Judged", "perturbed", "trained"]
 
@@ -56,6 +56,18 @@ class Crowd:
         reach = None if self.towards is None else np.full(len(rows), self.towards)
         leave = self.classes[rows] if reach is None else np.full(len(rows), -1)
         return Aim(self.view.output, leave, reach)
+
+    def with_a_class(self, known: Known, progress: Progress) -> tuple[Known, tuple[str, ...]]:
+        """The pictures that have a class to leave, and a note on others: of independent classes none may be there."""
+        if self.towards is not None or not self.aim(known.index[:1]).apart:
+            return known, ()
+        first = self.batch(known.index[:1])
+        there = ~self.judged(known.index, namespace(first).zeros_like(first), progress, "without it").success
+        left = f"{(~there).sum()} of {len(there)} pictures no class has a probability of one half"
+        if not there.any():
+            raise TargetError(f"in {left}: there is none to leave; give towards=, a class to reach")
+        notes = (f"in {left}, and they are left out",) * (not there.all())
+        return Known(known.index[there], known.digests[there], known.classes[there]), notes
 
     def judged(self, rows: Numbers, perturbation: Array, progress: Progress, what: str) -> Judged:
         """The network's answers for pictures with a perturbation (1, C, H, W)."""

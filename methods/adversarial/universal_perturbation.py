@@ -74,12 +74,13 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
     def finish(self, model: Model, source: Source, gathered: States, progress: Progress) -> UniversalResult:
         marks, view = self._marks(model), in_unit_range(model)
         known, notes = self._known(gathered[marks])
-        held = split(known.digests, self.held_out, self.seed)
-        training, judged = known.index[~held], known.index[held]
-        training = training[np.argsort(known.digests[~held], kind="stable")]
         classes = np.full(len(source), -1)
         classes[known.index] = known.classes
         crowd = Crowd(view, Pictures(view, model, source), classes, None if marks.towards < 0 else marks.towards)
+        known, more = crowd.with_a_class(known, progress)
+        held = split(known.digests, self.held_out, self.seed)
+        training, judged = known.index[~held], known.index[held]
+        training = training[np.argsort(known.digests[~held], kind="stable")]
         zero = namespace(crowd.batch(training[:1])).zeros_like(crowd.batch(training[:1]))
         region = Ball(self.norm, self.eps).around(zero, None)
         first = self._first_step(len(training))
@@ -100,7 +101,7 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
             labels=tuple(model.output.names(model.labels)),
             **_of_pictures(source, classes, (judged, said), (training, beside), random.success),
         )
-        return replace(result, notes=(*notes, *result.comparison_with_noise()))
+        return replace(result, notes=(*notes, *more, *result.comparison_with_noise()))
 
     def _first_step(self, pictures: int) -> float:
         """Its length, in the norm."""

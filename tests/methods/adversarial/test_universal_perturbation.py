@@ -144,6 +144,22 @@ def test_history_is_the_mean_loss_of_each_pass():
     assert (np.diff(result.history) > 0).all()
 
 
+def test_of_independent_classes_pictures_without_any_are_left_out():
+    rng = np.random.default_rng(5)
+    matrix = rng.normal(0, 1, (3, 3, 8, 8))
+    z = IMAGES.reshape(30, -1) @ matrix.reshape(3, -1).T
+    bias = np.full(3, -np.median(z.max(axis=1)))
+    result = made(AffineModel(matrix, bias, link=sigmoid), eps=0.05)
+    there = (z + bias).max(axis=1) > 0
+    assert sorted(int(each) for each in result.ids) == np.flatnonzero(there).tolist()
+    assert f"in {(~there).sum()} of 30 pictures no class has a probability of one half" in " ".join(result.notes)
+    order = [int(each) for each in result.ids]
+    after = np.clip(IMAGES[order] + result.perturbation, 0, 1).reshape(len(order), -1) @ matrix.reshape(3, -1).T + bias
+    assert result.success.tolist() == (after[np.arange(len(order)), result.before] < 0).tolist()
+    with pytest.raises(TargetError, match="in 30 of 30 pictures no class has a probability of one half"):
+        made(AffineModel(matrix, bias - 1000, link=sigmoid))
+
+
 def test_a_note_says_where_noise_does_as_much():
     weak, strong = made(eps=0.001, passes=1), made(eps=0.3)
     assert "by random noise of the same norm: too near to say" in " ".join(weak.notes)
