@@ -1,0 +1,44 @@
+"""What a session computes is what the file says: onnxruntime's optimisers must not change quantised weights."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from crosslens import OUTPUT, wrap
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
+
+IMAGES = np.random.default_rng(0).random((20, 3, 12, 12), np.float32)
+
+
+class Images(CalibrationDataReader):
+    """The images, once."""
+
+    def __init__(self):
+        self.left = [{"x": IMAGES}]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's older exporter
+@pytest.mark.parametrize("form", [QuantFormat.QDQ, QuantFormat.QOperator], ids=lambda form: form.name)
+def test_weights_in_int8_stay_those_of_the_file(tmp_path, form):
+    """onnxruntime quantises float weights between quantised activations again, with a scale of its own.
+
+    Dequantised weights are such ones: half of these outputs were a step of the last scale beside the file's.
+    """
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 3, stride=2), torch.nn.ReLU(),
+        torch.nn.Flatten(), torch.nn.Linear(8 * 16, 5),
+    )  # fmt: skip
+    torch.onnx.export(
+        net.eval(), torch.tensor(IMAGES), str(tmp_path / "plain.onnx"), dynamo=False, input_names=["x"],
+        dynamic_axes={"x": {0: "N"}},
+    )  # fmt: skip
+    quantize_static(tmp_path / "plain.onnx", tmp_path / "int8.onnx", Images(), quant_format=form)
+    by_onnxruntime = ort.InferenceSession(tmp_path / "int8.onnx").run(None, {"x": IMAGES})[0]
+    model = wrap(tmp_path / "int8.onnx", preprocess=None)
+    np.testing.assert_allclose(model.forward(IMAGES)[OUTPUT], by_onnxruntime, atol=1e-6)
+    with model.linearize(IMAGES, [OUTPUT]) as at:
+        np.testing.assert_allclose(at.activations[OUTPUT], by_onnxruntime, atol=1e-6)
