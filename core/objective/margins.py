@@ -83,7 +83,8 @@ class CrossEntropy(AttackLoss):
         odds = 1.0 if self.scaled else 1 / (1 + np.exp(-np.clip(log_odds, -700, 700)))
         slope = (share / sum_of_others - _one_hot(column, logits)) * odds
         sign = 1.0 if wanted is None else -1.0
-        return sign * np.logaddexp(0, log_odds)[:, 0], sign * slope
+        with np.errstate(invalid="ignore"):  # of NaN
+            return sign * np.logaddexp(0, log_odds)[:, 0], sign * slope
 
     def __str__(self) -> str:
         return f"cross-entropy({', '.join(self.aim.texts()[:3])})"

@@ -70,7 +70,8 @@ class DeepFool(AttackMethod):
                 break
             total = total + self._to_boundary(problem, x, rows, others[rows])
             x = self._picture(problem, rows, total)
-            failed = np.flatnonzero(~problem.offer(x, rows, problem.logits(x, rows)))
+            logits = problem.logits(x, rows)
+            failed = np.flatnonzero(~problem.offer(x, rows, logits) & np.isfinite(logits).all(axis=1))
             x, total, rows = take_rows(x, failed), take_rows(total, failed), rows[failed]
             progress(number + 1, self.steps, f"{len(problem.aim) - len(rows)} of {len(problem.aim)} fooled")
 

@@ -95,7 +95,8 @@ class OnePixel(AttackMethod):
             part = owners[start:stop]
             pictures = with_pixels(images[part], genomes[start:stop], self.pixels, ranges[part])
             logits = problem.logits(like(pictures, problem.images), part)
-            losses.append(CrossEntropy(problem.aim.rows(part)).at_logits(logits)[0])
+            loss = CrossEntropy(problem.aim.rows(part)).at_logits(logits)[0]
+            losses.append(np.where(np.isnan(loss), -np.inf, loss))
             success.append(problem.succeeded(logits, part))
             parts.append(logits)
         values = -np.concatenate(losses)

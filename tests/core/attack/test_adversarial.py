@@ -235,13 +235,17 @@ def test_a_network_that_gives_nan_is_named_not_the_images(images):
         crosslens.method("pgd")(model, pictures)
 
 
-@pytest.mark.parametrize("name", ["fgsm", "pgd", "apgd"])
+SHORT = {"fgsm": {"eps": 0.05}, "pgd": {"eps": 0.05}, "apgd": {"eps": 0.05}, "deep_fool": {}, "square": {"queries": 20},
+         "boundary": {"steps": 20}, "one_pixel": {"population": 20, "generations": 2}}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHORT)
 def test_nan_on_the_way_is_no_success(images, name):
     """NumPy's argmax is the place of the first NaN: class 0, which looks like a class that was reached."""
     model = Answers(lambda x, z: np.where(x.reshape(len(x), -1)[:, :1] != 0, np.float32("nan"), z))
     pictures = images.copy()
     pictures[:, 0, 0, 0] = 0
-    result = crosslens.method(name, eps=0.05)(model, pictures)
+    result = crosslens.method(name, **SHORT[name])(model, pictures)
     z = TinyModel(relu=True, seed=1).forward(result.images)["<output>"]
     assert (result.images[result.success, 0, 0, 0] == 0).all()
     assert result.success.tolist() == ((z.argmax(axis=1) != result.leave) & (result.images[:, 0, 0, 0] == 0)).tolist()
