@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..arrays import Array, namespace
@@ -130,6 +130,18 @@ class ViewOptions(ParameterGroup):
     zoom: float = param(0.1, "a view is larger or smaller by up to this share", minimum=0, below=1)
     turn: float = param(8.0, "a view is turned by up to so many degrees either way", minimum=0)
     noise: float = param(0.0, "deviation of the noise that is added to a view", minimum=0)
+
+    def check_parameters(self) -> None:
+        """Refuse what views are drawn from where there are none.
+
+        Raises:
+            ParameterError: with what was given in vain.
+        """
+        super().check_parameters()  # type: ignore[misc]
+        drawn = {"shift", "zoom", "turn", "noise"}
+        given = [f.name for f in fields(self) if f.name in drawn and getattr(self, f.name) != f.default]
+        if given and not self.views:
+            raise ParameterError(f"{' and '.join(given)}: for random views, and views is 0; give views=8, for example")
 
     def _views(self, size: Size, seed: int) -> Views | None:
         if not self.views:

@@ -9,6 +9,7 @@ from crosslens.arrays import Array
 from crosslens.attack import AttackMethod, Ball, BallOptions, Problem, Region, ViewOptions, climb
 from crosslens.attack.auto_steps import BestPointSteps, HalvingSteps, SparseSteps
 from crosslens.attack.randomness import generators
+from crosslens.errors import ParameterError
 from crosslens.execution.progress import Progress, part_of
 from crosslens.method import Method, param
 from crosslens.method.preset import Preset
@@ -51,6 +52,11 @@ class APGD(BallOptions, ViewOptions, AttackMethod):
         "art": Preset({"eps": 0.3, "restarts": 5}, doc="AutoProjectedGradientDescent, which starts at eps_step 0.1"),
         "torchattacks": Preset({"eps": 8 / 255, "steps": 10}, doc="APGD"),
     }
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.norm == "l1" and self.rho != APGD.rho:
+            raise ParameterError("rho is of the halved steps in L-inf and L2; leave it out, or take another norm")
 
     def search(self, problem: Problem, progress: Progress) -> Any:
         problem.views = self._views((problem.images.shape[-2], problem.images.shape[-1]), self.seed)

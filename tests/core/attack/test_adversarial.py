@@ -259,3 +259,12 @@ def test_what_is_said_of_the_picture_is_what_the_network_says_of_it(images):
     assert result.success.any()
     assert result.classes[:, 1].tolist() == after.argmax(axis=1).tolist()
     np.testing.assert_allclose(result.confidence[:, 1], after.max(axis=1), rtol=1e-5)
+
+
+def test_options_without_an_effect_are_refused(model, images):
+    for name in ("fgsm", "pgd", "apgd"):
+        with pytest.raises(crosslens.errors.ParameterError, match="turn and noise: for random views, and views is 0"):
+            crosslens.method(name, noise=0.1, turn=0.0)(model, images)
+    with pytest.raises(crosslens.errors.ParameterError, match="rho is of the halved steps"):
+        crosslens.method("apgd", norm="l1", rho=0.5)(model, images)
+    assert crosslens.method("fgsm", views=2, noise=0.1, turn=0.0)(model, images).gradients.tolist() == [2] * 6
