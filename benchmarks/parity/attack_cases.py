@@ -34,6 +34,9 @@ class Case:
     starts: Callable[[Any, Any], Any] | None = None
     """Pictures to start from, of the images and their labels, for a method that has a parameter `start`."""
 
+    chance: bool = False
+    """Whether all draw numbers of their own, so that a few digits more or fewer say nothing."""
+
     def given(self, x: Any, y: Any) -> Mapping[str, Any]:
         """Our method's parameters."""
         return {**self.ours, "start": self.starts(x, y)} if self.starts else self.ours
@@ -56,12 +59,12 @@ def cases() -> Iterator[Case]:
         yield _pgd("l2", eps, 300)
     yield _pgd_at_random("l2", 2.0, 300)
     for loss in ("cross_entropy", "dlr"):
-        yield _apgd(0.1, loss, 200)
-    yield _square(0.15, 200)
+        yield _apgd(0.2, loss, 100)
+    yield _square(0.2, 100)
     yield _deep_fool(200)
-    yield from (_fmn(norm, 200) for norm in ("l2", "linf"))
-    yield from _carlini_wagner(100)
-    yield _boundary(1000, 50)
+    yield from (_fmn(norm, 100) for norm in ("l2", "linf"))
+    yield from _carlini_wagner(20)
+    yield _boundary(1000, 20)
 
 
 def _fgsm(eps: float) -> Case:

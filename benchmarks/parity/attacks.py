@@ -32,6 +32,8 @@ KEPT = Path(__file__).parents[2] / "out" / "parity_attacks"
 FRAMEWORKS = {"torch": "pt2", "ONNX": "onnx", "Keras": "keras"}
 WEAKER = 2
 """By so many of 1,000 digits our robust accuracy may be above another library's."""
+FURTHER = 1.02
+"""By this factor our median distance may be above another library's."""
 Array = np.ndarray[Any, Any]
 
 
@@ -158,12 +160,20 @@ def weaker(case: Case, found: dict[str, Verdict]) -> str | None:
     for name in FRAMEWORKS:
         for library in case.peers:
             if case.eps is None:
-                worse = found[name].median > 1.02 * found[library].median
+                worse = found[name].median > FURTHER * found[library].median
             else:
-                worse = robust(case, found[name]) > robust(case, found[library]) + WEAKER / DIGITS + 1e-9
+                left = [robust(case, found[each]) for each in (name, library)]
+                worse = left[0] - left[1] > allowance(case, left) + 1e-9
             if worse:
                 return f"{case.name}: {name} {cell(case, found[name])}, {library} {cell(case, found[library])}"
     return None
+
+
+def allowance(case: Case, left: Sequence[float]) -> float:
+    """By how much our robust accuracy may be above a library's; by chance also by two deviations of the difference."""
+    share = max(float(np.mean(left)), 1 / case.digits)
+    chance = 2 * np.sqrt(2 * share * (1 - share) / case.digits) if case.chance else 0.0
+    return WEAKER / DIGITS + float(chance)
 
 
 def main() -> None:
