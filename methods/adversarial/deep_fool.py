@@ -20,6 +20,8 @@ DUAL = {"l2": "l2", "linf": "l1"}
 """The norm of the gradient that goes with each norm of the change."""
 LEAST = 1e-6
 """The shortest step, in the norm: rounding must not leave a picture on the boundary, which is no success."""
+LEAST_SHARE = 0.005
+"""The shortest step in overshoots of the way gone so far: bounds cut steps short, which else end ever nearer to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,8 @@ class DeepFool(AttackMethod):
         for number in range(self.steps):
             if not len(rows):
                 break
-            total = total + self._to_boundary(problem, x, rows, others[rows])
+            least = np.maximum(LEAST, LEAST_SHARE * self.overshoot * norm_of(total, self.norm))
+            total = total + self._to_boundary(problem, x, rows, others[rows], least)
             x = self._picture(problem, rows, total)
             logits = problem.logits(x, rows)
             failed = np.flatnonzero(~problem.offer(x, rows, logits) & np.isfinite(logits).all(axis=1))
@@ -80,8 +83,8 @@ class DeepFool(AttackMethod):
         x = xp.astype(xp.astype(images, xp.float64) + (1 + self.overshoot) * total, images.dtype)
         return x if problem.bounds is None else xp.clip(x, *problem.bounds)
 
-    def _to_boundary(self, problem: Problem, x: Array, rows: Any, others: Any) -> Array:
-        """The change (n, C, H, W), float64, to the nearest boundary with the classes `others` (n, k)."""
+    def _to_boundary(self, problem: Problem, x: Array, rows: Any, others: Any, least: Any) -> Array:
+        """The change (n, C, H, W), float64, of at least this length, to the nearest boundary with `others` (n, k)."""
         own = problem.aim.rows(rows).own
         logits, (first, *gradients) = problem.jacobian(x, rows, [own, *others.T])
         xp, each, room = namespace(x), np.arange(len(rows)), self._room(problem, x)
@@ -89,8 +92,8 @@ class DeepFool(AttackMethod):
         for k, gradient in zip(others.T, gradients, strict=True):
             w = xp.astype(gradient, xp.float64) - xp.astype(first, xp.float64)
             size = norm_of(w, DUAL[self.norm])
-            least = np.maximum(LEAST * size, 1.1 * rounding(logits))
-            lead = np.maximum(np.abs(logits[each, own] - logits[each, k]), least)
+            least_lead = np.maximum(least * size, 1.1 * rounding(logits))
+            lead = np.maximum(np.abs(logits[each, own] - logits[each, k]), least_lead)
             step = shortest(w, *room, per_image(lead, w), self.norm)
             reached = as_numpy(xp.sum(xp.reshape(w * step, (len(rows), -1)), axis=1)) > 0.999 * lead
             distance = np.where(reached, norm_of(step, self.norm), np.inf)

@@ -122,6 +122,19 @@ def test_the_shortest_step_of_deep_fool_within_the_bounds_is_that_of_a_solver(no
     np.testing.assert_allclose(result.distance, solve(x[0].ravel().astype(float), f[0, 0], w[0, 0]), rtol=1e-4)
 
 
+def test_steps_of_deep_fool_that_bounds_cut_short_end_beyond_the_boundary_by_more_than_rounding():
+    """Half of the numbers cannot move: each step covers part of what is left, and would be ever shorter."""
+    model, rng = affine(2), np.random.default_rng(3)
+    x = rng.choice([0.0, 1.0], (20, *SHAPE)).astype(np.float32)
+    w, b = model.in_unit_range()
+    model.bias = b - x.reshape(20, -1).astype(float).mean(axis=0) @ w.T
+    result = method("deep_fool")(model, x)
+    f, w = margins_and_slopes(model, x)
+    left = f[:, 0] + (moved(model, result, x) * w[:, 0]).sum(axis=1)
+    assert result.success.all()
+    assert np.median(left / np.linalg.norm(w[:, 0], axis=1)) < -1e-5
+
+
 def least_change_l2(x, f, w):
     found = minimize(
         lambda d: d @ d,
