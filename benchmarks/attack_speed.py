@@ -3,7 +3,7 @@
 Same network, images, radius, steps and start (the image); both others run in torch. Ours also looks at the image itself
 before, at the best picture afterwards, and at that picture rounded to 8 bits. At the tiny radius no picture fools, so
 that all take every step; at the other one ours is done with a picture once it fools. A ratio above 1: crosslens is
-faster. `python -m benchmarks.attack_speed digits lite0`, two threads, writes the table.
+faster. `python -m benchmarks.attack_speed digits lite0`, prints a table of seconds.
 """
 
 import sys
@@ -27,7 +27,7 @@ from .digit_network import files as digit_files  # noqa: E402
 from .digits import FILES, idx  # noqa: E402
 from .gallery.folders import FOLDERS  # noqa: E402
 from .photographs import photographs  # noqa: E402
-from .results import machine, put  # noqa: E402
+from .results import machine  # noqa: E402
 
 STEPS = 40
 STEP = 1 / 30
@@ -122,18 +122,14 @@ def rows(name: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the table for the networks that are named; for both it goes into RESULTS.md."""
+    """Print the table for the networks that are named."""
     warnings.simplefilter("ignore")
     chosen = sys.argv[1:] or list(SUBJECTS)
     conditions = f"{torch.get_num_threads()} threads; {machine()}"
     print("\n".join([conditions, *HEADER]), flush=True)
-    lines = []
     for name in chosen:
         for line in rows(name):
             print(line, flush=True)
-            lines.append(line)
-    if chosen == list(SUBJECTS):
-        put("attack speed", [*HEADER, *lines, "", f"Seconds, medians of pairs; {conditions}."])
 
 
 if __name__ == "__main__":
