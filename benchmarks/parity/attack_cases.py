@@ -99,10 +99,8 @@ def _apgd(eps: float, loss: str, digits: int) -> Case:
 
 
 def _square(eps: float, digits: int) -> Case:
-    peers = {"ART": art("SquareAttack", eps=eps, max_iter=1000)}
-    return Case(
-        "square", f"L-inf, eps {eps:g}, 1,000 squares", {"eps": eps, "queries": 1001}, peers, "linf", eps, digits
-    )
+    ours, peers = {"eps": eps, "queries": 1001}, {"ART": art("SquareAttack", eps=eps, max_iter=1000)}
+    return Case("square", f"L-inf, eps {eps:g}, 1,000 squares", ours, peers, "linf", eps, digits, chance=True)
 
 
 def _deep_fool(digits: int) -> Case:
