@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from crosslens.attack import AttackMethod
 from crosslens.errors import CrosslensError, ParameterError, TargetError
+from crosslens.execution.workers import Workers
 from crosslens.robustness.curve import ALL, RobustnessCurve
 from crosslens.testing import TinyModel
 from scipy.stats import binomtest
@@ -124,11 +125,12 @@ def test_an_image_that_is_fooled_is_not_attacked_at_larger_radii():
     assert result.queries.tolist() == [[3] * 60]  # the image, at the gradient, the picture
 
 
-def test_the_same_whatever_the_number_of_workers_and_after_a_stop(tmp_path):
-    (tmp_path / "few.npz").write_bytes(b"")
+def test_two_workers_and_a_survey_give_the_same_bits(tmp_path):
     np.savez(tmp_path / "few.npz", images=(255 * X).astype(np.uint8))
     model, method = NETWORK.model(), crosslens.method("robustness_curve", attacks=("pgd",), eps=(0.01, 0.02))
-    alone = method(model, tmp_path / "few.npz")
+    alone, shared = (method(model, tmp_path / "few.npz", workers=Workers.of(count, 1)) for count in (1, 2))
+    assert shared.least.tolist() == alone.least.tolist()
+    assert shared.queries.tolist() == alone.queries.tolist()
     survey = crosslens.sweep(model, tmp_path / "few.npz", [method], store=tmp_path / "survey")
     kept = crosslens.load(tmp_path / "survey")["robustness_curve"]
     assert kept.least.tolist() == survey["robustness_curve"].least.tolist() == alone.least.tolist()
