@@ -12,7 +12,7 @@ from ..execution.batching import forward_limit, slices
 from ..model.base import INPUT, Model
 from ..objective.aim import Aim
 from ..objective.margins import AttackLoss, margins, rounding
-from .ball import take_rows
+from .ball import per_image, take_rows
 from .projection import distance_of
 from .views import Views
 
@@ -170,8 +170,9 @@ class Problem:
             logits = aim.logits(at.inside)
             with np.errstate(invalid="ignore"):
                 losses, slope = objective.at_logits(logits)
-                cotangent = aim.cotangent(at.inside, slope, scaled=objective.scaled)
+                cotangent, size = aim.scaled_cotangent(at.inside, slope)
             gradient = at.last_vjp({aim.layer: cotangent})[INPUT]
+        gradient = gradient if objective.scaled else multiplied(gradient, size)
         return Evaluation(logits, np.where(np.isnan(losses), -np.inf, losses), _finite(gradient))
 
     def jacobian(self, x: Array, rows: Values, columns: Iterable[Values]) -> tuple[Values, list[Array]]:
@@ -188,7 +189,9 @@ class Problem:
             with self.model.linearize(x[start:stop, ...], [aim.layer]) as at:
                 logits.append(aim.logits(at.inside))
                 chosen = [np.eye(logits[-1].shape[1])[column[start:stop]] for column in wanted]
-                parts.append([_finite(at.vjp({aim.layer: aim.cotangent(at.inside, one)})[INPUT]) for one in chosen])
+                cotangents = [aim.scaled_cotangent(at.inside, one) for one in chosen]
+                gradients = [multiplied(at.vjp({aim.layer: each})[INPUT], size) for each, size in cotangents]
+                parts.append([_finite(gradient) for gradient in gradients])
         self.queries[rows] += 1
         self.gradients[rows] += len(wanted)
         join = namespace(x).concat
@@ -250,6 +253,14 @@ def _finite(gradient: Array) -> Array:
     """0 where it is NaN or infinite."""
     xp = namespace(gradient)
     return xp.where(xp.isfinite(gradient), gradient, xp.zeros_like(gradient))
+
+
+def multiplied(gradient: Array, size: Values) -> Array:
+    """Each image's gradient (n, ...) times a number of its own (n,), which float32 may not hold."""
+    if (size == 1).all():
+        return gradient
+    xp = namespace(gradient)
+    return xp.astype(xp.astype(gradient, xp.float64) * per_image(size, gradient), gradient.dtype)
 
 
 def take(x: Array, chosen: Values) -> Array:

@@ -136,16 +136,24 @@ class Aim:
             dlogits: the gradient at the logits that decide.
             scaled: each image's is divided by its largest magnitude, so that float32 keeps its direction.
         """
+        da, size = self._at_layer(activations, dlogits)
+        given = activations[self.layer]
+        return namespace(given).reshape(like(da if scaled else da * size, given), given.shape)
+
+    def scaled_cotangent(self, activations: Activations, dlogits: Values) -> tuple[Array, Values]:
+        """The scaled `cotangent`, and what each image's was divided by, (N,): beyond float32 where it is saturated."""
+        return self.cotangent(activations, dlogits, scaled=True), self._at_layer(activations, dlogits)[1][:, 0]
+
+    def _at_layer(self, activations: Activations, dlogits: Values) -> tuple[Values, Values]:
+        """(N, D) of a largest magnitude of 1, and (N, 1), which it is to be multiplied with."""
         a = self._flat(activations)
         dz = dlogits[:, 1:] / 2 - dlogits[:, :1] / 2 if self.spec.binary or self.apart else dlogits
         if self.apart:
             dz = np.where(np.arange(a.shape[1]) == self.asked[:, None], dz, 0.0)
         da = dz * self._slope(a)
-        if scaled:
-            largest = np.abs(da).max(axis=1, keepdims=True)
-            da = da / np.where(largest > 0, largest, 1.0)
-        given = activations[self.layer]
-        return namespace(given).reshape(like(da, given), given.shape)
+        largest = np.abs(da).max(axis=1, keepdims=True)
+        size = np.where(largest > 0, largest, 1.0)
+        return da / size, size
 
     def _flat(self, activations: Activations) -> Values:
         a = as_numpy(activations[self.layer]).astype(np.float64)

@@ -201,3 +201,33 @@ def test_the_least_change_that_reaches_a_class_is_that_of_a_quadratic_program(na
         )
         result = method(name, towards=wanted)(model, image[None])
         np.testing.assert_allclose(result.distance, np.linalg.norm(best.x), rtol=1e-2, atol=5e-3)
+
+
+@pytest.mark.parametrize(("lead", "digits"), [(60.0, 1e-5), (95.0, 1e-2)])
+@pytest.mark.parametrize("name", ["deep_fool", "fmn"])
+def test_a_nearly_saturated_softmax_without_a_layer_of_logits_has_the_same_distances(name, lead, digits):
+    """exp(-95) has few digits in float32, and its reciprocal is infinite there."""
+    model = saturated(lead)
+    x = images(model, 1)
+    with np.errstate(over="raise", invalid="raise"):
+        result = method(name, **({"overshoot": 0.0} if name == "deep_fool" else {}))(model, x)
+    assert result.success.all()
+    np.testing.assert_allclose(result.distance, distances(model, x, "l2"), rtol=max(digits, 2e-4))
+
+
+@pytest.mark.parametrize("name", ["deep_fool", "fmn", "carlini_wagner", "pgd"])
+def test_a_saturated_softmax_without_a_layer_of_logits_has_no_gradient_and_the_result_says_so(name):
+    model = saturated(300.0)
+    options = {"searches": 2, "steps": 5} if name == "carlini_wagner" else {"steps": 5}
+    result = method(name, random_start=False, **options) if name == "pgd" else method(name, **options)
+    result = result(model, images(model, 1))
+    assert not result.success.any()
+    assert any("the gradient was zero at 1 of 1 images" in note for note in result.notes)
+
+
+def saturated(lead):
+    """Two classes, of which one leads by so much at the first of the images."""
+    model = affine(2, link=softmax, sealed=True)
+    f, _ = margins_and_slopes(model, images(model, 1))
+    model.matrix, model.bias = model.matrix * lead / f[0, 0], model.bias * lead / f[0, 0]
+    return model
