@@ -8,7 +8,7 @@ ATTACKS = (
     DataExhibit(
         "attack_pgd",
         "A cat that is a toaster to the network: the picture, the change magnified, and the picture that fools",
-        ("run pgd demo:lite0_{backend} {cat} --towards toaster --eps 0.008 -o {out}",),
+        ("run pgd demo:lite0_{backend} {cat} --towards toaster --eps 0.012 -o {out}",),
         width=690,
         height=260,
         below=True,
