@@ -45,7 +45,7 @@ class Case:
     def name(self) -> str:
         """For files: "pgd_L-inf__eps_0.1"; with the number of digits unless it is the usual one."""
         count = "" if self.digits == DIGITS else f" {self.digits}"
-        return f"{self.method} {self.settings}{count}".translate(str.maketrans(" ,/", "___"))
+        return f"{self.method} {self.settings}{count}".translate(str.maketrans(" ,/:'", "_____"))
 
 
 def cases() -> Iterator[Case]:
