@@ -22,6 +22,8 @@ LEAST = 1e-6
 """The shortest step, in the norm: rounding must not leave a picture on the boundary, which is no success."""
 LEAST_SHARE = 0.005
 """The shortest step in overshoots of the way gone so far: bounds cut steps short, which else end ever nearer to it."""
+PATIENCE = 4
+"""Steps after which the shortest one doubles with each: logits that are rounded, as in int8, are equal over a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ class DeepFool(AttackMethod):
             if not len(rows):
                 break
             least = np.maximum(LEAST, LEAST_SHARE * self.overshoot * norm_of(total, self.norm))
+            least = least * 2.0 ** min(max(number - PATIENCE, 0), 30)
             total = total + self._to_boundary(problem, x, rows, others[rows], least)
             x = self._picture(problem, rows, total)
             logits = problem.logits(x, rows)

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 from crosslens import method, wrap
@@ -71,3 +72,12 @@ def test_they_fool_a_network_in_int8_without_its_gradient(model, name):
 def test_an_attack_by_gradients_would_ask_for_one(model):
     with pytest.raises(AssertionError, match="a gradient was asked for"):
         method("pgd")(model, IMAGES)
+
+
+def test_deep_fool_leaves_the_places_where_two_logits_are_equal(quantised):
+    """Logits in int8 have few values, so that the way to another class goes through equal ones."""
+    model = wrap(quantised, preprocess=None)
+    result = method("deep_fool", overshoot=0.0, steps=30)(model, IMAGES)
+    logits = ort.InferenceSession(quantised).run(None, {"x": result.images})[0]
+    assert result.success.all()
+    assert (logits.argmax(axis=1) != result.leave).all()
