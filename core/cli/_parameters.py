@@ -24,6 +24,7 @@ from ._spelling import remember_command
 __all__ = [
     "SUMMARY_WIDTH",
     "MethodGroup",
+    "ParameterValue",
     "build_method",
     "default_of",
     "first_line",

@@ -17,6 +17,7 @@ from ..robustness.transfer_matrix import Transfer
 from ._dataset import SOME_FAILED
 from ._files import Writable, WritingCommand
 from ._models import OPTIONS_OF_MODELS, open_models, quiet
+from ._parameters import ParameterValue
 from ._pictures import FITTING
 from ._progress import bar
 from ._spelling import replace_keywords
@@ -88,7 +89,7 @@ command = WritingCommand(
             metavar="ATTACK[:NAME=VALUE,...]",
             help="What makes the pictures, with settings of its own: pgd:steps=20,restarts=2.",
         ),
-        click.Option(["--eps"], type=float, help="Its radius, in the unit of images in [0, 1]."),
+        click.Option(["--eps"], type=ParameterValue(float), help="Its radius, in the unit of images in [0, 1]."),
         click.Option(["--norm"], help="Norm of the radius: linf, l2 or l1."),
         click.Option(
             ["--against"],

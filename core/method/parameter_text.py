@@ -23,6 +23,11 @@ def value_of_text(kind: Any, text: str) -> Any:
     >>> value_of_text(float, "0.5"), value_of_text(tuple[int, int], "16x8"), value_of_text(bool, "no")
     (0.5, (16, 8), False)
 
+    A number can be a fraction, as the radii of attacks on 8-bit pictures are written:
+
+    >>> value_of_text(float, "8/256")
+    0.03125
+
     Raises:
         ValueError: it is none.
     """
@@ -30,12 +35,23 @@ def value_of_text(kind: Any, text: str) -> Any:
         if text.lower() not in _TRUTH:
             raise ValueError(f"{text!r} is not yes or no")
         return _TRUTH[text.lower()]
-    if kind in {int, float, Path}:
+    if kind is float:
+        return _number(text)
+    if kind in {int, Path}:
         return kind(text)
     if get_origin(kind) is None:
         return text
     parts = (text.replace("x", ",") if str not in get_args(kind) else text).split(",")
     return tuple(value_of_text(each, part) for each, part in zip(items_of(kind, len(parts)), parts, strict=True))
+
+
+def _number(text: str) -> float:
+    over, _, under = text.partition("/")
+    if not under:
+        return float(text)
+    if not float(under):
+        raise ValueError(f"{text!r} divides by 0")
+    return float(over) / float(under)
 
 
 def items_of(kind: Any, count: int) -> Sequence[Any]:

@@ -55,6 +55,7 @@ def given(*args):
         (["--layers", "conv1,conv2"], "layers", ("conv1", "conv2")),
         (["--layers", "conv1"], "layers", ("conv1",)),
         (["--scales", "1,0.5"], "scales", (1.0, 0.5)),
+        (["--scales", "8/256,1"], "scales", (0.03125, 1.0)),
         (["--picture", "a/b.png"], "picture", Path("a/b.png")),
     ],
 )
@@ -73,6 +74,7 @@ def test_what_is_not_given_keeps_the_default():
     [
         ([], "Missing option '--must'"),
         (["--must", "x", "--count", "2.5"], "'2.5' is not integer"),
+        (["--must", "x", "--scales", "1/0"], "'1/0' is not number,..."),
         (["--must", "x", "--size", "1,2,3"], "'1,2,3' is not integer or integer,integer"),
         (["--must", "x", "--rule", "c"], "'c' is not one of 'a', 'b'"),
     ],
