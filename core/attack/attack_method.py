@@ -20,6 +20,7 @@ from ..operators import Size
 from ..result import Result
 from ..synthesis.transforms import robust_transform
 from .adversarial import Adversarial
+from .ball import refuse_wide
 from .outcome import adversarial_result
 from .problem import Problem
 from .projection import NORMS
@@ -52,9 +53,7 @@ class AttackMethod(Method):
             ParameterError: an L-inf radius above 1, within which every picture is.
         """
         super().check_parameters()
-        eps = getattr(self, "eps", 0)
-        if self.distance_norm == "linf" and isinstance(eps, int | float) and eps > 1:
-            raise ParameterError(f"eps is {eps:g} in L-inf, and images are in [0, 1]: 8 of 255 is {8 / 255:.4f}")
+        refuse_wide(getattr(self, "eps", 0), self.distance_norm)
 
     @abstractmethod
     def search(self, problem: Problem, progress: Progress) -> Any:

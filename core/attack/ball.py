@@ -12,7 +12,7 @@ from ..arrays import Array, namespace
 from ..errors import ParameterError, unknown_name
 from .projection import NORMS, furthest, project
 
-__all__ = ["Ball", "Region", "per_image", "take_rows"]
+__all__ = ["Ball", "Region", "per_image", "refuse_wide", "take_rows"]
 
 SPARSE_STEP = 0.01
 """The share of its numbers that a step in the L1 norm changes (Tramèr and Boneh, 2019, section 3)."""
@@ -38,6 +38,16 @@ class Ball:
     def around(self, centres: Array, bounds: tuple[float, float] | None = (0.0, 1.0)) -> "Region":
         """The balls around images (N, C, H, W), cut by `bounds`; not cut for None."""
         return Region(centres, self.norm, np.full(centres.shape[0], self.eps), bounds)
+
+
+def refuse_wide(eps: object, norm: str) -> None:
+    """Refuse a radius in another unit than images in [0, 1].
+
+    Raises:
+        ParameterError: an L-inf radius above 1, within which every picture is.
+    """
+    if norm == "linf" and isinstance(eps, int | float) and eps > 1:
+        raise ParameterError(f"eps is {eps:g} in L-inf, and images are in [0, 1]: 8 of 255 is {8 / 255:.4f}")
 
 
 @dataclass(frozen=True, eq=False)

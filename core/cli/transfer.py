@@ -40,7 +40,7 @@ def _transfer(
     """
     if len(specs) < 2:
         raise click.UsageError(f"transfer takes two models or more; there is {len(specs)}")
-    method = _within(attack_of(attack), options)
+    method = _within(attack_of(attack), attack, options)
     place = images[0] if len(images) == 1 else list(images)
     source = source_of(place, resize=options["resize"], crop=options["crop"])
     with quiet(), bar("pictures") as progress:
@@ -58,12 +58,15 @@ def _transfer(
         click.get_current_context().exit(SOME_FAILED)
 
 
-def _within(attack: AttackMethod, options: Mapping[str, Any]) -> AttackMethod:
+def _within(attack: AttackMethod, word: str, options: Mapping[str, Any]) -> AttackMethod:
     """The attack with the radius and the norm that options give."""
     given = {name: options[name] for name in ("eps", "norm") if options[name] is not None}
     for name in given:
         if not has(attack, name):
             raise ParameterError(f"{attack.name} has no {name}: it looks for the nearest picture; leave --{name} out")
+        if name in {part.partition("=")[0].strip() for part in word.partition(":")[2].split(",")}:
+            article = "an" if name == "eps" else "a"
+            raise ParameterError(f"the attack has {article} {name} of its own; give it there or as --{name}, not both")
     chosen = replace(attack, **given)
     chosen.check_parameters()
     return chosen

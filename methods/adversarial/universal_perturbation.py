@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from crosslens.arrays import as_numpy, like, namespace
 from crosslens.attack import Ball, BallOptions
+from crosslens.attack.ball import refuse_wide
 from crosslens.attack.universal_result import HELD_OUT, NOISE, TRAINING, UniversalResult
 from crosslens.data import Source, State, Statistic
 from crosslens.errors import ImageError, TargetError
@@ -54,6 +55,10 @@ class UniversalPerturbation(BallOptions, DatasetMethod):
     step_size: float | None = param(None, "length of the first step; 0.3 eps if not given, more of few steps", above=0)
     held_out: float = param(0.4, "share of the pictures that it is judged on, not trained on", above=0, below=1)
     seed: int = param(0, "of the pictures held out, of the order in training, and of the noise", minimum=0)
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        refuse_wide(self.eps, self.norm)
 
     def statistics(self, model: Model, source: Source, gathered: States | None = None) -> Sequence[Statistic]:
         marks = self._marks(model)

@@ -43,6 +43,8 @@ def test_json_and_a_bad_picture(command, tiny, folder):
         (["--attack", "grad_cam"], "grad_cam is not an attack on single images"),
         (["--attack", "pgdd"], "Did you mean 'pgd'"),
         (["--eps", "-1"], "eps is -1.0; it must be"),
+        (["--attack", "pgd:eps=0.03", "--eps", "0.1"], "has an eps of its own; give it there or as --eps, not both"),
+        (["--attack", "fgsm:norm=l2", "--norm", "linf"], "has a norm of its own; give it there or as --norm"),
         (["--norm", "l3"], "norm is 'l3'; it must be linf, l2 or l1"),
         (["--against", "label"], "has no label"),
     ],

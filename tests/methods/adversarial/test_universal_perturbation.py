@@ -180,6 +180,8 @@ def test_saved_beside_pictures_that_have_it(tmp_path):
 def test_refuses_what_it_cannot_use():
     with pytest.raises(ParameterError, match="give two different ones at least"):
         made(data=np.repeat(IMAGES[:1], 3, axis=0))
+    with pytest.raises(ParameterError, match=r"eps is 5 in L-inf, and images are in \[0, 1\]"):
+        made(eps=5)
     with pytest.raises(TargetError, match="towards is 'layer:conv1'"):
         made(towards="layer:conv1")
     with pytest.raises(ImageError, match=r"the perturbation is \(3, 8, 8\), and the pictures are \(3, 9, 8\)"):
