@@ -395,7 +395,7 @@ def method(
 ) -> DeepDream: ...
 @overload
 def method(
-    name: Literal["deep_fool", "deepfool", "l2_deep_fool", "linf_deep_fool"],
+    name: Literal["deep_fool", "l2_deep_fool", "linf_deep_fool"],
     *,
     preset: Literal["foolbox", "art"] | None = None,
     towards: int | str | Sequence[int] | None = ...,

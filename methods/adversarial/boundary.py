@@ -37,7 +37,7 @@ class WalkOptions(ParameterGroup):
 
 @dataclass(frozen=True, kw_only=True)
 class Boundary(WalkOptions, AttackMethod):
-    """Fool a network of which only the predicted class is known.
+    """Fool a network by its predicted class alone.
 
     From a picture that fools, a random walk along the boundary of the class towards the image: a random step on the
     sphere around it, then one towards it, kept where the picture still fools. The first grows and shrinks so that 20 to

@@ -37,7 +37,6 @@ class DeepFool(AttackMethod):
 
     name = "deep_fool"
     aliases: ClassVar[Mapping[str, str]] = {
-        "deepfool": "",
         "l2_deep_fool": "",
         "linf_deep_fool": "norm='linf'",
     }

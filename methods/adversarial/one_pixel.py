@@ -22,7 +22,7 @@ from ._pixels import first_pixels, with_pixels
 
 @dataclass(frozen=True, kw_only=True)
 class OnePixel(AttackMethod):
-    """Fool a network by changing one pixel, or a few, as far as you like.
+    """Fool a network by changing a few pixels.
 
     Differential evolution over the places and the values of `pixels` pixels, to lower the probability of the class to
     leave, or to raise that of the class to reach; an image is done with its first picture that succeeds. The values are

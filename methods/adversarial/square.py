@@ -22,7 +22,7 @@ RULES = {"linf": Corners, "l2": Bumps}
 
 @dataclass(frozen=True, kw_only=True)
 class Square(AttackMethod):
-    """Fool a network by squares of noise, without gradients.
+    """Fool a network by squares, without gradients.
 
     A random search on the surface of the ball: each query changes the numbers under one random square and is kept where
     the margin shrinks (or, with `towards`, the cross-entropy of the class to reach). Squares cover the share `p` of the

@@ -9,8 +9,6 @@ interval from the clusters' variance does in 82 %.
 from typing import Any
 
 import numpy as np
-from scipy.special import betaln
-from scipy.stats import t
 
 from ...errors import ParameterError
 
@@ -32,6 +30,8 @@ def cluster_interval(hits: Any, trials: Any) -> tuple[float, float]:
     Raises:
         ParameterError: there is no trial.
     """
+    from scipy.stats import t
+
     k, m = np.asarray(hits, np.float64), np.asarray(trials, np.float64)
     k, m = k[m > 0], m[m > 0]
     if not len(m):
@@ -51,6 +51,8 @@ def cluster_interval(hits: Any, trials: Any) -> tuple[float, float]:
 
 def _profile(p: float, pairs: Any, counts: Any) -> float:
     """The largest log-likelihood of this mean over all correlations."""
+    from scipy.special import betaln
+
     p = min(max(p, _LEAST), 1 - _LEAST)
     spread = (1 - _CORRELATIONS[:, None]) / _CORRELATIONS[:, None]
     a, b, (k, m) = p * spread, (1 - p) * spread, pairs
