@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from ..arrays import as_numpy
 from .flatten_faults import flatten_fault
 from .layer_family import layer_family
 from .model_pair import LayerPair, ModelPair
@@ -29,11 +30,25 @@ def find_cause(models: ModelPair, pairs: list[LayerPair], n: int) -> Cause:
         cause = hypothesis(suspect)
         if cause is not None:
             return cause
-    kind = models.b.layers[suspect.pair.b].kind
-    text = (
+    return Cause("unknown", _unknown(suspect), suspect.pair.a)
+
+
+def _unknown(suspect: Suspect) -> str:
+    """What is known where no hypothesis holds: that the weights are as many and the same, or that they are not."""
+    models, pair = suspect.models, suspect.pair
+    sizes = [
+        sum(weight.size for layer in layers for weight in map(as_numpy, model.weights(layer).values()))
+        for model, layers in ((models.a, suspect.layers_a), (models.b, suspect.layers_b))
+    ]
+    if all(sizes) and sizes[0] != sizes[1]:
+        return (
+            f"between the last layers that are alike and this one the networks have {sizes[0]:,} and {sizes[1]:,} "
+            "weights: they are built differently there, and are perhaps not one network"
+        )
+    kind = models.b.layers[pair.b].kind
+    return (
         f"what {kind} computes differs, with the same input; its weights, where both networks show them, are the same"
     )
-    return Cause("unknown", text, suspect.pair.a)
 
 
 def rectifier_fault(suspect: Suspect) -> Cause | None:

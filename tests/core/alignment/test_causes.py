@@ -106,3 +106,18 @@ def test_causes_that_explain_more_are_tested_first():
     assert [each.__name__ for each in HYPOTHESES].index("weight_fault") < [each.__name__ for each in HYPOTHESES].index(
         "channel_order_fault"
     )
+
+
+def test_networks_that_are_built_differently_are_not_said_to_have_the_same_weights():
+    """No layer before the last one matches: as many classes, other maps."""
+    wide = TinyModel(seed=1)
+    wide._parameters["conv1"]["kernel"] = np.float32(np.random.default_rng(2).normal(0, 0.5, (7, 3, 3, 3)))
+    wide._parameters["conv1"]["bias"] = np.zeros(7, np.float32)
+    wide._parameters["conv2"]["kernel"] = np.float32(np.random.default_rng(3).normal(0, 0.5, (9, 7, 3, 3)))
+    wide._parameters["conv2"]["bias"] = np.zeros(9, np.float32)
+    wide._parameters["fc"]["kernel"] = np.float32(np.random.default_rng(4).normal(0, 0.5, (5, 9)))
+    models = ModelPair(TinyModel(), wide, X)
+    pairs = match_layers(models)
+    cause = find_cause(models, pairs, len(pairs) - 1)
+    assert cause.kind == "unknown"
+    assert "weights: they are built differently there" in cause.text
