@@ -42,4 +42,11 @@ ATTACKS = (
         ),
         ("mnist", "few_digits"),
     ),
+    DataExhibit(
+        "attack_universal",
+        "One change that fools in most digits: the change, and digits that took no part in making it",
+        ("run universal_perturbation {mnist}/digits.{file} {few_digits}/digits.npz --eps 0.15 -o {out}",),
+        ("mnist", "few_digits"),
+        shown="-on-pictures",
+    ),
 )
