@@ -16,6 +16,7 @@ from ..result.display import Pixels
 from ..result.formats import PICTURES, write_picture
 from .adversarial_sheet import adversarial_sheet, magnified
 from .projection import norm_of
+from .shown_on_pictures import NamesClasses
 
 __all__ = ["Adversarial"]
 
@@ -26,7 +27,7 @@ SHOWN = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adversarial(Synthesis):
+class Adversarial(NamesClasses, Synthesis):
     """N pictures, the images that they were made from (`starts`), and what the network says of both.
 
     `images` are the pictures: of an image that was fooled the nearest picture that succeeds, of another one the picture
@@ -145,10 +146,6 @@ class Adversarial(Synthesis):
         """(N,), booleans: whether the class was left, or reached, before any change."""
         classes, reach = as_numpy(self.classes)[:, 0], as_numpy(self.reach)
         return np.where(reach < 0, as_numpy(self.success) & (as_numpy(self.distance) == 0), classes == reach)
-
-    def label(self, number: int) -> str:
-        """The name of a class, or its number."""
-        return self.labels[number] if 0 <= number < len(self.labels) else f"class {number}"
 
     def explanation(self, index: int) -> str:
         """One line on one image: "tabby 0.93 -> toaster 0.81, L-inf 0.0314, 40 queries"."""

@@ -72,11 +72,6 @@ class Problem:
         self._note_success(np.arange(count), aim.succeeded(aim.deciding(clean)), np.zeros(count))
 
     @property
-    def everyone(self) -> Values:
-        """The indices of all images."""
-        return np.arange(len(self.aim))
-
-    @property
     def unfinished(self) -> Values:
         """The indices of the images for which nothing that succeeds is known."""
         return np.flatnonzero(np.isinf(self.distance))

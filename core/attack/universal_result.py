@@ -9,17 +9,16 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, like, namespace
 from ..errors import ImageError
-from ..execution.whole_file import whole_file
 from ..image.false_colour import pixels
 from ..input.as_array import as_array
 from ..result import Synthesis
 from ..result.display import Pixels
-from ..result.formats import PICTURES, suffix_of, write_picture
 from ..result.table import Table
 from .adversarial import WORDS
 from .adversarial_sheet import adversarial_sheet, magnified
 from .patch.cluster_interval import cluster_interval
 from .projection import norm_of
+from .shown_on_pictures import ShownOnPictures
 
 __all__ = ["HELD_OUT", "NOISE", "TRAINING", "UniversalResult"]
 
@@ -27,7 +26,7 @@ HELD_OUT, TRAINING, NOISE = "held out", "training", "noise"
 
 
 @dataclass(frozen=True, kw_only=True)
-class UniversalResult(Synthesis):
+class UniversalResult(ShownOnPictures, Synthesis):
     """A perturbation (1, C, H, W), and the classes of n pictures without it and with it.
 
     `images` is the perturbation as a picture, magnified on mid-grey; `history` the mean loss of each pass, (passes,).
@@ -111,10 +110,6 @@ class UniversalResult(Synthesis):
                 f"which it fools {rates[1]:.1%}: give more pictures, or a larger eps"
             )
 
-    def label(self, number: int) -> str:
-        """The name of a class, or its number."""
-        return self.labels[number] if 0 <= number < len(self.labels) else f"class {number}"
-
     def apply(self, images: Any) -> Array:
         """Pictures with the perturbation, cut off at the bounds.
 
@@ -166,15 +161,6 @@ class UniversalResult(Synthesis):
         """One row for each picture."""
         names = ("held_out", "before", "after", "confidence", "success", "noise_success")
         return {"id": np.array(self.ids), **{name: as_numpy(getattr(self, name)) for name in names}}
-
-    def save(self, path: str | Path, form: str | None = None, *, scale: int | None = None, quality: int = 95) -> Path:
-        """As `Result.save`; beside a picture of the perturbation `name-on-pictures` shows it in held-out pictures."""
-        saved = super().save(path, form, scale=scale, quality=quality)
-        if suffix_of(saved) in PICTURES and self.examples is not None:
-            beside = saved.with_name(f"{saved.stem}-on-pictures{saved.suffix}")
-            with whole_file(beside) as temporary, temporary.open("wb") as file:
-                write_picture(self.on_pictures(), suffix_of(saved), file, quality)
-        return saved
 
     def on_pictures(self) -> Pixels:
         """Held-out pictures, the perturbation magnified, and the pictures with it, and the classes, (H, W, 3)."""

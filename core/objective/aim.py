@@ -137,12 +137,16 @@ class Aim:
             scaled: each image's is divided by its largest magnitude, so that float32 keeps its direction.
         """
         da, size = self._at_layer(activations, dlogits)
-        given = activations[self.layer]
-        return namespace(given).reshape(like(da if scaled else da * size, given), given.shape)
+        return self._as_activations(activations, da if scaled else da * size)
 
     def scaled_cotangent(self, activations: Activations, dlogits: Values) -> tuple[Array, Values]:
         """The scaled `cotangent`, and what each image's was divided by, (N,): beyond float32 where it is saturated."""
-        return self.cotangent(activations, dlogits, scaled=True), self._at_layer(activations, dlogits)[1][:, 0]
+        da, size = self._at_layer(activations, dlogits)
+        return self._as_activations(activations, da), size[:, 0]
+
+    def _as_activations(self, activations: Activations, da: Values) -> Array:
+        given = activations[self.layer]
+        return namespace(given).reshape(like(da, given), given.shape)
 
     def _at_layer(self, activations: Activations, dlogits: Values) -> tuple[Values, Values]:
         """(N, D) of a largest magnitude of 1, and (N, 1), which it is to be multiplied with."""

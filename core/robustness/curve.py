@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError, unknown_name
 from ..result.base import new_axes
-from ..result.display import Pixels, counted
+from ..result.display import counted
 from ..result.formats import PICTURES
-from ..result.strict_json import dumps
-from ..result.table import Table
-from .figure import as_pixels, new_figure
+from .figure import PlottedTable
 from .intervals import wilson
 
 __all__ = ["ALL", "RobustnessCurve", "curve_columns"]
@@ -50,7 +47,7 @@ def curve_columns(attacks: tuple[str, ...], eps: tuple[float, ...], least: Value
 
 
 @dataclass(frozen=True, kw_only=True)
-class RobustnessCurve(Table):
+class RobustnessCurve(PlottedTable):
     """One row for each attack and radius, those of `ALL` attacks together last where there are several.
 
     Columns: "attack", "eps"; "accuracy", the share of images that stay right at every picture which the attack found
@@ -137,30 +134,6 @@ class RobustnessCurve(Table):
         axes.grid(alpha=0.3)
         axes.legend(title=f"{counted(as_numpy(self.least).shape[1], 'image')}, 95 % intervals", fontsize="small")
         return axes
-
-    def picture(self) -> Pixels:
-        """The plot as pixels, (480, 640, 3) uint8.
-
-        Raises:
-            ImageError: matplotlib is not installed.
-        """
-        figure = new_figure()
-        self.plot(figure.add_subplot())
-        return as_pixels(figure)
-
-    def _scale(self, pixels: Pixels) -> int:
-        return 1
-
-    def _write(self, file: IO[bytes], suffix: str, form: str | None, scale: int | None, quality: int) -> None:
-        if suffix == ".svg":
-            figure, text = new_figure(), BytesIO()
-            self.plot(figure.add_subplot())
-            figure.savefig(text, format="svg")
-            file.write(text.getvalue())
-        elif suffix == ".json":
-            file.write((dumps(self.as_json()) + "\n").encode())
-        else:
-            super()._write(file, suffix, form, scale, quality)
 
     def as_json(self) -> dict[str, Any]:
         """The table, each image's least changes (null: none found), and where all that came from."""

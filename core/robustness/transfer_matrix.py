@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import IO, Any, ClassVar
 
 import numpy as np
@@ -10,11 +9,9 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..errors import ImageError
 from ..result.base import new_axes
-from ..result.display import Pixels, counted
+from ..result.display import counted
 from ..result.formats import PICTURES
-from ..result.strict_json import dumps
-from ..result.table import Table
-from .figure import as_pixels, new_figure
+from .figure import PlottedTable
 from .formats import TRANSFER_WRITERS
 from .intervals import wilson
 
@@ -56,7 +53,7 @@ def transfer_columns(models: tuple[str, ...], fooled: Values, counts: Values) ->
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transfer(Table):
+class Transfer(PlottedTable):
     """One row for each source and target network, the source that pictures were made on first.
 
     Columns: "source", "target"; "rate", the share of images whose picture fools the target, with the ends "low" and
@@ -144,28 +141,8 @@ class Transfer(Table):
         axes.set_title(f"{self.attack}: share of pictures that fool, 95 % intervals", fontsize="medium")
         return axes
 
-    def picture(self) -> Pixels:
-        """The matrix as pixels, (480, 640, 3) uint8.
-
-        Raises:
-            ImageError: matplotlib is not installed.
-        """
-        figure = new_figure()
-        self.plot(figure.add_subplot())
-        return as_pixels(figure)
-
-    def _scale(self, pixels: Pixels) -> int:
-        return 1
-
     def _write(self, file: IO[bytes], suffix: str, form: str | None, scale: int | None, quality: int) -> None:
-        if suffix == ".svg":
-            figure, text = new_figure(), BytesIO()
-            self.plot(figure.add_subplot())
-            figure.savefig(text, format="svg")
-            file.write(text.getvalue())
-        elif suffix == ".json":
-            file.write((dumps(self.as_json()) + "\n").encode())
-        elif suffix in TRANSFER_WRITERS:
+        if suffix in TRANSFER_WRITERS:
             file.write(TRANSFER_WRITERS[suffix](self).encode())
         elif suffix == ".html":
             raise ImageError("a page needs `import crosslens`, which brings its writer")

@@ -19,7 +19,7 @@ from crosslens.objective.margins import CrossEntropy
 from crosslens.operators import Paste, Placement, Size
 from crosslens.operators.paste import patch_mask
 
-from ._patch_pictures import Pictures, aim_at
+from ._held_out_pictures import Pictures, aim_at
 
 __all__ = ["PatchLoss", "Place", "confidence", "tried"]
 

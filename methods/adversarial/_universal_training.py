@@ -15,7 +15,7 @@ from crosslens.objective import pullback
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import CrossEntropy
 
-from ._patch_pictures import Known, Pictures
+from ._held_out_pictures import Known, Pictures
 
 __all__ = ["Crowd", "Judged", "perturbed", "trained"]
 

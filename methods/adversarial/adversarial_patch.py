@@ -20,8 +20,8 @@ from crosslens.optim.adam import Adam
 from crosslens.optim.loop import long_run
 from crosslens.plugins.hookspecs import hookimpl
 
+from ._held_out_pictures import PictureMarks, Pictures, aim_at, held_out, without_class
 from ._patch_parameters import PatchTraining, PlacementOptions
-from ._patch_pictures import PictureMarks, Pictures, aim_at, held_out, without_class
 from ._patch_trials import PatchLoss, Place, confidence, tried
 
 __all__ = ["AdversarialPatch"]

@@ -19,7 +19,7 @@ from crosslens.objective.class_score import ClassScore
 from crosslens.objective.target import resolve_target
 from crosslens.plugins.hookspecs import hookimpl
 
-from ._patch_pictures import Known, PictureMarks, Pictures, aim_at, split, without_class
+from ._held_out_pictures import Known, PictureMarks, Pictures, aim_at, split, without_class
 from ._universal_training import Crowd, Judged, trained
 
 __all__ = ["UniversalPerturbation"]

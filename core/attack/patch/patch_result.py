@@ -10,7 +10,6 @@ from PIL import Image
 
 from ...arrays import Array, as_numpy
 from ...errors import ImageError, ParameterError
-from ...execution.whole_file import whole_file
 from ...image.false_colour import pixels
 from ...image.io import load_image
 from ...input.as_array import as_array
@@ -18,10 +17,11 @@ from ...operators import Paste, Placement
 from ...operators.paste import patch_mask
 from ...result import Synthesis
 from ...result.display import Pixels, enlarged
-from ...result.formats import PICTURES, suffix_of, write_picture
+from ...result.formats import PICTURES, write_picture
 from ...result.table import Table
 from ...sheets.grid import sheet
 from ...sheets.tile import Tile
+from ..shown_on_pictures import ShownOnPictures
 from .random_placement import patch_width
 from .trials import Rate, Trials
 
@@ -35,7 +35,7 @@ REACHED, KEPT = (40, 150, 60), (200, 40, 40)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchResult(Synthesis):
+class PatchResult(ShownOnPictures, Synthesis):
     """A patch (1, C, h, w), its history, and trials in pictures that took no part in its training.
 
     `history` is the loss of each step, (steps,): the cross-entropy of the class wanted and the weighted regularisers,
@@ -105,10 +105,6 @@ class PatchResult(Synthesis):
         for what in ("rotation", "scale", "location"):
             rows += [(f"{HELD_OUT}, {name}", each) for name, each in self._parts(what)]
         return _table(rows)
-
-    def label(self, number: int) -> str:
-        """The name of a class, or its number."""
-        return self.labels[number] if 0 <= number < len(self.labels) else f"class {number}"
 
     def figures(self) -> Mapping[str, Any]:
         """The rate in held-out pictures with its interval, and that of each of the other trials."""
@@ -195,15 +191,6 @@ class PatchResult(Synthesis):
 
     def _moves(self, suffix: str) -> bool:
         return False
-
-    def save(self, path: str | Path, form: str | None = None, *, scale: int | None = None, quality: int = 95) -> Path:
-        """As `Result.save`; beside a picture of the patch `name-on-pictures` shows it in held-out pictures."""
-        saved = super().save(path, form, scale=scale, quality=quality)
-        if suffix_of(saved) in PICTURES and self.examples is not None:
-            beside = saved.with_name(f"{saved.stem}-on-pictures{saved.suffix}")
-            with whole_file(beside) as temporary, temporary.open("wb") as file:
-                write_picture(self.on_pictures(), suffix_of(saved), file, quality)
-        return saved
 
     def save_into(self, folder: Path) -> Sequence[Path]:
         """As `Result.save_into`: the patch in held-out pictures, and the patch itself."""

@@ -83,9 +83,9 @@ def test_views_are_drawn_anew_at_each_step_and_again_alike(images):
     problem, again = problem_of(images), problem_of(images)
     for each in (problem, again):
         each.views = Views(robust_transform((8, 8), 0.1, 0.1, 10.0, 0.0), 2)
-    first, second = (problem.gradient(images, problem.everyone, Margin).gradient for _ in range(2))
+    first, second = (problem.gradient(images, problem.unfinished, Margin).gradient for _ in range(2))
     assert (first != second).any()
-    np.testing.assert_array_equal(again.gradient(images, again.everyone, Margin).gradient, first)
+    np.testing.assert_array_equal(again.gradient(images, again.unfinished, Margin).gradient, first)
 
 
 def offered(problem, rows, logits, shift):
@@ -122,7 +122,7 @@ def test_images_that_are_done_take_no_more_passes(images):
     model = TinyModel(seed=1, relu=True)
     problem = problem_of(images, model)
     region = Ball("linf", 0.1).around(images)
-    history = climb(problem, region, images, problem.everyone, Margin, NormedSteps(0.003), 20, silent)
+    history = climb(problem, region, images, problem.unfinished, Margin, NormedSteps(0.003), 20, silent)
     steps = np.array([np.argmax(np.append(history[:, n] < 0, True)) for n in range(6)])
     assert len(set(steps)) > 2
     assert problem.gradients.tolist() == [min(int(step) + 1, 20) for step in steps]
@@ -165,6 +165,6 @@ def test_a_picture_on_the_boundary_has_not_succeeded(wanted):
     problem = Problem(model, images, aim, "l2", clean)
     ahead = np.array([0, 1e-7, 1e-5, np.nan])
     logits = np.stack([np.full(4, 2.0), 2 + ahead, np.full(4, -1.0)], axis=1)
-    assert problem.succeeded(logits, problem.everyone).tolist() == [False, False, True, False]
-    assert problem.offer(images + 0.5, problem.everyone, logits).tolist() == [False, False, True, False]
+    assert problem.succeeded(logits, problem.unfinished).tolist() == [False, False, True, False]
+    assert problem.offer(images + 0.5, problem.unfinished, logits).tolist() == [False, False, True, False]
     assert problem.unfinished.tolist() == [0, 1, 3]

@@ -9,7 +9,7 @@ from crosslens.attack.patch.printable import nonprintability
 from crosslens.attack.patch.random_placement import RandomPlacement
 from crosslens.data import ArraySource
 from crosslens.errors import ImageError, ModelError, ParameterError, TargetError
-from crosslens.methods.adversarial._patch_pictures import Pictures, held_out, split
+from crosslens.methods.adversarial._held_out_pictures import Pictures, held_out, split
 from crosslens.methods.adversarial._patch_trials import PatchLoss, Place
 from crosslens.operators import Paste
 from crosslens.operators.paste import patch_mask

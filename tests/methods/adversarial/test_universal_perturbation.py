@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crosslens.data import ArraySource
 from crosslens.errors import ImageError, ModelError, ParameterError, TargetError
-from crosslens.methods.adversarial._patch_pictures import Pictures
+from crosslens.methods.adversarial._held_out_pictures import Pictures
 from crosslens.methods.adversarial._universal_training import Crowd
 from crosslens.testing.tiny import TinyModel
 
