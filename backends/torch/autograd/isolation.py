@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils import checkpoint
 
-__all__ = ["isolation"]
+__all__ = ["isolation", "without_autocast"]
 
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -28,14 +28,22 @@ def isolation(*, grad: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.set_grad_enabled(grad))
-        for device in _DEVICES:
-            if torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
+        stack.enter_context(without_autocast())
         if "torch._dynamo" in sys.modules:  # else nothing has been compiled
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         for name, replacement in _REPLACEMENTS.items():
             stack.callback(setattr, checkpoint, name, getattr(checkpoint, name))
             setattr(checkpoint, name, replacement)
+        yield
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """No autocast of the caller's within the block."""
+    with ExitStack() as stack:
+        for device in _DEVICES:
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
         yield
 
 
