@@ -16,7 +16,7 @@ from ..result.display import Pixels
 from ..result.table import Table
 from .adversarial import WORDS
 from .adversarial_sheet import adversarial_sheet, magnified
-from .patch.cluster_interval import cluster_interval
+from .cluster_interval import cluster_interval
 from .projection import norm_of
 from .shown_on_pictures import ShownOnPictures
 

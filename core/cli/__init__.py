@@ -17,9 +17,9 @@ import click
 from ..errors import CrosslensError
 from ..execution.interrupt import Interrupted, stop_on_signals
 from ..execution.notices import silence
-from ._repeats import refuse_repeats
-from ._spelling import remember_command, replace_keywords
-from ._streams import drop_unwritten, open_closed_streams, tell_disk_errors
+from ._options.repeats import refuse_repeats
+from ._text.spelling import remember_command, replace_keywords
+from ._text.streams import drop_unwritten, open_closed_streams, tell_disk_errors
 
 __all__ = ["cli", "main"]
 

@@ -13,15 +13,15 @@ from ..errors import ImageError, ParameterError
 from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
-from ._executors import WORKER_OPTIONS, workers_of
-from ._files import WritingCommand
-from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
-from ._output import STDOUT, FileOrStdout, write_to_stdout
-from ._parameters import build_method, parameter_options
-from ._pictures import FITTING
-from ._progress import bar
-from ._spelling import replace_keywords
-from ._tables import JSON, echo_json
+from ._options.executors import WORKER_OPTIONS, workers_of
+from ._options.files import WritingCommand
+from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._options.output import STDOUT, FileOrStdout, write_to_stdout
+from ._options.parameters import build_method, parameter_options
+from ._options.pictures import FITTING
+from ._text.progress import bar
+from ._text.spelling import replace_keywords
+from ._text.tables import JSON, echo_json
 
 __all__ = ["dataset_command"]
 

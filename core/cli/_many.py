@@ -12,9 +12,9 @@ from ..picture_run.job import PictureJob
 from ..picture_run.outcomes import merged_notes
 from ..picture_run.picture_list import find_pictures, is_pattern
 from ..picture_run.run import PictureRun
-from ._progress import bar
-from ._spelling import replace_keywords
-from ._tables import table
+from ._text.progress import bar
+from ._text.spelling import replace_keywords
+from ._text.tables import table
 
 __all__ = ["SOME_FAILED", "are_many", "failure_line", "run_into_folder", "say_failures", "say_pictures"]
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from ..alignment.align import Alignment, align
-from ._models import OPTIONS_OF_MODELS, open_models, quiet
-from ._pictures import FITTING, load_pictures
-from ._progress import bar
-from ._tables import JSON, echo_json, table
+from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
+from ._options.pictures import FITTING, load_pictures
+from ._text.progress import bar
+from ._text.tables import JSON, echo_json, table
 
 __all__ = ["IMAGES", "command", "distinct_names", "summary"]
 

@@ -9,8 +9,8 @@ from ..metadata.metadata import Metadata
 from ..model.preprocessing import preprocessing
 from ..plugins.attach import attach
 from ..plugins.carried import read_metadata
-from ._models import MODEL_OPTIONS, quiet, wrap_options
-from ._tables import JSON, echo_json
+from ._options.models import MODEL_OPTIONS, quiet, wrap_options
+from ._text.tables import JSON, echo_json
 
 __all__ = ["command"]
 

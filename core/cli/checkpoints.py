@@ -10,12 +10,12 @@ from ..checkpoints.steady_points import SteadyPoints
 from ..data import data as source_of
 from ..data.features import AUTO, CHOICES
 from ._dataset import SOME_FAILED
-from ._executors import WORKER_OPTIONS, workers_of
-from ._models import OPTIONS_OF_MODELS, open_models, quiet
-from ._output import STDOUT, Folder, Output, write_to_stdout
-from ._pictures import FITTING
-from ._progress import bar
-from ._tables import JSON, echo_json, table
+from ._options.executors import WORKER_OPTIONS, workers_of
+from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
+from ._options.output import STDOUT, Folder, Output, write_to_stdout
+from ._options.pictures import FITTING
+from ._text.progress import bar
+from ._text.tables import JSON, echo_json, table
 from .align import distinct_names
 
 __all__ = ["command"]

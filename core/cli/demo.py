@@ -19,9 +19,9 @@ from ..model.base import Model
 from ..plugins.demo_network import DemoNetwork
 from ..plugins.registry import demo_networks, method
 from ..plugins.wrap import wrap
-from ._comparison import notes, summary
-from ._models import quiet
-from ._progress import bar
+from ._options.models import quiet
+from ._text.comparison import notes, summary
+from ._text.progress import bar
 
 __all__ = ["command"]
 

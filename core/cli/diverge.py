@@ -9,10 +9,10 @@ import click
 from ..alignment.divergence import Divergence, diverge
 from ..comparison.aggregate import Limit
 from ..comparison.figures import FIGURES, Figure
-from ._models import MODEL_OPTIONS, open_model, quiet
-from ._pictures import FITTING, load_pictures
-from ._progress import bar
-from ._tables import JSON, echo_json, table
+from ._options.models import MODEL_OPTIONS, open_model, quiet
+from ._options.pictures import FITTING, load_pictures
+from ._text.progress import bar
+from ._text.tables import JSON, echo_json, table
 from .align import IMAGES, distinct_names
 
 __all__ = ["command", "summary"]

@@ -15,9 +15,9 @@ from ..introspection.default_layer import default_layer
 from ..introspection.diagnostics import Finding, diagnose
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.registry import METHODS
-from ._models import MODEL_OPTIONS, open_model, quiet
-from ._spelling import replace_keywords
-from ._tables import JSON, echo_json, table
+from ._options.models import MODEL_OPTIONS, open_model, quiet
+from ._text.spelling import replace_keywords
+from ._text.tables import JSON, echo_json, table
 from .plugins import states
 
 __all__ = ["command"]

@@ -7,8 +7,8 @@ import click
 from ..errors import LayerError
 from ..introspection.default_layer import default_layer
 from ..model.base import Layer, Model
-from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
-from ._tables import JSON, echo_json, table
+from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command"]
 

@@ -12,8 +12,8 @@ from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
 from ..plugins.families import families
 from ..plugins.registry import method_class
-from ._parameters import default_of, first_line, tell_difference, type_name
-from ._tables import JSON, echo_json, table
+from ._options.parameters import default_of, first_line, tell_difference, type_name
+from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command"]
 

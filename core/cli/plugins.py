@@ -6,8 +6,8 @@ import click
 
 from ..errors import PluginError
 from ..plugins.registry import BACKENDS, DEMO_NETWORKS, METHODS, Plugin, load, plugin, plugins
-from ._models import quiet
-from ._tables import JSON, echo_json, table
+from ._options.models import quiet
+from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command", "states"]
 

@@ -26,17 +26,17 @@ from ..result import Attribution, Result
 from ..result.display import FORMS
 from ..result.formats import PICTURES
 from ._dataset import dataset_command
-from ._executors import WORKER_OPTIONS, workers_of
-from ._files import Writable, WritingCommand, check_animation, check_snapshots
 from ._many import SOME_FAILED, are_many, failure_line, run_into_folder, say_failures, say_pictures
-from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
-from ._output import STDOUT, Folder, Output, write_to_stdout
-from ._parameters import MethodGroup, build_method, parameter_options
-from ._pictures import BANDS, FITTING, fitting_options, load_all, load_pictures
-from ._progress import bar
-from ._result_text import result_record, say_result, short
-from ._spelling import replace_keywords
-from ._tables import JSON, echo_json
+from ._options.executors import WORKER_OPTIONS, workers_of
+from ._options.files import Writable, WritingCommand, check_animation, check_snapshots
+from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._options.output import STDOUT, Folder, Output, write_to_stdout
+from ._options.parameters import MethodGroup, build_method, parameter_options
+from ._options.pictures import BANDS, FITTING, fitting_options, load_all, load_pictures
+from ._text.progress import bar
+from ._text.result_text import result_record, say_result, short
+from ._text.spelling import replace_keywords
+from ._text.tables import JSON, echo_json
 
 __all__ = ["TARGET", "command"]
 

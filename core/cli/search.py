@@ -9,12 +9,12 @@ import click
 from ..errors import CrosslensError
 from ..method.base import Method
 from ..synthesis.random_search import search
-from ._files import Writable, WritingCommand
-from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
-from ._parameters import MethodGroup, build_method, parameter_options
-from ._pictures import fitting_options, load_pictures
-from ._progress import bar
-from ._tables import JSON, echo_json
+from ._options.files import Writable, WritingCommand
+from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._options.parameters import MethodGroup, build_method, parameter_options
+from ._options.pictures import fitting_options, load_pictures
+from ._text.progress import bar
+from ._text.tables import JSON, echo_json
 from .run import TARGET
 
 __all__ = ["command"]

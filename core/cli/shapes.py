@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from ._progress import bar
-from ._tables import JSON, echo_json
+from ._text.progress import bar
+from ._text.tables import JSON, echo_json
 
 __all__ = ["command"]
 

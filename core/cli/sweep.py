@@ -16,14 +16,14 @@ from ..result import Result
 from ..survey.survey import Survey
 from ..survey.sweep import sweep
 from ._dataset import SOME_FAILED
-from ._executors import WORKER_OPTIONS, workers_of
-from ._method_words import convert_setting, read_method
-from ._models import MODEL, MODEL_OPTIONS, open_model, quiet
-from ._parameters import parameter_options, tell_difference
-from ._pictures import FITTING
-from ._progress import bar
-from ._spelling import replace_keywords
-from ._tables import JSON, echo_json
+from ._options.executors import WORKER_OPTIONS, workers_of
+from ._options.method_words import convert_setting, read_method
+from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._options.parameters import parameter_options, tell_difference
+from ._options.pictures import FITTING
+from ._text.progress import bar
+from ._text.spelling import replace_keywords
+from ._text.tables import JSON, echo_json
 
 __all__ = ["command"]
 

@@ -15,14 +15,14 @@ from ..robustness.label_classes import AGAINST
 from ..robustness.transfer import transfer
 from ..robustness.transfer_matrix import Transfer
 from ._dataset import SOME_FAILED
-from ._files import Writable, WritingCommand
-from ._models import OPTIONS_OF_MODELS, open_models, quiet
-from ._parameters import ParameterValue
-from ._pictures import FITTING
-from ._progress import bar
-from ._spelling import replace_keywords
-from ._tables import JSON, echo_json
-from ._transfer_text import matrix_text
+from ._options.files import Writable, WritingCommand
+from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
+from ._options.parameters import ParameterValue
+from ._options.pictures import FITTING
+from ._text.progress import bar
+from ._text.spelling import replace_keywords
+from ._text.tables import JSON, echo_json
+from ._text.transfer_text import matrix_text
 from .align import distinct_names
 
 __all__ = ["command"]

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...arrays import Array, as_numpy
-from .cluster_interval import cluster_interval
+from ..cluster_interval import cluster_interval
 
 __all__ = ["Rate", "Trials"]
 

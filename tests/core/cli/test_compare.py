@@ -43,7 +43,7 @@ def test_json_holds_figures_and_predictions_and_nothing_else_is_on_stdout(comman
 
 
 def test_figures_that_json_does_not_have_are_null(capsys):
-    from crosslens.cli._tables import echo_json
+    from crosslens.cli._text.tables import echo_json
 
     echo_json({"infinite": float("inf"), "rows": [float("nan"), 1.5]})
     assert json.loads(capsys.readouterr().out) == {"infinite": None, "rows": [None, 1.5]}
@@ -263,7 +263,7 @@ def test_a_bad_picture_is_listed_and_the_others_are_compared(command, tiny, pict
 
 
 def test_a_value_with_commas_and_equals_signs_is_quoted():
-    from crosslens.cli._method_words import read_method
+    from crosslens.cli._options.method_words import read_method
     from crosslens.errors import ParameterError
     from crosslens.plugins.registry import method_class
 

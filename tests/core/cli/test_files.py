@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from crosslens.cli._files import read_labels
-from crosslens.cli._models import Shape
+from crosslens.cli._options.files import read_labels
+from crosslens.cli._options.models import Shape
 from crosslens.errors import ModelError
 
 

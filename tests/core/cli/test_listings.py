@@ -7,7 +7,7 @@ import crosslens
 import pytest
 from crosslens.cli import methods as methods_command
 from crosslens.cli import plugins as plugins_command
-from crosslens.cli._tables import table
+from crosslens.cli._text.tables import table
 from crosslens.errors import PluginError
 from crosslens.plugins import Plugin
 

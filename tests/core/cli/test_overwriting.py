@@ -5,7 +5,7 @@ import os
 
 import pytest
 from crosslens.cli import cli
-from crosslens.cli._files import Writable, WritingCommand
+from crosslens.cli._options.files import Writable, WritingCommand
 
 
 def refused(done, path, before):

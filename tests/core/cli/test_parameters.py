@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from crosslens.cli._parameters import build_method, parameter_options, type_name
+from crosslens.cli._options.parameters import build_method, parameter_options, type_name
 from crosslens.method import Method, param, parameters
 
 

@@ -3,7 +3,7 @@
 import click
 import pytest
 from crosslens.cli import cli
-from crosslens.cli._spelling import replace_keywords
+from crosslens.cli._text.spelling import replace_keywords
 
 
 @pytest.fixture

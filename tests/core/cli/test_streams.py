@@ -9,7 +9,8 @@ import pytest
 
 START = f"{sys.executable} -m crosslens"
 BYTES = (
-    f"""{sys.executable} -c 'from crosslens.cli._streams import write_bytes; write_bytes(bytes(10**6)); print("all")'"""
+    f"{sys.executable} -c 'from crosslens.cli._text import streams; "
+    + """streams.write_bytes(bytes(10**6)); print("all")'"""
 )
 
 

@@ -5,8 +5,8 @@ import json
 import crosslens
 import numpy as np
 import pytest
-from crosslens.cli import _progress
 from crosslens.cli import sweep as module
+from crosslens.cli._text import progress as _progress
 from crosslens.testing import TinyModel
 from PIL import Image
 

@@ -5,7 +5,7 @@ import os
 import click
 import pytest
 from click.testing import CliRunner
-from crosslens.cli._executors import WORKER_OPTIONS, workers_of
+from crosslens.cli._options.executors import WORKER_OPTIONS, workers_of
 from crosslens.errors import CrosslensError, ParameterError
 from crosslens.execution.executor import Local
 from crosslens.execution.processes import Processes

@@ -208,8 +208,10 @@ def test_the_shell_obeys_and_records_it(shell, tmp_path):
 @pytest.mark.parametrize("command", ["compare", "align", "diverge"])
 def test_every_command_that_loads_pictures_obeys(shell, command, monkeypatch):
     seen = []
-    loading = crosslens.cli._pictures.load_image
-    monkeypatch.setattr("crosslens.cli._pictures.load_image", lambda *a, **k: seen.append(k) or loading(*a, **k))
+    loading = crosslens.cli._options.pictures.load_image
+    monkeypatch.setattr(
+        "crosslens.cli._options.pictures.load_image", lambda *a, **k: seen.append(k) or loading(*a, **k)
+    )
     method = ["gradient"] if command == "compare" else []
     done = shell(
         command, *method, *["tiny_networks:make"] * 2, "--image", "a.png", "--crop", "0.5", "--resize", "squash"

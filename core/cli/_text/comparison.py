@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..comparison.comparison import Comparison
-from ..comparison.figures import ATTACK_FIGURES, MAP_FIGURES, format_figures, format_map_figures
-from ..comparison.predictions import predictions_agree
-from ..comparison.verdict import judge
-from ..robustness.caveats import CAVEATS
-from ._tables import table
-from ._transfer_text import matrix_text
+from ...comparison.comparison import Comparison
+from ...comparison.figures import ATTACK_FIGURES, MAP_FIGURES, format_figures, format_map_figures
+from ...comparison.predictions import predictions_agree
+from ...comparison.verdict import judge
+from ...robustness.caveats import CAVEATS
+from .tables import table
+from .transfer_text import matrix_text
 
 __all__ = ["notes", "summary"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from ..errors import CrosslensError
-from ..result import Result
-from ._files import Writable
-from ._streams import write_bytes
+from ...errors import CrosslensError
+from ...result import Result
+from .._text.streams import write_bytes
+from .files import Writable
 
 __all__ = ["STDOUT", "FileOrStdout", "Folder", "Output", "write_to_stdout"]
 

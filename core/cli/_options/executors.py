@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ..execution.threads import threads_at_start
-from ..execution.workers import Workers
+from ...execution.threads import threads_at_start
+from ...execution.workers import Workers
 
 __all__ = ["WORKER_OPTIONS", "workers_of"]
 

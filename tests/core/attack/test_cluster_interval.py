@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from crosslens.attack.patch.cluster_interval import cluster_interval
+from crosslens.attack.cluster_interval import cluster_interval
 from crosslens.errors import ParameterError
 from scipy.optimize import brentq
 from scipy.stats import t

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from ..arrays import as_numpy
-from ..method.base import Method
-from ..result import Attribution, Result, Synthesis
-from ..result.scores import Scores
-from ..result.table import Table
+from ...arrays import as_numpy
+from ...method.base import Method
+from ...result import Attribution, Result, Synthesis
+from ...result.scores import Scores
+from ...result.table import Table
 
 __all__ = ["result_record", "say_result", "short"]
 

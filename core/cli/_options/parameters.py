@@ -11,15 +11,15 @@ from typing import Any, get_args, get_origin, get_type_hints
 import click
 from click.core import ParameterSource
 
-from ..errors import PluginError
-from ..method.base import Method
-from ..method.dataset import AnyMethod
-from ..method.parameter_group import grouped_parameters
-from ..method.parameter_text import members, repeats, value_of_text
-from ..method.preset import with_preset
-from ..plugins.families import families
-from ..plugins.registry import difference_of, image_method_class, method_class, methods
-from ._spelling import remember_command
+from ...errors import PluginError
+from ...method.base import Method
+from ...method.dataset import AnyMethod
+from ...method.parameter_group import grouped_parameters
+from ...method.parameter_text import members, repeats, value_of_text
+from ...method.preset import with_preset
+from ...plugins.families import families
+from ...plugins.registry import difference_of, image_method_class, method_class, methods
+from .._text.spelling import remember_command
 
 __all__ = [
     "SUMMARY_WIDTH",

@@ -1,7 +1,7 @@
 """A transfer matrix as text on the terminal."""
 
-from ..robustness.transfer_matrix import COUNTED, Transfer
-from ._tables import table
+from ...robustness.transfer_matrix import COUNTED, Transfer
+from .tables import table
 
 __all__ = ["matrix_text"]
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from ..data.sources.picture_files import SUFFIXES
-from ..errors import ImageError
-from ..image.batch import image_batch
-from ..image.fitting import RESIZE
-from ..image.io import load_image
-from ..image.multiband import ARRAYS
-from ..method.base import Method
-from ..method.parameter import parameters
-from ..model.base import Model
-from ..picture_run.picture_list import find_pictures
+from ...data.sources.picture_files import SUFFIXES
+from ...errors import ImageError
+from ...image.batch import image_batch
+from ...image.fitting import RESIZE
+from ...image.io import load_image
+from ...image.multiband import ARRAYS
+from ...method.base import Method
+from ...method.parameter import parameters
+from ...model.base import Model
+from ...picture_run.picture_list import find_pictures
 
 __all__ = [
     "ARRAYS",

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from ..result.strict_json import dumps
-from ..result.text_table import text_table as table
+from ...result.strict_json import dumps
+from ...result.text_table import text_table as table
 
 __all__ = ["JSON", "echo_json", "table"]
 

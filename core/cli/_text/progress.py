@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
 
-from ..execution.progress import Progress, silent
+from ...execution.progress import Progress, silent
 
 __all__ = ["bar"]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
-from ..errors import ParameterError, unknown_name
-from ..method.dataset import AnyMethod
-from ..method.provenance import names_layers
-from ..plugins.registry import image_method_class, is_method, methods
-from ._parameters import parameter_options
+from ...errors import ParameterError, unknown_name
+from ...method.dataset import AnyMethod
+from ...method.provenance import names_layers
+from ...plugins.registry import image_method_class, is_method, methods
+from .parameters import parameter_options
 
 __all__ = ["MethodWord", "convert_setting", "is_method_word", "read_method"]
 

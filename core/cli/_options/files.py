@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from ..errors import CrosslensError, ModelError, ParameterError
-from ..image.video import find_ffmpeg
-from ..method.base import Method
-from ..synthesis.picture_method import PictureMethod
+from ...errors import CrosslensError, ModelError, ParameterError
+from ...image.video import find_ffmpeg
+from ...method.base import Method
+from ...synthesis.picture_method import PictureMethod
 
 __all__ = ["Writable", "WritingCommand", "check_animation", "check_snapshots", "read_labels"]
 

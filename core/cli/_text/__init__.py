@@ -1,0 +1,1 @@
+"""What a command says: results, tables, progress and messages, on streams that may be closed."""
