@@ -12,10 +12,10 @@ from .tree import FOLDERS, FRAMEWORKS, ROOT, import_graph, imports, modules, par
 
 OURS = modules(*FOLDERS)
 ORDER = [
-    "metadata", "input", "model", "execution", "image", "operators", "objective", "introspection", "receptive",
-    "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method", "plugins",
-    "embedding", "optim", "alignment", "synthesis", "attack", "evolution", "picture_run", "store", "survey",
-    "robustness", "neighbours", "checkpoints", "comparison", "report", "testing", "cli",
+    "metadata", "style_network", "input", "model", "execution", "image", "operators", "objective", "introspection",
+    "receptive", "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method",
+    "plugins", "embedding", "optim", "alignment", "synthesis", "attack", "evolution", "picture_run", "store",
+    "survey", "robustness", "neighbours", "checkpoints", "comparison", "style_training", "report", "testing", "cli",
 ]  # fmt: skip
 """The folders of core, each of which may import itself, what stands before it, and the flat modules."""
 FLAT = {"arrays", "errors", "html_table"}

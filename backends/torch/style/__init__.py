@@ -1,0 +1,1 @@
+"""Style networks in PyTorch: built from their description, saved as .pt2 and .onnx."""

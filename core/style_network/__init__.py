@@ -1,0 +1,1 @@
+"""Style networks as plain data: which there are, and the convolutions of each."""
