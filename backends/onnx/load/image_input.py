@@ -57,6 +57,8 @@ def _spec(name: str, kind: Type, wished: InputSpec | None, axis: int | None) -> 
     rest = tuple(None if isinstance(d, str) else d for d in dims[1:])
     if wished is not None:
         return _from_user(name, kind, rest, wished)
+    if len(rest) == 1 and rest[0] is not None:
+        return InputSpec.latent(rest[:1]), False  # type: ignore[arg-type]  # not None
     first, last = (len(rest) in {3, 4} and rest[p] in _CHANNELS for p in (0, -1))
     if len(rest) in {3, 4} and axis is not None and rest[axis] is not None:
         first, last = axis == 0, axis == -1

@@ -139,7 +139,7 @@ def test_several_outputs_are_named_and_one_can_be_chosen():
         wrap(two, output=2)
 
 
-@pytest.mark.parametrize("shape", [("n", 7, 8, 8), ("n", 3, 8, 3), ("n", "c", "h", "w"), ("n", 12)])
+@pytest.mark.parametrize("shape", [("n", 7, 8, 8), ("n", 3, 8, 3), ("n", "c", "h", "w"), ("n", "c")])
 def test_a_shape_that_does_not_say_where_channels_are_asks_for_it(shape):
     with pytest.raises(ModelError, match=r"does not say .* Give input_shape=\(C, H, W\), .*or InputSpec\.latent"):
         wrap(proto([helper.make_node("Relu", ["x"], ["y"])], shape=shape))
@@ -161,6 +161,11 @@ def test_a_latent_code_is_an_input_too(shape):
     z = weights(2, *shape)
     dy = weights(2, *shape, seed=1)
     np.testing.assert_allclose(model.vjp(z, {OUTPUT: dy}).gradients[INPUT], (1 - np.tanh(z) ** 2) * dy, rtol=1e-5)
+
+
+def test_an_input_of_one_axis_is_a_latent_code_without_being_told():
+    model = wrap(proto([helper.make_node("Tanh", ["x"], ["y"])], shape=("n", 12)))
+    assert model.input == InputSpec.latent((12,))
 
 
 def test_an_input_of_truth_values_is_told():
