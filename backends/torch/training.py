@@ -40,7 +40,7 @@ def loss(model: Model, objective: Objective) -> "Loss":
     return Loss(model, checked_loss(model, objective), placed.device if isinstance(placed, Tensor) else None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loss:
     """Images of a network under training to losses; see `loss`."""
 
