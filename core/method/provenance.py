@@ -58,8 +58,11 @@ def objectives_of_images(objective: Objective, count: int | None) -> Mapping[str
 
 
 def names_layers(parameter: str) -> bool:
-    """Whether a parameter of this name holds names of layers: `layer`, and what ends in `_layer` or `_layers`."""
-    return f"_{parameter}".endswith(("_layer", "_layers"))
+    """Whether a parameter of this name holds names of layers: `layer`, and what ends in `_layer` or `_layers`.
+
+    `code_layer` is a layer of an encoder, not of the network that is explained.
+    """
+    return parameter != "code_layer" and f"_{parameter}".endswith(("_layer", "_layers"))
 
 
 def layer_parameters(method: Any) -> tuple[str, ...]:

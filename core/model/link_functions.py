@@ -1,7 +1,8 @@
 """Link functions between a network's numbers and class scores, with their derivatives.
 
 "identity" takes the numbers as they are, "softmax" and "sigmoid" make probabilities of logits, "exp" of
-log-probabilities. A binary output has one number for two classes: logits -z and z, probabilities 1 - p and p.
+log-probabilities; "log_softmax", "log_sigmoid" and "log" make log-probabilities of logits and of probabilities. A
+binary output has one number for two classes: logits -z and z, probabilities 1 - p and p.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,11 +22,14 @@ def columns(link: str, a: Array, binary: bool, *, probability: bool) -> Array:
         probability: whether what comes out is a probability, so that the other class has the rest, not the negative.
     """
     xp = namespace(a)
-    p = _LINKS[link](xp.reshape(a, (a.shape[0], -1)))
+    flat = xp.reshape(a, (a.shape[0], -1))
+    p = _LINKS[link](flat)
     if not binary:
         return p
-    if link == "sigmoid":
-        return xp.concat([sigmoid(-xp.reshape(a, (a.shape[0], -1))), p], axis=1)
+    if link in {"sigmoid", "log_sigmoid"}:
+        return xp.concat([_LINKS[link](-flat), p], axis=1)
+    if link == "log":
+        return xp.concat([_log(1 - flat), p], axis=1)
     return xp.concat([1 - p if probability else -p, p], axis=1)
 
 
@@ -59,15 +63,55 @@ def _softmax_derivative(z: Array, dy: Array) -> Array:
     return p * (dy * rest - (1 - dy) * one)
 
 
+def log_softmax(z: Array) -> Array:
+    """z_k - log sum_j exp(z_j), without overflow."""
+    xp = namespace(z)
+    below = z - xp.max(z, axis=-1, keepdims=True)
+    return below - xp.log(xp.sum(xp.exp(below), axis=-1, keepdims=True))
+
+
+def _log_softmax_derivative(z: Array, dy: Array) -> Array:
+    """dy_k - p_k, for dy of one one in each row; 1 - p is summed, as above."""
+    xp, p = namespace(z), softmax(z)
+    return dy * xp.sum(p * (1 - dy), axis=1, keepdims=True) - (1 - dy) * p
+
+
+def log_sigmoid(z: Array) -> Array:
+    """-log(1 + exp(-z)), without overflow."""
+    xp = namespace(z)
+    return xp.where(z < 0, z, xp.zeros_like(z)) - xp.log1p(xp.exp(-xp.abs(z)))
+
+
+def _log(p: Array) -> Array:
+    """log p; a probability of 0 is taken for the least of float32."""
+    xp = namespace(p)
+    return xp.log(xp.where(p > LEAST, p, xp.full_like(p, LEAST)))
+
+
+def _log_derivative(p: Array, dy: Array) -> Array:
+    """dy / p; dy below 0 means the other class of two, whose probability is 1 - p."""
+    xp = namespace(p)
+    own = xp.where(dy < 0, 1 - p, p)
+    return dy / xp.where(own > LEAST, own, xp.full_like(p, LEAST))
+
+
+LEAST = 2.0**-126
+"""The least normal number above 0 in float32."""
 _LINKS: Mapping[str, Callable[[Array], Array]] = {
     "identity": lambda z: z,
     "softmax": softmax,
     "sigmoid": sigmoid,
     "exp": lambda z: namespace(z).exp(z),
+    "log_softmax": log_softmax,
+    "log_sigmoid": log_sigmoid,
+    "log": _log,
 }
 _DERIVATIVES: Mapping[str, Callable[[Array, Array], Array]] = {
     "identity": lambda z, dy: dy,
     "softmax": _softmax_derivative,
     "sigmoid": lambda z, dy: dy * sigmoid(z) * sigmoid(-z),
     "exp": lambda z, dy: dy * namespace(z).exp(z),
+    "log_softmax": _log_softmax_derivative,
+    "log_sigmoid": lambda z, dy: dy * sigmoid(-dy * z),
+    "log": _log_derivative,
 }

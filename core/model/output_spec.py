@@ -27,6 +27,11 @@ class by itself (a sigmoid), or its logit; numbers that are not classes (regress
 
 _LINKS = {"logits": "softmax", "log_probabilities": "exp", "independent_logits": "sigmoid"}
 """The function that makes probabilities of each kind of output; those that are missing are probabilities already."""
+_LOG_LINKS = {
+    "logits": "log_softmax", "log_probabilities": "identity", "independent_logits": "log_sigmoid",
+    "softmax": "log_softmax", "log softmax": "log_softmax", "sigmoid": "log_sigmoid",
+}  # fmt: skip
+"""The function that makes log-probabilities of each kind of output, and of what enters each activation."""
 _ACTIVATIONS = {"probabilities": "softmax", "log_probabilities": "log softmax", "independent": "sigmoid"}
 
 
@@ -36,7 +41,7 @@ class Reading:
 
     layer: str = OUTPUT
     link: str = "identity"
-    """"identity", "softmax", "sigmoid" or "exp"."""
+    """Of `crosslens.model.link_functions`."""
     unit: str = "logit"
     """What comes out: "logit", "probability", "log_probability", "score" or "output"."""
 
@@ -92,7 +97,7 @@ class OutputSpec:
         return f"one score, 'neuron:{OUTPUT}:UNIT:POSITION', " * (len(self.shape) == 2)
 
     def reading(self, unit: str) -> Reading:
-        """Where a class is read in this unit, "logit", "probability" or "output" (the network's number as it is).
+        """Where a class is read in this unit: "logit", "probability", its "log_probability" or "output", as it is.
 
         A logit that cannot be reached is read as what the network gives, and the reading's own unit says so.
         """
@@ -100,6 +105,9 @@ class OutputSpec:
             return Reading(unit="output")
         if unit == "probability":
             return Reading(link=_LINKS.get(self.kind, "identity"), unit="probability")
+        if unit == "log_probability":
+            link = _LOG_LINKS.get((self.before and self.activation) or self.kind, "log")
+            return Reading(self.before or OUTPUT, link, unit)
         if self.before is not None:
             return Reading(layer=self.before)
         given = {"independent": "probability", "probabilities": "probability", "log_probabilities": "log_probability"}

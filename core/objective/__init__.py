@@ -6,7 +6,7 @@ and needs no framework's autodiff. Objectives add, subtract and scale: `logit(28
 """
 
 from .algebra import Objective
-from .class_score import ClassScore, is_distribution, logit, output, probability
+from .class_score import ClassScore, is_distribution, log_probability, logit, output, probability
 from .directions import direction, random_direction
 from .diversity import diversity
 from .function import function
@@ -42,6 +42,7 @@ __all__ = [
     "is_distribution",
     "layer",
     "likeness",
+    "log_probability",
     "logit",
     "match",
     "near",

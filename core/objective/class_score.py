@@ -1,4 +1,4 @@
-"""Class scores: the logit of a class, its probability, or an entry of the network's output as it is."""
+"""Class scores: the logit of a class, its probability or the logarithm of that, or an entry of the output as it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,10 @@ from ..model.link_functions import columns, link_gradient
 from ..model.output_spec import OutputSpec, Reading
 from .algebra import Activations, Objective
 
-__all__ = ["ClassScore", "is_distribution", "logit", "output", "probability"]
+__all__ = ["ClassScore", "is_distribution", "log_probability", "logit", "output", "probability"]
+
+_PLAIN_LINKS = {"probability": "softmax", "log_probability": "log_softmax"}
+"""By unit, where it is not known what the output means."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,13 @@ class ClassScore(Objective):
 
     target: int | tuple[int, ...] | None = None
     unit: str = "logit"
-    """"logit", "probability", or "output" for what the network gives."""
+    """"logit", "probability", "log_probability", or "output" for what the network gives."""
     spec: OutputSpec | None = field(default=None, compare=False, repr=False)
 
     @property
     def reading(self) -> Reading:
         """The layer that is read, and the function that makes scores of its values."""
-        plain = Reading(link="softmax" if self.unit == "probability" else "identity", unit=self.unit)
+        plain = Reading(link=_PLAIN_LINKS.get(self.unit, "identity"), unit=self.unit)
         return plain if self.spec is None else self.spec.reading(self.unit)
 
     @property
@@ -55,9 +58,9 @@ class ClassScore(Objective):
         """The scores of all classes, (N, classes)."""
         reading = self.reading
         a = activations[reading.layer]
-        if self.spec is None and self.unit == "probability" and is_distribution(a):
+        if self.spec is None and self.unit in _PLAIN_LINKS and is_distribution(a):
             raise TargetError(
-                "probability(...) takes the softmax of the output, and this network ends in a softmax already; "
+                f"{self.unit}(...) takes the softmax of the output, and this network ends in a softmax already; "
                 "resolve_target(objective, model, count) gives the objective that reads the output as it is"
             )
         return columns(reading.link, a, self.binary, probability=self._gives_probability)
@@ -106,14 +109,14 @@ class ClassScore(Objective):
         return replace(self, spec=model.output)
 
     def in_unit(self, unit: str) -> "ClassScore":
-        """The same class as "logit", "probability" or "output"; itself where the network has no probabilities."""
-        has_unit = unit != "probability" or self.spec is None or self.spec.has_probabilities
+        """The same class in another unit; itself where that is a probability and the network has none."""
+        has_unit = unit not in _PLAIN_LINKS or self.spec is None or self.spec.has_probabilities
         return replace(self, unit=unit) if has_unit else self
 
     def check(self, model: Model) -> None:
         spec = model.output
         count = spec.count
-        if self.unit == "probability" and not spec.has_probabilities:
+        if self.unit in _PLAIN_LINKS and not spec.has_probabilities:
             raise TargetError(
                 f"this network gives {spec}, so it has no probability; explain the number itself, target=0, or wrap it "
                 "with output_kind='logits' if a sigmoid or a softmax belongs after it"
@@ -161,6 +164,14 @@ def probability(target: int | Sequence[int] | None = None) -> Objective:
     A binary network with one probability p gives class 1 the probability p, class 0 1 - p.
     """
     return ClassScore(_class_ids(target), "probability")
+
+
+def log_probability(target: int | Sequence[int] | None = None) -> Objective:
+    """The logarithm of a class's probability: its logit less log sum_k exp(logit k), or log sigmoid of its own logit.
+
+    The conditional term of `prior="ppgn"` (Nguyen et al. 2017), d log p(y | x) / dx.
+    """
+    return ClassScore(_class_ids(target), "log_probability")
 
 
 def output(target: int | Sequence[int] | None = None) -> Objective:

@@ -1,7 +1,7 @@
 """Targets as text: how each objective is written, and which class a label names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ __all__ = ["class_index", "parse_target"]
 SYNTAX = {
     "logit": "CLASS",
     "probability": "CLASS",
+    "log_probability": "CLASS",
     "output": "CLASS",
     "channel": "LAYER:INDEX",
     "neuron": "LAYER:CHANNEL:Y:X",
@@ -42,7 +43,7 @@ _NEURON_SYNTAX = {2: "LAYER:UNIT", 3: "LAYER:UNIT:POSITION", 4: "LAYER:CHANNEL:Y
 """How a neuron is written, by the number of axes of its layer."""
 _CALL = re.compile(rf"({'|'.join(SYNTAX)})\((.*)\)")
 """An objective as it is written in Python."""
-_OF_CLASSES = {"logit", "probability", "output"}
+_OF_CLASSES = ("logit", "probability", "log_probability", "output")
 
 
 def parse_target(text: str, model: Model, unit: str) -> Objective:
@@ -68,7 +69,7 @@ def parse_target(text: str, model: Model, unit: str) -> Objective:
 
 
 def _term(text: str, model: Model, unit: str) -> Objective:
-    of_class = {"logit": objectives.logit, "probability": objectives.probability, "output": objectives.output}
+    of_class: dict[str, Callable[[int], Objective]] = {kind: getattr(objectives, kind) for kind in _OF_CLASSES}
     if _is_whole(text):
         return of_class[unit](int(text))
     kind, _, rest = text.partition(":")

@@ -13,6 +13,7 @@ from .clamp import Clip, Sigmoid
 from .colour import LUCID, PHOTOGRAPHS, Colour
 from .crop import Crop
 from .fourier import NATURAL, Fourier
+from .grey import Grey
 from .jitter import Jitter
 from .noise import Noise
 from .normalise import Normalise
@@ -41,6 +42,7 @@ __all__ = [
     "Crop",
     "Differentiable",
     "Fourier",
+    "Grey",
     "Identity",
     "Jitter",
     "Noise",

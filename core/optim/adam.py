@@ -12,14 +12,15 @@ __all__ = ["Adam"]
 class Adam(Optimiser):
     """Algorithm 1 of the paper, in the arrays' own namespace: torch tensors stay on their GPU.
 
-    `bounds`, if given, are kept by projection: after each step parameters are clipped to (low, high).
+    `bounds`, if given, are kept by projection: after each step parameters are clipped to (low, high), numbers or arrays
+    of an item's shape.
     """
 
     learning_rate: float = 0.05
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
-    bounds: tuple[float, float] | None = None
+    bounds: tuple[Array, Array] | None = None
 
     def minimise(
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None

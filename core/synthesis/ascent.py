@@ -9,7 +9,8 @@ from ..errors import TargetError
 from ..model.base import INPUT, Model
 from ..objective import Objective, pullback
 from ..objective.unit import Channel
-from ..operators import Size
+from ..operators import VJP, Size
+from .drift import Drift, check_direction
 from .parameterisation import Parameterisation
 from .regularisers import Regulariser
 from .transforms import RandomTransform
@@ -32,6 +33,10 @@ class Ascent:
     size: Size
     seed: int
     regularisers: tuple[Regulariser, ...] = ()
+    drift: Drift | None = None
+    """A direction beside the objective's gradient; losses stay the objective's."""
+    kept: float = 1.0
+    """The share of the parameters that is left after each step: 0.99 in DGN-AM."""
     may_be_dead: bool = False
     """Whether a picture without any gradient may stay as it is, being one of many."""
     dead: tuple[int, ...] = ()
@@ -42,18 +47,40 @@ class Ascent:
         """Losses (N,) and the gradient at the parameters; the transform depends on seed and step alone."""
         operator, _ = self.transform.draw(self.size, np.random.default_rng([self.seed, step]))
         image, back = self.pixels.image.linearize(parameters)
-        seen = operator.apply(image)
+        seen = operator.apply(self.pixels.view.apply(image))
         pull, score = pullback(self.model, seen, self.objective)
-        gradient = operator.adjoint(like(pull.gradients[INPUT], image))
+        gradient = self.pixels.view.adjoint(operator.adjoint(like(pull.gradients[INPUT], image)))
         if step == 0:
             self._check_alive(gradient, seen)
         self._latest = gradient
         for rule in self.regularisers:
             gradient = rule.gradient(gradient)
-        return -score, -back(gradient)
+        if self.drift is None:
+            return -score, -back(gradient)
+        return -score, -self._with_drift(self.drift, parameters, image, gradient, back, step)
+
+    def _with_drift(
+        self, drift: Drift, parameters: Array, image: Array, gradient: Array, back: VJP, step: int
+    ) -> Array:
+        """The gradient of the objective at the parameters, and the drift."""
+        if drift.objective_weight != 1:
+            gradient = drift.objective_weight * gradient
+        if (direction := drift.at_picture(image, step)) is not None:
+            gradient = gradient + check_direction(drift, "at_picture", direction, image)
+        total = back(gradient)
+        if (direction := drift.at_parameters(parameters, step)) is not None:
+            total = total + check_direction(drift, "at_parameters", direction, parameters)
+        return total
+
+    @property
+    def amends(self) -> bool:
+        """Whether parameters change between the steps."""
+        return bool(self.regularisers) or self.kept != 1
 
     def amend(self, parameters: Array, step: int) -> Array:
-        """The parameters after the regularisers that are due for the picture."""
+        """The parameters that are left after a step, after the regularisers that are due for the picture."""
+        if self.kept != 1:
+            parameters = self.kept * parameters
         due = [rule for rule in self.regularisers if rule.due(step)]
         if not due:
             return parameters
@@ -64,7 +91,7 @@ class Ascent:
 
     def network_input(self, images: Array) -> Array:
         """The pictures as the network takes them, without any transform."""
-        return images
+        return self.pixels.view.apply(images)
 
     def score(self, images: Array) -> Array:
         """The objective at the pictures themselves, (N,)."""

@@ -31,7 +31,7 @@ class AscentJob(Jobs):
 
     def __post_init__(self) -> None:
         self.example = self.start
-        self.amend = self.ascent.amend if self.ascent.regularisers else None
+        self.amend = self.ascent.amend if self.ascent.amends else None
 
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
         return self.ascent, self.start

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,6 +61,7 @@ def load_checkpoint(
     example: Array,
     images: Array = None,
     may_differ: Iterable[str] = MAY_DIFFER,
+    networks: Mapping[str, str] = MappingProxyType({}),
 ) -> Checkpoint:
     """The runs saved in the file that the method's `resume` names; an empty checkpoint where it names none.
 
@@ -70,6 +72,7 @@ def load_checkpoint(
         example: an array of the namespace, type and device that the loaded arrays shall have.
         images: what the run starts from, (N, C, H, W); None for nothing.
         may_differ: names of parameters.
+        networks: digests of networks beside the model, by what each is.
 
     Raises:
         ParameterError: no such file, no state in it, or it is another run: the message says in what.
@@ -87,6 +90,8 @@ def load_checkpoint(
         layers = list(named_layers(method))
         now = {name: value for name, value in now.items() if name not in by_default} | {"layers": layers}
         earlier["layers"] = record["provenance"].get("layers", layers)
+    if networks and (recorded := record["provenance"].get("networks")):
+        now, earlier = now | {"networks": dict(networks)}, earlier | {"networks": recorded}
     check_same("run", path, earlier, now)
     if images is not None and str(arrays.get("state_images")) != array_digest(images):
         raise ParameterError(f"'{path}' is another run: it was made from other images")

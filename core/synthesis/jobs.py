@@ -5,8 +5,9 @@ rest for all of them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from ..arrays import Array, like, namespace
 from ..errors import ParameterError
@@ -40,6 +41,8 @@ class Jobs(ABC):
     amend: Amend | None = None
     starts: Array = None
     """The pictures that it starts from, (N, C, H, W), where these are images given."""
+    networks: Mapping[str, str] = MappingProxyType({})
+    """The digests of networks beside the model that make the pictures, by what each is."""
     may_differ: frozenset[str] = MAY_DIFFER
     """Parameters that may differ from those of the run that is resumed."""
 
@@ -99,7 +102,7 @@ def make_pictures(
         ParameterError: the file is of another run, or that run has taken all its steps.
         KeyboardInterrupt: interrupted before any step was done.
     """
-    checkpoint = load_checkpoint(method, model, objective, jobs.example, images, jobs.may_differ)
+    checkpoint = load_checkpoint(method, model, objective, jobs.example, images, jobs.may_differ, jobs.networks)
     jobs.resume(checkpoint)
     runs = run_jobs(jobs, checkpoint.runs, every=method.every, progress=jobs.progress_of(progress))
     whole = [_join_scales(runs[n : n + jobs.scales]) for n in range(0, len(runs), jobs.scales)]
@@ -114,6 +117,7 @@ def make_pictures(
         snapshots=join_snapshots(checkpoint.snapshots, _snapshots(jobs, whole, target)),
         state=saved_state(runs, images),
         notes=jobs.notes(whole, made),
+        provenance={"networks": dict(jobs.networks)} if jobs.networks else {},
     )
 
 

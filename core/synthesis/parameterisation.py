@@ -1,13 +1,13 @@
 """From parameters to an image in [0, 1], and back: in which coordinates a synthesis takes its steps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..arrays import Array, namespace
+from ..arrays import Array, like, namespace
 from ..errors import ParameterError, unknown_name
 from ..operators import (
     NATURAL,
@@ -15,6 +15,7 @@ from ..operators import (
     Differentiable,
     Fourier,
     Identity,
+    Operator,
     Phase,
     Pyramid,
     SharedPart,
@@ -49,8 +50,14 @@ class Parameterisation:
     """Of the noise to start from."""
     shared: int = 0
     """Rows of parameters beside those of the images, which all of them share."""
-    bounds: tuple[float, float] | None = None
-    """That every parameter must keep, where there are any."""
+    bounds: tuple[Any, Any] | None = None
+    """That every parameter must keep, where there are any: numbers, or arrays of one image's shape."""
+    view: Operator = field(default_factory=Identity)
+    """From the images to what the network takes: colours made grey."""
+
+    def bounds_like(self, parameters: Array) -> tuple[Array, Array] | None:
+        """The bounds as arrays of the namespace, type and device of the parameters."""
+        return None if self.bounds is None else (like(self.bounds[0], parameters), like(self.bounds[1], parameters))
 
     def noise(self, count: int, rng: "np.random.Generator") -> np.ndarray[Any, Any]:
         """Parameters of `count` nearly grey images, float32; the same on every backend."""

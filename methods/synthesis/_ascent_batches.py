@@ -27,7 +27,7 @@ class AscentBatches(Jobs):
         self._before = [a.score(self._image.apply(start)) for a, start in zip(ascents, starts, strict=True)]
         self._starts = [like(start, before) for start, before in zip(starts, self._before, strict=True)]
         self.example = self._before[0]
-        self.amend = self._amend if ascents[0].regularisers else None
+        self.amend = self._amend if ascents[0].amends else None
 
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
         self._current = n
@@ -69,6 +69,8 @@ class AscentBatches(Jobs):
 
 def _with_dead(ascent: Ascent, run: Run) -> Ascent:
     """The ascent, knowing which pictures have had no gradient at all, in an earlier run either."""
+    if len(run.state.moments) < 2:  # not Adam's
+        return ascent
     moments = as_numpy(run.state.moments[1])[: ascent.objective.count or 1]
     moved = moments.reshape(moments.shape[0], -1).any(axis=1)
     return replace(ascent, dead=tuple(int(n) for n in np.flatnonzero(~moved)))

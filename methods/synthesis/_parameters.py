@@ -10,7 +10,6 @@ from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import Model
 from crosslens.objective.facet_file import read_facets
 from crosslens.operators import Size
-from crosslens.synthesis.generator_prior import generator
 from crosslens.synthesis.parameterisation import BOUNDS, PARAMETERISATIONS, Parameterisation, parameterisation
 from crosslens.synthesis.picture_statistics import CHOICES
 from crosslens.synthesis.transforms import RandomTransform, robust_transform
@@ -77,15 +76,8 @@ class ParameterisationOptions(ParameterGroup):
     colour: Any = param("photographs", COLOUR, choices=CHOICES)
     bound: str = param("sigmoid", "how pixels are kept in [0, 1]", choices=tuple(BOUNDS))
     shared: int = param(0, "pictures of one run share a component of so many pixels a side; 0 for none")
-    generator: Any = param(
-        None, "a network whose code to optimise instead of coordinates: a model, its file, or demo:dcgan_torch"
-    )
-    code_bound: float = param(3.0, "numbers of a generator's code stay within this either way")
 
-    def _coordinates(self, model: Model, size: Size) -> Parameterisation:
-        channels = model.input.shape[0] or 3
-        if self.generator is not None:
-            return generator(self.generator, self.code_bound, size, channels)
+    def _coordinates(self, size: Size, channels: int) -> Parameterisation:
         return parameterisation(self.parameterisation, size, channels, self.colour, self.bound, self.shared)
 
 

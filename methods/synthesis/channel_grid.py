@@ -13,10 +13,8 @@ from crosslens.introspection.layer_scales import layer_of_units
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective, channel, each
-from crosslens.optim.adam import Adam
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
-from crosslens.synthesis.ascent import Ascent
 from crosslens.synthesis.jobs import make_pictures
 from crosslens.synthesis.starting_point import picture_size
 
@@ -35,6 +33,7 @@ class ChannelGrid(ActivationMaximisation):
 
     name = "channel_grid"
     needs_target = False
+    usual_rate = 0.03
     example: ClassVar = {"steps": 4, "count": 3}
     layer: str | None = param(
         None, "layer with channels; if not given, the last of the last scale but one, before its rectifier"
@@ -42,7 +41,6 @@ class ChannelGrid(ActivationMaximisation):
     channels: tuple[int, ...] | None = param(None, "channels to show; `count` of them, evenly spread, if not given")
     count: int = param(16, "how many channels to show", minimum=1)
     steps: int = param(96, "steps of Adam", minimum=1)
-    learning_rate: float = param(0.03, "length of a step, in the parameterisation's unit", above=0)
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         return {} if self.layer else {"layer": layer_of_units(model)}
@@ -63,15 +61,15 @@ class ChannelGrid(ActivationMaximisation):
     def _batches_of(self, model: Model, units: Sequence[Objective]) -> AscentBatches:
         """The units in batches, each with a seed of its own."""
         size = picture_size(model, None, self.size)
-        pixels = self._coordinates(model, size)
-        transform = self._transform(size)
+        pixels = self._pixels(model, size)
         ascents, starts = [], []
         for place, (start, stop) in enumerate(slices(len(units), batch_limit(model))):
             objective, seed = each(units[start:stop]), self.seed + place
-            regularisers = self._regularisers(objective)
-            ascents.append(Ascent(model, objective, pixels, transform, size, seed, regularisers, may_be_dead=True))
+            ascents.append(self._ascent(model, objective, pixels, size, seed, may_be_dead=True))
             starts.append(replace(self, seed=seed)._start(pixels, stop - start))
-        return AscentBatches(ascents, starts, self.steps, Adam(self.learning_rate, bounds=pixels.bounds))
+        jobs = AscentBatches(ascents, starts, self.steps, self._optimiser(pixels, starts[0]))
+        self._record_prior(jobs, pixels, ascents[0].drift)
+        return jobs
 
     def _channels(self, model: Model, layer: str) -> tuple[int, ...]:
         if self.channels is not None:

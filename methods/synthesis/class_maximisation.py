@@ -10,6 +10,7 @@ from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.model import OUTPUT, Model
 from crosslens.objective import ClassScore, Objective, norm
+from crosslens.operators import Grey
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.synthesis.starting_point import picture_size
@@ -58,7 +59,8 @@ def _values(model: Model, size: tuple[int, int]) -> int:
 
 
 def _prediction_notes(model: Model, images: Array, scores: Objective) -> list[str]:
-    """The probability and rank of each picture's class."""
+    """The probability and rank of each picture's class; a network in grey sees a generator's colours as grey."""
+    images = images if model.input.shape[0] in {None, images.shape[1]} else Grey().apply(images)
     activations = model.forward(images, {OUTPUT, *scores.layers})
     rows = model.output.values(as_numpy(activations[OUTPUT]))
     if not model.output.has_probabilities:

@@ -15,7 +15,6 @@ from crosslens.objective import diversity as diversity_of
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
 from crosslens.result.display import counted
-from crosslens.synthesis.starting_point import fix_predicted_class
 
 from .activation_maximisation import ActivationMaximisation
 
@@ -56,7 +55,7 @@ class Diversity(ActivationMaximisation):
                 f"diversity makes several pictures of one target, and {objective} names {objective.count}; name one, "
                 "or run activation_maximisation for a picture of each"
             )
-        target = fix_predicted_class(objective, model, None)
+        target = self._fixed(objective, model, None)
         apart = diversity_of(self._layer(model, target))
         aim = each([target] * self.count) + self.weight * apart
         return self._maximise(model, None if starts is None else starts[: self.count, ...], aim, objective, progress)
