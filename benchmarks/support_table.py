@@ -7,7 +7,7 @@ largest difference from torch's values over their largest magnitude.
 import numpy as np
 from crosslens.plugins import image_methods, method_class
 
-from tests.conformance.test_methods import run
+from tests.conformance.test_methods import run, usual_network
 from tests.conformance.zoo import BUILDERS
 
 from .results import put
@@ -20,7 +20,7 @@ def rows() -> list[str]:
         if method_class(name).needs_attention:  # on a transformer: tests/methods/attention/test_attention.py
             lines.append(f"| `{name}` | transformers |" + " transformers |" * len(others))
             continue
-        network = "relu" if method_class(name).needs_rectifier else "smooth"
+        network = usual_network(name)
         reference = run(name, "torch", network)
         scale = np.abs(reference).max()
         cells = [f"{np.abs(run(name, other, network) - reference).max() / scale:.0e}" for other in others]

@@ -13,7 +13,7 @@ from ..errors import ImageError, ParameterError
 from ..execution.threads import computes_with
 from ..execution.workers import Workers
 from ..image.false_colour import check_bands
-from ..method.base import Method, gives, makes_pictures
+from ..method.base import Method, gives
 from ..method.dataset import AnyMethod, DatasetMethod
 from ..model.base import Model
 from ..objective import ClassScore, Objective
@@ -25,6 +25,7 @@ from ..picture_run.picture_list import find_pictures
 from ..result import Attribution, Result
 from ..result.display import FORMS
 from ..result.formats import PICTURES
+from ..synthesis.picture_method import PictureMethod
 from ._dataset import dataset_command
 from ._many import SOME_FAILED, are_many, failure_line, run_into_folder, say_failures, say_pictures
 from ._options.executors import WORKER_OPTIONS, workers_of
@@ -38,7 +39,7 @@ from ._text.result_text import result_record, say_result, short
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json
 
-__all__ = ["TARGET", "command"]
+__all__ = ["TARGET", "command", "method_params", "run_method"]
 
 _STILLS = (".png", ".jpg", ".webp", ".npz")
 _ANIMATIONS = (*_STILLS, ".gif", ".mp4")
@@ -95,9 +96,14 @@ def _of_rows(kind: type[Method]) -> Sequence[str]:
 def _command(kind: type[AnyMethod]) -> click.Command:
     if issubclass(kind, DatasetMethod):
         return dataset_command(kind)
+    return WritingCommand(kind.name, callback=partial(run_method, kind), params=method_params(kind), help=kind.__doc__)
+
+
+def method_params(kind: type[Method]) -> list[click.Parameter]:
+    """The arguments and options of a command that runs one method on pictures."""
     endings = (*(_ANIMATIONS if kind.animates else _STILLS), *_of_rows(kind))
     places = click.Argument(["pictures"], nargs=-1, required=kind.needs_images, type=click.Path(path_type=Path))
-    params = [
+    return [
         MODEL,
         places,
         *([TARGET] if kind.needs_target else []),
@@ -111,17 +117,17 @@ def _command(kind: type[AnyMethod]) -> click.Command:
         ),
         _AGAIN,
         *WORKER_OPTIONS,
-        *([_HISTORY] if makes_pictures(kind) else []),
+        *([_HISTORY] if issubclass(kind, PictureMethod) else []),
         *([_FORM] if gives(kind, Attribution) else []),
         BANDS,
         *fitting_options(kind),
         *MODEL_OPTIONS,
         JSON,
     ]
-    return WritingCommand(kind.name, callback=partial(_run_method, kind), params=params, help=kind.__doc__)
 
 
-def _run_method(kind: type[Method], *, model: str, pictures: tuple[Path, ...], **options: Any) -> None:
+def run_method(kind: type[Method], *, model: str, pictures: tuple[Path, ...], **options: Any) -> None:
+    """Run a method as the values of `method_params` say."""
     method: Method = build_method(kind, options)
     _check_output(options, pictures)
     for ending in options["formats"]:

@@ -1,6 +1,7 @@
 """Writing frames as an animation: .gif, .webp or .mp4."""
 
 from collections.abc import Sequence
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,63 @@ from PIL import Image
 
 from ..errors import ImageError
 from ..execution.whole_file import whole_file
+from .decoding import BROKEN, open_picture
 
-__all__ = ["find_ffmpeg", "save_animation"]
+__all__ = ["find_ffmpeg", "is_animation", "read_animation", "save_animation"]
 
 Pixels = np.ndarray[Any, Any]
 
 
-def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int = 80) -> Path:
+def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int | Sequence[int] = 80) -> Path:
     """Write pictures (H, W, 3), uint8, as an endless .gif or .webp, or as .mp4 where ffmpeg is installed.
+
+    Args:
+        frames: the pictures.
+        path: where to.
+        milliseconds: how long each is shown, or all of them; a .gif counts in steps of 10.
 
     Raises:
         ImageError: the folder does not exist, or cannot be written to; or .mp4 without ffmpeg, or it fails.
     """
     if Path(path).suffix.lower() == ".mp4":
-        return _film(frames, Path(path), milliseconds)
+        each = [milliseconds] * len(frames) if isinstance(milliseconds, int) else list(milliseconds)
+        step = gcd(*each)
+        return _film([frame for frame, n in zip(frames, each, strict=True) for _ in range(n // step)], Path(path), step)
     first, *rest = [Image.fromarray(frame) for frame in frames]
+    duration = milliseconds if isinstance(milliseconds, int) else list(milliseconds)
     with whole_file(path) as temporary:
-        first.save(temporary, save_all=True, append_images=rest, duration=milliseconds, loop=0)
+        first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0)
     return Path(path)
+
+
+def read_animation(path: Path) -> tuple[list[Image.Image], list[int]]:
+    """The frames of an animated .gif, .webp or .png, whole pictures, and for how many milliseconds each is shown.
+
+    A picture that does not move is one frame. A frame without a duration is shown for 80 milliseconds.
+
+    Raises:
+        ImageError: the file does not exist, or is not a picture.
+    """
+    open_picture(path)  # refuses what is none
+    frames, durations = [], []
+    with Image.open(path) as film:
+        for n in range(getattr(film, "n_frames", 1)):
+            film.seek(n)
+            film.load()
+            frames.append(film.convert("RGBA" if film.has_transparency_data else "RGB"))
+            durations.append(round(film.info.get("duration") or 80))
+    return frames, durations
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file is a picture of several frames; False for a file that is no picture."""
+    if path.suffix.lower() not in {".gif", ".webp", ".png", ".apng"} or not path.is_file():
+        return False
+    try:
+        with Image.open(path) as film:
+            return getattr(film, "n_frames", 1) > 1
+    except BROKEN:
+        return False
 
 
 def find_ffmpeg(path: Path) -> str:

@@ -80,6 +80,8 @@ class Method(ABC):
     """Whether it makes sense only on a network with rectifiers; else it raises a `ModelError`."""
     needs_attention: ClassVar[bool] = False
     """Whether it makes sense only on a transformer with attention weights as layers; else it raises a `LayerError`."""
+    needs_picture_output: ClassVar[bool] = False
+    """Whether it makes sense only on a network that makes pictures of pictures; else it raises a `ModelError`."""
     example: ClassVar[Mapping[str, Any]] = {}
     """Parameters with which `crosslens.testing` runs it: what has no default, and few steps."""
 

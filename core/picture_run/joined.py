@@ -53,9 +53,25 @@ def joined_result(
     records = [lines[n] for n in range(len(pictures))]
     refuse_where_all_failed(records)
     done = [each for each in records if "error" not in each]
+    _refuse_different_sizes(list(parts.values()))
     first, *others = (parts[n] for n in sorted(parts))
     result = first.joined(others)
     return replace(result, provenance={**result.provenance, "pictures": done}), tuple(records)
+
+
+def _refuse_different_sizes(parts: Sequence[Result]) -> None:
+    """Refuse pictures of different sizes in one result, which a method that takes any size gives.
+
+    Raises:
+        ParameterError: with the sizes.
+    """
+    sizes = {tuple(each.images.shape[2:]) for each in parts if each.images is not None}
+    if len(sizes) > 1:
+        written = ", ".join(" x ".join(map(str, size)) for size in sorted(sizes))
+        raise ParameterError(
+            f"one result of pictures of different sizes, {written}, is not possible: write to a folder, an output for "
+            "each picture"
+        )
 
 
 def save_joined(result: Result, path: Path, form: str | None = None) -> None:

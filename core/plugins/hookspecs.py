@@ -29,7 +29,8 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> Model | None:
     `options` holds what `crosslens.wrap` was given: preprocess (a `Preprocess`), labels, batch_size, input (an
     `InputSpec` or None), bounds (where no input is given: the backend finds an `InputSpec`, and takes it
     `.within(bounds)`), output, inputs, device, providers, trust. A backend raises a `ModelError` for one that it
-    cannot obey; `wrap` itself refuses what was asked for and the backend never read.
+    cannot obey; `wrap` itself refuses what was asked for and the backend never read. What it lets other inputs hold by
+    default it adds to inputs (`crosslens.model.other_inputs.hold_style_weights`).
     """
 
 

@@ -68,6 +68,7 @@ from crosslens.methods.perturbation.meaningful_perturbation import MeaningfulPer
 from crosslens.methods.perturbation.occlusion import Occlusion
 from crosslens.methods.perturbation.rise import RISE
 from crosslens.methods.receptive.receptive_field import ReceptiveField
+from crosslens.methods.style.restyle import Restyle
 from crosslens.methods.style.style_transfer import StyleTransfer
 from crosslens.methods.style.texture_synthesis import TextureSynthesis
 from crosslens.methods.synthesis.accentuation import Accentuation
@@ -997,6 +998,21 @@ def method(
     mask: str = ...,
     counterfactual: bool = ...,
 ) -> ReciproCAM: ...
+@overload
+def method(
+    name: Literal["restyle", "fast_neural_style", "fast_style_transfer", "adain"],
+    *,
+    preset: None = None,
+    styles: str | None = ...,
+    strength: float = ...,
+    colours: str = ...,
+    decoder: Any = ...,
+    features: str | None = ...,
+    style: Any = ...,
+    blend: Sequence[float] | None = ...,
+    tile: int | None = ...,
+    output_range: Sequence[float] | None = ...,
+) -> Restyle: ...
 @overload
 def method(
     name: Literal["rise", "randomized_input_sampling", "randomised_input_sampling"],

@@ -66,7 +66,7 @@ def wrap(
         output_kind: what the output is, where `Model.output` finds out something else: "logits", "probabilities",
             "log_probabilities", "independent" (a sigmoid for each class), "independent_logits", "score" (no class).
         inputs: what the network's other inputs hold, by name, with or without a batch axis of one; the one that is
-            left out is explained.
+            left out is explained. One called `style_weights` may be left out too: it holds equal shares.
         device: where torch computes, "cuda" for example; where the weights are if not given.
         providers: onnxruntime's execution providers.
         trust: open files that can run code when they are loaded, such as TorchScript and pickled modules.
@@ -128,7 +128,7 @@ def wrap_native(network: Any, options: Mapping[str, Any], origin: Origin) -> Mod
     """An object or a file as a `Model`, with all options of `wrap` and where they come from."""
     wished, bounds = _input_spec_and_bounds(options["input_shape"], options["bounds"])
     within = bounds if wished is None else wished.bounds
-    inputs = dict(options["inputs"]) if options["inputs"] else None
+    inputs = dict(options["inputs"] or {})
     preprocess = preprocessing(options["preprocess"], within)
     if not isinstance(options["preprocess"], Preprocess):
         preprocess.refuse_another_range(within or (0.0, 1.0))
@@ -147,7 +147,7 @@ def wrap_native(network: Any, options: Mapping[str, Any], origin: Origin) -> Mod
         model = load(plugin(BACKENDS, name)).hook.crosslens_wrap(network=network, options=read)
         if model:
             _refuse_unread(read, name)
-            model[0].fixed_inputs, model[0].origin = inputs or {}, origin
+            model[0].fixed_inputs, model[0].origin = inputs, origin
             return _with_output_kind(model[0], options["output_kind"])
     raise ModelError(f"no backend could wrap {in_words(network)}; backends know {', '.join(known_backends())}")
 
@@ -204,6 +204,8 @@ def _refuse_unread(options: _ReadOptions, backend: str) -> None:
 
 def _is_default(name: str, value: Any, bounds: tuple[float, float] | None) -> bool:
     usual = [preprocessing(name, bounds) for name in ("imagenet", None)]
+    if name == "inputs":
+        return not value
     return name == "trust" or value is _DEFAULTS.get(name) or (name == "preprocess" and value in usual)
 
 

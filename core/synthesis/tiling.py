@@ -48,6 +48,24 @@ class Tile:
         )
         return np.asarray(rows[:, None] & columns[None, :], np.float32)
 
+    def within(self, size: Size) -> "Tile":
+        """The part of it that lies in a smaller picture with the same corner."""
+        corner, own = self.crop.corner, (self.rows, self.columns)
+        height, width = (min(n, all_ - start) for n, all_, start in zip(self.crop.to, size, corner, strict=True))
+        rows, columns = ((a, min(b, n)) for (a, b), n in zip(own, (height, width), strict=True))
+        return Tile(Crop(size, (height, width), corner), rows, columns)
+
+    def window(self, ramp: float) -> np.ndarray[Any, Any]:
+        """(H, W) of the tile, float32: weights that add up to 1 over all tiles, the change from tile to tile linear.
+
+        Args:
+            ramp: pixels within which a neighbour takes over, the end of the tile's own ones in their middle; where it
+                is at most the tiles' overlap, no weight lies outside a tile.
+        """
+        places = zip(self.crop.corner, self.crop.to, self.crop.size, (self.rows, self.columns), strict=True)
+        rows, columns = (_ramps(*place, ramp) for place in places)
+        return np.asarray(rows[:, None] * columns[None, :], np.float32)
+
 
 def overlapping_tiles(size: Size, tile: Size, overlap: float) -> list[Tile]:
     """Tiles that cover a picture and overlap by at least this share of their side; each pixel is one tile's own.
@@ -67,6 +85,14 @@ def _spread(n: int, tile: int, overlap: float) -> list[tuple[int, tuple[int, int
     middles = [(before + tile + after) // 2 for before, after in pairwise(starts)]
     ends = zip(starts, [0, *middles], [*middles, n], strict=True)
     return [(start, (first - start, after - start)) for start, first, after in ends]
+
+
+def _ramps(start: int, tile: int, n: int, own: tuple[int, int], ramp: float) -> np.ndarray[Any, Any]:
+    """Weights along an axis: they rise where its own pixels begin and fall where these end; 1 at a picture's border."""
+    middles = np.arange(tile) + 0.5
+    begin, end = (np.clip((middles - edge) / ramp + 0.5, 0, 1) for edge in own)
+    begin = begin if start + own[0] > 0 else np.ones(tile)
+    return np.asarray(begin - (end if start + own[1] < n else np.zeros(tile)))
 
 
 def tiled_gradient(model: Model, images: Array, objective: Objective, tile: int) -> tuple[Array, Array]:

@@ -16,13 +16,22 @@ from ..model.preprocessing import Preprocess
 __all__ = ["TinyModel"]
 
 _ORDER = ("conv1", "act1", "conv2", "act2", "pool", "fc")
-_KINDS = {"conv1": "Conv", "conv2": "Conv", "tokens": "Reshape", "pool": "GlobalAveragePool", "fc": "Linear"}
+_PICTURES = ("conv1", "act1", "conv2", "squash")
+_KINDS = {
+    "squash": "Sigmoid",
+    "conv1": "Conv",
+    "conv2": "Conv",
+    "tokens": "Reshape",
+    "pool": "GlobalAveragePool",
+    "fc": "Linear",
+}
 
 
 class TinyModel(Model):
     """conv 3x3 - activation - conv 3x3 - activation - global average pooling - linear; smooth unless `relu`.
 
-    With `tokens` the pooling is over tokens (N, T, D), a layer of that name: the positions of the last maps.
+    With `tokens` the pooling is over tokens (N, T, D), a layer of that name: the positions of the last maps. With
+    `pictures` it makes pictures of pictures: conv 3x3 - activation - conv 3x3 - sigmoid, three channels.
 
     It runs in whatever array API namespace its images come from, `array_api_strict` among them.
     """
@@ -39,21 +48,24 @@ class TinyModel(Model):
         seed: int = 0,
         preprocess: Preprocess | None = None,
         tokens: bool = False,
+        pictures: bool = False,
     ) -> None:
         rng = np.random.default_rng(seed)
         self.input = InputSpec((3, size, size))
         self.preprocess = preprocess or Preprocess()
-        self.labels = [f"class {k}" for k in range(classes)]
+        self.labels = None if pictures else [f"class {k}" for k in range(classes)]
         self.relu = relu
-        self._order = (*_ORDER[:4], "tokens", *_ORDER[4:]) if tokens else _ORDER
+        classifier = (*_ORDER[:4], "tokens", *_ORDER[4:]) if tokens else _ORDER
+        self._order = _PICTURES if pictures else classifier
         self._rule = "exact"
-        shapes = {"conv1": (4, 3, 3, 3), "conv2": (6, 4, 3, 3), "fc": (classes, 6)}
+        shapes = {"conv1": (4, 3, 3, 3), "conv2": (3 if pictures else 6, 4, 3, 3), "fc": (classes, 6)}
         self._parameters: dict[str, dict[str, Any]] = {
             name: {
                 "kernel": rng.normal(0, 0.5, shape).astype(np.float32),
                 "bias": rng.normal(0, 0.1, shape[0]).astype(np.float32),
             }
             for name, shape in shapes.items()
+            if name in self._order
         }
 
     @cached_property
@@ -98,6 +110,8 @@ class TinyModel(Model):
                 a = _conv(a, **self._here(name, x))
             elif name.startswith("act"):
                 a = xp.where(a > 0, a, xp.zeros_like(a)) if self.relu else _softplus(a)
+            elif name == "squash":
+                a = 1 / (1 + xp.exp(-a))
             elif name == "tokens":
                 a = xp.permute_dims(xp.reshape(a, (*a.shape[:2], -1)), (0, 2, 1))
             elif name == "pool":
@@ -146,21 +160,26 @@ class _TinyLinearization(Linearization):
     def _back(self, name: str, dy: Array) -> Array:
         """From the gradient at a layer's output to that at its input."""
         xp = namespace(dy)
+        if name == "squash":
+            return dy * self._values[name] * (1 - self._values[name])
         if name == "fc":
             return dy @ self._model._here("fc", dy)["kernel"]
-        maps = self._values["act2"]
-        if name == "pool":
-            mean = dy / (maps.shape[2] * maps.shape[3])
-            if "tokens" in self._values:
-                return mean[:, None, :] + xp.zeros_like(self._values["tokens"])
-            return mean[:, :, None, None] + xp.zeros_like(maps)
-        if name == "tokens":
-            return xp.reshape(xp.permute_dims(dy, (0, 2, 1)), maps.shape)
+        if name in {"pool", "tokens"}:
+            return self._spread_over_positions(name, dy)
         if name.startswith("conv"):
             kernel = self._model._here(name, dy)["kernel"]
             turned = xp.flip(xp.permute_dims(kernel, (1, 0, 2, 3)), axis=(2, 3))
             return _conv(dy, turned, xp.zeros(kernel.shape[1], dtype=dy.dtype, device=device(dy)))
         return self._rectify(name, dy) if self._model.relu else dy * (1 - xp.exp(-self._values[name]))
+
+    def _spread_over_positions(self, name: str, dy: Array) -> Array:
+        xp, maps = namespace(dy), self._values["act2"]
+        if name == "pool":
+            mean = dy / (maps.shape[2] * maps.shape[3])
+            if "tokens" in self._values:
+                return mean[:, None, :] + xp.zeros_like(self._values["tokens"])
+            return mean[:, :, None, None] + xp.zeros_like(maps)
+        return xp.reshape(xp.permute_dims(dy, (0, 2, 1)), maps.shape)
 
     def _rectify(self, name: str, dy: Array) -> Array:
         xp = namespace(dy)

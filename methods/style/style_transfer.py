@@ -36,9 +36,6 @@ class StyleTransfer(TransferOptions):
         "neural_style": "",
         "neural_style_transfer": "",
     }
-    nearest_to: ClassVar[Mapping[str, str]] = {
-        "fast_style_transfer": "it optimises each picture",
-    }
     needs_target = False
     example: ClassVar = {"style": np.linspace(0, 1, 1728, dtype=np.float32).reshape(3, 24, 24), "steps": 3}
 

@@ -88,13 +88,13 @@ def build(plan, shape):
     constants = {name: np.array(value, np.float32) for name, value in CONSTANTS.items()}
     graph = [node for step in plan for node in nodes(step)]
     used = {name for node in graph for name in node.input}
-    classes = len(plan[-1].weights["bias"])
+    output = ["N", len(plan[-1].weights["bias"]), *([] if plan[-1].kind == "linear" else shape[1:])]
     net = helper.make_model(
         helper.make_graph(
             graph,
             "zoo",
             [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", *shape])],
-            [helper.make_tensor_value_info(plan[-1].name, TensorProto.FLOAT, ["N", classes])],
+            [helper.make_tensor_value_info(plan[-1].name, TensorProto.FLOAT, output)],
             [numpy_helper.from_array(v, k) for k, v in (weights | constants).items() if k in used],
         ),
         opset_imports=[helper.make_opsetid("", 17)],

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from crosslens.errors import ModelError, did_you_mean
+from crosslens.model.other_inputs import hold_style_weights
 
 __all__ = ["Entry", "Held", "Signature", "hold", "image_of", "repeat", "signature_of"]
 
@@ -87,13 +88,14 @@ def _parameters(net: Any) -> list[str]:
     return [each.name for each in asked if each.name not in {"training", "mask"}]
 
 
-def image_of(entries: Mapping[str, Entry], given: Mapping[str, Any] | None) -> str:
+def image_of(entries: Mapping[str, Entry], given: dict[str, Any] | None) -> str:
     """The input that is left out, and so explained.
 
     Raises:
         ModelError: none or several are left out; a value is for no input.
     """
-    given = given or {}
+    given = {} if given is None else given
+    hold_style_weights(given, {name: entry.shape for name, entry in entries.items()})
     for name in given:
         if name not in entries:
             hint = did_you_mean(name, entries)

@@ -61,7 +61,7 @@ class GraphInputs:
             )
 
 
-def graph_inputs(function: Any, frozen: Any, inputs: Mapping[str, Any] | None) -> GraphInputs:
+def graph_inputs(function: Any, frozen: Any, inputs: dict[str, Any] | None) -> GraphInputs:
     """The inputs of a signature function and of its frozen graph.
 
     Raises:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from crosslens.errors import ModelError, did_you_mean
 from crosslens.model import INPUT
+from crosslens.model.other_inputs import hold_style_weights
 from onnx import TensorProto, helper
 
 from ..ir.graph import BOOL, Graph, Node, Type
@@ -15,7 +16,7 @@ __all__ = ["fix_inputs", "repeat_fixed_inputs", "written_type"]
 FixedInputs = Mapping[str, "np.ndarray[Any, Any]"]
 
 
-def fix_inputs(graph: Graph, values: Mapping[str, Any] | None) -> FixedInputs:
+def fix_inputs(graph: Graph, values: dict[str, Any] | None) -> FixedInputs:
     """Replace, in place, all inputs but one by constants.
 
     Returns:
@@ -24,7 +25,8 @@ def fix_inputs(graph: Graph, values: Mapping[str, Any] | None) -> FixedInputs:
     Raises:
         ModelError: not exactly one input is left without a value; a name, shape or type is wrong.
     """
-    values = values or {}
+    values = {} if values is None else values
+    hold_style_weights(values, {name: kind.dims for name, kind in graph.inputs.items()})
     for name in values:
         if name not in graph.inputs:
             hint = did_you_mean(name, graph.inputs)

@@ -169,7 +169,7 @@ def program_network(
     program: ExportedProgram,
     given: InputSpec | None,
     bounds: tuple[float, float] | None = None,
-    held: Mapping[str, Any] | None = None,
+    held: dict[str, Any] | None = None,
 ) -> ModuleNetwork:
     """A program as a tree of modules under their original names.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from crosslens.errors import ModelError
+from crosslens.model.other_inputs import hold_style_weights
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, InputSpec, OutputKind
@@ -138,7 +139,7 @@ def _example(value: Any, numbers: torch.Generator) -> Any:
     return torch.rand(shape, generator=numbers).to(value.device, value.dtype)
 
 
-def program_arguments(program: ExportedProgram, held: Mapping[str, Any] | None) -> tuple[Tensor, Arguments | None]:
+def program_arguments(program: ExportedProgram, held: dict[str, Any] | None) -> tuple[Tensor, Arguments | None]:
     """A fake tensor of the image, and how to call the program; no arguments where it takes the image alone.
 
     Raises:
@@ -148,7 +149,9 @@ def program_arguments(program: ExportedProgram, held: Mapping[str, Any] | None) 
     tensors = {name: value for name, value in takes if isinstance(value, Tensor)}
     if not tensors:
         raise ModelError("the program takes no tensor; export a network that takes an image")
-    image, values = held_values(list(tensors), held or {})
+    held = {} if held is None else held
+    hold_style_weights(held, {name: [n if type(n) is int else None for n in t.shape] for name, t in tensors.items()})
+    image, values = held_values(list(tensors), held)
     if len(takes) == 1:
         return tensors[image], None
     flat = [values.get(name, value) for name, value in takes]

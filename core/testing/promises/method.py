@@ -57,7 +57,7 @@ def _run(tried: Method, model: Any = None, images: Array = None, target: Any = N
 def _model(tried: Method, seed: int = 0) -> TinyModel:
     if tried.needs_attention:
         raise Unsuited("it needs attention, which TinyModel does not have")
-    return TinyModel(relu=tried.needs_rectifier, seed=seed)
+    return TinyModel(relu=tried.needs_rectifier, seed=seed, pictures=tried.needs_picture_output)
 
 
 def values_of(result: Result) -> Array:
@@ -257,6 +257,14 @@ def a_network_without_rectifiers_is_refused(tried: Method) -> None:
     if not tried.needs_rectifier:
         raise Unsuited("it takes any network")
     refused(lambda: _run(tried, TinyModel()), ModelError)
+
+
+@method_promise
+def a_network_that_makes_no_pictures_is_refused(tried: Method) -> None:
+    """Where it `needs_picture_output`, a network with another output is refused."""
+    if not tried.needs_picture_output:
+        raise Unsuited("it takes networks of any output")
+    refused(lambda: _run(tried, TinyModel()), ModelError, "makes pictures of pictures")
 
 
 @method_promise

@@ -1,0 +1,150 @@
+"""The parameters of `restyle`, grouped by idea, and the network that they decide."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from crosslens.arrays import Array, like
+from crosslens.errors import ParameterError
+from crosslens.method import Method, param
+from crosslens.method.parameter_group import ParameterGroup
+from crosslens.method.unit_range import UnitRange
+from crosslens.model import Model
+from crosslens.model.other_inputs import STYLE_WEIGHTS, with_inputs
+from crosslens.plugins.wrap import wrap
+from crosslens.restyle.adain_network import AdaINNetwork
+from crosslens.restyle.padding import reflect_to, rounded_up
+from crosslens.restyle.picture_network import OnePass, PictureNetwork
+
+from ._loss import normalised_weights
+from ._sizes import resize_and_crop, resize_longer_side
+from ._style_images import style_pictures
+
+COLOURS = ("style", "content")
+LARGEST_STYLE = 1024
+"""Longer side, in pixels, to which larger style pictures are reduced."""
+LEAST = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Styles(ParameterGroup):
+    """Which styles, and how much of them."""
+
+    title = "style"
+    styles: str | None = param(
+        None, "of a network of many: numbers from 0 on with shares, 7 or 3:0.7,7:0.3; what the model holds if not given"
+    )
+    strength: float = param(1.0, "0 for the picture itself, 1 for the style alone", minimum=0, maximum=1)
+    colours: str = param("style", "whose the result has; content: only the luminance is the style's", choices=COLOURS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(ParameterGroup):
+    """Any style picture, by a decoder of the model's features."""
+
+    title = "AdaIN"
+    decoder: Any = param(
+        None, "network that makes pictures of the features of the model, which is then an encoder; a file or a Model"
+    )
+    features: str | None = param(None, "the encoder's layer that the decoder was trained on")
+    style: Any = param(
+        None, "picture whose style to take: a file, or an array (3, H, W) in [0, 1]; or several, as text with commas"
+    )
+    blend: tuple[float, ...] | None = param(None, "share of each of several style pictures; equal ones if not given")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestyleOptions(Features, Styles, Method):
+    """All parameters of `restyle`."""
+
+    tile: int | None = param(
+        None, "side of the tiles of large pictures in pixels; if not given, 512 where memory asks for tiles", minimum=32
+    )
+    output_range: tuple[float, float] | None = param(
+        None, "least and largest value of the network's output; 0 and 1 if not given"
+    )
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        needless = [name for name in ("features", "style", "blend") if getattr(self, name) is not None]
+        if self.decoder is None and needless:
+            raise ParameterError(
+                f"{needless[0]} is for AdaIN, with a decoder of the model's features: give decoder='decoder.onnx'"
+                + ", or styles='3' for a style of a network of many" * (needless[0] != "features")
+            )
+        if self.decoder is not None and self.styles is not None:
+            raise ParameterError(
+                "styles are those of one network of many, and AdaIN takes style pictures: leave one out"
+            )
+        if self.decoder is not None and (self.features is None or self.style is None):
+            missing = "features, the layer that it was trained on" if self.features is None else "style, a picture"
+            raise ParameterError(f"decoder is given without {missing}")
+        if self.output_range is not None and not self.output_range[0] < self.output_range[1]:
+            raise ParameterError(f"output_range is {self.output_range}; it is the lower number and the larger, 0,255")
+
+    def network(self, model: Model, images: Array) -> PictureNetwork:
+        """What makes a picture of a picture.
+
+        Raises:
+            CrosslensError: the model, the decoder, a layer, a style or a share does not fit.
+        """
+        if self.decoder is None:
+            return OnePass(self.with_styles(model), self.output_range)
+        styles = [self._fit_style(model, like(style, images)) for style in style_pictures(self.style, model)]
+        shares = normalised_weights("blend", self.blend, len(styles), "style pictures")
+        return AdaINNetwork(model, str(self.features), wrap(self.decoder), styles, shares, self.strength)
+
+    def _fit_style(self, model: Model, style: Array) -> Array:
+        """A style picture at a size that the encoder takes."""
+        height, width = model.input.shape[1:]
+        if height is not None and width is not None:
+            return resize_and_crop(style, (height, width))
+        small = resize_longer_side(style, LARGEST_STYLE) if max(style.shape[-2:]) > LARGEST_STYLE else style
+        return reflect_to(small, rounded_up((small.shape[-2], small.shape[-1]), 1, LEAST))
+
+    def with_styles(self, model: Model) -> Model:
+        """The model with the shares of `styles` in its input `style_weights`; itself where none are given."""
+        if self.styles is None:
+            return model
+        inner = model.model if isinstance(model, UnitRange) else model
+        if (held := inner.fixed_inputs.get(STYLE_WEIGHTS)) is None:
+            raise ParameterError(
+                f"styles is {self.styles!r}, and this network has no input {STYLE_WEIGHTS!r} to choose among styles: "
+                "leave it out"
+            )
+        held = np.asarray(held)
+        weights = style_shares(self.styles, held.shape[-1]).reshape(held.shape)
+        made = with_inputs(inner, {STYLE_WEIGHTS: weights})
+        return UnitRange(made) if isinstance(model, UnitRange) else made
+
+
+def style_shares(text: str, count: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """The shares that a text such as 7, or 3:0.7,7:0.3, gives the styles of a network, (count,), with a sum of 1.
+
+    Raises:
+        ParameterError: no such text, no such style, or shares that are negative or all 0.
+    """
+    shares = np.zeros(count)
+    for part in str(text).split(","):
+        number, colon, share = part.partition(":")
+        try:
+            style, weight = int(number), float(share) if colon else 1.0
+        except ValueError as error:
+            raise ParameterError(
+                f"styles is {text!r}; write numbers of styles, each with its share or without, 7 or 3:0.7,7:0.3"
+            ) from error
+        if not 0 <= style < count:
+            raise ParameterError(f"styles names {style}; this network has {count} styles, 0 to {count - 1}")
+        if not 0 <= weight < float("inf"):
+            raise ParameterError(f"styles gives style {style} the share {share}; shares are numbers from 0 on")
+        shares[style] += weight
+    if not shares.sum() > 0:
+        raise ParameterError(f"styles is {text!r}, with a sum of 0; give one of them a share above 0")
+    return np.asarray(shares / shares.sum(), np.float32)
+
+
+def held_evenly(model: Model) -> int:
+    """The number of styles where a model holds equal shares of several; else 0."""
+    inner = model.model if isinstance(model, UnitRange) else model
+    held = np.asarray(inner.fixed_inputs.get(STYLE_WEIGHTS, ())).ravel()
+    return held.size if held.size > 1 and np.ptp(held) == 0 else 0
