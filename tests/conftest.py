@@ -12,6 +12,9 @@ from tests.meta.tree import FRAMEWORKS
 # Tests look at the networks in benchmarks/; at the end, so that metadata left in the root hides no installed ones.
 sys.path.append(str(Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Threads of torch that wait for each other sleep: where other processes use the cores too, they would spin for most of
+# the time, 22 times the processor time of the small networks here. Their number is what a user has.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 collect_ignore = [
     "example_plugin"
