@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from ..arrays import as_numpy
 from ..errors import ModelError, ParameterError
 from ..model.reduction import positions_first
+from .random_keys import image_key, position_keys
 from .statistic import Batch, State, Statistic
 
 __all__ = ["SampledPositions"]
@@ -61,8 +61,8 @@ class SampledPositions(Statistic):
             shape: of their activations.
         """
         inner = self._inner(shape)
-        starts = np.array([_key(self.seed, each) for each in ids], np.uint64)
-        keys = _mixed(starts[:, None], inner)
+        starts = np.array([image_key(self.seed, each) for each in ids], np.uint64)
+        keys = position_keys(starts[:, None], inner)
         chosen = keys.argsort(axis=1, kind="stable")[:, : self.per_image]
         return np.take_along_axis(keys, chosen, axis=1), inner[chosen]
 
@@ -112,16 +112,3 @@ class SampledPositions(Statistic):
                 f"layer {self.layer!r} gives NaN for the image {batch.samples.ids[int(bad.argmax())]!r}: look at the "
                 "network's weights, and at the preprocessing (preprocess=)"
             )
-
-
-def _key(seed: int, name: str) -> int:
-    """64 bits of an image's id."""
-    return int.from_bytes(blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest(), "little")
-
-
-def _mixed(start: Numbers, positions: Numbers) -> Numbers:
-    """The keys of positions (n,) of images (N, 1): outputs of SplitMix64 (Steele et al. 2014) from `start`."""
-    key = start + (positions.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(key ^ (key >> np.uint64(31)))

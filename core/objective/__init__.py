@@ -14,6 +14,7 @@ from .gram import gram, gram_matrix
 from .likeness import likeness, nearest
 from .near import near
 from .negative import negative, preactivation
+from .patch_mixture import patch_mixture
 from .per_image import class_scores, each, interpolate
 from .power_sum import layer, match, norm
 from .pullback import pullback
@@ -51,6 +52,7 @@ __all__ = [
     "neuron",
     "norm",
     "output",
+    "patch_mixture",
     "preactivation",
     "probability",
     "pullback",

@@ -37,6 +37,7 @@ SYNTAX = {
     "diversity": "LAYER",
     "norm": "ALPHA",
     "total_variation": "BETA",
+    "patch_mixture": "FILE.npz:STRIDE",
 }
 """How each objective is written, after its name and a colon."""
 _NEURON_SYNTAX = {2: "LAYER:UNIT", 3: "LAYER:UNIT:POSITION", 4: "LAYER:CHANNEL:Y:X", 5: "LAYER:CHANNEL:Z:Y:X"}
@@ -80,7 +81,7 @@ def _term(text: str, model: Model, unit: str) -> Objective:
     if kind in of_class:
         return of_class[kind](_class(rest, model))
     reader = {"neuron": _neuron, "norm": _of_image, "total_variation": _of_image}
-    reader["facet"] = _facet
+    reader |= {"facet": _facet, "patch_mixture": _patch_mixture}
     reader |= dict.fromkeys(("region", "mask", "box"), _region)
     return reader.get(kind, _of_layer)(kind, rest, text, model)
 
@@ -103,6 +104,16 @@ def _facet(kind: str, rest: str, text: str, model: Model) -> Objective:
             f"target {text!r} means {len(found.numbers)} facets; name one: {text.partition('#')[0]}#{found.unit}/0"
         )
     return objectives.near(found.space, found.centroids[0], f"facet {found.unit}/{found.numbers[0]}")
+
+
+def _patch_mixture(kind: str, rest: str, text: str, model: Model) -> Objective:
+    """How natural the patches of the picture are; the stride may be left out."""
+    before, _, last = rest.rpartition(":")
+    path, stride = (before, int(last)) if before and last.isdecimal() else (rest, None)
+    try:
+        return objectives.patch_mixture(path, stride)
+    except ParameterError as error:
+        raise TargetError(f"target {text!r}: {error}") from error
 
 
 def _is_whole(text: str) -> bool:

@@ -33,9 +33,10 @@ def resolve_target(target: Any, model: Model, count: int | None, unit: str = "lo
             "mask:FILE.png:CLASS" and "box:X0:Y0:X1:Y1:CLASS" (in pixels of the image as the network sees it),
             "negative:LAYER:11", "interpolate:LAYER:3:11:0.5", "random_direction:LAYER:0", the same times its
             cosine to a power "cosine:LAYER:0:2", a direction from a file "direction:LAYER:smile.npy:0",
-            "diversity:LAYER", and of the image itself "norm:6", "total_variation:2". They combine by + - * / with
-            numbers and parentheses, with spaces around each operator ("(281 + 285) / 2 - 0.01 * total_variation:2"; a
-            whole number that is added is a class). Texts with " | " between them are for one image each.
+            "diversity:LAYER", and of the image itself "norm:6", "total_variation:2", "patch_mixture:FILE.npz". They
+            combine by + - * / with numbers and parentheses, with spaces around each operator
+            ("(281 + 285) / 2 - 0.01 * total_variation:2"; a whole number that is added is a class). Texts with " | "
+            between them are for one image each.
         model: where classes, labels and layers are looked up.
         count: the number of images; None where a method makes as many as the target is for.
         unit: what a class alone means: "logit", or "output" for an entry of its output, as in other libraries.

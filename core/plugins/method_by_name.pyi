@@ -36,6 +36,7 @@ from crosslens.methods.dataset.colour_statistics import ColourStatistics
 from crosslens.methods.dataset.empirical_receptive_field import EmpiricalReceptiveField
 from crosslens.methods.dataset.mean_activation import MeanActivation
 from crosslens.methods.dataset.mean_attribution import MeanAttribution
+from crosslens.methods.dataset.patch_mixture import PatchMixtureMethod
 from crosslens.methods.dataset.top_examples import TopExamples
 from crosslens.methods.dataset.unit_statistics import UnitStatistics
 from crosslens.methods.dissection.dissect import Dissect
@@ -956,6 +957,19 @@ def method(
     strategy: str = ...,
     seed: int = ...,
 ) -> OnePixel: ...
+@overload
+def method(
+    name: Literal["patch_mixture", "gmm", "epll"],
+    *,
+    preset: None = None,
+    classes: Sequence[str] = ...,
+    patch: int = ...,
+    components: int = ...,
+    count: int = ...,
+    mean: str = ...,
+    noise: float = ...,
+    seed: int = ...,
+) -> PatchMixtureMethod: ...
 @overload
 def method(
     name: Literal[
