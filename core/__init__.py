@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .robustness.robustness_curve import robustness_curve
     from .robustness.transfer import transfer
     from .robustness.transfer_matrix import Transfer
+    from .style_training.train_style import train_style
+    from .style_training.trained_style import TrainedStyle
     from .survey.survey import Survey
     from .survey.sweep import sweep
     from .synthesis.random_search import search
@@ -73,6 +75,7 @@ __all__ = [
     "Survey",
     "Synthesis",
     "Table",
+    "TrainedStyle",
     "Transfer",
     "Trial",
     "align",
@@ -94,6 +97,7 @@ __all__ = [
     "search",
     "steady_embedding",
     "sweep",
+    "train_style",
     "transfer",
     "wrap",
 ]
@@ -118,6 +122,8 @@ _LATER = {
     "Search": ".synthesis.search_result",
     "Trial": ".synthesis.search_result",
     "Survey": ".survey.survey",
+    "TrainedStyle": ".style_training.trained_style",
+    "train_style": ".style_training.train_style",
     "sweep": ".survey.sweep",
 }
 """Names whose modules are imported when they are first used: `import crosslens` and the shell's help stay quick."""

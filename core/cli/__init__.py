@@ -28,12 +28,13 @@ class Commands(click.Group):
     """The subcommands of this package. Errors that crosslens foresees become one line and exit code 1."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+        names = (module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
+        return sorted(name.replace("_", "-") for name in names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f".{cmd_name}", __name__).command
+        command: click.Command = import_module(f".{_module(cmd_name)}", __name__).command
         remember_command(ctx, command)
         refuse_repeats(command)
         return command
@@ -62,9 +63,14 @@ class Commands(click.Group):
         return result
 
 
+def _module(command: str) -> str:
+    """The module of a command: train_style of train-style."""
+    return command.replace("-", "_")
+
+
 def _first_line(name: str) -> str:
     """What a command does, as the first line of its file says it."""
-    with (Path(__file__).parent / f"{name}.py").open(encoding="utf-8") as file:
+    with (Path(__file__).parent / f"{_module(name)}.py").open(encoding="utf-8") as file:
         text = file.readline().strip().strip('"').partition(": ")[2]
     return text[:1].upper() + text[1:]
 

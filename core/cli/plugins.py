@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ..errors import PluginError
-from ..plugins.registry import BACKENDS, DEMO_NETWORKS, METHODS, Plugin, load, plugin, plugins
+from ..plugins.registry import BACKENDS, DEMO_NETWORKS, METHODS, STYLE_TRAINERS, Plugin, load, plugin, plugins
 from ._options.models import quiet
 from ._text.tables import JSON, echo_json, table
 
@@ -18,7 +18,7 @@ def _plugins(as_json: bool) -> None:
     This imports every plugin and its framework, which takes some seconds.
     """
     with quiet():
-        records = [state for group in (METHODS, BACKENDS, DEMO_NETWORKS) for state in states(group)]
+        records = [state for group in (METHODS, BACKENDS, DEMO_NETWORKS, STYLE_TRAINERS) for state in states(group)]
     if as_json:
         echo_json(records)
         return

@@ -9,6 +9,8 @@ import pluggy
 from ..metadata.metadata import Metadata
 from ..method.dataset import AnyMethod
 from ..model.base import Model
+from ..style_network.spec import StyleSpec
+from ..style_network.trainable import BuildTrainable
 from .demo_network import DemoNetwork
 
 __all__ = ["hookimpl", "hookspec"]
@@ -62,3 +64,23 @@ def crosslens_vjp_rules() -> Sequence[str]:  # type: ignore[empty-body]
 @hookspec
 def crosslens_demo_networks() -> Sequence[DemoNetwork]:  # type: ignore[empty-body]
     """Networks for "demo:NAME"; naming them imports no framework (group `crosslens.demo_networks`)."""
+
+
+@hookspec
+def crosslens_style_trainer() -> BuildTrainable | None:
+    """Style networks as functions of their parameters, for `crosslens train-style` (group `crosslens.style_trainers`).
+
+    A function from a `StyleSpec` and a seed to a `crosslens.style_network.trainable.Trainable`.
+    """
+
+
+@hookspec
+def crosslens_save_style_network(spec: StyleSpec, weights: Mapping[str, Any], path: Path) -> bool | None:
+    """Write a style network into a file, whole or not at all (group `crosslens.backends`).
+
+    `weights` are NumPy arrays by the names that PyTorch's state_dict gives them. `crosslens.wrap` opens the file
+    without options.
+
+    Returns:
+        True if it is done; None where the path's ending is another backend's.
+    """

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from crosslens.arrays import Array
-from crosslens.introspection.layer_scales import rectified_scales
 from crosslens.method import param
 from crosslens.method.parameter_group import ParameterGroup
 from crosslens.model import Model
@@ -13,13 +12,11 @@ from crosslens.operators import Size
 from crosslens.optim.adam import Adam
 from crosslens.optim.base import Optimiser
 from crosslens.optim.lbfgs import LBFGS
+from crosslens.style_training.style_loss import style_layers
 from crosslens.synthesis.picture_method import PictureMethod
 
 from ._parameterisation import COORDINATES
 from ._style_images import COLOURS
-
-SCALES = 5
-"""Gatys' style layers: one per resolution of VGG."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +109,4 @@ class TransferOptions(DescentOptions, PictureOptions, StyleOptions, ContentOptio
 
     def layers(self, model: Model, images: Array) -> tuple[str, tuple[str, ...]]:
         """The content layer and the style layers, as named or by Gatys' pattern: conv4_2, and conv1_1 to conv5_1."""
-        if self.content_layer and self.style_layers:
-            return self.content_layer, tuple(self.style_layers)
-        scales = rectified_scales(model, images[:1, ...])[:SCALES]
-        deep = scales[-2:][0]
-        style = tuple(self.style_layers or [names[0] for names in scales])
-        return self.content_layer or deep[min(1, len(deep) - 1)], style
+        return style_layers(model, images[:1, ...], self.content_layer, self.style_layers)

@@ -5,15 +5,8 @@ from collections.abc import Callable
 from crosslens.arrays import Array
 from crosslens.errors import ParameterError
 from crosslens.model import Model
-from crosslens.operators import Crop, Resize, Size
-
-
-def resize_and_crop(picture: Array, size: Size) -> Array:
-    """A picture scaled, sides in proportion, until it covers a size, and cropped to its middle."""
-    height, width = picture.shape[-2:]
-    scale = max(size[0] / height, size[1] / width)
-    enlarged = max(size[0], round(height * scale)), max(size[1], round(width * scale))
-    return (Resize((height, width), enlarged) >> Crop.centre(enlarged, size)).apply(picture)
+from crosslens.operators import Resize, Size
+from crosslens.style_training.style_pictures import resize_and_crop
 
 
 def at_size(picture: Array, size: Size) -> Array:

@@ -3,28 +3,27 @@
 from collections.abc import Sequence
 
 from crosslens.arrays import Array, as_numpy, like, namespace
-from crosslens.errors import ParameterError
 from crosslens.model import Model
 from crosslens.objective import match
 from crosslens.operators import Size
 from crosslens.optim.base import Evaluate
 from crosslens.optim.loop import Run
+from crosslens.style_training.style_loss import balanced_weight, normalised_weights, style_loss
+from crosslens.style_training.style_pictures import resize_and_crop
 from crosslens.synthesis.checkpoint import MAY_DIFFER
 from crosslens.synthesis.jobs import Jobs
 from crosslens.synthesis.parameterisation import Parameterisation
 from crosslens.synthesis.tiling import overlapping_tiles
 
-from ._loss import normalised_weights, picture_loss, style_loss
+from ._loss import picture_loss
 from ._parameterisation import choose_coordinates, coordinates, noise
 from ._parameters import TransferOptions
-from ._sizes import at_size, resize_and_crop, scale_sizes
+from ._sizes import at_size, scale_sizes
 from ._style_images import luminance, match_colours, with_colours_of
 from ._tiled_loss import TiledLoss
 
 OVERLAP = 0.25
 """Share of a tile's side that its neighbours see too."""
-BALANCE = 1000.0
-"""`strength` 1: what the style's loss counts beside the content's, each divided by that of activations of zero."""
 
 
 class TransferJobs(Jobs):
@@ -88,12 +87,7 @@ class TransferJobs(Jobs):
         how = self.how
         if how.style_weight is not None:
             return how.style_weight
-        if not content or not style:
-            raise ParameterError(
-                "the content or the style is zero everywhere in its layers, so that strength means nothing: give "
-                "style_weight, or another picture"
-            )
-        return how.strength * BALANCE * content / style
+        return balanced_weight(how.strength, content, style)
 
     def _styles(self, content: Array) -> Sequence[Array]:
         if self.how.colours == "luminance":

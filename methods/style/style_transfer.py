@@ -12,11 +12,13 @@ from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.result import Synthesis
+from crosslens.style_training.style_loss import check_maps
+from crosslens.style_training.style_pictures import check_field, style_pictures
 from crosslens.synthesis.jobs import make_pictures
 
 from ._parameters import TransferOptions
 from ._sizes import at_size, resize_longer_side, scale_sizes
-from ._style_images import check_colours, check_field, check_maps, style_pictures
+from ._style_images import check_colours
 from ._transfer_jobs import TransferJobs
 
 

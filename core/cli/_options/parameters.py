@@ -29,6 +29,7 @@ __all__ = [
     "default_of",
     "first_line",
     "parameter_options",
+    "settings_of",
     "tell_difference",
     "type_name",
 ]
@@ -135,12 +136,17 @@ def _default_text(default: Any) -> bool | str:
 
 def build_method(kind: type[AnyMethod], options: Mapping[str, Any]) -> Any:
     """The method with its options among all of a command's; under a preset, defaults are the preset's."""
-    values = {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
+    values = settings_of(options)
     if not options.get("preset"):
         return kind(**values)
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in values.items() if source(_PREFIX + name) is not ParameterSource.DEFAULT}
     return with_preset(kind, options["preset"])(**given)
+
+
+def settings_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `parameter_options` among all of a command's, by the parameters' names."""
+    return {name.removeprefix(_PREFIX): value for name, value in options.items() if name.startswith(_PREFIX)}
 
 
 def first_line(kind: type[AnyMethod]) -> str:

@@ -7,7 +7,7 @@ from time import perf_counter
 
 from ...execution.progress import Progress, silent
 
-__all__ = ["bar"]
+__all__ = ["bar", "clock"]
 
 BETWEEN = 10.0
 """Seconds between two lines where stderr is no terminal."""
@@ -72,7 +72,7 @@ class Pace:
             return counted
         rate = (done - self._first) / passed
         often = f"{rate:.1f} a second" if rate >= 1 else f"{1 / rate:.1f} s each"
-        return f"{counted}, {often}, {_clock((total - done) / rate)} left"
+        return f"{counted}, {often}, {clock((total - done) / rate)} left"
 
     def lines(self, done: int, total: int, what: str) -> None:
         """Print the text, not more often than every ten seconds."""
@@ -80,10 +80,10 @@ class Pace:
         if perf_counter() - self._said >= BETWEEN:
             self._said = perf_counter()
             with suppress(OSError):
-                print(f"{text} ({what})" if self.unit == "images" else text, file=sys.stderr, flush=True)
+                print(f"{text} ({what})" if self.unit in {"images", "steps"} else text, file=sys.stderr, flush=True)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Seconds as 0:05, 12:34 or 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

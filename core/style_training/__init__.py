@@ -1,0 +1,1 @@
+"""Style networks trained on any model as the loss."""
