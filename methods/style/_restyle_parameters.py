@@ -15,10 +15,10 @@ from crosslens.plugins.wrap import wrap
 from crosslens.restyle.adain_network import AdaINNetwork
 from crosslens.restyle.padding import reflect_to, rounded_up
 from crosslens.restyle.picture_network import OnePass, PictureNetwork
+from crosslens.style_training.style_loss import normalised_weights
+from crosslens.style_training.style_pictures import resize_and_crop, style_pictures
 
-from ._loss import normalised_weights
-from ._sizes import resize_and_crop, resize_longer_side
-from ._style_images import style_pictures
+from ._sizes import resize_longer_side
 
 COLOURS = ("style", "content")
 LARGEST_STYLE = 1024
