@@ -16,8 +16,8 @@ import numpy as np
 from ..arrays import Array, as_numpy, like, namespace
 from ..errors import ModelError, ParameterError
 from ..model.base import OUTPUT, Model
-from .encoder import image_network
-from .generator_prior import Codes
+from .generator.encoder import image_network
+from .generator.generator_prior import Codes
 
 __all__ = ["CodeDrift", "DenoiserDrift", "Drift", "check_direction", "denoiser"]
 

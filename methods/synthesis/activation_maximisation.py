@@ -24,7 +24,8 @@ from crosslens.synthesis.picture_method import PictureMethod
 from crosslens.synthesis.regularisers import Regulariser, read_regularisers
 from crosslens.synthesis.starting_point import best_examples, fix_predicted_class, picture_size
 
-from ._learned_prior import LearnedPriorOptions, StepOptions
+from ._generator import StepOptions
+from ._learned_prior import LearnedPriorOptions
 from ._parameters import ParameterisationOptions, RegulariserOptions, StartOptions, TransformOptions
 
 CLASS_RULES = ("blur:0.4:4",)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from crosslens import InputSpec, method, wrap
 from crosslens.errors import ModelError, ParameterError
-from crosslens.synthesis.generator_prior import generator
+from crosslens.synthesis.generator.generator_prior import generator
 from crosslens.testing import TinyModel
 
 torch = pytest.importorskip("torch")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, as_numpy, like, namespace
-from ..data.sources.adapters import data
-from ..errors import ParameterError
+from ...arrays import Array, as_numpy, like, namespace
+from ...data.sources.adapters import data
+from ...errors import ParameterError
 from .encoder import Encoder
 
 __all__ = ["RECTIFIED", "USUAL_BOUND", "CodeRange", "code_range", "interval", "measured_range", "noise_range"]

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, as_numpy
-from ..errors import ModelError
-from ..introspection.unit_layers import rectified_layers
-from ..model.base import OUTPUT, Model
-from ..operators import Resize
-from ..plugins.wrap import wrap
+from ...arrays import Array, as_numpy
+from ...errors import ModelError
+from ...introspection.unit_layers import rectified_layers
+from ...model.base import OUTPUT, Model
+from ...operators import Resize
+from ...plugins.wrap import wrap
 
 __all__ = ["Encoder", "encoder", "image_network"]
 

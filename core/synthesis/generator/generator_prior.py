@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, as_numpy
-from ..errors import ModelError, ParameterError
-from ..model.base import INPUT, OUTPUT, InputSpec, Model
-from ..operators import VJP, Clip, Differentiable, Grey, Identity, Operator, Resize, Size
-from ..plugins.wrap import wrap
+from ...arrays import Array, as_numpy
+from ...errors import ModelError, ParameterError
+from ...model.base import INPUT, OUTPUT, InputSpec, Model
+from ...operators import VJP, Clip, Differentiable, Grey, Identity, Operator, Resize, Size
+from ...plugins.wrap import wrap
+from ..parameterisation import Parameterisation
 from .code_range import CodeRange, code_range
 from .encoder import Encoder
-from .parameterisation import Parameterisation
 
 __all__ = ["Codes", "Generated", "LatestPicture", "generator"]
 
@@ -92,7 +92,7 @@ def generator(
             them shows in what it makes of noise. A `Model`, or what `crosslens.wrap` takes.
         bound: deviations that each number of a code may be off its mean; the papers take three.
         size, channels: of the pictures that are wanted; the generator's are resized, and its colours made grey.
-        given_range: as `crosslens.synthesis.code_range.code_range` takes it.
+        given_range: as `crosslens.synthesis.generator.code_range.code_range` takes it.
         encoder: makes codes of pictures, where codes are activations of its layer.
 
     Raises:
