@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import Array, as_numpy, softmax
 from ..execution.batching import batch_limit, slices
 from ..model.base import OUTPUT, Model
-from ..model.output_spec import OutputSpec
+from ..model.output.output_spec import OutputSpec
 from ..objective import is_distribution
 from ..result.selection import items_at
 

@@ -17,7 +17,7 @@ from ..model.digest import WeightsHistory
 from ..model.input_spec import InputSpec
 from ..model.layer import INPUT, Layer
 from ..model.linearization import Linearization, Pullback
-from ..model.output_spec import OutputSpec
+from ..model.output.output_spec import OutputSpec
 from ..model.repeatability import repeatability
 from ..result import Result
 

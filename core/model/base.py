@@ -36,8 +36,8 @@ from .linearization import (
     sum_by_layer,
     zeros_at,
 )
-from .output_kind import output_spec
-from .output_spec import OutputSpec
+from .output.output_kind import output_spec
+from .output.output_spec import OutputSpec
 from .randomise import redrawn_layers
 
 __all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback", "refuse_unwrapped"]

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array, as_numpy, like, namespace
 from ..errors import TargetError
 from ..model.base import OUTPUT, Model
-from ..model.output_spec import OutputSpec
+from ..model.output.output_spec import OutputSpec
 from .algebra import Activations, Objective
 from .class_score import ClassScore
 

@@ -9,8 +9,8 @@ from array_api_compat import device
 from ..arrays import Array, as_numpy, namespace, one_hot
 from ..errors import TargetError
 from ..model.base import OUTPUT, Model
-from ..model.link_functions import columns, link_gradient
-from ..model.output_spec import OutputSpec, Reading
+from ..model.output.link_functions import columns, link_gradient
+from ..model.output.output_spec import OutputSpec, Reading
 from .algebra import Activations, Objective
 
 __all__ = ["ClassScore", "is_distribution", "log_probability", "logit", "output", "probability"]

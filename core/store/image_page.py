@@ -11,7 +11,7 @@ from ..arrays import as_numpy
 from ..data.statistic import Batch, State, Statistic
 from ..image.false_colour import pixels
 from ..model.base import OUTPUT, Model
-from ..model.output_spec import OutputSpec
+from ..model.output.output_spec import OutputSpec
 
 __all__ = ["TILE", "ImagePage", "image_page"]
 

@@ -92,6 +92,12 @@ def train(
 def one_step(plan: Plan, network: Trainable, how: StyleTrainingSettings, state: TrainingState) -> TrainingState:
     """The state after one more step, which depends on the state and the settings alone.
 
+    Args:
+        plan: what is minimised, and the batches.
+        network: that is trained.
+        how: the settings.
+        state: after the steps so far.
+
     Raises:
         DivergedError: a picture, a loss or a gradient is not finite.
     """

@@ -109,7 +109,17 @@ def settings_of(given: Mapping[str, Any]) -> StyleTrainingSettings:
 
 
 def plan_of(how: StyleTrainingSettings, model: Model, photographs: Any, style: Any) -> Plan:
-    """What is trained on what, with everything that can be refused refused."""
+    """What is trained on what, with everything that can be refused refused.
+
+    Args:
+        how: the settings.
+        model: the loss network.
+        photographs, style: as `train_style` takes them.
+
+    Raises:
+        ParameterError: they do not go together.
+        ImageError: pictures that cannot be read.
+    """
     model = in_unit_range(model)
     size = crop_size(model, how.size)
     styles = [as_numpy(each) for each in style_pictures(style, model)]

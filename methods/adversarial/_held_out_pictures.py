@@ -11,7 +11,7 @@ from crosslens.data import Batch, Rows, Source, State
 from crosslens.errors import ImageError, ModelError, ParameterError
 from crosslens.method.unit_range import images_for
 from crosslens.model import Model
-from crosslens.model.output_spec import OutputSpec
+from crosslens.model.output.output_spec import OutputSpec
 from crosslens.objective.aim import Aim
 
 __all__ = ["Known", "PictureMarks", "Pictures", "aim_at", "held_out", "split", "without_class"]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from crosslens.concepts.neuron_groups import NeuronGroups
 from crosslens.data import Source, State, Statistic
-from crosslens.data.sampled_positions import SampledPositions
+from crosslens.data.sampling.sampled_positions import SampledPositions
 from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.default_layer import default_layer

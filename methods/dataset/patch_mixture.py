@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from crosslens.data import Source, State, Statistic
 from crosslens.data.image_marks import ImageLabels
-from crosslens.data.sampled_patches import SampledPatches, folded
+from crosslens.data.sampling.sampled_patches import SampledPatches, folded
 from crosslens.errors import ImageError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.method import DatasetMethod, param

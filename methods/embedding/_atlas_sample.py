@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from crosslens.data import Source, State, Statistic
-from crosslens.data.sampled_positions import SampledPositions
+from crosslens.data.sampling.sampled_positions import SampledPositions
 from crosslens.errors import ModelError, ParameterError
 from crosslens.layouts import Layout
 from crosslens.method import param

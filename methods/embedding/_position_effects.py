@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from crosslens.arrays import Array, as_numpy, like
 from crosslens.data import Batch, Quantity, Samples, State
-from crosslens.data.sampled_positions import SampledPositions
+from crosslens.data.sampling.sampled_positions import SampledPositions
 from crosslens.model import Model
 from crosslens.model.reduction import positions_first, unit_axis
 from crosslens.objective.class_score import ClassScore

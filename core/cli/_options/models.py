@@ -12,7 +12,7 @@ import numpy as np
 from ...arrays import Array
 from ...execution.native_log import filter_native_log
 from ...model.base import Model
-from ...model.output_spec import KINDS
+from ...model.output.output_spec import KINDS
 from ...model.preprocessing import PRESETS
 from ...plugins.wrap import wrap
 from .files import read_labels

@@ -6,7 +6,7 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens.errors import TargetError
-from crosslens.model.output_spec import OutputSpec
+from crosslens.model.output.output_spec import OutputSpec
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import CrossEntropy
 from crosslens.objective.target import resolve_target

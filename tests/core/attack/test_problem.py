@@ -7,7 +7,7 @@ from crosslens.attack import Ball, NormedSteps, Problem, climb
 from crosslens.attack.randomness import generators
 from crosslens.attack.views import Views
 from crosslens.execution.progress import silent
-from crosslens.model.output_spec import OutputSpec
+from crosslens.model.output.output_spec import OutputSpec
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import LOSSES, Margin, margins
 from crosslens.synthesis.transforms import robust_transform

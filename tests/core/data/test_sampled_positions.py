@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from crosslens.arrays import as_numpy
 from crosslens.data import ArraySource, Batch, Samples, sweep
-from crosslens.data.sampled_positions import SampledPositions
+from crosslens.data.sampling.sampled_positions import SampledPositions
 from crosslens.errors import ModelError, ParameterError
 from crosslens.introspection.default_layer import default_layer
 

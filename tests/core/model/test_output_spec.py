@@ -7,7 +7,7 @@ import torch
 from crosslens import OUTPUT
 from crosslens.comparison.predictions import probabilities
 from crosslens.errors import ModelError
-from crosslens.model.link_functions import columns, link_gradient
+from crosslens.model.output.link_functions import columns, link_gradient
 from crosslens.objective.target import resolve_target
 from crosslens.testing import TinyModel
 from torch import nn
@@ -89,9 +89,9 @@ def test_outputs_are_read_as_probabilities_of_their_kind():
         ("independent_logits", z, 1 / (1 + np.exp(-z))),
         ("score", z, z),
     ]:
-        spec = crosslens.model.output_spec.OutputSpec(kind, (3,))
+        spec = crosslens.model.output.output_spec.OutputSpec(kind, (3,))
         np.testing.assert_allclose(probabilities(output, spec), expected, rtol=1e-5)
-    one = crosslens.model.output_spec.OutputSpec("independent", (1,))
+    one = crosslens.model.output.output_spec.OutputSpec("independent", (1,))
     np.testing.assert_allclose(probabilities(p[:, :1], one), np.hstack([1 - p[:, :1], p[:, :1]]), rtol=1e-6)
 
 

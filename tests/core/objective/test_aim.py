@@ -3,7 +3,7 @@
 import crosslens
 import numpy as np
 import pytest
-from crosslens.model.output_spec import OutputSpec
+from crosslens.model.output.output_spec import OutputSpec
 from crosslens.objective import logit
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import LOSSES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from crosslens.errors import TargetError
 from crosslens.model import INPUT, OUTPUT
-from crosslens.model.output_spec import OutputSpec
+from crosslens.model.output.output_spec import OutputSpec
 from crosslens.objective.aim import Aim
 from crosslens.objective.margins import LOSSES, CrossEntropy, margins
 from crosslens.testing.tiny import TinyModel

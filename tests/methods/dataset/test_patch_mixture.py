@@ -6,7 +6,7 @@ import crosslens
 import numpy as np
 import pytest
 from crosslens.data import Batch
-from crosslens.data.sampled_patches import SampledPatches
+from crosslens.data.sampling.sampled_patches import SampledPatches
 from crosslens.data.source import Samples
 from crosslens.errors import ParameterError
 from crosslens.image.io import save_image

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from crosslens.cli import cli
 from crosslens.data import ArraySource
-from crosslens.data.sampled_positions import SampledPositions
+from crosslens.data.sampling.sampled_positions import SampledPositions
 from crosslens.errors import ParameterError
 from crosslens.execution.workers import Workers
 from crosslens.methods.embedding._whitening import whitened

@@ -7,7 +7,7 @@ binary output has one number for two classes: logits -z and z, probabilities 1 -
 
 from collections.abc import Callable, Mapping
 
-from ..arrays import Array, namespace, softmax
+from ...arrays import Array, namespace, softmax
 
 __all__ = ["columns", "link_gradient"]
 

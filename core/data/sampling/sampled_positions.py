@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import as_numpy
-from ..errors import ModelError, ParameterError
-from ..model.reduction import positions_first
+from ...arrays import as_numpy
+from ...errors import ModelError, ParameterError
+from ...model.reduction import positions_first
+from ..statistic import Batch, State, Statistic
 from .random_keys import image_key, position_keys
-from .statistic import Batch, State, Statistic
 
 __all__ = ["SampledPositions"]
 

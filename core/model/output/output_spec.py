@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
-from .layer import OUTPUT
+from ...errors import ModelError
+from ..layer import OUTPUT
 from .link_functions import columns
 
 __all__ = ["KINDS", "OutputSpec", "Reading"]
@@ -41,7 +41,7 @@ class Reading:
 
     layer: str = OUTPUT
     link: str = "identity"
-    """Of `crosslens.model.link_functions`."""
+    """Of `crosslens.model.output.link_functions`."""
     unit: str = "logit"
     """What comes out: "logit", "probability", "log_probability", "score" or "output"."""
 

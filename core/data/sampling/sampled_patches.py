@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..arrays import as_numpy
+from ...arrays import as_numpy
+from ..statistic import Batch, State, Statistic
 from .random_keys import image_key, position_keys
-from .statistic import Batch, State, Statistic
 
 __all__ = ["SampledPatches", "folded"]
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import as_numpy, softmax
-from ..errors import ModelError, unknown_name
-from .backend import BackendModel
-from .layer import INPUT, OUTPUT, Layer
+from ...arrays import as_numpy, softmax
+from ...errors import ModelError, unknown_name
+from ..backend import BackendModel
+from ..layer import INPUT, OUTPUT, Layer
+from ..per_image import forward
 from .link_functions import sigmoid
 from .output_spec import KINDS, OutputSpec, activation_of
-from .per_image import forward
 
 __all__ = ["output_spec"]
 
