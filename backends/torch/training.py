@@ -18,12 +18,14 @@ from .tensors import to_tensor
 __all__ = ["Loss", "loss"]
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def loss(model: Model, objective: Objective) -> "Loss":
     """An objective through a model as a loss with gradients: `loss(model, objective)(images).mean().backward()`.
 
     The model may be of any backend; its gradient is `crosslens.objective.pullback`, in torch's autograd one function.
-    A torch model on a GPU takes the images there, all others as NumPy arrays. Making a loss costs next to nothing:
-    with a target for each image, make one per batch.
+    A torch model on a GPU takes the images there, all others as NumPy arrays; give targets as tensors on that GPU. A
+    step that `torch.compile` compiles calls the loss as it is. Making a loss costs next to nothing: with a target for
+    each image, make one per batch.
 
     Args:
         model: the network that measures, from `crosslens.wrap`; it is never changed, and it runs in eval mode.
@@ -49,6 +51,7 @@ class Loss:
     device: torch.device | None
     """Where the model takes tensors; None where it takes NumPy arrays."""
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __call__(self, images: Tensor) -> Tensor:
         """The losses of images.
 

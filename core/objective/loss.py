@@ -48,7 +48,8 @@ def loss_and_gradient(
     """The losses of images that a network under training has made, and the gradient of their sum.
 
     Images outside the model's bounds are taken as they are, with a warning. An image that holds NaN or infinite values
-    has the loss NaN and the gradient NaN everywhere; a loss that is not finite is given out as it is.
+    has the loss NaN and the gradient NaN everywhere, and so have the images that it is compared with; a loss that is
+    not finite is given out as it is.
 
     Args:
         model: the network that measures; it is not trained.
@@ -71,6 +72,7 @@ def loss_and_gradient(
         losses, gradients = objective.value(model.forward(x, sorted(objective.layers))), None
     if finite is None:
         return losses, gradients
+    finite = xp.zeros_like(finite) if compares_images(objective) else finite
     rows = xp.reshape(finite, (-1, *[1] * (x.ndim - 1)))
     return xp.where(finite, losses, xp.nan), None if gradients is None else xp.where(rows, gradients, xp.nan)
 

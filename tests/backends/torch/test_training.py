@@ -8,6 +8,7 @@ import crosslens
 import numpy as np
 import pytest
 import torch
+from crosslens.backends.torch import tensors
 from crosslens.backends.torch.training import loss
 from crosslens.errors import ImageError, ModelError, TargetError
 from crosslens.objective import diversity, gram, gram_matrix, match
@@ -202,6 +203,7 @@ def test_what_is_not_finite_is_handed_on_for_its_image_alone(measured):
     far = CONTENT.clone()
     far[2] = torch.inf
     assert loss(measured[0], objective(measured, far))(pictures(3)).isinf().tolist() == [False, False, True]
+    assert loss(measured[0], diversity(measured[1]))(images).isnan().all()
 
 
 def test_losses_that_compare_images_have_a_gradient_together_only(measured):
@@ -235,6 +237,33 @@ def test_three_steps_of_training_are_those_with_the_loss_written_in_torch(measur
 
     mine, theirs = weights_after(loss(measured[0], objective(measured))), weights_after(losses_in_torch)
     assert (mine - theirs).norm() / theirs.norm() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # torch.compile's own, where a graph ends
+def test_a_compiled_step_calls_the_loss_as_it_is(measured):
+    net, of, images = trained(), loss(measured[0], objective(measured)), pictures(3)
+    step = torch.compile(lambda x: of(net(x)).mean(), backend="eager")
+    of(net(images)).mean().backward()
+    expected = [p.grad for p in net.parameters()]
+    net.zero_grad()
+    step(images).backward()
+    torch.testing.assert_close([p.grad for p in net.parameters()], expected)
+
+
+def test_on_a_device_images_and_gradients_stay_there(models, monkeypatch):
+    """Shown with the CPU as the device: no tensor of more than one number leaves it."""
+    monkeypatch.setattr(tensors, "stays_on_gpu", lambda x: isinstance(x, torch.Tensor))
+    for name in ("cpu", "numpy", "tolist", "__array__", "__dlpack__"):
+        own = getattr(torch.Tensor, name)
+        refuse = lambda self, *given, own=own: own(self, *given) if self.numel() == 1 else pytest.fail("left")  # noqa: E731
+        monkeypatch.setattr(torch.Tensor, name, refuse)
+    images = pictures(3).requires_grad_()
+    with torch.no_grad():
+        content = NET[:4](pictures(3, seed=5))
+    of = loss(models["torch"][0], match("3", content) + 100.0 * gram("1", STYLE))
+    of(images).sum().backward()
+    (expected,) = torch.autograd.grad(losses_in_torch(images).sum(), images)
+    torch.testing.assert_close(images.grad, expected, rtol=1e-4, atol=1e-7)
 
 
 def resident():
