@@ -32,7 +32,7 @@ def _layers(model: str, as_json: bool, **options: Any) -> None:
             for each in layers
         ]
         click.echo(table(["name", "kind", "shape", "", "aliases"], rows))
-        if not network.takes_default_preprocessing:  # which is said already
+        if not network.takes_default_preprocessing and network.origin.preprocess != "picture":  # which is said already
             click.echo(f"preprocessing: {network.preprocess} ({network.origin.in_words})", err=True)
 
 

@@ -12,7 +12,8 @@ class Origin:
     """Where a model's preprocessing comes from, and what its file says."""
 
     preprocess: str = "given"
-    """"given" by the user, from the "file", of the "demo" network, or the "default", which nobody asked for."""
+    """"given" by the user, from the "file", of the "demo" network, or the "default", which nobody asked for: that of
+    networks that give pictures is "picture"."""
     carried: Metadata | None = None
     """What the file carries."""
     overridden: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class Origin:
         file = self.carried.where if self.carried else "the file"
         said = f"; {file} says otherwise" if "preprocess" in self.overridden else ""
         words = {"given": f"given{said}", "file": f"from {file}", "demo": "the demo network's own"}
+        words["picture"] = "the default where the output is a picture: none was given, and the model carries none"
         return words.get(self.preprocess, "the default: none was given, and the model carries none")
 
     @property

@@ -13,6 +13,7 @@ from ..metadata.side_file import read_side_file, side_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from ..model.preprocessing import Preprocess, preprocessing
+from .default_preprocessing import if_picture, tell_of_picture
 from .lookup import in_words, names_for_file, names_for_object
 from .registry import BACKENDS, load, plugin
 
@@ -114,7 +115,8 @@ def with_metadata(
 def lasting_options(asked: Mapping[str, Any], options: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
     """The options that make the same model again, whatever its file says by then."""
     carried = origin.carried.options() if origin.carried else {}
-    default = {"preprocess": "imagenet"} if origin.preprocess == "default" else {}
+    taken: dict[str, Any] = {"default": {"preprocess": "imagenet"}, "picture": {"preprocess": None}}
+    default = taken.get(origin.preprocess, {})
     return {**default, **{name: options[name] for name in carried}, **asked}
 
 
@@ -122,11 +124,12 @@ def tell_origin(model: Model, network: Any) -> None:
     """Tell a default preprocessing that was taken, and what was given otherwise than the network's file says."""
     if text := model.origin.contradiction:
         notice(text)
+    tell_of_picture(model, in_words(network))
     if model.takes_default_preprocessing:
         notice(
             f'{in_words(network)}: preprocess= is not given, and it carries none: "imagenet" is taken '
             f'({model.preprocess}). Give what the network was trained on: preprocess="mean=.5,std=.25", or None for '
-            f"none; crosslens.attach writes it into a model's file{_configuration_beside(network)}"
+            f"none; crosslens.attach writes it into a model's file{if_picture(model)}{_configuration_beside(network)}"
         )
 
 

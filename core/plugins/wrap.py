@@ -12,6 +12,7 @@ from ..metadata.recipe import recipe_of
 from ..model.base import OUTPUT, InputSpec, Model
 from ..model.preprocessing import Preprocess, preprocessing
 from .carried import lasting_options, read_metadata, tell_origin, with_metadata
+from .default_preprocessing import with_default_preprocessing
 from .lookup import from_factory, in_words, known_backends, names_for_file, names_for_object
 from .registry import BACKENDS, demo_network, load, plugin
 
@@ -53,10 +54,11 @@ def wrap(
             shape, before which what is given here counts; or a `Model`, which is returned as it is.
         preprocess: what the network was trained on: a preset ("imagenet", "tf", "caffe", "unit", "raw255", "lite"),
             text ("mean=.485/.456/.406,std=.25,order=BGR"), a .json file (keywords, or Hugging Face's or timm's),
-            keywords of `Preprocess`, or None for none. If not given: what the file says, else "imagenet" for three
-            channels, which the logger "crosslens" is told; with other channels it must be given. Latent vectors have
-            none, inputs of integers the range of their type. Presets are defined for images in [0, 1]: with other
-            bounds the image is mapped to [0, 1] first. A `Preprocess`, numbers and None act on the image's own values.
+            keywords of `Preprocess`, or None for none. If not given: what the file says, else none where the output is
+            a picture ("image" below) and "imagenet" for three channels, which the logger "crosslens" is told; with
+            other channels it must be given. Latent vectors have none, inputs of integers the range of their type.
+            Presets are defined for images in [0, 1]: with other bounds the image is mapped to [0, 1] first. A
+            `Preprocess`, numbers and None act on the image's own values.
         labels: class names, in the order of the outputs; two, the negative class first, for one sigmoid or logit.
         batch_size: images at once; decided by memory if not given.
         input_shape: (C, H, W), None = any, where the network does not say, (C, D, H, W) for volumes;
@@ -64,7 +66,8 @@ def wrap(
         bounds: the least and the largest value of an image, (0, 255) for example; [0, 1] if not given.
         output: index or name of the output to explain, where there are several.
         output_kind: what the output is, where `Model.output` finds out something else: "logits", "probabilities",
-            "log_probabilities", "independent" (a sigmoid for each class), "independent_logits", "score" (no class).
+            "log_probabilities", "independent" (a sigmoid for each class), "independent_logits", "score" (no class);
+            of (N, K, H, W) "maps" of classes or an "image".
         inputs: what the network's other inputs hold, by name, with or without a batch axis of one; the one that is
             left out is explained. One called `style_weights` may be left out too: it holds equal shares.
         device: where torch computes, "cuda" for example; where the weights are if not given.
@@ -99,8 +102,8 @@ def wrap(
             return _with_late_options(network, spec, asked)
     merged, origin = with_metadata(None if demo else read_metadata(network), {**options, **demo, **asked}, asked)
     origin = replace(origin, preprocess="demo") if "preprocess" in demo and "preprocess" not in asked else origin
-    model = wrap_native(network, merged, origin)
-    model.recipe = recipe_of(model, wrap, given, {**lasting_options(asked, merged, origin), "trust": trust})
+    model = with_default_preprocessing(lambda *said: wrap_native(network, *said), merged, origin)
+    model.recipe = recipe_of(model, wrap, given, {**lasting_options(asked, merged, model.origin), "trust": trust})
     tell_origin(model, network)
     return model
 

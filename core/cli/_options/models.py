@@ -73,7 +73,7 @@ class InputArray(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"'{file}' cannot be read as an array: {error}", param, ctx)
 
 
-_KINDS = [kind for kind in KINDS if kind not in {"maps", "tensor"}]
+_KINDS = [kind for kind in KINDS if kind != "tensor"]
 PREPROCESS_FORMS = (
     f"{', '.join(PRESETS)}, none; mean=.3,std=.35,order=BGR (three numbers: mean=.485/.456/.406); or a .json file."
 )
@@ -146,6 +146,8 @@ def open_model(spec: str, options: Mapping[str, Any]) -> Model:
     model = wrap(spec, **wrap_options(options))
     if text := model.origin.contradiction:
         click.echo(f"Note: {text}", err=True)
+    if model.origin.preprocess == "picture":
+        click.echo("preprocess: none (the default: the output is a picture; --preprocess changes it)", err=True)
     if model.takes_default_preprocessing:
         click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
     return model

@@ -18,6 +18,7 @@ from ..layer import INPUT, OUTPUT, Layer
 from ..per_image import forward
 from .link_functions import sigmoid
 from .output_spec import KINDS, OutputSpec, activation_of
+from .picture_output import could_be_picture, picture_evidence
 
 __all__ = ["output_spec"]
 
@@ -59,7 +60,7 @@ def output_spec(model: BackendModel) -> OutputSpec:
     values = _last_values(model, shape)
     activation, before, evidence = _activation(model, values)
     if not plain.is_vector:
-        spec = OutputSpec("maps", shape, activation, before, evidence)
+        spec = _picture(model, OutputSpec("maps", shape, activation, before, evidence), values)
     elif activation:
         spec = OutputSpec(_KIND_OF[activation], shape, activation, before, evidence)
     elif shape[0] == 1:
@@ -68,6 +69,15 @@ def output_spec(model: BackendModel) -> OutputSpec:
     else:
         spec = plain
     return _as_the_user_says(model, spec, values)
+
+
+def _picture(model: BackendModel, maps: OutputSpec, values: Mapping[str, Values]) -> OutputSpec:
+    """A picture, where it is one and the user does not say what it is; else the maps of classes as they are."""
+    across_classes = maps.activation not in {None, "sigmoid"}
+    if model.output_kind or across_classes or not could_be_picture(model.input, maps.shape):
+        return maps
+    evidence = picture_evidence(model, values)
+    return OutputSpec("image", maps.shape, maps.activation, maps.before, evidence) if evidence else maps
 
 
 def _score(shape: tuple[int | None, ...]) -> OutputSpec:
@@ -181,8 +191,11 @@ def _as_the_user_says(model: BackendModel, spec: OutputSpec, values: Mapping[str
         return spec
     if kind not in KINDS:
         raise ModelError(unknown_name("output kind", kind, KINDS))
-    if (kind == "maps") != (spec.kind == "maps") or (kind == "tensor") != (spec.kind == "tensor"):
+    if kind == "image" and could_be_picture(model.input, spec.shape):
+        return OutputSpec("image", spec.shape, spec.activation, spec.before, "as output_kind= says")
+    if (kind == "maps") != (spec.kind == "maps") or (kind == "tensor") != (spec.kind == "tensor") or kind == "image":
         of = {"maps": "maps (N, K, H, W)", "tensor": "none of (N, K) and (N, K, H, W)"}
+        of |= {"maps": "maps of another size or number of channels than the image"} if kind == "image" else {}
         raise ModelError(
             f"output_kind is {kind!r}, but the output has shape {(None, *spec.shape)}, which is "
             f"{of.get(spec.kind, 'a vector (N, K)')}"

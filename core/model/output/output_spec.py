@@ -1,4 +1,4 @@
-"""What a network's output means: logits, probabilities, a score, maps. All that predicts and measures reads this."""
+"""What a network's output means: logits, probabilities, maps, a picture. All that predicts and measures reads this."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,12 @@ KINDS = (
     "independent_logits",
     "score",
     "maps",
+    "image",
     "tensor",
 )
 """Of outputs (N, K): one number for each class before a softmax, after it, or its logarithm; a probability for each
-class by itself (a sigmoid), or its logit; numbers that are not classes (regression). (N, K, H, W); any other shape."""
+class by itself (a sigmoid), or its logit; numbers that are not classes (regression). Of (N, K, H, W): a map for each
+class, or a picture. Any other shape."""
 
 _LINKS = {"logits": "softmax", "log_probabilities": "exp", "independent_logits": "sigmoid"}
 """The function that makes probabilities of each kind of output; those that are missing are probabilities already."""
@@ -138,11 +140,12 @@ class OutputSpec:
             "independent_logits": f"logits of {self._class_count()}, each with a probability by itself, its sigmoid",
             "score": "one score, not a probability" if self.shape == (1,) else "scores, not probabilities",
             "maps": "maps" + f" after a {self.activation}" * bool(self.activation and not self.before),
+            "image": "a picture",
             "tensor": "neither classes nor maps",
         }[self.kind]
         if self.binary:
             what = f"one {'probability' if self.kind == 'independent' else 'logit'} of two classes: negative, positive"
-        if self.before:
+        if self.before and self.kind != "image":
             return f"{what}, the {self.activation} of {self.before!r}, where a class is explained"
         return what + f" ({self.evidence})" * bool(self.evidence)
 
