@@ -111,7 +111,7 @@ command = WritingCommand(
         click.Argument(["photographs"], nargs=-1, required=True),
         click.Option(
             ["--style"], multiple=True, required=True, metavar="FILE",
-            help="Picture whose style to learn; several with --norm conditional.",
+            help="Picture whose style to learn; several with --norm conditional; with --adain a folder of them.",
         ),
         click.Option(
             ["-o", "--out"], type=Writable(*SUFFIXES), multiple=True, required=True,

@@ -30,7 +30,8 @@ class GatysPlan(Plan):
     ) -> None:
         self.how, self.model, self.photographs, self.count = how, model, photographs, len(styles)
         self._batch = how.batch or (4 if how.norm == "batch" else 1)
-        self.spec = StyleSpec(norm=how.norm, styles=self.count, width=how.width, blocks=how.blocks)
+        width, blocks = how.shape
+        self.spec = StyleSpec(norm=how.norm, styles=self.count, width=width, blocks=blocks)
         sample = photographs.middle()
         self.content_layer, self.style_layers = style_layers(model, sample, how.content_layer, how.style_layers)
         check_maps(model, self.style_layers)

@@ -45,8 +45,18 @@ class NetworkSettings(ParameterGroup):
         choices=("instance", "batch", "conditional"),
     )
     adain: bool = param(False, "train a decoder for adaptive instance normalisation: any style, also a new one")
-    width: int = param(16, "channels at full size; the widest layers have four times as many", minimum=1)
-    blocks: int = param(5, "residual blocks; of a decoder, convolutions at each size", minimum=0)
+    width: int | None = param(
+        None, "channels at full size, the others are multiples; if not given, 16, of a decoder 32", minimum=1
+    )
+    blocks: int | None = param(
+        None, "residual blocks, 5 if not given; of a decoder convolutions at each size, 3 if not given", minimum=0
+    )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Width and blocks of the network."""
+        width, blocks = (32, 3) if self.adain else (16, 5)
+        return self.width or width, blocks if self.blocks is None else self.blocks
 
 
 @dataclass(frozen=True, kw_only=True)

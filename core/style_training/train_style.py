@@ -7,6 +7,7 @@ from typing import Any
 
 from ..arrays import as_numpy
 from ..data import data as source_of
+from ..data.sources.picture_files import SUFFIXES
 from ..errors import ModelError, ParameterError, unknown_name
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, shows_progress, silent
@@ -17,6 +18,7 @@ from ..model.base import Model
 from ..operators import Size
 from ..plugins.models import ModelLike, as_model
 from ..style_network.trainable import Trainable
+from .adain_plan import AdainPlan
 from .checkpoint import TrainingState, load_state, save_state
 from .gatys_plan import GatysPlan
 from .loop import Outcome, first_state, train
@@ -103,6 +105,8 @@ def settings_of(given: Mapping[str, Any]) -> StyleTrainingSettings:
             raise ParameterError(unknown_name("setting", name, known, of="train_style"))
     how = StyleTrainingSettings(**given)
     check_values(how)
+    if how.adain and how.norm != "instance":
+        raise ParameterError(f"adain trains a decoder, which has no normalisation; leave norm={how.norm!r} out")
     if how.norm == "batch" and how.batch == 1:
         raise ParameterError("norm is 'batch' and batch is 1; statistics of a batch need batch=2 or more")
     return how
@@ -122,9 +126,18 @@ def plan_of(how: StyleTrainingSettings, model: Model, photographs: Any, style: A
     """
     model = in_unit_range(model)
     size = crop_size(model, how.size)
+    if how.adain:
+        return AdainPlan(how, model, _photographs(photographs, size), _photographs(style, size))
     styles = [as_numpy(each) for each in style_pictures(style, model)]
     _check_styles(how, len(styles))
-    return GatysPlan(how, model, Photographs(source_of(photographs), size), styles)
+    return GatysPlan(how, model, _photographs(photographs, size), styles)
+
+
+def _photographs(given: Any, size: Size) -> Photographs:
+    """Crops of whatever `crosslens.data` takes, or of one picture's file or array (C, H, W)."""
+    one = isinstance(given, str | Path) and Path(given).suffix.lower() in SUFFIXES
+    one = one or getattr(given, "ndim", 0) == 3
+    return Photographs(source_of([given] if one else given), size)
 
 
 def _check_styles(how: StyleTrainingSettings, count: int) -> None:
