@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .robustness.robustness_curve import robustness_curve
     from .robustness.transfer import transfer
     from .robustness.transfer_matrix import Transfer
+    from .style_training.style_losses import StyleLosses, style_losses
     from .style_training.train_style import train_style
     from .style_training.trained_style import TrainedStyle
     from .survey.survey import Survey
@@ -72,6 +73,7 @@ __all__ = [
     "Source",
     "Statistic",
     "SteadyPoints",
+    "StyleLosses",
     "Survey",
     "Synthesis",
     "Table",
@@ -96,6 +98,7 @@ __all__ = [
     "save_image",
     "search",
     "steady_embedding",
+    "style_losses",
     "sweep",
     "train_style",
     "transfer",
@@ -121,6 +124,8 @@ _LATER = {
     "search": ".synthesis.random_search",
     "Search": ".synthesis.search_result",
     "Trial": ".synthesis.search_result",
+    "StyleLosses": ".style_training.style_losses",
+    "style_losses": ".style_training.style_losses",
     "Survey": ".survey.survey",
     "TrainedStyle": ".style_training.trained_style",
     "train_style": ".style_training.train_style",

@@ -9,11 +9,10 @@ import numpy as np
 
 from ..errors import CrosslensError
 from ..image.io import save_image
-from ..plugins.registry import BACKENDS, load, plugin
 from ..style_training.plan import PARTS
 from ..style_training.settings import StyleTrainingSettings
 from ..style_training.train_style import train_style
-from ..style_training.trained_style import SUFFIXES, TrainedStyle
+from ..style_training.trained_style import SUFFIXES, TrainedStyle, check_style_file
 from ._options.files import Writable, WritingCommand
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import parameter_options, settings_of
@@ -44,7 +43,7 @@ def _train(
     samples: list[Path] = []
     with quiet(), bar("steps") as progress:
         for path in out:
-            load(plugin(BACKENDS, path.suffix))
+            check_style_file(path)
         trained = train_style(
             open_model(model, options), _one_or_all(photographs), _one_or_all(style), state=state, resume=resume,
             watch=_sampler(out[0], samples) if settings["every"] else None, progress=progress, **settings,

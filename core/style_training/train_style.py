@@ -171,7 +171,7 @@ def _start(state: Any, resume: bool, network: Trainable, record: Mapping[str, An
     start = first_state(network)
     if state is None:
         if resume:
-            raise ParameterError("resume needs state, the file to go on from")
+            raise ParameterError("resume=True needs state=..., the file to go on from")
         return start
     if Path(state).suffix != ".npz":
         raise ParameterError(f"state is '{state}'; its name must end in .npz")

@@ -81,11 +81,20 @@ class TrainedStyle:
             assert self._state is not None
             save_state(self._state, self.record, path)
         else:
-            _save(self.spec, self.weights, path)
+            save_style_network(self.spec, self.weights, path)
         return path
 
 
-def _save(spec: StyleSpec, weights: Mapping[str, np.ndarray[Any, Any]], path: Path) -> None:
+def check_style_file(path: Path) -> None:
+    """Refuse a file whose framework is not installed, before any training.
+
+    Raises:
+        PluginError: what to install.
+    """
+    load(plugin(BACKENDS, path.suffix))
+
+
+def save_style_network(spec: StyleSpec, weights: Mapping[str, np.ndarray[Any, Any]], path: Path) -> None:
     for each in plugins(BACKENDS):
         if any(
             load(plugin(BACKENDS, each.name)).hook.crosslens_save_style_network(spec=spec, weights=weights, path=path)
