@@ -8,7 +8,8 @@ from crosslens.arrays import Array
 from crosslens.errors import ParameterError
 from crosslens.method import param
 from crosslens.model import Model
-from crosslens.objective import ClassScore, Objective
+from crosslens.objective import ClassScore, Objective, each
+from crosslens.objective.per_image import Each
 from crosslens.optim.adam import Adam
 from crosslens.optim.base import Optimiser
 from crosslens.optim.normalised import NormalisedSteps
@@ -34,8 +35,12 @@ _NEEDS: Mapping[str, Mapping[str, str]] = {
 }
 """By prior, the parameters that it cannot do without, and what each is."""
 _EPSILONS = ("epsilon1", "epsilon2", "epsilon3")
-_USUAL: Mapping[str, tuple[float, float, float]] = {"ppgn": (1e-5, 1.0, 1e-17), "denoiser": (1.0, 1.0, 0.0)}
-"""The three epsilons by prior: of the drift, of the objective's gradient, of the noise."""
+_USUAL: Mapping[str, tuple[float, float, float]] = {"ppgn": (1e-5, 1.0, 1e-17), "denoiser": (0.01, 1.0, 0.0)}
+"""The three epsilons by prior: of the drift, of the objective's gradient, of the noise.
+
+Of a denoiser's drift 1 would be Bayes' rule, under which a class's gradient is too weak to draw anything: pictures stay
+empty (with digits, from .1 upwards).
+"""
 _RATES: Mapping[str, tuple[float, float | None]] = {"dgn_am": (8.0, 1e-10), "ppgn": (1.0, None)}
 """By prior, the first and the last length of a step."""
 _SHRINK = 0.01
@@ -58,7 +63,7 @@ class LearnedPriorOptions(GeneratorOptions, StepOptions):
         None, "deviation of the noise that the denoiser was trained on, of pictures in [0, 1]", above=0
     )
     epsilon1: float | None = param(
-        None, "weight of E(G(h)) - h, 1e-5 with ppgn; of (denoise(x) - x) / sigma^2, 1 with denoiser", minimum=0
+        None, "weight of E(G(h)) - h, 1e-5 with ppgn; of (denoise(x) - x) / sigma^2, .01 with denoiser", minimum=0
     )
     epsilon2: float | None = param(None, "weight of the objective's gradient beside it, 1 if not given", minimum=0)
     epsilon3: float | None = param(
@@ -115,6 +120,8 @@ class LearnedPriorOptions(GeneratorOptions, StepOptions):
 
     def _aim(self, objective: Objective) -> Objective:
         """What is climbed: under a prior that is a density, a class means log p(class | picture), as in the paper."""
+        if isinstance(objective, Each):
+            return each([self._aim(part) for part in objective.parts])
         is_class = isinstance(objective, ClassScore) and objective.unit == "logit"
         return objective.in_unit("log_probability") if is_class and self._prior in _USUAL else objective  # type: ignore[attr-defined]
 

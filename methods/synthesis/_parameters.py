@@ -88,7 +88,7 @@ class RegulariserOptions(ParameterGroup):
     title = "regularisers"
     rules: tuple[str, ...] | None = param(
         None,
-        "between steps; if not given, blur:0.4:4 for a class, unless a generator makes the picture. decay:RATE, "
+        "between steps; if not given, blur:0.4:4 for a class, unless there is a generator or a prior. decay:RATE, "
         "blur:PIXELS:EVERY, bilateral:PIXELS:RANGE:EVERY, clip_norm:PERCENT:EVERY, clip_contribution:PERCENT:EVERY, "
         "blur_gradient:PIXELS, laplacian:LEVELS",
         search=(

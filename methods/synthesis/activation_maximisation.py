@@ -120,7 +120,9 @@ class ActivationMaximisation(
             jobs.may_differ = MAY_DIFFER - {"steps"}
 
     def _regularisers(self, objective: Objective) -> tuple[Regulariser, ...]:
-        classes = self.generator is None and (OUTPUT in objective.layers or class_scores(objective))
+        classes = (
+            self.generator is None and self.prior is None and (OUTPUT in objective.layers or class_scores(objective))
+        )
         return read_regularisers((CLASS_RULES if classes else ()) if self.rules is None else self.rules)
 
     def _start(self, pixels: Parameterisation, count: int) -> Array:

@@ -97,7 +97,7 @@ def priors(framework):
     return {
         "dgn_am": {"generator": made},
         "ppgn": {**codes, "epsilon1": 0.5, "epsilon3": 0.01, "learning_rate": 0.2},
-        "denoiser": {"denoiser": cleaner, "sigma": 0.3},
+        "denoiser": {"denoiser": cleaner, "sigma": 0.3, "epsilon1": 1.0},
     }
 
 
@@ -180,4 +180,131 @@ def test_methods_that_share_the_parameters_have_the_priors_too(prior, name, sett
 def test_a_target_that_is_no_class_is_climbed_as_it_is():
     assert "channel('conv2', 3)" in maximise("ppgn", target=channel("conv2", 3)).notes[0]
     assert "log_probability(1)" in maximise("ppgn", target=1).notes[0]
+    assert "log_probability(1) | log_probability(3)" in maximise("ppgn", target="1 | 3").notes[0]
     assert "logit(1)" in maximise("dgn_am", target=1).notes[0]
+
+
+CODES = InputSpec.latent((5,))
+GAN = {"prior": "dgn_am", "generator": MODEL}
+CLEAN = {"prior": "denoiser", "denoiser": MODEL, "sigma": 0.1}
+
+
+def refused(message, **settings):
+    with pytest.raises(CrosslensError, match=message):
+        method("activation_maximisation", **{"steps": 2, **settings})(MODEL, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "settings"),
+    [
+        ("^prior=dgn_am needs generator=GENERATOR, a network that makes pictures of codes$", {"prior": "dgn_am"}),
+        (
+            "^prior=ppgn needs encoder=ENCODER, the network whose layer holds these codes$",
+            {"prior": "ppgn", "generator": MODEL},
+        ),
+        (
+            "^prior=ppgn needs code_layer=CODE_LAYER, that layer of the encoder$",
+            {"prior": "ppgn", "generator": MODEL, "encoder": MODEL},
+        ),
+        ("^prior=denoiser needs sigma=SIGMA, the deviation of the noise", {"prior": "denoiser", "denoiser": MODEL}),
+        ("^encoder is given without code_layer; give code_layer too", {"generator": MODEL, "encoder": MODEL}),
+        ("^encoder is given without generator; give generator too", {"encoder": MODEL, "code_layer": "fc"}),
+        ("^sigma means nothing with prior=None; leave it out$", {"sigma": 0.1}),
+        ("^epsilon1 means nothing with prior=dgn_am; leave it out$", GAN | {"epsilon1": 1.0}),
+        ("^code_decay means nothing without a generator; leave it out$", {"code_decay": 0.1}),
+        ("^colour means nothing where a generator makes the picture; leave it out$", GAN | {"colour": "rgb"}),
+        ("^prior is 3; it must be dgn_am, ppgn, denoiser, a Drift or None$", {"prior": 3}),
+        ("^prior is 'ppgm'; it must be dgn_am, ppgn or denoiser. Did you mean 'ppgn'", {"prior": "ppgm"}),
+        ("^epsilon3 is -1.0; it must be a number, at least 0", {"epsilon3": -1.0}),
+        ("^sigma is 0.0; it must be a number, above 0", {"sigma": 0.0}),
+        ("a generator takes codes; this one takes pictures", GAN),
+        ("a denoiser makes pictures .* of pictures; this network gives", CLEAN),
+    ],
+)  # fmt: skip
+def test_what_a_prior_lacks_or_does_not_take_is_refused_in_one_line(message, settings):
+    refused(message, **settings)
+
+
+def test_networks_that_do_not_fit_are_refused_in_one_line():
+    torch = pytest.importorskip("torch")
+    nn, nets = torch.nn, priors("torch")
+
+    def latent(*layers):
+        return wrap(nn.Sequential(*layers).eval(), preprocess=None, input_shape=CODES)
+
+    def picture(*layers, shape=(3, 8, 8)):
+        return wrap(nn.Sequential(*layers).eval(), preprocess=None, input_shape=shape)
+
+    ppgn = {"prior": "ppgn", **{name: nets["ppgn"][name] for name in ("generator", "encoder", "code_layer")}}
+    refused(
+        r"takes codes \(5,\), and layer '0' of the encoder gives \(4, 6, 6\); give the code_layer",
+        **{**ppgn, "code_layer": "0"},
+    )
+    broken = nn.Linear(5, 192)
+    broken.weight.data[0] = np.nan
+    refused(
+        "the generator gives NaN or infinite pixels",
+        prior="dgn_am",
+        generator=latent(broken, nn.Unflatten(1, (3, 8, 8))),
+    )
+    grey = picture(nn.Conv2d(1, 5, 8), nn.Flatten(), shape=(1, 8, 8))
+    refused(
+        "the encoder takes pictures with 1 channels, and these have 3", **{**ppgn, "encoder": grey, "code_layer": "1"}
+    )
+    cleaner = {"prior": "denoiser", "sigma": 0.1}
+    refused(
+        "a denoiser keeps the size of its pictures; this one makes", denoiser=picture(nn.Conv2d(3, 3, 3)), **cleaner
+    )
+    other = picture(nn.Conv2d(3, 3, 3, padding=1), shape=(3, 9, 9))
+    refused(r"the denoiser takes pictures \(3, 9, 9\), and these are \(3, 8, 8\)", denoiser=other, **cleaner)
+    nan = nn.Conv2d(3, 3, 1)
+    nan.bias.data[0] = np.nan
+    refused("the denoiser gives NaN or infinite pixels", denoiser=picture(nan), **cleaner)
+    refused("the rule 'blur' changes the picture between steps", generator=nets["dgn_am"]["generator"], rules=("blur",))
+
+
+def test_codes_keep_the_range_that_was_measured_on_codes_and_on_pictures(tmp_path):
+    nets = priors("torch")["ppgn"]
+    made, coder = nets["generator"], nets["encoder"]
+    images = np.random.default_rng(1).random((40, 3, 8, 8)).astype(np.float32)
+    np.savez(tmp_path / "pictures.npz", images=images)
+    codes = coder.forward(images)["<output>"]
+    np.save(tmp_path / "codes.npy", codes)
+    low, high = (codes.mean(0) + side * 2 * codes.std(0) for side in (-1, 1))
+    known = {"generator": made, "encoder": coder, "code_layer": nets["code_layer"], "code_bound": 2.0, "steps": 8}
+    for name in ("pictures.npz", "codes.npy"):
+        found = method("activation_maximisation", **known, code_range=f"data:{tmp_path / name}", learning_rate=1.0)
+        code = found(MODEL, None, 1).state["0_parameters"][0]
+        assert (code >= low - 1e-5).all()
+        assert (code <= high + 1e-5).all()
+        assert (np.isclose(code, low, atol=1e-5) | np.isclose(code, high, atol=1e-5)).any()
+    refused(
+        "holds no codes .* give encoder and code_layer to make codes",
+        generator=made,
+        code_range=f"data:{tmp_path / 'pictures.npz'}",
+    )
+    refused("code_range is 'wide'; it must be noise, LOW,HIGH or data:FILE", generator=made, code_range="wide")
+    refused("code_range is 2,1; the lower end must be below the upper one", generator=made, code_range="2,1")
+    refused("code_bound is 2 deviations, and codes keep 0,1 here", generator=made, code_range="0,1", code_bound=2.0)
+
+
+def test_an_image_to_start_from_starts_at_its_code():
+    nets = priors("torch")["ppgn"]
+    image = np.random.default_rng(1).random((1, 3, 8, 8)).astype(np.float32)
+    settings = {"prior": "ppgn", **nets, "learning_rate": 1e-9, "steps": 1}
+    found = method("activation_maximisation", **settings)(MODEL, image, 1)
+    np.testing.assert_allclose(found.state["0_parameters"], nets["encoder"].forward(image)["<output>"], atol=1e-6)
+
+
+def test_a_generator_in_colour_serves_a_network_in_grey_which_sees_its_luminance():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    grey = wrap(nn.Sequential(nn.Conv2d(1, 4, 8), nn.Flatten()).eval(), preprocess=None, input_shape=(1, 8, 8))
+    settings = {"prior": "dgn_am", "generator": priors("torch")["dgn_am"]["generator"], "steps": 8}
+    whole = {"shift": 0.0, "zoom": 0.0, "turn": 0.0}
+    found = method("activation_maximisation", **settings, **whole, code_decay=0.0)(grey, None, 1)
+    assert found.images.shape == (1, 3, 8, 8)
+    seen = np.tensordot(found.images, np.float32([0.299, 0.587, 0.114]), axes=(1, 0))[:, None]
+    assert f"to {grey.forward(seen)['<output>'][0, 1]:.4g}" in found.notes[0]
+    assert "class 1 with probability" in method("class_maximisation", **settings)(grey, None, 1).notes[1]
