@@ -13,7 +13,7 @@ ROW = re.compile(r"^\| `(crosslens[\w.]*)` \| (.+) \|$", re.M)
 STABLE = {path: re.findall(r"`([^`]+)`", names) for path, names in ROW.findall(SECTION)}
 PACKAGES = (
     "arrays attack data errors introspection metadata method model "
-    "objective occlusion operators plugins result testing backends.onnx "
+    "objective occlusion operators plugins result synthesis testing backends.onnx "
     "backends.torch.training backends.keras.training"
 )
 
