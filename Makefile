@@ -10,6 +10,8 @@ DEMO_DIR ?= demo-report
 GALLERY ?= cat
 # Exhibits of `make synthesis-gallery` and `make data-gallery`: all if none are named.
 EXHIBITS ?=
+# Processes of `make test`; each holds every framework (2 to 3 GiB) and runs whole files of tests.
+WORKERS ?= 2
 PARITY := .venv-parity
 
 .PHONY: demo test test-fast conformance check bench parity gallery synthesis-gallery data-gallery view clean
@@ -18,7 +20,7 @@ demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 # core and methods on small networks in NumPy; every test that imports a framework is skipped.
 test-fast: $(STAMP)

@@ -47,6 +47,7 @@ def images(network, count=2):
     return np.random.default_rng(5).random((count, *shape_of(network)), dtype=np.float32)
 
 
+@cache
 def run(name, network, backend):
     kind = method_class(name)
     target = target_for(kind, TARGETS.get(network, 1))

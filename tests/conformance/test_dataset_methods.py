@@ -1,5 +1,7 @@
 """Every method over a data set: the promises; each backend against a slow oracle; equal values across backends."""
 
+from functools import cache
+
 import crosslens
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ def test_method_keeps_its_promise(check):
     check()
 
 
+@cache
 def arrays(name, backend, network):
     """What a method gives over the zoo's images: all arrays that a file of its result holds."""
     method = crosslens.method(name, **method_class(name).example)

@@ -1,5 +1,7 @@
 """Every registered method: the promises; every backend x network of the zoo; equal values on the smooth one."""
 
+from functools import cache
+
 import crosslens
 import numpy as np
 import pytest
@@ -30,7 +32,9 @@ def layers(method):
     return several | {name: "act3" for name in named if name.endswith("_layer")}
 
 
+@cache
 def run(name, backend, network):
+    """Values of a result, computed once: the promises see to it that a method gives them again."""
     tried = method_class(name)
     method = crosslens.method(name, **tried.example, **(layers(tried) if network == "smooth" else {}))
     x, target = images() if tried.needs_images else None, target_for(tried, TARGET)
