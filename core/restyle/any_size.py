@@ -6,6 +6,7 @@ from typing import Any
 
 from ..arrays import Array, like, namespace
 from ..errors import ModelError
+from ..execution.progress import Progress, silent
 from ..operators import Size
 from ..synthesis.tiling import EVEN, overlapping_tiles
 from .padding import reflect_to, rounded_up
@@ -13,8 +14,9 @@ from .picture_network import Pass, PictureNetwork, picture_size
 
 __all__ = ["AnySize", "Restyled"]
 
-BUDGET = 2 << 30
-"""Bytes that the activations of one picture may take, all layers counted: 2 GiB; larger pictures go in tiles."""
+BUDGET = 4 << 30
+"""Bytes of a picture's activations, all layers counted, above which it goes in tiles. A forward pass holds a part of
+them at a time: 140 of 630 MB in onnxruntime for 512 x 512 pixels through the 18 convolutions of a style network."""
 TILE = 512
 """Side of tiles where memory asks for them."""
 OVERLAP = 0.25
@@ -46,8 +48,8 @@ class AnySize:
     tile: int | None = None
     """Side of tiles; None for the whole picture where memory allows it."""
 
-    def __call__(self, x: Array) -> Restyled:
-        """What it makes of one picture (1, C, H, W).
+    def __call__(self, x: Array, progress: Progress = silent) -> Restyled:
+        """What it makes of one picture (1, C, H, W); `progress` is told of tiles.
 
         Raises:
             ModelError: the network changes the size otherwise than by rounding it up.
@@ -56,7 +58,7 @@ class AnySize:
         at_once = self._at_once(size)
         if all(own <= seen for own, seen in zip(size, at_once, strict=True)):
             return Restyled(self._whole(x, at_once))
-        return self._in_tiles(x, at_once)
+        return self._in_tiles(x, at_once, progress)
 
     def _at_once(self, size: Size) -> Size:
         """(H, W) that the network sees at once."""
@@ -83,14 +85,19 @@ class AnySize:
         if not any(remainders):
             return 1
         corner = x[:, :, : LEAST + remainders[0], : LEAST + remainders[1]]
+        refused: ModelError | None = None
         for multiple in MULTIPLES:
             padded = rounded_up(picture_size(corner), multiple, LEAST)
-            made = picture_size(self.network.apply(reflect_to(corner, padded)))
+            try:
+                made = picture_size(self.network.apply(reflect_to(corner, padded)))
+            except ModelError as error:  # it runs on multiples only
+                refused = error
+                continue
             if made == padded:
                 return multiple
-        raise _changes_size(padded, made)
+        raise refused or _changes_size(padded, made)
 
-    def _in_tiles(self, x: Array, at_once: Size) -> Restyled:
+    def _in_tiles(self, x: Array, at_once: Size, progress: Progress) -> Restyled:
         size = picture_size(x)
         height, width = (
             seen + rounded_up((max(n - seen, 0), 1), EVEN)[0] for n, seen in zip(size, at_once, strict=True)
@@ -101,13 +108,14 @@ class AnySize:
         whole, multiple = reflect_to(x, tiles[0].crop.size), 1 if self._fixed else self._multiple(x)
         apply, notes = self.network.for_tiles(x, tiles, at_once)
         made = namespace(x).zeros_like(whole)
-        for tile in tiles:
+        for n, tile in enumerate(tiles, start=1):
             piece = tile.crop.apply(whole)
             piece = _cut_back(apply, piece, rounded_up(picture_size(piece), multiple))
             weights = like(tile.window(RAMP * OVERLAP * min(at_once)), whole)
             (top, left), (rows, columns) = tile.crop.corner, tile.crop.to
             window = slice(None), slice(None), slice(top, top + rows), slice(left, left + columns)
             made[window] = made[window] + weights * like(piece, whole)
+            progress(n, len(tiles), "tiles")
         record = {"tiles": len(tiles), "tile": list(at_once)}
         return Restyled(made[:, :, : size[0], : size[1]], notes, record)
 

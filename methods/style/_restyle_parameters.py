@@ -92,7 +92,7 @@ class RestyleOptions(Features, Styles, Method):
             return OnePass(self.with_styles(model), self.output_range)
         styles = [self._fit_style(model, like(style, images)) for style in style_pictures(self.style, model)]
         shares = normalised_weights("blend", self.blend, len(styles), "style pictures")
-        return AdaINNetwork(model, str(self.features), wrap(self.decoder), styles, shares, self.strength)
+        return AdaINNetwork(model, str(self.features), decoder_of(self.decoder), styles, shares, self.strength)
 
     def _fit_style(self, model: Model, style: Array) -> Array:
         """A style picture at a size that the encoder takes."""
@@ -116,6 +116,11 @@ class RestyleOptions(Features, Styles, Method):
         weights = style_shares(self.styles, held.shape[-1]).reshape(held.shape)
         made = with_inputs(inner, {STYLE_WEIGHTS: weights})
         return UnitRange(made) if isinstance(model, UnitRange) else made
+
+
+def decoder_of(network: Any) -> Model:
+    """A decoder as a model: features need no preprocessing."""
+    return network if isinstance(network, Model) else wrap(network, preprocess=None)
 
 
 def style_shares(text: str, count: int) -> "np.ndarray[Any, np.dtype[np.float32]]":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from crosslens.arrays import Array, like, namespace
 from crosslens.errors import ModelError
-from crosslens.execution.progress import Progress
+from crosslens.execution.progress import Progress, part_of
 from crosslens.method import Method
 from crosslens.method.provenance import json_value
 from crosslens.model import Model
@@ -51,7 +51,7 @@ class Restyle(RestyleOptions):
         made, count = [], images.shape[0]
         for n in range(count):
             image = images[n : n + 1, ...]
-            made.append(self._finished(network(image), image))
+            made.append(self._finished(network(image, part_of(progress, n, count)), image))
             progress(n + 1, count, "pictures")
         pictures = namespace(images).concat([each.picture for each in made], axis=0)
         notes = tuple(dict.fromkeys(note for each in made for note in each.notes))

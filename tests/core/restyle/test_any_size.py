@@ -82,9 +82,20 @@ def test_the_whole_is_seen_at_once_where_it_fits():
 
 def test_memory_bounds_what_is_seen_at_once():
     network = Local()
-    network.bytes_per_pixel = 2**31 / (600 * 600)
+    network.bytes_per_pixel = 2**32 / (600 * 600)
     AnySize(network)(picture(640, 640))
     assert max(map(max, network.seen)) == 512
+
+
+@pytest.mark.parametrize("size", [(64, 64), (66, 61), (40, 130)])
+def test_a_network_that_runs_on_multiples_only_gets_them(size):
+    def apply(x):
+        if any(n % 8 for n in x.shape[2:]):
+            raise ModelError("it stops at Reshape")
+        return x
+
+    x = picture(*size)
+    np.testing.assert_array_equal(AnySize(Local(apply))(x).picture, x)
 
 
 @pytest.mark.parametrize("change", [lambda x: x[:, :, 2:-2, 2:-2], lambda x: x.repeat(2, 2).repeat(2, 3)])
