@@ -40,10 +40,10 @@ class StyleLosses:
             strength: of the style.
         """
         if style_weight is not None:
-            return content_weight * self.content + style_weight * self.style
+            return np.asarray(content_weight * self.content + style_weight * self.style)
         pairs = zip(self.content_at_zero, self.style_at_zero, strict=True)
-        betas = np.asarray([style_loss.balanced_weight(strength, float(a), float(b)) for a, b in pairs])
-        return content_weight * self.content + betas * self.style
+        betas: Values = np.asarray([style_loss.balanced_weight(strength, float(a), float(b)) for a, b in pairs])
+        return np.asarray(content_weight * self.content + betas * self.style)
 
 
 def style_losses(
@@ -77,9 +77,9 @@ def style_losses(
     if made.shape != contents.shape:
         raise ImageError(f"the pictures have shape {tuple(made.shape)}, their contents {tuple(contents.shape)}")
     view = in_unit_range(network)
-    pairs = [tuple(images_for(view, each[n : n + 1]) for each in (made, contents)) for n in range(len(made))]
+    pairs = [(images_for(view, made[n : n + 1]), images_for(view, contents[n : n + 1])) for n in range(len(made))]
     looks = style_pictures(style, view)
-    losses = [_losses(view, *pair, looks, content_layer, style_layers) for pair in pairs]
+    losses = [_losses(view, picture, content, looks, content_layer, style_layers) for picture, content in pairs]
     return StyleLosses(*(np.concatenate([as_numpy(each[n]) for each in losses]) for n in range(4)))
 
 
