@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
+from ..stained_glass import stained_glass
 from .photographs import photograph
 
 __all__ = ["FOLDERS", "Folder"]
@@ -102,6 +103,13 @@ def _single_digits(folder: Path) -> None:
             Image.fromarray(image[0]).save(folder / f"{n:02d}_is_{label}.png")
 
 
+def _styles(folder: Path) -> None:
+    """Two pictures whose styles may be passed on."""
+    folder.mkdir()
+    shutil.copy(photograph("ihc.png"), folder / "tissue.png")
+    stained_glass().save(folder / "glass.png")
+
+
 FOLDERS = {
     folder.name: folder
     for folder in (
@@ -110,6 +118,8 @@ FOLDERS = {
         Folder("single_digits", _single_digits),
         Folder("photographs", _photographs),
         Folder("free_photographs", _free_photographs),
+        Folder("styles", _styles),
+        Folder("style_networks", _module("benchmarks.style_networks")),
         Folder("shapes", _shapes),
         Folder("shapes_network", _module("benchmarks.shapes_network")),
     )

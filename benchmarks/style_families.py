@@ -1,0 +1,123 @@
+"""Four ways to the same style, side by side: pictures, losses at one objective, seconds a picture.
+
+`python -m benchmarks.style_families FOLDER` takes the networks of `benchmarks.style_networks` in FOLDER. For a cat and
+two styles: Gatys et al. (2016), who optimise the picture, 200 steps; a network for one style (Johnson et al. 2016); one
+for both (Dumoulin et al. 2017); a decoder for any (Huang and Belongie 2017). All by ONNX files. The losses are those
+that `style_transfer` minimises, at its weights, through VGG16 at 240 pixels: of the content, of the style, their sum
+divided by Gatys'. Writes benchmarks/pictures/style_families.jpg and prints the table.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import crosslens
+import numpy as np
+from crosslens import style_losses
+from crosslens.model import Model
+from PIL import Image, ImageDraw, ImageFont
+
+from .gallery.folders import FOLDERS
+from .gallery.photographs import photograph
+
+LOSS, SIZE, STEPS = "demo:vgg16_onnx", 240, 200
+PICTURES = Path(__file__).with_name("pictures")
+STYLES = ("tissue", "glass")
+LAYER = "layer"
+HEAD, GAP = 34, 4
+WAYS = ("Gatys, 200 steps", "one style", "two styles", "any style")
+Pixels = np.ndarray[Any, Any]
+
+
+class Way(NamedTuple):
+    """What one way made of the cat."""
+
+    picture: Pixels
+    """(1, 3, H, W) in [0, 1]."""
+    seconds: float
+    content: float
+    style: float
+
+    @property
+    def loss(self) -> float:
+        """The sum that `style_transfer` minimises."""
+        return self.content + self.style
+
+
+def ways(folder: Path, cat: Pixels, name: str, number: int) -> Sequence[Way]:
+    """The four ways to a style, in the order of `WAYS`."""
+    model = crosslens.wrap(LOSS)
+    path = FOLDERS["styles"].path / f"{name}.png"
+    style = crosslens.load_image(path, like=model)
+    files = {each: crosslens.wrap(folder / f"{each}.onnx") for each in (name, "both")}
+    restyle = crosslens.method
+    calls = (
+        lambda: restyle("style_transfer", style=style[0], steps=STEPS)(model, cat),
+        lambda: restyle("restyle")(files[name], cat),
+        lambda: restyle("restyle", styles=str(number))(files["both"], cat),
+        lambda: restyle("restyle", decoder=folder / "any.onnx", features=LAYER, style=path)(model, cat),
+    )
+    return [_measured(model, cat, path, *_timed(call)) for call in calls]
+
+
+def _measured(model: Model, cat: Pixels, style: Path, picture: Pixels, seconds: float) -> Way:
+    """A picture with what `style_transfer` minimises: both losses at its weights."""
+    losses = style_losses(model, picture, cat, style)
+    content = float(losses.content[0])
+    return Way(picture, seconds, content, float(losses.total()[0]) - content)
+
+
+def _timed(call: Any) -> tuple[Pixels, float]:
+    """What a call made, and its seconds; quick ones a second time, when their sessions are there."""
+    start = perf_counter()
+    made = call().images
+    if perf_counter() - start < 20:
+        start = perf_counter()
+        made = call().images
+    return np.asarray(made), perf_counter() - start
+
+
+def page(cat: Pixels, rows: Mapping[str, Sequence[Way]]) -> Image.Image:
+    """A row for each style: the cat, the style, the four ways with their seconds and losses."""
+    step = SIZE + GAP
+    sheet = Image.new("RGB", (step * (2 + len(WAYS)), (SIZE + HEAD + GAP) * len(rows)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for row, (name, made) in enumerate(rows.items()):
+        top, style = row * (SIZE + HEAD + GAP), Image.open(FOLDERS["styles"].path / f"{name}.png")
+        given = [("the picture", _image(cat)), (f"the style: {name}", style.convert("RGB").resize((SIZE, SIZE)))]
+        ratio = [f"{way}, {each.seconds:.2g} s\nloss {each.loss / made[0].loss:.2f} of Gatys'" for way, each in
+                 zip(WAYS, made, strict=True)]  # fmt: skip
+        shown = [*given, *zip(ratio, [_image(each.picture) for each in made], strict=True)]
+        for column, (title, tile) in enumerate(shown):
+            draw.text((column * step + 2, top + 1), title, fill="black", font=font, spacing=1)
+            sheet.paste(tile, (column * step, top + HEAD))
+    return sheet
+
+
+def _image(picture: Pixels) -> Image.Image:
+    return Image.fromarray((picture[0].transpose(1, 2, 0) * 255).round().clip(0, 255).astype(np.uint8))
+
+
+def table(rows: Mapping[str, Sequence[Way]]) -> str:
+    """The figures in Markdown."""
+    lines = ["| style | way | content loss | style loss | sum, of Gatys' | seconds |", "|--|--|--|--|--|--|"]
+    for name, made in rows.items():
+        for way, each in zip(WAYS, made, strict=True):
+            figures = f"{each.content:.3g} | {each.style:.3g} | {each.loss / made[0].loss:.2f} | {each.seconds:.2f}"
+            lines.append(f"| {name} | {way} | {figures} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDERS["style_networks"].path
+    FOLDERS["styles"].make()
+    cat = np.asarray(crosslens.load_image(photograph(), like=crosslens.wrap(LOSS)))
+    rows = {name: ways(folder, cat, name, number) for number, name in enumerate(STYLES)}
+    print(table(rows))
+    page(cat, rows).save(PICTURES / "style_families.jpg", quality=82)
+
+
+if __name__ == "__main__":
+    main()
