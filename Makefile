@@ -10,7 +10,7 @@ DEMO_DIR ?= demo-report
 GALLERY ?= cat
 # Exhibits of `make synthesis-gallery` and `make data-gallery`: all if none are named.
 EXHIBITS ?=
-# Processes of `make test`; each holds every framework (2 to 3 GiB) and runs whole files of tests.
+# Processes of `make test`; each holds every framework (2 GiB) and runs whole files of tests. 0: none but pytest's own.
 WORKERS ?= 2
 PARITY := .venv-parity
 
