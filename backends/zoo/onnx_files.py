@@ -3,12 +3,7 @@
 Each file is made once per process, and that of the usual exporter once per user: it is kept in the cache folder.
 """
 
-import io
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache, partial
 from importlib.metadata import version
 from tempfile import TemporaryDirectory
@@ -17,9 +12,10 @@ import onnx
 from crosslens.errors import ModelError, unknown_name
 from crosslens.execution.cached_file import cached_file
 
+from ..quiet_exporters import quiet
 from .packaged import DCGAN, LITE0, VGG16, XCEPTION, builders_digest, packaged
 
-__all__ = ["EXPORTERS", "dcgan", "lite0", "quiet", "vgg16", "xception"]
+__all__ = ["EXPORTERS", "dcgan", "lite0", "vgg16", "xception"]
 
 EXPORTERS = ("dynamo", "legacy", "tf2onnx")
 """torch.onnx.export by torch.export, by tracing, and tf2onnx from the Keras model (NHWC input)."""
@@ -108,16 +104,3 @@ def _by_tf2onnx(network: str) -> onnx.ModelProto:
     signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="input")]
     proto, _ = tf2onnx.convert.from_function(tf.function(model), signature, opset=18)
     return proto
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Exporters talk: progress, tables and deprecations that say nothing about the file."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)

@@ -5,7 +5,7 @@ from typing import Any
 
 import onnx
 import torch
-from crosslens.backends.zoo.onnx_files import quiet
+from crosslens.backends.quiet_exporters import quiet
 
 __all__ = ["exported"]
 

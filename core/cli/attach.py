@@ -48,6 +48,8 @@ def _in_words(metadata: Metadata | None) -> str:
         parts.insert(0, f"{len(said['labels'])} labels ({shown})")
     if "preprocess" in said:
         parts.insert(0, f"preprocess {preprocessing(said['preprocess'])}")
+    if metadata and metadata.style:
+        parts.append(f"style {metadata.style.as_json()}")
     return "; ".join(parts) or "nothing: --preprocess and --labels write something"
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from ..errors import CrosslensError
 from ..image.io import save_image
 from ..style_training.plan import PARTS
+from ..style_training.save import check_style_file
 from ..style_training.settings import StyleTrainingSettings
 from ..style_training.train_style import train_style
-from ..style_training.trained_style import SUFFIXES, TrainedStyle, check_style_file
+from ..style_training.trained_style import SUFFIXES, TrainedStyle
 from ._options.files import Writable, WritingCommand
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import parameter_options, settings_of

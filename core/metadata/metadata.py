@@ -6,11 +6,13 @@
       "labels": ["cat", "dog"],
       "bounds": [0, 1],
       "input_shape": [3, 224, null],
-      "output_kind": "logits"
+      "output_kind": "logits",
+      "style": {"kind": "feed_forward", "norm": "instance", "styles": 1, "width": 32, "blocks": 5}
     }
 
 Each key but the version may be left out; they mean what the options of `crosslens.wrap` of their names mean.
-"preprocess" may also be text: "imagenet", "none", "mean=.5,std=.25".
+"preprocess" may also be text: "imagenet", "none", "mean=.5,std=.25". "style" describes a style network that crosslens
+wrote: see `crosslens.style_network.spec.StyleSpec`.
 """
 
 import json
@@ -19,6 +21,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import ModelError, ParameterError, did_you_mean
+from ..style_network.spec import StyleSpec
 from .preprocess_json import keywords_from_mapping
 
 __all__ = ["Metadata", "metadata_from_json"]
@@ -37,18 +40,23 @@ class Metadata:
     bounds: tuple[float, float] | None = None
     input_shape: tuple[int | None, ...] | None = None
     output_kind: str | None = None
+    style: StyleSpec | None = None
+    """What style network it is; no option of `crosslens.wrap`."""
     where: str = field(default="", compare=False)
     """The file, for messages."""
 
     def options(self) -> dict[str, Any]:
         """What it says, as options of `crosslens.wrap`."""
-        return {name: value for name in _KEYS if (value := getattr(self, name)) is not None}
+        return {name: value for name in _KEYS if name != _STYLE and (value := getattr(self, name)) is not None}
 
     def to_json(self) -> str:
         """As JSON text, which `metadata_from_json` reads."""
-        return json.dumps({_VERSION_KEY: VERSION, **self.options()}, indent=2, ensure_ascii=False, allow_nan=False)
+        style = {} if self.style is None else {_STYLE: self.style.as_json()}
+        content = {_VERSION_KEY: VERSION, **self.options(), **style}
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
+_STYLE = "style"
 _KEYS = tuple(each.name for each in fields(Metadata) if each.name != "where")
 
 
@@ -72,6 +80,8 @@ def metadata_from_json(content: Any, where: str) -> Metadata:
         if wrong:
             raise _damaged(where, f"its {key} {wrong}")
     lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    if _STYLE in lists:
+        lists[_STYLE] = StyleSpec.from_json(lists[_STYLE])
     return Metadata(**lists, where=where)
 
 
@@ -108,6 +118,14 @@ def _wrong_shape(value: Any) -> str:
     return "" if fits and len(value) in {3, 4} else "is not of the form [3, 224, null]"
 
 
+def _wrong_style(value: Any) -> str:
+    try:
+        StyleSpec.from_json(value)
+    except ParameterError as error:
+        return f"is wrong ({error})"
+    return ""
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value - value == 0
 
@@ -118,5 +136,6 @@ _CHECKS: Mapping[str, Callable[[Any], str]] = {
     "bounds": _wrong_bounds,
     "input_shape": _wrong_shape,
     "output_kind": lambda value: "" if isinstance(value, str) else "is not a text",
+    _STYLE: _wrong_style,
 }
 """By key, what is wrong with a value, as the end of a sentence; "" if nothing is."""

@@ -65,11 +65,11 @@ class InputSpec:
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """A concrete (C, H, W) that the network accepts; (C, D, H, W) of volumes."""
+        """A concrete (C, H, W) that the network accepts; (C, D, H, W) of volumes, (C, 8, 8) of features of any size."""
         channels, *places = self.shape
-        return (
-            (channels or 3, *(n or self._usual for n in places)) if self.is_image else tuple(n or 1 for n in self.shape)
-        )
+        if self.is_image:
+            return (channels or 3, *(n or self._usual for n in places))
+        return (channels or 1, *(n or 8 for n in places))
 
     def of_any_size(self) -> "InputSpec":
         """The same input with any height and width where it is an image."""

@@ -1,6 +1,7 @@
 """`crosslens.attach`: write into a model's file what `crosslens.wrap` must know of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -68,4 +69,7 @@ def attach(
     options, origin = with_metadata(before, options, asked)
     said = {name: options[name] for name in _CARRIED if is_asked(name, options[name])}
     model = wrap_native(path, {**options, "preprocess": said.get("preprocess")}, origin)
-    return write_metadata(path, metadata_of(said, model.input.bounds))
+    style = before.style if before else None
+    if style and "input_shape" not in asked:
+        said.pop("input_shape", None)  # a decoder's, which follows from its description
+    return write_metadata(path, replace(metadata_of(said, model.input.bounds), style=style))

@@ -101,7 +101,7 @@ def with_metadata(
     """
     if carried is None:
         return dict(options), Origin("given" if "preprocess" in asked else "default")
-    said = carried.options()
+    said = _options_of(carried)
     merged = {**options, **{name: value for name, value in said.items() if name not in asked}}
     source = "given" if "preprocess" in asked else "default"
     if "preprocess" in said:
@@ -114,7 +114,7 @@ def with_metadata(
 
 def lasting_options(asked: Mapping[str, Any], options: Mapping[str, Any], origin: Origin) -> dict[str, Any]:
     """The options that make the same model again, whatever its file says by then."""
-    carried = origin.carried.options() if origin.carried else {}
+    carried = _options_of(origin.carried) if origin.carried else {}
     taken: dict[str, Any] = {"default": {"preprocess": "imagenet"}, "picture": {"preprocess": None}}
     default = taken.get(origin.preprocess, {})
     return {**default, **{name: options[name] for name in carried}, **asked}
@@ -131,6 +131,13 @@ def tell_origin(model: Model, network: Any) -> None:
             f'({model.preprocess}). Give what the network was trained on: preprocess="mean=.5,std=.25", or None for '
             f"none; crosslens.attach writes it into a model's file{if_picture(model)}{_configuration_beside(network)}"
         )
+
+
+def _options_of(carried: Metadata) -> dict[str, Any]:
+    """What a file says, as options of `crosslens.wrap`: a decoder of features takes codes of any height and width."""
+    if carried.style is None or carried.style.code is None:
+        return carried.options()
+    return {**carried.options(), "input_shape": InputSpec((carried.style.code[0], None, None), None)}
 
 
 def _configuration_beside(network: Any) -> str:

@@ -76,11 +76,11 @@ def crosslens_style_trainer() -> BuildTrainable | None:
 
 @hookspec
 def crosslens_save_style_network(spec: StyleSpec, weights: Mapping[str, Any], path: Path) -> bool | None:
-    """Write a style network into a file, whole or not at all (group `crosslens.backends`).
+    """Write a style network into a file, whole or not at all (group `crosslens.style_files`, by the file's ending).
 
-    `weights` are NumPy arrays by the names that PyTorch's state_dict gives them. `crosslens.wrap` opens the file
-    without options.
+    `weights` are NumPy arrays by the names that PyTorch's state_dict gives them: they were checked. What
+    `crosslens.wrap` must know of the file is written afterwards.
 
     Returns:
-        True if it is done; None where the path's ending is another backend's.
+        True if it is done; None where the path's ending is another plugin's.
     """

@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint  # it brings email and socket, which take a tenth of the start
 
 __all__ = [
-    "BACKENDS", "DEMO_NETWORKS", "METHODS", "STYLE_TRAINERS", "Listing", "Plugin", "backends", "demo_network",
-    "demo_networks", "difference_of", "image_method_class", "image_methods", "is_method", "load", "method",
-    "method_class", "methods", "plugin", "plugins", "with_parameters",
+    "BACKENDS", "DEMO_NETWORKS", "METHODS", "STYLE_FILES", "STYLE_TRAINERS", "Listing", "Plugin", "backends",
+    "demo_network", "demo_networks", "difference_of", "image_method_class", "image_methods", "is_method", "load",
+    "method", "method_class", "methods", "plugin", "plugins", "with_parameters",
 ]  # fmt: skip
 
 M = TypeVar("M", Method, DatasetMethod, AnyMethod)
 METHODS = "crosslens.methods"
 BACKENDS = "crosslens.backends"
 DEMO_NETWORKS = "crosslens.demo_networks"
+STYLE_FILES = "crosslens.style_files"
 STYLE_TRAINERS = "crosslens.style_trainers"
 
 

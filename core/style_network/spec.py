@@ -79,6 +79,11 @@ class StyleSpec:
         return self.kind == "decoder"
 
     @property
+    def input_name(self) -> str:
+        """The name of the input in files: "image", or "features" of a decoder."""
+        return "features" if self.is_decoder else "image"
+
+    @property
     def has_style_weights(self) -> bool:
         """Whether there is a second input, `style_weights`."""
         return self.norm == "conditional"

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from ..plugins.registry import BACKENDS, load, plugin, plugins
 from ..result.display import counted, one_line
 from ..style_network.spec import StyleSpec
 from ..style_network.trainable import Trainable
 from .checkpoint import TrainingState, save_state
+from .save import save_style_network
 
 __all__ = ["SUFFIXES", "TrainedStyle"]
 
@@ -83,21 +83,3 @@ class TrainedStyle:
         else:
             save_style_network(self.spec, self.weights, path)
         return path
-
-
-def check_style_file(path: Path) -> None:
-    """Refuse a file whose framework is not installed, before any training.
-
-    Raises:
-        PluginError: what to install.
-    """
-    load(plugin(BACKENDS, path.suffix))
-
-
-def save_style_network(spec: StyleSpec, weights: Mapping[str, np.ndarray[Any, Any]], path: Path) -> None:
-    for each in plugins(BACKENDS):
-        if any(
-            load(plugin(BACKENDS, each.name)).hook.crosslens_save_style_network(spec=spec, weights=weights, path=path)
-        ):
-            return
-    raise ParameterError(f"cannot write '{path}': its name must end in {', '.join(SUFFIXES)}")

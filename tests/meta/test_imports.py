@@ -12,7 +12,7 @@ from .tree import FOLDERS, FRAMEWORKS, ROOT, import_graph, imports, modules, par
 
 OURS = modules(*FOLDERS)
 ORDER = [
-    "metadata", "style_network", "input", "model", "execution", "image", "operators", "objective", "introspection",
+    "style_network", "metadata", "input", "model", "execution", "image", "operators", "objective", "introspection",
     "receptive", "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method",
     "plugins", "embedding", "optim", "alignment", "synthesis", "attack", "evolution", "picture_run", "store",
     "survey", "robustness", "neighbours", "checkpoints", "comparison", "style_training", "report", "testing", "cli",

@@ -62,8 +62,7 @@ class StyleNetwork(nn.Module):
             if each.residual == "start":
                 kept = x
             if each.enlarges:
-                x = _enlarged(x)
-                x = x[:, :, : sizes[-1][0], : sizes.pop()[1]] if sizes else x
+                x = _enlarged(x, sizes.pop() if sizes else None)
             x = self.get_submodule(each.name)(x, style_weights)
             if each.residual == "end":
                 x = x + kept
@@ -71,9 +70,9 @@ class StyleNetwork(nn.Module):
         return x
 
 
-def _enlarged(x: Tensor) -> Tensor:
-    """Twice as large by nearest neighbour."""
-    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+def _enlarged(x: Tensor, size: torch.Size | None) -> Tensor:
+    """Twice as large by nearest neighbour: y[i] = x[i // 2], also where `size` is odd, one less than twice."""
+    return nn.functional.interpolate(x, size, None if size else 2.0, mode="nearest")
 
 
 _ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "none": lambda x: x}

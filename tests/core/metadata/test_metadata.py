@@ -14,6 +14,7 @@ EXAMPLE = {
     "bounds": [0, 1],
     "input_shape": [3, 224, None],
     "output_kind": "logits",
+    "style": {"kind": "feed_forward", "norm": "instance", "styles": 1, "width": 32, "blocks": 5},
 }
 
 

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
-from crosslens.backends.zoo.onnx_files import quiet
+from crosslens.backends.quiet_exporters import quiet
 from crosslens.introspection.default_layer import attention_maps
 from onnx import helper, numpy_helper
 from torch import nn

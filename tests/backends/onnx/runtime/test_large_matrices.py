@@ -11,7 +11,7 @@ from crosslens.backends.onnx.ir.session import open_session
 from crosslens.backends.onnx.runtime import large_matrices
 from crosslens.backends.onnx.runtime.executable import SplitExecutable
 from crosslens.backends.onnx.runtime.program import Request, split_programs
-from crosslens.backends.zoo.onnx_files import quiet
+from crosslens.backends.quiet_exporters import quiet
 from torch import nn
 
 from benchmarks.networks import exported

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
-from crosslens.backends.zoo.onnx_files import quiet
+from crosslens.backends.quiet_exporters import quiet
 from onnx import helper, numpy_helper
 from torch import nn
 from torch.nn import functional as F  # noqa: N812

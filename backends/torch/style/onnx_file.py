@@ -1,0 +1,33 @@
+"""Style networks as .onnx files, for any number of pictures of any size."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxscript  # noqa: F401 - torch.onnx.export needs it: refused before a training, not after
+import torch
+from crosslens.errors import ModelError
+from crosslens.execution.whole_file import whole_file
+from crosslens.plugins.hookspecs import hookimpl
+from crosslens.style_network.spec import StyleSpec
+
+from ...quiet_exporters import quiet
+from .program_file import export
+
+__all__ = ["crosslens_save_style_network"]
+
+
+@hookimpl
+def crosslens_save_style_network(spec: StyleSpec, weights: Mapping[str, Any], path: Path) -> bool | None:
+    """By torch.export and torch.onnx.export, the weights inside."""
+    if path.suffix != ".onnx":
+        return None
+    names = [spec.input_name, "style_weights"][: 1 + spec.has_style_weights]
+    with quiet():
+        exported = torch.onnx.export(
+            export(spec, weights), (), dynamo=True, external_data=False, input_names=names, output_names=["output"]
+        )
+    assert exported is not None
+    with whole_file(path, ModelError) as temporary:
+        temporary.write_bytes(exported.model_proto.SerializeToString())
+    return True
