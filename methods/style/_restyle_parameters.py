@@ -1,6 +1,7 @@
 """The parameters of `restyle`, grouped by idea, and the network that they decide."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from crosslens.method.parameter_group import ParameterGroup
 from crosslens.method.unit_range import UnitRange
 from crosslens.model import Model
 from crosslens.model.other_inputs import STYLE_WEIGHTS, with_inputs
+from crosslens.plugins.lookup import from_factory
 from crosslens.plugins.wrap import wrap
 from crosslens.restyle.adain_network import AdaINNetwork
 from crosslens.restyle.padding import reflect_to, rounded_up
@@ -119,7 +121,10 @@ class RestyleOptions(Features, Styles, Method):
 
 
 def decoder_of(network: Any) -> Model:
-    """A decoder as a model: features need no preprocessing."""
+    """A decoder as a model, from whatever `crosslens.wrap` takes: features need no preprocessing."""
+    spec = network if isinstance(network, str) and ":" in network else "demo:"
+    if not spec.startswith("demo:") and not Path(spec).exists():
+        network = from_factory(spec)
     return network if isinstance(network, Model) else wrap(network, preprocess=None)
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from crosslens.image import video
 from PIL import Image
 
 DARKER = (
@@ -27,13 +28,14 @@ def models(module):
     return module(DARKER)
 
 
-@pytest.fixture
-def film(tmp_path):
+@pytest.fixture(params=["gif", "webp"])
+def film(tmp_path, request):
     """Four frames, a colour each, of other durations."""
     frames = [Image.new("RGB", (24, 18), (60 * n, 200 - 40 * n, 100)) for n in range(4)]
     durations = [40, 200, 70, 110]
-    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return tmp_path / "film.gif"
+    path = tmp_path / f"film.{request.param}"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    return path
 
 
 def pixels(path):
@@ -80,6 +82,15 @@ def test_an_animation_keeps_its_frames_and_their_durations(command, models, film
     assert durations == [40, 200, 70, 110]
     wanted = [(30 * n, 100 - 20 * n, 50) for n in range(4)]
     np.testing.assert_allclose(colours, wanted, atol=4)
+
+
+def test_an_mp4_of_one_rate_shows_each_frame_as_long_as_the_film_did(command, models, film, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(video, "_film", lambda frames, path, step: shown.extend([len(frames), step]))
+    monkeypatch.setattr("crosslens.cli._options.files.find_ffmpeg", lambda path: "ffmpeg")
+    done = command("restyle", f"{models}:half", film, "-o", tmp_path / "x.mp4")
+    assert done.exit_code == 0, done.output
+    assert shown == [(40 + 200 + 70 + 110) // 10, 10]
 
 
 def test_an_animation_becomes_a_folder_of_frames(command, models, film, tmp_path):

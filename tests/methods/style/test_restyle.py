@@ -9,9 +9,10 @@ import torch
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, LayerError, ModelError, ParameterError
 from crosslens.model.other_inputs import with_inputs
-from crosslens.restyle.any_size import AnySize
+from crosslens.restyle.any_size import OVERLAP, AnySize
 from crosslens.restyle.picture_network import OnePass
 from crosslens.restyle.shared_statistics import SharedStatistics, shared_statistics
+from crosslens.synthesis.tiling import overlapping_tiles
 from crosslens.testing import TinyModel
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
@@ -198,6 +199,9 @@ def test_tiles_share_the_statistics_of_the_whole_picture(fused):
     level = [each.mean((0, 1, 2)) for each in (tiled - whole, alone - whole)]
     steps = [np.abs(each[8:] - each[:-8]).max() for each in level]
     assert steps[0] < 0.3 * steps[1]
+    jumps = np.abs(np.diff(tiled, axis=3)).mean((0, 1, 2))
+    borders = {t.crop.corner[1] + t.columns[1] for t in overlapping_tiles((96, 256), (64, 64), OVERLAP)} - {256}
+    assert jumps[[end - 1 for end in borders]].mean() < 1.1 * jumps.mean()
 
 
 def test_statistics_of_a_picture_that_fits_make_what_the_network_makes():
