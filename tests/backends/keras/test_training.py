@@ -261,9 +261,9 @@ def test_losses_that_compare_images_have_a_gradient_together_only(model):
         gradients_of(of, net)
 
 
-def test_nothing_stays_from_step_to_step(model):
+def test_nothing_stays_from_step_to_step(models):
     """A new objective for each batch, in eager steps as in a loop of one's own."""
-    net = trained()
+    model, net = models["tensorflow"], trained()
 
     def steps(count):
         for step in range(count):
