@@ -49,10 +49,24 @@ def _train(
             open_model(model, options), _one_or_all(photographs), _one_or_all(style), state=state, resume=resume,
             watch=_sampler(out[0], samples) if settings["every"] else None, progress=progress, **settings,
         )  # fmt: skip
-        files = [*(trained.save(path) for path in out), *samples, *([state] if state else [])]
+        failed = _save_all(trained, out)
+    files = [*(path for path in out if path not in failed), *samples, *([state] if state else [])]
     _say(trained, files, as_json)
+    if failed:
+        raise next(iter(failed.values()))
     if trained.diverged:
         raise CrosslensError(trained.notes[-1])
+
+
+def _save_all(trained: TrainedStyle, out: Sequence[Path]) -> dict[Path, CrosslensError]:
+    """Write each file; why some could not be written, so that one does not cost the others."""
+    failed: dict[Path, CrosslensError] = {}
+    for path in out:
+        try:
+            trained.save(path)
+        except CrosslensError as error:
+            failed[path] = error
+    return failed
 
 
 def _one_or_all(given: Sequence[str]) -> Any:
@@ -80,7 +94,7 @@ def _say(trained: TrainedStyle, files: Sequence[Path], as_json: bool) -> None:
         return
     click.echo(_losses(trained.losses))
     click.echo(f"{len(trained.losses)} steps; this run took {clock(trained.seconds)}")
-    click.echo(f"written: {', '.join(map(str, files))}")
+    click.echo(f"written: {', '.join(map(str, files)) or 'nothing'}")
 
 
 def _record(trained: TrainedStyle) -> Mapping[str, Any]:

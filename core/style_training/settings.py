@@ -22,7 +22,9 @@ class LossSettings(ParameterGroup):
     style_weight: float | None = param(
         None, "beta, of the style's; if not given, `strength` decides, which means the same on any network", minimum=0
     )
-    strength: float = param(1.0, "of the style where no style_weight is given: 2 for twice as much", above=0)
+    strength: float = param(
+        0.1, "of the style where no style_weight is given, as in style_transfer: 0.2 for twice as much", above=0
+    )
     tv_weight: float = param(
         0.0, "of the total variation: 1 where that of the photographs counts as much as their content", minimum=0
     )

@@ -104,6 +104,29 @@ def test_losses_that_are_not_finite_are_one_line_and_the_last_good_network_is_wr
     assert [name for name, _, _ in written] == ["a.onnx"]
 
 
+def test_a_file_that_cannot_be_written_does_not_cost_the_others(
+    command, network, photos, picture, tmp_path, monkeypatch, written
+):
+    from crosslens.errors import ModelError
+    from crosslens.style_training import trained_style
+
+    real = trained_style.save_style_network
+
+    def save(spec, weights, path):
+        if path.suffix == ".onnx":
+            raise ModelError(f"cannot write '{path}': No space left on device")
+        real(spec, weights, path)
+
+    monkeypatch.setattr(trained_style, "save_style_network", save)
+    done = command(
+        *("train-style", network, photos, "--style", picture, "-o", tmp_path / "a.onnx", "-o", tmp_path / "a.pt2"),
+        *SETTINGS,
+    )
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[-1] == f"written: {tmp_path / 'a.pt2'}"
+    assert done.stderr == f"Error: cannot write '{tmp_path / 'a.onnx'}': No space left on device\n"
+
+
 def test_several_styles(command, network, photos, picture, tmp_path, written):
     done = command(
         *("train-style", network, photos, "--style", picture, "--style", photos / "00.png", "-o", tmp_path / "a.keras"),
