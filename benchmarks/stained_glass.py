@@ -26,7 +26,7 @@ def stained_glass(side: int = 512, panes: int = 14, lead: float = 3.0, seed: int
         seed: of where they lie and which colours they have.
     """
     rng = np.random.default_rng(seed)
-    places = np.stack(np.mgrid[:panes, :panes], axis=-1).reshape(-1, 2)
+    places = np.moveaxis(np.mgrid[:panes, :panes], 0, -1).reshape(-1, 2)
     points = (places + rng.uniform(0.0, 1.0, places.shape)) * side / panes
     colours = COLOURS[rng.integers(len(COLOURS), size=len(points))]
     rows, columns = np.mgrid[:side, :side]

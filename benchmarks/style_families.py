@@ -3,8 +3,9 @@
 `python -m benchmarks.style_families FOLDER` takes the networks of `benchmarks.style_networks` in FOLDER. For a cat and
 two styles: Gatys et al. (2016), who optimise the picture, 200 steps; a network for one style (Johnson et al. 2016); one
 for both (Dumoulin et al. 2017); a decoder for any (Huang and Belongie 2017). All by ONNX files. The losses are those
-that `style_transfer` minimises, at its weights, through VGG16 at 240 pixels: of the content, of the style, their sum
-divided by Gatys'. Writes benchmarks/pictures/style_families.jpg and prints the table.
+that `style_transfer` minimises, at its weights and the strength that the networks were trained with, through VGG16 at
+240 pixels: of the content, of the style, their sum divided by Gatys'. Writes benchmarks/pictures/style_families.jpg and
+prints the table.
 """
 
 import sys
@@ -21,11 +22,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from .gallery.folders import FOLDERS
 from .gallery.photographs import photograph
+from .style_networks import STRENGTH
 
-LOSS, SIZE, STEPS = "demo:vgg16_onnx", 240, 200
+SIZE, STEPS = 240, 200
 PICTURES = Path(__file__).with_name("pictures")
 STYLES = ("tissue", "glass")
-LAYER = "layer"
+LAYER = "block4_relu1"
+"""Of the encoder, on which the decoder was trained."""
 HEAD, GAP = 34, 4
 WAYS = ("Gatys, 200 steps", "one style", "two styles", "any style")
 Pixels = np.ndarray[Any, Any]
@@ -48,25 +51,25 @@ class Way(NamedTuple):
 
 def ways(folder: Path, cat: Pixels, name: str, number: int) -> Sequence[Way]:
     """The four ways to a style, in the order of `WAYS`."""
-    model = crosslens.wrap(LOSS)
+    model = crosslens.wrap(folder / "vgg16.onnx")
     path = FOLDERS["styles"].path / f"{name}.png"
-    style = crosslens.load_image(path, like=model)
+    style = _pixels(Image.open(path))
     files = {each: crosslens.wrap(folder / f"{each}.onnx") for each in (name, "both")}
     restyle = crosslens.method
     calls = (
-        lambda: restyle("style_transfer", style=style[0], steps=STEPS)(model, cat),
+        lambda: restyle("style_transfer", style=style[0], steps=STEPS, strength=STRENGTH)(model, cat),
         lambda: restyle("restyle")(files[name], cat),
         lambda: restyle("restyle", styles=str(number))(files["both"], cat),
         lambda: restyle("restyle", decoder=folder / "any.onnx", features=LAYER, style=path)(model, cat),
     )
-    return [_measured(model, cat, path, *_timed(call)) for call in calls]
+    return [_measured(model, cat, style, *_timed(call)) for call in calls]
 
 
-def _measured(model: Model, cat: Pixels, style: Path, picture: Pixels, seconds: float) -> Way:
+def _measured(model: Model, cat: Pixels, style: Pixels, picture: Pixels, seconds: float) -> Way:
     """A picture with what `style_transfer` minimises: both losses at its weights."""
-    losses = style_losses(model, picture, cat, style)
+    losses = style_losses(model, picture, cat, style[0])
     content = float(losses.content[0])
-    return Way(picture, seconds, content, float(losses.total()[0]) - content)
+    return Way(picture, seconds, content, float(losses.total(strength=STRENGTH)[0]) - content)
 
 
 def _timed(call: Any) -> tuple[Pixels, float]:
@@ -96,6 +99,14 @@ def page(cat: Pixels, rows: Mapping[str, Sequence[Way]]) -> Image.Image:
     return sheet
 
 
+def _pixels(picture: Image.Image) -> Pixels:
+    """The largest square at the middle, as (1, 3, SIZE, SIZE) in [0, 1]."""
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.convert("RGB").crop((left, top, left + side, top + side)).resize((SIZE, SIZE))
+    return np.asarray(square, np.float32).transpose(2, 0, 1)[None] / 255
+
+
 def _image(picture: Pixels) -> Image.Image:
     return Image.fromarray((picture[0].transpose(1, 2, 0) * 255).round().clip(0, 255).astype(np.uint8))
 
@@ -113,7 +124,7 @@ def table(rows: Mapping[str, Sequence[Way]]) -> str:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDERS["style_networks"].path
     FOLDERS["styles"].make()
-    cat = np.asarray(crosslens.load_image(photograph(), like=crosslens.wrap(LOSS)))
+    cat = _pixels(Image.open(photograph()))
     rows = {name: ways(folder, cat, name, number) for number, name in enumerate(STYLES)}
     print(table(rows))
     page(cat, rows).save(PICTURES / "style_families.jpg", quality=82)

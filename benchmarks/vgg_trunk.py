@@ -24,7 +24,7 @@ def write(path: Path) -> Path:
         return path
     whole = torch_nets.vgg16()
     names = [name for name, _ in whole.named_children()]
-    trunk: nn.Sequential = whole[: names.index(LAST) + 1].eval()  # type: ignore[index]
+    trunk: nn.Sequential = whole[: names.index(LAST) + 1].eval()
     batch, height, width = (torch.export.Dim(name, min=least) for name, least in
                             (("batch", 1), ("height", 32), ("width", 32)))  # fmt: skip
     torch.onnx.export(
