@@ -22,7 +22,7 @@ from torch import nn
 
 from .results import put
 
-TARGET, STEPS, ROUNDS, SIGMA = 1, 12, 15, 0.1
+TARGET, STEPS, ROUNDS, SIGMA = 1, 8, 7, 0.1
 EPSILONS = (1e-5, 1.0, 1e-17)
 Told: TypeAlias = Callable[[Callable[[], None]], Any]
 """A run that calls back after each of its steps and gives the parameters that it ends with."""

@@ -142,7 +142,7 @@ def _refuse_other_pictures(model: Model, shape: tuple[int, ...]) -> None:
     if not model.input.takes_shape((1, *shape)):
         raise ModelError(
             f"the denoiser takes pictures {model.input.shape}, and these are {shape}: resizing would change the noise. "
-            "Give a denoiser for pictures of this size, or of any (input_shape), or the size of the picture"
+            "Give a denoiser for pictures like these, or of any size, or make pictures of its size with size"
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import Array, as_numpy
-from ...errors import ModelError
+from ...errors import LayerError, ModelError
 from ...introspection.unit_layers import rectified_layers
 from ...model.base import OUTPUT, Model
 from ...operators import Resize
@@ -56,7 +56,10 @@ def encoder(network: Any, layer: str) -> Encoder:
         LayerError: it has no such layer.
     """
     model = image_network(network, "an encoder")
-    name = model.layer(layer).name
+    try:
+        name = model.layer(layer).name
+    except LayerError as error:
+        raise LayerError(f"code_layer is no layer of the encoder: {error}") from error
     noise = np.random.default_rng(0).random((1, *model.input.example_shape), dtype=np.float32)
     codes = as_numpy(model.forward(model.placed(model.input.from_unit(noise)), [name])[name])[0]
     if not np.isfinite(codes).all():

@@ -123,7 +123,15 @@ def _latent_network(network: Any, encoder: Encoder | None) -> Model:
         ModelError: it takes pictures.
     """
     latent = {} if encoder is None or isinstance(network, Model) or _is_demo(network) else _as_codes(encoder.shape)
-    model = wrap(network, **latent)
+    try:
+        model = wrap(network, **latent)
+    except ModelError as error:
+        if encoder is None or not latent:
+            raise
+        raise ModelError(
+            f"the generator does not take codes {encoder.shape}, which layer {encoder.layer!r} of the encoder gives "
+            f"({error}); give the code_layer that it was trained on"
+        ) from error
     if model.input.is_image:
         raise ModelError(f"a generator takes codes; this one takes pictures {model.input.shape}: give one with a code")
     return model
