@@ -9,10 +9,12 @@ import torch
 from crosslens.errors import ModelError
 from crosslens.execution.whole_file import whole_file
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.style_network.architecture import architecture
 from crosslens.style_network.spec import StyleSpec
 
 from ...quiet_exporters import quiet
-from .program_file import export
+from .convolution_by_rows import ConvolutionByRows
+from .program_file import export, network_with
 
 __all__ = ["crosslens_save_style_network"]
 
@@ -22,10 +24,13 @@ def crosslens_save_style_network(spec: StyleSpec, weights: Mapping[str, Any], pa
     """By torch.export and torch.onnx.export, the weights inside."""
     if path.suffix != ".onnx":
         return None
+    network = network_with(spec, weights)
+    last = network.get_submodule(architecture(spec)[-1].name)
+    last.convolution = ConvolutionByRows(last.get_submodule("convolution"))
     names = [spec.input_name, "style_weights"][: 1 + spec.has_style_weights]
     with quiet():
         exported = torch.onnx.export(
-            export(spec, weights), (), dynamo=True, external_data=False, input_names=names, output_names=["output"]
+            export(spec, network), (), dynamo=True, external_data=False, input_names=names, output_names=["output"]
         )
     assert exported is not None
     with whole_file(path, ModelError) as temporary:

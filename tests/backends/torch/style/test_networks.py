@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from crosslens.backends.torch.style.convolution_by_rows import ConvolutionByRows
 from crosslens.backends.torch.style.networks import build, load_weights, read_weights
 from crosslens.errors import ModelError
 from crosslens.style_network.architecture import weight_shapes
@@ -139,3 +140,11 @@ def test_weights_of_another_network_are_refused():
     made, other = build(SPECS["instance"]), read_weights(build(SPECS["conditional"]))
     with pytest.raises(ModelError, match=r"not the weights of this style network: '.*' has shape \(3, .*is wanted"):
         load_weights(made, other)
+
+
+@pytest.mark.parametrize("kernel", [9, 3, 1])
+def test_a_convolution_by_rows_is_the_convolution(kernel):
+    torch.manual_seed(0)
+    whole = torch.nn.Conv2d(4, 3, kernel, padding=kernel // 2, padding_mode="reflect").double()
+    x = torch.rand(2, 4, 7, 12, dtype=torch.float64)
+    torch.testing.assert_close(ConvolutionByRows(whole).double()(x), whole(x))
