@@ -35,7 +35,7 @@ class PatchMixtureMethod(DatasetMethod):
 
     Its log-likelihood is a prior for pictures that are made, as Mordvintsev, Olah and Tyka (2015, "Inceptionism") ask
     for neighbouring pixels that go together as in photographs: the target
-    "class 3 + 0.05 * patch_mixture:FILE.npz", or `crosslens.objective.patch_mixture`. Pixels are taken in [0, 1], at
+    "281 + 0.1 * patch_mixture:FILE.npz", or `crosslens.objective.patch_mixture`, which says what weights do. Pixels are taken in [0, 1], at
     the size and with the channels of the model, which is not run.
     """
 
