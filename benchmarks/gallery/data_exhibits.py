@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from .attack_exhibits import ATTACKS
 from .data_exhibit import DataExhibit
+from .prior_exhibits import PRIORS
 
 __all__ = ["EXHIBITS"]
 
@@ -203,5 +204,6 @@ EXHIBITS: Mapping[str, DataExhibit] = {
             below=True,
         ),
         *ATTACKS,
+        *PRIORS,
     )
 }

@@ -122,6 +122,7 @@ FOLDERS = {
         Folder("style_networks", _module("benchmarks.style_networks")),
         Folder("shapes", _shapes),
         Folder("shapes_network", _module("benchmarks.shapes_network")),
+        Folder("priors", _module("benchmarks.priors")),
     )
 }
 

@@ -6,10 +6,10 @@ the same weights as .pt2, .keras and .onnx, the outputs of the three at most 1e-
 - `classifier`, that of `benchmarks.digits`: pictures (1, 28, 28) to ten logits;
 - `generator`, the decoder of a variational autoencoder: codes (16,), standard normal, to pictures;
 - `decoder`, of the classifier's layer `relu4`, codes (64,) from 0 upwards, to pictures;
-- `denoiser`, pictures with normal noise of deviation 0.3 to clean pictures;
+- `denoiser`, pictures under noise of deviations up to 0.6 to clean pictures;
 - `judge`, a classifier of another make, which takes no part: its layer `features` has 128 units.
 
-About five minutes of one core. It is seeded: the same machine with as many threads writes the same weights.
+Five to eight minutes of one core. It is seeded: the same machine with as many threads writes the same weights.
 """
 
 import argparse

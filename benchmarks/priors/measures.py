@@ -1,6 +1,7 @@
 """How good pictures of classes are, by a judge that took no part in making them, and by their distance to the data."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import crosslens
@@ -47,24 +48,32 @@ class Reference:
         """Of pictures (K, 1, H, W) in [0, 1] and their classes (K,)."""
         images = as_numpy(images)
         scores, features = self._seen(images)
-        _, usual_features = self._seen(self.held_out)
-        _, known = self._seen(self.training)
-        chances = softmax(scores)[np.arange(len(images)), classes]
-        usual_slope = np.mean([slope(each) for each in self.held_out])
+        usual_pixels, usual_features, usual_slope = self._usual
         return Measures(
             accuracy=float(np.mean(scores.argmax(axis=1) == classes)),
-            confidence=float(chances.mean()),
-            pixels=float(nearest(images, self.training).mean() / nearest(self.held_out, self.training).mean()),
-            features=float(nearest(features, known).mean() / nearest(usual_features, known).mean()),
+            confidence=float(softmax(scores)[np.arange(len(images)), classes].mean()),
+            pixels=float(nearest(images, self.training).mean() / usual_pixels),
+            features=float(nearest(features, self._known).mean() / usual_features),
             spectrum=float(np.mean([abs(slope(each) - usual_slope) for each in images])),
         )
 
+    @cached_property
+    def _known(self) -> Any:
+        """The judge's features of the training pictures."""
+        return self._seen(self.training)[1]
+
+    @cached_property
+    def _usual(self) -> tuple[float, float, float]:
+        """Of held-out pictures the mean distances to the nearest in pixels and in features, and the mean slope."""
+        features = nearest(self._seen(self.held_out)[1], self._known)
+        slopes = [slope(each) for each in self.held_out]
+        return float(nearest(self.held_out, self.training).mean()), float(features.mean()), float(np.mean(slopes))
+
     def _seen(self, images: Any) -> tuple[Any, Any]:
         """The judge's logits (N, 10) and features (N, 128)."""
-        parts = [self.judge.forward(images[at : at + 1000], [FEATURES]) for at in range(0, len(images), 1000)]
-        logits, features = (
-            np.concatenate([as_numpy(part[name]) for part in parts]) for name in (crosslens.OUTPUT, FEATURES)
-        )
+        wanted = [crosslens.OUTPUT, FEATURES]
+        parts = [self.judge.forward(images[at : at + 1000], wanted) for at in range(0, len(images), 1000)]
+        logits, features = (np.concatenate([as_numpy(part[name]) for part in parts]) for name in wanted)
         return logits, features
 
 

@@ -9,18 +9,18 @@ from torch.nn import functional
 
 from .networks import CODE, FEATURES, denoiser, judge, picture_maker, variational_encoder
 
-__all__ = ["SIGMA", "trained_decoder", "trained_denoiser", "trained_generator", "trained_judge"]
+__all__ = ["trained_decoder", "trained_denoiser", "trained_generator", "trained_judge"]
 
 BATCH = 128
 RATE = 3e-3
 """Of Adam at its highest."""
-SIGMA = 0.3
-"""Deviation of the noise that the denoiser takes away."""
+WHITE, SMOOTH = 0.6, 0.6
+"""The largest deviations of the noise that the denoiser takes away."""
 FEATURE_WEIGHT = 0.02
 """Of the squared distance in the classifier's features beside that in pixels."""
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-"""Pictures (N, 1, 28, 28) in [0, 1] and their classes (N,) to one number."""
+"""Pictures (N, 1, 28, 28) in [0, 1] and what is known of each, (N, ...), to one number."""
 
 
 def trained_judge(images: torch.Tensor, labels: torch.Tensor) -> nn.Module:
@@ -56,13 +56,14 @@ def trained_decoder(classifier: nn.Module, images: torch.Tensor, labels: torch.T
     encoder, net = features_of(classifier), picture_maker(FEATURES)
     for weights in encoder.parameters():
         weights.requires_grad_(False)
+    codes = torch.cat([encoder(part.float() / 255) for part in images.split(1000)])
 
-    def loss(x: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-        code = encoder(x)
-        made = net(code)
-        return 100 * (functional.mse_loss(made, x) + FEATURE_WEIGHT * functional.mse_loss(encoder(made), code))
+    def loss(x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        made, some = net(code), slice(0, len(x) // 4)
+        features = functional.mse_loss(encoder(made[some]), code[some])
+        return 100 * (functional.mse_loss(made, x) + FEATURE_WEIGHT * features)
 
-    _fit("decoder", [net], loss, images, labels, passes=2)
+    _fit("decoder", [net], loss, images, codes, passes=6)
     return net.eval()
 
 
@@ -74,22 +75,31 @@ def features_of(classifier: nn.Module) -> nn.Sequential:
 
 
 def trained_denoiser(images: torch.Tensor, labels: torch.Tensor) -> nn.Module:
-    """A denoising autoencoder (Vincent et al. 2008) for normal noise of deviation `SIGMA`.
+    """A denoising autoencoder (Vincent et al. 2008) for normal noise of many strengths.
 
-    (denoise(x) - x) / SIGMA^2 is then the gradient of the log density of noisy pictures (Alain and Bengio 2014).
+    Besides white noise there is smooth noise, for grey pictures, which an ascent starts from, are not white noise away
+    from any digit. Where the noise has covariance S, denoise(x) - x is S times the gradient of the log density of
+    noisy pictures (Alain and Bengio 2014).
     """
     torch.manual_seed(14)
     net = denoiser()
 
     def loss(x: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-        return 100 * functional.mse_loss(net(x + SIGMA * torch.randn_like(x)), x)
+        return 100 * functional.mse_loss(net(noisy(x)), x)
 
-    _fit("denoiser", [net], loss, images, labels, passes=4)
+    _fit("denoiser", [net], loss, images, labels, passes=6)
     return net.eval()
 
 
+def noisy(x: torch.Tensor) -> torch.Tensor:
+    """Pictures under white and under smooth noise, the deviations of both drawn for each picture."""
+    white, smooth = (most * torch.rand(len(x), 1, 1, 1) for most in (WHITE, SMOOTH))
+    coarse = functional.interpolate(torch.randn(len(x), 1, 4, 4), x.shape[2:], mode="bilinear")
+    return x + white * torch.randn_like(x) + smooth * (coarse + torch.randn(len(x), 1, 1, 1))
+
+
 def _fit(
-    name: str, nets: list[nn.Module], loss: Loss, images: torch.Tensor, labels: torch.Tensor, *, passes: int
+    name: str, nets: list[nn.Module], loss: Loss, images: torch.Tensor, known: torch.Tensor, *, passes: int
 ) -> None:
     """Adam under a rate that rises and falls; prints the mean loss of the last 100 steps and the seconds."""
     began, weights = process_time(), [each for net in nets for each in net.parameters()]
@@ -97,7 +107,7 @@ def _fit(
     rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=passes * -(-len(images) // BATCH))
     losses = []
     for part in _parts(len(images), passes):
-        value = loss(images[part].float() / 255, labels[part])
+        value = loss(images[part].float() / 255, known[part])
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]  # torch's own
         optimiser.step()

@@ -13,10 +13,9 @@ class Judge:
     """Logits: the mean of the left half and of the right half, times 10; features: the two means."""
 
     def forward(self, images, layers):
-        assert layers == ["features"]
         middle = images.shape[-1] // 2
         means = np.stack([images[..., :middle].mean(axis=(1, 2, 3)), images[..., middle:].mean(axis=(1, 2, 3))], axis=1)
-        return {crosslens.OUTPUT: 10 * means, "features": means}
+        return {name: {crosslens.OUTPUT: 10 * means, "features": means}[name] for name in layers}
 
 
 def flat(left, right):
