@@ -89,14 +89,19 @@ def page(cat: Pixels, rows: Mapping[str, Sequence[Way]]) -> Image.Image:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
     for row, (name, made) in enumerate(rows.items()):
         top, style = row * (SIZE + HEAD + GAP), Image.open(FOLDERS["styles"].path / f"{name}.png")
-        given = [("the picture", _image(cat)), (f"the style: {name}", style.convert("RGB").resize((SIZE, SIZE)))]
+        given = [("the picture", to_image(cat)), (f"the style: {name}", style.convert("RGB").resize((SIZE, SIZE)))]
         ratio = [f"{way}, {each.seconds:.2g} s\nloss {each.loss / made[0].loss:.2f} of Gatys'" for way, each in
                  zip(WAYS, made, strict=True)]  # fmt: skip
-        shown = [*given, *zip(ratio, [_image(each.picture) for each in made], strict=True)]
+        shown = [*given, *zip(ratio, [to_image(each.picture) for each in made], strict=True)]
         for column, (title, tile) in enumerate(shown):
             draw.text((column * step + 2, top + 1), title, fill="black", font=font, spacing=1)
             sheet.paste(tile, (column * step, top + HEAD))
     return sheet
+
+
+def cat_pixels() -> Pixels:
+    """The cat, (1, 3, SIZE, SIZE)."""
+    return _pixels(Image.open(photograph()))
 
 
 def _pixels(picture: Image.Image) -> Pixels:
@@ -107,7 +112,8 @@ def _pixels(picture: Image.Image) -> Pixels:
     return np.asarray(square, np.float32).transpose(2, 0, 1)[None] / 255
 
 
-def _image(picture: Pixels) -> Image.Image:
+def to_image(picture: Pixels) -> Image.Image:
+    """A picture (1, 3, H, W) in [0, 1], to be drawn."""
     return Image.fromarray((picture[0].transpose(1, 2, 0) * 255).round().clip(0, 255).astype(np.uint8))
 
 
@@ -124,7 +130,7 @@ def table(rows: Mapping[str, Sequence[Way]]) -> str:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDERS["style_networks"].path
     FOLDERS["styles"].make()
-    cat = _pixels(Image.open(photograph()))
+    cat = cat_pixels()
     rows = {name: ways(folder, cat, name, number) for number, name in enumerate(STYLES)}
     print(table(rows))
     page(cat, rows).save(PICTURES / "style_families.jpg", quality=82)
