@@ -11,6 +11,7 @@ from ..errors import ImageError, ParameterError
 from ..image.io import load_image, save_image
 from ..image.video import is_animation, read_animation, save_animation
 from ..method.base import Method
+from ..plugins.carried import read_metadata
 from ..plugins.registry import image_method_class
 from ._options.files import WritingCommand
 from ._options.models import open_model, quiet
@@ -25,7 +26,11 @@ __all__ = ["command"]
 _ENCODER = click.Option(
     ["--encoder"], metavar="MODEL", help="AdaIN: the network whose features MODEL, a decoder, makes pictures of."
 )
-_LAYER = click.Option(["--layer"], metavar="LAYER", help="AdaIN: the encoder's layer that the decoder was trained on.")
+_LAYER = click.Option(
+    ["--layer"],
+    metavar="LAYER",
+    help="AdaIN: the encoder's layer that the decoder was trained on, where its file does not say it.",
+)
 _OURS = {"parameter_decoder", "parameter_features"}
 """Parameters of the method that the command has in another form."""
 _MOVING = (".gif", ".webp", ".mp4")
@@ -92,11 +97,24 @@ def _with_encoder(
                 f"{given} is for AdaIN, where MODEL is a decoder: give --encoder MODEL, --layer LAYER and --style "
                 "PICTURE; style_transfer needs no decoder"
             )
+        _refuse_decoder(model)
         return model, {**options, **dict.fromkeys(_OURS)}
-    if layer is None or options["parameter_style"] is None:
-        missing = "--layer LAYER, the one that the decoder was trained on" if layer is None else "--style PICTURE"
-        raise ParameterError(f"--encoder is given without {missing}")
+    if options["parameter_style"] is None:
+        raise ParameterError("--encoder is given without --style PICTURE")
     return encoder, {**options, "parameter_decoder": model, "parameter_features": layer}
+
+
+def _refuse_decoder(model: str) -> None:
+    """Refuse a decoder without what makes the features that it takes.
+
+    Raises:
+        ParameterError: its file says that it is one.
+    """
+    carried = read_metadata(model) if Path(model).is_file() else None
+    if carried and carried.style and carried.style.is_decoder:
+        raise ParameterError(
+            f"'{model}' is a decoder of features: give --encoder {carried.style.encoder or 'MODEL'} and --style PICTURE"
+        )
 
 
 def _wants_frames(film: Path, out: Any) -> bool:

@@ -44,16 +44,16 @@ class AdaINNetwork(PictureNetwork):
             LayerError: the encoder has no such layer, or it has no maps.
             ModelError: the decoder takes other maps.
         """
-        self._encoder, self._layer, self._strength = encoder, encoder.layer(layer).name, strength
-        channels = _channels(encoder, self._layer)
-        self._decoder = _taking_features(decoder, channels, self._layer)
+        self._encoder, self.layer, self._strength = encoder, encoder.layer(layer).name, strength
+        channels = _channels(encoder, self.layer)
+        self._decoder = _taking_features(decoder, channels, self.layer)
         height, width = encoder.input.shape[1:]
         self.sizes = height, width
         self.bytes_per_pixel = 2 * 4 * encoder.elements / prod(encoder.input.example_shape[1:])
         self._style = mixed_moments([moments(self._encode(style)) for style in styles], shares)
 
     def _encode(self, x: Array) -> Array:
-        return self._encoder.forward(x, [self._layer])[self._layer]
+        return self._encoder.forward(x, [self.layer])[self.layer]
 
     def _decode(self, maps: Array) -> Array:
         return self._decoder.forward(maps)[OUTPUT]

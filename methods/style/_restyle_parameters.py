@@ -21,6 +21,7 @@ from crosslens.style_training.style_loss import normalised_weights
 from crosslens.style_training.style_pictures import resize_and_crop, style_pictures
 
 from ._sizes import resize_longer_side
+from ._style_shares import style_shares
 
 COLOURS = ("style", "content")
 LARGEST_STYLE = 1024
@@ -48,7 +49,7 @@ class Features(ParameterGroup):
     decoder: Any = param(
         None, "network that makes pictures of the features of the model, which is then an encoder; a file or a Model"
     )
-    features: str | None = param(None, "the encoder's layer that the decoder was trained on")
+    features: str | None = param(None, "layer that the decoder was trained on; if not given, what its file says")
     style: Any = param(
         None, "picture whose style to take: a file, or an array (3, H, W) in [0, 1]; or several, as text with commas"
     )
@@ -78,9 +79,8 @@ class RestyleOptions(Features, Styles, Method):
             raise ParameterError(
                 "styles are those of one network of many, and AdaIN takes style pictures: leave one out"
             )
-        if self.decoder is not None and (self.features is None or self.style is None):
-            missing = "features, the layer that it was trained on" if self.features is None else "style, a picture"
-            raise ParameterError(f"decoder is given without {missing}")
+        if self.decoder is not None and self.style is None:
+            raise ParameterError("decoder is given without style, a picture: style='wave.jpg'")
         if self.output_range is not None and not self.output_range[0] < self.output_range[1]:
             raise ParameterError(f"output_range is {self.output_range}; it is the lower number and the larger, 0,255")
 
@@ -94,7 +94,8 @@ class RestyleOptions(Features, Styles, Method):
             return OnePass(self.with_styles(model), self.output_range)
         styles = [self._fit_style(model, like(style, images)) for style in style_pictures(self.style, model)]
         shares = normalised_weights("blend", self.blend, len(styles), "style pictures")
-        return AdaINNetwork(model, str(self.features), decoder_of(self.decoder), styles, shares, self.strength)
+        decoder = decoder_of(self.decoder)
+        return AdaINNetwork(model, self.features or recorded_layer(decoder), decoder, styles, shares, self.strength)
 
     def _fit_style(self, model: Model, style: Array) -> Array:
         """A style picture at a size that the encoder takes."""
@@ -128,33 +129,15 @@ def decoder_of(network: Any) -> Model:
     return network if isinstance(network, Model) else wrap(network, preprocess=None)
 
 
-def style_shares(text: str, count: int) -> "np.ndarray[Any, np.dtype[np.float32]]":
-    """The shares that a text such as 7, or 3:0.7,7:0.3, gives the styles of a network, (count,), with a sum of 1.
+def recorded_layer(decoder: Model) -> str:
+    """The encoder's layer that a decoder was trained on, as its file says.
 
     Raises:
-        ParameterError: no such text, no such style, or shares that are negative or all 0.
+        ParameterError: it does not say it.
     """
-    shares = np.zeros(count)
-    for part in str(text).split(","):
-        number, colon, share = part.partition(":")
-        try:
-            style, weight = int(number), float(share) if colon else 1.0
-        except ValueError as error:
-            raise ParameterError(
-                f"styles is {text!r}; write numbers of styles, each with its share or without, 7 or 3:0.7,7:0.3"
-            ) from error
-        if not 0 <= style < count:
-            raise ParameterError(f"styles names {style}; this network has {count} styles, 0 to {count - 1}")
-        if not 0 <= weight < float("inf"):
-            raise ParameterError(f"styles gives style {style} the share {share}; shares are numbers from 0 on")
-        shares[style] += weight
-    if not shares.sum() > 0:
-        raise ParameterError(f"styles is {text!r}, with a sum of 0; give one of them a share above 0")
-    return np.asarray(shares / shares.sum(), np.float32)
-
-
-def held_evenly(model: Model) -> int:
-    """The number of styles where a model holds equal shares of several; else 0."""
-    inner = model.model if isinstance(model, UnitRange) else model
-    held = np.asarray(inner.fixed_inputs.get(STYLE_WEIGHTS, ())).ravel()
-    return held.size if held.size > 1 and np.ptp(held) == 0 else 0
+    style = decoder.origin.carried.style if decoder.origin.carried else None
+    if style is None or style.layer is None:
+        raise ParameterError(
+            "the decoder's file does not say on which layer it was trained: features='block4_conv1' for example"
+        )
+    return str(style.layer)

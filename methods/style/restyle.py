@@ -12,11 +12,13 @@ from crosslens.method.provenance import json_value
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.restyle.adain_network import AdaINNetwork
 from crosslens.restyle.any_size import AnySize, Restyled
 from crosslens.result import Synthesis
 
-from ._restyle_parameters import RestyleOptions, held_evenly
+from ._restyle_parameters import RestyleOptions
 from ._style_images import check_colours, with_colours_of
+from ._style_shares import held_evenly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ class Restyle(RestyleOptions):
             images=pictures,
             starts=images,
             notes=(*self._shares_note(model), *notes),
-            provenance=self._record(model, made),
+            provenance=self._record(model, network, made),
         )
 
     def _finished(self, restyled: Restyled, image: Array) -> Restyled:
@@ -88,11 +90,11 @@ class Restyle(RestyleOptions):
         text = f"all {count} styles of the network in equal shares: choose with styles='3', or styles='3:0.7,7:0.3'"
         return (text,) if count else ()
 
-    def _record(self, model: Model, made: Sequence[Restyled]) -> Mapping[str, Any]:
+    def _record(self, model: Model, network: AnySize, made: Sequence[Restyled]) -> Mapping[str, Any]:
         """What the model's own record does not say: the shares of styles, the layer, the tiles."""
         record = dict(made[0].tiles)
-        if self.decoder is not None:
-            return {**record, "layers": [model.layer(str(self.features)).name]}
+        if isinstance(network.network, AdaINNetwork):
+            return {**record, "layers": [network.network.layer]}
         inputs = getattr(self.with_styles(model), "fixed_inputs", {})
         return {**record, "inputs": json_value(dict(inputs))} if self.styles is not None else record
 

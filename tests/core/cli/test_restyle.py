@@ -5,6 +5,9 @@ import json
 import numpy as np
 import pytest
 from crosslens.image import video
+from crosslens.metadata import Metadata
+from crosslens.plugins.carried import write_metadata
+from crosslens.style_network.spec import StyleSpec
 from PIL import Image
 
 DARKER = (
@@ -112,8 +115,7 @@ def test_any_style_by_encoder_and_decoder(command, models, picture, film, tmp_pa
     [
         (["--style", "x.png"], "--style is for AdaIN, where MODEL is a decoder: give --encoder MODEL"),
         (["--layer", "1"], "--layer is for AdaIN"),
-        (["--encoder", "demo:lite0"], "--encoder is given without --layer LAYER"),
-        (["--encoder", "demo:lite0", "--layer", "1"], "--encoder is given without --style PICTURE"),
+        (["--encoder", "demo:lite0"], "--encoder is given without --style PICTURE"),
         (["--styles", "3"], "no input 'style_weights' to choose among styles"),
         (["--strength", "2"], "strength"),
         (["--colours", "mine"], "colours"),
@@ -138,3 +140,11 @@ def test_a_classifier_is_refused(command, tiny, picture, tmp_path):
     assert done.exit_code == 1
     assert done.stderr.count("\n") == 1
     assert "makes pictures of pictures" in done.stderr
+
+
+def test_a_decoder_alone_is_refused(command, picture, tmp_path):
+    (tmp_path / "decoder.pt2").write_bytes(b"")
+    style = StyleSpec(kind="decoder", norm="none", code=(3, 2), encoder="vgg16.onnx", layer="1")
+    write_metadata(tmp_path / "decoder.pt2", Metadata(style=style))
+    done = command("restyle", tmp_path / "decoder.pt2", picture, "-o", tmp_path / "x.png")
+    assert "is a decoder of features: give --encoder vgg16.onnx and --style PICTURE" in done.stderr

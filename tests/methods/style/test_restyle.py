@@ -8,10 +8,13 @@ import pytest
 import torch
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, LayerError, ModelError, ParameterError
+from crosslens.metadata import Metadata
+from crosslens.metadata.origin import Origin
 from crosslens.model.other_inputs import with_inputs
 from crosslens.restyle.any_size import OVERLAP, AnySize
 from crosslens.restyle.picture_network import OnePass
 from crosslens.restyle.shared_statistics import SharedStatistics, shared_statistics
+from crosslens.style_network.spec import StyleSpec
 from crosslens.synthesis.tiling import overlapping_tiles
 from crosslens.testing import TinyModel
 from onnx import TensorProto, helper, numpy_helper
@@ -266,6 +269,15 @@ def test_the_pictures_own_style_changes_nothing():
     np.testing.assert_allclose(adain(x, features="1", style=x[0]).images, x, atol=1e-5)
 
 
+def test_the_layer_is_the_one_that_the_decoders_file_says():
+    decoder = crosslens.wrap(Decoder().eval(), preprocess=None, input_shape=(3, None, None))
+    spec = StyleSpec(kind="decoder", norm="none", code=(3, 2), layer="1")
+    decoder.origin = Origin("file", Metadata(style=spec))
+    made = adain(decoder=decoder, features=None)
+    assert made.provenance["layers"] == ["1"]
+    np.testing.assert_array_equal(made.images, adain(features="1").images)
+
+
 def test_tiles_of_adain_have_the_moments_of_the_whole():
     x = np.random.default_rng(3).random((1, 3, 96, 160), dtype=np.float32)
     whole, tiled = adain(x, features="1"), adain(x, features="1", tile=64)
@@ -283,7 +295,7 @@ def test_blended_styles_lie_between():
     ("options", "error", "said"),
     [
         ({"features": "conv9"}, LayerError, "no layer 'conv9'"),
-        ({"features": None}, ParameterError, "decoder is given without features"),
+        ({"features": None}, ParameterError, "does not say on which layer it was trained: features='block4_conv1'"),
         ({"style": None}, ParameterError, "decoder is given without style"),
         ({"styles": "3"}, ParameterError, "leave one out"),
         ({"blend": (0.5, 0.5)}, ParameterError, "give 1 numbers for 1 style pictures"),
