@@ -144,9 +144,9 @@ def patch_mixture(mixture: Any, stride: int | None = None) -> Objective:
 
     The expected patch log-likelihood of Zoran and Weiss (2011) over the number of patches: overlapping ones every
     `stride` pixels, the last row and column of them included. Pixels count in [0, 1] whatever the model's bounds, and
-    are computed with in float64. As a prior add it to a target: `logit(281) + 0.1 * patch_mixture(FILE)`. Beside a logit
-    of EfficientNet-Lite0 0.1 smooths the picture and keeps the class, 0.3 leaves large shapes on plain ground, and with
-    1 a grey picture is the best: a component's own mean is its most likely patch, and far from others it draws.
+    are computed with in float64. As a prior add it to a target: `logit(281) + 0.1 * patch_mixture(FILE)`. Beside a
+    logit of EfficientNet-Lite0 a weight of 0.1 keeps the class and brings the likelihood nearer to that of photographs,
+    0.3 leaves large shapes on plain ground, and with 1 the picture ends grey.
 
     Args:
         mixture: what the method `patch_mixture` gave, or its .npz. It is of pictures, so any network will do that takes

@@ -34,9 +34,9 @@ class PatchMixtureMethod(DatasetMethod):
     patches (Zoran and Weiss, 2011, "From learning models of natural image patches to whole image restoration").
 
     Its log-likelihood is a prior for pictures that are made, as Mordvintsev, Olah and Tyka (2015, "Inceptionism") ask
-    for neighbouring pixels that go together as in photographs: the target
-    "281 + 0.1 * patch_mixture:FILE.npz", or `crosslens.objective.patch_mixture`, which says what weights do. Pixels are taken in [0, 1], at
-    the size and with the channels of the model, which is not run.
+    for neighbouring pixels that go together as in photographs: the target "281 + 0.1 * patch_mixture:FILE.npz", or
+    `crosslens.objective.patch_mixture`, which says what weights do. Pixels are taken in [0, 1], at the size and with
+    the channels of the model, which is not run.
     """
 
     name = "patch_mixture"

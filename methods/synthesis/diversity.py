@@ -44,6 +44,10 @@ class Diversity(ActivationMaximisation):
         """`count` pictures from noise, or from as many facets."""
         if images is not None:
             raise ParameterError("diversity makes its pictures from noise or facets; leave the images out")
+        if self.start == "grey":
+            raise ParameterError(
+                "start is 'grey', from where all pictures would go the same way; diversity starts from noise or facets"
+            )
         starts = self._facet_starts(model, None)
         if starts is not None and len(starts) < self.count:
             raise ParameterError(

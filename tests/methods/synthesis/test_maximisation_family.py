@@ -161,6 +161,7 @@ def test_an_interpolations_ends_are_its_channels():
         ("channel_grid", None, {"resume": "run.npz"}, "cannot go on from 'run.npz'"),
         ("channel_grid", None, {"layer": "conv1", "channels": (9,)}, "channel 9 is out of range"),
         ("diversity", 1, {"count": 1}, "count is 1; it must be a whole number, at least 2"),
+        ("diversity", 1, {"start": "grey"}, "start is 'grey', from where all pictures would go the same way"),
         ("diversity", 1, {"layer": "fc"}, r"layer 'fc' gives \(None, 5\); diversity compares maps"),
         ("interpolation", None, {"count": 1}, "count is 1; it must be a whole number, at least 2"),
         ("activation_maximisation", 1, {"start": "blue"}, "start is 'blue'; it must be noise, grey or data:FILE"),
