@@ -73,5 +73,8 @@ class StyleTrainingSettings(NetworkSettings, LossSettings):
         None, "side of the crops in pixels; if not given, what the loss network takes, or 256", minimum=8
     )
     learning_rate: float = param(0.005, "length of Adam's steps", above=0)
+    warm_up: int = param(
+        0, "steps before the others, without the loss network, that teach to give pictures back as they are", minimum=0
+    )
     seed: int = param(0, "of the weights to start from and of the crops", minimum=0)
     every: int | None = param(None, "keep the state, and a sample picture, after every so many steps", minimum=1)
