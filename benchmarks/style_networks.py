@@ -19,7 +19,7 @@ from .vgg_trunk import write
 
 __all__ = ["NETWORKS", "command"]
 
-SIZE, STRENGTH = 160, 0.02
+SIZE, STRENGTH = 160, 0.003
 STEPS = 1000
 STYLES = "{styles}"
 TISSUE, GLASS = f"--style {STYLES}/tissue.png", f"--style {STYLES}/glass.png"
@@ -33,7 +33,7 @@ NETWORKS: Mapping[str, str] = {
 """By name, what `crosslens train-style` is given. The last two differ in their normalisation alone."""
 LEFT_OUT = {"chelsea.png", "page.png", "text.png", "horse.png"}
 """The picture that is shown, so that no network has learned it, and what is no photograph."""
-SHORTER = {"glass": 0.8, "batch": 0.3, "instance": 0.3}
+SHORTER = {"glass": 0.6, "both": 0.5, "any": 0.35, "batch": 0.3, "instance": 0.3}
 """Part of the steps where steps are dearer."""
 
 
