@@ -97,10 +97,6 @@ class AdainPlan(Plan):
         images, looks = self.photographs.crops(self._batch, rng), self.styles.crops(self._batch, rng)
         return self._aimed_at(images, looks)
 
-    def reconstruction(self, rng: np.random.Generator) -> tuple[Sequence[Pixels], Pixels]:
-        images = self.photographs.crops(self._batch, rng)
-        return [self._code(images)], images
-
     def _aimed_at(self, images: Pixels, looks: Pixels) -> Batch:
         maps = self.model.forward(looks, [*self.style_layers, self.code_layer])
         target = as_numpy(adain(self._code(images), moments(as_numpy(maps[self.code_layer]))))

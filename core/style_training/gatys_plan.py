@@ -72,15 +72,9 @@ class GatysPlan(Plan):
         """Random crops, each with a random style; what is to be matched is their own content."""
         images = self.photographs.crops(self._batch, rng)
         styles = rng.integers(self.count, size=len(images))
-        return Batch(self._inputs(images, styles), self.parts(images, styles))
-
-    def _inputs(self, images: Pixels, styles: Any) -> list[Pixels]:
         one_hot = np.eye(self.count, dtype=np.float32)[styles]
-        return [images, one_hot] if self.spec.has_style_weights else [images]
-
-    def reconstruction(self, rng: np.random.Generator) -> tuple[Sequence[Pixels], Pixels]:
-        images = self.photographs.crops(self._batch, rng)
-        return self._inputs(images, rng.integers(self.count, size=len(images))), images
+        inputs = [images, one_hot] if self.spec.has_style_weights else [images]
+        return Batch(inputs, self.parts(images, styles))
 
     def parts(self, images: Pixels, styles: Sequence[int] | np.ndarray[Any, Any]) -> dict[str, Part]:
         """The parts of the loss of pictures with the content of these, each in the style of this number."""

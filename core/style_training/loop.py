@@ -19,7 +19,7 @@ from .checkpoint import TrainingState
 from .plan import PARTS, Plan, StepLoss
 from .settings import StyleTrainingSettings
 
-__all__ = ["KEPT_EVERY", "Outcome", "first_state", "train", "warmed_up"]
+__all__ = ["KEPT_EVERY", "Outcome", "first_state", "train"]
 
 KEPT_EVERY = 100
 """Steps between two states to fall back to, where `every` says nothing else."""
@@ -87,23 +87,6 @@ def train(
             raise
         return Outcome(kept, diverged=str(error))
     return Outcome(state)
-
-
-def warmed_up(plan: Plan, network: Trainable, how: StyleTrainingSettings) -> TrainingState:
-    """The first state after steps on the squared distance between pictures and what the network makes of them.
-
-    A network that keeps the content from its first step is not free to forget it for the style.
-    """
-    state = first_state(network)
-    for step in range(how.warm_up):
-        inputs, images = plan.reconstruction(np.random.default_rng([how.seed, step, 1]))
-        done = network.forward(state.parameters, state.statistics, inputs)
-        gradient = done.back((done.images - images) * np.float32(2 / images.size))
-        now = Adam(how.learning_rate).after(State(state.parameters, (state.first, state.second), step), gradient)
-        first, second = now.moments
-        state = replace(state, parameters=now.parameters, first=first, second=second, statistics=done.statistics)
-    zeros = np.zeros_like(state.first)
-    return replace(state, first=zeros, second=zeros, average=state.parameters)
 
 
 def one_step(plan: Plan, network: Trainable, how: StyleTrainingSettings, state: TrainingState) -> TrainingState:

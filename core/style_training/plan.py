@@ -85,10 +85,6 @@ class Plan(ABC):
         """The data of a step, drawn with this generator."""
 
     @abstractmethod
-    def reconstruction(self, rng: np.random.Generator) -> tuple[Sequence[np.ndarray[Any, Any]], np.ndarray[Any, Any]]:
-        """What the network is given for pictures as they are, and these, (N, 3, H, W)."""
-
-    @abstractmethod
     def sample_inputs(self) -> Sequence[np.ndarray[Any, Any]]:
         """What the network is given for sample pictures: one photograph in each style, at most four."""
 

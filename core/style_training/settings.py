@@ -23,7 +23,7 @@ class LossSettings(ParameterGroup):
         None, "beta, of the style's; if not given, `strength` decides, which means the same on any network", minimum=0
     )
     strength: float = param(
-        0.1, "of the style where no style_weight is given, as in style_transfer: 0.2 for twice as much", above=0
+        0.02, "of the style where no style_weight is given, as in style_transfer: 0.04 for twice as much", above=0
     )
     tv_weight: float = param(
         0.0, "of the total variation: 1 where that of the photographs counts as much as their content", minimum=0
@@ -73,8 +73,5 @@ class StyleTrainingSettings(NetworkSettings, LossSettings):
         None, "side of the crops in pixels; if not given, what the loss network takes, or 256", minimum=8
     )
     learning_rate: float = param(0.005, "length of Adam's steps", above=0)
-    warm_up: int = param(
-        0, "steps before the others, without the loss network, that teach to give pictures back as they are", minimum=0
-    )
     seed: int = param(0, "of the weights to start from and of the crops", minimum=0)
     every: int | None = param(None, "keep the state, and a sample picture, after every so many steps", minimum=1)

@@ -83,7 +83,7 @@ def train_style(
     plan = plan_of(how, as_model(model), photographs, style)
     network = trainable(plan.spec, how.seed)
     record = {**_record(how), **plan.record()}
-    start = _start(state, resume, network, record, how)
+    start = _start(state, resume, network, record, how.steps)
     began = perf_counter()
     outcome = train(plan, network, how, start, _keeper(plan, network, how, state, record, watch), progress)
     if state is not None:
