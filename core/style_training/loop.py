@@ -115,7 +115,7 @@ def one_step(plan: Plan, network: Trainable, how: StyleTrainingSettings, state: 
 
 def _after(state: TrainingState, gradient: np.ndarray[Any, Any], how: StyleTrainingSettings) -> TrainingState:
     """One step of Adam, and the running mean of the parameters."""
-    rate = how.learning_rate * min(1.0, (state.step + 1) / WARM_UP)
+    rate = how.rate * min(1.0, (state.step + 1) / WARM_UP)
     now = Adam(rate).after(State(state.parameters, (state.first, state.second), state.step), gradient)
     first, second = now.moments
     share = np.float32(min(AVERAGED, state.step / (state.step + 10)))
@@ -133,5 +133,5 @@ def _check_finite(what: str, values: Any, how: StyleTrainingSettings, state: Tra
     if not np.isfinite(as_numpy(values)).all():
         raise DivergedError(
             f"{what} not finite at step {state.step + 1}: "
-            f"take shorter steps, learning_rate={how.learning_rate / 5:g} for example"
+            f"take shorter steps, learning_rate={how.rate / 5:g} for example"
         )

@@ -23,7 +23,7 @@ class LossSettings(ParameterGroup):
         None, "beta, of the style's; if not given, `strength` decides, which means the same on any network", minimum=0
     )
     strength: float = param(
-        0.02, "of the style where no style_weight is given, as in style_transfer: 0.04 for twice as much", above=0
+        0.003, "of the style where no style_weight is given, as in style_transfer: 0.006 for twice as much", above=0
     )
     tv_weight: float = param(
         0.0, "of the total variation: 1 where that of the photographs counts as much as their content", minimum=0
@@ -55,6 +55,11 @@ class NetworkSettings(ParameterGroup):
     )
 
     @property
+    def usual_rate(self) -> float:
+        """Of learning, where none is given: at ten times as much a decoder's pictures turn white and stay so."""
+        return 0.0005 if self.adain else 0.005
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Width and blocks of the network."""
         width, blocks = (32, 3) if self.adain else (16, 5)
@@ -72,6 +77,13 @@ class StyleTrainingSettings(NetworkSettings, LossSettings):
     size: int | None = param(
         None, "side of the crops in pixels; if not given, what the loss network takes, or 256", minimum=8
     )
-    learning_rate: float = param(0.005, "length of Adam's steps", above=0)
+    learning_rate: float | None = param(
+        None, "length of Adam's steps; if not given, 0.005, of a decoder, which is not normalised, 0.0005", above=0
+    )
     seed: int = param(0, "of the weights to start from and of the crops", minimum=0)
     every: int | None = param(None, "keep the state, and a sample picture, after every so many steps", minimum=1)
+
+    @property
+    def rate(self) -> float:
+        """The length of Adam's steps."""
+        return self.learning_rate or self.usual_rate

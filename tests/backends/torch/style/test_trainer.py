@@ -82,7 +82,7 @@ def test_a_step_is_the_papers_loss_and_adam(norm):
     (sum(expected) / plan.unit).backward()
     gradient = torch.cat([p.grad.reshape(-1) for p in net.parameters()]).numpy()
     np.testing.assert_allclose(after.first, 0.1 * gradient, rtol=1e-3, atol=1e-4 * np.abs(gradient).max())
-    rate = how.learning_rate / 20  # the first of twenty steps of warming up
+    rate = how.rate / 20  # the first of twenty steps of warming up
     moved = start.parameters - rate * gradient / (np.abs(gradient) + 1e-8)
     large = np.abs(gradient) > 1e-3 * np.abs(gradient).max()
     np.testing.assert_allclose(after.parameters[large], moved[large], rtol=1e-4, atol=1e-3 * rate)
