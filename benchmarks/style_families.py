@@ -1,15 +1,16 @@
 """Four ways to the same style, side by side: pictures, losses at one objective, seconds a picture.
 
 `python -m benchmarks.style_families FOLDER` takes the networks of `benchmarks.style_networks` in FOLDER. For a cat and
-two styles: Gatys et al. (2016), who optimise the picture, 200 steps; a network for one style (Johnson et al. 2016); one
+two styles: Gatys et al. (2016), who optimise the picture, 200 steps; a network for one style
+(Johnson et al. 2016), where FOLDER has it; one
 for both (Dumoulin et al. 2017); a decoder for any (Huang and Belongie 2017). All by ONNX files. The losses are those
 that `style_transfer` minimises, at its weights and the strength that the networks were trained with, through VGG16 at
-240 pixels: of the content, of the style, their sum divided by Gatys'. Writes benchmarks/pictures/style_families.jpg and
+160 pixels: of the content, of the style, their sum divided by Gatys'. Writes benchmarks/pictures/style_families.jpg and
 prints the table.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from .gallery.folders import FOLDERS
 from .gallery.photographs import photograph
 from .style_networks import STRENGTH
 
-SIZE, STEPS = 240, 200
+SIZE, STEPS = 160, 200
 PICTURES = Path(__file__).with_name("pictures")
 STYLES = ("tissue", "glass")
 LAYER = "block4_relu1"
@@ -49,20 +50,20 @@ class Way(NamedTuple):
         return self.content + self.style
 
 
-def ways(folder: Path, cat: Pixels, name: str, number: int) -> Sequence[Way]:
-    """The four ways to a style, in the order of `WAYS`."""
+def ways(folder: Path, cat: Pixels, name: str, number: int) -> Mapping[str, Way]:
+    """The ways to a style, by name in the order of `WAYS`; without that of one style where it has no network."""
     model = crosslens.wrap(folder / "vgg16.onnx")
-    path = FOLDERS["styles"].path / f"{name}.png"
-    style = _pixels(Image.open(path))
-    files = {each: crosslens.wrap(folder / f"{each}.onnx") for each in (name, "both")}
-    restyle = crosslens.method
-    calls = (
-        lambda: restyle("style_transfer", style=style[0], steps=STEPS, strength=STRENGTH)(model, cat),
-        lambda: restyle("restyle")(files[name], cat),
-        lambda: restyle("restyle", styles=str(number))(files["both"], cat),
-        lambda: restyle("restyle", decoder=folder / "any.onnx", features=LAYER, style=path)(model, cat),
-    )
-    return [_measured(model, cat, style, *_timed(call)) for call in calls]
+    style = _pixels(Image.open(FOLDERS["styles"].path / f"{name}.png"))
+    ask, alone = crosslens.method, folder / f"{name}.onnx"
+    calls = {
+        WAYS[0]: lambda: ask("style_transfer", style=style[0], steps=STEPS, strength=STRENGTH)(model, cat),
+        WAYS[1]: lambda: ask("restyle")(crosslens.wrap(alone), cat),
+        WAYS[2]: lambda: ask("restyle", styles=str(number))(crosslens.wrap(folder / "both.onnx"), cat),
+        WAYS[3]: lambda: ask("restyle", decoder=folder / "any.onnx", features=LAYER, style=style[0])(model, cat),
+    }
+    if not alone.exists():
+        del calls[WAYS[1]]
+    return {way: _measured(model, cat, style, *_timed(call)) for way, call in calls.items()}
 
 
 def _measured(model: Model, cat: Pixels, style: Pixels, picture: Pixels, seconds: float) -> Way:
@@ -82,17 +83,17 @@ def _timed(call: Any) -> tuple[Pixels, float]:
     return np.asarray(made), perf_counter() - start
 
 
-def page(cat: Pixels, rows: Mapping[str, Sequence[Way]]) -> Image.Image:
+def page(cat: Pixels, rows: Mapping[str, Mapping[str, Way]]) -> Image.Image:
     """A row for each style: the cat, the style, the four ways with their seconds and losses."""
     step = SIZE + GAP
     sheet = Image.new("RGB", (step * (2 + len(WAYS)), (SIZE + HEAD + GAP) * len(rows)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     for row, (name, made) in enumerate(rows.items()):
         top, style = row * (SIZE + HEAD + GAP), Image.open(FOLDERS["styles"].path / f"{name}.png")
         given = [("the picture", to_image(cat)), (f"the style: {name}", style.convert("RGB").resize((SIZE, SIZE)))]
-        ratio = [f"{way}, {each.seconds:.2g} s\nloss {each.loss / made[0].loss:.2f} of Gatys'" for way, each in
-                 zip(WAYS, made, strict=True)]  # fmt: skip
-        shown = [*given, *zip(ratio, [to_image(each.picture) for each in made], strict=True)]
+        best = made[WAYS[0]].loss
+        titles = [f"{way}, {each.seconds:.2g} s\nloss {each.loss / best:.2f} of Gatys'" for way, each in made.items()]
+        shown = [*given, *zip(titles, [to_image(each.picture) for each in made.values()], strict=True)]
         for column, (title, tile) in enumerate(shown):
             draw.text((column * step + 2, top + 1), title, fill="black", font=font, spacing=1)
             sheet.paste(tile, (column * step, top + HEAD))
@@ -117,12 +118,13 @@ def to_image(picture: Pixels) -> Image.Image:
     return Image.fromarray((picture[0].transpose(1, 2, 0) * 255).round().clip(0, 255).astype(np.uint8))
 
 
-def table(rows: Mapping[str, Sequence[Way]]) -> str:
+def table(rows: Mapping[str, Mapping[str, Way]]) -> str:
     """The figures in Markdown."""
     lines = ["| style | way | content loss | style loss | sum, of Gatys' | seconds |", "|--|--|--|--|--|--|"]
     for name, made in rows.items():
-        for way, each in zip(WAYS, made, strict=True):
-            figures = f"{each.content:.3g} | {each.style:.3g} | {each.loss / made[0].loss:.2f} | {each.seconds:.2f}"
+        for way, each in made.items():
+            ratio = each.loss / made[WAYS[0]].loss
+            figures = f"{each.content:.3g} | {each.style:.3g} | {ratio:.2f} | {each.seconds:.2f}"
             lines.append(f"| {name} | {way} | {figures} |")
     return "\n".join(lines)
 
