@@ -54,14 +54,16 @@ def ways(folder: Path, cat: Pixels, name: str, number: int) -> Mapping[str, Way]
     """The ways to a style, by name in the order of `WAYS`; without that of one style where it has no network."""
     model = crosslens.wrap(folder / "vgg16.onnx")
     style = _pixels(Image.open(FOLDERS["styles"].path / f"{name}.png"))
-    ask, alone = crosslens.method, folder / f"{name}.onnx"
+    files = {each: folder / f"{each}.onnx" for each in (name, "both", "any")}
+    made = {each: crosslens.wrap(path) for each, path in files.items() if path.exists()}
+    ask = crosslens.method
     calls = {
         WAYS[0]: lambda: ask("style_transfer", style=style[0], steps=STEPS, strength=STRENGTH)(model, cat),
-        WAYS[1]: lambda: ask("restyle")(crosslens.wrap(alone), cat),
-        WAYS[2]: lambda: ask("restyle", styles=str(number))(crosslens.wrap(folder / "both.onnx"), cat),
-        WAYS[3]: lambda: ask("restyle", decoder=folder / "any.onnx", features=LAYER, style=style[0])(model, cat),
+        WAYS[1]: lambda: ask("restyle")(made[name], cat),
+        WAYS[2]: lambda: ask("restyle", styles=str(number))(made["both"], cat),
+        WAYS[3]: lambda: ask("restyle", decoder=made["any"], features=LAYER, style=style[0])(model, cat),
     }
-    if not alone.exists():
+    if name not in made:
         del calls[WAYS[1]]
     return {way: _measured(model, cat, style, *_timed(call)) for way, call in calls.items()}
 

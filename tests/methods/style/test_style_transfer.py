@@ -7,7 +7,7 @@ from crosslens import InputSpec, load_image, method, save_image
 from crosslens.arrays import as_numpy
 from crosslens.errors import ImageError, LayerError, ParameterError
 from crosslens.methods.style._style_images import match_colours
-from crosslens.methods.style._transfer_jobs import BALANCE
+from crosslens.style_training.style_loss import BALANCE
 from crosslens.testing import TinyModel
 
 MODEL = TinyModel(size=16, relu=True)
@@ -181,8 +181,8 @@ def test_progress_hears_every_step_and_its_loss():
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"style": None}, ParameterError, "style is None; style_transfer needs a picture: style='starry_night.jpg'"),
-        ({"style": 3}, ParameterError, "style is 3; style_transfer needs a picture"),
+        ({"style": None}, ParameterError, "style is None; a style is a picture: style='starry_night.jpg'"),
+        ({"style": 3}, ParameterError, "style is 3; a style is a picture"),
         ({"style": "no_such.png"}, ImageError, r"no picture at 'no_such.png': the file does not exist"),
         ({"style": STYLE[0]}, ParameterError, r"style has shape \(16, 16\); it must be one picture, \(3, H, W\)"),
         ({"style": CONTENT}, ParameterError, r"style has shape \(2, 3, 16, 16\); it must be one picture"),
