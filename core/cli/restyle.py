@@ -1,4 +1,4 @@
-"""`crosslens restyle`: give pictures and animations another style, by a network that makes pictures of pictures."""
+"""`crosslens restyle`: give pictures and animations another style in one pass."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -9,6 +9,7 @@ from crosslens import testing
 from crosslens.arrays import as_numpy
 from crosslens.errors import LayerError, ModelError
 from crosslens.method import parameters
+from crosslens.method.provenance import names_layers
 from crosslens.plugins import image_methods, method_class
 from crosslens.testing import same
 from crosslens.testing.promises.method import target_for, values_of
@@ -27,7 +28,7 @@ def test_method_keeps_its_promise(check):
 
 def layers(method):
     """Names for parameters such as `content_layer` and `style_layers`, whose defaults look for rectifiers."""
-    named = [parameter.name for parameter in parameters(method)]
+    named = [parameter.name for parameter in parameters(method) if names_layers(parameter.name)]
     several = {name: ("act1", "act3") for name in named if name.endswith("_layers")}
     return several | {name: "act3" for name in named if name.endswith("_layer")}
 

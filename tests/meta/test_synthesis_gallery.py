@@ -20,7 +20,8 @@ from .tree import ROOT
 
 def test_every_method_that_makes_pictures_hangs_in_the_gallery():
     makers = {name for name in image_methods() if left_out(name) == "makes a picture instead of explaining one"}
-    assert {exhibit.method for exhibit in EXHIBITS.values()} == makers
+    elsewhere = {"restyle"}  # its networks are trained first: benchmarks.style_families
+    assert {exhibit.method for exhibit in EXHIBITS.values()} | elsewhere == makers
 
 
 @pytest.mark.parametrize("name", EXHIBITS)

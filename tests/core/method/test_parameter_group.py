@@ -41,9 +41,8 @@ def test_a_method_without_groups_has_all_parameters_under_no_title():
 
 def test_a_parameter_of_a_group_is_a_plain_keyword_of_the_method():
     assert method("activation_maximisation", shift=0.2, bound="clip").shift == 0.2
-    assert {"run", "random transforms", "regularisers", "parameterisation", "starting picture"} == set(
-        names(method_class("activation_maximisation"))
-    )
+    groups = {"run", "random transforms", "regularisers", "parameterisation", "starting picture"}
+    assert groups | {"generator", "learned prior"} == set(names(method_class("activation_maximisation")))
 
 
 def test_no_group_of_parameters_that_make_pictures_has_more_than_eight():

@@ -52,7 +52,7 @@ def assert_same(got, wanted, where="result"):
         assert got == wanted or (got != got and wanted != wanted), f"{where} is {got}, not {wanted}"
 
 
-OTHER_NETWORKS = {"attention_relevance", "attention_rollout", "deconvnet", "full_grad", "guided_backprop"}
+OTHER_NETWORKS = {"attention_relevance", "attention_rollout", "deconvnet", "full_grad", "guided_backprop", "restyle"}
 SUITED = sorted(set(methods()) - OTHER_NETWORKS - {"guided_grad_cam", "fade", "peak"})
 """Methods that run on the tiny network; the results of the others are plain attributions."""
 
