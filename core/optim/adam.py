@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from ..arrays import Array, namespace
-from .base import Amend, Evaluate, Optimiser, Report, State
+from .base import Amend, Evaluate, Optimiser, Report, State, take_steps
 
 __all__ = ["Adam"]
 
@@ -27,13 +27,7 @@ class Adam(Optimiser):
     ) -> Array:
         """As `Optimiser.minimise`; always all steps."""
         state = start if start.moments else replace(self.start(start.parameters), step=start.step)
-        while state.step < steps:
-            losses, gradient = evaluate(state.parameters, state.step)
-            state = self.after(state, gradient)
-            if amend is not None:
-                state = replace(state, parameters=amend(state.parameters, state.step))
-            report(state, losses)
-        return state.parameters
+        return take_steps(self.after, evaluate, state, steps, report, amend)
 
     def start(self, parameters: Array) -> State:
         """The state before the first step."""

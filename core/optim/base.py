@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..arrays import Array
 
-__all__ = ["Amend", "Evaluate", "Optimiser", "Report", "State"]
+__all__ = ["Amend", "Evaluate", "Optimiser", "Report", "State", "take_steps"]
 
 Evaluate: TypeAlias = Callable[[Array, int], tuple[Array, Array]]
 """(parameters, step, from 0) to (losses (N,), gradient of their sum, shaped as the parameters)."""
@@ -52,3 +52,26 @@ class Optimiser(ABC):
         Raises:
             ParameterError: it cannot have its parameters amended.
         """
+
+
+def take_steps(
+    after: Callable[[State, Array], State],
+    evaluate: Evaluate,
+    state: State,
+    steps: int,
+    report: Report,
+    amend: Amend | None = None,
+) -> Array:
+    """All steps of an optimiser whose each step needs the gradient at the last state alone.
+
+    Args:
+        after: the state after one step, from the state and the gradient there.
+        evaluate, state, steps, report, amend: as for `Optimiser.minimise`, `state` being where it starts.
+    """
+    while state.step < steps:
+        losses, gradient = evaluate(state.parameters, state.step)
+        state = after(state, gradient)
+        if amend is not None:
+            state = replace(state, parameters=amend(state.parameters, state.step))
+        report(state, losses)
+    return state.parameters

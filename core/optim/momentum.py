@@ -1,9 +1,9 @@
 """Gradient descent with momentum, for what must come out alike where gradients agree to rounding only."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..arrays import Array, namespace
-from .base import Amend, Evaluate, Optimiser, Report, State
+from .base import Amend, Evaluate, Optimiser, Report, State, take_steps
 
 __all__ = ["Momentum"]
 
@@ -24,13 +24,9 @@ class Momentum(Optimiser):
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
     ) -> Array:
         """As `Optimiser.minimise`; always all steps."""
-        state = start
-        while state.step < steps:
-            losses, gradient = evaluate(state.parameters, state.step)
-            mean = self.decay * state.moments[0] + (1 - self.decay) * gradient if state.moments else gradient
-            x = namespace(mean).clip(state.parameters - self.rate * mean, *self.bounds)
-            state = State(x, (mean,), state.step + 1)
-            if amend is not None:
-                state = replace(state, parameters=amend(state.parameters, state.step))
-            report(state, losses)
-        return state.parameters
+        return take_steps(self._after, evaluate, start, steps, report, amend)
+
+    def _after(self, state: State, gradient: Array) -> State:
+        mean = self.decay * state.moments[0] + (1 - self.decay) * gradient if state.moments else gradient
+        x = namespace(mean).clip(state.parameters - self.rate * mean, *self.bounds)
+        return State(x, (mean,), state.step + 1)

@@ -2,10 +2,10 @@
 via deep generator networks"; Nguyen et al. 2017, "Plug & play generative networks").
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..arrays import Array, namespace
-from .base import Amend, Evaluate, Optimiser, Report, State
+from .base import Amend, Evaluate, Optimiser, Report, State, take_steps
 
 __all__ = ["NormalisedSteps"]
 
@@ -27,14 +27,7 @@ class NormalisedSteps(Optimiser):
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None
     ) -> Array:
         """As `Optimiser.minimise`; always all steps."""
-        state = start
-        while state.step < steps:
-            losses, gradient = evaluate(state.parameters, state.step)
-            state = self.after(state, gradient, steps)
-            if amend is not None:
-                state = replace(state, parameters=amend(state.parameters, state.step))
-            report(state, losses)
-        return state.parameters
+        return take_steps(lambda state, g: self.after(state, g, steps), evaluate, start, steps, report, amend)
 
     def after(self, state: State, g: Array, steps: int) -> State:
         """The state after one step of so many with this gradient."""

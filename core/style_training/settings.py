@@ -55,11 +55,6 @@ class NetworkSettings(ParameterGroup):
     )
 
     @property
-    def usual_rate(self) -> float:
-        """Of learning, where none is given: at ten times as much a decoder's pictures turn white and stay so."""
-        return 0.0005 if self.adain else 0.005
-
-    @property
     def shape(self) -> tuple[int, int]:
         """Width and blocks of the network."""
         width, blocks = (32, 3) if self.adain else (16, 5)
@@ -85,5 +80,5 @@ class StyleTrainingSettings(NetworkSettings, LossSettings):
 
     @property
     def rate(self) -> float:
-        """The length of Adam's steps."""
-        return self.learning_rate or self.usual_rate
+        """The length of Adam's steps: at .005 a decoder's pictures turn white and stay so."""
+        return self.learning_rate or (0.0005 if self.adain else 0.005)
