@@ -23,6 +23,8 @@ from ._text.streams import drop_unwritten, open_closed_streams, tell_disk_errors
 
 __all__ = ["cli", "main"]
 
+HELP_OPTIONS = ["-h", "--help"]
+
 
 class Commands(click.Group):
     """The subcommands of this package. Errors that crosslens foresees become one line and exit code 1."""
@@ -35,6 +37,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         command: click.Command = import_module(f".{_module(cmd_name)}", __name__).command
+        command.context_settings.setdefault("help_option_names", HELP_OPTIONS)  # click keeps those of the first call
         remember_command(ctx, command)
         refuse_repeats(command)
         return command
@@ -91,7 +94,7 @@ def _interruptible(work: Callable[[click.Context], Any], ctx: click.Context, rec
         raise
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Commands, context_settings={"help_option_names": HELP_OPTIONS})
 @click.version_option(package_name="crosslens", message="crosslens %(version)s")
 def cli() -> None:
     """See inside vision networks: PyTorch, TensorFlow/Keras and ONNX, with one engine.

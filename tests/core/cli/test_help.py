@@ -68,3 +68,9 @@ def test_python_m_names_itself_in_its_usage():
     done = subprocess.run([sys.executable, "-m", "crosslens", "rum"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Usage: python -m crosslens ")
+
+
+def test_h_is_help_where_the_command_was_first_read_without_the_group_options(command):
+    with click.Context(cli) as bare:  # as documentation tools make one; click remembers the help option from then on
+        cli.get_command(bare, "layers").make_context("layers", ["net.onnx"], parent=bare)
+    assert command("layers", "-h").exit_code == 0
