@@ -3,10 +3,11 @@
 from .backward_rules import BACKWARD_RULES, BackwardRules, no_rectifier
 from .base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model, Pullback
 from .kernel_rules import Branch, KernelRule
-from .layer import Layers
+from .layer import ABSORBED, Layers
 from .reduction import Reduction
 
 __all__ = [
+    "ABSORBED",
     "BACKWARD_RULES",
     "INPUT",
     "OUTPUT",

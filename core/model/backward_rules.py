@@ -12,7 +12,7 @@ BACKWARD_RULES = ("exact", "guided", "deconvnet", "linear")
 """The rules for rectifiers."""
 _CHOICES = {
     "relu": BACKWARD_RULES,
-    "slope": ("exact", "secant"),
+    "slope": ("exact", "secant", "ratio"),
     "norms": ("exact", "stop"),
     "products": ("exact", "half"),
 }

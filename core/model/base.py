@@ -18,7 +18,7 @@ from os import PathLike
 from typing import Any, Self
 
 from ..arrays import Array
-from ..errors import CrosslensError, LayerError, ModelError
+from ..errors import CrosslensError, ImageError, LayerError, ModelError
 from ..html_table import html_table
 from . import per_image
 from .backend import Differentiable, described
@@ -26,7 +26,7 @@ from .backward_rules import BackwardRules
 from .digest import FollowsWeights
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
-from .layer import INPUT, OUTPUT, Layer, LayerLike, name_of_object, refuse_other_shape, unknown_layer
+from .layer import ABSORBED, INPUT, OUTPUT, Layer, LayerLike, name_of_object, refuse_other_shape, unknown_layer
 from .linearization import (
     Linearization,
     NamedLinearization,
@@ -85,8 +85,9 @@ class Model(FollowsWeights):
             capture: layers whose activations to hand out as well, at no further forward pass.
             replace: as in `forward`.
         """
-        seeds, wanted, captured = self._resolve(cotangents), self._resolve(wrt), self._resolve(capture)
+        seeds, wanted, captured = self._resolve(cotangents), self._resolve_wrt(wrt), self._resolve(capture)
         x, replace = self._checked(x, replace)
+        self._check_pairs(x)
         given = sum_by_layer(cotangents, seeds)
         for name, value in given.items():
             self._check_shape(f"the cotangent at {name!r}", value, name, x)
@@ -119,8 +120,9 @@ class Model(FollowsWeights):
             wrt: layers to differentiate with respect to.
             replace: as in `forward`.
         """
-        names, wanted = self._resolve(capture), self._resolve(wrt)
+        names, wanted = self._resolve(capture), self._resolve_wrt(wrt)
         x, replace = self._checked(x, replace)
+        self._check_pairs(x)
         captured, targets = inner_names(names.values()), tuple(dict.fromkeys(wanted.values()))
         return NamedLinearization(per_image.linearize(self, x, captured, targets, replace), x, names, wanted)
 
@@ -147,8 +149,10 @@ class Model(FollowsWeights):
         """
         if per_image.one_by_one(self, x):
             return None
-        layers, wanted, captured = (self._resolve(names) for names in (sorted(objective.layers), wrt, capture))
+        layers, captured = (self._resolve(names) for names in (sorted(objective.layers), capture))
+        wanted = self._resolve_wrt(wrt)
         x, replaced = self._checked(x, replace)
+        self._check_pairs(x)
         targets = tuple(dict.fromkeys(wanted.values()))
         compiled = self._compiled_pullback(x, objective, layers, targets, inner_names(captured.values()), replaced)
         if compiled is None:
@@ -173,9 +177,13 @@ class Model(FollowsWeights):
             relu: the rule at rectifiers: ReLU, any clip from 0, LeakyReLU, PReLU. With f the rectifier and dy the
                 gradient at its output, the gradient at its input is, for "exact", f'(x) dy; "guided" (Springenberg et
                 al. 2015), f'(x) max(dy, 0); "deconvnet" (Zeiler and Fergus 2014), max(dy, 0); "linear", dy.
-            slope: the factor at elementwise nonlinearities: "exact", f'(x); "secant" (DeepLIFT's rescale rule),
-                (f(x) - f(x')) / (x - x'), the batch being images, then as many references x'.
-            kernels: by layer with a kernel, a table that replaces its backward pass.
+            slope: the factor at nonlinearities. "exact": f'(x). "ratio": f(x) / x at activation functions, by which
+                relevance passes unchanged (ReLU6, GELU, tanh, ...). "secant" (DeepLIFT's rescale rule): at elementwise
+                functions (f(x) - f(x')) / (x - x'), the batch being images, then as many references x'; products of
+                two inputs that vary, softmax, normalisations and maxima have the like, so that the gradients times
+                x - x' add up to the difference of the outputs. Both are f'(x) where |x| or |x - x'| < 1e-10.
+            kernels: by layer with a kernel, a table that replaces its backward pass. What biases and the stabiliser
+                took is the gradient at `ABSORBED`, (N, 2), added up over these layers.
             norms: "exact", or "stop" to treat the deviation by which a normalisation divides as a constant.
             products: "exact", or "half" to halve both gradients of a product of two inputs that vary.
 
@@ -187,7 +195,9 @@ class Model(FollowsWeights):
         rules = BackwardRules(relu, slope, self._kernel_rules(kernels or {}), norms, products)
         rules.refuse_unsupported(self.backend, self.rules_for)
         given = {"relu": relu, "slope": slope, "kernels": kernels, "norms": norms, "products": products}
-        return self._remember(self._modified(rules), "modified", **given)
+        made = self._modified(rules)
+        made.rules = rules
+        return self._remember(made, "modified", **given)
 
     def _remember(self, made: Self, method: str, *given: Any, **named: Any) -> Self:
         """A model that a method of this one has made, with the recipe to make it again."""
@@ -266,6 +276,26 @@ class Model(FollowsWeights):
         return {
             name: name if isinstance(name, str) and name in {INPUT, OUTPUT} else self.layer(name).name for name in names
         }
+
+    def _resolve_wrt(self, names: Iterable[LayerLike]) -> dict[LayerLike, str]:
+        """As `_resolve`, with `ABSORBED` where kernels have rules."""
+        if isinstance(names, str) or not isinstance(names, Iterable) or not self.rules.kernels:
+            return self._resolve(names)
+        names = list(names)
+        layers = [name for name in names if not isinstance(name, str) or name != ABSORBED]
+        absorbed = {ABSORBED: ABSORBED} if len(layers) < len(names) else {}
+        return {**self._resolve(layers), **absorbed}
+
+    def _check_pairs(self, x: Array) -> None:
+        """Refuse a batch that is not images and as many references, where the rule needs both.
+
+        Raises:
+            ImageError: the number of images is odd.
+        """
+        if self.rules.slope == "secant" and x.shape[0] % 2:
+            raise ImageError(
+                f"slope='secant' takes images and as many references in one batch; received {x.shape[0]}, an odd number"
+            )
 
     def _checked(self, x: Array, replace: Mapping[Any, Array] | None) -> tuple[Array, dict[str, Array]]:
         replaced = {name: (replace or {})[asked] for asked, name in self._resolve(replace or ()).items()}

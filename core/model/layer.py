@@ -8,6 +8,7 @@ from ..errors import LayerError, did_you_mean
 from ..html_table import html_table
 
 __all__ = [
+    "ABSORBED",
     "INPUT",
     "OUTPUT",
     "Layer",
@@ -25,6 +26,8 @@ INPUT = "<input>"
 """The image itself, as a layer: priors on the image are objectives like any other."""
 OUTPUT = "<output>"
 """What the network returns, as a layer; (N, K) for a classifier."""
+ABSORBED = "<absorbed>"
+"""Among the layers of `wrt` where kernels have rules: what (biases, the stabiliser) took of the relevance, (N, 2)."""
 
 
 @dataclass(frozen=True)

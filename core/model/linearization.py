@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from array_api_compat import device
+
 from ..arrays import Array, like, namespace
 from ..errors import LayerError
-from .layer import INPUT
+from .layer import ABSORBED, INPUT
 
 __all__ = [
     "Linearization",
@@ -148,7 +150,9 @@ def zeros_at(
         capture: layers whose activations are asked for.
         replace: activations to run on from, by layer.
     """
-    inner = tuple(dict.fromkeys((*capture, *inner_names(wrt))))
+    inner = tuple(dict.fromkeys((*capture, *inner_names(name for name in wrt if name != ABSORBED))))
     activations = {**(forward(x, inner, replace) if inner else {}), INPUT: x}
-    zeros = {name: namespace(activations[name]).zeros_like(activations[name]) for name in wrt}
+    xp = namespace(x)
+    absorbed = {ABSORBED: xp.zeros((x.shape[0], 2), dtype=x.dtype, device=device(x))}
+    zeros = {name: xp.zeros_like(values) for name, values in (activations | absorbed).items() if name in wrt}
     return Pullback(zeros, {name: activations[name] for name in capture})

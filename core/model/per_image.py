@@ -26,7 +26,8 @@ def forward(model: BackendModel, x: Array, capture: tuple[str, ...], replace: Na
         return {}
     if not one_by_one(model, x):
         return model._forward(x, capture, replace)
-    return _concatenated([model._forward(_row(x, n), capture, _rows(replace, n)) for n in range(x.shape[0])])
+    rows = [[n] for n in range(x.shape[0])]
+    return _joined([model._forward(_row(x, row), capture, _rows(replace, row)) for row in rows], rows)
 
 
 def vjp(
@@ -35,9 +36,10 @@ def vjp(
     """As `Model._vjp`."""
     if not one_by_one(model, x):
         return model._vjp(x, cotangents, wrt, capture, replace)
-    pulls = [model._vjp(_row(x, n), _rows(cotangents, n), wrt, capture, _rows(replace, n)) for n in range(x.shape[0])]
+    rows = _together(model, x.shape[0])
+    pulls = [model._vjp(_row(x, row), _rows(cotangents, row), wrt, capture, _rows(replace, row)) for row in rows]
     return Pullback(
-        _concatenated([each.gradients for each in pulls]), _concatenated([each.activations for each in pulls])
+        _joined([each.gradients for each in pulls], rows), _joined([each.activations for each in pulls], rows)
     )
 
 
@@ -47,36 +49,52 @@ def linearize(
     """As `Model._linearize`."""
     if not one_by_one(model, x):
         return model._linearize(x, capture, wrt, replace)
+    rows = _together(model, x.shape[0])
     return _SeparateLinearizations(
-        [model._linearize(_row(x, n), capture, wrt, _rows(replace, n)) for n in range(x.shape[0])]
+        [model._linearize(_row(x, row), capture, wrt, _rows(replace, row)) for row in rows], rows
     )
 
 
 class _SeparateLinearizations(Linearization):
-    """The linearisations of single images as one."""
+    """The linearisations of single images, or pairs of an image and its reference, as one."""
 
-    def __init__(self, parts: Sequence[Linearization]) -> None:
-        self._parts = parts
-        self.activations = _concatenated([part.activations for part in parts])
+    def __init__(self, parts: Sequence[Linearization], rows: Sequence[list[int]]) -> None:
+        self._parts, self._at = parts, rows
+        self.activations = _joined([part.activations for part in parts], rows)
 
     def vjp(self, cotangents: Named) -> Named:
-        return _concatenated([part.vjp(_rows(cotangents, n)) for n, part in enumerate(self._parts)])
+        parts = zip(self._parts, self._at, strict=True)
+        return _joined([part.vjp(_rows(cotangents, row)) for part, row in parts], self._at)
 
     def last_vjp(self, cotangents: Named) -> Named:
-        return _concatenated([part.last_vjp(_rows(cotangents, n)) for n, part in enumerate(self._parts)])
+        parts = zip(self._parts, self._at, strict=True)
+        return _joined([part.last_vjp(_rows(cotangents, row)) for part, row in parts], self._at)
 
     def close(self) -> None:
         for part in self._parts:
             part.close()
 
 
-def _row(values: Array, n: int) -> Array:
-    return values[n : n + 1, ...]
+def _together(model: BackendModel, count: int) -> list[list[int]]:
+    """The rows of a batch that gradients need in one pass: each alone, or an image with its reference."""
+    half = count // 2
+    return [[n, n + half] for n in range(half)] if model.rules.slope == "secant" else [[n] for n in range(count)]
 
 
-def _rows(values: Named, n: int) -> dict[str, Array]:
-    return {name: _row(each, n) for name, each in values.items()}
+def _row(values: Array, row: Sequence[int]) -> Array:
+    parts = [values[n : n + 1, ...] for n in row]
+    return namespace(values).concat(parts, axis=0) if len(parts) > 1 else parts[0]
 
 
-def _concatenated(parts: Sequence[Named]) -> dict[str, Array]:
-    return {name: namespace(parts[0][name]).concat([part[name] for part in parts], axis=0) for name in parts[0]}
+def _rows(values: Named, row: Sequence[int]) -> dict[str, Array]:
+    return {name: _row(each, row) for name, each in values.items()}
+
+
+def _joined(parts: Sequence[Named], rows: Sequence[list[int]]) -> dict[str, Array]:
+    """The parts' arrays as one batch, each row at its place."""
+    place = {n: (part, k) for part, row in enumerate(rows) for k, n in enumerate(row)}
+    order = [place[n] for n in range(len(place))]
+    return {
+        name: namespace(parts[0][name]).concat([parts[part][name][k : k + 1, ...] for part, k in order], axis=0)
+        for name in parts[0]
+    }

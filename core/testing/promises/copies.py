@@ -129,7 +129,9 @@ def unknown_rule_is_refused(net: Net) -> None:
     """An unknown backward rule is refused, and the message names the rules that there are."""
     text = f"no relu rule 'gided'; there are {', '.join(BACKWARD_RULES)}"
     refused(lambda: net.model.modified(relu="gided"), ParameterError, text)
-    refused(lambda: net.model.modified(slope="tangent"), ParameterError, "no slope rule 'tangent'", "exact, secant")
+    refused(
+        lambda: net.model.modified(slope="tangent"), ParameterError, "no slope rule 'tangent'", "exact, secant, ratio"
+    )
     refused(lambda: net.model.modified(norms="go"), ParameterError, "no norms rule 'go'; there are exact, stop")
     refused(lambda: net.model.modified(products="double"), ParameterError, "no products rule", "exact, half")
 
@@ -155,6 +157,7 @@ def rules_are_obeyed_or_refused(net: Net) -> None:
     x = net.images()
     for option, value, shown in (
         ("slope", "secant", "slope='secant'"),
+        ("slope", "ratio", "slope='ratio'"),
         ("norms", "stop", "norms='stop'"),
         ("products", "half", "products='half'"),
         ("kernels", {name: rule}, f"kernels= (layers {name!r})"),

@@ -37,7 +37,7 @@ def test_a_rule_that_the_backend_lacks_is_refused_with_backend_option_and_value(
         (
             {"slope": "secannt"},
             ParameterError,
-            r"no slope rule 'secannt'; there are exact, secant\. Did you mean 'secant'",
+            r"no slope rule 'secannt'; there are exact, secant, ratio\. Did you mean 'secant'",
         ),
         ({"kernels": {"conv3": table((4, 3, 3, 3))}}, LayerError, "no layer 'conv3'.*Did you mean 'conv2'"),
         ({"kernels": {"pool": table((4, 3))}}, LayerError, "layer 'pool' has no kernel"),
@@ -48,7 +48,7 @@ def test_a_rule_that_the_backend_lacks_is_refused_with_backend_option_and_value(
             ParameterError,
             r"a bias of the rule for layer 'fc' has shape \(6,\); give \(5,\)",
         ),
-        ({"kernels": {"fc": KernelRule(())}}, ParameterError, "the kernel rule for layer 'fc' has no kernel"),
+        ({"kernels": {"fc": KernelRule(())}}, ParameterError, "the kernel rule for layer 'fc' has no branch"),
     ],
 )
 def test_values_and_layers_are_checked_before_the_backend_is_asked(change, error, text):
