@@ -1,6 +1,6 @@
 """A small convolutional network in plain array code, so that a method's author needs no framework."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Self
 
@@ -10,8 +10,9 @@ from array_api_compat import device
 from ..arrays import Array, like, namespace
 from ..model.backward_rules import BackwardRules, no_rectifier
 from ..model.base import INPUT, OUTPUT, InputSpec, Layer, Linearization, Model
-from ..model.layer import Layers
+from ..model.layer import ABSORBED, Layers
 from ..model.preprocessing import Preprocess
+from .tables import pulled_back, ratio, secant
 
 __all__ = ["TinyModel"]
 
@@ -37,7 +38,7 @@ class TinyModel(Model):
     """
 
     backend = "tiny"
-    rules_for = frozenset({"relu"})
+    rules_for = frozenset({"relu", "slope", "kernels", "norms", "products"})
 
     def __init__(
         self,
@@ -57,7 +58,6 @@ class TinyModel(Model):
         self.relu = relu
         classifier = (*_ORDER[:4], "tokens", *_ORDER[4:]) if tokens else _ORDER
         self._order = _PICTURES if pictures else classifier
-        self._rule = "exact"
         shapes = {"conv1": (4, 3, 3, 3), "conv2": (3 if pictures else 6, 4, 3, 3), "fc": (classes, 6)}
         self._parameters: dict[str, dict[str, Any]] = {
             name: {
@@ -90,7 +90,18 @@ class TinyModel(Model):
         """Needs `TinyModel(relu=True)`."""
         if rules.relu != "exact" and not self.relu:
             raise no_rectifier()
-        return self._copy(_rule=rules.relu)
+        return self._copy()
+
+    def reads(self, layer: str) -> tuple[str, ...]:
+        """The layer before; `OUTPUT` reads the last one."""
+        order = (INPUT, *self._order, OUTPUT)
+        name = self.layer(layer).name
+        return () if name == INPUT else (order[order.index(name) - 1],)
+
+    def upstream(self, names: Iterable[str]) -> frozenset[str]:
+        """All layers up to the last of these."""
+        order = (*self._order, OUTPUT)
+        return frozenset(order[: max(order.index(self.layer(name).name) for name in names) + 1])
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         parameters = {name: {**old, **changed.get(name, {})} for name, old in self._parameters.items()}
@@ -100,12 +111,15 @@ class TinyModel(Model):
         gain, offset = (like(v, x)[None, :, None, None] for v in self.preprocess.affine(3))
         return gain, offset
 
-    def _run(self, x: Array, replace: Mapping[str, Array]) -> dict[str, Array]:
+    def _run(self, x: Array, replace: Mapping[str, Array], inputs: dict[str, Array] | None = None) -> dict[str, Array]:
+        """All activations; to `inputs` is added what each layer reads."""
         gain, offset = self._affine(x)
         xp = namespace(x)
         a = gain * (xp.flip(x, axis=1) if self.preprocess.reverses else x) + offset
         activations: dict[str, Array] = {}
+        inputs = {} if inputs is None else inputs
         for name in self._order:
+            before = a
             if name.startswith("conv"):
                 a = _conv(a, **self._here(name, x))
             elif name.startswith("act"):
@@ -119,6 +133,7 @@ class TinyModel(Model):
             else:
                 p = self._here(name, x)
                 a = a @ xp.matrix_transpose(p["kernel"]) + p["bias"]
+            inputs[name] = before
             a = activations[name] = replace.get(name, a)
         activations[OUTPUT] = replace.get(OUTPUT, a)
         return activations
@@ -141,13 +156,15 @@ class _TinyLinearization(Linearization):
         self, model: TinyModel, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> None:
         self._model, self._x, self._wrt, self._replace = model, x, wrt, replace
-        self._values = model._run(x, replace)
+        self._inputs: dict[str, Array] = {}
+        self._values = model._run(x, replace, self._inputs)
         self.activations = {name: self._values[name] for name in capture}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         xp = namespace(self._x)
         gradients = {OUTPUT: cotangents.get(OUTPUT, xp.zeros_like(self._values[OUTPUT]))}
         dy = xp.zeros_like(gradients[OUTPUT]) if OUTPUT in self._replace else gradients[OUTPUT]
+        self._absorbed = xp.zeros((dy.shape[0], 2), dtype=dy.dtype, device=device(dy))
         for name in reversed(self._model._order):
             dy = dy + cotangents[name] if name in cotangents else dy
             gradients[name] = dy
@@ -155,22 +172,41 @@ class _TinyLinearization(Linearization):
         gain, _ = self._model._affine(self._x)
         dx = gain * dy
         gradients[INPUT] = xp.flip(dx, axis=1) if self._model.preprocess.reverses else dx
+        gradients[ABSORBED] = self._absorbed
         return {name: gradients[name] for name in self._wrt}
 
-    def _back(self, name: str, dy: Array) -> Array:
+    def _back(self, name: str, dy: Array) -> Array:  # noqa: PLR0911 - one for each kind of layer
         """From the gradient at a layer's output to that at its input."""
-        xp = namespace(dy)
+        if name in self._model.rules.kernels:
+            return self._by_table(name, dy)
         if name == "squash":
-            return dy * self._values[name] * (1 - self._values[name])
+            return dy * self._slope(name, self._values[name] * (1 - self._values[name]))
         if name == "fc":
             return dy @ self._model._here("fc", dy)["kernel"]
         if name in {"pool", "tokens"}:
             return self._spread_over_positions(name, dy)
         if name.startswith("conv"):
             kernel = self._model._here(name, dy)["kernel"]
-            turned = xp.flip(xp.permute_dims(kernel, (1, 0, 2, 3)), axis=(2, 3))
-            return _conv(dy, turned, xp.zeros(kernel.shape[1], dtype=dy.dtype, device=device(dy)))
-        return self._rectify(name, dy) if self._model.relu else dy * (1 - xp.exp(-self._values[name]))
+            return _transposed_conv(dy, kernel)
+        if self._model.relu:
+            return self._rectify(name, dy)
+        return dy * self._slope(name, 1 - namespace(dy).exp(-self._values[name]))
+
+    def _by_table(self, name: str, dy: Array) -> Array:
+        """The same by the rule of a layer with a kernel; what it absorbs is added up."""
+        own = self._model._here(name, dy)["kernel"]
+        x = self._inputs[name]
+        apply, transposed = (_dense, _transposed_dense) if name == "fc" else (_conv, _transposed_conv)
+        y = apply(x, own) + _along(self._model._here(name, dy)["bias"], dy)
+        dx, absorbed = pulled_back(self._model.rules.kernels[name], x, y, dy, apply, transposed, own)
+        self._absorbed = self._absorbed + absorbed
+        return dx
+
+    def _slope(self, name: str, slope: Array) -> Array:
+        """The factor at a nonlinearity, by the model's rule."""
+        rule, x = self._model.rules.slope, self._inputs[name]
+        y = _softplus(x) if name.startswith("act") else 1 / (1 + namespace(x).exp(-x))
+        return {"ratio": ratio, "secant": secant}[rule](x, y, slope) if rule != "exact" else slope
 
     def _spread_over_positions(self, name: str, dy: Array) -> Array:
         xp, maps = namespace(dy), self._values["act2"]
@@ -183,10 +219,12 @@ class _TinyLinearization(Linearization):
 
     def _rectify(self, name: str, dy: Array) -> Array:
         xp = namespace(dy)
-        zero = xp.zeros_like(dy)
-        if self._model._rule in {"guided", "deconvnet"}:
+        zero, x, rules = xp.zeros_like(dy), self._inputs[name], self._model.rules
+        if rules.slope == "secant":
+            return dy * secant(x, xp.where(x > 0, x, zero), xp.where(x > 0, xp.ones_like(x), zero))
+        if rules.relu in {"guided", "deconvnet"}:
             dy = xp.where(dy > 0, dy, zero)
-        return dy if self._model._rule in {"deconvnet", "linear"} else xp.where(self._values[name] > 0, dy, zero)
+        return dy if rules.relu in {"deconvnet", "linear"} else xp.where(self._values[name] > 0, dy, zero)
 
 
 def _softplus(a: Array) -> Array:
@@ -195,7 +233,25 @@ def _softplus(a: Array) -> Array:
     return xp.where(a > 0, a, xp.zeros_like(a)) + xp.log1p(xp.exp(-xp.abs(a)))
 
 
-def _conv(x: Array, kernel: Array, bias: Array) -> Array:
+def _along(values: Array, y: Array) -> Array:
+    """(C,) in a shape that broadcasts with `y`, (N, C) or (N, C, H, W)."""
+    return namespace(y).reshape(values, (1, -1, *[1] * (y.ndim - 2)))
+
+
+def _dense(x: Array, kernel: Array) -> Array:
+    return x @ namespace(x).matrix_transpose(kernel)
+
+
+def _transposed_dense(dy: Array, kernel: Array) -> Array:
+    return dy @ kernel
+
+
+def _transposed_conv(dy: Array, kernel: Array) -> Array:
+    xp = namespace(dy)
+    return _conv(dy, xp.flip(xp.permute_dims(kernel, (1, 0, 2, 3)), axis=(2, 3)))
+
+
+def _conv(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     """Convolution 3x3 with a border of zeros, as nine shifted products."""
     xp = namespace(x)
     n, c, h, w = x.shape
@@ -206,4 +262,5 @@ def _conv(x: Array, kernel: Array, bias: Array) -> Array:
         for j in range(3):
             shifted = xp.reshape(padded[:, :, i : i + h, j : j + w], (n, c, h * w))
             total = total + kernel[:, :, i, j] @ shifted
-    return xp.reshape(total, (n, kernel.shape[0], h, w)) + bias[None, :, None, None]
+    maps = xp.reshape(total, (n, kernel.shape[0], h, w))
+    return maps if bias is None else maps + bias[None, :, None, None]

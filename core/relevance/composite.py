@@ -1,0 +1,148 @@
+"""Composites: which rule each linear map of a network has, by where it lies and what it is."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from ..arrays import as_numpy
+from ..errors import LayerError, ParameterError, unknown_name
+from ..model.base import INPUT, Model
+from .linear_map import LinearMap
+from .rules import AlphaBeta, Box, Epsilon, ExcitationBackprop, Flat, Gamma, Rule, WSquare, ZPlus
+
+__all__ = ["COMPOSITES", "RULES", "Composite", "parse_rule", "rules_of"]
+
+
+@dataclass(frozen=True)
+class Composite:
+    """The rules of convolutions, of dense layers, and of those that read the image, where these have another one."""
+
+    convolution: Rule
+    dense: Rule
+    first: Rule | None = None
+
+    def rule(self, linear: LinearMap) -> Rule:
+        """The rule of one linear map."""
+        if linear.is_first and self.first is not None:
+            return self.first
+        return self.convolution if linear.is_convolution else self.dense
+
+
+COMPOSITES: Mapping[str, Composite] = {
+    "epsilon": Composite(Epsilon(), Epsilon()),
+    "epsilon_plus": Composite(ZPlus(), Epsilon()),
+    "epsilon_plus_flat": Composite(ZPlus(), Epsilon(), Flat()),
+    "epsilon_alpha2_beta1": Composite(AlphaBeta(), Epsilon()),
+    "epsilon_alpha2_beta1_flat": Composite(AlphaBeta(), Epsilon(), Flat()),
+    "epsilon_gamma_box": Composite(Gamma(), Epsilon(), Box()),
+    "excitation": Composite(ExcitationBackprop(), ExcitationBackprop()),
+}
+"""By name, as elsewhere: "epsilon", the rule of dense layers, then that of convolutions, then that of first layers."""
+
+
+def _epsilon(epsilon: float = 1e-6) -> Rule:
+    return Epsilon(epsilon)
+
+
+def _alpha_beta(alpha: float = 2.0, beta: float = 1.0) -> Rule:
+    return AlphaBeta(alpha=alpha, beta=beta)
+
+
+def _gamma(gamma: float = 0.25) -> Rule:
+    return Gamma(gamma=gamma)
+
+
+RULES: Mapping[str, tuple[Callable[..., Rule], int]] = {
+    "epsilon": (_epsilon, 1),
+    "gamma": (_gamma, 1),
+    "alpha_beta": (_alpha_beta, 2),
+    "z_plus": (ZPlus, 0),
+    "flat": (Flat, 0),
+    "w_square": (WSquare, 0),
+    "box": (Box, 0),
+    "excitation": (ExcitationBackprop, 0),
+}
+"""By name, what makes a rule, and how many numbers it takes at most."""
+
+
+def parse_rule(text: str) -> tuple[str, Rule]:
+    """A rule for some layers: (pattern of their names, rule) of "features.*=gamma:0.5".
+
+    Raises:
+        ParameterError: no "=", no such rule, or numbers that it does not take.
+    """
+    pattern, equals, rule = text.rpartition("=")
+    name, *numbers = rule.split(":")
+    if not equals or not pattern:
+        raise ParameterError(
+            f"rule {text!r} names no layer; write LAYER=RULE, for example 'conv1=flat' or '*=gamma:0.5'"
+        )
+    if name not in RULES:
+        raise ParameterError(unknown_name("rule", name, list(RULES)))
+    make, most = RULES[name]
+    if len(numbers) > most or not all(re.fullmatch(r"\d*\.?\d+(e-?\d+)?", each, re.IGNORECASE) for each in numbers):
+        takes = f"at most {most} numbers of 0 or more" if most else "no number"
+        raise ParameterError(f"rule {text!r}: {name} takes {takes}, as in 'gamma:0.25' or 'alpha_beta:2:1'")
+    return pattern, make(*map(float, numbers))
+
+
+def rules_of(
+    maps: Sequence[LinearMap], composite: Composite, overrides: Sequence[str] = (), epsilon: float | None = None
+) -> dict[str, Rule]:
+    """The rule of each linear map, by layer.
+
+    Args:
+        maps: those of one network.
+        composite: what holds where no override does.
+        overrides: "PATTERN=RULE" texts; of several that fit a layer the last one counts.
+        epsilon: the stabiliser of every rule, but of an override that says its own; None keeps each rule's.
+
+    Raises:
+        ParameterError: see `parse_rule`.
+        LayerError: a pattern fits no layer with a kernel, or a local rule one that does not read the image.
+    """
+    rules = {each.layer: _stabilised(composite.rule(each), epsilon) for each in maps}
+    for text in overrides:
+        pattern, rule = parse_rule(text)
+        named = [each for each in maps if fnmatchcase(each.layer, pattern) or each.layer == pattern]
+        if not named:
+            known = ", ".join(repr(each.layer) for each in maps[:6]) + ", ..." * (len(maps) > 6)
+            raise LayerError(f"rule {text!r}: no layer with a kernel is called {pattern!r}; there are {known}")
+        own = rule if text.partition("=")[2].startswith("epsilon:") else _stabilised(rule, epsilon)
+        rules.update({each.layer: own for each in named})
+    for each in maps:
+        rule = rules[each.layer]
+        if rule.is_local and not each.is_first:
+            firsts = ", ".join(repr(one.layer) for one in maps if one.is_first)
+            raise LayerError(
+                f"{type(rule).__name__} is a rule for layers that read the image, and {each.layer!r} reads other "
+                f"layers; give it to {firsts}, and {each.layer!r} for example z_plus or epsilon"
+            )
+        if isinstance(rule, Box) and not rule.low:
+            low, high = _box(each)
+            rules[each.layer] = replace(rule, low=low, high=high)
+    return rules
+
+
+def _stabilised(rule: Rule, epsilon: float | None) -> Rule:
+    return rule if epsilon is None or isinstance(rule, ExcitationBackprop) else replace(rule, epsilon=epsilon)
+
+
+def _box(linear: LinearMap) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The least and the largest value of each channel that a layer reads, of images within the model's bounds."""
+    low, high = _of_black_and_white(linear.model, linear.reads[0] if linear.reads else INPUT)
+    ends = np.stack([low, high])
+    return tuple(map(float, ends.min(axis=0))), tuple(map(float, ends.max(axis=0)))
+
+
+def _of_black_and_white(model: Model, layer: str) -> list[np.ndarray]:
+    shape = (1, *model.input.example_shape)
+    if layer == INPUT:
+        gain, offset = model.preprocess.affine(shape[1])
+        return [gain * bound + offset for bound in model.input.bounds or (0.0, 1.0)]
+    images = [np.full(shape, bound, np.float32) for bound in model.input.bounds or (0.0, 1.0)]
+    values = [as_numpy(model.forward(image, [layer])[layer])[0] for image in images]
+    return [each[(slice(None), *(n // 2 for n in each.shape[1:]))] for each in values]

@@ -1,0 +1,177 @@
+"""The linear maps of a network as relevance sees them: kernels with the normalisation behind them folded in.
+
+A normalisation that alone reads a layer's units is a part of that layer (Guillemot et al. 2020): a convolution and what
+normalises it are one linear map, as they are in a file in which they were fused.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..alignment.epsilon import channel_gains, epsilon_from_gains
+from ..arrays import as_numpy
+from ..errors import ModelError
+from ..introspection.target_maps import sample_images
+from ..model.base import INPUT, Model
+from .layer_facts import LayerFacts
+
+__all__ = ["LinearMap", "Values", "linear_maps"]
+
+Values = np.ndarray[Any, Any]
+
+_LINEAR = 1e-3
+"""Relative error up to which a normalisation is a gain and a shift of each channel."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMap:
+    """z = K x + b of one layer with a kernel, the normalisation behind it counted in."""
+
+    model: Model
+    layer: str
+    """The layer that has the kernel."""
+    end: str
+    """The layer that holds z: the layer itself, or the normalisation behind it."""
+    reads: tuple[str, ...]
+    """The layers that hold x; () where the backend cannot tell."""
+    gain: Values | None
+    """(out,) of the normalisation; None where there is none."""
+    shift: Values | None
+    is_first: bool
+    """Whether it reads the image, and no other layer with a kernel lies between."""
+    nonnegative: bool
+    """Whether x is known to be nowhere negative."""
+    rectified: bool
+    """Whether what is negative of z is known to reach nothing behind the layer."""
+
+    @cached_property
+    def own_kernel(self) -> Values:
+        """The layer's own, (out, in / groups, kh, kw) or (out, in)."""
+        return as_numpy(self.model.weights(self.layer)["kernel"])
+
+    @property
+    def kernel(self) -> Values:
+        """K, the gain multiplied in."""
+        kernel = self.own_kernel
+        return kernel if self.gain is None else np.asarray(_along_out(self.gain, kernel) * kernel)
+
+    @property
+    def bias(self) -> Values | None:
+        """(out,) b; None for none."""
+        own = self.model.weights(self.layer).get("bias")
+        if self.gain is None:
+            return None if own is None else as_numpy(own)
+        assert self.shift is not None
+        return self.shift if own is None else (self.shift + self.gain * as_numpy(own)).astype(self.gain.dtype)
+
+    @property
+    def is_convolution(self) -> bool:
+        """Whether the kernel has positions."""
+        return self.own_kernel.ndim > 2
+
+    @cached_property
+    def channels(self) -> int:
+        """The number of channels of x."""
+        own = self.own_kernel.shape[1]
+        shapes = [self.model.input.shape if n == INPUT else self.model.layer(n).shape[1:] for n in self.reads[:1]]
+        sizes = [n for shape in shapes for n in ((shape[0],) if len(shape) > 2 else shape) if n and n % own == 0]
+        return sizes[0] if sizes and self.is_convolution else own
+
+
+def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, ...]:
+    """Those of a network in execution order; an image of noise goes through it, twice.
+
+    Args:
+        model: the network.
+        seeds: layers at which relevance begins: what is negative there counts, whatever reads them.
+
+    Raises:
+        ModelError: no layer has a kernel.
+    """
+    facts = LayerFacts.of(model)
+    kernels = [name for name in model.layers if name not in facts.alias and "kernel" in model.weights(name)]
+    if not kernels:
+        raise ModelError(
+            "no layer of this model has a kernel that it can show, so no rule of relevance has anything to work on; "
+            "gradient_x_input and integrated_gradients take any network"
+        )
+    starts = {facts.alias.get(name, name) for name in seeds}
+    folded = _folded(model, facts, [name for name in kernels if name not in starts])
+    first = facts.first_of(kernels)
+    maps = []
+    for name in kernels:
+        end, gain, shift = folded.get(name, (name, None, None))
+        read = facts.reads(name)
+        maps.append(
+            LinearMap(
+                model,
+                name,
+                end,
+                read,
+                gain,
+                shift,
+                is_first=name in first,
+                nonnegative=bool(read) and all(map(facts.is_nonnegative, read)),
+                rectified=end not in starts and facts.is_rectified_behind(end),
+            )
+        )
+    return tuple(maps)
+
+
+def _folded(model: Model, facts: LayerFacts, kernels: list[str]) -> dict[str, tuple[str, Values, Values]]:
+    """By layer the normalisation that alone reads it, its gain and its shift, where it has these."""
+    pairs = {name: readers[0] for name in kernels if len(readers := facts.readers(name)) == 1}
+    pairs = {name: norm for name, norm in pairs.items() if _is_affine(model.weights(norm))}
+    if not pairs:
+        return {}
+    image = sample_images(model, 1)
+    values = model.forward(image, list(dict.fromkeys((*pairs, *pairs.values()))))
+    found = {}
+    for name, norm in pairs.items():
+        affine = _gain_and_shift(model.weights(norm), as_numpy(values[name]), as_numpy(values[norm]))
+        if affine is not None:
+            found[name] = (norm, *affine)
+    return found
+
+
+def _is_affine(weights: Mapping[str, object]) -> bool:
+    return "variance" in weights or set(weights) == {"bias"}
+
+
+def _gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tuple[Values, Values] | None:
+    """(C,) each, so that y = gain x + shift; None if the layer does something else."""
+    if x.shape != y.shape:
+        return None
+    w = {name: as_numpy(values) for name, values in weights.items()}
+    axis = x.ndim - 1 if x.ndim == 3 else 1
+    x, y = (np.moveaxis(v, axis, 0).reshape(v.shape[axis], -1).astype(np.float64) for v in (x, y))
+    if "variance" not in w:
+        gain, shift = np.ones(len(x)), w["bias"].astype(np.float64)
+    else:
+        gain = _measured_gain(x, y)
+        epsilon = epsilon_from_gains(gain, w)
+        if epsilon is None:
+            return None
+        gain = channel_gains(w, epsilon)
+        shift = w.get("offset", np.zeros(len(gain))) - gain * w["mean"]
+    if len(gain) != len(x) or np.linalg.norm(_rows(gain) * x + _rows(shift) - y) > _LINEAR * np.linalg.norm(y):
+        return None
+    dtype = w["variance" if "variance" in w else "bias"].dtype
+    return gain.astype(dtype), shift.astype(dtype)
+
+
+def _measured_gain(x: Values, y: Values) -> Values:
+    x = x - x.mean(axis=1, keepdims=True)
+    power = (x**2).sum(axis=1)
+    return np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=power > 0)
+
+
+def _rows(values: Values) -> Values:
+    return np.reshape(values, (-1, 1))
+
+
+def _along_out(values: Values, kernel: Values) -> Values:
+    return np.reshape(values, (-1, *[1] * (kernel.ndim - 1)))

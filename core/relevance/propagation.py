@@ -1,0 +1,218 @@
+"""Relevance of a target, from where the target is read down to the image or to a layer.
+
+What goes back is a gradient, relevance over activation: so rules are backward rules of a model, branches of a network
+add up by themselves, and the relevance of any layer is its activation times the gradient there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from ..arrays import Array, like, namespace
+from ..errors import TargetError
+from ..model.base import INPUT, OUTPUT, Model, Pullback
+from ..model.layer import ABSORBED
+from ..objective import ClassScore, Objective, pullback
+from .composite import Composite, rules_of
+from .linear_map import LinearMap, linear_maps
+from .rules import Rule
+
+__all__ = ["Propagated", "Propagation", "refuse_after_softmax"]
+
+_KEPT = 4
+"""Prepared rules that are kept for one model."""
+_prepared: "WeakKeyDictionary[Model, dict[object, Propagation]]" = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """Relevance where it was asked for, and its accounts, (N,) each."""
+
+    values: Array
+    """Of the shape of the image or of the layer."""
+    scores: Array
+    """The objective."""
+    start: Array
+    """Relevance where it began: activation times gradient where the target is read, or at the channels chosen."""
+    absorbed: Array
+    """(N, 2): what biases and the stabiliser took."""
+
+
+@dataclass(frozen=True, eq=False)
+class Propagation:
+    """The rules of a network, prepared for relevance of one layer or of the image."""
+
+    model: Model
+    """With the rules."""
+    layer: str
+    rules: Mapping[str, Rule]
+    ends: Mapping[str, str]
+    """By layer with a kernel the one that holds what it computes: the normalisation behind it, or itself."""
+    first: tuple[LinearMap, ...]
+    """The linear maps that read the image."""
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        composite: Composite,
+        objective: Objective,
+        *,
+        overrides: Sequence[str] = (),
+        epsilon: float | None = None,
+        layer: str = INPUT,
+    ) -> "Propagation":
+        """Prepared once for a network, a layer and settings, and kept.
+
+        Args:
+            model: the network.
+            composite: the rules by kind of layer.
+            objective: whose layers relevance begins at.
+            overrides: rules by layer, as `rules_of` takes them.
+            epsilon: the stabiliser, where it is not the rules' own.
+            layer: where relevance is asked for.
+
+        Raises:
+            ParameterError, LayerError, ModelError: a rule that does not exist, fits no layer, or nothing to work on.
+        """
+        layer = layer if layer == INPUT else model.layer(layer).name
+        seeds = frozenset(model.layer(name).name if name not in {INPUT, OUTPUT} else name for name in objective.layers)
+        key = (composite, tuple(overrides), epsilon, layer, seeds, model.history.changes)
+        known = _prepared.setdefault(model, {})
+        if key not in known:
+            while len(known) >= _KEPT:
+                known.pop(next(iter(known)))
+            known[key] = cls._prepare(model, composite, seeds, overrides, epsilon, layer)
+        return known[key]
+
+    @classmethod
+    def _prepare(
+        cls,
+        model: Model,
+        composite: Composite,
+        seeds: frozenset[str],
+        overrides: Sequence[str],
+        epsilon: float | None,
+        layer: str,
+    ) -> "Propagation":
+        maps = linear_maps(model, seeds)
+        rules = rules_of(maps, composite, overrides, epsilon)
+        ends = {each.layer: each.end for each in maps}
+        layer = ends.get(layer, layer)
+        below = frozenset() if layer == INPUT else model.upstream([layer]) or frozenset()
+        tables = {each.layer: rules[each.layer].table(each) for each in maps if each.layer not in below}
+        modified = model.modified(kernels=tables, slope="ratio", norms="stop", products="half")
+        return cls(modified, layer, rules, ends, tuple(each for each in maps if each.is_first))
+
+    def of_target(
+        self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]] | None = None
+    ) -> Propagated:
+        """Relevance of a target.
+
+        Args:
+            images: (N, C, H, W).
+            objective: the target.
+            through: channels by layer; relevance goes on from these channels alone (Achtibat et al. 2023).
+        """
+        if through:
+            return self._through(images, objective, through)
+        seeds = sorted(objective.layers)
+        pull, scores = pullback(
+            self.model, images, objective, wrt=list(dict.fromkeys((*self._asked, ABSORBED, *seeds))),
+            capture=[*self._captured, *seeds],
+        )  # fmt: skip
+        starts = [_total(pull.activations[name] * pull.gradients[name]) for name in seeds]
+        start = sum(starts[1:], starts[0]) if len(starts) == 1 else scores
+        return Propagated(self._values(images, pull), scores, start, pull.gradients[ABSORBED])
+
+    def _through(self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]]) -> Propagated:
+        through = {self.ends.get(name, name): channels for name, channels in through.items()}
+        order = [name for name in reversed(list(self.model.layers)) if name in through]
+        pull, scores = pullback(self.model, images, objective, wrt=[order[0]], capture=[order[0]])
+        for name, below in zip(order, (*order[1:], None), strict=True):
+            dy = _only(pull.gradients[name], through[name])
+            if below is not None:
+                pull = self.model.vjp(images, {name: dy}, wrt=[below], capture=[below])
+        last = order[-1]
+        start = _total(dy * pull.activations[last])
+        pull = self.model.vjp(images, {last: dy}, wrt=[*self._asked, ABSORBED], capture=self._captured)
+        return Propagated(self._values(images, pull), scores, start, pull.gradients[ABSORBED])
+
+    @property
+    def _read(self) -> str:
+        """The layer that the first linear maps read; `INPUT` where it is the image, or they read several."""
+        reads = {name for each in self.first for name in each.reads}
+        return reads.pop() if len(reads) == 1 else INPUT
+
+    @property
+    def _asked(self) -> list[str]:
+        return [self._read if self.layer == INPUT else self.layer]
+
+    @property
+    def _captured(self) -> list[str]:
+        return [name for name in self._asked if name != INPUT]
+
+    @property
+    def _is_local(self) -> bool:
+        return any(self.rules[each.layer].is_local for each in self.first)
+
+    def _values(self, images: Array, pull: Pullback) -> Array:
+        (name,) = self._asked
+        gradient = pull.gradients[name]
+        if self.layer != INPUT and not (self._is_local and self.layer == self._read):
+            return gradient * pull.activations[name]
+        if name == INPUT:
+            return _at_image(self.model, images, gradient, is_relevance=self._is_local)
+        read = gradient if self._is_local else gradient * pull.activations[name]
+        return read if self.layer != INPUT else self._to_pixels(images, name, read)
+
+    def _to_pixels(self, images: Array, name: str, read: Array) -> Array:
+        """Relevance of what lays the image out, at the pixels: padding, flips and gains in between leave it alone."""
+        xp = namespace(read)
+        back, ones = (self.model.vjp(images, {name: values}).gradients[INPUT] for values in (read, xp.ones_like(read)))
+        return xp.where(ones == 0, xp.zeros_like(back), back / xp.where(ones == 0, xp.ones_like(ones), ones))
+
+
+def _at_image(model: Model, images: Array, gradient: Array, *, is_relevance: bool) -> Array:
+    """Relevance of the image from the gradient there; where what comes is relevance, the gain is taken out again."""
+    gain, offset = model.preprocess.affine(images.shape[1])
+    if model.preprocess.reverses:
+        gain, offset = gain[::-1], offset[::-1]
+    shape = (1, -1, *[1] * (images.ndim - 2))
+    gain = like(gain.reshape(shape).copy(), images)
+    return gradient / gain if is_relevance else gradient * (images + like(offset.reshape(shape).copy(), images) / gain)
+
+
+def _only(gradient: Array, channels: Sequence[int]) -> Array:
+    """The gradient at these channels, 0 at the others."""
+    xp = namespace(gradient)
+    axis = gradient.ndim - 1 if gradient.ndim == 3 else 1
+    kept = xp.zeros(gradient.shape[axis], dtype=gradient.dtype)
+    for channel in channels:
+        kept[channel] = 1
+    return gradient * xp.reshape(like(kept, gradient), tuple(-1 if n == axis else 1 for n in range(gradient.ndim)))
+
+
+def _total(values: Array) -> Array:
+    return namespace(values).sum(values, axis=tuple(range(1, values.ndim)))
+
+
+def refuse_after_softmax(model: Model, objective: Objective, method: str) -> None:
+    """Refuse a target behind a softmax or a sigmoid, which relevance cannot be shared out from.
+
+    Args:
+        model: the network.
+        objective: the target.
+        method: the name, for the message.
+
+    Raises:
+        TargetError: what to give instead.
+    """
+    reads_probability = isinstance(objective, ClassScore) and objective.reading.link not in {"identity"}
+    spec = model.output if OUTPUT in objective.layers else None
+    if reads_probability or (spec is not None and spec.activation is not None):
+        instead = "a class number means its logit" if spec is None or spec.before else "wrap it without its last layer"
+        raise TargetError(
+            f"{method} shares out a logit, and this target is read after a softmax or a sigmoid: {instead}, "
+            "target=281, 'logit:281' on the shell"
+        )

@@ -1,0 +1,72 @@
+"""`Relevance`: the result of methods that share a target out, with what was lost on the way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, as_numpy
+from ..result import Attribution
+
+__all__ = ["Relevance", "conservation_note"]
+
+_LARGE_GAP = 0.05
+"""Share of the relevance at the start above which a gap is told."""
+
+
+@dataclass(frozen=True)
+class Relevance(Attribution):
+    """How much of the target each pixel, or each value of a layer, is responsible for, in the target's unit.
+
+    `values` are maps (N, h, w), channels added up, or each channel's own; their sum, what biases and the stabiliser
+    took, and the gap make up the start.
+    """
+
+    start: Array = field(default=None, kw_only=True)
+    """(N,) the relevance that was shared out."""
+    absorbed: Array = field(default=None, kw_only=True)
+    """(N, 2) what biases and the stabiliser of the rules took."""
+
+    def _per_image(self) -> tuple[str, ...]:
+        return (*super()._per_image(), "start", "absorbed")
+
+    def figures(self) -> Mapping[str, Any]:
+        """The accounts: "start", "sum" over the map, "biases", "stabiliser", and "gap", the rest of the start.
+
+        Numbers for one image, tuples of numbers for several.
+        """
+        return {name: float(v[0]) if len(v) == 1 else tuple(map(float, v)) for name, v in self._accounts().items()}
+
+    def _accounts(self) -> Mapping[str, np.ndarray[Any, Any]]:
+        values = as_numpy(self.values).astype(np.float64)
+        start, absorbed = (as_numpy(v).astype(np.float64) for v in (self.start, self.absorbed))
+        total = values.reshape(len(values), -1).sum(axis=1)
+        biases, stabiliser = absorbed[:, 0], absorbed[:, 1]
+        gap = start - total - biases - stabiliser
+        return {"start": start, "sum": total, "biases": biases, "stabiliser": stabiliser, "gap": gap}
+
+    def _facts(self) -> Iterator[str]:
+        yield from super()._facts()
+        if len(self) == 1 and self.start is not None:
+            yield from (f"{name} {value:.4g}" for name, value in self.figures().items())
+
+
+def conservation_note(result: Relevance, reasons: str) -> tuple[str, ...]:
+    """What to say where relevance got lost or was made on the way.
+
+    Args:
+        result: with its accounts.
+        reasons: what in this method may do so.
+    """
+    accounts = result._accounts()
+    size = np.abs(accounts["start"])
+    lost = np.abs(accounts["gap"]) > _LARGE_GAP * size
+    if not lost.any():
+        return ()
+    worst = int(np.argmax(np.where(size > 0, np.abs(accounts["gap"]) / np.where(size > 0, size, 1), 0)))
+    return (
+        f"relevance is not conserved: of {accounts['start'][worst]:.4g} at the start, {accounts['sum'][worst]:.4g} is "
+        f"in the map, biases took {accounts['biases'][worst]:.4g}, the stabiliser {accounts['stabiliser'][worst]:.4g}, "
+        f"and {accounts['gap'][worst]:.4g} is unaccounted for ({reasons})",
+    )

@@ -1,0 +1,1 @@
+"""Methods that share a target out among pixels: layer-wise relevance propagation, DeepLIFT and their relatives."""

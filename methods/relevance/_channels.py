@@ -1,0 +1,32 @@
+"""Channels of layers, as a user names those that relevance goes through: "layer4:12,37"."""
+
+from collections.abc import Sequence
+
+from crosslens.errors import LayerError, ParameterError
+from crosslens.model import Model
+
+__all__ = ["parse_channels"]
+
+
+def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Channels by the layer's canonical name.
+
+    Args:
+        model: where the layers are looked up.
+        texts: LAYER:CHANNEL[,CHANNEL...] each.
+
+    Raises:
+        ParameterError: a text of another form.
+        LayerError: no such layer, or no such channel.
+    """
+    channels: dict[str, tuple[int, ...]] = {}
+    for text in texts:
+        name, _, numbers = text.rpartition(":")
+        if not name or not all(each.strip().isdigit() for each in numbers.split(",")):
+            raise ParameterError(f"through={text!r} is no LAYER:CHANNEL[,CHANNEL...]; write for example 'layer4:12,37'")
+        layer, chosen = model.layer(name), tuple(int(each) for each in numbers.split(","))
+        count = layer.shape[-1 if len(layer.shape) == 3 else 1]
+        if count is not None and max(chosen) >= count:
+            raise LayerError(f"layer {name!r} has {count} channels, counted from 0; there is no channel {max(chosen)}")
+        channels[layer.name] = (*channels.get(layer.name, ()), *chosen)
+    return channels
