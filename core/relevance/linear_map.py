@@ -166,7 +166,7 @@ def _gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tupl
 def _measured_gain(x: Values, y: Values) -> Values:
     x = x - x.mean(axis=1, keepdims=True)
     power = (x**2).sum(axis=1)
-    return np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=power > 0)
+    return np.asarray(np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=power > 0))
 
 
 def _rows(values: Values) -> Values:

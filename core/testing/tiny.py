@@ -111,15 +111,15 @@ class TinyModel(Model):
         gain, offset = (like(v, x)[None, :, None, None] for v in self.preprocess.affine(3))
         return gain, offset
 
-    def _run(self, x: Array, replace: Mapping[str, Array], inputs: dict[str, Array] | None = None) -> dict[str, Array]:
-        """All activations; to `inputs` is added what each layer reads."""
+    def _preprocessed(self, x: Array) -> Array:
         gain, offset = self._affine(x)
+        return gain * (namespace(x).flip(x, axis=1) if self.preprocess.reverses else x) + offset
+
+    def _run(self, x: Array, replace: Mapping[str, Array]) -> dict[str, Array]:
         xp = namespace(x)
-        a = gain * (xp.flip(x, axis=1) if self.preprocess.reverses else x) + offset
+        a = self._preprocessed(x)
         activations: dict[str, Array] = {}
-        inputs = {} if inputs is None else inputs
         for name in self._order:
-            before = a
             if name.startswith("conv"):
                 a = _conv(a, **self._here(name, x))
             elif name.startswith("act"):
@@ -133,7 +133,6 @@ class TinyModel(Model):
             else:
                 p = self._here(name, x)
                 a = a @ xp.matrix_transpose(p["kernel"]) + p["bias"]
-            inputs[name] = before
             a = activations[name] = replace.get(name, a)
         activations[OUTPUT] = replace.get(OUTPUT, a)
         return activations
@@ -156,8 +155,9 @@ class _TinyLinearization(Linearization):
         self, model: TinyModel, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> None:
         self._model, self._x, self._wrt, self._replace = model, x, wrt, replace
-        self._inputs: dict[str, Array] = {}
-        self._values = model._run(x, replace, self._inputs)
+        self._values = model._run(x, replace)
+        before = [model._preprocessed(x), *(self._values[name] for name in model._order)]
+        self._inputs = dict(zip(model._order, before, strict=False))
         self.activations = {name: self._values[name] for name in capture}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:

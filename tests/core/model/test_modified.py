@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 from crosslens.errors import LayerError, ModelError, ParameterError
-from crosslens.model import INPUT, OUTPUT, Branch, KernelRule, Model
+from crosslens.model import INPUT, OUTPUT, BackwardRules, Branch, KernelRule, Model
 from crosslens.testing import TinyModel
 
 X = np.random.default_rng(0).random((2, 3, 8, 8), dtype=np.float32)
 C = np.random.default_rng(1).standard_normal((2, 5), dtype=np.float32)
+
+
+class OnlyRectifiers(TinyModel):
+    rules_for = frozenset({"relu"})
 
 
 def table(shape, **branch):
@@ -27,7 +31,7 @@ def test_a_rule_that_the_backend_lacks_is_refused_with_backend_option_and_value(
     with pytest.raises(
         ModelError, match=rf"^the tiny backend has no backward rule for {text}; it has rules for relu=$"
     ):
-        TinyModel(relu=True).modified(relu="guided", **change)
+        OnlyRectifiers(relu=True).modified(relu="guided", **change)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +85,7 @@ def test_a_backend_without_rules_gives_an_exact_copy_and_refuses_the_rest():
 def test_a_plugin_that_overrides_modified_for_relu_alone_still_works():
     class Old(TinyModel):
         def modified(self, *, relu="exact"):
-            copy = self._copy()
-            copy._rule = relu
-            return copy
+            return self._copy(rules=BackwardRules(relu))
 
     want = TinyModel(relu=True).modified(relu="guided").vjp(X, {OUTPUT: C}).gradients[INPUT]
     np.testing.assert_array_equal(Old(relu=True).modified(relu="guided").vjp(X, {OUTPUT: C}).gradients[INPUT], want)
