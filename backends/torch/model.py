@@ -22,6 +22,8 @@ from .autograd.layer_graph import Reads, direct_inputs, upstream
 from .autograd.recording import Recording
 from .autograd.rectified_layers import RectifiedLayers
 from .autograd.rectifiers import Rectifiers
+from .autograd.relevance.kernel_calls import KernelCalls
+from .autograd.relevance.kernel_tables import Table
 from .layers.listing import LayerOutput
 from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
 from .load.fixed_batch import FixedBatch, concatenate, padded_batches
@@ -51,7 +53,7 @@ class TorchModel(Model):
     """
 
     backend = "torch"
-    rules_for = frozenset({"relu"})
+    rules_for = frozenset({"relu", "kernels"})
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network
@@ -138,10 +140,24 @@ class TorchModel(Model):
         return weights_mark(self.network.net)
 
     def _modified(self, rules: BackwardRules) -> Self:
-        """Changes modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs."""
+        """Changes modules, functions (`F.relu`, `Tensor.relu_`, `clamp(min=0)`) and operators of exported programs.
+
+        Raises:
+            LayerError: a layer of `rules.kernels` does not compute its output with its kernel alone.
+        """
         if rules.relu != "exact" and not self.nonlinearities["rectifier"]:
             raise no_rectifier()
-        return self._copy("_graphs", _runner=replaced(self._runner, rule=rules.relu))
+        return self._copy("_graphs", _runner=replaced(self._runner, rules=rules, tables=self._tables(rules)))
+
+    def _tables(self, rules: BackwardRules) -> Mapping[int, Table]:
+        """The tables of layers by the number of the call, found by one pass."""
+        if not rules.kernels:
+            return {}
+        weights = {name: self.weights(name) for name in rules.kernels}
+        recording = KernelCalls(sources=frozenset(weights), rules=rules.kernels, weights=weights)
+        with recording.mode:
+            self._runner.run(self._runner.example(), recording, grad=False)
+        return recording.tables
 
     @cached_property
     def nonlinearities(self) -> Mapping[str, int]:

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from crosslens.arrays import Array
 from crosslens.errors import CrosslensError, ModelError
-from crosslens.model import INPUT, OUTPUT
+from crosslens.model import ABSORBED, INPUT, OUTPUT
+from crosslens.model.backward_rules import BackwardRules
 from crosslens.model.preprocessing import Preprocess
 from crosslens.model.reduction import Reduction
 from torch import Tensor
@@ -17,6 +18,8 @@ from torch import Tensor
 from .autograd.isolation import isolation
 from .autograd.recording import Recording, StopForward
 from .autograd.rectifiers import Rectifiers
+from .autograd.relevance.kernel_tables import Table
+from .autograd.relevance.rules_mode import RulesMode
 from .layers.layer_table import LayerTable, layer_table
 from .layers.listing import LayerOutput, Listing
 from .layers.memory_layout import InputLayout, memory_format, min_images
@@ -38,8 +41,9 @@ class Runner:
     dtype: torch.dtype
     """Of the weights."""
     layout: InputLayout
-    rule: str = "exact"
-    """The backward rule at rectifiers."""
+    rules: BackwardRules = field(default_factory=BackwardRules)
+    tables: Mapping[int, Table] = field(default_factory=dict)
+    """Those of `rules.kernels`, by the number of the call of a linear map."""
     channel_axes: Mapping[str, int] = field(default_factory=dict)
     """Of layers; 1 where a layer is missing."""
     _reaches: dict[str, bool] = field(default_factory=dict)
@@ -86,14 +90,18 @@ class Runner:
         self.layout.min_images = min_images(self.network, elements)
 
     @contextmanager
-    def running(self, x: Array, *, grad: bool) -> Iterator[None]:
-        """Alone, with gradients on or off whatever the caller has, and with errors that say what was run."""
+    def running(self, x: Array, *, grad: bool) -> Iterator[RulesMode | None]:
+        """Alone, with gradients on or off whatever the caller has, and with errors that say what was run.
+
+        Yields the mode of the backward rules other than those for rectifiers, where there are such rules.
+        """
         with LOCK, isolation(grad=grad), ExitStack() as stack:
-            if grad and self.rule != "exact":
-                stack.enter_context(Rectifiers(self.rule))
+            if grad and self.rules.relu != "exact":
+                stack.enter_context(Rectifiers(self.rules.relu))
+            mode = stack.enter_context(RulesMode(self.tables)) if grad and self.tables else None
             try:
                 self.refuse_changed()
-                yield
+                yield mode
             except CrosslensError:
                 raise
             except Exception as error:
@@ -116,10 +124,17 @@ class Runner:
     def run(self, x: Array, recording: Recording, *, grad: bool) -> Tensor:
         """One pass over images of the contract, as far as `recording` needs it; the images as the network's leaf."""
         names = recording.layers - {OUTPUT}
-        with self.running(x, grad=grad):
+        with self.running(x, grad=grad) as rules:
             image = to_tensor(x, self.device, self.image_dtype, own=False)
             if INPUT in recording.wrt:
                 recording.add_target(INPUT, image.requires_grad_())
+            if ABSORBED in recording.wrt:
+                absorbed = torch.zeros((len(x), 2), device=self.device, dtype=self.image_dtype, requires_grad=True)
+                recording.add_target(ABSORBED, absorbed)
+                if rules is not None:
+                    rules.absorbed = absorbed
+                if recording.wrt == {ABSORBED}:
+                    image.requires_grad_()
             try:
                 y = self.network.run(
                     self._prepare(image), names, lambda layer: _record(recording, layer), recording.changed

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from crosslens.errors import ModelError
-from crosslens.model import INPUT
+from crosslens.model import ABSORBED, INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
@@ -54,12 +54,12 @@ class Recording:
     @property
     def layers(self) -> frozenset[str]:
         """Layers whose output is needed."""
-        return self.capture | self.wrt - {INPUT} | self.sources | frozenset(self.replace)
+        return self.capture | self.wrt - {INPUT, ABSORBED} | self.sources | frozenset(self.replace)
 
     @property
     def changed(self) -> frozenset[str]:
         """Those at which `record` may return another tensor than it got."""
-        return self.wrt - {INPUT} | frozenset(self.replace)
+        return self.wrt - {INPUT, ABSORBED} | frozenset(self.replace)
 
     @property
     def complete(self) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["AttentionHooks"]
+__all__ = ["AttentionHooks", "multi_head_attention"]
 
 
 class AttentionHooks(TorchFunctionMode):
@@ -52,7 +52,7 @@ class AttentionHooks(TorchFunctionMode):
             return hooked[-1]
 
         with AttentionHooks(see):
-            y, _ = _FORWARD(*args, **{**kwargs, "need_weights": False})
+            y, _ = multi_head_attention(*args, **{**kwargs, "need_weights": False})
         if not returned or not hooked:
             return y, None
         weights = hooked[-1].mean(dim=1) if average else hooked[-1]
@@ -90,7 +90,7 @@ def _no_mode(*_: Any) -> bool:
     return False
 
 
-_FORWARD = FunctionType(
+multi_head_attention = FunctionType(
     functional.multi_head_attention_forward.__code__,
     {**functional.multi_head_attention_forward.__globals__, "has_torch_function": _no_mode},
     "multi_head_attention_forward",

@@ -1,0 +1,250 @@
+"""The table of `crosslens.model.kernel_rules.KernelRule` at one call of a linear map, as an autograd function.
+
+Branches with kernels are computed in the backward pass, by autograd on the call itself with their kernels, so that any
+stride, padding, dilation and number of axes is right. A branch with the layer's own kernel scales the gradient and
+leaves the call its ordinary derivative.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from crosslens.arrays import Array, as_numpy
+from crosslens.model.kernel_rules import KernelRule
+from torch import Tensor
+
+from .kept_values import KeptValue, KeptValues
+from .linear_calls import LinearCall
+from .table_inputs import TableInputs
+
+__all__ = ["Table", "apply_table", "table"]
+
+
+@dataclass(frozen=True)
+class TableBranch:
+    """A branch with its kernels in the layout of the call, by the inputs that they read: a sign or constants."""
+
+    kernels: Sequence[tuple[str | Tensor, Tensor]]
+    weight: float
+    bias: Tensor | None
+    side: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A rule as tensors where the network computes; those by channel (out,)."""
+
+    branches: Sequence[TableBranch]
+    stabiliser: float
+    gain: Tensor | None
+    offset: Tensor | None
+    """Shift / gain, and the layer's bias where the call is without it: what y + offset times gain makes z."""
+    local: bool
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether dx is the ordinary gradient, by a stabiliser of 0."""
+        first = self.branches[0]
+        return (
+            len(self.branches) == 1
+            and not (first.kernels or self.stabiliser or self.local)
+            and first.side == "any"
+            and first.weight == 1
+        )
+
+
+def table(rule: KernelRule, call: LinearCall, bias: Array | None) -> Table:
+    """A rule made ready for the calls that are like this one.
+
+    Args:
+        rule: of core, in arrays.
+        call: a call of the layer.
+        bias: the layer's, (out,), which the call may add itself.
+    """
+
+    def tensor(values: Array) -> Tensor:
+        return torch.tensor(as_numpy(values), dtype=call.weight.dtype, device=call.weight.device)
+
+    def kernel(values: Array) -> Tensor:
+        return call.in_layout(tensor(values)).contiguous()
+
+    def read(inputs: str | Array) -> str | Tensor:
+        return inputs if isinstance(inputs, str) else tensor(inputs)
+
+    gain = None if rule.gain is None else tensor(rule.gain)
+    offset = None if rule.shift is None else tensor(rule.shift)
+    if gain is not None and offset is not None:
+        offset = torch.where(gain == 0, 0, offset / gain)
+    if bias is not None and call.bias is None:
+        offset = tensor(bias) if offset is None else offset + tensor(bias)
+    branches = [
+        TableBranch(
+            [(read(inputs), kernel(values)) for inputs, values in branch.kernels],
+            branch.weight,
+            None if branch.bias is None else tensor(branch.bias),
+            branch.side,
+        )
+        for branch in rule.branches
+    ]
+    return Table(branches, rule.stabiliser, gain, offset, rule.local)
+
+
+def apply_table(rule: Table, call: LinearCall, kept: KeptValues, absorbed: Tensor | None) -> Tensor:
+    """The call's value, with the gradient that the table gives its input.
+
+    Args:
+        rule: the layer's.
+        call: of the layer.
+        kept: of the pass.
+        absorbed: the leaf (N, 2) whose gradient adds up what biases and the stabiliser took; None if nobody asks.
+    """
+    if not call.x.requires_grad:
+        return call.map(call.x, call.weight, call.bias)
+    own = any(not branch.kernels for branch in rule.branches) and not rule.local
+    if own:
+        y = call.map(call.x, call.weight, call.bias)
+    else:
+        with torch.no_grad():
+            y = call.map(call.x, call.weight, call.bias)
+    if rule.is_gradient and absorbed is None:
+        return y
+    x = kept.keep(call.x) if rule.local or any(branch.kernels for branch in rule.branches) else None
+    run = _Pass(rule, call, x)
+    result: Tensor = _Ruled.apply(call.x if x else None, y, absorbed, run)
+    run.y = kept.keep(result)
+    return result
+
+
+class _Pass:
+    """One call, between its forward and its backward pass."""
+
+    def __init__(self, rule: Table, call: LinearCall, x: KeptValue | None) -> None:
+        self.rule, self.map, self.axis, self.x = rule, call.map, call.axis, x
+        self.weight, self.bias = call.weight.detach(), None if call.bias is None else call.bias.detach()
+        self.y: KeptValue
+
+    def by_channel(self, values: Tensor, like: Tensor) -> Tensor:
+        """(channels,) to broadcast along the channels of `like`."""
+        shape = [1] * like.ndim
+        shape[self.axis] = -1
+        return values.reshape(shape)
+
+
+class _Ruled(torch.autograd.Function):
+    """The values of `y`; the table gives the gradients at `x`, and at `y` for the branches with the own kernel."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor | None, y: Tensor, absorbed: Tensor | None, call: _Pass) -> Tensor:
+        ctx.mark_dirty(y)
+        ctx.call, ctx.rows = call, 0 if absorbed is None else absorbed.shape[0]
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        with torch.no_grad():
+            at_x, at_y, absorbed = _Backward(ctx.call, dy, ctx.rows if ctx.needs_input_grad[2] else 0).gradients()
+        return at_x, at_y, absorbed, None
+
+
+class _Backward:
+    """One backward pass through a call."""
+
+    def __init__(self, call: _Pass, dy: Tensor, rows: int) -> None:
+        self.call, self.rule, self.dy, self.rows = call, call.rule, dy, rows
+        y = call.y.tensor
+        self.y = y if call.rule.offset is None else y + call.by_channel(call.rule.offset, y)
+        """z / gain."""
+        gain = call.rule.gain
+        self.z = self.y if gain is None else self.y * call.by_channel(gain, y)
+        self.accounts = dy.new_zeros((rows, 2)) if rows else None
+
+    def gradients(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """At x, at y, and at `absorbed`."""
+        rule = self.rule
+        own = [branch for branch in rule.branches if not branch.kernels]
+        tables = [branch for branch in rule.branches if branch.kernels]
+        at_y = sum((self._own(branch) for branch in own[1:]), self._own(own[0])) if own else None
+        at_x = None
+        if tables or rule.local:
+            at_x = self._through(tables, at_y if rule.local else None)
+        if self.accounts is not None:
+            self.accounts[:, 1] += self._by_image(self._relevance())
+        return at_x, None if rule.local else at_y, self.accounts
+
+    def _relevance(self) -> Tensor:
+        """R: z dy / gain, 0 where the gain is 0."""
+        return self._without_dead(self.y * self.dy)
+
+    def _without_dead(self, values: Tensor) -> Tensor:
+        gain = self.rule.gain
+        return values if gain is None else values.masked_fill(self.call.by_channel(gain == 0, values), 0)
+
+    def _own(self, branch: TableBranch) -> Tensor:
+        """dy z / stabilised(z), at z's side."""
+        quotient = self._quotient(self.z, self.z)
+        at_y = self._without_dead(self._at_side(branch.side, self.dy * quotient))
+        if self.accounts is not None:
+            share = at_y if self.rule.gain is None else self._per_gain(at_y)
+            self._absorb(branch, share, self.z)
+        return at_y if branch.weight == 1 else at_y * branch.weight
+
+    def _per_gain(self, values: Tensor) -> Tensor:
+        assert self.rule.gain is not None
+        gain = self.call.by_channel(self.rule.gain, values)
+        return torch.where(gain == 0, 0, values / gain)
+
+    def _through(self, tables: Sequence[TableBranch], own: Tensor | None) -> Tensor | None:
+        """The gradient at x of branches with kernels, and, in a local rule, of the own kernel."""
+        call = self.call
+        if call.x is None:
+            return None
+        inputs = TableInputs(call.x.tensor, call.axis, local=self.rule.local)
+        starts, cotangents = list[Tensor](), list[Tensor]()
+        for branch in tables:
+            with torch.enable_grad():
+                terms = [(u, kernel) for read, kernel in branch.kernels if (u := inputs.read(read)) is not None]
+                outputs = [call.map(u, kernel, None) for u, kernel in terms]
+            y = (
+                sum((each.detach() for each in outputs[1:]), outputs[0].detach())
+                if outputs
+                else torch.zeros_like(self.y)
+            )
+            if branch.bias is not None:
+                y = y + call.by_channel(branch.bias, y)
+            c = self._quotient(self._at_side(branch.side, self._relevance()), y)
+            if self.accounts is not None:
+                self._absorb(branch, c, y)
+            c = c if branch.weight == 1 else c * branch.weight
+            starts += [each for each in outputs if each.requires_grad]
+            cotangents += [c] * (len(starts) - len(cotangents))
+        if own is not None:
+            with torch.enable_grad():
+                starts.append(call.map(inputs.leaf("any"), call.weight, None))
+            cotangents.append(own)
+        return inputs.gradient(starts, cotangents)
+
+    def _at_side(self, side: str, values: Tensor) -> Tensor:
+        if side == "any":
+            return values
+        return values.masked_fill(self.z <= 0 if side == "positive" else self.z >= 0, 0)
+
+    def _quotient(self, above: Tensor, below: Tensor) -> Tensor:
+        """above / stabilised(below); 0 for a quotient by 0."""
+        stabiliser = self.rule.stabiliser
+        if stabiliser:
+            return above / torch.where(below < 0, below - stabiliser, below + stabiliser)
+        return (above / below).masked_fill_(below == 0, 0)
+
+    def _absorb(self, branch: TableBranch, c: Tensor, y: Tensor) -> None:
+        """Add what the bias took of a branch, and subtract what the branch was given from what it should be."""
+        assert self.accounts is not None
+        if branch.bias is not None:
+            self.accounts[:, 0] += branch.weight * self._by_image(c * self.call.by_channel(branch.bias, c))
+        self.accounts[:, 1] -= branch.weight * self._by_image(c * y)
+
+    def _by_image(self, values: Tensor) -> Tensor:
+        """The sum (N,) for each image, of values whose first axis is the batch, or the batch with other axes."""
+        if values.shape[0] % self.rows and values.ndim > 1 and values.shape[1] == self.rows:
+            values = values.transpose(0, 1)
+        return values.reshape(self.rows, -1).sum(1)

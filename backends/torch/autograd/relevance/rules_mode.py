@@ -1,0 +1,68 @@
+"""The function mode in which a network's calls get the backward rules of `crosslens.model.Model.modified`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from ...layers.attention import multi_head_attention
+from .kept_values import KeptValues, overwrites
+from .kernel_tables import Table, apply_table
+from .linear_calls import LinearCall, linear_call
+
+__all__ = ["LinearCalls", "RulesMode"]
+
+
+class LinearCalls(TorchFunctionMode):
+    """Within this context linear maps with a kernel are counted, those inside `nn.MultiheadAttention` too.
+
+    A subclass overrides `linear` to see or replace each of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call `func`, or `linear` in its place."""
+        kwargs = dict(kwargs or {})
+        if func is functional.multi_head_attention_forward:
+            with self:
+                return multi_head_attention(*args, **kwargs)
+        call = linear_call(func, args, kwargs)
+        if call is None:
+            return self.other(func, args, kwargs)
+        self._count += 1
+        return self.linear(self._count, call)
+
+    def linear(self, number: int, call: LinearCall) -> Tensor:
+        """The value of the call of this number, from 1."""
+        return call.map(call.x, call.weight, call.bias)
+
+    def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """The value of any other function."""
+        return func(*args, **kwargs)
+
+
+class RulesMode(LinearCalls):
+    """Within this context calls have the rules of `tables`, by the number of the call; values stay what they are."""
+
+    def __init__(self, tables: Mapping[int, Table]) -> None:
+        super().__init__()
+        self._tables = tables
+        self._kept = KeptValues()
+        self.absorbed: Tensor | None = None
+        """The leaf (N, 2) whose gradient adds up what biases and the stabiliser took; None if nobody asks."""
+
+    def linear(self, number: int, call: LinearCall) -> Tensor:
+        rule = self._tables.get(number)
+        if rule is None:
+            return super().linear(number, call)
+        return apply_table(rule, call, self._kept, self.absorbed)
+
+    def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        if overwrites(getattr(func, "__name__", "").partition(".")[0], args, kwargs):
+            self._kept.before_writing(args, kwargs)
+        return super().other(func, args, kwargs)
