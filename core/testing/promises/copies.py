@@ -13,7 +13,7 @@ from ..assertions import refused, same
 from ..net import Net
 from ..promise import Unsuited, backend_promise
 
-__all__: list[str] = []
+__all__ = ["apply_kernel"]
 
 
 @backend_promise
@@ -42,13 +42,17 @@ def kernels_give_the_activations(net: Net) -> None:
         flat = "kernel" in weights and weights["kernel"].ndim == 2
         if "kernel" not in weights or not (flat or activations[before].shape[2:] == activations[name].shape[2:]):
             continue
-        applied = _linear if flat else _convolution
-        y = applied(activations[before].astype(np.float64), weights["kernel"])
+        y = apply_kernel(activations[before].astype(np.float64), weights["kernel"])
         bias = weights.get("bias", np.zeros(y.shape[1]))
         same(activations[name], y + bias.reshape(1, -1, *[1] * (y.ndim - 2)), rtol=1e-5, what=f"layer {name!r}")
         count += 1
     if not count:
         raise Unsuited("no layer of this kind is named in Net.follows")
+
+
+def apply_kernel(x: Array, kernel: Array) -> Array:
+    """A kernel on what it reads: a product, or a convolution of stride 1 with zeros around that keeps the size."""
+    return _linear(x, kernel) if kernel.ndim == 2 else _convolution(x, kernel)
 
 
 def _linear(x: Array, kernel: Array) -> Array:
