@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ModelError
-from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
+from crosslens.model import ABSORBED, INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backend import Differentiable
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
@@ -20,6 +20,7 @@ from .autodiff.differentiability import caveats_of, diagnosis_of
 from .autodiff.disconnected import refuse_disconnected
 from .autodiff.layer_reads import direct_reads
 from .autodiff.rectifiers import activation_functions, is_rectifier, rectified_tensors
+from .autodiff.relevance.graph_rules import EXACT, GraphRules
 from .autodiff.reverse import path_of
 from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
@@ -51,7 +52,7 @@ class OnnxModel(Model):
 
     backend = "onnx"
     frozen_weights = True
-    rules_for = frozenset({"relu"})
+    rules_for = frozenset({"relu", "kernels"})
     pickles_whole = True
     threads = staticmethod(limited_threads)
 
@@ -71,7 +72,7 @@ class OnnxModel(Model):
         self.labels, self.batch_size = labels, batch_size
         self._graph, self._input = graph, graph_input
         self._network_tensors, self._providers = network_tensors, providers
-        self._relu = "exact"
+        self._graph_rules = EXACT
         self._sessions = SessionCache()
         self._graphs = SessionCache(most=8)
         self._needs_fixed_batch: set[Any] = set()
@@ -167,10 +168,11 @@ class OnnxModel(Model):
         return unnamed_constants(self._graph, self._network_tensors)
 
     def _modified(self, rules: BackwardRules) -> Self:
-        """At Relu, Clip from 0, LeakyRelu and PRelu."""
+        """In the reverse sweep over the graph: `autodiff.relevance`."""
         if rules.relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
             raise no_rectifier()
-        return self._copy(_relu=rules.relu)
+        kernels = {self._layer_tensors[name].tensor: rule for name, rule in rules.kernels.items()}
+        return self._copy(_graph_rules=GraphRules(rules.relu, rules.slope, rules.norms, rules.products, kernels))
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_tensor = {self._layer_tensors[name].tensor: values for name, values in changed.items()}
@@ -208,7 +210,7 @@ class OnnxModel(Model):
         capture: tuple[str, ...],
         replace: Mapping[str, Array],
     ) -> Pullback:
-        request = Request(capture, tuple(cotangents), wrt, tuple(replace), self._relu)
+        request = Request(capture, tuple(cotangents), wrt, tuple(replace), self._graph_rules)
         split = self._split(x, (*cotangents, *wrt, *capture, *replace))
 
         def run(x: Array, replace: Mapping[str, Array], dys: Mapping[str, Array]) -> dict[tuple[str, str], Array]:
@@ -225,7 +227,7 @@ class OnnxModel(Model):
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
-        request = Request(capture, capture, wrt, tuple(replace), self._relu)
+        request = Request(capture, capture, wrt, tuple(replace), self._graph_rules)
         split = self._split(x, (*capture, *wrt, *replace))
         parts = list(parts_of(split.images, self._input.batch, as_numpy(x), replace, {}))
         check = (lambda *_: None) if replace else self._refuse_disconnected
@@ -233,7 +235,7 @@ class OnnxModel(Model):
 
     def _refuse_disconnected(self, gradients: Mapping[str, Array], cotangents: Mapping[str, Array]) -> None:
         """If a gradient is zero everywhere, refuse it unless zero is right."""
-        if all(gradient.any() for gradient in gradients.values()):
+        if all(gradient.any() for name, gradient in gradients.items() if name != ABSORBED):
             return
         graph = self._at_example()
         names = [name for name, values in cotangents.items() if as_numpy(values).any()]
@@ -253,7 +255,7 @@ class OnnxModel(Model):
         try:
             shapes = {alias: self._shape_of(name, x) for alias, name in layers.items()}
             traced, arrays = trace(objective, shapes, layers)
-            request = Request(capture, (), wrt, tuple(replace), self._relu)
+            request = Request(capture, (), wrt, tuple(replace), self._graph_rules)
             opened = self._sessions.get(
                 (request, traced, x.shape), lambda: self._objective_executable(request, traced, x.shape)
             )
@@ -336,7 +338,7 @@ class OnnxModel(Model):
     def _keeps_images_apart(self, x: Array, names: Iterable[str]) -> bool:
         """Whether these layers and the output have one row per image, and no image influences another."""
         graph = self._inferred_at((BATCH, *x.shape[1:]))
-        known = [graph.types.get(self._layer_tensors[name].tensor) for name in (OUTPUT, *names)]
+        known = [graph.types.get(self._layer_tensors[name].tensor) for name in (OUTPUT, *names) if name != ABSORBED]
         if not all(kind is not None and (kind.dims or ("",))[0] == BATCH for kind in known):
             return False
         size = x.shape[1:]

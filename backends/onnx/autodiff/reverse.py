@@ -4,25 +4,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from crosslens.errors import UnsupportedOperators
+from crosslens.model import ABSORBED, INPUT
 
 from ..ir.graph import FLOAT, DynamicShapeError, Graph, Node
 from .cotangent_sum import sum_cotangents
 from .expand import expand
 from .quantised import before_scores
-from .rectifiers import is_rectifier, rectifier_cotangents
 from .registry import rule_for
+from .relevance.graph_rules import EXACT, GraphRules
+from .relevance.linear_map import LINEAR
+from .relevance.modified_sweep import ModifiedSweep
 
 __all__ = ["append_gradients", "path_of"]
 
 
-def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str], relu: str = "exact") -> dict[str, str]:
+def append_gradients(
+    graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str], rules: GraphRules = EXACT
+) -> dict[str, str]:
     """Append the nodes that compute gradients of sum_t <seed_t, t>; constants and shapes must be known (`fold`).
 
     Args:
         graph: the forward pass; changed in place.
         seeds: tensor to its cotangent's tensor, of the same shape and element type.
-        wrt: tensors to differentiate with respect to.
-        relu: the rule at rectifiers, as in `Model.modified`.
+        wrt: tensors to differentiate with respect to; `ABSORBED` among them counts for all kernels with rules.
+        rules: at rectifiers, kernels and others, as in `Model.modified`.
 
     Returns:
         The gradient's tensor by tensor of `wrt`; zeros where nothing flows.
@@ -31,19 +36,27 @@ def append_gradients(graph: Graph, seeds: Mapping[str, str], wrt: Iterable[str],
         UnsupportedOperators: operators on the way have no rule; all of them are named, nothing is appended.
         DynamicShapeError: a rule needs a size that depends on the batch.
     """
-    wrt = tuple(wrt)
-    while expand(graph, path := path_of(graph, seeds, wrt)):
+    asked = tuple(wrt)
+    wrt, absorbed = tuple(name for name in asked if name != ABSORBED), ABSORBED in asked
+    sources = {*wrt, *(_inputs_of_kernels(graph, rules) if absorbed else ())}
+    while expand(graph, path := path_of(graph, seeds, sources)):
         pass
     _refuse_unsupported(graph, path)
-    reached, graph.wrt, graph.before_scores = _reachable(graph, path, wrt), frozenset(wrt), before_scores(graph.nodes)
-    graph.exact_rectifiers = relu == "exact"
+    reached, graph.before_scores = _reachable(graph, path, sources), before_scores(graph.nodes)
+    graph.wrt, graph.exact_rectifiers = frozenset(wrt), rules.relu == "exact"
+    modified = None if rules.exact else ModifiedSweep(graph, rules, absorbed=absorbed)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]
         if any(dys):
-            asked = replace(node, needs_gradient=tuple(i in reached for i in node.inputs))
-            _pull(graph, asked, dys, parts, relu)
-    return {tensor: _total(graph, parts, tensor) or graph.zeros_like(tensor) for tensor in wrt}
+            needs_gradient = tuple(i in reached for i in node.inputs)
+            _pull(graph, replace(node, needs_gradient=needs_gradient), dys, parts, modified)
+    gradients = {tensor: _total(graph, parts, tensor) or graph.zeros_like(tensor) for tensor in wrt}
+    return gradients | ({ABSORBED: modified.absorbed(INPUT)} if absorbed and modified else {})
+
+
+def _inputs_of_kernels(graph: Graph, rules: GraphRules) -> set[str]:
+    return {node.inputs[0] for node in graph.nodes if node.outputs[0] in rules.kernels and node.op in LINEAR}
 
 
 def path_of(graph: Graph, seeds: Iterable[str], wrt: Iterable[str]) -> list[Node]:
@@ -128,17 +141,16 @@ def _total(graph: Graph, parts: dict[str, list[str]], tensor: str) -> str | None
     return flowed[0]
 
 
-def _pull(graph: Graph, node: Node, dys: Sequence[str | None], parts: dict[str, list[str]], relu: str) -> None:
+def _pull(
+    graph: Graph, node: Node, dys: Sequence[str | None], parts: dict[str, list[str]], modified: ModifiedSweep | None
+) -> None:
     rule = rule_for(node)
     if rule is None or rule.derivative is None:
         raise UnsupportedOperators(f"no derivative rule for {node.op}")
     inputs = node.inputs
     if not rule.approximate:
         node = _as_floats(graph, node)
-    if relu != "exact" and is_rectifier(graph, node):
-        cotangents = rectifier_cotangents(graph, node, rule, dys, relu)
-    else:
-        cotangents = rule.derivative(graph, node, *dys)
+    cotangents = modified.cotangents(node, rule, dys) if modified else rule.derivative(graph, node, *dys)
     for tensor, wanted, cotangent in zip(inputs, node.needs_gradient, cotangents, strict=False):
         if wanted and cotangent is not None:
             summed = _summed_back(graph, cotangent, node.outputs[0], tensor) if rule.broadcasts else cotangent

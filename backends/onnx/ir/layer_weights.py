@@ -10,7 +10,7 @@ from crosslens.arrays import Array, as_numpy
 
 from .graph import Graph, Node
 
-__all__ = ["unnamed_constants", "weights_of", "with_weights"]
+__all__ = ["in_other_layout", "unnamed_constants", "weights_of", "with_weights"]
 
 _POSITIONS = {
     "Conv": {"kernel": 1, "bias": 2},
@@ -34,7 +34,7 @@ def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
     for name, position in _POSITIONS.get(node.op, {}).items():
         value = graph.value(node.inputs[position]) if node.has(position) else None
         if value is not None:
-            weights[name] = _transposed_layout(node, name, value)
+            weights[name] = in_other_layout(node, name, value)
     return weights
 
 
@@ -56,7 +56,7 @@ def _producer(graph: Graph, tensor: str) -> Node | None:
     return next((node for node in graph.nodes if tensor in node.outputs), None)
 
 
-def _transposed_layout(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def in_other_layout(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A constant in the layout of `Model.weights`, or back in ONNX's: the transposition is its own inverse."""
     if name != "kernel" or not _is_transposed(node):
         return value
@@ -90,7 +90,7 @@ def _node_with_weights(graph: Graph, node: Node, values: Mapping[str, Array]) ->
     for name, value in values.items():
         position = _POSITIONS[node.op][name]
         old = graph.constants[inputs[position]]
-        new = np.asarray(_transposed_layout(node, name, as_numpy(value)), dtype=old.dtype, order="C")
+        new = np.asarray(in_other_layout(node, name, as_numpy(value)), dtype=old.dtype, order="C")
         inputs[position] = graph.derived_constant(
             graph.unique_name(f"{inputs[position]}:redrawn"), partial(np.asarray, new)
         )

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from crosslens.model import ABSORBED, INPUT
 from crosslens.model.reduction import Reduction
 
+from ..autodiff.relevance.graph_rules import EXACT, GraphRules
 from ..autodiff.reverse import append_gradients
 from ..ir.graph import BOOL, FLOAT, Graph, Node, Type
 from ..ir.layers import LayerTensor
@@ -34,13 +36,13 @@ OBJECTIVE = "<objective>"
 
 @dataclass(frozen=True)
 class Request:
-    """What to compute, by names of layers; `replaced` ones get given activations, `relu` is the rule at rectifiers."""
+    """What to compute, by names of layers; `replaced` ones get given activations, `rules` are those of `modified`."""
 
     capture: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
     wrt: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
-    relu: str = "exact"
+    rules: GraphRules = EXACT
     reductions: tuple[Reduction, ...] = ()
 
 
@@ -149,9 +151,17 @@ def _append_gradients(
     graph: Graph, layers: Mapping[str, LayerTensor], seeds: Mapping[str, str], request: Request
 ) -> dict[str, str]:
     """Append the backward pass from these cotangents by tensor; gradients by layer, in the public layout."""
-    tensors = [layers[name].tensor for name in request.wrt]
-    gradients = append_gradients(graph, seeds, tensors, request.relu)
-    return {name: public_layout(graph, layers[name], gradients[layers[name].tensor]) for name in request.wrt}
+    tensors = {name: layers[name].tensor if name != ABSORBED else ABSORBED for name in request.wrt}
+    gradients = append_gradients(graph, seeds, tensors.values(), request.rules)
+    found = {
+        name: public_layout(graph, layers[name], gradients[tensor])
+        for name, tensor in tensors.items()
+        if name != ABSORBED
+    }
+    if ABSORBED in tensors:
+        found[ABSORBED] = gradients[ABSORBED]
+        graph.types[found[ABSORBED]] = Type(FLOAT, (graph.dims(INPUT)[0], 2))
+    return found
 
 
 def finish(program: Program) -> Program:

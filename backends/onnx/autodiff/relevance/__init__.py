@@ -1,0 +1,1 @@
+"""Backward rules other than the derivative: kernel rules, ratio and secant slopes, stopped norms, halved products."""
