@@ -45,12 +45,12 @@ def _rules(kernel: Array, channels: int) -> Iterator[KernelRule]:
     by_sign = Branch((("positive", above), ("negative", below)), bias=bias)
     other = Branch((("positive", below), ("negative", above)), weight=-0.5)
     yield KernelRule((Branch(bias=shift),), 0.1, gain, shift)
-    yield KernelRule((by_sign, other), 0.01)
-    yield KernelRule((by_sign, other), 0.01, gain, shift)
-    yield KernelRule((Branch((("any", above),), side="positive"), Branch((("any", below),), side="negative")))
+    yield KernelRule((by_sign, other), 0.1)
+    yield KernelRule((by_sign, other), 0.1, gain, shift)
+    yield KernelRule((Branch((("any", above),), side="positive"), Branch((("any", below),), side="negative")), 0.1)
     if kernel.ndim > 2:
         low = rng.uniform(-1, 0, channels).astype(kernel.dtype)
-        yield KernelRule((Branch((("any", kernel), (low, -above))),), 0.01, gain, shift, local=True)
+        yield KernelRule((Branch((("any", kernel), (low, -above))),), 0.1, gain, shift, local=True)
 
 
 def _check_rule(net: Net, before: str, name: str, rule: KernelRule) -> None:
