@@ -122,19 +122,32 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
 
 
 def _folded(model: Model, facts: LayerFacts, kernels: list[str]) -> dict[str, tuple[str, Values, Values]]:
-    """By layer the normalisation that alone reads it, its gain and its shift, where it has these."""
-    pairs = {name: readers[0] for name in kernels if len(readers := facts.readers(name)) == 1}
-    pairs = {name: norm for name, norm in pairs.items() if _is_affine(model.weights(norm))}
-    if not pairs:
+    """By layer the last of the affine layers behind it, each of which alone reads the one before, their gain and shift.
+
+    They are a normalisation, or a bias that is added by a layer of its own.
+    """
+    chains = {name: chain for name in kernels if (chain := _affine_chain(model, facts, name))}
+    if not chains:
         return {}
-    image = sample_images(model, 1)
-    values = model.forward(image, list(dict.fromkeys((*pairs, *pairs.values()))))
-    found = {}
-    for name, norm in pairs.items():
-        affine = _gain_and_shift(model.weights(norm), as_numpy(values[name]), as_numpy(values[norm]))
-        if affine is not None:
-            found[name] = (norm, *affine)
+    names = dict.fromkeys(each for name, chain in chains.items() for each in (name, *chain))
+    values = {name: as_numpy(a) for name, a in model.forward(sample_images(model, 1), list(names)).items()}
+    found: dict[str, tuple[str, Values, Values]] = {}
+    for name, chain in chains.items():
+        for before, norm in zip((name, *chain), chain, strict=False):
+            affine = _gain_and_shift(model.weights(norm), values[before], values[norm])
+            if affine is None:
+                break
+            _, gain, shift = found.get(name, (name, np.ones_like(affine[0]), np.zeros_like(affine[0])))
+            found[name] = (norm, affine[0] * gain, affine[0] * shift + affine[1])
     return found
+
+
+def _affine_chain(model: Model, facts: LayerFacts, name: str) -> list[str]:
+    chain: list[str] = []
+    while len(readers := facts.readers(name)) == 1 and _is_affine(model.weights(readers[0])):
+        name = readers[0]
+        chain.append(name)
+    return chain
 
 
 def _is_affine(weights: Mapping[str, object]) -> bool:

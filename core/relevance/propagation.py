@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from array_api_compat import device
+
 from ..arrays import Array, like, namespace
 from ..errors import TargetError
 from ..model.base import INPUT, OUTPUT, Model, Pullback
@@ -118,12 +120,12 @@ class Propagation:
             return self._through(images, objective, through)
         seeds = sorted(objective.layers)
         pull, scores = pullback(
-            self.model, images, objective, wrt=list(dict.fromkeys((*self._asked, ABSORBED, *seeds))),
+            self.model, images, objective, wrt=list(dict.fromkeys((*self._asked, *self._accounts, *seeds))),
             capture=[*self._captured, *seeds],
         )  # fmt: skip
         starts = [_total(pull.activations[name] * pull.gradients[name]) for name in seeds]
         start = sum(starts[1:], starts[0]) if len(starts) == 1 else scores
-        return Propagated(self._values(images, pull), scores, start, pull.gradients[ABSORBED])
+        return Propagated(self._values(images, pull), scores, start, self._absorbed(images, pull))
 
     def _through(self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]]) -> Propagated:
         through = {self.ends.get(name, name): channels for name, channels in through.items()}
@@ -135,8 +137,18 @@ class Propagation:
                 pull = self.model.vjp(images, {name: dy}, wrt=[below], capture=[below])
         last = order[-1]
         start = _total(dy * pull.activations[last])
-        pull = self.model.vjp(images, {last: dy}, wrt=[*self._asked, ABSORBED], capture=self._captured)
-        return Propagated(self._values(images, pull), scores, start, pull.gradients[ABSORBED])
+        pull = self.model.vjp(images, {last: dy}, wrt=[*self._asked, *self._accounts], capture=self._captured)
+        return Propagated(self._values(images, pull), scores, start, self._absorbed(images, pull))
+
+    @property
+    def _accounts(self) -> list[str]:
+        """`ABSORBED`, where a layer with a rule lies above the one whose relevance is asked for."""
+        return [ABSORBED] * bool(self.model.rules.kernels)
+
+    def _absorbed(self, images: Array, pull: Pullback) -> Array:
+        xp = namespace(images)
+        none = xp.zeros((images.shape[0], 2), dtype=images.dtype, device=device(images))
+        return pull.gradients.get(ABSORBED, none)
 
     @property
     def _read(self) -> str:
@@ -187,7 +199,7 @@ def _only(gradient: Array, channels: Sequence[int]) -> Array:
     """The gradient at these channels, 0 at the others."""
     xp = namespace(gradient)
     axis = gradient.ndim - 1 if gradient.ndim == 3 else 1
-    kept = xp.zeros(gradient.shape[axis], dtype=gradient.dtype)
+    kept = xp.zeros(gradient.shape[axis], dtype=gradient.dtype, device=device(gradient))
     for channel in channels:
         kept[channel] = 1
     return gradient * xp.reshape(like(kept, gradient), tuple(-1 if n == axis else 1 for n in range(gradient.ndim)))
