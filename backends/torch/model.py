@@ -53,7 +53,7 @@ class TorchModel(Model):
     """
 
     backend = "torch"
-    rules_for = frozenset({"relu", "kernels"})
+    rules_for = frozenset({"relu", "kernels", "slope"})
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network

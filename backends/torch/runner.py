@@ -98,7 +98,11 @@ class Runner:
         with LOCK, isolation(grad=grad), ExitStack() as stack:
             if grad and self.rules.relu != "exact":
                 stack.enter_context(Rectifiers(self.rules.relu))
-            mode = stack.enter_context(RulesMode(self.tables)) if grad and self.tables else None
+            mode = (
+                stack.enter_context(RulesMode(self.rules, self.tables))
+                if grad and RulesMode.is_needed(self.rules)
+                else None
+            )
             try:
                 self.refuse_changed()
                 yield mode

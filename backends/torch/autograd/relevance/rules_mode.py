@@ -1,16 +1,21 @@
 """The function mode in which a network's calls get the backward rules of `crosslens.model.Model.modified`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
+from crosslens.model.backward_rules import BackwardRules
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ...layers.attention import multi_head_attention
-from .kept_values import KeptValues, overwrites
+from .chains import Ratios
+from .function_calls import FunctionCall, function_call
+from .kept_values import KeptValues
 from .kernel_tables import Table, apply_table
 from .linear_calls import LinearCall, linear_call
+from .slopes import Slopes
 
 __all__ = ["LinearCalls", "RulesMode"]
 
@@ -47,14 +52,31 @@ class LinearCalls(TorchFunctionMode):
 
 
 class RulesMode(LinearCalls):
-    """Within this context calls have the rules of `tables`, by the number of the call; values stay what they are."""
+    """Within this context a network's calls have backward rules; values stay what they are.
 
-    def __init__(self, tables: Mapping[int, Table]) -> None:
+    Args:
+        rules: those of `Model.modified`, but the rule for rectifiers.
+        tables: of layers with a kernel, by the number of the call.
+    """
+
+    def __init__(self, rules: BackwardRules, tables: Mapping[int, Table]) -> None:
         super().__init__()
         self._tables = tables
         self._kept = KeptValues()
+        self._rules: Sequence[Callable[[FunctionCall], Any]] = self._function_rules(rules)
         self.absorbed: Tensor | None = None
         """The leaf (N, 2) whose gradient adds up what biases and the stabiliser took; None if nobody asks."""
+
+    @staticmethod
+    def is_needed(rules: BackwardRules) -> bool:
+        """Whether some rule is not the ordinary gradient, but for rectifiers."""
+        return bool(rules.kernels) or {rules.slope, rules.norms, rules.products} != {"exact"}
+
+    def _function_rules(self, rules: BackwardRules) -> list[Callable[[FunctionCall], Any]]:
+        found = list[Callable[[FunctionCall], Any]]()
+        if rules.slope == "ratio":
+            found.append(Ratios(Slopes(self._kept), rectified=rules.relu != "exact"))
+        return found
 
     def linear(self, number: int, call: LinearCall) -> Tensor:
         rule = self._tables.get(number)
@@ -63,6 +85,12 @@ class RulesMode(LinearCalls):
         return apply_table(rule, call, self._kept, self.absorbed)
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-        if overwrites(getattr(func, "__name__", "").partition(".")[0], args, kwargs):
+        call = function_call(func, args, kwargs)
+        if call.writes:
             self._kept.before_writing(args, kwargs)
-        return super().other(func, args, kwargs)
+        if call.varying and torch.is_grad_enabled():
+            for rule in self._rules:
+                y = rule(call)
+                if y is not None:
+                    return y
+        return func(*args, **kwargs)

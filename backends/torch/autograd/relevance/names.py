@@ -1,0 +1,22 @@
+"""Names of functions as `function_name` gives them, by what the backward rules do with them."""
+
+__all__ = ["ACTIVATIONS", "ELEMENTWISE", "LINEAR", "RECTIFIERS"]
+
+
+def _names(*lines: str) -> frozenset[str]:
+    return frozenset(" ".join(lines).split())
+
+
+RECTIFIERS = _names("relu leaky_relu prelu prelu_kernel rrelu")
+"""Activation functions that are x times a constant on either side of 0: their ratio is their derivative."""
+ACTIVATIONS = RECTIFIERS | _names(
+    "relu6 hardtanh clamp clip clamp_min clamp_max threshold sigmoid expit special_expit hardsigmoid tanh gelu silu",
+    "hardswish elu selu celu mish softplus softsign logsigmoid log_sigmoid erf special_erf tanhshrink hardshrink",
+    "softshrink",
+)
+ELEMENTWISE = ACTIVATIONS | _names(
+    "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal abs absolute square pow float_power sin cos tan sinh",
+    "cosh asinh acosh asin acos atan arctan arcsin arccos erfc erfinv lgamma digamma logit sinc xlogy",
+)
+LINEAR = _names("add sub rsub neg negative mul multiply div divide true_divide subtract")
+"""Elementwise functions that are linear in each argument, a divisor excepted."""
