@@ -3,7 +3,7 @@
 from .composite import COMPOSITES, RULES, Composite, parse_rule, rules_of
 from .linear_map import LinearMap, linear_maps
 from .propagation import Propagated, Propagation, refuse_after_softmax
-from .relevance import Relevance, conservation_note
+from .relevance import Relevance, absorption_note, conservation_note
 from .rules import AlphaBeta, Box, Epsilon, ExcitationBackprop, Flat, Gamma, Rule, WSquare, ZPlus
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Rule",
     "WSquare",
     "ZPlus",
+    "absorption_note",
     "conservation_note",
     "linear_maps",
     "parse_rule",

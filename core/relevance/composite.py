@@ -90,7 +90,12 @@ def parse_rule(text: str) -> tuple[str, Rule]:
 
 
 def rules_of(
-    maps: Sequence[LinearMap], composite: Composite, overrides: Sequence[str] = (), epsilon: float | None = None
+    maps: Sequence[LinearMap],
+    composite: Composite,
+    overrides: Sequence[str] = (),
+    epsilon: float | None = None,
+    *,
+    biased: bool = True,
 ) -> dict[str, Rule]:
     """The rule of each linear map, by layer.
 
@@ -99,6 +104,7 @@ def rules_of(
         composite: what holds where no override does.
         overrides: "PATTERN=RULE" texts; of several that fit a layer the last one counts.
         epsilon: the stabiliser of every rule, but of an override that says its own; None keeps each rule's.
+        biased: whether biases take their share where a rule adds up contributions of one sign.
 
     Raises:
         ParameterError: see `parse_rule`.
@@ -114,7 +120,7 @@ def rules_of(
         own = rule if text.partition("=")[2].startswith("epsilon:") else _stabilised(rule, epsilon)
         rules.update({each.layer: own for each in named})
     for each in maps:
-        rule = rules[each.layer]
+        rule = rules[each.layer] = replace(rules[each.layer], biased=biased)
         if rule.is_local and not each.is_first:
             firsts = ", ".join(repr(one.layer) for one in maps if one.is_first)
             raise LayerError(

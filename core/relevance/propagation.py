@@ -62,6 +62,7 @@ class Propagation:
         *,
         overrides: Sequence[str] = (),
         epsilon: float | None = None,
+        biased: bool = True,
         layer: str = INPUT,
     ) -> "Propagation":
         """Prepared once for a network, a layer and settings, and kept.
@@ -72,6 +73,7 @@ class Propagation:
             objective: whose layers relevance begins at.
             overrides: rules by layer, as `rules_of` takes them.
             epsilon: the stabiliser, where it is not the rules' own.
+            biased: whether biases take their share.
             layer: where relevance is asked for.
 
         Raises:
@@ -79,12 +81,12 @@ class Propagation:
         """
         layer = layer if layer == INPUT else model.layer(layer).name
         seeds = frozenset(model.layer(name).name if name not in {INPUT, OUTPUT} else name for name in objective.layers)
-        key = (composite, tuple(overrides), epsilon, layer, seeds, model.history.changes)
+        key = (composite, tuple(overrides), epsilon, biased, layer, seeds, model.history.changes)
         known = _prepared.setdefault(model, {})
         if key not in known:
             while len(known) >= _KEPT:
                 known.pop(next(iter(known)))
-            known[key] = cls._prepare(model, composite, seeds, overrides, epsilon, layer)
+            known[key] = cls._prepare(model, composite, seeds, overrides, epsilon, biased, layer)
         return known[key]
 
     @classmethod
@@ -95,10 +97,11 @@ class Propagation:
         seeds: frozenset[str],
         overrides: Sequence[str],
         epsilon: float | None,
+        biased: bool,
         layer: str,
     ) -> "Propagation":
         maps = linear_maps(model, seeds)
-        rules = rules_of(maps, composite, overrides, epsilon)
+        rules = rules_of(maps, composite, overrides, epsilon, biased=biased)
         ends = {each.layer: each.end for each in maps}
         layer = ends.get(layer, layer)
         below = frozenset() if layer == INPUT else model.upstream([layer]) or frozenset()

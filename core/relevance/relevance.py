@@ -9,10 +9,12 @@ import numpy as np
 from ..arrays import Array, as_numpy
 from ..result import Attribution
 
-__all__ = ["Relevance", "conservation_note"]
+__all__ = ["Relevance", "absorption_note", "conservation_note"]
 
 _LARGE_GAP = 0.05
 """Share of the relevance at the start above which a gap is told."""
+_LARGE_ABSORPTION = 0.9
+"""The same of what biases took."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,19 @@ class Relevance(Attribution):
         yield from super()._facts()
         if len(self) == 1 and self.start is not None:
             yield from (f"{name} {value:.4g}" for name, value in self.figures().items())
+
+
+def absorption_note(result: Relevance) -> tuple[str, ...]:
+    """What to say where biases took more than is left for the image."""
+    accounts = result._accounts()
+    taken, size = np.abs(accounts["biases"]), np.abs(accounts["start"])
+    share = np.divide(taken, size, out=np.zeros_like(size), where=size > 0)
+    if not (share > _LARGE_ABSORPTION).any():
+        return ()
+    return (
+        f"biases took {share.max():.0%} of the relevance, so the map holds little of the target; with rules of one "
+        "sign (z_plus, alpha_beta) biases='ignore' shares that out too",
+    )
 
 
 def conservation_note(result: Relevance, reasons: str) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ class Rule(ABC):
 
     epsilon: float = 1e-6
     """The stabiliser, 0 or more."""
+    biased: bool = True
+    """Whether biases take their share where a rule adds up contributions of one sign; else inputs share that too. Where
+    signs are mixed they always do: without b the sum may be of the other sign, or 0, and relevance explodes."""
     is_local: ClassVar[bool] = False
     """Whether it gives relevance without the input as a factor; only layers that read the image can have it."""
 
@@ -48,7 +51,7 @@ class ZPlus(Rule):
     """Positive contributions alone, x+ w+ and x- w- (Montavon et al. 2017, the z+ rule; alpha 1, beta 0)."""
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
-        return (_contributions(linear, positive=True),)
+        return (_contributions(linear, biased=self.biased, positive=True),)
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,8 @@ class AlphaBeta(Rule):
             )
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
-        positive = replace(_contributions(linear, positive=True), weight=self.alpha)
-        negative = replace(_contributions(linear, positive=False), weight=-self.beta)
+        positive = replace(_contributions(linear, biased=self.biased, positive=True), weight=self.alpha)
+        negative = replace(_contributions(linear, biased=self.biased, positive=False), weight=-self.beta)
         return (positive, negative) if self.beta else (positive,)
 
 
@@ -143,12 +146,12 @@ class Box(Rule):
         return (Branch((("any", kernel), (low, -kernel.clip(min=0)), (high, -kernel.clip(max=0)))),)
 
 
-def _contributions(linear: LinearMap, *, positive: bool) -> Branch:
+def _contributions(linear: LinearMap, *, biased: bool, positive: bool) -> Branch:
     """The contributions of one sign, with the bias of that sign."""
     kernel, bias = linear.kernel, linear.bias
     above, below = kernel.clip(min=0), kernel.clip(max=0)
     branch = _by_sign(linear, above, below) if positive else _by_sign(linear, below, above)
-    if bias is None:
+    if bias is None or not biased:
         return branch
     return replace(branch, bias=bias.clip(min=0) if positive else bias.clip(max=0))
 

@@ -11,7 +11,15 @@ from crosslens.method.preset import Preset
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
-from crosslens.relevance import COMPOSITES, Propagation, Relevance, conservation_note, parse_rule, refuse_after_softmax
+from crosslens.relevance import (
+    COMPOSITES,
+    Propagation,
+    Relevance,
+    absorption_note,
+    conservation_note,
+    parse_rule,
+    refuse_after_softmax,
+)
 
 from ._channels import parse_channels
 
@@ -48,6 +56,11 @@ class LRP(Method):
         (), "rules by layer, LAYER=RULE: 'conv1=flat', '*=gamma:0.5' (epsilon, gamma, alpha_beta, z_plus, flat, ...)"
     )
     epsilon: float = param(1e-6, "stabiliser of every rule, by which denominators grow", minimum=0)
+    biases: str = param(
+        "absorb",
+        "'absorb': biases take their share; 'ignore': under z_plus and alpha_beta inputs share that too",
+        choices=("absorb", "ignore"),
+    )
     layer: str = param(INPUT, "layer whose relevance is asked for; the image if not given")
     through: tuple[str, ...] = param(
         (), "relevance through these channels alone, LAYER:CHANNEL[,CHANNEL...]; of several layers through each"
@@ -65,14 +78,15 @@ class LRP(Method):
         refuse_after_softmax(model, objective, self.name)
         propagation = Propagation.of(
             model, COMPOSITES[self.composite], objective,
-            overrides=self.rules, epsilon=self.epsilon, layer=self.layer,
+            overrides=self.rules, epsilon=self.epsilon,
+            biased=self.biases == "absorb", layer=self.layer,
         )  # fmt: skip
         found = propagation.of_target(images, objective, parse_channels(model, self.through))
         values = found.values
         if not self.per_channel and values.ndim > 2:
             values = namespace(values).sum(values, axis=1 if values.ndim > 3 else 2)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
-        return replace(result, notes=conservation_note(result, REASONS))
+        return replace(result, notes=(*conservation_note(result, REASONS), *absorption_note(result)))
 
 
 @hookimpl
