@@ -14,10 +14,12 @@ from crosslens.errors import LayerError, ModelError
 from crosslens.introspection.nonlinearities import RECTIFIER, count_activation_functions
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules
+from crosslens.model.layer import ABSORBED
 from crosslens.model.reduction import Reduction, as_reduced
 from crosslens.receptive.fields import Fields
 
 from .builtin_normalisation import double_normalisation
+from .device import device_of
 from .differentiation import differentiate
 from .disconnected import refuse_disconnected
 from .layers.layer_calls import LOCK
@@ -26,7 +28,10 @@ from .layers.layer_objects import operation_of
 from .layers.layer_tensor import LayerTensor, activation_name, outside_dtype, to_channels_last
 from .load.load_errors import explain_errors
 from .receptive.fields import traced_fields
+from .recomputed import Recomputed
 from .reduction import reduce_inside
+from .relevance.layer_runs import LayerRuns
+from .relevance.modified_gradient import ModifiedGradient
 from .traced_functions import Question, TracedFunctions
 from .weights_mark import refuse_changed
 
@@ -40,7 +45,9 @@ class TensorFlowModel(Model):
     """A Keras model or a SavedModel. Numbers come and go as NumPy arrays, channels first."""
 
     backend = "tensorflow"
-    rules_for = frozenset({"relu"})
+    rules_for = frozenset({"relu", "kernels"})
+    _modified_gradient: ModifiedGradient | None = None
+    """Of a modified model; None for TensorFlow's own gradient."""
     differentiate = staticmethod(differentiate)
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
@@ -49,7 +56,7 @@ class TensorFlowModel(Model):
         self.preprocess = network.fit_preprocessing(options["preprocess"])
         self.labels = options["labels"]
         self.batch_size = options["batch_size"]
-        self._device = _device(options)
+        self._device = device_of(options)
         channels, *positions = self.input.example_shape
         affine = self.preprocess.affine(channels) if self.input.is_image else ()
         self._affine = [v.reshape(-1, *[1] * len(positions)) for v in affine]
@@ -147,7 +154,24 @@ class TensorFlowModel(Model):
         )
 
     def _modified(self, rules: BackwardRules) -> Self:
-        return self._copy(network=self.network.with_rule(rules.relu), _functions=TracedFunctions())
+        gradient = ModifiedGradient.of(rules, lambda name: self.network.weights_of(self._tensors[name])["kernel"])
+        made = self._copy(
+            network=self.network.with_rule(rules.relu), _functions=TracedFunctions(), _modified_gradient=gradient
+        )
+        if gradient is not None:
+            made._try_rules(gradient)
+        return made
+
+    def _try_rules(self, gradient: ModifiedGradient) -> None:
+        """Trace the network once, so that a rule that cannot be applied is refused at once."""
+
+        def run(x: Any) -> None:
+            runs = LayerRuns({name: self._tensors[name] for name in gradient.tables})
+            self.network.trace(self._prepare(tf.cast(x, self._wide)), {}, {}, runs)
+            gradient.check([x], runs.runs)
+
+        with LOCK, explain_errors("the network cannot be run with another backward rule"):
+            tf.function(run, autograph=False).get_concrete_function(tf.TensorSpec((None, *self.input.shape)))
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         values = {}
@@ -183,7 +207,7 @@ class TensorFlowModel(Model):
     def _linearize(
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
-        return _Recomputed(self, x, capture, wrt, replace)
+        return Recomputed(self, x, capture, wrt, replace)
 
     def _answer(
         self, question: Question, x: Array, cotangents: Mapping[str, Array], replace: Mapping[str, Array]
@@ -249,26 +273,36 @@ class TensorFlowModel(Model):
         inside = {name: self._tensors[name].inside(a) for name, a in zip(question.replace, replaced, strict=True)}
         image = tf.cast(x, self._wide)
         asked = {name: self._tensors[name] for name in (*question.layers, *question.replace)}
-        outputs = self.network.trace(self._prepare(image), asked, inside)
+        runs = LayerRuns({name: self._tensors[name] for name in getattr(self._modified_gradient, "tables", ())})
+        outputs = self.network.trace(self._prepare(image), asked, inside, runs)
         missing = [name for name in question.layers if name not in outputs]
         if missing:
             raise LayerError(f"the layers {missing} did not run this time; this network's path depends on its input")
         activations = [self._tensors[name].outside(outputs[name]) for name in question.capture]
         activations += [reduce_inside(self._tensors[r.layer], outputs[r.layer], r.kind) for r in question.reduce]
-        sources = [image if name == INPUT else outputs[name] for name in question.wrt]
+        places = [name for name in question.wrt if name != ABSORBED]
+        sources = [image if name == INPUT else outputs[name] for name in places]
         targets = [outputs[name] for name in question.cotangents]
         seeds = [self._tensors[name].inside(dy) for name, dy in zip(question.cotangents, cotangents, strict=True)]
         if INPUT in question.wrt:
             self._refuse_disconnected_image(targets, image)
-        gradients = tf.gradients(targets, sources, seeds) if sources else []
+        absorbed = None
+        if self._modified_gradient is None:
+            gradients = tf.gradients(targets, sources, seeds) if sources else []
+        else:
+            roots = [image, *inside.values()]
+            gradients, absorbed = self._modified_gradient.gradients(
+                (targets, seeds), sources, roots, runs.runs, absorbed=ABSORBED in question.wrt
+            )
         if None in gradients and not replaced:
             ends = zip(question.cotangents, targets, strict=True)
             lost += [name for name, y in ends if tf.gradients(y, image) == [None]]
         gradients = [tf.zeros_like(s) if dx is None else dx for s, dx in zip(sources, gradients, strict=True)]
-        return activations, [
-            dx if name == INPUT else self._tensors[name].outside(dx)
-            for name, dx in zip(question.wrt, gradients, strict=True)
-        ]
+        outside = {
+            name: dx if name == INPUT else self._tensors[name].outside(dx)
+            for name, dx in zip(places, gradients, strict=True)
+        }
+        return activations, [absorbed if name == ABSORBED else outside[name] for name in question.wrt]
 
     def _refuse_disconnected_image(self, targets: Sequence[Any], image: Any) -> None:
         """Refuse gradients at an image of integers that do not get there; zeros would look like an answer."""
@@ -295,50 +329,6 @@ class TensorFlowModel(Model):
             x = tf.reverse(x, [1]) if self.preprocess.reverses else x
             x = x * tf.constant(gain, x.dtype) + tf.constant(offset, x.dtype)
         return to_channels_last(x) if self.network.channels_last and x.shape.rank >= 4 else x
-
-
-class _Recomputed(Linearization):
-    """Activations from one traced function, products from another that runs the forward pass again.
-
-    An eager tape over the network costs four times as much as both.
-    """
-
-    def __init__(
-        self,
-        model: TensorFlowModel,
-        x: Array,
-        capture: tuple[str, ...],
-        wrt: tuple[str, ...],
-        replace: Mapping[str, Array],
-    ) -> None:
-        self._model, self._x, self._wrt, self._replace = model, x, wrt, replace
-        self.activations = model._forward(x, capture, replace) if capture else {}
-
-    def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Gradients at the `wrt` layers; zeros for no cotangents."""
-        if not cotangents:
-            inner = tuple(name for name in self._wrt if name != INPUT)
-            known = self._model._forward(self._x, inner, self._replace) if inner else {}
-            like = {**known, INPUT: as_numpy(self._x)}
-            return {name: np.zeros_like(like[name]) for name in self._wrt}
-        return self._model._vjp(self._x, cotangents, self._wrt, (), self._replace).gradients
-
-
-def _device(options: Mapping[str, Any]) -> str | None:
-    """A TensorFlow device by name, or None for TensorFlow's own choice."""
-    if options["providers"] is not None:
-        raise ModelError("providers are onnxruntime's; TensorFlow takes device='/GPU:0' or leaves the choice to itself")
-    device = options["device"]
-    if device is None:
-        return None
-    known = [each.name.removeprefix("/device:") for each in tf.config.list_logical_devices()]
-    asked = str(device).removeprefix("/").removeprefix("device:").upper()
-    asked = asked if ":" in asked else f"{asked}:0"
-    if asked not in known:
-        raise ModelError(
-            f"no device {str(device)!r} in TensorFlow; there are {', '.join(f'/{name}' for name in known)}"
-        )
-    return f"/{asked}"
 
 
 def _unique_ends(names: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crosslens.model import INPUT
+from crosslens.model.layer import ABSORBED
 from crosslens.model.reduction import Reduction
 
 __all__ = ["Question", "TracedFunctions"]
@@ -27,9 +28,9 @@ class Question:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every layer but `INPUT` whose output is needed."""
+        """Every layer but `INPUT` and `ABSORBED` whose output is needed."""
         names = (*self.capture, *self.wrt, *self.cotangents, *(each.layer for each in self.reduce))
-        return tuple(dict.fromkeys(name for name in names if name != INPUT))
+        return tuple(dict.fromkeys(name for name in names if name not in {INPUT, ABSORBED}))
 
 
 class TracedFunctions(OrderedDict[Question, Any]):

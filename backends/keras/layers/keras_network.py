@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -17,22 +18,25 @@ from ..load.held_inputs import Held, Signature, hold, image_of, repeat, signatur
 from ..load.load_errors import explain_errors
 from ..pixel_types import as_pixels, fit_preprocessing, refuse_no_pixels
 from ..rectifiers import Rectifiers, apply_rule, has_ruled_rectifiers, refusing_functions
+from ..relevance.layer_runs import LayerRuns
 from ..seeds import FreshSeeds
 from ..weights import Weight, weights_of
 from ..weights_mark import Structure, structure, weights_mark
 from .batch_axis import batch_first
 from .capture import Capture
 from .channel_axes import with_channel_axes
+from .input_shape import input_spec
 from .layer_calls import LOCK, visit_calls
 from .layer_graph import with_reads
 from .layer_tensor import HEADS, LayerTensor, as_rows, native_shape, output_tensor
 from .listing import Listing, is_activation
 from .operations import base_name, kind_of
 
-__all__ = ["KerasNetwork", "input_spec"]
+__all__ = ["KerasNetwork"]
 
 
 Outputs = dict[str, Any]
+_NOTHING: Mapping[int, tuple[Any, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -128,18 +132,29 @@ class KerasNetwork:
     def _example(self, images: int | None = None) -> Any:
         return tf.TensorSpec((images, *native_shape(self.input, self.channels_last)), tf.float32)
 
-    def trace(self, x: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any]) -> Outputs:
+    def trace(
+        self, x: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any], runs: LayerRuns | None = None
+    ) -> Outputs:
         """Run the model on a native batch while a function is traced, and keep the outputs of these layers.
 
         Hold `LOCK`.
+
+        Args:
+            x: images in the network's layout.
+            asked: the layers.
+            replaced: by layer, what takes the place of its output.
+            runs: where the calls of layers with a kernel rule are recorded.
         """
         graph = tf.compat.v1.get_default_graph()
         capture = Capture(graph, asked, replaced)
+        runs = runs or LayerRuns({})
+        runs.mark(self.weights_of, self.values)
 
         def see(name: str, operation: Any, call: "partial[Any]") -> Any:
             inner = f"{base_name(name)}/"
             opened = any(each.startswith(inner) for each in asked)
-            return capture.call(name, operation, _with_attention_scores(operation, call) if opened else call)
+            with runs.recorded(name, graph):
+                return capture.call(name, operation, _with_attention_scores(operation, call) if opened else call)
 
         with ExitStack() as stack:
             if self.rule != "exact":
@@ -147,15 +162,16 @@ class KerasNetwork:
             if self.values:
                 stack.enter_context(refusing_functions("other weights"))
             stack.enter_context(visit_calls(see))
-            y = self._run_selected(x)
+            y = self._run_selected(x, runs.values)
         output = replaced[OUTPUT] if OUTPUT in replaced else tf.identity(y)
         if self.rule != "exact":
             has_ruled_rectifiers(graph)
         return {**capture.outputs, OUTPUT: output}
 
-    def _run_selected(self, x: Any) -> Any:
+    def _run_selected(self, x: Any, marked: Mapping[int, tuple[Any, Any]] = _NOTHING) -> Any:
         """The chosen output. A stateless scope drops what the model assigns: statistics, losses, seeds."""
-        with FreshSeeds(state_mapping=list(self.values.values()), initialize_variables=False):
+        values = {**self.values, **marked}
+        with FreshSeeds(state_mapping=list(values.values()), initialize_variables=False):
             y = _select_output(self.net, self._call_network(x), self.output)
         return as_rows(y)
 
@@ -219,57 +235,6 @@ class KerasNetwork:
 
 def _default_format() -> bool:
     return bool(keras.config.image_data_format() == "channels_last")
-
-
-def input_spec(
-    shape: tuple[int | None, ...] | None,
-    asked: InputSpec | None,
-    last: bool,
-    bounds: tuple[float, float] | None = None,
-) -> tuple[InputSpec, bool]:
-    """What a network takes, channels first, and whether it stores channels last.
-
-    Args:
-        shape: the model's own input shape, batch first; None where it does not know.
-        asked: the input that the user gives.
-        last: whether channels are last where nothing else shows it.
-        bounds: the least and the largest value of an image.
-
-    Raises:
-        ModelError: neither the model nor the user says the shape, or they disagree.
-    """
-    if shape is None:
-        if asked is None:
-            raise ModelError(
-                "this model does not know the shape of its images yet; give it: wrap(model, input_shape=(3, 224, 224))"
-            )
-        return asked, last
-    has_places = len(shape) in {4, 5}
-    if has_places:
-        last = _stores_channels_last(shape, asked, last)
-    own = (shape[-1], *shape[1:-1]) if last and has_places else shape[1:]
-    if asked is None:
-        return (InputSpec(own) if has_places else InputSpec.latent(own)).within(bounds), last  # type: ignore[arg-type]
-    if not _fits(asked, own):
-        raise ModelError(f"input_shape is {asked.shape}, but the model takes {own} (channels first, None = any)")
-    return asked, last
-
-
-def _stores_channels_last(shape: tuple[int | None, ...], asked: InputSpec | None, default: bool) -> bool:
-    """By the one layout that fits what the user said, else by the end that looks like a picture's channels.
-
-    Keras' own setting decides where both or none does.
-    """
-    first, last = shape[1:], (shape[-1], *shape[1:-1])
-    if asked is not None and _fits(asked, first) != _fits(asked, last):
-        return _fits(asked, last)
-    front, back = first[0] in {1, 3, 4}, last[0] in {1, 3, 4}
-    return default if front == back else back
-
-
-def _fits(asked: InputSpec, own: tuple[int | None, ...]) -> bool:
-    same = len(asked.shape) == len(own)
-    return same and not any(a and b and a != b for a, b in zip(asked.shape, own, strict=True))
 
 
 def _unbuilt_sequential(net: Any) -> bool:

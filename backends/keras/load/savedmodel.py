@@ -21,47 +21,24 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from ..layers.batch_axis import batch_first
 from ..layers.channel_axes import with_channel_axes
-from ..layers.keras_network import input_spec
+from ..layers.input_shape import input_spec
 from ..layers.layer_graph import with_reads
 from ..layers.layer_tensor import LayerTensor, as_rows, native_shape, output_tensor
 from ..pixel_types import fit_preprocessing
+from ..relevance.layer_runs import LayerRuns
 from ..weights import Weight, depthwise, matrix, transposed_weight
 from ..weights_mark import FrozenWeights
+from .frozen_constants import Constant, extract_constants
 from .held_inputs import repeat
 from .load_errors import reason
 from .savedmodel_check import refuse_unsafe
 from .savedmodel_inputs import GraphInputs, graph_inputs
 
-__all__ = ["Constant", "GraphNetwork", "load_saved_model"]
+__all__ = ["GraphNetwork", "load_saved_model"]
 
 _PASSED_ON = {"Identity", "Placeholder", "Const", "NoOp"}
 _INLINED = "StatefulPartitionedCall/"
 _FED = "fed/"
-_SMALL = 16
-"""Constants of fewer elements stay in the graph: they are axes, shapes and scalars that TensorFlow folds."""
-
-
-@dataclass(frozen=True)
-class Constant:
-    """What was a variable before the function was frozen; shared by all traced functions."""
-
-    name: str
-    values: Any
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its axes, in TensorFlow's order."""
-        return tuple(self.values.shape)
-
-    @property
-    def dtype(self) -> Any:
-        """TensorFlow's data type."""
-        return self.values.dtype
-
-    @property
-    def value(self) -> Any:
-        """The tensor."""
-        return self.values
 
 
 def load_saved_model(path: Path, trust: bool) -> Any:
@@ -107,7 +84,7 @@ class GraphNetwork(FrozenWeights):
         frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
         inputs = graph_inputs(function, frozen, options["inputs"])
         spec, last = input_spec(inputs.entry.shape, options["input"], True, options["bounds"])
-        definition, constants = _extract_constants(frozen.graph.as_graph_def())
+        definition, constants = extract_constants(frozen.graph.as_graph_def())
         own = _without_own_gradients(definition)
         names = sorted(function.structured_outputs)
         network = cls(definition, inputs, frozen.outputs[names.index(result)].name, spec, last, constants)
@@ -169,12 +146,23 @@ class GraphNetwork(FrozenWeights):
         aliases = tuple(a for a in (name, scope * _last_of_scope(name, operations)) if a and a != short)
         return LayerTensor(short, op.type, tuple(y.shape), y.dtype, 0, (op.type, weights), aliases)
 
-    def trace(self, x: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any]) -> dict[str, Any]:
-        """Run the graph on a native batch inside a function being traced, and keep these operations' outputs."""
+    def trace(
+        self, x: Any, asked: Mapping[str, LayerTensor], replaced: Mapping[str, Any], runs: LayerRuns | None = None
+    ) -> dict[str, Any]:
+        """Run the graph on a native batch inside a function being traced, and keep these operations' outputs.
+
+        Args:
+            x: images in the network's layout.
+            asked: the operations.
+            replaced: by operation, what takes the place of its output.
+            runs: where the operations with a kernel rule are recorded.
+        """
         inner = [name for name in asked if name not in replaced and name != OUTPUT]
         given = {name: value for name, value in replaced.items() if name != OUTPUT}
         *outputs, y = self._import_graph(x, [*(self._tensor(name) for name in inner), self.result], given)
         output = replaced.get(OUTPUT, tf.identity(as_rows(y)))
+        if runs is not None:
+            runs.record_operations(lambda name: x.graph.get_operation_by_name(f"net/{self._tensor(name)[:-2]}"))
         return {**dict(zip(inner, outputs, strict=True)), **replaced, OUTPUT: output}
 
     def _tensor(self, name: str) -> str:
@@ -258,27 +246,6 @@ def _select_output(outputs: Mapping[str, Any], output: int | str | None) -> str:
     if output is None or output in names:
         return names[0] if output is None else str(output)
     raise ModelError(f"the SavedModel has no output {output!r}; it has {names}")
-
-
-def _extract_constants(definition: Any) -> tuple[Any, dict[str, Constant]]:
-    """The graph with its big constants turned into placeholders, and those constants."""
-    constants = {}
-    for node in definition.node:
-        if node.op != "Const":
-            continue
-        tensor = node.attr["value"].tensor
-        if np.prod([d.size for d in tensor.tensor_shape.dim]) < _SMALL and "/" in node.name:
-            continue
-        values = tf.make_ndarray(tensor)
-        if values.dtype.kind != "f":
-            continue
-        constants[node.name] = Constant(node.name, tf.constant(values))
-        dtype = node.attr["dtype"].type
-        node.op = "Placeholder"
-        node.attr.clear()
-        node.attr["dtype"].type = dtype
-        node.attr["shape"].shape.CopyFrom(tf.TensorShape(values.shape).as_proto())
-    return definition, constants
 
 
 def _without_own_gradients(definition: Any) -> list[str]:
