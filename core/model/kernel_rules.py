@@ -57,6 +57,9 @@ class KernelRule:
     """(out,) of a normalisation behind the layer; None for 1."""
     shift: Array | None = None
     """(out,), as `gain`; None for 0."""
+    border: tuple[tuple[int, int], ...] = ()
+    """By axis of positions, how many of x at each end were put around it by a layer before (ZeroPadding2D):
+    constants are 0 there, as in a border of the layer's own. () for none."""
     local: bool = False
     """Whether dx is the relevance of x and not a gradient. For layers below which nothing is propagated further."""
 

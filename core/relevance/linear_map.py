@@ -80,6 +80,27 @@ class LinearMap:
         sizes = [n for shape in shapes for n in ((shape[0],) if len(shape) > 2 else shape) if n and n % own == 0]
         return sizes[0] if sizes and self.is_convolution else own
 
+    @cached_property
+    def border(self) -> tuple[tuple[int, int], ...]:
+        """By axis of positions, how many zeros a layer between the image and this one has put at each end; () for none.
+
+        They are where a black and a white image give 0 alike.
+        """
+        read = self.reads[0] if self.reads else INPUT
+        if read == INPUT or not self.is_first:
+            return ()
+        bounds = self.model.input.bounds or (0.0, 1.0)
+        images = np.stack([np.full(self.model.input.example_shape, bound, np.float32) for bound in bounds])
+        low, high = as_numpy(self.model.forward(images, [read])[read])
+        inside = (low != high).any(axis=0)
+        if low.ndim < 2 or not inside.any():
+            return ()
+        ends = []
+        for axis in range(inside.ndim):
+            used = np.flatnonzero(inside.any(axis=tuple(n for n in range(inside.ndim) if n != axis)))
+            ends.append((int(used[0]), int(inside.shape[axis] - 1 - used[-1])))
+        return tuple(ends) if any(map(any, ends)) else ()
+
 
 def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, ...]:
     """Those of a network in execution order; an image of noise goes through it, twice.

@@ -31,7 +31,8 @@ class Rule(ABC):
 
     def table(self, linear: LinearMap) -> KernelRule:
         """The rule at this linear map."""
-        return KernelRule(self.branches(linear), self.epsilon, linear.gain, linear.shift, local=self.is_local)
+        border = linear.border if self.is_local else ()
+        return KernelRule(self.branches(linear), self.epsilon, linear.gain, linear.shift, border, self.is_local)
 
     @abstractmethod
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
