@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 from crosslens.arrays import Array
+from crosslens.errors import ModelError
 from crosslens.model import INPUT, OUTPUT, Layer, Layers, Linearization, Model, Pullback
 from crosslens.model.backward_rules import BackwardRules, no_rectifier
 from crosslens.model.preprocessing import Preprocess
@@ -24,6 +25,7 @@ from .autograd.rectified_layers import RectifiedLayers
 from .autograd.rectifiers import Rectifiers
 from .autograd.relevance.kernel_calls import KernelCalls
 from .autograd.relevance.kernel_tables import Table
+from .autograd.relevance.linear_calls import CallKey
 from .layers.listing import LayerOutput
 from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
 from .load.fixed_batch import FixedBatch, concatenate, padded_batches
@@ -147,10 +149,12 @@ class TorchModel(Model):
         """
         if rules.relu != "exact" and not self.nonlinearities["rectifier"]:
             raise no_rectifier()
+        if rules.slope == "secant":
+            raise ModelError("the torch backend has no secants yet; use slope='ratio'")
         return self._copy("_graphs", _runner=replaced(self._runner, rules=rules, tables=self._tables(rules)))
 
-    def _tables(self, rules: BackwardRules) -> Mapping[int, Table]:
-        """The tables of layers by the number of the call, found by one pass."""
+    def _tables(self, rules: BackwardRules) -> Mapping[CallKey, Table]:
+        """The tables of layers by the call, found by one pass."""
         if not rules.kernels:
             return {}
         weights = {name: self.weights(name) for name in rules.kernels}

@@ -19,6 +19,7 @@ from .autograd.isolation import isolation
 from .autograd.recording import Recording, StopForward
 from .autograd.rectifiers import Rectifiers
 from .autograd.relevance.kernel_tables import Table
+from .autograd.relevance.linear_calls import CallKey
 from .autograd.relevance.rules_mode import RulesMode
 from .layers.layer_table import LayerTable, layer_table
 from .layers.listing import LayerOutput, Listing
@@ -42,8 +43,8 @@ class Runner:
     """Of the weights."""
     layout: InputLayout
     rules: BackwardRules = field(default_factory=BackwardRules)
-    tables: Mapping[int, Table] = field(default_factory=dict)
-    """Those of `rules.kernels`, by the number of the call of a linear map."""
+    tables: Mapping[CallKey, Table] = field(default_factory=dict)
+    """Those of `rules.kernels`, by the call of a linear map."""
     channel_axes: Mapping[str, int] = field(default_factory=dict)
     """Of layers; 1 where a layer is missing."""
     _reaches: dict[str, bool] = field(default_factory=dict)

@@ -22,10 +22,11 @@ _OPERATORS = (
     ("conv_transpose", "transposed"),
     ("conv", "kernel"),
     ("linear", "kernel"),
-    ("addmm", "kernel"),
     ("prelu", "slope"),
     ("where", "slope"),
     ("_norm", "norm"),
+    ("mm", "kernel"),
+    ("matmul", "kernel"),
 )
 """A part of an exported operator's name, and the role that the operator gives the module's "weight"."""
 _NAMES = {

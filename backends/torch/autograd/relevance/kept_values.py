@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...layers.functions import tensors_in
 
-__all__ = ["KeptValue", "KeptValues", "overwrites"]
+__all__ = ["KeptValue", "KeptValues", "overwrites", "same_memory"]
 
 
 class KeptValue:
@@ -68,6 +68,11 @@ def overwrites(name: str, args: Any, kwargs: Any) -> bool:
         or bool(kwargs.get("inplace", False))
         or any(each is True for each in args[1:])
     )
+
+
+def same_memory(y: Tensor) -> Tensor:
+    """`y` as a tensor of its own on the same memory, no view, for an autograd function to return without a copy."""
+    return y.new_empty(0).set_(y.detach())
 
 
 _NO_WRITE = frozenset({"__index__", "__int__", "__invert__", "__iter__"})

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from crosslens.arrays import Array
+from crosslens.arrays import Array, as_numpy
 from crosslens.errors import LayerError
 from crosslens.model.kernel_rules import KernelRule
 from torch import Tensor
 
 from ..recording import Recording
 from .kernel_tables import Table, table
-from .linear_calls import LinearCall
+from .linear_calls import CallKey, LinearCall
 from .rules_mode import LinearCalls
 
 __all__ = ["KernelCalls"]
@@ -22,12 +22,11 @@ class _Calls(LinearCalls):
 
     def __init__(self) -> None:
         super().__init__()
-        self.calls: dict[int, tuple[LinearCall, Tensor]] = {}
+        self.calls: dict[CallKey, LinearCall] = {}
 
-    def linear(self, number: int, call: LinearCall) -> Tensor:
-        y = super().linear(number, call)
-        self.calls[number] = call, y
-        return y
+    def linear(self, key: CallKey, call: LinearCall) -> Tensor:
+        self.calls[key] = call
+        return super().linear(key, call)
 
 
 @dataclass
@@ -41,28 +40,21 @@ class KernelCalls(Recording):
     weights: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     """Of the same layers, as `Model.weights` gives them."""
     mode: _Calls = field(default_factory=_Calls)
-    tables: dict[int, Table] = field(default_factory=dict)
-    """By the number of the call."""
+    tables: dict[CallKey, Table] = field(default_factory=dict)
+    """By the call."""
 
     def record(self, name: str, y: Tensor) -> Tensor:
         if name in self.rules:
-            number, call = self._call(name)
-            self.tables[number] = table(self.rules[name], call, self.weights[name].get("bias"))
+            key, call = self._call(name)
+            self.tables[key] = table(self.rules[name], call, self.weights[name].get("bias"))
         return super().record(name, y)
 
-    def _call(self, name: str) -> tuple[int, LinearCall]:
-        kernel = torch.from_numpy(self.weights[name]["kernel"])
-        for number, (call, _) in reversed(self.mode.calls.items()):
-            if number not in self.tables and _has_kernel(call, kernel):
-                return number, call
+    def _call(self, name: str) -> tuple[CallKey, LinearCall]:
+        kernel = torch.from_numpy(as_numpy(self.weights[name]["kernel"]))
+        for key, call in reversed(self.mode.calls.items()):
+            if key not in self.tables and call.has_kernel(kernel):
+                return key, call
         raise LayerError(
             f"layer {name!r} does not compute its output by one convolution or product with its kernel, so no kernel "
             "rule can replace its backward pass; leave it out of the rules"
         )
-
-
-def _has_kernel(call: LinearCall, kernel: Tensor) -> bool:
-    if call.weight.numel() != kernel.numel():
-        return False
-    expected = call.in_layout(kernel.to(call.weight.device, call.weight.dtype))
-    return expected.shape == call.weight.shape and bool(torch.equal(expected, call.weight.detach()))

@@ -14,7 +14,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.model.kernel_rules import KernelRule
 from torch import Tensor
 
-from .kept_values import KeptValue, KeptValues
+from .kept_values import KeptValue, KeptValues, same_memory
 from .linear_calls import LinearCall
 from .table_inputs import TableInputs
 
@@ -136,9 +136,8 @@ class _Ruled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor | None, y: Tensor, absorbed: Tensor | None, call: _Pass) -> Tensor:
-        ctx.mark_dirty(y)
         ctx.call, ctx.rows = call, 0 if absorbed is None else absorbed.shape[0]
-        return y
+        return same_memory(y)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:

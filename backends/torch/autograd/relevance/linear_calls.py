@@ -2,19 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["LinearCall", "linear_call"]
+__all__ = ["CallKey", "LinearCall", "linear_call"]
 
 _WITH_KERNEL = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "_convolution"), "convolution"),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), "transposed"),
     "linear": "linear",
 }
-_PRODUCTS = frozenset({"matmul", "mm", "__matmul__"})
+_PRODUCTS = frozenset({"matmul", "mm", "bmm", "__matmul__"})
+
+
+class CallKey(NamedTuple):
+    """A call among those of its kind and with a kernel of its shape, from 1."""
+
+    kind: str
+    shape: tuple[int, ...]
+    number: int
 
 
 @dataclass(frozen=True)
@@ -22,7 +30,7 @@ class LinearCall:
     """y = K x + b as a network calls it."""
 
     kind: str
-    """"convolution", "transposed", "linear", or "product": x times a matrix (in, out)."""
+    """"convolution", "transposed", "linear", or "product": x times a matrix (in, out), or (N, in, out) of copies."""
     x: Tensor
     weight: Tensor
     """In the layout of the call."""
@@ -35,6 +43,18 @@ class LinearCall:
     def axis(self) -> int:
         """The axis of channels of x and y."""
         return 1 if self.kind in {"convolution", "transposed"} else -1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The kernel's, in the layout of the call."""
+        return tuple(self.weight.shape[-2:] if self.kind == "product" else self.weight.shape)
+
+    def has_kernel(self, kernel: Tensor) -> bool:
+        """Whether this kernel, in the layout of `Model.weights`, is the one of the call."""
+        if self.weight.numel() % kernel.numel():
+            return False
+        expected = self.in_layout(kernel.to(self.weight.device, self.weight.dtype))
+        return expected.shape == self.shape and bool(torch.equal(expected.expand_as(self.weight), self.weight.detach()))
 
     def in_layout(self, kernel: Tensor) -> Tensor:
         """A kernel in the layout of `Model.weights`, (out, in / groups, ...), as the call takes it."""
@@ -94,7 +114,7 @@ def _with_kernel(kind: str, func: Any, args: Any, kwargs: Mapping[str, Any]) -> 
 
 def _product(args: Any, kwargs: Mapping[str, Any]) -> LinearCall | None:
     given = [*args, *(kwargs[key] for key in ("input", "self", "other", "mat2", "tensor2") if key in kwargs)]
-    if len(given) != 2 or not all(isinstance(each, Tensor) for each in given) or given[1].ndim != 2:
+    if len(given) != 2 or not all(isinstance(each, Tensor) for each in given) or given[1].ndim not in {2, 3}:
         return None
     return LinearCall("product", given[0], given[1], None, _multiply)
 

@@ -1,5 +1,6 @@
 """The function mode in which a network's calls get the backward rules of `crosslens.model.Model.modified`."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from .chains import Ratios
 from .function_calls import FunctionCall, function_call
 from .kept_values import KeptValues
 from .kernel_tables import Table, apply_table
-from .linear_calls import LinearCall, linear_call
+from .linear_calls import CallKey, LinearCall, linear_call
 from .slopes import Slopes
 
 __all__ = ["LinearCalls", "RulesMode"]
@@ -28,7 +29,7 @@ class LinearCalls(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._count = 0
+        self._counts: Counter[tuple[str, tuple[int, ...]]] = Counter()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `func`, or `linear` in its place."""
@@ -39,11 +40,11 @@ class LinearCalls(TorchFunctionMode):
         call = linear_call(func, args, kwargs)
         if call is None:
             return self.other(func, args, kwargs)
-        self._count += 1
-        return self.linear(self._count, call)
+        self._counts[call.kind, call.shape] += 1
+        return self.linear(CallKey(call.kind, call.shape, self._counts[call.kind, call.shape]), call)
 
-    def linear(self, number: int, call: LinearCall) -> Tensor:
-        """The value of the call of this number, from 1."""
+    def linear(self, key: CallKey, call: LinearCall) -> Tensor:
+        """The value of a call."""
         return call.map(call.x, call.weight, call.bias)
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -56,10 +57,10 @@ class RulesMode(LinearCalls):
 
     Args:
         rules: those of `Model.modified`, but the rule for rectifiers.
-        tables: of layers with a kernel, by the number of the call.
+        tables: of layers with a kernel, by the call.
     """
 
-    def __init__(self, rules: BackwardRules, tables: Mapping[int, Table]) -> None:
+    def __init__(self, rules: BackwardRules, tables: Mapping[CallKey, Table]) -> None:
         super().__init__()
         self._tables = tables
         self._kept = KeptValues()
@@ -78,10 +79,10 @@ class RulesMode(LinearCalls):
             found.append(Ratios(Slopes(self._kept), rectified=rules.relu != "exact"))
         return found
 
-    def linear(self, number: int, call: LinearCall) -> Tensor:
-        rule = self._tables.get(number)
+    def linear(self, key: CallKey, call: LinearCall) -> Tensor:
+        rule = self._tables.get(key)
         if rule is None:
-            return super().linear(number, call)
+            return super().linear(key, call)
         return apply_table(rule, call, self._kept, self.absorbed)
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
