@@ -69,6 +69,8 @@ from crosslens.methods.perturbation.meaningful_perturbation import MeaningfulPer
 from crosslens.methods.perturbation.occlusion import Occlusion
 from crosslens.methods.perturbation.rise import RISE
 from crosslens.methods.receptive.receptive_field import ReceptiveField
+from crosslens.methods.relevance.deep_lift import DeepLIFT
+from crosslens.methods.relevance.lrp import LRP
 from crosslens.methods.style.restyle import Restyle
 from crosslens.methods.style.style_transfer import StyleTransfer
 from crosslens.methods.style.texture_synthesis import TextureSynthesis
@@ -440,6 +442,15 @@ def method(
     candidates: int = ...,
     within_bounds: bool = ...,
 ) -> DeepFool: ...
+@overload
+def method(
+    name: Literal["deep_lift", "rescale_rule", "deep_lift_rescale"],
+    *,
+    preset: Literal["captum"] | None = None,
+    baseline: Any = ...,
+    layer: LayerLike = ...,
+    seed: int = ...,
+) -> DeepLIFT: ...
 @overload
 def method(
     name: Literal["deletion", "deletion_curve"],
@@ -865,6 +876,18 @@ def method(
     truth: Any = ...,
     tolerance: int = ...,
 ) -> Localise: ...
+@overload
+def method(
+    name: Literal["lrp", "layer_wise_relevance_propagation", "layerwise_relevance_propagation"],
+    *,
+    preset: Literal["zennit", "captum", "innvestigate"] | None = None,
+    composite: str = ...,
+    rules: Sequence[str] = ...,
+    epsilon: float = ...,
+    layer: LayerLike = ...,
+    through: Sequence[str] = ...,
+    per_channel: bool = ...,
+) -> LRP: ...
 @overload
 def method(
     name: Literal["maco", "magnitude_constrained_optimization"],

@@ -33,10 +33,6 @@ class GradientXInput(Method):
         "gradient_times_input": "",
         "gradient_input": "per channel; xplique's GradientInput is the mean over channels: preset='xplique'",
     }
-    nearest_to: ClassVar[Mapping[str, str]] = {
-        "lrp": "what LRP-0 gives on networks of rectifiers without biases",
-        "layer_wise_relevance_propagation": "what LRP-0 gives on networks of rectifiers without biases",
-    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset(),

@@ -52,10 +52,6 @@ class IntegratedGradients(Method):
         "ig": "",
         "integrated_gradient": "",
     }
-    nearest_to: ClassVar[Mapping[str, str]] = {
-        "deep_lift": "it distributes the same difference from a baseline over the pixels",
-        "rescale_rule": "it distributes the same difference from a baseline over the pixels",
-    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"rule": "gauss_legendre", "steps": 50}),

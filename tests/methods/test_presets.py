@@ -510,8 +510,9 @@ def test_torchcams_cam_is_the_weighted_sum_from_0_to_1():
 
 
 def test_no_preset_is_declared_without_a_test():
-    """Those of attacks: tests/methods/adversarial/test_attack_presets.py."""
+    """Those of attacks: tests/methods/adversarial/test_attack_presets.py; of relevance: tests/methods/relevance."""
     explaining = [name for name in image_methods() if not issubclass(method_class(name), AttackMethod)]
+    explaining = [name for name in explaining if ".relevance." not in method_class(name).__module__]
     declared = {(library, name) for name in explaining for library in method_class(name).presets}
     assert declared == {*SLOW, ("torchcam", "cam")}
 
