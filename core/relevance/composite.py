@@ -84,7 +84,7 @@ def parse_rule(text: str) -> tuple[str, Rule]:
         raise ParameterError(unknown_name("rule", name, list(RULES)))
     make, most = RULES[name]
     if len(numbers) > most or not all(re.fullmatch(r"\d*\.?\d+(e-?\d+)?", each, re.IGNORECASE) for each in numbers):
-        takes = f"at most {most} numbers of 0 or more" if most else "no number"
+        takes = ("no number", "one number of 0 or more", "two numbers of 0 or more")[most]
         raise ParameterError(f"rule {text!r}: {name} takes {takes}, as in 'gamma:0.25' or 'alpha_beta:2:1'")
     return pattern, make(*map(float, numbers))
 
@@ -117,7 +117,7 @@ def rules_of(
         if not named:
             known = ", ".join(repr(each.layer) for each in maps[:6]) + ", ..." * (len(maps) > 6)
             raise LayerError(f"rule {text!r}: no layer with a kernel is called {pattern!r}; there are {known}")
-        own = rule if text.partition("=")[2].startswith("epsilon:") else _stabilised(rule, epsilon)
+        own = rule if text.rpartition("=")[2].startswith("epsilon:") else _stabilised(rule, epsilon)
         rules.update({each.layer: own for each in named})
     for each in maps:
         rule = rules[each.layer] = replace(rules[each.layer], biased=biased)

@@ -63,7 +63,7 @@ class AlphaBeta(Rule):
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.alpha < 1 or self.beta < 0 or abs(self.alpha - self.beta - 1) > 1e-9:
+        if self.alpha < 1 or self.beta < 0 or not abs(self.alpha - self.beta - 1) <= 1e-9:
             raise ParameterError(
                 f"alpha_beta has alpha {self.alpha:g} and beta {self.beta:g}; relevance is conserved with alpha - beta "
                 "= 1, alpha at least 1: alpha_beta:2:1 or alpha_beta:1:0"
@@ -83,8 +83,8 @@ class Gamma(Rule):
     gamma: float = 0.25
 
     def __post_init__(self) -> None:
-        if not self.gamma >= 0:
-            raise ParameterError(f"gamma is {self.gamma:g}; give 0 or more: gamma:0.25")
+        if not 0 <= self.gamma < np.inf:
+            raise ParameterError(f"gamma is {self.gamma:g}; give 0 or more, and not infinity: gamma:0.25")
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
         kernel, bias = linear.kernel, linear.bias

@@ -123,7 +123,7 @@ def test_z_plus_and_excitation_conserve_relevance_without_biases():
     [
         (lambda: AlphaBeta(alpha=2.0, beta=0.5), r"alpha_beta has alpha 2 and beta 0\.5; .* alpha_beta:2:1 or alpha"),
         (lambda: AlphaBeta(alpha=0.5, beta=-0.5), r"alpha_beta has alpha 0\.5 and beta -0\.5; .* alpha at least 1"),
-        (lambda: Gamma(gamma=-1.0), r"gamma is -1; give 0 or more: gamma:0\.25"),
+        (lambda: Gamma(gamma=-1.0), r"gamma is -1; give 0 or more, and not infinity: gamma:0\.25"),
         (lambda: Gamma(gamma=float("nan")), r"gamma is nan; give 0 or more"),
     ],
 )
