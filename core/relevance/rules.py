@@ -5,7 +5,7 @@ negative part of a kernel. Every rule divides by stabilised values: v + epsilon 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ class Rule(ABC):
 
     epsilon: float = 1e-6
     """The stabiliser, 0 or more."""
-    biased: bool = True
+    biased: bool = field(default=True, kw_only=True)
     """Whether biases take their share where a rule adds up contributions of one sign; else inputs share that too. Where
     signs are mixed they always do: without b the sum may be of the other sign, or 0, and relevance explodes."""
     is_local: ClassVar[bool] = False

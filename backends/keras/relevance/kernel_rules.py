@@ -121,7 +121,7 @@ class KernelBackward:
         if signs == "any":
             return tf.identity(x), _ALL
         u = tf.maximum(x, 0) if signs == "positive" else tf.minimum(x, 0)
-        return u, tf.cast(x >= 0 if signs == "positive" else x <= 0, x.dtype)
+        return u, tf.cast(x > 0 if signs == "positive" else x < 0, x.dtype)
 
     def _divided(self, numerator: Any, y: Any) -> Any:
         """By y with the stabiliser; 0 where that is 0."""
