@@ -12,7 +12,7 @@ from ..image.io import load_image
 from ..model import Model
 from ..operators import Blur
 
-__all__ = ["NAMES", "Baseline", "baselines"]
+__all__ = ["NAMES", "Baseline", "baselines", "made_up_note"]
 
 Baseline: TypeAlias = str | tuple[str, ...] | Array
 """A name of `NAMES` or a picture's file, several of them, or an array (C, H, W) or (M, C, H, W)."""
@@ -43,6 +43,14 @@ def baselines(spec: Baseline, image: Array, model: Model, seed: int) -> Array:
             raise ParameterError("no baseline is given; name at least one")
         return namespace(image).concat([baselines(each, image, model, seed) for each in spec], axis=0)
     return _from_array(spec, image)
+
+
+def made_up_note(background: Baseline) -> tuple[str, ...]:
+    """A note where a background holds made-up baselines only, for methods that take it for the data."""
+    names = (background,) if isinstance(background, str) else background
+    if not isinstance(names, tuple) or not set(names) <= set(NAMES):
+        return ()
+    return ("the background is made up; give images like those the network was trained on: background=",)
 
 
 def _by_name(name: str, image: Array, model: Model, seed: int) -> Array:

@@ -70,6 +70,7 @@ from crosslens.methods.perturbation.occlusion import Occlusion
 from crosslens.methods.perturbation.rise import RISE
 from crosslens.methods.receptive.receptive_field import ReceptiveField
 from crosslens.methods.relevance.deep_lift import DeepLIFT
+from crosslens.methods.relevance.deep_lift_shap import DeepLIFTSHAP
 from crosslens.methods.relevance.lrp import LRP
 from crosslens.methods.style.restyle import Restyle
 from crosslens.methods.style.style_transfer import StyleTransfer
@@ -451,6 +452,16 @@ def method(
     layer: LayerLike = ...,
     seed: int = ...,
 ) -> DeepLIFT: ...
+@overload
+def method(
+    name: Literal["deep_lift_shap", "deep_shap", "deep_explainer"],
+    *,
+    preset: Literal["captum"] | None = None,
+    background: Any = ...,
+    samples: int = ...,
+    layer: LayerLike = ...,
+    seed: int = ...,
+) -> DeepLIFTSHAP: ...
 @overload
 def method(
     name: Literal["deletion", "deletion_curve"],
@@ -878,7 +889,7 @@ def method(
 ) -> Localise: ...
 @overload
 def method(
-    name: Literal["lrp", "layer_wise_relevance_propagation", "layerwise_relevance_propagation"],
+    name: Literal["lrp", "layer_wise_relevance_propagation"],
     *,
     preset: Literal["zennit", "captum", "innvestigate"] | None = None,
     composite: str = ...,

@@ -8,7 +8,7 @@ import numpy as np
 from crosslens.arrays import Array, like, namespace
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
-from crosslens.method.baselines import NAMES, baselines
+from crosslens.method.baselines import NAMES, baselines, made_up_note
 from crosslens.method.preset import Preset
 from crosslens.method.target_function import TargetFunction, batch_ranges, target_functions
 from crosslens.model import INPUT, Model
@@ -32,10 +32,6 @@ class ExpectedGradients(Method):
     aliases: ClassVar[Mapping[str, str]] = {
         "gradient_shap": "captum's GradientShap takes 5 samples (preset='captum'), with noise where stdevs= is given",
     }
-    nearest_to: ClassVar[Mapping[str, str]] = {
-        "deep_lift_shap": "it averages over the same baselines",
-        "deep_shap": "it averages over the same baselines",
-    }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
         "captum": Preset({"samples": 5}, doc="its GradientShap; it has no default background"),
@@ -52,14 +48,7 @@ class ExpectedGradients(Method):
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
         functions, scores = target_functions(model, images, objective, self.layer)
         values = namespace(images).stack([self._values(function, progress) for function in functions])
-        return Attribution(values, scores=scores, notes=self._note())
-
-    def _note(self) -> tuple[str, ...]:
-        """A note where the background holds made-up baselines only."""
-        names = (self.background,) if isinstance(self.background, str) else self.background
-        if not isinstance(names, tuple) or not set(names) <= set(NAMES):
-            return ()
-        return ("the background is made up; give images like those the network was trained on: background=",)
+        return Attribution(values, scores=scores, notes=made_up_note(self.background))
 
     def _values(self, function: TargetFunction, progress: Progress) -> Array:
         """The mean over the draws for one image, of the shape of its activation without the batch axis."""

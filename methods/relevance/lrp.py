@@ -43,7 +43,6 @@ class LRP(Method):
     name = "lrp"
     aliases: ClassVar[Mapping[str, str]] = {
         "layer_wise_relevance_propagation": "",
-        "layerwise_relevance_propagation": "",
     }
     volumes = True
     presets: ClassVar[Mapping[str, Preset]] = {
