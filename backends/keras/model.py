@@ -45,7 +45,7 @@ class TensorFlowModel(Model):
     """A Keras model or a SavedModel. Numbers come and go as NumPy arrays, channels first."""
 
     backend = "tensorflow"
-    rules_for = frozenset({"relu", "kernels"})
+    rules_for = frozenset({"relu", "slope", "kernels", "norms", "products"})
     _modified_gradient: ModifiedGradient | None = None
     """Of a modified model; None for TensorFlow's own gradient."""
     differentiate = staticmethod(differentiate)
@@ -90,9 +90,10 @@ class TensorFlowModel(Model):
             yield "pixels", None, "integers: images are rounded inside, and gradients pass straight through"
 
     def caveats(self) -> tuple[str, ...]:
-        """Pixels that are rounded."""
+        """Pixels that are rounded; operations without a secant."""
         said = "images are rounded to pixels inside; gradients pass straight through the rounding"
-        return (said,) if self.network.takes_integers else ()
+        rounded = (said,) if self.network.takes_integers else ()
+        return (*rounded, *(self._modified_gradient.caveats() if self._modified_gradient else ()))
 
     def layers_of(self, layer: object) -> tuple[str, ...] | None:
         """Of a Keras layer of the model, a node of its functional graph, or a tensor that one gives."""

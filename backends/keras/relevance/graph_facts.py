@@ -21,16 +21,24 @@ _SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
 class GraphFacts:
     """Which tensors of a graph depend on the image, and what reads each."""
 
-    def __init__(self, graph: Any, roots: Iterable[Any]) -> None:
-        """Of the operations created so far; `roots` are the image, and activations that were put in."""
+    def __init__(self, graph: Any, roots: Sequence[Any], constants: Iterable[Any] = ()) -> None:
+        """Args: graph: with the operations created so far; roots: the image, and activations that were put in;
+        constants: tensors that count as such.
+        """
         self.operations = tuple(graph.get_operations())
+        self._graph, self._roots = graph, roots
         self.varying = {tensor.name for tensor in roots}
+        constant = {tensor.name for tensor in constants}
         self.readers: defaultdict[str, list[Any]] = defaultdict(list)
         for operation in self.operations:
             for tensor in operation.inputs:
                 self.readers[tensor.name].append(operation)
             if operation.type not in _SHAPES and any(tensor.name in self.varying for tensor in operation.inputs):
-                self.varying.update(tensor.name for tensor in operation.outputs)
+                self.varying.update(tensor.name for tensor in operation.outputs if tensor.name not in constant)
+
+    def without(self, constants: Iterable[Any]) -> "GraphFacts":
+        """The same with these tensors as constants."""
+        return GraphFacts(self._graph, self._roots, constants)
 
     def varies(self, tensor: Any) -> bool:
         """Whether a tensor of real numbers depends on the image."""

@@ -10,7 +10,8 @@ from ..weights import Weight
 from .graph_facts import GraphFacts
 from .kernel_rules import KernelBackward, KernelTable
 from .linear_map import LayerRun, LinearMap, find_linear_map
-from .sweep import Rule, pull_back
+from .operation_rules import operation_rules, without_secant
+from .sweep import ASIDE, Flows, Rule, pull_back
 
 __all__ = ["ModifiedGradient"]
 
@@ -20,6 +21,8 @@ class ModifiedGradient:
 
     def __init__(self, rules: BackwardRules, tables: Mapping[str, KernelTable]) -> None:
         self._rules, self.tables = rules, tables
+        self._without_secant: tuple[str, ...] = ()
+        """Types of operations that keep their derivative under slope="secant", once `check` has seen them."""
 
     @classmethod
     def of(cls, rules: BackwardRules, kernel: Callable[[str], Weight]) -> "ModifiedGradient | None":
@@ -33,6 +36,12 @@ class ModifiedGradient:
             return None
         return cls(rules, {name: KernelTable.of(rule, kernel(name)) for name, rule in rules.kernels.items()})
 
+    def caveats(self) -> tuple[str, ...]:
+        """What an attribution by these rules should say."""
+        named = ", ".join(self._without_secant)
+        said = f"operations {named} have no secant: their derivative is used, so attributions need not add up"
+        return (said,) if named else ()
+
     def check(self, roots: Sequence[Any], runs: Iterable[LayerRun]) -> None:
         """Find all places that have a rule in the graph being traced; arguments as in `gradients`.
 
@@ -42,6 +51,8 @@ class ModifiedGradient:
         facts = GraphFacts(tf.compat.v1.get_default_graph(), roots)
         for run in runs:
             find_linear_map(run, facts)
+        if self._rules.slope == "secant":
+            self._without_secant = without_secant(facts)
 
     def gradients(
         self,
@@ -64,7 +75,10 @@ class ModifiedGradient:
         targets, seeds = ends
         facts = GraphFacts(tf.compat.v1.get_default_graph(), roots)
         accounts: list[tuple[Any, Any]] | None = [] if absorbed else None
-        rules = dict(self._kernel_rules(runs, facts, sources, accounts))
+        rules = {
+            **operation_rules(self._rules, facts, sources),
+            **dict(self._kernel_rules(runs, facts, sources, accounts)),
+        }
         gradients = pull_back(targets, seeds, sources, rules)
         return gradients, None if accounts is None else _summed(accounts, roots[0])
 
@@ -85,11 +99,12 @@ def _at_linear_map(found: LinearMap, backward: KernelBackward, sources: Sequence
     inner = {tensor.name for operation in found.run.operations for tensor in operation.outputs}
     asked = [tensor for tensor in sources if tensor.name in inner and tensor.name not in {found.end.name}]
 
-    def rule(operation: Any, cotangents: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    def rule(operation: Any, cotangents: Sequence[Any]) -> Flows:
         (dy,) = cotangents
         yield found.start, backward(dy)
         if asked:
-            yield from zip(asked, pull_back([found.end], [dy], asked), strict=True)
+            inside = pull_back([found.end], [dy], asked)
+            yield from ((source, dx, ASIDE) for source, dx in zip(asked, inside, strict=True))
 
     return rule
 

@@ -7,10 +7,11 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
-__all__ = ["Rule", "operation_gradients", "pull_back", "total"]
+__all__ = ["ASIDE", "Flows", "Rule", "operation_gradients", "pull_back", "total"]
 
-Flows = Iterable[tuple[Any, Any]]
-"""(tensor, what is added to its gradient), None for nothing."""
+ASIDE = object()
+Flows = Iterable[tuple[Any, ...]]
+"""(tensor, what is added to its gradient), None for nothing; (tensor, gradient, ASIDE) if it passes no further."""
 Rule = Callable[[Any, Sequence[Any]], Flows]
 """rule(operation, gradients at its outputs): what it passes back; None stands for a gradient of zero."""
 _REAL = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
@@ -37,6 +38,7 @@ def pull_back(
         LookupError: TensorFlow has no gradient for an operation on the way.
     """
     given: defaultdict[str, list[Any]] = defaultdict(list)
+    aside: defaultdict[str, list[Any]] = defaultdict(list)
     for target, seed in zip(targets, seeds, strict=True):
         given[target.name].append(seed)
     stops = {source.name for source in sources} if stop else set()
@@ -46,9 +48,11 @@ def pull_back(
             cotangents = [_sum_in_place(given, tensor) for tensor in operation.outputs]
             if all(dy is None for dy in cotangents):
                 continue
-            for tensor, dx in (rules or {}).get(operation.name, _plain)(operation, cotangents):
+            for tensor, dx, *marks in (rules or {}).get(operation.name, _plain)(operation, cotangents):
                 if dx is not None:
-                    given[tensor.name].append(dx)
+                    (aside if marks else given)[tensor.name].append(dx)
+        for name, parts in aside.items():
+            given[name] += parts
         return [_sum_in_place(given, source) for source in sources]
 
 
