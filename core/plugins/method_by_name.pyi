@@ -449,6 +449,7 @@ def method(
     *,
     preset: Literal["captum"] | None = None,
     baseline: Any = ...,
+    rule: str = ...,
     layer: LayerLike = ...,
     seed: int = ...,
 ) -> DeepLIFT: ...
@@ -895,6 +896,7 @@ def method(
     composite: str = ...,
     rules: Sequence[str] = ...,
     epsilon: float = ...,
+    biases: str = ...,
     layer: LayerLike = ...,
     through: Sequence[str] = ...,
     per_channel: bool = ...,

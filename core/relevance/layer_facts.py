@@ -38,7 +38,11 @@ class LayerFacts:
         values = {name: as_numpy(a) for name, a in {**model.forward(image, names), INPUT: image}.items()}
         read = {name: model.reads(name) or () for name in names}
         alias = {
-            name: own[0] for name, own in read.items() if len(own) == 1 and np.array_equal(values[name], values[own[0]])
+            name: own[0]
+            for name, own in read.items()
+            if len(own) == 1
+            and np.array_equal(values[name], values[own[0]])
+            and not _is_activation(model.layers[name].kind)
         }
         lowest = {name: float(a.min(initial=np.inf)) for name, a in values.items()}
         return cls(model, {name: _end_of(alias, name) for name in alias}, lowest)
@@ -113,6 +117,11 @@ class LayerFacts:
             reader in self._rectified and len(self.reads(reader)) == 1 and not self.model.weights(reader)
             for reader in readers
         )
+
+
+def _is_activation(kind: str) -> bool:
+    """Whether a layer that changed nothing of one image may change another."""
+    return any(word in kind.lower().replace("_", "") for word in ("relu", "clip", "clamp", "activation", "maximum"))
 
 
 def _end_of(alias: Mapping[str, str], name: str) -> str:

@@ -1,7 +1,7 @@
 """DeepLIFT (Shrikumar et al., 2017, https://arxiv.org/abs/1704.02685)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,8 +14,9 @@ from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.relevance import Relevance
 
-from ._differences import difference_shares, references_of
+from ._differences import Multipliers, difference_shares, references_of
 from ._pairs import secant_of, through_pairs
+from ._reveal_cancel import RevealCancel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,8 @@ class DeepLIFT(Method):
 
     A multiplier is a gradient with (f(z) - f(z')) / (z - z') in place of f'(z) at each nonlinearity (the rescale rule,
     section 3.5.1), so that the values add up to S(x) - S(x'), where f is flat too. Products, softmax, normalisations
-    and maxima have secants of their own. Values are averaged over several references.
+    and maxima have secants of their own. Values are averaged over several references. "reveal_cancel" (section 3.5.2)
+    takes positive and negative contributions to a dense layer apart, which shows inputs that cancel each other out.
     """
 
     name = "deep_lift"
@@ -38,14 +40,24 @@ class DeepLIFT(Method):
     baseline: str | tuple[str, ...] | Any = param(
         "black", "the reference: black, white, grey, blurred, noise, a picture's file or an array; or several"
     )
+    rule: str = param(
+        "rescale",
+        "the secant of each nonlinearity; or, where a dense layer with a rectifier is the only way, positive and "
+        "negative contributions apart",
+        choices=("rescale", "reveal_cancel"),
+    )
     layer: str = param(INPUT, "layer to attribute to, against its values at the reference; the image if not given")
     seed: int = param(0, "of the reference 'noise'", minimum=0)
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Relevance:
         """Signed values of the shape of the image, or of the layer, that add up to S(x) - S(x')."""
         references = references_of(self.baseline, images, model, self.seed)
-        multipliers = partial(through_pairs, secant_of(model))
-        return difference_shares(model, images, references, objective, self.layer, multipliers, progress)
+        if self.rule == "rescale":
+            multipliers: Multipliers = partial(through_pairs, secant_of(model))
+            return difference_shares(model, images, references, objective, self.layer, multipliers, progress)
+        by_sign = RevealCancel.of(model, objective, self.layer)
+        found = difference_shares(model, images, references, objective, self.layer, by_sign, progress)
+        return replace(found, notes=(*found.notes, by_sign.note))
 
 
 @hookimpl
