@@ -33,6 +33,10 @@ class Relevance(Attribution):
     def _per_image(self) -> tuple[str, ...]:
         return (*super()._per_image(), "start", "absorbed")
 
+    def drawn(self, index: int, form: str | None = None) -> np.ndarray[Any, Any]:
+        """As of any attribution; red for and blue against the target on white if no form is given, as is usual here."""
+        return super().drawn(index, form or "signed")
+
     def figures(self) -> Mapping[str, Any]:
         """The accounts: "start", "sum" over the map, "biases", "stabiliser", and "gap", the rest of the start.
 
