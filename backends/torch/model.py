@@ -55,7 +55,7 @@ class TorchModel(Model):
     """
 
     backend = "torch"
-    rules_for = frozenset({"relu", "kernels", "slope"})
+    rules_for = frozenset({"relu", "kernels", "slope", "norms", "products"})
 
     def __init__(self, network: Any, options: Mapping[str, Any]) -> None:
         self.network = network

@@ -20,6 +20,7 @@ from .slopes import Slopes
 
 __all__ = ["Ratios"]
 
+_PRODUCTS = frozenset({"mul", "multiply", "div", "divide", "true_divide"})
 _JOINS = LINEAR | {"where", "maximum", "minimum"}
 
 
@@ -61,44 +62,48 @@ class Ratios:
         self._links: Any = WeakTensorKeyDictionary()
 
     def __call__(self, call: FunctionCall) -> Tensor | None:
-        """The value of an elementwise function with its ratio; None for any other function."""
-        if call.name not in ELEMENTWISE | _JOINS or not 0 < len(call.varying) < 3:
-            if call.writes:
-                self._forget(call)
+        """The value of an activation function with its ratio; None for any other function."""
+        if len(call.varying) == 1:
+            if call.name in ACTIVATIONS - RECTIFIERS and not (self._rectified and _clips_at_zero(call)):
+                return self._ruled(call, call.tensors[0], call.map)
             return None
-        return self._of_one(call) if len(call.varying) == 1 else self._of_two(call)
+        if call.name not in _PRODUCTS or (chain := self._chain(call)) is None:
+            return None
+        start, function = chain
+        x = start.tensor()
+        is_power = call.tensors[0] is call.tensors[1]
+        return None if x is None or is_power else self._ruled(call, x, function)
 
-    def _of_one(self, call: FunctionCall) -> Tensor:
-        (x,) = call.tensors
-        before, function = self._link(x), call.map
-        if call.name in ACTIVATIONS - RECTIFIERS and not (self._rectified and _clips_at_zero(call)):
-            y = call.finish(self._slopes.apply(x, call.value(), function), self._slopes.kept)
-        else:
-            y = call.func(*call.args, **call.kwargs)
-        return self._linked(y, x, before, function)
+    def _ruled(self, call: FunctionCall, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        return call.finish(self._slopes.apply(x, call.value(), function), self._slopes.kept)
 
-    def _of_two(self, call: FunctionCall) -> Tensor:
-        a, b = call.tensors
-        first, second = self._link(a), self._link(b)
+    def after(self, call: FunctionCall, y: Any) -> None:
+        """Link the value of a call, whatever rule it has, to what it is an elementwise function of."""
+        x = call.tensors[0]
+        known = call.name in ELEMENTWISE | _JOINS and isinstance(y, Tensor)
+        if known and len(call.varying) == 1:
+            self._set(y, x, self._link(x), call.map)
+        elif known and (chain := self._chain(call)) is not None:
+            self._set(y, x, *chain)
+        elif call.writes:
+            self._forget(call)
+
+    def _chain(self, call: FunctionCall) -> tuple[_Link, Callable[[Tensor], Tensor]] | None:
+        """The value that both arguments lead back to, and the call as a function of it."""
+        if len(call.varying) != 2:
+            return None
+        first, second = map(self._link, call.tensors)
         known = set(second.upstream())
         start = next((link for link in first.upstream() if link in known), None)
         if start is None:
-            y: Tensor = call.func(*call.args, **call.kwargs)
-            if call.writes:
-                self._forget(call)
-            return y
+            return None
         join = call.map
 
-        def function(x: Tensor, start: _Link = start) -> Tensor:
+        def function(x: Tensor) -> Tensor:
             y: Tensor = join(first.value(start, x), second.value(start, x))
             return y
 
-        x = start.tensor()
-        if call.name in {"mul", "multiply", "div", "divide", "true_divide"} and first is not second and x is not None:
-            y = call.finish(self._slopes.apply(x, call.value(), function), self._slopes.kept)
-        else:
-            y = call.func(*call.args, **call.kwargs)
-        return self._linked(y, a, start, function)
+        return start, function
 
     def _link(self, x: Tensor) -> _Link:
         link = self._links.get(x)
@@ -107,16 +112,14 @@ class Ratios:
         found: _Link = link
         return found
 
-    def _linked(self, y: Tensor, x: Tensor, before: _Link, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def _set(self, y: Tensor, x: Tensor, before: _Link, function: Callable[[Tensor], Tensor]) -> None:
         if y is x:  # overwritten: nothing else may lead back to what it was
             self._link(x).tensor = _gone
-        if isinstance(y, Tensor):
-            self._links[y] = _Link(weakref.ref(y), before, function)
-        return y
+        self._links[y] = _Link(weakref.ref(y), before, function)
 
     def _forget(self, call: FunctionCall) -> None:
         """What a function that is not elementwise overwrites is another value."""
-        for tensor in call.args[:1]:
+        for tensor in (call.argument(0, "input", "self"),):
             if isinstance(tensor, Tensor) and tensor in self._links:
                 self._links.pop(tensor).tensor = _gone
 

@@ -1,7 +1,7 @@
 """The function mode in which a network's calls get the backward rules of `crosslens.model.Model.modified`."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from .function_calls import FunctionCall, function_call
 from .kept_values import KeptValues
 from .kernel_tables import Table, apply_table
 from .linear_calls import CallKey, LinearCall, linear_call
+from .normalisations import StoppedNorms, with_value
+from .products import HalvedProducts, product_in_steps
 from .slopes import Slopes
 
 __all__ = ["LinearCalls", "RulesMode"]
@@ -38,14 +40,16 @@ class LinearCalls(TorchFunctionMode):
             with self:
                 return multi_head_attention(*args, **kwargs)
         call = linear_call(func, args, kwargs)
-        if call is None:
-            return self.other(func, args, kwargs)
-        self._counts[call.kind, call.shape] += 1
-        return self.linear(CallKey(call.kind, call.shape, self._counts[call.kind, call.shape]), call)
+        if call is not None:
+            self._counts[call.kind, call.shape] += 1
+            y = self.linear(CallKey(call.kind, call.shape, self._counts[call.kind, call.shape]), call)
+            if y is not None:
+                return y
+        return self.other(func, args, kwargs)
 
-    def linear(self, key: CallKey, call: LinearCall) -> Tensor:
-        """The value of a call."""
-        return call.map(call.x, call.weight, call.bias)
+    def linear(self, key: CallKey, call: LinearCall) -> Tensor | None:
+        """The value of a linear map; None leaves it to `other`."""
+        return None
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         """The value of any other function."""
@@ -64,7 +68,13 @@ class RulesMode(LinearCalls):
         super().__init__()
         self._tables = tables
         self._kept = KeptValues()
-        self._rules: Sequence[Callable[[FunctionCall], Any]] = self._function_rules(rules)
+        self._ratios = Ratios(Slopes(self._kept), rectified=rules.relu != "exact") if rules.slope == "ratio" else None
+        self._has_products = rules.products == "half" or rules.slope != "exact"
+        self._rules: list[Callable[[FunctionCall], Any]] = [] if self._ratios is None else [self._ratios]
+        if rules.norms == "stop":
+            self._rules.append(StoppedNorms(self._kept))
+        if rules.products == "half":
+            self._rules.append(HalvedProducts(self._kept))
         self.absorbed: Tensor | None = None
         """The leaf (N, 2) whose gradient adds up what biases and the stabiliser took; None if nobody asks."""
 
@@ -73,25 +83,25 @@ class RulesMode(LinearCalls):
         """Whether some rule is not the ordinary gradient, but for rectifiers."""
         return bool(rules.kernels) or {rules.slope, rules.norms, rules.products} != {"exact"}
 
-    def _function_rules(self, rules: BackwardRules) -> list[Callable[[FunctionCall], Any]]:
-        found = list[Callable[[FunctionCall], Any]]()
-        if rules.slope == "ratio":
-            found.append(Ratios(Slopes(self._kept), rectified=rules.relu != "exact"))
-        return found
-
-    def linear(self, key: CallKey, call: LinearCall) -> Tensor:
+    def linear(self, key: CallKey, call: LinearCall) -> Tensor | None:
         rule = self._tables.get(key)
-        if rule is None:
-            return super().linear(key, call)
-        return apply_table(rule, call, self._kept, self.absorbed)
+        return None if rule is None else apply_table(rule, call, self._kept, self.absorbed)
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         call = function_call(func, args, kwargs)
         if call.writes:
             self._kept.before_writing(args, kwargs)
-        if call.varying and torch.is_grad_enabled():
-            for rule in self._rules:
-                y = rule(call)
-                if y is not None:
-                    return y
-        return func(*args, **kwargs)
+        if not call.varying or not torch.is_grad_enabled():
+            return func(*args, **kwargs)
+        y = self._ruled(call)
+        y = func(*args, **kwargs) if y is None else y
+        if self._ratios is not None:
+            self._ratios.after(call, y)
+        return y
+
+    def _ruled(self, call: FunctionCall) -> Any:
+        if self._has_products and (steps := product_in_steps(call)) is not None:
+            with self:
+                formula = steps()
+            return with_value(call, formula)
+        return next((y for rule in self._rules if (y := rule(call)) is not None), None)
