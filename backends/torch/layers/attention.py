@@ -31,7 +31,7 @@ class AttentionHooks(TorchFunctionMode):
         name = getattr(func, "__name__", "").partition(".")[0]
         if func is functional.multi_head_attention_forward:
             return self._multi_head(args, kwargs)
-        if name == "scaleddot_product_attention" and kwargs.get("query", args[0] if args else None).ndim == 4:
+        if name == "scaled_dot_product_attention" and kwargs.get("query", args[0] if args else None).ndim == 4:
             return self.dot_product(*args, **kwargs)
         y = func(*args, **kwargs)
         if name in {"softmax", "_softmax"} and isinstance(y, Tensor) and y.ndim == 4 and _axis(args, kwargs) in {-1, 3}:
