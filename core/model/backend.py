@@ -55,8 +55,7 @@ class BackendModel(ABC):
     """What the user says that the output is; see `crosslens.Model.output`."""
     batch_size: int | None = None
     """Images at once, as the user set it; None lets `crosslens.execution.batching` decide."""
-    rules: BackwardRules = BackwardRules()
-    """How gradients pass; see `crosslens.Model.modified`, which sets it."""
+    rules: BackwardRules = BackwardRules()  # set by `crosslens.Model.modified`
     recipe: Recipe | None = None
     """How `crosslens.wrap` makes it again, to pickle it; None lets pickle take the object as it is."""
     pickles_whole: ClassVar[bool] = False

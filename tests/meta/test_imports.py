@@ -14,9 +14,9 @@ OURS = modules(*FOLDERS)
 ORDER = [
     "style_network", "metadata", "input", "model", "execution", "image", "operators", "objective", "introspection",
     "receptive", "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method",
-    "plugins", "embedding", "optim", "alignment", "synthesis", "attack", "evolution", "picture_run", "store",
-    "survey", "robustness", "neighbours", "checkpoints", "comparison", "restyle", "style_training", "report", "testing",
-    "cli",
+    "plugins", "embedding", "optim", "alignment", "relevance", "synthesis", "attack", "evolution", "picture_run",
+    "store", "survey", "robustness", "neighbours", "checkpoints", "comparison", "restyle", "style_training", "report",
+    "testing", "cli",
 ]  # fmt: skip
 """The folders of core, each of which may import itself, what stands before it, and the flat modules."""
 FLAT = {"arrays", "errors", "html_table"}
