@@ -1,6 +1,6 @@
 """Replaces operators without a derivative rule by others: by ONNX's definition, unrolled, or both branches of If."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto, defs, helper
@@ -15,13 +15,18 @@ from .registry import rule_for
 __all__ = ["expand"]
 
 
-def expand(graph: Graph, path: Iterable[Node]) -> bool:
+def expand(graph: Graph, path: Iterable[Node], also: Container[str] = ()) -> bool:
     """Expand, in place and by one level, every node of `path` that has no rule but can be written by other operators.
+
+    Args:
+        graph: the forward pass.
+        path: nodes of it.
+        also: operators to expand although they have a rule.
 
     Returns:
         Whether there was one.
     """
-    missing = [node for node in path if rule_for(node) is None]
+    missing = [node for node in path if rule_for(node) is None or (node.op in also and not node.domain)]
     written = {node: parts for node in missing if (parts := _parts(graph, node)) is not None}
     if written:
         graph.nodes = [part for node in graph.nodes for part in written.get(node, [node])]

@@ -6,7 +6,8 @@ from dataclasses import replace
 from crosslens.errors import UnsupportedOperators
 from crosslens.model import ABSORBED, INPUT
 
-from ..ir.graph import FLOAT, DynamicShapeError, Graph, Node
+from ..ir.graph import FLOAT, Graph, Node
+from .broadcasting import summed_back
 from .cotangent_sum import sum_cotangents
 from .expand import expand
 from .quantised import before_scores
@@ -14,6 +15,7 @@ from .registry import rule_for
 from .relevance.graph_rules import EXACT, GraphRules
 from .relevance.linear_map import LINEAR
 from .relevance.modified_sweep import ModifiedSweep
+from .relevance.secant import WRITTEN_OUT
 
 __all__ = ["append_gradients", "path_of"]
 
@@ -39,12 +41,12 @@ def append_gradients(
     asked = tuple(wrt)
     wrt, absorbed = tuple(name for name in asked if name != ABSORBED), ABSORBED in asked
     sources = {*wrt, *(_inputs_of_kernels(graph, rules) if absorbed else ())}
-    while expand(graph, path := path_of(graph, seeds, sources)):
+    while expand(graph, path := path_of(graph, seeds, sources), WRITTEN_OUT if rules.slope == "secant" else ()):
         pass
     _refuse_unsupported(graph, path)
     reached, graph.before_scores = _reachable(graph, path, sources), before_scores(graph.nodes)
-    graph.wrt, graph.exact_rectifiers = frozenset(wrt), rules.relu == "exact"
-    modified = None if rules.exact else ModifiedSweep(graph, rules, absorbed=absorbed)
+    graph.wrt, graph.exact_rectifiers = frozenset(wrt), rules.relu == "exact" and rules.slope != "secant"
+    modified = None if rules.exact else ModifiedSweep(graph, rules, reached, absorbed=absorbed)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]
@@ -147,13 +149,17 @@ def _pull(
     rule = rule_for(node)
     if rule is None or rule.derivative is None:
         raise UnsupportedOperators(f"no derivative rule for {node.op}")
+    jump = modified.jump(node, dys) if modified else None
+    if jump:
+        parts.setdefault(jump[0], []).append(jump[1])
+        return
     inputs = node.inputs
     if not rule.approximate:
         node = _as_floats(graph, node)
     cotangents = modified.cotangents(node, rule, dys) if modified else rule.derivative(graph, node, *dys)
     for tensor, wanted, cotangent in zip(inputs, node.needs_gradient, cotangents, strict=False):
         if wanted and cotangent is not None:
-            summed = _summed_back(graph, cotangent, node.outputs[0], tensor) if rule.broadcasts else cotangent
+            summed = summed_back(graph, cotangent, node.outputs[0], tensor) if rule.broadcasts else cotangent
             parts.setdefault(tensor, []).append(summed)
 
 
@@ -168,20 +174,3 @@ def _as_floats(graph: Graph, node: Node) -> Node:
         graph.types[copy] = replace(graph.types[name], elem=FLOAT)
     inputs, outputs = (tuple(seen.get(t, t) for t in names) for names in (node.inputs, node.outputs))
     return replace(node, inputs=inputs, outputs=outputs)
-
-
-def _summed_back(graph: Graph, cotangent: str, output: str, tensor: str) -> str:
-    """The adjoint of broadcasting `tensor` to the shape of `output`."""
-    large, small = graph.dims(output), graph.dims(tensor)
-    extra = len(large) - len(small)
-    axes = [a for a in range(len(large)) if a < extra or _is_broadcast(small[a - extra], large[a])]
-    if not axes:
-        return cotangent
-    total = graph.op("ReduceSum", cotangent, graph.ints(axes), keepdims=1)
-    return graph.reshape_like(total, tensor) if extra else total
-
-
-def _is_broadcast(small: int | str, large: int | str) -> bool:
-    if small == large or isinstance(small, int):
-        return small == 1 != large
-    raise DynamicShapeError(f"are sizes {small!r} and {large!r} the same, or is one broadcast?")

@@ -7,7 +7,7 @@ in the cache of its core, and only as many images as there are cores have their 
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,17 @@ from crosslens.execution.thread_map import map_in_order
 
 from ..ir.session import thread_count
 
-__all__ = ["CPU_PROVIDER", "BatchSplit", "cores", "map_batches", "parts_of", "rows_of", "split_batch"]
+__all__ = [
+    "CPU_PROVIDER",
+    "BatchSplit",
+    "arranged",
+    "cores",
+    "map_batches",
+    "parts_of",
+    "rows_of",
+    "split_batch",
+    "split_pairs",
+]
 
 Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
 """Called with images, replaced activations and cotangents; gives arrays with a row for each image."""
@@ -39,6 +49,19 @@ class BatchSplit:
     """Threads of the session; 0 for `thread_count`."""
     parallel: int = 1
     """Runs of the session at the same time."""
+    order: tuple[int, ...] = ()
+    """Rows in the order of the parts, where each needs images and their references; empty for that of the batch."""
+
+    def arranged(self, values: Array) -> Array:
+        """Rows of the batch in the order of the parts."""
+        return as_numpy(values)[list(self.order)] if self.order else values
+
+    def restored(self, values: Array) -> Array:
+        """Rows in the order of the parts back in that of the batch; those that filled up a part are dropped."""
+        if not self.order:
+            return values
+        place = {row: index for index, row in reversed([*enumerate(self.order)])}
+        return as_numpy(values)[[place[row] for row in range(len(place))]]
 
     def map(self, call: Callable[..., Any], parts: Iterable[tuple[Any, ...]]) -> list[Any]:
         """The results of `call(*part)` for each part, in order."""
@@ -56,6 +79,26 @@ def split_batch(count: int, pixels: int, fixed: int | None = None) -> BatchSplit
     return BatchSplit(images, 1, parallel)
 
 
+def split_pairs(count: int, pixels: int, fixed: int | None = None) -> BatchSplit:
+    """As `split_batch`, each part with as many references as images, where the batch is images, then references.
+
+    Args:
+        count: of images and references together, an even number.
+        pixels: of each.
+        fixed: the only batch size that the network takes, if any; an even number.
+    """
+    half = count // 2
+    split = split_batch(half, 2 * pixels, fixed and fixed // 2)
+    if split.images == half and not fixed:
+        return replace(split, images=count)
+    order: list[int] = []
+    for start in range(0, half, split.images):
+        rows = [*range(start, min(start + split.images, half))]
+        rows += rows[-1:] * (split.images - len(rows)) if fixed else []
+        order += [*rows, *(row + half for row in rows)]
+    return replace(split, images=2 * split.images, order=tuple(order))
+
+
 def cores() -> int:
     """The number of cores to use: `thread_count`, or all."""
     return thread_count() or os.cpu_count() or 1
@@ -66,6 +109,11 @@ def rows_of(values: Array, start: int, size: int) -> Array:
     part = as_numpy(values)[start : start + size]
     missing = size - len(part)
     return np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+
+
+def arranged(split: BatchSplit, *arrays: Mapping[str, Array]) -> list[dict[str, Array]]:
+    """Arrays by layer, their rows in the order of the parts."""
+    return [{name: split.arranged(value) for name, value in named.items()} for named in arrays]
 
 
 def parts_of(
@@ -94,7 +142,7 @@ def map_batches(
     fixed: int | None,
     run: Run,
     x: Array,
-    replace: Mapping[str, Array],
+    replaced: Mapping[str, Array],
     cotangents: Mapping[str, Array],
 ) -> dict[Any, Array]:
     """The results of `run` on the parts of a batch, joined; rows that filled up a fixed batch are dropped.
@@ -104,13 +152,16 @@ def map_batches(
         fixed: the only batch size that the network takes, if any.
         run: what is done with each part.
         x: images.
-        replace: activations by layer.
+        replaced: activations by layer.
         cotangents: by layer.
     """
-    parts = split.map(run, parts_of(split.images, fixed, as_numpy(x), replace, cotangents))
+    x = split.arranged(as_numpy(x))
+    parts = split.map(run, parts_of(split.images, fixed, x, *arranged(split, replaced, cotangents)))
     joined: dict[Any, Array] = parts[0]
     if len(parts) > 1:
         joined = {key: np.concatenate([part[key] for part in parts]) for key in joined}
+    if split.order:
+        return {key: split.restored(value) for key, value in joined.items()}
     if len(x) % (fixed or len(x)) == 0:
         return joined
     return {key: value[: len(x)] for key, value in joined.items()}

@@ -10,7 +10,7 @@ from crosslens.arrays import Array
 from crosslens.errors import LayerError
 from crosslens.model import Linearization
 
-from .batch_split import BatchSplit, rows_of
+from .batch_split import BatchSplit, arranged, rows_of
 from .executable import Executable, SplitExecutable
 from .program import Request
 
@@ -47,19 +47,22 @@ class OnnxLinearization(Linearization):
         self._split, self._starts = split, [0, *accumulate(len(x) for x, _, _ in parts)]
         self._saved: list[dict[str, ort.OrtValue]] | None = split.map(self._run_forward, parts)
         tensors = self._sessions(0).forward.program.activations
-        self.activations = {
-            name: np.concatenate([values[tensor].numpy() for values in self._saved])[:count]
+        joined = {
+            name: np.concatenate([values[tensor].numpy() for values in self._saved])
             if len(parts) > 1
-            else self._saved[0][tensor].numpy()[:count]
+            else self._saved[0][tensor].numpy()
             for name, tensor in tensors.items()
         }
+        self.activations = {name: split.restored(values)[:count] for name, values in joined.items()}
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         """Gradients at the `wrt` layers; layers without a cotangent count as zero."""
         if self._saved is None:
             raise LayerError("this linearisation is closed: use it inside its `with` block")
-        parts = self._split.map(self._run_backward, ((index, cotangents) for index in range(len(self._parts))))
-        gradients = {name: np.concatenate([part[name] for part in parts])[: self._count] for name in self._request.wrt}
+        (given,) = arranged(self._split, cotangents)
+        parts = self._split.map(self._run_backward, ((index, given) for index in range(len(self._parts))))
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in self._request.wrt}
+        gradients = {name: self._split.restored(values)[: self._count] for name, values in joined.items()}
         self._check(gradients, cotangents)
         return gradients
 

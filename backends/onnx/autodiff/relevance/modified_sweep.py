@@ -1,15 +1,22 @@
 """What the reverse sweep does at a node whose backward rule is not its derivative."""
 
 from collections import ChainMap
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
 from ...ir.graph import Graph, Node
 from ..rectifiers import is_rectifier, rectifier_cotangents
 from ..registry import Cotangents, Rule
 from .graph_rules import GraphRules
+from .halves import Halves
 from .kernel_tables import KernelTable
 from .linear_map import LINEAR
+from .normalisations import stopped_cotangents
+from .products import factors, halved_cotangents
+from .ratio import ratio_cotangent
+from .secant import secant_cotangents
+from .varying import Varying
+from .written_out import written_out_functions
 
 __all__ = ["ModifiedSweep"]
 
@@ -17,17 +24,29 @@ __all__ = ["ModifiedSweep"]
 class ModifiedSweep:
     """The rules of a modified network during one reverse sweep over its graph."""
 
-    def __init__(self, graph: Graph, rules: GraphRules, *, absorbed: bool) -> None:
+    def __init__(self, graph: Graph, rules: GraphRules, reached: Collection[str], *, absorbed: bool) -> None:
         """Start a sweep.
 
         Args:
             graph: the forward pass; gradients are appended to it.
             rules: other than exact.
+            reached: the tensors that gradients flow to.
             absorbed: whether `ABSORBED` is asked for.
         """
-        self._graph, self._rules = graph, rules
+        self._graph, self._rules, self._reached = graph, rules, reached
         self._absorbed: list[str] | None = [] if absorbed else None
+        self._varying, self._halves = Varying.of(graph), Halves(graph)
+        whole = rules.slope == "ratio" or rules.products == "half"
+        self._functions = written_out_functions(graph, self._varying) if whole else {}
+        self._in_functions = frozenset(name for function in self._functions.values() for name in function.nodes)
         graph.store = _Store(rules.label, rules.store, graph.store)  # type: ignore[assignment]
+
+    def jump(self, node: Node, dys: Sequence[str | None]) -> tuple[str, str] | None:
+        """At the end of a written-out activation function: its x, and the cotangent of x by the function as a whole."""
+        function = self._functions.get(node.outputs[0]) if self._rules.slope == "ratio" else None
+        if function is None or function.x not in self._reached or dys[0] is None:
+            return None
+        return function.x, self._graph.op("Mul", dys[0], function.ratio(self._graph))
 
     def cotangents(self, node: Node, rule: Rule, dys: Sequence[str | None]) -> Cotangents:
         """One cotangent for each input of a node, as its derivative rule gives them, by the modified rules."""
@@ -38,7 +57,29 @@ class ModifiedSweep:
             return [table.cotangent(self._absorbed), *[None] * (len(node.inputs) - 1)]
         if rules.relu != "exact" and is_rectifier(graph, node):
             return rectifier_cotangents(graph, node, rule, dys, rules.relu)
-        return rule.derivative(graph, node, *dys)
+        changed = self._changed(node, rule, dys)
+        return rule.derivative(graph, node, *dys) if changed is None else changed
+
+    def _changed(self, node: Node, rule: Rule, dys: Sequence[str | None]) -> Cotangents | None:
+        """The cotangents by the rules for slopes, normalisations and products; None where they change nothing."""
+        graph, rules, position = self._graph, self._rules, self._varying.only(node)
+        if rules.norms == "stop":
+            stopped = stopped_cotangents(graph, node, rule, dys)
+            if stopped is not None:
+                return stopped
+        if rules.slope == "secant":
+            return secant_cotangents(self._halves, self._varying, node, rule, dys)
+        dy = dys[0]
+        if dy is None:
+            return None
+        if rules.slope == "ratio" and position is not None:
+            dx = ratio_cotangent(graph, node, rule, dy, position)
+            if dx is not None:
+                return [dx if p == position else None for p in range(len(node.inputs))]
+        if rules.products == "half" and node.outputs[0] not in self._in_functions:
+            count = len(factors(self._varying, node))
+            return halved_cotangents(graph, node, rule, dy, count) if count else None
+        return None
 
     def absorbed(self, image: str) -> str:
         """(N, 2): what biases and the stabiliser of all kernel rules took.

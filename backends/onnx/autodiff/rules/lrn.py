@@ -11,6 +11,8 @@ import numpy as np
 from ...ir.graph import FLOAT, Graph, Node
 from ..registry import Cotangents, vjp
 
+__all__ = ["lrn_denominator", "lrn_windows"]
+
 
 @vjp("LRN")
 def lrn(g: Graph, node: Node, dy: str) -> Cotangents:
@@ -18,17 +20,30 @@ def lrn(g: Graph, node: Node, dy: str) -> Cotangents:
     x, (y,) = node.inputs[0], node.outputs
     size, beta = node.attr("size"), node.attr("beta")
     share = node.attr("alpha") / size
-    kernels = _kernels(g, node, size)
-    around = g.op("Conv", g.op("Mul", x, x), kernels[0])
-    s = g.op("Add", g.op("Mul", around, g.scalar(share, x)), g.scalar(node.attr("bias"), x))
+    kernels = lrn_windows(g, node)
+    s = _window_sum(g, node, kernels[0])
     direct = g.op("Mul", dy, g.op("Pow", s, g.scalar(-beta, x)))
     back = g.op("Conv", g.op("Div", g.op("Mul", dy, y), s), kernels[1])
     return [g.op("Sub", direct, g.op("Mul", g.op("Mul", x, back), g.scalar(2 * share * beta, x)))]
 
 
-def _kernels(g: Graph, node: Node, size: int) -> tuple[str, str]:
-    """W and its transpose as kernels of 1x1 convolutions."""
+def lrn_denominator(g: Graph, node: Node) -> tuple[str, str]:
+    """s and s^beta."""
+    s = _window_sum(g, node, lrn_windows(g, node)[0])
+    return s, g.op("Pow", s, g.scalar(node.attr("beta"), node.inputs[0]))
+
+
+def _window_sum(g: Graph, node: Node, kernel: str) -> str:
+    """s."""
     x = node.inputs[0]
+    around = g.op("Conv", g.op("Mul", x, x), kernel)
+    scaled = g.op("Mul", around, g.scalar(node.attr("alpha") / node.attr("size"), x))
+    return g.op("Add", scaled, g.scalar(node.attr("bias"), x))
+
+
+def lrn_windows(g: Graph, node: Node) -> tuple[str, str]:
+    """W and its transpose as kernels of 1x1 convolutions."""
+    x, size = node.inputs[0], node.attr("size")
     (channels,), ones = g.sizes(x, [1]), (1,) * (g.rank(x) - 2)
     band = _band(channels, size).reshape(channels, channels, *ones)
     name = f"band:{channels}:{size}:{len(ones)}"
