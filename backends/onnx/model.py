@@ -160,7 +160,7 @@ class OnnxModel(Model):
         return (*caveats_of(graph), *(secant_caveats(graph) if self._graph_rules.slope == "secant" else ()))
 
     def weights(self, layer: str) -> Mapping[str, Array]:
-        """Kernel and bias of Conv, ConvTranspose, Gemm and MatMul; scale, offset, mean, variance of normalisations."""
+        """Kernel and bias of linear layers (of an Add behind MatMul: bias); scales and statistics of normalisations."""
         return weights_of(self._graph, self._layer_tensors[self.layer(layer).name].tensor)
 
     @property

@@ -31,7 +31,7 @@ def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
     if node is None or node.domain:
         return {}
     weights = {}
-    for name, position in _POSITIONS.get(node.op, {}).items():
+    for name, position in _positions(graph, node).items():
         value = graph.value(node.inputs[position]) if node.has(position) else None
         if value is not None:
             weights[name] = in_other_layout(node, name, value)
@@ -42,14 +42,31 @@ def unnamed_constants(graph: Graph, tensors: Collection[str]) -> list[Array]:
     """The floating constants that the nodes of these tensors read and that `weights_of` gives for none of them."""
     nodes = [node for node in graph.nodes if not {*node.outputs}.isdisjoint(tensors)]
     named = {
-        node.inputs[position]
-        for node in nodes
-        for position in _POSITIONS.get("" if node.domain else node.op, {}).values()
-        if node.has(position)
+        node.inputs[position] for node in nodes for position in _positions(graph, node).values() if node.has(position)
     }
     read = {name for node in nodes for name in node.reads} - named
     values = [value for name in sorted(read) if (value := graph.value(name)) is not None]
     return [value for value in values if np.asarray(value).dtype.kind == "f"]
+
+
+def _positions(graph: Graph, node: Node) -> Mapping[str, int]:
+    """The inputs of a node that are weights, by name; of an Add right behind a MatMul the bias that it adds."""
+    if node.domain:
+        return {}
+    if node.op != "Add" or len(node.inputs) != 2:
+        return _POSITIONS.get(node.op, {})
+    for product, position in ((node.inputs[0], 1), (node.inputs[1], 0)):
+        bias = graph.value(node.inputs[position])
+        if bias is not None and bias.ndim and bias.size == bias.shape[-1] == _outputs(graph, product):
+            return {"bias": position}
+    return {}
+
+
+def _outputs(graph: Graph, product: str) -> int | None:
+    """The number of outputs of a MatMul with a constant matrix; None if the tensor comes from another node."""
+    node = None if product in graph.constants else _producer(graph, product)
+    matrix = graph.value(node.inputs[1]) if node is not None and node.op == "MatMul" and not node.domain else None
+    return None if matrix is None or matrix.ndim != 2 else int(matrix.shape[1])
 
 
 def _producer(graph: Graph, tensor: str) -> Node | None:
@@ -58,6 +75,8 @@ def _producer(graph: Graph, tensor: str) -> Node | None:
 
 def in_other_layout(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A constant in the layout of `Model.weights`, or back in ONNX's: the transposition is its own inverse."""
+    if node.op == "Add":
+        return value.reshape(-1)
     if name != "kernel" or not _is_transposed(node):
         return value
     return _transposed_conv(value, node.attr("group", 1)) if node.op == "ConvTranspose" else value.T
@@ -88,9 +107,9 @@ def with_weights(graph: Graph, changed: Mapping[str, Mapping[str, Array]]) -> Gr
 def _node_with_weights(graph: Graph, node: Node, values: Mapping[str, Array]) -> Node:
     inputs = list(node.inputs)
     for name, value in values.items():
-        position = _POSITIONS[node.op][name]
+        position = _positions(graph, node)[name]
         old = graph.constants[inputs[position]]
-        new = np.asarray(in_other_layout(node, name, as_numpy(value)), dtype=old.dtype, order="C")
+        new = np.asarray(in_other_layout(node, name, as_numpy(value)), dtype=old.dtype, order="C").reshape(old.shape)
         inputs[position] = graph.derived_constant(
             graph.unique_name(f"{inputs[position]}:redrawn"), partial(np.asarray, new)
         )
