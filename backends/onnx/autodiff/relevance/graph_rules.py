@@ -49,7 +49,7 @@ class GraphRules:
     def _key(self) -> tuple[str, ...]:
         digest = blake2b(digest_size=16)
         for tensor, rule in sorted(self.kernels.items()):
-            digest.update(repr((tensor, rule.stabiliser, rule.local)).encode())
+            digest.update(repr((tensor, rule.stabiliser, rule.local, tuple(map(tuple, rule.border)))).encode())
             _add(digest, rule.gain)
             _add(digest, rule.shift)
             for branch in rule.branches:

@@ -114,7 +114,7 @@ class KernelTable:
     def _input(self, inputs: object, name: str) -> str:
         """u_e: x, a part of it, or a constant."""
         if not isinstance(inputs, str):
-            return self._map.constant_input(name, inputs)
+            return self._map.constant_input(name, inputs, self.rule.border)
         return self._map.x if inputs == "any" else self._parts[inputs]
 
     @cached_property

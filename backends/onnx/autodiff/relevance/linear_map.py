@@ -1,6 +1,6 @@
 """The linear map of a node with a constant kernel, to run with other kernels and inputs, forward and transposed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,16 +76,32 @@ class LinearMap:
         after = self.graph.rank(self.y) - 2 if self._is_conv else 0
         return self._constant(f"{name}:column", lambda: as_numpy(values).reshape(-1, *(1,) * after))
 
-    def constant_input(self, name: str, values: Array) -> str:
-        """A constant (in,) at every position, for one image."""
-        g = self.graph
-        if self._is_conv:
-            shape = (1, len(values), *g.sizes(self.x))
-            start = as_numpy(values).reshape(1, -1, *(1,) * (len(shape) - 2))
-            return self._constant(f"{name}:{shape}", lambda: np.broadcast_to(start, shape))
-        turned = self.node.op == "Gemm" and self.node.attr("transA", 0)
-        shape = (-1, 1) if turned else (*(1,) * (g.rank(self.x) - 1), -1)
-        return self._constant(name, lambda: as_numpy(values).reshape(shape))
+    def constant_input(self, name: str, values: Array, border: Sequence[tuple[int, int]] = ()) -> str:
+        """A constant (in,) at every position, for one image.
+
+        Args:
+            name: of the constant.
+            values: one for each input channel.
+            border: by axis of positions, at how many places at each end it is 0.
+        """
+        g, rank = self.graph, self.graph.rank(self.x)
+        if self.node.op == "Gemm":
+            shape = (-1, 1) if self.node.attr("transA", 0) else (1, -1)
+            return self._constant(name, lambda: as_numpy(values).reshape(shape))
+        positions = range(2, rank) if self._is_conv else range(1, rank - 1)
+        if not (self._is_conv or border):
+            return self._constant(name, lambda: as_numpy(values).reshape(*(1,) * (rank - 1), -1))
+        sizes = g.sizes(self.x, positions)
+
+        ends = list(border) or [(0, 0)] * len(sizes)
+        inside = [size - sum(each) for size, each in zip(sizes, ends, strict=True)]
+
+        def made() -> np.ndarray[Any, Any]:
+            mask = np.pad(np.ones(inside), ends)
+            factors = (as_numpy(values), mask) if self._is_conv else (mask, as_numpy(values))
+            return np.asarray(np.multiply.outer(*factors)[None])
+
+        return self._constant(f"{name}:{sizes}", made)
 
     @property
     def _is_conv(self) -> bool:

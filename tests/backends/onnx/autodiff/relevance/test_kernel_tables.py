@@ -1,5 +1,7 @@
 """Kernel rules against the equation of `crosslens.model.kernel_rules`, written slowly in float64 with torch."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,16 @@ def column(values, like, channels_last):
     return floats(values).reshape((-1,) if channels_last else (-1, *[1] * (like.ndim - 2)))
 
 
+def constants(values, x, border, channels_last):
+    """One number for each channel, 0 in the border, set place by place."""
+    u = column(values, x, channels_last).expand(x.shape).clone()
+    for axis, (before, after) in enumerate(border, 1 if channels_last else 2):
+        for place in range(x.shape[axis]):
+            if place < before or place >= x.shape[axis] - after:
+                u.select(axis, place).zero_()
+    return u
+
+
 def by_the_equation(x, dy, kernel, bias, rule, linear, channels_last=False):
     """(dx, absorbed); `linear(u, kernel)` is the map without bias, in torch, at kernels in the layout of `weights`."""
     x, dy, kernel = floats(x), floats(dy), floats(kernel)
@@ -49,7 +61,7 @@ def by_the_equation(x, dy, kernel, bias, rule, linear, channels_last=False):
         r = torch.where(SIDES[branch.side](z), relevance, 0.0)
         kernels = [(i, floats(k)) for i, k in branch.kernels]
         parts = {"any": x, "positive": x.clamp(min=0), "negative": x.clamp(max=0)}
-        us = [parts[i] if isinstance(i, str) else column(i, x, channels_last).expand(x.shape) for i, _ in kernels]
+        us = [parts[i] if isinstance(i, str) else constants(i, x, rule.border, channels_last) for i, _ in kernels]
         own = column(branch.bias if branch.bias is not None else 0 * ones, dy, channels_last)
         y_i = sum((linear(u, k) for u, (_, k) in zip(us, kernels, strict=True)), own) if kernels else z
         s = branch.weight * quotient(r, stabilised(y_i, rule.stabiliser))
@@ -196,6 +208,27 @@ def test_a_kernel_rule_is_the_table_of_the_equation(kind, rule):
         close(found[INPUT], want[0], np.abs(want[0]).max())
         close(found[ABSORBED], want[1], max(np.abs(want[1]).max(), np.abs(dy).sum()))
         assert found[ABSORBED].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("kind", "border"),
+    [("conv", ((1, 2), (0, 1))), ("conv with a remainder", ((2, 0), (1, 1))), ("1-D", ((1, 1),)),
+     ("volume", ((0, 0), (1, 0), (0, 2))), ("tokens", ((2, 1),)), ("dense", ())],
+)  # fmt: skip
+def test_constants_are_zero_in_the_border_that_a_layer_before_has_put_around(kind, border):
+    model, linear, x, kernel, bias = MAPS[kind]()
+    rest = "tokens" in kind
+    table = replace(
+        RULES["box, local"](kernel, bias, x.shape[-1] if rest or x.ndim == 2 else x.shape[1]), border=border
+    )
+    dy = RNG.normal(size=model.forward(x)[OUTPUT].shape).astype(np.float32)
+    want = by_the_equation(x, dy, kernel, bias, table, linear, channels_last=rest)
+    got = model.modified(kernels={"layer": table}).vjp(x, {OUTPUT: dy}, wrt=[INPUT, ABSORBED]).gradients
+    close(got[INPUT], want[0], np.abs(want[0]).max())
+    close(got[ABSORBED], want[1], max(np.abs(want[1]).max(), np.abs(dy).sum()))
+    bare = replace(table, border=())
+    without = model.modified(kernels={"layer": bare}).vjp(x, {OUTPUT: dy}).gradients[INPUT]
+    assert (not border) == np.allclose(without, got[INPUT], rtol=1e-3)
 
 
 def close(got, want, size):
