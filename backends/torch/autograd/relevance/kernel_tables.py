@@ -40,6 +40,8 @@ class Table:
     gain: Tensor | None
     offset: Tensor | None
     """Shift / gain, and the layer's bias where the call is without it: what y + offset times gain makes z."""
+    border: Sequence[tuple[int, int]]
+    """Of zeros around x, by axis of positions."""
     local: bool
 
     @property
@@ -87,7 +89,7 @@ def table(rule: KernelRule, call: LinearCall, bias: Array | None) -> Table:
         )
         for branch in rule.branches
     ]
-    return Table(branches, rule.stabiliser, gain, offset, rule.local)
+    return Table(branches, rule.stabiliser, gain, offset, rule.border, rule.local)
 
 
 def apply_table(rule: Table, call: LinearCall, kept: KeptValues, absorbed: Tensor | None) -> Tensor:
@@ -198,7 +200,7 @@ class _Backward:
         call = self.call
         if call.x is None:
             return None
-        inputs = TableInputs(call.x.tensor, call.axis, local=self.rule.local)
+        inputs = TableInputs(call.x.tensor, call.axis, self.rule.border, local=self.rule.local)
         starts, cotangents = list[Tensor](), list[Tensor]()
         for branch in tables:
             with torch.enable_grad():

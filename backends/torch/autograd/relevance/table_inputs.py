@@ -1,5 +1,6 @@
 """What the kernels of a table read: x, its positive or negative part, or constants; and the gradient at x."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,8 +12,16 @@ __all__ = ["TableInputs"]
 class TableInputs:
     """What the kernels of a table read, each computed once: leaves of autograd, or constants."""
 
-    def __init__(self, x: Tensor, axis: int, *, local: bool) -> None:
-        self._x, self._axis, self._local = x, axis, local
+    def __init__(self, x: Tensor, axis: int, border: Sequence[tuple[int, int]], *, local: bool) -> None:
+        """Of one call.
+
+        Args:
+            x: what the layer reads.
+            axis: of its channels.
+            border: by axis of positions, how many at each end belong to a border of zeros.
+            local: whether the gradient shall be the relevance of what is read.
+        """
+        self._x, self._axis, self._border, self._local = x, axis, border, local
         self._leaves: dict[str, Tensor] = {}
         self._constants: list[Tensor] = []
         self._lowest: float | None = None
@@ -23,7 +32,10 @@ class TableInputs:
             return None if inputs == "negative" and self._is_positive else self.leaf(inputs)
         shape = [1] * self._x.ndim
         shape[self._axis] = -1
-        constants = inputs.reshape(shape).expand(self._x.shape).contiguous()
+        constants = inputs.reshape(shape).expand(self._x.shape).clone(memory_format=torch.contiguous_format)
+        for place, (before, after) in enumerate(self._border, start=2):
+            constants.narrow(place, 0, before).zero_()
+            constants.narrow(place, constants.shape[place] - after, after).zero_()
         if self._local:
             self._constants.append(constants.requires_grad_())
         return constants

@@ -176,3 +176,21 @@ def test_each_table_is_its_equation(name, kind, positive):
         dx = dx.T if name == "tokens" else dx
         np.testing.assert_allclose(pull.gradients[INPUT][n], dx.reshape(shape), rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(pull.gradients[ABSORBED][n], took, rtol=1e-8, atol=1e-10)
+
+
+def test_a_border_that_a_layer_before_makes_is_like_one_of_the_layer_s_own():
+    torch.manual_seed(0)
+    inside = nn.Sequential(nn.Conv2d(3, 4, 3, padding=(1, 2), stride=2)).double()
+    around = nn.Sequential(nn.ZeroPad2d((2, 2, 1, 1)), nn.Conv2d(3, 4, 3, stride=2)).double()
+    around[1].load_state_dict(inside[0].state_dict())
+    kernel = inside[0].weight.detach().numpy()
+    low, high = np.full(3, -2.0), np.full(3, 3.0)
+    box = (Branch((("any", kernel), (low, -kernel.clip(min=0)), (high, -kernel.clip(max=0)))),)
+    x = NUMBERS.normal(size=(2, 3, 6, 5)).astype(np.float32)
+    gradients = []
+    for net, layer, border in ((inside, "0", ()), (around, "1", ((1, 1), (2, 2)))):
+        model = crosslens.wrap(net, preprocess=None, input_shape=crosslens.InputSpec((3, 6, 5), bounds=(-9.0, 9.0)))
+        dy = np.random.default_rng(0).normal(size=(2, *model.layers[layer].shape[1:]))
+        rule = KernelRule(box, 1e-3, local=True, border=border)
+        gradients.append(model.modified(kernels={layer: rule}).vjp(x, {layer: dy}).gradients[INPUT])
+    np.testing.assert_allclose(gradients[1], gradients[0], rtol=1e-9)
