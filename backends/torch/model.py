@@ -149,8 +149,11 @@ class TorchModel(Model):
         """
         if rules.relu != "exact" and not self.nonlinearities["rectifier"]:
             raise no_rectifier()
-        if rules.slope == "secant":
-            raise ModelError("the torch backend has no secants yet; use slope='ratio'")
+        if rules.slope == "secant" and (self.network.batch or 2) % 2:
+            raise ModelError(
+                f"slope='secant' takes images and as many references in one batch, and this network takes "
+                f"{self.network.batch} image{'s' * (self.network.batch > 1)}; export it for an even number, or for any"
+            )
         return self._copy("_graphs", _runner=replaced(self._runner, rules=rules, tables=self._tables(rules)))
 
     def _tables(self, rules: BackwardRules) -> Mapping[CallKey, Table]:

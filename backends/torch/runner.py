@@ -100,7 +100,7 @@ class Runner:
             if grad and self.rules.relu != "exact":
                 stack.enter_context(Rectifiers(self.rules.relu))
             mode = (
-                stack.enter_context(RulesMode(self.rules, self.tables))
+                stack.enter_context(RulesMode(self.rules, self.tables, x.shape[0]))
                 if grad and RulesMode.is_needed(self.rules)
                 else None
             )

@@ -1,7 +1,7 @@
-"""Activation functions that a network writes out in several operators, such as x * sigmoid(x), found as they run.
+"""Functions that a network writes out in several operators, such as x * sigmoid(x), followed as they run.
 
-Each result of an elementwise function of one tensor is linked to that tensor. A product of two results that lead back
-to one tensor x is one function of x.
+Each result of an elementwise function of one tensor is linked to that tensor. Where several that lead back to one
+tensor meet, their result is one function of it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from .function_calls import FunctionCall
-from .names import ACTIVATIONS, ELEMENTWISE, LINEAR, RECTIFIERS
-from .slopes import Slopes
+from .names import COMPARISONS, ELEMENTWISE, LINEAR, STEPPED
 
-__all__ = ["Ratios"]
+__all__ = ["Chain", "Chains"]
 
-_PRODUCTS = frozenset({"mul", "multiply", "div", "divide", "true_divide"})
 _JOINS = LINEAR | {"where", "maximum", "minimum"}
+_KNOWN = ELEMENTWISE | STEPPED | COMPARISONS | _JOINS
 
 
 @dataclass(eq=False)
@@ -52,58 +52,61 @@ class _Link:
         return x
 
 
-class Ratios:
-    """slope="ratio" in one pass: activation functions by themselves, and where they end in a product of a chain."""
+@dataclass(frozen=True)
+class Chain:
+    """A result as a function of one tensor, which is None where the network has dropped or overwritten it."""
 
-    def __init__(self, slopes: Slopes, *, rectified: bool) -> None:
-        self._slopes = slopes
-        self._rectified = rectified
-        """Whether rectifiers have a rule of their own."""
+    start: Any
+    function: Callable[[Tensor], Tensor]
+
+    @property
+    def x(self) -> Tensor | None:
+        """The tensor."""
+        x: Tensor | None = self.start.tensor()
+        return x
+
+
+class Chains:
+    """The links of one pass."""
+
+    def __init__(self) -> None:
         self._links: Any = WeakTensorKeyDictionary()
 
-    def __call__(self, call: FunctionCall) -> Tensor | None:
-        """The value of an activation function with its ratio; None for any other function."""
-        if len(call.varying) == 1:
-            if call.name in ACTIVATIONS - RECTIFIERS and not (self._rectified and _clips_at_zero(call)):
-                return self._ruled(call, call.tensors[0], call.map)
+    def chain(self, call: FunctionCall) -> Chain | None:
+        """The call as a function of the one tensor that its arguments lead back to; None where they do not."""
+        operands = [*call.varying]
+        condition = call.argument(0, "condition") if call.name == "where" else None
+        if isinstance(condition, Tensor) and condition in self._links:
+            operands.insert(0, (0 if call.args else "condition", condition))
+        if len(operands) < 2:
             return None
-        if call.name not in _PRODUCTS or (chain := self._chain(call)) is None:
+        links = [self._link(each) for _, each in operands]
+        others = [set(link.upstream()) for link in links[1:]]
+        start = next((link for link in links[0].upstream() if all(link in other for other in others)), None)
+        if start is None:
             return None
-        start, function = chain
-        x = start.tensor()
-        is_power = call.tensors[0] is call.tensors[1]
-        return None if x is None or is_power else self._ruled(call, x, function)
+        join = call.map_of([slot for slot, _ in operands])
 
-    def _ruled(self, call: FunctionCall, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        return call.finish(self._slopes.apply(x, call.value(), function), self._slopes.kept)
+        def function(x: Tensor) -> Tensor:
+            y: Tensor = join(*(link.value(start, x) for link in links))
+            return y
+
+        return Chain(start, function)
 
     def after(self, call: FunctionCall, y: Any) -> None:
-        """Link the value of a call, whatever rule it has, to what it is an elementwise function of."""
+        """Link the value of a call to what it is an elementwise function of."""
         x = call.tensors[0]
-        known = call.name in ELEMENTWISE | _JOINS and isinstance(y, Tensor)
-        if known and len(call.varying) == 1:
+        known = call.name in _KNOWN and isinstance(y, Tensor)
+        if known and (chain := self.chain(call)) is not None:
+            self._set(y, x, chain.start, chain.function)
+        elif known and len(call.varying) == 1:
             self._set(y, x, self._link(x), call.map)
-        elif known and (chain := self._chain(call)) is not None:
-            self._set(y, x, *chain)
         elif call.writes:
             self._forget(call)
 
-    def _chain(self, call: FunctionCall) -> tuple[_Link, Callable[[Tensor], Tensor]] | None:
-        """The value that both arguments lead back to, and the call as a function of it."""
-        if len(call.varying) != 2:
-            return None
-        first, second = map(self._link, call.tensors)
-        known = set(second.upstream())
-        start = next((link for link in first.upstream() if link in known), None)
-        if start is None:
-            return None
-        join = call.map
-
-        def function(x: Tensor) -> Tensor:
-            y: Tensor = join(first.value(start, x), second.value(start, x))
-            return y
-
-        return start, function
+    def is_condition(self, value: Any) -> bool:
+        """Whether a tensor of truth values depends on the image."""
+        return isinstance(value, Tensor) and value.dtype is torch.bool and value in self._links
 
     def _link(self, x: Tensor) -> _Link:
         link = self._links.get(x)
@@ -119,18 +122,10 @@ class Ratios:
 
     def _forget(self, call: FunctionCall) -> None:
         """What a function that is not elementwise overwrites is another value."""
-        for tensor in (call.argument(0, "input", "self"),):
-            if isinstance(tensor, Tensor) and tensor in self._links:
-                self._links.pop(tensor).tensor = _gone
+        first = call.argument(0, "input", "self")
+        if isinstance(first, Tensor) and first in self._links:
+            self._links.pop(first).tensor = _gone
 
 
 def _gone() -> None:
     return None
-
-
-def _clips_at_zero(call: FunctionCall) -> bool:
-    if call.name == "relu6":
-        return True
-    names = {"clamp": "min", "clip": "min", "clamp_min": "min", "hardtanh": "min_val"}
-    lowest = call.argument(1, names[call.name]) if call.name in names else None
-    return isinstance(lowest, int | float) and not isinstance(lowest, bool) and lowest == 0

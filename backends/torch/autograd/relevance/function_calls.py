@@ -36,7 +36,11 @@ class FunctionCall:
     @property
     def map(self) -> Callable[..., Any]:
         """The function of its varying arguments alone, which overwrites nothing and keeps no graph alive."""
-        args, kwargs, slots = list(self.args), dict(self.kwargs), [slot for slot, _ in self.varying]
+        return self.map_of([slot for slot, _ in self.varying])
+
+    def map_of(self, slots: Sequence[int | str]) -> Callable[..., Any]:
+        """The function of the arguments at these places alone; every varying argument must be among them."""
+        args, kwargs = list(self.args), dict(self.kwargs)
         for slot in slots:
             _put(args, kwargs, slot, None)
         func, writes = self.func, self.writes

@@ -1,6 +1,6 @@
 """Names of functions as `function_name` gives them, by what the backward rules do with them."""
 
-__all__ = ["ACTIVATIONS", "ELEMENTWISE", "LINEAR", "RECTIFIERS"]
+__all__ = ["ACTIVATIONS", "COMPARISONS", "ELEMENTWISE", "LINEAR", "RECTIFIERS", "STEPPED"]
 
 
 def _names(*lines: str) -> frozenset[str]:
@@ -18,5 +18,8 @@ ELEMENTWISE = ACTIVATIONS | _names(
     "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal abs absolute square pow float_power sin cos tan sinh",
     "cosh asinh acosh asin acos atan arctan arcsin arccos erfc erfinv lgamma digamma logit sinc xlogy",
 )
+STEPPED = _names("floor ceil round trunc fix frac sign sgn heaviside")
+"""Elementwise functions whose derivative is 0, or that of x, and whose secant is not."""
+COMPARISONS = _names("gt lt ge le greater less greater_equal less_equal")
 LINEAR = _names("add sub rsub neg negative mul multiply div divide true_divide subtract")
 """Elementwise functions that are linear in each argument, a divisor excepted."""

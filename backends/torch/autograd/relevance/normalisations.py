@@ -32,23 +32,30 @@ class StoppedNorms:
 
     def __call__(self, call: FunctionCall) -> Any:
         """The value of a normalisation or a root; None for any other function."""
-        half_power = call.name in _POWERS and not call.reflected and call.argument(1, "exponent") in {0.5, -0.5}
-        if half_power or call.name in _ROOTS:
+        if self.has(call):
             y = call.value()
             x = call.tensors[0]
             if call.writes and x is call.argument(0, "input", "self") and not x._is_view():
                 x.detach_()  # else what it was before gets a gradient of zeros
             return call.finish(y, self._kept)
         formula = normalisation(call)
-        return None if formula is None else with_value(call, formula(Tensor.detach))
+        return None if formula is None else with_value(call, formula(Tensor.detach), self._kept)
+
+    @staticmethod
+    def has(call: FunctionCall) -> bool:
+        """Whether it is a root, through which no gradient passes."""
+        if call.name not in _POWERS:
+            return call.name in _ROOTS
+        exponent = call.argument(1, "exponent")
+        return not call.reflected and isinstance(exponent, int | float) and abs(exponent) == 0.5
 
 
-def with_value(call: FunctionCall, formula: Tensor) -> Any:
+def with_value(call: FunctionCall, formula: Tensor, kept: KeptValues) -> Any:
     """What a call gives, its first result with the gradient of a formula for it."""
     with torch.no_grad():
         given: Any = call.map(*call.tensors)
     if isinstance(given, Tensor):
-        return with_gradient_of(formula, given)
+        return call.finish(with_gradient_of(formula, given), kept)
     return (with_gradient_of(formula.reshape(given[0].shape), given[0]), *given[1:])
 
 

@@ -11,14 +11,17 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ...layers.attention import multi_head_attention
-from .chains import Ratios
 from .function_calls import FunctionCall, function_call
 from .kept_values import KeptValues
 from .kernel_tables import Table, apply_table
 from .linear_calls import CallKey, LinearCall, linear_call
-from .normalisations import StoppedNorms, with_value
+from .normalisations import StoppedNorms, normalisation, with_value
+from .pairs import Pairs
 from .products import HalvedProducts, product_in_steps
+from .ratios import Ratios
+from .secants import Secants
 from .slopes import Slopes
+from .steps import secant_steps
 
 __all__ = ["LinearCalls", "RulesMode"]
 
@@ -60,21 +63,30 @@ class RulesMode(LinearCalls):
     """Within this context a network's calls have backward rules; values stay what they are.
 
     Args:
-        rules: those of `Model.modified`, but the rule for rectifiers.
+        rules: those of `Model.modified`; the rule for rectifiers is `crosslens.backends.torch.autograd.rectifiers`'.
         tables: of layers with a kernel, by the call.
+        rows: images in the batch, references counted.
     """
 
-    def __init__(self, rules: BackwardRules, tables: Mapping[CallKey, Table]) -> None:
+    def __init__(self, rules: BackwardRules, tables: Mapping[CallKey, Table], rows: int) -> None:
         super().__init__()
         self._tables = tables
-        self._kept = KeptValues()
-        self._ratios = Ratios(Slopes(self._kept), rectified=rules.relu != "exact") if rules.slope == "ratio" else None
-        self._has_products = rules.products == "half" or rules.slope != "exact"
-        self._rules: list[Callable[[FunctionCall], Any]] = [] if self._ratios is None else [self._ratios]
-        if rules.norms == "stop":
-            self._rules.append(StoppedNorms(self._kept))
-        if rules.products == "half":
-            self._rules.append(HalvedProducts(self._kept))
+        self._kept = kept = KeptValues()
+        self._pairs = Pairs(rows) if rules.slope == "secant" else None
+        self._norms_stop = rules.norms == "stop"
+        self._has_steps = rules.products == "half" or rules.slope != "exact"
+        self.slopes: Ratios | Secants | None = None
+        rectified = rules.relu != "exact"
+        if self._pairs is not None:
+            self.slopes = Secants(kept, self._pairs, rectified=rectified)
+        elif rules.slope == "ratio":
+            self.slopes = Ratios(Slopes(kept), rectified=rectified)
+        chosen = [
+            self.slopes,
+            StoppedNorms(kept) if self._norms_stop else None,
+            HalvedProducts(kept) if rules.products == "half" else None,
+        ]
+        self._rules: list[Callable[[FunctionCall], Any]] = [rule for rule in chosen if rule is not None]
         self.absorbed: Tensor | None = None
         """The leaf (N, 2) whose gradient adds up what biases and the stabiliser took; None if nobody asks."""
 
@@ -94,14 +106,32 @@ class RulesMode(LinearCalls):
         if not call.varying or not torch.is_grad_enabled():
             return func(*args, **kwargs)
         y = self._ruled(call)
-        y = func(*args, **kwargs) if y is None else y
-        if self._ratios is not None:
-            self._ratios.after(call, y)
+        ruled = y is not None
+        y = y if ruled else func(*args, **kwargs)
+        if self.slopes is not None:
+            self.slopes.after(call, y, ruled=ruled)
         return y
 
     def _ruled(self, call: FunctionCall) -> Any:
-        if self._has_products and (steps := product_in_steps(call)) is not None:
-            with self:
-                formula = steps()
-            return with_value(call, formula)
-        return next((y for rule in self._rules if (y := rule(call)) is not None), None)
+        steps = self._steps(call)
+        if steps is None:
+            return next((y for rule in self._rules if (y := rule(call)) is not None), None)
+        with self:
+            formula = steps()
+        return with_value(call, formula, self._kept)
+
+    def _steps(self, call: FunctionCall) -> Callable[[], Tensor] | None:
+        """What a call is composed of, each part with its rule; None where the call has a rule itself, or none."""
+        if self._has_steps and (steps := product_in_steps(call)) is not None:
+            return steps
+        if self._pairs is None:
+            return None
+        formula = normalisation(call)
+        if formula is None:
+            return None if self._norms_stop and StoppedNorms.has(call) else secant_steps(call, self._pairs)
+        deviation = Tensor.detach if self._norms_stop else _unchanged
+        return lambda: formula(deviation)
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x

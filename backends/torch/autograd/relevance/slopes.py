@@ -50,7 +50,7 @@ class _Call:
         x, y = self.x.tensor, self.y.tensor
         if self.pairs is not None:
             x, y = self.pairs.difference(x), self.pairs.difference(y)
-        near = x.abs() < NEAR
+        near = (x.abs() < NEAR) | x.isnan()  # of two infinite values that are the same
         dx = dy * (y / x)
         return torch.where(near, self._exact(dy), dx) if bool(near.any()) else dx
 
