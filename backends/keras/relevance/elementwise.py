@@ -57,6 +57,7 @@ LINEAR = _LINEAR | frozenset(
         "BatchToSpaceND", "SpaceToDepth", "DepthToSpace", "StopGradient", "PreventGradient", "Snapshot", "EnsureShape",
         "CheckNumerics", "ReverseV2", "Roll", "Cumsum", "MatrixBandPart", "MatrixDiagV3", "ExtractImagePatches",
         "ScatterNd", "TensorScatterUpdate", "TensorScatterAdd", "ImageProjectiveTransformV3", "Select", "SelectV2",
+        "ZerosLike", "OnesLike",
     }
 )  # fmt: skip
 """Linear in their one input that depends on the image; products and choices where only one does."""

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from crosslens.model.backward_rules import BackwardRules
 
-from .elementwise import ACTIVATIONS, LINEAR, PRODUCTS, operations_between, single_source
+from .elementwise import LINEAR, NONLINEAR, PRODUCTS, operations_between, single_source
 from .functions import Function, functions_of_one, ratio, secant
 from .graph_facts import GraphFacts
 from .local_response import response_parts
@@ -16,6 +16,8 @@ from .secants import SECANTS, TWO_FACTORS
 from .sweep import ASIDE, Flows, Rule, operation_gradients
 
 __all__ = ["operation_rules", "without_secant"]
+
+_POWERS = frozenset({"Square", "Pow", "Sqrt", "Rsqrt", "Reciprocal", "Inv"})
 
 
 def operation_rules(rules: BackwardRules, facts: GraphFacts, sources: Sequence[Any]) -> dict[str, Rule]:
@@ -88,7 +90,7 @@ def _is_activation(operation: Any, facts: GraphFacts) -> bool:
     x = single_source(operation, facts)
     if x is None or all(tensor.name == x.name for tensor in operation.inputs):
         return False
-    return any(each.type in ACTIVATIONS for each in operations_between(x, operation.outputs[0]).values())
+    return any(each.type in NONLINEAR - _POWERS for each in operations_between(x, operation.outputs[0]).values())
 
 
 def _is_deviation(operation: Any, facts: GraphFacts) -> bool:

@@ -17,6 +17,11 @@ from .sweep import Flows, operation_gradients
 
 __all__ = ["SECANTS", "TWO_FACTORS"]
 
+_MOST = 80.0
+"""S / S' stays below exp of it, which float32 still holds."""
+_SAME = 1e-4
+"""|r - 1| below which log r / (r - 1) is 1 - log r / 2, to the precision of float32."""
+
 
 def product(operation: Any, cotangents: Sequence[Any]) -> Flows:
     """Mul, MatMul, Einsum of two inputs that vary: to each, with the mean of the other."""
@@ -47,34 +52,46 @@ def squared_difference(operation: Any, cotangents: Sequence[Any]) -> Flows:
 
 
 def softmax(operation: Any, cotangents: Sequence[Any]) -> Flows:
-    """E = exp(x - m), S = sum E, y = E / S, m being the maximum of image and reference."""
+    """E = exp(x), S = sum E, y = E / S: composed of the secant of exp, a sum, the secant of 1 / S and a product.
+
+    With p and p' the two outputs, P = sum dy p, P' = sum dy p' and r = S / S' that is, multiplied out,
+
+        dx = ((p - p' / r) (dy - P') + (p r - p') (dy - P)) / (2 (x - x')),
+
+    and where x = x', p (dy - P') / 2 + p' (dy - P) / 2. No number in it grows with x, as S does.
+    """
     (x,), (dy,) = operation.inputs, cotangents
-    e, slope, s = _exponentials(x)
-    first, second = halves(s)
-    at_inverse = tf.reduce_sum(dy * mean_of_both(e), -1, keepdims=True)
-    at_sum = -at_inverse * both(1 / (first * second))
-    return [(x, (dy * mean_of_both(1 / s) + at_sum) * slope)]
+    p, other, distance, near = _shares(x)
+    first, second = (tf.reduce_sum(dy * both(each), -1, keepdims=True) for each in (p, other))
+    r = tf.exp(distance)
+    slope = both(tf.where(near, p, quotient(p - other / r, _difference(x), near))) * (dy - second)
+    slope += both(tf.where(near, other, quotient(p * r - other, _difference(x), near))) * (dy - first)
+    return [(x, slope / 2)]
 
 
 def log_softmax(operation: Any, cotangents: Sequence[Any]) -> Flows:
-    """y = x - m - log S, with E and S as in softmax."""
+    """y = x - log S: with r, p and p' as in softmax, dx = dy - sum dy (p r - p') / (x - x') log r / (r - 1)."""
     (x,), (dy,) = operation.inputs, cotangents
-    _, slope, s = _exponentials(x)
-    first, second = halves(s)
-    near = tf.abs(first - second) < NEAR
-    log = tf.where(both(near), 1 / s, both(quotient(tf.math.log(first) - tf.math.log(second), first - second, near)))
-    return [(x, dy - tf.reduce_sum(dy, -1, keepdims=True) * log * slope)]
+    p, other, distance, near = _shares(x)
+    r = tf.exp(distance)
+    same = tf.abs(r - 1) < _SAME
+    log = tf.where(same, 1 - distance / 2, quotient(distance, r - 1, same))
+    slope = tf.where(near, other, quotient(p * r - other, _difference(x), near)) * log
+    return [(x, dy - tf.reduce_sum(dy, -1, keepdims=True) * both(slope))]
 
 
-def _exponentials(x: Any) -> tuple[Any, Any, Any]:
-    """E, the secant of exp, and S."""
+def _difference(x: Any) -> Any:
+    """x - x'."""
     first, second = halves(x)
-    most = tf.maximum(tf.reduce_max(first, -1, keepdims=True), tf.reduce_max(second, -1, keepdims=True))
-    e, other = tf.exp(first - most), tf.exp(second - most)
-    near = tf.abs(first - second) < NEAR
-    values = tf.concat([e, other], axis=0)
-    slope = tf.where(both(near), values, both(quotient(e - other, first - second, near)))
-    return values, slope, tf.reduce_sum(values, -1, keepdims=True)
+    return first - second
+
+
+def _shares(x: Any) -> tuple[Any, Any, Any, Any]:
+    """p, p', log S - log S', and where x is near x'."""
+    first, second = halves(x)
+    sums = (tf.reduce_logsumexp(each, -1, keepdims=True) for each in (first, second))
+    distance = tf.clip_by_value(tf.subtract(*sums), -_MOST, _MOST)
+    return tf.nn.softmax(first), tf.nn.softmax(second), distance, tf.abs(first - second) < NEAR
 
 
 def maximum(operation: Any, cotangents: Sequence[Any]) -> Flows:
