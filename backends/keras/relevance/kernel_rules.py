@@ -117,7 +117,8 @@ class KernelBackward:
         """What a kernel reads, and where that is x: `_ALL`, a mask, or None for nowhere."""
         x = self._map.start
         if not isinstance(signs, str):
-            return tf.broadcast_to(self._map.along_inputs(signs), tf.shape(x)), None
+            constants = tf.broadcast_to(self._map.along_inputs(signs), tf.shape(x))
+            return self._map.with_border(constants, self._table.rule.border), None
         if signs == "any":
             return tf.identity(x), _ALL
         u = tf.maximum(x, 0) if signs == "positive" else tf.minimum(x, 0)

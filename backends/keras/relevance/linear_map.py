@@ -63,6 +63,18 @@ class LinearMap:
         """Numbers (in,), one for each input channel, so that they broadcast with x."""
         return tf.constant(self._placed(as_numpy(values), self.start, 0), self.start.dtype)
 
+    def with_border(self, u: Any, border: Sequence[tuple[int, int]]) -> Any:
+        """`u`, of the shape of x, with 0 in that many places at both ends of each axis of positions."""
+        if not any(map(any, border)):
+            return u
+        channels = _channel_axis(self) % u.shape.rank
+        axes = [axis for axis in range(1, u.shape.rank) if axis != channels]
+        for axis, (low, high) in zip(axes, border, strict=True):
+            places, count = tf.range(tf.shape(u)[axis]), tf.shape(u)[axis]
+            inner = tf.cast((places >= low) & (places < count - high), u.dtype)
+            u *= tf.reshape(inner, [-1 if each == axis else 1 for each in range(u.shape.rank)])
+        return u
+
     def along_outputs(self, values: Array) -> Any:
         """Numbers (out,), one for each output channel, so that they broadcast with y."""
         return tf.constant(self._placed(as_numpy(values), self.end, 1), self.end.dtype)

@@ -112,7 +112,11 @@ def table(rule, layer, shape, model, x, dy):
                     u = np.where(mask, x_n, 0)
                 else:
                     mask = np.zeros_like(x_n)
-                    u = np.broadcast_to(np.reshape(signs, (*[1] * (len(shape) - 1), -1)), shape).reshape(-1)
+                    u = np.array(np.broadcast_to(np.reshape(signs, (*[1] * (len(shape) - 1), -1)), shape))
+                    for axis, (low, high) in enumerate(rule.border):
+                        u.swapaxes(0, axis)[:low] = 0
+                        u.swapaxes(0, axis)[shape[axis] - high :] = 0
+                    u = u.reshape(-1)
                 parts.append((matrix, u, mask))
                 y = y + matrix @ u
             y = y if branch.bias is None or not branch.kernels else y + out(branch.bias)
@@ -198,14 +202,15 @@ def test_each_kind_of_layer_obeys_the_table(form, rule):
     np.testing.assert_allclose(absorbed, accounts, rtol=1e-3, atol=1e-4 * np.abs(accounts).max())
 
 
-def test_constants_take_the_place_of_the_input_where_the_layer_has_no_border():
+@pytest.mark.parametrize("border", [(), ((1, 2), (0, 1))])
+def test_constants_take_the_place_of_the_input_where_the_layer_has_no_border(border):
     """Two kernels of a box rule (Montavon et al. 2019): x - low where a kernel is positive, x - high elsewhere."""
     layer = L.Conv2D(4, 3, padding="same", name="k")
     model = wrapped(layer, (5, 4, 3))
     kernel = model.weights("k")["kernel"]
     low, high = np.full(3, -2.0, np.float32), np.full(3, 3.0, np.float32)
     box = (("any", kernel), (low, -np.maximum(kernel, 0)), (high, -np.minimum(kernel, 0)))
-    rule = KernelRule((Branch(box),), 1e-4, local=True)
+    rule = KernelRule((Branch(box),), 1e-4, local=True, border=border)
     x, dy = normal((2, 3, 5, 4)), normal((2, 4, 5, 4))
     got = model.modified(kernels={"k": rule}).vjp(x, {OUTPUT: dy}).gradients[INPUT]
     expected, _ = table(rule, layer, (5, 4, 3), model, native(x), native(dy))
