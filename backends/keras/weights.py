@@ -80,6 +80,18 @@ def _einsum(variable: Any, layer: Any) -> Weight:
     return transposed_weight(variable, (*out, *into), sizes)
 
 
+def _einsum_bias(variable: Any, layer: Any) -> Weight:
+    """The bias of the same as (out,), in the order of the kernel's rows; as it is where it lacks some of them."""
+    inputs, result = layer.equation.replace("...", "").split("->")
+    rows = [letter for letter in inputs.split(",")[1] if letter in result]
+    axes = result[min(map(result.index, layer.bias_axes)) :]
+    if set(rows) != set(layer.bias_axes):
+        return _as_it_is(variable, layer)
+    order = [axes.index(letter) for letter in rows]
+    others = [axis for axis in range(len(variable.shape)) if axis not in order]
+    return transposed_weight(variable, (*order, *others), (prod(variable.shape),))
+
+
 def _slope(variable: Any, _: Any) -> Weight:
     """(H, W, C) as (C, H, W), and (1, 1, C) as (C,)."""
     *space, channels = variable.shape
@@ -107,6 +119,6 @@ _SPECIAL: tuple[tuple[Any, dict[str, tuple[str, _Layout]]], ...] = (
         (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.Dense),
         {"kernel": ("kernel", matrix)},
     ),
-    (keras.layers.EinsumDense, {"kernel": ("kernel", _einsum)}),
+    (keras.layers.EinsumDense, {"kernel": ("kernel", _einsum), "bias": ("bias", _einsum_bias)}),
     (keras.layers.PReLU, {"alpha": ("slope", _slope)}),
 )

@@ -97,3 +97,20 @@ def test_a_randomised_copy_leaves_the_original_alone_in_a_subclassed_network_too
         np.testing.assert_array_equal(old, new)
     assert copy.digest != digest
     assert crosslens.wrap(net, preprocess=None, input_shape=(4, 7, 7)).digest == digest
+
+
+@pytest.mark.parametrize(("equation", "axes"), [("abc,cde->abde", "de"), ("abc,dec->abed", "ed"), ("abc,cd->abd", "d")])
+def test_the_bias_of_an_einsum_layer_stands_in_the_order_of_the_rows_of_its_kernel(equation, axes):
+    """What a zero input gives is the bias; a kernel of one row gives where that row is."""
+    layer = keras.layers.EinsumDense(equation, (None, 2, 3)[: len(axes) + 1], bias_axes=axes, name="e")
+    net = keras.Sequential([keras.Input((4, 5)), layer])
+    layer.bias.assign(np.arange(1, 1 + np.prod(layer.bias.shape)).reshape(layer.bias.shape))
+    model = crosslens.wrap(net, bounds=None, preprocess=None)
+    weights = model.weights("e")
+    bias = np.asarray(layer(np.zeros((1, 4, 5)))).reshape(4, -1)[0]
+    for row, value in enumerate(weights["bias"]):
+        kernel = np.zeros_like(weights["kernel"])
+        kernel[row] = 1
+        layer.kernel.assign(model.network.weights_of(model._tensors["e"])["kernel"].inside(kernel))
+        (place,) = np.flatnonzero(np.asarray(layer(np.ones((1, 4, 5)))).reshape(4, -1)[0] - bias)
+        assert bias[place] == value

@@ -196,6 +196,7 @@ def test_each_kind_of_layer_obeys_the_table(form, rule):
     expected, accounts = table(made, layer, shape, model, native(x), native(dy))
     got = native(pull.gradients[INPUT])
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=2e-5 * np.abs(expected).max())
+    assert model.weights("k").get("bias", kernels(model, 1)[0][:, 0]).shape[0] == len(kernels(model, 1)[0])
     absorbed = pull.gradients[ABSORBED]
     assert absorbed.shape == (2, 2)
     assert absorbed.dtype == np.float32
