@@ -71,6 +71,7 @@ from crosslens.methods.perturbation.rise import RISE
 from crosslens.methods.receptive.receptive_field import ReceptiveField
 from crosslens.methods.relevance.deep_lift import DeepLIFT
 from crosslens.methods.relevance.deep_lift_shap import DeepLIFTSHAP
+from crosslens.methods.relevance.excitation_backprop import ExcitationBackprop
 from crosslens.methods.relevance.lrp import LRP
 from crosslens.methods.style.restyle import Restyle
 from crosslens.methods.style.style_transfer import StyleTransfer
@@ -571,6 +572,16 @@ def method(
     threshold: float = ...,
     seed: int = ...,
 ) -> EmpiricalReceptiveField: ...
+@overload
+def method(
+    name: Literal[
+        "excitation_backprop", "excitation_bp", "contrastive_excitation_backprop", "marginal_winning_probability"
+    ],
+    *,
+    preset: None = None,
+    layer: LayerLike | None = ...,
+    contrast: bool = ...,
+) -> ExcitationBackprop: ...
 @overload
 def method(
     name: Literal["expected_gradients", "gradient_shap"],

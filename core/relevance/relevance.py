@@ -13,6 +13,8 @@ __all__ = ["Relevance", "absorption_note", "conservation_note"]
 
 _LARGE_GAP = 0.05
 """Share of the relevance at the start above which a gap is told."""
+_ROUNDING = 1e-4
+"""Share of the map's magnitudes up to which a gap is rounding, where what starts is little beside them."""
 _LARGE_ABSORPTION = 0.9
 """The same of what biases took."""
 
@@ -80,7 +82,9 @@ def conservation_note(result: Relevance, reasons: str) -> tuple[str, ...]:
     """
     accounts = result._accounts()
     size = np.abs(accounts["start"])
-    lost = np.abs(accounts["gap"]) > _LARGE_GAP * size
+    values = np.abs(as_numpy(result.values)).astype(np.float64)
+    rounding = _ROUNDING * values.reshape(len(values), -1).sum(axis=1)
+    lost = np.abs(accounts["gap"]) > np.maximum(_LARGE_GAP * size, rounding)
     if not lost.any():
         return ()
     worst = int(np.argmax(np.where(size > 0, np.abs(accounts["gap"]) / np.where(size > 0, size, 1), 0)))

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from crosslens.arrays import Array, namespace
 from crosslens.errors import LayerError, ParameterError
 from crosslens.model import Model
 
-__all__ = ["parse_channels"]
+__all__ = ["channels_added_up", "parse_channels"]
 
 
 def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
@@ -30,3 +31,8 @@ def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, .
             raise LayerError(f"layer {name!r} has {count} channels, counted from 0; there is no channel {max(chosen)}")
         channels[layer.name] = (*channels.get(layer.name, ()), *chosen)
     return channels
+
+
+def channels_added_up(values: Array) -> Array:
+    """Maps (N, C, h, w) over channels, tokens (N, T, D) over dimensions; vectors as they are."""
+    return namespace(values).sum(values, axis=1 if values.ndim > 3 else 2) if values.ndim > 2 else values

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from crosslens.arrays import Array, namespace
+from crosslens.arrays import Array
 from crosslens.execution.progress import Progress
 from crosslens.method import Method, param
 from crosslens.method.preset import Preset
@@ -21,7 +21,7 @@ from crosslens.relevance import (
     refuse_after_softmax,
 )
 
-from ._channels import parse_channels
+from ._channels import channels_added_up, parse_channels
 
 REASONS = "layers without a rule, such as a normalisation that stands alone, or a sum with a constant"
 
@@ -81,9 +81,7 @@ class LRP(Method):
             biased=self.biases == "absorb", layer=self.layer,
         )  # fmt: skip
         found = propagation.of_target(images, objective, parse_channels(model, self.through))
-        values = found.values
-        if not self.per_channel and values.ndim > 2:
-            values = namespace(values).sum(values, axis=1 if values.ndim > 3 else 2)
+        values = found.values if self.per_channel else channels_added_up(found.values)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
         return replace(result, notes=(*conservation_note(result, REASONS), *absorption_note(result)))
 
