@@ -69,6 +69,7 @@ from crosslens.methods.perturbation.meaningful_perturbation import MeaningfulPer
 from crosslens.methods.perturbation.occlusion import Occlusion
 from crosslens.methods.perturbation.rise import RISE
 from crosslens.methods.receptive.receptive_field import ReceptiveField
+from crosslens.methods.relevance.attn_lrp import AttnLRP
 from crosslens.methods.relevance.deep_lift import DeepLIFT
 from crosslens.methods.relevance.deep_lift_shap import DeepLIFTSHAP
 from crosslens.methods.relevance.excitation_backprop import ExcitationBackprop
@@ -232,6 +233,18 @@ def method(name: Literal["attention_relevance"], *, preset: None = None) -> Atte
 def method(
     name: Literal["attention_rollout", "rollout", "vit_rollout"], *, preset: None = None, heads: str = ...
 ) -> AttentionRollout: ...
+@overload
+def method(
+    name: Literal["attn_lrp", "attention_lrp", "attention_aware_lrp", "lxt"],
+    *,
+    preset: Literal["lxt"] | None = None,
+    gamma_convolution: float = ...,
+    gamma_dense: float = ...,
+    epsilon: float = ...,
+    layer: LayerLike = ...,
+    through: Sequence[str] = ...,
+    per_channel: bool = ...,
+) -> AttnLRP: ...
 @overload
 def method(
     name: Literal["average_drop"],
