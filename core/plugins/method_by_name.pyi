@@ -73,6 +73,8 @@ from crosslens.methods.relevance.attn_lrp import AttnLRP
 from crosslens.methods.relevance.deep_lift import DeepLIFT
 from crosslens.methods.relevance.deep_lift_shap import DeepLIFTSHAP
 from crosslens.methods.relevance.excitation_backprop import ExcitationBackprop
+from crosslens.methods.relevance.internal_influence import InternalInfluence
+from crosslens.methods.relevance.layer_conductance import LayerConductance
 from crosslens.methods.relevance.lrp import LRP
 from crosslens.methods.style.restyle import Restyle
 from crosslens.methods.style.style_transfer import StyleTransfer
@@ -826,6 +828,17 @@ def method(
 ) -> IntegratedGradients: ...
 @overload
 def method(
+    name: Literal["internal_influence"],
+    *,
+    preset: Literal["captum"] | None = None,
+    baseline: Any = ...,
+    layer: LayerLike | None = ...,
+    seed: int = ...,
+    steps: int = ...,
+    rule: str = ...,
+) -> InternalInfluence: ...
+@overload
+def method(
     name: Literal["interpolation"],
     *,
     preset: None = None,
@@ -884,6 +897,18 @@ def method(
     layer: LayerLike | Sequence[LayerLike] | None = ...,
     counterfactual: bool = ...,
 ) -> LayerCAM: ...
+@overload
+def method(
+    name: Literal["layer_conductance", "conductance", "neuron_conductance"],
+    *,
+    preset: Literal["captum"] | None = None,
+    baseline: Any = ...,
+    layer: LayerLike | None = ...,
+    seed: int = ...,
+    steps: int = ...,
+    rule: str = ...,
+    points: str = ...,
+) -> LayerConductance: ...
 @overload
 def method(
     name: Literal["lime"],
