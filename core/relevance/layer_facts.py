@@ -9,6 +9,7 @@ import numpy as np
 
 from ..alignment.layer_family import layer_family
 from ..arrays import as_numpy
+from ..introspection.nonlinearities import OTHERS
 from ..introspection.target_maps import sample_images
 from ..model.base import INPUT, Model
 
@@ -17,7 +18,11 @@ __all__ = ["LayerFacts"]
 _KEEPS_SIGN = frozenset({"pooling", "join", "reshape", "sum"})
 _KEEPS_SIGN_WORDS = ("dropout", "identity", "transpose", "permute", "squeeze", "pad", "slice", "split", "chunk")
 _NEVER_NEGATIVE = ("relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "softplus", "square", "exp")
-_LETS_NEGATIVE_PASS = ("leaky", "prelu", "selu", "gelu", "celu", "elu")
+_LETS_NEGATIVE_PASS = ("leaky", "prelu", "rrelu", "selu", "gelu", "celu")
+_MAY_REPEAT = frozenset({*OTHERS, "relu", "relu6", "leakyrelu", "prelu", "rrelu", "activation"}) | frozenset(
+    {"clip", "clamp", "clampmin", "clampmax", "max", "min", "maximum", "minimum", "abs", "hardshrink", "softshrink"}
+)
+"""Functions that on some images give what they read, and on others do not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +42,11 @@ class LayerFacts:
         names = [name for name in model.layers if name != INPUT]
         values = {name: as_numpy(a) for name, a in {**model.forward(image, names), INPUT: image}.items()}
         read = {name: model.reads(name) or () for name in names}
+        functions = {name for name in names if _word(model, name) in _MAY_REPEAT}.union(model.rectified_layers or ())
         alias = {
             name: own[0]
             for name, own in read.items()
-            if len(own) == 1
-            and np.array_equal(values[name], values[own[0]])
-            and not _is_activation(model.layers[name].kind)
+            if len(own) == 1 and name not in functions and np.array_equal(values[name], values[own[0]])
         }
         lowest = {name: float(a.min(initial=np.inf)) for name, a in values.items()}
         return cls(model, {name: _end_of(alias, name) for name in alias}, lowest)
@@ -88,10 +92,8 @@ class LayerFacts:
         return {INPUT: False}
 
     def _find_nonnegative(self, name: str) -> bool:
-        kind = self.model.layers[name].kind.lower().replace("_", "")
-        if not any(word in kind for word in _LETS_NEGATIVE_PASS) and (
-            kind in _NEVER_NEGATIVE or name in self._rectified
-        ):
+        kind = _word(self.model, name)
+        if kind in _NEVER_NEGATIVE or name in self._rectified:
             return True
         read = self.reads(name)
         keeps = layer_family(kind) in _KEEPS_SIGN or any(word in kind for word in _KEEPS_SIGN_WORDS)
@@ -105,8 +107,13 @@ class LayerFacts:
 
     @cached_property
     def _rectified(self) -> frozenset[str]:
-        """Layers that are a rectifier's output and show no negative value, as a leaky one's would."""
-        return frozenset(name for name in self.model.rectified_layers or () if self.lowest.get(name, -1) >= 0)
+        """Layers that are a rectifier's output, of no kind that lets negative values pass, and show none."""
+        return frozenset(
+            name
+            for name in self.model.rectified_layers or ()
+            if self.lowest.get(name, -1) >= 0
+            and not any(word in _word(self.model, name) for word in _LETS_NEGATIVE_PASS)
+        )
 
     def is_rectified_behind(self, name: str) -> bool:
         """Whether the layer ends in a rectifier that is 0 below 0, or all that reads it is one."""
@@ -119,9 +126,9 @@ class LayerFacts:
         )
 
 
-def _is_activation(kind: str) -> bool:
-    """Whether a layer that changed nothing of one image may change another."""
-    return any(word in kind.lower().replace("_", "") for word in ("relu", "clip", "clamp", "activation", "maximum"))
+def _word(model: Model, name: str) -> str:
+    """The framework's word for what a layer is, in small letters."""
+    return model.layers[name].kind.lower().replace("_", "")
 
 
 def _end_of(alias: Mapping[str, str], name: str) -> str:

@@ -182,23 +182,26 @@ def _gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tupl
     w = {name: as_numpy(values) for name, values in weights.items()}
     axis = x.ndim - 1 if x.ndim == 3 else 1
     x, y = (np.moveaxis(v, axis, 0).reshape(v.shape[axis], -1).astype(np.float64) for v in (x, y))
+    if any(values.shape != (len(x),) for values in w.values()):
+        return None
     if "variance" not in w:
         gain, shift = np.ones(len(x)), w["bias"].astype(np.float64)
     else:
-        gain = _measured_gain(x, y)
+        offset = w.get("offset", np.zeros(len(x)))
+        gain = _measured_gain(x - _rows(w["mean"]), y - _rows(offset))
         epsilon = epsilon_from_gains(gain, w)
         if epsilon is None:
             return None
         gain = channel_gains(w, epsilon)
-        shift = w.get("offset", np.zeros(len(gain))) - gain * w["mean"]
-    if len(gain) != len(x) or np.linalg.norm(_rows(gain) * x + _rows(shift) - y) > _LINEAR * np.linalg.norm(y):
+        shift = offset - gain * w["mean"]
+    if np.linalg.norm(_rows(gain) * x + _rows(shift) - y) > _LINEAR * np.linalg.norm(y):
         return None
     dtype = w["variance" if "variance" in w else "bias"].dtype
     return gain.astype(dtype), shift.astype(dtype)
 
 
 def _measured_gain(x: Values, y: Values) -> Values:
-    x = x - x.mean(axis=1, keepdims=True)
+    """(C,) so that y = gain x, both (C, positions); one position is enough."""
     power = (x**2).sum(axis=1)
     return np.asarray(np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=power > 0))
 

@@ -182,10 +182,17 @@ class Propagation:
         return read if self.layer != INPUT else self._to_pixels(images, name, read)
 
     def _to_pixels(self, images: Array, name: str, read: Array) -> Array:
-        """Relevance of what lays the image out, at the pixels: padding, flips and gains in between leave it alone."""
+        """Relevance of what lays the image out, at the pixels that it is made of, each by its weight there.
+
+        Gains leave it alone, copies of a pixel add up, and a border of constants keeps its own.
+        """
         xp = namespace(read)
-        back, ones = (self.model.vjp(images, {name: values}).gradients[INPUT] for values in (read, xp.ones_like(read)))
-        return xp.where(ones == 0, xp.zeros_like(back), back / xp.where(ones == 0, xp.ones_like(ones), ones))
+        low, high = self.model.input.bounds or (0.0, 1.0)
+        ones = xp.ones_like(images[:1, ...])
+        ends = self.model.forward(xp.concat([low * ones, high * ones]), [name])[name]
+        weights = (ends[1:, ...] - ends[:1, ...]) / (high - low)
+        shares = xp.where(weights == 0, xp.zeros_like(read), read / xp.where(weights == 0, 1 + weights, weights))
+        return self.model.vjp(images, {name: shares}).gradients[INPUT]
 
 
 def _at_image(model: Model, images: Array, gradient: Array, *, is_relevance: bool) -> Array:

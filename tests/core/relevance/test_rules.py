@@ -31,14 +31,14 @@ CASES = {
     "epsilon": (Epsilon(STABILISER), slow_rules.epsilon, {}),
     "z_plus": (ZPlus(STABILISER), slow_rules.z_plus, {}),
     "alpha_beta": (AlphaBeta(STABILISER), slow_rules.alpha_beta, {}),
-    "alpha 3, beta 2": (AlphaBeta(STABILISER, 3.0, 2.0), slow_rules.alpha_beta, {"alpha": 3.0, "beta": 2.0}),
-    "alpha 1, beta 0": (AlphaBeta(STABILISER, 1.0, 0.0), slow_rules.z_plus, {}),
+    "alpha 3, beta 2": (AlphaBeta(STABILISER, alpha=3.0, beta=2.0), slow_rules.alpha_beta, {"alpha": 3.0, "beta": 2.0}),
+    "alpha 1, beta 0": (AlphaBeta(STABILISER, alpha=1.0, beta=0.0), slow_rules.z_plus, {}),
     "gamma": (Gamma(STABILISER), slow_rules.gamma, {}),
-    "gamma 3": (Gamma(STABILISER, 3.0), slow_rules.gamma, {"gamma": 3.0}),
+    "gamma 3": (Gamma(STABILISER, gamma=3.0), slow_rules.gamma, {"gamma": 3.0}),
     "excitation": (ExcitationBackprop(), slow_rules.excitation, {}),
     "flat": (Flat(STABILISER), slow_rules.flat, {}),
     "w_square": (WSquare(STABILISER), slow_rules.w_square, {}),
-    "box": (Box(STABILISER, LOW, HIGH), slow_rules.box, {"low": LOW, "high": HIGH}),
+    "box": (Box(STABILISER, low=LOW, high=HIGH), slow_rules.box, {"low": LOW, "high": HIGH}),
 }
 
 
@@ -87,7 +87,7 @@ def test_a_rule_passes_relevance_on_as_its_paper_says(case, layer, nonnegative):
     rule, slow, settings = CASES[case]
     if case == "box" and layer == "fc":
         rule, settings = (
-            Box(STABILISER, LOW + LOW[:2], HIGH + HIGH[:2]),
+            Box(STABILISER, low=LOW + LOW[:2], high=HIGH + HIGH[:2]),
             {"low": LOW + LOW[:2], "high": HIGH + HIGH[:2]},
         )
     x = NUMBERS.normal(size=(2, 4, SIZE, SIZE) if layer == "conv2" else (2, 6))
