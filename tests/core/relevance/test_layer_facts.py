@@ -68,6 +68,7 @@ def test_what_never_is_negative_is_known_to_be_so(after):
         nn.Tanh(),
         nn.MaxPool2d(2),
         lambda x: torch.relu(x) + x,
+        lambda x: functional.pad(torch.relu(x), (1, 1, 1, 1), value=-1.0),
         lambda x: torch.relu(x) - 0.1 * torch.relu(-x),
         lambda x: torch.cat([torch.relu(x[:, :2]), x[:, 2:]], dim=1),
         nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)),
