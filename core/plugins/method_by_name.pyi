@@ -1288,6 +1288,7 @@ def method(
     preset: None = None,
     layers: LayerLike | Sequence[LayerLike] = ...,
     count: int = ...,
+    by: str = ...,
     kinds: Sequence[str] = ...,
     one_per_image: bool = ...,
     before_rectifier: str = ...,

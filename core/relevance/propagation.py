@@ -130,6 +130,31 @@ class Propagation:
         start = sum(starts[1:], starts[0]) if len(starts) == 1 else scores
         return Propagated(self._values(images, pull), scores, start, self._absorbed(images, pull))
 
+    def of_layers(self, images: Array, objective: Objective, layers: Sequence[str]) -> Mapping[str, Array]:
+        """Relevance of a target at several layers, all in one pass, by name, of their shapes.
+
+        A layer with a kernel has that of the normalisation behind it; one that the target does not depend on, zeros.
+
+        Args:
+            images: (N, C, H, W).
+            objective: the target.
+            layers: by name; this must have been prepared for the image.
+        """
+        places = {name: self.ends.get(own, own) for name in layers if (own := self.model.layer(name).name)}
+        ends = [name for name in objective.layers if name != INPUT]
+        before = self.model.upstream(ends)
+        reached = [at for at in dict.fromkeys(places.values()) if before is None or at in before]
+        pull, _ = pullback(self.model, images, objective, wrt=reached, capture=list(dict.fromkeys(places.values())))
+        found = {}
+        for name, at in places.items():
+            activation = pull.activations[at]
+            if at not in reached:
+                found[name] = namespace(activation).zeros_like(activation)
+            else:
+                is_relevance = self._is_local and at == self._read
+                found[name] = pull.gradients[at] if is_relevance else pull.gradients[at] * activation
+        return found
+
     def _through(self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]]) -> Propagated:
         through = {self.ends.get(name, name): channels for name, channels in through.items()}
         order = [name for name in reversed(list(self.model.layers)) if name in through]

@@ -70,6 +70,8 @@ class Examples(Result):
     """Height and width of the model's input, in which rectangles are."""
     attribution: str = ""
     """The method that the attributions are of; empty for none."""
+    by: str = "activation"
+    """What values are: activations, or "relevance" for the predicted class."""
     _item: ClassVar[str] = "layer"
     _kind: ClassVar[str] = "set of examples"
     _suffixes: ClassVar[tuple[str, ...]] = (".png", ".jpg", ".jpeg", ".webp", ".npz")
@@ -223,8 +225,8 @@ class Examples(Result):
         return self.values[self.layers[0]]
 
     def _heading(self, layer: str) -> str:
-        at = self.looked_at[layer]
-        return layer if at == layer else f"{layer} (before its rectifier: {at})"
+        at, what = self.looked_at[layer], ", by relevance" * (self.by == "relevance")
+        return (layer if at == layer else f"{layer} (before its rectifier: {at})") + what
 
     def _units(self, layer: str) -> tuple[int, ...]:
         if layer not in self.values:

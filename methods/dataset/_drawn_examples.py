@@ -84,7 +84,7 @@ class DrawnExamples:
         found = replace(found, values=values, images=batch)
         for one, (_, use) in zip(found, waiting, strict=True):
             self.attributions.setdefault(use.layer, {})[use.slot] = shrunk(self._drawn(one, use), SIZE)
-        if found.scores is not None:
+        if found.scores is not None and self.examples.by == "activation":
             self._compare(as_numpy(found.scores), [use for _, use in waiting])
         waiting.clear()
 

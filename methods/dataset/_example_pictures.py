@@ -18,7 +18,7 @@ from crosslens.sheets.examples import Examples
 from ._drawn_examples import DrawnExamples, Use
 from ._example_fields import LayerFields
 
-__all__ = ["attribution_method", "position_shapes", "with_pictures"]
+__all__ = ["activation_shapes", "attribution_method", "position_shapes", "with_pictures"]
 
 Numbers = np.ndarray[Any, Any]
 SIZE = 112
@@ -51,16 +51,23 @@ def _has_rectifiers(model: Model) -> bool:
 
 def position_shapes(model: Model, source: Source, looked_at: Mapping[str, str]) -> Mapping[str, tuple[int, ...]]:
     """By layer, how its positions lie: (h, w), (T,) or (); measured on an image where the network takes any size."""
-    shapes = {layer: _positions(model.layer(at).shape) for layer, at in looked_at.items()}
+    shapes = activation_shapes(model, source, tuple(looked_at.values()))
+    return {layer: _positions(shapes[at]) for layer, at in looked_at.items()}
+
+
+def activation_shapes(model: Model, source: Source, layers: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
+    """By layer its shape without the batch axis; measured on an image where the network takes any size."""
+    shapes = {layer: model.layer(layer).shape[1:] for layer in layers}
     if any(None in shape for shape in shapes.values()):
         image = next(samples.images for n in range(len(source)) if (samples := source.read(n, n + 1, model)).ids)
-        known = model.forward(image, looked_at.values())
-        shapes = {layer: _positions(known[at].shape) for layer, at in looked_at.items()}
+        known = model.forward(image, shapes)
+        shapes = {layer: tuple(known[layer].shape[1:]) for layer in shapes}
     return {layer: tuple(int(n or 0) for n in shape) for layer, shape in shapes.items()}
 
 
-def _positions(shape: Sequence[int | None]) -> tuple[int | None, ...]:
-    return (shape[1],) if len(shape) == 3 else tuple(shape[2:])
+def _positions(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Of a layer, from its shape without the batch axis."""
+    return shape[:1] if len(shape) == 2 else shape[1:]
 
 
 def with_pictures(

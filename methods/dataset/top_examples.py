@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from crosslens.arrays import as_numpy
-from crosslens.data import Source, State, Statistic, TopPositions
+from crosslens.data import Source, State, Statistic
 from crosslens.data.top_positions import TOP_KINDS
 from crosslens.errors import ParameterError, unknown_name
 from crosslens.execution.progress import Progress, silent
@@ -17,9 +17,11 @@ from crosslens.model.reduction import unit_axis
 from crosslens.plugins import hookimpl
 from crosslens.sheets.examples import Examples
 
+from ..relevance.lrp import LRP
 from ._before_rectifiers import before_rectifiers, rectifier_notes
 from ._example_fields import LayerFields, field_notes, rectangles
 from ._example_pictures import attribution_method, position_shapes, with_pictures
+from ._top_relevance import TopStatistics, top_statistics
 
 __all__ = ["TopExamples"]
 
@@ -39,13 +41,15 @@ class TopExamples(DatasetMethod):
     Values are looked at before a layer's rectifier, where there are negative ones. Equal values are in the order of the
     images in the source, then of the positions. Zeiler and Fergus (2014, section 4) show the largest ones of a unit,
     cut to its receptive field, beside what of them it used; Olah et al. (2017, "Feature visualization") the smallest
-    and those about zero too.
+    and those about zero too. By relevance, examples show what a unit is used for, not what it merely reacts to
+    (Achtibat et al. 2023, section "relevance maximisation").
     """
 
     name = "top_examples"
     aliases: ClassVar[Mapping[str, str]] = {"dataset_examples": "", "max_activating_images": "", "top_k": ""}
     layers: tuple[str, ...] = param((), LAYERS_DOC)
     count: int = param(16, "examples of a unit and kind", minimum=1)
+    by: str = param("activation", "or relevance for the predicted class (lrp)", choices=("activation", "relevance"))
     kinds: tuple[str, ...] = param(TOP_KINDS, f"which examples: {', '.join(TOP_KINDS)}")
     one_per_image: bool = param(True, "an image's best position only, or all positions of all images")
     before_rectifier: str = param(
@@ -82,15 +86,14 @@ class TopExamples(DatasetMethod):
         layers = unit_layers(model, self.layers)
         for name in layers:
             self._check_units(name, model.layer(name).shape)
-        looked_at = before_rectifiers(model, layers, self.before_rectifier)
-        return [self._statistic(layer, kind) for layer in dict.fromkeys(looked_at.values()) for kind in self.kinds]
+        return list(self._statistics(model, source, self._looked_at(model)).values())
 
     def finish(self, model: Model, source: Source, gathered: Mapping[Statistic, State], progress: Progress) -> Examples:
         """Values, images and positions of all units, and the pictures of some."""
-        looked_at = before_rectifiers(model, unit_layers(model, self.layers), self.before_rectifier)
+        statistics = self._statistics(model, source, looked_at := self._looked_at(model))
         values, indices, positions = (
             {
-                layer: np.stack([gathered[self._statistic(at, kind)][part] for kind in self.kinds])
+                layer: np.stack([gathered[statistics[at, kind]][part] for kind in self.kinds])
                 for layer, at in looked_at.items()
             }
             for part in ("value", "image", "position")
@@ -99,6 +102,7 @@ class TopExamples(DatasetMethod):
         found = sorted({int(index) for each in indices.values() for index in np.unique(each)} - {-1})
         fields = {layer: LayerFields.of(model, at, shapes[layer]) for layer, at in looked_at.items()}
         height, width = model.input.example_shape[-2:]
+        told = (f"values are relevance for the predicted class (lrp, {LRP.composite})",) * (self.by == "relevance")
         examples = Examples(
             kinds=self.kinds,
             values=values,
@@ -110,7 +114,8 @@ class TopExamples(DatasetMethod):
             names={index: source.ids[index] for index in found},
             labels={},
             image_size=(height, width),
-            notes=(*rectifier_notes(model, looked_at, self.kinds), *field_notes(fields)),
+            by=self.by,
+            notes=(*(told or rectifier_notes(model, looked_at, self.kinds)), *field_notes(fields)),
         )
         return self.with_pictures(examples, model, source, progress)
 
@@ -123,24 +128,24 @@ class TopExamples(DatasetMethod):
             source: the images.
             progress: called after each image that is read.
         """
+        if not self.shown:
+            return examples
         several = max(1, min(MOST_UNITS, ALL_UNITS // len(examples.values)))
         units = {
             layer: self.units or tuple(range(min(several, as_numpy(values).shape[1])))
             for layer, values in examples.values.items()
         }
-        if not self.shown:
-            return examples
-        return with_pictures(
-            examples,
-            model,
-            source,
-            units,
-            (min(self.shown, self.count), attribution_method(self.attribution, model)),
-            progress,
-        )
+        drawn = min(self.shown, self.count), attribution_method(self.attribution, model)
+        return with_pictures(examples, model, source, units, drawn, progress)
 
-    def _statistic(self, layer: str, kind: str) -> TopPositions:
-        return TopPositions(layer, self.count, kind, self.one_per_image)
+    def _looked_at(self, model: Model) -> Mapping[str, str]:
+        """By layer the one that is looked at; a rectifier passes relevance unchanged, so it hides none."""
+        plain = self.by == "relevance" and self.before_rectifier == "auto"
+        return before_rectifiers(model, unit_layers(model, self.layers), "no" if plain else self.before_rectifier)
+
+    def _statistics(self, model: Model, source: Source, looked_at: Mapping[str, str]) -> TopStatistics:
+        how = self.count, self.one_per_image, LRP.composite if self.by == "relevance" else ""
+        return top_statistics(model, source, tuple(dict.fromkeys(looked_at.values())), self.kinds, how)
 
     def _check_units(self, layer: str, shape: Sequence[int | None]) -> None:
         units = shape[unit_axis(len(shape))]
