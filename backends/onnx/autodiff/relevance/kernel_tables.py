@@ -156,7 +156,8 @@ class KernelTable:
             share = flow if branch.kernels else self._over_gain(flow)
             kept = g.op("Sub", kept, g.op("Mul", share, y))
             if branch.bias is not None:
-                part = self._sum(g.op("Mul", share, self._map.column(f"rule{index}:bias", branch.bias)))
+                column = self._map.bias_column if branch.kernels else self._map.column
+                part = self._sum(g.op("Mul", share, column(f"rule{index}:bias", branch.bias)))
                 by_bias = part if by_bias is None else g.op("Add", by_bias, part)
         kept = self._sum(kept)
         return g.op("Concat", g.op("Mul", kept, g.scalar(0, kept)) if by_bias is None else by_bias, kept, axis=1)

@@ -76,6 +76,11 @@ class LinearMap:
         after = self.graph.rank(self.y) - 2 if self._is_conv else 0
         return self._constant(f"{name}:column", lambda: as_numpy(values).reshape(-1, *(1,) * after))
 
+    def bias_column(self, name: str, values: Array) -> str:
+        """As `column`, of what `forward` adds for this bias: a Gemm scales it."""
+        scale = self.node.attr("beta") if self.node.op == "Gemm" else 1.0
+        return self.column(name, values if scale == 1 else as_numpy(values) * scale)
+
     def constant_input(self, name: str, values: Array, border: Sequence[tuple[int, int]] = ()) -> str:
         """A constant (in,) at every position, for one image.
 
@@ -109,4 +114,6 @@ class LinearMap:
 
     def _constant(self, name: str, make: Callable[[], np.ndarray[Any, Any]]) -> str:
         dtype = helper.tensor_dtype_to_np_dtype(self.graph.elem(self.y))
-        return self.graph.derived_constant(f"{self.y}:{self.label}:{name}", lambda: np.asarray(make()).astype(dtype))
+        return self.graph.derived_constant(
+            f"{self.y}:{self.label}:{name}", lambda: np.asarray(make()).astype(dtype, copy=False)
+        )

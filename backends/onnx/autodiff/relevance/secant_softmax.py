@@ -45,9 +45,9 @@ def _exponentials(halves: Halves, x: str, axis: str) -> tuple[str, str]:
     e = g.op("Exp", g.op("Sub", x, g.op("ReduceMax", both, axis, keepdims=1)))
     g.types[e] = g.types[x]
     difference = halves.difference(x)
-    tiny = g.op("LessOrEqual", g.op("Abs", difference), g.scalar(TINY, x))
+    apart = g.op("Greater", g.op("Abs", difference), g.scalar(TINY, x))  # false where both are masked with -inf
     slope = g.op("Div", halves.difference(e), difference)
-    return e, halves.whole(g.op("Where", tiny, halves.pairs(e, x), slope), x)
+    return e, halves.whole(g.op("Where", apart, slope, halves.pairs(e, x)), x)
 
 
 def _log_secant(halves: Halves, total: str) -> str:

@@ -16,7 +16,7 @@ ACTIVATIONS = frozenset(
 
 @dataclass(frozen=True)
 class Varying:
-    """The floating tensors of a graph that vary, and the nodes that make them."""
+    """The tensors of a graph that vary, floating or quantised numbers, and the nodes that make them."""
 
     tensors: frozenset[str]
     makers: dict[str, Node]
@@ -24,14 +24,17 @@ class Varying:
     @classmethod
     def of(cls, graph: Graph) -> "Varying":
         """Of a forward pass."""
-        tensors = set(graph.inputs)
+        tensors, numbers = set(graph.inputs), set[str]()
         makers: dict[str, Node] = {}
         for node in graph.nodes:
             rule = rule_for(node)
-            if not tensors.isdisjoint(node.reads) and (rule is None or rule.derivative is not None):
-                floats = [o for o in node.outputs if o and (o not in graph.types or graph.types[o].is_float)]
-                tensors.update(floats)
-                makers.update((o, node) for o in floats)
+            if tensors.isdisjoint(node.reads) or not (rule is None or rule.derivative):
+                continue
+            along = rule is not None and (rule.approximate or not numbers.isdisjoint(node.inputs))
+            vary = [o for o in node.outputs if o and (along or o not in graph.types or graph.types[o].is_float)]
+            numbers.update(o for o in vary if along and o in graph.types and not graph.types[o].is_float)
+            tensors.update(vary)
+            makers.update((o, node) for o in vary)
         return cls(frozenset(tensors), makers)
 
     def positions(self, node: Node) -> tuple[int, ...]:

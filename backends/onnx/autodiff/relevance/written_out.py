@@ -16,7 +16,8 @@ _ARITHMETIC = frozenset(["Add", "Sub", "Mul", "Div", "Neg", "Pow", "Sum", "Recip
 _MARKS = ACTIVATIONS | {"Exp", "Abs"}
 """Without one of them a product such as x x is none: the square of a normalisation is a polynomial too."""
 _PASSING = frozenset(["Identity", "Cast", "CastLike", "Dropout"])
-_ELEMENTWISE = ACTIVATIONS | _ARITHMETIC | _PASSING
+_QUANTISING = frozenset(["QuantizeLinear", "DequantizeLinear"])
+_ELEMENTWISE = ACTIVATIONS | _ARITHMETIC | _PASSING | _QUANTISING
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Kernel rules against the equation of `crosslens.model.kernel_rules`, written slowly in float64 with torch."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from crosslens import INPUT, OUTPUT, wrap
 from crosslens.model import ABSORBED, Branch, InputSpec, KernelRule
+from crosslens.objective import channel
 from onnx import helper, numpy_helper
 from torch.nn import functional as F  # noqa: N812
 
@@ -273,9 +275,13 @@ def test_what_is_absorbed_counts_every_layer_with_a_rule_also_where_no_image_is_
     model = wrap(onnx_file(graph), input_shape=InputSpec.latent((1,)))
     changed = model.modified(kernels={name: KernelRule((Branch(),), 2.0) for name in ("h", "y")})
     x, dy = np.full((1, 1), 2, np.float32), np.full((1, 1), 8, np.float32)  # R = 16: 8 and 4 are lost, 4 arrive
+    changed = pickle.loads(pickle.dumps(changed))
     for wrt in ([ABSORBED], [ABSORBED, INPUT]):
         got = changed.vjp(x, {OUTPUT: dy}, wrt=wrt).gradients
         np.testing.assert_allclose(got[ABSORBED], [[0, 12]], rtol=1e-6)
     np.testing.assert_allclose(got[INPUT] * x, [[4]], rtol=1e-6)
+    compiled = changed.compiled_pullback(x, channel(OUTPUT, 0), wrt=[ABSORBED])
+    pull = compiled[0] if compiled else pytest.fail("a channel is not compiled")
+    np.testing.assert_allclose(pull.gradients[ABSORBED], [[0, 12 / 8]], rtol=1e-6)
     zeros = changed.vjp(x, {}, wrt=[ABSORBED]).gradients[ABSORBED]
     np.testing.assert_array_equal(zeros, [[0, 0]])

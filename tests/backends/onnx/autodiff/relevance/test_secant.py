@@ -160,6 +160,37 @@ def test_attention_is_complete(by_module):
     complete(exported(Tokens(by_module), (3, 9, 9)), RNG.normal(size=(4, 3, 9, 9)).astype(np.float32))
 
 
+def test_masked_scores_stay_finite():
+    def masked(v):
+        return torch.softmax(v.masked_fill(torch.tensor([False, True, False]), -torch.inf), 1)
+
+    complete(exported(Alone(masked), (3,)), RNG.normal(size=(4, 3)).astype(np.float32))
+
+
+def test_attention_with_the_batch_second_is_complete():
+    """(tokens, images, channels), as torch's modules have it by default, and windows of maps as images of their own."""
+
+    class Second(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.embed = nn.Conv2d(3, 8, 3, 3)
+            self.block = nn.TransformerEncoderLayer(8, 2, 16, activation="gelu", dropout=0)
+
+        def forward(self, x):
+            x = self.embed(x).flatten(2).permute(2, 0, 1)
+            return self.block(x).mean(0)
+
+    class Windows(nn.Module):
+        def forward(self, x):
+            w = x.reshape(-1, 3, 3, 3, 3, 3).permute(0, 2, 4, 1, 3, 5).reshape(-1, 3, 9)
+            mixed = torch.softmax(w @ w.transpose(1, 2), -1) @ torch.tanh(w)
+            return mixed.reshape(-1, 9, 27).mean(1)[:, :4]
+
+    for net in (Second(), Windows()):
+        complete(exported(net, (3, 9, 9)), RNG.normal(size=(4, 3, 9, 9)).astype(np.float32))
+
+
 def test_softmax_of_far_apart_halves_stays_finite_and_complete():
     x = np.array([[0, 50, 3], [1, 2, 3], [0, 1, 2], [300, 2, 1]], np.float32)
     got = pulled(exported(Alone(lambda v: torch.softmax(v, 1)), (3,)), x, np.ones((4, 3), np.float32))
