@@ -28,7 +28,7 @@ from .autograd.relevance.kernel_tables import Table
 from .autograd.relevance.linear_calls import CallKey
 from .layers.listing import LayerOutput
 from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
-from .load.fixed_batch import FixedBatch, concatenate, padded_batches
+from .load.fixed_batch import FixedBatch, concatenate, fixed_batches, padded_batches
 from .occlusion.local_share import local_share
 from .occlusion.recorded_graph import UnrecordableError, mark_layer
 from .occlusion.recorded_graphs import RecordedGraphs
@@ -154,7 +154,9 @@ class TorchModel(Model):
                 f"slope='secant' takes images and as many references in one batch, and this network takes "
                 f"{self.network.batch} image{'s' * (self.network.batch > 1)}; export it for an even number, or for any"
             )
-        return self._copy("_graphs", _runner=replaced(self._runner, rules=rules, tables=self._tables(rules)))
+        return self._copy(
+            "_graphs", "_without_secant", _runner=replaced(self._runner, rules=rules, tables=self._tables(rules))
+        )
 
     def _tables(self, rules: BackwardRules) -> Mapping[CallKey, Table]:
         """The tables of layers by the call, found by one pass."""
@@ -172,6 +174,21 @@ class TorchModel(Model):
         with Rectifiers("exact") as rectifiers:
             self._runner.run(self._runner.example(), Recording(), grad=False)
         return {"rectifier": rectifiers.count, **rectifiers.others}
+
+    def caveats(self) -> tuple[str, ...]:
+        """Functions without a secant, where gradients are secants; found by one pass."""
+        if self.rules.slope != "secant" or not self._without_secant:
+            return ()
+        several = len(self._without_secant) > 1
+        return (
+            f"operators {', '.join(self._without_secant)} {'have' if several else 'has'} no secant and "
+            f"{'keep their' if several else 'keeps its'} derivative, so contributions do not add up to the difference "
+            "of the outputs",
+        )
+
+    @cached_property
+    def _without_secant(self) -> tuple[str, ...]:
+        return self._runner.without_secant()
 
     @cached_property
     def rectified_layers(self) -> tuple[str, ...]:
@@ -286,13 +303,10 @@ class TorchModel(Model):
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
         if self.network.batch:
-            return FixedBatch(
-                [
-                    (count, Tape(self._runner, piece, capture, capture, wrt, given))
-                    for count, piece, given in padded_batches(x, replace, self.network.batch)
-                ],
-                self.network.batch,
-            )
+            batches = fixed_batches(x.shape[0], self.network.batch, paired=self.rules.slope == "secant")
+            runs = ((rows.take_array(x), rows.take(replace)) for rows in batches)
+            tapes = [Tape(self._runner, piece, capture, capture, wrt, given) for piece, given in runs]
+            return FixedBatch([*zip(batches, tapes, strict=True)])
         return Tape(self._runner, x, capture, capture, wrt, replace)
 
     def _vjp(

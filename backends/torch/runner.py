@@ -1,5 +1,6 @@
 """Passes of a wrapped torch network: arrays of the contract to its tensors, the run, and its tensors back to arrays."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from .autograd.rectifiers import Rectifiers
 from .autograd.relevance.kernel_tables import Table
 from .autograd.relevance.linear_calls import CallKey
 from .autograd.relevance.rules_mode import RulesMode
+from .autograd.relevance.secants import Secants
 from .layers.layer_table import LayerTable, layer_table
 from .layers.listing import LayerOutput, Listing
 from .layers.memory_layout import InputLayout, memory_format, min_images
@@ -185,6 +187,18 @@ class Runner:
                 self.run(dark, other := Recording(frozenset({name})), grad=False)
             self._reaches[name] = not recording.is_disconnected or torch.equal(y, other.values[name])
         return self._reaches[name]
+
+    def without_secant(self) -> tuple[str, ...]:
+        """The names of functions that are not linear and keep their derivative, where gradients are secants."""
+        noise = torch.rand(self.example().shape, generator=torch.Generator().manual_seed(0))
+        with self.running(noise, grad=True) as rules:
+            slopes = rules.slopes if rules is not None else None
+            if not isinstance(slopes, Secants):
+                return ()
+            slopes.without_secant = Counter()
+            image = self._prepare(noise.to(self.device, self.image_dtype).requires_grad_())
+            self.network.run(image, (), lambda _: None)
+            return tuple(sorted(slopes.without_secant))
 
     def to_tensors(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:
         """Activations or cotangents of the contract as the layers have them; their own, or perhaps the caller's."""

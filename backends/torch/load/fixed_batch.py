@@ -1,15 +1,54 @@
 """Networks exported for one batch size: images go in batches of that size, the last one padded."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from crosslens.arrays import Array, namespace
 from crosslens.execution.batching import slices
 from crosslens.model import Linearization
 
-__all__ = ["FixedBatch", "concatenate", "padded_batches"]
+__all__ = ["FixedBatch", "Rows", "concatenate", "fixed_batches", "padded_batches"]
 
 Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of all images that make one batch: ranges, each padded to the same size with its last row."""
+
+    ranges: Sequence[tuple[int, int]]
+    size: int
+    """Of each range with its padding."""
+
+    def take(self, values: Mapping[str, Array]) -> dict[str, Array]:
+        """Those rows of arrays by name, with the padding."""
+        return {name: self.take_array(each) for name, each in values.items()}
+
+    def take_array(self, values: Array) -> Array:
+        """Those rows of an array, with the padding."""
+        parts = [_pad(values[start:stop, ...], self.size) for start, stop in self.ranges]
+        return parts[0] if len(parts) == 1 else namespace(values).concat(parts)
+
+    def pick(self, values: Mapping[Name, Array], part: int) -> dict[Name, Array]:
+        """One range of what was computed of a batch, without the padding."""
+        start, stop = self.ranges[part]
+        first = part * self.size
+        return {name: array[first : first + stop - start, ...] for name, array in values.items()}
+
+
+def fixed_batches(count: int, size: int, *, paired: bool = False) -> list[Rows]:
+    """The batches of a number of images.
+
+    Args:
+        count: images, references counted.
+        size: images in each batch.
+        paired: whether the second half of the images are references, which each batch must hold as its second half.
+    """
+    if not paired:
+        return [Rows([each], size) for each in slices(count, size)]
+    half = count // 2
+    return [Rows([(a, b), (half + a, half + b)], size // 2) for a, b in slices(half, size // 2)]
 
 
 def padded_batches(x: Array, replace: Mapping[str, Array], size: int) -> Iterator[tuple[int, Array, dict[str, Array]]]:
@@ -23,16 +62,16 @@ def padded_batches(x: Array, replace: Mapping[str, Array], size: int) -> Iterato
     Yields:
         (how many of them are not padding, images, replacements).
     """
-    for start, stop in slices(x.shape[0], size):
-        padded = {name: _pad(values[start:stop], size) for name, values in replace.items()}
-        yield stop - start, _pad(x[start:stop], size), padded
+    for rows in fixed_batches(x.shape[0], size):
+        ((start, stop),) = rows.ranges
+        yield stop - start, rows.take_array(x), rows.take(replace)
 
 
 def _pad(values: Array, size: int) -> Array:
     """`values` with its last item repeated up to `size`."""
     xp = namespace(values)
     missing = size - values.shape[0]
-    return values if not missing else xp.concat([values, *[values[-1:]] * missing])
+    return values if not missing else xp.concat([values, *[values[-1:, ...]] * missing])
 
 
 def concatenate(parts: Sequence[Mapping[Name, Array]]) -> dict[Name, Array]:
@@ -43,18 +82,13 @@ def concatenate(parts: Sequence[Mapping[Name, Array]]) -> dict[Name, Array]:
 class FixedBatch(Linearization):
     """Linearisations of padded batches as one, without the padding."""
 
-    def __init__(self, parts: Sequence[tuple[int, Linearization]], size: int) -> None:
-        self._parts, self._size = parts, size
-        self.activations = concatenate([_without_padding(part.activations, count) for count, part in parts])
+    def __init__(self, parts: Sequence[tuple[Rows, Linearization]]) -> None:
+        self._parts = parts
+        self.activations = _joined([(rows, part.activations) for rows, part in parts])
 
     def vjp(self, cotangents: Mapping[str, Array]) -> Mapping[str, Array]:
         """Batch by batch."""
-        gradients, start = [], 0
-        for count, part in self._parts:
-            padded = {name: _pad(values[start : start + count], self._size) for name, values in cotangents.items()}
-            gradients.append(_without_padding(part.vjp(padded), count))
-            start += count
-        return concatenate(gradients)
+        return _joined([(rows, part.vjp(rows.take(cotangents))) for rows, part in self._parts])
 
     def close(self) -> None:
         """Close each batch."""
@@ -62,5 +96,7 @@ class FixedBatch(Linearization):
             part.close()
 
 
-def _without_padding(values: Mapping[str, Array], count: int) -> dict[str, Array]:
-    return {name: array[:count] for name, array in values.items()}
+def _joined(parts: Sequence[tuple[Rows, Mapping[str, Array]]]) -> dict[str, Array]:
+    """What was computed of all batches, in the order of the images."""
+    ranges = range(len(parts[0][0].ranges))
+    return concatenate([rows.pick(values, n) for n in ranges for rows, values in parts])
