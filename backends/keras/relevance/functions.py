@@ -72,7 +72,7 @@ class Function:
 
 def ratio(f: Function, dy: Any) -> Any:
     """dy f(x) / x, and dy f'(x) near x = 0."""
-    near = tf.abs(f.x) < NEAR
+    near = tf.abs(f.x) <= NEAR
     slope = f.y / tf.where(near, tf.ones_like(f.x), f.x)
     at_zero = f.derivative_at_zero()
     if at_zero is not None:
@@ -83,7 +83,7 @@ def ratio(f: Function, dy: Any) -> Any:
 def secant(f: Function, dy: Any) -> Any:
     """dy (f(x) - f(x')) / (x - x'), and dy f'(x) near x = x', for images and then as many references."""
     (x, reference), (y, other) = halves(f.x), halves(f.y)
-    near = tf.abs(x - reference) < NEAR
+    near = tf.abs(x - reference) <= NEAR
     slope = quotient(y - other, x - reference, near)
     return tf.where(both(near), f.derivative(dy), dy * both(slope))
 

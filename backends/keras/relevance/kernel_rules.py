@@ -91,7 +91,9 @@ class KernelBackward:
     def _own(self, branch: Branch, z: Any, dy: Any) -> Any:
         """K' of R / z, with z for the branch's output: the products with the gain cancel."""
         ratio = self._where_gain(dy)
-        ratio = self._divided(z * ratio, z) if self._table.rule.stabiliser else ratio
+        if stabiliser := self._table.rule.stabiliser:
+            size = tf.abs(z)  # z / stabilised(z) is |z| / (|z| + stabiliser)
+            ratio *= size / (size + stabiliser)
         if self._absorbed is not None:
             share = self._divided(self._relevance(dy), z)
             self._keep(branch, share, z)

@@ -91,7 +91,7 @@ def _shares(x: Any) -> tuple[Any, Any, Any, Any]:
     first, second = halves(x)
     sums = (tf.reduce_logsumexp(each, -1, keepdims=True) for each in (first, second))
     distance = tf.clip_by_value(tf.subtract(*sums), -_MOST, _MOST)
-    return tf.nn.softmax(first), tf.nn.softmax(second), distance, tf.abs(first - second) < NEAR
+    return tf.nn.softmax(first), tf.nn.softmax(second), distance, tf.abs(first - second) <= NEAR
 
 
 def maximum(operation: Any, cotangents: Sequence[Any]) -> Flows:
@@ -125,7 +125,7 @@ def local_response(operation: Any, cotangents: Sequence[Any]) -> Flows:
     base, exponent, alpha = response_parts(operation)
     u = base**exponent
     (p, q), (first, second) = halves(base), halves(u)
-    near = tf.abs(p - q) < NEAR
+    near = tf.abs(p - q) <= NEAR
     slope = tf.where(both(near), exponent * u / base, both(quotient(first - second, p - q, near)))
     at_base = window_sum(operation, dy * mean_of_both(x) * slope)
     return [(x, dy * mean_of_both(u) + 2 * alpha * mean_of_both(x) * at_base)]

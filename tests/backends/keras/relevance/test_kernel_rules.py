@@ -25,6 +25,14 @@ LAYERS = {
     "conv in groups": (lambda: L.Conv2D(4, 3, groups=2, padding="same", name="k"), (5, 4, 2)),
     "conv 1-d, causal": (lambda: L.Conv1D(4, 3, padding="causal", name="k"), (6, 3)),
     "conv 1-d, dilated": (lambda: L.Conv1D(4, 3, dilation_rate=2, padding="same", name="k"), (6, 3)),
+    "conv 3-d, channels first": (
+        lambda: L.Conv3D(4, 2, padding="same", data_format="channels_first", name="k"),
+        (3, 5, 2, 6),
+    ),
+    "depthwise, channels first": (
+        lambda: L.DepthwiseConv2D(3, padding="same", data_format="channels_first", name="k"),
+        (3, 5, 7),
+    ),
     "conv 3-d": (lambda: L.Conv3D(3, 2, strides=2, padding="same", name="k"), (5, 4, 3, 2)),
     "depthwise": (lambda: L.DepthwiseConv2D(3, strides=2, depth_multiplier=2, padding="same", name="k"), (5, 5, 3)),
     "depthwise 1-d": (lambda: L.DepthwiseConv1D(3, depth_multiplier=2, name="k"), (5, 3)),
@@ -177,7 +185,7 @@ def wrapped(layer, shape):
     return crosslens.wrap(net, preprocess=None, bounds=None)
 
 
-def native(values):
+def channels_last(values):
     """As Keras stores it: channels last."""
     return np.moveaxis(values, 1, -1) if values.ndim > 3 else values
 
@@ -192,6 +200,7 @@ def test_each_kind_of_layer_obeys_the_table(form, rule):
     x = normal((2, *model.input.example_shape))
     y = model.forward(x)[OUTPUT]
     dy = normal(y.shape)
+    native = np.asarray if "first" in form else channels_last
     pull = model.modified(kernels={"k": made}).vjp(x, {OUTPUT: dy}, wrt=[INPUT, ABSORBED])
     expected, accounts = table(made, layer, shape, model, native(x), native(dy))
     got = native(pull.gradients[INPUT])
@@ -214,8 +223,8 @@ def test_constants_take_the_place_of_the_input_where_the_layer_has_no_border(bor
     rule = KernelRule((Branch(box),), 1e-4, local=True, border=border)
     x, dy = normal((2, 3, 5, 4)), normal((2, 4, 5, 4))
     got = model.modified(kernels={"k": rule}).vjp(x, {OUTPUT: dy}).gradients[INPUT]
-    expected, _ = table(rule, layer, (5, 4, 3), model, native(x), native(dy))
-    np.testing.assert_allclose(native(got), expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    expected, _ = table(rule, layer, (5, 4, 3), model, channels_last(x), channels_last(dy))
+    np.testing.assert_allclose(channels_last(got), expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
 
 def test_a_branch_of_its_own_with_no_stabiliser_is_the_gradient():
@@ -241,10 +250,10 @@ def test_the_output_is_that_of_the_linear_map_and_not_of_the_activation_in_the_s
         copied(layer, linear, (5, 5, 3)),
         (5, 5, 3),
         model,
-        native(x),
-        native(dy * (1 - y * y)),
+        channels_last(x),
+        channels_last(dy * (1 - y * y)),
     )
-    np.testing.assert_allclose(native(got), expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(channels_last(got), expected, rtol=1e-3, atol=1e-5)
 
 
 def copied(layer, other, shape):
@@ -310,8 +319,8 @@ def test_separable_convolutions_have_the_rule_at_their_last_kernel():
     two = crosslens.wrap(keras.Sequential([keras.Input((5, 6, 3)), first, last]), preprocess=None, bounds=None)
     for variable, value in zip([*first.weights, *last.weights], layer.weights, strict=True):
         variable.assign(value)
-    middle = native(two.forward(x, ["first"])["first"])
-    expected, _ = table(rule, last, (5, 6, 3), two, middle, native(dy))
+    middle = channels_last(two.forward(x, ["first"])["first"])
+    expected, _ = table(rule, last, (5, 6, 3), two, middle, channels_last(dy))
     expected = two.vjp(x, {"first": np.moveaxis(expected, -1, 1).astype(np.float32)}).gradients[INPUT]
     np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
 
