@@ -80,5 +80,5 @@ def usual_network(name):
 def test_values_agree_across_backends(name, backend):
     """On the smooth network; on the other, whose kinks no value here comes near, for methods that need rectifiers."""
     network = usual_network(name)
-    allowed = 1e-5 if name == "gradient" else 1e-4
+    allowed = {"gradient": 1e-5}.get(name, 1e-3 if name.startswith("deep_lift") else 1e-4)  # quotients of differences
     same(run(name, backend, network), run(name, BUILDERS[0], network), rtol=allowed, what=f"{name} on {backend}")
