@@ -52,7 +52,6 @@ ROWS = (
     ),
     Row("deep_lift"),
     Row("excitation_backprop"),
-    Row("attn_lrp"),
 )
 
 
@@ -68,9 +67,9 @@ def cell(row: Row, model: crosslens.Model, network: str, subject: Subject) -> tu
     """The map, and its accounts in a few words."""
     image = crosslens.load_image(subject.path, like=model)
     result = crosslens.method(row.method, **row.settings)(model, image, target=target(model, network, subject))
-    accounts = result.figures() if hasattr(result, "figures") else {}
-    said = ", ".join(f"{key} {accounts[key]:.3g}" for key in ("start", "sum", "biases") if key in accounts)
-    print(f"{row.name}: {said}; gap {accounts.get('gap', 0):.2g}", *result.notes, sep="; ", flush=True)
+    accounts = result.figures()
+    print(row.name, accounts, *result.notes, sep="; ", flush=True)
+    said = f"{accounts['sum']:.3g} of {accounts['start']:.3g}"
     return Cell(as_numpy(result.values), result.picture(row.form)), said
 
 
@@ -82,12 +81,15 @@ def sheet(network: str, backends: list[str]) -> Path:
     for row in ROWS:
         for name, subject in subjects.items():
             cells = [cell(row, model, network, subject) for model in models]
-            apart = f"{' and '.join(backends)} differ by {spread([c for c, _ in cells]):.0e}" if len(cells) > 1 else ""
+            apart = (
+                f"{len(backends)} frameworks differ by {spread([c for c, _ in cells]):.0e}" if len(cells) > 1 else ""
+            )
             tiles.append(
                 Tile(cells[-1][0].picture, f"{row.name}: {name}", ", ".join(filter(None, [cells[-1][1], apart])))
             )
     path = PICTURES / f"relevance_{network}.jpg"
-    grid(tiles, f"relevance: {TITLES[network]} ({backends[-1]})").save(path, quality=80)
+    page = grid(tiles, f"relevance in the map, of what was shared out: {TITLES[network]} ({backends[-1]})")
+    page.resize((page.width * 3 // 4, page.height * 3 // 4)).save(path, quality=70)
     return path
 
 
