@@ -23,9 +23,9 @@ from .autograd.layer_graph import Reads, direct_inputs, upstream
 from .autograd.recording import Recording
 from .autograd.rectified_layers import RectifiedLayers
 from .autograd.rectifiers import Rectifiers
-from .autograd.relevance.kernel_calls import KernelCalls
-from .autograd.relevance.kernel_tables import Table
-from .autograd.relevance.linear_calls import CallKey
+from .autograd.relevance.kernels.kernel_calls import KernelCalls
+from .autograd.relevance.kernels.kernel_tables import Table
+from .autograd.relevance.kernels.linear_calls import CallKey
 from .layers.listing import LayerOutput
 from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
 from .load.fixed_batch import FixedBatch, concatenate, fixed_batches, padded_batches

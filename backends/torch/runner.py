@@ -19,10 +19,10 @@ from torch import Tensor
 from .autograd.isolation import isolation
 from .autograd.recording import Recording, StopForward
 from .autograd.rectifiers import Rectifiers
-from .autograd.relevance.kernel_tables import Table
-from .autograd.relevance.linear_calls import CallKey
+from .autograd.relevance.kernels.kernel_tables import Table
+from .autograd.relevance.kernels.linear_calls import CallKey
 from .autograd.relevance.rules_mode import RulesMode
-from .autograd.relevance.secants import Secants
+from .autograd.relevance.secant.secants import Secants
 from .layers.layer_table import LayerTable, layer_table
 from .layers.listing import LayerOutput, Listing
 from .layers.memory_layout import InputLayout, memory_format, min_images

@@ -13,15 +13,15 @@ from torch.overrides import TorchFunctionMode
 from ...layers.attention import multi_head_attention
 from .function_calls import FunctionCall, function_call
 from .kept_values import KeptValues
-from .kernel_tables import Table, apply_table
-from .linear_calls import CallKey, LinearCall, linear_call
+from .kernels.kernel_tables import Table, apply_table
+from .kernels.linear_calls import CallKey, LinearCall, linear_call
 from .normalisations import StoppedNorms, normalisation, with_value
-from .pairs import Pairs
 from .products import HalvedProducts, product_in_steps
 from .ratios import Ratios
-from .secants import Secants
+from .secant.pairs import Pairs
+from .secant.secants import Secants
+from .secant.steps import secant_steps
 from .slopes import Slopes
-from .steps import secant_steps
 
 __all__ = ["LinearCalls", "RulesMode"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .kept_values import KeptValue, KeptValues, same_memory
-from .pairs import Pairs
+from .secant.pairs import Pairs
 
 __all__ = ["NEAR", "Slopes"]
 

@@ -9,10 +9,10 @@ from crosslens.errors import LayerError
 from crosslens.model.kernel_rules import KernelRule
 from torch import Tensor
 
-from ..recording import Recording
+from ...recording import Recording
+from ..rules_mode import LinearCalls
 from .kernel_tables import Table, table
 from .linear_calls import CallKey, LinearCall
-from .rules_mode import LinearCalls
 
 __all__ = ["KernelCalls"]
 

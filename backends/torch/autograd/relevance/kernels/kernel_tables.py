@@ -14,7 +14,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.model.kernel_rules import KernelRule
 from torch import Tensor
 
-from .kept_values import KeptValue, KeptValues, same_memory
+from ..kept_values import KeptValue, KeptValues, same_memory
 from .linear_calls import LinearCall
 from .table_inputs import TableInputs
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .function_calls import FunctionCall
+from ..function_calls import FunctionCall
 from .pairs import Pairs
 
 __all__ = ["secant_steps"]

@@ -7,17 +7,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...layers.functions import tensors_in
+from ....layers.functions import tensors_in
+from ..chains import Chains
+from ..function_calls import FunctionCall
+from ..kept_values import KeptValues
+from ..names import ELEMENTWISE, STEPPED
+from ..products import PRODUCTS
+from ..rectifier_calls import is_rectifier
+from ..slopes import Slopes
 from .bilinear import secant_of_product
-from .chains import Chains
-from .function_calls import FunctionCall
-from .kept_values import KeptValues
 from .maxima import Maxima
-from .names import ELEMENTWISE, STEPPED
 from .pairs import Pairs
-from .products import PRODUCTS
-from .rectifier_calls import is_rectifier
-from .slopes import Slopes
 
 __all__ = ["Secants"]
 

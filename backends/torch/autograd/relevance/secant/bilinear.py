@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .function_calls import FunctionCall
-from .kept_values import KeptValue, KeptValues, same_memory
+from ..function_calls import FunctionCall
+from ..kept_values import KeptValue, KeptValues, same_memory
 from .pairs import Pairs
 
 __all__ = ["secant_of_product"]

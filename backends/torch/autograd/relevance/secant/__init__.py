@@ -1,0 +1,1 @@
+"""Secants between images and references, function by function."""
