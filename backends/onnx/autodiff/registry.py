@@ -34,13 +34,20 @@ class Rule:
     broadcasts: bool = False
     approximate: str = ""
     """How it approximates the derivative ("straight through"), empty if it is exact; gradients then pass integers."""
+    activation: bool = False
+    """Whether it is an activation function, elementwise in its first input, beside those of the standard."""
 
 
 _RULES: dict[tuple[str, str], list[Rule]] = {}
 
 
 def vjp(
-    *operators: str, since: int = 1, domain: str = "", broadcasts: bool = False, approximate: str = ""
+    *operators: str,
+    since: int = 1,
+    domain: str = "",
+    broadcasts: bool = False,
+    approximate: str = "",
+    activation: bool = False,
 ) -> Callable[[Derivative], Derivative]:
     """Register a function `(g, node, *dys) -> Cotangents` as the derivative rule of these operators.
 
@@ -50,11 +57,15 @@ def vjp(
         domain: of the operators; "" is the standard's.
         broadcasts: whether cotangents may have the shape of the output: they are summed back to the inputs' shapes.
         approximate: how the rule approximates the derivative, if it does.
+        activation: whether the operators are activation functions, elementwise in their first input, so that relevance
+            takes f(x) / x or a secant for their slope; the standard's own are known.
     """
 
     def register(derivative: Derivative) -> Derivative:
         for operator in operators:
-            _RULES.setdefault((domain, operator), []).append(Rule(since, derivative, broadcasts, approximate))
+            _RULES.setdefault((domain, operator), []).append(
+                Rule(since, derivative, broadcasts, approximate, activation)
+            )
         return derivative
 
     return register

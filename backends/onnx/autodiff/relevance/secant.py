@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ...ir.graph import Graph, Node
-from ..registry import Cotangents, Rule
+from ..registry import Cotangents, Rule, rule_for
 from .halves import Halves
 from .products import factors
 from .ratio import TINY
@@ -37,9 +37,11 @@ _MAXIMA = frozenset(["MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin", "Max"
 
 def has_secant(varying: Varying, node: Node) -> bool:
     """Whether a node that is not linear in what varies has a secant here."""
+    positions, rule = varying.positions(node), rule_for(node)
+    if rule is not None and rule.activation:
+        return positions == (0,)
     if node.domain and node.op != "Gelu":
         return False
-    positions = varying.positions(node)
     if factors(varying, node):
         return positions in {(0, 1), factors(varying, node)}
     if node.op in {"Max", "Min", "Div"}:
@@ -67,7 +69,7 @@ def secant_cotangents(
     if node.op in _COMPOSED:
         return _of_composed(halves, node, rule, dys)
     position = varying.only(node)
-    if position is not None and node.op in _UNARY:
+    if position is not None and (rule.activation or node.op in _UNARY):
         dx = _of_function(halves, node, rule, dy, position)
         return [dx if p == position else None for p in range(len(node.inputs))]
     if node.op == "Div":
