@@ -40,7 +40,7 @@ _LINEAR = frozenset(
 _CHOICES = frozenset(
     {
         "Select", "SelectV2", "Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalAnd",
-        "LogicalOr", "LogicalNot", "ZerosLike", "OnesLike",
+        "LogicalOr", "LogicalNot", "ZerosLike", "OnesLike", "IsFinite",
     }
 )  # fmt: skip
 _ELEMENTWISE = NONLINEAR | _LINEAR | _CHOICES | {"SquaredDifference"}

@@ -16,6 +16,7 @@ from .sweep import pull_back
 __all__ = ["LayerRun", "LinearMap", "find_linear_map"]
 
 _ADD = frozenset({"BiasAdd", "AddV2", "Add"})
+_LOOPS = frozenset({"While", "StatelessWhile"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 
@@ -105,10 +106,11 @@ def find_linear_map(run: LayerRun, facts: GraphFacts) -> LinearMap | None:
         return None
     core = products[0]
     places = facts.varying_inputs(core)
-    if len(products) > 1 or len(places) > 1 or len(core.outputs) > 1 or core.type in {"While", "StatelessWhile"}:
+    compiled = core.type in _CALLS and not hasattr(run.source, "convolution_op")
+    if compiled or core.type in _LOOPS or len(products) > 1 or len(places) > 1 or len(core.outputs) > 1:
         raise ModelError(
-            f"a kernel rule cannot reach the linear map of layer {run.name!r}: its kernel is used within a loop or in "
-            "several places; leave the layer out of kernels="
+            f"a kernel rule cannot reach the linear map of layer {run.name!r}: its kernel is used within a loop, in a "
+            "tf.function or in several places; leave the layer out of kernels="
         )
     start = _before(core.inputs[places[0]], inside, facts)
     product, end = _behind(core.outputs[0], run, inside, facts)

@@ -79,8 +79,10 @@ class ModifiedGradient:
             **operation_rules(self._rules, facts, sources),
             **dict(self._kernel_rules(runs, facts, sources, accounts)),
         }
-        gradients = pull_back(targets, seeds, sources, rules)
-        return gradients, None if accounts is None else _summed(accounts, roots[0])
+        if accounts is None:
+            return pull_back(targets, seeds, sources, rules), None
+        gradients = pull_back(targets, seeds, [*sources, *roots], rules)  # by way of all layers that absorb
+        return gradients[: len(sources)], _summed(accounts, roots[0])
 
     def _kernel_rules(
         self,

@@ -110,6 +110,8 @@ def _secants(facts: GraphFacts) -> Iterable[tuple[str, Rule]]:
         paired = all(is_paired(operation.inputs[place]) for place in facts.varying_inputs(operation))
         if operation.type in table and paired:
             yield operation.name, table[operation.type]
+        if operation.type == "StopGradient" and "logsumexp" in operation.name.lower():
+            yield operation.name, _through  # the maximum cancels in the derivative, and not in a secant
 
 
 def _slopes(slope: str, facts: GraphFacts, sources: Sequence[Any]) -> dict[str, Rule]:
@@ -147,6 +149,10 @@ def _with_slope(
 def _halved(operation: Any, cotangents: Sequence[Any]) -> Flows:
     for tensor, dx in zip(operation.inputs, operation_gradients(operation, cotangents), strict=True):
         yield tensor, None if dx is None else dx / 2
+
+
+def _through(operation: Any, cotangents: Sequence[Any]) -> Flows:
+    return [(operation.inputs[0], cotangents[0])]
 
 
 def _stop(operation: Any, cotangents: Sequence[Any]) -> Flows:

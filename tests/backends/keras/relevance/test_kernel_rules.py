@@ -302,8 +302,35 @@ class Looped(L.Layer):
         return tf.while_loop(lambda n, _: n < 2, lambda n, x: (n + 1, x @ self.kernel), (0, x), maximum_iterations=2)[1]
 
 
-def test_a_kernel_within_a_loop_is_refused_at_once():
-    model = crosslens.wrap(keras.Sequential([keras.Input((5,)), Looped(name="k")]), bounds=None)
+class Called(Looped):
+    """Uses its kernel within a `tf.function`."""
+
+    def call(self, x):
+        return tf.function(lambda: x @ self.kernel)()
+
+
+def test_what_is_absorbed_counts_every_layer_whatever_else_is_asked():
+    net = keras.Sequential([keras.Input((5,)), L.Dense(4, name="a"), L.ReLU(), L.Dense(3, name="b")])
+    for variable in net.weights:
+        variable.assign(normal(variable.shape))
+    model = crosslens.wrap(net, bounds=None)
+    biases = {name: Branch(bias=model.weights(name)["bias"]) for name in "ab"}
+    ruled = model.modified(kernels={name: KernelRule((branch,), 0.3) for name, branch in biases.items()})
+    x, dy = normal((2, 5)), normal((2, 3))
+    asked = [[INPUT, ABSORBED], [ABSORBED], ["b", ABSORBED], ["a", "b", ABSORBED]]
+    first, *others = (ruled.vjp(x, {OUTPUT: dy}, wrt=wrt).gradients for wrt in asked)
+    y = model.forward(x)[OUTPUT]
+    shared = (x * first[INPUT]).sum(1) + first[ABSORBED].sum(1)
+    np.testing.assert_allclose(shared, (y * dy).sum(1), rtol=1e-4, atol=1e-5)
+    for each in others:
+        np.testing.assert_allclose(each[ABSORBED], first[ABSORBED], rtol=1e-5, atol=1e-6)
+    nothing = ruled.vjp(x, {}, wrt=[ABSORBED]).gradients[ABSORBED]
+    np.testing.assert_array_equal(nothing, np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("kind", [Looped, Called])
+def test_a_kernel_within_a_loop_is_refused_at_once(kind):
+    model = crosslens.wrap(keras.Sequential([keras.Input((5,)), kind(name="k")]), bounds=None)
     with pytest.raises(ModelError, match=r"cannot reach the linear map of layer 'k': its kernel is used within a loop"):
         model.modified(kernels={"k": KernelRule((Branch(),), 0.1)})
 

@@ -81,6 +81,8 @@ FUNCTIONS = {
     "softmax of large numbers": lambda x: tf.nn.softmax(2 * x + 95),
     "log_softmax of large numbers": lambda x: tf.nn.log_softmax(2 * x - 95),
     "log_softmax": tf.nn.log_softmax,
+    "logsumexp": lambda x: tf.reduce_logsumexp(3 * x, [1, 2]),
+    "keras.ops.logsumexp": lambda x: keras.ops.logsumexp(x, 1),
     "attention": lambda x: keras.ops.dot_product_attention(heads(x / 2), heads(x / 3), heads(x + 1)),
     "max pooling": lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID"),
     "max pooling that overlaps": lambda x: keras.ops.max_pool(x, 3, 2, padding="same"),
