@@ -113,7 +113,7 @@ def rules_of(
     rules = {each.layer: _stabilised(composite.rule(each), epsilon) for each in maps}
     for text in overrides:
         pattern, rule = parse_rule(text)
-        named = [each for each in maps if fnmatchcase(each.layer, pattern) or each.layer == pattern]
+        named = [each for each in maps if any(fnmatchcase(name, pattern) or name == pattern for name in _names(each))]
         if not named:
             known = ", ".join(repr(each.layer) for each in maps[:6]) + ", ..." * (len(maps) > 6)
             raise LayerError(f"rule {text!r}: no layer with a kernel is called {pattern!r}; there are {known}")
@@ -124,13 +124,19 @@ def rules_of(
         if rule.is_local and not each.is_first:
             firsts = ", ".join(repr(one.layer) for one in maps if one.is_first)
             raise LayerError(
-                f"{type(rule).__name__} is a rule for layers that read the image, and {each.layer!r} reads other "
+                f"{rule.name} is a rule for layers that read the image, and {each.layer!r} reads other "
                 f"layers; give it to {firsts}, and {each.layer!r} for example z_plus or epsilon"
             )
         if isinstance(rule, Box) and not rule.low:
             low, high = _box(each)
             rules[each.layer] = replace(rule, low=low, high=high)
     return rules
+
+
+def _names(linear: LinearMap) -> tuple[str, ...]:
+    """What a pattern may fit: names and aliases of the layer, and of the normalisation that counts as part of it."""
+    layers = (linear.model.layer(name) for name in dict.fromkeys((linear.layer, linear.end)))
+    return tuple(name for layer in layers for name in (layer.name, *layer.aliases))
 
 
 def _stabilised(rule: Rule, epsilon: float | None) -> Rule:

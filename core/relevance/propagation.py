@@ -258,7 +258,8 @@ def refuse_after_softmax(model: Model, objective: Objective, method: str) -> Non
     reads_probability = isinstance(objective, ClassScore) and objective.reading.link not in {"identity"}
     spec = model.output if OUTPUT in objective.layers else None
     if reads_probability or (spec is not None and spec.activation is not None):
-        instead = "a class number means its logit" if spec is None or spec.before else "wrap it without its last layer"
+        hidden = spec is not None and spec.activation is not None and not spec.before
+        instead = "wrap the network without its last layer" if hidden else "a class number means its logit"
         raise TargetError(
             f"{method} shares out a logit, and this target is read after a softmax or a sigmoid: {instead}, "
             "target=281, 'logit:281' on the shell"

@@ -21,6 +21,8 @@ __all__ = ["AlphaBeta", "Box", "Epsilon", "ExcitationBackprop", "Flat", "Gamma",
 class Rule(ABC):
     """How a linear map passes relevance on."""
 
+    name: ClassVar[str]
+    """What users call it."""
     epsilon: float = 1e-6
     """The stabiliser, 0 or more."""
     biased: bool = field(default=True, kw_only=True)
@@ -43,6 +45,8 @@ class Rule(ABC):
 class Epsilon(Rule):
     """R_i = sum_j x_i w_ij / (z_j + epsilon sign z_j) R_j (Bach et al. 2015, equation 58); LRP-0 where epsilon is 0."""
 
+    name = "epsilon"
+
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
         return (Branch(bias=linear.bias),)
 
@@ -50,6 +54,8 @@ class Epsilon(Rule):
 @dataclass(frozen=True)
 class ZPlus(Rule):
     """Positive contributions alone, x+ w+ and x- w- (Montavon et al. 2017, the z+ rule; alpha 1, beta 0)."""
+
+    name = "z_plus"
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
         return (_contributions(linear, biased=self.biased, positive=True),)
@@ -59,6 +65,7 @@ class ZPlus(Rule):
 class AlphaBeta(Rule):
     """alpha times the positive contributions less beta times the negative ones (Bach et al. 2015, equation 60)."""
 
+    name = "alpha_beta"
     alpha: float = 2.0
     beta: float = 1.0
 
@@ -80,6 +87,7 @@ class Gamma(Rule):
     """Contributions of z's own sign count 1 + gamma times (Montavon et al. 2019, section 10.2.1; for inputs and outputs
     of either sign as in Andeol et al. 2021)."""
 
+    name = "gamma"
     gamma: float = 0.25
 
     def __post_init__(self) -> None:
@@ -104,6 +112,7 @@ class Gamma(Rule):
 class ExcitationBackprop(Rule):
     """Each unit's probability goes to its excitatory inputs, x+ w+ without biases (Zhang et al. 2018, equation 4)."""
 
+    name = "excitation"
     epsilon: float = 0.0
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
@@ -115,6 +124,7 @@ class ExcitationBackprop(Rule):
 class Flat(Rule):
     """R_j in equal parts to all inputs of j (Lapuschkin et al. 2019)."""
 
+    name = "flat"
     is_local = True
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
@@ -126,6 +136,7 @@ class Flat(Rule):
 class WSquare(Rule):
     """R_j by the squared weights (Montavon et al. 2017, the w^2 rule)."""
 
+    name = "w_square"
     is_local = True
 
     def branches(self, linear: LinearMap) -> tuple[Branch, ...]:
@@ -136,6 +147,7 @@ class WSquare(Rule):
 class Box(Rule):
     """The z^B rule (Montavon et al. 2017): contributions x w - low w+ - high w-, of images between low and high."""
 
+    name = "box"
     is_local = True
     low: tuple[float, ...] = ()
     """The least value of each channel of x."""

@@ -104,8 +104,8 @@ def test_epsilon_is_the_stabiliser_of_every_rule_but_of_one_that_says_its_own():
     [
         ("conv3=flat", r"rule 'conv3=flat': no layer with a kernel is called 'conv3'; there are 'conv1', 'c"),
         ("act1=flat", r"no layer with a kernel is called 'act1'"),
-        ("conv2=flat", r"Flat is a rule for layers that read the image, and 'conv2' reads other layers; .* 'conv1'"),
-        ("fc=w_square", r"WSquare is a rule for layers that read the image, and 'fc' reads other layers; .* epsilon"),
+        ("conv2=flat", r"flat is a rule for layers that read the image, and 'conv2' reads other layers; .* 'conv1'"),
+        ("fc=w_square", r"w_square is a rule for layers that read the image, and 'fc' reads other layers; .* epsilon"),
     ],
 )  # fmt: skip
 def test_a_rule_that_fits_no_layer_is_refused_with_those_that_it_would_fit(override, message):
@@ -117,3 +117,11 @@ def test_the_box_is_that_of_black_and_white_images_as_the_first_layer_reads_them
     rule = chosen("epsilon_gamma_box", preprocess=Preprocess(mean=(0.4, 0.5, 0.3), std=(0.25, -0.5, 0.4)))["conv1"]
     np.testing.assert_allclose(rule.low, [-0.4 / 0.25, 0.5 / -0.5, -0.3 / 0.4], rtol=1e-6)
     np.testing.assert_allclose(rule.high, [0.6 / 0.25, -0.5 / -0.5, 0.7 / 0.4], rtol=1e-6)
+
+
+def test_a_layer_answers_to_the_name_of_the_normalisation_that_is_part_of_it():
+    """torch has conv and bn where an ONNX file has one fused layer, often under the name of the normalisation."""
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Flatten()).eval()
+    maps = linear_maps(crosslens.wrap(net, preprocess=None, input_shape=(3, 5, 5)))
+    assert [rules_of(maps, COMPOSITES["epsilon"], [f"{name}=flat"])["0"].name for name in ("0", "1")] == ["flat"] * 2
