@@ -48,11 +48,18 @@ class _Call:
 
     def gradient(self, dy: Tensor) -> Tensor:
         x, y = self.x.tensor, self.y.tensor
-        if self.pairs is not None:
-            x, y = self.pairs.difference(x), self.pairs.difference(y)
-        near = (x.abs() < NEAR) | x.isnan()  # of two infinite values that are the same
-        dx = dy * (y / x)
-        return torch.where(near, self._exact(dy), dx) if bool(near.any()) else dx
+        if self.pairs is None:
+            width, factor = x, y / x
+        else:
+            (first, second), (above, below) = self.pairs.halves(x), self.pairs.halves(y)
+            width = first - second
+            factor = (above - below).div_(width)
+        dx = dy * factor if self.pairs is None else self.pairs.times(dy, factor)
+        if float(width.abs().nan_to_num_(0).min()) >= NEAR:  # of two infinite values that are the same it is NaN
+            return dx
+        near = (width.abs() < NEAR) | width.isnan()
+        near = near if self.pairs is None else self.pairs.joined(near, near, x)
+        return dx.copy_(torch.where(near, self._exact(dy), dx))
 
     def _exact(self, dy: Tensor) -> Tensor:
         with torch.enable_grad():

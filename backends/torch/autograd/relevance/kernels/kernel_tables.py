@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..kept_values import KeptValue, KeptValues, same_memory
 from .linear_calls import LinearCall
-from .table_inputs import TableInputs
+from .table_inputs import TableInputs, where_positive
 
 __all__ = ["Table", "apply_table", "table"]
 
@@ -183,8 +183,11 @@ class _Backward:
 
     def _own(self, branch: TableBranch) -> Tensor:
         """dy z / stabilised(z), at z's side."""
-        quotient = self._quotient(self.z, self.z)
-        at_y = self._without_dead(self._at_side(branch.side, self.dy * quotient))
+        if stabiliser := self.rule.stabiliser:  # v / (v + s sign v) = 1 - s / (|v| + s)
+            at_y = torch.addcdiv(self.dy, self.dy, self.z.abs().add_(stabiliser), value=-stabiliser)
+        else:
+            at_y = self.dy.masked_fill(self.z == 0, 0)
+        at_y = self._without_dead(self._at_side(branch.side, at_y))
         if self.accounts is not None:
             share = at_y if self.rule.gain is None else self._per_gain(at_y)
             self._absorb(branch, share, self.z)
@@ -228,13 +231,12 @@ class _Backward:
     def _at_side(self, side: str, values: Tensor) -> Tensor:
         if side == "any":
             return values
-        return values.masked_fill(self.z <= 0 if side == "positive" else self.z >= 0, 0)
+        return where_positive(values, self.z if side == "positive" else -self.z)
 
     def _quotient(self, above: Tensor, below: Tensor) -> Tensor:
         """above / stabilised(below); 0 for a quotient by 0."""
-        stabiliser = self.rule.stabiliser
-        if stabiliser:
-            return above / torch.where(below < 0, below - stabiliser, below + stabiliser)
+        if self.rule.stabiliser:
+            return above / below.abs().add_(self.rule.stabiliser).copysign_(below)
         return (above / below).masked_fill_(below == 0, 0)
 
     def _absorb(self, branch: TableBranch, c: Tensor, y: Tensor) -> None:

@@ -39,3 +39,11 @@ class Pairs:
         first, second = self.halves(x)
         mean = (first + second) / 2
         return self.joined(mean, mean, x)
+
+    def times(self, values: Tensor, factor: Tensor) -> Tensor:
+        """Values times a factor that both halves have."""
+        axis = self.axis(values)
+        product = torch.empty_like(values)
+        for part, result in zip(self.halves(values), product.chunk(2, axis), strict=True):
+            torch.mul(part, factor, out=result)
+        return product
