@@ -16,7 +16,9 @@ from crosslens.relevance import COMPOSITES, Propagation, Relevance, conservation
 from ._channels import channels_added_up
 from ._contrast import contrastive
 
-REASONS = "layers without a rule, such as a normalisation that stands alone"
+REASONS = "a layer that others bypass, or layers without a rule, such as a normalisation that stands alone"
+KEPT = 0.05
+"""Share of the probability, kept by units that no input excites, above which the result says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,9 @@ class ExcitationBackprop(Method):
     Marginal winning probability: a winner is passed down layer by layer, to inputs by their excitation x w+.
 
     Equation 4: P(i | j) is x_i w_ij / sum_i x_i w_ij over positive weights, biases left out. The target has probability
-    1, so the map of a layer adds up to 1. "contrast" (section 3.3) subtracts what the dual unit, with negative weights,
-    would give: it leaves what is the target's own, and adds up to 0.
+    1, so the map of a layer that others do not bypass adds up to 1, less what stays at units that are active by their
+    bias alone and that no input excites ("stabiliser" in `result.figures()`). "contrast" (section 3.3) subtracts what
+    the dual unit, with negative weights, would give: it leaves what is the target's own, and adds up to 0.
     """
 
     name = "excitation_backprop"
@@ -56,7 +59,13 @@ class ExcitationBackprop(Method):
             taken = taken - namespace(taken).stack([0 * start, start], axis=1)
             start = 0 * start
         result = Relevance(values, scores=found.scores, start=start, absorbed=taken)
-        return replace(result, notes=conservation_note(result, REASONS))
+        return replace(result, notes=(*conservation_note(result, REASONS), *self._kept_note(taken)))
+
+    def _kept_note(self, taken: Array) -> tuple[str, ...]:
+        most = float(namespace(taken).max(taken[:, 1]))
+        if self.contrast or most <= KEPT:
+            return ()
+        return (f"up to {most:.0%} of the probability stays at units that no input excites, their bias alone",)
 
 
 def _over(values: Array, start: Array) -> Array:

@@ -14,6 +14,8 @@ class Perceptron(TinyModel):
     With `merged` the rectifiers are parts of the dense layers, as in Keras' Dense(activation="relu").
     """
 
+    rules_for = frozenset({"slope"})
+
     def __init__(self, *layers, merged=False, bypass=False):
         super().__init__()
         self.input = InputSpec((1, 1, np.shape(layers[0][0])[1]), bounds=None)

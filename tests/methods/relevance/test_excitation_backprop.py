@@ -3,10 +3,12 @@
 import crosslens
 import numpy as np
 import pytest
+import torch
 from crosslens.errors import LayerError, TargetError
 from crosslens.introspection import default_layer
 from crosslens.objective import channel, logit, probability
 from crosslens.testing import TinyModel
+from torch import nn
 
 X = np.random.default_rng(0).random((3, 3, 8, 8)).astype(np.float32)
 NET = TinyModel(relu=True)
@@ -90,3 +92,15 @@ def test_contrast_above_the_last_linear_layer_is_refused():
 def test_a_probability_is_refused():
     with pytest.raises(TargetError, match="excitation_backprop shares out a logit, and this target is read after a s"):
         crosslens.method("excitation_backprop")(NET, X, probability(1))
+
+
+def test_what_stays_at_units_that_no_input_excites_is_told():
+    """A unit with negative weights and a positive bias: equation 4 has no winner among its inputs."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+    given = {"1.weight": [[1, 0], [0, -1]], "1.bias": [0, 2], "3.weight": [[3, 1]], "3.bias": [0]}
+    net.load_state_dict({name: torch.tensor(values).float() for name, values in given.items()})
+    model = crosslens.wrap(net.eval(), preprocess=None, input_shape=(1, 1, 2), output_kind="score")
+    found = crosslens.method("excitation_backprop", layer="0")(model, np.ones((1, 1, 1, 2), np.float32), 0)
+    np.testing.assert_allclose(found.values, [[0.75, 0]], atol=1e-6)
+    assert found.figures()["stabiliser"] == pytest.approx(0.25, abs=1e-6)
+    assert found.notes == ("up to 25% of the probability stays at units that no input excites, their bias alone",)
