@@ -24,6 +24,8 @@ Values = np.ndarray[Any, Any]
 
 _LINEAR = 1e-3
 """Relative error up to which a normalisation is a gain and a shift of each channel."""
+_TOLD = 1e-3
+"""Share of the offset from which on a channel's values tell its gain; of dead ones they are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +190,7 @@ def _gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tupl
         gain, shift = np.ones(len(x)), w["bias"].astype(np.float64)
     else:
         offset = w.get("offset", np.zeros(len(x)))
-        gain = _measured_gain(x - _rows(w["mean"]), y - _rows(offset))
+        gain = _measured_gain(x - _rows(w["mean"]), y, _rows(offset))
         epsilon = epsilon_from_gains(gain, w)
         if epsilon is None:
             return None
@@ -200,10 +202,15 @@ def _gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tupl
     return gain.astype(dtype), shift.astype(dtype)
 
 
-def _measured_gain(x: Values, y: Values) -> Values:
-    """(C,) so that y = gain x, both (C, positions); one position is enough."""
+def _measured_gain(x: Values, y: Values, offset: Values) -> Values:
+    """(C,) so that y = gain x + offset, (C, positions) each; 0 where y is the offset but for rounding.
+
+    One position is enough.
+    """
+    y = y - offset
     power = (x**2).sum(axis=1)
-    return np.asarray(np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=power > 0))
+    told = (power > 0) & ((y**2).mean(axis=1) > _TOLD**2 * (offset**2).mean(axis=1))
+    return np.asarray(np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=told))
 
 
 def _rows(values: Values) -> Values:

@@ -170,6 +170,16 @@ def test_the_kernel_and_bias_of_a_linear_map_compute_what_layer_and_normalisatio
     assert (linear.gain < 0).any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_channel_that_is_constant_but_for_rounding_hides_no_normalisation(dtype):
+    """Its weights are 0 and its mean almost, as in trained networks: what it shows of its gain is rounding."""
+    net = nn.Sequential(nn.Conv2d(3, 5, 3, bias=False), normalisation(nn.BatchNorm2d, 5), nn.ReLU())
+    net[0].weight.data[2], net[1].running_mean[2], net[1].running_var[2] = 0.0, torch.finfo(dtype).eps, 0.0
+    (linear,) = linear_maps(wrapped(net.eval().to(dtype)))
+    want = net[1].weight / torch.sqrt(net[1].running_var + net[1].eps)
+    np.testing.assert_allclose(linear.gain, want.detach().numpy(), rtol=1e-4)
+
+
 def test_a_normalisation_that_another_layer_reads_past_is_no_part_of_the_layer_before():
     class Past(nn.Module):
         def __init__(self):
