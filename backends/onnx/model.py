@@ -20,7 +20,7 @@ from .autodiff.differentiability import caveats_of, diagnosis_of
 from .autodiff.disconnected import refuse_disconnected
 from .autodiff.layer_reads import direct_reads
 from .autodiff.rectifiers import activation_functions, is_rectifier, rectified_tensors
-from .autodiff.relevance.graph_rules import EXACT, GraphRules
+from .autodiff.relevance.graph_rules import EXACT, graph_rules
 from .autodiff.relevance.secant_caveats import secant_caveats
 from .autodiff.reverse import path_of
 from .ir.graph import DynamicShapeError, Graph, Type
@@ -30,16 +30,7 @@ from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
 from .ir.session import limited_threads
 from .occlusion.engine import OnnxStagedNetwork
 from .receptive.fields import fields_of_graph
-from .runtime.batch_split import (
-    CPU_PROVIDER,
-    BatchSplit,
-    arranged,
-    cores,
-    map_batches,
-    parts_of,
-    split_batch,
-    split_pairs,
-)
+from .runtime.batch_split import CPU_PROVIDER, BatchSplit, cores, map_batches, parts_of, split_batch
 from .runtime.build import build_executable
 from .runtime.executable import Executable
 from .runtime.linearization import OnnxLinearization
@@ -157,7 +148,7 @@ class OnnxModel(Model):
     def caveats(self) -> tuple[str, ...]:
         """Quantisation that gradients pass straight through, and operators without a secant where one is asked for."""
         graph = self._at_example()
-        return (*caveats_of(graph), *(secant_caveats(graph) if self._graph_rules.slope == "secant" else ()))
+        return (*caveats_of(graph), *(secant_caveats(graph) if self._graph_rules.pairs else ()))
 
     def weights(self, layer: str) -> Mapping[str, Array]:
         """Kernel and bias of linear layers (of an Add behind MatMul: bias); scales and statistics of normalisations."""
@@ -182,13 +173,7 @@ class OnnxModel(Model):
         """In the reverse sweep over the graph: `autodiff.relevance`."""
         if rules.relu != "exact" and not any(is_rectifier(self._graph, node) for node in self._graph.nodes):
             raise no_rectifier()
-        if rules.slope == "secant" and (batch := self._input.batch) and batch % 2:
-            raise ModelError(
-                f"slope='secant' takes images and references in one run, and this file takes {batch} at a time: an odd "
-                "number. Export it with a free batch size (dynamic_axes in torch.onnx.export)"
-            )
-        kernels = {self._layer_tensors[name].tensor: rule for name, rule in rules.kernels.items()}
-        return self._copy(_graph_rules=GraphRules(rules.relu, rules.slope, rules.norms, rules.products, kernels))
+        return self._copy(_graph_rules=graph_rules(rules, self._layer_tensors, self._input.batch))
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_tensor = {self._layer_tensors[name].tensor: values for name, values in changed.items()}
@@ -227,7 +212,7 @@ class OnnxModel(Model):
         replace: Mapping[str, Array],
     ) -> Pullback:
         request = Request(capture, tuple(cotangents), wrt, tuple(replace), self._graph_rules)
-        split = self._split(x, (*cotangents, *wrt, *capture, *replace), pairs=self._pairs)
+        split = self._split(x, (*cotangents, *wrt, *capture, *replace), pairs=self._graph_rules.pairs)
 
         def run(x: Array, replace: Mapping[str, Array], dys: Mapping[str, Array]) -> dict[tuple[str, str], Array]:
             executable: Executable = self._executable("fused", request, x)
@@ -244,11 +229,10 @@ class OnnxModel(Model):
         self, x: Array, capture: tuple[str, ...], wrt: tuple[str, ...], replace: Mapping[str, Array]
     ) -> Linearization:
         request = Request(capture, capture, wrt, tuple(replace), self._graph_rules)
-        split = self._split(x, (*capture, *wrt, *replace), pairs=self._pairs)
-        count, x = len(x), split.arranged(as_numpy(x))
-        parts = list(parts_of(split.images, self._input.batch, x, arranged(split, replace)[0], {}))
+        split = self._split(x, (*capture, *wrt, *replace), pairs=self._graph_rules.pairs)
+        parts = list(parts_of(split, self._input.batch, x, replace, {}))
         check = (lambda *_: None) if replace else self._refuse_disconnected
-        return OnnxLinearization(self._executable, request, parts, count, split, check)
+        return OnnxLinearization(self._executable, request, parts, len(x), split, check)
 
     def _refuse_disconnected(self, gradients: Mapping[str, Array], cotangents: Mapping[str, Array]) -> None:
         """If a gradient is zero everywhere, refuse it unless zero is right."""
@@ -344,21 +328,14 @@ class OnnxModel(Model):
             raise DynamicShapeError("the graph computes with the batch size")
         return build_executable(kind, graph, self._layer_tensors, request, self._providers)
 
-    @property
-    def _pairs(self) -> bool:
-        """Whether gradients need images and their references in one run."""
-        return self._graph_rules.slope == "secant"
-
     def _split(self, x: Array, names: Iterable[str], *, pairs: bool = False) -> BatchSplit:
         """Parts of the only batch size that the network takes; else, on the processor, a part for each core."""
         fixed = self._input.batch
-        if pairs and fixed:
-            return split_pairs(len(x), prod(x.shape[2:]), fixed)
-        whole = BatchSplit(fixed or len(x), 0)
+        split = split_batch(len(x), prod(x.shape[2:]), fixed, pairs=pairs)
         if not self.input.is_image or list(self._providers or [CPU_PROVIDER]) != [CPU_PROVIDER]:
-            return whole
-        split = (split_pairs if pairs else split_batch)(len(x), prod(x.shape[2:]), fixed)
-        return split if fixed or split.images == len(x) or self._keeps_images_apart(x, names) else whole
+            return split.in_turn if fixed else BatchSplit(len(x), 0)
+        whole = not fixed and split.images < len(x) and not self._keeps_images_apart(x, names)
+        return BatchSplit(len(x), 0) if whole else split
 
     def _keeps_images_apart(self, x: Array, names: Iterable[str]) -> bool:
         """Whether these layers and the output have one row per image, and no image influences another."""

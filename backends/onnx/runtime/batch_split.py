@@ -25,7 +25,6 @@ __all__ = [
     "parts_of",
     "rows_of",
     "split_batch",
-    "split_pairs",
 ]
 
 Run: TypeAlias = Callable[[Array, Mapping[str, Array], Mapping[str, Array]], dict[Any, Array]]
@@ -52,6 +51,11 @@ class BatchSplit:
     order: tuple[int, ...] = ()
     """Rows in the order of the parts, where each needs images and their references; empty for that of the batch."""
 
+    @property
+    def in_turn(self) -> "BatchSplit":
+        """The same parts, one after the other in a session with all threads."""
+        return replace(self, threads=0, parallel=1)
+
     def arranged(self, values: Array) -> Array:
         """Rows of the batch in the order of the parts."""
         return as_numpy(values)[list(self.order)] if self.order else values
@@ -68,8 +72,17 @@ class BatchSplit:
         return list(map_in_order(lambda part: call(*part), parts, self.parallel))
 
 
-def split_batch(count: int, pixels: int, fixed: int | None = None) -> BatchSplit:
-    """How to divide `count` images of `pixels` each; `fixed` is the only batch size that the network takes, if any."""
+def split_batch(count: int, pixels: int, fixed: int | None = None, *, pairs: bool = False) -> BatchSplit:
+    """How to divide `count` images of `pixels` each.
+
+    Args:
+        count: of images.
+        pixels: of each.
+        fixed: the only batch size that the network takes, if any.
+        pairs: whether the batch is images, then as many references, and each part needs both.
+    """
+    if pairs:
+        return _split_pairs(count, pixels, fixed)
     parallel = cores()
     images = fixed or max(1, min(PIXELS_PER_THREAD // max(pixels, 1), -(-count // parallel)))
     parts = -(-count // images)
@@ -79,14 +92,8 @@ def split_batch(count: int, pixels: int, fixed: int | None = None) -> BatchSplit
     return BatchSplit(images, 1, parallel)
 
 
-def split_pairs(count: int, pixels: int, fixed: int | None = None) -> BatchSplit:
-    """As `split_batch`, each part with as many references as images, where the batch is images, then references.
-
-    Args:
-        count: of images and references together, an even number.
-        pixels: of each.
-        fixed: the only batch size that the network takes, if any; an even number.
-    """
+def _split_pairs(count: int, pixels: int, fixed: int | None) -> BatchSplit:
+    """As `split_batch`, each part with as many references as images; `count` is of both together."""
     half = count // 2
     split = split_batch(half, 2 * pixels, fixed and fixed // 2)
     if split.images == half and not fixed:
@@ -117,19 +124,20 @@ def arranged(split: BatchSplit, *arrays: Mapping[str, Array]) -> list[dict[str, 
 
 
 def parts_of(
-    size: int, fixed: int | None, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
+    split: BatchSplit, fixed: int | None, x: Array, replace: Mapping[str, Array], cotangents: Mapping[str, Array]
 ) -> Iterator[tuple[Array, dict[str, Array], dict[str, Array]]]:
     """A batch in parts, each with its rows of the other arrays.
 
     Args:
-        size: images in a part.
+        split: how the batch is divided.
         fixed: the only batch size that the network takes, if any: the last part is filled up to it.
         x: images.
         replace: activations by layer.
         cotangents: by layer.
     """
-    for start in range(0, len(x), size):
-        count = fixed or min(size, len(x) - start)
+    x, (replace, cotangents) = split.arranged(as_numpy(x)), arranged(split, replace, cotangents)
+    for start in range(0, len(x), split.images):
+        count = fixed or min(split.images, len(x) - start)
         yield (
             rows_of(x, start, count),
             {name: rows_of(value, start, count) for name, value in replace.items()},
@@ -155,8 +163,7 @@ def map_batches(
         replaced: activations by layer.
         cotangents: by layer.
     """
-    x = split.arranged(as_numpy(x))
-    parts = split.map(run, parts_of(split.images, fixed, x, *arranged(split, replaced, cotangents)))
+    parts = split.map(run, parts_of(split, fixed, x, replaced, cotangents))
     joined: dict[Any, Array] = parts[0]
     if len(parts) > 1:
         joined = {key: np.concatenate([part[key] for part in parts]) for key in joined}

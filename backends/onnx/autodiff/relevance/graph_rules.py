@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 from crosslens.arrays import as_numpy
-from crosslens.model import KernelRule
+from crosslens.errors import ModelError
+from crosslens.model import BackwardRules, KernelRule
 
-__all__ = ["EXACT", "GraphRules"]
+from ...ir.layers import LayerTensor
+
+__all__ = ["EXACT", "GraphRules", "graph_rules"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,11 @@ class GraphRules:
     def exact(self) -> bool:
         """Whether nothing is changed."""
         return self == EXACT
+
+    @property
+    def pairs(self) -> bool:
+        """Whether gradients need images and their references in one run."""
+        return self.slope == "secant"
 
     @property
     def label(self) -> str:
@@ -71,3 +79,24 @@ def _add(digest: Any, value: Any) -> None:
 
 
 EXACT = GraphRules()
+
+
+def graph_rules(rules: BackwardRules, layers: Mapping[str, LayerTensor], batch: int | None) -> GraphRules:
+    """The rules of `Model.modified` for a graph: of kernels by the layer's tensor.
+
+    Args:
+        rules: checked.
+        layers: the layers' tensors by name.
+        batch: the only batch size that the network takes, if any.
+
+    Raises:
+        ModelError: pairs of images and references, and a network that takes an odd number of images.
+    """
+    kernels = {layers[name].tensor: rule for name, rule in rules.kernels.items()}
+    made = GraphRules(rules.relu, rules.slope, rules.norms, rules.products, kernels)
+    if made.pairs and batch and batch % 2:
+        raise ModelError(
+            f"slope='secant' takes images and references in one run, and this file takes {batch} at a time: an odd "
+            "number. Export it with a free batch size (dynamic_axes in torch.onnx.export)"
+        )
+    return made

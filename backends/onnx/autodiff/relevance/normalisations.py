@@ -118,9 +118,9 @@ def stopped_cotangents(g: Graph, node: Node, rule: Rule, dys: Sequence[str | Non
     """
     if is_root(g, node):
         return [None] * len(node.inputs)
-    dy = dys[0]
+    dy, *others = dys[:2]  # of LayerNormalization the mean; the third output is the inverse deviation
     if dy is None:
-        return [None] * len(node.inputs) if node.op == "LayerNormalization" else None
+        return _of_mean(g, node, rule, others) if node.op == "LayerNormalization" else None
     if node.op == "LRN":
         return [g.op("Div", dy, lrn_denominator(g, node)[1])]
     if node.op == "LpNormalization" and node.attr("p") == 1:
@@ -131,7 +131,13 @@ def stopped_cotangents(g: Graph, node: Node, rule: Rule, dys: Sequence[str | Non
     if moments is None:
         return None
     over = g.op("Div", moments.dh, moments.deviation(g, moments.centre(g)))
-    return with_input_cotangent(g, node, rule, dys, moments.to_input(g, over))
+    return with_input_cotangent(g, node, rule, [dy, *others], moments.to_input(g, over))
+
+
+def _of_mean(g: Graph, node: Node, rule: Rule, others: Sequence[str | None]) -> Cotangents:
+    """Where nothing but the mean of a LayerNormalization is read."""
+    assert rule.derivative is not None
+    return rule.derivative(g, node, None, *others) if any(others) else [None] * len(node.inputs)
 
 
 def with_input_cotangent(g: Graph, node: Node, rule: Rule, dys: Sequence[str | None], dx: str) -> Cotangents:
@@ -149,9 +155,12 @@ def with_input_cotangent(g: Graph, node: Node, rule: Rule, dys: Sequence[str | N
         dx = g.reshape_like(dx, x)
     if node.op in {"LayerNormalization", "RMSNormalization"} and g.elem(x) not in {FLOAT, DOUBLE}:
         dx = g.op("Cast", dx, to=g.elem(x))
+    assert rule.derivative is not None
+    if any(dys[1:]):
+        by_statistics = rule.derivative(g, node, None, *dys[1:])[0]
+        dx = g.op("Add", dx, by_statistics) if by_statistics else dx
     if not any(node.needs_gradient[1:]):
         return [dx, *[None] * (len(node.inputs) - 1)]
-    assert rule.derivative is not None
     return [dx, *rule.derivative(g, node, *dys)[1:]]
 
 

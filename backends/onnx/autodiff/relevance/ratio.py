@@ -4,7 +4,7 @@ from math import pi, sqrt, tanh
 
 from ...ir.graph import Graph, Node
 from ..registry import Rule
-from .varying import ACTIVATIONS
+from .varying import is_activation
 
 __all__ = ["TINY", "is_tiny", "ratio_cotangent"]
 
@@ -34,7 +34,7 @@ def ratio_cotangent(g: Graph, node: Node, rule: Rule, dy: str, position: int) ->
         dy: the cotangent of its output.
         position: of the input that varies.
     """
-    if not (rule.activation or node.op in ACTIVATIONS) or node.op in _HOMOGENEOUS:
+    if not is_activation(node) or node.op in _HOMOGENEOUS:
         return None
     x, (y, *_) = node.inputs[position], node.outputs
     ratio, tiny = g.op("Div", y, x), is_tiny(g, x)

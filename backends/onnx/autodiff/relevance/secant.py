@@ -40,7 +40,7 @@ def has_secant(varying: Varying, node: Node) -> bool:
     positions, rule = varying.positions(node), rule_for(node)
     if rule is not None and rule.activation:
         return positions == (0,)
-    if node.domain and node.op != "Gelu":
+    if (node.domain and node.op != "Gelu") or (node.op == "LpNormalization" and node.attr("p") == 1):
         return False
     if factors(varying, node):
         return positions in {(0, 1), factors(varying, node)}

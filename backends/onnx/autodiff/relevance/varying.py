@@ -5,13 +5,20 @@ from dataclasses import dataclass
 from ...ir.graph import Graph, Node
 from ..registry import rule_for
 
-__all__ = ["ACTIVATIONS", "Varying"]
+__all__ = ["ACTIVATIONS", "Varying", "is_activation"]
 
 ACTIVATIONS = frozenset(
     ["Relu", "LeakyRelu", "PRelu", "ThresholdedRelu", "Clip", "Max", "Min", "Sigmoid", "Tanh", "Erf", "Elu", "Selu",
      "Celu", "Softplus", "Softsign", "HardSigmoid", "HardSwish", "Mish", "Swish", "Gelu", "Shrink"]
 )  # fmt: skip
 """Activation functions, elementwise where one input varies."""
+
+
+def is_activation(node: Node) -> bool:
+    """Whether a node is an activation function if one of its inputs varies."""
+    rule = rule_for(node)
+    known = node.op in ACTIVATIONS and (not node.domain or node.op == "Gelu")
+    return known or (rule is not None and rule.activation)
 
 
 @dataclass(frozen=True)

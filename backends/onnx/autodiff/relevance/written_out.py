@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...ir.graph import DynamicShapeError, Graph, Node
-from .varying import ACTIVATIONS, Varying
+from .varying import Varying, is_activation
 
 __all__ = ["WrittenOut", "written_out_functions"]
 
 _ARITHMETIC = frozenset(["Add", "Sub", "Mul", "Div", "Neg", "Pow", "Sum", "Reciprocal", "Sqrt", "Exp", "Log", "Abs"])
-_MARKS = ACTIVATIONS | {"Exp", "Abs"}
-"""Without one of them a product such as x x is none: the square of a normalisation is a polynomial too."""
+_MARKS = frozenset({"Exp", "Abs"})
+"""Without one of them or an activation function a product is a polynomial, as the square in a normalisation is."""
 _PASSING = frozenset(["Identity", "Cast", "CastLike", "Dropout"])
 _QUANTISING = frozenset(["QuantizeLinear", "DequantizeLinear"])
-_ELEMENTWISE = ACTIVATIONS | _ARITHMETIC | _PASSING | _QUANTISING
+_ELEMENTWISE = _ARITHMETIC | _PASSING | _QUANTISING
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _functions(graph: Graph, varying: Varying, node: Node) -> Iterator[WrittenOu
     for multiple, g in ((a, b), (b, a)) if node.op == "Mul" else ((a, b),):
         for x, nodes in _sources(graph, varying, multiple):
             inner = _chain(varying, g, x)
-            if inner and any(n.op in _MARKS for n in inner) and _same_shape(graph, x, node):
+            if inner and any(is_activation(n) or n.op in _MARKS for n in inner) and _same_shape(graph, x, node):
                 outputs = frozenset(n.outputs[0] for n in (node, *nodes, *inner))
                 yield WrittenOut(node, x, nodes, g, outputs)
                 return
@@ -92,7 +92,7 @@ def _chain(varying: Varying, tensor: str, x: str) -> list[Node] | None:
             continue
         seen.add(name)
         maker = varying.makers.get(name)
-        if maker is None or maker.op not in _ELEMENTWISE or (maker.domain and maker.op != "Gelu"):
+        if maker is None or not (is_activation(maker) or (maker.op in _ELEMENTWISE and not maker.domain)):
             return None
         nodes.append(maker)
         waiting += _of(varying.tensors, maker.inputs)

@@ -141,3 +141,33 @@ def test_the_three_options_combine():
     model = exported(Both(), (4,)).modified(slope="ratio", norms="stop", products="half")
     pull = model.vjp(x, {OUTPUT: np.ones((2, 4), np.float32)}, capture=[OUTPUT])
     np.testing.assert_allclose((x * pull.gradients[INPUT]).sum(1), pull.activations[OUTPUT].sum(1), rtol=1e-5)
+
+
+def test_a_mean_that_is_used_elsewhere_keeps_its_gradient():
+    """LayerNormalization gives its mean and inverse deviation too; only what passes the deviation is stopped."""
+    node = helper.make_node("LayerNormalization", ["x", "s"], ["h", "mean", "inverse"], axis=-1, epsilon=1e-2)
+    nodes = [node, helper.make_node("Mul", ["mean", "three"], ["m"]), helper.make_node("Add", ["h", "m"], ["a"])]
+    nodes += [helper.make_node("Mul", ["inverse", "three"], ["i"]), helper.make_node("Add", ["a", "i"], ["y"])]
+    infos = [helper.make_tensor_value_info(n, 1, ["N", 4]) for n in ("x", "y")]
+    tensors = [numpy_helper.from_array(v, n) for n, v in (("s", LAST), ("three", np.full(1, 3, np.float32)))]
+    graph = helper.make_graph(nodes, "mean", infos[:1], infos[1:], tensors)
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = wrap(file, input_shape=InputSpec.latent((4,)))
+    x, dy = RNG.normal(size=(2, 2, 4)).astype(np.float32)
+
+    def by_torch(u):
+        return standardised(u, (1,), 1e-2) * last(LAST, u) + 3 * u.mean(1, keepdim=True)
+
+    close(model.modified(norms="stop").vjp(x, {OUTPUT: dy}).gradients[INPUT], gradient(by_torch, x, dy))
+
+
+def test_a_split_of_which_the_first_part_is_not_read_is_no_normalisation():
+    class Second(nn.Module):
+        def forward(self, x):
+            return torch.tanh(x.split(2, 1)[1])
+
+    x, dy = RNG.normal(size=(2, 2, 4)).astype(np.float32)
+    model = exported(Second(), (4,))
+    want = model.vjp(x, {OUTPUT: dy[:, :2]}).gradients[INPUT]
+    assert want.any()
+    np.testing.assert_array_equal(model.modified(norms="stop").vjp(x, {OUTPUT: dy[:, :2]}).gradients[INPUT], want)
