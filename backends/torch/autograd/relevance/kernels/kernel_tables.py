@@ -7,6 +7,7 @@ leaves the call its ordinary derivative.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -149,16 +150,30 @@ class _Ruled(torch.autograd.Function):
 
 
 class _Backward:
-    """One backward pass through a call."""
+    """One backward pass through a call. Memory is used again wherever it can be: new memory costs more than sums."""
 
     def __init__(self, call: _Pass, dy: Tensor, rows: int) -> None:
         self.call, self.rule, self.dy, self.rows = call, call.rule, dy, rows
-        y = call.y.tensor
-        self.y = y if call.rule.offset is None else y + call.by_channel(call.rule.offset, y)
-        """z / gain."""
-        gain = call.rule.gain
-        self.z = self.y if gain is None else self.y * call.by_channel(gain, y)
         self.accounts = dy.new_zeros((rows, 2)) if rows else None
+        gain = self.rule.gain
+        self._dead = None if gain is None or bool(gain.all()) else call.by_channel(gain == 0, dy)
+
+    @cached_property
+    def z(self) -> Tensor:
+        """g y + s."""
+        return self._new_z() if self.rule.offset is not None or self.rule.gain is not None else self.call.y.tensor
+
+    def _new_z(self, memory: Tensor | None = None) -> Tensor:
+        z = self._new_y(memory)
+        return z if self.rule.gain is None else z.mul_(self.call.by_channel(self.rule.gain, z))
+
+    def _new_y(self, memory: Tensor | None = None) -> Tensor:
+        """z / g, in memory of its own."""
+        y, memory = self.call.y.tensor, torch.empty_like(self.dy) if memory is None else memory
+        return memory.copy_(y) if self.rule.offset is None else torch.add(y, self._wide(self.rule.offset), out=memory)
+
+    def _wide(self, values: Tensor) -> Tensor:
+        return self.call.by_channel(values, self.dy)
 
     def gradients(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """At x, at y, and at `absorbed`."""
@@ -173,30 +188,32 @@ class _Backward:
             self.accounts[:, 1] += self._by_image(self._relevance())
         return at_x, None if rule.local else at_y, self.accounts
 
-    def _relevance(self) -> Tensor:
+    def _relevance(self, memory: Tensor | None = None) -> Tensor:
         """R: z dy / gain, 0 where the gain is 0."""
-        return self._without_dead(self.y * self.dy)
+        if self.rule.offset is not None:
+            return self._without_dead(self._new_y(memory).mul_(self.dy))
+        memory = torch.empty_like(self.dy) if memory is None else memory
+        return self._without_dead(torch.mul(self.call.y.tensor, self.dy, out=memory))
 
     def _without_dead(self, values: Tensor) -> Tensor:
-        gain = self.rule.gain
-        return values if gain is None else values.masked_fill(self.call.by_channel(gain == 0, values), 0)
+        return values if self._dead is None else values.masked_fill_(self._dead, 0)
 
     def _own(self, branch: TableBranch) -> Tensor:
         """dy z / stabilised(z), at z's side."""
         if stabiliser := self.rule.stabiliser:  # v / (v + s sign v) = 1 - s / (|v| + s)
-            at_y = torch.addcdiv(self.dy, self.dy, self.z.abs().add_(stabiliser), value=-stabiliser)
+            below = self._new_z().abs_().add_(stabiliser)
+            at_y = torch.addcdiv(self.dy, self.dy, below, value=-stabiliser, out=below)
         else:
             at_y = self.dy.masked_fill(self.z == 0, 0)
         at_y = self._without_dead(self._at_side(branch.side, at_y))
         if self.accounts is not None:
             share = at_y if self.rule.gain is None else self._per_gain(at_y)
             self._absorb(branch, share, self.z)
-        return at_y if branch.weight == 1 else at_y * branch.weight
+        return at_y if branch.weight == 1 else at_y.mul_(branch.weight)
 
     def _per_gain(self, values: Tensor) -> Tensor:
         assert self.rule.gain is not None
-        gain = self.call.by_channel(self.rule.gain, values)
-        return torch.where(gain == 0, 0, values / gain)
+        return self._without_dead(values / self._wide(self.rule.gain))
 
     def _through(self, tables: Sequence[TableBranch], own: Tensor | None) -> Tensor | None:
         """The gradient at x of branches with kernels, and, in a local rule, of the own kernel."""
@@ -206,20 +223,8 @@ class _Backward:
         inputs = TableInputs(call.x.tensor, call.axis, self.rule.border, local=self.rule.local)
         starts, cotangents = list[Tensor](), list[Tensor]()
         for branch in tables:
-            with torch.enable_grad():
-                terms = [(u, kernel) for read, kernel in branch.kernels if (u := inputs.read(read)) is not None]
-                outputs = [call.map(u, kernel, None) for u, kernel in terms]
-            y = (
-                sum((each.detach() for each in outputs[1:]), outputs[0].detach())
-                if outputs
-                else torch.zeros_like(self.y)
-            )
-            if branch.bias is not None:
-                y = y + call.by_channel(branch.bias, y)
-            c = self._quotient(self._at_side(branch.side, self._relevance()), y)
-            if self.accounts is not None:
-                self._absorb(branch, c, y)
-            c = c if branch.weight == 1 else c * branch.weight
+            outputs, y = self._outputs(branch, inputs)
+            c = self._shares(branch, y)
             starts += [each for each in outputs if each.requires_grad]
             cotangents += [c] * (len(starts) - len(cotangents))
         if own is not None:
@@ -228,16 +233,41 @@ class _Backward:
             cotangents.append(own)
         return inputs.gradient(starts, cotangents)
 
+    def _outputs(self, branch: TableBranch, inputs: TableInputs) -> tuple[list[Tensor], Tensor]:
+        """What each kernel of a branch gives, with its graph, and their sum with the bias, which may be overwritten."""
+        outputs, bias = list[Tensor](), branch.bias
+        with torch.enable_grad():
+            for read, kernel in branch.kernels:
+                u = inputs.read(read)
+                if u is not None:
+                    outputs.append(self.call.map(u, kernel, bias))
+                    bias = None
+        if not outputs:
+            y = torch.zeros_like(self.dy)
+            return outputs, y if bias is None else y.add_(self._wide(bias))
+        y = outputs[0].detach()
+        for each in outputs[1:]:
+            y.add_(each.detach())
+        return outputs, y
+
+    def _shares(self, branch: TableBranch, y: Tensor) -> Tensor:
+        """Weight times R_i / stabilised(y); `y` is overwritten."""
+        given = y.clone() if self.accounts is not None else y
+        stabiliser = self.rule.stabiliser
+        if stabiliser:
+            memory = torch.copysign(y.new_full((), stabiliser), y)
+            y.add_(memory)
+            c = self._at_side(branch.side, self._relevance(memory)).div_(y)
+        else:
+            c = self._at_side(branch.side, self._relevance()).div_(y).masked_fill_(y == 0, 0)
+        if self.accounts is not None:
+            self._absorb(branch, c, given)
+        return c if branch.weight == 1 else c.mul_(branch.weight)
+
     def _at_side(self, side: str, values: Tensor) -> Tensor:
         if side == "any":
             return values
         return where_positive(values, self.z if side == "positive" else -self.z)
-
-    def _quotient(self, above: Tensor, below: Tensor) -> Tensor:
-        """above / stabilised(below); 0 for a quotient by 0."""
-        if self.rule.stabiliser:
-            return above / below.abs().add_(self.rule.stabiliser).copysign_(below)
-        return (above / below).masked_fill_(below == 0, 0)
 
     def _absorb(self, branch: TableBranch, c: Tensor, y: Tensor) -> None:
         """Add what the bias took of a branch, and subtract what the branch was given from what it should be."""
