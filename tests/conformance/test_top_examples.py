@@ -62,3 +62,16 @@ def test_every_backend_finds_the_same_images_and_positions(backend):
     assert (ours.indices[LAYER] == theirs.indices[LAYER]).mean() > 0.99
     same = ours.indices[LAYER] == theirs.indices[LAYER]
     assert (ours.positions[LAYER] == theirs.positions[LAYER])[same].mean() > 0.99
+
+
+@pytest.mark.parametrize("backend", BUILDERS[1:])
+def test_every_backend_finds_the_same_examples_by_relevance(backend):
+    settings = {"by": "relevance", "kinds": ("most", "least"), "shown": 0}
+    ours, theirs = found(backend, **settings), found(BUILDERS[0], **settings)
+    largest = abs(theirs.values[LAYER]).max()
+    np.testing.assert_allclose(ours.values[LAYER], theirs.values[LAYER], atol=1e-4 * largest)
+    apart = np.diff(theirs.values[LAYER], axis=2)
+    clear = (abs(np.pad(apart, ((0, 0), (0, 0), (1, 1)), constant_values=1)) > 1e-3 * largest).astype(int)
+    clear = (clear[..., :-1] & clear[..., 1:]).astype(bool)
+    assert clear.any()
+    assert (ours.indices[LAYER] == theirs.indices[LAYER])[clear].all()

@@ -44,6 +44,13 @@ METHODS = [
     ("rise", {"samples": 10, "cells": 4}),
     ("lime", {"samples": 40, "superpixels": SEGMENTS}),
     ("kernel_shap", {"samples": 300, "superpixels": SEGMENTS, "fill": "mean"}),
+    ("deep_lift", {"baseline": "grey"}),
+    ("deep_lift_shap", {"background": ("white", "grey")}),
+    ("lrp", {}),
+    ("attn_lrp", {"gamma_convolution": 0.25}),
+    ("excitation_backprop", {}),
+    ("layer_conductance", {"steps": 5}),
+    ("internal_influence", {"steps": 5}),
 ]
 
 
