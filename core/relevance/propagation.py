@@ -16,7 +16,7 @@ from ..model.base import INPUT, OUTPUT, Model, Pullback
 from ..model.layer import ABSORBED
 from ..objective import ClassScore, Objective, pullback
 from .composite import Composite, rules_of
-from .linear_map import LinearMap, linear_maps
+from .linear_map import linear_maps
 from .rules import Rule
 
 __all__ = ["Propagated", "Propagation", "refuse_after_softmax"]
@@ -50,8 +50,8 @@ class Propagation:
     rules: Mapping[str, Rule]
     ends: Mapping[str, str]
     """By layer with a kernel the one that holds what it computes: the normalisation behind it, or itself."""
-    first: tuple[LinearMap, ...]
-    """The linear maps that read the image."""
+    first: Mapping[str, tuple[str, ...]]
+    """By layer with a kernel that reads the image, what it reads."""
 
     @classmethod
     def of(
@@ -107,7 +107,7 @@ class Propagation:
         below = frozenset() if layer == INPUT else model.upstream([layer]) or frozenset()
         tables = {each.layer: rules[each.layer].table(each) for each in maps if each.layer not in below}
         modified = model.modified(kernels=tables, slope="ratio", norms="stop", products="half")
-        return cls(modified, layer, rules, ends, tuple(each for each in maps if each.is_first))
+        return cls(modified, layer, rules, ends, {each.layer: each.reads for each in maps if each.is_first})
 
     def of_target(
         self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]] | None = None
@@ -181,7 +181,7 @@ class Propagation:
     @property
     def _read(self) -> str:
         """The layer that the first linear maps read; `INPUT` where it is the image, or they read several."""
-        reads = {name for each in self.first for name in each.reads}
+        reads = {name for each in self.first.values() for name in each}
         return reads.pop() if len(reads) == 1 else INPUT
 
     @property
@@ -194,7 +194,7 @@ class Propagation:
 
     @property
     def _is_local(self) -> bool:
-        return any(self.rules[each.layer].is_local for each in self.first)
+        return any(self.rules[each].is_local for each in self.first)
 
     def _values(self, images: Array, pull: Pullback) -> Array:
         (name,) = self._asked

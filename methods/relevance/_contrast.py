@@ -8,6 +8,8 @@ from crosslens.model.kernel_rules import Branch
 from crosslens.objective import Objective
 from crosslens.relevance import COMPOSITES, Composite, ExcitationBackprop, LinearMap, Rule, linear_maps
 
+from ._prepared import prepared
+
 __all__ = ["contrastive"]
 
 
@@ -40,16 +42,21 @@ def contrastive(model: Model, objective: Objective, layer: str) -> Composite:
     Raises:
         LayerError: the layer is not one that the last linear layer is computed from.
     """
-    ends = [model.layer(name).name for name in objective.layers if name != INPUT]
-    before = model.upstream(ends)
-    maps = [each for each in linear_maps(model, ends) if before is None or each.layer in before]
-    top = maps[-1]
-    below = model.upstream(top.reads) if top.reads and INPUT not in top.reads else None
+    ends = sorted(model.layer(name).name for name in objective.layers if name != INPUT)
+    top, reads = prepared(model, ("top", *ends), lambda: _top(model, ends))
+    below = model.upstream(reads) if reads and INPUT not in reads else None
     name = layer if layer == INPUT else model.layer(layer).name
     if name != INPUT and below is not None and name not in below:
         raise LayerError(
-            f"contrast=True contrasts at what the last linear layer before the target, {top.layer!r}, reads, and "
+            f"contrast=True contrasts at what the last linear layer before the target, {top!r}, reads, and "
             f"{name!r} does not come before that; give an earlier layer=, or contrast=False"
         )
     plain = COMPOSITES["excitation"]
-    return _Contrastive(plain.convolution, plain.dense, plain.first, top=top.layer)
+    return _Contrastive(plain.convolution, plain.dense, plain.first, top=top)
+
+
+def _top(model: Model, ends: list[str]) -> tuple[str, tuple[str, ...]]:
+    """The last linear layer before these, and what it reads."""
+    before = model.upstream(ends)
+    last = [each for each in linear_maps(model, ends) if before is None or each.layer in before][-1]
+    return last.layer, last.reads

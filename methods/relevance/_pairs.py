@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from crosslens.arrays import Array, namespace
 from crosslens.execution.batching import batch_limit, slices
@@ -10,9 +9,9 @@ from crosslens.model import Model, Pullback
 from crosslens.objective import Objective, pullback
 from crosslens.objective.algebra import Activations
 
-__all__ = ["OfImages", "Pairs", "pairs_of", "secant_caveats", "secant_of", "through_pairs"]
+from ._prepared import prepared
 
-_secants: "WeakKeyDictionary[Model, tuple[int, Model]]" = WeakKeyDictionary()
+__all__ = ["OfImages", "Pairs", "pairs_of", "secant_caveats", "secant_of", "through_pairs"]
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,7 @@ def secant_of(model: Model) -> Model:
     Raises:
         ModelError: the backend has no secants.
     """
-    known = _secants.get(model)
-    if known is None or known[0] != model.history.changes:
-        known = _secants[model] = (model.history.changes, model.modified(slope="secant"))
-    return known[1]
+    return prepared(model, "secants", lambda: model.modified(slope="secant"))
 
 
 def secant_caveats(model: Model) -> tuple[str, ...]:

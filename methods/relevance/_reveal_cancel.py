@@ -19,6 +19,7 @@ from crosslens.model import INPUT, Model, Pullback
 from crosslens.objective import Objective
 
 from ._pairs import Pairs, secant_of, through_pairs
+from ._prepared import prepared
 from ._rectified_dense import RectifiedDense, rectified_dense_layers
 
 __all__ = ["RevealCancel"]
@@ -43,8 +44,9 @@ class RevealCancel:
         Raises:
             LayerError: nowhere.
         """
-        ends = [model.layer(name).name for name in objective.layers if name != INPUT]
-        units, others = rectified_dense_layers(model, ends, layer)
+        ends = sorted(model.layer(name).name for name in objective.layers if name != INPUT)
+        key = "dense layers", tuple(ends), layer
+        units, others = prepared(model, key, lambda: rectified_dense_layers(model, ends, layer))
         if not units:
             raise LayerError(
                 "no dense layer between the image and the target has a rectifier behind it and all of the target "
