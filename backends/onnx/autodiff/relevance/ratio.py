@@ -2,6 +2,8 @@
 
 from math import pi, sqrt, tanh
 
+from onnx import TensorProto
+
 from ...ir.graph import Graph, Node
 from ..registry import Rule
 from .varying import is_activation
@@ -37,8 +39,23 @@ def ratio_cotangent(g: Graph, node: Node, rule: Rule, dy: str, position: int) ->
     if not is_activation(node) or node.op in _HOMOGENEOUS:
         return None
     x, (y, *_) = node.inputs[position], node.outputs
+    clip = _of_clip(g, node, position)
+    if clip is not None:
+        return g.op("Mul", dy, clip)
     ratio, tiny = g.op("Div", y, x), is_tiny(g, x)
     if node.op in _SLOPES_AT_ZERO:
         return g.op("Mul", dy, g.op("Where", tiny, g.scalar(_SLOPES_AT_ZERO[node.op], x), ratio))
     assert rule.derivative is not None
     return g.op("Where", tiny, rule.derivative(g, node, dy)[position], g.op("Mul", dy, ratio))
+
+
+def _of_clip(g: Graph, node: Node, position: int) -> str | None:
+    """f(x) / x of min(max(x, 0), c) and of hard swish, where nothing is divided by 0; None of others."""
+    x, (y, *_) = node.inputs[position], node.outputs
+    if node.op == "HardSwish":
+        return g.op("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+    low, high = (g.value(node.inputs[p]) if node.op == "Clip" and node.has(p) else None for p in (1, 2))
+    if low is None or low.any() or (high is None and node.has(2)):
+        return None
+    smallest = 1e-7 if g.elem(x) == TensorProto.FLOAT16 else 1e-30
+    return g.op("Div", y, g.op("Max", x, g.scalar(smallest, x)))
