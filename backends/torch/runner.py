@@ -133,6 +133,8 @@ class Runner:
         names = recording.layers - {OUTPUT}
         with self.running(x, grad=grad) as rules:
             image = to_tensor(x, self.device, self.image_dtype, own=False)
+            if rules is not None and rules.pairs is not None:
+                rules.pairs.begin(image)
             if INPUT in recording.wrt:
                 recording.add_target(INPUT, image.requires_grad_())
             if ABSORBED in recording.wrt:
@@ -196,8 +198,10 @@ class Runner:
             if not isinstance(slopes, Secants):
                 return ()
             slopes.without_secant = Counter()
-            image = self._prepare(noise.to(self.device, self.image_dtype).requires_grad_())
-            self.network.run(image, (), lambda _: None)
+            image = noise.to(self.device, self.image_dtype).requires_grad_()
+            if rules is not None and rules.pairs is not None:
+                rules.pairs.begin(image)
+            self.network.run(self._prepare(image), (), lambda _: None)
             return tuple(sorted(slopes.without_secant))
 
     def to_tensors(self, values: Mapping[str, Array], *, own: bool = True) -> dict[str, Tensor]:

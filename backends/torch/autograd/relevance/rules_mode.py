@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from ...layers.attention import multi_head_attention
+from ...layers.functions import function_name
 from .function_calls import FunctionCall, function_call
 from .kept_values import KeptValues
 from .kernels.kernel_tables import Table, apply_table
@@ -72,13 +73,13 @@ class RulesMode(LinearCalls):
         super().__init__()
         self._tables = tables
         self._kept = kept = KeptValues()
-        self._pairs = Pairs(rows) if rules.slope == "secant" else None
+        self.pairs = Pairs(rows) if rules.slope == "secant" else None
         self._norms_stop = rules.norms == "stop"
         self._has_steps = rules.products == "half" or rules.slope != "exact"
         self.slopes: Ratios | Secants | None = None
         rectified = rules.relu != "exact"
-        if self._pairs is not None:
-            self.slopes = Secants(kept, self._pairs, rectified=rectified)
+        if self.pairs is not None:
+            self.slopes = Secants(kept, self.pairs, rectified=rectified)
         elif rules.slope == "ratio":
             self.slopes = Ratios(Slopes(kept), rectified=rectified)
         chosen = [
@@ -98,6 +99,15 @@ class RulesMode(LinearCalls):
     def linear(self, key: CallKey, call: LinearCall) -> Tensor | None:
         rule = self._tables.get(key)
         return None if rule is None else apply_table(rule, call, self._kept, self.absorbed)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """As `LinearCalls`, and the batch is followed where it holds pairs."""
+        if self.pairs is None:
+            return super().__torch_function__(func, types, args, kwargs)
+        given = self.pairs.given(args, kwargs)
+        y = super().__torch_function__(func, types, args, kwargs)
+        self.pairs.after(function_name(func), args, kwargs or {}, given, y)
+        return y
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         call = function_call(func, args, kwargs)
@@ -124,11 +134,11 @@ class RulesMode(LinearCalls):
         """What a call is composed of, each part with its rule; None where the call has a rule itself, or none."""
         if self._has_steps and (steps := product_in_steps(call)) is not None:
             return steps
-        if self._pairs is None:
+        if self.pairs is None:
             return None
         formula = normalisation(call)
         if formula is None:
-            return None if self._norms_stop and StoppedNorms.has(call) else secant_steps(call, self._pairs)
+            return None if self._norms_stop and StoppedNorms.has(call) else secant_steps(call, self.pairs)
         deviation = Tensor.detach if self._norms_stop else _unchanged
         return lambda: formula(deviation)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .kept_values import KeptValue, KeptValues, same_memory
-from .secant.pairs import Pairs
+from .secant.pairs import Halves, Pairs
 
 __all__ = ["NEAR", "Slopes"]
 
@@ -31,9 +31,10 @@ class Slopes:
             y: its value, a new tensor without a graph.
             function: computes y from x, for the derivative.
         """
+        halves = None if self.pairs is None else self.pairs.along(x, y.ndim)
         if x.shape != y.shape:
             x = x.expand(y.shape)
-        call = _Call(self.kept.keep(x), function, self.pairs)
+        call = _Call(self.kept.keep(x), function, halves)
         result: Tensor = _Sloped.apply(x, y, call)
         call.y = self.kept.keep(result)
         return result
@@ -43,23 +44,23 @@ class Slopes:
 class _Call:
     x: KeptValue
     function: Callable[[Tensor], Tensor]
-    pairs: Pairs | None
+    halves: Halves | None
     y: Any = None
 
     def gradient(self, dy: Tensor) -> Tensor:
-        x, y = self.x.tensor, self.y.tensor
-        if self.pairs is None:
-            width, factor = x, y / x
+        x, y, halves = self.x.tensor, self.y.tensor, self.halves
+        if halves is None:
+            width = x
+            dx = dy * (y / x)
         else:
-            (first, second), (above, below) = self.pairs.halves(x), self.pairs.halves(y)
+            (first, second), (above, below) = halves.split(x), halves.split(y)
             width = first - second
-            factor = (above - below).div_(width)
-        dx = dy * factor if self.pairs is None else self.pairs.times(dy, factor)
-        if float(width.abs().nan_to_num_(0).min()) >= NEAR:  # of two infinite values that are the same it is NaN
+            dx = halves.times(dy, (above - below).div_(width))
+        if float(width.abs().nan_to_num_(0).min()) >= NEAR:  # NaN: of two infinite values that are the same
             return dx
         near = (width.abs() < NEAR) | width.isnan()
-        near = near if self.pairs is None else self.pairs.joined(near, near, x)
-        return dx.copy_(torch.where(near, self._exact(dy), dx))
+        near = near if halves is None else halves.joined(near, near)
+        return torch.where(near, self._exact(dy), dx)
 
     def _exact(self, dy: Tensor) -> Tensor:
         with torch.enable_grad():

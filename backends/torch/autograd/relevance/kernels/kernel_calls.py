@@ -32,7 +32,8 @@ class _Calls(LinearCalls):
 class KernelCalls(Recording):
     """A pass that finds the call of each layer of `rules`; enter `mode` around it.
 
-    It is the last call before the layer's output that has the layer's kernel, and that no layer has taken yet.
+    It is the last call before the layer's output that has the layer's kernel, and that no layer has taken yet. For rules
+    of the own kernel alone its shape is enough: some layers compute the kernel from their weights.
     """
 
     rules: Mapping[str, KernelRule] = field(default_factory=dict)
@@ -50,8 +51,9 @@ class KernelCalls(Recording):
 
     def _call(self, name: str) -> tuple[CallKey, LinearCall]:
         kernel = torch.from_numpy(as_numpy(self.weights[name]["kernel"]))
+        by_shape = all(not branch.kernels for branch in self.rules[name].branches)
         for key, call in reversed(self.mode.calls.items()):
-            if key not in self.tables and call.has_kernel(kernel):
+            if key not in self.tables and call.has_kernel(kernel, by_shape=by_shape):
                 return key, call
         raise LayerError(
             f"layer {name!r} does not compute its output by one convolution or product with its kernel, so no kernel "

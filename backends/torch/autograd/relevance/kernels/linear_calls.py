@@ -49,12 +49,14 @@ class LinearCall:
         """The kernel's, in the layout of the call."""
         return tuple(self.weight.shape[-2:] if self.kind == "product" else self.weight.shape)
 
-    def has_kernel(self, kernel: Tensor) -> bool:
-        """Whether this kernel, in the layout of `Model.weights`, is the one of the call."""
+    def has_kernel(self, kernel: Tensor, *, by_shape: bool = False) -> bool:
+        """Whether this kernel, in the layout of `Model.weights`, is the one of the call, or only its shape is."""
         if self.weight.numel() % kernel.numel():
             return False
         expected = self.in_layout(kernel.to(self.weight.device, self.weight.dtype))
-        return expected.shape == self.shape and bool(torch.equal(expected.expand_as(self.weight), self.weight.detach()))
+        if expected.shape != self.shape:
+            return False
+        return by_shape or bool(torch.equal(expected.expand_as(self.weight), self.weight.detach()))
 
     def in_layout(self, kernel: Tensor) -> Tensor:
         """A kernel in the layout of `Model.weights`, (out, in / groups, ...), as the call takes it."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..function_calls import FunctionCall
 from ..kept_values import KeptValue, KeptValues, same_memory
-from .pairs import Pairs
+from .pairs import Halves, Pairs
 
 __all__ = ["Maxima"]
 
@@ -35,21 +35,23 @@ class Maxima:
         over_axis = call.name in {"max", "min"} and call.argument(1, "dim") is not None
         if len(call.varying) != 1 or not (call.name in _POOLS | _AXES or over_axis):
             return None
+        (x,) = call.tensors
         with torch.no_grad():
             given = call.map(*call.tensors)
         if isinstance(given, Tensor):
-            return self._apply(call.tensors[0], given, call.map)
-        value = self._apply(call.tensors[0], given[0], lambda x: call.map(x)[0])
+            return self._apply(x, given, call.map, self._pairs.along(x))
+        value = self._apply(x, given[0], lambda x: call.map(x)[0], self._pairs.along(x))
         return (value, *given[1:]) if type(given) is tuple else type(given)((value, *given[1:]))
 
     def _of_two(self, call: FunctionCall) -> Tensor:
         x = torch.stack(torch.broadcast_tensors(*call.tensors), dim=-1)
         smaller = _OF_ONE_OR_TWO[call.name] == "minimum"
         of_both: Callable[[Tensor], Tensor] = lambda both: (both.amin if smaller else both.amax)(dim=-1)  # noqa: E731
-        return call.finish(self._apply(x, call.value(), of_both), self._kept)
+        halves = self._pairs.along(call.tensors[0], x.ndim - 1)
+        return call.finish(self._apply(x, call.value(), of_both, halves), self._kept)
 
-    def _apply(self, x: Tensor, value: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        y: Tensor = _Maximum.apply(x, value, function, self._kept.keep(x), self._pairs)
+    def _apply(self, x: Tensor, value: Tensor, function: Callable[[Tensor], Tensor], halves: Halves) -> Tensor:
+        y: Tensor = _Maximum.apply(x, value, function, self._kept.keep(x), halves)
         return y
 
 
@@ -58,16 +60,15 @@ class _Maximum(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, value: Tensor, function: Callable[[Tensor], Tensor], kept: KeptValue, pairs: Pairs
+        ctx: Any, x: Tensor, value: Tensor, function: Callable[[Tensor], Tensor], kept: KeptValue, halves: Halves
     ) -> Tensor:
-        ctx.function, ctx.kept, ctx.pairs = function, kept, pairs
+        ctx.function, ctx.kept, ctx.halves = function, kept, halves
         return same_memory(value)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
-        x, pairs = ctx.kept.tensor, ctx.pairs
-        halves = pairs.halves(x)
-        leaves = [pairs.joined(half, half, x).requires_grad_() for half in halves]
+        x, halves = ctx.kept.tensor, ctx.halves
+        leaves = [halves.joined(half, half).requires_grad_() for half in halves.split(x)]
         with torch.enable_grad():
             outputs = [ctx.function(leaf) for leaf in leaves]
         difference = (outputs[0] - outputs[1]).detach()
@@ -76,6 +77,6 @@ class _Maximum(torch.autograd.Function):
             torch.autograd.grad(output, leaf, seed)[0]
             for output, leaf, seed in zip(outputs, leaves, seeds, strict=True)
         ]
-        width = pairs.difference(x)
+        width = halves.difference(x)
         dx = torch.where(width == 0, 0, (gradients[0] + gradients[1]) / width)
         return dx, None, None, None, None

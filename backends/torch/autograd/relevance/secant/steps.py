@@ -30,12 +30,13 @@ def _softmax(call: FunctionCall, pairs: Pairs) -> Tensor:
     """Shifted by one maximum for image and reference; the shift leaves the value what it is."""
     (x,) = call.tensors
     axis, dtype = call.argument(1, "dim"), call.kwargs.get("dtype")
+    halves = pairs.along(x)
     x = x if not isinstance(dtype, torch.dtype) else x.to(dtype)
     x = -x if call.name == "softmin" else x
     largest = x.detach().amax(axis, keepdim=True)
-    first, second = pairs.halves(largest)
+    first, second = halves.split(largest)
     both = torch.maximum(first, second)
-    shift = pairs.joined(both, both, largest)
+    shift = halves.joined(both, both)
     shift = torch.where(shift.isinf(), 0, shift)
     shifted = x - shift
     powers = torch.exp(shifted)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
+from crosslens.errors import LayerError
 from crosslens.model import ABSORBED
 from crosslens.model.kernel_rules import Branch, KernelRule
 from torch import nn
@@ -158,3 +159,26 @@ def test_weights_that_are_computed_and_half_precision_keep_the_rule(images):
         got.append(ruled.vjp(images, {OUTPUT: dy}).gradients[INPUT])
     np.testing.assert_allclose(got[1], got[0], rtol=1e-3, atol=1e-5)
     assert np.corrcoef(got[2].ravel(), got[0].ravel())[0, 1] > 0.99
+
+
+class Standardised(nn.Conv2d):
+    """A convolution that computes its kernel from its weights, as weight standardisation does."""
+
+    def forward(self, x):
+        return functional.conv2d(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias)
+
+
+def test_a_kernel_computed_from_the_weights_takes_rules_of_itself_alone(images):
+    torch.manual_seed(0)
+    net = nn.Sequential(Standardised(3, 2, 3)).double()
+    model = crosslens.wrap(net, preprocess=None, input_shape=BOUNDS)
+    x = torch.from_numpy(images).double().requires_grad_()
+    z = net(x)
+    dy = np.random.default_rng(1).normal(size=tuple(z.shape))
+    (expected,) = torch.autograd.grad(z, x, scaled(torch.from_numpy(dy), z.detach()))
+    got = model.modified(kernels={"0": EPSILON}).vjp(images, {OUTPUT: dy}).gradients[INPUT]
+    np.testing.assert_allclose(got, expected.numpy(), rtol=1e-9, atol=1e-12)
+    with pytest.raises(
+        LayerError, match="layer '0' does not compute its output by one convolution or product with its"
+    ):
+        model.modified(kernels={"0": positive(model.weights("0")["kernel"])})

@@ -117,6 +117,17 @@ class Attend(nn.Module):
         return y if self.module.batch_first else y.transpose(0, 1)
 
 
+class TokensFirst(nn.Module):
+    """A transformer's layer on (T, N, D), as many times as many tokens as images."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(4, 2, 8, activation="gelu", norm_first=True)
+
+    def forward(self, x):
+        return self.layer(x.flatten(2).permute(2, 0, 1)).transpose(0, 1)
+
+
 class Gate(nn.Module):
     """Squeeze and excitation."""
 
@@ -161,6 +172,7 @@ COMPOSED = {
     "MultiheadAttention": Attend(False),
     "MultiheadAttention with weights": Attend(True),
     "MultiheadAttention, tokens first": Attend(True, batch_first=False),
+    "a transformer's layer, tokens first": TokensFirst(),
     "gate": Gate(),
     "glu": lambda x: functional.glu(x, 1),
     "einsum": lambda x: torch.einsum("nchw,nkhw->nck", x, x.cos()),
