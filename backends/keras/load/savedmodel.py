@@ -1,9 +1,9 @@
 """A SavedModel folder as something to trace: its inference function, inlined, with one layer per operation.
 
 What can be reached: every operation that gives one floating tensor per image, by its name in the graph; forward,
-gradients to and from any of them, `replace`, and the constants that enter an operation as its weights. What cannot:
-the Keras layers themselves (a SavedModel holds none), other backward rules, a forward function that a control-flow
-operation hides, training.
+gradients to and from any of them, `replace`, the constants that enter an operation as its weights, rules for kernels,
+slopes, norms and products. What cannot: the Keras layers themselves (a SavedModel holds none), rules for rectifiers, a
+forward function that a control-flow operation hides, training.
 """
 
 import warnings

@@ -84,6 +84,10 @@ FUNCTIONS = {
     "logsumexp": lambda x: tf.reduce_logsumexp(3 * x, [1, 2]),
     "keras.ops.logsumexp": lambda x: keras.ops.logsumexp(x, 1),
     "attention": lambda x: keras.ops.dot_product_attention(heads(x / 2), heads(x / 3), heads(x + 1)),
+    "causal attention": lambda x: keras.ops.dot_product_attention(
+        heads(x / 2), heads(x / 3), heads(x + 1), is_causal=True
+    ),
+    "softmax with a mask": lambda x: L.Softmax()(x, mask=np.array([True, False, True])),
     "max pooling": lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID"),
     "max pooling that overlaps": lambda x: keras.ops.max_pool(x, 3, 2, padding="same"),
     "global maximum": lambda x: keras.ops.max(x, (1, 2)),
@@ -189,6 +193,14 @@ def test_a_maximum_gives_to_where_image_and_reference_have_theirs():
         k, m = np.unravel_index(owner.argmax(), (2, 2))
         expected[n, c, 2 * i + k, 2 * j + m] = dy[n, c, i, j] * change / (image - reference)[k, m]
     np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+def test_where_the_batch_is_not_first_the_derivative_is_used_and_said():
+    turned = calling(lambda x: tf.transpose(tf.tanh(tf.transpose(x, [1, 0, 2, 3])), [1, 0, 2, 3]), (3, 6, 5))
+    ruled, dy = turned.modified(slope="secant"), np.ones_like(X)
+    exact, got = (model.vjp(X, {OUTPUT: dy}).gradients[INPUT] for model in (turned, ruled))
+    np.testing.assert_allclose(got, exact, rtol=1e-5)
+    assert any("operations Tanh have no secant" in said for said in ruled.caveats())
 
 
 def test_an_odd_batch_and_what_has_no_secant_are_said():
