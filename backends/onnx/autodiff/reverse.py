@@ -46,7 +46,7 @@ def append_gradients(
     _refuse_unsupported(graph, path)
     reached, graph.before_scores = _reachable(graph, path, sources), before_scores(graph.nodes)
     graph.wrt, graph.exact_rectifiers = frozenset(wrt), rules.relu == "exact" and rules.slope != "secant"
-    modified = None if rules.exact else ModifiedSweep(graph, rules, reached, absorbed=absorbed)
+    modified = None if rules.exact else ModifiedSweep(graph, rules, reached, {*wrt, *seeds}, absorbed=absorbed)
     parts: dict[str, list[str]] = {tensor: [seed] for tensor, seed in seeds.items()}
     for node in reversed(path):
         dys = [_total(graph, parts, o) for o in node.outputs]

@@ -13,11 +13,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from crosslens.arrays import as_numpy
 from crosslens.model import Branch, KernelRule
+from onnx import helper
 
-from ...ir.graph import Graph, Node
+from ...ir.graph import FLOAT, Graph, Node
 from .linear_map import LinearMap
 
-__all__ = ["KernelTable"]
+__all__ = ["KernelTable", "account", "stabiliser_of"]
 
 Floats: TypeAlias = np.ndarray[Any, Any]
 
@@ -50,6 +51,10 @@ class KernelTable:
     @cached_property
     def _map(self) -> LinearMap:
         return LinearMap(self.graph, self.node, self.label)
+
+    @cached_property
+    def _stabiliser(self) -> float:
+        return stabiliser_of(self.graph, self._map.y, self.rule)
 
     @cached_property
     def _gain(self) -> Floats | None:
@@ -85,13 +90,13 @@ class KernelTable:
         """weight_i R_i / stabilised(y_i), for a branch without kernels times the gain, and y_i."""
         g = self.graph
         y = self._output(index, branch) if branch.kernels else self._z
-        if not branch.kernels and not self.rule.stabiliser and self.rule.branches == (branch,) and branch.side == "any":
+        if not branch.kernels and not self._stabiliser and self.rule.branches == (branch,) and branch.side == "any":
             return self._weighted(branch, self._where_gain(self.dy)), y
         if branch.kernels:
-            factor = g.op("Div", self._z_over_gain, _stabilised(g, y, self.rule.stabiliser))
+            factor = g.op("Div", self._z_over_gain, _stabilised(g, y, self._stabiliser))
         else:
             size = g.op("Abs", y)
-            factor = self._where_gain(g.op("Div", size, _away_from_zero(g, size, self.rule.stabiliser)))
+            factor = self._where_gain(g.op("Div", size, _away_from_zero(g, size, self._stabiliser)))
         factor = self._weighted(branch, factor)
         if branch.side != "any":
             here = g.op("Greater" if branch.side == "positive" else "Less", self._z, g.scalar(0, self._z))
@@ -157,10 +162,9 @@ class KernelTable:
             kept = g.op("Sub", kept, g.op("Mul", share, y))
             if branch.bias is not None:
                 column = self._map.bias_column if branch.kernels else self._map.column
-                part = self._sum(g.op("Mul", share, column(f"rule{index}:bias", branch.bias)))
+                part = g.op("Mul", share, column(f"rule{index}:bias", branch.bias))
                 by_bias = part if by_bias is None else g.op("Add", by_bias, part)
-        kept = self._sum(kept)
-        return g.op("Concat", g.op("Mul", kept, g.scalar(0, kept)) if by_bias is None else by_bias, kept, axis=1)
+        return account(g, self._map.y, by_bias, kept)
 
     def _over_gain(self, flow: str) -> str:
         """R_i / stabilised(z) of a branch without kernels, whose flow has the gain in it."""
@@ -168,12 +172,30 @@ class KernelTable:
             return flow
         return self.graph.op("Mul", flow, self._map.column("one over gain", _quotient(np.ones(()), self._gain)))
 
-    def _sum(self, values: str) -> str:
-        """(N, 1)."""
-        g = self.graph
-        rows = g.op("ReduceSum", values, g.ints(range(1, g.rank(self._map.y))), keepdims=0)
-        column = g.op("Unsqueeze", rows, g.ints([1]))
-        return column if g.elem(column) == 1 else g.op("Cast", column, to=1)
+
+def account(g: Graph, y: str, by_bias: str | None, kept: str) -> str:
+    """(N, 2): what biases took, and the relevance that no branch has passed on, summed for each image.
+
+    Args:
+        g: the graph to append to.
+        y: the layer's output.
+        by_bias: of the shape of y; None for nothing.
+        kept: of the shape of y.
+    """
+    last = _sum(g, y, kept)
+    return g.op("Concat", _sum(g, y, by_bias) if by_bias else g.op("Mul", last, g.scalar(0, last)), last, axis=1)
+
+
+def _sum(g: Graph, y: str, values: str) -> str:
+    """(N, 1)."""
+    rows = g.op("ReduceSum", values, g.ints(range(1, g.rank(y))), keepdims=0)
+    column = g.op("Unsqueeze", rows, g.ints([1]))
+    return column if g.elem(column) == FLOAT else g.op("Cast", column, to=FLOAT)
+
+
+def stabiliser_of(g: Graph, y: str, rule: KernelRule) -> float:
+    """The stabiliser as the elements of y have it; 0 if it is too small for them."""
+    return float(helper.tensor_dtype_to_np_dtype(g.elem(y)).type(rule.stabiliser))
 
 
 def _quotient(value: Floats, gain: Floats) -> Floats:

@@ -4,16 +4,19 @@ from collections import ChainMap
 from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
+from crosslens.model import KernelRule
+
 from ...ir.graph import Graph, Node
 from ..rectifiers import is_rectifier, rectifier_cotangents
 from ..registry import Cotangents, Rule
 from .graph_rules import GraphRules
 from .halves import Halves
 from .kernel_tables import KernelTable
-from .linear_map import LINEAR
+from .linear_map import LINEAR, LinearMap
 from .normalisations import stopped_cotangents
 from .products import factors, halved_cotangents
 from .ratio import ratio_cotangent
+from .rectified_kernels import rectified_cotangent, rectifiers_behind
 from .secant import secant_cotangents
 from .varying import Varying
 from .written_out import written_out_functions
@@ -24,13 +27,16 @@ __all__ = ["ModifiedSweep"]
 class ModifiedSweep:
     """The rules of a modified network during one reverse sweep over its graph."""
 
-    def __init__(self, graph: Graph, rules: GraphRules, reached: Collection[str], *, absorbed: bool) -> None:
+    def __init__(
+        self, graph: Graph, rules: GraphRules, reached: Collection[str], exact: Collection[str], *, absorbed: bool
+    ) -> None:
         """Start a sweep.
 
         Args:
             graph: the forward pass; gradients are appended to it.
             rules: other than exact.
             reached: the tensors that gradients flow to.
+            exact: the tensors whose own cotangent is given or asked for.
             absorbed: whether `ABSORBED` is asked for.
         """
         self._graph, self._rules, self._reached = graph, rules, reached
@@ -39,6 +45,8 @@ class ModifiedSweep:
         whole = rules.slope == "ratio" or rules.products == "half"
         self._functions = written_out_functions(graph, self._varying) if whole else {}
         self._in_functions = frozenset(name for function in self._functions.values() for name in function.nodes)
+        self._behind = rectifiers_behind(graph, rules, exact)
+        self._joint = frozenset(node.outputs[0] for node in self._behind.values())
         graph.store = _Store(rules.label, rules.store, graph.store)  # type: ignore[assignment]
 
     def jump(self, node: Node, dys: Sequence[str | None]) -> tuple[str, str] | None:
@@ -52,13 +60,23 @@ class ModifiedSweep:
         """One cotangent for each input of a node, as its derivative rule gives them, by the modified rules."""
         graph, rules = self._graph, self._rules
         assert rule.derivative is not None
-        if node.outputs[0] in rules.kernels and node.op in LINEAR and dys[0] is not None:
-            table = KernelTable(graph, node, rules.kernels[node.outputs[0]], dys[0], rules.label)
-            return [table.cotangent(self._absorbed), *[None] * (len(node.inputs) - 1)]
+        y, dy = node.outputs[0], dys[0]
+        if y in rules.kernels and node.op in LINEAR and dy is not None:
+            return [self._of_kernel(node, rules.kernels[y], dy), *[None] * (len(node.inputs) - 1)]
+        if y in self._joint:
+            return [dy, *[None] * (len(node.inputs) - 1)]  # the kernel before takes care
         if rules.relu != "exact" and is_rectifier(graph, node):
             return rectifier_cotangents(graph, node, rule, dys, rules.relu)
         changed = self._changed(node, rule, dys)
         return rule.derivative(graph, node, *dys) if changed is None else changed
+
+    def _of_kernel(self, node: Node, rule: KernelRule, dy: str) -> str:
+        """The cotangent of x; where a rectifier has left its own rule to the kernel, dy is that of its output."""
+        behind = self._behind.get(node.outputs[0])
+        if behind is not None:
+            kernel = LinearMap(self._graph, node, self._rules.label)
+            return rectified_cotangent(kernel, behind, rule, dy, self._absorbed)
+        return KernelTable(self._graph, node, rule, dy, self._rules.label).cotangent(self._absorbed)
 
     def _changed(self, node: Node, rule: Rule, dys: Sequence[str | None]) -> Cotangents | None:
         """The cotangents by the rules for slopes, normalisations and products; None where they change nothing."""

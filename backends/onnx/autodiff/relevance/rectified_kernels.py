@@ -1,0 +1,81 @@
+"""A layer's own kernel with a rectifier behind it: both backward rules in one product.
+
+With r the output of a ReLU or a clip from 0, and dr its cotangent, the rectifier passes dr r / y and the kernel's own
+branch |y| / (|y| + stabiliser) of that: together dr r / (max(y, 0) + stabiliser). Of a ReLU max(y, 0) is r, so that
+nobody needs y and the convolution stays fused with it.
+"""
+
+from collections.abc import Collection
+
+from crosslens.model import KernelRule
+
+from ...ir.graph import Graph, Node
+from .graph_rules import GraphRules
+from .kernel_tables import account, stabiliser_of
+from .linear_map import LINEAR, LinearMap
+
+__all__ = ["rectified_cotangent", "rectifiers_behind"]
+
+
+def rectifiers_behind(graph: Graph, rules: GraphRules, exact: Collection[str]) -> dict[str, Node]:
+    """By a kernel's output, the rectifier that alone reads it, where the two have one backward rule.
+
+    Args:
+        graph: the forward pass.
+        rules: of the sweep.
+        exact: the tensors whose own cotangent somebody gives or asks for.
+    """
+    if rules.relu != "exact" or rules.slope == "secant":
+        return {}
+    readers: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in node.reads:
+            readers.setdefault(name, []).append(node)
+    found = {}
+    for node in graph.nodes:
+        y, rule = node.outputs[0], rules.kernels.get(node.outputs[0])
+        alone = rule is not None and node.op in LINEAR and _is_own(graph, y, rule) and y not in exact
+        if alone and len(readers.get(y, ())) == 1 and _rectifies(graph, readers[y][0], rules):
+            found[y] = readers[y][0]
+    return found
+
+
+def _is_own(graph: Graph, y: str, rule: KernelRule) -> bool:
+    """Whether a rule is the layer's own kernel alone, with a stabiliser and no normalisation behind the layer."""
+    (branch, *others) = rule.branches
+    plain = not (others or branch.kernels) and branch.side == "any" and rule.gain is None and rule.shift is None
+    return plain and stabiliser_of(graph, y, rule) > 0
+
+
+def _rectifies(graph: Graph, node: Node, rules: GraphRules) -> bool:
+    if node.domain or node.op not in {"Relu", "Clip"}:
+        return False
+    low, high = (graph.value(node.inputs[p]) if node.has(p) else None for p in (1, 2))
+    clips = low is not None and not low.any() and (high is not None or not node.has(2))
+    return node.op == "Relu" or (clips and rules.slope == "ratio")
+
+
+def rectified_cotangent(
+    kernel: LinearMap, rectifier: Node, rule: KernelRule, dr: str, absorbed: list[str] | None
+) -> str:
+    """The cotangent of x.
+
+    Args:
+        kernel: the layer's.
+        rectifier: the node behind it.
+        rule: of the layer.
+        dr: the cotangent of the rectifier's output.
+        absorbed: as for `KernelTable.cotangent`.
+    """
+    g, (r,), (branch,) = kernel.graph, rectifier.outputs, rule.branches
+    above = r if rectifier.op == "Relu" else g.op("Relu", kernel.y)
+    factor = g.op("Div", r, g.op("Add", above, g.scalar(stabiliser_of(g, kernel.y, rule), r)))
+    if branch.weight != 1:
+        factor = g.op("Mul", factor, g.scalar(branch.weight, factor))
+    flow = g.op("Mul", dr, factor)
+    if absorbed is not None:
+        kept = g.op("Sub", g.op("Mul", dr, r), g.op("Mul", flow, above))
+        bias = None if branch.bias is None else g.op("Mul", flow, kernel.column("rule0:bias", branch.bias))
+        absorbed.append(account(g, kernel.y, bias, kept))
+    dx = kernel.transposed(flow)
+    return g.op("Mul", kernel.x, dx) if rule.local else dx

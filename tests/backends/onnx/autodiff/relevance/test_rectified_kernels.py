@@ -1,0 +1,85 @@
+"""A kernel and the rectifier behind it as one product: as one after the other, and as the equation."""
+
+import numpy as np
+import pytest
+import torch
+from crosslens import INPUT, OUTPUT
+from crosslens.model import ABSORBED, Branch, KernelRule
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from .networks import close, exported
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(3, 3, 8, 8)).astype(np.float32)
+ACTS = {"relu": F.relu, "relu6": lambda x: F.relu6(4 * x) / 4, "clip at 1": lambda x: x.clamp(0, 1)}
+EPSILON = 0.3
+
+
+class Network(nn.Module):
+    """Two convolutions with rectifiers behind, the second read twice, a pooling and a matrix."""
+
+    def __init__(self, act):
+        super().__init__()
+        torch.manual_seed(0)
+        self.act, self.first, self.second = act, nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.last = nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = self.act(self.first(x))
+        y = self.second(x)
+        return self.last((F.max_pool2d(self.act(y), 2)).mean((2, 3)) + y.mean((2, 3)))
+
+
+def changed(model, local=()):
+    named = {name: model.weights(name) for name in model.layers}
+    kernels = {
+        name: KernelRule((Branch(bias=weights["bias"], weight=0.7),), EPSILON, local=name in local)
+        for name, weights in named.items()
+        if "kernel" in weights
+    }
+    assert len(kernels) == 3
+    return model.modified(kernels=kernels, slope="ratio"), [*kernels]
+
+
+@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("local", [False, True])
+def test_one_product_is_both_rules_one_after_the_other(name, local):
+    """Where the gradient between them is asked for, they are taken one after the other."""
+    model = exported(Network(ACTS[name]), (3, 8, 8))
+    kernels = [layer for layer in model.layers if "kernel" in model.weights(layer)]
+    model, kernels = changed(model, kernels[:1] if local else ())
+    dy = RNG.normal(size=(3, 4)).astype(np.float32)
+    joint = model.vjp(X, {OUTPUT: dy}, wrt=[INPUT, ABSORBED]).gradients
+    apart = model.vjp(X, {OUTPUT: dy}, wrt=[INPUT, ABSORBED, *kernels]).gradients
+    close(joint[INPUT], apart[INPUT], by=2e-6)
+    close(joint[ABSORBED], apart[ABSORBED], by=1e-5)
+    with model.linearize(X, [OUTPUT], wrt=[ABSORBED, INPUT]) as at:
+        again = at.vjp({OUTPUT: dy})
+    close(again[INPUT], apart[INPUT], by=2e-6)
+    close(again[ABSORBED], apart[ABSORBED], by=1e-5)
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_relevance_through_both_is_the_equation(name):
+    """One layer of three numbers: r w x / (y + epsilon) where y > 0, else 0."""
+
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(1)
+            self.only = nn.Linear(3, 5)
+
+        def forward(self, x):
+            return ACTS[name](self.only(x))
+
+    net, x = One(), RNG.normal(size=(4, 3)).astype(np.float32) * 2
+    model = exported(net, (3,))
+    layer = next(layer for layer in model.layers if "kernel" in model.weights(layer))
+    rule = KernelRule((Branch(),), EPSILON)
+    got = model.modified(kernels={layer: rule}, slope="ratio").vjp(x, {OUTPUT: np.ones((4, 5), np.float32)}).gradients
+    w, b = (p.detach().double().numpy() for p in (net.only.weight, net.only.bias))
+    y = x.astype(np.float64) @ w.T + b
+    r = ACTS[name](torch.tensor(y)).numpy()
+    want = np.where(y > 0, r / (np.abs(y) + EPSILON), 0) @ w
+    close(got[INPUT], want, by=1e-5)
