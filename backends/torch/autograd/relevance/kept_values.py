@@ -32,6 +32,13 @@ class KeptValue:
             )
         return self._tensor
 
+    def is_now(self, tensor: Tensor) -> bool:
+        """Whether a tensor is this value, in the same places."""
+        mine = self._tensor
+        return self._version == mine._version == tensor._version and (
+            (mine.data_ptr(), mine.shape, mine.stride()) == (tensor.data_ptr(), tensor.shape, tensor.stride())
+        )
+
     def copy(self) -> None:
         """Take memory of its own."""
         self._tensor = self._tensor.clone()
@@ -46,6 +53,9 @@ class KeptValues:
 
     def keep(self, tensor: Tensor) -> KeptValue:
         """The tensor's value as it is now; no copy."""
+        same = next((each for each in self._by_memory[_memory(tensor)] if each.is_now(tensor)), None)
+        if same is not None:
+            return same
         kept = KeptValue(tensor)
         self._by_memory[_memory(tensor)].append(kept)
         return kept
@@ -62,12 +72,18 @@ def overwrites(name: str, args: Any, kwargs: Any) -> bool:
     """Whether a function may write to its first argument, by its name as torch has it ("relu_", "__iadd__")."""
     if name.startswith("__"):
         return name in {"__setitem__", "__set__"} or (name.startswith("__i") and name not in _NO_WRITE)
-    return (
-        name.endswith("_")
-        or "out" in kwargs
-        or bool(kwargs.get("inplace", False))
-        or any(each is True for each in args[1:])
-    )
+    place = _IN_PLACE.get(name, len(args))
+    in_place = args[place] if place < len(args) else kwargs.get("inplace", False)
+    return name.endswith("_") or "out" in kwargs or in_place is True
+
+
+_IN_PLACE = {
+    **dict.fromkeys(("relu", "relu6", "selu", "silu", "mish", "hardswish", "hardsigmoid"), 1),
+    **dict.fromkeys(("elu", "celu", "leaky_relu"), 2),
+    **dict.fromkeys(("hardtanh", "threshold", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout"), 3),
+    **dict.fromkeys(("rrelu",), 4),
+}
+"""By function of torch.nn.functional, the place of `inplace` among its arguments."""
 
 
 def same_memory(y: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """slope="ratio": f(x) / x at activation functions, by themselves or written out in several operators."""
 
-from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
@@ -32,14 +31,11 @@ class Ratios:
         """The value of an activation function with its ratio; None for any other function."""
         if len(call.varying) == 1 and call.name in ACTIVATIONS - RECTIFIERS:
             has_own_rule = self._rectified and is_rectifier(call)
-            return None if has_own_rule else self._ruled(call, call.tensors[0], call.map)
+            return None if has_own_rule else self._slopes.of_call(call, call.tensors[0], call.map)
         if len(call.varying) != 2 or call.name not in _PRODUCTS or call.tensors[0] is call.tensors[1]:
             return None
         chain = self._chains.chain(call)
-        return None if chain is None or chain.x is None else self._ruled(call, chain.x, chain.function)
-
-    def _ruled(self, call: FunctionCall, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        return call.finish(self._slopes.apply(x, call.value(), function), self._slopes.kept)
+        return None if chain is None or chain.x is None else self._slopes.of_call(call, chain.x, chain.function)
 
     def after(self, call: FunctionCall, y: Any, *, ruled: bool) -> None:
         """Follow what the call has computed."""

@@ -111,13 +111,15 @@ class RulesMode(LinearCalls):
 
     def other(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         call = function_call(func, args, kwargs)
-        if call.writes:
-            self._kept.before_writing(args, kwargs)
-        if not call.varying or not torch.is_grad_enabled():
-            return func(*args, **kwargs)
-        y = self._ruled(call)
+        follows = bool(call.varying) and torch.is_grad_enabled()
+        y = self._ruled(call) if follows else None
         ruled = y is not None
-        y = y if ruled else func(*args, **kwargs)
+        if not ruled:
+            if call.writes:
+                self._kept.before_writing(args, kwargs)
+            y = func(*args, **kwargs)
+        if not follows:
+            return y
         if self.slopes is not None:
             self.slopes.after(call, y, ruled=ruled)
         return y

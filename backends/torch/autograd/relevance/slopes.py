@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .function_calls import FunctionCall
 from .kept_values import KeptValue, KeptValues, same_memory
 from .secant.pairs import Halves, Pairs
 
@@ -22,6 +23,22 @@ class Slopes:
 
     kept: KeptValues
     pairs: Pairs | None = None
+
+    def of_call(self, call: FunctionCall, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """The value of a call with this rule's gradient at `x`.
+
+        Args:
+            call: of the function; it may overwrite its argument.
+            x: what the function is applied to.
+            function: computes the value from x, for the derivative.
+        """
+        if not (call.writes and len(call.varying) == 1 and x is call.argument(0, "input", "self")):
+            return call.finish(self.apply(x, call.value(), function), self.kept)
+        run = _Call(self.kept.keep(x), function, None if self.pairs is None else self.pairs.along(x))
+        self.kept.before_writing(call.args, call.kwargs)
+        result: Tensor = _SlopedInPlace.apply(x, call, run)
+        run.y = self.kept.keep(result)
+        return result
 
     def apply(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         """`y` with this rule's gradient at `x`.
@@ -77,6 +94,22 @@ class _Sloped(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, call: _Call) -> Tensor:
         ctx.call = call
         return same_memory(y)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
+        with torch.no_grad():
+            return ctx.call.gradient(dy), None, None
+
+
+class _SlopedInPlace(torch.autograd.Function):
+    """The function in place; the rule's gradient at what its argument was."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, call: FunctionCall, run: _Call) -> Tensor:
+        ctx.mark_dirty(x)
+        ctx.call = run
+        call.func(*call.args, **call.kwargs)
+        return x
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:

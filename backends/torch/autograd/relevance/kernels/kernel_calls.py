@@ -32,8 +32,8 @@ class _Calls(LinearCalls):
 class KernelCalls(Recording):
     """A pass that finds the call of each layer of `rules`; enter `mode` around it.
 
-    It is the last call before the layer's output that has the layer's kernel, and that no layer has taken yet. For rules
-    of the own kernel alone its shape is enough: some layers compute the kernel from their weights.
+    It is the last call before the layer's output that has the layer's kernel, and that no layer has taken yet.
+    For rules of the own kernel alone its shape is enough: some layers compute the kernel from their weights.
     """
 
     rules: Mapping[str, KernelRule] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """slope="secant" in one pass: the factor between image and reference at every function that has one (DeepLIFT)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -48,15 +48,12 @@ class Secants:
         if self._rectified and is_rectifier(call):
             return None
         if len(call.varying) == 1 and self._is_elementwise(call):
-            return self._sloped(call, call.tensors[0], call.map)
+            return self._slopes.of_call(call, call.tensors[0], call.map)
         if call.name == "where" and (chain := self._chains.chain(call)) is not None and chain.x is not None:
-            return self._sloped(call, chain.x, chain.function)
+            return self._slopes.of_call(call, chain.x, chain.function)
         if len(call.varying) == 2 and call.name in _BILINEAR and self._is_bilinear(call):
             return secant_of_product(call, self._kept, self._pairs)
         return self._maxima(call)
-
-    def _sloped(self, call: FunctionCall, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        return call.finish(self._slopes.apply(x, call.value(), function), self._kept)
 
     @staticmethod
     def _is_elementwise(call: FunctionCall) -> bool:

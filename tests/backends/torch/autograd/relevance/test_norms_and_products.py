@@ -117,6 +117,7 @@ NORMS = {
     ),
     "nn.LocalResponseNorm": (nn.LocalResponseNorm(3, 0.5), local_response),
     "F.normalize": (functional.normalize, by_length),
+    "x / x.norm(2, 1, True)": (lambda x: x / x.norm(2, 1, True), by_length),
     "x / x.norm()": (
         lambda x: x / x.norm(dim=1, keepdim=True),
         lambda x, dy: dy / np.sqrt((x**2).sum(1, keepdims=True)),

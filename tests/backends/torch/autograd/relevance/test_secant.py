@@ -165,6 +165,7 @@ COMPOSED = {
     "local_response_norm": nn.LocalResponseNorm(3, 0.5),
     "normalize": functional.normalize,
     "norm written out": lambda x: (x - x.mean(1, keepdim=True)) / (x.var(1, keepdim=True) + 0.1).sqrt(),
+    "var(1, True, True)": lambda x: (x - x.mean(1, True)) / (torch.var(x, 1, True, True) + x.amax(1, True).exp()),
     "x / x.std()": lambda x: x / x.std(dim=1, keepdim=True),
     "x / x.norm()": lambda x: x / x.norm(dim=1, keepdim=True),
     "attention": attention,
