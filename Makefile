@@ -53,6 +53,7 @@ data-gallery: $(STAMP)
 
 parity: $(PARITY)/.installed
 	$(PARITY)/bin/python -m benchmarks.parity --fresh
+	$(PARITY)/bin/python -m benchmarks.parity.relevance
 	$(PARITY)/bin/python -m benchmarks.parity.attacks --fresh
 
 # The peers in an environment of their own that sees the main one; without their dependencies, which would bring another

@@ -1,6 +1,6 @@
 """The table of agreement with other libraries: `make parity` writes it into RESULTS.md.
 
-Attacks, which are compared by what they reach, are in `benchmarks.parity.attacks`.
+Attacks, which are compared by what they reach, are in `benchmarks.parity.attacks`; relevance is in `.relevance`.
 Rows that an earlier run has finished are taken from out/parity; `--fresh`, as in `make parity`, computes all anew.
 A cell is the largest difference between a preset and the library itself, over the library's largest magnitude; where
 the library gives eight bits, over 255 and without the last pixels that fill no vector of 64: see
@@ -143,7 +143,8 @@ def main() -> None:
     found = {(library, method): row(library, method, nets) for library, method in PEERS}
     kinds = {name: method_class(name) for name in image_methods()}
     attributions = {name: kind for name, kind in kinds.items() if not issubclass(kind, AttackMethod)}
-    declared = {(library, name) for name, kind in attributions.items() for library in kind.presets}
+    relevance = {name for name, kind in kinds.items() if kind.__module__.startswith("crosslens.methods.relevance")}
+    declared = {(library, name) for name in attributions.keys() - relevance for library in kinds[name].presets}
     assert declared == set(found), declared ^ set(found)
     lines = rows(found, [network.name for network in nets])
     put("parity table", lines)

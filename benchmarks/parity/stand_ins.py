@@ -2,8 +2,8 @@
 
 torchvision has no build for torch without CUDA here; zennit and pytorch-grad-cam name some of its classes
 when they are imported. foolbox's zoo clones repositories by git. xplique imports TensorFlow Probability for an
-estimator that is not compared. One of the peers installs its own tests as a package `tests`, which would hide the
-networks of this project's.
+estimator that is not compared, lxt Transformers for language models. One of the peers installs its own tests as a
+package `tests`, which would hide the networks of this project's.
 """
 
 import sys
@@ -21,6 +21,7 @@ NAMES = {
     "torchvision.models.vgg": ("VGG",),
     "tensorflow_probability": (),
     "git": ("Repo",),
+    "lxt.efficient.models": ("get_default_map",),
 }
 
 
@@ -32,7 +33,7 @@ def install() -> None:
         for each in classes:
             setattr(module, each, type(each, (), {}))
         parent, _, child = name.rpartition(".")
-        if parent:
+        if parent in sys.modules:
             setattr(sys.modules[parent], child, module)
         sys.modules[name] = module
     ours = ModuleType("tests")
