@@ -16,6 +16,7 @@ from ..arrays import as_numpy
 from ..errors import ModelError
 from ..introspection.target_maps import sample_images
 from ..model.base import INPUT, Model
+from .image_layout import lays_out_image
 from .layer_facts import LayerFacts
 
 __all__ = ["LinearMap", "Values", "linear_maps"]
@@ -123,7 +124,7 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
         )
     starts = {facts.alias.get(name, name) for name in seeds}
     folded = _folded(model, facts, [name for name in kernels if name not in starts])
-    first = facts.first_of(kernels)
+    first = [name for name in facts.first_of(kernels) if all(lays_out_image(model, read) for read in facts.reads(name))]
     maps = []
     for name in kernels:
         end, gain, shift = folded.get(name, (name, None, None))
