@@ -23,11 +23,12 @@ from .autograd.layer_graph import Reads, direct_inputs, upstream
 from .autograd.recording import Recording
 from .autograd.rectified_layers import RectifiedLayers
 from .autograd.rectifiers import Rectifiers
+from .autograd.relevance.kernels.function_kernels import FunctionKernel, FunctionKernels
 from .autograd.relevance.kernels.kernel_calls import KernelCalls
 from .autograd.relevance.kernels.kernel_tables import Table
-from .autograd.relevance.kernels.linear_calls import CallKey
+from .autograd.relevance.kernels.linear_calls import FUNCTIONS, CallKey
 from .layers.listing import LayerOutput
-from .layers.module_network import ATTENTION_SUFFIX, LOCK, select_output
+from .layers.module_network import ATTENTION_SUFFIX, LOCK, ModuleNetwork, select_output
 from .load.fixed_batch import FixedBatch, concatenate, fixed_batches, padded_batches
 from .occlusion.local_share import local_share
 from .occlusion.recorded_graph import UnrecordableError, mark_layer
@@ -129,8 +130,22 @@ class TorchModel(Model):
         A PReLU has a "slope"; parameters of other modules keep torch's name and layout. Copies, as NumPy arrays.
         """
         output = self._outputs.get(self.layer(layer).name)
+        if output is not None and output.source is None and output.name in self._function_kernels:
+            return self._function_kernels[output.name].read(self.network.net)
         weights: Mapping[str, Array] = self.network.weights(output.source) if output else {}
         return weights
+
+    @cached_property
+    def _function_kernels(self) -> Mapping[str, FunctionKernel]:
+        """Of functions that the network calls with its own parameters, by the layer; found by one pass."""
+        functions = {name for name, each in self._outputs.items() if each.source is None and each.kind in FUNCTIONS}
+        if not functions or not isinstance(self.network, ModuleNetwork):
+            return {}
+        modules = {id(output.source) for output in self._outputs.values() if output.source is not None}
+        recording = FunctionKernels(sources=frozenset(functions), net=self.network.net, of_layers=modules)
+        with recording.mode:
+            self._runner.run(self._runner.example(), recording, grad=False)
+        return recording.found
 
     def other_weights(self) -> Iterable[Array]:
         """Parameters and buffers of modules that are no layers: of the network itself, for example."""
@@ -199,8 +214,11 @@ class TorchModel(Model):
         return tuple(recording.names)
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
-        by_source = {self._outputs[layer].source: values for layer, values in changed.items()}
+        functions = {layer: values for layer, values in changed.items() if self._outputs[layer].source is None}
+        by_source = {self._outputs[layer].source: values for layer, values in changed.items() if layer not in functions}
         network = self.network.with_weights(by_source)
+        for layer, values in functions.items():
+            self._function_kernels[layer].write(network.net, values)
         outputs = {
             name: replaced(output, source=network.counterpart(self.network, output.source))
             for name, output in self._outputs.items()

@@ -14,18 +14,19 @@ from ..rules_mode import LinearCalls
 from .kernel_tables import Table, table
 from .linear_calls import CallKey, LinearCall
 
-__all__ = ["KernelCalls"]
+__all__ = ["Calls", "KernelCalls"]
 
 
-class _Calls(LinearCalls):
+class Calls(LinearCalls):
     """Within this context calls of linear maps are remembered."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: dict[CallKey, LinearCall] = {}
+        self.last: LinearCall | None = None
 
     def linear(self, key: CallKey, call: LinearCall) -> None:
-        self.calls[key] = call
+        self.calls[key] = self.last = call
 
 
 @dataclass
@@ -39,7 +40,7 @@ class KernelCalls(Recording):
     rules: Mapping[str, KernelRule] = field(default_factory=dict)
     weights: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     """Of the same layers, as `Model.weights` gives them."""
-    mode: _Calls = field(default_factory=_Calls)
+    mode: Calls = field(default_factory=Calls)
     tables: dict[CallKey, Table] = field(default_factory=dict)
     """By the call."""
 

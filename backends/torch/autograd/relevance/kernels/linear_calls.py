@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["CallKey", "LinearCall", "linear_call"]
+__all__ = ["FUNCTIONS", "CallKey", "LinearCall", "linear_call"]
 
 _WITH_KERNEL = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "_convolution"), "convolution"),
@@ -15,6 +15,10 @@ _WITH_KERNEL = {
     "linear": "linear",
 }
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "__matmul__"})
+
+
+FUNCTIONS = _WITH_KERNEL.keys() | _PRODUCTS | {"addmm"}
+"""Names of functions that may be such a call."""
 
 
 class CallKey(NamedTuple):

@@ -180,3 +180,60 @@ def test_a_kernel_computed_from_the_weights_takes_rules_of_itself_alone(images):
     np.testing.assert_allclose(got, expected.numpy(), rtol=1e-9, atol=1e-12)
     with pytest.raises(LayerError, match="layer '0' does not compute its output by one convolution or product"):
         model.modified(kernels={"0": positive(model.weights("0")["kernel"])})
+
+
+class Functional(nn.Module):
+    """No modules: parameters that functions get, one of them twice, one transposed, one as (in, out)."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        shapes = {"first": (3, 3, 3, 3), "up": (3, 2, 2, 2), "dense": (5, 4), "matrix": (4, 2), "bias": (3,)}
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.randn(shape, dtype=torch.float64) / 3))
+        self.grouped = nn.Parameter(torch.randn(6, 1, 2, 2, dtype=torch.float64))
+
+    def forward(self, x):
+        x = functional.conv2d(x, self.first, self.bias, padding=1)
+        x = functional.conv2d(functional.relu(x), self.first, padding=1)
+        x = functional.conv_transpose2d(functional.relu_(x), self.up)
+        x = functional.conv_transpose2d(x.repeat(1, 3, 1, 1), self.grouped, groups=3)
+        x = torch.tanh(x.flatten(2)).mean(2).repeat(1, 2)[:, :5]
+        return torch.tanh(functional.linear(x, self.dense.T)) @ self.matrix
+
+
+def test_functions_with_parameters_of_the_network_have_kernels_and_rules(images):
+    net = Functional()
+    model = crosslens.wrap(net, preprocess=None, input_shape=BOUNDS)
+    names = ["/conv2d", "/conv2d#2", "/conv_transpose2d", "/conv_transpose2d#2", "/linear", "/matmul"]
+    weights = [model.weights(name) for name in names]
+    assert [set(each) for each in weights] == [{"kernel", "bias"}, *[{"kernel"}] * 5]
+    expected = [
+        net.first,
+        net.first,
+        net.up.transpose(0, 1),
+        net.grouped.reshape(3, 2, 2, 2),
+        net.dense.T,
+        net.matrix.T,
+    ]
+    for each, kernel in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(each["kernel"], kernel.detach().numpy())
+    dy = np.random.default_rng(1).normal(size=(2, 2))
+    plain = model.vjp(images, {OUTPUT: dy}).gradients[INPUT]
+    for name, each in zip(names, weights, strict=True):
+        rule = KernelRule((Branch((("any", each["kernel"]),), weight=0.5, bias=each.get("bias")),))
+        got = model.modified(kernels={name: rule}).vjp(images, {OUTPUT: dy}).gradients[INPUT]
+        np.testing.assert_allclose(got, plain / 2, rtol=1e-9)
+
+
+def test_kernels_of_functions_are_redrawn_in_a_copy(images):
+    net = Functional()
+    model = crosslens.wrap(net, preprocess=None, input_shape=BOUNDS)
+    before = net.dense.detach().clone()
+    redrawn = model.randomised(["/linear"], 0)
+    assert torch.equal(net.dense, before)
+    kernel = redrawn.weights("/linear")["kernel"]
+    assert not np.allclose(kernel, before.T)
+    twin = copy.deepcopy(net)
+    twin.dense.data = torch.from_numpy(kernel.T.copy())
+    np.testing.assert_allclose(redrawn.forward(images)[OUTPUT], twin(torch.from_numpy(images).double()).detach())
