@@ -70,6 +70,7 @@ class AttentionHooks(TorchFunctionMode):
         scale: float | None = None,
         enable_gqa: bool = False,
     ) -> Tensor:
+        """softmax(query key' scale) value, the arguments those of `torch.nn.functional`'s function."""
         if enable_gqa:
             key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], dim=1) for x in (key, value))
         scores = query @ key.mT * (1 / sqrt(query.shape[-1]) if scale is None else scale)

@@ -73,7 +73,9 @@ class _Call:
             (first, second), (above, below) = halves.split(x), halves.split(y)
             width = first - second
             dx = halves.times(dy, (above - below).div_(width))
-        if float(width.abs().nan_to_num_(0).min()) >= NEAR:  # NaN: of two infinite values that are the same
+        if (
+            not width.numel() or float(width.abs().nan_to_num_(0).min()) >= NEAR
+        ):  # NaN: of two infinite values that are the same
             return dx
         near = (width.abs() < NEAR) | width.isnan()
         near = near if halves is None else halves.joined(near, near)
@@ -83,8 +85,8 @@ class _Call:
         with torch.enable_grad():
             x = self.x.tensor.detach().requires_grad_()
             y = self.function(x)
-            (dx,) = torch.autograd.grad(y, x, dy) if y.requires_grad else (torch.zeros_like(dy),)
-        return dx
+            (dx,) = torch.autograd.grad(y, x, dy.to(y.dtype)) if y.requires_grad else (torch.zeros_like(dy),)
+        return dx.to(dy.dtype)
 
 
 class _Sloped(torch.autograd.Function):

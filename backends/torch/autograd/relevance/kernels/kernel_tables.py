@@ -90,7 +90,8 @@ def table(rule: KernelRule, call: LinearCall, bias: Array | None) -> Table:
         )
         for branch in rule.branches
     ]
-    return Table(branches, rule.stabiliser, gain, offset, rule.border, rule.local)
+    stabiliser = float(torch.tensor(rule.stabiliser, dtype=call.weight.dtype))  # 0 where half precision has no less
+    return Table(branches, stabiliser, gain, offset, rule.border, rule.local)
 
 
 def apply_table(rule: Table, call: LinearCall, kept: KeptValues, absorbed: Tensor | None) -> Tensor:
@@ -220,7 +221,8 @@ class _Backward:
         call = self.call
         if call.x is None:
             return None
-        inputs = TableInputs(call.x.tensor, call.axis, self.rule.border, local=self.rule.local)
+        x = call.x.tensor.to(call.weight.dtype)  # as an autocast inside the network does
+        inputs = TableInputs(x, call.axis, self.rule.border, local=self.rule.local)
         starts, cotangents = list[Tensor](), list[Tensor]()
         for branch in tables:
             outputs, y = self._outputs(branch, inputs)
@@ -231,7 +233,8 @@ class _Backward:
             with torch.enable_grad():
                 starts.append(call.map(inputs.leaf("any"), call.weight, None))
             cotangents.append(own)
-        return inputs.gradient(starts, cotangents)
+        cotangents = [c.to(start.dtype) for start, c in zip(starts, cotangents, strict=True)]
+        return inputs.gradient(starts, cotangents).to(call.x.tensor.dtype)
 
     def _outputs(self, branch: TableBranch, inputs: TableInputs) -> tuple[list[Tensor], Tensor]:
         """What each kernel of a branch gives, with its graph, and their sum with the bias, which may be overwritten."""

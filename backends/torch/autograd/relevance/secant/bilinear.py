@@ -30,7 +30,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
         means = [halves.mean(each.tensor).requires_grad_() for each, halves in ctx.kept]
+        dtype = torch.promote_types(*(each.dtype for each in means))  # an autocast may have converted them
         with torch.enable_grad():
-            y = ctx.map(*means)
-            gradients = torch.autograd.grad(y, means, dy)
+            y = ctx.map(*(each.to(dtype) for each in means))
+            gradients = torch.autograd.grad(y, means, dy.to(y.dtype))
         return *gradients, None, None

@@ -237,3 +237,23 @@ def test_kernels_of_functions_are_redrawn_in_a_copy(images):
     twin = copy.deepcopy(net)
     twin.dense.data = torch.from_numpy(kernel.T.copy())
     np.testing.assert_allclose(redrawn.forward(images)[OUTPUT], twin(torch.from_numpy(images).double()).detach())
+
+
+class Mixed(Names):
+    """Names in bfloat16, by its own forward method."""
+
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().forward(x).float()
+
+
+@pytest.mark.parametrize("rules", [{"slope": "ratio"}, {"products": "half", "norms": "stop"}, {"slope": "secant"}])
+def test_an_autocast_inside_the_network_keeps_the_rules(images, rules):
+    dy = np.random.default_rng(1).normal(size=(2, 2)).astype(np.float32)
+    got = []
+    for net in (Names().eval(), Mixed().eval()):
+        model = crosslens.wrap(net, preprocess=None, input_shape=BOUNDS)
+        kernels = rules_for(model, ["up", "wide", "tokens", "head"]) if "slope" in rules else None
+        ruled = model.modified(kernels=kernels, **rules)
+        got.append(ruled.vjp(images, {OUTPUT: dy}).gradients[INPUT])
+    assert np.corrcoef(got[0].ravel(), got[1].ravel())[0, 1] > 0.98
