@@ -107,7 +107,8 @@ def _secants(facts: GraphFacts) -> Iterable[tuple[str, Rule]]:
     for operation in facts.operations:
         count = len(facts.varying_inputs(operation))
         table = TWO_FACTORS if count == 2 else SECANTS if count == 1 else {}
-        paired = all(is_paired(operation.inputs[place]) for place in facts.varying_inputs(operation))
+        tensors = [operation.inputs[place] for place in facts.varying_inputs(operation)]
+        paired = all(map(is_paired, [*tensors, *operation.outputs]))
         if operation.type in table and paired:
             yield operation.name, table[operation.type]
         if operation.type == "StopGradient" and "logsumexp" in operation.name.lower():

@@ -8,19 +8,27 @@ __all__ = ["both", "halves", "is_paired", "mean_of_both", "quotient"]
 
 
 def is_paired(tensor: Any) -> bool:
-    """Whether the first axis of a traced tensor is the batch: the only axis of no known length that is first."""
-    return bool(tensor.shape.rank) and tensor.shape[0] is None
+    """Whether it is known which axis of a traced tensor is the batch."""
+    return _batch_axis(tensor) is not None
+
+
+def _batch_axis(tensor: Any) -> int | None:
+    """The batch is the only axis of no known length that is first, or else the only one of no known length."""
+    if not tensor.shape.rank:
+        return None
+    unknown = [axis for axis, length in enumerate(tensor.shape) if length is None]
+    return unknown[0] if unknown and (unknown[0] == 0 or len(unknown) == 1) else None
 
 
 def halves(values: Any) -> tuple[Any, Any]:
     """Those of the images, and those of the references."""
-    first, second = tf.split(values, 2, axis=0)
+    first, second = tf.split(values, 2, axis=_batch_axis(values) or 0)
     return first, second
 
 
 def both(values: Any) -> Any:
     """The same for images and references."""
-    return tf.concat([values, values], axis=0)
+    return tf.concat([values, values], axis=_batch_axis(values) or 0)
 
 
 def mean_of_both(values: Any) -> Any:

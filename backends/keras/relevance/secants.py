@@ -12,7 +12,7 @@ import tensorflow as tf
 from .functions import NEAR
 from .graph_facts import copied
 from .local_response import response_parts, window_sum
-from .pairs import both, halves, mean_of_both, quotient
+from .pairs import both, halves, is_paired, mean_of_both, quotient
 from .sweep import Flows, operation_gradients
 
 __all__ = ["SECANTS", "TWO_FACTORS"]
@@ -103,7 +103,7 @@ def maximum(operation: Any, cotangents: Sequence[Any]) -> Flows:
     y, other = halves(operation.outputs[0])
     change = y - other
     gained, lost = dy * both(tf.maximum(change, 0)), dy * both(tf.minimum(change, 0))
-    varying = [tensor if _is_paired(tensor) else None for tensor in operation.inputs]
+    varying = [tensor if tensor.dtype.is_floating and is_paired(tensor) else None for tensor in operation.inputs]
     pairs = [None if tensor is None else halves(tensor) for tensor in varying]
     parts = []
     for which, seed in enumerate((gained, lost)):
@@ -113,10 +113,6 @@ def maximum(operation: Any, cotangents: Sequence[Any]) -> Flows:
         if pair is not None and up is not None:
             difference = both(pair[0] - pair[1])
             yield tensor, tf.math.divide_no_nan(up + down, difference)
-
-
-def _is_paired(tensor: Any) -> bool:
-    return bool(tensor.dtype.is_floating and tensor.shape.rank and tensor.shape[0] is None)
 
 
 def local_response(operation: Any, cotangents: Sequence[Any]) -> Flows:

@@ -122,3 +122,9 @@ def test_each_composite_gives_what_it_gives_in_torch(models, composite):
     same(one.values, other.values)
     for name, value in one.figures().items():
         np.testing.assert_allclose(other.figures()[name], value, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["attn_lrp", "excitation_backprop"])
+@pytest.mark.filterwarnings("ignore")
+def test_other_methods_of_relevance_give_what_they_give_in_torch(models, method):
+    same(*(crosslens.method(method)(model, X[:2], target=1).values for model in models))
