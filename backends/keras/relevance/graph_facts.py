@@ -22,8 +22,12 @@ class GraphFacts:
     """Which tensors of a graph depend on the image, and what reads each."""
 
     def __init__(self, graph: Any, roots: Sequence[Any], constants: Iterable[Any] = ()) -> None:
-        """Args: graph: with the operations created so far; roots: the image, and activations that were put in;
-        constants: tensors that count as such.
+        """Look at the operations created so far.
+
+        Args:
+            graph: the one that is being traced.
+            roots: the image, and activations that were put in place of a layer's own.
+            constants: tensors that count as such though they depend on the image.
         """
         self.operations = tuple(graph.get_operations())
         self._graph, self._roots = graph, roots

@@ -25,7 +25,7 @@ class KernelTable:
 
     @classmethod
     def of(cls, rule: KernelRule, weight: Weight) -> "KernelTable":
-        """Args: rule: as `Model.modified` takes it; weight: the layer's kernel."""
+        """The table of a rule for a layer whose kernel in the network is `weight`."""
         with tf.init_scope():
             kernels = [
                 [tf.constant(weight.inside(as_numpy(kernel)), weight.variable.dtype) for _, kernel in branch.kernels]

@@ -11,7 +11,7 @@ from .graph_facts import GraphFacts
 from .kernel_rules import KernelBackward, KernelTable
 from .linear_map import LayerRun, LinearMap, find_linear_map
 from .operation_rules import operation_rules, without_secant
-from .sweep import ASIDE, Flows, Rule, pull_back
+from .sweep import ASIDE, Flows, Rule, names_between, pull_back
 
 __all__ = ["ModifiedGradient"]
 
@@ -98,8 +98,8 @@ class ModifiedGradient:
 
 
 def _at_linear_map(found: LinearMap, backward: KernelBackward, sources: Sequence[Any]) -> Rule:
-    inner = {tensor.name for operation in found.run.operations for tensor in operation.outputs}
-    asked = [tensor for tensor in sources if tensor.name in inner and tensor.name not in {found.end.name}]
+    inner = names_between(found.start, found.end)
+    asked = [tensor for tensor in sources if tensor.name in inner]
 
     def rule(operation: Any, cotangents: Sequence[Any]) -> Flows:
         (dy,) = cotangents

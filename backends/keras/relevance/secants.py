@@ -37,10 +37,9 @@ def division(operation: Any, cotangents: Sequence[Any]) -> Flows:
     first, second = halves(b)
     inverse = both((1 / first + 1 / second) / 2)
     to_a = operation_gradients(copied(operation, [a, 1 / inverse]), cotangents)[0]
-    at_b = copied(operation, [mean_of_both(a), both(tf.ones_like(first))])
-    to_inverse = operation_gradients(copied(at_b, at_b.inputs), cotangents)
-    # d(a / b) / db at b = 1 is -a, summed over the axes along which b is repeated: minus the gradient at 1 / b
-    return [(a, to_a), (b, to_inverse[1] * both(1 / (first * second)))]
+    # at b = 1 the derivative of a / b by b is -a, summed where b is broadcast: minus the gradient at 1 / b
+    minus_to_inverse = operation_gradients(copied(operation, [mean_of_both(a), tf.ones_like(b)]), cotangents)[1]
+    return [(a, to_a), (b, minus_to_inverse * both(1 / (first * second)))]
 
 
 def squared_difference(operation: Any, cotangents: Sequence[Any]) -> Flows:

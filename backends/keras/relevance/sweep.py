@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework.ops import get_gradient_function
 
-__all__ = ["ASIDE", "Flows", "Rule", "operation_gradients", "pull_back", "total"]
+__all__ = ["ASIDE", "Flows", "Rule", "names_between", "operation_gradients", "pull_back", "total"]
 
 ASIDE = object()
 Flows = Iterable[tuple[Any, ...]]
@@ -67,6 +67,12 @@ def operation_gradients(operation: Any, cotangents: Sequence[Any]) -> list[Any]:
     filled = [_zeros(y) if dy is None else dy for y, dy in zip(operation.outputs, cotangents, strict=True)]
     gradients = function(operation, *filled)
     return list(gradients) if isinstance(gradients, list | tuple) else [gradients]
+
+
+def names_between(start: Any, end: Any) -> set[str]:
+    """The names of the tensors by way of which `end` is computed from `start`; neither of the two."""
+    operations = _between([end], [start], {start.name}).values()
+    return {tensor.name for operation in operations for tensor in operation.outputs} - {end.name}
 
 
 def total(parts: Sequence[Any]) -> Any:

@@ -302,6 +302,31 @@ class Looped(L.Layer):
         return tf.while_loop(lambda n, _: n < 2, lambda n, x: (n + 1, x @ self.kernel), (0, x), maximum_iterations=2)[1]
 
 
+class Own(Looped):
+    """The network's own code: an activation before the product, whose parts are layers too."""
+
+    def call(self, x):
+        return tf.tanh(tf.tanh(x) @ self.kernel)
+
+
+def test_tensors_within_a_layer_of_the_networks_own_have_one_gradient_each():
+    layer = Own(name="k")
+    model = crosslens.wrap(keras.Sequential([keras.Input((5,)), layer]), bounds=None)
+    layer.kernel.assign(normal((5, 5)))
+    names = [name for name in model.layers if name.startswith("k/")]
+    assert len(names) == 2, names
+    x, dy = normal((2, 5)), normal((2, 5))
+    got = (
+        model.modified(kernels={"k": KernelRule((Branch(),), 0.3)}).vjp(x, {OUTPUT: dy}, wrt=[*names, INPUT]).gradients
+    )
+    a = np.tanh(x.astype(np.float64))
+    z = a @ np.asarray(layer.kernel)
+    at_z = dy * (1 - np.tanh(z) ** 2)
+    at_a = (at_z * z / (z + 0.3 * np.where(z >= 0, 1, -1))) @ np.asarray(layer.kernel).T
+    for name, expected in ((names[0], at_a), (names[1], at_z), (INPUT, at_a * (1 - a**2))):
+        np.testing.assert_allclose(got[name], expected, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
 class Called(Looped):
     """Uses its kernel within a `tf.function`."""
 
