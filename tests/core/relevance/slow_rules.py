@@ -61,8 +61,9 @@ def epsilon(w, x, b, z, **rest):
     return [(1.0, [xi * wi for xi, wi in zip(x, w, strict=True)], b)]
 
 
-def alpha_beta(w, x, b, z, alpha=2.0, beta=1.0, **rest):
-    """Bach et al. 2015, equation 60: contributions of either sign over their own sum."""
+def alpha_beta(w, x, b, z, alpha=2.0, beta=1.0, biased=True, **rest):
+    """Bach et al. 2015, equation 60: contributions of either sign over their sum, the bias of that sign among them."""
+    b = b if biased else 0.0
     contributions = [xi * wi for xi, wi in zip(x, w, strict=True)]
     return [
         (alpha, [max(each, 0) for each in contributions], max(b, 0)),
@@ -72,7 +73,7 @@ def alpha_beta(w, x, b, z, alpha=2.0, beta=1.0, **rest):
 
 def z_plus(w, x, b, z, **rest):
     """Montavon et al. 2017, in the form for inputs of either sign: alpha 1, beta 0."""
-    return alpha_beta(w, x, b, z, alpha=1.0, beta=0.0)[:1]
+    return alpha_beta(w, x, b, z, **{**rest, "alpha": 1.0, "beta": 0.0})[:1]
 
 
 def gamma(w, x, b, z, gamma=0.25, **rest):

@@ -33,6 +33,8 @@ CASES = {
     "alpha_beta": (AlphaBeta(STABILISER), slow_rules.alpha_beta, {}),
     "alpha 3, beta 2": (AlphaBeta(STABILISER, alpha=3.0, beta=2.0), slow_rules.alpha_beta, {"alpha": 3.0, "beta": 2.0}),
     "alpha 1, beta 0": (AlphaBeta(STABILISER, alpha=1.0, beta=0.0), slow_rules.z_plus, {}),
+    "z_plus, no biases": (ZPlus(STABILISER, biased=False), slow_rules.z_plus, {"biased": False}),
+    "alpha_beta, no biases": (AlphaBeta(STABILISER, biased=False), slow_rules.alpha_beta, {"biased": False}),
     "gamma": (Gamma(STABILISER), slow_rules.gamma, {}),
     "gamma 3": (Gamma(STABILISER, gamma=3.0), slow_rules.gamma, {"gamma": 3.0}),
     "excitation": (ExcitationBackprop(), slow_rules.excitation, {}),

@@ -216,7 +216,7 @@ def test_channels_that_the_network_turns_round_keep_their_relevance(rule):
     assert_close(values(net, preprocess="order=BGR", rules=(f"0={rule}",)), want)
 
 
-@pytest.mark.parametrize("rule", ["z_plus", "epsilon", "gamma:0.5", "alpha_beta:2:1"])
+@pytest.mark.parametrize("rule", FIRST)
 def test_a_border_of_zeros_is_a_border_whoever_adds_it(rule):
     net = first_layers()
     padded = nn.Sequential(nn.ZeroPad2d(1), nn.Conv2d(3, 4, 3), *net[1:]).eval()
