@@ -147,6 +147,8 @@ def _box(linear: LinearMap) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The least and the largest value of each channel that a layer reads, of images within the model's bounds."""
     low, high = _of_black_and_white(linear.model, linear.reads[0] if linear.reads else INPUT)
     ends = np.stack([low, high])
+    if ends.shape[1] != linear.channels:  # parts of what another layer holds: of which channels, nobody says
+        ends = np.stack([np.full(linear.channels, ends.min()), np.full(linear.channels, ends.max())])
     return tuple(map(float, ends.min(axis=0))), tuple(map(float, ends.max(axis=0)))
 
 
@@ -157,4 +159,5 @@ def _of_black_and_white(model: Model, layer: str) -> list[np.ndarray]:
         return [gain * bound + offset for bound in model.input.bounds or (0.0, 1.0)]
     images = [np.full(shape, bound, np.float32) for bound in model.input.bounds or (0.0, 1.0)]
     values = [as_numpy(model.forward(image, [layer])[layer])[0] for image in images]
+    values = [each.T if each.ndim == 2 else each for each in values]  # tokens have their channels last
     return [each[(slice(None), *(n // 2 for n in each.shape[1:]))] for each in values]

@@ -78,10 +78,11 @@ class LinearMap:
     @cached_property
     def channels(self) -> int:
         """The number of channels of x."""
-        own = self.own_kernel.shape[1]
+        out, own = self.own_kernel.shape[:2]
         shapes = [self.model.input.shape if n == INPUT else self.model.layer(n).shape[1:] for n in self.reads[:1]]
         sizes = [n for shape in shapes for n in ((shape[0],) if len(shape) > 2 else shape) if n and n % own == 0]
-        return sizes[0] if sizes and self.is_convolution else own
+        in_groups = [n for n in sizes if out % (n // own) == 0]
+        return in_groups[0] if in_groups and self.is_convolution else own
 
     @cached_property
     def border(self) -> tuple[tuple[int, int], ...]:

@@ -236,3 +236,49 @@ def test_relevance_of_a_border_that_repeats_pixels_is_theirs(rule):
     functional.pad(image, (1, 1, 1, 1), mode="reflect").backward(at_border)
     reflected = nn.Sequential(nn.ReflectionPad2d(1), *bare).eval()
     assert_close(values(reflected, rules=(f"1={rule}",)), image.grad.numpy())
+
+
+class Parts(nn.Module):
+    """Two convolutions that read some channels each, normalised before."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(4)
+        self.a, self.b, self.head = nn.Conv2d(2, 4, 3), nn.Conv2d(1, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = (x - 0.5) / 0.25
+        return self.head(torch.relu(self.a(x[:, :2]) + self.b(x[:, 2:])).mean((2, 3)))
+
+
+class Tokens(nn.Module):
+    """A dense layer on the rows of the picture."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(5)
+        self.dense, self.head = nn.Linear(24, 6), nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.dense(x.transpose(1, 2).flatten(2))).mean(1))
+
+
+class Enlarged(nn.Module):
+    """A transposed convolution with its normalisation."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(6)
+        self.conv, self.up = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ConvTranspose2d(4, 4, 2, 2)
+        self.norm, self.head = normalisation(nn.BatchNorm2d, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.norm(self.up(torch.relu(self.conv(x))))).mean((2, 3)))
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+@pytest.mark.parametrize("kind", [Parts, Tokens, Enlarged])
+def test_first_layers_of_every_shape_have_their_rule_and_close_the_accounts(kind, composite):
+    figures = relevance(kind().eval(), composite=composite).figures()
+    size = np.abs(figures["start"]) + np.abs(figures["biases"]) + np.abs(figures["stabiliser"])
+    assert (np.abs(figures["gap"]) < 1e-4 * size).all(), figures
