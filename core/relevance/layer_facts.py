@@ -1,6 +1,6 @@
 """What relevance asks of a network's layers: who reads whom, and what is never negative."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -74,11 +74,27 @@ class LayerFacts:
         kernels = list(kernels)
         if not self.reads(kernels[0]):
             return frozenset(kernels[:1])
+        behind = self._reached(kernels)
+        return frozenset(name for name in kernels if behind.intersection(self.reads(name)))
+
+    def is_bypassed(self, kernels: Sequence[str], first: Collection[str]) -> bool:
+        """Whether the image leads to something without passing a kernel, but to what `first` of these layers read."""
+        if not self.reads(kernels[0]):
+            return False
+        on_the_way, names = set[str](), [read for name in first for read in self.reads(name)]
+        while names:
+            if (name := names.pop()) not in on_the_way:
+                on_the_way.add(name)
+                names.extend(self.reads(name))
+        return not self._reached(kernels) <= {INPUT, *on_the_way}
+
+    def _reached(self, kernels: Collection[str]) -> set[str]:
+        """What is computed from the image without passing one of these layers."""
         behind = {INPUT}
         for name in self.model.layers:  # in execution order
             if name not in kernels and name not in self.alias and behind.intersection(self.reads(name)):
                 behind.add(name)
-        return frozenset(name for name in kernels if behind.intersection(self.reads(name)))
+        return behind
 
     def is_nonnegative(self, name: str) -> bool:
         """Whether the layer's values are known to be nowhere negative, whatever the image."""

@@ -49,6 +49,8 @@ class LinearMap:
     """Whether x is known to be nowhere negative."""
     rectified: bool
     """Whether what is negative of z is known to reach nothing behind the layer."""
+    is_only_way: bool = True
+    """Whether all that is computed from the image is computed from what layers that read it give."""
 
     @cached_property
     def own_kernel(self) -> Values:
@@ -126,6 +128,7 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
     starts = {facts.alias.get(name, name) for name in seeds}
     folded = _folded(model, facts, [name for name in kernels if name not in starts])
     first = [name for name in facts.first_of(kernels) if all(lays_out_image(model, read) for read in facts.reads(name))]
+    only_way = not facts.is_bypassed(kernels, first)
     maps = []
     for name in kernels:
         end, gain, shift = folded.get(name, (name, None, None))
@@ -141,6 +144,7 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
                 is_first=name in first,
                 nonnegative=bool(read) and all(map(facts.is_nonnegative, read)),
                 rectified=end not in starts and facts.is_rectified_behind(end),
+                is_only_way=only_way,
             )
         )
     return tuple(maps)

@@ -13,11 +13,14 @@ from array_api_compat import device
 from ..arrays import Array, like, namespace
 from ..errors import TargetError
 from ..model.base import INPUT, OUTPUT, Model, Pullback
+from ..model.kernel_rules import KernelRule
 from ..model.layer import ABSORBED
 from ..objective import ClassScore, Objective, pullback
 from .composite import Composite, rules_of
 from .linear_map import linear_maps
+from .pixels import at_image, to_pixels
 from .rules import Rule
+from .ways_apart import Back, WaysApart
 
 __all__ = ["Propagated", "Propagation", "refuse_after_softmax"]
 
@@ -52,6 +55,8 @@ class Propagation:
     """By layer with a kernel the one that holds what it computes: the normalisation behind it, or itself."""
     first: Mapping[str, tuple[str, ...]]
     """By layer with a kernel that reads the image, what it reads."""
+    apart: WaysApart | None = None
+    """Where rules that give relevance and no gradient are not the only way to the image."""
 
     @classmethod
     def of(
@@ -106,8 +111,16 @@ class Propagation:
         layer = ends.get(layer, layer)
         below = frozenset() if layer == INPUT else model.upstream([layer]) or frozenset()
         tables = {each.layer: rules[each.layer].table(each) for each in maps if each.layer not in below}
-        modified = model.modified(kernels=tables, slope="ratio", norms="stop", products="half")
-        return cls(modified, layer, rules, ends, {each.layer: each.reads for each in maps if each.is_first})
+
+        def with_rules(kernels: Mapping[str, KernelRule]) -> Model:
+            return model.modified(kernels=kernels, slope="ratio", norms="stop", products="half")
+
+        modified, first = with_rules(tables), [each for each in maps if each.is_first]
+        ruled = [each for each in first if each.layer in tables]
+        apart = WaysApart.of(
+            modified, ruled, [each for each in ruled if rules[each.layer].is_local], tables, with_rules
+        )
+        return cls(modified, layer, rules, ends, {each.layer: each.reads for each in first}, apart)
 
     def of_target(
         self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]] | None = None
@@ -128,7 +141,11 @@ class Propagation:
         )  # fmt: skip
         starts = [_total(pull.activations[name] * pull.gradients[name]) for name in seeds]
         start = sum(starts[1:], starts[0]) if len(starts) == 1 else scores
-        return Propagated(self._values(images, pull), scores, start, self._absorbed(images, pull))
+
+        def back(model: Model, layer: str) -> Pullback:
+            return pullback(model, images, objective, wrt=[layer], capture=[] if layer == INPUT else [layer])[0]
+
+        return Propagated(self._values(images, pull, back), scores, start, self._absorbed(images, pull))
 
     def of_layers(self, images: Array, objective: Objective, layers: Sequence[str]) -> Mapping[str, Array]:
         """Relevance of a target at several layers, all in one pass, by name, of their shapes.
@@ -166,7 +183,11 @@ class Propagation:
         last = order[-1]
         start = _total(dy * pull.activations[last])
         pull = self.model.vjp(images, {last: dy}, wrt=[*self._asked, *self._accounts], capture=self._captured)
-        return Propagated(self._values(images, pull), scores, start, self._absorbed(images, pull))
+
+        def back(model: Model, layer: str) -> Pullback:
+            return model.vjp(images, {last: dy}, wrt=[layer], capture=[] if layer == INPUT else [layer])
+
+        return Propagated(self._values(images, pull, back), scores, start, self._absorbed(images, pull))
 
     @property
     def _accounts(self) -> list[str]:
@@ -196,38 +217,17 @@ class Propagation:
     def _is_local(self) -> bool:
         return any(self.rules[each].is_local for each in self.first)
 
-    def _values(self, images: Array, pull: Pullback) -> Array:
+    def _values(self, images: Array, pull: Pullback, back: Back) -> Array:
+        if self.apart is not None and self.layer in {INPUT, *self.apart.without}:
+            return self.apart.values(images, self.layer, back)
         (name,) = self._asked
         gradient = pull.gradients[name]
         if self.layer != INPUT and not (self._is_local and self.layer == self._read):
             return gradient * pull.activations[name]
         if name == INPUT:
-            return _at_image(self.model, images, gradient, is_relevance=self._is_local)
+            return at_image(self.model, images, gradient, is_relevance=self._is_local)
         read = gradient if self._is_local else gradient * pull.activations[name]
-        return read if self.layer != INPUT else self._to_pixels(images, name, read)
-
-    def _to_pixels(self, images: Array, name: str, read: Array) -> Array:
-        """Relevance of what lays the image out, at the pixels that it is made of, each by its weight there.
-
-        Gains leave it alone, copies of a pixel add up, and a border of constants keeps its own.
-        """
-        xp = namespace(read)
-        low, high = self.model.input.bounds or (0.0, 1.0)
-        ones = xp.ones_like(images[:1, ...])
-        ends = self.model.forward(xp.concat([low * ones, high * ones]), [name])[name]
-        weights = (ends[1:, ...] - ends[:1, ...]) / (high - low)
-        shares = xp.where(weights == 0, xp.zeros_like(read), read / xp.where(weights == 0, 1 + weights, weights))
-        return self.model.vjp(images, {name: shares}).gradients[INPUT]
-
-
-def _at_image(model: Model, images: Array, gradient: Array, *, is_relevance: bool) -> Array:
-    """Relevance of the image from the gradient there; where what comes is relevance, the gain is taken out again."""
-    gain, offset = model.preprocess.affine(images.shape[1])
-    if model.preprocess.reverses:
-        gain, offset = gain[::-1], offset[::-1]
-    shape = (1, -1, *[1] * (images.ndim - 2))
-    gain = like(gain.reshape(shape).copy(), images)
-    return gradient / gain if is_relevance else gradient * (images + like(offset.reshape(shape).copy(), images) / gain)
+        return read if self.layer != INPUT else to_pixels(self.model, images, name, read)
 
 
 def _only(gradient: Array, channels: Sequence[int]) -> Array:
