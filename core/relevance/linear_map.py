@@ -19,7 +19,7 @@ from ..model.base import INPUT, Model
 from .image_layout import lays_out_image
 from .layer_facts import LayerFacts
 
-__all__ = ["LinearMap", "Values", "linear_maps"]
+__all__ = ["LinearMap", "Values", "gain_and_shift", "linear_maps"]
 
 Values = np.ndarray[Any, Any]
 
@@ -163,7 +163,7 @@ def _folded(model: Model, facts: LayerFacts, kernels: list[str]) -> dict[str, tu
     found: dict[str, tuple[str, Values, Values]] = {}
     for name, chain in chains.items():
         for before, norm in zip((name, *chain), chain, strict=False):
-            affine = _gain_and_shift(model.weights(norm), values[before], values[norm])
+            affine = gain_and_shift(model.weights(norm), values[before], values[norm])
             if affine is None:
                 break
             _, gain, shift = found.get(name, (name, np.ones_like(affine[0]), np.zeros_like(affine[0])))
@@ -183,7 +183,7 @@ def _is_affine(weights: Mapping[str, object]) -> bool:
     return "variance" in weights or set(weights) == {"bias"}
 
 
-def _gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tuple[Values, Values] | None:
+def gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tuple[Values, Values] | None:
     """(C,) each, so that y = gain x + shift; None if the layer does something else."""
     if x.shape != y.shape:
         return None

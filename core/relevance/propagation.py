@@ -17,7 +17,8 @@ from ..model.kernel_rules import KernelRule
 from ..model.layer import ABSORBED
 from ..objective import ClassScore, Objective, pullback
 from .composite import Composite, rules_of
-from .linear_map import linear_maps
+from .linear_map import Values, linear_maps
+from .offsets import offsets, taken_by_offsets
 from .pixels import at_image, to_pixels
 from .rules import Rule
 from .ways_apart import Back, WaysApart
@@ -51,6 +52,8 @@ class Propagation:
     """With the rules."""
     layer: str
     rules: Mapping[str, Rule]
+    offsets: Mapping[str, Values]
+    """By layer without a kernel what it adds to each channel."""
     ends: Mapping[str, str]
     """By layer with a kernel the one that holds what it computes: the normalisation behind it, or itself."""
     first: Mapping[str, tuple[str, ...]]
@@ -120,7 +123,8 @@ class Propagation:
         apart = WaysApart.of(
             modified, ruled, [each for each in ruled if rules[each.layer].is_local], tables, with_rules
         )
-        return cls(modified, layer, rules, ends, {each.layer: each.reads for each in first}, apart)
+        first_reads = {each.layer: each.reads for each in first}
+        return cls(modified, layer, rules, offsets(model, maps, below), ends, first_reads, apart)
 
     def of_target(
         self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]] | None = None
@@ -191,13 +195,14 @@ class Propagation:
 
     @property
     def _accounts(self) -> list[str]:
-        """`ABSORBED`, where a layer with a rule lies above the one whose relevance is asked for."""
-        return [ABSORBED] * bool(self.model.rules.kernels)
+        """Where biases took their share, above the layer whose relevance is asked for."""
+        return [*self.offsets, *[ABSORBED] * bool(self.model.rules.kernels)]
 
     def _absorbed(self, images: Array, pull: Pullback) -> Array:
         xp = namespace(images)
         none = xp.zeros((images.shape[0], 2), dtype=images.dtype, device=device(images))
-        return pull.gradients.get(ABSORBED, none)
+        taken = taken_by_offsets(pull, self.offsets, images)
+        return pull.gradients.get(ABSORBED, none) + xp.stack([taken, xp.zeros_like(taken)], axis=1)
 
     @property
     def _read(self) -> str:

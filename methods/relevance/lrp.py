@@ -23,7 +23,7 @@ from crosslens.relevance import (
 
 from ._channels import channels_added_up, parse_channels
 
-REASONS = "layers without a rule, such as a normalisation that stands alone, or a sum with a constant"
+REASONS = "a sum with a constant that no layer shows, an activation function that is not 0 at 0, a maximum"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ IMAGES = np.random.default_rng(5).random((2, 3, 8, 8), dtype=np.float32)
 
 
 class HiddenConvolution(nn.Module):
-    """Its first convolution is a call with a parameter, which is no layer; a dense layer is the first that is one."""
+    """Its first convolution has a computed kernel and is no layer with one; a dense layer is the first that is."""
 
     def __init__(self):
         super().__init__()
@@ -21,7 +21,7 @@ class HiddenConvolution(nn.Module):
         self.kernel, self.head = nn.Parameter(torch.randn(6, 3, 3, 3)), nn.Linear(6, 4)
 
     def forward(self, x):
-        return self.head(functional.relu(functional.conv2d(x, self.kernel, padding=1)).mean((2, 3)))
+        return self.head(functional.relu(functional.conv2d(x, self.kernel.tanh(), padding=1)).mean((2, 3)))
 
 
 def relevance(net, **settings):
