@@ -21,7 +21,15 @@ from .attention import AttentionHooks
 from .functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey, track_module_calls
 from .listing import FunctionRecorder, LayerOutput, Listing
 
-__all__ = ["LOCK", "LayerOutput", "ModuleNetwork", "deep_copy", "ignore_torch_deprecations", "select_output"]
+__all__ = [
+    "LOCK",
+    "LayerOutput",
+    "ModuleNetwork",
+    "deep_copy",
+    "ignore_torch_deprecations",
+    "select_output",
+    "without_parameter_gradients",
+]
 
 LOCK = threading.RLock()
 """Held while a network runs: threads share the hooks and modes of modules."""
@@ -82,7 +90,7 @@ class ModuleNetwork:
                 listing.attention(LayerOutput(attention[-1], "Attention", None, weights))
             return weights
 
-        with _in_eval_mode(self._modules), _without_parameter_gradients(self._modules), ExitStack() as hooks:
+        with _in_eval_mode(self._modules), without_parameter_gradients(self._modules), ExitStack() as hooks:
             self._register(hooks, None, listing.module)
             listing.frames = track_module_calls(hooks, self._named, self._is_closed)
             hooks.enter_context(AttentionHooks(list_attention))
@@ -102,7 +110,7 @@ class ModuleNetwork:
             changed: those at which `hook` may return another tensor, which an in-place function must know beforehand.
         """
         args, kwargs = self._call_arguments(x)
-        with _in_eval_mode(self._modules), _without_parameter_gradients(self._modules), ExitStack() as hooks:
+        with _in_eval_mode(self._modules), without_parameter_gradients(self._modules), ExitStack() as hooks:
             self._register(hooks, names, hook)
             if any(ATTENTION_SUFFIX in name for name in names):
                 hooks.enter_context(AttentionHooks(self._attention_hook(names, hook)))
@@ -274,7 +282,7 @@ def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
 
 
 @contextmanager
-def _without_parameter_gradients(modules: Collection[nn.Module]) -> Iterator[None]:
+def without_parameter_gradients(modules: Collection[nn.Module]) -> Iterator[None]:
     """Within this block no parameter needs a gradient: autograd records nothing before the first layer asked for."""
     learning = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
     try:

@@ -16,7 +16,7 @@ from ...keras.layers.operations import base_name, before_activation, kind_of, ru
 from ...keras.weights import weights_of
 from ..layers.functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey
 from ..layers.listing import FunctionRecorder, LayerOutput, Listing
-from ..layers.module_network import OutputHook
+from ..layers.module_network import OutputHook, without_parameter_gradients
 
 __all__ = ["KerasOnTorch"]
 
@@ -99,7 +99,7 @@ class KerasOnTorch:
                 frames.pop()
             return see(LayerOutput(name, _kind(operation), operation, y, -1 if last else 1)) if name else y
 
-        with LOCK, visit_calls(visit):
+        with LOCK, visit_calls(visit), without_parameter_gradients(tuple(self.net.modules())):
             if not self._values:
                 return self.net(x, training=False)
             with keras.StatelessScope(state_mapping=list(self._values.values())):

@@ -1,4 +1,4 @@
-"""Kernel rules on a Keras model on Keras' torch backend, in a process of its own: Keras runs on one backend."""
+"""Rules on a Keras model on Keras' torch backend, in a process of its own: Keras runs on one backend per process."""
 
 import os
 import subprocess
@@ -47,8 +47,46 @@ print("right")
 """
 
 
-def test_kernel_rules_reach_the_layers_of_a_keras_model():
+COMPLETE = """
+import keras
+import numpy as np
+import crosslens
+from crosslens import INPUT, OUTPUT
+
+keras.utils.set_random_seed(0)
+layers = keras.layers
+image = keras.Input((8, 8, 4))
+x = layers.BatchNormalization()(layers.Conv2D(8, 3, activation="relu", padding="same")(image))
+gate = layers.Conv2D(8, 1, activation="sigmoid")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+x = layers.MaxPooling2D(2)(layers.Multiply()([x, gate]))
+x = layers.Reshape((16, 8))(layers.Activation("swish")(layers.DepthwiseConv2D(3, padding="same")(x)))
+y = layers.LayerNormalization()(x)
+x = layers.Add()([x, layers.MultiHeadAttention(2, 4)(y, y)])
+x = layers.PReLU()(layers.GroupNormalization(2)(layers.Dense(8, activation="gelu")(x)))
+net = keras.Model(image, layers.Dense(5, activation="softmax")(layers.GlobalMaxPooling1D()(layers.ELU()(x))))
+model = crosslens.wrap(net, preprocess=None)
+images = np.random.default_rng(0).random((6, 4, 8, 8), np.float32)
+seed = np.repeat(np.eye(5, dtype=np.float32)[2:3], 6, 0)
+secant = model.modified(slope="secant")
+pull = secant.vjp(images, {OUTPUT: seed}, capture=[OUTPUT])
+shares = (pull.gradients[INPUT][:3].astype(np.float64) * (images[:3] - images[3:])).sum((1, 2, 3))
+output = pull.activations[OUTPUT][:, 2]
+np.testing.assert_allclose(shares, output[:3] - output[3:], rtol=1e-4, atol=1e-6)
+assert secant.caveats() == ()
+scaled = keras.Model(image, layers.Flatten()(layers.Rescaling(2.0)(layers.LayerNormalization(center=False)(image))))
+plain, half = (
+    m.vjp(images, {OUTPUT: np.ones((6, 256), np.float32)}).gradients[INPUT]
+    for m in (crosslens.wrap(scaled, preprocess=None).modified(products=p) for p in ("exact", "half"))
+)
+np.testing.assert_allclose(half, plain, rtol=1e-5, atol=1e-6)  # a product with a weight is not one of two inputs
+assert all(each.value.requires_grad for each in net.trainable_weights)
+print("right")
+"""
+
+
+@pytest.mark.parametrize("script", [SCRIPT, COMPLETE], ids=["kernels", "secants"])
+def test_rules_reach_the_layers_of_a_keras_model(script):
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    command = [sys.executable, "-c", SCRIPT]
+    command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert "right" in done.stdout, done.stderr[-2000:]
