@@ -196,7 +196,7 @@ class TorchModel(Model):
             return ()
         several = len(self._without_secant) > 1
         return (
-            f"operators {', '.join(self._without_secant)} {'have' if several else 'has'} no secant and "
+            f"operator{'s' * several} {', '.join(self._without_secant)} {'have' if several else 'has'} no secant and "
             f"{'keep their' if several else 'keeps its'} derivative, so contributions do not add up to the difference "
             "of the outputs",
         )

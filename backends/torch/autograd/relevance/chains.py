@@ -18,9 +18,11 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from .function_calls import FunctionCall
 from .names import COMPARISONS, ELEMENTWISE, LINEAR, STEPPED
 
-__all__ = ["Chain", "Chains"]
+__all__ = ["CHOICES", "Chain", "Chains"]
 
-_JOINS = LINEAR | {"where", "maximum", "minimum"}
+CHOICES = {"where": (0, "condition"), "masked_fill": (1, "mask")}
+"""Functions that choose by a condition, and its place."""
+_JOINS = LINEAR | {"maximum", "minimum"} | CHOICES.keys()
 _KNOWN = ELEMENTWISE | STEPPED | COMPARISONS | _JOINS
 
 
@@ -75,9 +77,11 @@ class Chains:
     def chain(self, call: FunctionCall) -> Chain | None:
         """The call as a function of the one tensor that its arguments lead back to; None where they do not."""
         operands = [*call.varying]
-        condition = call.argument(0, "condition") if call.name == "where" else None
-        if isinstance(condition, Tensor) and condition in self._links:
-            operands.insert(0, (0 if call.args else "condition", condition))
+        if call.name in CHOICES:
+            place, name = CHOICES[call.name]
+            condition = call.argument(place, name)
+            if self.is_condition(condition):
+                operands.append((place if place < len(call.args) else name, condition))
         if len(operands) < 2:
             return None
         links = [self._link(each) for _, each in operands]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ....layers.functions import tensors_in
-from ..chains import Chains
+from ..chains import CHOICES, Chains
 from ..function_calls import FunctionCall
 from ..kept_values import KeptValues
 from ..names import ELEMENTWISE, STEPPED
@@ -49,7 +49,7 @@ class Secants:
             return None
         if len(call.varying) == 1 and self._is_elementwise(call):
             return self._slopes.of_call(call, call.tensors[0], call.map)
-        if call.name == "where" and (chain := self._chains.chain(call)) is not None and chain.x is not None:
+        if call.name in CHOICES and (chain := self._chains.chain(call)) is not None and chain.x is not None:
             return self._slopes.of_call(call, chain.x, chain.function)
         if len(call.varying) == 2 and call.name in _BILINEAR and self._is_bilinear(call):
             return secant_of_product(call, self._kept, self._pairs)
@@ -77,7 +77,7 @@ class Secants:
 
     def _is_linear(self, call: FunctionCall) -> bool:
         """Whether the function is linear, or linear and a constant, as far as one trial shows."""
-        if call.name == "where" and self._chains.is_condition(call.argument(0, "condition")):
+        if any(self._chains.is_condition(each) for each in tensors_in([call.args, call.kwargs])):
             return False
         numbers = torch.Generator().manual_seed(0)
         draw = [[torch.randn(t.shape, generator=numbers).to(t) for t in call.tensors] for _ in range(2)]

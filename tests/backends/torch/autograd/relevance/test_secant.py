@@ -71,6 +71,8 @@ ELEMENTWISE = {
     "maximum(x, 0.1)": lambda x: torch.maximum(x, torch.full((1,), 0.1, dtype=x.dtype)),
     "elu written out": lambda x: torch.where(x > 0, x, x.exp() - 1),
     "relu by where": lambda x: torch.where(x > 0, x, torch.zeros((), dtype=x.dtype)),
+    "masked_fill": lambda x: x.masked_fill(x < 0.1, -0.5),
+    "masked_fill_": lambda x: x.masked_fill_(x < 0.1, 0),
     "x * x": lambda x: x * x,
     "silu written out": lambda x: x * torch.sigmoid(x),
 }
@@ -350,3 +352,9 @@ def test_what_has_no_secant_keeps_its_derivative_and_is_named(pairs):
     _, _, model = multipliers(net, pairs)
     (text,) = model.caveats()
     assert text.startswith("operators cumprod, sort have no secant")
+
+
+def test_a_choice_by_another_value_is_named(pairs):
+    _, _, model = multipliers(Between(lambda x: torch.where(x.flip(1) > 0, x, x.roll(1, 1))), pairs)
+    (text,) = model.caveats()
+    assert text.startswith("operator where has no secant and keeps its derivative")
