@@ -34,6 +34,8 @@ class LayerFacts:
     """For a layer that repeats what it reads, as containers do, the layer that it repeats."""
     lowest: Mapping[str, float]
     """By layer the lowest value that an image of noise gives."""
+    inside: frozenset[str] = frozenset()
+    """Layers within one that has a kernel, as the bias that a Keras convolution adds before its activation function."""
 
     @classmethod
     def of(cls, model: Model) -> Self:
@@ -49,12 +51,19 @@ class LayerFacts:
             if len(own) == 1 and name not in functions and np.array_equal(values[name], values[own[0]])
         }
         lowest = {name: float(a.min(initial=np.inf)) for name, a in values.items()}
-        return cls(model, {name: _end_of(alias, name) for name in alias}, lowest)
+        inside = frozenset(name for name in names if _is_inside_a_kernel_s_layer(model, name))
+        return cls(model, {name: _end_of(alias, name) for name in alias}, lowest, inside)
 
     def reads(self, name: str) -> tuple[str, ...]:
         """The layers that this one reads, none of them a repetition; () where the backend cannot tell."""
-        own = () if name == INPUT else self.model.reads(name) or ()
-        return tuple(dict.fromkeys(self.alias.get(each, each) for each in own))
+        if name == INPUT:
+            return ()
+        own = [self.alias.get(each, each) for each in self.model.reads(name) or ()]
+        return tuple(dict.fromkeys(each for one in own for each in (self._around(one, name) or (one,))))
+
+    def _around(self, read: str, name: str) -> tuple[str, ...]:
+        """What a layer within this one reads; () for any other layer."""
+        return self.reads(read) if read in self.inside and read.startswith(f"{name}/") else ()
 
     def readers(self, name: str) -> tuple[str, ...]:
         """The layers that read this one, repetitions left out; `OUTPUT` counts where it is more than a repetition."""
@@ -64,7 +73,7 @@ class LayerFacts:
     def _readers(self) -> Mapping[str, tuple[str, ...]]:
         readers: dict[str, list[str]] = {}
         for name in self.model.layers:
-            if name not in self.alias and name != INPUT:
+            if name not in self.alias and name not in self.inside and name != INPUT:
                 for read in self.reads(name):
                     readers.setdefault(read, []).append(name)
         return {name: tuple(each) for name, each in readers.items()}
@@ -92,7 +101,8 @@ class LayerFacts:
         """What is computed from the image without passing one of these layers."""
         behind = {INPUT}
         for name in self.model.layers:  # in execution order
-            if name not in kernels and name not in self.alias and behind.intersection(self.reads(name)):
+            passes = name not in kernels and name not in self.alias and name not in self.inside
+            if passes and behind.intersection(self.reads(name)):
                 behind.add(name)
         return behind
 
@@ -145,6 +155,11 @@ class LayerFacts:
 def _word(model: Model, name: str) -> str:
     """The framework's word for what a layer is, in small letters."""
     return model.layers[name].kind.lower().replace("_", "")
+
+
+def _is_inside_a_kernel_s_layer(model: Model, name: str) -> bool:
+    around, slash, _ = name.rpartition("/")
+    return bool(slash) and around in model.layers and "kernel" in model.weights(around)
 
 
 def _end_of(alias: Mapping[str, str], name: str) -> str:

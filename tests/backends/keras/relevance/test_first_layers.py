@@ -1,0 +1,37 @@
+"""The convolution that reads the image, with its activation function in the same Keras layer or behind it."""
+
+import crosslens
+import keras
+import numpy as np
+import pytest
+from crosslens.relevance import linear_maps
+from keras import layers as L  # noqa: N812
+
+IMAGES = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+
+
+def network(*, in_one):
+    keras.utils.set_random_seed(0)
+    kwargs = {"kernel_initializer": "random_normal", "bias_initializer": "random_normal", "padding": "same"}
+    image = x = keras.Input((8, 8, 3))
+    for name in ("a", "b"):
+        x = L.Conv2D(4, 3, activation="relu" if in_one else None, name=name, **kwargs)(x)
+        x = x if in_one else L.ReLU()(x)
+    return crosslens.wrap(keras.Model(image, L.Dense(4, name="head")(L.GlobalAveragePooling2D()(x))), preprocess=None)
+
+
+def test_a_layer_with_its_activation_function_reads_what_its_convolution_reads():
+    maps = {each.layer: each for each in linear_maps(network(in_one=True))}
+    assert {name: (each.reads, each.is_first, each.is_only_way) for name, each in maps.items()} == {
+        "a": (("<input>",), True, True),
+        "b": (("a",), False, True),
+        "head": (("global_average_pooling2d",), False, True),
+    }
+    assert maps["b"].nonnegative
+
+
+@pytest.mark.parametrize("composite", ["epsilon_plus_flat", "epsilon_alpha2_beta1", "epsilon_gamma_box"])
+def test_relevance_is_that_of_two_layers(composite):
+    lrp = crosslens.method("lrp", composite=composite, epsilon=1e-3, per_channel=True)
+    got, want = (np.asarray(lrp(network(in_one=each), IMAGES, target=1).values) for each in (True, False))
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
