@@ -39,6 +39,7 @@ from .named_layers import NamedLayers
 from .output.output_kind import output_spec
 from .output.output_spec import OutputSpec
 from .randomise import redrawn_layers
+from .repeatability import repeatability
 
 __all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "Pullback", "refuse_unwrapped"]
 
@@ -250,10 +251,18 @@ class Model(NamedLayers):
 
         Raises:
             ImageError: the number of images is odd.
+            ModelError: the network mixes the images of a batch, so that a reference would change what it stands beside.
         """
-        if self.rules.slope == "secant" and x.shape[0] % 2:
+        if self.rules.slope != "secant":
+            return
+        if x.shape[0] % 2:
             raise ImageError(
                 f"slope='secant' takes images and as many references in one batch; received {x.shape[0]}, an odd number"
+            )
+        if (layer := repeatability(self).mixed_at) is not None:
+            raise ModelError(
+                f"this network mixes the images of a batch at layer {layer!r}, where a reference would change its image, "
+                "and DeepLIFT needs both in one batch; integrated_gradients and expected_gradients do not"
             )
 
     def _checked(self, x: Array, replace: Mapping[Any, Array] | None) -> tuple[Array, dict[str, Array]]:

@@ -8,6 +8,7 @@ from crosslens.errors import LayerError
 from crosslens.introspection.layer_kernels import first_filters, layer_kernels
 from crosslens.introspection.linear_source import linear_source, single_path
 from crosslens.model import INPUT
+from crosslens.model.backend import BackendModel
 from crosslens.model.preprocessing import Preprocess
 from crosslens.testing import TinyModel
 
@@ -175,6 +176,12 @@ def test_a_transposed_convolution_keeps_the_patches_that_it_paints(torch):
     np.testing.assert_array_equal(found.laid_out, net[0].weight.detach().numpy().swapaxes(0, 1))
 
 
+class Untold(TinyModel):
+    """Of a backend that cannot tell what its layers read."""
+
+    reads = BackendModel.reads
+
+
 def test_a_source_is_found_where_values_only_move_and_not_where_they_mix(torch):
     class Moves(torch.nn.Module):
         def __init__(self):
@@ -192,4 +199,5 @@ def test_a_source_is_found_where_values_only_move_and_not_where_they_mix(torch):
     np.testing.assert_array_equal(source.gains, np.full((3, 4, 5), 2))
     assert linear_source(model, "mixed", INPUT) is None
     assert linear_source(model, "twice", "mixed") is None
-    assert list(single_path(TinyModel(), "conv2")) == []
+    assert list(single_path(TinyModel(), "conv2")) == ["act1", "conv1", INPUT]
+    assert list(single_path(Untold(), "conv2")) == []

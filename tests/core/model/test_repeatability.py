@@ -222,3 +222,8 @@ def test_no_method_lets_images_of_a_mixing_network_see_each_other(name):
     with suppress(ModelError, LayerError):
         values_of(crosslens.method(name, **kind.example)(net, images, 1 if kind.needs_target else None))
     assert set(net.given) <= {1}
+
+
+def test_references_cannot_stand_beside_images_that_they_would_change():
+    with pytest.raises(ModelError, match=r"mixes the images of a batch at layer '.*'.*integrated_gradients"):
+        crosslens.method("deep_lift")(Mixing(), IMAGES[:1], 1)
