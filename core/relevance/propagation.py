@@ -17,7 +17,7 @@ from ..model.kernel_rules import KernelRule
 from ..model.layer import ABSORBED
 from ..objective import ClassScore, Objective, pullback
 from .composite import Composite, rules_of
-from .linear_map import Values, linear_maps
+from .linear_map import LinearMap, Values, linear_maps
 from .offsets import offsets, taken_by_offsets
 from .pixels import at_image, to_pixels
 from .rules import Rule
@@ -56,8 +56,10 @@ class Propagation:
     """By layer without a kernel what it adds to each channel."""
     ends: Mapping[str, str]
     """By layer with a kernel the one that holds what it computes: the normalisation behind it, or itself."""
-    first: Mapping[str, tuple[str, ...]]
-    """By layer with a kernel that reads the image, what it reads."""
+    reads: tuple[str, ...]
+    """The layers that all relevance of the image comes through: those that the first linear maps read, or the image."""
+    is_local: bool
+    """Whether a first linear map has a rule that gives relevance and no gradient."""
     apart: WaysApart | None = None
     """Where rules that give relevance and no gradient are not the only way to the image."""
 
@@ -123,8 +125,11 @@ class Propagation:
         apart = WaysApart.of(
             modified, ruled, [each for each in ruled if rules[each.layer].is_local], tables, with_rules
         )
-        first_reads = {each.layer: each.reads for each in first}
-        return cls(modified, layer, rules, offsets(model, maps, below), ends, first_reads, apart)
+        is_local = any(rules[each.layer].is_local for each in first)
+        reads = _ways_in(model, first)
+        laid_out = model.upstream(reads) or frozenset() if layer == INPUT and apart is None and reads != [INPUT] else ()
+        left_out = below.union(laid_out)
+        return cls(modified, layer, rules, offsets(model, maps, left_out), ends, tuple(reads), is_local, apart)
 
     def of_target(
         self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]] | None = None
@@ -172,7 +177,7 @@ class Propagation:
             if at not in reached:
                 found[name] = namespace(activation).zeros_like(activation)
             else:
-                is_relevance = self._is_local and at == self._read
+                is_relevance = self.is_local and at in self.reads
                 found[name] = pull.gradients[at] if is_relevance else pull.gradients[at] * activation
         return found
 
@@ -205,34 +210,35 @@ class Propagation:
         return pull.gradients.get(ABSORBED, none) + xp.stack([taken, xp.zeros_like(taken)], axis=1)
 
     @property
-    def _read(self) -> str:
-        """The layer that the first linear maps read; `INPUT` where it is the image, or they read several."""
-        reads = {name for each in self.first.values() for name in each}
-        return reads.pop() if len(reads) == 1 else INPUT
-
-    @property
     def _asked(self) -> list[str]:
-        return [self._read if self.layer == INPUT else self.layer]
+        return list(self.reads) if self.layer == INPUT else [self.layer]
 
     @property
     def _captured(self) -> list[str]:
         return [name for name in self._asked if name != INPUT]
 
-    @property
-    def _is_local(self) -> bool:
-        return any(self.rules[each].is_local for each in self.first)
-
     def _values(self, images: Array, pull: Pullback, back: Back) -> Array:
         if self.apart is not None and self.layer in {INPUT, *self.apart.without}:
             return self.apart.values(images, self.layer, back)
-        (name,) = self._asked
-        gradient = pull.gradients[name]
-        if self.layer != INPUT and not (self._is_local and self.layer == self._read):
-            return gradient * pull.activations[name]
-        if name == INPUT:
-            return at_image(self.model, images, gradient, is_relevance=self._is_local)
-        read = gradient if self._is_local else gradient * pull.activations[name]
-        return read if self.layer != INPUT else to_pixels(self.model, images, name, read)
+        if self._asked == [INPUT]:
+            return at_image(self.model, images, pull.gradients[INPUT], is_relevance=self.is_local)
+        values = {name: pull.gradients[name] for name in self._asked}
+        for name, gradient in values.items():
+            if not (self.is_local and name in self.reads):
+                values[name] = gradient * pull.activations[name]
+        if self.layer != INPUT:
+            return values[self.layer]
+        first, *others = (to_pixels(self.model, images, name, read) for name, read in values.items())
+        return sum(others, first)
+
+
+def _ways_in(model: Model, first: Sequence[LinearMap]) -> list[str]:
+    """The layers that the first linear maps read, but those that another one of them is made of; else the image."""
+    names = list(dict.fromkeys(name for each in first for name in each.reads))
+    if not names or INPUT in names or not all(each.reads and each.is_only_way for each in first):
+        return [INPUT]
+    before = {name: model.upstream([name]) or frozenset() for name in names}
+    return [name for name in names if not before[name].intersection(names) - {name}]
 
 
 def _only(gradient: Array, channels: Sequence[int]) -> Array:

@@ -282,3 +282,34 @@ def test_first_layers_of_every_shape_have_their_rule_and_close_the_accounts(kind
     figures = relevance(kind().eval(), composite=composite).figures()
     size = np.abs(figures["start"]) + np.abs(figures["biases"]) + np.abs(figures["stabiliser"])
     assert (np.abs(figures["gap"]) < 1e-4 * size).all(), figures
+
+
+class Pools(nn.Module):
+    """Two convolutions that each read another pooling of the image."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(7)
+        self.a, self.b, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        a, b = self.a(functional.avg_pool2d(x, 2)), self.b(functional.max_pool2d(x, 2))
+        return self.head(torch.relu(a + b).mean((2, 3)))
+
+
+@pytest.mark.parametrize("composite", ["epsilon", "epsilon_plus", "epsilon_plus_flat", "epsilon_alpha2_beta1_flat"])
+def test_first_layers_that_read_several_others_give_pixels_the_sum(composite):
+    net = Pools().eval()
+    given = ((torch.from_numpy(IMAGES) - MEAN) / STD).numpy()
+    want = relevance(net, given, bounds=(-2, 3), composite=composite)
+    got = relevance(Inside(SAME["function"], net).eval(), composite=composite)
+    assert_close(got.values, np.asarray(want.values))
+    total = np.asarray(got.values).sum(axis=(1, 2, 3)) + np.asarray(got.absorbed).sum(axis=1)
+    np.testing.assert_allclose(total, got.start, rtol=0, atol=1e-4 * np.abs(got.absorbed).max())
+
+
+@pytest.mark.parametrize("before", SAME)
+@pytest.mark.parametrize("composite", ["epsilon", "epsilon_plus_flat"])
+def test_a_normalisation_before_the_first_layer_takes_nothing(before, composite):
+    figures = relevance(Inside(SAME[before], first_layers()).eval(), composite=composite).figures()
+    np.testing.assert_allclose(figures["gap"], 0, atol=1e-4 * np.abs(figures["sum"]).max())
