@@ -261,8 +261,8 @@ class Model(NamedLayers):
             )
         if (layer := repeatability(self).mixed_at) is not None:
             raise ModelError(
-                f"this network mixes the images of a batch at layer {layer!r}, where a reference would change its image, "
-                "and DeepLIFT needs both in one batch; integrated_gradients and expected_gradients do not"
+                f"this network mixes the images of a batch at layer {layer!r}: a reference would change its image, and "
+                "DeepLIFT needs both in one batch; integrated_gradients and expected_gradients do not"
             )
 
     def _checked(self, x: Array, replace: Mapping[Any, Array] | None) -> tuple[Array, dict[str, Array]]:

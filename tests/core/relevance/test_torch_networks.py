@@ -181,7 +181,7 @@ class Inside(nn.Module):
 
 
 def batch_norm():
-    norm = nn.BatchNorm2d(3, eps=0.0, affine=False)
+    norm = nn.BatchNorm2d(3, eps=0.0)
     norm.running_mean, norm.running_var = MEAN.flatten(), STD.flatten() ** 2
     return norm
 
