@@ -123,9 +123,10 @@ def rules_of(
         rule = rules[each.layer] = replace(rules[each.layer], biased=biased)
         if rule.is_local and not each.is_first:
             firsts = ", ".join(repr(one.layer) for one in maps if one.is_first)
+            instead = f"give it to {firsts}, and {each.layer!r}" if firsts else f"none does here; give {each.layer!r}"
             raise LayerError(
                 f"{rule.name} is a rule for layers that read the image, and {each.layer!r} reads other "
-                f"layers; give it to {firsts}, and {each.layer!r} for example z_plus or epsilon"
+                f"layers; {instead} for example z_plus or epsilon"
             )
         if isinstance(rule, Box) and not rule.low:
             low, high = _box(each)

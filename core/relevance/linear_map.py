@@ -39,7 +39,8 @@ class LinearMap:
     end: str
     """The layer that holds z: the layer itself, or the normalisation behind it."""
     reads: tuple[str, ...]
-    """The layers that hold x; () where the backend cannot tell."""
+    """The layers that hold x, but what a separable convolution's depthwise kernel gives, which is x of the other one;
+    () where the backend cannot tell."""
     gain: Values | None
     """(out,) of the normalisation; None where there is none."""
     shift: Values | None
@@ -127,7 +128,12 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
         )
     starts = {facts.alias.get(name, name) for name in seeds}
     folded = _folded(model, facts, [name for name in kernels if name not in starts])
-    first = [name for name in facts.first_of(kernels) if all(lays_out_image(model, read) for read in facts.reads(name))]
+    two_kernels = {name for name in kernels if "depthwise_kernel" in model.weights(name)}
+    first = [
+        name
+        for name in facts.first_of(kernels) - two_kernels
+        if all(lays_out_image(model, read) for read in facts.reads(name))
+    ]
     only_way = not facts.is_bypassed(kernels, first)
     maps = []
     for name in kernels:
@@ -142,7 +148,7 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
                 gain,
                 shift,
                 is_first=name in first,
-                nonnegative=bool(read) and all(map(facts.is_nonnegative, read)),
+                nonnegative=name not in two_kernels and bool(read) and all(map(facts.is_nonnegative, read)),
                 rectified=end not in starts and facts.is_rectified_behind(end),
                 is_only_way=only_way,
             )

@@ -12,16 +12,16 @@ from torch.nn import functional
 IMAGES = np.random.default_rng(5).random((2, 3, 8, 8), dtype=np.float32)
 
 
-class HiddenConvolution(nn.Module):
-    """Its first convolution has a computed kernel and is no layer with one; a dense layer is the first that is."""
+class HiddenMap(nn.Module):
+    """Its first linear map is a running sum, which shows no kernel; a dense layer is the first that shows one."""
 
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.kernel, self.head = nn.Parameter(torch.randn(6, 3, 3, 3)), nn.Linear(6, 4)
+        self.head = nn.Linear(192, 4)
 
     def forward(self, x):
-        return self.head(functional.relu(functional.conv2d(x, self.kernel.tanh(), padding=1)).mean((2, 3)))
+        return self.head(functional.relu(x.cumsum(2) - 2 * x.flip(3).cumsum(3)).flatten(1))
 
 
 def relevance(net, **settings):
@@ -29,20 +29,20 @@ def relevance(net, **settings):
     return crosslens.method("lrp", **({"per_channel": True} | settings))(model, IMAGES, target=1)
 
 
-def test_a_convolution_that_is_no_layer_keeps_its_gradient():
+def test_a_linear_map_without_a_kernel_keeps_its_gradient():
     """Without a stabiliser relevance of a network of rectifiers is gradient times input (Ancona et al. 2018)."""
-    net, image = HiddenConvolution(), torch.tensor(IMAGES, requires_grad=True)
+    net, image = HiddenMap(), torch.tensor(IMAGES, requires_grad=True)
     net(image)[:, 1].sum().backward()
     got = relevance(net, composite="epsilon", epsilon=0.0)
     want = (image * image.grad).detach().numpy()
     np.testing.assert_allclose(np.asarray(got.values), want, rtol=0, atol=1e-5 * np.abs(want).max())
 
 
-def test_a_rule_for_first_layers_is_not_that_of_a_layer_behind_a_convolution_that_is_none():
-    got, want = (relevance(HiddenConvolution(), composite=name) for name in ("epsilon_plus_flat", "epsilon_plus"))
+def test_a_rule_for_first_layers_is_not_that_of_a_layer_behind_another_linear_map():
+    got, want = (relevance(HiddenMap(), composite=name) for name in ("epsilon_plus_flat", "epsilon_plus"))
     np.testing.assert_array_equal(np.asarray(got.values), np.asarray(want.values))
-    with pytest.raises(LayerError, match="'head' reads other layers"):
-        relevance(HiddenConvolution(), rules=("head=flat",))
+    with pytest.raises(LayerError, match="'head' reads other layers; none does here; give 'head' for example z_plus"):
+        relevance(HiddenMap(), rules=("head=flat",))
 
 
 class Stems(nn.Module):

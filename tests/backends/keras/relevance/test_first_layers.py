@@ -35,3 +35,26 @@ def test_relevance_is_that_of_two_layers(composite):
     lrp = crosslens.method("lrp", composite=composite, epsilon=1e-3, per_channel=True)
     got, want = (np.asarray(lrp(network(in_one=each), IMAGES, target=1).values) for each in (True, False))
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+def separable(*, in_one):
+    """A separable convolution behind a rectifier, or its two convolutions; the first's outputs have both signs."""
+    keras.utils.set_random_seed(0)
+    image, numbers = keras.Input((8, 8, 3)), np.random.default_rng(1)
+    x = L.ReLU()(L.Conv2D(4, 3, name="a")(image))
+    if in_one:
+        x = L.SeparableConv2D(5, 3, name="b")(x)
+    else:
+        x = L.Conv2D(5, 1, name="pointwise")(L.DepthwiseConv2D(3, use_bias=False, name="depthwise")(x))
+    net = keras.Model(image, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))
+    net.set_weights([numbers.normal(size=each.shape) / 3 for each in net.get_weights()])
+    return crosslens.wrap(net, preprocess=None)
+
+
+def test_a_separable_convolution_s_rule_is_that_of_its_second_kernel_and_the_first_keeps_its_gradient():
+    together, apart = (separable(in_one=each) for each in (True, False))
+    lrp = crosslens.method("lrp", composite="epsilon_plus", epsilon=0.0, per_channel=True)
+    got = np.asarray(lrp(together, IMAGES, target=1).values)
+    lrp = crosslens.method("lrp", composite="epsilon_plus", epsilon=0.0, per_channel=True, rules=("depthwise=epsilon",))
+    want = np.asarray(lrp(apart, IMAGES, target=1).values)
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
