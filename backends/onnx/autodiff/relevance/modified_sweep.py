@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Collection, MutableMapping, Sequence
+from functools import partial
 from typing import Any
 
 from crosslens.model import KernelRule
@@ -13,7 +14,7 @@ from .graph_rules import GraphRules
 from .halves import Halves
 from .kernel_tables import KernelTable
 from .linear_map import LINEAR, LinearMap
-from .normalisations import stopped_cotangents
+from .normalisations import is_root, stopped_cotangents
 from .products import factors, halved_cotangents
 from .ratio import ratio_cotangent
 from .rectified_kernels import rectified_cotangent, rectifiers_behind
@@ -42,6 +43,8 @@ class ModifiedSweep:
         self._graph, self._rules, self._reached = graph, rules, reached
         self._absorbed: list[str] | None = [] if absorbed else None
         self._varying, self._halves = Varying.of(graph), Halves(graph)
+        stops = rules.norms == "stop" and rules.products == "half"
+        self._not_stopped = Varying.of(graph, partial(is_root, graph)) if stops else self._varying
         whole = rules.slope == "ratio" or rules.products == "half"
         self._functions = written_out_functions(graph, self._varying) if whole else {}
         self._in_functions = frozenset(name for function in self._functions.values() for name in function.nodes)
@@ -95,7 +98,7 @@ class ModifiedSweep:
             if dx is not None:
                 return [dx if p == position else None for p in range(len(node.inputs))]
         if rules.products == "half" and node.outputs[0] not in self._in_functions:
-            count = len(factors(self._varying, node))
+            count = len(factors(self._not_stopped, node))
             return halved_cotangents(graph, node, rule, dy, count) if count else None
         return None
 

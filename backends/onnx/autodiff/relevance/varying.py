@@ -1,5 +1,6 @@
 """Which tensors vary with the image by differentiable paths, and which nodes are functions of one of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...ir.graph import Graph, Node
@@ -29,13 +30,22 @@ class Varying:
     makers: dict[str, Node]
 
     @classmethod
-    def of(cls, graph: Graph) -> "Varying":
-        """Of a forward pass."""
+    def of(cls, graph: Graph, stopped: Callable[[Node], bool] | None = None) -> "Varying":
+        """Of a forward pass.
+
+        Args:
+            graph: the forward pass.
+            stopped: the nodes whose outputs count as constant; None for none.
+        """
         tensors, numbers = set(graph.inputs), set[str]()
         makers: dict[str, Node] = {}
         for node in graph.nodes:
             rule = rule_for(node)
-            if tensors.isdisjoint(node.reads) or not (rule is None or rule.derivative):
+            if (
+                tensors.isdisjoint(node.reads)
+                or (stopped is not None and stopped(node))
+                or not (rule is None or rule.derivative)
+            ):
                 continue
             along = rule is not None and (rule.approximate or not numbers.isdisjoint(node.inputs))
             vary = [o for o in node.outputs if o and (along or o not in graph.types or graph.types[o].is_float)]

@@ -96,6 +96,25 @@ def test_where_it_is_written_out_nothing_passes_the_root(root):
     close(model.vjp(X, {OUTPUT: dy}).gradients[INPUT], gradient(net, X, dy))
 
 
+@pytest.mark.parametrize(
+    "over", [lambda v: v.rsqrt(), lambda v: v**-0.5, lambda v: 1 / v.sqrt()], ids=["rsqrt", "power", "reciprocal"]
+)
+def test_a_product_with_an_inverse_deviation_is_not_halved(over):
+    """Nothing passes the root, so all comes back by x; of x * x, before it, nothing does."""
+
+    class Written(nn.Module):
+        stop = False
+
+        def forward(self, x):
+            inverse = over(x.pow(2).mean(-1, keepdim=True) + 0.1)
+            return x * (inverse.detach() if self.stop else inverse)
+
+    net, dy = Written(), RNG.normal(size=X.shape).astype(np.float32)
+    model = exported(net, X.shape[1:]).modified(norms="stop", products="half")
+    net.stop = True
+    close(model.vjp(X, {OUTPUT: dy}).gradients[INPUT], gradient(net, X, dy))
+
+
 class Attention(nn.Module):
     """Two products of tokens, one of a gate with maps, one with a constant, one activation function written out."""
 
