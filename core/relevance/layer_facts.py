@@ -35,7 +35,8 @@ class LayerFacts:
     lowest: Mapping[str, float]
     """By layer the lowest value that an image of noise gives."""
     inside: frozenset[str] = frozenset()
-    """Layers within one that has a kernel, as the bias that a Keras convolution adds before its activation function."""
+    """Layers within one that has a kernel, behind it, as the bias that a Keras convolution adds before its activation
+    function: of the same shape, where a border put around x has another."""
 
     @classmethod
     def of(cls, model: Model) -> Self:
@@ -158,8 +159,8 @@ def _word(model: Model, name: str) -> str:
 
 
 def _is_inside_a_kernel_s_layer(model: Model, name: str) -> bool:
-    around, slash, _ = name.rpartition("/")
-    return bool(slash) and around in model.layers and "kernel" in model.weights(around)
+    around = model.layers.get(name.rpartition("/")[0])
+    return around is not None and around.shape == model.layers[name].shape and "kernel" in model.weights(around.name)
 
 
 def _end_of(alias: Mapping[str, str], name: str) -> str:

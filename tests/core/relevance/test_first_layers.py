@@ -102,3 +102,21 @@ def test_a_first_layer_of_another_rule_is_beside_it():
 def test_one_way_to_the_image_is_gone_once(net):
     maps = linear_maps(crosslens.wrap(net.eval(), preprocess=None, input_shape=IMAGES.shape[1:]))
     assert all(each.is_only_way for each in maps)
+
+
+class Same(nn.Conv2d):
+    """Puts its border around x itself, as convolutions do whose border depends on the size."""
+
+    def forward(self, x):
+        return super().forward(functional.pad(x, (1, 1, 1, 1)))
+
+
+def test_a_border_that_a_convolution_puts_within_itself_is_a_border():
+    nets = [
+        nn.Sequential(kind, nn.ReLU(), nn.Flatten(), nn.Linear(128, 4))
+        for kind in (Same(3, 2, 3), nn.Conv2d(3, 2, 3, padding=1))
+    ]
+    nets[1].load_state_dict(nets[0].state_dict())
+    got, want = (relevance(net) for net in nets)
+    assert_close(got, np.asarray(want.values))
+    assert abs(np.asarray(got.figures()["gap"])).max() <= 1e-5
