@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crosslens.arrays import Array, namespace
 from crosslens.errors import LayerError, ParameterError
-from crosslens.model import Model
+from crosslens.model import INPUT, Model
 
 __all__ = ["channels_added_up", "parse_channels"]
 
@@ -25,6 +25,10 @@ def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, .
         name, _, numbers = text.rpartition(":")
         if not name or not all(each.strip().isdigit() for each in numbers.split(",")):
             raise ParameterError(f"through={text!r} is no LAYER:CHANNEL[,CHANNEL...]; write for example 'layer4:12,37'")
+        if name == INPUT:
+            raise LayerError(
+                f"through={text!r}: the image's channels are where relevance ends; per_channel=True gives each one's"
+            )
         layer, chosen = model.layer(name), tuple(int(each) for each in numbers.split(","))
         count = layer.shape[-1 if len(layer.shape) == 3 else 1]
         if count is not None and max(chosen) >= count:

@@ -81,6 +81,7 @@ def test_a_result_comes_back_from_its_file(model, tmp_path):
             r"flat is a rule for layers that read the image.*to 'conv1'",
         ),
         ({"through": ("conv2",)}, 1, ParameterError, r"through='conv2' is no LAYER:CHANNEL"),
+        ({"through": ("<input>:2",)}, 1, LayerError, r"channels are where relevance ends; per_channel=True gives each"),
         (
             {"through": ("conv2:6",)},
             1,
