@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from crosslens.arrays import Array, as_numpy
-from crosslens.model.kernel_rules import KernelRule
+from crosslens.model.kernel_rules import SIDES, KernelRule
 from torch import Tensor
 
 from ..kept_values import KeptValue, KeptValues, same_memory
@@ -44,6 +44,12 @@ class Table:
     border: Sequence[tuple[int, int]]
     """Of zeros around x, by axis of positions."""
     local: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the branches' relevances, by their weights, add up to R."""
+        shares = {side: sum(b.weight for b in self.branches if b.side in {"any", side}) for side in SIDES[1:]}
+        return all(share == 1 for share in shares.values())
 
     @property
     def is_gradient(self) -> bool:
@@ -185,8 +191,11 @@ class _Backward:
         at_x = None
         if tables or rule.local:
             at_x = self._through(tables, at_y if rule.local else None)
-        if self.accounts is not None:
+        if self.accounts is not None and not rule.is_whole:
             self.accounts[:, 1] += self._by_image(self._relevance())
+            for branch in rule.branches:
+                at_side = self._at_side(branch.side, self._relevance())
+                self.accounts[:, 1] -= branch.weight * self._by_image(at_side)
         return at_x, None if rule.local else at_y, self.accounts
 
     def _relevance(self, memory: Tensor | None = None) -> Tensor:
@@ -203,18 +212,24 @@ class _Backward:
         """dy z / stabilised(z), at z's side."""
         if stabiliser := self.rule.stabiliser:  # v / (v + s sign v) = 1 - s / (|v| + s)
             below = self._new_z().abs_().add_(stabiliser)
-            at_y = torch.addcdiv(self.dy, self.dy, below, value=-stabiliser, out=below)
+            lost = torch.div(self.dy, below, out=below).mul_(stabiliser)
+            lost = self._without_dead(self._at_side(branch.side, lost))
+            if self.accounts is not None:
+                self.accounts[:, 1] += branch.weight * self._times_z_per_gain(lost)
+            at_side = self.dy if branch.side == "any" else self._at_side(branch.side, self.dy)
+            at_y = self._without_dead(torch.sub(at_side, lost, out=lost))
         else:
-            at_y = self.dy.masked_fill(self.z == 0, 0)
-        at_y = self._without_dead(self._at_side(branch.side, at_y))
-        if self.accounts is not None:
-            share = at_y if self.rule.gain is None else self._per_gain(at_y)
-            self._absorb(branch, share, self.z)
+            at_y = self._without_dead(self._at_side(branch.side, self.dy.masked_fill(self.z == 0, 0)))
+        if self.accounts is not None and branch.bias is not None:
+            bias = branch.bias if self.rule.gain is None else branch.bias / self.rule.gain
+            self.accounts[:, 0] += branch.weight * self._by_channel(at_y) @ bias.nan_to_num(0, 0, 0)
         return at_y if branch.weight == 1 else at_y.mul_(branch.weight)
 
-    def _per_gain(self, values: Tensor) -> Tensor:
-        assert self.rule.gain is not None
-        return self._without_dead(values / self._wide(self.rule.gain))
+    def _times_z_per_gain(self, values: Tensor) -> Tensor:
+        """The sum (N,) of the values times z / g, which is y + offset."""
+        total = self._dot(values, self.call.y.tensor)
+        offset = self.rule.offset
+        return total if offset is None else total + self._by_channel(values) @ offset
 
     def _through(self, tables: Sequence[TableBranch], own: Tensor | None) -> Tensor | None:
         """The gradient at x of branches with kernels, and, in a local rule, of the own kernel."""
@@ -255,16 +270,20 @@ class _Backward:
 
     def _shares(self, branch: TableBranch, y: Tensor) -> Tensor:
         """Weight times R_i / stabilised(y); `y` is overwritten."""
-        given = y.clone() if self.accounts is not None else y
         stabiliser = self.rule.stabiliser
         if stabiliser:
             memory = torch.copysign(y.new_full((), stabiliser), y)
             y.add_(memory)
             c = self._at_side(branch.side, self._relevance(memory)).div_(y)
+            if self.accounts is not None:  # R_i - y_i R_i / (y_i + s sign y_i)
+                self.accounts[:, 1] += branch.weight * stabiliser * self._dot(c, y.sign_())
         else:
-            c = self._at_side(branch.side, self._relevance()).div_(y).masked_fill_(y == 0, 0)
-        if self.accounts is not None:
-            self._absorb(branch, c, given)
+            relevance = self._at_side(branch.side, self._relevance())
+            if self.accounts is not None:
+                self.accounts[:, 1] += branch.weight * self._by_image(relevance.masked_fill(y != 0, 0))
+            c = relevance.div_(y).masked_fill_(y == 0, 0)
+        if self.accounts is not None and branch.bias is not None:
+            self.accounts[:, 0] += branch.weight * self._by_channel(c) @ branch.bias
         return c if branch.weight == 1 else c.mul_(branch.weight)
 
     def _at_side(self, side: str, values: Tensor) -> Tensor:
@@ -272,15 +291,24 @@ class _Backward:
             return values
         return where_positive(values, self.z if side == "positive" else -self.z)
 
-    def _absorb(self, branch: TableBranch, c: Tensor, y: Tensor) -> None:
-        """Add what the bias took of a branch, and subtract what the branch was given from what it should be."""
-        assert self.accounts is not None
-        if branch.bias is not None:
-            self.accounts[:, 0] += branch.weight * self._by_image(c * self.call.by_channel(branch.bias, c))
-        self.accounts[:, 1] -= branch.weight * self._by_image(c * y)
-
     def _by_image(self, values: Tensor) -> Tensor:
         """The sum (N,) for each image, of values whose first axis is the batch, or the batch with other axes."""
-        if values.shape[0] % self.rows and values.ndim > 1 and values.shape[1] == self.rows:
-            values = values.transpose(0, 1)
-        return values.reshape(self.rows, -1).sum(1)
+        return self._batch_first(values).reshape(self.rows, -1).sum(1)
+
+    def _by_channel(self, values: Tensor) -> Tensor:
+        """The sum (N, C) over positions for each image and channel."""
+        axis = self.call.axis % values.ndim
+        others = [n for n in range(1, values.ndim) if n != axis]
+        if values.shape[0] == self.rows:
+            return values.sum(others) if others else values
+        values = self._batch_first(values).movedim(axis, -1)
+        return values.reshape(self.rows, -1, values.shape[-1]).sum(1)
+
+    def _dot(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sum (N,) of products for each image."""
+        a, b = (self._batch_first(each).reshape(self.rows, 1, -1) for each in (a, b))
+        return torch.bmm(a, b.transpose(1, 2))[:, 0, 0]
+
+    def _batch_first(self, values: Tensor) -> Tensor:
+        is_second = values.shape[0] % self.rows and values.ndim > 1 and values.shape[1] == self.rows
+        return values.transpose(0, 1) if is_second else values
