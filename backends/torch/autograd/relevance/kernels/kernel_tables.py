@@ -293,7 +293,7 @@ class _Backward:
 
     def _by_image(self, values: Tensor) -> Tensor:
         """The sum (N,) for each image, of values whose first axis is the batch, or the batch with other axes."""
-        return self._batch_first(values).reshape(self.rows, -1).sum(1)
+        return self._rows(values, values).sum(1)
 
     def _by_channel(self, values: Tensor) -> Tensor:
         """The sum (N, C) over positions for each image and channel."""
@@ -306,8 +306,13 @@ class _Backward:
 
     def _dot(self, a: Tensor, b: Tensor) -> Tensor:
         """The sum (N,) of products for each image."""
-        a, b = (self._batch_first(each).reshape(self.rows, 1, -1) for each in (a, b))
-        return torch.bmm(a, b.transpose(1, 2))[:, 0, 0]
+        return torch.bmm(self._rows(a, a)[:, None, :], self._rows(b, a)[:, :, None])[:, 0, 0]
+
+    def _rows(self, values: Tensor, like: Tensor) -> Tensor:
+        """(N, -1), in the order in which `like` lies in memory: no copy of channels that come last there."""
+        values, like = self._batch_first(values), self._batch_first(like)
+        order = sorted(range(1, like.ndim), key=lambda axis: -like.stride(axis))
+        return values.permute(0, *order).reshape(self.rows, -1)
 
     def _batch_first(self, values: Tensor) -> Tensor:
         is_second = values.shape[0] % self.rows and values.ndim > 1 and values.shape[1] == self.rows
