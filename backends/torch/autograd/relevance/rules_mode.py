@@ -26,6 +26,9 @@ from .slopes import Slopes
 
 __all__ = ["LinearCalls", "RulesMode"]
 
+_ATTRIBUTES = frozenset({"__get__", "__set__", "dim", "size", "stride", "is_floating_point", "numel"})
+"""Attributes of tensors, which have no rule; a network's modules ask for them hundreds of times."""
+
 
 class LinearCalls(TorchFunctionMode):
     """Within this context linear maps with a kernel are counted, those inside `nn.MultiheadAttention` too.
@@ -39,6 +42,8 @@ class LinearCalls(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call `func`, or `linear` in its place."""
+        if getattr(func, "__name__", "") in _ATTRIBUTES:
+            return func(*args, **(kwargs or {}))
         kwargs = dict(kwargs or {})
         if func is functional.multi_head_attention_forward:
             with self:
