@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from ..errors import ModelError, ParameterError, unknown_name
 from .kernel_rules import KernelRule
 
-__all__ = ["BACKWARD_RULES", "BackwardRules", "no_rectifier"]
+__all__ = ["BACKWARD_RULES", "BackwardRules", "close_pairs", "no_rectifier"]
 
 BACKWARD_RULES = ("exact", "guided", "deconvnet", "linear")
 """The rules for rectifiers."""
@@ -50,6 +50,18 @@ class BackwardRules:
             shown = f"kernels= (layers {', '.join(map(repr, value))})" if option == "kernels" else f"{option}={value!r}"
             rules = ", ".join(f"{each}=" for each in _CHOICES | {"kernels": ()} if each in supported) or "no option"
             raise ModelError(f"the {backend} backend has no backward rule for {shown}; it has rules for {rules}")
+
+
+def close_pairs(bits: int) -> float:
+    """The |x - x'| below which slope="secant" takes the mean of f'(x) and f'(x') where f is smooth.
+
+    The quotient of differences loses 6e-8 |f(x)| / |x - x'| to rounding in float32; the mean's error is that of the
+    trapezium rule, |x - x'|^2 f''' / 12.
+
+    Args:
+        bits: of one number: 64, or 32 and fewer.
+    """
+    return 1e-5 if bits > 32 else 6e-3
 
 
 def no_rectifier() -> ModelError:

@@ -182,7 +182,8 @@ class Model(NamedLayers):
                 relevance passes unchanged (ReLU6, GELU, tanh, ...). "secant" (DeepLIFT's rescale rule): at elementwise
                 functions (f(x) - f(x')) / (x - x'), the batch being images, then as many references x'; products of
                 two inputs that vary, softmax, normalisations and maxima have the like, so that the gradients times
-                x - x' add up to the difference of the outputs. Both are f'(x) where |x| or |x - x'| < 1e-10.
+                x - x' add up to the difference of the outputs. A ratio is f'(x) where |x| < 1e-10, a secant the
+                mean of f'(x) and f'(x') where x and x' are close (`close_pairs`; 1e-10 apart if f is not smooth).
             kernels: by layer with a kernel, a table that replaces its backward pass. What biases and the stabiliser
                 took is the gradient at `ABSORBED`, (N, 2), added up over these layers.
             norms: "exact", or "stop" to treat the deviation by which a normalisation divides as a constant.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..arrays import Array, like, namespace
+from ..model.backward_rules import close_pairs
 from ..model.kernel_rules import Branch, KernelRule
 
 __all__ = ["pulled_back", "ratio", "secant"]
@@ -56,14 +57,22 @@ def ratio(x: Array, y: Array, slope: Array) -> Array:
     return xp.where(close, slope, y / xp.where(close, xp.ones_like(x), x))
 
 
-def secant(x: Array, y: Array, slope: Array) -> Array:
-    """(f(x) - f(x')) / (x - x') of a batch of images and as many references, for both halves."""
+def secant(x: Array, y: Array, slope: Array, *, smooth: bool = True) -> Array:
+    """(f(x) - f(x')) / (x - x') of a batch of images and as many references, for both halves.
+
+    Args:
+        x: values, images first.
+        y: f(x).
+        slope: f'(x).
+        smooth: whether close values have the mean of their slopes; else those of equal slopes have it.
+    """
     xp, half = namespace(x), x.shape[0] // 2
-    (x, other), (y, at_other) = (x[:half, ...], x[half:, ...]), (y[:half, ...], y[half:, ...])
-    close = xp.abs(x - other) < _CLOSE
+    (x, other), (y, at_other), (own, its) = ((each[:half, ...], each[half:, ...]) for each in (x, y, slope))
+    width = xp.abs(x - other)
+    close = width < close_pairs(xp.finfo(x.dtype).bits) if smooth else (own == its) | (width < _CLOSE)
     chord = (y - at_other) / xp.where(close, xp.ones_like(x), x - other)
-    halves = [xp.where(close, own, chord) for own in (slope[:half, ...], slope[half:, ...])]
-    return xp.concat(halves, axis=0)
+    factor = xp.where(close, (own + its) / 2, chord)
+    return xp.concat([factor, factor], axis=0)
 
 
 def _along(values: Array | None, y: Array) -> Array | None:

@@ -221,7 +221,7 @@ class _TinyLinearization(Linearization):
         xp = namespace(dy)
         zero, x, rules = xp.zeros_like(dy), self._inputs[name], self._model.rules
         if rules.slope == "secant":
-            return dy * secant(x, xp.where(x > 0, x, zero), xp.where(x > 0, xp.ones_like(x), zero))
+            return dy * secant(x, xp.where(x > 0, x, zero), xp.where(x > 0, xp.ones_like(x), zero), smooth=False)
         if rules.relu in {"guided", "deconvnet"}:
             dy = xp.where(dy > 0, dy, zero)
         return dy if rules.relu in {"deconvnet", "linear"} else xp.where(self._values[name] > 0, dy, zero)

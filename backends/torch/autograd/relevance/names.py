@@ -1,6 +1,6 @@
 """Names of functions as `function_name` gives them, by what the backward rules do with them."""
 
-__all__ = ["ACTIVATIONS", "COMPARISONS", "ELEMENTWISE", "LINEAR", "RECTIFIERS", "STEPPED"]
+__all__ = ["ACTIVATIONS", "COMPARISONS", "ELEMENTWISE", "LINEAR", "PIECES", "RECTIFIERS", "SIDES", "SMOOTH", "STEPPED"]
 
 
 def _names(*lines: str) -> frozenset[str]:
@@ -18,6 +18,15 @@ ELEMENTWISE = ACTIVATIONS | _names(
     "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal abs absolute square pow float_power sin cos tan sinh",
     "cosh asinh acosh asin acos atan arctan arcsin arccos erfc erfinv lgamma digamma logit sinc xlogy",
 )
+SMOOTH = _names(
+    "sigmoid expit special_expit tanh gelu silu mish softplus logsigmoid log_sigmoid erf special_erf tanhshrink",
+    "exp exp2 expm1",
+)
+"""Functions whose secant between close values is the mean of the derivatives there."""
+SIDES = _names("elu selu celu softsign")
+"""Functions of which that holds on either side of 0."""
+PIECES = RECTIFIERS - {"relu"} | {"hardsigmoid", "softshrink"}
+"""Functions of linear pieces with rounded values: the secant within a piece is the derivative."""
 STEPPED = _names("floor ceil round trunc fix frac sign sgn heaviside")
 """Elementwise functions whose derivative is 0, or that of x, and whose secant is not."""
 COMPARISONS = _names("gt lt ge le greater less greater_equal less_equal")

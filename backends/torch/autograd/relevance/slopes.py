@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from crosslens.model.backward_rules import close_pairs
 from torch import Tensor
 
 from .function_calls import FunctionCall
 from .kept_values import KeptValue, KeptValues, same_memory
+from .names import PIECES, SIDES, SMOOTH
 from .secant.pairs import Halves, Pairs
 
 __all__ = ["NEAR", "Slopes"]
@@ -33,25 +35,26 @@ class Slopes:
             function: computes the value from x, for the derivative.
         """
         if not (call.writes and len(call.varying) == 1 and x is call.argument(0, "input", "self")):
-            return call.finish(self.apply(x, call.value(), function), self.kept)
-        run = _Call(self.kept.keep(x), function, None if self.pairs is None else self.pairs.along(x))
+            return call.finish(self.apply(x, call.value(), function, call.name), self.kept)
+        run = _Call(self.kept.keep(x), function, None if self.pairs is None else self.pairs.along(x), call.name)
         self.kept.before_writing(call.args, call.kwargs)
         result: Tensor = _SlopedInPlace.apply(x, call, run)
         run.y = self.kept.keep(result)
         return result
 
-    def apply(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    def apply(self, x: Tensor, y: Tensor, function: Callable[[Tensor], Tensor], name: str = "") -> Tensor:
         """`y` with this rule's gradient at `x`.
 
         Args:
             x: what the function is applied to; broadcast to the shape of `y` where it is smaller.
             y: its value, a new tensor without a graph.
             function: computes y from x, for the derivative.
+            name: the function's, by which secants between close values are computed; "" for any other.
         """
         halves = None if self.pairs is None else self.pairs.along(x, y.ndim)
         if x.shape != y.shape:
             x = x.expand(y.shape)
-        call = _Call(self.kept.keep(x), function, halves)
+        call = _Call(self.kept.keep(x), function, halves, name)
         result: Tensor = _Sloped.apply(x, y, call)
         call.y = self.kept.keep(result)
         return result
@@ -62,9 +65,12 @@ class _Call:
     x: KeptValue
     function: Callable[[Tensor], Tensor]
     halves: Halves | None
+    name: str = ""
     y: Any = None
 
     def gradient(self, dy: Tensor) -> Tensor:
+        if self.halves is not None and self.name in SMOOTH | SIDES | PIECES:
+            return self._of_close_pairs(dy, self.halves)
         x, y, halves = self.x.tensor, self.y.tensor, self.halves
         if halves is None:
             width = x
@@ -80,6 +86,23 @@ class _Call:
         near = (width.abs() < NEAR) | width.isnan()
         near = near if halves is None else halves.joined(near, near)
         return torch.where(near, self._exact(dy), dx)
+
+    def _of_close_pairs(self, dy: Tensor, halves: Halves) -> Tensor:
+        """Where the difference of two close values would be mostly rounding, the mean of the derivatives there."""
+        x, y = self.x.tensor, self.y.tensor
+        (first, second), (above, below) = halves.split(x), halves.split(y)
+        width = first - second
+        slopes = halves.split(self._exact(torch.ones_like(y)))
+        reach = close_pairs(8 * x.element_size())
+        if self.name in PIECES:
+            close = (slopes[0] == slopes[1]) | (width.abs() < NEAR)
+        elif self.name in SIDES:
+            close = (width.abs() < reach) & ((first < 0) == (second < 0)) | (width.abs() < NEAR)
+        else:
+            close = width.abs() < reach
+        close |= width.isnan()  # of two infinite values that are the same
+        factor = torch.where(close, (slopes[0] + slopes[1]) / 2, (above - below).div_(width))
+        return halves.times(dy, factor)
 
     def _exact(self, dy: Tensor) -> Tensor:
         with torch.enable_grad():
