@@ -2,9 +2,10 @@
 
 from .composite import COMPOSITES, RULES, Composite, parse_rule, rules_of
 from .linear_map import LinearMap, linear_maps
-from .propagation import Propagated, Propagation, refuse_after_softmax
+from .propagation import Propagated, Propagation
 from .relevance import Relevance, absorption_note, conservation_note
 from .rules import AlphaBeta, Box, Epsilon, ExcitationBackprop, Flat, Gamma, Rule, WSquare, ZPlus
+from .targets import refuse_after_softmax, refuse_unreached
 
 __all__ = [
     "COMPOSITES",
@@ -28,5 +29,6 @@ __all__ = [
     "linear_maps",
     "parse_rule",
     "refuse_after_softmax",
+    "refuse_unreached",
     "rules_of",
 ]

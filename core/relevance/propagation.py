@@ -11,11 +11,10 @@ from weakref import WeakKeyDictionary
 from array_api_compat import device
 
 from ..arrays import Array, like, namespace
-from ..errors import TargetError
 from ..model.base import INPUT, OUTPUT, Model, Pullback
 from ..model.kernel_rules import KernelRule
 from ..model.layer import ABSORBED
-from ..objective import ClassScore, Objective, pullback
+from ..objective import Objective, pullback
 from .composite import Composite, rules_of
 from .linear_map import LinearMap, Values, linear_maps
 from .offsets import offsets, taken_by_offsets
@@ -23,7 +22,7 @@ from .pixels import at_image, to_pixels
 from .rules import Rule
 from .ways_apart import Back, WaysApart
 
-__all__ = ["Propagated", "Propagation", "refuse_after_softmax"]
+__all__ = ["Propagated", "Propagation"]
 
 _KEPT = 4
 """Prepared rules that are kept for one model."""
@@ -253,25 +252,3 @@ def _only(gradient: Array, channels: Sequence[int]) -> Array:
 
 def _total(values: Array) -> Array:
     return namespace(values).sum(values, axis=tuple(range(1, values.ndim)))
-
-
-def refuse_after_softmax(model: Model, objective: Objective, method: str) -> None:
-    """Refuse a target behind a softmax or a sigmoid, which relevance cannot be shared out from.
-
-    Args:
-        model: the network.
-        objective: the target.
-        method: the name, for the message.
-
-    Raises:
-        TargetError: what to give instead.
-    """
-    reads_probability = isinstance(objective, ClassScore) and objective.reading.link not in {"identity"}
-    spec = model.output if OUTPUT in objective.layers else None
-    if reads_probability or (spec is not None and spec.activation is not None):
-        hidden = spec is not None and spec.activation is not None and not spec.before
-        instead = "wrap the network without its last layer" if hidden else "a class number means its logit"
-        raise TargetError(
-            f"{method} shares out a logit, and this target is read after a softmax or a sigmoid: {instead}, "
-            "target=281, 'logit:281' on the shell"
-        )

@@ -20,6 +20,7 @@ from crosslens.relevance import (
     Rule,
     conservation_note,
     refuse_after_softmax,
+    refuse_unreached,
 )  # fmt: skip
 
 from ._channels import channels_added_up, parse_channels
@@ -57,9 +58,11 @@ class AttnLRP(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Relevance:
         """Signed maps (N, H, W), or each channel's own; of a layer of its shape."""
         refuse_after_softmax(model, objective, self.name)
+        through = parse_channels(model, self.through)
+        refuse_unreached(model, objective, self.layer, through)
         composite = Composite(self._rule(self.gamma_convolution), self._rule(self.gamma_dense))
         propagation = Propagation.of(model, composite, objective, epsilon=self.epsilon, layer=self.layer)
-        found = propagation.of_target(images, objective, parse_channels(model, self.through))
+        found = propagation.of_target(images, objective, through)
         values = found.values if self.per_channel else channels_added_up(found.values)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
         return replace(result, notes=conservation_note(result, REASONS))

@@ -12,7 +12,7 @@ from crosslens.method.preset import Preset
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
-from crosslens.relevance import Relevance
+from crosslens.relevance import Relevance, refuse_unreached
 
 from ._differences import Multipliers, difference_shares, references_of
 from ._pairs import secant_of, through_pairs
@@ -51,6 +51,7 @@ class DeepLIFT(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Relevance:
         """Signed values of the shape of the image, or of the layer, that add up to S(x) - S(x')."""
+        refuse_unreached(model, objective, self.layer)
         references = references_of(self.baseline, images, model, self.seed)
         if self.rule == "rescale":
             multipliers: Multipliers = partial(through_pairs, secant_of(model))

@@ -13,7 +13,7 @@ from crosslens.method.preset import Preset
 from crosslens.model import INPUT, Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
-from crosslens.relevance import Relevance
+from crosslens.relevance import Relevance, refuse_unreached
 
 from ._differences import difference_shares, references_of
 from ._pairs import secant_of, through_pairs
@@ -43,6 +43,7 @@ class DeepLIFTSHAP(Method):
 
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Relevance:
         """Signed values of the shape of the image, or of the layer, in the target's unit."""
+        refuse_unreached(model, objective, self.layer)
         references = references_of(self.background, images, model, self.seed, self.samples)
         multipliers = partial(through_pairs, secant_of(model))
         found = difference_shares(model, images, references, objective, self.layer, multipliers, progress)

@@ -11,7 +11,14 @@ from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
-from crosslens.relevance import COMPOSITES, Propagation, Relevance, conservation_note, refuse_after_softmax
+from crosslens.relevance import (
+    COMPOSITES,
+    Propagation,
+    Relevance,
+    conservation_note,
+    refuse_after_softmax,
+    refuse_unreached,
+)
 
 from ._channels import channels_added_up
 from ._contrast import contrastive
@@ -51,6 +58,7 @@ class ExcitationBackprop(Method):
         """Maps (N, h, w) of probabilities, of the size of the layer's; with contrast, differences of such."""
         refuse_after_softmax(model, objective, self.name)
         assert self.layer is not None
+        refuse_unreached(model, objective, self.layer)
         composite = contrastive(model, objective, self.layer) if self.contrast else COMPOSITES["excitation"]
         found = Propagation.of(model, composite, objective, layer=self.layer).of_target(images, objective)
         values, taken = _over(channels_added_up(found.values), found.start), _over(found.absorbed, found.start)

@@ -12,6 +12,7 @@ from crosslens.method.target_function import TargetFunction, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.relevance import refuse_unreached
 from crosslens.result import Attribution
 
 from ..gradient._quadrature import RULES, Quadrature, quadrature
@@ -42,6 +43,7 @@ class InternalInfluence(LayerPathMethod):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Attribution:
         """Signed values of the shape of the layer, in the target's unit for each of the layer's."""
         assert self.layer is not None
+        refuse_unreached(model, objective, self.layer)
         rule = quadrature(self.rule, self.steps)
         functions, scores = target_functions(model, images, objective, self.layer)
         values = [self._values(function, rule, progress) for function in functions]

@@ -13,6 +13,7 @@ from crosslens.method.target_function import TargetFunction, target_functions
 from crosslens.model import Model
 from crosslens.objective import Objective
 from crosslens.plugins.hookspecs import hookimpl
+from crosslens.relevance import refuse_unreached
 
 from ..gradient._quadrature import quadrature
 from ..gradient.integrated_gradients import TOLERANCE, PathAttribution
@@ -49,6 +50,7 @@ class LayerConductance(LayerPathMethod):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> PathAttribution:
         """Signed values of the shape of the layer, in the target's unit."""
         assert self.layer is not None
+        refuse_unreached(model, objective, self.layer)
         xp = namespace(images)
         functions, scores = target_functions(model, images, objective, self.layer)
         values = xp.stack([self._values(function, progress) for function in functions])

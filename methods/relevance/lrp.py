@@ -19,6 +19,7 @@ from crosslens.relevance import (
     conservation_note,
     parse_rule,
     refuse_after_softmax,
+    refuse_unreached,
 )
 
 from ._channels import channels_added_up, parse_channels
@@ -75,12 +76,14 @@ class LRP(Method):
     def run(self, model: Model, images: Array, objective: Objective, progress: Progress) -> Relevance:
         """Signed maps (N, H, W) that add up to the target, or each channel's own; of a layer of its shape."""
         refuse_after_softmax(model, objective, self.name)
+        through = parse_channels(model, self.through)
+        refuse_unreached(model, objective, self.layer, through)
         propagation = Propagation.of(
             model, COMPOSITES[self.composite], objective,
             overrides=self.rules, epsilon=self.epsilon,
             biased=self.biases == "absorb", layer=self.layer,
         )  # fmt: skip
-        found = propagation.of_target(images, objective, parse_channels(model, self.through))
+        found = propagation.of_target(images, objective, through)
         values = found.values if self.per_channel else channels_added_up(found.values)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
         return replace(result, notes=(*conservation_note(result, REASONS), *absorption_note(result)))

@@ -6,7 +6,7 @@ import pytest
 from crosslens.errors import LayerError, ParameterError, TargetError
 from crosslens.method.preset import with_preset
 from crosslens.methods.relevance.lrp import LRP
-from crosslens.objective import probability
+from crosslens.objective import channel, probability
 from crosslens.testing import TinyModel
 
 X = np.random.default_rng(0).random((2, 3, 8, 8), dtype=np.float32)
@@ -95,3 +95,32 @@ def test_a_result_comes_back_from_its_file(model, tmp_path):
 def test_wrong_use_is_one_clear_line(model, settings, target, error, text):
     with pytest.raises(error, match=text):
         crosslens.method("lrp", **settings)(model, X, target)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lrp",
+        "attn_lrp",
+        "excitation_backprop",
+        "deep_lift",
+        "deep_lift_shap",
+        "layer_conductance",
+        "internal_influence",
+    ],
+)
+def test_a_layer_that_the_target_is_not_computed_from_is_refused(model, name):
+    target = channel("act1", 2)
+    method = crosslens.method(name, layer="act1")
+    assert np.asarray(method(model, X, target).values).any()  # the target's own layer is one
+    text = r"the target is not computed from layer 'conv2'.*; give layer= a layer .*, such as 'conv1', or a target that"
+    with pytest.raises(LayerError, match=text):
+        crosslens.method(name, layer="conv2")(model, X, target)
+
+
+@pytest.mark.parametrize("name", ["lrp", "attn_lrp"])
+def test_channels_that_relevance_does_not_come_through_are_refused(model, name):
+    with pytest.raises(LayerError, match=r"the target is not computed from layer 'conv2'.*give through= .* 'conv1'"):
+        crosslens.method(name, through=("conv2:1",))(model, X, channel("act1", 2))
+    with pytest.raises(LayerError, match=r"layer 'act1' is not computed from layer 'conv2'.*give layer= .* 'conv1'"):
+        crosslens.method(name, through=("act1:1",), layer="conv2")(model, X, 1)
