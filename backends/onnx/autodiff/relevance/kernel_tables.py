@@ -8,19 +8,33 @@ factor back through its transposed kernels. A branch without kernels has y_i = z
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from crosslens.arrays import as_numpy
 from crosslens.model import Branch, KernelRule
 from onnx import helper
 
-from ...ir.graph import FLOAT, Graph, Node
+from ...ir.graph import Graph, Node
+from .accounts import Accounts
 from .linear_map import LinearMap
 
-__all__ = ["KernelTable", "account", "stabiliser_of"]
+__all__ = ["KernelTable", "stabiliser_of"]
 
 Floats: TypeAlias = np.ndarray[Any, Any]
+ROUNDING = 1e-9
+"""What weights may miss 1 by."""
+
+
+class _Flow(NamedTuple):
+    """What one branch passes back."""
+
+    passed: str
+    """weight_i R_i / stabilised(y_i), for a branch without kernels times the gain."""
+    y: str
+    """y_i."""
+    signs: str | None = None
+    """stabilised(y_i) - y_i, of a branch with kernels where that is not 0."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +48,16 @@ class KernelTable:
     label: str
     """Of all rules, for the names of constants."""
 
-    def cotangent(self, absorbed: list[str] | None) -> str:
+    def cotangent(self, accounts: Accounts | None) -> str:
         """The cotangent of x.
 
         Args:
-            absorbed: the (N, 2) of other nodes, to which that of this node is added; None if nobody asked for it.
+            accounts: of all nodes, to which those of this node are added; None if nobody asked for them.
         """
         flows = [self._flow(index, branch) for index, branch in enumerate(self.rule.branches)]
-        if absorbed is not None:
-            absorbed.append(self._absorbed(flows))
-        parts = [part for index, flow in enumerate(flows) for part in self._back(index, flow[0])]
+        if accounts is not None:
+            self._count(accounts, flows)
+        parts = [part for index, flow in enumerate(flows) for part in self._back(index, flow.passed)]
         if not parts:
             return self.graph.zeros_like(self._map.x)
         return self.graph.op("Sum", *parts) if len(parts) > 1 else parts[0]
@@ -86,22 +100,31 @@ class KernelTable:
     def _relevance(self) -> str:
         return self.graph.op("Mul", self._z_over_gain, self.dy)
 
-    def _flow(self, index: int, branch: Branch) -> tuple[str, str]:
-        """weight_i R_i / stabilised(y_i), for a branch without kernels times the gain, and y_i."""
-        g = self.graph
+    def _flow(self, index: int, branch: Branch) -> _Flow:
+        g, stabiliser = self.graph, self._stabiliser
         y = self._output(index, branch) if branch.kernels else self._z
-        if not branch.kernels and not self._stabiliser and self.rule.branches == (branch,) and branch.side == "any":
-            return self._weighted(branch, self._where_gain(self.dy)), y
+        if not branch.kernels and not stabiliser and self.rule.branches == (branch,) and branch.side == "any":
+            return _Flow(self._weighted(branch, self._where_gain(self.dy)), y)
+        signs = None
         if branch.kernels:
-            factor = g.op("Div", self._z_over_gain, _stabilised(g, y, self._stabiliser))
+            if stabiliser:
+                below = g.op("Less", y, g.scalar(0, y))
+                signs = g.op("Where", below, g.scalar(-stabiliser, y), g.scalar(stabiliser, y))
+            factor = g.op("Div", self._z_over_gain, g.op("Add", y, signs) if signs else _infinite_at_zero(g, y))
         else:
             size = g.op("Abs", y)
-            factor = self._where_gain(g.op("Div", size, _away_from_zero(g, size, self._stabiliser)))
-        factor = self._weighted(branch, factor)
-        if branch.side != "any":
-            here = g.op("Greater" if branch.side == "positive" else "Less", self._z, g.scalar(0, self._z))
-            factor = g.op("Where", here, factor, g.scalar(0, factor))
-        return g.op("Mul", self.dy, factor), y
+            above = g.op("Add", size, g.scalar(stabiliser, size)) if stabiliser else _infinite_at_zero(g, size)
+            factor = self._where_gain(g.op("Div", size, above))
+        factor = self._on_side(branch, self._weighted(branch, factor))
+        return _Flow(g.op("Mul", self.dy, factor), y, signs)
+
+    def _on_side(self, branch: Branch, value: str) -> str:
+        """The value, but 0 where z is not on the branch's side."""
+        if branch.side == "any":
+            return value
+        g = self.graph
+        here = g.op("Greater" if branch.side == "positive" else "Less", self._z, g.scalar(0, self._z))
+        return g.op("Where", here, value, g.scalar(0, value))
 
     def _weighted(self, branch: Branch, value: str) -> str:
         return value if branch.weight == 1 else self.graph.op("Mul", value, self.graph.scalar(branch.weight, value))
@@ -153,44 +176,34 @@ class KernelTable:
         compared = {"positive": "Greater", "negative": "Less"}
         return {part: g.op("Cast", g.op(how, x, g.scalar(0, x)), to=g.elem(x)) for part, how in compared.items()}
 
-    def _absorbed(self, flows: list[tuple[str, str]]) -> str:
-        """(N, 2): what biases took, and the relevance that no branch has passed on."""
-        g, kept = self.graph, self._relevance
-        by_bias = None
-        for index, (branch, (flow, y)) in enumerate(zip(self.rule.branches, flows, strict=True)):
-            share = flow if branch.kernels else self._over_gain(flow)
-            kept = g.op("Sub", kept, g.op("Mul", share, y))
+    def _count(self, accounts: Accounts, flows: list[_Flow]) -> None:
+        """What biases took, and the relevance that no branch has passed on."""
+        g, kernel, stabiliser = self.graph, self._map, self._stabiliser
+        one_over_gain = 1.0 if self._gain is None else _quotient(np.ones(()), self._gain)
+        for branch, flow in zip(self.rule.branches, flows, strict=True):
             if branch.bias is not None:
-                column = self._map.bias_column if branch.kernels else self._map.column
-                part = g.op("Mul", share, column(f"rule{index}:bias", branch.bias))
-                by_bias = part if by_bias is None else g.op("Add", by_bias, part)
-        return account(g, self._map.y, by_bias, kept)
+                bias = kernel.added(branch.bias) if branch.kernels else as_numpy(branch.bias) * one_over_gain
+                accounts.add(kernel, flow.passed, bias)
+            if flow.signs:
+                accounts.add(kernel, g.op("Mul", flow.passed, flow.signs), kept=1.0)
+            elif branch.kernels:
+                lost = g.op("Where", g.op("Equal", flow.y, g.scalar(0, flow.y)), self._relevance, g.scalar(0, flow.y))
+                accounts.add(kernel, self._on_side(branch, lost), kept=branch.weight)
+            elif stabiliser:
+                accounts.add(kernel, g.op("Mul", flow.passed, g.op("Sign", flow.y)), kept=stabiliser * one_over_gain)
+        above, below = (self._left(side) for side in ("positive", "negative"))
+        if above == below:
+            if above:
+                accounts.add(kernel, self._relevance, kept=above)
+            return
+        here = g.op("Greater", self._z, g.scalar(0, self._z))
+        weight = g.op("Where", here, g.scalar(above, self._z), g.scalar(below, self._z))
+        accounts.add(kernel, g.op("Mul", self._relevance, weight), kept=1.0)
 
-    def _over_gain(self, flow: str) -> str:
-        """R_i / stabilised(z) of a branch without kernels, whose flow has the gain in it."""
-        if self._gain is None:
-            return flow
-        return self.graph.op("Mul", flow, self._map.column("one over gain", _quotient(np.ones(()), self._gain)))
-
-
-def account(g: Graph, y: str, by_bias: str | None, kept: str) -> str:
-    """(N, 2): what biases took, and the relevance that no branch has passed on, summed for each image.
-
-    Args:
-        g: the graph to append to.
-        y: the layer's output.
-        by_bias: of the shape of y; None for nothing.
-        kept: of the shape of y.
-    """
-    last = _sum(g, y, kept)
-    return g.op("Concat", _sum(g, y, by_bias) if by_bias else g.op("Mul", last, g.scalar(0, last)), last, axis=1)
-
-
-def _sum(g: Graph, y: str, values: str) -> str:
-    """(N, 1)."""
-    rows = g.op("ReduceSum", values, g.ints(range(1, g.rank(y))), keepdims=0)
-    column = g.op("Unsqueeze", rows, g.ints([1]))
-    return column if g.elem(column) == FLOAT else g.op("Cast", column, to=FLOAT)
+    def _left(self, side: str) -> float:
+        """The part of the relevance of outputs on this side that no branch is given."""
+        left = 1 - sum(branch.weight for branch in self.rule.branches if branch.side in {"any", side})
+        return left if abs(left) > ROUNDING else 0.0
 
 
 def stabiliser_of(g: Graph, y: str, rule: KernelRule) -> float:
@@ -205,16 +218,6 @@ def _quotient(value: Floats, gain: Floats) -> Floats:
     return quotient
 
 
-def _stabilised(g: Graph, y: str, stabiliser: float) -> str:
-    """y + stabiliser sign(y) with sign(0) = 1; infinite where that is 0, so that a quotient by it is 0."""
-    if not stabiliser:
-        return _away_from_zero(g, y, 0)
-    below = g.op("Less", y, g.scalar(0, y))
-    return g.op("Add", y, g.op("Where", below, g.scalar(-stabiliser, y), g.scalar(stabiliser, y)))
-
-
-def _away_from_zero(g: Graph, size: str, stabiliser: float) -> str:
-    """As `_stabilised`, of what is not negative."""
-    if stabiliser:
-        return g.op("Add", size, g.scalar(stabiliser, size))
-    return g.op("Where", g.op("Equal", size, g.scalar(0, size)), g.scalar(inf, size), size)
+def _infinite_at_zero(g: Graph, y: str) -> str:
+    """y, but infinite where it is 0, so that a quotient by it is 0."""
+    return g.op("Where", g.op("Equal", y, g.scalar(0, y)), g.scalar(inf, y), y)

@@ -37,6 +37,18 @@ class LinearMap:
         """The tensor that the node computes, its bias included."""
         return self.node.outputs[0]
 
+    @property
+    def positions(self) -> range:
+        """The axes of y other than images and channels."""
+        rank = self.graph.rank(self.y)
+        return range(2, rank) if self._is_conv else range(1, rank - 1)
+
+    @property
+    def channels(self) -> int:
+        """The number of y's channels."""
+        (count,) = self.graph.sizes(self.y, [1 if self._is_conv else -1])
+        return count
+
     def forward(self, u: str, kernel: str, bias: str | None = None) -> str:
         """K u + bias for a kernel in ONNX's layout; of the shape of y, or of one image if `u` is of one image."""
         g, with_bias = self.graph, self.node.op != "MatMul" and bias is not None
@@ -76,10 +88,9 @@ class LinearMap:
         after = self.graph.rank(self.y) - 2 if self._is_conv else 0
         return self._constant(f"{name}:column", lambda: as_numpy(values).reshape(-1, *(1,) * after))
 
-    def bias_column(self, name: str, values: Array) -> str:
-        """As `column`, of what `forward` adds for this bias: a Gemm scales it."""
-        scale = self.node.attr("beta") if self.node.op == "Gemm" else 1.0
-        return self.column(name, values if scale == 1 else as_numpy(values) * scale)
+    def added(self, bias: Array) -> np.ndarray[Any, Any]:
+        """What `forward` adds for this bias, (out,): a Gemm scales it."""
+        return as_numpy(bias) * (self.node.attr("beta") if self.node.op == "Gemm" else 1.0)
 
     def constant_input(self, name: str, values: Array, border: Sequence[tuple[int, int]] = ()) -> str:
         """A constant (in,) at every position, for one image.

@@ -10,6 +10,7 @@ from crosslens.model import KernelRule
 from ...ir.graph import Graph, Node
 from ..rectifiers import is_rectifier, rectifier_cotangents
 from ..registry import Cotangents, Rule
+from .accounts import Accounts
 from .graph_rules import GraphRules
 from .halves import Halves
 from .kernel_tables import KernelTable
@@ -41,7 +42,7 @@ class ModifiedSweep:
             absorbed: whether `ABSORBED` is asked for.
         """
         self._graph, self._rules, self._reached = graph, rules, reached
-        self._absorbed: list[str] | None = [] if absorbed else None
+        self._accounts = Accounts(graph, rules.label) if absorbed else None
         self._varying, self._halves = Varying.of(graph), Halves(graph)
         stops = rules.norms == "stop" and rules.products == "half"
         self._not_stopped = Varying.of(graph, partial(is_root, graph)) if stops else self._varying
@@ -78,8 +79,8 @@ class ModifiedSweep:
         behind = self._behind.get(node.outputs[0])
         if behind is not None:
             kernel = LinearMap(self._graph, node, self._rules.label)
-            return rectified_cotangent(kernel, behind, rule, dy, self._absorbed)
-        return KernelTable(self._graph, node, rule, dy, self._rules.label).cotangent(self._absorbed)
+            return rectified_cotangent(kernel, behind, rule, dy, self._accounts)
+        return KernelTable(self._graph, node, rule, dy, self._rules.label).cotangent(self._accounts)
 
     def _changed(self, node: Node, rule: Rule, dys: Sequence[str | None]) -> Cotangents | None:
         """The cotangents by the rules for slopes, normalisations and products; None where they change nothing."""
@@ -108,11 +109,7 @@ class ModifiedSweep:
         Args:
             image: a tensor with the batch first.
         """
-        g = self._graph
-        if self._absorbed:
-            return g.op("Sum", *self._absorbed) if len(self._absorbed) > 1 else self._absorbed[0]
-        count = g.op("Shape", image, start=0, end=1)
-        return g.op("ConstantOfShape", g.op("Concat", count, g.ints([2]), axis=0))
+        return (self._accounts or Accounts(self._graph, self._rules.label)).total(image)
 
 
 class _Store(ChainMap[str, Any]):

@@ -7,11 +7,13 @@ nobody needs y and the convolution stays fused with it.
 
 from collections.abc import Collection
 
+from crosslens.arrays import as_numpy
 from crosslens.model import KernelRule
 
 from ...ir.graph import Graph, Node
+from .accounts import Accounts
 from .graph_rules import GraphRules
-from .kernel_tables import account, stabiliser_of
+from .kernel_tables import stabiliser_of
 from .linear_map import LINEAR, LinearMap
 
 __all__ = ["rectified_cotangent", "rectifiers_behind"]
@@ -56,7 +58,7 @@ def _rectifies(graph: Graph, node: Node, rules: GraphRules) -> bool:
 
 
 def rectified_cotangent(
-    kernel: LinearMap, rectifier: Node, rule: KernelRule, dr: str, absorbed: list[str] | None
+    kernel: LinearMap, rectifier: Node, rule: KernelRule, dr: str, accounts: Accounts | None
 ) -> str:
     """The cotangent of x.
 
@@ -65,17 +67,19 @@ def rectified_cotangent(
         rectifier: the node behind it.
         rule: of the layer.
         dr: the cotangent of the rectifier's output.
-        absorbed: as for `KernelTable.cotangent`.
+        accounts: as for `KernelTable.cotangent`.
     """
     g, (r,), (branch,) = kernel.graph, rectifier.outputs, rule.branches
     above = r if rectifier.op == "Relu" else g.op("Relu", kernel.y)
-    factor = g.op("Div", r, g.op("Add", above, g.scalar(stabiliser_of(g, kernel.y, rule), r)))
+    stabiliser = stabiliser_of(g, kernel.y, rule)
+    factor = g.op("Div", r, g.op("Add", above, g.scalar(stabiliser, r)))
     if branch.weight != 1:
         factor = g.op("Mul", factor, g.scalar(branch.weight, factor))
     flow = g.op("Mul", dr, factor)
-    if absorbed is not None:
-        kept = g.op("Sub", g.op("Mul", dr, r), g.op("Mul", flow, above))
-        bias = None if branch.bias is None else g.op("Mul", flow, kernel.column("rule0:bias", branch.bias))
-        absorbed.append(account(g, kernel.y, bias, kept))
+    if accounts is not None:
+        bias = 0.0 if branch.bias is None else as_numpy(branch.bias)
+        accounts.add(kernel, flow, bias, stabiliser)
+        if branch.weight != 1:
+            accounts.add(kernel, g.op("Mul", dr, r), kept=1 - branch.weight)
     dx = kernel.transposed(flow)
     return g.op("Mul", kernel.x, dx) if rule.local else dx
