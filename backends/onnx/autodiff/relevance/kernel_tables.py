@@ -31,10 +31,8 @@ class _Flow(NamedTuple):
 
     passed: str
     """weight_i R_i / stabilised(y_i), for a branch without kernels times the gain."""
-    y: str
-    """y_i."""
-    signs: str | None = None
-    """stabilised(y_i) - y_i, of a branch with kernels where that is not 0."""
+    kept: str | None = None
+    """What of weight_i R_i it does not pass on, for a branch without kernels times gain / stabiliser; where asked."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class KernelTable:
         Args:
             accounts: of all nodes, to which those of this node are added; None if nobody asked for them.
         """
-        flows = [self._flow(index, branch) for index, branch in enumerate(self.rule.branches)]
+        flows = [
+            self._flow(index, branch, counted=accounts is not None) for index, branch in enumerate(self.rule.branches)
+        ]
         if accounts is not None:
             self._count(accounts, flows)
         parts = [part for index, flow in enumerate(flows) for part in self._back(index, flow.passed)]
@@ -100,23 +100,37 @@ class KernelTable:
     def _relevance(self) -> str:
         return self.graph.op("Mul", self._z_over_gain, self.dy)
 
-    def _flow(self, index: int, branch: Branch) -> _Flow:
-        g, stabiliser = self.graph, self._stabiliser
-        y = self._output(index, branch) if branch.kernels else self._z
-        if not branch.kernels and not stabiliser and self.rule.branches == (branch,) and branch.side == "any":
-            return _Flow(self._weighted(branch, self._where_gain(self.dy)), y)
-        signs = None
+    def _flow(self, index: int, branch: Branch, *, counted: bool) -> _Flow:
         if branch.kernels:
-            if stabiliser:
-                below = g.op("Less", y, g.scalar(0, y))
-                signs = g.op("Where", below, g.scalar(-stabiliser, y), g.scalar(stabiliser, y))
-            factor = g.op("Div", self._z_over_gain, g.op("Add", y, signs) if signs else _infinite_at_zero(g, y))
-        else:
-            size = g.op("Abs", y)
-            above = g.op("Add", size, g.scalar(stabiliser, size)) if stabiliser else _infinite_at_zero(g, size)
-            factor = self._where_gain(g.op("Div", size, above))
-        factor = self._on_side(branch, self._weighted(branch, factor))
-        return _Flow(g.op("Mul", self.dy, factor), y, signs)
+            return self._flow_of_kernels(branch, self._output(index, branch), counted=counted)
+        if not self._stabiliser and self.rule.branches == (branch,) and branch.side == "any":
+            return _Flow(self._given(branch, self._where_gain(self.dy)))
+        g, z = self.graph, self._z
+        size, dy = g.op("Abs", z), self._given(branch, self.dy)
+        if not self._stabiliser:
+            return _Flow(g.op("Mul", dy, self._where_gain(g.op("Div", size, _infinite_at_zero(g, size)))))
+        above = g.op("Add", size, g.scalar(self._stabiliser, size))
+        if not counted:
+            return _Flow(g.op("Mul", dy, self._where_gain(g.op("Div", size, above))))
+        part = g.op("Div", z, above)
+        return _Flow(g.op("Mul", dy, self._where_gain(g.op("Abs", part))), g.op("Mul", dy, part))
+
+    def _flow_of_kernels(self, branch: Branch, y: str, *, counted: bool) -> _Flow:
+        g, stabiliser, zero = self.graph, self._stabiliser, self.graph.scalar(0, y)
+        if stabiliser:
+            signs = g.op("Where", g.op("Less", y, zero), g.scalar(-stabiliser, y), g.scalar(stabiliser, y))
+            factor = g.op("Div", self._z_over_gain, g.op("Add", y, signs))
+            passed = g.op("Mul", self.dy, self._given(branch, factor))
+            return _Flow(passed, g.op("Mul", passed, signs) if counted else None)
+        passed = g.op("Mul", self.dy, self._given(branch, g.op("Div", self._z_over_gain, _infinite_at_zero(g, y))))
+        if not counted:
+            return _Flow(passed)
+        lost = g.op("Where", g.op("Equal", y, zero), self._relevance, zero)
+        return _Flow(passed, self._given(branch, lost))
+
+    def _given(self, branch: Branch, value: str) -> str:
+        """The branch's weight times the value; 0 where z is not on its side."""
+        return self._on_side(branch, self._weighted(branch, value))
 
     def _on_side(self, branch: Branch, value: str) -> str:
         """The value, but 0 where z is not on the branch's side."""
@@ -184,13 +198,9 @@ class KernelTable:
             if branch.bias is not None:
                 bias = kernel.added(branch.bias) if branch.kernels else as_numpy(branch.bias) * one_over_gain
                 accounts.add(kernel, flow.passed, bias)
-            if flow.signs:
-                accounts.add(kernel, g.op("Mul", flow.passed, flow.signs), kept=1.0)
-            elif branch.kernels:
-                lost = g.op("Where", g.op("Equal", flow.y, g.scalar(0, flow.y)), self._relevance, g.scalar(0, flow.y))
-                accounts.add(kernel, self._on_side(branch, lost), kept=branch.weight)
-            elif stabiliser:
-                accounts.add(kernel, g.op("Mul", flow.passed, g.op("Sign", flow.y)), kept=stabiliser * one_over_gain)
+            if flow.kept:
+                scale = 1.0 if branch.kernels else stabiliser * one_over_gain
+                accounts.add(kernel, flow.kept, kept=scale)
         above, below = (self._left(side) for side in ("positive", "negative"))
         if above == below:
             if above:

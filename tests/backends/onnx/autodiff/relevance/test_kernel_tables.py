@@ -176,6 +176,9 @@ RULES = {
     "own": own(),
     "own, stabilised": own(stabiliser=0.25),
     "own with a gain": lambda k, b, c: KernelRule((Branch(),), 0.1, gain_of(k), RNG.normal(size=len(b))),
+    "own with a gain and a bias": lambda k, b, c: KernelRule(
+        (Branch(bias=RNG.normal(size=len(b)), weight=-0.5),), 0.5, gain_of(k)
+    ),
     "own, one side, local": lambda k, b, c: KernelRule((Branch(side="negative", weight=-2.0),), 0.1, local=True),
     "positive": lambda k, b, c: KernelRule((Branch(parts(k), bias=np.maximum(b, 0)),), 1e-6),
     "alpha-beta": lambda k, b, c: KernelRule(
