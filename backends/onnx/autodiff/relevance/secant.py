@@ -1,9 +1,9 @@
 """slope="secant": (f(x) - f(x')) / (x - x') with x the images' half of a batch and x' the references'.
 
-At elementwise functions of one input that varies; f' where |x - x'| < 1e-10. A product of two inputs that vary takes
-the other factor's mean over both halves, by which the differences of the factors add up to that of the product; a
-quotient is a product with 1 / b, whose secant is -1 / (b b'). Shrikumar et al. 2017, https://arxiv.org/abs/1704.02685,
-section 3.5.1 (the rescale rule).
+At elementwise functions of one input that varies; f' where |x - x'| < 1e-10, and the mean of both f' where x and x' are
+close at a smooth function (see `secant_close`). A product of two inputs that vary takes the other factor's mean over
+both halves, by which the differences of the factors add up to that of the product; a quotient is a product with 1 / b,
+whose secant is -1 / (b b'). Shrikumar et al. 2017, https://arxiv.org/abs/1704.02685, section 3.5.1 (the rescale rule).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from ..registry import Cotangents, Rule, rule_for
 from .halves import Halves
 from .products import factors
 from .ratio import TINY
+from .secant_close import loses_digits, slope_of_function
 from .secant_maxima import maximum_cotangents
 from .secant_norms import normalisation_cotangents
 from .secant_softmax import softmax_cotangents
@@ -108,9 +109,13 @@ def _of_function(halves: Halves, node: Node, rule: Rule, dy: str, position: int)
     if closed is not None:
         return g.op("Mul", dy, closed(halves, x, y))
     assert rule.derivative is not None
-    exact = rule.derivative(g, node, dy)[position]
+    close = loses_digits(node)
+    exact = rule.derivative(g, node, g.scalar(1, y) if close else dy)[position]
     if exact is None:
         return None
+    if close:
+        slope = slope_of_function(halves, node, exact, position)
+        return halves.whole(g.op("Mul", halves.pairs(dy, y), slope), y)
     difference = halves.difference(x)
     tiny = g.op("LessOrEqual", g.op("Abs", difference), g.scalar(TINY, x))
     slope = g.op("Div", halves.difference(y), difference)

@@ -5,7 +5,7 @@ y = e / S with e = exp(x - m), m one maximum of both halves. The product takes m
 
 from ...ir.graph import Graph, Node
 from .halves import Halves
-from .ratio import TINY
+from .secant_close import are_apart
 
 __all__ = ["softmax_cotangents"]
 
@@ -45,19 +45,26 @@ def _exponentials(halves: Halves, x: str, axis: str) -> tuple[str, str]:
     e = g.op("Exp", g.op("Sub", x, g.op("ReduceMax", both, axis, keepdims=1)))
     g.types[e] = g.types[x]
     difference = halves.difference(x)
-    apart = g.op("Greater", g.op("Abs", difference), g.scalar(TINY, x))  # false where both are masked with -inf
     slope = g.op("Div", halves.difference(e), difference)
-    return e, halves.whole(g.op("Where", apart, slope, halves.pairs(e, x)), x)
+    return e, _slope(halves, x, slope, e)
 
 
 def _log_secant(halves: Halves, total: str) -> str:
     g = halves.graph
     log = g.op("Log", total)
     g.types[log] = g.types[total]
-    difference = halves.difference(total)
-    tiny = g.op("LessOrEqual", g.op("Abs", difference), g.scalar(TINY, total))
-    slope = g.op("Div", halves.difference(log), difference)
-    return halves.whole(g.op("Where", tiny, halves.pairs(g.op("Reciprocal", total), total), slope), total)
+    slope = g.op("Div", halves.difference(log), halves.difference(total))
+    inverse = g.op("Reciprocal", total)
+    g.types[inverse] = g.types[total]
+    return _slope(halves, total, slope, inverse)
+
+
+def _slope(halves: Halves, x: str, quotient: str, derivative: str) -> str:
+    """The quotient where x and x' are apart, else the mean derivative; for both halves, of the shape of x."""
+    g = halves.graph
+    mean = g.op("Mul", g.op("Add", *halves.both(derivative, x)), g.scalar(0.5, x))
+    slope = g.op("Where", are_apart(halves, x), quotient, mean)
+    return halves.whole(halves.joined(slope, slope, x), x)
 
 
 def _of_shape(g: Graph, reduced: str, x: str, axis: int) -> None:
