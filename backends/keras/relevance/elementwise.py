@@ -10,7 +10,10 @@ __all__ = [
     "ACTIVATIONS",
     "LINEAR",
     "NONLINEAR",
+    "PIECES",
     "PRODUCTS",
+    "SIDES",
+    "SMOOTH",
     "gives_out",
     "has_own_rule",
     "is_shifted_clip",
@@ -32,6 +35,12 @@ NONLINEAR = ACTIVATIONS | frozenset(
     }
 )  # fmt: skip
 """Functions of each element that are not linear."""
+SMOOTH = frozenset({"Sigmoid", "Tanh", "Softplus", "Erf", "Erfc", "Exp", "Expm1"})
+"""Functions whose secant between close values is the mean of the derivatives there; so it is of their products."""
+SIDES = frozenset({"Elu", "Selu", "Softsign"})
+"""Functions of which that holds on either side of 0."""
+PIECES = frozenset({"LeakyRelu"})
+"""Functions of linear pieces with rounded values: the secant within a piece is the derivative."""
 PRODUCTS = frozenset({"Mul", "MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"})
 """Linear in each of two inputs."""
 _LINEAR = frozenset(

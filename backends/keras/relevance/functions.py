@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
+from crosslens.model.backward_rules import close_pairs
 
 from .elementwise import (
     ACTIVATIONS,
     NONLINEAR,
+    PIECES,
+    SIDES,
+    SMOOTH,
     gives_out,
     has_own_rule,
     is_shifted_clip,
@@ -20,9 +24,10 @@ from .graph_facts import GraphFacts, compute_anew
 from .pairs import both, halves, is_paired, quotient
 from .sweep import pull_back
 
-__all__ = ["Function", "functions_of_one", "ratio", "secant"]
+__all__ = ["Function", "are_close", "functions_of_one", "ratio", "secant"]
 
 _JOINS = frozenset({"Mul", "RealDiv", "DivNoNan", "Select", "SelectV2"})
+_ARITHMETIC = frozenset({"Add", "AddV2", "Sub", "Neg", "Mul", "Identity", "IdentityN", "Cast"})
 _ENDS = NONLINEAR | _JOINS | {"IdentityN"}
 NEAR = 1e-10
 """Below it, |x| or |x - x'|, the slope is the derivative."""
@@ -81,11 +86,56 @@ def ratio(f: Function, dy: Any) -> Any:
 
 
 def secant(f: Function, dy: Any) -> Any:
-    """dy (f(x) - f(x')) / (x - x'), and dy f'(x) near x = x', for images and then as many references."""
+    """dy (f(x) - f(x')) / (x - x'), and dy f'(x) near x = x', for images and then as many references.
+
+    The quotient of two close values loses digits: there a smooth function has the mean of both f', a linear piece f'.
+    """
     (x, reference), (y, other) = halves(f.x), halves(f.y)
+    closed = _closed(f.y.op, x, reference, y, other)
+    if closed is not None:
+        return dy * both(closed)
     near = tf.abs(x - reference) <= NEAR
-    slope = quotient(y - other, x - reference, near)
-    return tf.where(both(near), f.derivative(dy), dy * both(slope))
+    types = {operation.type for operation in f.operations.values()} - _ARITHMETIC
+    if not types or not (types <= SMOOTH or types in ({each} for each in SIDES | PIECES)):
+        slope = quotient(y - other, x - reference, near)
+        return tf.where(both(near), f.derivative(dy), dy * both(slope))
+    own, others = halves(f.derivative(tf.ones_like(f.y)))
+    if types <= PIECES:
+        near |= own == others
+    elif types <= SIDES:
+        near |= are_close(x, reference) & ((x < 0) == (reference < 0))
+    else:
+        near = are_close(x, reference)
+    return dy * both(tf.where(near, (own + others) / 2, quotient(y - other, x - reference, near)))
+
+
+def _closed(operation: Any, x: Any, reference: Any, y: Any, other: Any) -> Any:
+    """The secant without a quotient of differences, of powers; None of other functions.
+
+    Args:
+        operation: the one that gives y.
+        x: the images' half of its argument.
+        reference: the other half.
+        y: f(x).
+        other: f(x').
+    """
+    kind = operation.type
+    if kind == "Pow":
+        power = tf.get_static_value(operation.inputs[1])
+        kind = kind if power is None or power.size != 1 else {2.0: "Square", 3.0: "Cube"}.get(float(power.item()), kind)
+    closed = {
+        "Square": lambda: x + reference,
+        "Cube": lambda: x * x + x * reference + reference * reference,
+        "Reciprocal": lambda: -y * other,
+        "RealDiv": lambda: -y / reference,
+        "Rsqrt": lambda: -((y * other) ** 2) / (y + other),
+    }.get(kind)
+    return None if closed is None else closed()
+
+
+def are_close(x: Any, reference: Any) -> Any:
+    """Where the difference of a smooth function's values would lose digits, and where both are infinite."""
+    return ~(tf.abs(x - reference) >= close_pairs(8 * x.dtype.size))
 
 
 def functions_of_one(facts: GraphFacts, *, secants: bool) -> Iterable[Function]:

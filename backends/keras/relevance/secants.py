@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from .functions import NEAR
+from .functions import NEAR, are_close
 from .graph_facts import copied
 from .local_response import response_parts, window_sum
 from .pairs import both, halves, is_paired, mean_of_both, quotient
@@ -20,7 +20,7 @@ __all__ = ["SECANTS", "TWO_FACTORS"]
 _MOST = 80.0
 """S / S' stays below exp of it, which float32 still holds."""
 _SAME = 1e-4
-"""|r - 1| below which log r / (r - 1) is 1 - log r / 2, to the precision of float32."""
+"""|log r| below which log r / (r - 1) is 1 - log r / 2, to the precision of float32."""
 
 
 def product(operation: Any, cotangents: Sequence[Any]) -> Flows:
@@ -57,14 +57,15 @@ def softmax(operation: Any, cotangents: Sequence[Any]) -> Flows:
 
         dx = ((p - p' / r) (dy - P') + (p r - p') (dy - P)) / (2 (x - x')),
 
-    and where x = x', p (dy - P') / 2 + p' (dy - P) / 2. No number in it grows with x, as S does.
+    and where x is close to x', of the mean of both exponentials, with (p + p' / r) / 2 and (p r + p') / 2 for the two
+    quotients. No number in it grows with x, as S does.
     """
     (x,), (dy,) = operation.inputs, cotangents
     p, other, distance, near = _shares(x)
     first, second = (tf.reduce_sum(dy * both(each), -1, keepdims=True) for each in (p, other))
     r = tf.exp(distance)
-    slope = both(tf.where(near, p, quotient(p - other / r, _difference(x), near))) * (dy - second)
-    slope += both(tf.where(near, other, quotient(p * r - other, _difference(x), near))) * (dy - first)
+    slope = both(tf.where(near, (p + other / r) / 2, quotient(p - other / r, _difference(x), near))) * (dy - second)
+    slope += both(tf.where(near, (p * r + other) / 2, quotient(p * r - other, _difference(x), near))) * (dy - first)
     return [(x, slope / 2)]
 
 
@@ -73,9 +74,9 @@ def log_softmax(operation: Any, cotangents: Sequence[Any]) -> Flows:
     (x,), (dy,) = operation.inputs, cotangents
     p, other, distance, near = _shares(x)
     r = tf.exp(distance)
-    same = tf.abs(r - 1) < _SAME
-    log = tf.where(same, 1 - distance / 2, quotient(distance, r - 1, same))
-    slope = tf.where(near, other, quotient(p * r - other, _difference(x), near)) * log
+    same = tf.abs(distance) < _SAME
+    log = tf.where(same, 1 - distance / 2, quotient(distance, tf.math.expm1(distance), same))
+    slope = tf.where(near, (p * r + other) / 2, quotient(p * r - other, _difference(x), near)) * log
     return [(x, dy - tf.reduce_sum(dy, -1, keepdims=True) * both(slope))]
 
 
@@ -86,11 +87,11 @@ def _difference(x: Any) -> Any:
 
 
 def _shares(x: Any) -> tuple[Any, Any, Any, Any]:
-    """p, p', log S - log S', and where x is near x'."""
+    """p, p', log S - log S', and where x is close to x'."""
     first, second = halves(x)
     sums = (tf.reduce_logsumexp(each, -1, keepdims=True) for each in (first, second))
     distance = tf.clip_by_value(tf.subtract(*sums), -_MOST, _MOST)
-    return tf.nn.softmax(first), tf.nn.softmax(second), distance, tf.abs(first - second) <= NEAR
+    return tf.nn.softmax(first), tf.nn.softmax(second), distance, are_close(first, second)
 
 
 def maximum(operation: Any, cotangents: Sequence[Any]) -> Flows:

@@ -127,11 +127,21 @@ def _form(g: Graph, node: Node, position: int) -> str:
     if node.op == "Div":
         return "Reciprocal"
     exponent = g.value(node.inputs[1]) if node.op == "Pow" and position == 0 else None
-    return "square" if exponent is not None and exponent.size and (exponent == 2).all() else node.op
+    if exponent is None or not exponent.size or (exponent != exponent.flat[0]).any():
+        return node.op
+    return {2: "square", 3: "cube"}.get(exponent.flat[0], node.op)
+
+
+def _cube(halves: Halves, x: str) -> str:
+    """x^2 + x x' + x'^2, that is (x + x')^2 - x x'."""
+    g, other = halves.graph, halves.other(x)
+    total = g.op("Add", x, other)
+    return g.op("Sub", g.op("Mul", total, total), g.op("Mul", x, other))
 
 
 _CLOSED: dict[str, Callable[[Halves, str, str], str]] = {
     "square": lambda halves, x, _: halves.graph.op("Add", x, halves.other(x)),
+    "cube": lambda halves, x, _: _cube(halves, x),
     "Reciprocal": lambda halves, x, y: halves.graph.op("Neg", halves.graph.op("Div", y, halves.other(x))),
 }
-"""Secants that need no difference of x: of the square x + x', of c / x -c / (x x')."""
+"""Secants that need no difference of x: of the square x + x', of the cube x^2 + x x' + x'^2, of c / x -c / (x x')."""
