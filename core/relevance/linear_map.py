@@ -4,29 +4,24 @@ A normalisation that alone reads a layer's units is a part of that layer (Guille
 normalises it are one linear map, as they are in a file in which they were fused.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..alignment.epsilon import channel_gains, epsilon_from_gains
 from ..arrays import as_numpy
 from ..errors import ModelError
 from ..introspection.target_maps import sample_images
 from ..model.base import INPUT, Model
+from .affine import affine_of, is_affine, is_measured
 from .image_layout import lays_out_image
 from .layer_facts import LayerFacts
 
-__all__ = ["LinearMap", "Values", "gain_and_shift", "linear_maps"]
+__all__ = ["LinearMap", "Values", "linear_maps"]
 
 Values = np.ndarray[Any, Any]
-
-_LINEAR = 1e-3
-"""Relative error up to which a normalisation is a gain and a shift of each channel."""
-_TOLD = 1e-3
-"""Share of the offset from which on a channel's values tell its gain; of dead ones they are rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +105,7 @@ class LinearMap:
 
 
 def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, ...]:
-    """Those of a network in execution order; an image of noise goes through it, twice.
+    """Those of a network in execution order; images of noise go through it, two or three times.
 
     Args:
         model: the network.
@@ -159,74 +154,69 @@ def linear_maps(model: Model, seeds: Collection[str] = ()) -> tuple[LinearMap, .
 def _folded(model: Model, facts: LayerFacts, kernels: list[str]) -> dict[str, tuple[str, Values, Values]]:
     """By layer the last of the affine layers behind it, each of which alone reads the one before, their gain and shift.
 
-    They are a normalisation, or a bias that is added by a layer of its own.
+    They are a normalisation, in one layer or in several, or a bias that is added by a layer of its own.
     """
     chains = {name: chain for name in kernels if (chain := _affine_chain(model, facts, name))}
     if not chains:
         return {}
-    names = dict.fromkeys(each for name, chain in chains.items() for each in (name, *chain))
-    values = {name: as_numpy(a) for name, a in model.forward(sample_images(model, 1), list(names)).items()}
+    values = _values_of(model, chains)
     found: dict[str, tuple[str, Values, Values]] = {}
     for name, chain in chains.items():
+        kernel = as_numpy(model.weights(name)["kernel"])
+        axes = _channel_axes(values[name], len(kernel), is_convolution=kernel.ndim > 2)
         for before, norm in zip((name, *chain), chain, strict=False):
-            affine = gain_and_shift(model.weights(norm), values[before], values[norm])
+            weights = model.weights(norm)
+            affine = affine_of(model.layers[norm], weights, values[before], values[norm], axes) if axes else None
             if affine is None:
                 break
-            _, gain, shift = found.get(name, (name, np.ones_like(affine[0]), np.zeros_like(affine[0])))
-            found[name] = (norm, affine[0] * gain, affine[0] * shift + affine[1])
+            _, gain, shift = found.get(name, (name, np.ones_like(affine.gain), np.zeros_like(affine.gain)))
+            found[name] = (norm, affine.gain * gain, affine.gain * shift + affine.shift)
+            axes = (affine.axis,)
     return found
+
+
+def _values_of(model: Model, chains: Mapping[str, Sequence[str]]) -> dict[str, Values]:
+    """Of these layers and the ones behind; where one shows no weights noise goes in, so that no channel is dead."""
+    names = dict.fromkeys(each for name, chain in chains.items() for each in (name, *chain))
+    image = sample_images(model, 1)
+    values = {name: as_numpy(a) for name, a in model.forward(image, list(names)).items()}
+    measured = [
+        name
+        for name, chain in chains.items()
+        if any(is_measured(model.layers[each], model.weights(each)) for each in chain)
+    ]
+    if not measured:
+        return values
+    numbers = np.random.default_rng(0)
+    noise = {
+        name: numbers.normal(size=(2, *values[name].shape[1:])).astype(values[name].dtype, copy=False)
+        for name in measured
+    }
+    behind = [each for name in measured for each in chains[name]]
+    found = model.forward(np.repeat(image, 2, axis=0), behind, replace=noise)
+    return {**values, **{name: as_numpy(a) for name, a in found.items()}, **noise}
+
+
+def _channel_axes(values: Values, channels: int, *, is_convolution: bool) -> tuple[int, ...]:
+    """The axes of a layer's values that may have its channels, the likeliest first.
+
+    A convolution's have them second, but signals of Keras last; a dense layer's have them last, but where four axes are
+    maps.
+    """
+    last = values.ndim - 1
+    likely = [1] if is_convolution and values.ndim != 3 else [1, 2] if is_convolution else [last, *[1] * (last == 3)]
+    return tuple(axis for axis in likely if values.shape[axis] == channels)
 
 
 def _affine_chain(model: Model, facts: LayerFacts, name: str) -> list[str]:
     chain: list[str] = []
-    while len(readers := facts.readers(name)) == 1 and _is_affine(model.weights(readers[0])):
-        name = readers[0]
+    while len(readers := facts.readers(name)) == 1 and is_affine(model.layers[readers[0]], model.weights(readers[0])):
+        (reader,) = readers
+        if facts.reads(reader) != (name,):
+            break
+        name = reader
         chain.append(name)
     return chain
-
-
-def _is_affine(weights: Mapping[str, object]) -> bool:
-    return "variance" in weights or set(weights) == {"bias"}
-
-
-def gain_and_shift(weights: Mapping[str, Values], x: Values, y: Values) -> tuple[Values, Values] | None:
-    """(C,) each, so that y = gain x + shift; None if the layer does something else."""
-    if x.shape != y.shape:
-        return None
-    w = {name: as_numpy(values) for name, values in weights.items()}
-    axis = x.ndim - 1 if x.ndim == 3 else 1
-    x, y = (np.moveaxis(v, axis, 0).reshape(v.shape[axis], -1).astype(np.float64) for v in (x, y))
-    if any(values.shape != (len(x),) for values in w.values()):
-        return None
-    if "variance" not in w:
-        gain, shift = np.ones(len(x)), w["bias"].astype(np.float64)
-    else:
-        offset = w.get("offset", np.zeros(len(x)))
-        gain = _measured_gain(x - _rows(w["mean"]), y, _rows(offset))
-        epsilon = epsilon_from_gains(gain, w)
-        if epsilon is None:
-            return None
-        gain = channel_gains(w, epsilon)
-        shift = offset - gain * w["mean"]
-    if np.linalg.norm(_rows(gain) * x + _rows(shift) - y) > _LINEAR * np.linalg.norm(y):
-        return None
-    dtype = w["variance" if "variance" in w else "bias"].dtype
-    return gain.astype(dtype), shift.astype(dtype)
-
-
-def _measured_gain(x: Values, y: Values, offset: Values) -> Values:
-    """(C,) so that y = gain x + offset, (C, positions) each; 0 where y is the offset but for rounding.
-
-    One position is enough.
-    """
-    y = y - offset
-    power = (x**2).sum(axis=1)
-    told = (power > 0) & ((y**2).mean(axis=1) > _TOLD**2 * (offset**2).mean(axis=1))
-    return np.asarray(np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=told))
-
-
-def _rows(values: Values) -> Values:
-    return np.reshape(values, (-1, 1))
 
 
 def _along_out(values: Values, kernel: Values) -> Values:

@@ -6,19 +6,18 @@ its gradient as it is, and so the relevance of its offset stays there, as that o
 
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
-
 from ..arrays import Array, as_numpy, like, namespace
 from ..introspection.target_maps import sample_images
 from ..model.base import Model, Pullback
+from .affine import affine_of
 from .layer_facts import LayerFacts
-from .linear_map import LinearMap, Values, gain_and_shift
+from .linear_map import LinearMap, Values
 
 __all__ = ["offsets", "taken_by_offsets"]
 
 
 def offsets(model: Model, maps: Sequence[LinearMap], left_out: Collection[str] = ()) -> dict[str, Values]:
-    """By layer what it adds to each channel, (C,), where that is no part of a linear map.
+    """By layer what it adds to each channel, (C, 1, ...) beside its values, where that is no part of a linear map.
 
     Args:
         model: the network.
@@ -35,15 +34,20 @@ def offsets(model: Model, maps: Sequence[LinearMap], left_out: Collection[str] =
     values = model.forward(sample_images(model, 1), wanted) if wanted else {}
     found = {}
     for name in alone:
+        axis = _channel_axis(model, name)
         if "variance" not in weights[name]:
             own = as_numpy(weights[name].get("offset", weights[name].get("bias")))
         elif name in reads:
-            affine = gain_and_shift(weights[name], as_numpy(values[reads[name]]), as_numpy(values[name]))
-            own = np.zeros(0) if affine is None else affine[1]
+            x, y = as_numpy(values[reads[name]]), as_numpy(values[name])
+            affine = affine_of(model.layers[name], weights[name], x, y)
+            if affine is None:
+                continue
+            own, axis = affine.shift, affine.axis
         else:
             continue
-        if own.shape == (_channels(model, name),):
-            found[name] = own
+        shape = model.layers[name].shape
+        if own.shape == shape[axis : axis + 1]:
+            found[name] = own.reshape(-1, *[1] * (len(shape) - 1 - axis))
     return found
 
 
@@ -55,9 +59,8 @@ def _between(facts: LayerFacts, linear: LinearMap) -> list[str]:
     return names
 
 
-def _channels(model: Model, name: str) -> int | None:
-    shape = model.layer(name).shape
-    return shape[-1 if len(shape) == 3 else 1] if len(shape) > 1 else None
+def _channel_axis(model: Model, name: str) -> int:
+    return 2 if len(model.layers[name].shape) == 3 else 1
 
 
 def taken_by_offsets(pull: Pullback, found: Mapping[str, Values], images: Array) -> Array:
@@ -71,8 +74,6 @@ def taken_by_offsets(pull: Pullback, found: Mapping[str, Values], images: Array)
     xp = namespace(images)
     total = xp.zeros_like(images[(slice(None), *[0] * (images.ndim - 1))])
     for name, values in found.items():
-        gradient = pull.gradients[name]
-        axis = gradient.ndim - 1 if gradient.ndim == 3 else 1
-        summed = xp.sum(gradient, axis=tuple(n for n in range(1, gradient.ndim) if n != axis))
-        total = total + xp.sum(summed * like(values, gradient)[None, ...], axis=1)
+        products = pull.gradients[name] * like(values, pull.gradients[name])
+        total = total + xp.sum(products, axis=tuple(range(1, products.ndim)))
     return total

@@ -42,7 +42,7 @@ def test_offsets_are_those_of_the_modules(model):
     assert set(found) == {"1.norm", "2.norm", "3", "6"}
     norm = net[1].norm
     shift = norm.bias - norm.running_mean * norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    np.testing.assert_allclose(found["1.norm"], shift.detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["1.norm"].ravel(), shift.detach().numpy(), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(found["6"], net[6].bias.detach().numpy())
 
 
