@@ -104,8 +104,8 @@ def test_a_network_without_logits_is_refused_before_the_sweep():
             return OutputSpec("probabilities", (5,), activation="softmax")
 
     text = (
-        "top_examples by relevance shares out a logit, and this target is read after a softmax or a sigmoid: wrap the network "
-        "without its last layer"
+        "top_examples by relevance shares out a logit, and this target is read after a softmax or a sigmoid: wrap the "
+        "network without its last layer"
     )
     with pytest.raises(TargetError) as error:
         examples(Probabilities(), layers=("act2",))
