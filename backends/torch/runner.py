@@ -153,9 +153,9 @@ class Runner:
                 return image
             y = select_output(y, self.output)
             if image.requires_grad and not y.requires_grad and not recording.replace:
-                raise ModelError(
-                    "no gradient gets from the output to the image: the network's forward method runs "
-                    "under torch.no_grad, detaches, or ignores its input"
+                raise self.no_way(
+                    "the output",
+                    "the network's forward method runs under torch.no_grad, detaches, or ignores its input",
                 )
             recording.record(OUTPUT, y)
         recording.check()
@@ -189,6 +189,15 @@ class Runner:
                 self.run(dark, other := Recording(frozenset({name})), grad=False)
             self._reaches[name] = not recording.is_disconnected or torch.equal(y, other.values[name])
         return self._reaches[name]
+
+    def no_way(self, place: str, why: str) -> ModelError:
+        """The error where no gradient gets from somewhere to the image, and why that is with gradients as they are."""
+        if self.rules.norms == "stop":
+            why = (
+                "these rules take roots and deviations (sqrt, norm, std) as constants (norms='stop'), and nothing gets "
+                f"past them; integrated_gradients does. Where the network has none, {why}"
+            )
+        return ModelError(f"no gradient gets from {place} to the image: {why}")
 
     def without_secant(self) -> tuple[str, ...]:
         """The names of functions that are not linear and keep their derivative, where gradients are secants."""

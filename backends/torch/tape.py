@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from crosslens.arrays import Array
-from crosslens.errors import ModelError
 from crosslens.model import INPUT, Linearization
 
 from .autograd.recording import Recording
@@ -59,7 +58,8 @@ def _refuse_disconnected(runner: Runner, names: Iterable[str]) -> None:
     """
     for name in names:
         if not runner.reaches_image(name):
-            raise ModelError(
-                f"no gradient gets from layer {name!r} to the image: between them the network detaches, runs under "
-                "torch.no_grad, or calls what torch cannot differentiate; occlusion, rise and lime need no gradient"
+            raise runner.no_way(
+                f"layer {name!r}",
+                "between them the network detaches, runs under torch.no_grad, or calls what torch cannot differentiate"
+                "; occlusion, rise and lime need no gradient",
             )

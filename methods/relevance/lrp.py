@@ -24,7 +24,10 @@ from crosslens.relevance import (
 
 from ._channels import channels_added_up, parse_channels
 
-REASONS = "a sum with a constant that no layer shows, an activation function that is not 0 at 0, a maximum"
+REASONS = (
+    "a sum with a constant that no layer shows, an activation function that is not 0 at 0, a maximum, a standard "
+    "deviation or a root, which is a constant to these rules"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

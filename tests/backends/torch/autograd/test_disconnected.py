@@ -75,3 +75,24 @@ def test_a_replaced_layer_cuts_with_zeros(uncut):
     maps = uncut.forward(X, ["conv"])["conv"]
     pull = uncut.vjp(X, {OUTPUT: np.ones((2, 5), np.float32)}, replace={"conv": maps})
     assert not pull.gradients[INPUT].any()
+
+
+class Deviations(nn.Module):
+    """Pooled by standard deviations, which are all that is read."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(torch.std(self.conv(x), dim=(2, 3)))
+
+
+@pytest.mark.parametrize("method", ["lrp", "attn_lrp"])
+def test_rules_that_take_a_deviation_as_a_constant_say_so_where_nothing_gets_past_it(method):
+    model = crosslens.wrap(Deviations().eval(), preprocess=None, input_shape=(3, 8, 8))
+    with pytest.raises(
+        ModelError, match=r"no gradient gets from the output.*take roots and deviations .* as constants"
+    ):
+        crosslens.method(method)(model, X, 1)
+    assert np.abs(crosslens.method("gradient")(model, X, 1).values).max() > 0
