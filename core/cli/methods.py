@@ -12,7 +12,7 @@ from ..method.dataset import AnyMethod, DatasetMethod
 from ..method.parameter_group import grouped_parameters
 from ..plugins.families import families
 from ..plugins.registry import method_class
-from ._options.parameters import default_of, first_line, tell_difference, type_name
+from ._options.parameters import default_of, first_line, flags_of, tell_difference, type_name
 from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command"]
@@ -77,15 +77,14 @@ def _source(kind: type[AnyMethod]) -> list[str]:
 
 def _listing(kind: type[AnyMethod], title: str, fields: Sequence[Field[Any]]) -> str:
     """A table of the parameters of one group."""
-    rows = [
-        (f"--{p.name.replace('_', '-')}", _takes(kind, p), _default(default_of(p)), p.metadata.get("doc", ""))
-        for p in fields
-    ]
+    rows = [(flags_of(kind, p), _takes(kind, p), _default(default_of(p)), p.metadata.get("doc", "")) for p in fields]
     return table([title or "option", "takes", "default", "meaning"], rows)
 
 
 def _takes(kind: type[AnyMethod], parameter: Field[Any]) -> str:
-    """The type of a parameter and the bounds of its numbers."""
+    """What comes behind the option, with the bounds of numbers; "-" for nothing, as behind --ratio and --no-ratio."""
+    if "/" in flags_of(kind, parameter):
+        return "-"
     bounds = parameter.metadata.get("bounds")
     return f"{type_name(kind, parameter)}, {bounds}" if bounds else type_name(kind, parameter)
 

@@ -28,6 +28,7 @@ __all__ = [
     "build_method",
     "default_of",
     "first_line",
+    "flags_of",
     "parameter_options",
     "settings_of",
     "tell_difference",
@@ -65,12 +66,22 @@ def _name(kind: Any) -> str:
 
 
 def type_name(kind: type[AnyMethod], parameter: Field[Any]) -> str:
-    """What the command line takes for a parameter: "integer", "text", "number,number", "a or b"."""
+    """What a parameter's text may be: "integer", "text", "number,number", "a or b", "yes or no"."""
     annotation, choices = get_type_hints(kind)[parameter.name], parameter.metadata.get("choices")
     if choices:
         others = [_name(each) for each in members(annotation) if each is not str]
         return " or ".join([*others, *map(str, choices)])
     return "yes or no" if annotation is bool else ParameterValue(annotation).name
+
+
+def flags_of(kind: type[AnyMethod], parameter: Field[Any]) -> str:
+    """How the command line spells a parameter: "--layer", and "--ratio/--no-ratio", which take nothing."""
+    return _flags(parameter, get_type_hints(kind)[parameter.name])
+
+
+def _flags(parameter: Field[Any], annotation: Any) -> str:
+    word = parameter.name.replace("_", "-")
+    return f"--{word}/--no-{word}" if annotation is bool else f"--{word}"
 
 
 def _help(parameter: Field[Any]) -> str:
@@ -109,18 +120,18 @@ def _preset(kind: type[AnyMethod]) -> list[click.Option]:
 
 
 def _option(parameter: Field[Any], annotation: Any) -> ParameterOption:
-    flag = f"--{parameter.name.replace('_', '-')}"
+    flags = _flags(parameter, annotation)
     default, doc = default_of(parameter), _help(parameter)
     names = [_PREFIX + parameter.name]
     if annotation is bool:
-        return ParameterOption([*names, f"{flag}/--no-{flag[2:]}"], default=default, show_default=True, help=doc)
+        return ParameterOption([*names, flags], default=default, show_default=True, help=doc)
     choices = parameter.metadata.get("choices")
     listed = choices and members(annotation) == [str] and not any(map(_begins, choices))
     kind = click.Choice(list(choices or ())) if listed else ParameterValue(annotation)
     given: dict[str, Any] = {"required": True} if default is MISSING else {"default": default}
     if choices and not isinstance(kind, click.Choice):
         given["metavar"] = f"[{'|'.join(choices)}]"
-    return ParameterOption([*names, flag], type=kind, show_default=_default_text(default), help=doc, **given)
+    return ParameterOption([*names, flags], type=kind, show_default=_default_text(default), help=doc, **given)
 
 
 def _begins(choice: str) -> bool:

@@ -7,9 +7,11 @@ import crosslens
 import pytest
 from crosslens.cli import methods as methods_command
 from crosslens.cli import plugins as plugins_command
+from crosslens.cli._options.parameters import parameter_options
 from crosslens.cli._text.tables import table
 from crosslens.errors import PluginError
 from crosslens.plugins import Plugin
+from crosslens.plugins.registry import method_class
 
 
 def test_layers_are_listed_in_execution_order_with_kind_and_shape(command, tiny):
@@ -62,6 +64,15 @@ def test_one_method_is_shown_with_its_parameters(command):
     assert "Source: Grad-CAM (Selvaraju et al., 2017, https://arxiv.org/abs/1610.02391)." in said
     assert "--layer" in said
     assert "crosslens run grad_cam MODEL IMAGE -o grad_cam.png" in said
+
+
+@pytest.mark.parametrize("name", crosslens.methods())
+def test_a_methods_options_are_shown_as_the_shell_takes_them(command, name):
+    """Flags with their other spelling and nothing behind; what does take a value says which."""
+    options = parameter_options(method_class(name))
+    taken = {"/".join([*o.opts, *o.secondary_opts]): o.is_flag for o in options if o.name.startswith("parameter_")}
+    shown = [line.split() for line in command("methods", name).stdout.splitlines() if line.startswith("--")]
+    assert {flags: takes == "-" for flags, takes, *_ in shown if flags != "--preset"} == taken
 
 
 def test_a_methods_parameters_as_json(command):
