@@ -45,6 +45,9 @@ class KernelTable:
     dy: str
     label: str
     """Of all rules, for the names of constants."""
+    rectified: str | None = None
+    """The output of a rectifier that alone reads y, where `dy` is its cotangent and all branches have kernels: R is
+    the product of the two, and z has a side where this has it."""
 
     def cotangent(self, accounts: Accounts | None) -> str:
         """The cotangent of x.
@@ -76,6 +79,8 @@ class KernelTable:
 
     @cached_property
     def _z(self) -> str:
+        if self.rectified:
+            return self.rectified
         g, z = self.graph, self._map.y
         if self._gain is not None:
             z = g.op("Mul", z, self._map.column("gain", self._gain))
@@ -83,7 +88,9 @@ class KernelTable:
 
     @cached_property
     def _z_over_gain(self) -> str:
-        """z / gain = y + shift / gain; 0 where the gain is 0."""
+        """z / gain = y + shift / gain; 0 where the gain is 0. What dy is multiplied by to give R."""
+        if self.rectified:
+            return self.rectified
         y, gain, shift = self._map.y, self._gain, self.rule.shift
         if shift is not None:
             whole = as_numpy(shift) if gain is None else _quotient(as_numpy(shift), gain)

@@ -1,8 +1,8 @@
-"""A layer's own kernel with a rectifier behind it: both backward rules in one product.
+"""A kernel with a rectifier behind it: both backward rules in one product.
 
 With r the output of a ReLU or a clip from 0, and dr its cotangent, the rectifier passes dr r / y and the kernel's own
 branch |y| / (|y| + stabiliser) of that: together dr r / (max(y, 0) + stabiliser). Of a ReLU max(y, 0) is r, so that
-nobody needs y and the convolution stays fused with it.
+nobody needs y and the convolution stays fused with it. Where a rule has kernels of its own, R is dr r.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from crosslens.model import KernelRule
 from ...ir.graph import Graph, Node
 from .accounts import Accounts
 from .graph_rules import GraphRules
-from .kernel_tables import stabiliser_of
+from .kernel_tables import KernelTable, stabiliser_of
 from .linear_map import LINEAR, LinearMap
 
 __all__ = ["rectified_cotangent", "rectifiers_behind"]
@@ -36,17 +36,26 @@ def rectifiers_behind(graph: Graph, rules: GraphRules, exact: Collection[str]) -
     found = {}
     for node in graph.nodes:
         y, rule = node.outputs[0], rules.kernels.get(node.outputs[0])
-        alone = rule is not None and node.op in LINEAR and _is_own(graph, y, rule) and y not in exact
+        alone = rule is not None and node.op in LINEAR and _is_joined(graph, y, rule) and y not in exact
         if alone and len(readers.get(y, ())) == 1 and _rectifies(graph, readers[y][0], rules):
             found[y] = readers[y][0]
     return found
 
 
-def _is_own(graph: Graph, y: str, rule: KernelRule) -> bool:
-    """Whether a rule is the layer's own kernel alone, with a stabiliser and no normalisation behind the layer."""
+def _is_joined(graph: Graph, y: str, rule: KernelRule) -> bool:
+    """Whether a rule, with no normalisation behind the layer, has only kernels or is the layer's own, stabilised."""
+    if rule.gain is not None or rule.shift is not None:
+        return False
+    return _has_kernels(rule) or (_is_own(rule) and stabiliser_of(graph, y, rule) > 0)
+
+
+def _has_kernels(rule: KernelRule) -> bool:
+    return all(branch.kernels for branch in rule.branches)
+
+
+def _is_own(rule: KernelRule) -> bool:
     (branch, *others) = rule.branches
-    plain = not (others or branch.kernels) and branch.side == "any" and rule.gain is None and rule.shift is None
-    return plain and stabiliser_of(graph, y, rule) > 0
+    return not (others or branch.kernels) and branch.side == "any"
 
 
 def _rectifies(graph: Graph, node: Node, rules: GraphRules) -> bool:
@@ -69,7 +78,10 @@ def rectified_cotangent(
         dr: the cotangent of the rectifier's output.
         accounts: as for `KernelTable.cotangent`.
     """
-    g, (r,), (branch,) = kernel.graph, rectifier.outputs, rule.branches
+    g, (r,) = kernel.graph, rectifier.outputs
+    if _has_kernels(rule):
+        return KernelTable(g, kernel.node, rule, dr, kernel.label, rectified=r).cotangent(accounts)
+    (branch,) = rule.branches
     above = r if rectifier.op == "Relu" else g.op("Relu", kernel.y)
     stabiliser = stabiliser_of(g, kernel.y, rule)
     factor = g.op("Div", r, g.op("Add", above, g.scalar(stabiliser, r)))

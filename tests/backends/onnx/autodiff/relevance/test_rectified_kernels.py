@@ -31,10 +31,24 @@ class Network(nn.Module):
         return self.last((F.max_pool2d(self.act(y), 2)).mean((2, 3)) + y.mean((2, 3)))
 
 
-def changed(model, local=()):
+def own(kernel, bias):
+    return (Branch(bias=bias, weight=0.7),)
+
+
+def two(kernel, bias):
+    """Kernels of their own, one side each."""
+    above, below = kernel.clip(min=0), kernel.clip(max=0)
+    return (
+        Branch((("positive", above), ("negative", below)), 1.5, bias.clip(min=0)),
+        Branch((("positive", below), ("negative", above)), -0.5, bias.clip(max=0), side="positive"),
+        Branch((("any", kernel),), 3.0, side="negative"),
+    )
+
+
+def changed(model, local=(), branches=own):
     named = {name: model.weights(name) for name in model.layers}
     kernels = {
-        name: KernelRule((Branch(bias=weights["bias"], weight=0.7),), EPSILON, local=name in local)
+        name: KernelRule(branches(weights["kernel"], weights["bias"]), EPSILON, local=name in local)
         for name, weights in named.items()
         if "kernel" in weights
     }
@@ -44,11 +58,12 @@ def changed(model, local=()):
 
 @pytest.mark.parametrize("name", ACTS)
 @pytest.mark.parametrize("local", [False, True])
-def test_one_product_is_both_rules_one_after_the_other(name, local):
+@pytest.mark.parametrize("branches", [own, two])
+def test_one_product_is_both_rules_one_after_the_other(name, local, branches):
     """Where the gradient between them is asked for, they are taken one after the other."""
     model = exported(Network(ACTS[name]), (3, 8, 8))
     kernels = [layer for layer in model.layers if "kernel" in model.weights(layer)]
-    model, kernels = changed(model, kernels[:1] if local else ())
+    model, kernels = changed(model, kernels[:1] if local else (), branches)
     dy = RNG.normal(size=(3, 4)).astype(np.float32)
     joint = model.vjp(X, {OUTPUT: dy}, wrt=[INPUT, ABSORBED]).gradients
     apart = model.vjp(X, {OUTPUT: dy}, wrt=[INPUT, ABSORBED, *kernels]).gradients
@@ -83,3 +98,32 @@ def test_relevance_through_both_is_the_equation(name):
     r = ACTS[name](torch.tensor(y)).numpy()
     want = np.where(y > 0, r / (np.abs(y) + EPSILON), 0) @ w
     close(got[INPUT], want, by=1e-5)
+
+
+@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("stabiliser", [EPSILON, 0.0])
+def test_kernels_of_a_rule_share_the_rectified_relevance(name, stabiliser):
+    """A matrix v of positive weights on positive inputs: r v / (x v + epsilon), r 0 where the rectifier stops."""
+
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(1)
+            self.only = nn.Linear(3, 5)
+
+        def forward(self, x):
+            return ACTS[name](self.only(x))
+
+    net, x = One(), (RNG.random(size=(4, 3)) + 0.5).astype(np.float32)
+    model = exported(net, (3,))
+    layer = next(layer for layer in model.layers if "kernel" in model.weights(layer))
+    v = RNG.random(size=(5, 3)).astype(np.float32)
+    changed = model.modified(kernels={layer: KernelRule((Branch((("any", v),)),), stabiliser)}, slope="ratio")
+    got = changed.vjp(x, {OUTPUT: np.ones((4, 5), np.float32)}, wrt=[INPUT, ABSORBED]).gradients
+    r = net(torch.from_numpy(x)).detach().double().numpy()
+    assert (r == 0).any()
+    assert (r > 0).any()
+    shared = x.astype(np.float64) @ v.T
+    close(got[INPUT], r / (shared + stabiliser) @ v, by=1e-5)
+    lost = (r * stabiliser / (shared + stabiliser)).sum(1)
+    close(got[ABSORBED], np.stack([0 * lost, lost], 1), by=1e-5)
