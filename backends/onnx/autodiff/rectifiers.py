@@ -8,7 +8,14 @@ from crosslens.introspection.nonlinearities import OTHERS, RECTIFIER
 from ..ir.graph import Graph, Node
 from .registry import Cotangents, Rule
 
-__all__ = ["activation_functions", "is_rectifier", "non_negative_tensors", "rectified_tensors", "rectifier_cotangents"]
+__all__ = [
+    "activation_functions",
+    "is_rectifier",
+    "never_negative",
+    "non_negative_tensors",
+    "rectified_tensors",
+    "rectifier_cotangents",
+]
 
 
 def is_rectifier(graph: Graph, node: Node) -> bool:
@@ -57,6 +64,35 @@ def non_negative_tensors(graph: Graph) -> set[str]:
 
 
 _SLOPED = {"LeakyRelu", "PRelu"}
+
+
+def never_negative(graph: Graph) -> frozenset[str]:
+    """The tensors that are known to be nowhere negative, whatever the image."""
+    found: set[str] = set()
+
+    def is_above(name: str) -> bool:
+        value = graph.value(name)
+        return name in found if value is None else bool((value >= 0).all())
+
+    for node in graph.nodes:
+        if not node.domain and _gives_above(node, [bool(name) and is_above(name) for name in node.inputs]):
+            found.add(node.outputs[0])
+    return frozenset(found)
+
+
+def _gives_above(node: Node, above: Sequence[bool]) -> bool:
+    """Whether a node's output is nowhere negative, by which of its inputs are not."""
+    if node.op == "Clip":  # a highest value below 0 wins over the lowest
+        return node.has(1) and above[1] and (not node.has(2) or above[2])
+    if node.op in _KEEP_ALL:
+        return all(above)
+    return node.op in _ABOVE or (node.op in _KEEP_FIRST and above[0]) or (node.op == "Max" and any(above))
+
+
+_ABOVE = {"Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Exp", "Abs"}
+_POOLS = {"MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", "ReduceMean", "ReduceMax", "ReduceSum"}
+_KEEP_FIRST = _POOLS | {"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice"}
+_KEEP_ALL = {"Add", "Sum", "Mul", "Concat", "Min"}
 
 
 def activation_functions(graph: Graph) -> Counter[str]:

@@ -8,13 +8,13 @@ from typing import Any
 from crosslens.model import KernelRule
 
 from ...ir.graph import Graph, Node
-from ..rectifiers import is_rectifier, rectifier_cotangents
+from ..rectifiers import is_rectifier, never_negative, rectifier_cotangents
 from ..registry import Cotangents, Rule
 from .accounts import Accounts
 from .graph_rules import GraphRules
 from .halves import Halves
 from .kernel_tables import KernelTable
-from .linear_map import LINEAR, LinearMap
+from .linear_map import LINEAR
 from .normalisations import is_root, stopped_cotangents
 from .products import factors, halved_cotangents
 from .ratio import ratio_cotangent
@@ -49,6 +49,7 @@ class ModifiedSweep:
         whole = rules.slope == "ratio" or rules.products == "half"
         self._functions = written_out_functions(graph, self._varying) if whole else {}
         self._in_functions = frozenset(name for function in self._functions.values() for name in function.nodes)
+        self._above = never_negative(graph) if rules.kernels else frozenset()
         self._behind = rectifiers_behind(graph, rules, exact)
         self._joint = frozenset(node.outputs[0] for node in self._behind.values())
         graph.store = _Store(rules.label, rules.store, graph.store)  # type: ignore[assignment]
@@ -76,11 +77,11 @@ class ModifiedSweep:
 
     def _of_kernel(self, node: Node, rule: KernelRule, dy: str) -> str:
         """The cotangent of x; where a rectifier has left its own rule to the kernel, dy is that of its output."""
-        behind = self._behind.get(node.outputs[0])
+        graph, behind = self._graph, self._behind.get(node.outputs[0])
+        table = KernelTable(graph, node, rule, dy, self._rules.label, self._above)
         if behind is not None:
-            kernel = LinearMap(self._graph, node, self._rules.label)
-            return rectified_cotangent(kernel, behind, rule, dy, self._accounts)
-        return KernelTable(self._graph, node, rule, dy, self._rules.label).cotangent(self._accounts)
+            return rectified_cotangent(table, behind, self._accounts)
+        return table.cotangent(self._accounts)
 
     def _changed(self, node: Node, rule: Rule, dys: Sequence[str | None]) -> Cotangents | None:
         """The cotangents by the rules for slopes, normalisations and products; None where they change nothing."""

@@ -6,6 +6,7 @@ nobody needs y and the convolution stays fused with it. Where a rule has kernels
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from crosslens.arrays import as_numpy
 from crosslens.model import KernelRule
@@ -14,7 +15,7 @@ from ...ir.graph import Graph, Node
 from .accounts import Accounts
 from .graph_rules import GraphRules
 from .kernel_tables import KernelTable, stabiliser_of
-from .linear_map import LINEAR, LinearMap
+from .linear_map import LINEAR
 
 __all__ = ["rectified_cotangent", "rectifiers_behind"]
 
@@ -66,21 +67,17 @@ def _rectifies(graph: Graph, node: Node, rules: GraphRules) -> bool:
     return node.op == "Relu" or (clips and rules.slope == "ratio")
 
 
-def rectified_cotangent(
-    kernel: LinearMap, rectifier: Node, rule: KernelRule, dr: str, accounts: Accounts | None
-) -> str:
+def rectified_cotangent(table: KernelTable, rectifier: Node, accounts: Accounts | None) -> str:
     """The cotangent of x.
 
     Args:
-        kernel: the layer's.
-        rectifier: the node behind it.
-        rule: of the layer.
-        dr: the cotangent of the rectifier's output.
+        table: the layer's, with the cotangent dr of the rectifier's output.
+        rectifier: the node behind the layer.
         accounts: as for `KernelTable.cotangent`.
     """
-    g, (r,) = kernel.graph, rectifier.outputs
+    g, rule, dr, kernel, (r,) = table.graph, table.rule, table.dy, table.linear, rectifier.outputs
     if _has_kernels(rule):
-        return KernelTable(g, kernel.node, rule, dr, kernel.label, rectified=r).cotangent(accounts)
+        return replace(table, rectified=r).cotangent(accounts)
     (branch,) = rule.branches
     above = r if rectifier.op == "Relu" else g.op("Relu", kernel.y)
     stabiliser = stabiliser_of(g, kernel.y, rule)

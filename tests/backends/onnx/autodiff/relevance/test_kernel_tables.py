@@ -181,6 +181,7 @@ RULES = {
     ),
     "own, one side, local": lambda k, b, c: KernelRule((Branch(side="negative", weight=-2.0),), 0.1, local=True),
     "positive": lambda k, b, c: KernelRule((Branch(parts(k), bias=np.maximum(b, 0)),), 1e-6),
+    "positive kernel, any input": lambda k, b, c: KernelRule((Branch((("any", np.abs(k)),), bias=np.abs(b)),), 0.25),
     "alpha-beta": lambda k, b, c: KernelRule(
         (Branch(parts(k), 2.0, np.maximum(b, 0)),
          Branch((("positive", np.minimum(k, 0)), ("negative", np.maximum(k, 0))), -1.0, np.minimum(b, 0))),

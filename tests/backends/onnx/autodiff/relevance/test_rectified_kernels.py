@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
+from crosslens.backends.onnx.autodiff.rectifiers import never_negative
+from crosslens.backends.onnx.ir.graph import Graph, Type, node_of
 from crosslens.model import ABSORBED, Branch, KernelRule
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -127,3 +131,23 @@ def test_kernels_of_a_rule_share_the_rectified_relevance(name, stabiliser):
     close(got[INPUT], r / (shared + stabiliser) @ v, by=1e-5)
     lost = (r * stabiliser / (shared + stabiliser)).sum(1)
     close(got[ABSORBED], np.stack([0 * lost, lost], 1), by=1e-5)
+
+
+def test_what_is_never_negative_is_known_by_operator_and_shows_nothing_below_zero():
+    nodes = [("Relu", "x", "a"), ("MaxPool", "a", "b"), ("Identity", "x", "c"), ("Add", "a x", "d"),
+             ("Add", "a a", "e"), ("Mul", "e less", "f"), ("Clip", "x less", "g"),
+             ("Clip", "x more", "h"), ("Max", "x h", "i"),
+             ("Min", "a i", "j"), ("Min", "a x", "k"), ("Clip", "x more less", "l")]  # fmt: skip
+    made = [
+        helper.make_node(op, read.split(), [y], **({"kernel_shape": [2, 2]} if op == "MaxPool" else {}))
+        for op, read, y in nodes
+    ]
+    constants = {"less": np.float32(-0.5), "more": np.float32(0.25)}
+    infos = [helper.make_tensor_value_info(name, 1, None) for name in ("x", *(y for *_, y in nodes))]
+    tensors = [numpy_helper.from_array(np.asarray(v), n) for n, v in constants.items()]
+    proto = helper.make_graph(made, "signs", infos[:1], infos[1:], tensors)
+    file = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    graph = Graph([node_of(node, {"": 18}) for node in made], constants, {"x": Type(1)}, [], {"": 18})
+    known = never_negative(graph)
+    values = dict(zip((y for *_, y in nodes), ReferenceEvaluator(file).run(None, {"x": X}), strict=True))
+    assert known == {name for name, value in values.items() if value.min() >= 0} == set("abehij")
