@@ -75,8 +75,7 @@ def usual_network(name):
     return "relu" if method_class(name).needs_rectifier else "smooth"
 
 
-ALLOWED = {"gradient": 1e-5, "deep_lift": 3e-3, "deep_lift_shap": 3e-3}
-"""A secant of two close values loses digits in float32: 1e-7 over their difference."""
+ALLOWED = {"gradient": 1e-5, "deep_lift": 1e-5, "deep_lift_shap": 1e-5}
 
 
 @pytest.mark.parametrize("backend", BUILDERS[1:])
