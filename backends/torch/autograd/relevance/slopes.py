@@ -11,6 +11,7 @@ from torch import Tensor
 from .function_calls import FunctionCall
 from .kept_values import KeptValue, KeptValues, same_memory
 from .names import PIECES, SIDES, SMOOTH
+from .secant.closed_forms import CLOSED, kind_of_function
 from .secant.pairs import Halves, Pairs
 
 __all__ = ["NEAR", "Slopes"]
@@ -34,9 +35,10 @@ class Slopes:
             x: what the function is applied to.
             function: computes the value from x, for the derivative.
         """
+        kind = kind_of_function(call)
         if not (call.writes and len(call.varying) == 1 and x is call.argument(0, "input", "self")):
-            return call.finish(self.apply(x, call.value(), function, call.name), self.kept)
-        run = _Call(self.kept.keep(x), function, None if self.pairs is None else self.pairs.along(x), call.name)
+            return call.finish(self.apply(x, call.value(), function, kind), self.kept)
+        run = _Call(self.kept.keep(x), function, None if self.pairs is None else self.pairs.along(x), kind)
         self.kept.before_writing(call.args, call.kwargs)
         result: Tensor = _SlopedInPlace.apply(x, call, run)
         run.y = self.kept.keep(result)
@@ -49,7 +51,7 @@ class Slopes:
             x: what the function is applied to; broadcast to the shape of `y` where it is smaller.
             y: its value, a new tensor without a graph.
             function: computes y from x, for the derivative.
-            name: the function's, by which secants between close values are computed; "" for any other.
+            name: the function's kind, by which secants between close values are computed; "" for any other.
         """
         halves = None if self.pairs is None else self.pairs.along(x, y.ndim)
         if x.shape != y.shape:
@@ -72,6 +74,8 @@ class _Call:
         if self.halves is not None and self.name in SMOOTH | SIDES | PIECES:
             return self._of_close_pairs(dy, self.halves)
         x, y, halves = self.x.tensor, self.y.tensor, self.halves
+        if halves is not None and self.name in CLOSED:
+            return halves.times(dy, CLOSED[self.name](*halves.split(x), *halves.split(y)))
         if halves is None:
             width = x
             dx = dy * (y / x)

@@ -22,6 +22,13 @@ SMOOTH = {
     "softsign": functional.softsign,
     "elu": functional.elu,
     "exp": torch.exp,
+    "square": torch.square,
+    "cube": lambda x: x**3,
+    "reciprocal": lambda x: 1 / (x * x + 1),
+    "rsqrt": lambda x: (x * x + 1).rsqrt(),
+    "sqrt": lambda x: (x * x + 1) ** 0.5,
+    "layer norm": lambda x: functional.layer_norm(x, x.shape[1:]),
+    "softmax": lambda x: 4 * x.softmax(1),
     "silu written out": lambda x: x * torch.sigmoid(x),
 }
 PIECES = {
