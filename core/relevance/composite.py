@@ -13,7 +13,7 @@ from ..model.base import INPUT, Model
 from .linear_map import LinearMap
 from .rules import AlphaBeta, Box, Epsilon, ExcitationBackprop, Flat, Gamma, Rule, WSquare, ZPlus
 
-__all__ = ["COMPOSITES", "RULES", "Composite", "parse_rule", "rules_of"]
+__all__ = ["COMPOSITES", "RULES", "Composite", "parse_rule", "rules_of", "two_kernels_note"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,23 @@ def rules_of(
             low, high = _box(each)
             rules[each.layer] = replace(rule, low=low, high=high)
     return rules
+
+
+def two_kernels_note(maps: Sequence[LinearMap], rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """What to say of separable convolutions, whose rule is one of their second kernel.
+
+    Args:
+        maps: those that relevance goes through.
+        rules: by layer; of the epsilon rule nothing is said, for it is a gradient's, all but the stabiliser.
+    """
+    names = [each.layer for each in maps if each.has_two_kernels and not isinstance(rules[each.layer], Epsilon)]
+    if not names:
+        return ()
+    listed = ", ".join(map(repr, names[:3])) + f" and {len(names) - 3} more" * (len(names) > 3)
+    return (
+        f"separable convolutions have their rule at the second kernel, and the first one keeps its gradient: {listed}; "
+        "the same network with a depthwise convolution before a convolution of 1 x 1 has rules at both",
+    )
 
 
 def _names(linear: LinearMap) -> tuple[str, ...]:

@@ -73,6 +73,11 @@ class LinearMap:
         """Whether the kernel has positions."""
         return self.own_kernel.ndim > 2
 
+    @property
+    def has_two_kernels(self) -> bool:
+        """Whether it is the second half of a separable convolution, which has a depthwise kernel before its own."""
+        return "depthwise_kernel" in self.model.weights(self.layer)
+
     @cached_property
     def channels(self) -> int:
         """The number of channels of x."""

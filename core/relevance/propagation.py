@@ -15,7 +15,7 @@ from ..model.base import INPUT, OUTPUT, Model, Pullback
 from ..model.kernel_rules import KernelRule
 from ..model.layer import ABSORBED
 from ..objective import Objective, pullback
-from .composite import Composite, rules_of
+from .composite import Composite, rules_of, two_kernels_note
 from .linear_map import LinearMap, Values, linear_maps
 from .offsets import offsets, taken_by_offsets
 from .pixels import at_image, to_pixels
@@ -41,6 +41,8 @@ class Propagated:
     """Relevance where it began: activation times gradient where the target is read, or at the channels chosen."""
     absorbed: Array
     """(N, 2): what biases and the stabiliser took."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the relevance should know of the rules."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,7 @@ class Propagation:
     """Whether a first linear map has a rule that gives relevance and no gradient."""
     apart: WaysApart | None = None
     """Where rules that give relevance and no gradient are not the only way to the image."""
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -128,7 +131,9 @@ class Propagation:
         reads = _ways_in(model, first)
         laid_out = model.upstream(reads) or frozenset() if layer == INPUT and apart is None and reads != [INPUT] else ()
         left_out = below.union(laid_out)
-        return cls(modified, layer, rules, offsets(model, maps, left_out), ends, tuple(reads), is_local, apart)
+        read = model.upstream(sorted(seeds - {INPUT})) if seeds - {INPUT} else frozenset()
+        notes = two_kernels_note([e for e in maps if e.layer in tables and (read is None or e.layer in read)], rules)
+        return cls(modified, layer, rules, offsets(model, maps, left_out), ends, tuple(reads), is_local, apart, notes)
 
     def of_target(
         self, images: Array, objective: Objective, through: Mapping[str, Sequence[int]] | None = None
@@ -153,7 +158,7 @@ class Propagation:
         def back(model: Model, layer: str) -> Pullback:
             return pullback(model, images, objective, wrt=[layer], capture=[] if layer == INPUT else [layer])[0]
 
-        return Propagated(self._values(images, pull, back), scores, start, self._absorbed(images, pull))
+        return Propagated(self._values(images, pull, back), scores, start, self._absorbed(images, pull), self.notes)
 
     def of_layers(self, images: Array, objective: Objective, layers: Sequence[str]) -> Mapping[str, Array]:
         """Relevance of a target at several layers, all in one pass, by name, of their shapes.
@@ -195,7 +200,7 @@ class Propagation:
         def back(model: Model, layer: str) -> Pullback:
             return model.vjp(images, {last: dy}, wrt=[layer], capture=[] if layer == INPUT else [layer])
 
-        return Propagated(self._values(images, pull, back), scores, start, self._absorbed(images, pull))
+        return Propagated(self._values(images, pull, back), scores, start, self._absorbed(images, pull), self.notes)
 
     @property
     def _accounts(self) -> list[str]:

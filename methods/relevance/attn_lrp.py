@@ -65,7 +65,7 @@ class AttnLRP(Method):
         found = propagation.of_target(images, objective, through)
         values = found.values if self.per_channel else channels_added_up(found.values)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
-        return replace(result, notes=conservation_note(result, REASONS))
+        return replace(result, notes=(*conservation_note(result, REASONS), *found.notes))
 
     def _rule(self, gamma: float) -> Rule:
         return Gamma(self.epsilon, gamma=gamma) if gamma else Epsilon(self.epsilon)

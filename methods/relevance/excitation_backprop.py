@@ -67,7 +67,7 @@ class ExcitationBackprop(Method):
             taken = taken - namespace(taken).stack([0 * start, start], axis=1)
             start = 0 * start
         result = Relevance(values, scores=found.scores, start=start, absorbed=taken)
-        return replace(result, notes=(*conservation_note(result, REASONS), *self._kept_note(taken)))
+        return replace(result, notes=(*conservation_note(result, REASONS), *self._kept_note(taken), *found.notes))
 
     def _kept_note(self, taken: Array) -> tuple[str, ...]:
         most = float(namespace(taken).max(taken[:, 1]))

@@ -89,7 +89,7 @@ class LRP(Method):
         found = propagation.of_target(images, objective, through)
         values = found.values if self.per_channel else channels_added_up(found.values)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
-        return replace(result, notes=(*conservation_note(result, REASONS), *absorption_note(result)))
+        return replace(result, notes=(*conservation_note(result, REASONS), *absorption_note(result), *found.notes))
 
 
 @hookimpl

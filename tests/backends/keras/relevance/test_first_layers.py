@@ -58,3 +58,27 @@ def test_a_separable_convolution_s_rule_is_that_of_its_second_kernel_and_the_fir
     lrp = crosslens.method("lrp", composite="epsilon_plus", epsilon=0.0, per_channel=True, rules=("depthwise=epsilon",))
     want = np.asarray(lrp(apart, IMAGES, target=1).values)
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-5 * np.abs(want).max())
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "told"),
+    [
+        ("lrp", {"composite": "epsilon_plus"}, True),
+        ("lrp", {"composite": "epsilon"}, False),
+        ("lrp", {"rules": ("b=epsilon",)}, False),
+        ("lrp", {"layer": "b"}, False),
+        ("attn_lrp", {}, False),
+        ("attn_lrp", {"gamma_convolution": 0.25}, True),
+        ("excitation_backprop", {"layer": "a"}, True),
+    ],
+)
+def test_a_note_says_which_kernel_of_a_separable_convolution_has_the_rule(method, settings, told):
+    """Not where the epsilon rule makes both alike, and not where relevance does not come through."""
+    together = crosslens.method(method, **settings)(separable(in_one=True), IMAGES, target=3)
+    note = [text for text in together.notes if "'b'" in text and "rule at the second kernel" in text]
+    assert len(note) == told
+    if "b" not in settings.values() and "rules" not in settings:  # the other network has no layer of this name
+        apart = crosslens.method(method, **settings)(separable(in_one=False), IMAGES, target=3)
+        assert not any("second kernel" in text for text in apart.notes)
+        difference = np.abs(np.asarray(together.values) - np.asarray(apart.values)).max()
+        assert (difference > 1e-3 * np.abs(np.asarray(apart.values)).max()) == told
