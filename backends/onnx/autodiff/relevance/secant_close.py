@@ -14,15 +14,15 @@ from .ratio import TINY
 __all__ = ["are_apart", "loses_digits", "slope_of_function"]
 
 _SMOOTH = frozenset({"Sigmoid", "Tanh", "Erf", "Softplus", "Mish", "Swish", "Gelu", "Exp"})
-_SIDES = frozenset({"Elu", "Selu", "Celu", "Softsign"})
-"""Smooth on either side of 0."""
+_SIDES = {"Elu": 0.0, "Selu": 0.0, "Celu": 0.0, "Softsign": 0.0, "HardSwish": 3.0}
+"""Smooth on either side of a number, and of minus that number."""
 _PIECES = frozenset({"LeakyRelu", "PRelu", "HardSigmoid", "Shrink"})
 """Of linear pieces with rounded values; the secants of other rectifiers and clips are exact."""
 
 
 def loses_digits(node: Node) -> bool:
     """Whether a function's secant between close values is found without their difference."""
-    return (not node.domain or node.op == "Gelu") and node.op in _SMOOTH | _SIDES | _PIECES
+    return (not node.domain or node.op == "Gelu") and node.op in _SMOOTH | _SIDES.keys() | _PIECES
 
 
 def slope_of_function(halves: Halves, node: Node, derivative: str, position: int) -> str:
@@ -53,6 +53,9 @@ def _apart(halves: Halves, node: Node, x: str, own: str, others: str) -> str:
     if node.op in _SMOOTH:
         return are_apart(halves, x)
     if node.op in _SIDES:
-        return g.op("Or", are_apart(halves, x), g.op("Less", g.op("Mul", *halves.both(x, x)), g.scalar(0, x)))
+        sides = list(halves.both(x, x))
+        if kink := _SIDES[node.op]:
+            sides = [g.op("Sub", g.op("Abs", side), g.scalar(kink, x)) for side in sides]
+        return g.op("Or", are_apart(halves, x), g.op("Less", g.op("Mul", *sides), g.scalar(0, x)))
     apart = g.op("Greater", g.op("Abs", halves.difference(x)), g.scalar(TINY, x))
     return g.op("And", apart, g.op("Not", g.op("Equal", own, others)))

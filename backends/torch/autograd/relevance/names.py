@@ -23,8 +23,8 @@ SMOOTH = _names(
     "exp exp2 expm1",
 )
 """Functions whose secant between close values is the mean of the derivatives there."""
-SIDES = _names("elu selu celu softsign")
-"""Functions of which that holds on either side of 0."""
+SIDES = dict.fromkeys(_names("elu selu celu softsign"), 0.0) | {"hardswish": 3.0}
+"""Functions of which that holds on either side of a number, and of minus that number."""
 PIECES = RECTIFIERS - {"relu"} | {"hardsigmoid", "softshrink"}
 """Functions of linear pieces with rounded values: the secant within a piece is the derivative."""
 STEPPED = _names("floor ceil round trunc fix frac sign sgn heaviside")

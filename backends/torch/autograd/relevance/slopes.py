@@ -71,7 +71,7 @@ class _Call:
     y: Any = None
 
     def gradient(self, dy: Tensor) -> Tensor:
-        if self.halves is not None and self.name in SMOOTH | SIDES | PIECES:
+        if self.halves is not None and self.name in SMOOTH | SIDES.keys() | PIECES:
             return self._of_close_pairs(dy, self.halves)
         x, y, halves = self.x.tensor, self.y.tensor, self.halves
         if halves is not None and self.name in CLOSED:
@@ -101,7 +101,9 @@ class _Call:
         if self.name in PIECES:
             close = (slopes[0] == slopes[1]) | (width.abs() < NEAR)
         elif self.name in SIDES:
-            close = (width.abs() < reach) & ((first < 0) == (second < 0)) | (width.abs() < NEAR)
+            kink = SIDES[self.name]
+            one_side = ((first < -kink) == (second < -kink)) & ((first > kink) == (second > kink))
+            close = (width.abs() < reach) & one_side | (width.abs() < NEAR)
         else:
             close = width.abs() < reach
         close |= width.isnan()  # of two infinite values that are the same

@@ -27,6 +27,7 @@ FUNCTIONS = {
     "exp": (tf.exp, torch.exp),
     "leaky relu": (lambda x: A.leaky_relu(x, 0.3), lambda x: functional.leaky_relu(x, 0.3)),
     "hard sigmoid": (A.hard_sigmoid, functional.hardsigmoid),
+    "hard swish": (lambda x: A.hard_silu(2 * x), lambda x: functional.hardswish(2 * x)),
     "softmax": (lambda x: 4 * tf.nn.softmax(x), lambda x: 4 * x.softmax(1)),
     "log softmax": (tf.nn.log_softmax, lambda x: x.log_softmax(1)),
 }

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "exp": torch.exp,
     "leaky relu": lambda x: functional.leaky_relu(x, 0.3),
     "hard sigmoid": functional.hardsigmoid,
+    "hard swish": lambda x: functional.hardswish(2 * x),
     "softmax": lambda x: 4 * x.softmax(1),
     "log softmax": lambda x: x.log_softmax(1),
 }

@@ -34,6 +34,7 @@ SMOOTH = {
 PIECES = {
     "leaky relu": lambda x: functional.leaky_relu(x, 0.3),
     "hard sigmoid": functional.hardsigmoid,
+    "hard swish": lambda x: functional.hardswish(2 * x),
     "relu": functional.relu,
 }
 
