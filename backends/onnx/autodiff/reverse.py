@@ -13,7 +13,7 @@ from .expand import expand
 from .quantised import before_scores
 from .registry import rule_for
 from .relevance.graph_rules import EXACT, GraphRules
-from .relevance.linear_map import LINEAR
+from .relevance.kernels.linear_map import LINEAR
 from .relevance.modified_sweep import ModifiedSweep
 from .relevance.secant import WRITTEN_OUT
 

@@ -10,15 +10,15 @@ from crosslens.model import KernelRule
 from ...ir.graph import Graph, Node
 from ..rectifiers import is_rectifier, never_negative, rectifier_cotangents
 from ..registry import Cotangents, Rule
-from .accounts import Accounts
 from .graph_rules import GraphRules
 from .halves import Halves
-from .kernel_tables import KernelTable
-from .linear_map import LINEAR
+from .kernels.accounts import Accounts
+from .kernels.kernel_tables import KernelTable
+from .kernels.linear_map import LINEAR
+from .kernels.rectified_kernels import rectified_cotangent, rectifiers_behind
 from .normalisations import is_root, stopped_cotangents
 from .products import factors, halved_cotangents
 from .ratio import ratio_cotangent
-from .rectified_kernels import rectified_cotangent, rectifiers_behind
 from .secant import secant_cotangents
 from .varying import Varying
 from .written_out import written_out_functions

@@ -8,9 +8,9 @@ import numpy as np
 from crosslens.arrays import Array, as_numpy
 from onnx import helper
 
-from ...ir.graph import Graph, Node, Type
-from ...ir.layer_weights import in_other_layout
-from ..registry import rule_for
+from ....ir.graph import Graph, Node, Type
+from ....ir.layer_weights import in_other_layout
+from ...registry import rule_for
 
 __all__ = ["LINEAR", "LinearMap"]
 

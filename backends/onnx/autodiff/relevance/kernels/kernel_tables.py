@@ -15,7 +15,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.model import Branch, KernelRule
 from onnx import helper
 
-from ...ir.graph import Graph, Node
+from ....ir.graph import Graph, Node
 from .accounts import Accounts
 from .linear_map import LinearMap
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from onnx import TensorProto
 
-from ...ir.graph import FLOAT, Graph
+from ....ir.graph import FLOAT, Graph
 from .linear_map import LinearMap
 
 __all__ = ["Accounts"]

@@ -11,9 +11,9 @@ from dataclasses import replace
 from crosslens.arrays import as_numpy
 from crosslens.model import KernelRule
 
-from ...ir.graph import Graph, Node
+from ....ir.graph import Graph, Node
+from ..graph_rules import GraphRules
 from .accounts import Accounts
-from .graph_rules import GraphRules
 from .kernel_tables import KernelTable, stabiliser_of
 from .linear_map import LINEAR
 

@@ -1,0 +1,1 @@
+"""Kernel rules, at one node each, and their accounts."""
