@@ -1,5 +1,6 @@
 """Layers that are a gain and a shift of each channel, as a normalisation by constants is, in whatever operators."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,12 +35,16 @@ class Affine:
 
 def is_affine(layer: Layer, weights: Mapping[str, object]) -> bool:
     """Whether a layer that reads one other may be one: a normalisation, a bias, a product or sum with a constant."""
-    return "variance" in weights or set(weights) == {"bias"} or is_measured(layer, weights)
+    return _tells(weights) or is_measured(layer, weights)
 
 
 def is_measured(layer: Layer, weights: Mapping[str, object]) -> bool:
-    """Whether what the layer does is found from its values alone, for it shows no weights."""
-    return not weights and _word(layer) in _TIMES | _PLUS
+    """Whether what the layer does is found from its values alone: no weights say it, or ones of a user's own names."""
+    return not _tells(weights) and "kernel" not in weights and not _words(layer).isdisjoint(_TIMES | _PLUS)
+
+
+def _tells(weights: Mapping[str, object]) -> bool:
+    return "variance" in weights or set(weights) == {"bias"}
 
 
 def affine_of(
@@ -56,7 +61,7 @@ def affine_of(
     """
     if x.shape != y.shape:
         return None
-    w = {name: as_numpy(values) for name, values in weights.items()}
+    w = {name: as_numpy(values) for name, values in weights.items() if _tells(weights)}
     for axis in axes or ((2, 1) if x.ndim == 3 else (1,)):
         found = _along(axis, layer, w, x, y)
         if found is not None:
@@ -90,7 +95,7 @@ def _by_weights(w: Mapping[str, Values], x: Values, y: Values) -> tuple[Values, 
 
 
 def _by_values(layer: Layer, x: Values, y: Values) -> tuple[Values, Values] | None:
-    if _word(layer) in _PLUS:
+    if not _words(layer).isdisjoint(_PLUS):
         return np.ones(len(x)), (y - x).mean(axis=1)
     if not x.any(axis=1).all():  # a channel without values tells nothing
         return None
@@ -108,8 +113,10 @@ def _measured_gain(x: Values, y: Values, offset: Values) -> Values:
     return np.asarray(np.divide((x * y).sum(axis=1), power, out=np.zeros_like(power), where=told))
 
 
-def _word(layer: Layer) -> str:
-    return layer.kind.lower().replace("_", "")
+def _words(layer: Layer) -> set[str]:
+    """What the layer is, and what the operator is called that gives its values, where it is a user's module."""
+    names = (layer.kind, *(alias.rpartition("/")[2] for alias in layer.aliases))
+    return {re.sub(r"(_\d+)?$", "", name.lower()).replace("_", "") for name in names}
 
 
 def _rows(values: Values) -> Values:

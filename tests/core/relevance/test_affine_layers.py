@@ -82,11 +82,11 @@ class WrittenOut(nn.Module):
 
     def __init__(self, written):
         super().__init__()
-        self.written = written
+        self.written, self.gamma, self.beta = written, nn.Parameter(GAIN), nn.Parameter(SHIFT)
 
     def forward(self, x):
         along = (1, -1, *[1] * (x.ndim - 2))
-        return x * GAIN.reshape(along) + SHIFT.reshape(along) if self.written else x
+        return x * self.gamma.reshape(along) + self.beta.reshape(along) if self.written else x
 
 
 def of_maps(written):
@@ -123,6 +123,11 @@ def files(tmp_path_factory):
 def test_a_product_and_a_sum_with_constants_count_as_the_normalisation_that_they_are(files, composite):
     got, want = (relevance(file, IMAGES, composite=composite) for file in files)
     assert_same(got, want)
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_a_module_that_multiplies_and_adds_counts_so_too(composite):
+    assert_same(*(relevance(of_maps(written), IMAGES, composite=composite) for written in (True, False)))
 
 
 def layer(kind):
