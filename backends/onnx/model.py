@@ -21,8 +21,8 @@ from .autodiff.disconnected import refuse_disconnected
 from .autodiff.layer_reads import direct_reads
 from .autodiff.rectifiers import activation_functions, is_rectifier, rectified_tensors
 from .autodiff.relevance.graph_rules import EXACT, graph_rules
-from .autodiff.relevance.secant_caveats import secant_caveats
 from .autodiff.reverse import path_of
+from .autodiff.secant_caveats import secant_caveats
 from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
 from .ir.layer_weights import unnamed_constants, weights_of, with_weights

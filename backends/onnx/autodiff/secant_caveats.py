@@ -2,11 +2,11 @@
 
 from crosslens.model import INPUT, OUTPUT
 
-from ...ir.graph import Graph, Node
-from ..registry import rule_for
-from ..reverse import path_of
-from .secant import has_secant
-from .varying import Varying
+from ..ir.graph import Graph, Node
+from .registry import rule_for
+from .relevance.secant import has_secant
+from .relevance.varying import Varying
+from .reverse import path_of
 
 __all__ = ["secant_caveats"]
 
