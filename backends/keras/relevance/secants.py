@@ -17,8 +17,6 @@ from .sweep import Flows, operation_gradients
 
 __all__ = ["SECANTS", "TWO_FACTORS"]
 
-_MOST = 80.0
-"""S / S' stays below exp of it, which float32 still holds."""
 _SAME = 1e-4
 """|log r| below which log r / (r - 1) is 1 - log r / 2, to the precision of float32."""
 
@@ -51,47 +49,31 @@ def squared_difference(operation: Any, cotangents: Sequence[Any]) -> Flows:
 
 
 def softmax(operation: Any, cotangents: Sequence[Any]) -> Flows:
-    """E = exp(x), S = sum E, y = E / S: composed of the secant of exp, a sum, the secant of 1 / S and a product.
+    """dx = L (dy - sum dy L / sum L), with L the logarithmic mean of the outputs y and y': (y - y') / (ln y - ln y').
 
-    With p and p' the two outputs, P = sum dy p, P' = sum dy p' and r = S / S' that is, multiplied out,
-
-        dx = ((p - p' / r) (dy - P') + (p r - p') (dy - P)) / (2 (x - x')),
-
-    and where x is close to x', of the mean of both exponentials, with (p + p' / r) / 2 and (p r + p') / 2 for the two
-    quotients. No number in it grows with x, as S does.
+    Outputs add up to 1, so ln S - ln S' = sum L (x - x') / sum L, and the gradients times x - x' add up to the change
+    of the outputs exactly. No number in it is larger than those of dy, however far x and x' lie apart.
     """
     (x,), (dy,) = operation.inputs, cotangents
-    p, other, distance, near = _shares(x)
-    first, second = (tf.reduce_sum(dy * both(each), -1, keepdims=True) for each in (p, other))
-    r = tf.exp(distance)
-    slope = both(tf.where(near, (p + other / r) / 2, quotient(p - other / r, _difference(x), near))) * (dy - second)
-    slope += both(tf.where(near, (p * r + other) / 2, quotient(p * r - other, _difference(x), near))) * (dy - first)
-    return [(x, slope / 2)]
+    mean, share = _logarithmic_mean(x)
+    return [(x, mean * (dy - tf.reduce_sum(dy * share, -1, keepdims=True)))]
 
 
 def log_softmax(operation: Any, cotangents: Sequence[Any]) -> Flows:
-    """y = x - log S: with r, p and p' as in softmax, dx = dy - sum dy (p r - p') / (x - x') log r / (r - 1)."""
+    """y = x - log S: with L as in softmax, dx = dy - L sum dy / sum L."""
     (x,), (dy,) = operation.inputs, cotangents
-    p, other, distance, near = _shares(x)
-    r = tf.exp(distance)
-    same = tf.abs(distance) < _SAME
-    log = tf.where(same, 1 - distance / 2, quotient(distance, tf.math.expm1(distance), same))
-    slope = tf.where(near, (p * r + other) / 2, quotient(p * r - other, _difference(x), near)) * log
-    return [(x, dy - tf.reduce_sum(dy, -1, keepdims=True) * both(slope))]
+    _, share = _logarithmic_mean(x)
+    return [(x, dy - tf.reduce_sum(dy, -1, keepdims=True) * share)]
 
 
-def _difference(x: Any) -> Any:
-    """x - x'."""
+def _logarithmic_mean(x: Any) -> tuple[Any, Any]:
+    """L for both halves, and L / sum L; the mean of y and y' where they are close, whose error is a twelfth of d^2."""
     first, second = halves(x)
-    return first - second
-
-
-def _shares(x: Any) -> tuple[Any, Any, Any, Any]:
-    """p, p', log S - log S', and where x is close to x'."""
-    first, second = halves(x)
-    sums = (tf.reduce_logsumexp(each, -1, keepdims=True) for each in (first, second))
-    distance = tf.clip_by_value(tf.subtract(*sums), -_MOST, _MOST)
-    return tf.nn.softmax(first), tf.nn.softmax(second), distance, are_close(first, second)
+    y, other = tf.nn.softmax(first), tf.nn.softmax(second)
+    p, q = tf.nn.log_softmax(first), tf.nn.log_softmax(second)
+    apart = tf.logical_and(tf.math.is_finite(p - q), tf.logical_not(are_close(p, q)))  # -inf at both: y is 0
+    mean = both(tf.where(apart, quotient(y - other, p - q, tf.logical_not(apart)), (y + other) / 2))
+    return mean, mean / tf.reduce_sum(mean, -1, keepdims=True)
 
 
 def maximum(operation: Any, cotangents: Sequence[Any]) -> Flows:

@@ -145,7 +145,7 @@ class RulesMode(LinearCalls):
             return None
         formula = normalisation(call)
         if formula is None:
-            return None if self._norms_stop and StoppedNorms.has(call) else secant_steps(call, self.pairs)
+            return None if self._norms_stop and StoppedNorms.has(call) else secant_steps(call)
         deviation = Tensor.detach if self._norms_stop else _unchanged
         return lambda: formula(deviation)
 

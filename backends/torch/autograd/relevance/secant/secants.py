@@ -18,6 +18,7 @@ from ..slopes import Slopes
 from .bilinear import secant_of_product
 from .maxima import Maxima
 from .pairs import Pairs
+from .softmax import SOFTMAX, secant_of_softmax
 
 __all__ = ["Secants"]
 
@@ -49,6 +50,8 @@ class Secants:
             return None
         if len(call.varying) == 1 and self._is_elementwise(call):
             return self._slopes.of_call(call, call.tensors[0], call.map)
+        if len(call.varying) == 1 and call.name in SOFTMAX:
+            return secant_of_softmax(call, self._kept, self._pairs)
         if call.name in CHOICES and (chain := self._chains.chain(call)) is not None and chain.x is not None:
             return self._slopes.of_call(call, chain.x, chain.function)
         if len(call.varying) == 2 and call.name in _BILINEAR and self._is_bilinear(call):

@@ -7,44 +7,17 @@ import torch
 from torch import Tensor
 
 from ..function_calls import FunctionCall
-from .pairs import Pairs
 
 __all__ = ["secant_steps"]
 
 
-def secant_steps(call: FunctionCall, pairs: Pairs) -> Callable[[], Tensor] | None:
-    """Softmax, quotients of two values that vary, deviations and lengths; None for any other function."""
-    if call.name in _SOFTMAX and len(call.varying) == 1:
-        return lambda: _softmax(call, pairs)
+def secant_steps(call: FunctionCall) -> Callable[[], Tensor] | None:
+    """Quotients of two values that vary, deviations and lengths; None for any other function."""
     if call.name in {"div", "divide", "true_divide"} and len(call.varying) == 2:
         return lambda: _quotient(call)
     if call.name in _REDUCTIONS and len(call.varying) == 1:
         return _REDUCTIONS[call.name](call)
     return None
-
-
-_SOFTMAX = frozenset({"softmax", "log_softmax", "softmin", "logsumexp", "special_softmax", "special_log_softmax"})
-
-
-def _softmax(call: FunctionCall, pairs: Pairs) -> Tensor:
-    """Shifted by one maximum for image and reference; the shift leaves the value what it is."""
-    (x,) = call.tensors
-    axis, dtype = call.argument(1, "dim"), call.kwargs.get("dtype")
-    halves = pairs.along(x)
-    x = x if not isinstance(dtype, torch.dtype) else x.to(dtype)
-    x = -x if call.name == "softmin" else x
-    largest = x.detach().amax(axis, keepdim=True)
-    first, second = halves.split(largest)
-    both = torch.maximum(first, second)
-    shift = halves.joined(both, both)
-    shift = torch.where(shift.isinf(), 0, shift)
-    shifted = x - shift
-    powers = torch.exp(shifted)
-    total = powers.sum(axis, keepdim=True)
-    if call.name == "logsumexp":
-        y = torch.log(total) + shift
-        return y if call.argument(2, "keepdim", default=False) else y.sum(axis)
-    return shifted - torch.log(total) if "log" in call.name else powers * torch.reciprocal(total)
 
 
 def _quotient(call: FunctionCall) -> Tensor:

@@ -231,8 +231,8 @@ def test_a_product_takes_the_means_of_the_other_factor(pairs):
     np.testing.assert_allclose(got, expected.numpy(), rtol=1e-9)
 
 
-def test_softmax_is_exp_sum_reciprocal_and_product(pairs):
-    """p / S + p' / S' over 2, and -1 / (S S'): the composition by hand, for each pair."""
+def test_softmax_is_its_derivative_at_logarithmic_means(pairs):
+    """L (dy - sum dy L / sum L), L = (y - y') / (ln y - ln y'), by hand for each pair; complete, whatever dy is."""
     net = nn.Sequential(nn.Flatten(), nn.Linear(6, 6, bias=False), nn.Softmax(-1)).double()
     net[1].weight.data = torch.eye(6, dtype=torch.float64)
     images = pairs[:, :1, :1]
@@ -241,13 +241,22 @@ def test_softmax_is_exp_sum_reciprocal_and_product(pairs):
     got = model.modified(slope="secant").vjp(images, {OUTPUT: dy}).gradients[INPUT].reshape(6, 6)
     for n in range(6):
         x, other = (images[m].astype(np.float64).ravel() for m in (n % 3, n % 3 + 3))
-        largest = max(x.max(), other.max())
-        e, f = np.exp(x - largest), np.exp(other - largest)
-        rise = (e - f) / (x - other)
-        total, reference = e.sum(), f.sum()
-        of_power = dy[n] * (1 / total + 1 / reference) / 2
-        of_inverse = (dy[n] * (e + f) / 2).sum()
-        np.testing.assert_allclose(got[n], rise * (of_power - of_inverse / (total * reference)), rtol=1e-8)
+        p, q = (np.exp(each) / np.exp(each).sum() for each in (x, other))
+        mean = (p - q) / (np.log(p) - np.log(q))
+        np.testing.assert_allclose(got[n], mean * (dy[n] - (dy[n] * mean).sum() / mean.sum()), rtol=1e-8)
+        assert (got[n] * (x - other)).sum() == pytest.approx((dy[n] * (p - q)).sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [nn.Softmax, nn.LogSoftmax, nn.Softmin])
+def test_logits_that_lie_far_apart_are_complete_in_float32(kind):
+    net = nn.Sequential(nn.Flatten(), kind(-1))
+    images = np.random.default_rng(2).normal(0, 40, (6, 1, 1, 6)).astype(np.float32)
+    model = crosslens.wrap(net, preprocess=None, input_shape=crosslens.InputSpec((1, 1, 6), bounds=(-300.0, 300.0)))
+    dy = np.tile(np.random.default_rng(1).normal(size=(3, 6)), (2, 1)).astype(np.float32)
+    pull = model.modified(slope="secant").vjp(images, {OUTPUT: dy}, capture=[OUTPUT])
+    target = (pull.activations[OUTPUT] * dy).sum(axis=1, dtype=np.float64)
+    shares = (pull.gradients[INPUT][:3].astype(np.float64) * (images[:3] - images[3:])).reshape(3, -1).sum(axis=1)
+    np.testing.assert_allclose(shares, target[:3] - target[3:], atol=1e-5 * max(1, np.abs(target).max()))
 
 
 def test_layer_norm_is_mean_square_root_and_product(pairs):
