@@ -271,9 +271,11 @@ def test_examples_that_do_not_excite_a_unit_are_noted():
 
 
 def test_units_that_nothing_excites_keep_their_start_and_are_named():
-    dead = TinyModel(size=16, relu=True)._with_weights({"conv2": {"bias": np.full(6, -99.0, np.float32)}})
+    tiny = TinyModel(size=16, relu=True)
+    nothing = {"kernel": np.zeros_like(tiny.weights("conv2")["kernel"]), "bias": np.full(6, -99.0, np.float32)}
+    dead = tiny._with_weights({"conv2": nothing})
     notes = facets(model=dead, layer="act2", units=(0,), facets=2, steps=2, size=16).notes
-    assert any("the picture stayed as it began: channel('act2', 0)" in note for note in notes)
+    assert any("the picture stayed as it began: channel('conv2', 0)" in note for note in notes)
 
 
 def test_a_facet_keeps_its_number_in_a_file_of_chosen_rows(tmp_path):
