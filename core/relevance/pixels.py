@@ -1,9 +1,16 @@
 """From what the layers that read the image give to relevance of pixels."""
 
+from weakref import WeakKeyDictionary
+
+from array_api_compat import device
+
 from ..arrays import Array, like, namespace
 from ..model.base import INPUT, Model
 
 __all__ = ["at_image", "to_pixels"]
+
+_known: "WeakKeyDictionary[Model, dict[object, Array]]" = WeakKeyDictionary()
+"""Weights of the size that was asked for last, by model."""
 
 
 def to_pixels(model: Model, images: Array, layer: str, relevance: Array) -> Array:
@@ -17,13 +24,22 @@ def to_pixels(model: Model, images: Array, layer: str, relevance: Array) -> Arra
         layer: which lays the image out.
         relevance: of its values.
     """
-    xp = namespace(relevance)
-    low, high = model.input.bounds or (0.0, 1.0)
-    ones = xp.ones_like(images[:1, ...])
-    ends = model.forward(xp.concat([low * ones, high * ones]), [layer])[layer]
-    weights = (ends[1:, ...] - ends[:1, ...]) / (high - low)
+    xp, weights = namespace(relevance), _weights(model, images, layer)
     shares = xp.where(weights == 0, xp.zeros_like(relevance), relevance / xp.where(weights == 0, 1 + weights, weights))
     return model.vjp(images, {layer: shares}).gradients[INPUT]
+
+
+def _weights(model: Model, images: Array, layer: str) -> Array:
+    """(1, ...): what a layer makes of a white image less what it makes of a black one, for images of this size."""
+    known = _known.setdefault(model, {})
+    key = layer, tuple(images.shape[1:]), str(images.dtype), str(device(images))
+    if key not in known:
+        xp, (low, high) = namespace(images), model.input.bounds or (0.0, 1.0)
+        ones = xp.ones_like(images[:1, ...])
+        ends = model.forward(xp.concat([low * ones, high * ones]), [layer])[layer]
+        known.clear()
+        known[key] = (ends[1:, ...] - ends[:1, ...]) / (high - low)
+    return known[key]
 
 
 def at_image(model: Model, images: Array, gradient: Array, *, is_relevance: bool) -> Array:

@@ -11,11 +11,14 @@ from torch import Tensor
 from .function_calls import FunctionCall
 from .kept_values import KeptValue, KeptValues, same_memory
 from .names import PIECES, SIDES, SMOOTH
+from .rectifier_calls import is_clip_from_zero
 from .secant.closed_forms import CLOSED, kind_of_function
 from .secant.pairs import Halves, Pairs
 
 __all__ = ["NEAR", "Slopes"]
 
+CLIP = "clip from 0"
+"""The kind of ReLU, ReLU6 and other clips from 0."""
 NEAR = 1e-10
 """A width below this has no quotient: the derivative takes its place."""
 
@@ -35,7 +38,7 @@ class Slopes:
             x: what the function is applied to.
             function: computes the value from x, for the derivative.
         """
-        kind = kind_of_function(call)
+        kind = CLIP if is_clip_from_zero(call) else kind_of_function(call)
         if not (call.writes and len(call.varying) == 1 and x is call.argument(0, "input", "self")):
             return call.finish(self.apply(x, call.value(), function, kind), self.kept)
         run = _Call(self.kept.keep(x), function, None if self.pairs is None else self.pairs.along(x), kind)
@@ -71,6 +74,8 @@ class _Call:
     y: Any = None
 
     def gradient(self, dy: Tensor) -> Tensor:
+        if self.name == CLIP:
+            return self._of_clip(dy)
         if self.halves is not None and self.name in SMOOTH | SIDES.keys() | PIECES:
             return self._of_close_pairs(dy, self.halves)
         x, y, halves = self.x.tensor, self.y.tensor, self.halves
@@ -90,6 +95,16 @@ class _Call:
         near = (width.abs() < NEAR) | width.isnan()
         near = near if halves is None else halves.joined(near, near)
         return torch.where(near, self._exact(dy), dx)
+
+    def _of_clip(self, dy: Tensor) -> Tensor:
+        """By quotients alone, without a look for small widths: y is 0 wherever x is not above 0."""
+        x, y, halves = self.x.tensor, self.y.tensor, self.halves
+        if halves is None:
+            return torch.div(y, x.clamp(min=torch.finfo(x.dtype).tiny)).mul_(dy)
+        (first, second), (above, below) = halves.split(x), halves.split(y)
+        width, slope = first - second, (above == first) & (first > 0)
+        apart = width.abs() >= NEAR
+        return halves.times(dy, torch.where(apart, (above - below).div_(width), slope.to(y.dtype)))
 
     def _of_close_pairs(self, dy: Tensor, halves: Halves) -> Tensor:
         """Where the difference of two close values would be mostly rounding, the mean of the derivatives there."""
