@@ -33,13 +33,13 @@ def _weights(model: Model, images: Array, layer: str) -> Array:
     """(1, ...): what a layer makes of a white image less what it makes of a black one, for images of this size."""
     known = _known.setdefault(model, {})
     key = layer, tuple(images.shape[1:]), str(images.dtype), str(device(images))
-    if key not in known:
+    if (weights := known.get(key)) is None:  # another thread may clear it between two looks
         xp, (low, high) = namespace(images), model.input.bounds or (0.0, 1.0)
         ones = xp.ones_like(images[:1, ...])
         ends = model.forward(xp.concat([low * ones, high * ones]), [layer])[layer]
         known.clear()
-        known[key] = (ends[1:, ...] - ends[:1, ...]) / (high - low)
-    return known[key]
+        known[key] = weights = (ends[1:, ...] - ends[:1, ...]) / (high - low)
+    return weights
 
 
 def at_image(model: Model, images: Array, gradient: Array, *, is_relevance: bool) -> Array:

@@ -95,11 +95,12 @@ class Propagation:
         seeds = frozenset(model.layer(name).name if name not in {INPUT, OUTPUT} else name for name in objective.layers)
         key = (composite, tuple(overrides), epsilon, biased, layer, seeds, model.history.changes)
         known = _prepared.setdefault(model, {})
-        if key not in known:
-            while len(known) >= _KEPT:
-                known.pop(next(iter(known)))
-            known[key] = cls._prepare(model, composite, seeds, overrides, epsilon, biased, layer)
-        return known[key]
+        if (prepared := known.get(key)) is None:  # another thread may drop it between two looks
+            prepared = cls._prepare(model, composite, seeds, overrides, epsilon, biased, layer)
+            for oldest in list(known)[: max(0, len(known) - _KEPT + 1)]:
+                known.pop(oldest, None)
+            known[key] = prepared
+        return prepared
 
     @classmethod
     def _prepare(

@@ -16,7 +16,7 @@ _LARGE_GAP = 0.05
 _ROUNDING = 1e-4
 """Share of the map's magnitudes up to which a gap is rounding, where what starts is little beside them."""
 _LARGE_ABSORPTION = 0.9
-"""The same of what biases took."""
+"""Share of the relevance at the start above which it is told that biases took so much."""
 
 
 @dataclass(frozen=True)

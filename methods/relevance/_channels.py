@@ -37,6 +37,13 @@ def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, .
     return channels
 
 
-def channels_added_up(values: Array) -> Array:
-    """Maps (N, C, h, w) over channels, tokens (N, T, D) over dimensions; vectors as they are."""
-    return namespace(values).sum(values, axis=1 if values.ndim > 3 else 2) if values.ndim > 2 else values
+def channels_added_up(values: Array, layer: str) -> Array:
+    """Maps (N, C, h, w) and signals (N, C, L) over channels, tokens (N, T, D) over dimensions; vectors as they are.
+
+    Args:
+        values: of a layer or the image.
+        layer: which; three axes of `INPUT` are a signal, those of a layer tokens.
+    """
+    if values.ndim < 3:
+        return values
+    return namespace(values).sum(values, axis=2 if values.ndim == 3 and layer != INPUT else 1)

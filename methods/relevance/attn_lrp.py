@@ -63,7 +63,7 @@ class AttnLRP(Method):
         composite = Composite(self._rule(self.gamma_convolution), self._rule(self.gamma_dense))
         propagation = Propagation.of(model, composite, objective, epsilon=self.epsilon, layer=self.layer)
         found = propagation.of_target(images, objective, through)
-        values = found.values if self.per_channel else channels_added_up(found.values)
+        values = found.values if self.per_channel else channels_added_up(found.values, self.layer)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
         return replace(result, notes=(*conservation_note(result, REASONS), *found.notes))
 

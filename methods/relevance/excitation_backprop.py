@@ -61,7 +61,10 @@ class ExcitationBackprop(Method):
         refuse_unreached(model, objective, self.layer)
         composite = contrastive(model, objective, self.layer) if self.contrast else COMPOSITES["excitation"]
         found = Propagation.of(model, composite, objective, layer=self.layer).of_target(images, objective)
-        values, taken = _over(channels_added_up(found.values), found.start), _over(found.absorbed, found.start)
+        values, taken = (
+            _over(channels_added_up(found.values, self.layer), found.start),
+            _over(found.absorbed, found.start),
+        )
         start = _over(found.start, found.start)
         if self.contrast:  # both units' probability is 1, and the rule takes the second one off the first
             taken = taken - namespace(taken).stack([0 * start, start], axis=1)

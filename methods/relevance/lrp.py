@@ -87,7 +87,7 @@ class LRP(Method):
             biased=self.biases == "absorb", layer=self.layer,
         )  # fmt: skip
         found = propagation.of_target(images, objective, through)
-        values = found.values if self.per_channel else channels_added_up(found.values)
+        values = found.values if self.per_channel else channels_added_up(found.values, self.layer)
         result = Relevance(values, scores=found.scores, start=found.start, absorbed=found.absorbed)
         return replace(result, notes=(*conservation_note(result, REASONS), *absorption_note(result), *found.notes))
 

@@ -124,3 +124,20 @@ def test_channels_that_relevance_does_not_come_through_are_refused(model, name):
         crosslens.method(name, through=("conv2:1",))(model, X, channel("act1", 2))
     with pytest.raises(LayerError, match=r"layer 'act1' is not computed from layer 'conv2'.*give layer= .* 'conv1'"):
         crosslens.method(name, through=("act1:1",), layer="conv2")(model, X, 1)
+
+
+@pytest.mark.parametrize("name", ["lrp", "attn_lrp"])
+def test_the_map_of_a_signal_has_its_positions(name):
+    """(N, C, L) is a signal where it is the input: its channels are added up, as those of a picture."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv1d(2, 4, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    model = crosslens.wrap(net, input_shape=crosslens.InputSpec((2, 9), bounds=None), preprocess=None)
+    signal = np.random.default_rng(0).normal(size=(2, 2, 9)).astype(np.float32)
+    each = crosslens.method(name, per_channel=True)(model, signal, 1).values
+    got = crosslens.method(name)(model, signal, 1).values
+    assert got.shape == (2, 9)
+    np.testing.assert_allclose(got, each.sum(axis=1), atol=1e-6)
