@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ..arrays import Array, as_numpy, like, namespace
 from ..introspection.target_maps import sample_images
 from ..model.base import Model, Pullback
+from ..model.reduction import unit_axis
 from .affine import affine_of
 from .layer_facts import LayerFacts
 from .linear_map import LinearMap, Values
@@ -34,7 +35,7 @@ def offsets(model: Model, maps: Sequence[LinearMap], left_out: Collection[str] =
     values = model.forward(sample_images(model, 1), wanted) if wanted else {}
     found = {}
     for name in alone:
-        axis = _channel_axis(model, name)
+        axis = unit_axis(len(model.layers[name].shape))
         if "variance" not in weights[name]:
             own = as_numpy(weights[name].get("offset", weights[name].get("bias")))
         elif name in reads:
@@ -57,10 +58,6 @@ def _between(facts: LayerFacts, linear: LinearMap) -> list[str]:
     while names[-1] != linear.end:
         names.append(facts.readers(names[-1])[0])
     return names
-
-
-def _channel_axis(model: Model, name: str) -> int:
-    return 2 if len(model.layers[name].shape) == 3 else 1
 
 
 def taken_by_offsets(pull: Pullback, found: Mapping[str, Values], images: Array) -> Array:

@@ -14,6 +14,7 @@ from ..arrays import Array, like, namespace
 from ..model.base import INPUT, OUTPUT, Model, Pullback
 from ..model.kernel_rules import KernelRule
 from ..model.layer import ABSORBED
+from ..model.reduction import unit_axis
 from ..objective import Objective, pullback
 from .composite import Composite, rules_of, two_kernels_note
 from .linear_map import LinearMap, Values, linear_maps
@@ -249,7 +250,7 @@ def _ways_in(model: Model, first: Sequence[LinearMap]) -> list[str]:
 def _only(gradient: Array, channels: Sequence[int]) -> Array:
     """The gradient at these channels, 0 at the others."""
     xp = namespace(gradient)
-    axis = gradient.ndim - 1 if gradient.ndim == 3 else 1
+    axis = unit_axis(gradient.ndim)
     kept = xp.zeros(gradient.shape[axis], dtype=gradient.dtype, device=device(gradient))
     for channel in channels:
         kept[channel] = 1

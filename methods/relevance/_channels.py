@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from crosslens.arrays import Array, namespace
 from crosslens.errors import LayerError, ParameterError
 from crosslens.model import INPUT, Model
+from crosslens.model.reduction import unit_axis
 
 __all__ = ["channels_added_up", "parse_channels"]
 
@@ -30,7 +31,7 @@ def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, .
                 f"through={text!r}: the image's channels are where relevance ends; per_channel=True gives each one's"
             )
         layer, chosen = model.layer(name), tuple(int(each) for each in numbers.split(","))
-        count = layer.shape[-1 if len(layer.shape) == 3 else 1]
+        count = layer.shape[unit_axis(len(layer.shape))]
         if count is not None and max(chosen) >= count:
             raise LayerError(f"layer {name!r} has {count} channels, counted from 0; there is no channel {max(chosen)}")
         channels[layer.name] = (*channels.get(layer.name, ()), *chosen)
@@ -46,4 +47,4 @@ def channels_added_up(values: Array, layer: str) -> Array:
     """
     if values.ndim < 3:
         return values
-    return namespace(values).sum(values, axis=2 if values.ndim == 3 and layer != INPUT else 1)
+    return namespace(values).sum(values, axis=1 if layer == INPUT else unit_axis(values.ndim))
