@@ -9,6 +9,7 @@ CrosslensError
 ├── ParameterError      a method's parameter has a value that the method cannot use
 ├── DivergedError       steps that were too long: values, losses or gradients that are not finite any more
 ├── ComparisonError     models or results that cannot be compared with each other
+├── MemoryLimitError    work that would take more memory than the limit (`crosslens.limits.memory`)
 ├── WorkerError         a worker process or actor that was lost, or to which the work cannot be sent
 └── PluginError         a plugin that cannot be found, loaded or trusted to be the only one of its name
 """
@@ -22,6 +23,7 @@ __all__ = [
     "DivergedError",
     "ImageError",
     "LayerError",
+    "MemoryLimitError",
     "ModelError",
     "ParameterError",
     "PluginError",
@@ -67,6 +69,10 @@ class DivergedError(CrosslensError, ArithmeticError):
 
 class ComparisonError(CrosslensError, ValueError):
     """Models or results that cannot be compared with each other."""
+
+
+class MemoryLimitError(CrosslensError, MemoryError):
+    """Work that would take more memory than the limit."""
 
 
 class WorkerError(CrosslensError, RuntimeError):
