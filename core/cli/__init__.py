@@ -17,6 +17,8 @@ import click
 from ..errors import CrosslensError
 from ..execution.interrupt import Interrupted, stop_on_signals
 from ..execution.notices import silence
+from ..limits.memory_watch import MemoryWatch, memory_watch
+from ._options.memory import offer_memory_limit
 from ._options.repeats import refuse_repeats
 from ._text.spelling import remember_command, replace_keywords
 from ._text.streams import drop_unwritten, open_closed_streams, tell_disk_errors
@@ -39,6 +41,7 @@ class Commands(click.Group):
         command: click.Command = import_module(f".{_module(cmd_name)}", __name__).command
         command.context_settings.setdefault("help_option_names", HELP_OPTIONS)  # click keeps those of the first call
         remember_command(ctx, command)
+        offer_memory_limit(command)
         refuse_repeats(command)
         return command
 
@@ -52,18 +55,38 @@ class Commands(click.Group):
             formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
+        watch = MemoryWatch()
         try:
-            with stop_on_signals(end_imports=True) as received, silence():
+            with stop_on_signals(end_imports=True) as received, silence(), memory_watch() as watch:
                 result = _interruptible(super().invoke, ctx, received)
         except CrosslensError as error:
             raise click.ClickException(replace_keywords(str(error), ctx)) from error
+        except MemoryError as error:
+            raise click.ClickException(_out_of_memory(error)) from error
         except KeyboardInterrupt as error:
+            _refuse_exceeded(watch, received)
             with suppress(OSError):  # the terminal was closed
                 click.echo("Interrupted", err=True)
             ctx.exit(error.exit_code if isinstance(error, Interrupted) else 130)
+        _refuse_exceeded(watch, received)
         if received:
             ctx.exit(received[0].exit_code)
         return result
+
+
+def _refuse_exceeded(watch: MemoryWatch, received: list[Interrupted]) -> None:
+    """Tell that the work was stopped for its memory, not by a signal from outside; what it could save is saved."""
+    if watch.exceeded is not None:
+        received.clear()
+        raise click.ClickException(watch.exceeded)
+
+
+def _out_of_memory(error: MemoryError) -> str:
+    said = " ".join(str(error).split())
+    return (
+        f"memory ran out{': ' * bool(said)}{said}. Use smaller or fewer pictures, a smaller --batch-size, or a machine "
+        "with more memory"
+    )
 
 
 def _module(command: str) -> str:

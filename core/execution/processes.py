@@ -15,6 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import WorkerError
+from ..limits.memory import shared_limit
+from ..limits.memory_watch import memory_watch
 from .executor import Executor, Item, Job, Made, check_workers
 from .threads import threads_at_start
 from .worker import Worker, answer_of, packed
@@ -49,7 +51,7 @@ class Processes(Executor[Item, Made]):
         first = list(islice(left, self.workers))
         team = list[_Process]()
         try:
-            with _start_of_processes(self.threads, alone=alone):
+            with _start_of_processes(self.threads, len(first), alone=alone):
                 team += [_Process(number, alone) for number in range(len(first))]
             for each, item in zip(team, first, strict=True):
                 each.send(content)
@@ -153,11 +155,12 @@ def _refuse_in_a_start() -> None:
 
 
 @contextmanager
-def _start_of_processes(threads: int, *, alone: bool) -> Iterator[None]:
-    """What processes that are started within the block inherit: threads, and that a terminal's signals are blocked.
+def _start_of_processes(threads: int, count: int, *, alone: bool) -> Iterator[None]:
+    """What processes that are started within the block inherit: threads, memory, a terminal's signals blocked.
 
     Args:
         threads: of each process.
+        count: of processes, which share the limit of memory.
         alone: whether they can do without the user's script, which they would import.
     """
     main = sys.modules["__main__"]
@@ -165,7 +168,7 @@ def _start_of_processes(threads: int, *, alone: bool) -> Iterator[None]:
     if alone:
         sys.modules["__main__"] = ModuleType("__main__")
     try:
-        with threads_at_start(threads):
+        with threads_at_start(threads), shared_limit(count):
             yield
     finally:
         sys.modules["__main__"] = main
@@ -177,7 +180,7 @@ def _serve(pipe: Connection) -> None:
     """The life of a worker: the job comes first, then items; what it prints goes to stderr, stdout is the caller's."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.dup2(2, 1)
-    with suppress(EOFError, OSError, KeyboardInterrupt):
+    with suppress(EOFError, OSError, KeyboardInterrupt), memory_watch():
         worker = Worker(pipe.recv_bytes())
         while item := pipe.recv_bytes():
             pipe.send_bytes(worker.answer(item))

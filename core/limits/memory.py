@@ -2,7 +2,8 @@
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import MemoryLimitError, ParameterError
@@ -16,6 +17,7 @@ __all__ = [
     "readable_size",
     "resident_memory",
     "set_memory_limit",
+    "shared_limit",
 ]
 
 ENVIRONMENT = "CROSSLENS_MEMORY_LIMIT"
@@ -51,6 +53,20 @@ def set_memory_limit(limit: int | str | None) -> None:
         ParameterError: it is no size.
     """
     _chosen[:] = [] if limit is None else [parse_memory(limit)]
+
+
+@contextmanager
+def shared_limit(processes: int) -> Iterator[None]:
+    """Within the block processes are started with their share of the limit, by the environment variable."""
+    before = os.environ.get(ENVIRONMENT)
+    os.environ[ENVIRONMENT] = str(max(1, memory_limit() // max(1, processes)))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(ENVIRONMENT, None)
+        else:
+            os.environ[ENVIRONMENT] = before
 
 
 def parse_memory(size: int | str, name: str = "the memory limit") -> int:
