@@ -1,1 +1,1 @@
-"""What work may take: memory."""
+"""What work may take, and what may be read: memory, regular files."""

@@ -1,11 +1,13 @@
 """Which backends may know an object, a file or a factory's name."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError, did_you_mean
+from ..limits.regular_file import check_regular_file
 from .registry import BACKENDS, plugins
 
 __all__ = ["from_factory", "in_words", "known_backends", "names_for_file", "names_for_object"]
@@ -24,14 +26,19 @@ def in_words(network: Any) -> str:
 
 
 def names_for_file(path: Path) -> list[str]:
-    """The suffix under which a backend may be registered."""
-    if not path.exists():
-        raise ModelError(f"no model at '{path}': the file does not exist")
-    suffix = ".pb" if path.is_dir() and (path / "saved_model.pb").exists() else path.suffix
+    """The suffix under which a backend may be registered.
+
+    Raises:
+        ModelError: no regular file and no folder that can be read, or of another suffix.
+    """
+    is_folder = os.path.isdir(path)
+    if not is_folder:
+        check_regular_file(path, ModelError, "model")
+    suffix = ".pb" if is_folder and (path / "saved_model.pb").exists() else path.suffix
     if suffix in known_backends():
         return [suffix]
     suffixes = [name for name in known_backends() if name.startswith(".")]
-    if path.is_dir():
+    if is_folder:
         raise ModelError(
             f"'{path}' is a folder without saved_model.pb, so no SavedModel; files end in {', '.join(suffixes)}"
         )

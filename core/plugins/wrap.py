@@ -1,5 +1,6 @@
 """`crosslens.wrap`: a network as a `Model`. The backend is chosen by the object's root module or the file's suffix."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
@@ -91,7 +92,7 @@ def wrap(
         return network
     demo: Mapping[str, Any] = {}
     given = network
-    if isinstance(network, str) and ":" in network and not Path(network).exists():
+    if isinstance(network, str) and ":" in network and not os.path.exists(network):
         spec = network
         if spec.startswith("demo:"):
             offered = demo_network(spec.removeprefix("demo:"))

@@ -1,5 +1,7 @@
 """What `crosslens.wrap` itself refuses, whatever the backend."""
 
+import os
+
 import crosslens
 import pytest
 import torch
@@ -46,3 +48,17 @@ def test_an_option_that_a_backend_never_reads_is_refused():
 def test_trust_may_be_left_unread():
     """It allows something and asks for nothing: one option for several models, some of which need it."""
     assert crosslens.wrap(onnx_relu(), trust=True).layers.keys() == crosslens.wrap(onnx_relu()).layers.keys()
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.pt2", "net.keras", "net"])
+def test_a_pipe_is_refused_as_a_model_without_waiting_for_its_writer(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ModelError, match=rf"{name}' is a named pipe, not a regular file; give the model as a regular"):
+        crosslens.wrap(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".onnx", "n:" + "n" * 300, "net\0.onnx"])
+def test_a_name_that_no_file_can_have_gets_one_line(name):
+    with pytest.raises(ModelError, match="no model") as caught:
+        crosslens.wrap(name)
+    assert "\n" not in str(caught.value)
