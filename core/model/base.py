@@ -23,6 +23,7 @@ from ..html_table import html_table
 from . import per_image
 from .backend import Differentiable, described
 from .backward_rules import BackwardRules
+from .gradient_memory import check_gradient_memory
 from .input_spec import InputSpec
 from .kernel_rules import KernelRule
 from .layer import INPUT, OUTPUT, Layer, LayerLike, refuse_other_shape
@@ -88,7 +89,7 @@ class Model(NamedLayers):
         """
         seeds, wanted, captured = self._resolve(cotangents), self._resolve_wrt(wrt), self._resolve(capture)
         x, replace = self._checked(x, replace)
-        self._check_pairs(x)
+        self._check_gradient(x)
         given = sum_by_layer(cotangents, seeds)
         for name, value in given.items():
             self._check_shape(f"the cotangent at {name!r}", value, name, x)
@@ -123,7 +124,7 @@ class Model(NamedLayers):
         """
         names, wanted = self._resolve(capture), self._resolve_wrt(wrt)
         x, replace = self._checked(x, replace)
-        self._check_pairs(x)
+        self._check_gradient(x)
         captured, targets = inner_names(names.values()), tuple(dict.fromkeys(wanted.values()))
         return NamedLinearization(per_image.linearize(self, x, captured, targets, replace), x, names, wanted)
 
@@ -153,7 +154,7 @@ class Model(NamedLayers):
         layers, captured = (self._resolve(names) for names in (sorted(objective.layers), capture))
         wanted = self._resolve_wrt(wrt)
         x, replaced = self._checked(x, replace)
-        self._check_pairs(x)
+        self._check_gradient(x)
         targets = tuple(dict.fromkeys(wanted.values()))
         compiled = self._compiled_pullback(x, objective, layers, targets, inner_names(captured.values()), replaced)
         if compiled is None:
@@ -247,13 +248,15 @@ class Model(NamedLayers):
             meaning = ""
         return html_table((), described(self, meaning))
 
-    def _check_pairs(self, x: Array) -> None:
-        """Refuse a batch that is not images and as many references, where the rule needs both.
+    def _check_gradient(self, x: Array) -> None:
+        """Refuse images whose gradients need too much memory, and a batch that is not images and as many references.
 
         Raises:
+            MemoryLimitError: see `check_gradient_memory`.
             ImageError: the number of images is odd.
             ModelError: the network mixes the images of a batch, so that a reference would change what it stands beside.
         """
+        check_gradient_memory(self, x)
         if self.rules.slope != "secant":
             return
         if x.shape[0] % 2:
