@@ -45,7 +45,7 @@ def test_help_imports_no_subcommand_and_says_what_each_does():
         "print([name for name in sys.modules if name.startswith(('crosslens.cli.', 'crosslens.comparison.compare'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    imported = ["_options", "_options.repeats", "_text", "_text.spelling", "_text.streams"]
+    imported = ["_options", "_options.memory", "_options.repeats", "_text", "_text.spelling", "_text.streams"]
     assert done.stdout.splitlines()[-1] == str([f"crosslens.cli.{name}" for name in imported])
     for name in crosslens.cli.cli.list_commands(None):
         assert re.search(rf"^  {name} +[A-Z].{{20,}}\.$", done.stdout, re.MULTILINE), name
