@@ -1,6 +1,5 @@
 """Opening files of torch: exported programs, TorchScript, pickled modules; those that could run code need consent."""
 
-import json
 import pickle
 import re
 import zipfile
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 from crosslens.errors import ModelError
+from crosslens.limits.archive import open_archive
 from torch import Tensor, nn
 
 from .exported_program import load_program
@@ -18,7 +18,18 @@ __all__ = ["SUFFIXES", "load_file"]
 
 SUFFIXES = frozenset({".pt2", ".pt", ".pth", ".ts"})
 _CONSENT = "if you trust where it comes from, open it with wrap(path, trust=True)"
-_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, AttributeError, ImportError, TypeError)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    OverflowError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ImportError,
+    TypeError,
+)
 
 
 def load_file(path: Path, trust: bool) -> Any:
@@ -33,7 +44,7 @@ def load_file(path: Path, trust: bool) -> Any:
     """
     names = _members(path)
     if path.suffix == ".pt2" or "models/model.json" in names:
-        return _program(path, trust)
+        return load_program(path, trust)
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         return _script(path, trust)
     if names and "data.pkl" not in names:
@@ -44,23 +55,17 @@ def load_file(path: Path, trust: bool) -> Any:
 
 
 def _members(path: Path) -> Collection[str]:
-    """Names in an archive without its outer folder; none where the file is not an archive."""
+    """Names in an archive without its outer folder; none where the file is not an archive.
+
+    Raises:
+        ModelError: it is a folder, or a damaged or hostile archive.
+    """
     if not path.is_file():
         raise ModelError(f"'{path}' is a folder; a model of torch is one file, {', '.join(sorted(SUFFIXES))}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return {name.partition("/")[2] for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError):
+    if not zipfile.is_zipfile(path):
         return ()
-
-
-def _program(path: Path, trust: bool) -> Any:
-    if not trust:
-        return load_program(path)
-    try:
-        return torch.export.load(path)
-    except (*_UNREADABLE, pickle.UnpicklingError, json.JSONDecodeError) as error:
-        raise ModelError(f"'{path}' cannot be opened by torch {torch.__version__}: {_first_line(error)}") from error
+    with open_archive(path, ModelError, "an archive of torch") as archive:
+        return {name.partition("/")[2] for name in archive.namelist()}
 
 
 def _script(path: Path, trust: bool) -> nn.Module:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 from crosslens import INPUT, OUTPUT
-from crosslens.errors import ImageError, ModelError
+from crosslens.errors import CrosslensError, ImageError, MemoryLimitError, ModelError
+from crosslens.limits import memory
 from torch import nn
 
 
@@ -176,14 +177,14 @@ def pickled(member, thing):
     return change
 
 
-def test_example_inputs_that_run_code_are_refused_unopened(file, tmp_path):
+def test_example_inputs_which_are_a_pickle_are_never_opened(file, tmp_path, images):
     mark = tmp_path / "ran"
     torch.load(io.BytesIO(pickled("", Bomb(mark))("", b"")), weights_only=False)
     assert mark.exists(), "the bomb works"
     mark.unlink()
     bad = rewritten(file, tmp_path / "bad.pt2", pickled("sample_inputs/model.pt", ((Bomb(mark),), {})))
-    with pytest.raises(ModelError, match="example inputs other than tensors, which could run code; if you trust"):
-        crosslens.wrap(bad)
+    expected = crosslens.wrap(file).forward(images)[OUTPUT]
+    np.testing.assert_array_equal(crosslens.wrap(bad).forward(images)[OUTPUT], expected)
     assert not mark.exists()
 
 
@@ -271,3 +272,95 @@ def test_parameters_of_a_module_of_its_own_kind_keep_their_names(images):
     net = nn.Sequential(Scaled(), nn.SiLU())
     assert set(crosslens.wrap(net).weights("0")) == {"weight", "extra"}
     assert set(crosslens.wrap(exported(net)).weights("0")) == {"kernel", "extra"}
+
+
+def in_graph(change):
+    """A member changed as a document: `change(graph)`."""
+
+    def changed(name, content):
+        if not name.endswith("model.json"):
+            return content
+        document = json.loads(content)
+        change(document)
+        return json.dumps(document).encode()
+
+    return changed
+
+
+@pytest.mark.parametrize("target", ["torch.ops.torchvision.nms.default", "torch.ops.aten.no_such_thing.default"])
+def test_an_operator_that_is_not_registered_is_named_in_one_line(file, tmp_path, target, capfd, caplog):
+    bad = rewritten(file, tmp_path / "bad.pt2", graph_with("torch.ops.aten.relu_.default", target))
+    with pytest.raises(ModelError, match=f"are not registered here: {target[10:]}; import the package") as caught:
+        crosslens.wrap(bad)
+    assert "\n" not in str(caught.value)
+    assert (capfd.readouterr().err, caplog.text) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "target", ["aten.save.default", "prim.rpc_sync.default", "higher_order.inline_asm_elementwise"]
+)
+def test_an_operator_that_is_torchscript_s_alone_or_runs_code_is_refused(file, tmp_path, target):
+    bad = rewritten(file, tmp_path / "bad.pt2", graph_with("torch.ops.aten.relu_.default", f"torch.ops.{target}"))
+    with pytest.raises(ModelError, match=r"not registered|could run code"):
+        crosslens.wrap(bad)
+
+
+def test_what_torch_cannot_load_is_its_reason_in_one_line_without_its_log(file, tmp_path, capfd, caplog):
+    def drop(document):
+        document["graph_module"]["graph"]["nodes"][0]["inputs"] = []
+
+    with pytest.raises(ModelError, match=r"cannot be opened by torch [\w.+]+: ") as caught:
+        crosslens.wrap(rewritten(file, tmp_path / "bad.pt2", in_graph(drop)))
+    assert "\n" not in str(caught.value)
+    assert "check the warnings above" not in str(caught.value)
+    assert (capfd.readouterr().err, caplog.text) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"[" * 100_000, "is damaged: models/model.json is not JSON"),
+        (b"9" * 100_000, "is damaged: models/model.json is not JSON"),
+        (b"{", "is damaged: models/model.json is not JSON"),
+        (b"[]", "cannot be opened by torch"),
+    ],
+)
+def test_a_graph_that_is_no_document_gets_one_line(file, tmp_path, content, text):
+    bad = rewritten(file, tmp_path / "bad.pt2", lambda name, old: content if name.endswith("model.json") else old)
+    with pytest.raises(ModelError, match=text) as caught:
+        crosslens.wrap(bad)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"sizes": [{"as_int": -1}]}, "weights are not described as torch does"),
+        ({"sizes": [{"as_int": float("nan")}]}, "weights are not described"),
+        ({"sizes": [{"as_int": 10**30}]}, "weights are not described"),
+        ({"sizes": [{"as_int": 10**15}], "strides": [{"as_int": 0}]}, "the weights of .* would take 4.0 PB of memory"),
+        ({"storage_offset": {"as_int": 10**9}}, "is truncated: it holds"),
+        ({"strides": []}, "weights are not described"),
+    ],
+)
+def test_sizes_that_a_weight_cannot_have_are_refused(file, tmp_path, change, text):
+    def changed(name, content):
+        if not name.endswith("weights_config.json"):
+            return content
+        config = json.loads(content)
+        next(iter(config["config"].values()))["tensor_meta"] |= change
+        return json.dumps(config).encode()
+
+    with pytest.raises(CrosslensError, match=text):
+        crosslens.wrap(rewritten(file, tmp_path / "bad.pt2", changed))
+
+
+def test_members_are_not_read_before_their_names_and_sizes_are_checked(file, tmp_path, monkeypatch):
+    """2 MB on disk that are 2 GB in memory."""
+    bad = rewritten(file, tmp_path / "bad.pt2", lambda _, content: content)
+    with zipfile.ZipFile(bad, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("net/extra/zeros", "w") as member:
+        for _ in range(200):
+            member.write(bytes(10**6))
+    monkeypatch.setattr(memory, "memory_limit", lambda: memory.resident_memory() + 10**8)
+    with pytest.raises(MemoryLimitError, match=r"would take 20.* MB of memory"):
+        crosslens.wrap(bad)

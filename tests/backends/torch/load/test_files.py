@@ -138,7 +138,7 @@ def test_a_dict_with_a_network_says_where_it_is(net, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 cut off"])
 def test_other_files_are_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ModelError, match="not a file that torch wrote, or is truncated"):
+    with pytest.raises(ModelError, match=r"not a file that torch wrote, or is truncated|is empty"):
         crosslens.wrap(tmp_path / name, trust=True)
 
 
