@@ -143,7 +143,7 @@ def test_a_classifier_is_refused(command, tiny, picture, tmp_path):
 
 
 def test_a_decoder_alone_is_refused(command, picture, tmp_path):
-    (tmp_path / "decoder.pt2").write_bytes(b"")
+    (tmp_path / "decoder.pt2").write_bytes(b"a network")
     style = StyleSpec(kind="decoder", norm="none", code=(3, 2), encoder="vgg16.onnx", layer="1")
     write_metadata(tmp_path / "decoder.pt2", Metadata(style=style))
     done = command("restyle", tmp_path / "decoder.pt2", picture, "-o", tmp_path / "x.png")
