@@ -14,7 +14,11 @@ EXHIBITS ?=
 WORKERS ?= 2
 PARITY := .venv-parity
 
-.PHONY: demo test test-fast conformance check bench parity gallery synthesis-gallery data-gallery view clean
+# `make fuzz`: how long, and the seed of the drawn cases; findings are kept in fuzz-findings/.
+MINUTES ?= 10
+SEED ?=
+
+.PHONY: demo test test-fast fuzz conformance check bench parity gallery synthesis-gallery data-gallery view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -25,6 +29,10 @@ test: check
 # core and methods on small networks in NumPy; every test that imports a framework is skipped.
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest tests/core tests/methods --without-frameworks
+
+# Hostile files, pictures, commands and signals; prints the seed and a table by family.
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.hostile --minutes $(MINUTES) --workers $(WORKERS) $(if $(SEED),--seed $(SEED))
 
 # Every method on every awkward network in three frameworks; `make test` runs a fixed third of the matrix.
 conformance: $(STAMP)

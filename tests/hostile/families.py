@@ -1,0 +1,90 @@
+"""All families, by name. Each module of cases is imported only when its family runs."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from .frame.case import Case
+from .frame.family import Family, case_folder
+
+__all__ = ["FAMILIES"]
+
+
+def _damaged_bytes(action: str, names: tuple[str, ...]) -> Callable[[int, Path], Iterator[Case]]:
+    """Bytes of sound files are changed, and the file is opened as `actions` says."""
+
+    def drawn(seed: int, folder: Path) -> Iterator[Case]:
+        from .frame.mutation import mutated, mutated_member
+        from .sound_files import sound
+
+        random, act = Random(f"{seed} {action}"), getattr(import_module(f"{__package__}.actions"), action)
+        for number in count():
+            name, other = random.choice(names), random.choice(names)
+            change = random.choice((mutated, mutated_member)) if zipfile.is_zipfile(BytesIO(sound(name))) else mutated
+            content, done = change(sound(name), random, sound(other))
+            inside = case_folder(folder, number)
+            (inside / name).write_bytes(content)
+            path = inside / name
+            yield Case(name=f"{number} {name}: {done}", folder=inside, call=_bound(act, path), intact=(path,))
+
+    return drawn
+
+
+def _bound(act: Callable[[Any], object], value: Any) -> Callable[[], object]:
+    return lambda: act(value)
+
+
+def _of_module(module: str, function: str, action: str = "") -> Callable[..., Iterator[Case]]:
+    """The cases of a generator in a module of this folder: (name, what), what being a file, words, or a function.
+
+    Args:
+        module: its name.
+        function: takes a folder, or a seed and a folder.
+        action: what `actions` does with a file.
+    """
+
+    def cases(*given: Any) -> Iterator[Case]:
+        folder = given[-1]
+        for number, each in enumerate(getattr(import_module(f"{__package__}.{module}"), function)(*given)):
+            yield each if isinstance(each, Case) else _case(each[0], each[1], folder, number, action)
+
+    return cases
+
+
+def _case(name: str, what: Any, folder: Path, number: int, action: str) -> Case:
+    if isinstance(what, Path):
+        path = what
+        if path.parent == folder:
+            path = case_folder(folder, f"{number}-") / what.name
+            what.rename(path)
+        act = getattr(import_module(f"{__package__}.actions"), action)
+        intact = (path,) if path.is_file() else ()
+        return Case(name=name, folder=path.parent, call=_bound(act, path), intact=intact)
+    inside = case_folder(folder, f"{number}-{name}")
+    return Case(name=name, folder=inside, call=what) if callable(what) else Case(name=name, folder=inside, words=what)
+
+
+def _seeded(make: Callable[[int, int, Path], Any]) -> Callable[[int, Path], Iterator[Case]]:
+    """Of a function that gives the case of a seed and a number."""
+
+    def drawn(seed: int, folder: Path) -> Iterator[Case]:
+        for number in count():
+            name, path = make(seed, number, folder)
+            yield _case(name, path, folder, number, "explain_model")
+
+    return drawn
+
+
+PICTURES = ("cat.png", "cat.jpg", "cat.gif", "cat.tif", "cat.webp", "cat.ppm")
+FAMILIES = [
+    Family("bytes of onnx", None, _damaged_bytes("explain_model", ("net.onnx",))),
+    Family("bytes of torch", None, _damaged_bytes("explain_model", ("net.pt2", "net.pt")), (0, 10)),
+    Family("bytes of keras", None, _damaged_bytes("explain_model", ("net.keras", "net.h5")), (0, 10)),
+    Family("bytes of pictures", None, _damaged_bytes("read_picture", PICTURES), (0, 20)),
+    Family("bytes of arrays", None, _damaged_bytes("read_array", ("a.npy", "a.npz"))),
+]
