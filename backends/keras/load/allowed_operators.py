@@ -5,7 +5,7 @@ runs, and among TensorFlow's operators are some that write, read and delete file
 is missing here is refused: an operator that nobody thought of is refused too.
 """
 
-__all__ = ["ALLOWED", "SAVING"]
+__all__ = ["ALLOWED", "RESTORING", "SAVING"]
 
 _ARITHMETIC = """
 Abs AccumulateNV2 Acos Acosh Add AddN AddV2 All Angle Any ApproximateEqual ArgMax ArgMin Asin Asinh Atan Atan2 Atanh
@@ -108,5 +108,7 @@ UnicodeTranscode
 _LISTS = (_ARITHMETIC, _MATRICES, _NETWORKS, _ARRAYS, _PICTURES, _GRADIENTS, _CHANCE, _CONTROL, _STATE, _WORDS)
 ALLOWED = frozenset(" ".join(_LISTS).split())
 """Operators that compute, in memory alone."""
-SAVING = frozenset({"MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename", "Save", "Restore", "RestoreSlice"})
-"""What the functions that save and restore variables hold besides; a network that is wrapped does not run them."""
+RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
+"""What restores variables from files holds besides; it is run when a SavedModel of the first TensorFlow is loaded."""
+SAVING = frozenset({"MergeV2Checkpoints", "RestoreV2", "Save", "SaveV2", "ShardedFilename"})
+"""What saves variables holds besides; a network that is wrapped does not run it."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from crosslens.errors import ModelError
+from crosslens.errors import CrosslensError, ModelError
 from crosslens.model import OUTPUT, InputSpec
 from crosslens.model.preprocessing import Preprocess
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -33,6 +33,7 @@ from .held_inputs import repeat
 from .load_errors import reason
 from .savedmodel_check import refuse_unsafe
 from .savedmodel_inputs import GraphInputs, graph_inputs
+from .savedmodel_sizes import check_operations, check_variables
 
 __all__ = ["GraphNetwork", "load_saved_model"]
 
@@ -52,7 +53,10 @@ def load_saved_model(path: Path, trust: bool) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about functions for training, which play no part here
+            check_variables(path)
             loaded = tf.saved_model.load(str(path))
+    except CrosslensError:
+        raise
     except Exception as error:
         raise ModelError(f"TensorFlow cannot load the SavedModel '{path}': {reason(error)}; export it again") from error
     if not loaded.signatures:
@@ -119,6 +123,7 @@ class GraphNetwork(FrozenWeights):
 
         def run(x: Any) -> None:
             y = as_rows(*self._import_graph(x, [self.result], {}))
+            check_operations(x.graph)
             operations = {
                 op.name.removeprefix("net/"): op for op in x.graph.get_operations() if op.name.startswith("net/")
             }

@@ -1,5 +1,6 @@
 """A SavedModel is a program: what does more than compute is refused before TensorFlow loads it."""
 
+import os
 import shutil
 
 import crosslens
@@ -8,7 +9,8 @@ import pytest
 import tensorflow as tf
 from crosslens import OUTPUT
 from crosslens.backends.keras.load.savedmodel_check import disallowed_operators
-from crosslens.errors import ModelError
+from crosslens.errors import MemoryLimitError, ModelError
+from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 X = np.random.default_rng(0).random((2, 3, 8, 8), dtype=np.float32)
@@ -124,3 +126,113 @@ def test_a_copy_without_its_program_says_so(tmp_path):
     with pytest.raises(ModelError, match="TensorFlow cannot load the SavedModel") as caught:
         crosslens.wrap(folder)
     assert "\n" not in str(caught.value)
+
+
+def edited(folder, change):
+    """The folder with its program changed: `change(graph)` of its first graph."""
+    program = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    change(program.meta_graphs[0])
+    (folder / "saved_model.pb").write_bytes(program.SerializeToString())
+    return folder
+
+
+def test_a_function_that_bears_the_name_of_an_operator_is_not_taken_for_a_function(tmp_path):
+    """TensorFlow may run the operator."""
+
+    def shadow(graph):
+        graph.graph_def.library.function.add().signature.name = "WriteFile"
+
+    folder = saved(Net(lambda: write(tmp_path / "done")), tmp_path / "m")
+    with pytest.raises(ModelError, match="operator WriteFile"):
+        crosslens.wrap(edited(folder, shadow))
+
+
+def test_an_object_that_runs_the_function_that_saves_is_refused(tmp_path):
+    def use(graph):
+        name = next(f.signature.name for f in graph.graph_def.library.function if "traced_save" in f.signature.name)
+        functions = [node.function for node in graph.object_graph_def.nodes if node.function.concrete_functions]
+        functions[0].concrete_functions[0] = name
+
+    with pytest.raises(ModelError, match=r"operator (MergeV2Checkpoints|SaveV2|ShardedFilename) .*traced_save"):
+        crosslens.wrap(edited(saved(Net(), tmp_path / "m"), use))
+
+
+def first_tensorflow(path):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        image = tf.compat.v1.placeholder(tf.float32, (None, 8, 8, 3))
+        y = tf.reduce_mean(image, [1, 2]) * tf.compat.v1.get_variable("w", initializer=[1.0, 2.0, 3.0])
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.saved_model.simple_save(session, str(path), {"x": image}, {"y": y})
+    return path
+
+
+@pytest.mark.parametrize("name", ["restore_op_name", "filename_tensor_name"])
+def test_what_saves_is_refused_where_it_would_be_run_to_restore(name, tmp_path):
+    """TensorFlow runs the operator that restores when it loads a file of its first version."""
+
+    def use(graph):
+        setattr(graph.saver_def, name, graph.saver_def.save_tensor_name)
+
+    with pytest.raises(ModelError, match=r"operator \w+ .*of the main graph"):
+        crosslens.wrap(edited(first_tensorflow(tmp_path / "m"), use))
+
+
+def test_a_variable_that_is_initialised_by_what_saves_is_refused(tmp_path):
+    def use(graph):
+        variable = VariableDef.FromString(graph.collection_def["variables"].bytes_list.value[0])
+        variable.initializer_name = graph.saver_def.save_tensor_name.partition(":")[0]
+        graph.collection_def["variables"].bytes_list.value[0] = variable.SerializeToString()
+
+    with pytest.raises(ModelError, match=r"operator \w+ .*of the main graph"):
+        crosslens.wrap(edited(first_tensorflow(tmp_path / "m"), use))
+
+
+def test_a_constant_of_one_number_and_any_shape_is_measured_before_it_is_made(tmp_path):
+    def enlarge(graph):
+        nodes = [node for f in graph.graph_def.library.function for node in f.node_def]
+        tensor = next(node.attr["value"].tensor for node in nodes if node.op == "Const")
+        tensor.Clear()
+        tensor.dtype = tf.float32.as_datatype_enum
+        tensor.float_val.append(1.0)
+        tensor.tensor_shape.dim.add().size = 10**13
+
+    with pytest.raises(MemoryLimitError, match=r"the constants of '.*' would take 40\.0 TB of memory"):
+        crosslens.wrap(edited(saved(Net(), tmp_path / "m"), enlarge))
+
+
+def test_a_tensor_that_would_be_computed_is_measured_before_the_network_runs(tmp_path):
+    folder = saved(Net(lambda: tf.debugging.assert_greater(tf.reduce_sum(tf.zeros([10**7, 10**6])), -1.0)), tmp_path)
+    with pytest.raises(MemoryLimitError, match=r"the tensor '.*' would take 40\.0 TB of memory"):
+        crosslens.wrap(folder, preprocess=None).layers  # noqa: B018 - traced there
+
+
+def calls(graph, name, callee, times):
+    function = graph.graph_def.library.function.add()
+    function.signature.name = name
+    for each in range(times):
+        node = function.node_def.add(name=f"call_{each}", op="PartitionedCall")
+        node.attr["f"].func.name = callee
+
+
+def test_functions_that_call_twice_are_counted_not_inlined(tmp_path):
+    def double(graph):
+        for each in range(40):
+            calls(graph, f"f{each}", f"f{each + 1}", 2)
+        calls(graph, "f40", "nothing", 1)
+
+    with pytest.raises(ModelError, match=r"is 3\.3e\+12 operations when its functions are inlined"):
+        crosslens.wrap(edited(saved(Net(), tmp_path / "m"), double))
+
+
+def test_a_function_that_calls_itself_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="has a function that calls itself, 'f'"):
+        crosslens.wrap(edited(saved(Net(), tmp_path / "m"), lambda graph: calls(graph, "f", "f", 1)))
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index", "fingerprint.pb"])
+def test_a_pipe_in_the_folder_is_refused_without_waiting(name, tmp_path):
+    folder = saved(Net(), tmp_path / "m")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(ModelError, match=rf"holds '{name.rpartition('/')[2]}', which is not a regular file"):
+        crosslens.wrap(folder)
