@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -20,6 +21,8 @@ RESIZE = {
 """The ways, and what each does."""
 SHARE = 0.875
 """What evaluation of ImageNet networks keeps of the short side, 224 of 256 pixels."""
+LONG = 16
+"""A picture that would be enlarged to more than this many times the pixels that are kept is cut before it."""
 Size = tuple[int, int]
 
 
@@ -38,12 +41,40 @@ class Fitting:
     def apply(self, picture: Image.Image) -> Image.Image:
         """One of Pillow's images, resized with a bicubic filter that averages where it shrinks."""
         height, width = self.resized
+        left, top = (width - self.size[1]) // 2, (height - self.size[0]) // 2
+        if height * width > max(picture.width * picture.height, LONG * self.size[0] * self.size[1]):
+            return self._cut_first(picture, left, top)
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        left, top = (width - self.size[1]) // 2, (height - self.size[0]) // 2
         if (top, left) == (0, 0) and self.resized == self.size:
             return picture
         return picture.crop((left, top, left + self.size[1], top + self.size[0]))
+
+    def _cut_first(self, picture: Image.Image, left: int, top: int) -> Image.Image:
+        """The same of a long picture, within rounding of one step: only what is kept is enlarged."""
+        x = _kept(picture.width, self.resized[1], left, self.size[1])
+        y = _kept(picture.height, self.resized[0], top, self.size[0])
+        cut = picture.crop((x.first, y.first, x.last, y.last))
+        box = (x.start, y.start, x.stop, y.stop)
+        return cut.resize(self.size[::-1], Image.Resampling.BICUBIC, box)
+
+
+class _Kept(NamedTuple):
+    """Along one axis, the pixels of a picture that are looked at, and the part of these that is kept."""
+
+    first: int
+    last: int
+    start: float
+    stop: float
+
+
+def _kept(own: int, resized: int, start: int, size: int) -> _Kept:
+    """What of `own` pixels is needed for `size` of `resized` ones from `start` on."""
+    scale = own / resized
+    reach = ceil(2 * max(1.0, scale)) + 1  # of the bicubic filter
+    first = max(0, floor(start * scale) - reach)
+    last = min(own, ceil((start + size) * scale) + reach)
+    return _Kept(first, last, start * scale - first, min((start + size) * scale - first, last - first))
 
 
 def check_fitting(resize: str, crop: float | None) -> None:

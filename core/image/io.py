@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import ImageError, ModelError
 from ..execution.whole_file import whole_file
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels
-from .decoding import BROKEN, open_picture
+from .decoding import decoding, has_frames, load_pixels, open_picture, opened_picture, upright
 from .deep_picture import shares_of_floats, to_eight_bits
 from .false_colour import pixels as as_pixels
 from .fitting import Fitting, check_fitting, check_size, fitting
@@ -26,6 +26,10 @@ Pixels = np.ndarray[Any, Any]
 
 _READABLE = {"La": "LA", "LAB": "RGB"}
 """Modes of Pillow's that it does not convert to grey or colours at once, and one that it converts them to."""
+_CONVERSION = {"F": 36, "I": 8}
+"""Bytes for each pixel of a picture, by its mode, that are taken to make one in colours of it; of others 4."""
+_AS_FLOATS = 28
+"""Bytes for each pixel of a batch while it is made."""
 
 
 def load_image(
@@ -154,16 +158,33 @@ def _load_pixels(pixels: Pixels, target: _Target) -> Pixels:
 
 
 def _load_picture(picture: Image.Image, target: _Target, path: Any = None) -> Pixels:
+    with decoding(_file(path)):
+        return _picture_batch(picture, target, path)
+
+
+def _picture_batch(picture: Image.Image, target: _Target, path: Any) -> Pixels:
     grey = target.spec.shape[0] == 1
-    picture = ImageOps.exif_transpose(picture)
+    picture = upright(load_pixels(picture, _file(path), _needed(picture, target.size or picture.size)))
     if picture.mode == "F":
         shares = with_channels(shares_of_floats(picture, target.spec), 1 if grey else 3)
         return target.batch(_fit_bands(shares, target, path))
-    picture = to_eight_bits(picture.convert(_READABLE.get(picture.mode, picture.mode)))
+    picture = to_eight_bits(_converted(picture, _READABLE.get(picture.mode, picture.mode)))
     target.record(_file(path), (picture.height, picture.width))
-    picture = target.fit(_flatten_on_white(picture).convert("L" if grey else "RGB"))
-    pixels = np.asarray(picture, np.float32) / 255
+    picture = target.fit(_converted(_flatten_on_white(picture), "L" if grey else "RGB"))
+    pixels = np.array(picture, np.float32)
+    pixels /= 255
     return target.batch(pixels[None] if grey else np.moveaxis(pixels, -1, 0))
+
+
+def _needed(picture: Image.Image, size: tuple[int, int]) -> int:
+    """Bytes that a picture in one of Pillow's modes takes beside itself until it is a batch of this size."""
+    own = picture.width * picture.height
+    conversion = 12 if picture.has_transparency_data else _CONVERSION.get(picture.mode[0], 4)
+    return own * conversion + size[0] * size[1] * _AS_FLOATS
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _bands(path: Path | Image.Image, like: Model | None) -> Pixels | None:
@@ -181,8 +202,10 @@ def _bands(path: Path | Image.Image, like: Model | None) -> Pixels | None:
         return as_bands(read_tiff(place), like.input, path)
     if plain:
         return None
-    picture = ImageOps.exif_transpose(open_picture(place) if place is not None else path)  # type: ignore[arg-type]
-    pixels = np.asarray(picture.convert("RGBA") if picture.mode in {"P", "PA"} else picture)
+    with decoding(_file(path)):
+        picture = path if isinstance(path, Image.Image) else open_picture(path)
+        picture = upright(load_pixels(picture, place, picture.width * picture.height * 2 * _AS_FLOATS))
+        pixels = np.asarray(picture.convert("RGBA") if picture.mode in {"P", "PA"} else picture)
     if like.input.is_volume or pixels.ndim != 3 or pixels.shape[2] != like.input.shape[0]:
         raise ImageError(
             f"the picture has bands {', '.join(picture.getbands())}; this model takes {like.input.shape}: give a TIFF "
@@ -194,12 +217,10 @@ def _bands(path: Path | Image.Image, like: Model | None) -> Pixels | None:
 def _has_bands(tiff: Path) -> bool:
     """Whether a TIFF holds several pages, of which Pillow gives the first alone, or samples that it cannot read."""
     try:
-        with Image.open(tiff, formats=["TIFF"]) as picture:
-            return getattr(picture, "n_frames", 1) > 1
-    except UnidentifiedImageError:
-        return tiff.read_bytes()[:2] in {b"II", b"MM"}
-    except BROKEN:
-        return False
+        with opened_picture(tiff) as picture, decoding(tiff):
+            return picture.format == "TIFF" and has_frames(picture)
+    except ImageError as error:
+        return isinstance(error.__cause__, SyntaxError)
 
 
 def _bands_of_pixels(pixels: Pixels, path: Any) -> Pixels:

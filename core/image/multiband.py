@@ -1,6 +1,9 @@
 """Reading images with any number of bands, and volumes: TIFF of several samples or pages, RGBA, .npy and .npz."""
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from lzma import LZMADecompressor
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,10 @@ import numpy as np
 
 from ..errors import ImageError
 from ..input.unit import WHITE
+from ..limits.memory import check_memory
+from ..limits.regular_file import check_regular_file
 from ..model.input_spec import InputSpec
+from ..reading.array_file import as_reason, read_any
 
 __all__ = ["ARRAYS", "TIFFS", "as_bands", "read_array", "read_tiff"]
 
@@ -16,6 +22,13 @@ Values = np.ndarray[Any, Any]
 
 ARRAYS = frozenset({".npy", ".npz"})
 TIFFS = frozenset({".tif", ".tiff"})
+_UNPACKING: Mapping[int, Callable[[], Any]] = {
+    **dict.fromkeys((8, 32946, 50013), zlib.decompressobj),
+    34925: LZMADecompressor,
+}
+"""Makes what unpacks a part of a TIFF, by the number of the compression, of those that pack very much into little."""
+_AS_FLOATS = 12
+"""Bytes for each value of a picture of bands, on the way to a batch."""
 
 
 def read_array(path: Path) -> Values:
@@ -23,20 +36,19 @@ def read_array(path: Path) -> Values:
 
     Raises:
         ImageError: no such file, no array of numbers, or several.
+        MemoryLimitError: it is larger than the memory limit allows.
     """
+    check_regular_file(path, ImageError, "picture")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            names = [name for name in ("image", "images", "volume") if name in loaded.files] or loaded.files
-            if len(names) != 1:
-                raise ImageError(f"'{path}' holds {', '.join(loaded.files)}; save the image alone, or as image=")
-            return np.asarray(loaded[names[0]])
-    except FileNotFoundError as error:
-        raise ImageError(f"no picture at '{path}': the file does not exist") from error
-    except (OSError, ValueError, EOFError, KeyError) as error:
+        loaded = read_any(path)
+    except ValueError as error:
         raise ImageError(f"'{path}' is not an array of numbers that NumPy can read ({error})") from error
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    names: list[str] = [name for name in ("image", "images", "volume") if name in loaded] or list(loaded)
+    if len(names) != 1:
+        raise ImageError(f"'{path}' holds {', '.join(loaded) or 'nothing'}; save the image alone, or as image=")
+    return loaded[names[0]]
 
 
 def read_tiff(path: Path) -> Values:
@@ -44,19 +56,40 @@ def read_tiff(path: Path) -> Values:
 
     Raises:
         ImageError: no such file, it is damaged, or tifffile is not installed.
+        MemoryLimitError: it is larger than the memory limit allows.
     """
     try:
-        from tifffile import TiffFileError, imread
+        from tifffile import TiffFile
     except ImportError as error:
         raise ImageError(
             f"'{path}' may hold more bands than Pillow reads: pip install tifffile, or save it as .npy"
         ) from error
+    check_regular_file(path, ImageError, "picture")
     try:
-        return np.asarray(imread(path))
-    except FileNotFoundError as error:
-        raise ImageError(f"no picture at '{path}': the file does not exist") from error
-    except (OSError, ValueError, TiffFileError) as error:
+        with as_reason(), TiffFile(path, _multifile=False) as tiff:  # nor what it names of other files
+            series = tiff.series[0]
+            check_memory(2 * series.nbytes, f"'{path}', {series.dtype} {series.shape},", "give a smaller picture")
+            for page in series:
+                _refuse_larger_parts(page)
+            return np.asarray(series.asarray())
+    except ValueError as error:
         raise ImageError(f"'{path}' is not a TIFF that tifffile can read ({error})") from error
+
+
+def _refuse_larger_parts(page: Any) -> None:
+    """Refuse compressed strips and tiles that hold more than they declare, which tifffile unpacks whole.
+
+    Raises:
+        ValueError: a part is larger.
+    """
+    opener = None if page is None else _UNPACKING.get(int(getattr(page, "compression", 1)))
+    if opener is None:
+        return
+    declared = prod(page.chunks) * page.dtype.itemsize
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        page.parent.filehandle.seek(offset)
+        if len(opener().decompress(page.parent.filehandle.read(count), declared + 1)) > declared:
+            raise ValueError(f"a part of it holds more than the {declared} bytes that it declares")
 
 
 def as_bands(values: Values, spec: InputSpec, path: Any) -> Values:
@@ -67,8 +100,12 @@ def as_bands(values: Values, spec: InputSpec, path: Any) -> Values:
 
     Raises:
         ImageError: another number of channels or sides, channels at either end, or values out of the bounds.
+        MemoryLimitError: it is larger than the memory limit allows.
     """
+    check_memory(_AS_FLOATS * values.size, f"'{path}', {values.dtype} {values.shape},", "give a smaller picture")
     axes = len(spec.shape)
+    if not values.size:
+        raise _shape_error(values, spec, path)
     values = values[0] if values.ndim == axes + 1 and values.shape[0] == 1 else values
     values = values[None] if values.ndim == axes - 1 and spec.shape[0] in {1, None} else values
     if values.ndim != axes:

@@ -10,11 +10,15 @@ from PIL import Image
 
 from ..errors import ImageError
 from ..execution.whole_file import whole_file
-from .decoding import BROKEN, open_picture
+from ..limits.memory import check_memory
+from .decoding import decoding, has_frames, opened_picture
 
 __all__ = ["find_ffmpeg", "is_animation", "read_animation", "save_animation"]
 
 Pixels = np.ndarray[Any, Any]
+_BYTES = 8
+"""Of memory for each pixel of each frame: as it is held, and once more while it is decoded."""
+_FEWER = "give an animation of fewer or smaller frames"
 
 
 def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int | Sequence[int] = 80) -> Path:
@@ -47,10 +51,12 @@ def read_animation(path: Path) -> tuple[list[Image.Image], list[int]]:
     Raises:
         ImageError: the file does not exist, or is not a picture.
     """
-    open_picture(path)  # refuses what is none
     frames, durations = [], []
-    with Image.open(path) as film:
-        for n in range(getattr(film, "n_frames", 1)):
+    with opened_picture(path) as film, decoding(path):
+        count = getattr(film, "n_frames", 1)
+        width, height = film.size
+        check_memory(count * width * height * _BYTES, f"'{path}', {count} frames of {width} x {height} pixels,", _FEWER)
+        for n in range(count):
             film.seek(n)
             film.load()
             frames.append(film.convert("RGBA" if film.has_transparency_data else "RGB"))
@@ -63,9 +69,9 @@ def is_animation(path: Path) -> bool:
     if path.suffix.lower() not in {".gif", ".webp", ".png", ".apng"} or not path.is_file():
         return False
     try:
-        with Image.open(path) as film:
-            return getattr(film, "n_frames", 1) > 1
-    except BROKEN:
+        with opened_picture(path) as film, decoding(path):
+            return has_frames(film)
+    except ImageError:
         return False
 
 

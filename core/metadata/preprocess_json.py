@@ -1,11 +1,12 @@
 """Preprocessing as JSON: `Preprocess`'s own keywords, and the files of Hugging Face, timm and torchvision."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 from ..errors import ParameterError, did_you_mean
+from ..reading.text_file import parse_json
 from .preprocess_text import KEYWORDS
 
 __all__ = ["MOST_BYTES", "Keywords", "keywords_from_file", "keywords_from_json", "keywords_from_mapping", "read_json"]
@@ -40,8 +41,8 @@ def keywords_from_json(text: str) -> Keywords:
         ParameterError: it is not JSON, or holds what crosslens could not do.
     """
     try:
-        return _keywords(json.loads(text))
-    except (ValueError, RecursionError) as error:
+        return _keywords(parse_json(text))
+    except ValueError as error:
         shown = text if len(text) < 80 else f"{text[:77]}..."
         raise ParameterError(f"cannot read a preprocessing from {shown!r}: {error}") from error
 
@@ -53,6 +54,8 @@ def read_json(path: Path) -> Any:
         OSError, ValueError: it cannot be read, is too large or no JSON; the text of the error says so in a few words.
     """
     try:
+        if not S_ISREG(path.stat().st_mode):
+            raise ValueError("it is not a regular file")
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
@@ -60,9 +63,7 @@ def read_json(path: Path) -> Any:
     if len(content) > MOST_BYTES:
         raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB")
     try:
-        return json.loads(content)
-    except RecursionError as error:
-        raise ValueError("it is not JSON of this kind: nested too deeply") from error
+        return parse_json(content)
     except ValueError as error:
         raise ValueError(f"it is not JSON ({error})") from error
 

@@ -4,13 +4,11 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
 
 from ..errors import ParameterError
 from ..model.base import Model
 from ..plugins.saved_result import load
+from ..reading.array_file import read_npz_headers
 from ..store.manifest import read_manifest
 from ..store.row_files import RowFiles
 from ..survey.survey import Survey, open_survey
@@ -83,7 +81,6 @@ def _of_survey(survey: Survey) -> Earlier:
 def _is_result(path: Path) -> bool:
     """Whether an array file holds the record of a result."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return "record" in file.files
-    except (OSError, ValueError, EOFError, BadZipFile):
+        return "record" in read_npz_headers(path)
+    except ValueError:
         return False

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import ParameterError
+from ..limits.regular_file import check_regular_file
 from ..model import Model
+from ..reading.array_file import read_npz
 
 __all__ = ["FacetRows", "read_facets"]
 
@@ -94,10 +95,10 @@ def _arrays(path: Path) -> dict[str, Numbers]:
         if path.is_dir():
             raise ParameterError(f"the store '{path}' holds no facets: crosslens sweep MODEL DATA {METHOD} -o {path}")
         raise ParameterError(f"no facets at '{path}': the file does not exist; make them: {_MAKE}")
+    check_regular_file(file, ParameterError, "facets")
     try:
-        with np.load(file, allow_pickle=False) as saved:
-            arrays = {name: saved[name] for name in _NAMES}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+        arrays = read_npz(file, _NAMES)
+    except ValueError as error:
         raise ParameterError(f"'{file}' holds no facets; make them: {_MAKE}") from error
     return arrays
 

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..errors import CrosslensError, TargetError
-from ..image.decoding import open_picture
+from ..errors import ImageError, TargetError
+from ..image.decoding import decoding, open_picture
 from ..image.io import load_image
+from ..limits.regular_file import check_regular_file
 from ..model.base import Model
+from ..reading.array_file import NUMBERS, read_npy
 
 __all__ = ["read_mask"]
 
@@ -25,14 +27,15 @@ def read_mask(path: str, model: Model) -> np.ndarray[Any, Any]:
     Raises:
         TargetError: no such file, or it cannot be read as a mask.
     """
+    check_regular_file(path, TargetError, "mask")
     try:
         if Path(path).suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False), np.float32)
+            return np.asarray(read_npy(path, NUMBERS), np.float32)
         picture = _in_black_and_white(path)
         if picture.size == model.input.size[::-1]:
             return np.asarray(picture, np.float32) / 255
         fitted = load_image(picture, size=model.input.size)
-    except (CrosslensError, OSError, ValueError, EOFError) as error:
+    except (ImageError, ValueError) as error:
         raise TargetError(f"cannot read a mask from '{path}': {error}") from error
     return np.asarray(fitted[0, 0].clip(0, 1), np.float32)
 
@@ -40,6 +43,11 @@ def read_mask(path: str, model: Model) -> np.ndarray[Any, Any]:
 def _in_black_and_white(path: str) -> Image.Image:
     """The picture, white where it is painted and black elsewhere."""
     picture = open_picture(Path(path))
+    with decoding(path):
+        return _painted(picture)
+
+
+def _painted(picture: Image.Image) -> Image.Image:
     if picture.mode == "P" and not picture.has_transparency_data:
         painted = np.asarray(picture) != 0
     elif picture.has_transparency_data and (alpha := np.asarray(picture.convert("RGBA"))[..., 3]).min() < 255:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import ParameterError
+from ..limits.regular_file import check_regular_file
+from ..reading.array_file import read_npz
 from .patch_density import PatchDensity
 
 __all__ = ["MAKE", "read_density"]
@@ -38,10 +39,10 @@ def _arrays(path: Path) -> Mapping[str, Numbers]:
     file = path / METHOD / "result.npz" if path.is_dir() else path
     if not file.exists():
         raise ParameterError(f"no mixture of patches at '{file}', which does not exist; make one: {MAKE}")
+    check_regular_file(file, ParameterError, "mixture of patches")
     try:
-        with np.load(file, allow_pickle=False) as saved:
-            return {name: saved[name] for name in _NAMES}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, BadZipFile) as error:
+        return read_npz(file, _NAMES)
+    except ValueError as error:
         raise ParameterError(f"'{file}' holds no mixture of patches; make one: {MAKE}") from error
 
 

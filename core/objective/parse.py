@@ -9,8 +9,10 @@ import numpy as np
 
 from .. import objective as objectives
 from ..errors import LayerError, ParameterError, TargetError, did_you_mean
+from ..limits.regular_file import check_regular_file
 from ..model.base import Model
 from ..model.layer import OUTPUT
+from ..reading.array_file import NUMBERS, read_npy
 from . import Objective
 from .grammar import parse_expression
 
@@ -198,9 +200,10 @@ def _region(kind: str, rest: str, text: str, model: Model) -> Objective:
 
 def _vector(path: str) -> np.ndarray[Any, Any]:
     """A vector from a .npy file."""
+    check_regular_file(path, TargetError, "direction")
     try:
-        return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (OSError, ValueError, EOFError) as error:
+        return np.asarray(read_npy(path, NUMBERS), np.float32)
+    except ValueError as error:
         raise TargetError(
             f"cannot read a direction from '{path}': {error}; it must be a .npy file of one number per channel"
         ) from error

@@ -4,17 +4,17 @@ A file is data. The class is looked for among the classes that exist, never impo
 and arrays are read without pickle.
 """
 
-import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import ParameterError
+from ..limits.regular_file import check_regular_file
+from ..reading.array_file import one_line, read_npz
+from ..reading.text_file import parse_json
 from .base import Result
 from .formats import FORMAT, suffix_of
 from .stored_values import restored
@@ -24,8 +24,6 @@ __all__ = ["read_result"]
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 Record = Mapping[str, Any]
 
-_BROKEN = (OSError, ValueError, EOFError, BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError)
-"""Errors of NumPy and of zip files for what is damaged, or is no array file at all."""
 _OTHERS = {
     ".json": "json.load reads the figures of a comparison",
     ".html": "a browser shows a report",
@@ -64,12 +62,14 @@ def read_result(path: str | Path, import_class: Callable[[str, str], None]) -> R
             "class: install the one that does, or read the arrays with numpy.load"
         )
     try:
-        return kind.from_saved(_fields(kind, record, arrays))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        result = kind.from_saved(_fields(kind, record, arrays))
+        repr(result)  # looks at most of what it needs
+    except Exception as error:  # a stranger's fields may be of any kind and shape
         raise ParameterError(
-            f"'{path}' does not hold what a {kind.__name__} has ({_line(error)}): it is damaged, or another version of "
-            f"{kind.__module__.partition('.')[0]} wrote it"
+            f"'{path}' does not hold what a {kind.__name__} has ({one_line(error)}): it is damaged, or "
+            f"another version of {kind.__module__.partition('.')[0]} wrote it"
         ) from error
+    return result
 
 
 def _read(path: Path) -> tuple[Record, Arrays]:
@@ -78,15 +78,12 @@ def _read(path: Path) -> tuple[Record, Arrays]:
         raise ParameterError(f"no saved result at '{path}': the file does not exist")
     if (suffix := suffix_of(path)) in _OTHERS:
         raise ParameterError(f"'{path}' holds no whole result, only .npz does: {_OTHERS[suffix]}")
+    check_regular_file(path, ParameterError, "saved result")
     try:
-        with path.open("rb") as file:
-            stored = np.load(file, allow_pickle=False)
-            if not isinstance(stored, np.lib.npyio.NpzFile):
-                _refuse(path, "it is a single array")
-            arrays = {name: stored[name] for name in stored.files}
-    except _BROKEN as error:
-        foreign = "This file contains pickled" in str(error)  # what NumPy says of each file that is none of its own
-        _refuse(path, "it is no file of NumPy's" if foreign else _line(error), error)
+        arrays = read_npz(path)
+    except ValueError as error:
+        foreign = str(error) == "File is not a zip file"
+        _refuse(path, "it is no file of NumPy's" if foreign else str(error), error)
     record = _record_in(arrays.pop("record", None))
     if record is None:
         _refuse(path, "it holds arrays and no record of a result: another program wrote it")
@@ -96,8 +93,8 @@ def _read(path: Path) -> tuple[Record, Arrays]:
 def _record_in(text: Any) -> Record | None:
     """The record in an array of text; None where it is none."""
     try:
-        record = json.loads(str(text))
-    except (ValueError, RecursionError):
+        record = parse_json(str(text))
+    except ValueError:
         return None
     whole = isinstance(record, dict) and {"kind", "method", "parameters", "provenance"} <= record.keys()
     whole = whole and isinstance(record["provenance"], dict) and isinstance(record.get("format", 0), int)
@@ -106,10 +103,6 @@ def _record_in(text: Any) -> Record | None:
 
 def _refuse(path: Path, reason: str, cause: BaseException | None = None) -> NoReturn:
     raise ParameterError(f"'{path}' is not a saved result: {reason}; give the .npz that save() wrote") from cause
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _kind_of(record: Record) -> type[Result] | None:

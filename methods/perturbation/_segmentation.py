@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from crosslens.arrays import Array, as_numpy
 from crosslens.errors import ParameterError, unknown_name
+from crosslens.limits.regular_file import check_regular_file
 from crosslens.method.target_function import TargetFunction
+from crosslens.reading.array_file import NUMBERS, read_npy
 
 __all__ = ["superpixel_labels"]
 
@@ -48,9 +50,10 @@ def superpixel_labels(function: TargetFunction, how: str | Array, count: int) ->
 
 def _from_file(path: str) -> np.ndarray[Any, Any]:
     """Superpixels as `numpy.save` wrote them."""
+    check_regular_file(path, ParameterError, "array of superpixels")
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        return read_npy(path, NUMBERS)
+    except ValueError as error:
         raise ParameterError(f"no superpixels can be read from '{path}': {error}; numpy.save writes them") from error
 
 

@@ -12,8 +12,8 @@ from .tree import FOLDERS, FRAMEWORKS, ROOT, import_graph, imports, modules, par
 
 OURS = modules(*FOLDERS)
 ORDER = [
-    "limits", "style_network", "metadata", "input", "model", "execution", "image", "operators", "objective",
-    "introspection",
+    "limits", "reading", "style_network", "metadata", "input", "model", "execution", "image", "operators",
+    "objective", "introspection",
     "receptive", "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method",
     "plugins", "embedding", "optim", "alignment", "relevance", "synthesis", "attack", "evolution", "picture_run",
     "store", "survey", "robustness", "neighbours", "checkpoints", "comparison", "restyle", "style_training", "report",

@@ -1,6 +1,5 @@
 """Checks of output files before the long work starts, and reading of label files."""
 
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,9 @@ import click
 
 from ...errors import CrosslensError, ModelError, ParameterError
 from ...image.video import find_ffmpeg
+from ...metadata.preprocess_json import MOST_BYTES
 from ...method.base import Method
+from ...reading.text_file import parse_json, read_text
 from ...synthesis.picture_method import PictureMethod
 
 __all__ = ["Writable", "WritingCommand", "check_animation", "check_snapshots", "read_labels"]
@@ -127,17 +128,12 @@ def read_labels(path: Path) -> list[str]:
     Raises:
         ModelError: no such file, or it holds something else.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(
-            f"cannot read labels from '{path}': {getattr(error, 'strerror', 'it is not a text file')}"
-        ) from error
+    text = read_text(path, ModelError, "file of labels", MOST_BYTES)
     if path.suffix != ".json":
         return text.splitlines()
     try:
-        labels = json.loads(text)
-    except json.JSONDecodeError as error:
+        labels = parse_json(text)
+    except ValueError as error:
         raise ModelError(f"labels in '{path}' are not JSON: {error}") from error
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ModelError(

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from ...arrays import Array
+from ...errors import ParameterError
 from ...execution.native_log import filter_native_log
+from ...limits.regular_file import check_regular_file
 from ...model.base import Model
 from ...model.output.output_spec import KINDS
 from ...model.preprocessing import PRESETS
 from ...plugins.wrap import wrap
+from ...reading.array_file import read_npy
 from .files import read_labels
 
 __all__ = [
@@ -67,9 +69,10 @@ class InputArray(click.ParamType):  # type: ignore[type-arg]
                 param,
                 ctx,
             )
+        check_regular_file(file, ParameterError, "array")
         try:
-            return name, np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            return name, read_npy(file)
+        except ValueError as error:
             self.fail(f"'{file}' cannot be read as an array: {error}", param, ctx)
 
 

@@ -1,15 +1,15 @@
 """Arrays in files, .npy and .npz: memory-mapped where the file allows it, images and labels found by their names."""
 
 import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from typing import Any
 
 import numpy as np
 
 from ...errors import ImageError
+from ...limits.regular_file import check_regular_file
+from ...reading.array_file import map_npy, map_stored, read_npz, read_npz_headers
 from .array_source import ArraySource
 from .records import are_labels
 from .unchanged import OfFiles
@@ -20,8 +20,6 @@ Values = np.ndarray[Any, Any]
 Opened = tuple[Values, Sequence[Any] | Values | None, tuple[str, ...]]
 """Images (N, ...), a label for each if there are such, and notes."""
 
-BROKEN = (OSError, ValueError, EOFError, KeyError, BadZipFile, NotImplementedError, struct.error)
-"""Errors of NumPy and of zip files for what is damaged, or holds other objects than numbers."""
 _IMAGES = ("images", "image", "x", "X", "data", "arr_0")
 _LABELS = {"images": "labels", "image": "label", "x": "y", "X": "Y", "inputs": "targets", "data": "labels"}
 """What the labels of arrays of these names are called; the words may be parts of a name, x_train and y_train."""
@@ -61,9 +59,10 @@ def open_npy(path: Path) -> Opened:
     Raises:
         ImageError: it is damaged, or holds Python objects.
     """
+    check_regular_file(path, ImageError, "array file")
     try:
-        return _as_images(np.load(path, mmap_mode="r", allow_pickle=False)), None, ()
-    except BROKEN as error:
+        return _as_images(map_npy(path)), None, ()
+    except ValueError as error:
         raise _damaged(path, error) from error
 
 
@@ -78,15 +77,14 @@ def open_npz(path: Path, key: str = "") -> Opened:
     Raises:
         ImageError: it is damaged, or nobody can tell which array holds the images: all names are listed.
     """
+    check_regular_file(path, ImageError, "array file")
     try:
-        with ZipFile(path) as archive:
-            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-            shapes = {name: _header(archive.open(member))[0] for name, member in members.items()}
-            key = _images_key(path, key, shapes)
-            images, notes = _member(path, archive, members[key])
-            labels_key = _labels_key(key, shapes)
-            labels = None if labels_key is None else np.load(archive.open(members[labels_key]), allow_pickle=False)
-    except BROKEN as error:
+        shapes = {name: header.shape for name, header in read_npz_headers(path).items()}
+        key = _images_key(path, key, shapes)
+        images, notes = _images(path, key)
+        labels_key = _labels_key(key, shapes)
+        labels = None if labels_key is None else read_npz(path, [labels_key])[labels_key]
+    except ValueError as error:
         if isinstance(error, ImageError):
             raise
         raise _damaged(path, error) from error
@@ -97,8 +95,7 @@ def open_npz(path: Path, key: str = "") -> Opened:
 
 
 def _damaged(path: Path, error: Exception) -> ImageError:
-    reason = " ".join(str(error).split())
-    return ImageError(f"'{path}' is not an array file whose numbers NumPy can read ({reason})")
+    return ImageError(f"'{path}' is not an array file whose numbers NumPy can read ({error})")
 
 
 def _as_images(values: Values) -> Values:
@@ -106,31 +103,12 @@ def _as_images(values: Values) -> Values:
     return values[:, None] if values.ndim == 3 else values
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, order and type of the array that a `.npy` begins with; the file stands behind them then."""
-    read = np.lib.format.read_array_header_1_0 if np.lib.format.read_magic(file) == (1, 0) else _header_2
-    shape, fortran, dtype = read(file)
-    return tuple(shape), bool(fortran), dtype
-
-
-def _header_2(file: IO[bytes]) -> Any:
-    return np.lib.format.read_array_header_2_0(file)
-
-
-def _member(path: Path, archive: ZipFile, member: ZipInfo) -> tuple[Values, tuple[str, ...]]:
+def _images(path: Path, name: str) -> tuple[Values, tuple[str, ...]]:
     """An array of the archive, and a note where it had to be read into memory."""
-    if member.compress_type != ZIP_STORED:
-        values = np.load(archive.open(member), allow_pickle=False)
-        note = f"'{path}' is compressed, so that it is held in memory; numpy.savez saves it to be read in parts"
-        return values, (note,)
-    with path.open("rb") as file:
-        file.seek(member.header_offset + 26)
-        file.seek(sum(struct.unpack("<HH", file.read(4))), 1)  # behind the name and the extra field
-        shape, fortran, dtype = _header(file)
-        if dtype.hasobject:
-            raise ValueError("it holds Python objects")
-        offset = file.tell()
-    return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"), ()
+    if (mapped := map_stored(path, name)) is not None:
+        return mapped, ()
+    note = f"'{path}' is compressed, so that it is held in memory; numpy.savez saves it to be read in parts"
+    return read_npz(path, [name])[name], (note,)
 
 
 def _images_key(path: Path, key: str, shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 from ...arrays import Array, as_numpy, like, namespace
 from ...data.sources.adapters import data
 from ...errors import ParameterError
+from ...limits.regular_file import check_regular_file
+from ...reading.array_file import read_any
 from .encoder import Encoder
 
 __all__ = ["RECTIFIED", "USUAL_BOUND", "CodeRange", "code_range", "interval", "measured_range", "noise_range"]
@@ -133,12 +135,20 @@ def _two_numbers(given: Any) -> tuple[float, float]:
     return low, high
 
 
+def _arrays(path: Path) -> list[Values]:
+    check_regular_file(path, ParameterError, "file of codes")
+    try:
+        found = read_any(path)
+    except ValueError as error:
+        raise ParameterError(f"'{path}' holds no codes that can be read: {error}") from error
+    return [found] if isinstance(found, np.ndarray) else list(found.values())
+
+
 def _read_codes(name: str, shape: tuple[int, ...], encoder: Encoder | None) -> Values:
     """Codes (N, *shape) in a file, or those of the pictures there."""
     path = Path(name)
     if path.suffix in {".npy", ".npz"} and path.exists():
-        found = np.load(path, allow_pickle=False)
-        arrays = [found] if isinstance(found, np.ndarray) else [found[key] for key in found.files]
+        arrays = _arrays(path)
         fitting = [each for each in arrays if each.ndim == 1 + len(shape) and each.shape[1:] == shape]
         if fitting:
             return np.asarray(fitting[0], np.float32)

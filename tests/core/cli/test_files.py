@@ -28,7 +28,7 @@ def test_other_labels_are_refused(tmp_path, text, said):
 
 def test_labels_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "labels.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="it is not a text file"):
+    with pytest.raises(ModelError, match="it is not text in UTF-8"):
         read_labels(tmp_path / "labels.txt")
 
 

@@ -104,7 +104,10 @@ def test_every_method_shows_its_parameters_as_options(command, name):
         ),
         (["grad_cam", "TINY", "PICTURE", "--target", "lion"], "no label 'lion' among this model's 5 classes"),
         (["grad_cam", "TINY", "PICTURE", "--preprocess", "tv"], "no preprocess preset 'tv'; there are imagenet, tf"),
-        (["grad_cam", "TINY", "PICTURE", "--labels", "gone.txt"], "cannot read labels from 'gone.txt'"),
+        (
+            ["grad_cam", "TINY", "PICTURE", "--labels", "gone.txt"],
+            "no file of labels at 'gone.txt': the file does not exist",
+        ),
         (["grad_cam", "TINY", "PICTURE", "--batch-size", "0"], "--batch-size is 0; it must be at least 1"),
         (
             ["grad_cam", "TINY", "PICTURE", "--output", "1", "--device", "cuda", "--input-shape", "3,9,9"],

@@ -16,6 +16,15 @@ from PIL import Image
 RNG = np.random.default_rng(0)
 
 
+def peak_of(work):
+    """Bytes by which the work raises the most that this process ever had."""
+    from resource import RUSAGE_SELF, getrusage
+
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    work()
+    return 1024 * (getrusage(RUSAGE_SELF).ru_maxrss - before)
+
+
 def taking(*shape, bounds=(0.0, 1.0)):
     model = TinyModel()
     model.input = InputSpec(shape, bounds)
@@ -31,6 +40,25 @@ def as_torchvision(pixels, resized, size):
     at = np.asarray(Image.fromarray(pixels).resize(resized[::-1], Image.Resampling.BICUBIC))
     top, left = ((m - n) // 2 for m, n in zip(resized, size, strict=True))
     return at[top : top + size[0], left : left + size[1]].transpose(2, 0, 1)[None] / np.float32(255)
+
+
+@pytest.mark.parametrize("own", [(2, 300), (300, 3), (2, 500), (7, 7000)])
+@pytest.mark.parametrize("crop", [None, 0.7, 1.0])
+def test_a_long_picture_is_cut_before_it_is_enlarged_and_keeps_its_pixels(own, crop):
+    """Within one step of 255: Pillow rounds the place of a cut, which is no whole pixel of the small picture."""
+    pixels = picture(*own)
+    fit = fitting(own, (32, 32), crop=crop)
+    assert fit.resized[0] * fit.resized[1] > 16 * 32 * 32
+    got = np.asarray(fit.apply(Image.fromarray(pixels)), int)
+    want = as_torchvision(pixels, fit.resized, (32, 32))[0].transpose(1, 2, 0) * 255
+    assert np.abs(got - want.round()).max() <= 1
+    assert (got == want.round()).mean() > 0.99
+
+
+def test_a_narrow_picture_takes_no_memory_for_what_is_cut_off():
+    """1 x 20000 would be 224 x 4480000 pixels, 4 GB, before the middle is cut out."""
+    taken = peak_of(lambda: fitting((20000, 1), (224, 224)).apply(Image.new("RGB", (1, 20000))))
+    assert taken < 100e6
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

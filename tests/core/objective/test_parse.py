@@ -70,7 +70,7 @@ def test_a_text_means_its_objective(model, target, meant):
             TargetError,
             r"needs a network whose output is maps of classes .*write region:LAYER:CHANNEL:FILE.png",
         ),
-        ("region:conv1:1:no.png", TargetError, "cannot read a mask from 'no.png': .*does not exist"),
+        ("region:conv1:1:no.png", TargetError, "no mask at 'no.png': the file does not exist"),
         ("norm:large", TargetError, "'norm:large' is not of the form norm:ALPHA"),
         ("channel:conv1", TargetError, "is not of the form channel:LAYER:INDEX"),
         ("channel:conv9:1", LayerError, "no layer 'conv9' in this model.*Did you mean"),
@@ -97,8 +97,11 @@ def test_a_direction_is_read_from_a_file(model, tmp_path):
     assert (objective.layer, objective.power) == ("conv2", 2.0)
     np.testing.assert_array_equal(objective.vector, vector.astype(np.float32))
     (tmp_path / "no.npy").write_text("no array")
-    for name in ("no.npy", "nowhere.npy"):
-        with pytest.raises(TargetError, match=rf"cannot read a direction from '.*{name}': .*a .npy file of one number"):
+    for name, said in (
+        ("no.npy", "cannot read a direction from '.*no.npy': .*a .npy file of one number"),
+        ("nowhere.npy", "no direction at '.*nowhere.npy': the file does not exist"),
+    ):
+        with pytest.raises(TargetError, match=said):
             resolve_target(f"direction:conv2:{tmp_path / name}:0", model, None)
 
 

@@ -209,7 +209,10 @@ def test_superpixels_come_from_a_file_too(image, tmp_path):
     of_array = method("lime", superpixels=THREE, samples=50)(TinyModel(), image, TARGET)
     of_file = method("lime", superpixels=str(tmp_path / "pieces.npy"), samples=50)(TinyModel(), image, TARGET)
     np.testing.assert_array_equal(of_file.values, of_array.values)
-    with pytest.raises(ParameterError, match=r"no superpixels can be read from 'gone.npy': .*; numpy.save writes them"):
+    (tmp_path / "text.npy").write_text("no array")
+    with pytest.raises(ParameterError, match=r"no superpixels can be read from '.*': .*; numpy.save writes them"):
+        method("lime", superpixels=str(tmp_path / "text.npy"))(TinyModel(), image, TARGET)
+    with pytest.raises(ParameterError, match=r"no array of superpixels at 'gone.npy': the file does not exist"):
         method("lime", superpixels="gone.npy")(TinyModel(), image, TARGET)
 
 

@@ -4,10 +4,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ....errors import ImageError
-from ....image.decoding import open_picture
+from ....image.decoding import decoding, open_picture, upright
 from .label_maps import Numbers, Size, refuse_another_size
 
 __all__ = ["MASKS", "mask_digest", "mask_void", "numbers_of", "read_mask"]
@@ -23,9 +23,10 @@ def read_mask(path: Path, size: Size) -> Image.Image:
         ImageError: it cannot be read, is a JPEG file, or has another size.
     """
     picture = open_picture(path)
-    if picture.format == "JPEG":
+    if picture.format in {"JPEG", "MPO"}:
         raise ImageError(f"'{path}' is a JPEG file, which changes the numbers of a mask: save it as PNG")
-    picture = ImageOps.exif_transpose(picture)
+    with decoding(path):
+        picture = upright(picture)
     refuse_another_size(f"'{path}'", (picture.height, picture.width), size)
     return picture
 
