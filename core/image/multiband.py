@@ -70,10 +70,22 @@ def read_tiff(path: Path) -> Values:
             series = tiff.series[0]
             check_memory(2 * series.nbytes, f"'{path}', {series.dtype} {series.shape},", "give a smaller picture")
             for page in series:
+                _refuse_many_parts(page, path.stat().st_size)
                 _refuse_larger_parts(page)
             return np.asarray(series.asarray())
     except ValueError as error:
         raise ImageError(f"'{path}' is not a TIFF that tifffile can read ({error})") from error
+
+
+def _refuse_many_parts(page: Any, size: int) -> None:
+    """Refuse a page that declares more strips and tiles than its file has bytes: each takes time.
+
+    Raises:
+        ValueError: it declares more.
+    """
+    count = 0 if page is None else max(prod(getattr(page, "chunked", ())), len(page.dataoffsets))
+    if count > size:
+        raise ValueError(f"a page of it declares {count} parts, and the file has {size} bytes")
 
 
 def _refuse_larger_parts(page: Any) -> None:

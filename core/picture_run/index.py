@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from ..errors import ParameterError
 from ..execution.whole_file import whole_file, writable_folder
+from ..reading.text_file import parse_json
 from ..result.strict_json import dumps
 from .job import settings_digest
 from .picture_list import PictureFile
@@ -57,7 +58,7 @@ class Index:
         if not known.exists() and not index.exists():
             return
         try:
-            before = json.loads(known.read_text(encoding="utf-8"))
+            before = parse_json(known.read_bytes())
             changed = list(_changes(before, json.loads(dumps(self.settings))))
         except (OSError, ValueError, AttributeError, TypeError):
             changed = [f"'{known}' cannot be read"]
@@ -122,7 +123,7 @@ def _lines(path: Path) -> Iterator[Record]:
         return
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         with suppress(ValueError):
-            record = json.loads(line)
+            record = parse_json(line)
             if isinstance(record, dict) and "name" in record:
                 yield record
 

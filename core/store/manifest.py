@@ -14,6 +14,7 @@ from ..execution.batching import forward_limit
 from ..execution.whole_file import whole_file
 from ..method.provenance import json_value, provenance
 from ..model.base import Model
+from ..reading.text_file import parse_json
 from ..result.strict_json import dumps
 from .code_digest import code_digests
 
@@ -70,7 +71,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse_json(path.read_bytes())
         form = int(manifest["form"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(f"'{path}' is not the manifest of a survey: name another folder") from error

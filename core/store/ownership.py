@@ -1,6 +1,5 @@
 """Which files of a folder a survey has written, so that nothing else is ever replaced or deleted."""
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import ParameterError
+from ..reading.text_file import parse_json
 from .lock import LOCK
 from .manifest import MANIFEST, read_manifest, write_manifest
 
@@ -90,5 +90,5 @@ def _written(folder: Path) -> Iterator[Path]:
 def _written_results(place: Path) -> Iterator[Path]:
     """The files of a method's folder, by the list of them, which comes last."""
     with suppress(OSError, ValueError, TypeError):
-        names = json.loads((place / FILES).read_text(encoding="utf-8"))
+        names = parse_json((place / FILES).read_bytes())
         yield from (place / Path(name).name for name in (*names, FILES))

@@ -20,6 +20,7 @@ from ..data.source import Failure
 from ..data.statistic import State
 from ..errors import ParameterError
 from ..execution.whole_file import whole_file
+from ..reading.array_file import map_npy
 from .statistic_key import statistic_key
 
 __all__ = ["RowFiles"]
@@ -101,4 +102,7 @@ def _places(count: int, failed: set[int]) -> Iterator[np.ndarray[Any, Any]]:
 
 
 def _mapped(path: Path) -> Any:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        return map_npy(path)
+    except ValueError as error:
+        raise ParameterError(f"'{path}' is damaged ({error}): begin anew, or name another folder") from error

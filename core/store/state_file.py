@@ -1,8 +1,6 @@
 """States of statistics in a file: an `.npz` without pickle, the same bytes for the same states."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,13 @@ from ..data.source import Failure
 from ..data.statistic import State
 from ..errors import ParameterError
 from ..execution.whole_file import whole_file
+from ..reading.array_file import read_npz
+from ..reading.text_file import parse_json
 
 __all__ = ["StoredStates", "read_states", "write_states"]
 
 _PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
-_BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_BROKEN = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class StoredStates:
@@ -66,12 +66,12 @@ def read_states(path: Path) -> StoredStates:
         ParameterError: the file is damaged.
     """
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            record = json.loads(str(file["record"]))
-            states: dict[int, dict[str, Any]] = {place: {} for place in record["states"]}
-            for key, kind in record["kinds"].items():
-                place, _, name = key.partition(".")
-                states[int(place)][name] = _restored(file[key], kind)
+        file = read_npz(path)
+        record = parse_json(str(file["record"]))
+        states: dict[int, dict[str, Any]] = {place: {} for place in record["states"]}
+        for key, kind in record["kinds"].items():
+            place, _, name = key.partition(".")
+            states[int(place)][name] = _restored(file[key], kind)
         failures = [Failure(*each) for each in record["failures"]]
         return StoredStates(states, record["images"], failures)
     except _BROKEN as error:

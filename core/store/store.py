@@ -18,6 +18,7 @@ from ..data.statistic import Statistic
 from ..errors import ParameterError
 from ..execution.processor import instruction_set
 from ..execution.whole_file import whole_file, writable_folder
+from ..reading.text_file import parse_json
 from ..result import Result
 from .contents import CONTENTS
 from .entries import Entry
@@ -185,7 +186,7 @@ def mixed(folder: Path, known: Sequence[str], processor: str) -> str:
 
 def _keys(place: Path) -> list[str]:
     try:
-        keys = json.loads((place / _STATISTICS).read_text(encoding="utf-8"))
+        keys = parse_json((place / _STATISTICS).read_bytes())
     except (OSError, ValueError) as error:
         raise ParameterError(
             f"'{place / _STATISTICS}' cannot be read: begin anew with again=True, or name another folder"

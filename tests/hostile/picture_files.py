@@ -52,7 +52,7 @@ def _damaged_parts(
     """A part left out, repeated, moved, taken from another picture, or damaged itself; checksums are right again."""
     try:
         parts, others = split(content), split(donor)
-    except (struct.error, IndexError, ValueError):  # it is damaged already
+    except (struct.error, IndexError, ValueError, OverflowError):  # it is damaged already
         return damaged(content, random)
     if not parts or not others:
         return damaged(content, random)
@@ -141,6 +141,7 @@ def _tiff_parts(data: bytes) -> Parts:
     (start,) = struct.unpack_from("<Q" if big else "<I", data, 8 if big else 4)
     (count,) = struct.unpack_from("<Q" if big else "<H", data, start)
     head, size = (8, 20) if big else (2, 12)
+    count = min(count, 100)
     entries = [data[start + head + size * n : start + head + size * (n + 1)] for n in range(count)]
     return [data[:start], *entries, data[start + head + size * count :]]
 

@@ -1,12 +1,12 @@
 """Rows of tables that hold encoded pictures: which column holds them, which hold labels, and what a cell holds."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import ImageError
+from ...reading.text_file import parse_json, read_content
 from .records import as_label
 
 __all__ = ["Columns", "label_names", "one_column", "picture_of_cell", "read_columns"]
@@ -102,17 +102,14 @@ def picture_of_cell(cell: Any, folder: Path | None = None) -> bytes:
     place = Path(path) if folder is None else (folder / path).resolve()
     if folder is not None and not place.is_relative_to(folder.resolve()):
         raise ImageError(f"the row names '{path}', which does not lie in the folder of its file")
-    try:
-        return place.read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot read '{path}', which the row names: {error.strerror}") from error
+    return read_content(place, ImageError, "picture")
 
 
 def _features(schema: Any) -> Mapping[str, Mapping[str, Any]]:
     """What `datasets` says of the columns; nothing where it did not write the file."""
     text = (schema.metadata or {}).get(b"huggingface")
     try:
-        found = json.loads(text)["info"]["features"] if text else {}
+        found = parse_json(text)["info"]["features"] if text else {}
     except (ValueError, KeyError, TypeError):
         return {}
     return {name: each for name, each in found.items() if isinstance(each, dict)} if isinstance(found, dict) else {}

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import ImageError
+from ...limits.memory import check_memory
+from ...limits.regular_file import check_regular_file
+from ...reading.array_file import as_reason
 from .array_files import Opened
 
 __all__ = ["is_idx", "open_idx"]
@@ -22,10 +25,16 @@ Values = np.ndarray[Any, Any]
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP = b"\x1f\x8b"
+_MOST_AXES = 5
+_LONGEST_HEADER = 4 + 4 * _MOST_AXES
+_PACKED = 1100
+"""Bytes that gzip makes of one byte, at most."""
 
 
 def is_idx(path: Path) -> bool:
     """Whether a file begins as an IDX file does, or is such a one in gzip."""
+    if not path.is_file():
+        return False
     try:
         with path.open("rb") as file:
             start = file.read(4)
@@ -34,7 +43,7 @@ def is_idx(path: Path) -> bool:
                 start = unpacked.read(4)
     except (OSError, EOFError, zlib.error):
         return False
-    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 0 < start[3] <= 5
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 0 < start[3] <= _MOST_AXES
 
 
 def open_idx(path: Path) -> Opened:
@@ -74,17 +83,19 @@ def _labels_beside(path: Path) -> Iterator[Path]:
 
 
 def _read(path: Path) -> Values:
+    check_regular_file(path, ImageError, "IDX file")
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == _GZIP
-        return _unpacked(path) if packed else _mapped(path)
-    except (OSError, EOFError, zlib.error, struct.error, ValueError) as error:
+        with as_reason():
+            with path.open("rb") as file:
+                packed = file.read(2) == _GZIP
+            return _unpacked(path) if packed else _mapped(path)
+    except ValueError as error:
         raise ImageError(f"'{path}' is not an IDX file that can be read ({error})") from error
 
 
 def _mapped(path: Path) -> Values:
     with path.open("rb") as file:
-        dtype, shape, offset = _header(file.read(4 + 4 * 255))
+        dtype, shape, offset = _header(file.read(_LONGEST_HEADER))
     if path.stat().st_size != offset + prod(shape) * dtype.itemsize:
         raise ValueError(f"its size is not that of {shape} numbers")
     return np.memmap(path, dtype, "r", offset, shape)
@@ -92,8 +103,13 @@ def _mapped(path: Path) -> Values:
 
 def _unpacked(path: Path) -> Values:
     with gzip.open(path) as file:
-        content = file.read()
-    dtype, shape, offset = _header(content)
+        dtype, shape, offset = _header(file.read(_LONGEST_HEADER))
+        size = prod(shape) * dtype.itemsize
+        if size > _PACKED * path.stat().st_size:
+            raise ValueError(f"it is too short for {shape} numbers")
+        check_memory(size, f"'{path}', {dtype} {shape},", "unpack it once with gunzip, to be read in parts")
+        file.seek(0)
+        content = file.read(offset + size + 1)
     if len(content) != offset + prod(shape) * dtype.itemsize:
         raise ValueError(f"its size is not that of {shape} numbers")
     return np.frombuffer(content, dtype, offset=offset).reshape(shape)
@@ -102,6 +118,6 @@ def _unpacked(path: Path) -> Values:
 def _header(content: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     """Type and shape of the numbers, and where they begin."""
     zero, kind, axes = struct.unpack(">HBB", content[:4])
-    if zero or kind not in _TYPES:
+    if zero or kind not in _TYPES or axes > _MOST_AXES:
         raise ValueError("it begins with another number")
     return np.dtype(_TYPES[kind]), struct.unpack(f">{axes}I", content[4 : 4 + 4 * axes]), 4 + 4 * axes

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ImageError
+from ...limits.regular_file import check_regular_file
 from ..source import Source
 from .array_files import ArrayFile, open_npy, open_npz
 from .concepts.named_concepts import named_concepts
@@ -25,6 +26,8 @@ KINDS = (
     "a folder of pictures, .npy, .npz, an IDX file (.gz), .tar, .parquet or a folder of these, a folder with masks, "
     "COCO's .json, a pattern, or package.module:function"
 )
+_MOST_FILES = 10**6
+_DIGITS = 18
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -49,6 +52,8 @@ def named_source(text: str, data: Callable[..., Source], *, resize: str | None, 
         return labelled
     if path.is_dir():
         return _folder_source(path, resize, crop)
+    if path.exists() and not path.is_file():
+        check_regular_file(path, ImageError, "data")
     if path.is_file():
         if _kind(path) == "pictures" and path.suffix.lower() not in SUFFIXES:
             raise ImageError(f"'{text}' holds no images that can be read; data is {KINDS}")
@@ -161,6 +166,8 @@ def _without_braces(text: str) -> Iterator[str]:
 def _choices(inside: str) -> list[str]:
     if numbers := re.fullmatch(r"(\d+)\.\.(\d+)", inside):
         first, last = numbers[1], numbers[2]
+        if len(first) > _DIGITS or len(last) > _DIGITS or int(last) - int(first) >= _MOST_FILES:
+            raise ImageError(f"the pattern {{{inside}}} names more than {_MOST_FILES} files; give a smaller range")
         width = len(first) if first.startswith("0") or len(first) == len(last) else 0
         return [str(number).zfill(width) for number in range(int(first), int(last) + 1)]
     return inside.split(",")

@@ -8,7 +8,10 @@ from typing import Any
 
 from ...errors import ImageError, ParameterError
 from ...image.decoding import decode_picture
+from ...limits.memory import check_memory, readable_size
+from ...limits.regular_file import check_regular_file
 from ...model.base import Model
+from ...reading.array_file import one_line
 from ...result.display import counted
 from .encoded_rows import Columns, picture_of_cell, read_columns
 from .picture_files import Pictures
@@ -19,6 +22,12 @@ __all__ = ["ParquetFiles"]
 
 PORTION = 32
 """Rows that are read at once; pictures of a megabyte make 32 MB of it."""
+_OF_ROW = 70
+"""Bytes of memory for each row: its id."""
+_PACKED = 70_000
+"""Bytes that a byte of a compressed page can become, at most."""
+_LARGE = 1 << 30
+"""Bytes of a group of rows from which the memory limit is asked: pages are unpacked one at a time."""
 
 
 class ParquetFiles(OfFiles, Pictures):
@@ -40,8 +49,9 @@ class ParquetFiles(OfFiles, Pictures):
             if not each.schema_arrow.equals(opened[0].schema_arrow, check_metadata=False):
                 raise ImageError(f"'{name}' has other columns than '{self._named[0]}': give files of one data set")
         self._rows = tuple(each.metadata.num_rows for each in opened)
-        if not sum(self._rows):
+        if min(self._rows) < 0 or not sum(self._rows):
             raise ImageError(f"{self._text()} holds no rows")
+        check_memory(_OF_ROW * sum(self._rows), f"{self._text()}, {sum(self._rows)} rows,", "give a part of the files")
         self._cursor: _Cursor | None = None
 
     def __getstate__(self) -> Mapping[str, Any]:
@@ -93,7 +103,11 @@ class ParquetFiles(OfFiles, Pictures):
     def _row(self, index: int) -> Mapping[str, Any]:
         file, row = self._place(index)
         if self._cursor is None or not self._cursor.reaches(file, row):
-            self._cursor = _Cursor(self._paths[file], file, row, self._columns.names)
+            try:
+                self._cursor = _Cursor(self._paths[file], file, row, self._columns.names)
+            except Exception as error:  # what Arrow raises for damaged metadata
+                self._cursor = None
+                raise ImageError(f"cannot read row {row} of '{self._paths[file]}' ({one_line(error)})") from error
         return self._cursor.row(row)
 
 
@@ -108,6 +122,7 @@ class _Cursor:
         while row >= self._start + metadata.row_group(group).num_rows:
             self._start += metadata.row_group(group).num_rows
             group += 1
+        _check_columns(metadata.row_group(group), columns, path)
         groups = list(range(group, metadata.num_row_groups))
         self._portions: Iterator[Any] = self._opened.iter_batches(PORTION, groups, list(columns), use_threads=False)
         self._rows: list[Mapping[str, Any]] = []
@@ -121,19 +136,32 @@ class _Cursor:
             self._start += len(self._rows)
             try:
                 self._rows = next(self._portions).to_pylist()
-            except (OSError, StopIteration, ValueError) as error:
+            except Exception as error:  # Arrow's own errors, and what reading damaged pages can raise
                 self._rows, self._start = [], -1
-                raise ImageError(f"cannot read row {row} of '{self._path}' ({error})") from error
+                raise ImageError(f"cannot read row {row} of '{self._path}' ({one_line(error)})") from error
         return self._rows[row - self._start]
+
+
+def _check_columns(group: Any, columns: Sequence[str], path: Path) -> None:
+    """Refuse a group of rows whose compressed columns declare more than the memory limit allows."""
+    parts = [group.column(n) for n in range(group.num_columns)]
+    packed = [
+        each for each in parts if each.path_in_schema.split(".")[0] in columns and each.compression != "UNCOMPRESSED"
+    ]
+    needed = sum(max(0, each.total_uncompressed_size) for each in packed)
+    if needed > _PACKED * path.stat().st_size:
+        raise ImageError(f"'{path}' declares columns of {readable_size(needed)}, more than such a file can hold")
+    if needed > _LARGE:
+        check_memory(needed, f"a group of rows of '{path}'", "write the file again with smaller row groups")
 
 
 def _open(path: Path) -> Any:
     try:
-        from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise ParameterError("Parquet files need pyarrow: pip install 'crosslens[data]'") from error
+    check_regular_file(path, ImageError, "Parquet file")
     try:
         return ParquetFile(path, memory_map=True, pre_buffer=False, buffer_size=1 << 20)
-    except (OSError, ArrowException) as error:
-        raise ImageError(f"'{path}' is not a Parquet file that can be read ({error})") from error
+    except Exception as error:  # Arrow's own errors, and what a damaged schema can raise
+        raise ImageError(f"'{path}' is not a Parquet file that can be read ({one_line(error)})") from error

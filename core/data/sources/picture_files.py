@@ -108,6 +108,8 @@ class PictureFiles(Pictures):
     def _content_digest(self, index: int) -> bytes:
         content = blake2b(digest_size=16)
         try:
+            if not self._path(index).is_file():
+                return b""
             with self._path(index).open("rb") as file:
                 while part := file.read(1 << 20):
                     content.update(part)

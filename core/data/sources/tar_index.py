@@ -6,6 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ...errors import ImageError
+from ...limits.regular_file import check_regular_file
+from ...reading.array_file import one_line
 from .picture_files import SUFFIXES
 
 if TYPE_CHECKING:
@@ -59,18 +61,22 @@ def tar_samples(path: Path, tar: int, left_out: "Counter[str]") -> tuple[list[Ta
     """
     import tarfile
 
+    check_regular_file(path, ImageError, "tar file")
+    length = path.stat().st_size
     samples, number, end = list[TarSample](), 0, 0
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # it keeps them all
                 number, end = number + 1, member.offset_data + -(-member.size // 512) * 512
+                if member.size < 0:
+                    break
                 _add(samples, member, tar, left_out)
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except Exception as error:  # a damaged header makes tarfile raise anything: OverflowError, UnicodeError ...
         if not number:
             raise _refusal(path, error) from error
     with path.open("rb") as file:
-        file.seek(end)
+        file.seek(min(max(end, 0), length))
         whole = file.read(512) == bytes(512)  # two such blocks are the mark of a file's end
     note = "" if whole else f"'{path}' ends early or is damaged after member {number}: what may follow is left out"
     left_out.update(ending for each in samples if not each.pictures for ending in each.labels)
@@ -109,4 +115,4 @@ def _refusal(path: Path, error: Exception) -> ImageError:
         return ImageError(
             f"'{path}' is compressed, and members are read from where they lie: unpack it once, gunzip {path.name}"
         )
-    return ImageError(f"'{path}' is not a tar file that can be read ({error})")
+    return ImageError(f"'{path}' is not a tar file that can be read ({one_line(error)})")

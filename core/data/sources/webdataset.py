@@ -4,24 +4,28 @@ Members whose names share all that stands before the first point are one sample:
 with the ending of a picture or a label are ever read; nothing is unpacked, and nothing is unpickled.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 from ...errors import ImageError
 from ...image.decoding import decode_picture
+from ...limits.memory import check_memory, readable_size
 from ...model.base import Model
+from ...reading.text_file import parse_json
 from ...result.display import counted
 from .picture_files import Pictures
 from .records import as_label, different
-from .tar_index import Part, TarSample, tar_samples
+from .tar_index import LABELS, Part, TarSample, tar_samples
 from .unchanged import OfFiles
 
 __all__ = ["TarFiles"]
 
+MOST_OF_LABEL = 1 << 20
+"""Bytes of a member that holds a label, at most."""
 NAMED = 8
 """Endings of members that are left out which a note names."""
 
@@ -95,15 +99,17 @@ class TarFiles(OfFiles, Pictures):
 
     def _content(self, part: Part) -> bytes:
         path = self._paths[part.tar]
+        if part.ending in LABELS and part.size > MOST_OF_LABEL:
+            raise ImageError(f"a member {part.ending} of '{path}' has {readable_size(part.size)}, which no label has")
         try:
             with path.open("rb") as file:
+                if part.offset + part.size > file.seek(0, SEEK_END):
+                    raise ImageError(f"'{path}' ends within this picture: the file is cut off, or has changed")
+                check_memory(part.size, f"a member {part.ending} of '{path}'", "give smaller pictures")
                 file.seek(part.offset)
-                content = file.read(part.size)
+                return file.read(part.size)
         except OSError as error:
             raise ImageError(f"cannot read '{path}': {error.strerror}") from error
-        if len(content) < part.size:
-            raise ImageError(f"'{path}' ends within this picture: the file is cut off, or has changed")
-        return content
 
     def _record(self, index: int) -> Mapping[str, Any]:
         labels = self._samples[index].labels
@@ -137,8 +143,8 @@ def _label(ending: str, content: bytes, name: str) -> str | None:
         text = content.decode("utf-8").strip()
         if ending == ".cls":
             return text
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parse_json(text)
+    except ValueError as error:
         raise ImageError(f"the member {ending} of '{name}' is not a label that can be read ({error})") from error
     found = values if isinstance(values, dict) else {"label": values}
     label = next((found[key] for key in ("label", "cls", "class") if key in found), None)

@@ -2,7 +2,7 @@
 
 import pytest
 from crosslens.errors import MemoryLimitError, ModelError
-from crosslens.limits.memory import set_memory_limit
+from crosslens.limits.memory import resident_memory, set_memory_limit
 from crosslens.reading.text_file import parse_json, read_json_file, read_text
 
 
@@ -13,9 +13,9 @@ def test_what_is_no_json_is_a_value_error_of_one_line(text):
 
 
 def test_what_json_would_take_is_estimated_before_it_is_parsed(tmp_path):
-    """60 MB of empty lists are 1.4 GB of Python's."""
-    (tmp_path / "x.json").write_text("[" + "[]," * 20_000_000 + "[]]")
-    set_memory_limit("1.5GB")
+    """6 MB of empty lists are 140 MB of Python's."""
+    (tmp_path / "x.json").write_text("[" + "[]," * 2_000_000 + "[]]")
+    set_memory_limit(resident_memory() + 10**8)
     try:
         with pytest.raises(MemoryLimitError, match=r"x.json' would take"):
             read_json_file(tmp_path / "x.json", ModelError, "file of labels")

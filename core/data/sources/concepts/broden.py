@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ....errors import ImageError
+from ....reading.array_file import one_line
 from ..picture_files import PictureFiles
 from .concept_names import Numbering, csv_rows
 from .concept_source import ConceptSource
@@ -27,7 +28,7 @@ class BrodenMaps(LabelMaps):
     """The masks and numbers of each row of index.csv."""
 
     def __init__(self, folder: Path, rows: Sequence[Mapping[str, str]]) -> None:
-        named = {int(row["number"]): row for row in csv_rows(folder / "label.csv", ("number", "name", "category"))}
+        named = _named(folder / "label.csv")
         categories = [name for name in rows[0] if name not in _KNOWN]
         names = {
             category: {n: row["name"] for n, row in named.items() if n and _is_of(row["category"], category)}
@@ -47,7 +48,7 @@ class BrodenMaps(LabelMaps):
         if category not in self.concepts.by_category:
             raise ImageError(f"index.csv labels it in {category!r}, and label.csv names no concept of that category")
         if part.isdecimal():
-            return self._numbering.of(category, np.full(size, int(part)), f"index.csv, {category!r},")
+            return self._numbering.of(category, np.full(size, min(int(part), 1 << 40)), f"index.csv, {category!r},")
         path = self._images / part
         mask = read_mask(path, size)
         return self._numbering.of(category, _codes(mask, path), f"'{path}'")
@@ -67,6 +68,16 @@ def _codes(mask: Image.Image, path: Path) -> Numbers:
         return numbers_of(mask, path)
     pixels = np.asarray(mask).astype(np.int64)
     return np.asarray(pixels[..., 0] + 256 * pixels[..., 1])
+
+
+def _named(path: Path) -> Mapping[int, Mapping[str, str]]:
+    """The rows of label.csv by their numbers."""
+    try:
+        return {int(row["number"]): row for row in csv_rows(path, ("number", "name", "category"))}
+    except ValueError as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"'{path}' numbers a row with a text ({one_line(error)}): write whole numbers") from error
 
 
 def _is_of(held: str, category: str) -> bool:

@@ -1,12 +1,13 @@
 """COCO's files of instances: pictures, categories, and annotations with polygons or run lengths."""
 
-import json
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from ....errors import ImageError
+from ....reading.array_file import one_line
+from ....reading.text_file import read_json_file
 from ...concepts import Concepts
 from ..picture_files import PictureFiles
 from .coco_masks import Segmentation, mask_of, parse_segmentation
@@ -82,12 +83,12 @@ def coco_source(
         for each in content["annotations"]:
             place = places[each["image_id"]]
             objects[place].append(_object(each, numbers, sizes[place]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, ImageError):
             raise
         raise ImageError(
-            f"'{path}' is incomplete ({type(error).__name__}: {error}): each image has id, file_name, height and width,"
-            " each annotation image_id, category_id and segmentation, and they are in the lists"
+            f"'{path}' is incomplete ({type(error).__name__}: {one_line(error)}): each image has id, file_name, height "
+            "and width, each annotation image_id, category_id and segmentation, and they are in the lists"
         ) from error
     folder = _pictures_of(path, names) if pictures is None else pictures
     source = PictureFiles(names, folder=folder, resize=resize, crop=crop)
@@ -96,8 +97,10 @@ def coco_source(
 
 def _content(path: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        content = read_json_file(path, ImageError, "file of instances")
+    except ValueError as error:
+        if isinstance(error, ImageError):
+            raise
         raise ImageError(f"'{path}' is not JSON that can be read ({error}); {_FORMAT}") from error
     missing = [
         name

@@ -41,7 +41,7 @@ def parse_segmentation(value: Any, size: Size, what: str) -> Segmentation:
         if any(len(each) < 3 or not np.isfinite(each).all() for each in polygons):
             raise ImageError(f"{what} has a polygon of fewer than three corners, or with NaN")
         return polygons
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, IndexError) as error:
         if isinstance(error, ImageError):
             raise
         raise ImageError(
@@ -83,6 +83,8 @@ def run_lengths(text: str) -> Numbers:
             raise ValueError(f"the character {letter!r} in run lengths")
         value |= (bits & 31) << shift
         shift += 5
+        if shift > 65:
+            raise ValueError("a number of more than 64 bits in run lengths")
         if bits & 32:
             continue
         if bits & 16:

@@ -19,7 +19,7 @@ from ..picture_folder import PictureFolder, files_inside
 from .concept_names import ANY, Names, Numbering, names_in_folder
 from .concept_source import ConceptSource
 from .label_maps import LabelMaps, Numbers, Size
-from .mask_files import MASKS, mask_void, numbers_of, read_mask
+from .mask_files import MASKS, mask_digest, mask_void, numbers_of, read_mask
 from .whole_pictures import whole_pictures
 
 __all__ = ["concept_folder", "is_concept_folder"]
@@ -97,10 +97,8 @@ class FolderMaps(LabelMaps):
     def digest(self, index: int) -> bytes:
         state = blake2b(f"{self._whole.of[index]}".encode(), digest_size=16)
         for category, path in self._paths(index):
-            try:
-                state.update(f"{category}\0".encode() + blake2b(path.read_bytes(), digest_size=16).digest())
-            except OSError:
-                state.update(b"\0")
+            digest = mask_digest(path)
+            state.update(f"{category}\0".encode() + digest if digest else b"\0")
         return state.digest()
 
 

@@ -1,7 +1,6 @@
 """The names of the numbers in masks: concepts.json or concepts.csv, and numbers as those of the concepts."""
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,10 @@ from typing import Any
 import numpy as np
 
 from ....errors import ImageError
+from ....limits.memory import check_memory
+from ....limits.regular_file import check_regular_file
+from ....metadata.preprocess_json import MOST_BYTES
+from ....reading.text_file import parse_json, read_text
 from ...concepts import Concepts
 from .label_maps import Numbers
 
@@ -18,6 +21,10 @@ Names = Mapping[str, Mapping[int, str]]
 """By category the names of the numbers in its masks."""
 ANY = "concept"
 """The category of masks that have none."""
+
+
+_OF_CSV = 20
+"""Bytes of memory for each of a CSV file's."""
 
 
 class Numbering:
@@ -73,9 +80,13 @@ def names_by_number(names: Any, where: str) -> Mapping[int, str]:
         raise ImageError(f"{where} does not name numbers: {error}; {_RIGHT}") from error
     if not found or min(found) < 0:
         raise ImageError(f"{where} names no numbers from 1 on; {_RIGHT}")
+    if max(found) > _LARGEST:
+        raise ImageError(f"{where} names the number {max(found)}, and masks hold numbers up to {_LARGEST}; {_RIGHT}")
     return found
 
 
+_LARGEST = (1 << 24) - 1
+"""Number in a mask: what three channels of 8 bits hold."""
 _RIGHT = 'right is {"shape": {"1": "disc", "2": "square"}, "colour": ["red", "green"]}, lists from number 1 on'
 
 
@@ -102,8 +113,10 @@ def names_in_folder(folder: Path) -> Names:
 
 def _of_json(path: Path) -> Names:
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = parse_json(read_text(path, ImageError, "file of names", MOST_BYTES))
+    except ValueError as error:
+        if isinstance(error, ImageError):
+            raise
         raise ImageError(f"'{path}' is not JSON that can be read ({error}); {_RIGHT}") from error
     if not isinstance(content, Mapping) or not content:
         raise ImageError(f"'{path}' names no concepts; {_RIGHT}")
@@ -118,6 +131,7 @@ def csv_rows(path: Path, columns: Iterable[str]) -> Sequence[Mapping[str, str]]:
     Raises:
         ImageError: it cannot be read, or has other columns.
     """
+    check_memory(_OF_CSV * check_regular_file(path, ImageError, "CSV file"), f"'{path}'", "give a smaller CSV file")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ....errors import ImageError
 from ....image.decoding import decoding, open_picture, upright
+from ....reading.text_file import read_content
 from .label_maps import Numbers, Size, refuse_another_size
 
 __all__ = ["MASKS", "mask_digest", "mask_void", "numbers_of", "read_mask"]
@@ -53,6 +54,6 @@ def mask_void(mask: Image.Image) -> int:
 def mask_digest(path: Path) -> bytes:
     """Of the file's bytes; empty where it cannot be read, which is told when it is needed."""
     try:
-        return blake2b(path.read_bytes(), digest_size=16).digest()
-    except OSError:
+        return blake2b(read_content(path, ImageError, "mask"), digest_size=16).digest()
+    except ImageError:
         return b""

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ....errors import ImageError
+from ....metadata.preprocess_json import MOST_BYTES
+from ....reading.text_file import read_text
 from ..picture_files import SUFFIXES, PictureFiles
 from ..picture_folder import files_inside
 from .concept_names import Numbering, names_in_folder
@@ -112,10 +114,11 @@ def _labelmap(folder: Path) -> Sequence[tuple[str, tuple[int, ...]]]:
     path = folder / "labelmap.txt"
     if not path.exists():
         return ()
+    text = read_text(path, ImageError, "list of labels", MOST_BYTES)
     try:
-        lines = [line.split(":") for line in path.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+        lines = [line.split(":") for line in text.splitlines() if line and not line.startswith("#")]
         return [(line[0], tuple(int(n) for n in line[1].split(","))) for line in lines]
-    except (OSError, ValueError, IndexError) as error:
+    except (ValueError, IndexError) as error:
         raise ImageError(f"'{path}' is not a list of name:red,green,blue:: ({error})") from error
 
 
