@@ -13,6 +13,7 @@ from onnxruntime import get_available_providers
 
 from .autodiff.gradient_check import check_rule
 from .autodiff.registry import stops, vjp
+from .boundary import readable_failures
 from .ir.graph import Graph
 from .ir.prune import prune
 from .load.attention_heads import unfold_heads
@@ -21,6 +22,7 @@ from .load.image_input import graph_input_of, prepend_preprocessing
 from .load.integer_images import preprocessing_for
 from .load.load import graph_of, read_model, refuse_training
 from .load.metadata import read_metadata, write_metadata
+from .load.reserved_names import loaded_name
 from .model import OnnxModel
 from .shapes.batch_axis import move_batch_to_front
 from .shapes.constant_folding import fold
@@ -30,6 +32,7 @@ __all__ = ["OnnxModel", "check_rule", "stops", "vjp"]
 
 
 @hookimpl
+@readable_failures("read the network")
 def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None:
     """An `OnnxModel` of an .onnx file or an onnx.ModelProto."""
     if not isinstance(network, ModelProto | str | Path):
@@ -62,12 +65,14 @@ def crosslens_wrap(network: Any, options: Mapping[str, Any]) -> OnnxModel | None
 
 
 @hookimpl
+@readable_failures("read what the file says of its network")
 def crosslens_metadata(network: Any) -> Metadata | None:
     """What stands in the file's `metadata_props`."""
     return read_metadata(network) if isinstance(network, ModelProto | str | Path) else None
 
 
 @hookimpl
+@readable_failures("write into the file")
 def crosslens_attach(path: Path, metadata: Metadata | None) -> bool:
     """Into the file's `metadata_props`; files of weights beside it stay what they are."""
     write_metadata(path, metadata)
@@ -85,6 +90,7 @@ def _check_providers(providers: Sequence[Any]) -> None:
 def _choose_output(graph: Graph, output: int | str | None) -> None:
     """Make one output, or another tensor, the graph's only output `OUTPUT`, in place; other outputs stay as layers."""
     names, inside = graph.outputs, [o for node in graph.nodes for o in node.outputs if o]
+    output = loaded_name(output, graph.taken) if isinstance(output, str) else output
     if output is None and len(names) > 1:
         raise ModelError(f"the network has {len(names)} outputs: {', '.join(names)}; choose one with output=")
     if isinstance(output, str) and output not in {*names, *inside}:

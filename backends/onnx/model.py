@@ -23,6 +23,7 @@ from .autodiff.rectifiers import activation_functions, is_rectifier, rectified_t
 from .autodiff.relevance.graph_rules import EXACT, graph_rules
 from .autodiff.reverse import path_of
 from .autodiff.secant_caveats import secant_caveats
+from .boundary import one_line_errors
 from .ir.graph import DynamicShapeError, Graph, Type
 from .ir.graph_input import GraphInput
 from .ir.layer_weights import unnamed_constants, weights_of, with_weights
@@ -48,6 +49,7 @@ from .shapes.measured_types import measure
 __all__ = ["OnnxModel"]
 
 
+@one_line_errors("work with the network", but={"_compiled_pullback"})
 class OnnxModel(Model):
     """An ONNX network. `crosslens.wrap` makes one from a file or a ModelProto."""
 
@@ -74,8 +76,7 @@ class OnnxModel(Model):
         self._graph, self._input = graph, graph_input
         self._network_tensors, self._providers = network_tensors, providers
         self._graph_rules = EXACT
-        self._sessions = SessionCache()
-        self._graphs = SessionCache(most=8)
+        self._sessions, self._graphs = SessionCache(), SessionCache(most=8)
         self._needs_fixed_batch: set[Any] = set()
         self._mixes_images: dict[tuple[int, ...], bool] = {}
 
@@ -162,7 +163,7 @@ class OnnxModel(Model):
     @cached_property
     def rectified_layers(self) -> tuple[str, ...]:
         """The layers whose tensor is a rectifier's output."""
-        tensors = set(rectified_tensors(self._inferred_at((self._input.batch or 1, *self.input.example_shape))))
+        tensors = set(rectified_tensors(self._at_example()))
         return tuple(name for name, each in self._layer_tensors.items() if each.tensor in tensors and name != OUTPUT)
 
     def other_weights(self) -> Iterable[Array]:
@@ -198,8 +199,9 @@ class OnnxModel(Model):
             executable: Executable = self._executable("reduce", Request(capture, reductions=tuple(reductions)), x)
         except ModelError:  # sizes that are not known before they are computed
             return None
-        run = lambda x, *_: executable.run(x, {}, {}, split.threads)[0]  # noqa: E731
-        results = map_batches(split, self._input.batch, run, x, {}, {})
+        results = map_batches(
+            split, self._input.batch, lambda x, *_: executable.run(x, {}, {}, split.threads)[0], x, {}, {}
+        )
         reduced = {each: as_reduced(each.kind, results[reduction_name(each)]) for each in reductions}
         return reduced, {name: results[name] for name in capture}
 
@@ -343,7 +345,6 @@ class OnnxModel(Model):
         known = [graph.types.get(self._layer_tensors[name].tensor) for name in (OUTPUT, *names) if name != ABSORBED]
         if not all(kind is not None and (kind.dims or ("",))[0] == BATCH for kind in known):
             return False
-        size = x.shape[1:]
-        if size not in self._mixes_images:
-            self._mixes_images[size] = mixes_images(graph)
-        return not self._mixes_images[size]
+        if x.shape[1:] not in self._mixes_images:
+            self._mixes_images[x.shape[1:]] = mixes_images(graph)
+        return not self._mixes_images[x.shape[1:]]

@@ -50,9 +50,10 @@ def caveats_of(graph: Graph) -> tuple[str, ...]:
 
 def _differentiable(graph: Graph) -> Finding:
     """Whether gradients from the output to the image can be built; all missing rules are named."""
-    graph.types["seed"] = graph.inputs["seed"] = graph.types[OUTPUT]
+    seed = graph.unique_name("seed")
+    graph.types[seed] = graph.inputs[seed] = graph.types[OUTPUT]
     try:
-        append_gradients(graph, {OUTPUT: "seed"}, [INPUT])
+        append_gradients(graph, {OUTPUT: seed}, [INPUT])
     except UnsupportedOperators as error:
         return "differentiable", False, str(error)
     except DynamicShapeError as error:

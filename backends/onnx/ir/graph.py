@@ -11,17 +11,32 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, defs, helper
 
 from .module_names import Origin
+from .tensor_values import array_of
 
-__all__ = ["BOOL", "DOUBLE", "FLOAT", "INLINE_BYTES", "INT64", "DynamicShapeError", "Graph", "Node", "Type", "node_of"]
+__all__ = [
+    "BOOL",
+    "DOUBLE",
+    "FLOAT",
+    "INLINE_BYTES",
+    "INT64",
+    "RESERVED",
+    "DynamicShapeError",
+    "Graph",
+    "Node",
+    "Type",
+    "node_of",
+]
 
 FLOAT, BOOL, INT64 = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
 DOUBLE = TensorProto.DOUBLE
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16})
 INLINE_BYTES = 1024
 """Bytes up to which a constant is written into the model; a session reads larger ones from the arrays themselves."""
+RESERVED = ("const:", "live:", "read:")
+"""How names begin that are given without a look at those in use; no tensor of a file begins so once it is loaded."""
 Dim = int | str
 
 
@@ -82,6 +97,11 @@ class Node:
         inner = [a.g for a in self.attributes.values() if a.type == AttributeProto.GRAPH]
         return (*(i for i in self.inputs if i), *(name for graph in inner for name in _free_names(graph)))
 
+    @property
+    def has_subgraphs(self) -> bool:
+        """Whether an attribute holds a graph, as those of If, Loop and Scan do."""
+        return any(a.type in {AttributeProto.GRAPH, AttributeProto.GRAPHS} for a in self.attributes.values())
+
     def has(self, position: int) -> bool:
         """Whether the optional input at this position is given."""
         return len(self.inputs) > position and bool(self.inputs[position])
@@ -132,7 +152,7 @@ def _plain(attribute: AttributeProto) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     if attribute.type == AttributeProto.TENSOR:
-        return numpy_helper.to_array(value)
+        return array_of(value)
     return tuple(value) if attribute.type in {AttributeProto.INTS, AttributeProto.FLOATS} else value
 
 
@@ -179,6 +199,7 @@ class Graph:
 
     def unique_name(self, wish: str) -> str:
         """A tensor name that is not used yet: `wish`, or `wish` with a number."""
+        wish = f"file:{wish}" if wish.startswith(RESERVED) else wish
         name, count = wish, 1
         while name in self.taken:
             name, count = f"{wish}:{count}", count + 1
@@ -233,7 +254,8 @@ class Graph:
         return self.const(value, helper.tensor_dtype_to_np_dtype(self.elem(like)))
 
     def derived_constant(self, name: str, make: Callable[[], np.ndarray[Any, Any]]) -> str:
-        """A constant that is computed once under this name: a flipped kernel, for example."""
+        """A constant that is computed once for this name: a flipped kernel, for example."""
+        name = name if name.startswith("const:") else f"const:{name}"
         if name not in self.constants:
             made = self.store[name] if name in self.store else np.asarray(make(), order="C")
             self.constants[name] = made

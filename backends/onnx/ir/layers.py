@@ -1,8 +1,10 @@
 """The layers of a graph: which nodes are layers, their names and aliases, and whether channels are first or last."""
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 from crosslens.model import INPUT, OUTPUT, Layer
 from crosslens.model.layout import channels_first_shape
@@ -43,6 +45,8 @@ _CHANNELS_FIRST = frozenset(
 _LOSES_TRACK = frozenset(
     {"Reshape", "Flatten", "MatMul", "Gemm", "Einsum", "Attention", "MultiHeadAttention", "Gather"}
 )
+OWN_NAME = re.compile(r"<\w+>( |$)")
+"""How the names of what is no layer begin: `INPUT`, a reduction of a layer ("<max> conv1"), an objective's value."""
 _NO_LAYER = frozenset({"Identity", "Cast", "Dropout"})
 
 
@@ -162,10 +166,16 @@ def _node_names(
                 names[tensor] = names[node.inputs[0]]
                 yield tensor, names[tensor]
             continue
-        name = node.name if node.name and node.name not in taken else f"{node.op}:{tensor}"
+        name = _free_name(node, tensor, taken)
         taken.add(name)
         names[tensor] = name
         yield tensor, name
+
+
+def _free_name(node: Node, tensor: str, taken: Container[str]) -> str:
+    """The node's name; if it has none, another layer has it, or crosslens' own values are called so, the tensor's."""
+    names = chain([node.name] * bool(node.name), (f"{node.op}:{tensor}{':' * more}" for more in count()))
+    return next(name for name in names if name not in taken and not (name == node.name and OWN_NAME.match(name)))
 
 
 def _passes_on(node: Node, last: set[str]) -> bool:

@@ -7,6 +7,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from onnx import NodeProto
 
@@ -15,6 +16,8 @@ __all__ = ["Origin", "module_aliases", "module_calls", "origin_of", "without_fol
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _CLASSES = "pkg.torch.onnx.class_hierarchy"
 _FX = "pkg.torch.onnx.fx_node"
+_LONGEST = 1 << 16
+"""Characters up to which a list of names is read."""
 _GLOBAL_POOL = re.compile(r"\[(-1(?:, -\d)*)\], True\)")
 """The arguments of the mean that `adaptive_avg_pool2d` becomes."""
 _FUSED = "onnx::Conv_"
@@ -61,12 +64,12 @@ def origin_of(node: NodeProto) -> Origin:
     torch's modules are dotted ("layer4.1.relu"), those of TensorFlow are paths ("model/block1_conv1").
     """
     recorded = {entry.key: entry.value for entry in node.metadata_props}
-    if _SCOPES in recorded:
-        *names, call = ast.literal_eval(recorded[_SCOPES])
-        *classes, target = ast.literal_eval(recorded.get(_CLASSES, "['']"))
+    if scopes := _names_in(recorded.get(_SCOPES)):
+        *names, call = scopes
+        *classes, target = _names_in(recorded.get(_CLASSES)) or [""]
         library = bool(classes) and classes[-1].startswith(("torch.nn.", "torch.ao.nn."))
         function = target.removeprefix("aten.").partition(".")[0]
-        pools = function == "mean" and _GLOBAL_POOL.search(recorded.get(_FX, ""))
+        pools = function == "mean" and _GLOBAL_POOL.search(str(recorded.get(_FX, ""))[:_LONGEST])
         function = f"adaptive_avg_pool{pools[1].count('-')}d" if pools else function
         return Origin(tuple(filter(None, names)), function, call, True, library, own_names=frozenset(names))
     name = _recorded_name(node)
@@ -77,6 +80,17 @@ def origin_of(node: NodeProto) -> Origin:
     own = frozenset(path for path in paths if any(read.startswith(f"{path}.") for read in node.input))
     is_folded = "Conv" in node.op_type and any(read.startswith(_FUSED) for read in node.input)
     return Origin(paths, node.op_type, name, folded=paths[-1] if is_folded and paths else "", own_names=own)
+
+
+def _names_in(text: Any) -> list[str]:
+    """The names in a list that was written as text; none if it is anything else: names only decorate a network."""
+    if not isinstance(text, str) or len(text) > _LONGEST:  # text that is not UTF-8 is bytes
+        return []
+    try:
+        names = ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return []
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
 
 
 def without_folded(origins: Iterable[Origin]) -> list[Origin]:

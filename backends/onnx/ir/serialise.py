@@ -1,11 +1,11 @@
 """A `Graph` as an ONNX model, large constants inside, as inputs, or as references to arrays in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from .graph import INLINE_BYTES, Graph, Type
 
@@ -36,10 +36,21 @@ def model_proto(
         else:
             inputs.append(_info(name, _type(value)))
     outputs = [_info(name, graph.types.get(name)) for name in graph.outputs]
-    made = helper.make_graph([node.proto() for node in graph.nodes], "crosslens", inputs, outputs, tensors)
+    made = helper.make_graph(list(_protos(graph)), "crosslens", inputs, outputs, tensors)
     made.value_info.extend(_info(name, graph.types[name]) for name in noted)
     opsets = [helper.make_opsetid(domain, version) for domain, version in _opsets(graph).items()]
     return helper.make_model(made, opset_imports=opsets, ir_version=_ir_version(graph))
+
+
+def _protos(graph: Graph) -> Iterator[NodeProto]:
+    """The nodes; of several with one name, which onnxruntime refuses, the first one keeps it."""
+    taken = {""}
+    for node in graph.nodes:
+        proto = node.proto()
+        if node.name in taken:
+            proto.name = ""
+        taken.add(node.name)
+        yield proto
 
 
 def _opsets(graph: Graph) -> dict[str, int]:

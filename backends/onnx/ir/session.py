@@ -75,7 +75,7 @@ def open_session(
         ModelError: onnxruntime cannot open the network.
     """
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     options.intra_op_num_threads = threads or thread_count()
     options.add_session_config_entry(
         "session.force_spinning_stop", "1"

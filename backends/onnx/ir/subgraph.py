@@ -1,19 +1,20 @@
 """Subgraphs of If, Loop and Scan: copies of their nodes and constants, renamed, for the graph around them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from onnx import AttributeProto, GraphProto, NodeProto, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from .graph import Graph, Node, node_of
 from .module_names import origin_of
+from .tensor_values import array_of
 
-__all__ = ["add_constants", "copy_subgraph", "rename_in_subgraphs"]
+__all__ = ["add_constants", "copy_subgraph", "graphs_of", "rename_in_subgraphs", "subgraphs", "tensors_of"]
 
 
 def add_constants(graph: Graph, body: GraphProto, prefix: str) -> dict[str, str]:
     """Add a subgraph's constants to the graph around it; return their new names by the old ones."""
     names = {t.name: graph.unique_name(f"{prefix}:{t.name}") for t in body.initializer}
-    graph.constants |= {names[t.name]: numpy_helper.to_array(t) for t in body.initializer}
+    graph.constants |= {names[t.name]: array_of(t) for t in body.initializer}
     return names
 
 
@@ -65,3 +66,33 @@ def rename_in_subgraphs(node: NodeProto, names: Mapping[str, str]) -> None:
             rename_in_subgraphs(below, outer)
         for output in inner.output:
             output.name = outer.get(output.name, output.name)
+
+
+def subgraphs(graph: GraphProto) -> Iterator[GraphProto]:
+    """A graph and all graphs inside its nodes, those around the others first."""
+    waiting = [graph]
+    while waiting:
+        inside = waiting.pop()
+        yield inside
+        waiting += graphs_of(inside.node)
+
+
+def graphs_of(nodes: Iterable[NodeProto]) -> Iterator[GraphProto]:
+    """The graphs that these nodes hold as attributes."""
+    for attribute in (a for node in nodes for a in node.attribute):
+        if attribute.type == AttributeProto.GRAPH:
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def tensors_of(model: ModelProto) -> Iterator[TensorProto]:
+    """All tensors of a model: initialisers, attributes of nodes, those in subgraphs and functions too."""
+    inside = [top for function in model.functions for top in graphs_of(function.node)]
+    graphs = [graph for top in (model.graph, *inside) for graph in subgraphs(top)]
+    for graph in graphs:
+        yield from graph.initializer
+        yield from (part for each in graph.sparse_initializer for part in (each.values, each.indices))
+    for attribute in (a for nodes in (*graphs, *model.functions) for node in nodes.node for a in node.attribute):
+        yield from (attribute.t, *attribute.tensors) if attribute.HasField("t") else attribute.tensors
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (part for part in (sparse.values, sparse.indices) if sparse.HasField("values"))

@@ -7,9 +7,11 @@ import numpy as np
 from crosslens.errors import ModelError, did_you_mean
 from crosslens.model import INPUT
 from crosslens.model.other_inputs import hold_style_weights
-from onnx import TensorProto, helper
+from onnx import helper
 
 from ..ir.graph import BOOL, Graph, Node, Type
+from ..ir.tensor_values import known_type
+from .reserved_names import loaded_name
 
 __all__ = ["fix_inputs", "repeat_fixed_inputs", "written_type"]
 
@@ -27,6 +29,7 @@ def fix_inputs(graph: Graph, values: dict[str, Any] | None) -> FixedInputs:
     """
     values = {} if values is None else values
     hold_style_weights(values, {name: kind.dims for name, kind in graph.inputs.items()})
+    values = {loaded_name(name, graph.inputs): value for name, value in values.items()}
     for name in values:
         if name not in graph.inputs:
             hint = did_you_mean(name, graph.inputs)
@@ -116,7 +119,7 @@ def _fit_to_input(name: str, kind: Type, value: Any, batch: int | str | None) ->
 
 
 def _element(kind: Type) -> str:
-    return str(TensorProto.DataType.Name(kind.elem)).lower()
+    return known_type(kind.elem) or f"of the unknown element type {kind.elem}"
 
 
 def written_type(kind: Type) -> str:

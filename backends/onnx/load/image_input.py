@@ -1,19 +1,23 @@
 """The image input of a network (or latent code): reads its description from the graph, and prepends preprocessing."""
 
 from collections.abc import Sequence
+from math import prod
 
 from crosslens.errors import ModelError
+from crosslens.limits.memory import check_memory
 from crosslens.model import INPUT, InputSpec
 from crosslens.model.preprocessing import Preprocess
 
 from ..ir.graph import FLOAT, Dim, Graph, Type
 from ..ir.graph_input import GraphInput
+from ..ir.tensor_values import known_type
 from .fixed_inputs import written_type
 from .integer_images import cast_image
 
 __all__ = ["graph_input_of", "prepend_preprocessing"]
 
 _CHANNELS = (1, 3, 4)
+FLOAT_BYTES = 4
 
 
 def graph_input_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, float] | None = None) -> GraphInput:
@@ -30,8 +34,21 @@ def graph_input_of(graph: Graph, wished: InputSpec | None, bounds: tuple[float, 
     ((name, kind),) = graph.inputs.items()
     spec, last = _spec(name, kind, wished, _channel_axis(graph, name))
     spec = spec.within(bounds)
+    _refuse_size(name, kind, spec)
     batch = (kind.dims or ("N",))[0]
     return GraphInput(spec, name, last, batch if isinstance(batch, int) else None)
+
+
+def _refuse_size(name: str, kind: Type, spec: InputSpec) -> None:
+    """Refuse an image without pixels, and one that does not fit into memory."""
+    if 0 in (kind.dims or ()) or known_type(kind.elem) in {None, "string"}:
+        raise ModelError(
+            f"the input {name!r} is {written_type(kind)}: an image has numbers, at least one along each axis. "
+            "Export the network with the sizes that it takes"
+        )
+    rows = [size for size in (kind.dims or ())[:1] if isinstance(size, int)]
+    needed = FLOAT_BYTES * prod((*rows, *spec.example_shape))
+    check_memory(needed, f"an image for the input {name!r}, {written_type(kind)},", "export it for smaller images")
 
 
 def _channel_axis(graph: Graph, name: str) -> int | None:

@@ -15,6 +15,9 @@ import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, external_data_helper, helper, numpy_helper
 
 from ..ir.graph import INLINE_BYTES
+from ..ir.subgraph import tensors_of
+from .external_data import load_external_data
+from .message_size import refuse_many_messages
 from .protobuf_wire import Field, encode_field, fields
 
 __all__ = ["Weights", "read_model_and_weights", "with_weights_inside"]
@@ -39,6 +42,7 @@ def read_model_and_weights(path: Path) -> tuple[ModelProto, Weights]:
 
     Raises:
         DecodeError: the file is not an ONNX model, or it is truncated.
+        ModelError, MemoryLimitError: it has more parts than crosslens reads, or than there is memory for.
         ValueError, OSError, onnx.checker.ValidationError: weights in a file beside it cannot be read.
     """
     ranges: list[ByteRange] = []
@@ -47,13 +51,17 @@ def read_model_and_weights(path: Path) -> tuple[ModelProto, Weights]:
         if not file.seek(0, SEEK_END):
             return ModelProto(), weights
         with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            model = ModelProto.FromString(_model(data, ranges))
+            content = _model(data, ranges)
+            refuse_many_messages(content)
+            model = ModelProto.FromString(content)
         for tensor, byte_range in zip(model.graph.initializer, ranges, strict=True):
             if byte_range:
                 _read_tensor(tensor, file, *byte_range, weights)
             elif external_data_helper.uses_external_data(tensor):
                 _read_external_tensor(tensor, str(path.parent), weights)
-    external_data_helper.load_external_data_for_model(model, str(path.parent))
+    for tensor in tensors_of(model):
+        if external_data_helper.uses_external_data(tensor):
+            load_external_data(tensor, str(path.parent))
     for tensor in model.graph.initializer:
         if tensor.name in weights:
             tensor.data_location = TensorProto.EXTERNAL
@@ -85,7 +93,7 @@ def _read_external_tensor(tensor: TensorProto, folder: str, weights: Weights) ->
     """Read a tensor from its file of external data, one tensor at a time to save memory."""
     alone = TensorProto()
     alone.CopyFrom(tensor)
-    external_data_helper.load_external_data_for_tensor(alone, folder)
+    load_external_data(alone, folder)
     if _is_plain(tensor, len(alone.raw_data)):
         weights[tensor.name] = numpy_helper.to_array(alone)
         tensor.ClearField("external_data")

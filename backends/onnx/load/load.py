@@ -1,5 +1,6 @@
 """Loads a file or a ModelProto as a `Graph` of standard operators, or says in one line what is wrong with it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,20 @@ import numpy as np
 import onnx
 from crosslens.errors import ModelError
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import AttributeProto, ModelProto, checker, inliner, numpy_helper, shape_inference, version_converter
+from onnx import AttributeProto, ModelProto, ValueInfoProto, checker, inliner, shape_inference, version_converter
 
 from ..ir.graph import Graph, Node, Type, node_of
 from ..ir.module_names import origin_of, without_folded
+from ..ir.onnxruntime_errors import in_one_line
+from ..ir.subgraph import subgraphs
+from ..ir.tensor_values import array_of
 from ..shapes.inference import infer, type_of
+from ..shapes.negative_sizes import hide_negative_sizes
+from .function_sizes import refuse_large_functions
 from .fused_operators import expand_fused_operators, with_contrib_domains
 from .initializers import Weights, read_model_and_weights, with_weights_inside
 from .opset_upgrade import TARGET, upgrade_opset
+from .reserved_names import without_reserved_names
 from .sparse_constants import dense
 from .topological_order import in_topological_order
 
@@ -28,7 +35,9 @@ def read_model(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
         ModelError: the file is not an ONNX model, is truncated, breaks the standard, or lacks its external data.
     """
     if isinstance(network, ModelProto):
-        return _check(network, "the ModelProto"), {}
+        return without_reserved_names(_check(network, "the ModelProto"))[0], {}
+    if not Path(network).is_file():
+        raise ModelError(f"'{network}' is not an ordinary file: give the path of an .onnx file")
     try:
         model, weights = read_model_and_weights(Path(network))
     except DecodeError as error:
@@ -37,12 +46,17 @@ def read_model(network: str | Path | ModelProto) -> tuple[ModelProto, Weights]:
         ) from error
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"'{network}' or its file of external weights cannot be read: {_line(error)}") from error
-    return _check(model, f"'{network}'"), weights
+    model, renamed = without_reserved_names(_check(model, f"'{network}'"))
+    return model, {renamed.get(name, name): value for name, value in weights.items()}
 
 
 def _check(model: ModelProto, called: str) -> ModelProto:
     if not model.graph.node:
         raise ModelError(f"{called} has no ONNX graph: it is empty or not an ONNX model")
+    if not model.graph.output:
+        raise ModelError(f"{called} has no outputs: there is nothing to explain. Export it with the output it is for")
+    _refuse_other_text(model)
+    refuse_large_functions(model)
     model = in_topological_order(with_contrib_domains(model))
     try:
         if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
@@ -53,16 +67,35 @@ def _check(model: ModelProto, called: str) -> ModelProto:
     return model
 
 
+def _refuse_other_text(model: ModelProto) -> None:
+    """Refuse names that are not UTF-8: protobuf gives them as bytes."""
+    for graph in subgraphs(model.graph):
+        inside = (
+            name for node in graph.node for name in (node.name, node.op_type, node.domain, *node.input, *node.output)
+        )
+        for name in (*inside, *(each.name for each in (*graph.input, *graph.output, *graph.initializer))):
+            if isinstance(name, bytes):
+                raise ModelError(f"the name {name[:80]!r} in the network is not UTF-8 text: export the network again")
+
+
 def _with_output_shapes(model: ModelProto) -> ModelProto:
     """A model whose outputs have shapes: onnx's checker requires them (right or not), onnxruntime does not."""
-    model = shape_inference.infer_shapes(model)
-    for output in model.graph.output:
+    inferred, copy = ModelProto(), ModelProto()
+    inferred.CopyFrom(inliner.inline_local_functions(model) if model.functions else model)
+    hide_negative_sizes(inferred, [tensor.name for tensor in inferred.graph.initializer])
+    outputs = {output.name: output for output in shape_inference.infer_shapes(inferred).graph.output}
+    copy.CopyFrom(model)
+    for output in copy.graph.output:
+        output.CopyFrom(outputs[output.name])
         output.type.tensor_type.shape.SetInParent()
-    return model
+    return copy
 
 
 def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+    """What is wrong, and the node that onnx's checker names below it."""
+    wrong, _, context = str(error).strip().partition("==> Context")
+    node = re.search(r"for node\. Name: (.*) OpType: (\w+)", context)
+    return in_one_line(wrong) + (f" at {in_one_line(node[2], 80)} {in_one_line(node[1], 80)!r}" if node else "")
 
 
 def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
@@ -77,11 +110,9 @@ def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
         model = inliner.inline_local_functions(model)
     model = _raised_by_onnx(model, weights)
     opsets = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
-    constants = {
-        t.name: weights[t.name] if t.name in weights else numpy_helper.to_array(t) for t in model.graph.initializer
-    }
+    constants = {t.name: weights[t.name] if t.name in weights else array_of(t) for t in model.graph.initializer}
     constants |= {t.values.name: dense(t) for t in model.graph.sparse_initializer}
-    inputs = {i.name: type_of(i.type, i.name) for i in model.graph.input if i.name not in constants}
+    inputs = {i.name: _input_type(i) for i in model.graph.input if i.name not in constants}
     nodes = []
     origins = without_folded(map(origin_of, model.graph.node))
     for proto, origin in zip(model.graph.node, origins, strict=True):
@@ -99,6 +130,14 @@ def graph_of(model: ModelProto, weights: Weights | None = None) -> Graph:
     expand_fused_operators(graph)
     refuse_training(graph)
     return graph
+
+
+def _input_type(given: ValueInfoProto) -> Type:
+    kind = given.type.WhichOneof("value")
+    if kind not in {None, "tensor_type"}:
+        kind = kind.removesuffix("_type")
+        raise ModelError(f"the input {given.name[:80]!r} is of the kind {kind}; crosslens explains tensors only")
+    return type_of(given.type, given.name)
 
 
 def refuse_training(graph: Graph) -> None:
@@ -134,9 +173,11 @@ def _raised_by_onnx(model: ModelProto, weights: Weights) -> ModelProto:
 def _constant(node: Node) -> Any:
     if node.op != "Constant" or node.domain:
         return None
+    if not node.attributes:
+        raise ModelError(f"the Constant {(*node.outputs, '')[0]!r} has no value; export the network again")
     (name, attribute), *_ = node.attributes.items()
     if name == "value":
-        return numpy_helper.to_array(attribute.t)
+        return array_of(attribute.t)
     if name == "sparse_value":
         return dense(attribute.sparse_tensor)
     return np.asarray(_LITERALS[name](node.attr(name))) if name in _LITERALS else None

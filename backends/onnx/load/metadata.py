@@ -83,6 +83,8 @@ _CHUNK = 1 << 24
 
 def _entries(path: Path) -> list[tuple[str, str]]:
     """The entries of `metadata_props` under keys that are read; none of a file that is not an ONNX file."""
+    if not path.is_file():
+        return []  # a FIFO would be waited for
     try:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             return [
@@ -132,7 +134,7 @@ def _names(text: str) -> tuple[str, ...] | None:
     """The class names in ultralytics' "{0: 'tench', 1: 'goldfish'}"; None if it is anything else."""
     try:
         names = literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
     numbered = isinstance(names, dict) and set(names) == set(range(len(names)))
     return tuple(str(names[n]) for n in range(len(names))) if numbered and names else None

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-__all__ = ["Field", "encode_field", "fields"]
+__all__ = ["MOST_FIELDS", "Field", "encode_field", "fields"]
 
 
 class Field(NamedTuple):
@@ -18,14 +18,18 @@ class Field(NamedTuple):
     end: int
 
 
-def fields(data: mmap, start: int, stop: int) -> Iterator[Field]:
+def fields(data: mmap | bytes, start: int, stop: int) -> Iterator[Field]:
     """The fields of the message between two places of a file.
 
     Raises:
-        DecodeError: the message is cut off or not protobuf.
+        DecodeError: the message is cut off or not protobuf, or has more than `MOST_FIELDS` fields.
     """
-    while start < stop:
+    for _ in range(MOST_FIELDS):
+        if start >= stop:
+            return
         tag, content = _decode_varint(data, start, stop)
+        if tag < _SMALLEST_TAG:
+            raise DecodeError(f"a field has no number at byte {start}")
         kind = tag & 7
         if kind == _VARINT:
             end = _decode_varint(data, content, stop)[1]
@@ -40,14 +44,20 @@ def fields(data: mmap, start: int, stop: int) -> Iterator[Field]:
             raise DecodeError(f"the field at byte {start} goes beyond the end of its message")
         yield Field(tag >> 3, start, content, end)
         start = end
+    if start < stop:
+        raise DecodeError(f"a message has more than {MOST_FIELDS:,} fields")
 
+
+MOST_FIELDS = 250_000
+"""Maximum number of fields of one message; a graph has one for each node, weight and type."""
+_SMALLEST_TAG = 1 << 3
 
 _VARINT, _BYTES = 0, 2
 _FIXED = {1: 8, 5: 4}
 """Wire types of the encoding's table; for numbers of fixed size, their size in bytes."""
 
 
-def _decode_varint(data: mmap, place: int, stop: int) -> tuple[int, int]:
+def _decode_varint(data: mmap | bytes, place: int, stop: int) -> tuple[int, int]:
     """A varint (seven bits a byte, least significant first), and the offset behind it."""
     value = shift = 0
     while place < stop and shift < 70:

@@ -18,6 +18,7 @@ from crosslens.occlusion.partition import Partition, StageNodes
 from crosslens.occlusion.receptive_field import POINTWISE
 from crosslens.occlusion.stages import StagedNetwork, StageInput
 
+from ..boundary import one_line_errors
 from ..ir.graph import FLOAT, Graph, Node, Type
 from ..ir.layers import LayerTensor
 from ..ir.onnxruntime_errors import readable_errors
@@ -41,6 +42,7 @@ _MOST = 8
 """Maximum number of threads: boxes come eight at a time, so that more threads would have none."""
 
 
+@one_line_errors("run the network in stages")
 class OnnxStagedNetwork(StagedNetwork):
     """The stages of a graph for one image size; sessions open when first needed."""
 

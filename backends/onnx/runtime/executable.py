@@ -10,6 +10,7 @@ import onnxruntime as ort
 from crosslens.arrays import Array, as_numpy
 from crosslens.model import INPUT
 
+from ..ir.interruptible_run import run_interruptibly
 from ..ir.onnxruntime_errors import readable_errors
 from ..ir.session import open_session, thread_count
 from .large_matrices import large_matrices_as_inputs
@@ -69,7 +70,10 @@ class Executable:
         feeds = self.feeds(x, replace, cotangents)
         session = self.session(threads)
         with readable_errors(f"run the network on images {x.shape}"):
-            outputs = dict(zip(names, session.run(names, feeds, self._options(feeds, threads)), strict=True))
+            values = run_interruptibly(
+                self._graph, lambda options: session.run(names, feeds, options), self._options(feeds, threads)
+            )
+        outputs = dict(zip(names, values, strict=True))
         return self._by_layer(outputs)
 
     def run_bound(
@@ -87,7 +91,11 @@ class Executable:
         for name in names:
             binding.bind_output(name, "cpu")
         with readable_errors("run the network"):
-            session.run_with_iobinding(binding, self._options(feeds, threads))
+            run_interruptibly(
+                self._graph,
+                lambda options: session.run_with_iobinding(binding, options),
+                self._options(feeds, threads),
+            )
         return dict(zip(names, binding.get_outputs(), strict=True))
 
     def _options(self, feeds: Mapping[str, Any], threads: int) -> ort.RunOptions | None:

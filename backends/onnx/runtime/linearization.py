@@ -10,6 +10,7 @@ from crosslens.arrays import Array
 from crosslens.errors import LayerError
 from crosslens.model import Linearization
 
+from ..boundary import one_line_errors
 from .batch_split import BatchSplit, arranged, rows_of
 from .executable import Executable, SplitExecutable
 from .program import Request
@@ -20,6 +21,7 @@ Part = tuple[Array, dict[str, Array], dict[str, Array]]
 """Images, and values by layer that replace activations or are cotangents, for some images of the batch."""
 
 
+@one_line_errors("linearise the network")
 class OnnxLinearization(Linearization):
     """One forward pass, then any number of backward passes."""
 

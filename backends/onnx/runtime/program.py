@@ -142,7 +142,7 @@ def _with_gradients(graph: Graph, layers: Mapping[str, LayerTensor], request: Re
     replaced = _replace_activations(graph, layers, request.replaced)
     activations = {name: public_layout(graph, layers[name]) for name in request.capture}
     network = set(graph.nodes)
-    seeds = {name: f"seed:{name}" for name in request.seeds}
+    seeds = {name: graph.unique_name(f"seed:{name}") for name in request.seeds}
     dys = {layers[name].tensor: _add_layer_input(graph, layers[name], seed) for name, seed in seeds.items()}
     return Program(graph, replaced, seeds, activations, _append_gradients(graph, layers, dys, request)), network
 
@@ -186,7 +186,7 @@ def _replace_activations(graph: Graph, layers: Mapping[str, LayerTensor], names:
             else node for node in graph.nodes
         ]  # fmt: skip
         body, graph.nodes = graph.nodes, []
-        inputs[name] = f"replace:{name}"
+        inputs[name] = graph.unique_name(f"replace:{name}")
         value = _add_layer_input(graph, layers[name], inputs[name])
         graph.nodes += [graph.node("Identity", value, outputs=[tensor]), *body]
     return inputs

@@ -15,6 +15,7 @@ from crosslens.model import INPUT, OUTPUT
 
 from ..ir.graph import FLOAT, Graph, Type
 from ..ir.graph_input import GraphInput
+from ..ir.interruptible_run import run_interruptibly
 from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
@@ -135,11 +136,12 @@ class _Runs:
         prune(part)
         part.inputs = {INPUT: graph.inputs[INPUT]}
         self._tensors, self._sizes = tensors, tuple(int(n) for n in (graph.inputs[INPUT].dims or ())[1:])
-        self._session = open_session(part, providers, optimise=False)
+        self._graph, self._session = part, open_session(part, providers, optimise=False)
 
     def values(self, images: Array) -> dict[str, Array]:
         with readable_errors(f"run the network on images {images.shape}"):
-            return dict(zip(self._tensors, self._session.run(None, {INPUT: images}), strict=True))
+            values = run_interruptibly(self._graph, lambda options: self._session.run(None, {INPUT: images}, options))
+        return dict(zip(self._tensors, values, strict=True))
 
     def shapes(self, count: int) -> dict[str, tuple[int, ...]]:
         return {name: tuple(value.shape) for name, value in self.values(self._noise(count)).items()}

@@ -11,6 +11,7 @@ from .constant_if import inline_known_branches
 from .evaluate import evaluate
 from .inference import infer
 from .sequences import SEQUENCES, write_out_sequences
+from .tensor_sizes import element_count, refuse_larger_than_memory
 from .unrolled_loops import unroll_known_loops
 
 __all__ = ["fold"]
@@ -18,8 +19,12 @@ __all__ = ["fold"]
 _RANDOM = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 )
+_SIZED = frozenset({"ConstantOfShape", "Expand", "Tile", "Range", "Resize", "Upsample", "Pad", "OneHot", "Col2Im"}) | {
+    *("ConvTranspose", "BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix", "DFT", "STFT", "AffineGrid")
+}
+"""Operators of which values or attributes decide how large the output is."""
 _MOST_FOLDED = 1 << 26
-"""Elements up to which a constant is folded; a larger one would cost more memory than it saves time."""
+"""Elements up to which constants are folded at once; a larger one would cost more memory than it saves time."""
 
 
 def fold(graph: Graph) -> None:
@@ -29,13 +34,16 @@ def fold(graph: Graph) -> None:
     """
     infer(graph)
     _fold_constants(graph)
+    refuse_larger_than_memory(graph)
     while inline_known_branches(graph) or unroll_known_loops(graph) or write_out_sequences(graph):
         infer(graph)
         _fold_constants(graph)
+        refuse_larger_than_memory(graph)
 
 
 def _fold_constants(graph: Graph) -> None:
     while nodes := _constant_nodes(graph):
+        refuse_larger_than_memory(graph, nodes)
         graph.constants |= _known_shapes(graph, nodes)
         graph.constants |= evaluate(graph, nodes, _read_outside(graph, nodes))
         gone = set(nodes)
@@ -44,25 +52,34 @@ def _fold_constants(graph: Graph) -> None:
 
 
 def _constant_nodes(graph: Graph) -> list[Node]:
-    known = set(graph.constants)
+    """The next nodes to compute, of `_MOST_FOLDED` elements together at most."""
+    known, room = set(graph.constants), _MOST_FOLDED
     nodes = []
     for node in graph.nodes:
-        if _ready(graph, node, known) and _small(graph, node):
+        if _ready(graph, node, known) and (size := _size(graph, node)) <= _MOST_FOLDED:
+            if size > room:
+                break
+            room -= size
             nodes.append(node)
             known.update(node.outputs)
     return nodes
 
 
 def _ready(graph: Graph, node: Node, known: Container[str]) -> bool:
-    """Whether a node can be computed now; a Shape that inference does not know waits until its input is a constant."""
+    """Whether a node can be computed now; a Shape that inference does not know waits until its input is a constant.
+
+    Nodes with subgraphs are expanded, not computed: a Loop may have no end. A size that values decide must be known.
+    """
     if node.op in {"Shape", "Size"} and not node.domain:
         return _has_known_shape(graph, node)
-    return node.op not in _RANDOM and node.op not in SEQUENCES and all(name in known for name in node.reads)
+    if node.op in _RANDOM or node.op in SEQUENCES or node.has_subgraphs:
+        return False
+    sized = node.op not in _SIZED or all(o in graph.types and graph.types[o].static for o in node.outputs if o)
+    return sized and all(name in known for name in node.reads)
 
 
-def _small(graph: Graph, node: Node) -> bool:
-    kind = graph.types.get(node.outputs[0])
-    return kind is None or not kind.static or prod(int(d) for d in kind.dims or ()) <= _MOST_FOLDED
+def _size(graph: Graph, node: Node) -> int:
+    return sum(element_count(graph, output) or 0 for output in node.outputs if output)
 
 
 def _has_known_shape(graph: Graph, node: Node) -> bool:

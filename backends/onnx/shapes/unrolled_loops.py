@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from crosslens.errors import ModelError
 from onnx import GraphProto
 
 from ..ir.graph import Graph, Node
@@ -13,6 +14,8 @@ __all__ = ["unroll_known_loops"]
 
 MOST_NODES = 20_000
 """A loop that would unroll to more nodes is left as it is."""
+MOST_ITERATIONS = 1_000_000
+"""Maximum number of iterations of a Loop that only counts."""
 
 
 def unroll_known_loops(graph: Graph) -> bool:
@@ -21,6 +24,8 @@ def unroll_known_loops(graph: Graph) -> bool:
     Returns:
         Whether there was one.
     """
+    for node in graph.nodes:
+        _refuse_endless(graph, node)
     known = {node: steps for node in graph.nodes if (steps := _iterations(graph, node)) is not None}
     if not known:
         return False
@@ -32,6 +37,31 @@ def unroll_known_loops(graph: Graph) -> bool:
             graph.constants = constants
             graph.nodes[before:] = [node]
     return graph.nodes != body
+
+
+def _refuse_endless(graph: Graph, node: Node) -> None:
+    """Refuse a Loop whose condition never changes and whose number of iterations is missing or beyond all use.
+
+    Raises:
+        ModelError: names the node.
+    """
+    if node.op != "Loop" or node.domain or (node.has(1) and graph.value(node.inputs[1]) is None):
+        return
+    steps = graph.value(node.inputs[0]) if node.has(0) else None
+    if (node.has(0) and steps is None) or (steps is not None and int(steps.reshape(())) <= MOST_ITERATIONS):
+        return
+    body = node.attributes["body"].g
+    makers = {output: inner for inner in body.node for output in inner.output}
+    name = body.output[0].name
+    while name in makers and makers[name].op_type == "Identity":
+        name = makers[name].input[0]
+    fixed = name in makers and makers[name].op_type == "Constant"
+    if fixed or name == body.input[1].name or name in {t.name for t in body.initializer}:
+        times = "without end" if steps is None else f"{int(steps.reshape(()))} times"
+        raise ModelError(
+            f"Loop {(node.name or node.outputs[0])[:80]!r} runs {times}; at most {MOST_ITERATIONS:,} are possible: "
+            "export the network with fewer"
+        )
 
 
 def _iterations(graph: Graph, node: Node) -> int | None:
