@@ -116,8 +116,7 @@ def _node_at(trace: TracebackType | None) -> Node | NodeProto | None:
 def _label(node: Node | NodeProto) -> str:
     """Operator and name, or the first output; a name that is not UTF-8 cannot be read."""
     try:
-        is_node = isinstance(node, Node)
-        op, outputs = (node.op, node.outputs) if is_node else (node.op_type, node.output)
+        op, outputs = (node.op, node.outputs) if isinstance(node, Node) else (node.op_type, node.output)
         return f"{op} {node.name or next(iter(outputs), '')!r}"
     except UnicodeDecodeError:
         return "a node whose name is not UTF-8"

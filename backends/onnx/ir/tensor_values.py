@@ -30,7 +30,7 @@ def byte_count(tensor: TensorProto) -> int:
     """
     _check(tensor)
     bits = _BITS.get(tensor.data_type, 8 * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
-    return -(-bits * prod(tensor.dims) // 8)
+    return int(-(-bits * prod(tensor.dims) // 8))
 
 
 def array_of(tensor: TensorProto) -> np.ndarray[Any, Any]:
@@ -46,11 +46,12 @@ def array_of(tensor: TensorProto) -> np.ndarray[Any, Any]:
             "give the path of the .onnx file"
         )
     try:
-        return numpy_helper.to_array(tensor)
+        values: np.ndarray[Any, Any] = numpy_helper.to_array(tensor)
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelError(
             f"the values of {_called(tensor)} do not fill its dims {_dims(tensor)}: {error}; export the network again"
         ) from error
+    return values
 
 
 def _check(tensor: TensorProto) -> None:

@@ -1,7 +1,7 @@
 """How many messages a file would become: two bytes can be a node, and a node takes hundreds of bytes in memory."""
 
 from crosslens.limits.memory import check_memory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto
 

@@ -48,7 +48,7 @@ def range_length(graph: Graph, inputs: Iterable[str]) -> int:
     values = [graph.value(name) for name in inputs]
     if len(values) != 3 or any(value is None or value.size != 1 for value in values):
         return 0
-    start, limit, delta = (float(np.asarray(value).reshape(())) for value in values)  # type: ignore[arg-type]
+    start, limit, delta = (float(np.asarray(value).reshape(())) for value in values)
     length = (limit - start) / delta if delta else 0.0
     return max(0, ceil(length)) if isfinite(length) else MOST_VALUES + 1
 
