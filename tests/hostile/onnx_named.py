@@ -244,6 +244,15 @@ def function_that_replaces_relu(_: Path) -> Made:
     return model
 
 
+@_case
+def many_constants(_: Path) -> Made:
+    """Constants of 300 MB each that fit alone and not together."""
+    nodes = [_node("ConstantOfShape", ["to"], [f"z{n}"]) for n in range(100)]
+    nodes += [_node("ReduceMax", [f"z{n}"], [f"s{n}"], keepdims=0) for n in range(100)]
+    nodes += [_node("Sum", ["x", *(f"s{n}" for n in range(100))], ["y"])]
+    return network(*nodes, constants={"to": np.array([75_000_000])})
+
+
 HUGE = (2**31, 2**40, 2**62)
 
 

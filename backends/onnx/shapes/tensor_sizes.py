@@ -24,20 +24,26 @@ def element_count(graph: Graph, tensor: str) -> int | None:
 
 
 def refuse_larger_than_memory(graph: Graph, nodes: Iterable[Node] | None = None) -> None:
-    """Refuse a graph of which one tensor would not fit into memory, by the sizes that shape inference knows.
+    """Refuse a graph of which one tensor would not fit into memory, or all that depend on constants only together.
+
+    By the sizes that shape inference knows; onnxruntime computes constants when it opens the graph, and keeps them.
 
     Raises:
         MemoryLimitError: names the node.
     """
-    largest, size = None, 0
+    largest, size, together, fixed = None, 0, 0, set(graph.constants)
     for node in graph.nodes if nodes is None else nodes:
         needed = sum(_bytes(graph, output) for output in node.outputs if output)
+        if fixed.issuperset(node.reads):
+            fixed.update(node.outputs)
+            together += needed
         if needed > size:
             largest, size = node, needed
     if largest is not None:
         shapes = ", ".join(str(graph.types[o].dims)[:80] for o in largest.outputs if o in graph.types)
         called = f"the output {shapes} of {largest.op} {(largest.name or largest.outputs[0])[:80]!r}"
-        check_memory(size, called, "take a network, or sizes of the image, that fit")
+        called += ", with the other constants that are computed," if together > size else ""
+        check_memory(max(size, together), called, "take a network, or sizes of the image, that fit")
 
 
 def _bytes(graph: Graph, tensor: str) -> int:
