@@ -9,28 +9,33 @@ from crosslens.limits.memory import check_memory
 
 from .graph import Graph
 
-__all__ = ["run_interruptibly"]
+__all__ = ["has_subgraphs", "run_interruptibly"]
 
 Result = TypeVar("Result")
 
 
+def has_subgraphs(graph: Graph) -> bool:
+    """Whether an If, Loop or Scan is left in the graph."""
+    return any(node.has_subgraphs for node in graph.nodes)
+
+
 def run_interruptibly(
-    graph: Graph, run: Callable[[ort.RunOptions | None], Result], options: ort.RunOptions | None = None
+    apart: bool, run: Callable[[ort.RunOptions | None], Result], options: ort.RunOptions | None = None
 ) -> Result:
-    """The result of `run(options)`; where the graph has subgraphs, in a thread of its own.
+    """The result of `run(options)`, `apart` in a thread of its own: for a graph that has subgraphs.
 
     Python hears no signal while onnxruntime runs in the main thread. A KeyboardInterrupt ends the run before its next
     node.
 
     Args:
-        graph: what is run.
+        apart: whether the run may go on for ever.
         run: calls onnxruntime with these options.
         options: of the run.
 
     Raises:
         MemoryLimitError: the process grew beyond the limit.
     """
-    if not any(node.has_subgraphs for node in graph.nodes):
+    if not apart:
         return run(options)
     options = options or ort.RunOptions()
     with ThreadPoolExecutor(1) as pool:

@@ -1,13 +1,14 @@
-"""The values of a TensorProto as an array, or in one line why it has none."""
+"""The values of a TensorProto, or of a sparse one, as an array, or in one line why it has none."""
 
 from math import prod
 from typing import Any
 
 import numpy as np
 from crosslens.errors import ModelError
-from onnx import TensorProto, external_data_helper, helper, numpy_helper
+from crosslens.limits.memory import check_memory
+from onnx import SparseTensorProto, TensorProto, external_data_helper, helper, numpy_helper
 
-__all__ = ["array_of", "byte_count", "known_type"]
+__all__ = ["array_of", "byte_count", "dense", "known_type"]
 
 _TYPES = frozenset(helper.get_all_tensor_dtypes()) - {TensorProto.UNDEFINED}
 _BITS = {
@@ -52,6 +53,26 @@ def array_of(tensor: TensorProto) -> np.ndarray[Any, Any]:
             f"the values of {_called(tensor)} do not fill its dims {_dims(tensor)}: {error}; export the network again"
         ) from error
     return values
+
+
+def dense(tensor: SparseTensorProto) -> np.ndarray[Any, Any]:
+    """A sparse tensor as a dense array; indices are flat, (count,), or one per axis, (count, rank).
+
+    Raises:
+        ModelError: an index is outside the dims, or there are not as many indices as values.
+        MemoryLimitError: the dense array would not fit into memory.
+    """
+    values, places, dims = array_of(tensor.values), array_of(tensor.indices), tuple(tensor.dims)
+    if any(size < 0 for size in dims):
+        raise ModelError(f"a sparse constant has the dims {dims}: a size cannot be negative")
+    called = f"the sparse constant {tensor.values.name[:80]!r} of dims {dims}"
+    check_memory(values.dtype.itemsize * prod(dims), called, "export it with smaller dims")
+    made = np.zeros(dims, values.dtype)
+    try:
+        made[np.unravel_index(places, made.shape) if places.ndim == 1 else tuple(places.T)] = values
+    except (IndexError, ValueError, TypeError) as error:
+        raise ModelError(f"{called} has indices that do not fit: {error}; export the network again") from error
+    return made
 
 
 def _check(tensor: TensorProto) -> None:

@@ -14,7 +14,7 @@ from ..ir.graph import Graph, Node, Type, node_of
 from ..ir.module_names import origin_of, without_folded
 from ..ir.onnxruntime_errors import in_one_line
 from ..ir.subgraph import subgraphs
-from ..ir.tensor_values import array_of
+from ..ir.tensor_values import array_of, dense
 from ..shapes.inference import infer, type_of
 from ..shapes.negative_sizes import hide_negative_sizes
 from .function_sizes import refuse_large_functions
@@ -22,7 +22,6 @@ from .fused_operators import expand_fused_operators, with_contrib_domains
 from .initializers import Weights, read_model_and_weights, with_weights_inside
 from .opset_upgrade import TARGET, upgrade_opset
 from .reserved_names import without_reserved_names
-from .sparse_constants import dense
 from .topological_order import in_topological_order
 
 __all__ = ["graph_of", "read_model", "refuse_training"]

@@ -10,7 +10,7 @@ import onnxruntime as ort
 from crosslens.arrays import Array, as_numpy
 from crosslens.model import INPUT
 
-from ..ir.interruptible_run import run_interruptibly
+from ..ir.interruptible_run import has_subgraphs, run_interruptibly
 from ..ir.onnxruntime_errors import readable_errors
 from ..ir.session import open_session, thread_count
 from .large_matrices import large_matrices_as_inputs
@@ -27,6 +27,7 @@ class Executable:
         self._graph, self._matrices = large_matrices_as_inputs(
             program.graph, twice=bool(program.gradients or program.saved)
         )
+        self._apart = has_subgraphs(self._graph)
         self._open: dict[int, ort.InferenceSession] = {}
         self._ran: set[tuple[Any, ...]] = set()
         self._lock = Lock()
@@ -71,7 +72,7 @@ class Executable:
         session = self.session(threads)
         with readable_errors(f"run the network on images {x.shape}"):
             values = run_interruptibly(
-                self._graph, lambda options: session.run(names, feeds, options), self._options(feeds, threads)
+                self._apart, lambda options: session.run(names, feeds, options), self._options(feeds, threads)
             )
         outputs = dict(zip(names, values, strict=True))
         return self._by_layer(outputs)
@@ -92,7 +93,7 @@ class Executable:
             binding.bind_output(name, "cpu")
         with readable_errors("run the network"):
             run_interruptibly(
-                self._graph,
+                self._apart,
                 lambda options: session.run_with_iobinding(binding, options),
                 self._options(feeds, threads),
             )

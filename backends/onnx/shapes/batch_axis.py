@@ -15,7 +15,7 @@ from crosslens.model import INPUT, OUTPUT
 
 from ..ir.graph import FLOAT, Graph, Type
 from ..ir.graph_input import GraphInput
-from ..ir.interruptible_run import run_interruptibly
+from ..ir.interruptible_run import has_subgraphs, run_interruptibly
 from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
@@ -136,11 +136,11 @@ class _Runs:
         prune(part)
         part.inputs = {INPUT: graph.inputs[INPUT]}
         self._tensors, self._sizes = tensors, tuple(int(n) for n in (graph.inputs[INPUT].dims or ())[1:])
-        self._graph, self._session = part, open_session(part, providers, optimise=False)
+        self._apart, self._session = has_subgraphs(part), open_session(part, providers, optimise=False)
 
     def values(self, images: Array) -> dict[str, Array]:
         with readable_errors(f"run the network on images {images.shape}"):
-            values = run_interruptibly(self._graph, lambda options: self._session.run(None, {INPUT: images}, options))
+            values = run_interruptibly(self._apart, lambda options: self._session.run(None, {INPUT: images}, options))
         return dict(zip(self._tensors, values, strict=True))
 
     def shapes(self, count: int) -> dict[str, tuple[int, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.graph import Graph, Node
-from ..ir.interruptible_run import run_interruptibly
+from ..ir.interruptible_run import has_subgraphs, run_interruptibly
 from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
@@ -24,5 +24,5 @@ def evaluate(graph: Graph, nodes: Iterable[Node], wanted: Sequence[str]) -> dict
         return {}
     part.outputs = [o for node in part.nodes for o in node.outputs if o in set(wanted)]
     with readable_errors("compute the network's constants"):
-        values = run_interruptibly(part, partial(open_session(part, optimise=False).run, None, {}))
+        values = run_interruptibly(has_subgraphs(part), partial(open_session(part, optimise=False).run, None, {}))
     return dict(zip(part.outputs, values, strict=True))

@@ -9,7 +9,7 @@ from crosslens.model import INPUT
 from onnx import helper
 
 from ..ir.graph import Dim, Graph, Type
-from ..ir.interruptible_run import run_interruptibly
+from ..ir.interruptible_run import has_subgraphs, run_interruptibly
 from ..ir.onnxruntime_errors import readable_errors
 from ..ir.prune import prune
 from ..ir.session import open_session
@@ -42,7 +42,7 @@ def measure(graph: Graph, shape: tuple[Any, ...], providers: Sequence[Any] | Non
         noise = np.random.default_rng(0).random(shape, np.float32)
         images = [noise, noise**2]
     with readable_errors(f"run the network on images {shape}"):
-        runs = [run_interruptibly(run, partial(session.run, None, {INPUT: image})) for image in images]
+        runs = [run_interruptibly(has_subgraphs(run), partial(session.run, None, {INPUT: image})) for image in images]
     for name, values in zip(unknown, zip(*runs, strict=True), strict=True):
         sizes: tuple[Dim, ...] = values[0].shape
         if name in value_dependent:
