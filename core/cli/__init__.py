@@ -21,7 +21,7 @@ from ..limits.memory_watch import MemoryWatch, memory_watch
 from ._options.memory import offer_memory_limit
 from ._options.repeats import refuse_repeats
 from ._text.spelling import remember_command, replace_keywords
-from ._text.streams import drop_unwritten, open_closed_streams, tell_disk_errors
+from ._text.streams import drop_unwritten, escape_what_is_no_text, open_closed_streams, tell_disk_errors
 
 __all__ = ["cli", "main"]
 
@@ -46,6 +46,7 @@ class Commands(click.Group):
         return command
 
     def main(self, *args: Any, **options: Any) -> Any:
+        escape_what_is_no_text()
         with tell_disk_errors():
             return super().main(*args, **options)
 

@@ -14,11 +14,11 @@ from ..method.dataset import DatasetMethod
 from ..result import Result
 from ..result.table import Table
 from ._options.executors import WORKER_OPTIONS, workers_of
-from ._options.files import WritingCommand
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.output import STDOUT, FileOrStdout, write_to_stdout
 from ._options.parameters import build_method, parameter_options
 from ._options.pictures import FITTING
+from ._options.writing import WritingCommand
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json

@@ -9,16 +9,22 @@ from ..checkpoints.steady_embedding import steady_embedding
 from ..checkpoints.steady_points import SteadyPoints
 from ..data import data as source_of
 from ..data.features import AUTO, CHOICES
+from ..errors import CrosslensError
+from ..files.kept_files import check_target
 from ._dataset import SOME_FAILED
 from ._options.executors import WORKER_OPTIONS, workers_of
 from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
 from ._options.output import STDOUT, Folder, Output, write_to_stdout
 from ._options.pictures import FITTING
+from ._options.writing import WritingCommand
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json, table
 from .align import distinct_names
 
 __all__ = ["command"]
+
+FILES = ("checkpoints.png", "checkpoints.gif", "points.parquet", "result.npz")
+"""What is written into a folder."""
 
 
 def _checkpoints(
@@ -44,6 +50,7 @@ def _checkpoints(
     chosen = {name: options.pop(name) for name in ("perplexity", "seed", "pull")}
     if layout == "pca":
         _refuse_for_pca(chosen)
+    _check_folder(out, data)
     source = source_of(data, resize=options["resize"], crop=options["crop"])
     given = {name: value for name, value in chosen.items() if value is not None}
     with quiet(), workers_of(options) as workers, bar("images") as progress:
@@ -68,6 +75,20 @@ def _checkpoints(
 def _refuse_for_pca(chosen: dict[str, Any]) -> None:
     if given := [f"--{name}" for name in ("perplexity", "pull") if chosen[name] is not None]:
         raise click.UsageError(f"{' and '.join(given)}: for --layout tsne only; pca has no such setting")
+
+
+def _check_folder(out: Any, data: str) -> None:
+    """Refuse a folder in which files would be lost, or would be taken for data next time, before the work.
+
+    Raises:
+        CrosslensError: with the name of the file, or of the folder.
+    """
+    if not isinstance(out, Folder):
+        return
+    if Path(data).is_dir() and out.path.resolve().is_relative_to(Path(data).resolve()):
+        raise CrosslensError(f"'{out}' lies in '{data}', whose pictures are read; write into another folder")
+    for name in FILES:
+        check_target(out.path / name)
 
 
 def _write(result: SteadyPoints, out: Any) -> list[Path]:
@@ -104,7 +125,7 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-command = click.Command(
+command = WritingCommand(
     "checkpoints",
     callback=_checkpoints,
     help=_checkpoints.__doc__,

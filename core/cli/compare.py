@@ -18,11 +18,12 @@ from ..image.false_colour import check_bands
 from ..method.base import Method
 from ..method.preset import with_preset
 from ._many import SOME_FAILED, failure_line
-from ._options.files import Writable, WritingCommand
+from ._options.files import Writable
 from ._options.method_words import MethodWord, convert_setting, is_method_word, read_method
 from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
 from ._options.parameters import MethodGroup, parameter_options, tell_difference
 from ._options.pictures import ARRAYS, BANDS, FITTING, SUFFIXES, fitting_options, load_all, picture_files, titles
+from ._options.writing import WritingCommand
 from ._text.comparison import notes, summary
 from ._text.progress import bar
 from ._text.spelling import remember_command

@@ -13,6 +13,7 @@ from ..alignment.divergence import Divergence, diverge
 from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
 from ..execution.whole_file import writable_folder
+from ..files.kept_files import check_target
 from ..image.io import load_image
 from ..metadata.side_file import side_file
 from ..model.base import Model
@@ -20,11 +21,13 @@ from ..plugins.demo_network import DemoNetwork
 from ..plugins.registry import demo_networks, method
 from ..plugins.wrap import wrap
 from ._options.models import quiet
+from ._options.writing import FolderPath, WritingCommand
 from ._text.comparison import notes, summary
 from ._text.progress import bar
 
 __all__ = ["command"]
 
+FILES = ("report.html", "comparison.json")
 METHODS = ("gradient", "grad_cam", "cam", "occlusion")
 ARCHITECTURE = "lite0"
 """The demo network that is compared, in every framework that it is offered in."""
@@ -36,6 +39,8 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
     The network is EfficientNet-Lite0, in PyTorch, Keras and ONNX; a report is written.
     """
     writable_folder(folder)
+    for name in FILES:
+        check_target(folder / name)
     image = image or _cat_photograph()
     with quiet(), bar() as progress:
         networks = _networks()
@@ -113,13 +118,11 @@ def _sentence(comparison: Comparison, who: str) -> str:
     return f"{who} is seen differently: {said}"
 
 
-command = click.Command(
+command = WritingCommand(
     "demo",
     callback=_demo,
     params=[
-        click.Option(
-            ["-o", "--out", "folder"], type=click.Path(path_type=Path), default="demo-report", show_default=True
-        ),
+        click.Option(["-o", "--out", "folder"], type=FolderPath(), default="demo-report", show_default=True),
         click.Option(
             ["--image"], type=click.Path(path_type=Path), metavar="FILE", help="A photograph to use instead of the cat."
         ),

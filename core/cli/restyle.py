@@ -13,10 +13,10 @@ from ..image.video import is_animation, read_animation, save_animation
 from ..method.base import Method
 from ..plugins.carried import read_metadata
 from ..plugins.registry import image_method_class
-from ._options.files import WritingCommand
 from ._options.models import open_model, quiet
 from ._options.output import Folder
 from ._options.parameters import build_method
+from ._options.writing import WritingCommand
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from .run import method_params, run_method

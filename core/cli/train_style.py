@@ -14,9 +14,10 @@ from ..style_training.save import check_style_file
 from ..style_training.settings import StyleTrainingSettings
 from ..style_training.train_style import train_style
 from ..style_training.trained_style import SUFFIXES, TrainedStyle
-from ._options.files import Writable, WritingCommand
+from ._options.files import Writable
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import parameter_options, settings_of
+from ._options.writing import WritingCommand
 from ._text.progress import bar, clock
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json, table

@@ -15,10 +15,11 @@ from ..robustness.label_classes import AGAINST
 from ..robustness.transfer import transfer
 from ..robustness.transfer_matrix import Transfer
 from ._dataset import SOME_FAILED
-from ._options.files import Writable, WritingCommand
+from ._options.files import Writable
 from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
 from ._options.parameters import ParameterValue
 from ._options.pictures import FITTING
+from ._options.writing import WritingCommand
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json

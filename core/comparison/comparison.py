@@ -9,7 +9,7 @@ from typing import Any
 
 from ..alignment.divergence import Divergence
 from ..errors import ComparisonError
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import write_text
 from ..result import Result
 from ..result.data_frame import data_frame
 from ..result.display import counted, one_line
@@ -237,9 +237,7 @@ class Comparison:
                 f"cannot save a comparison as '{path.name}'; use .html for a report, .json for figures"
             )
         text = WRITERS[path.suffix](self.view)
-        with whole_file(path, ComparisonError) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        return path
+        return write_text(path, text, ComparisonError)
 
 
 def _run_view(method: str, model: str, result: Result) -> RunView:

@@ -142,7 +142,7 @@ class OtherLabels(Quantity):
 
 
 def _key(seed: int, name: str) -> bytes:
-    return blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest()
+    return blake2b(f"{seed}\0{name}".encode(errors="surrogateescape"), digest_size=8).digest()
 
 
 def _those_of(planes: Numbers, numbers: Sequence[int]) -> list[Numbers]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import CrosslensError
-from .whole_file import whole_file
+from .whole_file import write_bytes
 
 __all__ = ["cache_folder", "cached_file"]
 
@@ -56,8 +56,7 @@ def cached_file(name: str, key: str, make: Callable[[], bytes]) -> bytes:
     with suppress(OSError, CrosslensError):
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / f"{start}{_digest(content)}{suffix}"
-        with whole_file(kept) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(kept, content)
         for path in folder.glob(f"{stem}-{'[0-9a-f]' * _SHOWN}-*{suffix}"):
             if path != kept:
                 path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
+from ..files.own_files import MARK
 from .whole_file import whole_file
 
 __all__ = ["arrow", "arrow_table", "write_parquet"]
@@ -28,7 +29,8 @@ def arrow() -> Any:
 
 def arrow_table(columns: Mapping[str, Array]) -> Any:
     """Columns as a `pyarrow.Table`; a column (N, ...) of several numbers in each row becomes lists."""
-    return arrow().table({name: _column(as_numpy(values)) for name, values in columns.items()})
+    table = arrow().table({name: _column(as_numpy(values)) for name, values in columns.items()})
+    return table.replace_schema_metadata({"made_by": MARK})
 
 
 def _column(values: np.ndarray[Any, Any]) -> Any:
@@ -38,7 +40,14 @@ def _column(values: np.ndarray[Any, Any]) -> Any:
         return arrow().array(values.astype(np.int64))
     if values.dtype == np.float16:
         return arrow().array(values.astype(np.float32))
-    return arrow().array(values.tolist(), arrow().string()) if values.dtype.kind == "U" else arrow().array(values)
+    if values.dtype.kind == "U":
+        return arrow().array([_text(each) for each in values.tolist()], arrow().string())
+    return arrow().array(values)
+
+
+def _text(value: str) -> str:
+    """As UTF-8 can hold it: bytes of a file's name that are no text escaped, "caf\\udce9.png"."""
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
 
 def write_parquet(columns: Mapping[str, Array], path: Path) -> Path:

@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImageError, ModelError
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import write_bytes
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels
 from .decoding import decoding, has_frames, load_pixels, open_picture, opened_picture, upright
 from .deep_picture import shares_of_floats, to_eight_bits
+from .encoding import encode_picture
 from .false_colour import pixels as as_pixels
 from .fitting import Fitting, check_fitting, check_size, fitting
 from .loading import remember_loading
@@ -267,10 +268,10 @@ def save_image(image: Pixels, path: str | Path, bounds: tuple[float, float] = (0
         chw = pixels[0] if pixels.ndim == 4 else pixels
         pixels = as_pixels(chw, bounds)[..., : 1 if chw.shape[0] == 1 else 3]
     try:
-        with whole_file(path) as temporary:
-            Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(temporary)
-    except ImageError:
-        raise
-    except ValueError as error:
+        form = Image.registered_extensions()[path.suffix.lower()]
+        content = encode_picture(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, form)
+    except KeyError as error:
+        raise ImageError(f"cannot write '{path}': unknown file extension: {path.suffix}; use .png") from error
+    except (ValueError, OSError) as error:
         raise ImageError(f"cannot write '{path}': {error}; use .png") from error
-    return path
+    return write_bytes(path, content)

@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImageError
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import whole_file, write_bytes
+from ..files.own_files import MARK
 from ..limits.memory import check_memory
 from .decoding import decoding, has_frames, opened_picture
+from .encoding import encode_frames
 
 __all__ = ["find_ffmpeg", "is_animation", "read_animation", "save_animation"]
 
@@ -36,11 +38,9 @@ def save_animation(frames: Sequence[Pixels], path: str | Path, milliseconds: int
         each = [milliseconds] * len(frames) if isinstance(milliseconds, int) else list(milliseconds)
         step = gcd(*each)
         return _film([frame for frame, n in zip(frames, each, strict=True) for _ in range(n // step)], Path(path), step)
-    first, *rest = [Image.fromarray(frame) for frame in frames]
+    form = {".gif": "GIF", ".webp": "WEBP"}[Path(path).suffix.lower()]
     duration = milliseconds if isinstance(milliseconds, int) else list(milliseconds)
-    with whole_file(path) as temporary:
-        first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0)
-    return Path(path)
+    return write_bytes(path, encode_frames(frames, form, duration))
 
 
 def read_animation(path: Path) -> tuple[list[Image.Image], list[int]]:
@@ -104,6 +104,7 @@ def _film(frames: Sequence[Pixels], path: Path, milliseconds: int) -> Path:
     height, width = (n - n % 2 for n in frames[0].shape[:2])
     given = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {1000 / milliseconds:g} -i -".split()
     made = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart"]
+    made += ["-metadata", f"comment={MARK}"]
     film = b"".join(np.ascontiguousarray(frame[:height, :width]).tobytes() for frame in frames)
     with whole_file(path) as temporary:
         command = [ffmpeg, "-y", "-loglevel", "error", *given, *made, str(temporary)]

@@ -142,7 +142,7 @@ def _digest(space: Space) -> str:
     from importlib.metadata import version
 
     text = f"usearch {version('usearch')} {space.metric} {len(space)} {space.width} {CONNECTIVITY} {EXPANSION_ADD}"
-    digest = blake2b(text.encode(), digest_size=16)
+    digest = blake2b(text.encode(errors="surrogateescape"), digest_size=16)
     for part in space.parts():
         digest.update(np.ascontiguousarray(space.rows[space.index[part]]).tobytes())
     return digest.hexdigest()

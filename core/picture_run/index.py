@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import ParameterError
-from ..execution.whole_file import whole_file, writable_folder
+from ..execution.whole_file import writable_folder, write_text
+from ..files.kept_files import check_target
 from ..reading.text_file import parse_json
 from ..result.strict_json import dumps
 from .job import settings_digest
@@ -47,9 +48,9 @@ class Index:
         if not again:
             self._refuse_other_settings()
             self._records = {str(each["name"]): each for each in _lines(folder / _INDEX)}
+        check_target(folder / _INDEX)
         self._remove_left_over()
-        with whole_file(folder / _SETTINGS, ParameterError) as temporary:
-            temporary.write_text(dumps(settings) + "\n", encoding="utf-8")
+        write_text(folder / _SETTINGS, dumps(settings) + "\n", ParameterError)
         self._write()
         self._file: TextIO | None = None
 
@@ -87,7 +88,7 @@ class Index:
         """Append a line, on the disk when this returns."""
         self._records[str(record["name"])] = record
         if self._file is None:
-            self._file = (self.folder / _INDEX).open("a", encoding="utf-8")
+            self._file = (self.folder / _INDEX).open("a", encoding="utf-8", errors="backslashreplace")
         self._file.write(_line(record))
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -102,8 +103,7 @@ class Index:
         self._write()
 
     def _write(self) -> None:
-        with whole_file(self.folder / _INDEX, ParameterError) as temporary:
-            temporary.write_text("".join(map(_line, self._records.values())), encoding="utf-8")
+        write_text(self.folder / _INDEX, "".join(map(_line, self._records.values())), ParameterError)
 
     def _remove_left_over(self) -> None:
         folders = {self.folder, *((self.folder / name).parent for name in self.names)}

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ParameterError
 from ..execution.progress import Progress, silent
 from ..execution.workers import Workers
+from ..files.kept_files import check_target
 from ..method.base import Method, gives
 from ..model.base import Model
 from ..result.scores import Scores
@@ -125,6 +126,8 @@ class PictureRun:
         job.objective(len(pictures))
         self._writer = Writer(folder, tuple(formats) or (default_format(type(job.method)),), job.form)
         self._refuse_overwriting([])
+        for name in (name for picture in pictures for name in self._writer.names(picture)):
+            check_target(folder / name)
         self._index = Index(folder, job.settings(), [each.name for each in pictures], again=again)
         self._refuse_overwriting(self._index.outputs)
         known = [None if again else self._index.finished(each, self._writer.names(each)) for each in pictures]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..execution.notices import notice
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import write_text
 from ..metadata.metadata import Metadata
 from ..metadata.origin import Origin
 from ..metadata.side_file import read_side_file, side_file
@@ -58,8 +58,7 @@ def write_metadata(model: Path, metadata: Metadata | None) -> Path:
     if metadata is None:
         beside.unlink(missing_ok=True)
     else:
-        with whole_file(beside, ModelError) as temporary:
-            temporary.write_text(metadata.to_json() + "\n", encoding="utf-8")
+        write_text(beside, metadata.to_json() + "\n", ModelError)
     return beside
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image
 
+from ..image.encoding import encode_picture
 from ..image.video import save_animation
 from .display import Pixels
 from .stored_values import Arrays, plain, stored
@@ -43,7 +43,7 @@ def write_picture(pixels: Pixels, suffix: str, file: IO[bytes], quality: int) ->
     """
     options: dict[str, Any] = {} if suffix == ".png" else {"quality": quality}
     options |= {"subsampling": 0} if PICTURES[suffix] == "JPEG" else {}
-    Image.fromarray(pixels).save(file, PICTURES[suffix], **options)
+    file.write(encode_picture(pixels, PICTURES[suffix], **options))
 
 
 def animation(frames: list[Pixels], suffix: str) -> bytes:

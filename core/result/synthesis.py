@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError, ParameterError
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import write_bytes
+from ..files.own_files import MARK
 from ..image.contact_sheet import contact_sheet
 from ..image.false_colour import pixels
 from .base import Result, new_axes
@@ -148,9 +150,9 @@ class Synthesis(Result):
             ) from error
         figure = Figure(figsize=(6, 4), layout="constrained")
         self.plot_history(figure.subplots())
-        with whole_file(path) as temporary:
-            figure.savefig(temporary)
-        return Path(path)
+        form, content = suffix_of(path).removeprefix("."), BytesIO()
+        figure.savefig(content, format=form, metadata={"Creator" if form == "svg" else "Software": MARK})
+        return write_bytes(path, content.getvalue())
 
     def picture(self) -> np.ndarray[Any, Any]:
         """The images side by side."""

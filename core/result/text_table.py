@@ -41,7 +41,7 @@ def write_csv(columns: Mapping[str, Array], file: IO[bytes]) -> None:
     A column (N, K, ...) becomes one for each of a row's numbers, NAME_0 to NAME_K-1, the last axis fastest.
     """
     flat = dict(_flat(columns))
-    text = TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    text = TextIOWrapper(file, "utf-8", "backslashreplace", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(flat)
     writer.writerows(zip(*(_words(values) for values in flat.values()), strict=True))

@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..errors import ImageError
+from ..files.own_files import MARK
 from ..result.display import Pixels
 from ..result.strict_json import dumps
 from ..result.table import Table
@@ -43,10 +44,10 @@ class PlottedTable(Table):
         if suffix == ".svg":
             figure, text = new_figure(), BytesIO()
             self.plot(figure.add_subplot())
-            figure.savefig(text, format="svg")
+            figure.savefig(text, format="svg", metadata={"Creator": MARK})
             file.write(text.getvalue())
         elif suffix == ".json":
-            file.write((dumps(self.as_json()) + "\n").encode())
+            file.write((dumps(self.as_json()) + "\n").encode(errors="backslashreplace"))
         else:
             super()._write(file, suffix, form, scale, quality)
 

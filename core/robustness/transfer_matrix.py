@@ -143,7 +143,7 @@ class Transfer(PlottedTable):
 
     def _write(self, file: IO[bytes], suffix: str, form: str | None, scale: int | None, quality: int) -> None:
         if suffix in TRANSFER_WRITERS:
-            file.write(TRANSFER_WRITERS[suffix](self).encode())
+            file.write(TRANSFER_WRITERS[suffix](self).encode(errors="backslashreplace"))
         elif suffix == ".html":
             raise ImageError("a page needs `import crosslens`, which brings its writer")
         else:

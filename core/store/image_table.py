@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..data.shard import Shard, ShardResult
 from ..data.source import Source
 from ..data.statistic import State
 from ..errors import ParameterError
 from ..execution.parquet_file import arrow, write_parquet
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import whole_file, write_bytes
+from ..image.encoding import encode_picture
 from .image_page import ImagePage
 
 __all__ = ["ACROSS", "ImageTable", "image_columns"]
@@ -57,8 +57,8 @@ class ImageTable:
             sheet[top[place] : top[place] + side, left[place] : left[place] + side] = tile
         name = f"thumbnails/{shard.number:05}.jpg"
         (self.folder / "thumbnails").mkdir(exist_ok=True)
-        with whole_file(self.folder / name, ParameterError) as temporary:
-            Image.fromarray(sheet).save(temporary, "JPEG", quality=90, subsampling=0)
+        content = encode_picture(sheet, "JPEG", quality=90, subsampling=0)
+        write_bytes(self.folder / name, content, ParameterError)
         names = np.where(left < 0, "", name)
         return {"thumbnail": names, "thumbnail_x": left, "thumbnail_y": top, "thumbnail_side": np.full(count, side)}
 

@@ -11,7 +11,7 @@ from ..data.shard import SHARD
 from ..data.source import Source
 from ..errors import ParameterError
 from ..execution.batching import forward_limit
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import write_text
 from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..reading.text_file import parse_json
@@ -82,8 +82,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write it whole or not at all."""
-    with whole_file(folder / MANIFEST, ParameterError) as temporary:
-        temporary.write_text(dumps(manifest) + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST, dumps(manifest) + "\n", ParameterError)
 
 
 def refuse_others(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from ..data.source import Source
 from ..data.statistic import Statistic
 from ..errors import ParameterError
 from ..execution.processor import instruction_set
-from ..execution.whole_file import whole_file, writable_folder
+from ..execution.whole_file import writable_folder, write_text
 from ..reading.text_file import parse_json
 from ..result import Result
 from .contents import CONTENTS
@@ -100,8 +100,7 @@ class Store:
             raise ParameterError(self._unfinished(left))
         self._manifest["methods"] = [asdict(each) for each in entries if each not in left]
         write_manifest(self.folder, self._manifest)
-        with whole_file(self.folder / "README.md", ParameterError) as temporary:
-            temporary.write_text(CONTENTS, encoding="utf-8")
+        write_text(self.folder / "README.md", CONTENTS, ParameterError)
 
     def _rounds(self) -> list[Path]:
         found = (self.folder / "states").glob("round-*")
@@ -123,8 +122,7 @@ class Store:
     def _new_round(self, keys: Sequence[str]) -> Path:
         place = self.folder / "states" / f"round-{len(self._rounds()) + 1:03}"
         place.mkdir(parents=True, exist_ok=True)
-        with whole_file(place / _STATISTICS, ParameterError) as temporary:
-            temporary.write_text(json.dumps(keys, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text(place / _STATISTICS, json.dumps(keys, indent=2, ensure_ascii=False) + "\n", ParameterError)
         return place
 
     def _unfinished(self, entries: Sequence[Entry]) -> str:
@@ -166,7 +164,7 @@ class Store:
         try:
             place.mkdir()
             names = [result.save(place / RESULT).name, *(file.name for file in result.save_into(place))]
-            (place / FILES).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
+            write_text(place / FILES, json.dumps(names, indent=2) + "\n", ParameterError)
             place.rename(self.folder / entry.folder)
         except OSError as error:
             raise ParameterError(f"cannot write '{self.folder / entry.folder}': {error.strerror}") from error

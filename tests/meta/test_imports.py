@@ -12,7 +12,7 @@ from .tree import FOLDERS, FRAMEWORKS, ROOT, import_graph, imports, modules, par
 
 OURS = modules(*FOLDERS)
 ORDER = [
-    "limits", "reading", "style_network", "metadata", "input", "model", "execution", "image", "operators",
+    "limits", "reading", "files", "style_network", "metadata", "input", "model", "execution", "image", "operators",
     "objective", "introspection",
     "receptive", "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method",
     "plugins", "embedding", "optim", "alignment", "relevance", "synthesis", "attack", "evolution", "picture_run",

@@ -1,8 +1,8 @@
 """Checks of output files before the long work starts, and reading of label files."""
 
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ...method.base import Method
 from ...reading.text_file import parse_json, read_text
 from ...synthesis.picture_method import PictureMethod
 
-__all__ = ["Writable", "WritingCommand", "check_animation", "check_snapshots", "read_labels"]
+__all__ = ["Writable", "check_animation", "check_snapshots", "read_labels"]
 
 
 class Writable(click.ParamType):  # type: ignore[type-arg]
@@ -30,36 +30,34 @@ class Writable(click.ParamType):  # type: ignore[type-arg]
         path = Path(value)
         if path.suffix not in self.suffixes:
             raise CrosslensError(f"cannot write '{path}': its name must end in {' or '.join(self.suffixes)}")
-        if path.is_dir():
-            raise CrosslensError(f"cannot write '{path}': it is a folder")
-        if not path.parent.is_dir():
-            raise CrosslensError(f"cannot write '{path}': the folder '{path.parent}' does not exist")
-        if not os.access(path if path.exists() else path.parent, os.W_OK):
-            raise CrosslensError(f"cannot write '{path}': permission denied")
+        try:
+            _refuse_unwritable(path)
+        except (OSError, ValueError) as error:  # a name that is too long, or that no disk can hold
+            raise CrosslensError(f"cannot write '{path}': {getattr(error, 'strerror', None) or error}") from error
         if path.suffix == ".mp4":
             find_ffmpeg(path)
         return path
 
 
-class WritingCommand(click.Command):
-    """A command that writes files, and refuses to write over one that it reads."""
+def _refuse_unwritable(path: Path) -> None:
+    """Refuse what cannot be a file, before the work.
 
-    def invoke(self, ctx: click.Context) -> Any:
-        written = [p.name for p in self.params if isinstance(p.type, Writable)]
-        read = [value for name, value in ctx.params.items() if name not in written]
-        for output in _paths([ctx.params.get(str(name)) for name in written]):
-            _refuse_overwriting(output, [path for path in _paths(read) if _exists(path)])
-        return super().invoke(ctx)
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The options, those of a group of a method's parameters under its title."""
-        sections: dict[str, list[tuple[str, str]]] = {"": []}
-        for parameter in self.get_params(ctx):
-            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
-                sections.setdefault(getattr(parameter, "group", ""), []).append(record)
-        for title, records in sections.items():
-            with formatter.section(title.capitalize() or "Options"):
-                formatter.write_dl(records)
+    Raises:
+        CrosslensError: why.
+        OSError, ValueError: it cannot even be looked at.
+    """
+    if path.is_dir():
+        raise CrosslensError(f"cannot write '{path}': it is a folder")
+    if not path.parent.is_dir():
+        raise CrosslensError(f"cannot write '{path}': the folder '{path.parent}' does not exist")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise CrosslensError(f"cannot write '{path}': permission denied")
+    if path.exists() and not path.is_file():
+        raise CrosslensError(f"cannot write '{path}': it is a pipe or a device, not a regular file")
+    with suppress(FileNotFoundError):  # refuses links that lead back to themselves, and names that are too long
+        os.path.realpath(path, strict=True)
+    if not (folder := Path(os.path.realpath(path)).parent).is_dir():
+        raise CrosslensError(f"cannot write '{path}': the folder '{folder}' does not exist")
 
 
 def check_animation(method: Method, out: Path | None) -> None:
@@ -84,42 +82,6 @@ def check_snapshots(method: Method, endings: Sequence[str]) -> None:
             f"a {' or '.join(endings)} holds the last picture only, not those on the way that every={method.every} "
             "keeps: write .gif, .webp or .npz, or leave every out"
         )
-
-
-def _paths(value: Any) -> Iterator[Path]:
-    """What may be a file in an option's value: the text itself, and the parts of NAME=FILE and layer:NAME:FILE."""
-    if isinstance(value, list | tuple):
-        for each in value:
-            yield from _paths(each)
-    elif isinstance(value, Path) or (isinstance(value, str) and value != "-"):
-        yield Path(value)
-        yield from (Path(part) for part in re.split("[=:,]", str(value))[1:] if part)
-
-
-def _exists(path: Path) -> bool:
-    """Whether there is such a file or folder; False for a text that cannot be a path."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
-def _refuse_overwriting(output: Path, inputs: list[Path]) -> None:
-    """Refuse an output that is one of the files that are read, under whatever name, or lies in a folder that is read.
-
-    Raises:
-        CrosslensError: with the name to change.
-    """
-    for path in inputs:
-        inside = path.is_dir() and output.exists() and path.resolve() in output.resolve().parents
-        if inside or (output.exists() and path.samefile(output)):
-            raise CrosslensError(f"'{output}' is read by this command and would be lost; give -o another name")
-        beside = re.fullmatch(rf"{re.escape(output.stem)}-(\d{{4,}}|masked|adversarial)\.png", path.name)
-        if beside and path.resolve().parent == output.resolve().parent:
-            raise CrosslensError(
-                f"'{path}' is read by this command and could be lost: files written beside '{output}' have such names; "
-                "give -o another name"
-            )
 
 
 def read_labels(path: Path) -> list[str]:

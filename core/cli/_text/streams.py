@@ -8,10 +8,13 @@ from contextlib import contextmanager, suppress
 
 import click
 
-__all__ = ["drop_unwritten", "open_closed_streams", "tell_disk_errors", "write_bytes"]
+__all__ = ["drop_unwritten", "escape_what_is_no_text", "open_closed_streams", "tell_disk_errors", "write_bytes"]
 
-_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EBADF}
+_NOT_WRITTEN = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EBADF, errno.EFBIG}
 """Errors of a disk that is full, or may not be written to, and of a stdout that was closed."""
+_NO_NAMES = {errno.ENAMETOOLONG, errno.ELOOP}
+"""Errors of a name that is too long, or of links that lead back to themselves."""
+_SHOWN = 80
 
 
 def open_closed_streams() -> None:
@@ -31,11 +34,26 @@ def tell_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NOT_WRITTEN:
+        if error.errno not in _NOT_WRITTEN | _NO_NAMES:
             raise
+        said = f"cannot write what was asked for: {error.strerror}"
+        if error.errno in _NO_NAMES:
+            said = f"{shorten(str(error.filename))} cannot be the name of a file here: {error.strerror}"
         with suppress(OSError):
-            click.echo(f"Error: cannot write what was asked for: {error.strerror}", err=True)
+            click.echo(f"Error: {said}", err=True)
         sys.exit(1)
+
+
+def shorten(name: str) -> str:
+    """A file's name in quotes; of a very long one its beginning and its end."""
+    return f"'{name}'" if len(name) <= _SHOWN else f"'{name[:40]}...{name[-20:]}' ({len(name)} letters)"
+
+
+def escape_what_is_no_text() -> None:
+    """Print names of files whose bytes are no text escaped, "caf\\udce9.png", where Python would end in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def drop_unwritten() -> None:

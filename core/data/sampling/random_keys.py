@@ -12,7 +12,7 @@ Numbers = np.ndarray[Any, Any]
 
 def image_key(seed: int, name: str) -> int:
     """64 bits of an image's id."""
-    return int.from_bytes(blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(blake2b(f"{seed}\0{name}".encode(errors="surrogateescape"), digest_size=8).digest(), "little")
 
 
 def position_keys(start: Numbers, positions: Numbers) -> Numbers:

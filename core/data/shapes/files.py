@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ...errors import ImageError, ParameterError
 from ...execution.progress import Progress, silent
-from ...execution.whole_file import whole_file, writable_folder
+from ...execution.whole_file import whole_file, writable_folder, write_bytes, write_text
+from ...image.encoding import encode_picture
 from .drawing import CLASSES, NAMES, draw_shapes
 
 __all__ = ["ShapeArrays", "shape_arrays", "write_shapes"]
@@ -99,18 +99,13 @@ def write_shapes(
 
 
 def _save(pixels: Numbers, path: Path) -> None:
-    try:
-        Image.fromarray(pixels).save(path, compress_level=1)
-    except OSError as error:
-        raise ImageError(f"cannot write '{path}': {error.strerror or error}") from error
+    write_bytes(path, encode_picture(pixels, "PNG", compress_level=1))
 
 
 def _write(folder: Path, labels: list[tuple[str, str]]) -> None:
     """The texts, last: a folder without names is not one of concepts, so one that was interrupted is not taken."""
     with whole_file(folder / "labels.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([("image", "label"), *labels])
-    with whole_file(folder / "classes.txt") as path:
-        path.write_text("\n".join(CLASSES) + "\n", encoding="utf-8")
+    write_text(folder / "classes.txt", "\n".join(CLASSES) + "\n")
     numbers = {category: {str(n): name for n, name in enumerate(each, 1)} for category, each in NAMES.items()}
-    with whole_file(folder / "concepts.json") as path:
-        path.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "concepts.json", json.dumps(numbers, indent=2) + "\n")

@@ -48,7 +48,7 @@ class Pictures(OneByOne):
         """A hash of ids, labels, contents, and how pictures are resized and cropped: each content is read once."""
         state = blake2b(f"{self.resize} {self.crop}\0".encode(), digest_size=16)
         for index, name in enumerate(self.ids):
-            state.update(f"{name}\0{self._digested_label(index)}".encode())
+            state.update(f"{name}\0{self._digested_label(index)}".encode(errors="surrogateescape"))
             state.update(self._content_digest(index))
         return state.hexdigest()
 

@@ -58,7 +58,7 @@ class ConceptSource(Source):
         names = f"{self.concepts.names}{self.concepts.categories}\0{self.pictures.digest}"
         state = blake2b(names.encode(), digest_size=16)
         for index in range(len(self)):
-            state.update(f"{self._maps.label(index)}\0".encode())
+            state.update(f"{self._maps.label(index)}\0".encode(errors="surrogateescape"))
             state.update(self._maps.digest(index))
         return state.hexdigest()
 

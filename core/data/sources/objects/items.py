@@ -129,9 +129,11 @@ class Items(OneByOne):
         state = blake2b(f"{self._resize} {self._crop}\0".encode(), digest_size=16)
         for index in range(len(self)):
             try:
-                state.update(f"{self._record(index)}\0".encode() + content_digest(self._item(index)[0]))
+                state.update(
+                    f"{self._record(index)}\0".encode(errors="surrogateescape") + content_digest(self._item(index)[0])
+                )
             except ImageError as error:
-                state.update(f"{error}\0".encode())
+                state.update(f"{error}\0".encode(errors="surrogateescape"))
         return state.hexdigest()
 
     def _keeps_sizes(self) -> bool:
