@@ -27,13 +27,15 @@ from ..result.display import FORMS
 from ..result.formats import PICTURES
 from ..synthesis.picture_method import PictureMethod
 from ._dataset import dataset_command
+from ._kept import kept_on_the_way, say_how_to_go_on
 from ._many import SOME_FAILED, are_many, failure_line, run_into_folder, say_failures, say_pictures
 from ._options.executors import WORKER_OPTIONS, workers_of
-from ._options.files import Writable, WritingCommand, check_animation, check_snapshots
+from ._options.files import Writable, check_animation, check_snapshots
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.output import STDOUT, Folder, Output, write_to_stdout
 from ._options.parameters import MethodGroup, build_method, parameter_options
 from ._options.pictures import BANDS, FITTING, fitting_options, load_all, load_pictures
+from ._options.writing import WritingCommand
 from ._text.progress import bar
 from ._text.result_text import result_record, say_result, short
 from ._text.spelling import replace_keywords
@@ -208,10 +210,11 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
         count = None if batch is None else batch.shape[0]
         objective = resolve_target(options["target"], network, count) if method.needs_target else None
         check_bands(options["bands"], network.input.example_shape[0])
-        with computes_with(network, workers.threads):
+        with computes_with(network, workers.threads), kept_on_the_way(method, options["out"]):
             result: Result = replace(method(network, batch, objective, progress=progress), bands=options["bands"])
             explained = {} if objective is None or batch is None else _explained_class(network, objective, batch)
     written = _write(result, options)
+    say_how_to_go_on(method, result, options["out"])
     for note in result.notes:
         click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     record = {"model": model, "image": image, **result_record(result), "target": explained}

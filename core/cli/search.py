@@ -9,10 +9,12 @@ import click
 from ..errors import CrosslensError
 from ..method.base import Method
 from ..synthesis.random_search import search
-from ._options.files import Writable, WritingCommand
+from ._kept import forget_kept, keeper
+from ._options.files import Writable
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import MethodGroup, build_method, parameter_options
 from ._options.pictures import fitting_options, load_pictures
+from ._options.writing import WritingCommand
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json
 from .run import TARGET
@@ -81,10 +83,12 @@ def _search(
             vary=ranges or None,
             seed=search_seed,
             resume=resume,
+            keep=None if out is None else keeper(out),
             progress=progress,
         )
     if out:
         result.save(out)
+        forget_kept(out, result.notes)
     for note in result.notes:
         click.echo(f"Note: {note}", err=True)
     if as_json:

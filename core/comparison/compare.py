@@ -9,6 +9,7 @@ from ..alignment.divergence import Divergence, diverge
 from ..arrays import Array
 from ..attack import AttackMethod
 from ..errors import ComparisonError, CrosslensError
+from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress, shows_progress, silent
 from ..image.batch import image_batch
 from ..introspection.default_layer import classes
@@ -30,6 +31,7 @@ _DIVERGENCE_IMAGES = 2
 """How many of the images the layers are compared on."""
 
 
+@stop_on_signals()
 @shows_progress
 def compare(
     models: ModelsLike,
@@ -58,13 +60,15 @@ def compare(
         progress: called with (results of pictures done, all of them, what); a bar in a notebook if not given.
 
     A method that cannot run on one of the models is left out there, with its reason in `Comparison.skipped`; a picture
-    on which any method fails is left out of all.
+    on which any method fails is left out of all. After ctrl-C the comparison is of the results so far, and
+    `skipped` names what was not done.
 
     Raises:
         ComparisonError: fewer than two models, or models that take different images or have different classes; no
             method, or one twice without labels, or one whose results have no values.
         ModelError, PluginError: what is not a model, or not a method.
         CrosslensError: no method runs on two of the models.
+        KeyboardInterrupt: interrupted before one method had run on two of the models.
     """
     named, chosen = named_models(models), named_methods(methods)
     _refuse_incomparable(named, target)
@@ -87,8 +91,8 @@ def compare(
         raise ComparisonError(
             "transfer= is about the pictures of attacks, and none of the methods is one; leave it out"
         )
-    noise = _noise(runs, progress)
-    divergences = _divergences(named, images) if layers and images is not None else ()
+    noise = {} if runs.interrupted else _noise(runs, progress)
+    divergences = _divergences(named, images) if layers and images is not None and not runs.interrupted else ()
     left = tuple(label for label in chosen if runs.models_of(label))
     return Comparison(
         tuple(named), left, runs.results, predictions, tuple(titles), noise, divergences, transfers, transfer, skipped

@@ -67,6 +67,7 @@ class Runs:
     errors: dict[tuple[str, str], CrosslensError] = field(default_factory=dict)
     failed: dict[tuple[str, str], dict[int, CrosslensError]] = field(default_factory=dict)
     """By the index of the picture."""
+    interrupted: bool = False
 
     @property
     def total(self) -> int:
@@ -78,11 +79,25 @@ class Runs:
         return self.targets[model] if self.methods[method].needs_target else None
 
     def run_all(self, translation: LayerTranslation, progress: Progress) -> None:
-        """Run each method on each model.
+        """Run each method on each model; interrupted, it keeps what was finished.
 
         Raises:
             CrosslensError: no method runs on two models or more: the first error, or all of them in one.
+            KeyboardInterrupt: interrupted before one method had run on two models.
         """
+        try:
+            self._run_each(translation, progress)
+        except KeyboardInterrupt:
+            if not any(len(self.models_of(label)) > 1 for label in self.methods):
+                raise
+            self.interrupted = True
+            for key in [(label, name) for label in self.methods for name in self.models]:
+                if key not in self.results:
+                    self.failed.pop(key, None)
+                    self.errors.setdefault(key, ComparisonError("interrupted before it was done"))
+        self._refuse_nothing_left()
+
+    def _run_each(self, translation: LayerTranslation, progress: Progress) -> None:
         count, total, done = self.total // (len(self.methods) * len(self.models)), self.total, 0
         for label, method in self.methods.items():
             of_models = translation.methods(method, self.targets)
@@ -96,7 +111,6 @@ class Runs:
                     self._run(key, _share(progress, done, count, total, f"{label} on {name}"))
                 done += count
                 progress(done, total, f"{label} on {name}")
-        self._refuse_nothing_left()
 
     def _run(self, key: tuple[str, str], progress: Progress) -> None:
         """All pictures at once; one by one where that fails."""

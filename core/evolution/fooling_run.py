@@ -1,6 +1,6 @@
 """One run of a search for fooling images, from the start or from a file, and its result with notes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, TypeAlias
 
@@ -10,6 +10,7 @@ from ..arrays import Array
 from ..errors import ParameterError
 from ..execution.batching import forward_limit, slices
 from ..execution.progress import Progress
+from ..files.kept_results import keep_result
 from ..model.base import Model
 from ..optim.base import State
 from ..optim.loop import Run
@@ -49,7 +50,29 @@ def run_fooling(method: PictureMethod, model: Model, search: Search, progress: P
     may_differ = MAY_DIFFER | {"confidence"}
     objective = _objective(search.classes, model.output.count)
     checkpoint = load_checkpoint(method, model, objective, np.zeros(1), None, may_differ)
-    run, snapshots = run_search(search, method.steps, method.every, progress, checkpoint)
+
+    def result(run: Run, snapshots: dict[int, Array]) -> FoolingImages:
+        return _fooling_images(run, join_snapshots(checkpoint.snapshots, snapshots), model, search, method.steps)
+
+    def so_far(run: Run, snapshots: dict[int, Array]) -> None:
+        keep_result(lambda: result(run, snapshots))
+
+    return result(*run_search(search, method.steps, method.every, progress, checkpoint, so_far))
+
+
+def _fooling_images(
+    run: Run, snapshots: Mapping[int, Array], model: Model, search: Search, steps: int
+) -> FoolingImages:
+    """The best picture of each class.
+
+    Args:
+        run: how far it got.
+        snapshots: the pictures on the way.
+        model: whose classes are meant.
+        search: what was run.
+        steps: how many were asked for.
+    """
+    objective = _objective(search.classes, model.output.count)
     pictures = search.pictures(run.state)
     rounded = _confidence_8_bit(search.confidence, search.classes, pictures)
     labels = model.output.names(model.labels)
@@ -57,7 +80,7 @@ def run_fooling(method: PictureMethod, model: Model, search: Search, progress: P
     return FoolingImages(
         images=pictures,
         history=run.history,
-        snapshots=join_snapshots(checkpoint.snapshots, snapshots),
+        snapshots=snapshots,
         state=saved_state([run]),
         classes=search.classes,
         confidence=search.reached(run.state),
@@ -65,7 +88,7 @@ def run_fooling(method: PictureMethod, model: Model, search: Search, progress: P
         generation=search.made(run.state),
         labels=tuple(labels[c] for c in search.classes) if labels else (),
         provenance={"objective": objective},
-        notes=_notes(run, search, method.steps, rounded),
+        notes=_notes(run, search, steps, rounded),
         nodes=sizes.get("nodes"),
         connections=sizes.get("connections"),
     )

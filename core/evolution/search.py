@@ -1,6 +1,8 @@
 """The loop of a search for pictures of classes: generation after generation, resumed, with snapshots, interrupted."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,11 +13,13 @@ from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress
 from ..optim.base import State
 from ..optim.loop import Run
-from ..synthesis.checkpoint import Checkpoint
+from ..synthesis.checkpoint import GIVE, Checkpoint
+from ..synthesis.state_file import refuse_state
 from .confidence import Confidence
 
 __all__ = ["Search", "run_search"]
 
+Snapshots: TypeAlias = dict[int, Array]
 Values: TypeAlias = np.ndarray[Any, Any]
 
 
@@ -59,7 +63,12 @@ class Search(ABC):
 
 @stop_on_signals()
 def run_search(
-    search: Search, steps: int, every: int | None, progress: Progress, checkpoint: Checkpoint | None = None
+    search: Search,
+    steps: int,
+    every: int | None,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+    keep: Callable[[Run, Snapshots], None] | None = None,
 ) -> tuple[Run, dict[int, Array]]:
     """Search until all classes are done, or all generations are.
 
@@ -69,6 +78,7 @@ def run_search(
         every: keep the pictures after each so many generations; None for none.
         progress: told after each generation.
         checkpoint: an earlier run to go on from.
+        keep: told the run so far, and its snapshots, after each `every` generations.
 
     Returns:
         The run, whose history is the confidence of each class after each generation, (generations, K), and the
@@ -81,6 +91,7 @@ def run_search(
     state, history = search.start(), []
     if checkpoint is not None and checkpoint.runs:
         (saved, past), *_ = checkpoint.runs
+        _check_state(saved, past, state, search.reached(state).shape, checkpoint.path)
         state, history = _of_types(saved, state), list(past)
         _refuse_finished(search, state, steps)
     snapshots: dict[int, Array] = {}
@@ -91,6 +102,8 @@ def run_search(
             history.append(search.reached(state))
             if every and state.step % every == 0:
                 snapshots[state.step] = search.pictures(state)
+                if keep is not None:
+                    keep(Run(state.parameters, np.stack(history), state, interrupted=True), snapshots)
             progress(state.step, steps, _said(search.reached(state), search.goal))
     except KeyboardInterrupt:
         if not state.step:
@@ -98,6 +111,24 @@ def run_search(
         interrupted = True
         history = [*history, search.reached(state)][: state.step]
     return Run(state.parameters, np.stack(history), state, interrupted=interrupted), snapshots
+
+
+def _check_state(saved: State, past: Array, start: State, each: tuple[int, ...], path: str | Path) -> None:
+    """Refuse a saved state that is not one of this search.
+
+    Args:
+        saved: what is gone on from.
+        past: its history, (generations, *each).
+        start: the state before the first generation.
+        each: the shape of what a generation adds to the history.
+        path: the file.
+
+    Raises:
+        ParameterError: with the shapes.
+    """
+    has, wanted = ([each.shape for each in (one.parameters, *one.moments)] for one in (saved, start))
+    if has != wanted or past.shape[1:] != each:
+        refuse_state(path, f"its arrays have the shapes {has}, and this search's have {wanted}", GIVE)
 
 
 def _of_types(saved: State, start: State) -> State:

@@ -16,6 +16,7 @@ from ..errors import ImageError
 from ..execution.batching import batch_limit, slices
 from ..execution.notices import notices_of
 from ..execution.progress import Progress, part_of, show_progress
+from ..files.kept_results import complete_with
 from ..image.batch import image_batch
 from ..image.loading import loading_records
 from ..model.base import Model, refuse_unwrapped
@@ -147,18 +148,38 @@ class Method(ABC):
         is_synthesis = makes_pictures(type(self))
         view, x = synthesis_view(model, images) if is_synthesis else (model, images)
         method = self.with_network_defaults(view, x, objective)
-        with show_progress(progress, self.name) as told:
+
+        def complete(made: Any) -> Any:
+            return self._completed(made, method, model, images, objective, start)
+
+        with show_progress(progress, self.name) as told, complete_with(complete):
             result = method._run_in_batches(view, x, objective, told)
         refuse_nonfinite(self.name, result)
+        whole: Result = complete(result)
+        notices_of(self.name, whole.notes)
+        return whole
+
+    def _completed(
+        self, result: Any, method: "Method", model: Model, images: Array, objective: Objective, start: float
+    ) -> Result:
+        """What `run` gave, in the model's bounds and with all that tells where it comes from.
+
+        Args:
+            result: of `run`.
+            method: this one with what the network decides.
+            model, images, objective: as `run` was given them, images and model in their own bounds.
+            start: when the call began.
+        """
+        is_synthesis, count = makes_pictures(type(self)), None if images is None else images.shape[0]
         if is_synthesis:
             result = in_model_bounds(result, model, images)
         preset_record: dict[str, Any] = {}
         if self.preset is not None:
             preset_record = self.preset.record()
             if not is_synthesis:
-                preset_record["per_pixel"] = result.values.ndim == images.ndim  # type: ignore[attr-defined]
-                result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))  # type: ignore[call-arg, attr-defined]
-        result = replace(
+                preset_record["per_pixel"] = result.values.ndim == images.ndim
+                result = replace(result, values=self.preset.apply(result.values, images.shape[2:]))
+        completed: Result = replace(
             result,
             method=self.name,
             parameters={f.name: json_value(getattr(self, f.name)) for f in parameters(self)},
@@ -178,8 +199,7 @@ class Method(ABC):
                 *sanity_notes(model, objective, result),
             ),
         )
-        notices_of(self.name, result.notes)
-        return result
+        return completed
 
     def network_defaults(self, model: Model, images: Array, objective: Objective) -> Mapping[str, Any]:
         """The parameters left None that this network decides, {"layer": "layer4"}: override where there are such.

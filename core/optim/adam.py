@@ -1,6 +1,7 @@
 """Adam (Kingma and Ba 2015, "Adam: a method for stochastic optimization", https://arxiv.org/abs/1412.6980)."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from ..arrays import Array, namespace
 from .base import Amend, Evaluate, Optimiser, Report, State, take_steps
@@ -21,6 +22,7 @@ class Adam(Optimiser):
     beta2: float = 0.999
     epsilon: float = 1e-8
     bounds: tuple[Array, Array] | None = None
+    moments: ClassVar = 2
 
     def minimise(
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None

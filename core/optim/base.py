@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from ..arrays import Array
 
@@ -32,6 +32,9 @@ Report: TypeAlias = Callable[[State, Array], None]
 
 class Optimiser(ABC):
     """A rule from gradients to better parameters."""
+
+    moments: ClassVar[int | None] = None
+    """How many arrays it remembers after a step, each shaped as the parameters; None where that differs."""
 
     @abstractmethod
     def minimise(

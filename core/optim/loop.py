@@ -102,6 +102,7 @@ def long_run(
     *,
     past: Array = None,
     every: int | None = None,
+    keep: Callable[[Run], None] | None = None,
     **settings: Any,
 ) -> Run:
     """As `optimise`, for work that takes minutes: ctrl-C ends it with the best so far, and it can go on later.
@@ -110,6 +111,7 @@ def long_run(
         evaluate, start, steps: as for `optimise`.
         past: the history of the run that `start` is the state of.
         every: keep a snapshot after each so many steps.
+        keep: told the run so far after each of them.
         settings: the other arguments of `optimise`.
 
     Raises:
@@ -134,6 +136,8 @@ def long_run(
         history.append(losses)
         if every and now.step and now.step % every == 0:
             snapshots.append((now.step, now.parameters))
+            if keep is not None:
+                keep(Run(now.parameters, _stack_losses(history, now.parameters), now, tuple(snapshots), True))
 
     interrupted = False
     try:

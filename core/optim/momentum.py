@@ -1,6 +1,7 @@
 """Gradient descent with momentum, for what must come out alike where gradients agree to rounding only."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..arrays import Array, namespace
 from .base import Amend, Evaluate, Optimiser, Report, State, take_steps
@@ -19,6 +20,7 @@ class Momentum(Optimiser):
     rate: float
     decay: float = 0.9
     bounds: tuple[float, float] = (0.0, 1.0)
+    moments: ClassVar = 1
 
     def minimise(
         self, evaluate: Evaluate, start: State, steps: int, report: Report, amend: Amend | None = None

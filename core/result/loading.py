@@ -74,8 +74,6 @@ def read_result(path: str | Path, import_class: Callable[[str, str], None]) -> R
 
 def _read(path: Path) -> tuple[Record, Arrays]:
     """The record and all arrays of a file."""
-    if not path.exists():
-        raise ParameterError(f"no saved result at '{path}': the file does not exist")
     if (suffix := suffix_of(path)) in _OTHERS:
         raise ParameterError(f"'{path}' holds no whole result, only .npz does: {_OTHERS[suffix]}")
     check_regular_file(path, ParameterError, "saved result")

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import ParameterError
-from ..execution.whole_file import whole_file
+from ..execution.whole_file import write_bytes
 from ..synthesis.checkpoint import check_same
+from ..synthesis.state_file import check_numbers, read_state, refuse_state
 
 __all__ = ["TrainingState", "load_state", "save_state"]
 
+_GIVE = "the state of an earlier training"
 _ARRAYS = ("parameters", "statistics", "first", "second", "average", "losses")
 
 
@@ -51,8 +52,7 @@ def save_state(state: TrainingState, record: Mapping[str, Any], path: str | Path
     content = BytesIO()
     arrays = {name: getattr(state, name) for name in _ARRAYS}
     np.savez(content, record=np.asarray(json.dumps(record)), **arrays)
-    with whole_file(path, ParameterError) as temporary:
-        temporary.write_bytes(content.getvalue())
+    write_bytes(path, content.getvalue(), ParameterError)
 
 
 def load_state(path: str | Path, start: TrainingState, record: Mapping[str, Any]) -> TrainingState:
@@ -66,23 +66,17 @@ def load_state(path: str | Path, start: TrainingState, record: Mapping[str, Any]
     Raises:
         ParameterError: no such file, no state in it, or it is another training: the message says in what.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            earlier = json.loads(str(stored["record"]))
-            arrays = {name: stored[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
-        raise ParameterError(
-            f"cannot go on from '{path}': {_reason(error)}; give the state of an earlier training"
-        ) from error
+    earlier, stored = read_state(path, _GIVE)
+    if missing := [name for name in _ARRAYS if name not in stored]:
+        refuse_state(path, f"it holds no {missing[0]}", _GIVE)
+    arrays = {name: stored[name] for name in _ARRAYS}
     check_same("training", path, earlier, record)
+    for name, values in arrays.items():
+        check_numbers(path, name, values, _GIVE)
+    if arrays["losses"].shape[1:] != start.losses.shape[1:] or arrays["losses"].dtype != np.float64:
+        refuse_state(path, f"losses in it have the shape {arrays['losses'].shape}", _GIVE)
     shapes = {name: getattr(start, name).shape for name in _ARRAYS if name != "losses"}
     for name, shape in shapes.items():
-        if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
-            raise ParameterError(f"cannot go on from '{path}': {name} in it are damaged")
+        if arrays[name].shape != shape or arrays[name].dtype != getattr(start, name).dtype:
+            refuse_state(path, f"{name} in it have the shape {arrays[name].shape}, not {shape}", _GIVE)
     return TrainingState(**arrays)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    return f"it holds no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())

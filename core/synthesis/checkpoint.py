@@ -1,6 +1,5 @@
 """Resuming a saved run: the optimiser's state in a result's `.npz`, and the check that it is the same run."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +17,14 @@ from ..objective import Objective
 from ..optim.base import State
 from ..optim.loop import Run
 from .picture_method import PictureMethod
+from .state_file import Arrays, check_numbers, read_state, refuse_state, whole_number
 
-__all__ = ["MAY_DIFFER", "Checkpoint", "SavedRun", "check_same", "load_checkpoint", "saved_state"]
+__all__ = ["GIVE", "MAY_DIFFER", "Checkpoint", "SavedRun", "check_same", "load_checkpoint", "saved_state"]
 
 MAY_DIFFER = frozenset({"steps", "every", "resume"})
 """Parameters that may differ from those of the saved run."""
+GIVE = "the .npz of an earlier run"
+"""What a message says would be right."""
 SavedRun: TypeAlias = tuple[State, Array]
 """The state of one run, and its losses (steps, N)."""
 
@@ -37,6 +39,8 @@ class Checkpoint:
     """(N, H, W), `Synthesis.mask` so far; None where the method has none."""
     snapshots: Mapping[int, Array] = field(default_factory=dict)
     """(N, C, H, W) in [0, 1] by the number of steps done, `Synthesis.snapshots` so far."""
+    path: str | Path = ""
+    """The file."""
 
 
 def saved_state(runs: Sequence[Run], images: Array = None) -> Mapping[str, Any]:
@@ -80,12 +84,12 @@ def load_checkpoint(
     path = method.resume
     if path is None:
         return Checkpoint()
-    arrays = _load(path)
+    record, arrays = read_state(path, GIVE)
+    if "state_0_parameters" not in arrays:
+        refuse_state(path, "it holds no optimiser's state", "a run that was saved as .npz")
     now: dict[str, Any] = {"method": method.name, "objective": str(objective), "model": model.digest}
     now |= {f.name: json_value(getattr(method, f.name)) for f in parameters(method) if f.name not in may_differ}
-    record = json.loads(str(arrays["record"]))
-    earlier = {"method": record["method"], "objective": record["provenance"]["objective"]}
-    earlier |= {"model": record["provenance"]["model"], **record["parameters"]}
+    earlier = _earlier(path, record)
     if by_default := [name for name in now if names_layers(name) and earlier.get(name) is None]:
         layers = list(named_layers(method))
         now = {name: value for name, value in now.items() if name not in by_default} | {"layers": layers}
@@ -95,9 +99,11 @@ def load_checkpoint(
     check_same("run", path, earlier, now)
     if images is not None and str(arrays.get("state_images")) != array_digest(images):
         raise ParameterError(f"'{path}' is another run: it was made from other images")
-    runs = tuple(run for run in _saved_runs(arrays, example) if run[0].step)
+    runs = tuple(run for run in _saved_runs(path, arrays, example) if run[0].step)
+    if "mask" in arrays:
+        check_numbers(path, "mask", arrays["mask"], GIVE, 3)
     mask = like(arrays["mask"], example) if "mask" in arrays else None
-    return Checkpoint(runs, mask, _saved_snapshots(arrays, record["provenance"].get("bounds"), example))
+    return Checkpoint(runs, mask, _saved_snapshots(path, arrays, record["provenance"].get("bounds"), example), path)
 
 
 def join_snapshots(earlier: Mapping[int, Array], later: Mapping[int, Array]) -> Mapping[int, Array]:
@@ -131,30 +137,59 @@ def check_same(what: str, path: str | Path, earlier: Mapping[str, Any], now: Map
         raise ParameterError(f"'{path}' is another {what}: it had {'; '.join(different)}")
 
 
-def _load(path: str | Path) -> dict[str, np.ndarray[Any, Any]]:
-    try:
-        with np.load(Path(path), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as error:
-        raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier run") from error
-    if "state_0_parameters" not in arrays:
-        raise ParameterError(f"cannot go on from '{path}': it holds no optimiser's state; save the run as .npz")
-    return arrays
+def _earlier(path: str | Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be the same in a run and the one that continues it, as the record has it.
+
+    Raises:
+        ParameterError: the record is not that of a run.
+    """
+    parts = record.get("provenance"), record.get("parameters")
+    if not all(isinstance(each, dict) for each in parts) or not {"objective", "model"} <= parts[0].keys():  # type: ignore[union-attr]
+        refuse_state(path, "its record is not that of a run", GIVE)
+    provenance, own = parts
+    return {"method": record.get("method"), "objective": provenance["objective"], "model": provenance["model"], **own}  # type: ignore[index,dict-item]
 
 
-def _saved_snapshots(arrays: Mapping[str, Any], bounds: Any, example: Array) -> Mapping[int, Array]:
+def _saved_snapshots(path: str | Path, arrays: Arrays, bounds: Any, example: Array) -> Mapping[int, Array]:
     """The snapshots in the file, in [0, 1] as methods make pictures."""
-    low, high = bounds or (0.0, 1.0)
-    names = [name for name in arrays if name.startswith("snapshot_")]
-    return {int(name.removeprefix("snapshot_")): like((arrays[name] - low) / (high - low), example) for name in names}
+    low, high = _bounds(path, bounds)
+    kept: dict[int, Array] = {}
+    for name in (name for name in arrays if name.startswith("snapshot_")):
+        number, values = name.removeprefix("snapshot_"), arrays[name]
+        if not number.isdecimal():
+            refuse_state(path, f"{name} in it is not the snapshot of a step", GIVE)
+        check_numbers(path, name, values, GIVE, 4)
+        if "images" in arrays and values.shape[1:] != arrays["images"].shape[1:]:
+            refuse_state(path, f"{name} in it has the shape {values.shape}, unlike the pictures", GIVE)
+        kept[int(number)] = like((values - low) / (high - low), example)
+    return kept
 
 
-def _saved_runs(arrays: Mapping[str, Any], example: Array) -> list[SavedRun]:
-    """Every run in the file, in order."""
+def _bounds(path: str | Path, bounds: Any) -> tuple[float, float]:
+    given = bounds or (0.0, 1.0)
+    whole = isinstance(given, list | tuple) and len(given) == 2 and all(isinstance(n, int | float) for n in given)
+    if not whole or not given[0] < given[1]:
+        refuse_state(path, f"the bounds in its record are {bounds!r}", GIVE)
+    return float(given[0]), float(given[1])
+
+
+def _saved_runs(path: str | Path, arrays: Arrays, example: Array) -> list[SavedRun]:
+    """Every run in the file, in order.
+
+    Raises:
+        ParameterError: a part of one is missing, or is not what a run leaves.
+    """
     runs: list[SavedRun] = []
     while (prefix := f"state_{len(runs)}_") + "parameters" in arrays:
-        count = sum(name.startswith(f"{prefix}moment") for name in arrays)
-        moments = tuple(like(arrays[f"{prefix}moment{k}"], example) for k in range(count))
-        state = State(like(arrays[f"{prefix}parameters"], example), moments, int(arrays[f"{prefix}step"]))
-        runs.append((state, like(arrays[f"{prefix}losses"], example)))
+        moments = [f"{prefix}moment{k}" for k in range(sum(name.startswith(f"{prefix}moment") for name in arrays))]
+        names = [f"{prefix}parameters", f"{prefix}losses", *moments]
+        if missing := [name for name in (f"{prefix}step", *names) if name not in arrays]:
+            refuse_state(path, f"it has no {missing[0]}", GIVE)
+        for name in names:
+            check_numbers(path, name, arrays[name], GIVE)
+        step, losses = whole_number(path, f"{prefix}step", arrays[f"{prefix}step"], GIVE), arrays[f"{prefix}losses"]
+        if losses.ndim != 2 or len(losses) not in {step, step + 1}:
+            refuse_state(path, f"it has losses {losses.shape} of {step} steps", GIVE)
+        state = State(like(arrays[names[0]], example), tuple(like(arrays[each], example) for each in moments), step)
+        runs.append((state, like(losses, example)))
     return runs

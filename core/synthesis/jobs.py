@@ -5,21 +5,24 @@ rest for all of them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from ..arrays import Array, like, namespace
 from ..errors import ParameterError
 from ..execution.interrupt import stop_on_signals
 from ..execution.progress import Progress
+from ..files.kept_results import keep_result
 from ..model.base import Model
 from ..objective import Objective
-from ..optim.base import Amend, Evaluate, Optimiser
+from ..optim.base import Amend, Evaluate, Optimiser, State
 from ..optim.loop import Run, long_run
 from ..result import Synthesis
-from .checkpoint import MAY_DIFFER, Checkpoint, SavedRun, join_snapshots, load_checkpoint, saved_state
+from .checkpoint import GIVE, MAY_DIFFER, Checkpoint, SavedRun, join_snapshots, load_checkpoint, saved_state
 from .picture_method import PictureMethod
+from .state_file import refuse_state
 
 __all__ = ["Jobs", "interruption", "make_pictures", "run_jobs"]
 
@@ -45,6 +48,10 @@ class Jobs(ABC):
     """The digests of networks beside the model that make the pictures, by what each is."""
     may_differ: frozenset[str] = MAY_DIFFER
     """Parameters that may differ from those of the run that is resumed."""
+    resumed: str | Path = ""
+    """The file that it goes on from."""
+    grows: bool = False
+    """Whether the parameters change their shape on the way."""
 
     @abstractmethod
     def job(self, n: int, last: Run | None) -> tuple[Evaluate, Array]:
@@ -103,8 +110,29 @@ def make_pictures(
         KeyboardInterrupt: interrupted before any step was done.
     """
     checkpoint = load_checkpoint(method, model, objective, jobs.example, images, jobs.may_differ, jobs.networks)
+    jobs.resumed = method.resume or ""
     jobs.resume(checkpoint)
-    runs = run_jobs(jobs, checkpoint.runs, every=method.every, progress=jobs.progress_of(progress))
+
+    def so_far(made: Sequence[Run]) -> None:
+        keep_result(lambda: _synthesis(jobs, made, checkpoint, images, notes=False))
+
+    told = jobs.progress_of(progress)
+    runs = run_jobs(jobs, checkpoint.runs, every=method.every, progress=told, keep=so_far)
+    return _synthesis(jobs, runs, checkpoint, images)
+
+
+def _synthesis(
+    jobs: Jobs, runs: Sequence[Run], checkpoint: Checkpoint, images: Array, *, notes: bool = True
+) -> Synthesis:
+    """The pictures of runs.
+
+    Args:
+        jobs: what was optimised.
+        runs: of the jobs so far.
+        checkpoint: what was gone on from.
+        images: what the jobs were made from; None for nothing.
+        notes: say how it went; else only where it stands.
+    """
     whole = [_join_scales(runs[n : n + jobs.scales]) for n in range(0, len(runs), jobs.scales)]
     target = runs[0].parameters if images is None else images
     made = _concatenate([jobs.final_pictures(run, n) for n, run in enumerate(whole)], target)
@@ -116,13 +144,20 @@ def make_pictures(
         mask=jobs.mask,
         snapshots=join_snapshots(checkpoint.snapshots, _snapshots(jobs, whole, target)),
         state=saved_state(runs, images),
-        notes=jobs.notes(whole, made),
+        notes=jobs.notes(whole, made) if notes else interruption(whole, jobs.count // jobs.scales, jobs.steps),
         provenance={"networks": dict(jobs.networks)} if jobs.networks else {},
     )
 
 
 @stop_on_signals()
-def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progress: Progress) -> list[Run]:
+def run_jobs(
+    jobs: Jobs,
+    saved: Sequence[SavedRun],
+    *,
+    every: int | None,
+    progress: Progress,
+    keep: Callable[[Sequence[Run]], None] | None = None,
+) -> list[Run]:
     """Run jobs one after the other.
 
     Args:
@@ -130,6 +165,7 @@ def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progre
         saved: runs of the first jobs, which are continued; those that have taken their steps already stand.
         every: keep a snapshot after each so many steps; None for none.
         progress: told after each step of each job.
+        keep: told the runs so far after each `every` steps.
 
     Returns:
         The runs made; fewer than `jobs.count`, the last one `interrupted`, after ctrl-C.
@@ -149,12 +185,15 @@ def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progre
                 runs.append(Run(state.parameters, past, state))
                 continue
             evaluate, start = jobs.job(n, runs[-1] if runs else None)
+            if state is not None:
+                _check_state(jobs, state, start)
             run = long_run(
                 evaluate,
                 start if state is None else state,
                 jobs.steps,
                 past=past,
                 every=every,
+                keep=None if keep is None else lambda run: keep([*runs, run]),
                 optimiser=jobs.optimiser,
                 amend=jobs.amend,
                 progress=progress,
@@ -168,6 +207,21 @@ def run_jobs(jobs: Jobs, saved: Sequence[SavedRun], *, every: int | None, progre
             raise
         runs[-1] = replace(runs[-1], interrupted=True)
     return runs
+
+
+def _check_state(jobs: Jobs, state: State, start: Array) -> None:
+    """Refuse a saved state that is not one of this job.
+
+    Raises:
+        ParameterError: with the shapes.
+    """
+    shapes = [tuple(each.shape) for each in (state.parameters, *state.moments)]
+    wanted = shapes[0] if jobs.grows and len(shapes[0]) == len(start.shape) else tuple(start.shape)
+    count = len(state.moments) if jobs.optimiser.moments is None else jobs.optimiser.moments
+    if any(shape != wanted for shape in shapes) and not (jobs.grows and shapes[0] == wanted):
+        refuse_state(jobs.resumed, f"its arrays have the shapes {shapes}, and this run's have {wanted}", GIVE)
+    if len(state.moments) != count:
+        refuse_state(jobs.resumed, f"it has {len(state.moments)} moments of the optimiser, not {count}", GIVE)
 
 
 def _join_scales(runs: Sequence[Run]) -> Run:

@@ -4,7 +4,7 @@ Yosinski et al. 2015 ("Understanding neural networks through deep visualization"
 strengths at random and picked by eye, because no figure says what a good picture is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,8 +29,11 @@ from ..result import Synthesis
 from .checkpoint import check_same
 from .search_result import Search, Trial
 from .search_space import draw_value
+from .state_file import check_numbers, refuse_state
 
 __all__ = ["search"]
+
+_GIVE = "the .npz of an earlier search"
 
 
 @stop_on_signals()
@@ -45,6 +48,7 @@ def search(
     vary: Mapping[str, Any] | None = None,
     seed: int = 0,
     resume: str | Path | None = None,
+    keep: Callable[[Search], None] | None = None,
     progress: Progress = silent,
 ) -> Search:
     """A method tried with random settings.
@@ -59,6 +63,7 @@ def search(
             such as "decay:0.0001..0.05". As text "0.01..0.1" or "rgb,lucid". The method's own ranges if not given.
         seed: of the draws.
         resume: an earlier search saved as `.npz`, whose whole trials stand.
+        keep: told the search so far after each trial but the last.
         progress: told after each trial, and within it of each step; a bar in a notebook if not given.
 
     Returns:
@@ -99,6 +104,8 @@ def search(
         if not whole:
             notes.append(f"interrupted in trial {n + 1} of {trials}, which is the best so far of its own steps")
             break
+        if keep is not None and n + 1 < trials:
+            keep(Search(trials=tuple(done), notes=tuple(notes), **record))
     if not done and failed is not None:
         raise failed
     notices_of(fixed.name, notes)
@@ -133,11 +140,25 @@ def _earlier(path: str | Path, now: Mapping[str, Any], trials: int) -> list[Tria
         raise ParameterError(f"cannot go on from '{path}': {error}; give the .npz of an earlier search") from error
     if not isinstance(earlier, Search):
         raise ParameterError(f"cannot go on from '{path}': it holds {earlier}; give the .npz of an earlier search")
+    _check_trials(path, earlier)
     check_same("search", path, _settings(vars(earlier)), _settings(now))
     done = [trial for trial in earlier.trials if trial.whole]
     if {trial.number for trial in done} >= set(range(1, trials + 1)):
         raise ParameterError(f"trials is {trials}, and the search to go on from has {len(done)}; ask for more")
     return done
+
+
+def _check_trials(path: str | Path, earlier: Search) -> None:
+    """Refuse trials that are not what a search leaves.
+
+    Raises:
+        ParameterError: what is wrong.
+    """
+    for trial in earlier.trials:
+        images = trial.images
+        if getattr(images, "ndim", 0) != 4 or not images.size or not isinstance(trial.number, int):
+            refuse_state(path, f"trial {trial.number!r} in it has no pictures", _GIVE)
+        check_numbers(path, f"pictures of trial {trial.number}", images, _GIVE)
 
 
 def _settings(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Octaves(Optimiser):
 class Dream(Jobs):
     """One dream: an objective's gradient in tiles of the picture, which is rolled by a random jitter at each step."""
 
+    grows = True
     may_differ = MAY_DIFFER - {"steps"} | {"zoom_frames"}
 
     def __init__(

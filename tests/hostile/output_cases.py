@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from PIL import Image
 
 __all__ = ["Case", "cases", "failure", "make_desk"]
 
+LONGEST = 60
+"""Seconds that a case may take."""
 TINY = "crosslens.testing:TinyModel"
 LEFT_OVER = re.compile(r"(.*/)?\.[0-9a-f]{16}(\.\w+)?")
 """Names of files that are not whole yet."""
@@ -669,8 +672,13 @@ def _judged(case: Case, done: object, before: dict[str, bytes | str], after: dic
     return ""
 
 
+def _hangs(*_: object) -> None:
+    raise RuntimeError(f"it hangs: {LONGEST} s")
+
+
 def main(words: list[str]) -> None:
-    """Run those whose names hold one of the words."""
+    """Run those whose names hold one of the words; one that takes a minute counts as one that hangs."""
+    signal.signal(signal.SIGALRM, _hangs)
     chosen = [case for case in cases() if not words or any(word in case.name for word in words)]
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -678,6 +686,7 @@ def main(words: list[str]) -> None:
             desk = Path(scratch, f"{n}")
             desk.mkdir()
             make_desk(desk)
+            signal.alarm(LONGEST)
             if wrong := failure(case, desk):
                 failed += 1
                 sys.stdout.buffer.write(f"{case.name}: {wrong}\n".encode("utf-8", "backslashreplace"))

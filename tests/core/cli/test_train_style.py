@@ -32,7 +32,7 @@ def written(monkeypatch):
 
     def save(spec, weights, path):
         files.append((path.name, spec, weights))
-        path.write_bytes(b"network")
+        path.write_bytes(b'a network with a "style"')
 
     monkeypatch.setattr("crosslens.style_training.trained_style.save_style_network", save)
     monkeypatch.setattr("crosslens.cli.train_style.check_style_file", lambda path: None)

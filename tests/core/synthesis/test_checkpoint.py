@@ -16,7 +16,8 @@ from crosslens.testing import TinyModel
 MODEL, EXAMPLE = TinyModel(size=8), np.zeros(1, np.float32)
 IMAGES = np.random.default_rng(0).random((1, 3, 8, 8)).astype(np.float32)
 RUNS = [
-    Run(IMAGES, np.full((4, 1), n, np.float32), State(IMAGES + n, (IMAGES * 2, IMAGES * 3), 4 * n)) for n in (1, 2, 0)
+    Run(IMAGES, np.full((4 * n, 1), n, np.float32), State(IMAGES + n, (IMAGES * 2, IMAGES * 3), 4 * n))
+    for n in (1, 2, 0)
 ]
 
 
@@ -81,7 +82,7 @@ def test_every_setting_that_differs_is_named():
 
 def test_a_file_without_a_state_says_what_to_give(tmp_path):
     np.savez(tmp_path / "empty.npz", record="{}")
-    with pytest.raises(ParameterError, match=r"it holds no optimiser's state; save the run as \.npz"):
+    with pytest.raises(ParameterError, match=r"it holds no optimiser's state; give a run that was saved as \.npz"):
         resumed(tmp_path / "empty.npz")
     with pytest.raises(ParameterError, match=r"give the \.npz of an earlier run"):
         resumed(tmp_path / "missing.npz")
