@@ -32,7 +32,7 @@ from .recomputed import Recomputed
 from .reduction import reduce_inside
 from .relevance.layer_runs import LayerRuns
 from .relevance.modified_gradient import ModifiedGradient
-from .traced_functions import Question, TracedFunctions
+from .traced_functions import Question, RuleSets, TracedFunctions
 from .weights_mark import refuse_changed
 
 __all__ = ["TensorFlowModel"]
@@ -60,7 +60,7 @@ class TensorFlowModel(Model):
         channels, *positions = self.input.example_shape
         affine = self.preprocess.affine(channels) if self.input.is_image else ()
         self._affine = [v.reshape(-1, *[1] * len(positions)) for v in affine]
-        self._functions = TracedFunctions()
+        self._functions, self._rule_sets = TracedFunctions(), RuleSets()
 
     @cached_property
     def _tensors(self) -> Mapping[str, LayerTensor]:
@@ -155,13 +155,19 @@ class TensorFlowModel(Model):
         )
 
     def _modified(self, rules: BackwardRules) -> Self:
+        return self._copy(**self._rule_sets.get_or_make(rules, lambda: self._under(rules)))
+
+    def _under(self, rules: BackwardRules) -> dict[str, Any]:
+        """The attributes of this model that are others under these rules."""
         gradient = ModifiedGradient.of(rules, lambda name: self.network.weights_of(self._tensors[name])["kernel"])
-        made = self._copy(
-            network=self.network.with_rule(rules.relu), _functions=TracedFunctions(), _modified_gradient=gradient
-        )
+        changed = {
+            "network": self.network.with_rule(rules.relu),
+            "_functions": TracedFunctions(),
+            "_modified_gradient": gradient,
+        }
         if gradient is not None:
-            made._try_rules(gradient)
-        return made
+            self._copy(**changed)._try_rules(gradient)
+        return changed
 
     def _try_rules(self, gradient: ModifiedGradient) -> None:
         """Trace the network once, so that a rule that cannot be applied is refused at once."""
@@ -181,7 +187,7 @@ class TensorFlowModel(Model):
             for name, array in arrays.items():
                 variable = weights[name].variable
                 values[id(variable)] = (variable, tf.constant(weights[name].inside(as_numpy(array)), variable.dtype))
-        return self._copy(network=self.network.with_values(values), _functions=TracedFunctions())
+        return self._copy(network=self.network.with_values(values), _functions=TracedFunctions(), _rule_sets=RuleSets())
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         return self._answer(Question(capture=capture, replace=tuple(replace)), x, {}, replace)[0]

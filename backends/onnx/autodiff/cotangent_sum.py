@@ -15,9 +15,9 @@ def sum_cotangents(g: Graph, tensor: str, parts: Sequence[str]) -> str:
     """The sum of cotangents of one tensor."""
     if len(parts) == 1:
         return parts[0]
-    made_by = {o: node for node in g.nodes[::-1] if node.op == "Pad" for o in node.outputs if o in parts}
-    if len(made_by) == len(parts):
-        concatenated = _concatenate_slices(g, tensor, [made_by[part] for part in parts])
+    pads = [node for part in parts if (node := g.producer(part)) is not None and node.op == "Pad"]
+    if len(pads) == len(parts):
+        concatenated = _concatenate_slices(g, tensor, pads)
         if concatenated:
             return concatenated
     return g.op("Add" if len(parts) == 2 else "Sum", *parts)

@@ -75,9 +75,8 @@ def broadcast_parameter(g: Graph, node: Node, x: str, name: str) -> str:
 
 def is_image(g: Graph, x: str) -> bool:
     """Whether a tensor is the preprocessed image: its smallest values are dark pixels, not zeros of a rectifier."""
-    makers = {o: node for node in g.nodes for o in node.outputs}
-    while x in makers and makers[x].op in _PREPROCESSING:
-        x = next((i for i in makers[x].inputs if i not in g.constants), "")
+    while (node := g.producer(x)) is not None and node.op in _PREPROCESSING:
+        x = next((i for i in node.inputs if i not in g.constants), "")
     return x == INPUT
 
 

@@ -44,8 +44,8 @@ def _caps_a_rectifier(graph: Graph, node: Node) -> bool:
     """Min(x, constant) right after a rectifier, or right before the Max with 0."""
     if len(node.inputs) != 2 or all(graph.value(i) is None for i in node.inputs):
         return False
-    before = [n for n in graph.nodes if n.outputs[0] in node.inputs]
-    after = [n for n in graph.nodes if node.outputs[0] in n.inputs and n.op == "Max"]
+    before = [n for i in node.inputs if (n := graph.producer(i)) is not None]
+    after = [n for n in graph.readers(node.outputs[0]) if n.op == "Max"]
     return any(n.op == "Relu" or (n.op == "Max" and is_rectifier(graph, n)) for n in before) or any(
         is_rectifier(graph, n) for n in after
     )
@@ -115,7 +115,7 @@ _GATED = {"Sigmoid": "SiLU", "HardSigmoid": "HardSwish", "Erf": "GELU"}
 def _multiplies_its_input(graph: Graph, node: Node) -> bool:
     """Whether the node's output is multiplied by its input."""
     both = {node.inputs[0], node.outputs[0]}
-    return any(each.op == "Mul" and set(each.inputs) == both for each in graph.nodes)
+    return any(each.op == "Mul" and set(each.inputs) == both for each in graph.readers(node.inputs[0]))
 
 
 def rectifier_cotangents(graph: Graph, node: Node, rule: Rule, dys: Sequence[str | None], relu: str) -> Cotangents:

@@ -14,6 +14,7 @@ import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper
 
 from .module_names import Origin
+from .tensor_index import TensorIndex
 from .tensor_values import array_of
 
 __all__ = [
@@ -176,6 +177,7 @@ class Graph:
     opsets: Mapping[str, int]
     types: dict[str, Type] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    """Names of tensors that are in use; none is ever given back."""
     store: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     """Constants computed from the network's own, shared by all graphs of one network."""
     wrt: frozenset[str] = frozenset()
@@ -188,6 +190,8 @@ class Graph:
     """While gradients are appended: all tensors but those after the network's last scores (see `quantised`)."""
 
     def __post_init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._index = TensorIndex()
         self.taken |= {*self.constants, *self.inputs, *(o for n in self.nodes for o in n.outputs)}
 
     def copy(self) -> "Graph":
@@ -197,13 +201,22 @@ class Graph:
             dict(self.types), set(self.taken), self.store,
         )  # fmt: skip
 
+    def producer(self, tensor: str) -> Node | None:
+        """The node that computes a tensor; None for inputs, constants and unknown names."""
+        return self._index.of(self.nodes).producers.get(tensor)
+
+    def readers(self, tensor: str) -> Sequence[Node]:
+        """The nodes that have a tensor among their inputs, in their order."""
+        return self._index.of(self.nodes).readers.get(tensor, ())
+
     def unique_name(self, wish: str) -> str:
         """A tensor name that is not used yet: `wish`, or `wish` with a number."""
         wish = f"file:{wish}" if wish.startswith(RESERVED) else wish
-        name, count = wish, 1
+        name, count = wish, self._counts.get(wish, 1)
         while name in self.taken:
             name, count = f"{wish}:{count}", count + 1
         self.taken.add(name)
+        self._counts[wish] = count
         return name
 
     def node(self, op: str, *inputs: str | None, domain: str = "", outputs: Sequence[str], **attributes: Any) -> Node:

@@ -27,7 +27,7 @@ _POSITIONS = {
 
 def weights_of(graph: Graph, tensor: str) -> dict[str, Array]:
     """The constants of the node that computes `tensor`, by name; empty if there are none."""
-    node = _producer(graph, tensor)
+    node = graph.producer(tensor)
     if node is None or node.domain:
         return {}
     weights = {}
@@ -64,13 +64,9 @@ def _positions(graph: Graph, node: Node) -> Mapping[str, int]:
 
 def _outputs(graph: Graph, product: str) -> int | None:
     """The number of outputs of a MatMul with a constant matrix; None if the tensor comes from another node."""
-    node = None if product in graph.constants else _producer(graph, product)
+    node = None if product in graph.constants else graph.producer(product)
     matrix = graph.value(node.inputs[1]) if node is not None and node.op == "MatMul" and not node.domain else None
     return None if matrix is None or matrix.ndim != 2 else int(matrix.shape[1])
-
-
-def _producer(graph: Graph, tensor: str) -> Node | None:
-    return next((node for node in graph.nodes if tensor in node.outputs), None)
 
 
 def in_other_layout(node: Node, name: str, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from .graph import Graph
+from .node_order import depth_first
 from .onnxruntime_errors import readable_errors
 from .serialise import external_constants, external_name, model_proto
 
@@ -23,6 +24,9 @@ _limits: list[int] = []
 _CHANGE_VALUES = ["WeightBiasQuantization"]
 """onnxruntime's optimisers that change results by more than rounding: it quantises float weights between quantised
 activations, with scales of its own. Dequantised weights, folded into constants, would be quantised a second time."""
+LARGE_GRAPH = 1000
+"""Nodes above which a graph is opened without a plan of which tensors share memory: onnxruntime compares each tensor
+with all that are free, which takes a time that grows with the square of their number."""
 _TRIM = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 """glibc's function that returns freed memory to the system: without it 90 MiB stay when ResNet-50's gradient opens."""
 
@@ -84,6 +88,10 @@ def open_session(
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     if lent := external_constants(graph):
         _lend(options, lent)
+    if len(graph.nodes) > LARGE_GRAPH:
+        options.enable_mem_reuse = False
+        graph = graph.copy()
+        graph.nodes = depth_first(graph.nodes)
     content = model_proto(graph, external=True, noted=noted).SerializeToString()
     with readable_errors("open the network"):
         session = ort.InferenceSession(

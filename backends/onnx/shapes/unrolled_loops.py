@@ -8,7 +8,7 @@ from onnx import GraphProto
 
 from ..ir.graph import Graph, Node
 from ..ir.subgraph import add_constants, copy_subgraph
-from .evaluate import evaluate
+from .loop_condition import loop_conditions
 
 __all__ = ["unroll_known_loops"]
 
@@ -111,13 +111,12 @@ class _Body:
 
 def _write_loop(graph: Graph, node: Node, most: int, node_names: set[str]) -> bool:
     """Append a Loop's iterations (inputs: number, condition, carried values); False if the condition is not known."""
-    body, going = _Body(graph, node, node_names), node.inputs[1] if node.has(1) else graph.const(True)
+    body, going = _Body(graph, node, node_names), graph.const(True)
     values, stacked = list(node.inputs[2:]), list[list[str]]()
-    for number in range(most):
-        state = _condition(graph, going)
+    for number, state in zip(range(most), loop_conditions(graph, node), strict=False):
         if not state:
             break
-        going, *made = body.step([graph.const(number, np.int64), going, *values], number)
+        _, *made = body.step([graph.const(number, np.int64), going, *values], number)
         values = made[: len(values)]
         stacked.append(made[len(values) :])
     else:
@@ -125,25 +124,6 @@ def _write_loop(graph: Graph, node: Node, most: int, node_names: set[str]) -> bo
     if state is None:
         return False
     return _append_outputs(graph, node, values, [(rows, 0) for rows in zip(*stacked, strict=True)])
-
-
-def _condition(graph: Graph, name: str) -> bool | None:
-    """A condition's value if it depends on constants only, else None."""
-    value = graph.value(name)
-    if value is None:
-        path = _path(graph, name)
-        value = None if path is None else evaluate(graph, path, [name])[name]
-    return None if value is None else bool(value.all())
-
-
-def _path(graph: Graph, name: str) -> list[Node] | None:
-    """The nodes that compute a tensor from constants; None if it depends on an input."""
-    needed, path = {name}, []
-    for node in reversed(graph.nodes):
-        if needed.intersection(node.outputs):
-            path.append(node)
-            needed = needed.difference(node.outputs).union(node.reads)
-    return path[::-1] if needed <= graph.constants.keys() else None
 
 
 def _write_scan(graph: Graph, node: Node, steps: int, node_names: set[str]) -> bool:

@@ -28,7 +28,8 @@ def max_pool(g: Graph, node: Node, dy: str, *_: str | None) -> Cotangents:
 def _of_a_rectifier(g: Graph, node: Node, dy: str, windows: WindowGeometry) -> str | None:
     """Behind a Relu: its mask is applied to the few numbers of dy, for the largest of a window is 0 only if all are."""
     x = node.inputs[0]
-    if not g.exact_rectifiers or x in g.wrt or not any(n.op == "Relu" and n.outputs == (x,) for n in g.nodes):
+    before = g.producer(x)
+    if not g.exact_rectifiers or x in g.wrt or before is None or before.op != "Relu":
         return None
     dx = _by_comparing(g, node, g.op("Mul", dy, between(g, node.outputs[0], 0.0, None)), windows)
     g.masked[dx] = x

@@ -20,7 +20,8 @@ def mul(g: Graph, node: Node, dy: str) -> Cotangents:
 
 
 def _is_sigmoid(g: Graph, s: str, x: str) -> bool:
-    return any(node.op == "Sigmoid" and node.inputs == (x,) and node.outputs == (s,) for node in g.nodes)
+    node = g.producer(s)
+    return node is not None and node.op == "Sigmoid" and node.inputs == (x,)
 
 
 def _silu(g: Graph, y: str, s: str, dy: str) -> str:

@@ -16,11 +16,11 @@ def softmax(g: Graph, node: Node, dy: str) -> Cotangents:
 
 
 def _replaced(g: Graph, y: str) -> bool:
-    same = {y}
-    for node in g.nodes:
-        if same.intersection(node.inputs):
+    same = [y]
+    for tensor in same:
+        for node in g.readers(tensor):
             if node.op == "Where":
                 return True
             if node.op in {"Cast", "CastLike", "Identity"}:
-                same.update(node.outputs)
+                same += node.outputs
     return False

@@ -4,6 +4,8 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from crosslens import INPUT, OUTPUT, wrap
+from crosslens.backends.onnx.ir.session import open_session
+from crosslens.backends.onnx.shapes import loop_condition
 from crosslens.errors import UnsupportedOperators
 from onnx import TensorProto, helper, numpy_helper
 
@@ -136,3 +138,44 @@ def test_a_loop_that_hangs_on_the_image_runs_forward_and_is_named_backward():
     np.testing.assert_allclose(made.forward(X)[OUTPUT], by_onnxruntime(model, X))
     with pytest.raises(UnsupportedOperators, match=r"Loop \(opset 18\) at node 'loop' \(the image decides how often"):
         made.vjp(X, {OUTPUT: X})
+
+
+def counting(end):
+    """v <- tanh(v) while a carried counter, which goes 0, 2, 4 and so on, is below `end` (a tensor outside)."""
+    return helper.make_graph(
+        [
+            node("Tanh", ["v"], ["w"]),
+            node("Add", ["k", "two"], ["next"]),
+            node("Less", ["next", end], ["c_out"]),
+        ],
+        "body",
+        [info("i", TensorProto.INT64, ()), info("c", TensorProto.BOOL, ()), info("k", 7, ()), info("v", 1, None)],
+        [info("c_out", TensorProto.BOOL, ()), info("next", TensorProto.INT64, ()), info("w", 1, None)],
+        [numpy_helper.from_array(np.array(2), "two")],
+    )
+
+
+def test_the_condition_of_all_steps_is_computed_by_one_session(monkeypatch):
+    opened = []
+    monkeypatch.setattr(loop_condition, "open_session", lambda *a, **k: opened.append(a) or open_session(*a, **k))
+    loop = node("Loop", ["", "go", "start", "x"], ["k_end", "y"], body=counting("end"))
+    model = network([loop], go=True, start=np.array(0), end=np.array(99))
+    assert sum(each.op == "Tanh" for each in wrap(model, preprocess=None)._graph.nodes) == 50
+    assert len(opened) == 1
+    short = network([loop], go=True, start=np.array(0), end=np.array(5))
+    tanh3 = lambda x: np.tanh(np.tanh(np.tanh(x)))  # noqa: E731
+    slope = lambda y: 1 - y**2  # noqa: E731
+    check(short, tanh3, lambda x, dy: dy * slope(tanh3(x)) * slope(np.tanh(np.tanh(x))) * slope(np.tanh(x)))
+
+
+def test_a_loop_whose_condition_is_false_at_first_gives_what_it_was_given():
+    loop = node("Loop", ["", "go", "start", "x"], ["k_end", "y"], body=counting("end"))
+    model = network([loop], go=False, start=np.array(0), end=np.array(5))
+    check(model, lambda x: x, lambda x, dy: dy)
+
+
+def test_a_carried_value_that_comes_from_the_image_leaves_the_loop_as_it_is():
+    loop = node("Loop", ["", "go", "start", "x"], ["k_end", "y"], body=counting("end"))
+    size = [node("ReduceSum", ["x"], ["sum"], keepdims=0), node("Cast", ["sum"], ["start"], to=TensorProto.INT64)]
+    model = network([*size, loop], go=True, end=np.array(5))
+    assert [each.op for each in wrap(model, preprocess=None)._graph.nodes].count("Loop") == 1
