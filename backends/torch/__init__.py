@@ -98,7 +98,10 @@ def _network(net: nn.Module, options: Mapping[str, Any]) -> Any:
         raise ModelError("the network's weights are on the meta device and have no values; load them first")
     spec = options["input"] or _guess_input(net).within(options["bounds"])
     given = call_arguments(net, options["inputs"])
-    return _on_device(ModuleNetwork(net, spec, arguments=given), options["device"])
+    network = ModuleNetwork(net, spec, arguments=given)
+    if any(t.is_inference() for t in (*net.parameters(), *net.buffers())):
+        network = network.with_module(deep_copy(net))  # torch.inference_mode made weights that autograd cannot save
+    return _on_device(network, options["device"])
 
 
 def _keras(net: Any, options: Mapping[str, Any]) -> Any:

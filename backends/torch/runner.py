@@ -111,7 +111,7 @@ class Runner:
                 yield mode
             except CrosslensError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise run_error(self.network, tuple(x.shape), error) from error
 
     def refuse_changed(self) -> None:

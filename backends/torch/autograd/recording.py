@@ -1,12 +1,13 @@
 """What one pass through a network records: copies of activations, and the edges where gradients enter and leave."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from crosslens.errors import ModelError
+from crosslens.errors import CrosslensError, ModelError
 from crosslens.model import ABSORBED, INPUT
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
@@ -145,6 +146,17 @@ def derivatives() -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    except CrosslensError:
+        raise
+    except Exception as error:  # a hook of the network's own may raise anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        if overwritten := _OVERWRITTEN.search(reason):
+            shape, maker = overwritten.groups()
+            reason = (
+                f"it overwrites a tensor {shape} that the gradient of {maker} needs; set inplace=False in its "
+                "activations, and replace functions such as relu_ and += by ones that return a new tensor"
+            )
         raise ModelError(f"torch cannot differentiate this network: {reason}") from error
+
+
+_OVERWRITTEN = re.compile(r"modified by an inplace operation: \[\S+ (\[[^\]]*\])\], which is output \d+ of (\w+)")

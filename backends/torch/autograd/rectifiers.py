@@ -96,8 +96,9 @@ def _is_rectifier(name: str, args: Any, kwargs: Any) -> bool:
     return isinstance(lowest, int | float) and lowest == 0
 
 
-def _positive(dy: Tensor) -> Tensor:
-    return dy.clamp(min=0)
+def _positive(dy: Tensor | None) -> Tensor | None:
+    """None where an operator behind, of a quantised layer for example, gives no gradient."""
+    return None if dy is None else dy.clamp(min=0)
 
 
 class _Ruled(torch.autograd.Function):
@@ -109,5 +110,5 @@ class _Ruled(torch.autograd.Function):
         return y.clone()
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
-        return dy.clamp(min=0) if ctx.positive else dy, None, None
+    def backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None, None]:
+        return _positive(dy) if ctx.positive else dy, None, None

@@ -19,6 +19,7 @@ from ..load.held_inputs import Arguments
 from ..weights import read_weights, write_weights
 from .attention import AttentionHooks
 from .functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey, track_module_calls
+from .kept_state import BufferGuard, in_eval_mode, without_parameter_gradients
 from .listing import FunctionRecorder, LayerOutput, Listing
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "deep_copy",
     "ignore_torch_deprecations",
     "select_output",
-    "without_parameter_gradients",
 ]
 
 LOCK = threading.RLock()
@@ -71,6 +71,7 @@ class ModuleNetwork:
         self._attending: tuple[str, ...] = ()
         self._calls: Mapping[ResultKey, FunctionLayer] = {}
         self._named = tuple(_named_modules(net))
+        self._buffers = BufferGuard()
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -90,7 +91,7 @@ class ModuleNetwork:
                 listing.attention(LayerOutput(attention[-1], "Attention", None, weights))
             return weights
 
-        with _in_eval_mode(self._modules), without_parameter_gradients(self._modules), ExitStack() as hooks:
+        with self._kept(), ExitStack() as hooks:
             self._register(hooks, None, listing.module)
             listing.frames = track_module_calls(hooks, self._named, self._is_closed)
             hooks.enter_context(AttentionHooks(list_attention))
@@ -110,7 +111,7 @@ class ModuleNetwork:
             changed: those at which `hook` may return another tensor, which an in-place function must know beforehand.
         """
         args, kwargs = self._call_arguments(x)
-        with _in_eval_mode(self._modules), without_parameter_gradients(self._modules), ExitStack() as hooks:
+        with self._kept(), ExitStack() as hooks:
             self._register(hooks, names, hook)
             if any(ATTENTION_SUFFIX in name for name in names):
                 hooks.enter_context(AttentionHooks(self._attention_hook(names, hook)))
@@ -120,6 +121,13 @@ class ModuleNetwork:
                 see = lambda name, kind, y: _or(hook(LayerOutput(name, kind, None, y)), y)  # noqa: E731
                 hooks.enter_context(FunctionHooks(frames, calls, changed, see))
             return self.net(*args, **kwargs)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Within this block the network is in eval mode and learns nothing; it is what it was afterwards."""
+        modules = self._modules
+        with in_eval_mode(modules), without_parameter_gradients(modules), self._buffers.kept(modules):
+            yield
 
     def refuse_changed(self) -> None:
         """Refuse a network whose modules are not those that were wrapped: its layers are not the ones listed.
@@ -269,31 +277,6 @@ def _named_modules(net: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield base, module
 
 
-@contextmanager
-def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
-    training = [module for module in modules if getattr(module, "training", False)]  # a frozen script has no mode
-    try:
-        for module in training:
-            module.training = False
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
-@contextmanager
-def without_parameter_gradients(modules: Collection[nn.Module]) -> Iterator[None]:
-    """Within this block no parameter needs a gradient: autograd records nothing before the first layer asked for."""
-    learning = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
-    try:
-        for parameter in learning:
-            parameter.requires_grad = False
-        yield
-    finally:
-        for parameter in learning:
-            parameter.requires_grad = True
-
-
 def select_output(y: Any, chosen: int | str | None) -> Tensor:
     """The output to explain, of a tensor, a sequence, a mapping or a dataclass of tensors; (N,) as (N, 1).
 
@@ -313,6 +296,11 @@ def select_output(y: Any, chosen: int | str | None) -> Tensor:
     if chosen is not None and chosen not in tensors:
         raise ModelError(f"the network has no output {chosen!r}; it has {names}")
     y = tensors[names[0] if chosen is None else chosen]
+    if y.is_complex():
+        raise ModelError(
+            f"the network returns complex numbers ({y.dtype}), which have no order to explain; wrap a module that "
+            "returns real ones: y.abs(), for example"
+        )
     return y.unsqueeze(1) if y.ndim == 1 else y
 
 

@@ -15,8 +15,9 @@ from ...keras.layers.layer_objects import operation_of
 from ...keras.layers.operations import base_name, before_activation, kind_of, runs_own_code
 from ...keras.weights import weights_of
 from ..layers.functions import FunctionHooks, FunctionLayer, ModuleCall, ResultKey
+from ..layers.kept_state import without_parameter_gradients
 from ..layers.listing import FunctionRecorder, LayerOutput, Listing
-from ..layers.module_network import OutputHook, without_parameter_gradients
+from ..layers.module_network import OutputHook
 
 __all__ = ["KerasOnTorch"]
 

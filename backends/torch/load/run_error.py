@@ -21,7 +21,7 @@ _SIZES = re.compile(
 """Parts of torch's messages where an image has another size than a layer was built for."""
 
 
-def run_error(network: Any, shape: tuple[int, ...], error: Exception) -> CrosslensError:
+def run_error(network: Any, shape: tuple[int, ...], error: BaseException) -> CrosslensError:
     """The error of a network that does not run on a batch.
 
     Args:
@@ -32,6 +32,10 @@ def run_error(network: Any, shape: tuple[int, ...], error: Exception) -> Crossle
     Returns:
         ImageError where the network runs on images of another size, else ModelError.
     """
+    if isinstance(error, SystemExit):
+        return ModelError(
+            f"the network's forward method ends the program (sys.exit({error.code!r})); take that out of it"
+        )
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     own = network.input.example_shape
     if shape[1:] == own:
