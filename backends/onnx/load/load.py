@@ -17,8 +17,9 @@ from ..ir.subgraph import subgraphs
 from ..ir.tensor_values import array_of, dense
 from ..shapes.inference import infer, type_of
 from ..shapes.negative_sizes import hide_negative_sizes
-from .function_sizes import refuse_large_functions
+from .einsum_equations import refuse_bad_equations
 from .fused_operators import expand_fused_operators, with_contrib_domains
+from .function_sizes import refuse_large_functions
 from .initializers import Weights, read_model_and_weights, with_weights_inside
 from .opset_upgrade import TARGET, upgrade_opset
 from .reserved_names import without_reserved_names
@@ -56,6 +57,7 @@ def _check(model: ModelProto, called: str) -> ModelProto:
         raise ModelError(f"{called} has no outputs: there is nothing to explain. Export it with the output it is for")
     _refuse_other_text(model)
     refuse_large_functions(model)
+    refuse_bad_equations(model)
     model = in_topological_order(with_contrib_domains(model))
     try:
         if any(not o.type.tensor_type.HasField("shape") for o in model.graph.output):
