@@ -20,7 +20,8 @@ class TensorIndex:
         self._start([])
 
     def _start(self, nodes: Sequence["Node"]) -> None:
-        self._nodes, self._last, self._count = nodes, None, 0
+        self._nodes, self._count = nodes, 0
+        self._last: Node | None = None
         self.producers: dict[str, Node] = {}
         self.readers: dict[str, list[Node]] = {}
 
