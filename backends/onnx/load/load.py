@@ -18,8 +18,8 @@ from ..ir.tensor_values import array_of, dense
 from ..shapes.inference import infer, type_of
 from ..shapes.negative_sizes import hide_negative_sizes
 from .einsum_equations import refuse_bad_equations
-from .fused_operators import expand_fused_operators, with_contrib_domains
 from .function_sizes import refuse_large_functions
+from .fused_operators import expand_fused_operators, with_contrib_domains
 from .initializers import Weights, read_model_and_weights, with_weights_inside
 from .opset_upgrade import TARGET, upgrade_opset
 from .reserved_names import without_reserved_names
