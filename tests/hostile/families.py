@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from io import BytesIO
 from itertools import count
@@ -36,7 +37,7 @@ def _damaged_bytes(action: str, names: tuple[str, ...]) -> Callable[[int, Path],
 
 
 def _bound(act: Callable[[Any], object], value: Any) -> Callable[[], object]:
-    return lambda: act(value)
+    return partial(act, value)
 
 
 def _of_module(module: str, function: str, action: str = "") -> Callable[..., Iterator[Case]]:
@@ -50,7 +51,8 @@ def _of_module(module: str, function: str, action: str = "") -> Callable[..., It
 
     def cases(*given: Any) -> Iterator[Case]:
         folder = given[-1]
-        for number, each in enumerate(getattr(import_module(f"{__package__}.{module}"), function)(*given)):
+        made: Iterator[Any] = getattr(import_module(f"{__package__}.{module}"), function)(*given)
+        for number, each in enumerate(made):
             yield each if isinstance(each, Case) else _case(each[0], each[1], folder, number, action)
 
     return cases
@@ -69,19 +71,65 @@ def _case(name: str, what: Any, folder: Path, number: int, action: str) -> Case:
     return Case(name=name, folder=inside, call=what) if callable(what) else Case(name=name, folder=inside, words=what)
 
 
-def _seeded(make: Callable[[int, int, Path], Any]) -> Callable[[int, Path], Iterator[Case]]:
-    """Of a function that gives the case of a seed and a number."""
+def _pictures(seed: int, folder: Path) -> Iterator[Case]:
+    from .picture_files import damaged_pictures
 
-    def drawn(seed: int, folder: Path) -> Iterator[Case]:
-        for number in count():
-            name, path = make(seed, number, folder)
-            yield _case(name, path, folder, number, "explain_model")
+    for number, (name, path) in enumerate(damaged_pictures(folder, seed, 10**9)):
+        yield _case(name, path, folder, number, "read_picture")
 
-    return drawn
+
+def _onnx(seed: int, folder: Path) -> Iterator[Case]:
+    from .onnx_files import file_case
+
+    for number in count():
+        name, path = file_case(seed, number, folder)
+        yield _case(name, path, folder, number, "explain_model")
+
+
+def _parameters(seed: int, folder: Path) -> Iterator[Case]:
+    """Command lines with hostile values, on small networks of every kind."""
+    from .parameter_cases import Places, parameter_cases
+    from .sound_files import sound
+
+    read = case_folder(folder, "read")
+    (read / "data").mkdir(exist_ok=True)
+    files = ["net.onnx", "net.pt2", "net.keras", "cat.png", "data/cat.png", "data/cat.jpg"]
+    for name in files:
+        (read / name).write_bytes(sound(Path(name).name))
+    models = ["crosslens.testing:TinyModel", *(str(read / name) for name in files[:3])]
+    places = Places(models, str(read / "cat.png"), str(read / "data"))
+    intact = tuple(read / name for name in files)
+    for number, (name, words) in enumerate(parameter_cases(seed, 10**9, places)):
+        yield Case(name=name, folder=case_folder(folder, number), words=words, intact=intact)
+
+
+def _outputs(folder: Path) -> Iterator[Case]:
+    from .output_cases import cases, failure, make_desk
+
+    def check(each: Any, desk: Path) -> None:
+        wrong = failure(each, desk)
+        if wrong.startswith("traceback"):
+            raise RuntimeError(wrong)
+        assert not wrong, wrong
+
+    for number, each in enumerate(cases()):
+        desk = case_folder(folder, number)
+        make_desk(desk)
+        yield Case(name=each.name, folder=desk, call=partial(check, each, desk))
 
 
 PICTURES = ("cat.png", "cat.jpg", "cat.gif", "cat.tif", "cat.webp", "cat.ppm")
 FAMILIES = [
+    Family("onnx", _of_module("onnx_named", "named_cases", "explain_model"), _onnx),
+    Family("pictures", _of_module("picture_files", "hostile_pictures", "read_picture"), _pictures),
+    Family("parameters", None, _parameters),
+    Family("outputs", _outputs),
+    Family("containers", _of_module("containers", "containers")),
+    Family("misnamed files", _of_module("file_kinds", "misnamed")),
+    Family("special files", _of_module("file_kinds", "special")),
+    Family("environment", _of_module("environments", "environments")),
+    Family("interruptions", None, _of_module("interruptions", "interrupted")),
+    Family("long runs", _of_module("long_runs", "long_runs")),
     Family("bytes of onnx", None, _damaged_bytes("explain_model", ("net.onnx",))),
     Family("bytes of torch", None, _damaged_bytes("explain_model", ("net.pt2", "net.pt")), (0, 10)),
     Family("bytes of keras", None, _damaged_bytes("explain_model", ("net.keras", "net.h5")), (0, 10)),

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def run_inside(case: Case, programs: Path, streams: tuple[int, int]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(case.folder)
+    tempfile.tempdir = None  # it was found out in the process that was forked
     seen: list[str] = []
     sys.addaudithook(Audit(case.folder, seen))
     outcome = _outcome(case)

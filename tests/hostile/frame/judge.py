@@ -20,6 +20,7 @@ _NOISE = re.compile(
     r"\.py:\d+: \w*Warning|^Traceback|^\s+File \"|\[[WEF]:onnxruntime|^\s*\^+\s*$|^[WEF]\d{4} "
     r"|Exception ignored|^\d{4}-\d\d-\d\d "
 )
+_OURS = re.compile(r"File \"[^\"]*/(core|backends|methods)/[^\"]*\.py\"")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -86,9 +87,11 @@ class Judge:
         """An unforeseen error, or more or less than one clear line."""
         report, ending = seen.report, seen.ending
         if "traceback" in report or "Traceback (most recent" in ending.err:
+            if self.case.signals and not _OURS.search(ending.err):
+                return None  # the interpreter itself was interrupted, before it had come to the package
             return Verdict("traceback", report.get("traceback") or ending.err[-6000:])
         if "wrong" in report:
-            return Verdict("wrong", report["wrong"])
+            return Verdict("file lost" if report["wrong"].startswith("changed or lost") else "wrong", report["wrong"])
         told = _of_refusal(report["refusal"]) if "refusal" in report else ""
         told = told or _of_stderr(ending.err)
         if self.case.call is None and not told:
