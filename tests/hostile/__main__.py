@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--named", type=int, help="how many named cases of each family; all, if not given")
     parser.add_argument("--drawn", type=int, help="how many drawn cases of each family; without end, if not given")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time")
+    parser.add_argument("--patience", type=float, default=1.0, help="limits of time are so many times longer")
     parser.add_argument("--quick", action="store_true", help="the few cases that run with the tests")
     parser.add_argument("--json", type=Path, help="a file for the figures and findings")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for findings")
@@ -36,7 +37,7 @@ def main() -> int:
     families = [each for each in FAMILIES if not given.family or any(part in each.name for part in given.family)]
     print(f"seed {given.seed}, {len(families)} families", flush=True)
     imported()
-    campaign = Campaign(families, given.seed, given.keep, given.workers, _tell)
+    campaign = Campaign(families, given.seed, given.keep, given.workers, _tell, given.patience)
     try:
         campaign.run(seconds=60 * given.minutes, named=given.named, drawn=given.drawn, quick=given.quick)
     finally:

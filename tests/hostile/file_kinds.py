@@ -123,7 +123,7 @@ _KINDS: dict[str, Callable[[Path], None]] = {
 }
 _COMMANDS = {
     "model.onnx": ["layers", "{}"],
-    "model.pt2": ["doctor", "{}"],
+    "model.pt2": ["layers", "{}"],
     "model.pt": ["layers", "{}", "--trust"],
     "model.keras": ["layers", "{}"],
     "model.h5": ["layers", "{}"],

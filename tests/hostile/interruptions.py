@@ -88,7 +88,9 @@ def _nothing_is_damaged(ending: Ending, folder: Path, *, killed: bool) -> None:
     for path in folder.glob("out*.png"):
         with Image.open(path) as picture:
             picture.load()
-    left = [path.name for path in folder.rglob(".*") if path.is_file() and "home" not in path.parts]
+    left = [
+        path.name for path in folder.rglob(".*") if path.is_file() and path.name != ".lock" and "home" not in path.parts
+    ]
     assert killed or not left, f"left: {left}"
     if ending.code in {129, 130, 143}:
         said = [line for line in ending.err.splitlines() if line.startswith(("Interrupted", "Error"))]

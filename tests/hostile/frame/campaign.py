@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -57,6 +58,7 @@ class Campaign:
         kept: where findings are kept; None keeps none.
         workers: processes at a time.
         told: is called with each case and its verdict.
+        patience: limits of time are so many times longer, for a machine that others use too.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class Campaign:
         kept: Path | None = None,
         workers: int = 1,
         told: Callable[[str, Case, Verdict], None] = lambda *_: None,
+        patience: float = 1.0,
     ) -> None:
+        self.patience = patience
         self.families, self.seed, self.kept, self.workers, self.told = families, seed, kept, workers, told
         self.tallies = {each.name: Tally() for each in families}
 
@@ -82,10 +86,13 @@ class Campaign:
             quick: as many of each as the family's `quick` says.
         """
         until = time.monotonic() + seconds
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # processes would inherit that it is ignored
         with tempfile.TemporaryDirectory(prefix="hostile-", ignore_cleanup_errors=True) as folder:
             programs = _stub_programs(Path(folder))
             sources = {
-                each.name: _cases(each, self.seed, Path(folder), *(each.quick if quick else (named, drawn)))
+                each.name: _cases(
+                    each, self.seed, Path(folder), *((*each.quick, each.every) if quick else (named, drawn))
+                )
                 for each in self.families
             }
             waiting, running = _in_turn(sources), []
@@ -93,7 +100,7 @@ class Campaign:
                 while len(running) < self.workers and time.monotonic() < until and (one := next(waiting, None)):
                     name, case = one
                     judge = Judge(case)
-                    running.append((name, judge, Process(case, programs)))
+                    running.append((name, judge, Process(case, programs, self.patience)))
                 if not running:
                     return
                 running = [each for each in running if not self._is_over(*each)]
@@ -148,11 +155,13 @@ class Campaign:
         }
 
 
-def _cases(family: Family, seed: int, folder: Path, named: int | None, drawn: int | None) -> Iterator[Case]:
+def _cases(
+    family: Family, seed: int, folder: Path, named: int | None, drawn: int | None, every: int = 1
+) -> Iterator[Case]:
     inside = folder / family.name
     first: Iterable[Case] = ()
     if family.named and named != 0:
-        first = islice(family.named(_new(inside / "named")), named)
+        first = islice(islice(family.named(_new(inside / "named")), 0, None, every), named)
     rest: Iterable[Case] = ()
     if family.drawn and drawn != 0:
         rest = islice(family.drawn(seed, _new(inside / "drawn")), drawn)

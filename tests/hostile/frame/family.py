@@ -21,12 +21,14 @@ class Family:
         named: given a folder, the fixed cases, each in a folder of its own in it.
         drawn: given a seed and a folder, cases without end; the same seed, the same cases.
         quick: how many named and how many drawn cases run with the tests.
+        every: with the tests, one named case of so many.
     """
 
     name: str
     named: Callable[[Path], Iterator[Case]] | None = None
     drawn: Callable[[int, Path], Iterator[Case]] | None = None
     quick: tuple[int, int] = (0, 0)
+    every: int = 1
 
 
 def case_folder(folder: Path, name: object) -> Path:

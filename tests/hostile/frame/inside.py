@@ -27,6 +27,7 @@ def environment_of(case: Case, programs: Path) -> dict[str, str]:
     given = dict(os.environ)
     given |= {name: str(case.folder / "home") for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
     given |= {"TMPDIR": str(case.folder / "home"), "CANARY": str(case.folder / "code-was-run")}
+    given["TORCHINDUCTOR_CACHE_DIR"] = str(case.folder / "home")
     path = f"{programs}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', os.defpath)}"
     given |= {"PATH": path, "CROSSLENS_MEMORY_LIMIT": MEMORY_LIMIT, "PYTHONPATH": os.getcwd()}
     for name, value in case.environment.items():

@@ -42,7 +42,8 @@ class Seen:
 class Process:
     """A started case. Ask `poll` every few hundredths of a second until it gives what was seen."""
 
-    def __init__(self, case: Case, programs: Path) -> None:
+    def __init__(self, case: Case, programs: Path, patience: float = 1.0) -> None:
+        self.limit, self.grace = case.seconds * patience, _GRACE * patience
         self.case, self.seen = case, Seen()
         self.files = [case.folder.parent / f"{case.folder.name}.{name}" for name in ("out", "err", "report")]
         (case.folder / "home").mkdir(exist_ok=True)
@@ -77,10 +78,10 @@ class Process:
         if self.seen.peak > MOST:
             self.seen.large = True
             self._send(signal.SIGKILL)
-        elif self.seen.seconds > self.case.seconds + _GRACE:
+        elif self.seen.seconds > self.limit + self.grace:
             self.seen.late, self.seen.hung = False, True
             self._send(signal.SIGKILL)
-        elif self.seen.seconds > self.case.seconds and not self.seen.late:
+        elif self.seen.seconds > self.limit and not self.seen.late:
             self.seen.late = True
             self._send(signal.SIGINT)
 
