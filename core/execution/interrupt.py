@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from .command_start import end_start
+
 __all__ = ["Interrupted", "stop_on_signals"]
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C, `kill` and job schedulers, a terminal that is closed; Windows has no SIGHUP."""
+_REPLACED = {signal.SIG_DFL, signal.default_int_handler, end_start}
+"""Handlers that nobody chose."""
 _outer: "list[list[Interrupted]]" = []
 """What the `stop_on_signals` that has the handlers gave; read and written in the main thread only."""
 
@@ -45,7 +49,7 @@ def stop_on_signals(*, end_imports: bool = False) -> Iterator[list[Interrupted]]
         yield _outer[0] if _outer and threading.current_thread() is threading.main_thread() else received
         return
     previous = {number: signal.getsignal(number) for number in _SIGNALS}
-    taken = [number for number in _SIGNALS if previous[number] in {signal.SIG_DFL, signal.default_int_handler}]
+    taken = [number for number in _SIGNALS if previous[number] in _REPLACED]
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in taken:

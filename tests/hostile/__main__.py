@@ -13,7 +13,7 @@ from .frame.judge import Verdict
 
 
 def _tell(family: str, case: Case, verdict: Verdict) -> None:
-    if verdict.is_finding:
+    if verdict.is_finding or verdict.kind == "late":
         lines = verdict.why.strip().splitlines() or [""]
         print(f"{verdict.kind}: {family}: {case.name}: {lines[-1][:300]}", flush=True)
 
