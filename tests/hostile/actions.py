@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import crosslens
 import numpy as np
 from crosslens.errors import CrosslensError
+from crosslens.testing import TinyModel
 
-__all__ = ["explain_model", "read_array", "read_picture"]
+__all__ = ["explain_model", "load_result", "read_array", "read_data", "read_picture"]
 
 _LARGEST = 1_000_000
 """Values of an input that is made here; a network may ask for any."""
@@ -20,7 +21,7 @@ def explain_model(path: Path) -> None:
         CrosslensError: it cannot be.
         AssertionError: a gradient of another shape.
     """
-    model = crosslens.wrap(str(path), preprocess=None, **({"trust": True} if path.suffix == ".pt" else {}))
+    model = crosslens.wrap(str(path), preprocess=None, **({"trust": True} if path.name == "net.pt" else {}))
     _ = list(model.layers)
     shape = [each or 8 for each in model.input.shape]
     if np.prod([float(each) for each in shape]) > _LARGEST:
@@ -42,3 +43,15 @@ def read_array(path: Path) -> None:
     """Read an array as the image of a network with three channels."""
     spec = crosslens.InputSpec((3, 20, 24))
     crosslens.load_image(str(path), SimpleNamespace(input=spec, layout=None))  # type: ignore[arg-type]
+
+
+def read_data(path: Path) -> None:
+    """Read all of a data set."""
+    source, model = crosslens.data(str(path)), TinyModel()
+    for start in range(0, min(len(source), 64), 8):
+        source.read(start, min(start + 8, len(source)), model)
+
+
+def load_result(path: Path) -> None:
+    """Load a result that was saved."""
+    crosslens.load(str(path))

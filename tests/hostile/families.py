@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -118,8 +119,48 @@ def _outputs(folder: Path) -> Iterator[Case]:
         yield Case(name=each.name, folder=desk, call=partial(check, each, desk))
 
 
+def _structures(seed: int, folder: Path) -> Iterator[Case]:
+    """Members, JSON and HDF5 of archives of models are changed as structures."""
+    from .model_files import mutated_files
+    from .sound_files import sound
+
+    names = ("net.pt2", "net.keras", "net.h5")
+    sources = []
+    for number, name in enumerate(names):
+        place = case_folder(folder, f"sound-{number}")
+        (place / name).write_bytes(sound(name))
+        sources.append(mutated_files(place / name, case_folder(folder, f"written-{number}"), seed, 10**9))
+    for number in count():
+        name, path = next(sources[number % len(sources)])
+        inside = case_folder(folder, number)
+        moved = path.rename(inside / path.name)
+        act = import_module(f"{__package__}.actions").explain_model
+        yield Case(name=f"{number} {name}", folder=inside, call=_bound(act, moved))
+
+
+def _data_files(seed: int, folder: Path) -> Iterator[Case]:
+    from .data_files import damaged_data
+
+    for number, (name, path) in enumerate(damaged_data(folder, seed, 10**9)):
+        yield _case(name, path, folder, number, "read_data")
+
+
+def _results(seed: int, folder: Path) -> Iterator[Case]:
+    from .data_files import damaged_results
+
+    for number, (name, path) in enumerate(damaged_results(folder, seed, 10**9)):
+        yield _case(name, path, folder, number, "load_result")
+
+
 PICTURES = ("cat.png", "cat.jpg", "cat.gif", "cat.tif", "cat.webp", "cat.ppm")
-FAMILIES = [
+_FAMILIES = [
+    Family("onnx", _of_module("onnx_named", "named_cases", "explain_model"), _onnx, (20, 10), every=9),
+    Family("structures of models", None, _structures, (0, 8)),
+    Family("pictures", _of_module("picture_files", "hostile_pictures", "read_picture"), _pictures, (12, 20), every=5),
+    Family("data", _of_module("data_files", "hostile_data", "read_data"), _data_files, (10, 10), every=6),
+    Family("results", None, _results, (0, 10)),
+    Family("parameters", None, _parameters, (0, 12)),
+    Family("outputs", _outputs, None, (6, 0), every=100),
     Family("containers", _of_module("containers", "containers"), None, (40, 0)),
     Family("misnamed files", _of_module("file_kinds", "misnamed"), None, (30, 0), every=11),
     Family("special files", _of_module("file_kinds", "special"), None, (24, 0), every=8),
@@ -132,3 +173,15 @@ FAMILIES = [
     Family("bytes of pictures", None, _damaged_bytes("read_picture", PICTURES), (0, 30)),
     Family("bytes of arrays", None, _damaged_bytes("read_array", ("a.npy", "a.npz")), (0, 30)),
 ]
+
+_MODULES = {
+    "onnx": "onnx_named",
+    "structures of models": "model_files",
+    "pictures": "picture_files",
+    "data": "data_files",
+    "results": "data_files",
+    "parameters": "parameter_cases",
+    "outputs": "output_cases",
+}
+FAMILIES = [each for each in _FAMILIES if find_spec(f"{__package__}.{_MODULES.get(each.name, 'actions')}")]
+"""Those whose module of cases is there."""

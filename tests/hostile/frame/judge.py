@@ -79,7 +79,10 @@ class Judge:
         code = seen.ending.code
         if code < 0 and -code not in {number for _, number in self.case.signals}:
             return Verdict("crash", f"{signal.Signals(-code).name}: {seen.ending.err[-600:]}")
-        if code == 111 or (code and not seen.report and self.case.script is None):
+        unsaid = not seen.report and not seen.ending.err.startswith(
+            "Error: "
+        )  # a limit of memory ends a command at once
+        if code == 111 or (code and unsaid and self.case.script is None):
             return Verdict("crash", f"ended without a report, exit code {code}: {seen.ending.err[-600:]}")
         return None
 
