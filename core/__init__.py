@@ -5,12 +5,12 @@
 'grad_cam'
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from .execution import command_start as command_start  # ctrl-C during the imports below, which take a second
 
 # isort: split
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import report as report  # adds .html to what a comparison can be saved as
 from .data import Source, Statistic, concept_data, data
 from .errors import CrosslensError

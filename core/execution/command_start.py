@@ -7,13 +7,11 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
-from types import FrameType
 
 __all__ = ["end_start"]
 
 
-def end_start(number: int, frame: FrameType | None) -> None:
+def end_start(number: int, frame: object) -> None:
     """The handler: nothing is there yet to be saved. `stop_on_signals` replaces it once the command begins."""
     os.write(2, b"Interrupted\n")
     os._exit(128 + number)
@@ -22,7 +20,7 @@ def end_start(number: int, frame: FrameType | None) -> None:
 def _is_command() -> bool:
     """Whether this process was started as `crosslens` or `python -m crosslens`; while -m is looked up, that is argv."""
     program = sys.argv[0] if getattr(sys, "argv", None) else ""
-    return program == "-m" or Path(program).stem == "crosslens"
+    return program == "-m" or os.path.splitext(os.path.basename(program))[0] == "crosslens"
 
 
 def _is_default() -> bool:
