@@ -17,6 +17,8 @@ CrosslensError
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from .printable import printable
+
 __all__ = [
     "ComparisonError",
     "CrosslensError",
@@ -36,7 +38,13 @@ __all__ = [
 
 
 class CrosslensError(Exception):
-    """An error that crosslens foresees; the command line prints its text and no traceback."""
+    """An error that crosslens foresees; the command line prints its text and no traceback.
+
+    Its text is one line that can be printed, whatever the names within it are.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ImageError(CrosslensError, ValueError):

@@ -6,7 +6,6 @@ A module here without a leading underscore is a subcommand: it holds a `command`
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -20,6 +19,7 @@ from ..execution.notices import silence
 from ..limits.memory_watch import MemoryWatch, memory_watch
 from ._options.memory import offer_memory_limit
 from ._options.repeats import refuse_repeats
+from ._text.echo import echo, printable_errors
 from ._text.spelling import remember_command, replace_keywords
 from ._text.streams import drop_unwritten, escape_what_is_no_text, open_closed_streams, tell_disk_errors
 
@@ -50,12 +50,25 @@ class Commands(click.Group):
         with tell_disk_errors():
             return super().main(*args, **options)
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with printable_errors():
+            return super().make_context(*args, **options)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands and what each does, by the first lines of their files: help imports none of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, _first_line(name)) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
+        with printable_errors():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand.
+
+        Raises:
+            ClickException: an error that crosslens foresees.
+        """
         watch = MemoryWatch()
         try:
             with stop_on_signals(end_imports=True) as received, silence(), memory_watch() as watch:
@@ -64,10 +77,13 @@ class Commands(click.Group):
             raise click.ClickException(replace_keywords(str(error), ctx)) from error
         except MemoryError as error:
             raise click.ClickException(_out_of_memory(error)) from error
+        except OSError as error:
+            if error.filename is None or isinstance(error, BrokenPipeError):
+                raise
+            raise click.ClickException(f"'{error.filename}' cannot be used: {error.strerror or error}") from error
         except KeyboardInterrupt as error:
             _refuse_exceeded(watch, received)
-            with suppress(OSError):  # the terminal was closed
-                click.echo("Interrupted", err=True)
+            echo("Interrupted", err=True)
             ctx.exit(error.exit_code if isinstance(error, Interrupted) else 130)
         _refuse_exceeded(watch, received)
         if received:

@@ -19,6 +19,7 @@ from ._options.output import STDOUT, FileOrStdout, write_to_stdout
 from ._options.parameters import build_method, parameter_options
 from ._options.pictures import FITTING
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json
@@ -79,7 +80,7 @@ def _run_method(
     if out:
         _save(result, out, ending)
     for note in result.notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+        echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     read = result.provenance["source"]
     with quiet() if out == STDOUT else nullcontext():
         if as_json:
@@ -92,13 +93,13 @@ def _run_method(
 
 def _say(result: Result, model: str, data: Sequence[str], out: Path | str | None) -> None:
     read = result.provenance["source"]
-    click.echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {' '.join(data)}")
+    echo(f"{result.method} of {model} over {read['read']} of {read['images']} images in {' '.join(data)}")
     if layers := result.provenance["layers"]:
-        click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
+        echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
     if (table := _table(result)) is not None:
-        click.echo(table.text(ROWS))
+        echo(table.text(ROWS))
     where = "stdout" if out == STDOUT else out
-    click.echo(f"written: {where}" if out else f"nothing written: -o FILE writes it, {result._choices}")
+    echo(f"written: {where}" if out else f"nothing written: -o FILE writes it, {result._choices}")
 
 
 def _save(result: Result, place: Path | str, ending: str) -> None:

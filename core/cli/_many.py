@@ -12,6 +12,7 @@ from ..picture_run.job import PictureJob
 from ..picture_run.outcomes import merged_notes
 from ..picture_run.picture_list import find_pictures, is_pattern
 from ..picture_run.run import PictureRun
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from ._text.tables import table
@@ -45,14 +46,14 @@ def run_into_folder(
     run = PictureRun(job, find_pictures(places, folder), folder, formats, again=again)
     count = len(run.pictures)
     if run.before:
-        click.echo(f"{run.before} of {count} pictures are finished already (--again does them anew)", err=True)
+        echo(f"{run.before} of {count} pictures are finished already (--again does them anew)", err=True)
     try:
         with bar("pictures") as progress:
             for _ in run.records(progress, workers):
                 pass
     except KeyboardInterrupt:
         done = len(run.summary().records)
-        click.echo(f"{done} of {count} pictures are finished in '{folder}'; the same command goes on", err=True)
+        echo(f"{done} of {count} pictures are finished in '{folder}'; the same command goes on", err=True)
         raise
     return run.summary().records
 
@@ -61,15 +62,15 @@ def say_pictures(what: str, records: Sequence[Record], written: str) -> None:
     """Print how many pictures were done, a line for each of a few, the layers, and what was written."""
     done = [each for each in records if "error" not in each]
     seconds = sum(each["seconds"] for each in done)
-    click.echo(f"{what} on {len(done)} of {len(records)} pictures, {seconds:.1f} s")
+    echo(f"{what} on {len(done)} of {len(records)} pictures, {seconds:.1f} s")
     rows = [_row(each) for each in done[:ROWS]]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    click.echo(table(names, [[row.get(name, "") for name in names] for row in rows]))
+    echo(table(names, [[row.get(name, "") for name in names] for row in rows]))
     if len(done) > ROWS:
-        click.echo(f"... and {len(done) - ROWS} more")
+        echo(f"... and {len(done) - ROWS} more")
     if layers := list(dict.fromkeys(layer for each in done for layer in each["layers"])):
-        click.echo(f"layer: {', '.join(layers)}")
-    click.echo(written)
+        echo(f"layer: {', '.join(layers)}")
+    echo(written)
 
 
 def _row(record: Record) -> Mapping[str, Any]:
@@ -89,10 +90,10 @@ def say_failures(records: Sequence[Record]) -> None:
     """Notes, each once with the number of its pictures, and the pictures that failed, on stderr; exit code 4 if any."""
     context = click.get_current_context()
     for note, count in merged_notes(records).items():
-        click.echo(f"Note ({count} of {len(records)} pictures): {replace_keywords(note, context)}", err=True)
+        echo(f"Note ({count} of {len(records)} pictures): {replace_keywords(note, context)}", err=True)
     failed = [each for each in records if "error" in each]
     for each in failed:
-        click.echo(failure_line(each["file"], replace_keywords(each["error"], context)), err=True)
+        echo(failure_line(each["file"], replace_keywords(each["error"], context)), err=True)
     if failed:
         context.exit(SOME_FAILED)
 

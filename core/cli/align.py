@@ -9,6 +9,7 @@ import click
 from ..alignment.align import Alignment, align
 from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
 from ._options.pictures import FITTING, load_pictures
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json, table
 
@@ -40,7 +41,7 @@ def _align(specs: tuple[str, ...], images: tuple[Path, ...], as_json: bool, **op
     if as_json:
         echo_json(alignment.as_json())
     else:
-        click.echo(summary(alignment))
+        echo(summary(alignment))
 
 
 def distinct_names(specs: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from ..model.preprocessing import preprocessing
 from ..plugins.attach import attach
 from ..plugins.carried import read_metadata
 from ._options.models import MODEL_OPTIONS, quiet, wrap_options
+from ._text.echo import echo
 from ._text.tables import JSON, echo_json
 
 __all__ = ["command"]
@@ -33,9 +34,9 @@ def _attach(model: Path, clear: bool, as_json: bool, **options: Any) -> None:
     if as_json:
         echo_json({"carries": metadata.options() if metadata else None, "written": written and str(written)})
         return
-    click.echo(f"{model} carries {_in_words(metadata)}")
+    echo(f"{model} carries {_in_words(metadata)}")
     if written:
-        click.echo(f"written: {written}" if written.exists() else f"removed: {written}")
+        echo(f"written: {written}" if written.exists() else f"removed: {written}")
 
 
 def _in_words(metadata: Metadata | None) -> str:

@@ -17,6 +17,7 @@ from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
 from ._options.output import STDOUT, Folder, Output, write_to_stdout
 from ._options.pictures import FITTING
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json, table
 from .align import distinct_names
@@ -61,13 +62,13 @@ def _checkpoints(
         )  # fmt: skip
     files = _write(result, out)
     for note in result.notes:
-        click.echo(f"Note: {note}", err=True)
+        echo(f"Note: {note}", err=True)
     if as_json:
         record = {"parameters": dict(result.parameters), "provenance": dict(result.provenance)}
         echo_json({"data": data, **record, "figures": result.figures(), "files": [str(path) for path in files]})
     elif out != STDOUT:
-        click.echo(_summary(result))
-        click.echo(f"written: {', '.join(map(str, files))}" if files else f"nothing written: -o, {result._choices}")
+        echo(_summary(result))
+        echo(f"written: {', '.join(map(str, files))}" if files else f"nothing written: -o, {result._choices}")
     if result.provenance["source"]["failures"]:
         click.get_current_context().exit(SOME_FAILED)
 

@@ -25,6 +25,7 @@ from ._options.parameters import MethodGroup, parameter_options, tell_difference
 from ._options.pictures import ARRAYS, BANDS, FITTING, SUFFIXES, fitting_options, load_all, picture_files, titles
 from ._options.writing import WritingCommand
 from ._text.comparison import notes, summary
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.spelling import remember_command
 from ._text.tables import echo_json
@@ -171,17 +172,18 @@ def _compare(
         comparison = replace(comparison, results=results, skipped=(*comparison.skipped, *unread))
         written = [comparison.save(path) for path in (*out, *([json_file] if isinstance(json_file, Path) else []))]
     for note in notes(comparison):
-        click.echo(f"Note: {note}", err=True)
+        echo(f"Note: {note}", err=True)
     if json_file == "-":
         echo_json(comparison.as_json())
     else:
-        click.echo(summary(comparison))
-        click.echo("".join(f"written: {path}\n" for path in written), nl=False)
+        echo(summary(comparison))
+        for path in written:
+            echo(f"written: {path}")
     passed = [f"Limit passed: {text}" for text in comparison.passed(kept)]
     lines = [failure_line(str(path), str(error)) for path, error in failed.items()]
     lines += [f"Left out: {each}" for each in left_out([one for one in comparison.skipped if one not in unread])]
     for line in (*lines, *passed):
-        click.echo(line, err=True)
+        echo(line, err=True)
     if lines or passed:
         click.get_current_context().exit(LIMIT_PASSED if passed else SOME_FAILED)
 

@@ -23,6 +23,7 @@ from ..plugins.wrap import wrap
 from ._options.models import quiet
 from ._options.writing import FolderPath, WritingCommand
 from ._text.comparison import notes, summary
+from ._text.echo import echo
 from ._text.progress import bar
 
 __all__ = ["command"]
@@ -51,13 +52,13 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
         written = [comparison.save(folder / "report.html"), comparison.save(folder / "comparison.json")]
         written += [network.save(folder) for network in _demo_networks()] if models else []
     for note in notes(comparison):
-        click.echo(f"Note: {note}", err=True)
-    click.echo(f"{_sentence(comparison, image.stem)}\n\n{summary(comparison)}\n")
+        echo(f"Note: {note}", err=True)
+    echo(f"{_sentence(comparison, image.stem)}\n\n{summary(comparison)}\n")
     written += [side_file(path) for path in written if side_file(path).exists()]
-    click.echo("".join(f"written: {path}\n" for path in written), nl=False)
+    echo("\n".join(f"written: {path}" for path in written))
     network = [str(folder / "lite0.onnx")] if models else [f"demo:lite0_{next(iter(networks))}"]
     words = ["crosslens", "run", "grad_cam", *network, str(image), "-o", str(folder / "grad_cam.png")]
-    click.echo(f"next: {shlex.join(words)}")
+    echo(f"next: {shlex.join(words)}")
 
 
 def _first_divergence(networks: Mapping[str, Model], picture: Any) -> Divergence:
@@ -94,7 +95,7 @@ def _networks() -> Mapping[str, Model]:
             networks[each.framework] = wrap(f"demo:{each.name}")
         except (ImportError, ModelError, PluginError) as error:
             missing.append(f"{each.framework}: {error} (pip install 'crosslens[{each.extra},demo]')")
-            click.echo(f"Note: the demo goes on without {missing[-1]}", err=True)
+            echo(f"Note: the demo goes on without {missing[-1]}", err=True)
     if len(networks) < 2:
         raise ComparisonError(
             f"the demo compares two frameworks at least; {len(networks)} can be had. " + "; ".join(missing)

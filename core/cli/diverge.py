@@ -11,6 +11,7 @@ from ..comparison.aggregate import Limit
 from ..comparison.figures import FIGURES, Figure
 from ._options.models import MODEL_OPTIONS, open_model, quiet
 from ._options.pictures import FITTING, load_pictures
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json, table
 from .align import IMAGES, distinct_names
@@ -67,9 +68,10 @@ def _diverge(
     if as_json:
         echo_json(divergence.as_json())
     else:
-        click.echo(summary(divergence))
+        echo(summary(divergence))
     passed = _passed(divergence, kept)
-    click.echo("".join(f"Limit passed: {text}\n" for text in passed), nl=False, err=True)
+    for text in passed:
+        echo(f"Limit passed: {text}", err=True)
     if passed or (divergence.first and not kept):
         click.get_current_context().exit(FAULT_FOUND)
 

@@ -16,6 +16,7 @@ from ..introspection.diagnostics import Finding, diagnose
 from ..model.base import INPUT, OUTPUT, Model
 from ..plugins.registry import METHODS
 from ._options.models import MODEL_OPTIONS, open_model, quiet
+from ._text.echo import echo
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json, table
 from .plugins import states
@@ -49,7 +50,7 @@ def _doctor(model: str | None, as_json: bool, **options: Any) -> None:
     if as_json:
         echo_json([check._asdict() for check in checks])
     else:
-        click.echo(table(["what", "", "detail"], [(c.name, _state(c.ok), c.detail) for c in checks]))
+        echo(table(["what", "", "detail"], [(c.name, _state(c.ok), c.detail) for c in checks]))
     if any(check.ok is False for check in checks):
         click.get_current_context().exit(1)
 

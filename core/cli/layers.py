@@ -8,6 +8,7 @@ from ..errors import LayerError
 from ..introspection.default_layer import default_layer
 from ..model.base import Layer, Model
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
+from ._text.echo import echo
 from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command"]
@@ -31,9 +32,9 @@ def _layers(model: str, as_json: bool, **options: Any) -> None:
             (each.name, each.kind, _shape(each), "default" * (each.name == default), ", ".join(each.aliases))
             for each in layers
         ]
-        click.echo(table(["name", "kind", "shape", "", "aliases"], rows))
+        echo(table(["name", "kind", "shape", "", "aliases"], rows))
         if not network.takes_default_preprocessing and network.origin.preprocess != "picture":  # which is said already
-            click.echo(f"preprocessing: {network.preprocess} ({network.origin.in_words})", err=True)
+            echo(f"preprocessing: {network.preprocess} ({network.origin.in_words})", err=True)
 
 
 def _default(model: Model) -> str | None:

@@ -13,6 +13,7 @@ from ..method.parameter_group import grouped_parameters
 from ..plugins.families import families
 from ..plugins.registry import method_class
 from ._options.parameters import default_of, first_line, flags_of, tell_difference, type_name
+from ._text.echo import echo
 from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command"]
@@ -23,14 +24,14 @@ def _methods(name: str | None, as_json: bool) -> None:
     if name:
         kind = method_class(name)
         tell_difference(name)
-        click.echo(_page(kind)) if not as_json else echo_json(_record(kind, _family_of(kind.name)))
+        echo(_page(kind)) if not as_json else echo_json(_record(kind, _family_of(kind.name)))
         return
     listed = {title: list(_loadable(names)) for title, names in families().items()}
     if as_json:
         records = [_record(kind, title) for title, kinds in listed.items() for kind in kinds]
         echo_json(sorted(records, key=lambda record: str(record["name"])))
     else:
-        click.echo(_listing_of(listed))
+        echo(_listing_of(listed))
 
 
 def _loadable(names: Sequence[str]) -> Iterator[type[AnyMethod]]:
@@ -39,7 +40,7 @@ def _loadable(names: Sequence[str]) -> Iterator[type[AnyMethod]]:
         try:
             yield method_class(name)
         except PluginError as error:
-            click.echo(f"Note: {error}", err=True)
+            echo(f"Note: {error}", err=True)
 
 
 def _listing_of(listed: Mapping[str, Sequence[type[AnyMethod]]]) -> str:

@@ -7,6 +7,7 @@ import click
 from ..errors import PluginError
 from ..plugins.registry import BACKENDS, DEMO_NETWORKS, METHODS, STYLE_TRAINERS, Plugin, load, plugin, plugins
 from ._options.models import quiet
+from ._text.echo import echo
 from ._text.tables import JSON, echo_json, table
 
 __all__ = ["command", "states"]
@@ -23,7 +24,7 @@ def _plugins(as_json: bool) -> None:
         echo_json(records)
         return
     rows = [[*(state[key] for key in _COLUMNS), state["error"] or "loads"] for state in records]
-    click.echo(table([*_COLUMNS, "state"], rows))
+    echo(table([*_COLUMNS, "state"], rows))
 
 
 _COLUMNS = ("group", "name", "module", "distribution", "version")

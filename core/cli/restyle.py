@@ -17,6 +17,7 @@ from ._options.models import open_model, quiet
 from ._options.output import Folder
 from ._options.parameters import build_method
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from .run import method_params, run_method
@@ -146,13 +147,13 @@ def _restyle_animation(method: Method, model: str, film: Path, options: Mapping[
             notes |= dict.fromkeys(result.notes)
             progress(n + 1, len(frames), "frames")
     for note in notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+        echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     if isinstance(out, Folder):
         _write_frames(out.path, film.stem, made)
     else:
         save_animation(made, out, durations)
     seconds = sum(durations) / 1000
-    click.echo(f"{method.name} of {model} on {len(made)} frames of {film}, {seconds:g} s\nwritten: {out}")
+    echo(f"{method.name} of {model} on {len(made)} frames of {film}, {seconds:g} s\nwritten: {out}")
 
 
 def _write_frames(folder: Path, name: str, frames: list[Any]) -> None:

@@ -36,6 +36,7 @@ from ._options.output import STDOUT, Folder, Output, write_to_stdout
 from ._options.parameters import MethodGroup, build_method, parameter_options
 from ._options.pictures import BANDS, FITTING, fitting_options, load_all, load_pictures
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.result_text import result_record, say_result, short
 from ._text.spelling import replace_keywords
@@ -195,7 +196,7 @@ def _run_joined(method: Method, model: str, pictures: tuple[Path, ...], options:
             echo_json({**head, "file": options["out"] and str(options["out"])})
         else:
             for name, value in result.figures().items():
-                click.echo(f"{name}: {short(value)} (the mean)")
+                echo(f"{name}: {short(value)} (the mean)")
             say_pictures(f"{method.name} of {model}", records, written)
     say_failures(records)
 
@@ -216,7 +217,7 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
     written = _write(result, options)
     say_how_to_go_on(method, result, options["out"])
     for note in result.notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+        echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     record = {"model": model, "image": image, **result_record(result), "target": explained}
     with _text_beside(options):
         if options["as_json"]:
@@ -224,7 +225,7 @@ def _run_one(method: Method, model: str, pictures: tuple[Path, ...], options: Ma
         else:
             say_result(record, result, method, written)
     for path, error in failed.items():
-        click.echo(failure_line(str(path), replace_keywords(str(error), click.get_current_context())), err=True)
+        echo(failure_line(str(path), replace_keywords(str(error), click.get_current_context())), err=True)
     if failed:
         click.get_current_context().exit(SOME_FAILED)
 

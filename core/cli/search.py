@@ -15,6 +15,7 @@ from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import MethodGroup, build_method, parameter_options
 from ._options.pictures import fitting_options, load_pictures
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json
 from .run import TARGET
@@ -90,13 +91,13 @@ def _search(
         result.save(out)
         forget_kept(out, result.notes)
     for note in result.notes:
-        click.echo(f"Note: {note}", err=True)
+        echo(f"Note: {note}", err=True)
     if as_json:
         echo_json({"model": model, "method": result.method, "parameters": result.parameters, **result.details()})
         return
     for name, caption in result.figures().items():
-        click.echo(f"{name}: {caption}")
-    click.echo(f"written: {out}" if out else "nothing written: -o FILE.png writes a sheet, -o FILE.npz everything")
+        echo(f"{name}: {caption}")
+    echo(f"written: {out}" if out else "nothing written: -o FILE.png writes a sheet, -o FILE.npz everything")
 
 
 def _name_and_values(text: str) -> tuple[str, str]:

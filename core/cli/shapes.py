@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.tables import JSON, echo_json
 
@@ -28,10 +29,10 @@ def _shapes(*, out: Path, count: int, size: int, seed: int, as_json: bool) -> No
         concepts = {category: list(names) for category, names in NAMES.items()}
         echo_json({"folder": str(out), "pictures": count, "size": size, "seed": seed, "concepts": concepts})
         return
-    click.echo(f"{count} pictures of {size} x {size} pixels, of {len(CLASSES)} classes, with masks of:")
+    echo(f"{count} pictures of {size} x {size} pixels, of {len(CLASSES)} classes, with masks of:")
     for category, names in NAMES.items():
-        click.echo(f"  {category}: {', '.join(names)}")
-    click.echo(f"written: {out} (concepts.json names the numbers in the masks)")
+        echo(f"  {category}: {', '.join(names)}")
+    echo(f"written: {out} (concepts.json names the numbers in the masks)")
 
 
 command = click.Command(

@@ -21,6 +21,7 @@ from ._options.method_words import convert_setting, read_method
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import parameter_options, tell_difference
 from ._options.pictures import FITTING
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json
@@ -81,25 +82,26 @@ def _method(word: str) -> DatasetMethod | type[Method]:
 
 def _say_how_to_go_on(out: Path) -> None:
     words = shlex.join(click.get_current_context().meta[_WORDS])
-    click.echo(f"what was gathered is kept in '{out}'; to go on: crosslens sweep {words}", err=True)
+    echo(f"what was gathered is kept in '{out}'; to go on: crosslens sweep {words}", err=True)
 
 
 def _say(survey: Survey, model: str, data: str, as_json: bool) -> None:
     failed = [reason for reason in survey.images["failure"].tolist() if reason]
     notes = dict.fromkeys(note for each in survey.values() for note in each.notes)
     for note in notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+        echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     if as_json:
         records = {name: _record(result, survey.files(name)) for name, result in survey.items()}
         read = {"images": len(survey.images), "failed": len(failed)}
         echo_json({"model": model, "data": data, **read, "folder": str(survey.folder), "results": records})
         return
     count = len(survey.images)
-    click.echo(f"{len(survey)} results of {model} over {count - len(failed)} of {count} images in {data}")
+    echo(f"{len(survey)} results of {model} over {count - len(failed)} of {count} images in {data}")
     for name, result in survey.items():
-        click.echo(f"{name}: {repr(result).partition(': ')[2].rstrip('>')}")
-        click.echo("".join(f"  {path}\n" for path in survey.files(name)), nl=False)
-    click.echo(f"written: {survey.folder} (README.md there says what each file is)")
+        echo(f"{name}: {repr(result).partition(': ')[2].rstrip('>')}")
+        for path in survey.files(name):
+            echo(f"  {path}")
+    echo(f"written: {survey.folder} (README.md there says what each file is)")
 
 
 def _record(result: Result, files: Sequence[Path]) -> Mapping[str, Any]:

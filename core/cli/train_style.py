@@ -18,6 +18,7 @@ from ._options.files import Writable
 from ._options.models import MODEL, MODEL_OPTIONS, open_model, quiet
 from ._options.parameters import parameter_options, settings_of
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar, clock
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json, table
@@ -89,13 +90,13 @@ def _say(trained: TrainedStyle, files: Sequence[Path], as_json: bool) -> None:
     """The losses, the time and the files."""
     notes = trained.notes[:-1] if trained.diverged else trained.notes
     for note in notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+        echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     if as_json:
         echo_json({**_record(trained), "files": [str(path) for path in files]})
         return
-    click.echo(_losses(trained.losses))
-    click.echo(f"{len(trained.losses)} steps; this run took {clock(trained.seconds)}")
-    click.echo(f"written: {', '.join(map(str, files)) or 'nothing'}")
+    echo(_losses(trained.losses))
+    echo(f"{len(trained.losses)} steps; this run took {clock(trained.seconds)}")
+    echo(f"written: {', '.join(map(str, files)) or 'nothing'}")
 
 
 def _record(trained: TrainedStyle) -> Mapping[str, Any]:

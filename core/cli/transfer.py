@@ -20,6 +20,7 @@ from ._options.models import OPTIONS_OF_MODELS, open_models, quiet
 from ._options.parameters import ParameterValue
 from ._options.pictures import FITTING
 from ._options.writing import WritingCommand
+from ._text.echo import echo
 from ._text.progress import bar
 from ._text.spelling import replace_keywords
 from ._text.tables import JSON, echo_json
@@ -49,12 +50,12 @@ def _transfer(
         result = transfer(models, source, method, against=options["against"], progress=progress)
     files = [result.save(path) for path in out]
     for note in result.notes:
-        click.echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
+        echo(f"Note: {replace_keywords(note, click.get_current_context())}", err=True)
     if as_json:
         echo_json({**result.as_json(), "files": list(map(str, files))})
     else:
-        click.echo(matrix_text(result))
-        click.echo(f"written: {', '.join(map(str, files))}" if files else f"nothing written: -o, {result._choices}")
+        echo(matrix_text(result))
+        echo(f"written: {', '.join(map(str, files))}" if files else f"nothing written: -o, {result._choices}")
     if any("cannot be read" in note for note in result.notes):
         click.get_current_context().exit(SOME_FAILED)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import LayerError, ModelError, ParameterError
+from ..limits.whole_numbers import is_whole_number
 
 __all__ = ["BASES", "UNITS", "Basis", "basis_of", "maps_of"]
 
@@ -57,7 +58,7 @@ def basis_of(text: str) -> tuple[Basis, ...]:
     kind, _, seed = text.partition(":")
     if text == "units":
         return (UNITS,)
-    if kind == "random" and seed.isdecimal():
+    if kind == "random" and is_whole_number(seed):
         return (UNITS, Basis(int(seed)))
     raise ParameterError(f"basis is {text!r}; give units, or random:SEED with a whole number, random:0 for example")
 

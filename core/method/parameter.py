@@ -5,15 +5,18 @@ when the method is called: its type, its bounds and its choices, as the declarat
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from math import inf
 from numbers import Integral, Real
+from sys import float_info
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 import numpy as np
 
 from ..errors import ParameterError, did_you_mean
+from ..limits.whole_numbers import LARGEST
+from ..printable import shown
 
 __all__ = ["Bounds", "check_value", "check_values", "param", "parameters"]
 
@@ -28,9 +31,10 @@ class Bounds:
     below: float | None = None
 
     def contain(self, number: Any) -> bool:
-        """Whether a number is finite and keeps them."""
+        """Whether a number is finite, as a float too, and keeps them."""
         return bool(
             -inf < number < inf
+            and (not isinstance(number, int) or abs(number) <= float_info.max)
             and (self.minimum is None or number >= self.minimum)
             and (self.maximum is None or number <= self.maximum)
             and (self.above is None or number > self.above)
@@ -43,7 +47,11 @@ class Bounds:
 
     def __str__(self) -> str:
         words = {"at least": self.minimum, "above": self.above, "at most": self.maximum, "below": self.below}
-        return " and ".join(f"{word} {limit:g}" for word, limit in words.items() if limit is not None)
+        return " and ".join(f"{word} {_limit(limit)}" for word, limit in words.items() if limit is not None)
+
+
+def _limit(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 def param(
@@ -113,17 +121,30 @@ def check_value(
         ParameterError: with the value and what would be right.
     """
     members = _members(annotation)
+    bounds = _with_largest(bounds, members, value)
     typed = all(_kind(member) in _KINDS for member in members)
     wrong_type = typed and not any(_fits(value, member) for member in members)
     if wrong_type or ((typed or bounds) and not all(map((bounds or Bounds()).contain, _numbers(value)))):
         as_one = isinstance(value, str) and any(... in get_args(member) and _kind(member) is str for member in members)
         raise ParameterError(
-            f"{name} is {value!r}; it must be {_expected(members, value, bounds, choices)}{f': ({value!r},)' * as_one}"
+            f"{name} is {shown(value)}; it must be {_expected(members, value, bounds, choices)}"
+            f"{f': ({shown(value)},)' * as_one}"
         )
     if choices and isinstance(value, str) and not any(_is_choice(value, choice) for choice in choices):
         hint = did_you_mean(value, choices)
         must = _expected(members, value, bounds, choices)
         raise ParameterError(f"{name} is {value!r}; it must be {must}{'.' * bool(hint)}{hint}")
+
+
+def _with_largest(bounds: Bounds | None, members: Sequence[Any], value: Any) -> Bounds | None:
+    """The bounds, and LARGEST where a whole number passes it and the parameter states no maximum."""
+    stated = bounds or Bounds()
+    whole = [int(each) for each in _numbers(value) if isinstance(each, Integral)]
+    if int not in map(_kind, members) or all(-LARGEST <= each <= LARGEST for each in whole):
+        return bounds
+    lowest = -LARGEST if stated.minimum is None and stated.above is None else stated.minimum
+    highest = LARGEST if stated.maximum is None and stated.below is None else stated.maximum
+    return replace(stated, minimum=lowest, maximum=highest)
 
 
 def _is_choice(value: str, choice: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from ..data.sources import adapters
 from ..data.sources.contents import is_array
 from ..errors import ImageError, ParameterError, did_you_mean
+from ..limits.whole_numbers import is_whole_number
 from ..model.base import Model
 from ..picture_run.picture_list import find_pictures, is_pattern
 from .gather import Gather
@@ -75,7 +76,7 @@ def refuse_unknown(wanted: Sequence[str], ids: Sequence[str]) -> None:
 
 
 def _is_place(text: str) -> bool:
-    return text.removeprefix("-").isdecimal()
+    return is_whole_number(text.removeprefix("-"))
 
 
 def _check_file(each: Any, ids: Sequence[str]) -> None:

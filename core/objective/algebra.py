@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Any, TypeAlias
 
 from ..arrays import Array
 from ..errors import TargetError
 from ..model.base import INPUT, OUTPUT, Model
+from ..printable import shown
 
 __all__ = ["Activations", "Objective", "WeightedSum", "select_rows"]
 
@@ -194,11 +196,17 @@ class WeightedSum(Objective):
 def _number(value: object) -> float:
     """A number of Python or of an array library as a float."""
     if isinstance(value, Objective | str | bool):
-        shown = value if isinstance(value, Objective) else repr(value)
-        raise TargetError(f"an objective can be multiplied and divided by numbers only; {shown} is not a number")
+        what = value if isinstance(value, Objective) else shown(value)
+        raise TargetError(f"an objective can be multiplied and divided by numbers only; {what} is not a number")
     if callable(value):
         raise TargetError("a function is no objective yet: crosslens.objective.function(f) makes it one, which adds up")
-    return float(value)  # type: ignore[arg-type]
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        number = inf
+    if not isfinite(number):
+        raise TargetError(f"an objective can be multiplied and divided by finite numbers only, not by {shown(value)}")
+    return number
 
 
 def select_rows(values: Array, start: int, stop: int) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..limits.regular_file import check_regular_file
+from ..limits.whole_numbers import is_whole_number
 from ..model import Model
 from ..reading.array_file import read_npz
 
@@ -50,7 +51,7 @@ def read_facets(text: str, model: Model) -> FacetRows:
     """
     path, _, chosen = text.partition("#")
     words = chosen.split("/") if chosen else []
-    if len(words) > 2 or not all(word.isdecimal() for word in words):
+    if len(words) > 2 or not all(map(is_whole_number, words)):
         raise ParameterError(f"{text!r} names no facets; write FILE.npz, FILE.npz#UNIT or FILE.npz#UNIT/FACET")
     arrays = _arrays(Path(path))
     _refuse_another_network(arrays, path, model)

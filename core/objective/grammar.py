@@ -11,6 +11,7 @@ where a term is needed ("281 - 285", "0.5 * 281"), and a number next to an objec
 
 import re
 from collections.abc import Callable
+from math import isfinite
 
 from ..errors import TargetError
 from .algebra import Objective
@@ -18,6 +19,8 @@ from .per_image import each
 
 __all__ = ["parse_expression"]
 
+DEEPEST = 100
+"""Parentheses and signs that may stand within each other."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _OPERATOR = re.compile(r"\s+([-+*/])(?:\s+|$)")
 _MISPLACED = re.compile(r"[+*/](?:\s|$)")
@@ -42,6 +45,7 @@ class _Reader:
 
     def __init__(self, text: str, term: Callable[[str], Objective]) -> None:
         self._text, self._at, self._term = text.strip(), 0, term
+        self._depth = 0
 
     def objective(self) -> Objective:
         """The objective of the whole text."""
@@ -91,6 +95,8 @@ class _Reader:
 
     def _multiply(self, product: Objective | float, sign: str, factor: Objective | str) -> Objective | float:
         value = float(factor) if isinstance(factor, str) else factor
+        if isinstance(value, float) and not isfinite(value):
+            raise self._error("has a number that is too large")
         if isinstance(value, Objective) and (sign == "/" or isinstance(product, Objective)):
             raise self._error("multiplies or divides by an objective; only numbers can stand there")
         if sign == "*":
@@ -100,6 +106,14 @@ class _Reader:
         return product / value  # type: ignore[operator]
 
     def _operand(self) -> Objective | str:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._error(f"has more than {DEEPEST} parentheses or signs within each other")
+        operand = self._part()
+        self._depth -= 1
+        return operand
+
+    def _part(self) -> Objective | str:
         text = self._text
         if text.startswith("(", self._at):
             return self._group()

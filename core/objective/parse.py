@@ -10,6 +10,7 @@ import numpy as np
 from .. import objective as objectives
 from ..errors import LayerError, ParameterError, TargetError, did_you_mean
 from ..limits.regular_file import check_regular_file
+from ..limits.whole_numbers import is_whole_number
 from ..model.base import Model
 from ..model.layer import OUTPUT
 from ..reading.array_file import NUMBERS, read_npy
@@ -111,7 +112,7 @@ def _facet(kind: str, rest: str, text: str, model: Model) -> Objective:
 def _patch_mixture(kind: str, rest: str, text: str, model: Model) -> Objective:
     """How natural the patches of the picture are; the stride may be left out."""
     before, _, last = rest.rpartition(":")
-    path, stride = (before, int(last)) if before and last.isdecimal() else (rest, None)
+    path, stride = (before, int(last)) if before and is_whole_number(last) else (rest, None)
     try:
         return objectives.patch_mixture(path, stride)
     except ParameterError as error:
@@ -119,7 +120,7 @@ def _patch_mixture(kind: str, rest: str, text: str, model: Model) -> Objective:
 
 
 def _is_whole(text: str) -> bool:
-    return text.removeprefix("-").isdecimal()
+    return is_whole_number(text.removeprefix("-"))
 
 
 def _class(text: str, model: Model) -> int:
@@ -154,7 +155,7 @@ def _neuron(kind: str, rest: str, text: str, model: Model) -> Objective:
     """One unit at one position: as many numbers as the layer has axes, the batch not counted."""
     for axes in sorted(_NEURON_SYNTAX):
         layer, *numbers = rest.rsplit(":", axes - 1)
-        if len(numbers) == axes - 1 and all(map(str.isdecimal, numbers)):
+        if len(numbers) == axes - 1 and all(map(is_whole_number, numbers)):
             with suppress(LayerError):
                 if len(_layer_shape(layer, model)) == axes:
                     return objectives.neuron(layer, *map(int, numbers))

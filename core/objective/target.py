@@ -8,6 +8,7 @@ import numpy as np
 from .. import objective as objectives
 from ..errors import TargetError
 from ..model.base import Model
+from ..printable import shown
 from . import Objective
 from .layer_names import with_layer_names
 from .parse import class_index, parse_target
@@ -78,7 +79,7 @@ def _class(target: Any, model: Model, advice: str) -> int:
     dtype = str(getattr(target, "dtype", type(target).__name__))
     number = None if np.ndim(target) or "bool" in dtype else _whole(target)
     if number is None:
-        raise TargetError(f"target {target!r} is not a class; {advice}")
+        raise TargetError(f"target {shown(target)} is not a class; {advice}")
     return number
 
 
@@ -86,6 +87,6 @@ def _whole(value: Any) -> int | None:
     """The value as an int; None if it is not a whole number."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return int(number) if number.is_integer() else None

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..limits.regular_file import check_regular_file
+from ..limits.whole_numbers import is_whole_number
 from ..reading.array_file import one_line, read_npz
 from ..reading.text_file import parse_json
 from .base import Result
@@ -139,7 +140,7 @@ def _with_prefix(arrays: Arrays, prefix: str, listed: Iterable[str] | None) -> d
         return {name: arrays[name] for name in listed}
     start = f"{prefix}_"
     parts = {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
-    return {int(name) if name.isdigit() else name: values for name, values in parts.items()}
+    return {int(name) if is_whole_number(name) else name: values for name, values in parts.items()}
 
 
 def _tuples(value: Any) -> Any:

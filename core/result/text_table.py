@@ -9,19 +9,22 @@ from unicodedata import combining, east_asian_width
 import numpy as np
 
 from ..arrays import Array, as_numpy
+from ..printable import printable
 
 __all__ = ["text_table", "write_csv"]
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Text in columns as wide as their widest cell, never cut, so that it can be read and piped.
+    """Text in columns as wide as their widest cell, never cut to a width, so that it can be read and piped.
+
+    What cannot be printed in a cell is escaped, and cells of thousands of characters lose their middle.
 
     >>> print(text_table(["name", "shape"], [["conv1", "4 x 8"], ["fc", "5"]]))
     name   shape
     conv1  4 x 8
     fc     5
     """
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(_padded(c, w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
+from ..limits.whole_numbers import is_whole_number
 
 __all__ = ["draw_value", "parse_range"]
 
@@ -52,7 +53,7 @@ def parse_range(text: str) -> Any:
 
 
 def _number(text: str) -> int | float:
-    return int(text) if text.isdecimal() else float(text)
+    return int(text) if is_whole_number(text) else float(text)
 
 
 def _is_number(value: Any) -> bool:

@@ -11,6 +11,7 @@ from crosslens.arrays import Array, as_numpy
 from crosslens.data import Batch, Quantity, Samples, State, Statistic
 from crosslens.errors import ImageError, ParameterError, TargetError
 from crosslens.execution.notices import withhold
+from crosslens.limits.whole_numbers import is_whole_number
 from crosslens.method import Method
 from crosslens.model import Model
 from crosslens.objective.target import resolve_target
@@ -68,7 +69,7 @@ class AttributionMaps(Quantity):
             )
         label = record["label"]
         try:
-            return int(label) if str(label).isdigit() else resolve_target(label, model, 1)
+            return int(label) if is_whole_number(str(label)) else resolve_target(label, model, 1)
         except TargetError as error:
             raise TargetError(f"target is 'label', and the label of image {name!r} is no class: {error}") from error
 

@@ -9,6 +9,7 @@ from crosslens.arrays import Array
 from crosslens.errors import ImageError, ParameterError
 from crosslens.execution.progress import Progress
 from crosslens.introspection.unit_layers import unit_layers
+from crosslens.limits.whole_numbers import is_whole_number
 from crosslens.method import Method, param
 from crosslens.model import Model
 from crosslens.objective import Objective
@@ -113,7 +114,7 @@ def _position(text: str) -> tuple[int, ...]:
         ParameterError: it is no list of whole numbers.
     """
     parts = text.replace("x", ",").split(",")
-    if not all(part.strip().isdecimal() for part in parts):
+    if not all(is_whole_number(part.strip()) for part in parts):
         raise ParameterError(f'a position is {text!r}; write "row,column", such as "3,4", or one number for a token')
     return tuple(int(part) for part in parts)
 

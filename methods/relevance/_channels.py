@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from crosslens.arrays import Array, namespace
 from crosslens.errors import LayerError, ParameterError
+from crosslens.limits.whole_numbers import is_whole_number
 from crosslens.model import INPUT, Model
 from crosslens.model.reduction import unit_axis
 
@@ -24,7 +25,7 @@ def parse_channels(model: Model, texts: Sequence[str]) -> dict[str, tuple[int, .
     channels: dict[str, tuple[int, ...]] = {}
     for text in texts:
         name, _, numbers = text.rpartition(":")
-        if not name or not all(each.strip().isdigit() for each in numbers.split(",")):
+        if not name or not all(is_whole_number(each.strip()) for each in numbers.split(",")):
             raise ParameterError(f"through={text!r} is no LAYER:CHANNEL[,CHANNEL...]; write for example 'layer4:12,37'")
         if name == INPUT:
             raise LayerError(

@@ -20,7 +20,7 @@ ORDER = [
     "testing", "cli",
 ]  # fmt: skip
 """The folders of core, each of which may import itself, what stands before it, and the flat modules."""
-FLAT = {"arrays", "errors", "html_table"}
+FLAT = {"arrays", "errors", "html_table", "printable"}
 
 
 def offenders(paths, wrong):

@@ -12,11 +12,13 @@ from ...arrays import Array
 from ...errors import ParameterError
 from ...execution.native_log import filter_native_log
 from ...limits.regular_file import check_regular_file
+from ...limits.whole_numbers import is_whole_number
 from ...model.base import Model
 from ...model.output.output_spec import KINDS
 from ...model.preprocessing import PRESETS
 from ...plugins.wrap import wrap
 from ...reading.array_file import read_npy
+from .._text.echo import echo
 from .files import read_labels
 
 __all__ = [
@@ -51,7 +53,7 @@ class Shape(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int | None, ...]:
         parts = [part.strip() for part in str(value).split(",")]
-        if not all(part in {"any", "?"} or part.isdecimal() for part in parts):
+        if not all(part in {"any", "?"} or is_whole_number(part) for part in parts):
             self.fail(f"{value!r} is not a shape; write 3,224,224, or 3,any,any", param, ctx)
         return tuple(None if part in {"any", "?"} else int(part) for part in parts)
 
@@ -148,11 +150,11 @@ def open_model(spec: str, options: Mapping[str, Any]) -> Model:
     """
     model = wrap(spec, **wrap_options(options))
     if text := model.origin.contradiction:
-        click.echo(f"Note: {text}", err=True)
+        echo(f"Note: {text}", err=True)
     if model.origin.preprocess == "picture":
-        click.echo("preprocess: none (the default: the output is a picture; --preprocess changes it)", err=True)
+        echo("preprocess: none (the default: the output is a picture; --preprocess changes it)", err=True)
     if model.takes_default_preprocessing:
-        click.echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
+        echo("preprocess: imagenet (the default; --preprocess changes it)", err=True)
     return model
 
 
@@ -192,4 +194,4 @@ def open_models(specs: Sequence[str], options: Mapping[str, Any]) -> list[Model]
 
 
 def _output(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isdecimal() else text
+    return int(text) if text is not None and is_whole_number(text) else text

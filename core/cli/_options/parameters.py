@@ -19,6 +19,7 @@ from ...method.parameter_text import members, repeats, value_of_text
 from ...method.preset import with_preset
 from ...plugins.families import families
 from ...plugins.registry import difference_of, image_method_class, method_class, methods
+from .._text.echo import echo
 from .._text.spelling import remember_command
 
 __all__ = [
@@ -215,7 +216,7 @@ class MethodGroup(click.Group):
 def tell_difference(name: str) -> None:
     """A note where other libraries call something else by the name that stands for a method."""
     if difference := difference_of(name):
-        click.echo(f"Note: {difference}", err=True)
+        echo(f"Note: {difference}", err=True)
 
 
 def _first_clause(text: str) -> str:

@@ -12,6 +12,7 @@ from ...image.batch import image_batch
 from ...image.fitting import RESIZE
 from ...image.io import load_image
 from ...image.multiband import ARRAYS
+from ...limits.whole_numbers import is_whole_number
 from ...method.base import Method
 from ...method.parameter import parameters
 from ...model.base import Model
@@ -37,7 +38,7 @@ class Bands(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         parts = str(value).split(",")
-        if len(parts) not in {1, 3} or not all(part.strip().isdecimal() for part in parts):
+        if len(parts) not in {1, 3} or not all(is_whole_number(part.strip()) for part in parts):
             self.fail(
                 f"{value!r} is not a choice of bands; write one or three numbers from 1 on, 3,2,1 for example",
                 param,

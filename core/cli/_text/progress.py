@@ -6,9 +6,12 @@ from contextlib import contextmanager, suppress
 from time import perf_counter
 
 from ...execution.progress import Progress, silent
+from ...printable import printable
 
 __all__ = ["bar", "clock"]
 
+LONGEST_STEP = 200
+"""Characters of what is being done."""
 BETWEEN = 10.0
 """Seconds between two lines where stderr is no terminal."""
 
@@ -29,14 +32,22 @@ def bar(unit: str = "") -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bars
 
-    paced = [TextColumn("{task.fields[pace]}"), BarColumn(20), TextColumn("{task.description}")]
-    columns = paced if unit else Bars.get_default_columns()
+    what_is_done = TextColumn("{task.description}", markup=False)
+    paced = [TextColumn("{task.fields[pace]}", markup=False), BarColumn(20), what_is_done]
+    columns = paced if unit else [what_is_done, *Bars.get_default_columns()[1:]]
     bars = Bars(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     task = bars.add_task("", visible=False, pace="")
 
     def report(done: int, total: int, what: str) -> None:
-        text = pace.text(done, total, what)
-        bars.update(task, completed=done, total=total or None, description=what, visible=True, pace=text)
+        text, what = pace.text(done, total, what), printable(what, LONGEST_STEP)
+        bars.update(
+            task,
+            completed=done,
+            total=total or None,
+            description=what,
+            visible=True,
+            pace=text,
+        )
 
     bars.start()
     try:
@@ -76,7 +87,7 @@ class Pace:
 
     def lines(self, done: int, total: int, what: str) -> None:
         """Print the text, not more often than every ten seconds."""
-        text = self.text(done, total, what)
+        text, what = self.text(done, total, what), printable(what, LONGEST_STEP)
         if perf_counter() - self._said >= BETWEEN:
             self._said = perf_counter()
             with suppress(OSError):

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from ...arrays import as_numpy
 from ...method.base import Method
 from ...result import Attribution, Result, Synthesis
 from ...result.scores import Scores
 from ...result.table import Table
+from .echo import echo
 
 __all__ = ["result_record", "say_result", "short"]
 
@@ -23,16 +22,16 @@ def say_result(record: Mapping[str, Any], result: Result, method: Method, writte
         method: says whether there is a target.
         written: the last line, what was written where.
     """
-    click.echo(f"{result.method} of {record['model']}" + (f" on {record['image']}" if record["image"] else ""))
+    echo(f"{result.method} of {record['model']}" + (f" on {record['image']}" if record["image"] else ""))
     if method.needs_target:
-        click.echo(f"explained: {_explanation_text(record)}")
+        echo(f"explained: {_explanation_text(record)}")
     if layers := result.provenance["layers"]:
-        click.echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
+        echo(f"layer: {', '.join(layers)}" + " (the default)" * result.provenance["default_layer"])
     for name, value in result.figures().items():
-        click.echo(f"{name}: {short(value)}")
+        echo(f"{name}: {short(value)}")
     if isinstance(result, Table):
-        click.echo(result.text())
-    click.echo(written)
+        echo(result.text())
+    echo(written)
 
 
 def result_record(result: Result) -> dict[str, Any]:

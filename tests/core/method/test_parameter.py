@@ -140,3 +140,16 @@ def test_a_method_that_is_judged_is_checked_too():
     judged = crosslens.method("rise", samples=0)
     with pytest.raises(ParameterError, match="samples is 0"):
         crosslens.method("insertion", method=judged)(Untouched(), IMAGES, 1)
+
+
+@pytest.mark.parametrize("value", [10**12, 10**400, 10**5000, np.int64(2**40)], ids=["12", "400", "5000", "numpy"])
+def test_a_count_that_nobody_can_have_is_refused_before_work(value):
+    with pytest.raises(
+        ParameterError, match=r"^samples is .*; it must be a whole number, at least 1 and at most 4294967295$"
+    ):
+        check_value("samples", value, int, Bounds(minimum=1))
+
+
+def test_a_whole_number_that_is_no_float_is_refused_where_a_number_is_asked_for():
+    with pytest.raises(ParameterError, match=r"rate is 1000.*; it must be a finite number"):
+        check_value("rate", 10**400, float, Bounds(above=0))

@@ -77,3 +77,35 @@ def test_a_text_s_value_is_its_arithmetic(model):
         "3 * tabby / 4 + channel:conv1:1 * 0.25": 0.75 * b + 0.25 * a,
     }.items():
         np.testing.assert_allclose(resolve_target(text, model, 2).value(at), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("(" * 10_000 + "1" + ")" * 10_000, "more than 100 parentheses or signs within each other"),
+        ("- " * 10_000 + "1", "more than 100 parentheses or signs within each other"),
+        ("1e400 * 1", "a number that is too large"),
+        ("1 / 1e-320", "finite numbers only, not by inf"),
+        ("0" * 5000, "no label"),
+        ("9**9**9", "no label"),
+        ("x" * 1_000_000, "no label"),
+    ],
+    ids=["parentheses", "signs", "infinite", "inverse", "digits", "powers", "long"],
+)
+def test_what_is_too_deep_too_large_or_too_long_is_refused_in_one_short_line(model, target, message):
+    with pytest.raises(TargetError, match=message) as refusal:
+        resolve_target(target, model, 1)
+    assert len(str(refusal.value)) <= 2100
+
+
+@pytest.mark.parametrize(
+    "target", [10**400, 10**5000, [10**400], float("inf")], ids=["400", "5000", "list", "infinite"]
+)
+def test_a_number_that_is_no_class_is_refused(model, target):
+    with pytest.raises(TargetError, match="is not a class"):
+        resolve_target(target, model, 1)
+
+
+def test_an_objective_is_multiplied_by_finite_numbers(model):
+    with pytest.raises(TargetError, match="finite numbers only, not by 1000"):
+        10**400 * logit(1)
