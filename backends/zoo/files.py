@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 from crosslens.plugins.carried import metadata_of, write_metadata
 
 __all__ = ["save"]

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import onnx
 from crosslens.errors import ModelError, unknown_name
-from crosslens.execution.cached_file import cached_file
+from crosslens.files.cached_file import cached_file
 
 from ..quiet_exporters import quiet
 from .packaged import DCGAN, LITE0, VGG16, XCEPTION, builders_digest, packaged

@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from crosslens.execution.cached_file import cached_file
+from crosslens.files.cached_file import cached_file
 
 from .packaged import DCGAN, LITE0, VGG16, XCEPTION, PackagedFile, packaged
 from .plans import VGG16_STAGES

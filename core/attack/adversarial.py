@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
-from ..execution.whole_file import whole_file
+from ..files.whole_file import whole_file
 from ..image.false_colour import pixels
 from ..result import Synthesis
 from ..result.display import Pixels

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from pathlib import Path
 
 from ..arrays import Array
-from ..execution.whole_file import whole_file
+from ..files.whole_file import whole_file
 from ..result.display import Pixels
 from ..result.formats import PICTURES, suffix_of, write_picture
 from ..result.saved import Saved

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
-from ..execution.parquet_file import write_parquet
+from ..files.parquet_file import write_parquet
 from ..layouts import Layout, layout_from_saved
 from ..result.base import Result
 from ..result.display import counted

@@ -12,8 +12,8 @@ import click
 from ..alignment.divergence import Divergence, diverge
 from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
-from ..execution.whole_file import writable_folder
 from ..files.kept_files import check_target
+from ..files.whole_file import writable_folder
 from ..image.io import load_image
 from ..metadata.side_file import side_file
 from ..model.base import Model

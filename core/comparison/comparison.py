@@ -9,7 +9,7 @@ from typing import Any
 
 from ..alignment.divergence import Divergence
 from ..errors import ComparisonError
-from ..execution.whole_file import write_text
+from ..files.whole_file import write_text
 from ..result import Result
 from ..result.data_frame import data_frame
 from ..result.display import counted, one_line

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, ClassVar
 
-from ..execution.parquet_file import arrow, arrow_table
+from ..files.parquet_file import arrow, arrow_table
 from ..result import Result
 from ..result.formats import PICTURES
 from ..result.text_table import write_csv

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ImageError, ParameterError, unknown_name
-from ..execution.whole_file import whole_file
+from ..files.whole_file import whole_file
 from ..image.io import save_image
 from ..result.display import Pixels, counted
 from ..result.formats import PICTURES, write_picture

@@ -1,1 +1,1 @@
-"""Files on the disk: which of them crosslens wrote, and which a command must not replace; results kept on the way."""
+"""Files on the disk: written whole or not at all; which of them crosslens wrote, and which must not be replaced."""

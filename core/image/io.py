@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImageError, ModelError
-from ..execution.whole_file import write_bytes
+from ..files.whole_file import write_bytes
 from ..model.base import Model
 from ..model.input_spec import InputSpec
 from .array_picture import pictures_of_array, with_channels

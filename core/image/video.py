@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ImageError
-from ..execution.whole_file import whole_file, write_bytes
 from ..files.own_files import MARK
+from ..files.whole_file import whole_file, write_bytes
 from ..limits.memory import check_memory
 from .decoding import decoding, has_frames, opened_picture
 from .encoding import encode_frames

@@ -97,6 +97,12 @@ def _overlap(members: list[zipfile.ZipInfo], directory: int) -> str:
 def read_member(archive: zipfile.ZipFile, name: str, path: Path, error: type[CrosslensError]) -> bytes:
     """The content of a member of an archive from `open_archive`, at most as long as the archive says.
 
+    Args:
+        archive: the archive.
+        name: of the member.
+        path: of the archive, for messages.
+        error: the class of the errors.
+
     Raises:
         CrosslensError: of class `error`: there is no such member, or it is shorter than the archive says.
     """

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from ..execution.cached_file import cache_folder
 from ..execution.progress import Progress, silent
-from ..execution.whole_file import whole_file, writable_folder
+from ..files.cached_file import cache_folder
+from ..files.whole_file import whole_file, writable_folder
 from .exact import exact_neighbours
 from .nearest_so_far import NearestSoFar
 from .space import Space, squared_distances

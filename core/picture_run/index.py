@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import ParameterError
-from ..execution.whole_file import writable_folder, write_text
 from ..files.kept_files import check_target
+from ..files.whole_file import writable_folder, write_text
 from ..reading.text_file import parse_json
 from ..result.strict_json import dumps
 from .job import settings_digest

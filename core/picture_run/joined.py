@@ -10,8 +10,8 @@ import numpy as np
 from ..arrays import as_numpy
 from ..errors import ParameterError
 from ..execution.progress import Progress, silent
-from ..execution.whole_file import whole_file
 from ..execution.workers import Workers
+from ..files.whole_file import whole_file
 from ..result import Result
 from ..result.formats import saved_arrays
 from .batch_job import BatchJob, record_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..execution.notices import notice
-from ..execution.whole_file import write_text
+from ..files.whole_file import write_text
 from ..metadata.metadata import Metadata
 from ..metadata.origin import Origin
 from ..metadata.side_file import read_side_file, side_file

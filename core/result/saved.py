@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, Self
 
 from ..errors import ImageError, ParameterError
-from ..execution.whole_file import whole_file
+from ..files.whole_file import whole_file
 from ..image.video import save_animation
 from .display import Pixels, enlarged, visible_factor
 from .formats import PICTURES, animation, suffix_of, write_everything, write_picture

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy, namespace
 from ..errors import ImageError, ParameterError
-from ..execution.whole_file import write_bytes
 from ..files.own_files import MARK
+from ..files.whole_file import write_bytes
 from ..image.contact_sheet import contact_sheet
 from ..image.false_colour import pixels
 from .base import Result, new_axes

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError, unknown_name
-from ..execution.parquet_file import arrow, arrow_table, write_parquet
+from ..files.parquet_file import arrow, arrow_table, write_parquet
 from ..html_table import html_table
 from .base import Result
 from .display import counted

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ImageError, ParameterError, unknown_name
-from ..execution.parquet_file import write_parquet
-from ..execution.whole_file import whole_file
+from ..files.parquet_file import write_parquet
+from ..files.whole_file import whole_file
 from ..result import Result
 from ..result.display import counted
 from ..result.formats import write_picture

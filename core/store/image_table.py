@@ -14,8 +14,8 @@ from ..data.shard import Shard, ShardResult
 from ..data.source import Source
 from ..data.statistic import State
 from ..errors import ParameterError
-from ..execution.parquet_file import arrow, write_parquet
-from ..execution.whole_file import whole_file, write_bytes
+from ..files.parquet_file import arrow, write_parquet
+from ..files.whole_file import whole_file, write_bytes
 from ..image.encoding import encode_picture
 from .image_page import ImagePage
 

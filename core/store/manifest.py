@@ -11,7 +11,7 @@ from ..data.shard import SHARD
 from ..data.source import Source
 from ..errors import ParameterError
 from ..execution.batching import forward_limit
-from ..execution.whole_file import write_text
+from ..files.whole_file import write_text
 from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..reading.text_file import parse_json

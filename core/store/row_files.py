@@ -19,7 +19,7 @@ from ..data.shard import Shard
 from ..data.source import Failure
 from ..data.statistic import State
 from ..errors import ParameterError
-from ..execution.whole_file import whole_file
+from ..files.whole_file import whole_file
 from ..reading.array_file import map_npy
 from .statistic_key import statistic_key
 

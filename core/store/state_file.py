@@ -10,7 +10,7 @@ import numpy as np
 from ..data.source import Failure
 from ..data.statistic import State
 from ..errors import ParameterError
-from ..execution.whole_file import whole_file
+from ..files.whole_file import whole_file
 from ..reading.array_file import read_npz
 from ..reading.text_file import parse_json
 

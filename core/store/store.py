@@ -17,7 +17,7 @@ from ..data.source import Source
 from ..data.statistic import Statistic
 from ..errors import ParameterError
 from ..execution.processor import instruction_set
-from ..execution.whole_file import writable_folder, write_text
+from ..files.whole_file import writable_folder, write_text
 from ..reading.text_file import parse_json
 from ..result import Result
 from .contents import CONTENTS

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from ..execution.whole_file import write_bytes
+from ..files.whole_file import write_bytes
 from ..synthesis.checkpoint import check_same
 from ..synthesis.state_file import check_numbers, read_state, refuse_state
 

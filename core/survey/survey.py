@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError, unknown_name
-from ..execution.parquet_file import arrow
+from ..files.parquet_file import arrow
 from ..html_table import html_table
 from ..plugins.saved_result import load as load_result
 from ..result import Result

@@ -17,9 +17,9 @@ from ..data.statistic import State, Statistic
 from ..data.sweep import NamesStatistics
 from ..data.sweep import sweep as gather
 from ..errors import ParameterError
-from ..execution.parquet_file import arrow
 from ..execution.progress import Progress, show_progress
 from ..execution.workers import Workers
+from ..files.parquet_file import arrow
 from ..method.dataset import DatasetMethod, source_for
 from ..method.provenance import with_layer_names
 from ..model.base import Model

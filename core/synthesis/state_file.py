@@ -1,23 +1,18 @@
 """Reading a state to go on from: an `.npz` of arrays with a record, taken for nothing before it is looked at."""
 
-import json
-import zlib
 from pathlib import Path
 from typing import Any, NoReturn
-from zipfile import BadZipFile
 
 import numpy as np
 
 from ..errors import ParameterError
 from ..limits.regular_file import check_regular_file
+from ..reading.array_file import read_npz
+from ..reading.text_file import parse_json
 
 __all__ = ["Arrays", "check_numbers", "read_state", "refuse_state", "whole_number"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-_BROKEN = (
-    OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError, MemoryError, RecursionError,
-)  # fmt: skip
-"""Errors of NumPy and of zip files for what is damaged, or is no array file at all."""
 
 
 def refuse_state(path: str | Path, why: str, give: str, cause: BaseException | None = None) -> NoReturn:
@@ -44,21 +39,15 @@ def read_state(path: str | Path, give: str) -> tuple[dict[str, Any], Arrays]:
     """
     try:
         check_regular_file(path, ParameterError, "state")
-        with Path(path).open("rb") as file:
-            stored = np.load(file, allow_pickle=False)
-            if isinstance(stored, np.ndarray):
-                refuse_state(path, "it holds one array and no state", give)
-            arrays = {name: stored[name] for name in stored.files}
+        arrays = dict(read_npz(path))
     except ParameterError as error:
-        if str(error).startswith("cannot go on"):
-            raise
         refuse_state(path, str(error).partition("; give ")[0], give, error)
-    except _BROKEN as error:
+    except ValueError as error:
         foreign = "pickled" in str(error) or "zip" in str(error).lower()
-        refuse_state(path, "it is damaged, or no file of NumPy's" if foreign else _line(error), give, error)
+        refuse_state(path, "it is damaged, or no file of NumPy's" if foreign else str(error), give, error)
     try:
-        record = json.loads(str(arrays["record"]))
-    except (ValueError, RecursionError, KeyError) as error:
+        record = parse_json(str(arrays["record"]))
+    except (ValueError, KeyError) as error:
         refuse_state(path, "it holds no record of what it is the state of", give, error)
     if not isinstance(record, dict):
         refuse_state(path, "its record is no JSON object", give)
@@ -102,7 +91,3 @@ def whole_number(path: str | Path, name: str, values: Any, give: str) -> int:
     if values < 0 or values != int(values):
         refuse_state(path, f"{name} in it is {values}, not a whole number from 0 on", give)
     return int(values)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

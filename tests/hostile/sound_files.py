@@ -1,7 +1,10 @@
 """Small sound files of every kind that crosslens reads, from which hostile ones are made."""
 
+import atexit
+import os
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 import numpy as np
@@ -22,7 +25,8 @@ def sound(name: str) -> bytes:
 
 @cache
 def _folder(suffix: str) -> Path:
-    folder = Path(mkdtemp(prefix="sound-"))
+    folder, owner = Path(mkdtemp(prefix="sound-")), os.getpid()
+    atexit.register(lambda: rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
     maker = {"onnx": _onnx, "pt2": _torch, "pt": _torch, "keras": _keras, "h5": _keras}.get(suffix, _data)
     in_child(lambda: maker(folder))
     return folder

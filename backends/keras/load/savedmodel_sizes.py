@@ -52,7 +52,8 @@ def _size(node: Any) -> int:
     """Bytes of a constant: a text of one number may stand for any number of them."""
     tensor = node.attr["value"].tensor
     sizes = [max(0, dim.size) for dim in tensor.tensor_shape.dim]
-    return prod(sizes) * max(1, tf.as_dtype(tensor.dtype).size if tensor.dtype in _KINDS else 1)
+    item = int(tf.as_dtype(tensor.dtype).size) if tensor.dtype in _KINDS else 1
+    return int(prod(sizes)) * max(1, item)
 
 
 def _callees(node: Any, functions: Mapping[str, Any]) -> Iterator[str]:

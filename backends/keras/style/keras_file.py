@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslens.errors import ModelError
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.style_network.spec import StyleSpec
 

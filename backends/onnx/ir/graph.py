@@ -191,7 +191,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         self._counts: dict[str, int] = {}
-        self._index = TensorIndex()
+        self._index: TensorIndex[Node] = TensorIndex()
         self.taken |= {*self.constants, *self.inputs, *(o for n in self.nodes for o in n.outputs)}
 
     def copy(self) -> "Graph":

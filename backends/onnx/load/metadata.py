@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslens.errors import ModelError
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 from crosslens.metadata import Metadata, metadata_from_json
 from crosslens.metadata.preprocess_json import MOST_BYTES
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]

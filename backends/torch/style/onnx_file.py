@@ -7,7 +7,7 @@ from typing import Any
 import onnxscript  # noqa: F401 - torch.onnx.export needs it: refused before a training, not after
 import torch
 from crosslens.errors import ModelError
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.style_network.architecture import architecture
 from crosslens.style_network.spec import StyleSpec

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from crosslens.errors import ModelError
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 from crosslens.plugins.hookspecs import hookimpl
 from crosslens.style_network.spec import StyleSpec
 from torch import nn

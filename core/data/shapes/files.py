@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import ImageError, ParameterError
 from ...execution.progress import Progress, silent
-from ...execution.whole_file import whole_file, writable_folder, write_bytes, write_text
+from ...files.whole_file import whole_file, writable_folder, write_bytes, write_text
 from ...image.encoding import encode_picture
 from .drawing import CLASSES, NAMES, draw_shapes
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from crosslens.execution.cached_file import cache_folder, cached_file
+from crosslens.files.cached_file import cache_folder, cached_file
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_an_error_while_making_leaves_nothing(folder):
 
 def test_processes_at_the_same_time_all_get_the_content(folder):
     code = (
-        "import sys, time\nfrom crosslens.execution.cached_file import cached_file\n"
+        "import sys, time\nfrom crosslens.files.cached_file import cached_file\n"
         "def make():\n    time.sleep(0.3)\n    return b'x' * 1_000_000\n"
         "for n in range(3): assert cached_file('net.onnx', f'key {n % 2}', make) == b'x' * 1_000_000"
     )

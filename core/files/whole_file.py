@@ -7,7 +7,7 @@ from pathlib import Path
 from stat import S_IMODE
 
 from ..errors import CrosslensError, ImageError
-from ..files.kept_files import check_columns, check_target
+from .kept_files import check_columns, check_target
 
 __all__ = ["whole_file", "writable_folder", "write_bytes", "write_text"]
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..errors import CrosslensError
-from .whole_file import write_bytes
+from ..files.whole_file import write_bytes
 
 __all__ = ["cache_folder", "cached_file"]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..arrays import Array, as_numpy
 from ..errors import ParameterError
-from ..files.own_files import MARK
-from .whole_file import whole_file
+from ..files.whole_file import whole_file
+from .own_files import MARK
 
 __all__ = ["arrow", "arrow_table", "write_parquet"]
 

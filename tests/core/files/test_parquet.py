@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from crosslens.errors import ParameterError
-from crosslens.execution.parquet_file import write_parquet
+from crosslens.files.parquet_file import write_parquet
 from crosslens.result.table import Table
 
 COLUMNS = {

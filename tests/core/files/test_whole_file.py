@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crosslens.comparison.comparison import Comparison
 from crosslens.errors import ComparisonError, ImageError
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 from crosslens.image import save_animation, save_image
 from crosslens.result import Attribution, Synthesis
 
@@ -149,7 +149,7 @@ STOPPED = """
 import os, signal, sys, time
 from pathlib import Path
 from crosslens.execution.interrupt import stop_on_signals
-from crosslens.execution.whole_file import whole_file
+from crosslens.files.whole_file import whole_file
 
 signal.signal(int(sys.argv[2]), signal.SIG_DFL)
 with stop_on_signals(), whole_file(sys.argv[1]) as temporary:
