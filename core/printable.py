@@ -2,7 +2,7 @@
 
 __all__ = ["printable", "shown"]
 
-LONGEST = 2000
+LONGEST = 1200
 """Characters of a message, or of a cell of a table."""
 _JOINERS = "\u200c\u200d"
 """What has no width and still belongs to a text: within words of Persian and Indic languages, and within emoji."""
