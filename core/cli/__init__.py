@@ -9,6 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from traceback import extract_tb
 from typing import Any
 
 import click
@@ -26,6 +27,8 @@ from ._text.streams import drop_unwritten, escape_what_is_no_text, open_closed_s
 __all__ = ["cli", "main"]
 
 HELP_OPTIONS = ["-h", "--help"]
+TRACEBACK = "CROSSLENS_TRACEBACK"
+"""The environment variable that shows where an error was raised that crosslens does not foresee."""
 
 
 class Commands(click.Group):
@@ -81,6 +84,12 @@ class Commands(click.Group):
             if error.filename is None or isinstance(error, BrokenPipeError):
                 raise
             raise click.ClickException(f"'{error.filename}' cannot be used: {error.strerror or error}") from error
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            raise click.ClickException(_unforeseen(error)) from error
         except KeyboardInterrupt as error:
             _refuse_exceeded(watch, received)
             echo("Interrupted", err=True)
@@ -89,6 +98,16 @@ class Commands(click.Group):
         if received:
             ctx.exit(received[0].exit_code)
         return result
+
+
+def _unforeseen(error: Exception) -> str:
+    """The line of an error that crosslens does not foresee, which is a fault."""
+    place = extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    return (
+        f"a fault of crosslens, or of a plugin: {type(error).__name__}{': ' * bool(said)}{said} "
+        f"(line {place.lineno} of {Path(place.filename).name}). Please report it with what {TRACEBACK}=1 shows before the same command"
+    )
 
 
 def _refuse_exceeded(watch: MemoryWatch, received: list[Interrupted]) -> None:

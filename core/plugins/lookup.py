@@ -1,16 +1,20 @@
 """Which backends may know an object, a file or a factory's name."""
 
 import os
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from ..errors import ModelError, did_you_mean
+from ..errors import CrosslensError, ModelError, did_you_mean
 from ..limits.regular_file import check_regular_file
 from .registry import BACKENDS, plugins
 
 __all__ = ["from_factory", "in_words", "known_backends", "names_for_file", "names_for_object"]
+
+_FACTORY = re.compile(r"\w+(\.\w+)*:\w+")
 
 
 def known_backends() -> list[str]:
@@ -59,16 +63,44 @@ def names_for_object(network: Any) -> list[str]:
 
 
 def from_factory(spec: str) -> Any:
-    """What "package.module:factory" names: called, if it is a class or a function."""
+    """What "package.module:factory" names: called, if it is a class or a function.
+
+    Raises:
+        ModelError: it is no such name, there is no such module, or its code fails; what ends the program fails too.
+    """
     module, _, name = spec.partition(":")
+    if not _FACTORY.fullmatch(spec):
+        raise ModelError(
+            f"'{spec}' is neither a file nor package.module:factory, such as mynets.cats:make; demo:NAME is a network "
+            "that a plugin brings"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
         made = getattr(import_module(module), name)
+        return made() if isinstance(made, type) or (callable(made) and not hasattr(made, "forward")) else made
     except ModuleNotFoundError as error:
         raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
-    except AttributeError as error:
-        known = [n for n in dir(sys.modules[module]) if not n.startswith("_")]
-        hint = did_you_mean(name, known) or f" It has {', '.join(known)}." * (len(known) < 20)
-        raise ModelError(f"module {module!r} has no {name!r}.{hint}") from error
-    return made() if isinstance(made, type) or (callable(made) and not hasattr(made, "forward")) else made
+    except CrosslensError:
+        raise
+    except (Exception, SystemExit) as error:
+        loaded = sys.modules.get(module)
+        if isinstance(error, AttributeError) and loaded is not None and not hasattr(loaded, name):
+            raise ModelError(f"module {module!r} has no {name!r}.{_known_names(loaded, name)}") from error
+        raise ModelError(f"'{spec}' fails: {_failure(error)}") from error
+
+
+def _known_names(module: Any, name: str) -> str:
+    known = [n for n in dir(module) if not n.startswith("_")]
+    return did_you_mean(name, known) or f" It has {', '.join(known)}." * (len(known) < 20)
+
+
+def _failure(error: BaseException) -> str:
+    """What a user's code raised, and where."""
+    if isinstance(error, SystemExit):
+        return f"it ends the program (sys.exit({error.code!r})); take that out of it"
+    place = extract_tb(error.__traceback__)[-1]
+    said = " ".join(str(error).split())[:300]
+    return (
+        f"{type(error).__name__}{': ' * bool(said)}{said} (line {place.lineno} of {os.path.basename(place.filename)})"
+    )

@@ -32,8 +32,14 @@ _TRIM = getattr(CDLL(None), "malloc_trim", None) if sys.platform == "linux" else
 
 
 def thread_count() -> int:
-    """Threads of a session: of `limited_threads`, else OMP_NUM_THREADS; 0, onnxruntime's own choice, without either."""
-    return _limits[-1] if _limits else int(os.environ.get("OMP_NUM_THREADS", "0"))
+    """Threads of a session: of `limited_threads`, else OMP_NUM_THREADS; 0, onnxruntime's own choice, without either.
+
+    Of a list for nested teams, such as 2,1, the first counts; what is no number of threads is left alone.
+    """
+    if _limits:
+        return _limits[-1]
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and len(first) < 5 else 0
 
 
 @contextmanager

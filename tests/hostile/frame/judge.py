@@ -89,7 +89,7 @@ class Judge:
     def _said(self, seen: Seen) -> Verdict | None:
         """An unforeseen error, or more or less than one clear line."""
         report, ending = seen.report, seen.ending
-        if "traceback" in report or "Traceback (most recent" in ending.err:
+        if "traceback" in report or "Traceback (most recent" in ending.err or "a fault of crosslens" in ending.err:
             if self.case.signals and not _OURS.search(ending.err):
                 return None  # the interpreter itself was interrupted, before it had come to the package
             return Verdict("traceback", report.get("traceback") or ending.err[-6000:])

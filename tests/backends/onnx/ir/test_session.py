@@ -5,6 +5,7 @@ import onnxruntime as ort
 import pytest
 import torch
 from crosslens import OUTPUT, wrap
+from crosslens.backends.onnx.ir import session
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 
 IMAGES = np.random.default_rng(0).random((20, 3, 12, 12), np.float32)
@@ -42,3 +43,9 @@ def test_weights_in_int8_stay_those_of_the_file(tmp_path, form):
     np.testing.assert_allclose(model.forward(IMAGES)[OUTPUT], by_onnxruntime, atol=1e-6)
     with model.linearize(IMAGES, [OUTPUT]) as at:
         np.testing.assert_allclose(at.activations[OUTPUT], by_onnxruntime, atol=1e-6)
+
+
+@pytest.mark.parametrize(("given", "count"), [("2,1", 2), ("3", 3), ("", 0), ("abc", 0), ("9" * 30, 0), ("-1", 0)])
+def test_threads_of_the_environment_are_read_as_openmp_reads_them(given, count, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)
+    assert session.thread_count() == count
