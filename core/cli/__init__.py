@@ -104,9 +104,10 @@ def _unforeseen(error: Exception) -> str:
     """The line of an error that crosslens does not foresee, which is a fault."""
     place = extract_tb(error.__traceback__)[-1]
     said = " ".join(str(error).split())[:300]
+    where = f"line {place.lineno} of {Path(place.filename).name}"
     return (
-        f"a fault of crosslens, or of a plugin: {type(error).__name__}{': ' * bool(said)}{said} "
-        f"(line {place.lineno} of {Path(place.filename).name}). Please report it with what {TRACEBACK}=1 shows before the same command"
+        f"a fault of crosslens, or of a plugin: {type(error).__name__}{': ' * bool(said)}{said} ({where}). Please report "
+        f"it with what {TRACEBACK}=1 shows before the same command"
     )
 
 
