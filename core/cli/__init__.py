@@ -106,8 +106,8 @@ def _unforeseen(error: Exception) -> str:
     said = " ".join(str(error).split())[:300]
     where = f"line {place.lineno} of {Path(place.filename).name}"
     return (
-        f"a fault of crosslens, or of a plugin: {type(error).__name__}{': ' * bool(said)}{said} ({where}). Please report "
-        f"it with what {TRACEBACK}=1 shows before the same command"
+        f"a fault of crosslens, or of a plugin: {type(error).__name__}{': ' * bool(said)}{said} ({where}). Please "
+        f"report it with what {TRACEBACK}=1 shows before the same command"
     )
 
 
