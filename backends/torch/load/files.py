@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import struct
 import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["SUFFIXES", "load_file"]
 SUFFIXES = frozenset({".pt2", ".pt", ".pth", ".ts"})
 _CONSENT = "if you trust where it comes from, open it with wrap(path, trust=True)"
 _UNREADABLE = (
+    AssertionError,
     OSError,
     EOFError,
     MemoryError,
@@ -29,6 +31,7 @@ _UNREADABLE = (
     AttributeError,
     ImportError,
     TypeError,
+    struct.error,
 )
 
 
