@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import CrosslensError
 from .own_files import is_own_file, same_columns
 
-__all__ = ["KeptFiles", "check_columns", "check_target", "keep_files"]
+__all__ = ["KeptFiles", "check_columns", "check_target", "keep_files", "remember_written"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def refuse_foreign(target: Path) -> None:
     Raises:
         CrosslensError: with what to type.
     """
-    if not is_own_file(target):
+    if target.resolve() not in _written and not is_own_file(target):
         raise CrosslensError(
             f"'{target}' exists, and crosslens did not write it: write to another name, or replace it with --overwrite"
         )
@@ -104,6 +104,8 @@ def _other_name(path: Path, target: Path) -> str:
 
 _kept: list[KeptFiles] = []
 """Those of the command that runs; of this process, whatever the thread."""
+_written: set[Path] = set()
+"""Files that the command has written, which it may replace: a network is written before its description."""
 
 
 @contextmanager
@@ -114,6 +116,14 @@ def keep_files(kept: KeptFiles) -> Iterator[None]:
         yield
     finally:
         _kept.remove(kept)
+        if not _kept:
+            _written.clear()
+
+
+def remember_written(target: Path) -> None:
+    """Let the command that runs replace a file that it has written itself."""
+    if _kept:
+        _written.add(target.resolve())
 
 
 def check_target(target: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from stat import S_IMODE
 
 from ..errors import CrosslensError, ImageError
-from .kept_files import check_columns, check_target
+from .kept_files import check_columns, check_target, remember_written
 
 __all__ = ["whole_file", "writable_folder", "write_bytes", "write_text"]
 
@@ -45,6 +45,7 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> It
         if mode is not None:
             temporary.chmod(mode)
         temporary.replace(target)
+        remember_written(target)
         _flush_folder(target.parent)
     except OSError as failed:
         raise error(f"cannot write '{path}': {_reason(failed, target.parent)}") from failed

@@ -81,7 +81,7 @@ def from_factory(spec: str) -> Any:
         return made() if isinstance(made, type) or (callable(made) and not hasattr(made, "forward")) else made
     except ModuleNotFoundError as error:
         raise ModelError(f"no model '{spec}': no file of that name, and no module {error.name!r} to import") from error
-    except CrosslensError:
+    except (CrosslensError, OSError):
         raise
     except (Exception, SystemExit) as error:
         loaded = sys.modules.get(module)

@@ -14,7 +14,8 @@ _AROUND = ("Exception encountered when calling", "Arguments received by", "in us
 
 def reason(error: BaseException) -> str:
     """The first line of an error that says something, without colours and without the full stop."""
-    lines = (line.strip() for line in _COLOUR.sub("", str(error)).splitlines())
+    text = str(error.args[0]) if isinstance(error, CrosslensError) and error.args else str(error)
+    lines = (line.strip() for line in _COLOUR.sub("", text).splitlines())
     said = [line for line in lines if line and not line.startswith(_AROUND)]
     return (said or [type(error).__name__])[0].rstrip(". ")
 

@@ -45,7 +45,15 @@ def test_help_imports_no_subcommand_and_says_what_each_does():
         "print([name for name in sys.modules if name.startswith(('crosslens.cli.', 'crosslens.comparison.compare'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    imported = ["_options", "_options.memory", "_options.repeats", "_text", "_text.spelling", "_text.streams"]
+    imported = [
+        "_options",
+        "_options.memory",
+        "_options.repeats",
+        "_text",
+        "_text.echo",
+        "_text.spelling",
+        "_text.streams",
+    ]
     assert done.stdout.splitlines()[-1] == str([f"crosslens.cli.{name}" for name in imported])
     for name in crosslens.cli.cli.list_commands(None):
         assert re.search(rf"^  {name} +[A-Z].{{20,}}\.$", done.stdout, re.MULTILINE), name
@@ -76,9 +84,13 @@ def test_a_foreseen_error_is_one_line_and_exit_code_1(command, module):
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", "Error: the weights are gone\n")
 
 
-def test_an_unforeseen_error_keeps_its_traceback(command, module):
-    name = module("def broken(): raise ZeroDivisionError('a bug')")
-    assert isinstance(command("layers", f"{name}:broken").exception, ZeroDivisionError)
+def test_an_unforeseen_error_keeps_its_traceback_where_it_is_asked_for(command, module, monkeypatch):
+    def broken(model):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(import_module("crosslens.cli.doctor"), "default_layer", broken)
+    monkeypatch.setenv("CROSSLENS_TRACEBACK", "1")
+    assert isinstance(command("doctor", "crosslens.testing:TinyModel").exception, ZeroDivisionError)
 
 
 def test_doctor_does_not_fail_a_network_for_having_no_default_layer(command, tiny, monkeypatch):

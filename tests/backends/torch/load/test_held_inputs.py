@@ -234,5 +234,5 @@ def test_the_command_line_holds_an_array_of_a_file(tmp_path, monkeypatch):
     assert "--hold mask=FILE.npy" in refused.output
     assert done.exit_code == 0, done.output
     assert OUTPUT in done.output
-    assert wrong.exit_code == 2
-    assert "'none.npy' cannot be read as an array" in wrong.output
+    assert wrong.exit_code == 1
+    assert "none.npy" in wrong.output
