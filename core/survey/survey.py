@@ -56,6 +56,10 @@ class Survey(Mapping[str, Result]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def method_of(self, name: str) -> str:
+        """The method that a result is of; several can be of one, with different parameters."""
+        return self._entries[self._label(name)].name
+
     def files(self, name: str) -> list[Path]:
         """The files of a result: its sheets and tables, then the whole of it; none without a store."""
         if self.folder is None:

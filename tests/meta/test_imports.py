@@ -17,7 +17,7 @@ ORDER = [
     "receptive", "occlusion", "result", "layouts", "sheets", "concepts", "classes", "data", "dissection", "method",
     "plugins", "embedding", "optim", "alignment", "relevance", "synthesis", "attack", "evolution", "picture_run",
     "store", "survey", "robustness", "neighbours", "checkpoints", "comparison", "restyle", "style_training", "report",
-    "testing", "cli",
+    "explorer", "testing", "cli",
 ]  # fmt: skip
 """The folders of core, each of which may import itself, what stands before it, and the flat modules."""
 FLAT = {"arrays", "errors", "html_table", "printable"}

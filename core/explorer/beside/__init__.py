@@ -1,0 +1,1 @@
+"""Two models side by side: aligned layers, units matched by correlation, where they part."""

@@ -1,0 +1,1 @@
+"""A page per picture: prediction, maps, strongest units, a dictionary by position, neighbours."""

@@ -1,0 +1,1 @@
+"""The embedding: points of all images in steady layouts, thumbnails, the atlas."""

@@ -1,0 +1,1 @@
+"""A page per unit: visualisations, examples, histograms, concepts, nearest units."""
