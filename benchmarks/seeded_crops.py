@@ -63,3 +63,8 @@ class _Numbers(Sequence[str]):
         if isinstance(index, slice):
             return tuple(map(str, range(*index.indices(self.count))))
         return str(range(self.count)[index])
+
+
+def thousand() -> SeededCrops:
+    """For commands: `crosslens explore demo:lite0_onnx benchmarks.seeded_crops:thousand -o site/`."""
+    return SeededCrops(1000)

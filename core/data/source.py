@@ -46,6 +46,9 @@ class Source(ABC):
     Two sources with the same digest hold the same images in the same order, so that a sweep over either gives the same.
     """
 
+    named: tuple[str, str | None, float | None] | None = None
+    """The text that named it, and `resize` and `crop` of `crosslens.data`; None of what was an object of a program."""
+
     def __repr__(self) -> str:
         return one_line(type(self).__name__, [counted(len(self), "image")])
 

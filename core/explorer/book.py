@@ -1,16 +1,19 @@
 """What a site is made of: a survey, its network, its images, and how much of them is shown."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from ..data.source import Source
+from ..errors import ParameterError, unknown_name
 from ..model.base import Model
 from ..result import Result
 from ..survey.survey import Survey
 
-__all__ = ["Book", "Shown"]
+__all__ = ["ALL", "Book", "Shown"]
+
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,35 @@ class Shown:
     maps: tuple[str, ...] = ("grad_cam", "guided_backprop", "integrated_gradients", "occlusion")
     """Methods whose maps a picture's page shows."""
 
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Shown":
+        """From what a user gives: "all", or a number; names of methods in a list or one text with commas.
+
+        Raises:
+            ParameterError: another option, or a value out of range.
+        """
+        known = {each.name for each in fields(cls)}
+        for name in given:
+            if name not in known:
+                raise ParameterError(unknown_name("option", name, sorted(known), of="explore"))
+        values = dict(given)
+        for name in ("units", "pictures"):
+            if name in values:
+                values[name] = None if values[name] in {ALL, None} else _count(name, values[name], 0, " or 'all'")
+        for name, least in (("size", 8), ("steps", 1)):
+            if name in values:
+                values[name] = _count(name, values[name], least)
+        if "maps" in values:
+            given_maps = values["maps"]
+            values["maps"] = tuple(given_maps.split(",") if isinstance(given_maps, str) else given_maps)
+        return cls(**values)
+
+
+def _count(name: str, value: Any, least: int, others: str = "") -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ParameterError(f"{name} is {value!r}; give a whole number, at least {least}{others}")
+    return value
+
 
 @dataclass(frozen=True)
 class Book:
@@ -40,6 +72,10 @@ class Book:
     shown: Shown
     name: str
     """Of the network, as a reader sees it."""
+    asked: Sequence[str] = ()
+    """Layers with pages of units where the survey has none."""
+    only: tuple[str, int] | None = None
+    """The layer and the unit whose page alone is asked for."""
 
     @cached_property
     def ids(self) -> Mapping[str, int]:
@@ -57,7 +93,7 @@ class Book:
         for method in ("top_examples", "unit_statistics"):
             for result in self.results(method).values():
                 named.update(_layers_of(result))
-        return tuple(name for name in self.model.layers if name in named)
+        return tuple(name for name in self.model.layers if name in (named or set(self.asked)))
 
     @cached_property
     def digest(self) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,15 @@ class DataFolder:
         except OSError:
             return False
 
+    def numbers(self, kind: str) -> list[int]:
+        """The numbers of the files of a kind, ascending: of "pictures", or of "visualisations/3"."""
+        return sorted(int(path.stem) for path in (self.folder / kind).glob("*.js") if path.stem.isdecimal())
+
+    def scripts(self) -> Iterator[str]:
+        """The lines of all files, for a page that holds its data."""
+        for path in sorted(self.folder.rglob("*.js")):
+            yield path.read_text(encoding="utf-8")
+
     def write(self, key: str, value: Mapping[str, Any], stamp: str) -> None:
         """Write a value; see `src/data.ts` in `web` for what each holds.
 
@@ -63,7 +72,7 @@ class DataFolder:
 
 def script(key: str, value: Mapping[str, Any]) -> str:
     """The line that gives a page a value. Nothing in it ends a script or a comment of HTML, whatever its texts hold."""
-    text = dumps(json_value(value) if _has_arrays(value) else value)
+    text = dumps(json_value(value) if _has_arrays(value) else value, compact=True)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return f'crosslens.put("{key}", {text});'

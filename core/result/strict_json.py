@@ -6,15 +6,16 @@ from typing import Any
 __all__ = ["dumps"]
 
 
-def dumps(value: Any) -> str:
-    """A value as indented JSON, numbers that JSON does not have as null.
+def dumps(value: Any, *, compact: bool = False) -> str:
+    """A value as JSON, indented unless compact, numbers that JSON does not have as null.
 
     >>> print(dumps({"ratio": float("inf")}))
     {
       "ratio": null
     }
     """
-    return json.dumps(_finite(value), indent=2, allow_nan=False)
+    form: Any = {"separators": (",", ":")} if compact else {"indent": 2}
+    return json.dumps(_finite(value), allow_nan=False, **form)
 
 
 def _finite(value: Any) -> Any:

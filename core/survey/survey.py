@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..data.source import Source
 from ..errors import ParameterError, unknown_name
 from ..files.parquet_file import arrow
 from ..html_table import html_table
+from ..model.base import Model
 from ..plugins.saved_result import load as load_result
 from ..result import Result
 from ..result.display import counted, one_line
@@ -31,6 +33,9 @@ class Survey(Mapping[str, Result]):
         self._entries, self._results = dict(entries), dict(results)
         self.folder = folder
         """None of a sweep without a store."""
+        self.model: Model | None = None
+        self.source: Source | None = None
+        """The network and the images, of a survey that a sweep of this program made; None of one from its folder."""
 
     def __getitem__(self, name: str) -> Result:
         label = self._label(name)

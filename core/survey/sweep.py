@@ -33,6 +33,7 @@ from ..store.image_table import image_columns
 from ..store.manifest import identity
 from ..store.store import Store, open_store
 from .dataset_methods import dataset_methods
+from .given import given
 from .survey import Survey, open_survey
 
 __all__ = ["sweep"]
@@ -98,17 +99,19 @@ class _Job:
     source: Source
     methods: Sequence[DatasetMethod]
     workers: Workers
+    given: Mapping[str, Any]
+    """How both were named."""
 
     @classmethod
     def of(cls, model: Model, source: Source, methods: Sequence[DatasetMethod], workers: Workers) -> "_Job":
         """All that can be wrong is refused before the work."""
         for each in methods:
             each.check_parameters()
-        source = source_for(methods, source)
+        named, source = given(model, source), source_for(methods, source)
         source.check(model)
         model.follow_weights()
         refuse_where_alone_fails(model)
-        return cls(model, source, [with_layer_names(each, model) for each in methods], workers)
+        return cls(model, source, [with_layer_names(each, model) for each in methods], workers, named)
 
     def in_memory(self, progress: Progress) -> Survey:
         page, start = image_page(self.model, thumbnails=False), perf_counter()
@@ -120,6 +123,7 @@ class _Job:
             for label, method in zip(known, self.methods, strict=True)
         }
         survey = Survey(known, results)
+        survey.model, survey.source = self.model, self.source
         survey.images = self._images(gathered, page)
         return survey
 
@@ -129,7 +133,7 @@ class _Job:
         return Table(image_columns(self.source, _names(self.model), gathered.states[page], result), method="images")
 
     def into(self, folder: Path, progress: Progress, *, again: bool, allow_mixed: bool) -> Survey:
-        now = identity(self.model, self.source, self.methods, self.workers.threads)
+        now = {**identity(self.model, self.source, self.methods, self.workers.threads), "given": dict(self.given)}
         with open_store(folder, now, again=again) as manifest, _logged(folder, self.workers):
             kept = Store(folder, manifest, self.source, _names(self.model), allow_mixed=allow_mixed)
             if not self.workers.elsewhere:
@@ -140,7 +144,9 @@ class _Job:
             gathered = self._gather([each for _, each in left], image_page(self.model), kept, progress)
             for entry, each in left:
                 kept.save(entry, self._result(each, gathered, progress))
-        return open_survey(folder)
+        survey = open_survey(folder)
+        survey.model, survey.source = self.model, self.source
+        return survey
 
     def _gather(
         self, methods: Sequence[DatasetMethod], page: ImagePage, keeper: Keeper, progress: Progress

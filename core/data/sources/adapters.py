@@ -34,7 +34,9 @@ def data(images: Any, *, resize: str | None = None, crop: float | None = None) -
         ImageError: nothing that holds images, with what would be right.
     """
     if isinstance(images, str | os.PathLike):
-        return named_source(os.fspath(images), data, resize=resize, crop=crop)
+        source = named_source(os.fspath(images), data, resize=resize, crop=crop)
+        source.named = (os.fspath(images), resize, crop)
+        return source
     if isinstance(images, list | tuple | Iterator):
         return item_list(images, resize=resize, crop=crop)
     if not isinstance(images, Source) and not is_array(images):

@@ -159,7 +159,7 @@ export interface PicturePage {
   width: number;
   height: number;
   prediction: { class: number; name: string; score: number }[]; // the best first
-  maps: { method: string; target: string; image: Url; note: string }[]; // drawn over the picture, of its size
+  maps: { method: string; target: string; image: Url | null; note: string }[]; // drawn over the picture, of its size; null: why, in the note
   strongest: { layer: LayerId; units: StrongUnit[] }[];
   dictionary: Dictionary[]; // by layer
   groups: ConceptGroups | null;
@@ -180,7 +180,8 @@ export interface Dictionary {
 }
 export interface ConceptGroups {
   layer: LayerId;
-  groups: { map: Url; units: [number, number][]; effect: number | null }[]; // [unit, share]; change of the logit
+  groups: { map: Url; units: [number, number][]; effect: number | null }[]; // a veil over the picture in the group's
+  // colour, transparent where it does not act; [unit, share]; what the predicted class loses without the group
 }
 
 /* "images/K": what is known of the images K * chunk .. */

@@ -1,0 +1,48 @@
+"""What a user types to make what a site does not have yet."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from .book import Book
+
+__all__ = ["commands"]
+
+
+def commands(book: Book, typed: Sequence[str]) -> Mapping[str, str]:
+    """A command for each kind of thing that can be missing, by `Missing` of data.ts.
+
+    Args:
+        book: of the site.
+        typed: the words of the command that made it; empty in a program, whose user then reads calls of Python.
+    """
+    network, store = _network(book), str(book.survey.folder or "STORE")
+    sweep = f"crosslens sweep {shlex.quote(network)} DATA"
+    return {
+        "units": _again(typed, "units", "all"),
+        "pictures": _again(typed, "pictures", "all"),
+        "data": f"crosslens explore {shlex.quote(network)} PHOTOS/ -o site/",
+        "points": f"{sweep} embedding -o {shlex.quote(store)}, then {_again(typed)}",
+        "atlas": f"{sweep} activation_atlas -o {shlex.quote(store)}, then {_again(typed)}",
+        "concepts": f"{sweep} dissect -o {shlex.quote(store)} (DATA with masks, `crosslens shapes` makes some), then "
+        f"{_again(typed)}",
+        "beside": _again(typed, "beside", "MODEL"),
+    }
+
+
+def _again(typed: Sequence[str], option: str = "", value: str = "") -> str:
+    """The command once more, with this option instead of the one that it had."""
+    if not typed:
+        given = f', {option}="{value}"' if option else ""
+        return f'crosslens.explore(survey{given}).save("site/")'
+    kept, skipped = [], False
+    for word in typed:
+        if skipped or word == f"--{option}":
+            skipped = not skipped
+        elif not word.startswith(f"--{option}=") or not option:
+            kept.append(word)
+    return shlex.join([*kept, *([f"--{option}", value] if option else [])])
+
+
+def _network(book: Book) -> str:
+    recipe = book.model.recipe
+    return str(recipe.network) if recipe is not None and isinstance(recipe.network, str) else "MODEL"

@@ -1,0 +1,152 @@
+"""`Site`: what `crosslens.explore` gives: a folder of pages, or a page in a notebook's cell."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import LayerError, ParameterError
+from ..execution.progress import Progress, show_progress
+from ..files.whole_file import writable_folder
+from ..model.layer import LayerLike
+from ..result.display import counted, one_line
+from .app import embedded_page, write_app
+from .book import Book
+from .data_folder import DataFolder, stamp_of
+from .leaf import write_leaves
+from .parts import Part, parts_of, unit_parts
+from .site_page import site_notes, site_page, site_title
+
+__all__ = ["CellPage", "Site"]
+
+INDEX = "index.html"
+MARK = b'<meta name="generator" content="crosslens">'
+
+
+class Site:
+    """A network opened like a book. `save` writes it as a folder of static files; `unit` shows the page of one unit."""
+
+    def __init__(self, book: Book, beside: Any = None, checkpoints: Any = None) -> None:
+        """`beside` and `checkpoints` as `explore` takes them."""
+        self.book, self.beside, self.checkpoints = book, beside, checkpoints
+        self.typed: Sequence[str] = ()
+        """The command that this was asked for with; empty in a program."""
+
+    def save(self, folder: str | Path, progress: Progress | None = None) -> Path:
+        """Write the site, or what is missing of it; `index.html` in it opens it.
+
+        What is there and was made of the same network, images and settings is kept: a call that was interrupted goes on
+        when it is made again, one with more units or pictures adds to what is there.
+
+        Args:
+            folder: it is made; one that holds something else is refused.
+            progress: called with (files done, all of this part, what).
+
+        Returns:
+            The path of `index.html`.
+
+        Raises:
+            ParameterError: the folder holds something else, lies among the images, or cannot be written.
+            CrosslensError: what is wrong with the network or the images.
+        """
+        folder = Path(folder)
+        self._refuse(folder)
+        writable_folder(folder, ParameterError)
+        folder.mkdir(parents=True, exist_ok=True)
+        with show_progress(progress, "explore") as told:
+            write_app(folder, site_title(self.book))
+            self._write(parts_of(self.book, self.beside, self.checkpoints), DataFolder(folder / "data"), told)
+        return folder / INDEX
+
+    def _write(self, parts: Sequence[Part], data: DataFolder, progress: Progress) -> None:
+        """Each part, and after it what all pages need, so that the site opens at any time."""
+        for part in parts:
+            try:
+                write_leaves(part.leaves(data), data, _told_of(part.name, progress))
+            finally:
+                page = self._page(data)
+                data.write("site", page, stamp_of(page))
+
+    def _page(self, data: DataFolder) -> Mapping[str, Any]:
+        return site_page(self.book, data, self.typed, self.checkpoints)
+
+    def _refuse(self, folder: Path) -> None:
+        """Refuse a folder that holds something else, or whose pictures are read.
+
+        Raises:
+            ParameterError: with what to do.
+        """
+        pictures = getattr(self.book.source, "folder", None)
+        if isinstance(pictures, Path) and pictures.resolve() in (folder.resolve(), *folder.resolve().parents):
+            raise ParameterError(
+                f"the site '{folder}' would lie among the pictures of '{pictures}', which are read: name a folder "
+                "beside it"
+            )
+        if folder.is_dir() and any(folder.iterdir()) and not _is_site(folder):
+            raise ParameterError(f"'{folder}' holds other things than a site: name a new folder, or an earlier site")
+        if folder.exists() and not folder.is_dir():
+            raise ParameterError(f"'{folder}' is a file: name a folder")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the survey."""
+        return tuple(site_notes(self.book))
+
+    def unit(self, layer: LayerLike, unit: int) -> "CellPage":
+        """The page of one unit, for a notebook's cell.
+
+        Args:
+            layer: its name, an alias, or the framework's own object.
+            unit: its number, from 0.
+
+        Raises:
+            LayerError: no such layer, or no page of it.
+            ParameterError: no such unit.
+        """
+        name = self.book.model.layer_name(layer)
+        if name not in self.book.layers:
+            listed = ", ".join(self.book.layers[:8]) + ", ..." * (len(self.book.layers) > 8)
+            raise LayerError(f"units of layer {name!r} have no pages here; those of {listed} have")
+        return self._cell(
+            f"#/unit/{self.book.ids[name]}/{unit}", f"unit {unit} of {name}", unit_parts(self.book, name, unit)
+        )
+
+    def _cell(self, route: str, title: str, parts: Sequence[Part]) -> "CellPage":
+        """Made in a folder that lasts no longer than this, as `save` would make it."""
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory() as place, show_progress(None, "explore") as told:
+            data = DataFolder(Path(place))
+            self._write(parts, data, told)
+            return CellPage(title, embedded_page(title, route, list(data.scripts())))
+
+    def _repr_html_(self) -> str:
+        """The first page, in a notebook."""
+        return self._cell("#/", site_title(self.book), parts_of(self.book, None, None, first_page=True))._repr_html_()
+
+    def __repr__(self) -> str:
+        images = counted(len(self.book.source), "image") if self.book.source is not None else "no images"
+        return one_line(f"Site of {self.book.name}", [counted(len(self.book.layers), "layer"), images])
+
+
+class CellPage:
+    """One page of a site, which a notebook shows."""
+
+    def __init__(self, title: str, html: str) -> None:
+        self.title, self.html = title, html
+
+    def __repr__(self) -> str:
+        return f"<page: {self.title}>"
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def _is_site(folder: Path) -> bool:
+    try:
+        return MARK in (folder / INDEX).read_bytes()[:4096]
+    except OSError:
+        return False
+
+
+def _told_of(name: str, progress: Progress) -> Progress:
+    return lambda done, total, what: progress(done, total, f"{name}: {what}" if what else name)
