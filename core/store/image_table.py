@@ -19,7 +19,7 @@ from ..files.whole_file import whole_file, write_bytes
 from ..image.encoding import encode_picture
 from .image_page import ImagePage
 
-__all__ = ["ACROSS", "ImageTable", "image_columns"]
+__all__ = ["ACROSS", "ImageTable", "image_columns", "sheet_name"]
 
 ACROSS = 16
 """Thumbnails in a row of a sheet."""
@@ -55,7 +55,7 @@ class ImageTable:
         left[places], top[places] = places % ACROSS * side, places // ACROSS * side
         for place, tile in zip(places.tolist(), state["tiles"], strict=True):
             sheet[top[place] : top[place] + side, left[place] : left[place] + side] = tile
-        name = f"thumbnails/{shard.number:05}.jpg"
+        name = sheet_name(shard.number)
         (self.folder / "thumbnails").mkdir(exist_ok=True)
         content = encode_picture(sheet, "JPEG", quality=90, subsampling=0)
         write_bytes(self.folder / name, content, ParameterError)
@@ -77,6 +77,11 @@ class ImageTable:
             for start in range(0, count, GROUP):
                 parts = [parquet.read_table(self._part(n)) for n in range(start, min(start + GROUP, count))]
                 writer.write_table(arrow().concat_tables(parts))
+
+
+def sheet_name(number: int) -> str:
+    """The file of a shard's thumbnails within the store's folder."""
+    return f"thumbnails/{number:05}.jpg"
 
 
 def image_columns(source: Source, names: Sequence[str], state: State, result: ShardResult) -> dict[str, Any]:

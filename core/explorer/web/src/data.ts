@@ -203,14 +203,16 @@ export interface Thumbnails {
 export interface PointsLine {
   title: string; // the layer, or the checkpoint
   layer: LayerId | null;
-  quality: Record<string, number>;
+  quality: Record<string, number>; // of a layout that was computed for the site, in `Points`
   notes: string[];
 }
 export interface Points {
   x: string; // base64 of little-endian float32, one an image; NaN where it could not be read
   y: string; // both within -1 .. 1, alike in all layouts, so that switching does not jump
-  strongest: string | null; // base64 of little-endian uint16, `count` an image: its units that stand out
+  strongest: string | null; // base64 of little-endian uint16, `count` an image: its units that stand out, 65535 for none
   count: number;
+  quality: Record<string, number>; // trustworthiness, neighbourhood_hit
+  notes: string[];
 }
 
 /* "atlas/K" */
