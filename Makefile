@@ -18,7 +18,7 @@ PARITY := .venv-parity
 MINUTES ?= 10
 SEED ?=
 
-.PHONY: demo test test-fast fuzz conformance check bench parity gallery synthesis-gallery data-gallery view clean
+.PHONY: demo test test-fast fuzz conformance check bench parity gallery synthesis-gallery data-gallery explorer view clean
 
 demo: $(STAMP)
 	$(BIN)/crosslens demo -o $(DEMO_DIR)
@@ -63,6 +63,10 @@ parity: $(PARITY)/.installed
 	$(PARITY)/bin/python -m benchmarks.parity --fresh
 	$(PARITY)/bin/python -m benchmarks.parity.relevance
 	$(PARITY)/bin/python -m benchmarks.parity.attacks --fresh
+
+# The explorer's pages, from core/explorer/web/src into core/explorer/web/bundle, which is committed. Needs Node 20 or newer.
+explorer:
+	cd core/explorer/web && npm install --no-package-lock --no-audit --no-fund && node build.mjs
 
 # The peers in an environment of their own that sees the main one; without their dependencies, which would bring another
 # torch and TensorFlow.

@@ -1,0 +1,5 @@
+import { MissingPart } from "../parts/missing";
+
+export function PicturesView() {
+  return <MissingPart what="pictures" text="No pictures yet." />;
+}
