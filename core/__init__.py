@@ -11,6 +11,7 @@ from .execution import command_start as command_start  # ctrl-C during the impor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import explorer as explorer  # adds its pages to what a survey shows
 from . import report as report  # adds .html to what a comparison can be saved as
 from .data import Source, Statistic, concept_data, data
 from .errors import CrosslensError
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from .checkpoints.steady_embedding import steady_embedding
     from .checkpoints.steady_points import SteadyPoints
     from .comparison.compare import Comparison, compare
+    from .explorer.explore import explore
+    from .explorer.site import Site
     from .picture_run.run import PictureSummary, run_pictures
     from .plugins.attach import attach
     from .robustness.curve import RobustnessCurve
@@ -73,6 +76,7 @@ __all__ = [
     "RobustnessCurve",
     "Scores",
     "Search",
+    "Site",
     "Source",
     "Statistic",
     "SteadyPoints",
@@ -90,6 +94,7 @@ __all__ = [
     "concept_data",
     "data",
     "diverge",
+    "explore",
     "hookimpl",
     "load",
     "load_image",
@@ -115,6 +120,8 @@ _LATER = {
     "diverge": ".alignment.divergence",
     "Comparison": ".comparison.compare",
     "compare": ".comparison.compare",
+    "Site": ".explorer.site",
+    "explore": ".explorer.explore",
     "PictureSummary": ".picture_run.run",
     "run_pictures": ".picture_run.run",
     "attach": ".plugins.attach",

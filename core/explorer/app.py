@@ -28,7 +28,7 @@ def write_app(folder: Path, title: str) -> None:
     (folder / "app").mkdir(exist_ok=True)
     for name in FILES:
         write_text(folder / "app" / name, _shipped(f"bundle/{name}"), ParameterError)
-    page = Template(_shipped("page.html")).substitute(title=escape(title))
+    page = Template(_shipped("bundle/page.html")).substitute(title=escape(title))
     write_text(folder / "index.html", page, ParameterError)
 
 

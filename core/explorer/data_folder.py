@@ -10,7 +10,6 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..files.whole_file import write_text
-from ..method.provenance import json_value
 from ..result.strict_json import dumps
 
 __all__ = ["DataFolder", "script", "stamp_of"]
@@ -72,18 +71,19 @@ class DataFolder:
 
 def script(key: str, value: Mapping[str, Any]) -> str:
     """The line that gives a page a value. Nothing in it ends a script or a comment of HTML, whatever its texts hold."""
-    text = dumps(json_value(value) if _has_arrays(value) else value, compact=True)
+    text = dumps(_plain(value), compact=True)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return f'crosslens.put("{key}", {text});'
 
 
-def _has_arrays(value: Any) -> bool:
+def _plain(value: Any) -> Any:
+    """The same with lists for NumPy's arrays, and Python's numbers for its numbers."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
     if isinstance(value, Mapping):
-        return any(map(_has_arrays, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_has_arrays, value))
-    return isinstance(value, np.ndarray | np.generic)
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def stamp_of(*parts: Any) -> str:

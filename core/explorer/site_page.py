@@ -10,10 +10,11 @@ from .commands import commands
 from .data_folder import DataFolder
 from .network.cost import total_flops, total_parameters
 from .network.layer_pages import layer_line
+from .pictures.choice import chosen_pictures
 from .points.atlas import lines as atlas_lines
-from .points.images import images_line
+from .points.images import entry as images_entry
 from .points.points import lines as point_lines
-from .points.thumbnails import thumbnails_line
+from .points.thumbnails import entry as thumbnails_entry
 
 __all__ = ["site_notes", "site_page", "site_title"]
 
@@ -48,9 +49,9 @@ def site_page(book: Book, data: DataFolder, typed: Sequence[str], checkpoints: A
         "data": _data(book),
         "layers": [_layer(book, data, name) for name in model.layers],
         "classes": list(model.output.names(model.labels)) if model.output.is_vector else [],
-        "thumbnails": thumbnails_line(book),
-        "images": images_line(book),
-        "pictures": data.numbers("pictures"),
+        "thumbnails": thumbnails_entry(book),
+        "images": images_entry(book),
+        "pictures": _pictures(book, data),
         "points": point_lines(book, checkpoints) if data.numbers("points") else [],
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
         "beside": data.beside,
@@ -65,6 +66,13 @@ def _data(book: Book) -> Mapping[str, Any] | None:
     failures = book.survey.images["failure"]
     name = repr(book.source).strip("<>") if book.source is not None else "the survey's images"
     return {"name": name, "images": len(failures), "failed": int(sum(bool(each) for each in failures.tolist()))}
+
+
+def _pictures(book: Book, data: DataFolder) -> list[int]:
+    """Those with a page, the first ones first."""
+    there = data.numbers("pictures")
+    first = [index for index in chosen_pictures(book) if index in set(there)]
+    return [*first, *sorted(set(there) - set(first))]
 
 
 def _layer(book: Book, data: DataFolder, name: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@
 | .webp | the Software entry of its EXIF data, crosslens |
 | .mp4 | the comment of its metadata, crosslens |
 | .svg, .html | the creator, the generator: crosslens |
+| .js, .css, .txt | of a site: the call that gives a page its data, or the first line |
 | .npz | a member `record.npy` that holds a JSON object |
 | .parquet | an entry of the schema's metadata, made_by: crosslens |
 | .json, .jsonl | the keys of a comparison, a table, the settings or the index of a run |
@@ -114,6 +115,9 @@ _LOOKS: dict[str, Callable[[Path, int], bool]] = {
     ".mp4": _contains((_PICTURE,)),
     ".svg": _contains((_PICTURE,)),
     ".html": _contains((b'<meta name="generator" content="crosslens">',)),
+    ".js": _contains((b'crosslens.put("', b"/* crosslens ")),
+    ".txt": _contains((b"explorer.js contains these packages",)),
+    ".css": _contains((b"/* crosslens ",)),
     ".parquet": _contains((b"made_by",)),
     ".npz": _holds_record,
     ".json": _holds_keys,

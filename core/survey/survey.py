@@ -13,6 +13,7 @@ from ..errors import ParameterError, unknown_name
 from ..files.parquet_file import arrow
 from ..html_table import html_table
 from ..model.base import Model
+from ..model.layer import LayerLike
 from ..plugins.saved_result import load as load_result
 from ..result import Result
 from ..result.display import counted, one_line
@@ -21,6 +22,7 @@ from ..store.entries import Entry, labels
 from ..store.manifest import read_manifest
 from ..store.ownership import FILES
 from ..store.store import RESULT
+from .pages import open_pages
 
 __all__ = ["Survey", "open_survey"]
 
@@ -84,10 +86,23 @@ class Survey(Mapping[str, Result]):
         where = f"'{self.folder}'" if self.folder else ""
         return one_line(f"Survey {where}".strip(), [", ".join(self), counted(len(self.images), "image")])
 
+    def unit(self, layer: LayerLike, unit: int) -> Any:
+        """The page of one unit, for a notebook's cell; `crosslens.explore(survey).save("site/")` writes all pages.
+
+        Args:
+            layer: its name, an alias, or the framework's own object.
+            unit: its number, from 0.
+
+        Raises:
+            CrosslensError: no such layer or unit; or the network cannot be opened again.
+        """
+        return open_pages(self).unit(layer, unit)
+
     def _repr_html_(self) -> str:
-        """The results, a line each, in a notebook."""
+        """The results, a line each, in a notebook; under them the network's page, where the network is at hand."""
         rows = [[name, repr(self[name]).strip("<>")] for name in self]
-        return html_table(["method", "result"], rows, above=repr(self).strip("<>"))
+        results = html_table(["method", "result"], rows, above=repr(self).strip("<>"))
+        return results if self.model is None else results + open_pages(self)._repr_html_()
 
 
 class UnknownResultError(ParameterError, KeyError):

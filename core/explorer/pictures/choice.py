@@ -1,6 +1,7 @@
-"""Which images get a page of their own: those that can be read, evenly over the predicted classes."""
+"""Which images get a page of their own: the surest of each predicted class, more of classes with more images."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,19 +12,22 @@ __all__ = ["chosen_pictures"]
 
 
 def chosen_pictures(book: Book) -> tuple[int, ...]:
-    """Indices of images, ascending; none where the images cannot be read again.
+    """Indices of images, the first ones first; none where the images cannot be read again.
 
-    A larger number keeps the images of a smaller one: each class gives its surest image first, then its next.
+    Of a class with n images the k-th surest, from 0, comes at (k + 1/2) / sqrt(n): one of many images has more pages
+    than one of few, but not in proportion. A larger number of pages keeps those of a smaller one.
     """
-    if book.source is None:
+    if book.source is None or not book.survey:
         return ()
-    table: Mapping[str, np.ndarray] = {name: as_numpy(values) for name, values in book.survey.images.columns.items()}  # type: ignore[type-arg]
+    table: Mapping[str, np.ndarray[Any, Any]] = {
+        name: as_numpy(book.survey.images[name]) for name in ("failure", "class", "score")
+    }
     known = np.flatnonzero(table["failure"] == "")
-    count = len(known) if book.shown.pictures is None else min(book.shown.pictures, len(known))
     classes, scores = table["class"][known], np.nan_to_num(table["score"][known], nan=-np.inf)
-    order = np.lexsort((known, -scores, classes))
-    first_of_class = np.r_[True, classes[order][1:] != classes[order][:-1]]
-    starts = np.maximum.accumulate(np.where(first_of_class, np.arange(len(order)), 0))
-    turn = np.arange(len(order)) - starts
-    chosen = order[np.lexsort((classes[order], turn))][:count]
-    return tuple(sorted(known[chosen].tolist()))
+    turn = np.zeros(len(known))
+    for each in np.unique(classes):
+        rows = np.flatnonzero(classes == each)
+        order = rows[np.argsort(-scores[rows], kind="stable")]
+        turn[order] = (np.arange(len(order)) + 0.5) / np.sqrt(len(order))
+    chosen = known[np.lexsort((known, turn))]
+    return tuple(chosen[: book.shown.pictures].tolist())

@@ -8,6 +8,7 @@ import numpy as np
 from ...arrays import Array, as_numpy
 from ...concepts.neuron_groups import NeuronGroups
 from ...errors import CrosslensError
+from ...execution.notices import withhold
 from ...model.base import Model
 from ...plugins.method_by_name import method
 from ..book import Book
@@ -31,7 +32,8 @@ def concept_groups(book: Book, image: Array) -> Mapping[str, Any] | None:
     """
     model: Model = book.model
     try:
-        found = method("concept_groups", groups=GROUPS, visualise=False)(model, as_numpy(image))
+        with withhold():
+            found = method("concept_groups", groups=GROUPS, visualise=False)(model, as_numpy(image))
     except CrosslensError:  # tokens without a grid, a layer that is nowhere above zero: there are no groups to show
         return None
     assert isinstance(found, NeuronGroups)

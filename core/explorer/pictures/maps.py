@@ -7,6 +7,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import CrosslensError
+from ...execution.notices import withhold
 from ...model.base import Model
 from ...plugins.method_by_name import method
 from ...result import Attribution
@@ -30,7 +31,8 @@ def drawn_maps(model: Model, image: Array, methods: Sequence[str]) -> Sequence[M
 
 def _drawn(model: Model, image: Array, name: str) -> Mapping[str, Any]:
     try:
-        result = method(name)(model, image)
+        with withhold():
+            result = method(name)(model, image)
     except CrosslensError as error:
         return {"method": name, "target": "", "image": None, "note": str(error)}
     if not isinstance(result, Attribution):

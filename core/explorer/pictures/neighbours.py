@@ -15,7 +15,7 @@ COUNT = 12
 
 
 class Neighbours:
-    """Of the survey's last two-dimensional embedding; none where it has no such."""
+    """Of the survey's embedding of the deepest layer; none where it has no embedding."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -23,7 +23,10 @@ class Neighbours:
     @cached_property
     def _embedding(self) -> Embedding | None:
         known = [each for each in self._book.results("embedding").values() if isinstance(each, Embedding)]
-        return known[-1] if known else None
+        return max(known, key=self._depth, default=None)
+
+    def _depth(self, embedding: Embedding) -> int:
+        return self._book.ids.get(str(embedding.parameters.get("layer")), -1)
 
     @cached_property
     def _rows(self) -> tuple[np.ndarray[Any, Any], bool]:

@@ -18,14 +18,18 @@ CHUNK = 5_000
 """Images in a file."""
 
 
-def entry(book: Book) -> Mapping[str, Any]:
-    """The `images` of `Site`: how many, how many in a file, and the labels that they have."""
+def entry(book: Book) -> Mapping[str, Any] | None:
+    """The `images` of `Site`: how many, how many in a file, and the labels that they have; None without a survey."""
+    if not book.survey:
+        return None
     images = book.survey.images
     return {"count": len(images), "chunk": CHUNK, "labels": _labels(images)}
 
 
 def leaves(book: Book) -> list[Leaf]:
     """A leaf for each `CHUNK` images."""
+    if not book.survey:
+        return []
     images = book.survey.images
     places = {label: place for place, label in enumerate(_labels(images))}
     return [
