@@ -1,5 +1,142 @@
-import { MissingPart } from "../parts/missing";
+/* The page of a picture: what the network says of it, and which units answer where. */
+import { useState } from "preact/hooks";
+import type { PicturePage } from "../data";
+import { useKeys } from "../keys";
+import { useData } from "../load";
+import { NotMade } from "../parts/command";
+import { NotThere } from "../parts/missing";
+import { Brief } from "../picture/brief";
+import { DictionaryView } from "../picture/dictionary";
+import { Groups } from "../picture/groups";
+import { useImage, type ImageLine } from "../picture/images";
+import { Maps } from "../picture/maps";
+import { Neighbours } from "../picture/neighbours";
+import { firstGrid, type Position } from "../picture/positions";
+import { Prediction } from "../picture/prediction";
+import { masksOf, Stage, type Heat } from "../picture/stage";
+import { Strongest } from "../picture/strongest";
+import { go, href } from "../routes";
+import { commandFor, hasPage, useSite } from "../site";
+import "../unit/unit.css";
+import "../picture/picture.css";
 
-export function PictureView(_: { index: number }) {
-  return <MissingPart what="pictures" text="No page of pictures yet." />;
+const MIDDLE: Position = { x: 0.5, y: 0.5 };
+
+function Heading({ index, about }: { index: number; about: ImageLine | null }) {
+  const { pictures } = useSite();
+  const place = pictures.indexOf(index);
+  const step = (to: number | undefined, text: string, title: string) =>
+    to === undefined ? <span class="muted">{text}</span> : <a href={href.picture(to)} title={title}>{text}</a>;
+  return (
+    <header class="page-heading">
+      <h1>{about?.id ?? `Picture ${index}`}</h1>
+      <p class="muted">
+        picture {index}
+        {about?.label && ` · labelled ${about.label}`}
+      </p>
+      <nav class="steps" aria-label="Pictures">
+        {place >= 0 && step(pictures[place - 1], "← previous", "left arrow")}
+        <a href={href.pictures()} title="u">all pictures</a>
+        {place >= 0 && step(pictures[place + 1], "next →", "right arrow")}
+      </nav>
+    </header>
+  );
+}
+
+/* What lies over the picture, and what is looked at. */
+function useLook(page: PicturePage) {
+  const [map, setMap] = useState<number | null>(null);
+  const [shown, setShown] = useState<ReadonlySet<number>>(new Set());
+  const [at, setAt] = useState<Position>(MIDDLE);
+  const [pinned, setPinned] = useState(false);
+  const [grid, setGrid] = useState(() => firstGrid(page.dictionary));
+  const [heat, setHeat] = useState<Heat | null>(null);
+  const [place, setPlace] = useState<[number, number] | null>(null);
+  const [fresh, setFresh] = useState(true);
+  const look = (position: Position) => {
+    setAt(position);
+    setFresh(false);
+  };
+  const pin = (position: Position) => {
+    look(position);
+    setPinned(true);
+  };
+  const toggle = (which: number) => {
+    const next = new Set(shown);
+    if (!next.delete(which)) next.add(which);
+    setShown(next);
+  };
+  const looked = { at, fresh, pinned, look, pin, unpin: () => setPinned(false) };
+  return { ...looked, map, setMap, shown, toggle, grid, setGrid, heat, setHeat, place, setPlace };
+}
+
+function Whole({ page, about }: { page: PicturePage; about: ImageLine | null }) {
+  const see = useLook(page);
+  const alt = [about?.id ?? `picture ${page.index}`, about?.label && `labelled ${about.label}`].filter(Boolean).join(", ");
+  return (
+    <div class="picture-columns">
+      <div class="picture-left">
+        <Stage
+          page={page}
+          alt={alt}
+          map={see.map === null ? null : page.maps[see.map].image}
+          masks={masksOf(page.groups, see.shown)}
+          grid={page.dictionary[see.grid] ?? null}
+          at={see.at}
+          pinned={see.pinned}
+          fresh={see.fresh}
+          heat={see.heat}
+          place={see.place}
+          look={see.look}
+          pin={see.pin}
+          unpin={see.unpin}
+        />
+        <Maps page={page} chosen={see.map} choose={see.setMap} />
+      </div>
+      <div class="picture-right">
+        <Prediction prediction={page.prediction} label={about?.label ?? ""} />
+        {page.dictionary.length > 0 && (
+          <DictionaryView
+            dictionaries={page.dictionary}
+            at={see.at}
+            pinned={see.pinned}
+            grid={see.grid}
+            choose={see.setGrid}
+            show={see.setHeat}
+            unpin={see.unpin}
+          />
+        )}
+        <Strongest strongest={page.strongest} show={see.setPlace} />
+        {page.groups && <Groups groups={page.groups} shown={see.shown} toggle={see.toggle} />}
+        {page.neighbours && <Neighbours neighbours={page.neighbours} />}
+      </div>
+    </div>
+  );
+}
+
+export function PictureView({ index }: { index: number }) {
+  const site = useSite();
+  const about = useImage(index);
+  const own = hasPage(site, index);
+  const page = useData<PicturePage>(own ? `pictures/${index}` : null);
+  const place = site.pictures.indexOf(index);
+  const [before, after] = place < 0 ? [] : [site.pictures[place - 1], site.pictures[place + 1]];
+  useKeys([
+    before !== undefined && { key: "ArrowLeft", does: "previous picture", run: () => go(href.picture(before)) },
+    after !== undefined && { key: "ArrowRight", does: "next picture", run: () => go(href.picture(after)) },
+    { key: "u", does: "all pictures", run: () => go(href.pictures()) },
+  ]);
+  if (!own && !(site.images && index < site.images.count)) return <NotThere text={`There is no picture ${index}.`} />;
+  return (
+    <article class="leaf picture-page">
+      <Heading index={index} about={about} />
+      {(!own || page === null) && (
+        <>
+          {about && <Brief about={about} />}
+          <NotMade what="The page of this picture was not made" command={commandFor(site, "pictures")} />
+        </>
+      )}
+      {page && <Whole page={page} about={about} />}
+    </article>
+  );
 }

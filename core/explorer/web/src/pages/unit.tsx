@@ -1,5 +1,117 @@
-import { MissingPart } from "../parts/missing";
+/* The page of a unit: what drives it, when it answers, what it detects, which units it reads and which read it. */
 
-export function UnitPageView(_: { layer: number; unit: number }) {
-  return <MissingPart what="units" text="No page of units yet." />;
+import type { LayerId, LayerPage, UnitPage } from "../data";
+import { plural } from "../figure";
+import { useData } from "../load";
+import { useKeys } from "../keys";
+import { NotMade } from "../parts/command";
+import { NotThere } from "../parts/missing";
+import { go, href } from "../routes";
+import { commandFor, useSite } from "../site";
+import { Concepts, Statistics } from "../unit/statistics";
+import { ExamplesView } from "../unit/examples";
+import { HistogramView } from "../unit/histogram";
+import { Links, Nearest } from "../unit/relatives";
+import { Visuals } from "../unit/visuals";
+import "../unit/unit.css";
+
+interface Props {
+  layer: LayerId;
+  unit: number;
+}
+
+function Heading({ layer, unit }: Props) {
+  const line = useSite().layers[layer];
+  const last = line.units - 1;
+  return (
+    <header class="page-heading">
+      <h1>
+        <a href={href.layer(layer)}>{line.name}</a> <span class="muted">unit</span> {unit}
+      </h1>
+      <p class="muted">
+        {line.kind}, {plural(line.units, "unit")}
+      </p>
+      <nav class="steps" aria-label="Units of this layer">
+        {unit > 0 ? <a href={href.unit(layer, unit - 1)} title="left arrow">← {unit - 1}</a> : <span class="muted">←</span>}
+        <a href={href.layer(layer)} title="u">all units</a>
+        {unit < last ? <a href={href.unit(layer, unit + 1)} title="right arrow">{unit + 1} →</a> : <span class="muted">→</span>}
+      </nav>
+    </header>
+  );
+}
+
+function Values({ page }: { page: UnitPage }) {
+  const { layer } = page;
+  const site = useSite();
+  const about = useData<LayerPage>(site.layers[layer].page ? `layers/${layer}` : null);
+  if (!page.histogram && !page.before) return null;
+  const marks = (page.examples?.kinds ?? []).flatMap(({ kind, items }) => items.map(({ value }) => ({ kind, value })));
+  const at = about?.looked_at && about.looked_at !== site.layers[layer].name ? ` (of ${about.looked_at})` : "";
+  return (
+    <section class="panel" id="histogram">
+      <h2>Values over the data</h2>
+      {page.histogram && <HistogramView histogram={page.histogram} title={`values${at}`} marks={marks} />}
+      {page.before && <HistogramView histogram={page.before} title="before the rectifier" />}
+      {marks.length > 0 && <p class="fine">Marks below the first histogram: the values of the examples.</p>}
+    </section>
+  );
+}
+
+function Parts({ page, name }: { page: UnitPage; name: string }) {
+  const site = useSite();
+  const { layer, unit } = page;
+  const attributed = site.layers[layer].attributed.includes(unit);
+  return (
+    <>
+      {page.examples && (
+        <ExamplesView
+          examples={page.examples}
+          attributions={attributed ? `attributions/${layer}/${unit}` : null}
+          name={name}
+          key={`${layer}/${unit}`}
+        />
+      )}
+      <div class="columns">
+        <Values page={page} />
+        {page.concepts.length > 0 ? (
+          <Concepts concepts={page.concepts} />
+        ) : (
+          site.commands.concepts && (
+            <section class="panel" id="concepts">
+              <h2>Concepts</h2>
+              <NotMade command={site.commands.concepts} />
+            </section>
+          )
+        )}
+        <Nearest layer={layer} nearest={page.nearest} by={page.nearest_by} />
+        <Links id="reads" title="What it reads" links={page.reads} />
+        <Links id="read-by" title="What reads it" links={page.read_by} />
+      </div>
+    </>
+  );
+}
+
+export function UnitPageView({ layer, unit }: Props) {
+  const site = useSite();
+  const line = site.layers[layer];
+  const there = line !== undefined && unit >= 0 && unit < line.units;
+  const page = useData<UnitPage>(there ? `units/${layer}/${unit}` : null);
+  useKeys([
+    there && unit > 0 && { key: "ArrowLeft", does: "previous unit", run: () => go(href.unit(layer, unit - 1)) },
+    there && unit < line.units - 1 && { key: "ArrowRight", does: "next unit", run: () => go(href.unit(layer, unit + 1)) },
+    line !== undefined && { key: "u", does: "all units of the layer", run: () => go(href.layer(layer)) },
+  ]);
+  if (!there) return <NotThere text={`There is no unit ${unit} in layer ${layer}.`} />;
+  const name = `${line.name}, unit ${unit}`;
+  return (
+    <article class="leaf unit-page">
+      <Heading layer={layer} unit={unit} />
+      <div class="unit-top">
+        <Visuals layer={layer} unit={unit} name={name} />
+        {page && <Statistics statistics={page.statistics} />}
+      </div>
+      {page === null && <NotMade what="Examples and figures of this unit were not made" command={commandFor(site, "units")} />}
+      {page && <Parts page={page} name={name} />}
+    </article>
+  );
 }

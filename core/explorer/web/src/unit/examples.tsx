@@ -1,0 +1,113 @@
+/* The images to which a unit answers most, least and in between, as the crops that it sees of them. */
+
+import { useState } from "preact/hooks";
+import type { Attributions, Example, Examples, Sheet } from "../data";
+import { useData } from "../load";
+import { href } from "../routes";
+import { Tile } from "../sheet";
+import { figure, words } from "../figure";
+import { Whole, type Looked } from "./whole";
+
+const KINDS: Record<string, string> = {
+  most: "largest values",
+  slightly_positive: "slightly above zero",
+  slightly_negative: "slightly below zero",
+  least: "smallest values",
+};
+type View = "crops" | "attribution" | "both";
+
+interface CropProps {
+  example: Example;
+  crops: Sheet;
+  attribution: Sheet | null;
+  view: View;
+  name: string;
+  look: (looked: Looked | null) => void;
+}
+
+function Crop({ example, crops, attribution, view, name, look }: CropProps) {
+  const alt = `what ${name} sees of image ${example.image}, value ${figure(example.value)}`;
+  const enter = (event: { currentTarget: EventTarget | null }) =>
+    look({ example, at: (event.currentTarget as Element).getBoundingClientRect() });
+  return (
+    <a
+      class="crop"
+      href={href.picture(example.image)}
+      onMouseEnter={enter}
+      onFocus={enter}
+      onMouseLeave={() => look(null)}
+      onBlur={() => look(null)}
+    >
+      <span class="crop-pictures">
+        {(view !== "attribution" || !attribution) && <Tile sheet={crops} slot={example.slot} alt={alt} size={88} />}
+        {view !== "crops" && attribution && (
+          <Tile sheet={attribution} slot={example.slot} alt={`what of it ${name} used`} size={88} />
+        )}
+      </span>
+      <span class="note">{figure(example.value)}</span>
+    </a>
+  );
+}
+
+const VIEWS: [View, string][] = [
+  ["crops", "crops"],
+  ["attribution", "attribution"],
+  ["both", "both"],
+];
+
+function Choice({ view, choose }: { view: View; choose: (view: View) => void }) {
+  return (
+    <div class="choice" role="group" aria-label="What to show of each example">
+      {VIEWS.map(([key, title]) => (
+        <button type="button" key={key} aria-pressed={view === key} onClick={() => choose(key)}>
+          {title}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+interface Props {
+  examples: Examples;
+  attributions: string | null; // the key of the unit's attributions
+  name: string;
+}
+
+export function ExamplesView({ examples, attributions, name }: Props) {
+  const [view, setView] = useState<View>("crops");
+  const [looked, setLooked] = useState<Looked | null>(null);
+  const made = useData<Attributions>(view === "crops" ? null : attributions);
+  return (
+    <section class="panel" id="examples">
+      <header class="row spread">
+        <h2>Examples</h2>
+        {attributions && <Choice view={view} choose={setView} />}
+      </header>
+      <p class="fine">
+        The part of each image that the unit sees, by {words(examples.by)}. Point at one to see the whole image; click to open it.
+        {view !== "crops" && made && ` Attribution: ${words(made.method)}.`}
+      </p>
+      {examples.kinds
+        .filter((row) => row.items.length)
+        .map((row) => (
+          <div class="example-row" key={row.kind} data-kind={row.kind}>
+            <h3>{KINDS[row.kind] ?? words(row.kind)}</h3>
+            <div class="tiles">
+              {row.items.map((example) => (
+                <Crop
+                  key={example.slot}
+                  example={example}
+                  crops={examples.crops}
+                  attribution={made?.sheet ?? null}
+                  view={view}
+                  name={name}
+                  look={setLooked}
+                />
+              ))}
+            </div>
+          </div>
+        ))}
+      {looked && <Whole {...looked} />}
+    </section>
+  );
+}
