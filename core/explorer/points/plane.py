@@ -11,7 +11,7 @@ from ...checkpoints.steady_points import SteadyPoints
 from ...data.features import Features, features_of
 from ...embedding.embedding import Embedding
 from ...errors import LayerError, ParameterError
-from ...layouts.layout import Layout, Numbers
+from ...layouts.layout import Layout, Numbers, usable
 from ...layouts.tsne import unit_length
 from ...model.layer import INPUT
 from ...reading.array_file import map_npy
@@ -110,7 +110,7 @@ def kept_rows(layout: Layout) -> Numbers | None:
     """The rows that a layout of neighbours keeps, at their places, NaN elsewhere; perhaps principal components."""
     if "rows" not in layout.state:
         return None
-    rows, known = as_numpy(layout.state["rows"]), np.isfinite(layout.points).all(axis=1)
+    rows, known = as_numpy(layout.state["rows"]), usable(layout.points)
     if len(rows) != known.sum():
         return None
     every = np.full((len(known), rows.shape[1]), np.nan, np.float32)
