@@ -1,4 +1,4 @@
-"""`leaves` and `entry`: "images/K" of data.ts, what is known of each image of a survey."""
+"""`leaves` and `images_line`: "images/K" of data.ts, what is known of each image of a survey."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,13 +12,13 @@ from ..book import Book
 from ..data_folder import stamp_of
 from ..leaf import Leaf
 
-__all__ = ["CHUNK", "entry", "leaves"]
+__all__ = ["CHUNK", "images_line", "leaves"]
 
 CHUNK = 5_000
 """Images in a file."""
 
 
-def entry(book: Book) -> Mapping[str, Any] | None:
+def images_line(book: Book) -> Mapping[str, Any] | None:
     """The `images` of `Site`: how many, how many in a file, and the labels that they have; None without a survey."""
     if not book.survey:
         return None

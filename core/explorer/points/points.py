@@ -3,12 +3,15 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...arrays import array_digest, as_numpy
 from ...checkpoints.steady_points import SteadyPoints
+from ...errors import ParameterError
+from ...plugins.saved_result import load
 from ..book import Book
 from ..data_folder import stamp_of
 from ..data_urls import encoded_floats
@@ -19,16 +22,21 @@ from .strongest import COUNT, strongest_units
 
 __all__ = ["leaves", "lines"]
 
+Checkpoints: TypeAlias = SteadyPoints | str | Path | None
 VERSION = 1
 """Of what is written, in each file's stamp."""
 
 
-def leaves(book: Book, checkpoints: SteadyPoints | None = None) -> list[Leaf]:
+def leaves(book: Book, checkpoints: Checkpoints = None) -> list[Leaf]:
     """A leaf for each layout; the first that is made lays out all of them.
 
     Args:
         book: whose survey has embeddings.
-        checkpoints: layouts of the same images in several checkpoints, which come after those of the survey.
+        checkpoints: layouts of the same images in several checkpoints, or their file; they come after those of the
+            survey.
+
+    Raises:
+        ParameterError: of `checkpoints`: the file holds something else, or points of none of these images.
     """
     planes = _planes(book, checkpoints)
     laid = _Laid(planes, [str(each) for each in as_numpy(book.survey.images["label"])] if planes else [])
@@ -37,7 +45,7 @@ def leaves(book: Book, checkpoints: SteadyPoints | None = None) -> list[Leaf]:
     return [Leaf(f"points/{n}", stamp, partial(laid.page, n), what) for n in range(len(planes))]
 
 
-def lines(book: Book, checkpoints: SteadyPoints | None = None) -> list[Mapping[str, Any]]:
+def lines(book: Book, checkpoints: Checkpoints = None) -> list[Mapping[str, Any]]:
     """A `PointsLine` of data.ts for each layout, in the order of `leaves`; nothing is computed."""
     return [
         {
@@ -51,9 +59,21 @@ def lines(book: Book, checkpoints: SteadyPoints | None = None) -> list[Mapping[s
     ]
 
 
-def _planes(book: Book, checkpoints: SteadyPoints | None) -> list[Plane]:
+def _planes(book: Book, checkpoints: Checkpoints) -> list[Plane]:
+    if not book.survey:
+        return []
     own = from_embeddings(book)
-    return own if checkpoints is None else [*own, *from_checkpoints(book, checkpoints)]
+    return own if checkpoints is None else [*own, *from_checkpoints(book, _opened(checkpoints))]
+
+
+def _opened(checkpoints: SteadyPoints | str | Path) -> SteadyPoints:
+    result = load(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
+    if not isinstance(result, SteadyPoints):
+        raise ParameterError(
+            f"{result!r} is no points of checkpoints: give the .npz that `crosslens checkpoints A B --data DATA "
+            "-o x.npz` wrote"
+        )
+    return result
 
 
 def _facts(plane: Plane) -> tuple[Any, ...]:

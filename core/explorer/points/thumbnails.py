@@ -1,4 +1,4 @@
-"""`leaves` and `entry`: "thumbnails/K" of data.ts, the sheets of a survey's folder as they are."""
+"""`leaves` and `thumbnails_line`: "thumbnails/K" of data.ts, the sheets of a survey's folder as they are."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -16,10 +16,10 @@ from ..book import Book
 from ..data_folder import stamp_of
 from ..leaf import Leaf
 
-__all__ = ["entry", "leaves"]
+__all__ = ["leaves", "thumbnails_line"]
 
 
-def entry(book: Book) -> Mapping[str, int] | None:
+def thumbnails_line(book: Book) -> Mapping[str, int] | None:
     """The `thumbnails` of `Site`; None of a survey without a folder, and of volumes, which have none."""
     if book.survey.folder is None or "thumbnail_side" not in book.survey.images.columns:
         return None
@@ -30,7 +30,7 @@ def entry(book: Book) -> Mapping[str, int] | None:
 def leaves(book: Book) -> list[Leaf]:
     """A leaf for each sheet."""
     folder = book.survey.folder
-    if folder is None or entry(book) is None:
+    if folder is None or thumbnails_line(book) is None:
         return []
     paths = [folder / sheet_name(shard.number) for shard in shards(len(book.survey.images))]
     return [Leaf(f"thumbnails/{n}", _stamp(path), partial(_sheet, path), "thumbnails") for n, path in enumerate(paths)]

@@ -14,6 +14,7 @@ from crosslens.errors import ParameterError
 from crosslens.explorer.book import Book, Shown
 from crosslens.explorer.data_folder import script
 from crosslens.explorer.points import atlas, images, one_layout, plane, points, strongest, thumbnails
+from crosslens.survey.survey import Survey
 from crosslens.testing import TinyModel
 from PIL import Image
 
@@ -123,7 +124,7 @@ def test_t_sne_of_two_identical_layers_has_identical_points_and_is_laid_out_toge
     assert np.linalg.norm(np.subtract(*one_layout.normalised([each.points for each in layouts])), axis=1).max() > 0.1
 
 
-def test_checkpoints_keep_their_steps_between_each_other_and_pair_by_id(book):
+def test_checkpoints_keep_their_steps_between_each_other_and_pair_by_id(book, tmp_path):
     followed = steady_embedding(
         {"<b>before": MODEL, "after": TinyModel(seed=1)}, IMAGES[8:60], layer="act2", layout="pca"
     )
@@ -135,10 +136,13 @@ def test_checkpoints_keep_their_steps_between_each_other_and_pair_by_id(book):
     made = np.stack([decoded(leaf.make())[8:60] for leaf in leaves[2:]])
     np.testing.assert_allclose(shape_of(np.concatenate(made)), shape_of(np.concatenate(followed.points)), atol=2e-5)
     assert np.isnan(decoded(leaves[2].make())[:8]).all()
+    other = book.survey["embedding layer=act1 layout=pca"].save(tmp_path / "other.npz")
+    with pytest.raises(ParameterError, match="no points of checkpoints: give the"):
+        points.lines(book, other)
 
 
 def test_thumbnails_are_the_sheets_of_the_survey_and_each_image_lies_where_its_columns_say(book):
-    entry, leaves, table = thumbnails.entry(book), thumbnails.leaves(book), book.survey.images
+    entry, leaves, table = thumbnails.thumbnails_line(book), thumbnails.leaves(book), book.survey.images
     assert [leaf.key for leaf in leaves] == ["thumbnails/0", "thumbnails/1"]
     contents = [base64.b64decode(leaf.make()["image"].removeprefix("data:image/jpeg;base64,")) for leaf in leaves]
     for n, content in enumerate(contents):
@@ -153,7 +157,7 @@ def test_thumbnails_are_the_sheets_of_the_survey_and_each_image_lies_where_its_c
 
 def test_a_survey_in_memory_has_no_thumbnails_and_one_whose_sheet_is_gone_says_so(book, tmp_path):
     survey = crosslens.sweep(MODEL, IMAGES[:7], [embedding(layout="pca")])
-    assert thumbnails.entry(book_of(survey)) is None
+    assert thumbnails.thumbnails_line(book_of(survey)) is None
     assert not thumbnails.leaves(book_of(survey))
     stored = crosslens.sweep(MODEL, IMAGES[:7], [embedding(layout="pca")], store=tmp_path / "survey")
     (stored.folder / "thumbnails" / "00000.jpg").unlink()
@@ -161,8 +165,15 @@ def test_a_survey_in_memory_has_no_thumbnails_and_one_whose_sheet_is_gone_says_s
         thumbnails.leaves(book_of(stored))
 
 
+def test_a_site_without_images_has_no_points():
+    empty = book_of(Survey({}, {}))
+    assert images.images_line(empty) is None
+    assert thumbnails.thumbnails_line(empty) is None
+    assert not [*images.leaves(empty), *thumbnails.leaves(empty), *points.leaves(empty), *atlas.leaves(empty)]
+
+
 def test_images_have_ids_labels_by_number_and_reasons_and_hostile_text_stays_text(book):
-    entry, (leaf,) = images.entry(book), images.leaves(book)
+    entry, (leaf,) = images.images_line(book), images.leaves(book)
     chunk = leaf.make()
     assert entry == {"count": COUNT, "chunk": 5000, "labels": ["9", "10", LABELS[2]]}
     expected = [LABELS[kind] if n != 7 else "" for n, kind in enumerate(KINDS)]
