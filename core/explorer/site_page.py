@@ -12,9 +12,9 @@ from .network.cost import total_flops, total_parameters
 from .network.layer_pages import layer_line
 from .pictures.choice import chosen_pictures
 from .points.atlas import lines as atlas_lines
-from .points.images import entry as images_entry
+from .points.images import images_line
 from .points.points import lines as point_lines
-from .points.thumbnails import entry as thumbnails_entry
+from .points.thumbnails import thumbnails_line
 
 __all__ = ["site_notes", "site_page", "site_title"]
 
@@ -49,8 +49,8 @@ def site_page(book: Book, data: DataFolder, typed: Sequence[str], checkpoints: A
         "data": _data(book),
         "layers": [_layer(book, data, name) for name in model.layers],
         "classes": list(model.output.names(model.labels)) if model.output.is_vector else [],
-        "thumbnails": thumbnails_entry(book),
-        "images": images_entry(book),
+        "thumbnails": thumbnails_line(book),
+        "images": images_line(book),
         "pictures": _pictures(book, data),
         "points": point_lines(book, checkpoints) if data.numbers("points") else [],
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
