@@ -6,6 +6,8 @@ IMAGE = '"><img src=x onerror=alert(1)>'
 
 def leaves(made):
     pages = [line for line in made.network[0] if line["page"]]
+    for line in pages[12:-2]:
+        line["page"] = False
     for line in pages[:12] + pages[-2:]:
         yield f"layers/{line['id']}", layer_page(made, line)
         yield from unit_leaves(made, line, pages)
@@ -74,7 +76,7 @@ def unit_page(made, line, unit, pages):
             "kinds": [{"kind": kind, "items": items[3 * k : 3 * k + 3]} for k, kind in enumerate(kinds)],
         },
         "histogram": made.histogram(),
-        "before": None,
+        "before": made.histogram(low=-3),
         "concepts": [{"concept": SCRIPT, "category": "part", "iou": 0.21, "null_iou": 0.02, "detector": True}],
         "nearest": [{"unit": n, "likeness": 0.9 - 0.2 * n} for n in others],
         "nearest_by": "kernels",
@@ -86,7 +88,6 @@ def unit_page(made, line, unit, pages):
 def picture_page(made, index, pages):
     chosen = pages[:: max(1, len(pages) // 6)]
     shown = [line["id"] for line in chosen]
-    grid = range(16)
     layer = made.network[0][shown[1]]
     return {
         "index": index,
@@ -111,16 +112,16 @@ def picture_page(made, index, pages):
         "dictionary": [
             {
                 "layer": line,
-                "rows": 4,
-                "columns": 4,
-                "units": [[(p + k) % layer["units"] for k in range(3)] for p in grid],
-                "values": [[4.5 - k - p / 10 for k in range(3)] for p in grid],
+                "rows": side,
+                "columns": side,
+                "units": [[(p + k) % layer["units"] for k in range(3)] for p in range(side * side)],
+                "values": [[4.5 - k - p / 10 for k in range(3)] for p in range(side * side)],
             }
-            for line in shown[1:3]
+            for line, side in zip(shown[1:3], (8, 4), strict=True)
         ],
         "groups": {
             "layer": shown[1],
-            "groups": [{"map": made.url(32), "units": [[1, 0.5], [2, 0.25]], "effect": 1.5 - k} for k in range(3)],
+            "groups": [{"map": made.veil(), "units": [[1, 0.5], [2, 0.25]], "effect": 1.5 - k} for k in range(3)],
         },
         "neighbours": {"title": f"nearest in pool {SCRIPT}", "images": [1, 2, 3], "distances": [0.1, 0.2, 0.3]},
     }

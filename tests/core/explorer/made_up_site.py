@@ -50,9 +50,15 @@ class MadeUp:
         """Crops of units that no test looks at, drawn once."""
         return self.sheet(12)
 
-    def histogram(self, bins=24):
+    def veil(self, size=32):
+        """A disc of one colour, transparent around it."""
+        pixels = self.picture(size)
+        opaque = 200 * (pixels != pixels[0, 0]).any(axis=2)
+        return picture_url(np.dstack([pixels, np.uint8(opaque)]))
+
+    def histogram(self, bins=24, low=0):
         counts = np.random.default_rng(self.rng.integers(1000)).poisson(400 * np.exp(-np.linspace(0, 3, bins)))
-        return {"edges": np.linspace(0, 6, bins + 1).round(3).tolist(), "counts": counts.tolist()}
+        return {"edges": np.linspace(low, 6, bins + 1).round(3).tolist(), "counts": counts.tolist()}
 
 
 def site(made):

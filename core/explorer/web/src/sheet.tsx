@@ -94,6 +94,6 @@ export function Thumbnail({ index, alt, size, class: more }: ThumbnailProps) {
   }
   const start = chunk * thumbnails.per_sheet;
   const count = Math.min(thumbnails.per_sheet, (images?.count ?? Infinity) - start);
-  const sheet = { image: value.image, width: thumbnails.side, height: thumbnails.side, across: thumbnails.across, count };
+  const sheet = { image: value.image, width: thumbnails.side, height: thumbnails.side, across: Math.min(thumbnails.across, count), count };
   return <Tile sheet={sheet} slot={index - start} alt={alt} size={side} class={more} />;
 }

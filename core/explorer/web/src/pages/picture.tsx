@@ -114,6 +114,10 @@ function Whole({ page, about }: { page: PicturePage; about: ImageLine | null }) 
   );
 }
 
+function focusStage() {
+  document.querySelector<HTMLElement>(".stage")?.focus();
+}
+
 export function PictureView({ index }: { index: number }) {
   const site = useSite();
   const about = useImage(index);
@@ -124,6 +128,7 @@ export function PictureView({ index }: { index: number }) {
   useKeys([
     before !== undefined && { key: "ArrowLeft", does: "previous picture", run: () => go(href.picture(before)) },
     after !== undefined && { key: "ArrowRight", does: "next picture", run: () => go(href.picture(after)) },
+    !!page?.dictionary.length && { key: "p", does: "point into the picture with the arrow keys", run: focusStage },
     { key: "u", does: "all pictures", run: () => go(href.pictures()) },
   ]);
   if (!own && !(site.images && index < site.images.count)) return <NotThere text={`There is no picture ${index}.`} />;

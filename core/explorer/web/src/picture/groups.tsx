@@ -16,10 +16,10 @@ export function Groups({ groups, shown, toggle }: Props) {
   const name = useSite().layers[groups.layer]?.name;
   return (
     <section class="panel" id="groups">
-      <h2>Groups of units</h2>
+      <h2>Concept groups</h2>
       <p class="fine">
-        Units of {name} that are active at the same positions. Switch a group on to see where; its effect is the change of the
-        prediction's logit without it.
+        Units of {name} that are active at the same positions. Switch a group on to see where; its effect is what the predicted
+        class loses without the group.
       </p>
       {groups.groups.map((group, which) => (
         <div class="group" key={which}>

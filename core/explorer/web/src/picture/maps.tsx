@@ -1,5 +1,4 @@
 /* The maps of several methods as small pictures; the chosen one is drawn on the large picture. */
-
 import type { PicturePage } from "../data";
 import { words } from "../figure";
 
@@ -21,13 +20,13 @@ export function Maps({ page, chosen, choose }: Props) {
         </button>
         {page.maps.map((row, place) => (
           <button type="button" class="map-tile" key={place} aria-pressed={chosen === place} onClick={() => choose(place)}>
-            <img src={row.image} alt="" />
+            {row.image ? <img src={row.image} alt="" /> : <span class="no-map">none</span>}
             <span>{words(row.method)}</span>
           </button>
         ))}
       </div>
       {map && (
-        <p class="fine">
+        <p class="fine" role="status">
           {words(map.method)}
           {map.target && ` of ${map.target}`}
           {map.note && `: ${map.note}`}

@@ -27,11 +27,11 @@ export function unitsAt(dictionary: Dictionary, at: Position): { unit: number; v
   return (dictionary.units[place] ?? []).map((unit, rank) => ({ unit, value: dictionary.values[place][rank] }));
 }
 
-/* By position the unit's value, where it stands out there; 0 elsewhere. */
-export function valuesOf(dictionary: Dictionary, unit: number): number[] {
+/* By position the unit's value, where it stands out there; null elsewhere. */
+export function valuesOf(dictionary: Dictionary, unit: number): (number | null)[] {
   return dictionary.units.map((units, place) => {
     const rank = units.indexOf(unit);
-    return rank < 0 ? 0 : dictionary.values[place][rank];
+    return rank < 0 ? null : dictionary.values[place][rank];
   });
 }
 

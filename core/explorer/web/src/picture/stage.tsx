@@ -6,7 +6,7 @@ import { cellOf, moved, type Position } from "./positions";
 export interface Heat {
   rows: number;
   columns: number;
-  values: number[];
+  values: (number | null)[];
 }
 
 interface Props {
@@ -32,18 +32,20 @@ function positionOf(event: MouseEvent): Position {
 }
 
 function HeatCells({ heat }: { heat: Heat }) {
-  const highest = Math.max(...heat.values, 1e-12);
+  const there = heat.values.filter((value) => value !== null);
+  const [lowest, highest] = [Math.min(...there), Math.max(...there)];
+  const strength = (value: number) => (highest > lowest ? (value - lowest) / (highest - lowest) : 1);
   return (
     <svg class="heat" viewBox={`0 0 ${heat.columns} ${heat.rows}`} preserveAspectRatio="none" aria-hidden="true">
       {heat.values.map((value, place) =>
-        value > 0 ? (
+        value !== null ? (
           <rect
             key={place}
             x={place % heat.columns}
             y={Math.floor(place / heat.columns)}
             width={1}
             height={1}
-            opacity={0.25 + (0.5 * value) / highest}
+            opacity={0.2 + 0.55 * strength(value)}
           />
         ) : null,
       )}

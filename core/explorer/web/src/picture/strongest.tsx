@@ -1,9 +1,9 @@
 /* The units that answer this picture most, layer by layer. */
-
 import type { PicturePage, StrongUnit } from "../data";
 import { figure } from "../figure";
+import { InSight } from "../parts/in_sight";
 import { href } from "../routes";
-import { useSite } from "../site";
+import { layerName, useSite } from "../site";
 import { UnitTile } from "../unit/unit_tile";
 
 interface Props {
@@ -16,40 +16,49 @@ function about({ value, score }: StrongUnit): string {
   return `value ${figure(value)}${against}`;
 }
 
+function Row({ row, show }: { row: PicturePage["strongest"][number]; show: Props["show"] }) {
+  const name = layerName(useSite(), row.layer);
+  return (
+    <div class="strong-row" data-layer={row.layer}>
+      <h3>
+        <a href={href.layer(row.layer)}>{name}</a>
+      </h3>
+      <InSight height={90}>
+        {() => (
+          <div class="tiles">
+            {row.units.map((each) => (
+              <UnitTile
+                key={each.unit}
+                layer={row.layer}
+                unit={each.unit}
+                size={52}
+                title={`${name}, unit ${each.unit}: ${about(each)}`}
+                note={each.score === null ? figure(each.value) : `${figure(each.score)} σ`}
+                onLook={(looked) => show(looked ? each.place : null)}
+              />
+            ))}
+          </div>
+        )}
+      </InSight>
+    </div>
+  );
+}
+
 export function Strongest({ strongest, show }: Props) {
-  const { layers } = useSite();
-  if (!strongest.length) return null;
-  const scored = strongest.some(({ units }) => units.some(({ score }) => score !== null));
+  const rows = strongest.filter(({ units }) => units.length > 0);
+  if (!rows.length) return null;
+  const scored = rows.some(({ units }) => units.some(({ score }) => score !== null));
   return (
     <section class="panel" id="strongest">
       <h2>Strongest units</h2>
       <p class="fine">
-        {scored
-          ? "In standard deviations from the unit's mean over the data. "
-          : "By value. "}
-        Point at one to see where in the picture it is strongest.
+        {scored ? "In standard deviations above the unit's mean over the data (σ). " : "By value. "}
+        Point at one to see where in the picture it is strongest. The deepest layer comes first.
       </p>
       <div class="strong-rows">
-        {[...strongest].reverse().map(({ layer, units }) => (
-        <div class="strong-row" key={layer} data-layer={layer}>
-          <h3>
-            <a href={href.layer(layer)}>{layers[layer]?.name}</a>
-          </h3>
-          <div class="tiles">
-            {units.map((row) => (
-              <UnitTile
-                key={row.unit}
-                layer={layer}
-                unit={row.unit}
-                size={52}
-                title={`${layers[layer]?.name}, unit ${row.unit}: ${about(row)}`}
-                note={row.score === null ? figure(row.value) : `${figure(row.score)} σ`}
-                onLook={(looked) => show(looked ? row.place : null)}
-              />
-            ))}
-          </div>
-        </div>
-      ))}
+        {[...rows].reverse().map((row) => (
+          <Row key={row.layer} row={row} show={show} />
+        ))}
       </div>
     </section>
   );
