@@ -12,6 +12,9 @@ import click
 from ..alignment.divergence import Divergence, diverge
 from ..comparison.compare import Comparison, compare
 from ..errors import ComparisonError, ImageError, ModelError, PluginError
+from ..execution.progress import Progress
+from ..explorer.explore import explore
+from ..explorer.network.chapters import default_layers
 from ..files.kept_files import check_target
 from ..files.whole_file import writable_folder
 from ..image.io import load_image
@@ -28,8 +31,14 @@ from ._text.progress import bar
 
 __all__ = ["command"]
 
-FILES = ("report.html", "comparison.json")
+FILES = ("report.html", "comparison.json", "site/index.html")
 METHODS = ("gradient", "grad_cam", "cam", "occlusion")
+OTHERS = (
+    "chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg",
+)  # fmt: skip
+"""Photographs of scikit-image that the site shows beside."""
+SITE_LAYERS = 4
+SITE: Mapping[str, Any] = {"units": 3, "steps": 32, "size": 96}
 ARCHITECTURE = "lite0"
 """The demo network that is compared, in every framework that it is offered in."""
 
@@ -50,6 +59,7 @@ def _demo(folder: Path, image: Path | None, models: bool) -> None:
         comparison = compare(networks, chosen, picture, titles=[image.name], progress=progress)
         comparison = replace(comparison, divergences=(_first_divergence(networks, picture),))
         written = [comparison.save(folder / "report.html"), comparison.save(folder / "comparison.json")]
+        written.append(_site(networks, image, folder, progress))
         written += [network.save(folder) for network in _demo_networks()] if models else []
     for note in notes(comparison):
         echo(f"Note: {note}", err=True)
@@ -67,17 +77,30 @@ def _first_divergence(networks: Mapping[str, Model], picture: Any) -> Divergence
     return diverge(a, b, picture, names=(first, last))
 
 
+def _site(networks: Mapping[str, Model], image: Path, folder: Path, progress: Progress) -> Path:
+    """A small site of the last network: few layers and units, the photograph and others."""
+    model = list(networks.values())[-1]
+    pictures = list(dict.fromkeys(str(each) for each in (image, *map(_photograph, OTHERS)) if each is not None))
+    layers = default_layers(model, SITE_LAYERS)
+    site = explore(model, pictures, layers=layers, store=folder / "survey", progress=progress, **SITE)
+    return site.save(folder / "site", progress)
+
+
+def _photograph(name: str) -> Path | None:
+    """A photograph that scikit-image brings; None where it is not installed."""
+    package = find_spec("skimage")
+    places = (package and package.submodule_search_locations) or ()
+    return next((path for place in places if (path := Path(place, "data", name)).exists()), None)
+
+
 def _cat_photograph() -> Path:
-    """The photograph of a cat that scikit-image brings.
+    """The photograph of a cat.
 
     Raises:
         ImageError: scikit-image is not installed.
     """
-    package = find_spec("skimage")
-    for place in (package and package.submodule_search_locations) or ():
-        path = Path(place, "data", "chelsea.png")
-        if path.exists():
-            return path
+    if (path := _photograph("chelsea.png")) is not None:
+        return path
     raise ImageError(
         "the demo's photograph comes with scikit-image: pip install 'crosslens[demo]', or give --image FILE"
     )

@@ -13,6 +13,7 @@ from .app import embedded_page, write_app
 from .book import Book
 from .data_folder import DataFolder, stamp_of
 from .leaf import write_leaves
+from .network.structure import unit_count
 from .parts import Part, parts_of, unit_parts
 from .site_page import site_notes, site_page, site_title
 
@@ -106,6 +107,9 @@ class Site:
         if name not in self.book.layers:
             listed = ", ".join(self.book.layers[:8]) + ", ..." * (len(self.book.layers) > 8)
             raise LayerError(f"units of layer {name!r} have no pages here; those of {listed} have")
+        count = unit_count(self.book.model.layer(name))
+        if not 0 <= unit < count:
+            raise ParameterError(f"layer {name!r} has units 0 to {count - 1}; {unit} is none")
         return self._cell(
             f"#/unit/{self.book.ids[name]}/{unit}", f"unit {unit} of {name}", unit_parts(self.book, name, unit)
         )
