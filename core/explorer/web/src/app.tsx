@@ -13,6 +13,7 @@ import { PointsView } from "./pages/points";
 import { StartView } from "./pages/start";
 import { UnitPageView } from "./pages/unit";
 import { parse, useAddress, type Route } from "./routes";
+import { useScrollPlace } from "./scroll";
 import { SiteContext } from "./site";
 
 export function App() {
@@ -20,10 +21,8 @@ export function App() {
   const address = useAddress();
   const path = address.split("?")[0];
   const main = useRef<HTMLElement>(null);
-  useEffect(() => {
-    window.scrollTo(0, 0);
-    main.current?.focus({ preventScroll: true });
-  }, [path]);
+  useScrollPlace(path);
+  useEffect(() => main.current?.focus({ preventScroll: true }), [path]);
   if (site === undefined) return null;
   if (site === null) return <NotThere text="data/site.js is missing: this folder holds no site, or only a part of one." />;
   const route = parse(address);

@@ -37,6 +37,7 @@ export interface Site {
   thumbnails: { side: number; across: number; per_sheet: number } | null; // see "thumbnails/K"
   images: { count: number; chunk: number; labels: string[] } | null; // see "images/K"
   pictures: number[]; // indices of those with a page of their own, see "pictures/INDEX"
+  concepts?: number; // how many "concepts" holds; missing or 0 where networks were not dissected
   points: PointsLine[]; // see "points/K"; empty where none were made
   atlas: { layer: LayerId; cells: number }[]; // see "atlas/K"
   beside: [string, string] | null; // names of the two models, see "beside"
@@ -182,6 +183,11 @@ export interface ConceptGroups {
   layer: LayerId;
   groups: { map: Url; units: [number, number][]; effect: number | null }[]; // a veil over the picture in the group's
   // colour, transparent where it does not act; [unit, share]; what the predicted class loses without the group
+}
+
+/* "concepts": the units that a dissection found for each concept, for the search. */
+export interface ConceptIndex {
+  concepts: { concept: string; category: string; units: [LayerId, number, number][] }[]; // layer, unit, IoU; the best first
 }
 
 /* "images/K": what is known of the images K * chunk .. */

@@ -1,5 +1,5 @@
 /* Keys that do something on a page, with what they do: one list for the pages and for the help. */
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 export interface Key {
   key: string; // as KeyboardEvent.key has it: "ArrowLeft", "u", "/"
@@ -7,23 +7,27 @@ export interface Key {
   run: (event: KeyboardEvent) => void;
 }
 
-let registered: Key[][] = [];
+interface Holder {
+  current: Key[];
+}
+let holders: Holder[] = [];
 
-/* Keys that work while the component is shown; those registered last come first. A missing `run` is not registered. */
+/* Keys that work while the component is shown; the component shown last comes first. What is false or null is left out. */
 export function useKeys(keys: (Key | false | null | undefined)[]): void {
-  const kept = keys.filter(Boolean) as Key[];
+  const holder = useRef<Key[]>([]);
+  holder.current = keys.filter(Boolean) as Key[];
   useEffect(() => {
-    registered = [kept, ...registered];
+    holders = [holder, ...holders];
     return () => {
-      registered = registered.filter((other) => other !== kept);
+      holders = holders.filter((other) => other !== holder);
     };
-  });
+  }, []);
 }
 
 /* What may be pressed now, each key once. */
 export function keysNow(): Key[] {
   const seen = new Set<string>();
-  return registered.flat().filter(({ key }) => !seen.has(key) && seen.add(key));
+  return holders.flatMap(({ current }) => current).filter(({ key }) => !seen.has(key) && seen.add(key));
 }
 
 const WORDS: Record<string, string> = {
@@ -46,6 +50,7 @@ function isTyping(target: EventTarget | null): boolean {
 export function listenToKeys(): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (document.querySelector("dialog[open]")) return;
     const found = keysNow().find(({ key }) => key === event.key);
     if (!found) return;
     event.preventDefault();

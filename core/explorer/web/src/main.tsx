@@ -3,6 +3,7 @@ import { App } from "./app";
 import { listenToKeys } from "./keys";
 import { openDoor, setBase } from "./load";
 import { followLinks } from "./routes";
+import { watchScrolling } from "./scroll";
 import { applyTheme } from "./theme";
 import "./style/index.css";
 
@@ -15,6 +16,7 @@ function begin(): void {
   setBase(root.dataset.base ?? "data/");
   followLinks(root.dataset.start);
   listenToKeys();
+  watchScrolling();
   root.textContent = "";
   render(<App />, root);
 }

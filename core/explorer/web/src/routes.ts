@@ -74,7 +74,7 @@ export function go(to: string, { replace = false } = {}): void {
     inMemory = to;
     followers.forEach((follow) => follow());
   } else if (replace) {
-    window.history.replaceState(null, "", to);
+    window.history.replaceState(window.history.state, "", to);
     followers.forEach((follow) => follow());
   } else {
     window.location.hash = to;
