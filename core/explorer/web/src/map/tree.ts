@@ -1,0 +1,157 @@
+/* The network as a tree that folds: layers in groups, neighbouring groups of one structure in runs ("x 3"). */
+import type { LayerId, LayerLine, Network, Site } from "../data";
+
+export interface Part {
+  id: string; // "L12" a layer, "G3" a group, "R3" a run of groups from group 3 on, "S12" a stretch of layers from 12 on
+  title: string;
+  layer: LayerLine | null;
+  parts: Part[]; // in execution order; none in a layer
+  times: number; // groups in a run, else 1
+  first: LayerId;
+  layers: number;
+  units: number;
+  parameters: number;
+  flops: number | null;
+  dead: number | null;
+  parent: Part | null;
+  alike: number | null; // of a group: groups of one number have one structure
+}
+
+const STRETCH = 60; // more parts than these side by side are folded into stretches
+
+export interface Tree {
+  root: Part;
+  byId: Map<string, Part>;
+  ofLayer: Part[]; // the part of each layer
+}
+
+export function treeOf(site: Site, network: Network): Tree {
+  const children = childrenOf(site, network);
+  const groupPart = (group: number): Part => {
+    const { title, parameters, flops, dead, alike } = network.groups[group];
+    const part = together(`G${group}`, title, partsOf(group));
+    return { ...part, parameters, flops, dead, alike };
+  };
+  const partsOf = (group: number | null): Part[] => {
+    const parts = (children.get(group) ?? []).map((child) =>
+      typeof child === "number" ? groupPart(child) : layerPart(child),
+    );
+    return stretches(runs(parts.sort((a, b) => a.first - b.first)));
+  };
+  const root = together("root", site.model.name, partsOf(null));
+  const tree: Tree = { root, byId: new Map(), ofLayer: [] };
+  index(root, null, tree);
+  return tree;
+}
+
+/* By group, the groups (numbers) and layers (lines) that lie directly in it. */
+function childrenOf(site: Site, network: Network): Map<number | null, (number | LayerLine)[]> {
+  const children = new Map<number | null, (number | LayerLine)[]>();
+  const held = new Set<number>();
+  const add = (parent: number | null, child: number | LayerLine) => {
+    const list = children.get(parent);
+    if (list) list.push(child);
+    else children.set(parent, [child]);
+  };
+  for (const line of site.layers) {
+    let group = network.group_of[line.id] ?? null;
+    add(group, line);
+    while (group !== null && !held.has(group)) {
+      held.add(group);
+      const parent: number | null = network.groups[group].parent;
+      add(parent, group);
+      group = parent;
+    }
+  }
+  return children;
+}
+
+function layerPart(line: LayerLine): Part {
+  const { id, name, units, parameters, flops, dead } = line;
+  const sums = { layers: 1, units, parameters, flops, dead };
+  return { id: `L${id}`, title: name, layer: line, parts: [], times: 1, first: id, parent: null, alike: null, ...sums };
+}
+
+function together(id: string, title: string, parts: Part[], times = 1): Part {
+  const sum = (get: (part: Part) => number | null) =>
+    parts.reduce<number | null>((total, part) => (get(part) === null ? total : (total ?? 0) + get(part)!), null);
+  return {
+    ...{ id, title, layer: null, parts, times, parent: null, alike: null },
+    first: parts.length ? parts[0].first : 0,
+    layers: sum((part) => part.layers) ?? 0,
+    units: sum((part) => (part.dead === null ? null : part.units)) ?? 0,
+    parameters: sum((part) => part.parameters) ?? 0,
+    flops: sum((part) => part.flops),
+    dead: sum((part) => part.dead),
+  };
+}
+
+/* Neighbours of one structure as one part, unless they are all there is. */
+function runs(parts: Part[]): Part[] {
+  const out: Part[] = [];
+  for (let at = 0, end = 0; at < parts.length; at = end) {
+    const { alike } = parts[at];
+    for (end = at + 1; alike !== null && parts[end]?.alike === alike; ) end++;
+    const run = parts.slice(at, end);
+    const title = `${run[0].title} \u2026 ${lastWord(run[run.length - 1].title)}`;
+    if (run.length > 1 && run.length < parts.length) out.push(together(`R${run[0].id.slice(1)}`, title, run, run.length));
+    else out.push(...run);
+  }
+  return out;
+}
+
+function stretches(parts: Part[]): Part[] {
+  if (parts.length <= STRETCH) return parts;
+  const size = Math.ceil(Math.sqrt(parts.length));
+  const out: Part[] = [];
+  for (let at = 0; at < parts.length; at += size) {
+    const some = parts.slice(at, at + size);
+    out.push(together(`S${some[0].first}`, `${some[0].title} \u2026 ${some[some.length - 1].title}`, some));
+  }
+  return stretches(out);
+}
+
+function lastWord(title: string): string {
+  return title.slice(Math.max(title.lastIndexOf("."), title.lastIndexOf("/")) + 1);
+}
+
+function index(part: Part, parent: Part | null, tree: Tree): void {
+  part.parent = parent;
+  tree.byId.set(part.id, part);
+  if (part.layer) tree.ofLayer[part.layer.id] = part;
+  part.parts.forEach((child) => index(child, part, tree));
+}
+
+/* The parts around one, the innermost first, without the root. */
+export function around(part: Part): Part[] {
+  const out: Part[] = [];
+  for (let outer = part.parent; outer?.parent; outer = outer.parent) out.push(outer);
+  return out;
+}
+
+/* What is open at first: the outermost parts, as long as the map stays small enough to be read at once. */
+export function openAtFirst(tree: Tree, most = 26): Set<string> {
+  const open = new Set<string>();
+  let shown = tree.root.parts.length;
+  let level = tree.root.parts;
+  while (level.length) {
+    for (const part of level) {
+      const twins = part.alike !== null && part.parent!.parts.some((other) => other !== part && other.alike === part.alike);
+      if (!part.parts.length || twins || shown + part.parts.length - 1 > most) continue;
+      open.add(part.id);
+      shown += part.parts.length - 1;
+    }
+    level = level.filter((part) => open.has(part.id)).flatMap((part) => part.parts);
+  }
+  return open;
+}
+
+/* A part's name within the group whose frame it stands in: "conv" in "blocks.3" for "blocks.3.conv". */
+export function nameWithin(part: Part): string {
+  for (const { id, title } of around(part)) {
+    if (id[0] === "G" && part.title.startsWith(title) && /^[./:_]+[^./:_]/.test(part.title.slice(title.length))) {
+      return part.title.slice(title.length).replace(/^[./:_]+/, "");
+    }
+  }
+  return part.title;
+}
