@@ -61,6 +61,7 @@ const result = await build({
   charset: "utf8",
   jsx: "automatic",
   jsxImportSource: "preact",
+  alias: { "d3-transition": "./src/map/no_transition.ts" },
   legalComments: "none",
   metafile: true,
   write: false,
