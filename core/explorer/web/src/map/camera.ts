@@ -43,9 +43,26 @@ export function useCamera(
       });
     behaviour.current = zooming;
     select(element).call(zooming).on("dblclick.zoom", null);
-    return () => void select(element).on(".zoom", null);
+    const watch = keepMiddle(element, zooming);
+    return () => {
+      watch.disconnect();
+      select(element).on(".zoom", null);
+    };
   }, []);
   return useMemo(() => camera(pane, behaviour, size), []);
+}
+
+/* What is in the middle stays there when the pane becomes wider or narrower. */
+function keepMiddle(element: HTMLElement, zooming: ZoomBehavior<HTMLElement, unknown>): ResizeObserver {
+  let width = element.clientWidth;
+  const watch = new ResizeObserver(() => {
+    const { x, y, k } = zoomTransform(element);
+    const moved = zoomIdentity.translate(x + (element.clientWidth - width) / 2, y).scale(k);
+    width = element.clientWidth;
+    select(element).call(zooming.transform, moved);
+  });
+  watch.observe(element);
+  return watch;
 }
 
 /* The wheel scrolls the page until the map is in use, so that nobody is caught in it. */

@@ -45,6 +45,11 @@ export function NetworkMap({ site, network, at }: Props) {
   const camera = useCamera(pane, world, view, kept);
   const held = useRef<{ before: Box; id: string } | null>(null);
   useFirstLook(camera, kept.transform, fresh, at, tree, setOpen, view);
+  useEffect(() => {
+    if (at === null) return undefined;
+    const frame = requestAnimationFrame(() => pane.current?.scrollIntoView({ block: "center" }));
+    return () => cancelAnimationFrame(frame);
+  }, [at]);
 
   useLayoutEffect(() => {
     if (!held.current) return;

@@ -93,7 +93,7 @@ function runs(parts: Part[]): Part[] {
     const { alike } = parts[at];
     for (end = at + 1; alike !== null && parts[end]?.alike === alike; ) end++;
     const run = parts.slice(at, end);
-    const title = `${run[0].title} \u2026 ${lastWord(run[run.length - 1].title)}`;
+    const title = fromTo(run);
     if (run.length > 1 && run.length < parts.length) out.push(together(`R${run[0].id.slice(1)}`, title, run, run.length));
     else out.push(...run);
   }
@@ -106,13 +106,17 @@ function stretches(parts: Part[]): Part[] {
   const out: Part[] = [];
   for (let at = 0; at < parts.length; at += size) {
     const some = parts.slice(at, at + size);
-    out.push(together(`S${some[0].first}`, `${some[0].title} \u2026 ${some[some.length - 1].title}`, some));
+    out.push(together(`S${some[0].first}`, fromTo(some), some));
   }
   return stretches(out);
 }
 
-function lastWord(title: string): string {
-  return title.slice(Math.max(title.lastIndexOf("."), title.lastIndexOf("/")) + 1);
+/* "blocks.3 \u2026 5": the first name, and of the last one what differs, by whole words. */
+function fromTo(parts: Part[]): string {
+  const [first, last] = [parts[0].title, parts[parts.length - 1].title];
+  let alike = 0;
+  for (let at = 0; at < last.length && first[at] === last[at]; at++) if (/[./:]/.test(last[at])) alike = at + 1;
+  return first === last ? first : `${first} \u2026 ${last.slice(alike)}`;
 }
 
 function index(part: Part, parent: Part | null, tree: Tree): void {
