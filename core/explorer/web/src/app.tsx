@@ -19,7 +19,7 @@ import { SiteContext } from "./site";
 export function App() {
   const site = useData<Site>("site");
   const address = useAddress();
-  const path = address.split("?")[0];
+  const path = address.split("?")[0].replace(/^(#\/points)\/.*/, "$1"); // layouts of points are one page
   const main = useRef<HTMLElement>(null);
   useScrollPlace(path);
   useEffect(() => main.current?.focus({ preventScroll: true }), [path]);

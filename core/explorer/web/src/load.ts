@@ -92,6 +92,11 @@ function addScript(key: string, resolve: (value: unknown) => void, reject: (reas
   document.head.append(script);
 }
 
+/* Lets a value go that its reader has made something else of; it is loaded again when it is asked for. */
+export function forget(key: string): void {
+  loaded.delete(key);
+}
+
 function absent(key: string): string {
   return `data/${key}.js is missing or cannot be read`;
 }
