@@ -100,16 +100,13 @@ def test_what_was_not_made_names_the_command(browser, made_up):
     assert browser.texts(".brief dd") == ["dog", f"{made_up.classes[6]} 14.3 %"]
 
 
-def test_keys_lead_to_the_next_unit_and_to_the_layer(browser):
+def test_keys_lead_to_the_next_unit_and_to_the_layer(browser, made_up):
     browser.open(f"#/unit/{LAYER}/1", ready="#examples")
-    for key, address in (
-        (Keys.ARROW_RIGHT, "2"),
-        (Keys.ARROW_LEFT, "1"),
-        (Keys.ARROW_LEFT, "0"),
-        (Keys.ARROW_LEFT, "0"),
-    ):
+    name = made_up.network[0][LAYER]["name"]
+    for key, unit in ((Keys.ARROW_RIGHT, 2), (Keys.ARROW_LEFT, 1), (Keys.ARROW_LEFT, 0), (Keys.ARROW_LEFT, 0)):
         browser.press(key)
-        browser.until(lambda address=address: browser.address == f"/unit/{LAYER}/{address}")
+        browser.shows("h1", [f"{name} unit {unit}"])
+        assert browser.address == f"/unit/{LAYER}/{unit}"
     browser.press("u")
     browser.until(lambda: browser.address == f"/layer/{LAYER}")
 

@@ -92,9 +92,9 @@ function Whole({ page, about }: { page: PicturePage; about: ImageLine | null }) 
           unpin={see.unpin}
         />
         <Maps page={page} chosen={see.map} choose={see.setMap} />
+        <Prediction prediction={page.prediction} label={about?.label ?? ""} />
       </div>
       <div class="picture-right">
-        <Prediction prediction={page.prediction} label={about?.label ?? ""} />
         {page.dictionary.length > 0 && (
           <DictionaryView
             dictionaries={page.dictionary}

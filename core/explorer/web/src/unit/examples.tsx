@@ -14,6 +14,7 @@ const KINDS: Record<string, string> = {
   slightly_negative: "slightly below zero",
   least: "smallest values",
 };
+const [LARGE, SMALL] = [104, 72]; // the first kind says the most
 type View = "crops" | "attribution" | "both";
 
 interface CropProps {
@@ -22,10 +23,11 @@ interface CropProps {
   attribution: Sheet | null;
   view: View;
   name: string;
+  size: number;
   look: (looked: Looked | null) => void;
 }
 
-function Crop({ example, crops, attribution, view, name, look }: CropProps) {
+function Crop({ example, crops, attribution, view, name, size, look }: CropProps) {
   const alt = `what ${name} sees of image ${example.image}, value ${figure(example.value)}`;
   const enter = (event: { currentTarget: EventTarget | null }) =>
     look({ example, at: (event.currentTarget as Element).getBoundingClientRect() });
@@ -39,9 +41,9 @@ function Crop({ example, crops, attribution, view, name, look }: CropProps) {
       onBlur={() => look(null)}
     >
       <span class="crop-pictures">
-        {(view !== "attribution" || !attribution) && <Tile sheet={crops} slot={example.slot} alt={alt} size={88} />}
+        {(view !== "attribution" || !attribution) && <Tile sheet={crops} slot={example.slot} alt={alt} size={size} />}
         {view !== "crops" && attribution && (
-          <Tile sheet={attribution} slot={example.slot} alt={`what of it ${name} used`} size={88} />
+          <Tile sheet={attribution} slot={example.slot} alt={`what of it ${name} used`} size={size} />
         )}
       </span>
       <span class="note">{figure(example.value)}</span>
@@ -87,26 +89,29 @@ export function ExamplesView({ examples, attributions, name }: Props) {
         The part of each image that the unit sees, by {words(examples.by)}. Point at one to see the whole image; click to open it.
         {view !== "crops" && made && ` Attribution: ${words(made.method)}.`}
       </p>
-      {examples.kinds
-        .filter((row) => row.items.length)
-        .map((row) => (
-          <div class="example-row" key={row.kind} data-kind={row.kind}>
-            <h3>{KINDS[row.kind] ?? words(row.kind)}</h3>
-            <div class="tiles">
-              {row.items.map((example) => (
-                <Crop
-                  key={example.slot}
-                  example={example}
-                  crops={examples.crops}
-                  attribution={made?.sheet ?? null}
-                  view={view}
-                  name={name}
-                  look={setLooked}
-                />
-              ))}
+      <div class="example-rows">
+        {examples.kinds
+          .filter((row) => row.items.length)
+          .map((row, place) => (
+            <div class="example-row" key={row.kind} data-kind={row.kind}>
+              <h3>{KINDS[row.kind] ?? words(row.kind)}</h3>
+              <div class="tiles">
+                {row.items.map((example) => (
+                  <Crop
+                    key={example.slot}
+                    example={example}
+                    crops={examples.crops}
+                    attribution={made?.sheet ?? null}
+                    view={view}
+                    name={name}
+                    size={place === 0 ? LARGE : SMALL}
+                    look={setLooked}
+                  />
+                ))}
+              </div>
             </div>
-          </div>
-        ))}
+          ))}
+      </div>
       {looked && <Whole {...looked} />}
     </section>
   );
