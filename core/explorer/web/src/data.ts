@@ -65,6 +65,7 @@ export interface Network {
   reads: LayerId[][]; // by layer, those that it reads directly
   group_of: (number | null)[]; // by layer, the innermost group it lies in
   groups: Group[];
+  notes?: string[]; // on layers of which the backend cannot tell what they read
 }
 export interface Group {
   title: string; // "blocks.3"

@@ -1,0 +1,152 @@
+"""Groups of layers by the hierarchy of their names: "blocks.3.bn0", "layer1.0/add", "outer/inner", "conv2_block1_out".
+
+A group is drawn as one node, so no path may leave it and come back. A group of one layer is none, nor is one that holds
+all layers; of two that hold the same layers the inner one stays.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...model.base import INPUT, OUTPUT
+from .channels import has_kernel
+from .structure import Structure
+
+__all__ = ["LayerGroup", "layer_groups", "name_path"]
+
+_FEWEST_BY_UNDERSCORES = 3
+"""Layers of a group whose name is set off by underscores alone, which may mean nothing."""
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """Some layers that lie together."""
+
+    title: str
+    layers: tuple[str, ...]
+    """In the network's order."""
+    parent: int | None
+    """The place of the group around it."""
+
+
+def name_path(name: str) -> tuple[str, ...]:
+    """The names of the groups that a layer's name puts it into, from the outside, and its own last.
+
+    >>> name_path("blocks.3.bn0")
+    ('blocks', 'blocks.3', 'blocks.3.bn0')
+    >>> name_path("/layer1/layer1.0/conv1/Conv")
+    ('layer1', 'layer1.0', 'layer1.0/conv1', 'layer1.0/conv1/Conv')
+    """
+    parts: list[str] = []
+    for part in filter(None, name.split("/")):
+        if parts and part.startswith(f"{parts[-1]}."):
+            parts[-1] = part
+        else:
+            parts.append(part)
+    found, before = [], ""
+    for part in parts:
+        pieces = part.split(".")
+        found += [before + ".".join(pieces[: n + 1]) for n in range(len(pieces))]
+        before += f"{part}/"
+    return tuple(found)
+
+
+def layer_groups(structure: Structure) -> list[LayerGroup]:
+    """The groups of a network, outer ones before those that they hold, in the network's order."""
+    inner = [name for name in structure.model.layers if name not in {INPUT, OUTPUT}]
+    members = _by_hierarchy(inner)
+    members = {
+        title: layers
+        for title, layers in members.items()
+        if 1 < len(layers) < len(inner) and not _is_inside_of_one(structure, title, layers)
+    }
+    members = members or _by_underscores(structure, inner)
+    paths = _Paths(structure)
+    sound = {title: tuple(layers) for title, layers in members.items() if paths.is_convex(layers)}
+    last = {layers: title for title, layers in sound.items()}  # of equal ones the inner one comes last
+    return _nested({title: layers for layers, title in last.items()}, inner)
+
+
+def _is_inside_of_one(structure: Structure, title: str, layers: Sequence[str]) -> bool:
+    """Whether this is one layer with a kernel and the functions that it calls, as padding."""
+    others = [name for name in layers if name != title]
+    return (
+        len(others) < len(layers)
+        and has_kernel(structure.model, title)
+        and all(name.startswith(f"{title}/") and not has_kernel(structure.model, name) for name in others)
+    )
+
+
+def _by_hierarchy(inner: Sequence[str]) -> dict[str, list[str]]:
+    """By title; a module whose layers all run again is a second group, "block #2"."""
+    runs: dict[str, dict[str, list[str]]] = {}
+    for name in inner:
+        plain, _, run = name.partition("#")
+        for title in name_path(plain):
+            runs.setdefault(title, {}).setdefault(run, []).append(name)
+    members: dict[str, list[str]] = {}
+    for title, by_run in runs.items():
+        first = len(by_run.get("", ()))
+        for run, layers in by_run.items():
+            again = run and len(layers) == first > 1
+            members.setdefault(f"{title} #{run}" if again else title, []).extend(layers)
+    place = {name: n for n, name in enumerate(inner)}
+    holding = {title for name in inner for title in name_path(name)[:-1]}
+    return {
+        title: sorted(layers, key=place.__getitem__)
+        for title, layers in members.items()
+        if title.partition(" #")[0] in holding  # the runs of one layer alone are no group
+    }
+
+
+def _by_underscores(structure: Structure, inner: Sequence[str]) -> dict[str, list[str]]:
+    """By what stands before an underscore, where such layers follow each other and are of several kinds."""
+    members: dict[str, list[str]] = {}
+    for name in inner:
+        pieces = name.split("_")
+        for n in range(1, len(pieces)):
+            members.setdefault("_".join(pieces[:n]), []).append(name)
+    place = {name: n for n, name in enumerate(inner)}
+    return {
+        title: layers
+        for title, layers in sorted(members.items(), key=lambda each: len(each[0]))
+        if _FEWEST_BY_UNDERSCORES <= len(layers) < len(inner)
+        and place[layers[-1]] - place[layers[0]] < len(layers)
+        and re.search(r"\d[a-z]?$", title)
+        and len({structure.model.layers[name].kind for name in layers}) > 1
+    }
+
+
+def _nested(groups: Mapping[str, tuple[str, ...]], inner: Sequence[str]) -> list[LayerGroup]:
+    place = {name: n for n, name in enumerate(inner)}
+    order = sorted(groups, key=lambda title: (place[groups[title][0]], -len(groups[title])))
+    found: list[LayerGroup] = []
+    around: list[int] = []
+    for title in order:
+        while around and not set(groups[title]) <= set(found[around[-1]].layers):
+            around.pop()
+        found.append(LayerGroup(title, groups[title], around[-1] if around else None))
+        around.append(len(found) - 1)
+    return found
+
+
+class _Paths:
+    """Which layers each layer is computed from, as bits of a number."""
+
+    def __init__(self, structure: Structure) -> None:
+        self._place = {name: n for n, name in enumerate(structure.model.layers)}
+        self._before: dict[str, int] = {}
+        for name in structure.model.layers:
+            bits = 1 << self._place[name]
+            for read in structure.reads[name]:
+                bits |= self._before.get(read, 0)
+            self._before[name] = bits
+
+    def is_convex(self, layers: Sequence[str]) -> bool:
+        """Whether no path leads out of these layers and back into them."""
+        own = sum(1 << self._place[name] for name in layers)
+        upstream = 0
+        for name in layers:
+            upstream |= self._before[name]
+        outside = upstream & ~own
+        return not any(self._before[name] & own for name in self._place if outside >> self._place[name] & 1)
