@@ -66,7 +66,7 @@ class DataFolder:
         """
         path = self.path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, f"{_mark(stamp)}{script(key, value)}\n", ParameterError)
+        write_text(path, f"{_mark(stamp)}{script(key, value)}\n", ParameterError, durable=False)
 
 
 def script(key: str, value: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ..model.base import Model
 from .beside.beside_page import leaves as beside_leaves
 from .book import Book
 from .data_folder import DataFolder, stamp_of
@@ -32,7 +33,7 @@ class Part:
     """From what is there already."""
 
 
-def parts_of(book: Book, beside: Any, checkpoints: Any, *, first_page: bool = False) -> Sequence[Part]:
+def parts_of(book: Book, beside: Model | None, checkpoints: Any, *, first_page: bool = False) -> Sequence[Part]:
     """All of a site.
 
     Args:

@@ -7,9 +7,12 @@ from typing import Any
 from ..errors import LayerError, ParameterError
 from ..execution.progress import Progress, show_progress
 from ..files.whole_file import writable_folder
+from ..model.base import Model
 from ..model.layer import LayerLike
+from ..plugins.models import as_model
 from ..result.display import counted, one_line
 from .app import embedded_page, write_app
+from .beside.beside_page import names_of
 from .book import Book
 from .data_folder import DataFolder, stamp_of
 from .leaf import write_leaves
@@ -28,7 +31,8 @@ class Site:
 
     def __init__(self, book: Book, beside: Any = None, checkpoints: Any = None) -> None:
         """`beside` and `checkpoints` as `explore` takes them."""
-        self.book, self.beside, self.checkpoints = book, beside, checkpoints
+        self.book, self.checkpoints = book, checkpoints
+        self.beside: Model | None = None if beside is None else as_model(beside)
         self.typed: Sequence[str] = ()
         """The command that this was asked for with; empty in a program."""
 
@@ -68,7 +72,8 @@ class Site:
                 data.write("site", page, stamp_of(page))
 
     def _page(self, data: DataFolder) -> Mapping[str, Any]:
-        return site_page(self.book, data, self.typed, self.checkpoints)
+        names = None if self.beside is None else names_of(self.book, self.beside)
+        return site_page(self.book, data, self.typed, self.checkpoints, names)
 
     def _refuse(self, folder: Path) -> None:
         """Refuse a folder that holds something else, or whose pictures are read.

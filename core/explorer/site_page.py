@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from ..data.source import Source
 from ..model.layer import INPUT
 from .book import Book
 from .commands import commands
@@ -24,7 +26,9 @@ def site_title(book: Book) -> str:
     return f"Inside {book.name}"
 
 
-def site_page(book: Book, data: DataFolder, typed: Sequence[str], checkpoints: Any) -> Mapping[str, Any]:
+def site_page(
+    book: Book, data: DataFolder, typed: Sequence[str], checkpoints: Any, beside: Sequence[str] | None
+) -> Mapping[str, Any]:
     """A `Site` of data.ts.
 
     Args:
@@ -32,6 +36,7 @@ def site_page(book: Book, data: DataFolder, typed: Sequence[str], checkpoints: A
         data: what is there.
         typed: the words of the command that makes it, see `commands`.
         checkpoints: as `explore` takes them.
+        beside: the names of the two models that are shown side by side.
     """
     model = book.model
     return {
@@ -54,7 +59,7 @@ def site_page(book: Book, data: DataFolder, typed: Sequence[str], checkpoints: A
         "pictures": _pictures(book, data),
         "points": point_lines(book, checkpoints) if data.numbers("points") else [],
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
-        "beside": data.beside,
+        "beside": beside if data.path("beside").exists() else None,
         "commands": commands(book, typed),
         "notes": site_notes(book),
     }
@@ -64,8 +69,21 @@ def _data(book: Book) -> Mapping[str, Any] | None:
     if not book.survey:
         return None
     failures = book.survey.images["failure"]
-    name = repr(book.source).strip("<>") if book.source is not None else "the survey's images"
-    return {"name": name, "images": len(failures), "failed": int(sum(bool(each) for each in failures.tolist()))}
+    return {
+        "name": _data_name(book.source),
+        "images": len(failures),
+        "failed": int(sum(bool(each) for each in failures.tolist())),
+    }
+
+
+def _data_name(source: Source | None) -> str:
+    """The file or folder as a user named it, without where it lies; else the class of the source."""
+    if source is None:
+        return ""
+    if source.named is None:
+        return type(source).__name__
+    text = source.named[0].rstrip("/\\")
+    return text if ":" in text else Path(text).name
 
 
 def _pictures(book: Book, data: DataFolder) -> list[int]:

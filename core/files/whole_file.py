@@ -16,7 +16,7 @@ _LONGEST_SUFFIX = 24
 
 
 @contextmanager
-def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> Iterator[Path]:
+def whole_file(path: str | Path, error: type[CrosslensError] = ImageError, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path to write to, which becomes `path` when the block ends without an error.
 
     The temporary file exists, is empty, and has the suffix of `path`; its name is a point and sixteen hexadecimal
@@ -27,6 +27,8 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> It
         path: the file; its folder must exist. A new one gets the permissions that `open(path, "w")` would give, an
             existing one keeps its own.
         error: the class of the error for a file that cannot be written.
+        durable: on the disk when the block ends. Not needed for one of thousands of files that are made again where
+            they are missing or empty, which a machine that loses its power may leave.
 
     Raises:
         CrosslensError: of class `error`: no such folder, permission denied, disk full, no regular file; or a command
@@ -40,13 +42,15 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> It
         check_target(Path(path))
         temporary.open("xb").close()
         yield temporary
-        _flush(temporary)
+        if durable:
+            _flush(temporary)
         check_columns(Path(path), temporary)
         if mode is not None:
             temporary.chmod(mode)
         temporary.replace(target)
         remember_written(target)
-        _flush_folder(target.parent)
+        if durable:
+            _flush_folder(target.parent)
     except OSError as failed:
         raise error(f"cannot write '{path}': {_reason(failed, target.parent)}") from failed
     finally:
@@ -54,19 +58,21 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError) -> It
             temporary.unlink()
 
 
-def write_bytes(path: str | Path, content: bytes, error: type[CrosslensError] = ImageError) -> Path:
+def write_bytes(
+    path: str | Path, content: bytes, error: type[CrosslensError] = ImageError, *, durable: bool = True
+) -> Path:
     """Write a file whole or not at all; see `whole_file`."""
-    with whole_file(path, error) as temporary:
+    with whole_file(path, error, durable=durable) as temporary:
         temporary.write_bytes(content)
     return Path(path)
 
 
-def write_text(path: str | Path, text: str, error: type[CrosslensError] = ImageError) -> Path:
+def write_text(path: str | Path, text: str, error: type[CrosslensError] = ImageError, *, durable: bool = True) -> Path:
     """Write a text file, UTF-8, whole or not at all; see `whole_file`.
 
     What UTF-8 cannot hold, bytes of a file's name that are no text, is written escaped, as JSON has it: "\\udce9".
     """
-    return write_bytes(path, text.encode("utf-8", "backslashreplace"), error)
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"), error, durable=durable)
 
 
 def writable_folder(path: Path, error: type[CrosslensError] = CrosslensError) -> None:

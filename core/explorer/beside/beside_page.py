@@ -15,7 +15,6 @@ from ...comparison.view import ComparisonView
 from ...errors import ComparisonError
 from ...image.false_colour import pixels
 from ...model.base import INPUT, Model
-from ...plugins.models import ModelLike, as_model
 from ..book import Book
 from ..data_folder import stamp_of
 from ..data_urls import picture_url
@@ -24,7 +23,7 @@ from ..names import network_name
 from ..pictures.choice import chosen_pictures
 from .matched_units import matched_units
 
-__all__ = ["leaves"]
+__all__ = ["leaves", "names_of"]
 
 IMAGES = 16
 """Images on which layers and units are matched."""
@@ -36,14 +35,15 @@ MOST_UNITS = 1024
 """Units of a layer that are matched; one to one takes time with their cube."""
 
 
-def leaves(book: Book, other: ModelLike) -> list[Leaf]:
-    """The page of both models.
+def names_of(book: Book, other: Model) -> tuple[str, str]:
+    """What a reader calls the two, two different names."""
+    name = network_name(other)
+    return book.name, name if name != book.name else f"{name} (2)"
 
-    Args:
-        book: of the first.
-        other: the second, as `crosslens.wrap` takes it.
-    """
-    pair = _Pair(book, as_model(other))
+
+def leaves(book: Book, other: Model) -> list[Leaf]:
+    """The page of a book's network and another one."""
+    pair = _Pair(book, other)
     of = stamp_of(book.digest, pair.other.digest, book.shown.maps, book.source and book.source.digest)
     return [Leaf("beside", of, pair.page, " and ".join(pair.names))]
 
@@ -53,8 +53,7 @@ class _Pair:
 
     def __init__(self, book: Book, other: Model) -> None:
         self.book, self.other = book, other
-        name = network_name(other)
-        self.names = (book.name, name if name != book.name else f"{name} (2)")
+        self.names = names_of(book, other)
 
     @cached_property
     def images(self) -> Array:
