@@ -219,7 +219,7 @@ export class Scatter {
       if (look.shown[point] && seen(point)) near.push(point);
     }
     if (near.length <= NEAR) return near;
-    const level = Math.floor(Math.log2(camera!.scale / (2 * side)));
+    const level = Math.floor(Math.log2(camera!.scale / (1.4 * side)));
     const key = `${level} ${this.version}`;
     if (this.marks.key !== key) this.marks = { key, points: landmarks(this.x, this.y, look.shown, level) };
     return this.marks.points.filter(seen);

@@ -6,6 +6,7 @@ export interface StandingOut {
 }
 
 const NONE = 65_535;
+const MORE = 1.25; // times as often as in all images, at least
 
 /* The first `most` units by how many standard deviations their number lies above the one expected by chance. */
 export function standingOut(strongest: Uint16Array, count: number, chosen: readonly number[], most = 8): StandingOut[] {
@@ -18,7 +19,7 @@ export function standingOut(strongest: Uint16Array, count: number, chosen: reado
     const spread = Math.sqrt(readable * overall * (1 - overall)) || 1;
     return { unit, inside: times / readable, overall, score: (times - readable * overall) / spread };
   });
-  return scored.filter(({ score }) => score > 0).sort((a, b) => b.score - a.score || a.unit - b.unit).slice(0, most);
+  return scored.filter(({ inside, overall }) => inside >= MORE * overall).sort((a, b) => b.score - a.score || a.unit - b.unit).slice(0, most);
 }
 
 function tally(strongest: Uint16Array, count: number, images: readonly number[] | null): Map<number, number> {
