@@ -33,7 +33,7 @@ function copyText(text: string): boolean {
 /* "not made yet" and the command that makes it. */
 export function NotMade({ command, what = "not made yet" }: { command: string; what?: string }) {
   return (
-    <p class="not-made">
+    <p class="missing not-made">
       {what}
       {command && (
         <>
