@@ -5,7 +5,7 @@ import type { LayerId, Network, Site } from "../data";
 import { useKeys } from "../keys";
 import { useCamera, type Camera } from "./camera";
 import { amount, Node, type Quantity } from "./node";
-import { allOpen, viewOf, withOpen, type Box, type View } from "./view";
+import { allOpen, curve, edgesAt, viewOf, withOpen, type Box, type Edge, type View } from "./view";
 import { around, nameWithin, openAtFirst, treeOf, type Part, type Tree } from "./tree";
 
 interface Kept {
@@ -39,7 +39,8 @@ export function NetworkMap({ site, network, at }: Props) {
   const [note, setNote] = useState("");
   kept.open = open;
   kept.by = by;
-  const view = useMemo(() => viewOf(tree, network, open), [tree, network, open]);
+  const view = useMemo(() => viewOf(tree, open), [tree, open]);
+  const near = useMemo(() => edgesAt(view, hovered), [view, hovered]);
   const pane = useRef<HTMLDivElement>(null);
   const world = useRef<HTMLDivElement>(null);
   const camera = useCamera(pane, world, view, kept);
@@ -82,8 +83,8 @@ export function NetworkMap({ site, network, at }: Props) {
       >
         <div class={`map-world ${hovered ? "map-hovered" : ""}`} ref={world} style={{ width: `${view.width}px`, height: `${view.height}px` }}>
           <Frames view={view} onClose={closePart} />
-          <Edges view={view} hovered={hovered} />
-          <Nodes view={view} by={by} at={at} hovered={hovered} setHovered={setHovered} onOpen={openPart} />
+          <Edges view={view} near={near.edges} />
+          <Nodes view={view} by={by} at={at} near={near.ends} setHovered={setHovered} onOpen={openPart} />
         </div>
       </div>
       <div class="row map-under">
@@ -231,7 +232,7 @@ function Frames({ view, onClose }: { view: View; onClose: (part: Part) => void }
   );
 }
 
-function Edges({ view, hovered }: { view: View; hovered: string | null }) {
+function Edges({ view, near }: { view: View; near: ReadonlySet<Edge> }) {
   return (
     <svg class="edges" width={view.width} height={view.height} aria-hidden="true">
       <defs>
@@ -239,12 +240,12 @@ function Edges({ view, hovered }: { view: View; hovered: string | null }) {
           <path d="M0 0.5 8 4 0 7.5z" />
         </marker>
       </defs>
-      {view.edges.map(({ from, to, path, skips }) => (
+      {view.edges.map((edge) => (
         <path
-          key={`${from} ${to}`}
-          d={path}
-          class={`${skips ? "edge-skips" : ""} ${hovered === from || hovered === to ? "edge-near" : ""}`}
-          marker-end="url(#arrow)"
+          key={`${edge.from} ${edge.to}`}
+          d={curve(edge.points)}
+          class={`${edge.skips ? "edge-skips" : ""} ${near.has(edge) ? "edge-near" : ""}`}
+          marker-end={edge.ends ? "url(#arrow)" : undefined}
         />
       ))}
     </svg>
@@ -255,18 +256,13 @@ interface NodesProps {
   view: View;
   by: Quantity;
   at: LayerId | null;
-  hovered: string | null;
+  near: ReadonlySet<string>;
   setHovered: (id: string | null) => void;
   onOpen: (part: Part) => void;
 }
 
-function Nodes({ view, by, at, hovered, setHovered, onOpen }: NodesProps) {
+function Nodes({ view, by, at, near, setHovered, onOpen }: NodesProps) {
   const most = Math.max(0, ...view.nodes.map(({ part }) => amount(part, by) ?? 0));
-  const near = new Set<string>();
-  for (const { from, to } of view.edges) {
-    if (from === hovered) near.add(to);
-    if (to === hovered) near.add(from);
-  }
   return (
     <>
       {view.nodes.map((box) => {

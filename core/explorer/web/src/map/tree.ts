@@ -23,6 +23,7 @@ export interface Tree {
   root: Part;
   byId: Map<string, Part>;
   ofLayer: Part[]; // the part of each layer
+  edgesIn: (part: Part) => [string, string][]; // between its parts, and to and from its ports "ID:in", "ID:out"
 }
 
 export function treeOf(site: Site, network: Network): Tree {
@@ -39,8 +40,9 @@ export function treeOf(site: Site, network: Network): Tree {
     return stretches(runs(parts.sort((a, b) => a.first - b.first)));
   };
   const root = together("root", site.model.name, partsOf(null));
-  const tree: Tree = { root, byId: new Map(), ofLayer: [] };
+  const tree: Tree = { root, byId: new Map(), ofLayer: [], edgesIn: (part) => edges.get(part.id) ?? [] };
   index(root, null, tree);
+  const edges = edgesByPart(tree, network);
   return tree;
 }
 
@@ -124,6 +126,39 @@ function index(part: Part, parent: Part | null, tree: Tree): void {
   tree.byId.set(part.id, part);
   if (part.layer) tree.ofLayer[part.layer.id] = part;
   part.parts.forEach((child) => index(child, part, tree));
+}
+
+/* Where values go, level by level: between the parts of each part, and through its ports to others. */
+function edgesByPart(tree: Tree, network: Network): Map<string, [string, string][]> {
+  const edges = new Map<string, [string, string][]>();
+  const seen = new Set<string>();
+  const add = (within: Part, from: string, to: string) => {
+    const name = `${within.id} ${from} ${to}`;
+    if (from === to || seen.has(name)) return;
+    seen.add(name);
+    const list = edges.get(within.id);
+    if (list) list.push([from, to]);
+    else edges.set(within.id, [[from, to]]);
+  };
+  network.reads.forEach((sources, reader) => {
+    for (const source of sources) {
+      const [a, b] = [lineage(tree.ofLayer[source]), lineage(tree.ofLayer[reader])];
+      let level = 0; // of the innermost part around both
+      while (a[level + 1] && a[level + 1] === b[level + 1]) level++;
+      if (!a[level + 1] || !b[level + 1]) continue;
+      add(a[level], a[level + 1].id, b[level + 1].id);
+      for (let k = level + 1; k < a.length - 1; k++) add(a[k], a[k + 1].id, `${a[k].id}:out`);
+      for (let k = level + 1; k < b.length - 1; k++) add(b[k], `${b[k].id}:in`, b[k + 1].id);
+    }
+  });
+  return edges;
+}
+
+/* From the root to the part itself. */
+function lineage(part: Part | undefined): Part[] {
+  const out: Part[] = [];
+  for (let at: Part | null = part ?? null; at; at = at.parent) out.unshift(at);
+  return out;
 }
 
 /* The parts around one, the innermost first, without the root. */

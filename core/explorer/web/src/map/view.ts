@@ -1,26 +1,33 @@
-/* What of the tree is drawn now: closed parts as nodes, open ones as frames around theirs; and where dagre puts them. */
+/* What of the tree is drawn now: closed parts as nodes, open ones as frames that hold their own small layout.
+
+Each open part is laid out by itself (dagre) and then is one node of the part around it, so that opening one leaves the
+inside of all others as it was, and a network of thousands of layers is many small graphs. An edge that enters or leaves
+a frame does so at one port in its upper or lower border. */
 import dagre from "@dagrejs/dagre";
-import type { Network } from "../data";
 import type { Part, Tree } from "./tree";
 
 export const WIDTH = 232;
 export const HEIGHT = 46;
-const TITLE = 18; // room above what a frame holds, for its title
-const MOST = 420; // nodes laid out at once
-const QUICK = 120; // beyond these nodes, a faster ranking
+const TITLE = 20; // room above what a frame holds, for its title
+const PAD = 12;
+const MOST = 420; // nodes drawn at once
 
-export interface Box {
-  part: Part;
-  x: number; // left
-  y: number; // top
+export interface Point {
+  x: number;
+  y: number;
+}
+export interface Box extends Point {
+  part: Part; // x, y: its upper left corner
   width: number;
   height: number;
 }
+/* Ends are ids of parts, or "G3:in" and "G3:out" for the ports of an open part. */
 export interface Edge {
   from: string;
   to: string;
-  path: string;
+  points: Point[];
   skips: boolean; // passes other nodes by: a residual, a branch
+  ends: boolean; // at a node, with an arrow; not at the border of a frame
 }
 export interface View {
   nodes: Box[];
@@ -28,6 +35,9 @@ export interface View {
   edges: Edge[];
   width: number;
   height: number;
+}
+interface Layout extends View {
+  ports: { in?: number; out?: number }; // where the ports are, from the left
 }
 
 /* The closed parts that are drawn when `open` are open. */
@@ -38,7 +48,7 @@ export function shownParts(tree: Tree, open: ReadonlySet<string>): Part[] {
   return out;
 }
 
-/* Opens a part; where the map would hold too many nodes, all that is not around it is closed. */
+/* Opens parts; where the map would hold too many nodes, all that is not around them is closed. */
 export function withOpen(tree: Tree, open: ReadonlySet<string>, ids: string[]): { open: Set<string>; closed: boolean } {
   const more = new Set([...open, ...ids]);
   if (shownParts(tree, more).length <= MOST) return { open: more, closed: false };
@@ -63,74 +73,115 @@ export function allOpen(tree: Tree): Set<string> {
   return open;
 }
 
-export function viewOf(tree: Tree, network: Network, open: ReadonlySet<string>): View {
-  const shown = shownParts(tree, open);
-  const graph = new dagre.graphlib.Graph({ compound: true });
-  const ranker = shown.length > QUICK ? "longest-path" : "network-simplex";
-  graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 20, edgesep: 12, marginx: 12, marginy: 12, ranker });
+export function viewOf(tree: Tree, open: ReadonlySet<string>): View {
+  return layoutOf(tree, tree.root, open);
+}
+
+const kept = new WeakMap<Part, Map<string, Layout>>();
+
+/* The inside of an open part, kept by what is open in it. */
+function layoutOf(tree: Tree, part: Part, open: ReadonlySet<string>): Layout {
+  const inner = new Map(part.parts.filter((child) => isOpen(child, open)).map((child) => [child.id, layoutOf(tree, child, open)]));
+  const name = openWithin(part, open).join();
+  const known = kept.get(part) ?? new Map<string, Layout>();
+  kept.set(part, known);
+  let layout = known.get(name);
+  if (!layout) known.set(name, (layout = arrange(tree, part, inner)));
+  return layout;
+}
+
+function isOpen(part: Part, open: ReadonlySet<string>): boolean {
+  return part.parts.length > 0 && open.has(part.id);
+}
+
+function openWithin(part: Part, open: ReadonlySet<string>): string[] {
+  return part.parts.flatMap((child) => (isOpen(child, open) ? [child.id, ...openWithin(child, open)] : []));
+}
+
+type Graph = InstanceType<typeof dagre.graphlib.Graph>;
+
+function arrange(tree: Tree, part: Part, inner: Map<string, Layout>): Layout {
+  const graph: Graph = new dagre.graphlib.Graph();
+  graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 20, edgesep: 12, marginx: PAD, marginy: PAD });
   graph.setDefaultEdgeLabel(() => ({}));
-  const frames = new Map<string, Part>();
-  for (const part of shown) {
-    graph.setNode(part.id, { width: WIDTH, height: HEIGHT });
-    let inner = part;
-    for (let outer = part.parent; outer?.parent; inner = outer, outer = outer.parent) {
-      if (!frames.has(outer.id)) graph.setNode(outer.id, {});
-      frames.set(outer.id, outer);
-      graph.setParent(inner.id, outer.id);
-    }
+  for (const child of part.parts) {
+    const { width, height } = inner.get(child.id) ?? { width: WIDTH, height: HEIGHT };
+    graph.setNode(child.id, { width, height });
   }
-  for (const [from, to] of edgesOf(network, shown)) graph.setEdge(from, to);
+  const edges = tree.edgesIn(part);
+  for (const [from, to] of edges) {
+    for (const port of [from, to]) if (port.includes(":")) graph.setNode(port, { width: 1, height: 1 });
+    graph.setEdge(from, to);
+  }
   dagre.layout(graph);
-  return read(graph, shown, [...frames.values()]);
+  return read(graph, part, inner, edges);
 }
 
-type Placed = { x: number; y: number; width: number; height: number };
-
-function read(graph: InstanceType<typeof dagre.graphlib.Graph>, shown: Part[], frames: Part[]): View {
-  const placed = (part: Part): Box => {
-    const { x, y, width, height } = graph.node(part.id) as Placed;
-    return { part, x: x - width / 2, y: y - height / 2, width, height };
-  };
-  const tops = [...new Set(frames.map((part) => Math.round(placed(part).y)))].sort((a, b) => a - b);
-  const lower = (y: number, below = 0.6) => y + TITLE * tops.filter((top) => top <= y + below).length;
-  const box = (part: Part): Box => {
-    const { y, height, ...rest } = placed(part);
-    const top = lower(y, part.parts.length && frames.includes(part) ? -0.6 : 0.6);
-    return { ...rest, y: top, height: lower(y + height) - top };
-  };
-  const depth = (part: Part): number => (part.parent ? 1 + depth(part.parent) : 0);
-  const nodes = shown.map(box);
-  const rows = [...new Set(nodes.map(({ y }) => Math.round(y)))].sort((a, b) => a - b);
-  const row = new Map(nodes.map(({ part, y }) => [part.id, rows.indexOf(Math.round(y))]));
-  const edges = graph.edges().map(({ v, w }) => {
-    const { points } = graph.edge(v, w) as { points: { x: number; y: number }[] };
-    return { from: v, to: w, path: curve(points.map(({ x, y }) => ({ x, y: lower(y) }))), skips: Math.abs(row.get(w)! - row.get(v)!) > 1 };
-  });
+/* What dagre found, with the insides of open parts put in their places. */
+function read(graph: Graph, part: Part, inner: Map<string, Layout>, edges: [string, string][]): Layout {
+  const top = part.parent ? TITLE : 0;
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
-  return { nodes, frames: frames.sort((a, b) => depth(a) - depth(b)).map(box), edges, width, height: lower(height) };
-}
-
-/* Pairs of drawn parts between which values go, each once. */
-function edgesOf(network: Network, shown: Part[]): [string, string][] {
-  const drawn = new Map<number, string>();
-  const mark = (part: Part, as: string) => (part.layer ? void drawn.set(part.layer.id, as) : part.parts.forEach((p) => mark(p, as)));
-  shown.forEach((part) => mark(part, part.id));
-  const seen = new Set<string>();
-  const out: [string, string][] = [];
-  network.reads.forEach((sources, to) => {
-    for (const from of sources) {
-      const [a, b] = [drawn.get(from), drawn.get(to)];
-      if (!a || !b || a === b || seen.has(`${a} ${b}`)) continue;
-      seen.add(`${a} ${b}`);
-      out.push([a, b]);
-    }
-  });
+  const boxes = new Map<string, Box>();
+  for (const child of part.parts) {
+    const at = graph.node(child.id) as { x: number; y: number; width: number; height: number };
+    const box = { part: child, x: at.x - at.width / 2, y: at.y - at.height / 2 + top, width: at.width, height: at.height };
+    boxes.set(child.id, box);
+  }
+  const port = (way: string) => (graph.node(`${part.id}:${way}`) as Point | undefined)?.x;
+  const out: Layout = { nodes: [], frames: [], edges: [], width, height: height + top, ports: { in: port("in"), out: port("out") } };
+  for (const [from, to] of edges) {
+    const { points } = graph.edge(from, to) as { points: Point[] };
+    const moved = points.map(({ x, y }) => ({ x, y: y + top }));
+    out.edges.push(drawn(from, to, moved, boxes, inner, out));
+  }
+  for (const box of boxes.values()) place(out, box, inner.get(box.part.id));
   return out;
 }
 
+/* An edge between parts that lie side by side, from port to port where they are open. */
+function drawn(from: string, to: string, points: Point[], boxes: Map<string, Box>, inner: Map<string, Layout>, around: Layout): Edge {
+  const [a, b] = [boxes.get(from), boxes.get(to)];
+  const last = points.length - 1;
+  if (!a) points.unshift({ x: around.ports.in ?? 0, y: 0 });
+  else if (inner.has(from)) points[0] = { x: a.x + (inner.get(from)!.ports.out ?? a.width / 2), y: a.y + a.height };
+  if (!b) points.push({ x: around.ports.out ?? 0, y: around.height });
+  else if (inner.has(to)) points[a ? last : last + 1] = { x: b.x + (inner.get(to)!.ports.in ?? b.width / 2), y: b.y };
+  const [upper, lower] = [a ? a.y + a.height : 0, b ? b.y : around.height];
+  const between = [...boxes.values()].some(({ y, height }) => y >= upper - 1 && y + height <= lower + 1);
+  return { from, to, points, skips: between, ends: Boolean(b) && !inner.has(to) };
+}
+
+function place(into: Layout, box: Box, layout: Layout | undefined): void {
+  if (!layout) return void into.nodes.push(box);
+  const move = <T extends Point>(at: T): T => ({ ...at, x: at.x + box.x, y: at.y + box.y });
+  into.frames.push(box, ...layout.frames.map(move));
+  into.nodes.push(...layout.nodes.map(move));
+  into.edges.push(...layout.edges.map((edge) => ({ ...edge, points: edge.points.map(move) })));
+}
+
+/* The edges that lead to and from a node, followed through the ports of frames to other nodes. */
+export function edgesAt(view: View, id: string | null): { edges: Set<Edge>; ends: Set<string> } {
+  const found = { edges: new Set<Edge>(), ends: new Set<string>() };
+  if (id === null) return found;
+  const open = new Set(view.frames.map(({ part }) => part.id));
+  const follow = (end: string, ahead: boolean) => {
+    for (const edge of view.edges) {
+      if ((ahead ? edge.from : edge.to) !== end || found.edges.has(edge)) continue;
+      found.edges.add(edge);
+      const other = ahead ? edge.to : edge.from;
+      if (other.includes(":")) follow(other.split(":")[0], ahead);
+      else if (open.has(other)) follow(`${other}:${ahead ? "in" : "out"}`, ahead);
+      else found.ends.add(other);
+    }
+  };
+  follow(id, true);
+  follow(id, false);
+  return found;
+}
+
 /* A smooth line from the first point to the last, drawn to those between: a cubic B-spline. */
-function curve(points: { x: number; y: number }[]): string {
-  const text = (...terms: [number, { x: number; y: number }][]) => {
+export function curve(points: Point[]): string {
+  const text = (...terms: [number, Point][]) => {
     const total = terms.reduce((sum, [weight]) => sum + weight, 0);
     const of = (axis: "x" | "y") => terms.reduce((sum, [weight, point]) => sum + (weight * point[axis]) / total, 0);
     return `${of("x").toFixed(1)} ${of("y").toFixed(1)}`;
