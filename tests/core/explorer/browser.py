@@ -1,101 +1,108 @@
-"""`Browser`: Chromium as the tests of pages use it, with what it complained of."""
+"""A page of a site in headless Chromium, from disk and with no network: what a reader sees and does."""
 
-import json
+import shutil
 import time
 
-WAIT = 10.0
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
 FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-extensions", "--disable-sync"),
-    *(
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--hide-scrollbars",
-        "--force-color-profile=srgb",
-    ),
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
+    *("--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-component-update"),
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+PATIENCE = 20
+"""Seconds for a page on a busy machine."""
 
 
 class Browser:
-    """One window; `open` a page of a site, `find` and `press`, then ask for `errors`."""
+    """One tab."""
 
-    def __init__(self, chromium, driver):
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
+    def __init__(self):
         options = webdriver.ChromeOptions()
-        options.binary_location = chromium
+        options.binary_location = CHROMIUM
         for flag in FLAGS:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(driver))
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+        self.folder = None
         self.size(1280, 900)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.driver.quit()
-
     def size(self, width, height):
-        """Of the page itself, in CSS pixels; phones are narrower than a window may be."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def dark(self, on):
-        feature = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-
-    def open(self, folder, address="#/", until="main > *"):
-        """Goes to a page of a site from disk, anew, and waits until an element is there."""
+    def open(self, address="#/", ready="main h1"):
+        """The page of an address of the site in `folder`; `ready` is a selector of something that shows it is drawn."""
         self.driver.get("about:blank")
-        self.driver.get(f"{(folder / 'index.html').as_uri()}{address}")
-        self.wait(until)
+        self.driver.get(f"{(self.folder / 'index.html').as_uri()}{address}")
+        self.until(lambda: self.all(ready))
+        return self
 
-    def go(self, address, until="main > *"):
-        """Follows an address as a link does, without loading the site again."""
-        self.run("location.hash = arguments[0]", address)
-        self.wait(until)
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        (found,) = self.until(lambda: self.all(selector))
+        return found
+
+    def texts(self, selector):
+        """Of each element, as a reader sees them, in one line."""
+        return [" ".join(text.split()) for text in self._of_each(selector, "innerText")]
+
+    def links(self, selector):
+        """Where each leads: what follows "#"."""
+        return [link.partition("#")[2] for link in self._of_each(selector, "href")]
+
+    def _of_each(self, selector, name):
+        found = "return [...document.querySelectorAll(arguments[0])].map((each) => each[arguments[1]])"
+        return self.run(found, selector, name)
+
+    @property
+    def address(self):
+        return self.driver.current_url.partition("#")[2]
+
+    def until(self, seen):
+        """What `seen` gives once it is true."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                if found := seen():
+                    return found
+            except StaleElementReferenceException:
+                pass
+            assert time.monotonic() < end, "the page did not become as expected"
+            time.sleep(0.02)
+
+    def shows(self, selector, texts):
+        """Wait until the elements have these texts."""
+        try:
+            self.until(lambda: self.texts(selector) == texts)
+        except AssertionError:
+            assert self.texts(selector) == texts
 
     def run(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, css):
-        self.until("return document.querySelector(arguments[0]) !== null", css)
-
-    def until(self, script, *arguments):
-        """Waits until a script returns what is true, and gives it back."""
-        end = time.monotonic() + WAIT
-        while time.monotonic() < end:
-            value = self.run(script, *arguments)
-            if value:
-                return value
-            time.sleep(0.02)
-        raise AssertionError(f"still not so after {WAIT} s: {script} {json.dumps(arguments)}")
-
-    def texts(self, css):
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText.trim())", css)
-
-    def count(self, css):
-        return self.run("return document.querySelectorAll(arguments[0]).length", css)
-
-    def click(self, css):
-        self.wait(css)
-        self.driver.find_element("css selector", css).click()
+    def point(self, element, x=0.5, y=0.5):
+        """Move the pointer to a place within an element, in shares of its sides."""
+        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        size = element.size
+        right, down = int(size["width"] * (x - 0.5)), int(size["height"] * (y - 0.5))
+        ActionChains(self.driver, duration=0).move_to_element_with_offset(element, right, down).perform()
 
     def press(self, *keys):
-        """On the element that has the focus."""
         for key in keys:
-            self.driver.switch_to.active_element.send_keys(key)
+            ActionChains(self.driver, duration=0).send_keys(key).perform()
 
-    @property
-    def address(self):
-        return self.run("return location.hash")
+    def click(self):
+        """Where the pointer is."""
+        ActionChains(self.driver, duration=0).click().perform()
 
     def errors(self):
-        """What the console was told since the last call, an alert or a blocked request among it."""
-        return [line["message"] for line in self.driver.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
-
-    def requests(self):
-        """Addresses of all that the page loaded."""
-        return self.run("return performance.getEntriesByType('resource').map((entry) => entry.name)")
+        """What the console said since it was last asked."""
+        return [line["message"] for line in self.driver.get_log("browser")]

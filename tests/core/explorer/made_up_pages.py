@@ -13,6 +13,8 @@ def leaves(made):
         yield from unit_leaves(made, line, pages)
     for index in made.pictured:
         yield f"pictures/{index}", picture_page(made, index, pages)
+    found = [["ear", "part", [[3, 1, 0.2], [3, 9, 0.1]]], [SCRIPT, "object", [[2, 0, 0.1]]]]
+    yield "concepts", {"concepts": [dict(zip(("concept", "category", "units"), row, strict=True)) for row in found]}
     yield "atlas/0", atlas(made)
     yield "beside", beside(made, pages)
 

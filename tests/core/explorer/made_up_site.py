@@ -83,6 +83,7 @@ def site(made):
         "thumbnails": {"side": THUMBNAIL, "across": ACROSS, "per_sheet": PER_SHEET},
         "images": {"count": made.images, "chunk": CHUNK, "labels": ["cat", "dog", SCRIPT]},
         "pictures": made.pictured,
+        "concepts": 2,
         "points": [
             {"title": "relu_2", "layer": 3, "quality": {"trustworthiness": 0.97}, "notes": []},
             {

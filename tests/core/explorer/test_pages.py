@@ -15,8 +15,11 @@ PAGES = (
     "#/atlas/0",
     "#/beside",
 )
+NOWHERE = ("#/layer/999", "#/layer/0", "#/nowhere", "#/unit/999/0", "#/picture/9999", "#/atlas/7")
 UP, DOWN, ENTER, ESCAPE, LEFT, RIGHT = "\ue013", "\ue015", "\ue007", "\ue00c", "\ue012", "\ue014"
 FOREIGN = "#app script, #app img[src='x'], #app [onerror], #app [onload], #app a[href^='javascript:']"
+REQUESTS = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+SEEN = "main h1, main h2, main canvas, main .missing"
 
 
 @pytest.fixture(autouse=True)
@@ -25,160 +28,166 @@ def no_errors(browser):
     browser.errors()
     yield
     assert browser.errors() == []
-    assert browser.count(FOREIGN) == 0
-    assert not [name for name in browser.requests() if not name.startswith(("file:", "data:", "blob:"))]
+    assert not browser.all(FOREIGN)
+    assert not [name for name in browser.run(REQUESTS) if not name.startswith(("file:", "data:", "blob:"))]
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_every_kind_of_page_opens(browser, made_up, address):
-    browser.open(made_up, address, until="main h1, main h2, main canvas, main .missing")
+def test_every_kind_of_page_opens(browser, address):
+    browser.open(address, SEEN)
     assert browser.texts("header.top .crumbs a")[0].startswith('made-up "><img')
 
 
-@pytest.mark.parametrize(
-    "address", ["#/layer/999", "#/layer/0", "#/nowhere", "#/unit/999/0", "#/picture/299", "#/atlas/7"]
-)
-def test_an_address_without_a_page_says_so(browser, made_up, address):
-    browser.open(made_up, address, until="main .missing")
-    assert browser.texts("main .missing")
+@pytest.mark.parametrize("address", NOWHERE)
+def test_an_address_without_a_page_says_so(browser, address):
+    browser.open(address, "main .missing")
+    assert browser.texts("main .missing")[0]
 
 
-def test_foreign_text_is_shown_as_it_is(browser, made_up):
-    browser.open(made_up, "#/layer/4", until="main h1")
+def test_foreign_text_is_shown_as_it_is(browser):
+    browser.open("#/layer/4")
     assert browser.texts("main h1") == [made_up_network.HOSTILE_NAME]
     assert made_up_network.HOSTILE_KIND in browser.texts("dl.facts")[0]
 
 
-def test_groups_of_the_map_open_and_close(browser, made_up):
-    browser.open(made_up, until=".node")
-    assert "block1\n10.4\u00a0k" in browser.texts(".node-folded")[1]
-    before = browser.count(".node")
-    browser.click(".node[data-part='G2']")
-    browser.until("return document.querySelectorAll('.node').length > arguments[0]", before)
-    assert browser.count(".node") == before + 6
+def test_groups_of_the_map_open_and_close(browser):
+    browser.open(ready=".node")
+    assert browser.texts(".node-folded")[1] == "block1 10.4 k 7 layers 5.31 M FLOP"
+    before = len(browser.all(".node"))
+    browser.one(".node[data-part='G2']").click()
+    browser.until(lambda: len(browser.all(".node")) == before + 6)
     assert "relu_6" in " ".join(browser.texts(".node"))
-    assert browser.count(".edge-skips") >= 1
-    browser.run(
-        "[...document.querySelectorAll('.frame-title')].find((one) => one.innerText.includes('block1')).click()"
-    )
-    browser.until("return document.querySelectorAll('.node').length === arguments[0]", before)
+    assert browser.all(".edge-skips")
+    (title,) = [frame for frame in browser.all(".frame-title") if "block1" in frame.text]
+    title.click()
+    browser.until(lambda: len(browser.all(".node")) == before)
 
 
-def test_the_map_is_walked_by_keys(browser, made_up):
-    browser.open(made_up, until=".node")
+def test_the_map_is_walked_by_keys(browser):
+    browser.open(ready=".node")
     browser.run("document.querySelector('.node[data-part=\"L1\"]').focus()")
     browser.press(DOWN, DOWN)
     assert browser.run("return document.activeElement.dataset.part") == "L3"
     browser.press(ENTER)
-    browser.wait(".unit-grid")
-    assert browser.address == "#/layer/3"
+    browser.until(lambda: browser.address == "/layer/3")
+    browser.one("main h1")
     browser.press("u")
-    browser.wait(".node-chosen")
-    assert browser.texts(".node-chosen b") == ["stem.relu"]
+    browser.shows(".node-chosen b", ["stem.relu"])
 
 
-def test_an_edge_is_drawn_for_each_read_between_shown_nodes(browser, made_up):
-    """All open: as many edges as the graph has."""
-    browser.open(made_up, until=".node")
-    browser.run("[...document.querySelectorAll('.map button')].find((one) => one.innerText === 'Open all').click()")
-    layers = browser.run("return new Promise((done) => setTimeout(done, 50))")
-    assert layers is None
-    reads = browser.run("return document.querySelectorAll('.edges > path').length")
-    assert browser.count(".node") == 5 + 6 * 7 + 3
-    assert reads == 4 + 6 * 8 + 3
+def test_all_layers_and_all_reads_are_drawn_once_all_is_open(browser, made_up):
+    """Each read ends at its reader's node; a reader inside a block has its line from the block's port."""
+    layers, network = made_up.network
+    browser.open(ready=".node")
+    (button,) = [button for button in browser.all(".map button") if button.text == "Open all"]
+    button.click()
+    browser.until(lambda: len(browser.all(".node")) == len(layers))
+    arrows = len(browser.all(".edges > path[marker-end]"))
+    assert arrows == sum(map(len, network["reads"]))
 
 
-def test_the_search_is_used_by_keys(browser, made_up):
-    browser.open(made_up, until=".node")
-    browser.press("/")
-    browser.press("stem.relu 11")
-    browser.wait("#hits li[aria-selected='true']")
+def test_the_search_is_used_by_keys(browser):
+    browser.open(ready=".node")
+    browser.press("/", "stem.relu 11")
+    browser.one("#hits li[aria-selected='true']")
     assert browser.texts("#hits .hit-text")[0] == "unit 11"
     browser.press(ENTER)
-    browser.until("return location.hash === '#/unit/3/11'")
-    browser.press("/")
-    browser.press("photo_00007")
-    browser.until("return document.querySelector('#hits .hit-kind')?.innerText === 'Picture'")
+    browser.until(lambda: browser.address == "/unit/3/11")
+    browser.one("main h1")
+    browser.press("/", "photo_00007")
+    browser.until(lambda: browser.texts("#hits .hit-kind") == ["Picture"])
     browser.press(DOWN, UP, ENTER)
-    browser.until("return location.hash === '#/picture/7'")
+    browser.until(lambda: browser.address == "/picture/7")
 
 
 @pytest.mark.parametrize(
-    ("query", "kind", "text"), [("egyptian", "Class", "Egyptian cat"), ("alert", "Layer", "<script>alert(1)</script>")]
+    ("query", "kind", "text"),
+    [("egyptian", "Class", "Egyptian cat"), ("alert", "Layer", "<script>alert(1)</script>"), ("ear", "Concept", "ear")],
 )
-def test_the_search_finds(browser, made_up, query, kind, text):
-    browser.open(made_up, until=".node")
-    browser.press("/")
-    browser.press(query)
-    browser.wait("#hits .hit-kind")
-    assert (browser.texts("#hits .hit-kind")[0], browser.texts("#hits .hit-text")[0]) == (kind, text)
+def test_the_search_finds(browser, query, kind, text):
+    browser.open(ready=".node")
+    browser.press("/", query)
+    browser.until(lambda: (kind, text) in zip(browser.texts(".hit-kind"), browser.texts(".hit-text"), strict=True))
     browser.press(ESCAPE)
-    assert browser.count("#hits[hidden]") == 1
+    browser.until(lambda: browser.all("#hits[hidden]"))
 
 
-def test_units_are_sorted_and_filtered(browser, made_up):
-    browser.open(made_up, "#/layer/3", until=".unit-grid a")
-    assert browser.texts(".unit-grid b") == [str(unit) for unit in range(24)]
+def test_units_are_sorted_and_filtered(browser):
+    browser.open("#/layer/3", ".unit-grid a")
+    assert contents(browser, ".unit-grid b") == [str(unit) for unit in range(24)]
     choose(browser, ".unit-tools select", "iou")
-    order = [float(text) for text in browser.texts(".unit-grid .unit-line .number")]
+    browser.until(lambda: browser.address == "/layer/3?sort=iou&down=yes")
+    order = [float(text) for text in contents(browser, ".unit-grid .unit-line .number")]
     assert order == sorted(order, reverse=True)
     assert len(order) == 24
     choose(browser, ".unit-tools label:nth-of-type(2) select", "yes")
-    assert set(browser.texts(".unit-grid b")) == {"5", "14", "23"}
-    assert browser.address == "#/layer/3?sort=iou&down=yes&is.dead=yes"
+    browser.until(lambda: set(contents(browser, ".unit-grid b")) == {"5", "14", "23"})
+    browser.until(lambda: browser.address == "/layer/3?sort=iou&down=yes&is.dead=yes")
     browser.driver.refresh()
-    browser.wait(".unit-grid a")
-    assert set(browser.texts(".unit-grid b")) == {"5", "14", "23"}
+    browser.until(lambda: set(contents(browser, ".unit-grid b")) == {"5", "14", "23"})
     browser.press("t")
-    browser.wait(".unit-table")
-    assert browser.count(".unit-table tbody tr") == 3
+    browser.until(lambda: len(browser.all(".unit-table tbody tr")) == 3)
 
 
-def test_a_bar_of_the_histogram_keeps_its_units(browser, made_up):
-    browser.open(made_up, "#/layer/3?sort=mean", until=".bar")
-    label = browser.run("return document.querySelector('.bar:not(:disabled)').ariaLabel")
-    browser.click(".bar:not(:disabled)")
-    browser.until("return document.querySelectorAll('.unit-grid a').length < 24")
-    assert browser.count(".unit-grid a") == int(label.split()[0].split("\u00a0")[0])
+def test_a_bar_of_the_histogram_keeps_its_units(browser):
+    browser.open("#/layer/3?sort=mean", ".bar")
+    bar = browser.all(".bar:not(:disabled)")[0]
+    count = int(bar.get_attribute("aria-label").split("\u00a0")[0])
+    bar.click()
+    browser.until(lambda: len(browser.all(".unit-grid a")) == count)
 
 
-def test_keys_go_from_layer_to_layer_and_help_names_them(browser, made_up):
-    browser.open(made_up, "#/layer/3", until=".unit-grid")
-    browser.press(RIGHT)
-    browser.until("return location.hash === '#/layer/4'")
-    browser.press(LEFT, LEFT)
-    browser.until("return location.hash === '#/layer/2'")
+def test_keys_go_from_layer_to_layer_and_help_names_them(browser):
+    browser.open("#/layer/3", ".unit-grid")
+    for key, name in ((RIGHT, made_up_network.HOSTILE_NAME), (LEFT, "stem.relu"), (LEFT, "stem.norm")):
+        browser.press(key)
+        browser.shows("main h1", [name])
     browser.press("?")
-    browser.wait("dialog[open]")
+    browser.one("dialog[open]")
     assert "next layer" in browser.texts(".keys dd")
     browser.press(ESCAPE)
-    browser.until("return !document.querySelector('dialog[open]')")
+    browser.until(lambda: not browser.all("dialog[open]"))
 
 
-def test_the_switch_of_light_and_dark_is_remembered(browser, made_up):
-    browser.open(made_up, "#/layer/3")
+def test_back_returns_to_the_place_that_was_left(browser):
+    browser.open(ready=".layers td a")
+    browser.run("scrollTo(0, 700)")
+    browser.until(lambda: browser.run("return scrollY") == 700)
+    browser.run("document.querySelectorAll('.layers td a')[3].click()")
+    browser.until(lambda: browser.address == "/layer/4")
+    browser.until(lambda: browser.run("return scrollY") == 0)
+    browser.driver.back()
+    browser.until(lambda: browser.run("return scrollY") == 700)
+
+
+def test_the_switch_of_light_and_dark_is_remembered(browser):
+    browser.open("#/layer/3")
     paper = "return getComputedStyle(document.documentElement).backgroundColor"
     light = browser.run(paper)
-    browser.click("button[aria-label='Switch to dark']")
+    browser.one("button[aria-label='Switch to dark']").click()
     dark = browser.run(paper)
     browser.driver.refresh()
-    browser.wait("button[aria-label='Switch to light']")
+    browser.one("button[aria-label='Switch to light']")
     assert browser.run(paper) == dark != light
-    browser.click("button[aria-label='Switch to light']")
+    browser.one("button[aria-label='Switch to light']").click()
     assert browser.run(paper) == light
 
 
 @pytest.mark.parametrize("address", ["#/", "#/layer/3"])
-def test_a_phone_shows_a_page_without_scrolling_sideways(browser, made_up, address):
+def test_a_phone_shows_a_page_without_scrolling_sideways(browser, address):
     browser.size(360, 740)
     try:
-        browser.open(made_up, address, until=".node, .unit-grid")
+        browser.open(address, ".node, .unit-grid")
         assert browser.run("return document.documentElement.scrollWidth") <= 360
     finally:
         browser.size(1280, 900)
 
 
+def contents(browser, css):
+    """The texts of elements, those too that are out of sight and so not drawn."""
+    return browser.run("return [...document.querySelectorAll(arguments[0])].map((each) => each.textContent)", css)
+
+
 def choose(browser, css, value):
     script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', { bubbles: true }))"
-    browser.run(script, browser.driver.find_element("css selector", css), value)
-    browser.run("return new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    browser.run(script, browser.all(css)[0], value)

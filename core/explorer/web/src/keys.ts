@@ -1,5 +1,5 @@
 /* Keys that do something on a page, with what they do: one list for the pages and for the help. */
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Key {
   key: string; // as KeyboardEvent.key has it: "ArrowLeft", "u", "/"
@@ -16,7 +16,7 @@ let holders: Holder[] = [];
 export function useKeys(keys: (Key | false | null | undefined)[]): void {
   const holder = useRef<Key[]>([]);
   holder.current = keys.filter(Boolean) as Key[];
-  useEffect(() => {
+  useLayoutEffect(() => {
     holders = [holder, ...holders];
     return () => {
       holders = holders.filter((other) => other !== holder);

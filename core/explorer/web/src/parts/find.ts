@@ -3,7 +3,7 @@ import type { ConceptIndex, ImageChunk, LayerLine, Site } from "../data";
 import { shape } from "../figure";
 import { load } from "../load";
 import { href } from "../routes";
-import { className, layerName } from "../site";
+import { className, hasPage, layerName } from "../site";
 
 export interface Hit {
   kind: "Layer" | "Unit" | "Class" | "Concept" | "Picture";
@@ -15,9 +15,8 @@ export interface Hit {
 const MOST = 7; // hits of a kind
 const MOST_PICTURES = 100_000; // of which names are read
 
-/* How well a text fits: 0 not at all; the whole text, its beginning, a word's beginning, anywhere. */
-function fit(text: string, wanted: string[]): number {
-  const low = text.toLowerCase();
+/* How well a text in small letters fits: 0 not at all; the whole text, its beginning, a word's beginning, anywhere. */
+function fit(low: string, wanted: string[]): number {
   let worst = 4;
   for (const word of wanted) {
     const at = low.indexOf(word);
@@ -31,7 +30,7 @@ function fit(text: string, wanted: string[]): number {
 function best<T>(items: Iterable<T>, text: (item: T) => string, wanted: string[]): T[] {
   const found: [number, T][] = [];
   for (const item of items) {
-    const how = fit(text(item), wanted);
+    const how = fit(text(item).toLowerCase(), wanted);
     if (how) found.push([how, item]);
     if (how === 4 && found.length > 500) break;
   }
@@ -96,13 +95,13 @@ export function outputLayer(site: Site): LayerLine | undefined {
 /* Names of pictures and concepts, read when the first search begins. */
 export interface Names {
   ids: string[]; // by index, as far as they are read
-  predicted: number[];
-  label: number[];
+  notes: string[]; // the label, else the predicted class
+  texts: string[]; // all that is searched, in small letters
   concepts: ConceptIndex | null;
 }
-export const noNames: Names = { ids: [], predicted: [], label: [], concepts: null };
+export const noNames: Names = { ids: [], notes: [], texts: [], concepts: null };
 let reading: Promise<void> | null = null;
-const names: Names = { ids: [], predicted: [], label: [], concepts: null };
+const names: Names = { ids: [], notes: [], texts: [], concepts: null };
 
 /* Reads them all, once; calls back after each part. */
 export function readNames(site: Site, onMore: (names: Names) => void): Promise<void> {
@@ -113,30 +112,34 @@ export function readNames(site: Site, onMore: (names: Names) => void): Promise<v
 
 async function readAll(site: Site, onMore: (names: Names) => void): Promise<void> {
   if (site.concepts) names.concepts = await load<ConceptIndex>("concepts").catch(() => null);
+  onMore(names);
   if (!site.images) return;
-  const { count, chunk } = site.images;
+  const { count, chunk, labels } = site.images;
   for (let start = 0; start < Math.min(count, MOST_PICTURES); start += chunk) {
     const part = await load<ImageChunk>(`images/${start / chunk}`).catch(() => null);
     if (!part) return;
     part.ids.forEach((id, place) => {
-      names.ids[start + place] = id;
-      names.predicted[start + place] = part.predicted[place];
-      names.label[start + place] = part.label[place];
+      const [label, predicted] = [labels[part.label[place]] ?? "", site.classes[part.predicted[place]] ?? ""];
+      names.ids.push(id);
+      names.notes.push(label || predicted);
+      names.texts.push(`${id} ${label} ${predicted}`.toLowerCase());
     });
     onMore(names);
   }
 }
 
-function pictureHits(site: Site, wanted: string[], { ids, predicted, label }: Names): Hit[] {
-  const text = (index: number) =>
-    `${index} ${ids[index]} ${site.images?.labels[label[index]] ?? ""} ${site.classes[predicted[index]] ?? ""}`;
-  const withPage = site.pictures.filter((index) => index < ids.length);
-  let found = best(withPage, text, wanted);
-  if (found.length < MOST) found = [...new Set([...found, ...best(ids.keys(), text, wanted)])].slice(0, MOST);
-  return found.map((index) => ({
+/* Pictures with a page come first among equals. */
+function pictureHits(site: Site, wanted: string[], { ids, notes, texts }: Names): Hit[] {
+  const fits: number[][] = [[], [], [], [], []];
+  for (let index = 0; index < texts.length; index++) {
+    const how = fit(texts[index], wanted);
+    if (how) fits[how].push(index);
+  }
+  const found = fits.reverse().flatMap((some) => [...some.filter((index) => hasPage(site, index)), ...some.slice(0, MOST)]);
+  return [...new Set(found)].slice(0, MOST).map((index) => ({
     kind: "Picture",
     text: ids[index],
-    note: site.images?.labels[label[index]] ?? site.classes[predicted[index]] ?? `picture ${index}`,
+    note: notes[index] || `picture ${index}`,
     to: href.picture(index),
   }));
 }
