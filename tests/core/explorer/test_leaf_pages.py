@@ -90,7 +90,7 @@ def test_a_histogram_is_as_high_as_its_counts_or_their_logarithm(reader, made_up
     def heights():
         first = reader.all(".histogram")[0]
         bars = reader.run(
-            "return [...arguments[0].querySelectorAll('.bar')].map(b => +b.getAttribute('height'))", first
+            "return [...arguments[0].querySelectorAll('.bin-bar')].map(b => +b.getAttribute('height'))", first
         )
         return [bar / max(bars) for bar in bars]
 
@@ -208,7 +208,7 @@ def test_all_pictures_scroll_and_only_those_in_sight_are_drawn(reader, made_up):
     ],
 )
 def test_pictures_are_filtered_and_sorted(reader, options, expected):
-    reader.open(f"#/pictures?{options}", ready="form.filters")
+    reader.open(f"#/pictures?{options}", ready="form.picture-filters")
     reader.until(
         lambda: " of 300" in reader.texts(".page-heading p")[0] and "searched" not in reader.texts(".page-heading p")[0]
     )

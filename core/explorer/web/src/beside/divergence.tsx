@@ -6,7 +6,7 @@ export function Divergence({ divergence }: { divergence: Beside["divergence"] })
   const { text, rows } = divergence;
   const widest = Math.max(...rows.map((row) => Math.max(row.error, row.added ?? 0)), 1e-30);
   const bar = (name: string, value: number) => (
-    <i class={`bar ${name}`} style={{ width: `${(100 * Math.max(value, 0)) / widest}%` }} title={`${name}: ${figure(value)}`} />
+    <i class={`length ${name}`} style={{ width: `${(100 * Math.max(value, 0)) / widest}%` }} title={`${name}: ${figure(value)}`} />
   );
   return (
     <section class="panel" id="divergence">
@@ -14,7 +14,7 @@ export function Divergence({ divergence }: { divergence: Beside["divergence"] })
       <p>{text}</p>
       {rows.length > 0 && (
         <div class="scroll-x">
-          <table class="bars divergence">
+          <table class="bar-rows divergence">
             <thead>
               <tr>
                 <th scope="col">layer</th>

@@ -20,7 +20,7 @@ export function Layers({ beside, chosen, choose }: Props) {
       <details>
         <summary>as a table</summary>
         <div class="scroll-x">
-          <table class="bars">
+          <table class="bar-rows">
             <thead>
               <tr>
                 <th scope="col">{models[0]}</th>
@@ -39,7 +39,7 @@ export function Layers({ beside, chosen, choose }: Props) {
                   </th>
                   <td>{row.b}</td>
                   <td class="bar-cell">
-                    <i class="bar" style={{ width: `${100 * Math.min(Math.max(row.similarity, 0), 1)}%` }} />
+                    <i class="length" style={{ width: `${100 * Math.min(Math.max(row.similarity, 0), 1)}%` }} />
                   </td>
                   <td class="number">{figure(row.similarity)}</td>
                 </tr>

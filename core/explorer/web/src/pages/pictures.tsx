@@ -70,7 +70,7 @@ function Filters({ wanted, change }: { wanted: Wanted; change: (part: Partial<Wa
   const named = (names: string[]): [string, string][] => [["", "any"], ...names.map((name): [string, string] => [name, name])];
   const labels = site.images?.labels ?? [];
   return (
-    <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+    <form class="picture-filters" role="search" onSubmit={(event) => event.preventDefault()}>
       <label>
         <span>search</span>
         <input

@@ -10,13 +10,13 @@ export function Prediction({ prediction, label }: { prediction: PicturePage["pre
   return (
     <section class="panel" id="prediction">
       <h2>Prediction</h2>
-      <table class="bars">
+      <table class="bar-rows">
         <tbody>
           {prediction.map((row) => (
             <tr key={row.class} class={row.name === label ? "right" : ""}>
               <th scope="row">{row.name || `class ${row.class}`}</th>
               <td class="bar-cell">
-                <i class="bar" style={{ width: `${(100 * Math.max(row.score, 0)) / widest}%` }} />
+                <i class="length" style={{ width: `${(100 * Math.max(row.score, 0)) / widest}%` }} />
               </td>
               <td class="number">{shares ? percent(row.score) : figure(row.score)}</td>
             </tr>

@@ -34,7 +34,7 @@ function Bars({ histogram, logarithmic }: { histogram: Histogram; logarithmic: b
                   percent(counts[bin] / (total || 1))}
               </title>
             </rect>
-            <rect class="bar" x={left} y={100 - 98 * height} width={Math.max(right - left - 0.5, 0.5)} height={98 * height} />
+            <rect class="bin-bar" x={left} y={100 - 98 * height} width={Math.max(right - left - 0.5, 0.5)} height={98 * height} />
           </g>
         );
       })}

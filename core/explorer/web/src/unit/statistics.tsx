@@ -33,7 +33,7 @@ function ConceptRow({ row, widest }: { row: Concept; widest: number }) {
         {row.detector && <span class="chip">detector</span>}
       </th>
       <td class="bar-cell">
-        <i class="bar" style={{ width: `${(100 * row.iou) / widest}%` }} />
+        <i class="length" style={{ width: `${(100 * row.iou) / widest}%` }} />
         {row.null_iou !== null && (
           <i class="null-mark" style={{ left: `${(100 * row.null_iou) / widest}%` }} title={`by chance: ${figure(row.null_iou)}`} />
         )}
