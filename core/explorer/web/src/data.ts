@@ -109,21 +109,21 @@ export interface UnitPage {
   read_by: Link[]; // units that read this one
 }
 export interface Examples {
-  crops: Sheet; // what the unit sees of each image
+  crops: Sheet | null; // what the unit sees of each image; null where the images could not be read again
   by: string; // "activation" or "relevance"
   kinds: { kind: string; items: Example[] }[]; // "most", "slightly_positive", "slightly_negative", "least"
 }
 /* "visualisations/LAYER/UNIT" */
 export interface Visualisations {
-  positive: Url;
-  negative: Url | null;
+  positive: Url | null; // null where nothing excites the unit, `settings` says so
+  negative: Url | null; // null too where no layer shows what the unit is before its rectifier
   diversity: Url[];
-  values: { positive: number | null; negative: number | null };
-  settings: string; // "112 px, 64 steps"
+  values: { positive: number | null; negative: number | null }; // the unit's largest and least over all positions
+  settings: string; // "112 px, 64 steps", and why a picture is missing
 }
 /* "attributions/LAYER/UNIT": for each of the unit's crops, at the same slot, what of it the unit used. */
 export interface Attributions {
-  sheet: Sheet;
+  sheet: Sheet | null; // null where the unit has no examples
   method: string;
 }
 export interface Example {

@@ -1,0 +1,116 @@
+"""The examples on the page of a unit: its best images of each kind, cut to what the unit sees."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...arrays import as_numpy
+from ...sheets.examples import Examples
+from ..book import Book
+from ..data_urls import picture_sheet
+from .crops import SIDE, field_size, fitted, receptive_crop
+from .decoded_images import LIMIT, DecodedImages
+
+__all__ = ["SHOWN", "Slot", "UnitExamples", "examples_of", "own_pictures", "slots_of"]
+
+Pixels = np.ndarray[Any, Any]
+SHOWN = 8
+"""Examples of each kind on a unit's page, at most."""
+QUALITY = 72
+EFFORT = 2
+"""Of the encoder, 0 to 6: half the time of Pillow's own 4, for files a twentieth larger."""
+
+
+class Slot(NamedTuple):
+    """An example's place in the arrays of `Examples`: kind, unit, rank."""
+
+    kind: int
+    unit: int
+    rank: int
+
+
+def examples_of(book: Book, layer: str) -> Examples | None:
+    """The survey's examples of a layer, those by activation before those by relevance; None for none."""
+    known = [each for each in book.results("top_examples").values() if isinstance(each, Examples)]
+    own = [each for each in known if layer in each.values]
+    return min(own, key=lambda each: each.by != "activation", default=None)
+
+
+def slots_of(examples: Examples, layer: str, unit: int) -> list[Slot]:
+    """The examples that a unit's page shows, in the order of their crops: kind by kind, the best first."""
+    found = as_numpy(examples.indices[layer])[:, unit, :SHOWN] >= 0
+    return [Slot(kind, unit, rank) for kind, rank in np.argwhere(found).tolist()]
+
+
+class UnitExamples:
+    """`Examples` of data.ts for units of a network, whose images are read once for as many units as they have room."""
+
+    def __init__(self, book: Book, limit: int = LIMIT) -> None:
+        """`limit`: bytes of pictures in memory."""
+        self._book = book
+        self._images = None if book.source is None else DecodedImages(book.source, book.model, limit)
+        self._fields: dict[str, tuple[int, int]] = {}
+
+    def read_ahead(self, layer: str, units: Sequence[int]) -> int:
+        """Read the images of as many of these units as fit into memory, at least of one; how many these are."""
+        examples = examples_of(self._book, layer)
+        if examples is None or self._images is None:
+            return len(units)
+        wanted: dict[int, None] = {}
+        for count, unit in enumerate(units):
+            own = as_numpy(examples.indices[layer])[:, unit, :SHOWN]
+            more = dict.fromkeys(own[own >= 0].tolist()).keys() - wanted.keys()
+            if count and len(wanted) + len(more) > self._images.room:
+                self._images.keep(wanted)
+                return count
+            wanted |= dict.fromkeys(more)
+        self._images.keep(wanted)
+        return len(units)
+
+    def page(self, layer: str, unit: int) -> Mapping[str, Any] | None:
+        """The examples of one unit; None where the survey has none of its layer."""
+        examples = examples_of(self._book, layer)
+        if examples is None:
+            return None
+        slots = slots_of(examples, layer, unit)
+        tiles = self._crops(examples, layer, slots)
+        sheet = picture_sheet(tiles, quality=QUALITY, effort=EFFORT) if tiles else None
+        items = [self._item(examples, layer, place, slot) for place, slot in enumerate(slots)]
+        by_kind = [
+            {"kind": kind, "items": [item for item, slot in zip(items, slots, strict=True) if slot.kind == number]}
+            for number, kind in enumerate(examples.kinds)
+        ]
+        return {"crops": sheet, "by": examples.by, "kinds": by_kind}
+
+    def _crops(self, examples: Examples, layer: str, slots: Iterable[Slot]) -> list[Pixels]:
+        """From the images; from the survey's own pictures where there are no images, none of a unit without."""
+        if self._images is not None:
+            if layer not in self._fields:
+                self._fields[layer] = field_size(as_numpy(examples.rectangles[layer]))
+            rectangles, indices = as_numpy(examples.rectangles[layer]), as_numpy(examples.indices[layer])
+            return [
+                receptive_crop(self._images[int(indices[slot])], tuple(rectangles[slot].tolist()), self._fields[layer])
+                for slot in slots
+            ]
+        return own_pictures(examples, layer, slots, examples.crops)
+
+    def _item(self, examples: Examples, layer: str, place: int, slot: Slot) -> Mapping[str, Any]:
+        height, width = examples.image_size
+        top, left, bottom, right = as_numpy(examples.rectangles[layer])[slot].tolist()
+        return {
+            "slot": place,
+            "image": int(as_numpy(examples.indices[layer])[slot]),
+            "value": float(as_numpy(examples.values[layer])[slot]),
+            "rectangle": [top / height, left / width, bottom / height, right / width],
+        }
+
+
+def own_pictures(examples: Examples, layer: str, slots: Iterable[Slot], pictures: Mapping[str, Any]) -> list[Pixels]:
+    """What the survey itself holds of pictures or attributions of these examples, none where one is not there."""
+    found, units = [], examples.pictured.get(layer, ())
+    for kind, unit, rank in slots:
+        if layer not in pictures or unit not in units or rank >= as_numpy(pictures[layer]).shape[2]:
+            return []
+        found.append(fitted(as_numpy(pictures[layer])[kind, units.index(unit), rank], SIDE))
+    return found
