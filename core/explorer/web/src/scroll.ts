@@ -1,7 +1,7 @@
 /* Where a page stood: a link begins at the top, "back" returns to the place that was left.
 
 Each entry of the browser's history has a number in its state; a lower number than the last one means "back". */
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 
 const PATIENCE = 1000; // milliseconds until a page that loads its data is tall enough
 const places = new Map<number, number>();
@@ -28,7 +28,7 @@ export function watchScrolling(): void {
 }
 
 export function useScrollPlace(path: string): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const wanted = arrive() ? (places.get(now) ?? 0) : 0;
     const until = performance.now() + PATIENCE;
     let frame = 0;
