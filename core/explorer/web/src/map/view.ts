@@ -102,7 +102,7 @@ type Graph = InstanceType<typeof dagre.graphlib.Graph>;
 
 function arrange(tree: Tree, part: Part, inner: Map<string, Layout>): Layout {
   const graph: Graph = new dagre.graphlib.Graph();
-  graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 20, edgesep: 12, marginx: PAD, marginy: PAD });
+  graph.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 20, edgesep: 12, marginx: PAD, marginy: part.parent ? 4 : PAD });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const child of part.parts) {
     const { width, height } = inner.get(child.id) ?? { width: WIDTH, height: HEIGHT };

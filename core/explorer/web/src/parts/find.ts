@@ -27,64 +27,65 @@ function fit(low: string, wanted: string[]): number {
   return worst;
 }
 
-function best<T>(items: Iterable<T>, text: (item: T) => string, wanted: string[]): T[] {
-  const found: [number, T][] = [];
+/* The items that fit best, each with how well. */
+function best<T>(items: Iterable<T>, text: (item: T) => string, wanted: string[], most = MOST): [number, T][] {
+  const fits: [number, T][][] = [[], [], [], [], []];
   for (const item of items) {
     const how = fit(text(item).toLowerCase(), wanted);
-    if (how) found.push([how, item]);
-    if (how === 4 && found.length > 500) break;
+    if (how) fits[how].push([how, item]);
   }
-  return found
-    .sort((a, b) => b[0] - a[0])
-    .slice(0, MOST)
-    .map(([, item]) => item);
+  return fits.reverse().flat().slice(0, most);
 }
 
-/* All that fits a query, kind by kind. */
+/* All that fits a query: kinds by what fits best in them. */
 export function find(site: Site, query: string, names: Names): Hit[] {
   const wanted = query.toLowerCase().split(/\s+/).filter(Boolean);
   if (!wanted.length) return [];
-  return [
-    ...unitHits(site, wanted),
-    ...best(site.layers, (line) => `${line.name} ${line.kind} ${line.id}`, wanted).map(layerHit),
-    ...best(names.concepts?.concepts ?? [], ({ concept }) => concept, wanted).map(({ concept, category, units }) => ({
-      kind: "Concept" as const,
-      text: concept,
-      note: `${category}, unit ${units[0]?.[1]} of ${layerName(site, units[0]?.[0])} first`,
-      to: units.length ? href.unit(units[0][0], units[0][1]) : href.start(),
-    })),
-    ...classHits(site, wanted),
-    ...pictureHits(site, wanted, names),
-  ];
+  const kinds = [unitHits(site, wanted), layerHits(site, wanted), conceptHits(site, wanted, names), classHits(site, wanted)];
+  return [...kinds, pictureHits(site, wanted, names)]
+    .filter((hits) => hits.length)
+    .sort((a, b) => b[0][0] - a[0][0])
+    .flatMap((hits) => hits.map(([, hit]) => hit));
 }
 
-function layerHit(line: LayerLine): Hit {
-  const to = line.page ? href.layer(line.id) : href.start({ layer: line.id });
-  return { kind: "Layer", text: line.name, note: `${line.kind}, ${shape(line.shape)}`, to };
+type Hits = [number, Hit][];
+
+function layerHits(site: Site, wanted: string[]): Hits {
+  return best(site.layers, (line) => `${line.name} ${line.kind} ${line.id}`, wanted).map(([how, line]) => {
+    const to = line.page ? href.layer(line.id) : href.start({ layer: line.id });
+    return [how, { kind: "Layer", text: line.name, note: `${line.kind}, ${shape(line.shape)}`, to }];
+  });
+}
+
+function conceptHits(site: Site, wanted: string[], names: Names): Hits {
+  return best(names.concepts?.concepts ?? [], ({ concept }) => concept, wanted).flatMap(([how, { concept, category, units }]) =>
+    units.slice(0, 1).map(([layer, unit]): [number, Hit] => {
+      const note = `${category}: unit ${unit} of ${layerName(site, layer)}`;
+      return [how, { kind: "Concept", text: concept, note, to: href.unit(layer, unit) }];
+    }),
+  );
 }
 
 /* "blocks.3 12": unit 12 of layers whose names fit the rest. */
-function unitHits(site: Site, wanted: string[]): Hit[] {
+function unitHits(site: Site, wanted: string[]): Hits {
   const words = wanted.filter((word) => word !== "unit" && word !== "layer");
   const number = words.length > 1 ? words[words.length - 1] : "";
   if (!/^\d+$/.test(number)) return [];
   const unit = Number(number);
-  const rest = words.slice(0, -1);
   const lines = site.layers.filter((line) => line.page && unit < line.units);
-  return best(lines, (line) => `${line.name} ${line.kind} ${line.id}`, rest)
-    .slice(0, 4)
-    .map(({ id, name }) => ({ kind: "Unit", text: `unit ${unit}`, note: name, to: href.unit(id, unit) }));
+  return best(lines, (line) => `${line.name} ${line.kind} ${line.id}`, words.slice(0, -1), 4).map(([how, { id, name }]) => [
+    how + 1,
+    { kind: "Unit", text: `unit ${unit}`, note: name, to: href.unit(id, unit) },
+  ]);
 }
 
 /* A class is a unit of the layer that ends the network, where that has a page. */
-function classHits(site: Site, wanted: string[]): Hit[] {
+function classHits(site: Site, wanted: string[]): Hits {
   const output = outputLayer(site);
-  return best(site.classes.keys(), (index) => site.classes[index], wanted).map((index) => ({
-    kind: "Class",
-    text: className(site, index),
-    note: `class ${index}`,
-    to: output ? href.unit(output.id, index) : href.pictures({ class: index }),
-  }));
+  return best(site.classes.keys(), (index) => site.classes[index], wanted).map(([how, index]) => {
+    const to = output ? href.unit(output.id, index) : href.pictures({ class: index });
+    return [how, { kind: "Class", text: className(site, index), note: `class ${index}`, to }];
+  });
 }
 
 export function outputLayer(site: Site): LayerLine | undefined {
@@ -128,18 +129,20 @@ async function readAll(site: Site, onMore: (names: Names) => void): Promise<void
   }
 }
 
-/* Pictures with a page come first among equals. */
-function pictureHits(site: Site, wanted: string[], { ids, notes, texts }: Names): Hit[] {
+/* Pictures with a page come first among those that fit as well. */
+function pictureHits(site: Site, wanted: string[], { ids, notes, texts }: Names): Hits {
   const fits: number[][] = [[], [], [], [], []];
   for (let index = 0; index < texts.length; index++) {
     const how = fit(texts[index], wanted);
     if (how) fits[how].push(index);
   }
-  const found = fits.reverse().flatMap((some) => [...some.filter((index) => hasPage(site, index)), ...some.slice(0, MOST)]);
-  return [...new Set(found)].slice(0, MOST).map((index) => ({
-    kind: "Picture",
-    text: ids[index],
-    note: notes[index] || `picture ${index}`,
-    to: href.picture(index),
-  }));
+  const found: Hits = [];
+  for (const how of [4, 3, 2, 1]) {
+    const some = new Set([...fits[how].filter((index) => hasPage(site, index)), ...fits[how].slice(0, MOST)]);
+    for (const index of some) {
+      found.push([how, { kind: "Picture", text: ids[index], note: notes[index] || `picture ${index}`, to: href.picture(index) }]);
+      if (found.length === MOST) return found;
+    }
+  }
+  return found;
 }
