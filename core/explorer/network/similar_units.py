@@ -49,7 +49,7 @@ def _nearest(rows: Numbers) -> list[list[Mapping[str, Any]]]:
     rows = rows.astype(np.float32)
     norms = np.linalg.norm(rows, axis=1)
     unit = rows / np.where(norms > 0, norms, 1)[:, None]
-    found = []
+    found: list[list[Mapping[str, Any]]] = []
     for start in range(0, len(rows), 1024):
         cosines = unit[start : start + 1024] @ unit.T
         cosines[np.arange(len(cosines)), np.arange(start, start + len(cosines))] = -np.inf

@@ -85,8 +85,18 @@ def _found(model: Model) -> Structure:
         guessed += known is None
         reads[name] = (before,) if known is None else tuple(known)
         before = name
+    _end_at_the_last_layer(model, reads)
     note = f"the {model.backend} backend cannot tell what {guessed} layers read: they are drawn in execution order"
     return Structure(model, reads, (note,) * bool(guessed))
+
+
+def _end_at_the_last_layer(model: Model, reads: dict[str, tuple[str, ...]]) -> None:
+    """Where a backend says of the output, which is the last layer's, what that layer reads, it reads the layer."""
+    for name in reversed(list(model.layers)[1:-1]):
+        if reads[name] == reads[OUTPUT] and model.layers[name].shape == model.layers[OUTPUT].shape:
+            if not any(name in each for each in reads.values()):
+                reads[OUTPUT] = (name,)
+            return
 
 
 def layer_words(layer: Layer) -> frozenset[str]:

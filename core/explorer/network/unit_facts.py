@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..book import Book
+from .connections import read_by, reads
 from .similar_units import similar_units
 from .structure import unit_count
 from .survey_facts import concepts_of, histograms_of, statistics_of
@@ -20,8 +21,7 @@ def unit_facts(book: Book, layer: str) -> list[Mapping[str, Any]]:
     statistics, concepts = statistics_of(book, layer), concepts_of(book, layer)
     histogram, before = histograms_of(book, layer), histograms_of(book, layer, "before_")
     nearest_by, nearest = similar_units(book, layer)
-    reading: list[list[Any]] = [[] for _ in nearest]
-    read_by = reading
+    reading, readers = reads(book, layer), read_by(book, layer)
     return [
         {
             "statistics": {name: values[unit].item() for name, values in statistics.items()},
@@ -31,7 +31,7 @@ def unit_facts(book: Book, layer: str) -> list[Mapping[str, Any]]:
             "nearest": nearest[unit],
             "nearest_by": nearest_by,
             "reads": reading[unit],
-            "read_by": read_by[unit],
+            "read_by": readers[unit],
         }
         for unit in range(unit_count(book.model.layer(layer)))
     ]

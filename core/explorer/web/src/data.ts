@@ -151,7 +151,7 @@ export interface Link {
   layer: LayerId;
   unit: number;
   weight: number; // signed where the kernel is one value, or its sum; see `norm`
-  norm: number; // Euclidean norm of the kernel between the two
+  norm: number; // Euclidean norm of the kernel between the two; kernels that follow each other are multiplied
 }
 
 /* "pictures/INDEX" */
