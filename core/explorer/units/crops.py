@@ -57,7 +57,7 @@ def receptive_crop(picture: Pixels | None, rectangle: Rectangle, field: tuple[in
     """
     if picture is None:
         return np.full((side, side, 3), 255, np.uint8)
-    window = field_window(rectangle, field, picture.shape[:2])  # type: ignore[arg-type]
+    window = field_window(rectangle, field, picture.shape[:2])
     top, left, bottom, right = window
     if window == rectangle:
         return fitted(picture[top:bottom, left:right], side)

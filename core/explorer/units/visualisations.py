@@ -11,14 +11,14 @@ from ...arrays import Array, as_numpy
 from ...errors import ModelError
 from ...execution.batching import batch_limit, slices
 from ...image.false_colour import pixels
+from ...receptive.fields import fields_of
+from ...receptive.unit_field import unit_field
 from ...sheets.cut_out import shrunk
 from ..book import Book
 from ..data_folder import DataFolder, stamp_of
 from ..data_urls import picture_url
 from ..leaf import Leaf
 from .attributions import attributions, can_be_attributed
-from .crops import field_size
-from .examples import examples_of
 from .optimised import Optimisation, Optimised
 from .shared_work import shared_leaves
 from .time_left import Pace
@@ -71,7 +71,7 @@ def visualisations(book: Book, layer: str, units: Sequence[int]) -> Mapping[int,
     work = Optimisation(book.model, layer, book.shown)
     height, width = work.size
     settings = f"{height if height == width else f'{height} x {width}'} px, {book.shown.steps} steps"
-    field = _field(book, layer)
+    field = _field(book, layer, work.size)
     try:
         made = work.pictures(units)
     except ModelError as error:
@@ -110,10 +110,15 @@ def _middle(book: Book, picture: Array, field: tuple[int, int] | None) -> Pixels
     return part.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def _field(book: Book, layer: str) -> tuple[int, int] | None:
-    """Height and width of what a position of a layer sees; None where nobody knows."""
-    examples = examples_of(book, layer)
-    return None if examples is None else field_size(as_numpy(examples.rectangles[layer]))
+def _field(book: Book, layer: str, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Height and width of what a position of a layer sees; None where it is the whole image, or nobody knows."""
+    if fields_of(book.model, size)[1]:
+        return None
+    seen = unit_field(book.model, layer, size=size)
+    if seen is None:
+        return None
+    top, left, bottom, right = seen.unclipped
+    return bottom - top, right - left
 
 
 def _stamp(book: Book, layer: str, unit: int) -> str:

@@ -174,6 +174,9 @@ def test_chosen_units_are_spread_and_a_longer_choice_begins_with_the_shorter_one
     assert chosen_units(book_of(survey, units=None), "act2") == order
     assert chosen_units(replace(book, only=("act2", 5)), "act2") == (5,)
     assert chosen_units(replace(book, only=("act2", 5)), "fc") == ()
+    classes, counts = np.unique(survey[1].images["class"], return_counts=True)
+    assert unit_order(book, "fc")[0] == classes[counts.argmax()]
+    assert sorted(unit_order(book, "fc")) == list(range(5))
     dead = survey[1]["unit_statistics"].rows_of("act2")
     gone = survey[1]["unit_statistics"].columns["dead"][dead]
     assert set(order[len(order) - gone.sum() :]) == set(np.flatnonzero(gone))
