@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Attributions, Example, Examples, Sheet } from "../data";
 import { useData } from "../load";
 import { href } from "../routes";
-import { Tile } from "../sheet";
+import { Thumbnail, Tile } from "../sheet";
 import { figure, words } from "../figure";
 import { Whole, type Looked } from "./whole";
 
@@ -19,7 +19,7 @@ type View = "crops" | "attribution" | "both";
 
 interface CropProps {
   example: Example;
-  crops: Sheet;
+  crops: Sheet | null; // null: the thumbnail of the whole image stands there
   attribution: Sheet | null;
   view: View;
   name: string;
@@ -41,7 +41,12 @@ function Crop({ example, crops, attribution, view, name, size, look }: CropProps
       onBlur={() => look(null)}
     >
       <span class="crop-pictures">
-        {(view !== "attribution" || !attribution) && <Tile sheet={crops} slot={example.slot} alt={alt} size={size} />}
+        {(view !== "attribution" || !attribution) &&
+          (crops ? (
+            <Tile sheet={crops} slot={example.slot} alt={alt} size={size} />
+          ) : (
+            <Thumbnail index={example.image} alt={alt} size={size} />
+          ))}
         {view !== "crops" && attribution && (
           <Tile sheet={attribution} slot={example.slot} alt={`what of it ${name} used`} size={size} />
         )}

@@ -25,7 +25,7 @@ function Made({ layer, unit, name }: { layer: number; unit: number; name: string
   return (
     <>
       <div class="visuals">
-        <Large image={made.positive} title="+ maximises the unit" value={made.values.positive} name={name} />
+        {made.positive && <Large image={made.positive} title="+ maximises the unit" value={made.values.positive} name={name} />}
         {made.negative && <Large image={made.negative} title="− minimises the unit" value={made.values.negative} name={name} />}
         {made.diversity.length > 0 && (
           <figure class="visual diversity">
