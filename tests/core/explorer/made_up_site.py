@@ -161,6 +161,18 @@ def write(folder, **sizes):
     return made
 
 
+def write_bare(folder):
+    """A site of a network alone: no images, no pages of units, no points, nothing beside it."""
+    made = MadeUp(images=2, blocks=2)
+    nothing = {"data": None, "thumbnails": None, "images": None, "beside": None, "concepts": 0}
+    lines = [line | {"page": False, "dead": None, "pictured": [], "attributed": []} for line in made.network[0]]
+    bare = site(made) | nothing | {name: [] for name in ("pictures", "points", "atlas", "classes", "notes")}
+    data = DataFolder(Path(folder) / "data")
+    data.write("site", bare | {"layers": lines}, "made up")
+    data.write("network", made.network[1], "made up")
+    write_app(Path(folder))
+
+
 def write_app(folder):
     """index.html and app/, from the bundle."""
     bundle = files("crosslens") / "explorer/web/bundle"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from . import made_up_network
+from . import made_up_network, made_up_site
 
 PAGES = (
     "#/",
@@ -42,6 +42,20 @@ def test_every_kind_of_page_opens(browser, address):
 def test_an_address_without_a_page_says_so(browser, address):
     browser.open(address, "main .missing")
     assert browser.texts("main .missing")[0]
+
+
+@pytest.mark.parametrize("address", [*PAGES[:3], *PAGES[5:]])
+def test_a_site_of_a_network_alone_says_what_makes_the_rest(browser, bare, address):
+    browser.open(address, "main code")
+    assert browser.texts("main code")[0].startswith("crosslens ")
+
+
+@pytest.fixture
+def bare(browser, tmp_path):
+    made_up_site.write_bare(tmp_path)
+    whole, browser.folder = browser.folder, tmp_path
+    yield
+    browser.folder = whole
 
 
 def test_foreign_text_is_shown_as_it_is(browser):

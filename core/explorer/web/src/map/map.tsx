@@ -8,6 +8,10 @@ import { amount, Node, type Quantity } from "./node";
 import { allOpen, curve, edgesAt, viewOf, withOpen, type Box, type Edge, type View } from "./view";
 import { around, nameWithin, openAtFirst, treeOf, type Part, type Tree } from "./tree";
 
+const HINT =
+  "Click a stack of layers to open it, a layer to see its units. Drag to move; click, then scroll to zoom. " +
+  "Dashed lines skip layers; an orange bar is the share of dead units.";
+
 interface Kept {
   site: Site | null;
   open: ReadonlySet<string>;
@@ -89,7 +93,7 @@ export function NetworkMap({ site, network, at }: Props) {
       </div>
       <div class="row map-under">
         <span class="muted small" role="status">
-          {note || "Click a stack of layers to open it, a layer to see its units. Drag to move; click, then scroll to zoom."}
+          {note || HINT}
         </span>
         <span class="row">
           <button type="button" onClick={() => setOpen(allOpen(tree))}>

@@ -1,5 +1,5 @@
 /* The first page: what this network is, pictures to begin with, its map, classes, layers. */
-import type { Network, Site } from "../data";
+import type { ImageChunk, Network, Site } from "../data";
 import { count, plural, shape, short } from "../figure";
 import { useData } from "../load";
 import { NetworkMap } from "../map/map";
@@ -27,6 +27,7 @@ export function StartView() {
       <div class="start-map">
         {network && <NetworkMap site={site} network={network} at={at} />}
         {network === null && <MissingPart what="data" text="The network's graph is missing." />}
+        {!site.layers.some(({ page }) => page) && <MissingPart what="units" text="No layer has a page of its units yet." />}
       </div>
       <aside class="start-aside">
         <Ways site={site} />
@@ -72,11 +73,7 @@ function Entrance({ site }: { site: Site }) {
       </p>
       <ul class="thumbs">
         {site.pictures.slice(0, ENTRANCE).map((index) => (
-          <li key={index}>
-            <a href={href.picture(index)}>
-              <Thumbnail index={index} alt={`Picture ${index}`} size={88} />
-            </a>
-          </li>
+          <Entry key={index} site={site} index={index} />
         ))}
         {site.images && (
           <li>
@@ -87,6 +84,22 @@ function Entrance({ site }: { site: Site }) {
         )}
       </ul>
     </section>
+  );
+}
+
+/* A picture with what it is called: its label, else what the network takes it for. */
+function Entry({ site, index }: { site: Site; index: number }) {
+  const chunk = site.images?.chunk ?? 0;
+  const lines = useData<ImageChunk>(chunk ? `images/${Math.floor(index / chunk)}` : null);
+  const at = lines ? index - lines.start : -1;
+  const name = lines ? (site.images?.labels[lines.label[at]] ?? site.classes[lines.predicted[at]] ?? lines.ids[at]) : "";
+  return (
+    <li>
+      <a href={href.picture(index)} title={lines?.ids[at]}>
+        <Thumbnail index={index} alt={`Picture ${index}`} size={88} />
+        <span class="thumb-name">{name}</span>
+      </a>
+    </li>
   );
 }
 

@@ -95,7 +95,7 @@ export function UnitPageView({ layer, unit }: Props) {
   const site = useSite();
   const line = site.layers[layer];
   const there = line !== undefined && unit >= 0 && unit < line.units;
-  const page = useData<UnitPage>(there ? `units/${layer}/${unit}` : null);
+  const page = useData<UnitPage>(there && site.layers[layer].page ? `units/${layer}/${unit}` : null);
   useKeys([
     there && unit > 0 && { key: "ArrowLeft", does: "previous unit", run: () => go(href.unit(layer, unit - 1)) },
     there && unit < line.units - 1 && { key: "ArrowRight", does: "next unit", run: () => go(href.unit(layer, unit + 1)) },

@@ -2,6 +2,7 @@
 import type { Missing } from "../data";
 import { href } from "../routes";
 import { commandFor, useSite } from "../site";
+import { Command } from "./command";
 
 /* "No atlas was made" with the command from `Site.commands`. */
 export function MissingPart({ what, text }: { what: Missing; text: string }) {
@@ -11,7 +12,7 @@ export function MissingPart({ what, text }: { what: Missing; text: string }) {
       <p>{text}</p>
       {command && (
         <p>
-          Make it with <code>{command}</code>
+          Make it with <Command text={command} />
         </p>
       )}
     </div>
