@@ -26,7 +26,7 @@ export function Legend({ kinds, hidden, onHide, onChoose }: Props) {
   return (
     <section class="points-legend" aria-label="Legend and filter">
       <div class="row points-legend-head">
-        <span class="muted small">Click hides a kind, shift-click shows it alone.</span>
+        <span class="muted small">Click hides points, shift-click shows them alone.</span>
         {hidden.size > 0 && (
           <button class="points-plain small" onClick={() => onHide(new Set())}>
             Show all

@@ -4,7 +4,7 @@ import { panned, toPoint, toScreen, whole, zoomed, type Camera, type Size } from
 import { landmarks } from "./landmarks";
 import { Nearest } from "./nearest";
 import { inside, type Line } from "./polygon";
-import { Raster } from "./raster";
+import { packed, Raster } from "./raster";
 import type { Tiles } from "./tiles";
 
 /* What is drawn of the points, whatever the layout. */
@@ -156,8 +156,8 @@ export class Scatter {
     const own = { ...camera, scale: camera.scale * ratio };
     const pixels = { width: this.canvas.width, height: this.canvas.height };
     context.setTransform(1, 0, 0, 1, 0, 0);
-    const dots = { x: this.x, y: this.y, order: look.order, colours: look.colours };
-    this.raster.draw(context, own, pixels, Math.round(this.dot() * ratio), packedGround(look), dots);
+    const dots = { x: this.x, y: this.y, order: look.order, colours: look.colours, version: this.version };
+    this.raster.draw(context, own, pixels, Math.round(this.dot() * ratio), packed(look.ground), dots);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.tiles && look.pictures && !this.way) this.drawPictures(this.tiles, look, now);
     this.drawMarks(look);
@@ -168,12 +168,12 @@ export class Scatter {
   private move(now: number): void {
     if (!this.way) return;
     const { from, to, start } = this.way;
+    this.version++;
     const time = Math.min(1, Math.max(0, now - start) / EASE_MS);
     if (time >= 1) {
       [this.x, this.y] = to;
       this.way = null;
       this.nearest = null;
-      this.version++;
       return;
     }
     const share = time * time * (3 - 2 * time);
@@ -259,11 +259,6 @@ export class Scatter {
       context.stroke();
     }
   }
-}
-
-function packedGround(look: Look): number {
-  const [red, green, blue] = look.ground;
-  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /* On the way: a point that is missing in one of the two is where the other has it. */
