@@ -70,6 +70,8 @@ def _explore(*, what: str, data: str | None, out: Path, as_json: bool, **options
         with quiet(), bar("files") as progress:
             site = _site(what, data, out, options, given, progress)
             site.typed = words
+            if left := site.estimate(out):
+                echo(f"visualisations: {left}", err=True)
             index = site.save(out, progress)
     except KeyboardInterrupt:
         echo(f"what was made is kept; to go on: {shlex.join(words)}", err=True)

@@ -17,6 +17,7 @@ from .points.atlas import lines as atlas_lines
 from .points.images import images_line
 from .points.points import lines as point_lines
 from .points.thumbnails import thumbnails_line
+from .units.time_left import estimate_of_all
 
 __all__ = ["site_notes", "site_page", "site_title"]
 
@@ -61,6 +62,7 @@ def site_page(
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
         "beside": beside if data.path("beside").exists() else None,
         "commands": commands(book, typed),
+        "estimate": estimate_of_all(book, data),
         "notes": site_notes(book),
     }
 

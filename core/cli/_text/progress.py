@@ -91,7 +91,11 @@ class Pace:
         if perf_counter() - self._said >= BETWEEN:
             self._said = perf_counter()
             with suppress(OSError):
-                print(f"{text} ({what})" if self.unit in {"images", "steps"} else text, file=sys.stderr, flush=True)
+                print(
+                    f"{text} ({what})" if self.unit in {"images", "steps", "files"} else text,
+                    file=sys.stderr,
+                    flush=True,
+                )
 
 
 def clock(seconds: float) -> str:

@@ -2,32 +2,30 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ...errors import ParameterError
-from ...files.whole_file import write_text
 from ..book import Book
 from ..data_folder import DataFolder
 from .unit_choice import chosen_units
 
-__all__ = ["Pace", "estimate", "seconds_left"]
+__all__ = ["Pace", "estimate", "estimate_of_all", "seconds_left"]
 
-FILE = "seconds.json"
-"""Beside a site's data, which its pages do not read."""
+KEY = "seconds"
+"""Of the file among a site's data, which its pages do not read."""
 
 
 class Pace:
     """Seconds that the visualisations of a layer's units took, kept in a file of the site."""
 
     def __init__(self, folder: DataFolder) -> None:
-        self._path = folder.folder / FILE
+        self._folder = folder
 
     def add(self, layer: int, units: int, seconds: float) -> None:
         """Units of a layer were made in so many seconds."""
         known = self._known()
         had = known.get(str(layer), (0, 0.0))
         known[str(layer)] = (had[0] + units, had[1] + seconds)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self._path, json.dumps(known), ParameterError)
+        self._folder.write(KEY, known, "")
 
     def seconds_each(self) -> Mapping[int, float]:
         """By the id of a layer, the seconds that one unit took."""
@@ -35,8 +33,10 @@ class Pace:
 
     def _known(self) -> dict[str, tuple[int, float]]:
         try:
-            return {layer: (each[0], each[1]) for layer, each in json.loads(self._path.read_text("utf-8")).items()}
-        except (OSError, ValueError):
+            text = self._folder.path(KEY).read_text(encoding="utf-8")
+            known = json.loads(text[text.index("{") : text.rindex("}") + 1])
+            return {layer: (int(each[0]), float(each[1])) for layer, each in known.items()}
+        except (OSError, ValueError, TypeError, IndexError):
             return {}
 
 
@@ -58,6 +58,11 @@ def estimate(book: Book, folder: DataFolder) -> str:
     if seconds is None or not count:
         return ""
     return f"about {_in_words(seconds)} for the other {f'{count:,} units' if count > 1 else 'unit'}"
+
+
+def estimate_of_all(book: Book, folder: DataFolder) -> str:
+    """The same where every unit is asked for."""
+    return estimate(replace(book, shown=replace(book.shown, units=None)), folder)
 
 
 def _missing(book: Book, folder: DataFolder) -> Mapping[str, int]:

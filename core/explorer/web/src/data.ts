@@ -42,6 +42,7 @@ export interface Site {
   atlas: { layer: LayerId; cells: number }[]; // see "atlas/K"
   beside: [string, string] | null; // names of the two models, see "beside"
   commands: Record<Missing, string>; // what a user types to make what is missing
+  estimate: string; // of the visualisations of all units: "about 3 hours for the other 2,900 units"; "" where unknown
   notes: string[];
 }
 export type Missing = "units" | "pictures" | "data" | "points" | "atlas" | "concepts" | "beside";

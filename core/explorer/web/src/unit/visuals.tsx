@@ -49,7 +49,7 @@ export function Visuals({ layer, unit, name }: { layer: number; unit: number; na
   return (
     <section class="panel" id="visualisation" aria-label="Feature visualisation">
       <h2>Feature visualisation</h2>
-      {pictured ? <Made layer={layer} unit={unit} name={name} /> : <NotMade command={commandFor(site, "units")} />}
+      {pictured ? <Made layer={layer} unit={unit} name={name} /> : <NotMade command={commandFor(site, "units")} what={site.estimate ? `not made yet (${site.estimate})` : undefined} />}
     </section>
   );
 }
