@@ -29,7 +29,7 @@ def _standardised(values: Numbers) -> Numbers:
     deviation = np.sqrt((centred**2).mean(axis=0))
     scale = np.abs(values).max(axis=0, initial=0)
     varies = deviation > 1e-6 * scale
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=varies)
+    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=varies))
 
 
 def matched_units(a: Numbers, b: Numbers) -> Sequence[tuple[int, int, float]]:

@@ -34,7 +34,7 @@ class LayerScale:
         """(units, ...) in deviations from the unit's mean; 0 of a unit that does not vary."""
         shape = (-1, *[1] * (values.ndim - 1))
         mean, deviation = self.mean.reshape(shape), self.deviation.reshape(shape)
-        return np.divide(values - mean, deviation, out=np.zeros(values.shape), where=deviation > 0)
+        return np.asarray(np.divide(values - mean, deviation, out=np.zeros(values.shape), where=deviation > 0))
 
 
 def layer_scales(book: Book) -> Mapping[str, LayerScale]:
@@ -51,7 +51,7 @@ def layer_scales(book: Book) -> Mapping[str, LayerScale]:
 
 def answers_as_maps(model: Model, layer: str, values: Any) -> Numbers:
     """The activations of one image at a layer as (units, h, w): tokens on their grid, vectors as one position."""
-    own = as_numpy(values)[0]
+    own: Numbers = as_numpy(values)[0]
     if own.ndim == 3:
         return own
     if own.ndim == 1:

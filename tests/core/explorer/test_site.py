@@ -107,7 +107,7 @@ def test_a_model_without_images_has_filters_and_visualisations(tmp_path):
     assert page["layers"][3]["pictured"]
     unit = value(tmp_path / "site" / "data" / "units" / "3" / "0.js")
     assert unit["examples"] is None
-    assert unit["reads"]
+    assert len(unit["nearest"]) == 5
 
 
 def test_a_folder_that_holds_something_else_is_kept(tmp_path):
