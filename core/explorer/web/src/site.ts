@@ -37,6 +37,13 @@ function pageSet(site: Site): Set<number> {
   return set;
 }
 
+/* What a unit stands for where a layer has one for each class: the class's name; null elsewhere. */
+export function unitClass(site: Site, layer: LayerId, unit: number): string | null {
+  const line = site.layers[layer];
+  const perClass = line?.shape.length === 1 && line.units === site.classes.length;
+  return perClass ? (site.classes[unit] ?? null) : null;
+}
+
 /* The class or label as text; "class 12" where it has no name. */
 export function className(site: Site, index: number): string {
   return site.classes[index] ?? `class ${index}`;

@@ -47,7 +47,7 @@ export function Matched({ beside, chosen, choose }: Props) {
             key={`${a}/${b}`}
             layer={pair.a_id}
             unit={a}
-            title={`unit ${a} of ${models[0]}, unit ${b} of ${models[1]}: correlation ${figure(correlation)}`}
+            title={`matched with unit ${b} of ${models[1]}, correlation ${figure(correlation)}`}
             note={
               <>
                 ↔ {b} <small class="muted">{figure(correlation)}</small>

@@ -7,7 +7,7 @@ import { useKeys } from "../keys";
 import { NotMade } from "../parts/command";
 import { NotThere } from "../parts/missing";
 import { go, href } from "../routes";
-import { commandFor, useSite } from "../site";
+import { commandFor, unitClass, useSite } from "../site";
 import { Concepts, Statistics } from "../unit/statistics";
 import { ExamplesView } from "../unit/examples";
 import { HistogramView } from "../unit/histogram";
@@ -21,12 +21,15 @@ interface Props {
 }
 
 function Heading({ layer, unit }: Props) {
-  const line = useSite().layers[layer];
+  const site = useSite();
+  const line = site.layers[layer];
+  const stands = unitClass(site, layer, unit);
   const last = line.units - 1;
   return (
     <header class="page-heading">
       <h1>
         <a href={href.layer(layer)}>{line.name}</a> <span class="muted">unit</span> {unit}
+        {stands && <span class="muted"> · {stands}</span>}
       </h1>
       <p class="muted">
         {line.kind}, {plural(line.units, "unit")}
@@ -106,7 +109,7 @@ export function UnitPageView({ layer, unit }: Props) {
   return (
     <article class="leaf unit-page">
       <Heading layer={layer} unit={unit} />
-      <div class="unit-top">
+      <div class={line.pictured.includes(unit) ? "unit-top" : "unit-top plain"}>
         <Visuals layer={layer} unit={unit} name={name} />
         {page && <Statistics statistics={page.statistics} />}
       </div>

@@ -8,6 +8,8 @@ import { UnitTile } from "../unit/unit_tile";
 import { cellOf, unitsAt, valuesOf, type Position } from "./positions";
 import type { Heat } from "./stage";
 
+const TILE = 72;
+
 interface Props {
   dictionaries: Dictionary[];
   at: Position;
@@ -40,9 +42,9 @@ function LayerRow(props: { dictionary: Dictionary; at: Position; chosen: boolean
             layer={layer}
             unit={unit}
             key={unit}
-            size={80}
+            size={TILE}
             note={figure(value)}
-            title={`${name}, unit ${unit}: ${figure(value)} here. The picture shows where else it stands out.`}
+            title={`${figure(value)} here; the picture shows where else it stands out`}
             onLook={(looked) => {
               if (looked) choose();
               show(looked ? { rows, columns, values: valuesOf(dictionary, unit) } : null);
@@ -71,18 +73,20 @@ export function DictionaryView({ dictionaries, at, pinned, grid, choose, show, u
           ? "The position is held. Point at a unit to see where else in the picture it stands out; click to open its page."
           : "Move over the picture: the units furthest above their mean at that position, the deepest layer first. Click to hold a position."}
       </p>
-      {dictionaries
-        .map((dictionary, place) => (
-          <LayerRow
-            key={dictionary.layer}
-            dictionary={dictionary}
-            at={at}
-            chosen={place === grid}
-            choose={() => choose(place)}
-            show={show}
-          />
-        ))
-        .reverse()}
+      <div class="dictionary-rows">
+        {dictionaries
+          .map((dictionary, place) => (
+            <LayerRow
+              key={dictionary.layer}
+              dictionary={dictionary}
+              at={at}
+              chosen={place === grid}
+              choose={() => choose(place)}
+              show={show}
+            />
+          ))
+          .reverse()}
+      </div>
     </section>
   );
 }

@@ -32,7 +32,7 @@ function Row({ row, show }: { row: PicturePage["strongest"][number]; show: Props
                 layer={row.layer}
                 unit={each.unit}
                 size={52}
-                title={`${name}, unit ${each.unit}: ${about(each)}`}
+                title={about(each)}
                 note={each.score === null ? figure(each.value) : `${figure(each.score)} σ`}
                 onLook={(looked) => show(looked ? each.place : null)}
               />

@@ -3,6 +3,12 @@
 import type { Concept, UnitPage } from "../data";
 import { figure, words } from "../figure";
 
+/* "q0.99" as "99 % quantile". */
+function title(name: string): string {
+  const level = /^q(0\.\d+|1|0)$/.exec(name);
+  return level ? `${Number((100 * Number(level[1])).toPrecision(4))} % quantile` : words(name);
+}
+
 function shown(value: number | boolean | null): string {
   return typeof value === "boolean" ? (value ? "yes" : "no") : figure(value);
 }
@@ -16,7 +22,7 @@ export function Statistics({ statistics }: { statistics: UnitPage["statistics"] 
       <dl class="figures">
         {rows.map(([name, value]) => (
           <div key={name}>
-            <dt>{words(name)}</dt>
+            <dt>{title(name)}</dt>
             <dd>{shown(value)}</dd>
           </div>
         ))}

@@ -5,7 +5,7 @@ import type { LayerId, LayerPage } from "../data";
 import { useData } from "../load";
 import { href } from "../routes";
 import { Tile } from "../sheet";
-import { useSite } from "../site";
+import { unitClass, useSite } from "../site";
 
 interface Props {
   layer: LayerId;
@@ -19,15 +19,17 @@ interface Props {
 }
 
 export function UnitTile({ layer, unit, size = 64, note, title, withLayer = false, mark = "", onLook }: Props) {
-  const line = useSite().layers[layer];
+  const site = useSite();
+  const line = site.layers[layer];
+  const stands = unitClass(site, layer, unit);
   const page = useData<LayerPage>(line?.page ? `layers/${layer}` : null);
-  const name = `${line?.name ?? layer}, unit ${unit}`;
+  const name = `${line?.name ?? layer}, unit ${unit}${stands ? `, ${stands}` : ""}`;
   const sheet = page?.units && unit < page.units.count ? page.units : null;
   return (
     <a
       class={`unit-tile ${mark}`}
       href={href.unit(layer, unit)}
-      title={title ?? name}
+      title={title ? `${name}: ${title}` : name}
       onMouseEnter={onLook && (() => onLook(true))}
       onMouseLeave={onLook && (() => onLook(false))}
       onFocus={onLook && (() => onLook(true))}
@@ -43,6 +45,7 @@ export function UnitTile({ layer, unit, size = 64, note, title, withLayer = fals
       <span class="unit-number">
         {withLayer && <small>{line?.name}</small>}
         {sheet && unit}
+        {stands && <small class="stands-for">{stands}</small>}
       </span>
       {note !== undefined && <span class="note">{note}</span>}
     </a>
