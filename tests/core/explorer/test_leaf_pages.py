@@ -1,4 +1,4 @@
-"""Pages of units, of pictures, of all pictures and of two models, in a real reader on a made-up site.
+"""Pages of units, of pictures, of all pictures and of two models, in a real browser on a made-up site.
 
 What is expected follows from how `made_up_pages` numbers things: at position p of a dictionary stand units p, p + 1 and
 p + 2.
@@ -12,187 +12,178 @@ from selenium.webdriver.common.keys import Keys
 
 from .made_up_site import IMAGE, SCRIPT
 
-IMAGES = 300
 LAYER = 2
 """Of the unit that is looked at."""
 SHALLOW, DEEP = ".dictionary-row:nth-last-child(1)", ".dictionary-row:nth-last-child(2)"
 
 
-def value(folder, key):
+def value(made, key):
     """Of a file of the site, without its script."""
-    text = (folder / "data" / f"{key}.js").read_text()
+    text = (made.folder / "data" / f"{key}.js").read_text()
     return json.loads(text[text.index("{") : text.rindex("}") + 1])
 
 
 @pytest.fixture
-def reader(browser, made_up):
-    """Of the made-up site."""
-    from .reader import Reader
-
-    return Reader(browser, made_up)
-
-
-@pytest.fixture
-def no_errors(reader):
+def no_errors(browser):
     """The console stays silent, and no text became an element that runs."""
-    reader.browser.errors()
+    browser.errors()
     yield
-    assert reader.browser.errors() == []
-    assert reader.run("return document.querySelectorAll('main script, main img[src=x], [onerror]').length") == 0
+    assert browser.errors() == []
+    assert browser.run("return document.querySelectorAll('main script, main img[src=x], [onerror]').length") == 0
 
 
 @pytest.fixture
-def picture(reader):
-    return reader.open("#/picture/1", ready="#dictionary")
+def picture(browser):
+    return browser.open("#/picture/1", ready="#dictionary")
 
 
 @pytest.mark.usefixtures("no_errors")
-def test_a_page_of_a_unit_shows_what_the_data_say(reader, made_up):
-    reader.open(f"#/unit/{LAYER}/1", ready="#examples")
-    name = value(made_up, "site")["layers"][LAYER]["name"]
-    assert reader.texts("h1") == [f"{name} unit 1"]
-    assert reader.texts("#statistics dd") == ["0.51", "8.2", "0.4", "no", "\u2013"]
-    assert reader.texts("#examples [data-kind=most] .note") == ["9", "8.5", "8"]
-    assert reader.links("#examples [data-kind=most] a") == ["/picture/0", "/picture/3", "/picture/6"]
-    assert reader.texts("#concepts .number")[2:] == ["0.21", "0.02"]
-    assert reader.links("#nearest a")[:2] == [f"/unit/{LAYER}/0", f"/unit/{LAYER}/2"]
-    assert reader.texts("#nearest .note")[:2] == ["0.9", "0.5"]
-    assert reader.texts("#reads .note") == ["\u22120.25", "0.125"]
-    assert [len(reader.all(f"#reads .signed-bar .{sign}")) for sign in ("negative", "positive")] == [1, 1]
-    assert reader.links("#read-by a") == [f"/unit/{len(value(made_up, 'site')['layers']) - 2}/0"]
-    reader.until(lambda: len(reader.all(".visual img")) == 6)
+def test_a_page_of_a_unit_shows_what_the_data_say(browser, made_up):
+    browser.open(f"#/unit/{LAYER}/1", ready="#examples")
+    name = made_up.network[0][LAYER]["name"]
+    assert browser.texts("h1") == [f"{name} unit 1"]
+    assert browser.texts("#statistics dd") == ["0.51", "8.2", "0.4", "no", "\u2013"]
+    assert browser.texts("#examples [data-kind=most] .note") == ["9", "8.5", "8"]
+    assert browser.links("#examples [data-kind=most] a") == ["/picture/0", "/picture/3", "/picture/6"]
+    assert browser.texts("#concepts .number")[2:] == ["0.21", "0.02"]
+    assert browser.links("#nearest a")[:2] == [f"/unit/{LAYER}/0", f"/unit/{LAYER}/2"]
+    assert browser.texts("#nearest .note")[:2] == ["0.9", "0.5"]
+    assert browser.texts("#reads .note") == ["\u22120.25", "0.125"]
+    assert [len(browser.all(f"#reads .signed-bar .{sign}")) for sign in ("negative", "positive")] == [1, 1]
+    assert browser.links("#read-by a") == [f"/unit/{len(made_up.network[0]) - 2}/0"]
+    browser.until(lambda: len(browser.all(".visual img")) == 6)
 
 
-def test_an_example_shows_its_image_with_the_part_that_the_unit_sees(reader):
-    reader.open(f"#/unit/{LAYER}/1", ready="#examples")
-    reader.point(reader.all(".crop")[1])
-    box, rectangle = reader.one(".whole .framed").rect, reader.one(".whole .rectangle").rect
+def test_an_example_shows_its_image_with_the_part_that_the_unit_sees(browser):
+    browser.open(f"#/unit/{LAYER}/1", ready="#examples")
+    browser.point(browser.all(".crop")[1])
+    box, rectangle = browser.one(".whole .framed").rect, browser.one(".whole .rectangle").rect
     top, left = (rectangle["y"] - box["y"]) / box["height"], (rectangle["x"] - box["x"]) / box["width"]
     bottom = (rectangle["y"] + rectangle["height"] - box["y"]) / box["height"]
     right = (rectangle["x"] + rectangle["width"] - box["x"]) / box["width"]
     assert (top, left, bottom, right) == pytest.approx((0.1, 0.2, 0.5, 0.6), abs=0.01)
-    reader.shows(".whole p", ["folder/photo_00003.png \u00b7 " + SCRIPT])
+    browser.shows(".whole p", ["folder/photo_00003.png \u00b7 " + SCRIPT])
 
 
-def test_attribution_stands_beside_each_example_where_it_was_made(reader):
-    reader.open(f"#/unit/{LAYER}/1", ready="#examples")
-    assert len(reader.all(".crop .tile")) == 12
-    reader.all(".choice button")[2].click()
-    reader.until(lambda: len(reader.all(".crop .tile")) == 24)
-    reader.open(f"#/unit/{LAYER}/3", ready="#examples")
-    assert not reader.all(".choice")
+def test_attribution_stands_beside_each_example_where_it_was_made(browser):
+    browser.open(f"#/unit/{LAYER}/1", ready="#examples")
+    assert len(browser.all(".crop .tile")) == 12
+    browser.all(".choice button")[2].click()
+    browser.until(lambda: len(browser.all(".crop .tile")) == 24)
+    browser.open(f"#/unit/{LAYER}/3", ready="#examples")
+    assert not browser.all(".choice")
 
 
-def test_a_histogram_is_as_high_as_its_counts_or_their_logarithm(reader, made_up):
-    reader.open(f"#/unit/{LAYER}/1", ready="#histogram")
+def test_a_histogram_is_as_high_as_its_counts_or_their_logarithm(browser, made_up):
+    browser.open(f"#/unit/{LAYER}/1", ready="#histogram")
     counts = value(made_up, f"units/{LAYER}/1")["histogram"]["counts"]
 
     def heights():
-        first = reader.all(".histogram")[0]
-        bars = reader.run(
+        first = browser.all(".histogram")[0]
+        bars = browser.run(
             "return [...arguments[0].querySelectorAll('.bin-bar')].map(b => +b.getAttribute('height'))", first
         )
         return [bar / max(bars) for bar in bars]
 
     assert heights() == pytest.approx([count / max(counts) for count in counts], abs=1e-6)
-    reader.all("#histogram input")[0].click()
+    browser.all("#histogram input")[0].click()
     expected = [math.log(1 + count) / math.log(1 + max(counts)) for count in counts]
-    reader.until(lambda: heights() == pytest.approx(expected, abs=1e-6))
+    browser.until(lambda: heights() == pytest.approx(expected, abs=1e-6))
 
 
-def test_what_was_not_made_names_the_command(reader, made_up):
-    reader.open(f"#/unit/{LAYER}/9", ready="#visualisation .not-made")
-    assert reader.texts("#visualisation code") == ["crosslens explore model.onnx photos/ -o site/ --units all"]
-    reader.open("#/picture/6", ready=".not-made")
-    reader.until(lambda: reader.texts("h1") == [f"folder/{IMAGE}_00006.png"])
-    assert reader.texts(".not-made code") == [f"crosslens explore model.onnx photos/ --pictures 200 {SCRIPT}"]
-    assert reader.texts(".brief dd") == ["dog", f"{value(made_up, 'site')['classes'][6]} 14.3 %"]
+def test_what_was_not_made_names_the_command(browser, made_up):
+    browser.open(f"#/unit/{LAYER}/9", ready="#visualisation .not-made")
+    assert browser.texts("#visualisation code") == ["crosslens explore model.onnx photos/ -o site/ --units all"]
+    browser.open("#/picture/6", ready=".not-made")
+    browser.until(lambda: browser.texts("h1") == [f"folder/{IMAGE}_00006.png"])
+    assert browser.texts(".not-made code") == [f"crosslens explore model.onnx photos/ --pictures 200 {SCRIPT}"]
+    assert browser.texts(".brief dd") == ["dog", f"{made_up.classes[6]} 14.3 %"]
 
 
-def test_keys_lead_to_the_next_unit_and_to_the_layer(reader, made_up):
-    reader.open(f"#/unit/{LAYER}/1", ready="#examples")
-    name = value(made_up, "site")["layers"][LAYER]["name"]
+def test_keys_lead_to_the_next_unit_and_to_the_layer(browser, made_up):
+    browser.open(f"#/unit/{LAYER}/1", ready="#examples")
+    name = made_up.network[0][LAYER]["name"]
     for key, unit in ((Keys.ARROW_RIGHT, 2), (Keys.ARROW_LEFT, 1), (Keys.ARROW_LEFT, 0), (Keys.ARROW_LEFT, 0)):
-        reader.press(key)
-        reader.shows("h1", [f"{name} unit {unit}"])
-        assert reader.address == f"/unit/{LAYER}/{unit}"
-    reader.press("u")
-    reader.until(lambda: reader.address == f"/layer/{LAYER}")
+        browser.press(key)
+        browser.shows("h1", [f"{name} unit {unit}"])
+        assert browser.address == f"/unit/{LAYER}/{unit}"
+    browser.press("u")
+    browser.until(lambda: browser.address == f"/layer/{LAYER}")
 
 
 @pytest.mark.usefixtures("no_errors")
-def test_the_dictionary_names_the_units_at_the_pointer(reader, picture):
-    reader.point(picture.one(".stage"), x=0.65, y=0.3)
+def test_the_dictionary_names_the_units_at_the_pointer(browser, picture):
+    browser.point(picture.one(".stage"), x=0.65, y=0.3)
     # row 2 and column 5 of 8 x 8, row 1 and column 2 of 4 x 4
-    reader.shows(f"{SHALLOW} .unit-number", ["21", "22", "23"])
-    reader.shows(f"{SHALLOW} .note", ["2.4", "1.4", "0.4"])
-    assert [unit.rpartition("/")[2] for unit in reader.links(f"{DEEP} .unit-tile")] == ["6", "7", "8"]
-    assert reader.texts(f"{DEEP} .note") == ["3.9", "2.9", "1.9"]
+    browser.shows(f"{SHALLOW} .unit-number", ["21", "22", "23"])
+    browser.shows(f"{SHALLOW} .note", ["2.4", "1.4", "0.4"])
+    assert [unit.rpartition("/")[2] for unit in browser.links(f"{DEEP} .unit-tile")] == ["6", "7", "8"]
+    assert browser.texts(f"{DEEP} .note") == ["3.9", "2.9", "1.9"]
 
 
-def test_a_click_holds_the_position_and_escape_releases_it(reader, picture):
+def test_a_click_holds_the_position_and_escape_releases_it(browser, picture):
     stage = picture.one(".stage")
-    reader.point(stage, x=0.65, y=0.3)
-    reader.click()
-    reader.point(stage, x=0.05, y=0.05)
-    reader.shows(f"{SHALLOW} .unit-number", ["21", "22", "23"])
-    reader.press(Keys.ESCAPE)
-    reader.point(stage, x=0.06, y=0.06)
-    reader.shows(f"{SHALLOW} .unit-number", ["0", "1", "2"])
-    link = reader.links(f"{SHALLOW} .unit-tile")[0]
-    reader.all(f"{SHALLOW} .unit-tile")[0].click()
-    reader.until(lambda: reader.address == link)
+    browser.point(stage, x=0.65, y=0.3)
+    browser.click()
+    browser.point(stage, x=0.05, y=0.05)
+    browser.shows(f"{SHALLOW} .unit-number", ["21", "22", "23"])
+    browser.press(Keys.ESCAPE)
+    browser.point(stage, x=0.06, y=0.06)
+    browser.shows(f"{SHALLOW} .unit-number", ["0", "1", "2"])
+    link = browser.links(f"{SHALLOW} .unit-tile")[0]
+    browser.all(f"{SHALLOW} .unit-tile")[0].click()
+    browser.until(lambda: browser.address == link)
 
 
-def test_arrow_keys_move_the_position_by_a_cell(reader, picture):
-    reader.point(reader.one("h1"))
-    reader.press("p", Keys.ARROW_UP, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+def test_arrow_keys_move_the_position_by_a_cell(browser, picture):
+    browser.point(browser.one("h1"))
+    browser.press("p", Keys.ARROW_UP, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
     # from the middle, row 4 and column 4 of 8 x 8, to row 3 and column 2: position 26, and 26 + k - 24 units further
-    reader.shows(f"{SHALLOW} .unit-number", ["2", "3", "4"])
-    assert reader.address == "/picture/1"
-    reader.press(*[Keys.ARROW_DOWN] * 9)
-    reader.shows(f"{SHALLOW} .row button", ["row 8, column 3 of 8 \u00d7 8"])
+    browser.shows(f"{SHALLOW} .unit-number", ["2", "3", "4"])
+    assert browser.address == "/picture/1"
+    browser.press(*[Keys.ARROW_DOWN] * 9)
+    browser.shows(f"{SHALLOW} .row button", ["row 8, column 3 of 8 \u00d7 8"])
 
 
-def test_a_unit_shows_where_else_it_stands_out(reader, picture):
-    reader.point(reader.all(f"{SHALLOW} .unit-tile")[0])
-    number = int(reader.texts(f"{SHALLOW} .unit-number")[0])
-    cells = reader.until(lambda: reader.all(".heat rect"))
+def test_a_unit_shows_where_else_it_stands_out(browser, picture):
+    browser.point(browser.all(f"{SHALLOW} .unit-tile")[0])
+    number = int(browser.texts(f"{SHALLOW} .unit-number")[0])
+    cells = browser.until(lambda: browser.all(".heat rect"))
     places = {int(cell.get_attribute("y")) * 8 + int(cell.get_attribute("x")) for cell in cells}
     assert places == {p for p in range(64) if number in {(p + k) % 24 for k in range(3)}}
 
 
 @pytest.mark.usefixtures("no_errors")
-def test_maps_and_groups_are_drawn_over_the_picture(reader, picture, made_up):
+def test_maps_and_groups_are_drawn_over_the_picture(browser, picture, made_up):
     page = value(made_up, "pictures/1")
-    assert not reader.all(".stage .map, .stage .mask")
-    reader.all(".map-tile")[2].click()
-    assert reader.one(".stage .map").get_attribute("src") == page["maps"][1]["image"]
-    reader.all("#groups input")[1].click()
-    mask = reader.one(".stage .mask")
-    assert page["groups"]["groups"][1]["map"] in reader.run("return arguments[0].style.maskImage", mask)
-    assert reader.texts("#groups label .muted") == ["effect 1.5", "effect 0.5", "effect \u22120.5"]
-    assert reader.texts("#prediction .number") == ["60 %", "30 %", "20 %", "15 %"]
-    assert reader.links("#neighbours a") == ["/picture/1", "/picture/2", "/picture/3"]
+    assert not browser.all(".stage .map, .stage .mask")
+    browser.all(".map-tile")[2].click()
+    assert browser.one(".stage .map").get_attribute("src") == page["maps"][1]["image"]
+    browser.all("#groups input")[1].click()
+    mask = browser.one(".stage .mask")
+    assert page["groups"]["groups"][1]["map"] in browser.run("return arguments[0].style.maskImage", mask)
+    assert browser.texts("#groups label .muted") == ["effect 1.5", "effect 0.5", "effect \u22120.5"]
+    assert browser.texts("#prediction .number") == ["60 %", "30 %", "20 %", "15 %"]
+    assert browser.links("#neighbours a") == ["/picture/1", "/picture/2", "/picture/3"]
 
 
-def test_a_strong_unit_marks_its_place(reader, picture):
-    row = reader.one("#strongest [data-layer='1']")
-    reader.run("arguments[0].scrollIntoView()", row)
-    reader.point(reader.until(lambda: reader.all("#strongest [data-layer='1'] .unit-tile"))[2])
-    style = reader.one(".stage .place").get_attribute("style")
+def test_a_strong_unit_marks_its_place(browser, picture):
+    row = browser.one("#strongest [data-layer='1']")
+    browser.run("arguments[0].scrollIntoView()", row)
+    browser.point(browser.until(lambda: browser.all("#strongest [data-layer='1'] .unit-tile"))[2])
+    style = browser.one(".stage .place").get_attribute("style")
     assert "top: 30%" in style
     assert "left: 60%" in style
 
 
 @pytest.mark.usefixtures("no_errors")
-def test_all_pictures_scroll_and_only_those_in_sight_are_drawn(reader, made_up):
-    reader.open("#/pictures", ready=".picture-cell")
-    assert len(reader.all(".picture-cell")) < 200
-    assert reader.links(".picture-cell.own") == ["/picture/0", "/picture/1", "/picture/2", "/picture/7"]
-    reader.run("window.scrollTo(0, document.body.scrollHeight)")
-    reader.until(lambda: f"/picture/{IMAGES - 1}" in reader.links(".picture-cell"))
-    assert "/picture/0" not in reader.links(".picture-cell")
+def test_all_pictures_scroll_and_only_those_in_sight_are_drawn(browser, made_up):
+    browser.open("#/pictures", ready=".picture-cell")
+    assert len(browser.all(".picture-cell")) < 200
+    assert browser.links(".picture-cell.own") == ["/picture/0", "/picture/1", "/picture/2", "/picture/7"]
+    browser.run("window.scrollTo(0, document.body.scrollHeight)")
+    browser.until(lambda: f"/picture/{made_up.images - 1}" in browser.links(".picture-cell"))
+    assert "/picture/0" not in browser.links(".picture-cell")
 
 
 @pytest.mark.parametrize(
@@ -207,43 +198,45 @@ def test_all_pictures_scroll_and_only_those_in_sight_are_drawn(reader, made_up):
         ("label=dog&order=score_up&text=photo_000", [34, 62, 90, 26, 54, 82]),
     ],
 )
-def test_pictures_are_filtered_and_sorted(reader, options, expected):
-    reader.open(f"#/pictures?{options}", ready="form.picture-filters")
-    reader.until(
-        lambda: " of 300" in reader.texts(".page-heading p")[0] and "searched" not in reader.texts(".page-heading p")[0]
+def test_pictures_are_filtered_and_sorted(browser, options, expected):
+    browser.open(f"#/pictures?{options}", ready="form.picture-filters")
+    browser.until(
+        lambda: (
+            " of 300" in browser.texts(".page-heading p")[0] and "searched" not in browser.texts(".page-heading p")[0]
+        )
     )
-    found = [int(link.rpartition("/")[2]) for link in reader.links(".picture-cell")]
+    found = [int(link.rpartition("/")[2]) for link in browser.links(".picture-cell")]
     assert found[: len(expected)] == expected
     assert len(found) == len(expected) or "order" in options
 
 
-def test_typing_filters_and_is_kept_in_the_address(reader):
-    reader.open("#/pictures", ready=".picture-cell")
-    reader.one("input[type=search]").send_keys("photo_00012")
-    reader.until(lambda: reader.links(".picture-cell") == ["/picture/12"])
-    assert reader.address == "/pictures?text=photo_00012"
+def test_typing_filters_and_is_kept_in_the_address(browser):
+    browser.open("#/pictures", ready=".picture-cell")
+    browser.one("input[type=search]").send_keys("photo_00012")
+    browser.until(lambda: browser.links(".picture-cell") == ["/picture/12"])
+    assert browser.address == "/pictures?text=photo_00012"
 
 
 @pytest.mark.usefixtures("no_errors")
-def test_two_models_stand_side_by_side(reader, made_up):
-    reader.open("#/beside", ready="#layers")
+def test_two_models_stand_side_by_side(browser, made_up):
+    browser.open("#/beside", ready="#layers")
     page = value(made_up, "beside")
-    assert reader.texts(".verdict") == [page["verdict"]]
-    assert len(reader.all(".rung")) == len(page["layers"])
-    assert reader.texts(".ladder-side.b li") == [row["b"] for row in page["layers"]]
-    assert len(reader.all("#divergence .fault")) == 1
-    assert page["layers"][5]["a"] in reader.texts("#divergence .fault th")[0]
-    reader.all(".ladder-side.a button")[2].click()
-    reader.until(lambda: reader.links("#matched a")[0] == f"/unit/{page['layers'][2]['a_id']}/0")
-    assert reader.texts("#methods td") == ["0.98", "0.91"]
-    assert len(reader.all("#beside-pictures img")) == 3
+    assert browser.texts(".verdict") == [page["verdict"]]
+    assert len(browser.all(".rung")) == len(page["layers"])
+    assert browser.texts(".ladder-side.b li") == [row["b"] for row in page["layers"]]
+    assert len(browser.all("#divergence .fault")) == 1
+    assert page["layers"][5]["a"] in browser.texts("#divergence .fault th")[0]
+    browser.all(".ladder-side.a button")[2].click()
+    browser.until(lambda: browser.links("#matched a")[0] == f"/unit/{page['layers'][2]['a_id']}/0")
+    assert browser.texts("#methods td") == ["0.98", "0.91"]
+    assert len(browser.all("#beside-pictures img")) == 3
 
 
 @pytest.mark.parametrize("address", [f"#/unit/{LAYER}/1", "#/picture/1", "#/pictures", "#/beside"])
-def test_nothing_is_wider_than_a_phone(reader, address):
-    reader.browser.size(360, 740)
+def test_nothing_is_wider_than_a_phone(browser, address):
+    browser.size(360, 740)
     try:
-        reader.open(address)
-        assert reader.run("return document.documentElement.scrollWidth") <= 360
+        browser.open(address)
+        assert browser.run("return document.documentElement.scrollWidth") <= 360
     finally:
-        reader.browser.size(1280, 900)
+        browser.size(1280, 900)
