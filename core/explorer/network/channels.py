@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...arrays import as_numpy
 from ...introspection.linear_source import linear_source
 from ...introspection.spatial_axes import lays_out_anew, only_chooses
 from ...model.base import INPUT, Model
@@ -44,7 +43,7 @@ def carried(structure: Structure, name: str) -> tuple[Carried, ...]:
     """
     model, read = structure.model, structure.inputs(name)
     layer, count = model.layers[name], _units(model, name)
-    if not read or not count or has_kernel(model, name):
+    if not read or not count or name in structure.kernels:
         return ()
     if any(part in word for word in structure.words(name) for part in _MIXES):
         return ()
@@ -58,11 +57,6 @@ def carried(structure: Structure, name: str) -> tuple[Carried, ...]:
     return tuple(Carried(each, np.arange(count)) for each in same if not gates or _positions(model, each) == widest)
 
 
-def has_kernel(model: Model, name: str) -> bool:
-    """Whether a layer has a kernel of its own, a convolution's or a dense layer's."""
-    return name != INPUT and as_numpy(model.weights(name).get("kernel", np.zeros(0))).ndim >= 2
-
-
 def kernel_layer(structure: Structure, name: str) -> str | None:
     """The layer whose kernel gives the units of a layer, one by one; None where there is none.
 
@@ -71,7 +65,7 @@ def kernel_layer(structure: Structure, name: str) -> str | None:
     order = list(structure.model.layers)
     name = structure.origin(name)
     for _ in range(_FARTHEST):
-        if has_kernel(structure.model, name):
+        if name in structure.kernels:
             return name
         before = [
             each.source

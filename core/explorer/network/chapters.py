@@ -15,7 +15,6 @@ from ...errors import LayerError
 from ...introspection.default_layer import default_layer
 from ...introspection.spatial_axes import lays_out_anew
 from ...model.base import INPUT, OUTPUT, Model
-from .channels import has_kernel
 from .groups import layer_groups
 from .structure import Structure, unit_count
 
@@ -67,9 +66,7 @@ def places(structure: Structure, *, passed_by_all: bool = False) -> list[str]:
     for name in candidates:
         read = structure.inputs(name)
         (before,) = read if len(read) == 1 else ("",)
-        starts = (
-            has_kernel(structure.model, name) or len(read) > 1 or (passed_by_all and before not in (INPUT, *passed))
-        )
+        starts = name in structure.kernels or len(read) > 1 or (passed_by_all and before not in (INPUT, *passed))
         if not starts and before in found and _goes_on(structure, before, name):
             del found[before]
         elif not starts and before not in fresh:

@@ -1,4 +1,8 @@
-"""Which units a unit reads, and which read it, by the kernel between the two."""
+"""Which units a unit reads, and which read it, by the kernel between the two.
+
+Listed are those with the largest Euclidean norms of the kernel, which tells an edge from nothing where the sum of the
+kernel, the weight, does not; of these the largest weights come first.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +13,6 @@ import numpy as np
 
 from ...model.base import INPUT, Model
 from ..book import Book
-from .channels import has_kernel
 from .kernels_between import KernelWalk, Taps
 from .structure import Structure, unit_count
 
@@ -51,14 +54,17 @@ class _Strongest:
         return _Strongest(*(np.take_along_axis(values, order, axis=1) for values in joined))
 
     def links(self) -> list[Links]:
-        """As `Link` of data.ts, for each unit."""
+        """As `Link` of data.ts, for each unit, the largest weights first."""
+        order = np.argsort(-np.abs(self.weights), axis=1, kind="stable")
+        fields = (self.layers, self.units, self.weights, self.norms)
+        rows = zip(*(np.take_along_axis(values, order, axis=1).tolist() for values in fields), strict=True)
         return [
             [
-                {"layer": int(layer), "unit": int(unit), "weight": float(f"{weight:.5g}"), "norm": float(f"{norm:.5g}")}
+                {"layer": layer, "unit": unit, "weight": float(f"{weight:.5g}"), "norm": float(f"{norm:.5g}")}
                 for layer, unit, weight, norm in zip(*row, strict=True)
                 if norm > 0
             ]
-            for row in zip(self.layers, self.units, self.weights, self.norms, strict=True)
+            for row in rows
         ]
 
 
@@ -73,7 +79,7 @@ _KNOWN: "WeakKeyDictionary[Model, _Connections]" = WeakKeyDictionary()
 
 
 def reads(book: Book, layer: str) -> list[Links]:
-    """For each unit of a layer with a page those that it reads, the largest kernels first.
+    """For each unit of a layer with a page those that it reads, the largest weights first.
 
     They are units of layers with pages, where what the layer reads leads to such ones; else of the layer at which that
     cannot be told further.
@@ -82,7 +88,7 @@ def reads(book: Book, layer: str) -> list[Links]:
 
 
 def read_by(book: Book, layer: str) -> list[Links]:
-    """For each unit of a layer with a page those that read it, the largest kernels first.
+    """For each unit of a layer with a page those that read it, the largest weights first.
 
     They are units of layers with pages; behind the last of these, of the layers whose kernels read it.
     """
@@ -149,4 +155,4 @@ def _kernels_behind(structure: Structure, pages: Sequence[str]) -> list[str]:
                 upstream.add(read)
                 waiting.append(read)
     names = [name for name in structure.model.layers if name not in upstream and name not in structure.same]
-    return [name for name in names if name != INPUT and has_kernel(structure.model, name)]
+    return [name for name in names if name != INPUT and name in structure.kernels]

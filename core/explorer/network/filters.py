@@ -9,6 +9,7 @@ from ...arrays import as_numpy
 from ...image.colormap import colour
 from ...image.false_colour import pixels, side_by_side
 from ...introspection.layer_kernels import LayerKernels, layer_kernels
+from ...introspection.linear_source import single_path
 from ...model.base import INPUT, Model
 from ..data_urls import picture_sheet
 from .channels import kernel_layer
@@ -33,7 +34,10 @@ def unit_kernels(model: Model, layer: str) -> tuple[str, Numbers] | None:
 def kernel_norms(model: Model, layer: str) -> Numbers | None:
     """The Euclidean norm of each unit's kernel, (units,); None where the layer has no kernels behind it."""
     known = unit_kernels(model, layer)
-    return None if known is None else np.linalg.norm(known[1].reshape(len(known[1]), -1).astype(np.float64), axis=1)
+    if known is None:
+        return None
+    rows = known[1].reshape(len(known[1]), -1)
+    return np.asarray(np.sqrt(np.einsum("ui,ui->u", rows, rows, dtype=np.float64)))
 
 
 def filters(model: Model, layer: str) -> Mapping[str, Any] | None:
@@ -45,7 +49,9 @@ def filters(model: Model, layer: str) -> Mapping[str, Any] | None:
     known = unit_kernels(model, layer)
     if known is None or known[1].size > MOST_NUMBERS:
         return None
-    name, _ = known
+    name, raw = known
+    if raw.ndim == len(("out", "in")) and _reads_means(model, name, raw.shape[1]):
+        return None
     kernels = layer_kernels(model, name)
     values = kernels.laid_out.astype(np.float32)
     if values.ndim < 4 or np.prod(values.shape[2:]) == 1:
@@ -54,6 +60,12 @@ def filters(model: Model, layer: str) -> Mapping[str, Any] | None:
     tiles = [drawn(each) for each in values]
     across = max(8, int(np.sqrt(len(tiles))))
     return {"sheet": picture_sheet(tiles, across=across, lossless=True), "units": None, "title": _title(kernels, layer)}
+
+
+def _reads_means(model: Model, name: str, inputs: int) -> bool:
+    """Whether a dense layer has one input for each channel of the last maps before it, which is no picture."""
+    maps = next((each for each in single_path(model, name) if each != INPUT and model.layer(each).has_maps), None)
+    return maps is not None and model.layer(maps).shape[1] == inputs
 
 
 def _coloured(kernel: Numbers) -> Numbers:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...arrays import as_numpy
-from ...model.base import INPUT
 from ..book import Book
 from .cost import Costs
 from .groups import LayerGroup, layer_groups
@@ -73,12 +71,11 @@ def _structure(structure: Structure, layers: Sequence[str]) -> Any:
     return tuple(rows)
 
 
-def _kernel(structure: Structure, name: str) -> Any:
+def _kernel(structure: Structure, name: str) -> tuple[object, ...]:
     """The size of a layer's kernel, and whether it reads one channel, some, or all."""
-    weights = {} if name == INPUT else structure.model.weights(name)
-    if "kernel" not in weights:
-        return tuple(sorted(weights))
-    shape = as_numpy(weights["kernel"]).shape
+    shape = structure.kernels.get(name)
+    if shape is None:
+        return ()
     read = [unit_count(structure.model.layers[each]) for each in structure.reads[name]]
     grouped = bool(read) and len(shape) > 2 and shape[1] < read[0]
     return shape[2:], grouped, shape[1] == 1

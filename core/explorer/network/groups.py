@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...model.base import INPUT, OUTPUT
-from .channels import has_kernel
 from .structure import Structure
 
 __all__ = ["LayerGroup", "layer_groups", "name_path"]
@@ -72,8 +71,8 @@ def _is_inside_of_one(structure: Structure, title: str, layers: Sequence[str]) -
     others = [name for name in layers if name != title]
     return (
         len(others) < len(layers)
-        and has_kernel(structure.model, title)
-        and all(name.startswith(f"{title}/") and not has_kernel(structure.model, name) for name in others)
+        and title in structure.kernels
+        and all(name.startswith(f"{title}/") and name not in structure.kernels for name in others)
     )
 
 

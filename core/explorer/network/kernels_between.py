@@ -17,7 +17,7 @@ import numpy as np
 from ...arrays import as_numpy
 from ...model.base import INPUT
 from ...model.reduction import unit_axis
-from .channels import Carried, carried, has_kernel
+from .channels import Carried, carried
 from .norm_gains import NormGains
 from .structure import Structure, unit_count
 
@@ -93,7 +93,7 @@ class KernelWalk:
         self._kernels.clear()
 
     def _steps(self, name: str, way: _Way, rows: Sequence[int], most: int) -> Sequence[tuple[str, _Way]]:
-        if has_kernel(self.structure.model, name):
+        if name in self.structure.kernels:
             return self._through_kernel(name, way, rows, most)
         before = carried(self.structure, name)
         gain = self._gains.of(name)

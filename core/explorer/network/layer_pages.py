@@ -77,7 +77,8 @@ def columns(book: Book, layer: str) -> Mapping[str, np.ndarray[Any, Any]]:
 
 
 def _figures(book: Book, layer: str) -> Mapping[str, float | int | None]:
-    figures: dict[str, Any] = {"units": unit_count(book.model.layer(layer)), **layer_figures(book, layer)}
+    """Means of the layer's units and counts of them; how many there are, and dead ones, stand in the layer's line."""
+    figures: dict[str, Any] = {key: n for key, n in layer_figures(book, layer).items() if key not in {"units", "dead"}}
     concepts = concepts_of(book, layer)
     if concepts is not None:
         found = concepts.best["detector"]

@@ -8,7 +8,6 @@ from ...arrays import as_numpy
 from ...introspection.target_maps import sample_images
 from ...model.base import INPUT
 from ...relevance.affine import affine_of, is_affine
-from .channels import has_kernel
 from .structure import Structure
 
 __all__ = ["NormGains"]
@@ -31,7 +30,7 @@ class NormGains:
             if name != INPUT
             and name not in structure.same
             and len(structure.inputs(name)) == 1
-            and not has_kernel(model, name)
+            and name not in structure.kernels
             and is_affine(layer, model.weights(name))
         ]
 

@@ -46,7 +46,7 @@ def _answers(book: Book, layer: str) -> Numbers | None:
 
 def _nearest(rows: Numbers) -> list[list[Mapping[str, Any]]]:
     """By the cosine of rows, (units, columns); rows of zeros are like none."""
-    rows = rows.astype(np.float32)
+    rows = rows.astype(np.float32, copy=False)
     norms = np.linalg.norm(rows, axis=1)
     unit = rows / np.where(norms > 0, norms, 1)[:, None]
     found: list[list[Mapping[str, Any]]] = []

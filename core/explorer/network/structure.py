@@ -60,6 +60,16 @@ class Structure:
                     readers[read].append(name)
         return {name: tuple(each) for name, each in readers.items()}
 
+    @cached_property
+    def kernels(self) -> Mapping[str, tuple[int, ...]]:
+        """By layer with a kernel of its own, a convolution's or a dense layer's, the shape of it."""
+        found = {}
+        for name in self.model.layers:
+            kernel = None if name == INPUT else self.model.weights(name).get("kernel")
+            if kernel is not None and kernel.ndim > 1:
+                found[name] = tuple(kernel.shape)
+        return found
+
     def words(self, name: str) -> frozenset[str]:
         """See `layer_words`."""
         return layer_words(self.model.layers[name])

@@ -28,9 +28,9 @@ def test_they_are_the_same_tensors_in_a_file_with_the_exporter_s_names(tmp_path)
         torch.testing.assert_close(torch.tensor(values[name]), torch.tensor(others[other]), rtol=1e-3, atol=1e-4)
 
 
-def test_the_demo_has_the_same_places_in_every_framework():
-    places = [default_layers(crosslens.wrap(f"demo:lite0_{backend}")) for backend in ("onnx", "torch", "keras")]
-    assert places[0] == places[1] == places[2]
+def test_the_demo_has_the_same_places_in_torch_and_onnx():
+    places = [default_layers(crosslens.wrap(f"demo:lite0_{backend}")) for backend in ("onnx", "torch")]
+    assert places[0] == places[1]
     assert len(places[0]) == 16
     assert {"relu0", "blocks.0.bn2", "blocks.14", "blocks.15.bn2", "relu1", "fc"} <= set(places[0])
 
