@@ -25,7 +25,7 @@ export function Node({ box, share, state, onOpen, onHover }: NodeProps) {
   const { layer } = part;
   const folded = part.parts.length > 0;
   const shared = {
-    class: `node ${folded ? "node-folded" : ""} ${state ? `node-${state}` : ""} step-${share === null ? 0 : Math.ceil(share * 4)}`,
+    class: `node ${folded ? "node-folded" : layer?.page ? "" : "node-bare"} ${state ? `node-${state}` : ""} step-${share === null ? 0 : Math.ceil(share * 4)}`,
     style: { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px`, "--share": share ?? 0 },
     "data-part": part.id,
     title: describe(part),
@@ -42,17 +42,10 @@ export function Node({ box, share, state, onOpen, onHover }: NodeProps) {
       </button>
     );
   }
-  if (layer?.page) {
-    return (
-      <a {...shared} href={href.layer(layer.id)} aria-label={describe(part)} draggable={false}>
-        {inside}
-      </a>
-    );
-  }
   return (
-    <div {...shared} tabIndex={0} role="group" aria-label={`${describe(part)}; it has no page`}>
+    <a {...shared} href={href.layer(part.first)} aria-label={describe(part)} draggable={false}>
       {inside}
-    </div>
+    </a>
   );
 }
 

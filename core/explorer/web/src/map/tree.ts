@@ -168,29 +168,32 @@ export function around(part: Part): Part[] {
   return out;
 }
 
-/* What is open at first: the outermost parts, as long as the map stays small enough to be read at once. */
-export function openAtFirst(tree: Tree, most = 26): Set<string> {
+/* What is open at first: all parts side by side or none, as long as the map stays small enough to be read at once. */
+export function openAtFirst(tree: Tree, most = 30): Set<string> {
   const open = new Set<string>();
   let shown = tree.root.parts.length;
-  let level = tree.root.parts;
-  while (level.length) {
-    for (const part of level) {
-      const twins = part.alike !== null && part.parent!.parts.some((other) => other !== part && other.alike === part.alike);
-      if (!part.parts.length || twins || shown + part.parts.length - 1 > most) continue;
-      open.add(part.id);
-      shown += part.parts.length - 1;
+  for (let level = [tree.root]; level.length; ) {
+    const next: Part[] = [];
+    for (const outer of level) {
+      const folded = outer.parts.filter((part) => part.parts.length);
+      const more = folded.reduce((sum, part) => sum + part.parts.length - 1, 0);
+      if (!folded.length || shown + more > most) continue;
+      shown += more;
+      folded.forEach(({ id }) => open.add(id));
+      next.push(...folded);
     }
-    level = level.filter((part) => open.has(part.id)).flatMap((part) => part.parts);
+    level = next;
   }
   return open;
 }
 
-/* A part's name within the group whose frame it stands in: "conv" in "blocks.3" for "blocks.3.conv". */
+/* A part's name within the group whose frame it stands in: "conv" in "blocks.3" for "blocks.3.conv", but not "3". */
 export function nameWithin(part: Part): string {
   for (const { id, title } of around(part)) {
-    if (id[0] === "G" && part.title.startsWith(title) && /^[./:_]+[^./:_]/.test(part.title.slice(title.length))) {
-      return part.title.slice(title.length).replace(/^[./:_]+/, "");
-    }
+    const rest = part.title.slice(title.length);
+    if (id[0] !== "G" || !part.title.startsWith(title) || !/^[./:_]+[^./:_]/.test(rest)) continue;
+    const name = rest.replace(/^[./:_]+/, "");
+    return /^[a-z]/i.test(name) ? name : title.replace(/.*[./:]/, "") + rest;
   }
   return part.title;
 }

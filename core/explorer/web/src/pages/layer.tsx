@@ -43,7 +43,7 @@ export function LayerView({ layer }: { layer: number }) {
       </div>
       <Facts line={line} page={page ?? null} />
       <Neighbours site={site} layer={layer} />
-      {page === null && <MissingPart what="units" text={`No page of units was made for this layer.`} />}
+      {page === null && line.units > 0 && <MissingPart what="layers" text="No pages of this layer's units were made." />}
       {page && (
         <>
           <FilterSheet page={page} line={line} />
@@ -116,7 +116,7 @@ function LayerLinks({ site, title, ids }: { site: Site; title: string; ids: numb
     <span>
       <span class="muted">{title}</span>
       {ids.slice(0, 12).map((id) => (
-        <a key={id} class="chip" href={site.layers[id]?.page ? href.layer(id) : href.start({ layer: id })}>
+        <a key={id} class="chip" href={href.layer(id)}>
           {site.layers[id]?.name}
         </a>
       ))}

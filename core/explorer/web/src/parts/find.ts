@@ -52,8 +52,7 @@ type Hits = [number, Hit][];
 
 function layerHits(site: Site, wanted: string[]): Hits {
   return best(site.layers, (line) => `${line.name} ${line.kind} ${line.id}`, wanted).map(([how, line]) => {
-    const to = line.page ? href.layer(line.id) : href.start({ layer: line.id });
-    return [how, { kind: "Layer", text: line.name, note: `${line.kind}, ${shape(line.shape)}`, to }];
+    return [how, { kind: "Layer", text: line.name, note: `${line.kind}, ${shape(line.shape)}`, to: href.layer(line.id) }];
   });
 }
 

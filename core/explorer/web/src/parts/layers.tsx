@@ -75,7 +75,11 @@ function Row({ line }: { line: LayerLine }) {
   return (
     <tr>
       <td class="number muted">{line.id}</td>
-      <td>{line.page ? <a href={href.layer(line.id)}>{line.name}</a> : line.name}</td>
+      <td>
+        <a class={line.page ? "" : "muted"} href={href.layer(line.id)}>
+          {line.name}
+        </a>
+      </td>
       <td>{line.kind}</td>
       <td class="nowrap">{shape(line.shape)}</td>
       <td class="number">{line.units ? count(line.units) : ""}</td>
