@@ -41,12 +41,8 @@ export interface Site {
   points: PointsLine[]; // see "points/K"; empty where none were made
   atlas: { layer: LayerId; cells: number }[]; // see "atlas/K"
   beside: [string, string] | null; // names of the two models, see "beside"
-<<<<<<< HEAD
-  commands: Record<Missing, string>; // what a user types to make what is missing
   estimate: string; // of the visualisations of all units: "about 3 hours for the other 2,900 units"; "" where unknown
-=======
   commands: Partial<Record<Missing, string>>; // what a user types to make what is missing
->>>>>>> 5dbccb9b (Explorer: every layer has a page with its facts; the map opens all parts side by side or none; print)
   notes: string[];
 }
 export type Missing = "units" | "layers" | "pictures" | "data" | "points" | "atlas" | "concepts" | "beside";
