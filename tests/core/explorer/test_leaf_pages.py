@@ -170,7 +170,8 @@ def test_maps_and_groups_are_drawn_over_the_picture(browser, picture, made_up):
 def test_a_strong_unit_marks_its_place(browser, picture):
     row = browser.one("#strongest [data-layer='1']")
     browser.run("arguments[0].scrollIntoView()", row)
-    browser.point(browser.until(lambda: browser.all("#strongest [data-layer='1'] .unit-tile"))[2])
+    browser.until(lambda: len(browser.all("#strongest [data-layer='1'] .unit-tile .tile")) == 4)
+    browser.point(browser.all("#strongest [data-layer='1'] .unit-tile")[2])
     style = browser.one(".stage .place").get_attribute("style")
     assert "top: 30%" in style
     assert "left: 60%" in style

@@ -106,7 +106,7 @@ export function useData<T>(key: string | null): T | undefined | null {
   const [, setTurn] = useState(0);
   const value = key === null ? null : peek<T>(key);
   useEffect(() => {
-    if (key === null || peek(key) !== undefined) return undefined;
+    if (key === null || value !== undefined) return undefined; // not `peek`: it may have come since this was drawn
     let wanted = true;
     const again = () => wanted && setTurn((turn) => turn + 1);
     load(key).then(again, again);

@@ -37,8 +37,8 @@ export function BesideView() {
         <Divergence divergence={beside.divergence} />
         {beside.layers.length > 0 && <Layers beside={beside} chosen={chosen} choose={setAsked} />}
         <Matched beside={beside} chosen={chosen} choose={setAsked} />
-        <Methods methods={beside.methods} />
       </div>
+      <Methods methods={beside.methods} />
       <Pictures pictures={beside.pictures} models={beside.models} />
     </article>
   );

@@ -71,7 +71,7 @@ export function DictionaryView({ dictionaries, at, pinned, grid, choose, show, u
       <p class="fine">
         {pinned
           ? "The position is held. Point at a unit to see where else in the picture it stands out; click to open its page."
-          : "Move over the picture: the units furthest above their mean at that position, the deepest layer first. Click to hold a position."}
+          : "Move over the picture, or tap it: the units furthest above their mean at that position, the deepest layer first. Click to hold a position."}
       </p>
       <div class="dictionary-rows">
         {dictionaries

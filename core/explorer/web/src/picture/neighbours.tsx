@@ -12,6 +12,7 @@ function Neighbour({ index, distance }: { index: number; distance: number }) {
   return (
     <a class="neighbour" href={href.picture(index)} title={name}>
       <Thumbnail index={index} size={88} alt={name} />
+      <span class="neighbour-name">{about?.predicted || about?.label || about?.id || index}</span>
       <span class="note">{figure(distance)}</span>
     </a>
   );
