@@ -6,6 +6,7 @@ import { useKeys } from "../keys";
 import { useData } from "../load";
 import { BinChart } from "../parts/bins";
 import { binned, chosenUnits, columnsOf, noFilters, valueOf, type Filters } from "../parts/columns";
+import { outputLayer } from "../parts/find";
 import { MissingPart, NotThere } from "../parts/missing";
 import type { Order } from "../parts/sorting";
 import { UnitGrid, UnitTable } from "../parts/units";
@@ -19,7 +20,8 @@ const UNITS = 600;
 export function LayerView({ layer }: { layer: number }) {
   const site = useSite();
   const line = layerOf(site, layer);
-  const page = useData<LayerPage>(line?.page ? `layers/${layer}` : null);
+  const read = useData<LayerPage>(line?.page ? `layers/${layer}` : null);
+  const page = useMemo(() => (read && outputLayer(site)?.id === layer ? withClasses(site, read) : read), [site, layer, read]);
   const pages = useMemo(() => site.layers.filter((each) => each.page), [site]);
   const before = [...pages].reverse().find(({ id }) => id < layer);
   const after = pages.find(({ id }) => id > layer);
@@ -54,6 +56,11 @@ export function LayerView({ layer }: { layer: number }) {
   );
 }
 
+/* The units of the output are classes: their names as a column. */
+function withClasses(site: Site, page: LayerPage): LayerPage {
+  return { ...page, columns: { class: site.classes, ...page.columns } };
+}
+
 function Step({ to, text, what }: { to: LayerLine | undefined; text: string; what: string }) {
   if (!to) return null;
   return (
@@ -73,7 +80,9 @@ function Facts({ line, page }: { line: LayerLine; page: LayerPage | null }) {
     ["dead units", line.dead === null ? "" : `${line.dead} (${percent(line.units ? line.dead / line.units : 0)})`],
     ["receptive field", page?.receptive_field ? `${shape(page.receptive_field)} px` : ""],
     ["values of", page?.looked_at ?? ""],
-    ...Object.entries(page?.figures ?? {}).map(([name, value]): [string, string] => [words(name), value === null ? "" : figure(value)]),
+    ...Object.entries(page?.figures ?? {})
+      .filter(([name]) => name !== "units" && name !== "dead")
+      .map(([name, value]): [string, string] => [words(name), value === null ? "" : figure(value)]),
   ];
   return (
     <>
@@ -243,8 +252,8 @@ function UnitTools({ page, choice: { order, table, filters }, change, filter, on
     <div class="row unit-tools">
       <input
         type="search"
-        aria-label="Filter by unit number or concept"
-        placeholder={columnsOf(page, "text").length ? "Number, 10-20 or concept" : "Number or 10-20"}
+        aria-label="Filter by unit number or name"
+        placeholder={columnsOf(page, "text").length ? "Number, 10-20 or name" : "Number or 10-20"}
         value={filters.text}
         onInput={(event) => filter({ text: event.currentTarget.value })}
       />
