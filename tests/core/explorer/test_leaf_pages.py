@@ -44,7 +44,11 @@ def test_a_page_of_a_unit_shows_what_the_data_say(browser, made_up):
     assert browser.texts("h1") == [f"{name} unit 1"]
     assert browser.texts("#statistics dd") == ["0.51", "8.2", "0.4", "no", "\u2013"]
     assert browser.texts("#examples [data-kind=most] .note") == ["9", "8.5", "8"]
-    assert browser.links("#examples [data-kind=most] a") == ["/picture/0", "/picture/3", "/picture/6"]
+    assert browser.links("#examples [data-kind=most] a") == [
+        f"/picture/0?layer={LAYER}&unit=1",
+        "/picture/3",
+        "/picture/6",
+    ]
     assert browser.texts("#concepts .number")[2:] == ["0.21", "0.02"]
     assert browser.links("#nearest a")[:2] == [f"/unit/{LAYER}/0", f"/unit/{LAYER}/2"]
     assert browser.texts("#nearest .note")[:2] == ["0.9", "0.5"]
@@ -151,6 +155,19 @@ def test_a_unit_shows_where_else_it_stands_out(browser, picture):
     cells = browser.until(lambda: browser.all(".heat rect"))
     places = {int(cell.get_attribute("y")) * 8 + int(cell.get_attribute("x")) for cell in cells}
     assert places == {p for p in range(64) if number in {(p + k) % 24 for k in range(3)}}
+
+
+def test_a_picture_shows_the_unit_whose_page_led_to_it(browser, made_up):
+    shallow = value(made_up, "pictures/0")["dictionary"][0]["layer"]
+    browser.open(f"#/unit/{shallow}/1", ready="#examples")
+    browser.all("#examples .crop")[0].click()
+    cells = browser.until(lambda: browser.all(".heat rect"))
+    assert len(cells) == sum(1 in {(p + k) % 24 for k in range(3)} for p in range(64))
+    assert browser.links(".asked a") == [f"/unit/{shallow}/1"]
+    browser.one(".asked button").click()
+    browser.until(lambda: not browser.all(".heat") and browser.address == "/picture/0")
+    browser.open(f"#/picture/0?layer={shallow}&unit=99", ready=".asked")
+    assert "does not stand out here" in browser.texts(".asked")[0]
 
 
 @pytest.mark.usefixtures("no_errors")

@@ -1,26 +1,24 @@
 /* The page of a picture: what the network says of it, and which units answer where. */
-import { useState } from "preact/hooks";
 import type { PicturePage } from "../data";
 import { useKeys } from "../keys";
 import { useData } from "../load";
 import { NotMade } from "../parts/command";
 import { NotThere } from "../parts/missing";
+import { AskedUnit, askedUnit } from "../picture/asked";
 import { Brief } from "../picture/brief";
 import { DictionaryView } from "../picture/dictionary";
 import { Groups } from "../picture/groups";
 import { useImage, type ImageLine } from "../picture/images";
+import { useLook } from "../picture/look";
 import { Maps } from "../picture/maps";
 import { Neighbours } from "../picture/neighbours";
-import { firstGrid, type Position } from "../picture/positions";
 import { Prediction } from "../picture/prediction";
-import { masksOf, Stage, type Heat } from "../picture/stage";
+import { masksOf, Stage } from "../picture/stage";
 import { Strongest } from "../picture/strongest";
-import { go, href } from "../routes";
+import { go, href, useAddress } from "../routes";
 import { commandFor, hasPage, useSite } from "../site";
 import "../unit/unit.css";
 import "../picture/picture.css";
-
-const MIDDLE: Position = { x: 0.5, y: 0.5 };
 
 function Heading({ index, about }: { index: number; about: ImageLine | null }) {
   const { pictures } = useSite();
@@ -43,35 +41,10 @@ function Heading({ index, about }: { index: number; about: ImageLine | null }) {
   );
 }
 
-/* What lies over the picture, and what is looked at. */
-function useLook(page: PicturePage) {
-  const [map, setMap] = useState<number | null>(null);
-  const [shown, setShown] = useState<ReadonlySet<number>>(new Set());
-  const [at, setAt] = useState<Position>(MIDDLE);
-  const [pinned, setPinned] = useState(false);
-  const [grid, setGrid] = useState(() => firstGrid(page.dictionary));
-  const [heat, setHeat] = useState<Heat | null>(null);
-  const [place, setPlace] = useState<[number, number] | null>(null);
-  const [fresh, setFresh] = useState(true);
-  const look = (position: Position) => {
-    setAt(position);
-    setFresh(false);
-  };
-  const pin = (position: Position) => {
-    look(position);
-    setPinned(true);
-  };
-  const toggle = (which: number) => {
-    const next = new Set(shown);
-    if (!next.delete(which)) next.add(which);
-    setShown(next);
-  };
-  const looked = { at, fresh, pinned, look, pin, unpin: () => setPinned(false) };
-  return { ...looked, map, setMap, shown, toggle, grid, setGrid, heat, setHeat, place, setPlace };
-}
-
 function Whole({ page, about }: { page: PicturePage; about: ImageLine | null }) {
   const see = useLook(page);
+  useAddress(); // drawn again where only the options of the address change
+  const asked = askedUnit(page);
   const alt = [about?.id ?? `picture ${page.index}`, about?.label && `labelled ${about.label}`].filter(Boolean).join(", ");
   return (
     <div class="picture-columns">
@@ -85,12 +58,13 @@ function Whole({ page, about }: { page: PicturePage; about: ImageLine | null }) 
           at={see.at}
           pinned={see.pinned}
           fresh={see.fresh}
-          heat={see.heat}
-          place={see.place}
+          heat={see.heat ?? asked?.heat ?? null}
+          place={see.place ?? (asked?.heat ? null : (asked?.place ?? null))}
           look={see.look}
           pin={see.pin}
           unpin={see.unpin}
         />
+        {asked && <AskedUnit asked={asked} index={page.index} />}
         <Maps page={page} chosen={see.map} choose={see.setMap} />
         <Prediction prediction={page.prediction} label={about?.label ?? ""} />
       </div>

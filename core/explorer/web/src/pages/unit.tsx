@@ -70,6 +70,8 @@ function Parts({ page, name }: { page: UnitPage; name: string }) {
         <ExamplesView
           examples={page.examples}
           attributions={attributed ? `attributions/${layer}/${unit}` : null}
+          layer={layer}
+          unit={unit}
           name={name}
           key={`${layer}/${unit}`}
         />

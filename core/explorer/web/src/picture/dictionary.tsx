@@ -57,9 +57,16 @@ function LayerRow(props: { dictionary: Dictionary; at: Position; chosen: boolean
   );
 }
 
+/* What a screen reader says of a held position. */
+function spoken(dictionary: Dictionary, at: Position): string {
+  const { row, column } = cellOf(dictionary, at);
+  const units = unitsAt(dictionary, at).map(({ unit }) => unit);
+  return `Row ${row + 1}, column ${column + 1}: ${units.length ? `units ${units.join(", ")}` : "no unit"}`;
+}
+
 export function DictionaryView({ dictionaries, at, pinned, grid, choose, show, unpin }: Props) {
   return (
-    <section class="panel dictionary" id="dictionary" aria-live="polite">
+    <section class="panel dictionary" id="dictionary">
       <header class="row spread">
         <h2>What stands out here</h2>
         {pinned && (
@@ -72,6 +79,9 @@ export function DictionaryView({ dictionaries, at, pinned, grid, choose, show, u
         {pinned
           ? "The position is held. Point at a unit to see where else in the picture it stands out; click to open its page."
           : "Move over the picture, or tap it: the units furthest above their mean at that position, the deepest layer first. Click to hold a position."}
+      </p>
+      <p class="unseen" role="status">
+        {pinned && spoken(dictionaries[grid], at)}
       </p>
       <div class="dictionary-rows">
         {dictionaries

@@ -1,10 +1,11 @@
 /* The images to which a unit answers most, least and in between, as the crops that it sees of them. */
 
 import { useState } from "preact/hooks";
-import type { Attributions, Example, Examples, Sheet } from "../data";
+import type { Attributions, Example, Examples, LayerId, Sheet } from "../data";
 import { useData } from "../load";
 import { href } from "../routes";
 import { Thumbnail, Tile } from "../sheet";
+import { hasPage, useSite } from "../site";
 import { figure, words } from "../figure";
 import { Whole, type Looked } from "./whole";
 
@@ -22,19 +23,20 @@ interface CropProps {
   crops: Sheet | null; // null: the thumbnail of the whole image stands there
   attribution: Sheet | null;
   view: View;
+  target: string; // the address of its picture
   name: string;
   size: number;
   look: (looked: Looked | null) => void;
 }
 
-function Crop({ example, crops, attribution, view, name, size, look }: CropProps) {
+function Crop({ example, crops, attribution, view, target, name, size, look }: CropProps) {
   const alt = `what ${name} sees of image ${example.image}, value ${figure(example.value)}`;
   const enter = (event: { currentTarget: EventTarget | null }) =>
     look({ example, at: (event.currentTarget as Element).getBoundingClientRect() });
   return (
     <a
       class="crop"
-      href={href.picture(example.image)}
+      href={target}
       onMouseEnter={enter}
       onFocus={enter}
       onMouseLeave={() => look(null)}
@@ -77,10 +79,14 @@ function Choice({ view, choose }: { view: View; choose: (view: View) => void }) 
 interface Props {
   examples: Examples;
   attributions: string | null; // the key of the unit's attributions
+  layer: LayerId;
+  unit: number;
   name: string;
 }
 
-export function ExamplesView({ examples, attributions, name }: Props) {
+export function ExamplesView({ examples, attributions, layer, unit, name }: Props) {
+  const site = useSite();
+  const target = (image: number) => href.picture(image, hasPage(site, image) ? { layer, unit } : {});
   const [view, setView] = useState<View>("crops");
   const [looked, setLooked] = useState<Looked | null>(null);
   const made = useData<Attributions>(view === "crops" ? null : attributions);
@@ -108,6 +114,7 @@ export function ExamplesView({ examples, attributions, name }: Props) {
                     crops={examples.crops}
                     attribution={made?.sheet ?? null}
                     view={view}
+                    target={target(example.image)}
                     name={name}
                     size={place === 0 ? LARGE : SMALL}
                     look={setLooked}
