@@ -19,6 +19,8 @@ def commands(book: Book, typed: Sequence[str]) -> Mapping[str, str]:
     sweep = f"crosslens sweep {shlex.quote(network)} DATA"
     return {
         "units": _again(typed, "units", "all"),
+        "layers": f"{sweep} top_examples:layers=LAYER unit_statistics:layers=LAYER -o {shlex.quote(store)}, then "
+        f"{_again(typed)}",
         "pictures": _again(typed, "pictures", "all"),
         "data": f"crosslens explore {shlex.quote(network)} PHOTOS/ -o site/",
         "points": f"{sweep} embedding -o {shlex.quote(store)}, then {_again(typed)}",

@@ -10,6 +10,7 @@ from .beside.beside_page import leaves as beside_leaves
 from .book import Book
 from .data_folder import DataFolder, stamp_of
 from .leaf import Leaf
+from .network.concept_index import leaves as concept_leaves
 from .network.graph import network
 from .network.layer_pages import leaves as layer_leaves
 from .pictures.picture_pages import leaves as picture_leaves
@@ -76,7 +77,7 @@ def _only(keys: set[str], leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 
 def _network(book: Book) -> list[Leaf]:
     of = stamp_of(book.digest, book.layers, sorted(book.survey))
-    return [Leaf("network", of, lambda: network(book))]
+    return [Leaf("network", of, lambda: network(book)), *concept_leaves(book)]
 
 
 def _images(book: Book) -> list[Leaf]:

@@ -58,6 +58,7 @@ def site_page(
         "thumbnails": thumbnails_line(book),
         "images": images_line(book),
         "pictures": _pictures(book, data),
+        "concepts": int(data.path("concepts").exists()),
         "points": point_lines(book, checkpoints) if data.numbers("points") else [],
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
         "beside": beside if data.path("beside").exists() else None,

@@ -37,7 +37,7 @@ export interface Site {
   thumbnails: { side: number; across: number; per_sheet: number } | null; // see "thumbnails/K"
   images: { count: number; chunk: number; labels: string[] } | null; // see "images/K"
   pictures: number[]; // indices of those with a page of their own, see "pictures/INDEX"
-  concepts?: number; // how many "concepts" holds; missing or 0 where networks were not dissected
+  concepts?: number; // 1 where there is a "concepts", as units were dissected
   points: PointsLine[]; // see "points/K"; empty where none were made
   atlas: { layer: LayerId; cells: number }[]; // see "atlas/K"
   beside: [string, string] | null; // names of the two models, see "beside"
