@@ -46,5 +46,4 @@ def _again(typed: Sequence[str], option: str = "", value: str = "") -> str:
 
 
 def _network(book: Book) -> str:
-    recipe = book.model.recipe
-    return str(recipe.network) if recipe is not None and isinstance(recipe.network, str) else "MODEL"
+    return "MODEL" if book.model.named is None else book.model.named[0]

@@ -15,6 +15,7 @@ from ..introspection.unit_layers import unit_layers
 from ..model.base import Model
 from ..plugins.method_by_name import method
 from ..plugins.models import ModelLike, as_model
+from ..plugins.registry import image_method_class
 from ..store.manifest import MANIFEST, read_manifest
 from ..survey.given import open_model_again, open_source_again
 from ..survey.survey import Survey, open_survey
@@ -72,6 +73,8 @@ def explore(
         CrosslensError: what is wrong with the model, the data, a layer or an option.
     """
     chosen = Shown.of(shown)
+    for name in chosen.maps:
+        image_method_class(name)
     if isinstance(what, Survey) or is_store(what):
         if layers or store is not None:
             name = "layers" if layers else "store"

@@ -1,4 +1,4 @@
-"""What a reader calls a network: a file's name, "lite0_onnx" of "demo:lite0_onnx", else its backend."""
+"""What a reader calls a network: a file's name, "lite0_onnx" of "demo:lite0_onnx", a factory's; else its backend."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ __all__ = ["network_name"]
 
 def network_name(model: Model) -> str:
     """Never a whole path, which would show where the network lies on its owner's disk."""
-    network = model.recipe.network if model.recipe is not None else None
-    if not isinstance(network, str | Path):
+    if model.named is None:
         return model.backend
-    text = str(network)
-    return text.partition(":")[2] if text.startswith("demo:") else Path(text).name
+    text, _ = model.named
+    if ":" in text and not Path(text).exists():
+        return text.rpartition(":")[2]
+    return Path(text).name

@@ -48,6 +48,10 @@ __all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "P
 class Model(NamedLayers):
     """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
 
+    named: tuple[str, Mapping[str, Any]] | None = (
+        None  # the text by which `crosslens.wrap` was asked for it, and options
+    )
+
     def forward(
         self, x: Array, capture: Iterable[LayerLike] = (OUTPUT,), *, replace: Mapping[Any, Array] | None = None
     ) -> Mapping[Any, Array]:
@@ -241,9 +245,8 @@ class Model(NamedLayers):
     def _repr_html_(self) -> str:
         """What a notebook shows: backend, input, output, number of layers, preprocessing."""
         try:
-            meaning = f", {self.output.kind.replace('_', ' ')}" + f" ({self.output.evidence})" * bool(
-                self.output.evidence
-            )
+            kind, evidence = self.output.kind.replace("_", " "), self.output.evidence
+            meaning = f", {kind}" + f" ({evidence})" * bool(evidence)
         except CrosslensError:  # a network that does not run on noise
             meaning = ""
         return html_table((), described(self, meaning))

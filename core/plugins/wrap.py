@@ -91,7 +91,7 @@ def wrap(
         _refuse_for_a_model("this is", asked)
         return network
     demo: Mapping[str, Any] = {}
-    given = network
+    given = spec_or_path = network
     if isinstance(network, str) and ":" in network and not os.path.exists(network):
         spec = network
         if spec.startswith("demo:"):
@@ -100,11 +100,14 @@ def wrap(
         else:
             given = network = from_factory(spec)
         if isinstance(network, Model):
-            return _with_late_options(network, spec, asked)
+            model = _with_late_options(network, spec, asked)
+            model.named = spec, asked
+            return model
     merged, origin = with_metadata(None if demo else read_metadata(network), {**options, **demo, **asked}, asked)
     origin = replace(origin, preprocess="demo") if "preprocess" in demo and "preprocess" not in asked else origin
     model = with_default_preprocessing(lambda *said: wrap_native(network, *said), merged, origin)
     model.recipe = recipe_of(model, wrap, given, {**lasting_options(asked, merged, model.origin), "trust": trust})
+    model.named = (os.fspath(spec_or_path), asked) if isinstance(spec_or_path, str | os.PathLike) else None
     tell_origin(model, network)
     return model
 

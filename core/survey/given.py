@@ -1,13 +1,11 @@
 """How a survey's network and images were named, so that both can be opened again from its folder."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ..data.source import Source
 from ..data.sources import adapters
 from ..errors import ModelError, ParameterError
-from ..metadata.recipe import Recipe
 from ..model.base import Model
 from ..plugins.wrap import wrap
 
@@ -22,11 +20,12 @@ _OPTIONS = (
 def given(model: Model, source: Source) -> Mapping[str, Any]:
     """What a manifest holds of both; nothing of a network or images that are objects of a program."""
     found: dict[str, Any] = {}
-    recipe = model.recipe
-    if isinstance(recipe, Recipe) and not recipe.changes and isinstance(recipe.network, str | Path):
-        options = {name: recipe.options[name] for name in _OPTIONS if recipe.options.get(name) is not None}
-        if all(_is_plain(value) for value in options.values()):
-            found["model"] = {"network": str(recipe.network), "options": options}
+    changed = model.recipe is not None and model.recipe.changes
+    if model.named is not None and not changed:
+        text, asked = model.named
+        options = {name: asked[name] for name in _OPTIONS if asked.get(name) is not None}
+        if all(map(_is_plain, options.values())):
+            found["model"] = {"network": text, "options": options}
     if source.named is not None:
         found["data"] = dict(zip(("text", "resize", "crop"), source.named, strict=True))
     return found
