@@ -6,7 +6,11 @@ export function Divergence({ divergence }: { divergence: Beside["divergence"] })
   const { text, rows } = divergence;
   const widest = Math.max(...rows.map((row) => Math.max(row.error, row.added ?? 0)), 1e-30);
   const bar = (name: string, value: number) => (
-    <i class={`length ${name}`} style={{ width: `${(100 * Math.max(value, 0)) / widest}%` }} title={`${name}: ${figure(value)}`} />
+    <i
+      class={`length ${name}`}
+      style={{ width: `${(100 * Math.max(value, 0)) / widest}%` }}
+      title={`${name}: ${figure(value)}`}
+    />
   );
   return (
     <section class="panel" id="divergence">

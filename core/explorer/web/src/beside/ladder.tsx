@@ -28,7 +28,12 @@ export function Ladder({ beside, chosen, choose }: Props) {
         const pair = layers.findIndex((row) => row[which] === name);
         return (
           <li key={name} style={{ height: `${ROW}px` }}>
-            <button type="button" aria-pressed={layers[chosen]?.[which] === name} onClick={() => choose(pair)} title={name}>
+            <button
+              type="button"
+              aria-pressed={layers[chosen]?.[which] === name}
+              onClick={() => choose(pair)}
+              title={name}
+            >
               {name}
             </button>
           </li>

@@ -15,7 +15,10 @@ export function Layers({ beside, chosen, choose }: Props) {
   return (
     <section class="panel" id="layers">
       <h2>Aligned layers</h2>
-      <p class="fine">Each layer of {models[0]} and the layer of {models[1]} that is most similar to it on the same images (1: the same).</p>
+      <p class="fine">
+        Each layer of {models[0]} and the layer of {models[1]} that is most similar to it on the same images (1: the
+        same).
+      </p>
       <Ladder beside={beside} chosen={chosen} choose={choose} />
       <details>
         <summary>as a table</summary>

@@ -13,9 +13,15 @@ interface Props {
 }
 
 function Choice({ beside, chosen, choose }: Props) {
-  const listed = [...new Set([...beside.units.map(({ pair }) => pair), chosen])].sort((first, second) => first - second);
+  const listed = [...new Set([...beside.units.map(({ pair }) => pair), chosen])].sort(
+    (first, second) => first - second,
+  );
   return (
-    <select aria-label="Two layers" value={String(chosen)} onChange={(event) => choose(Number(event.currentTarget.value))}>
+    <select
+      aria-label="Two layers"
+      value={String(chosen)}
+      onChange={(event) => choose(Number(event.currentTarget.value))}
+    >
       {listed.map((place) => (
         <option value={String(place)} key={place}>
           {`${beside.layers[place]?.a} – ${beside.layers[place]?.b}`}
@@ -39,7 +45,9 @@ export function Matched({ beside, chosen, choose }: Props) {
       <Choice beside={beside} chosen={chosen} choose={choose} />
       <p class="fine">
         {pair.a} of {models[0]} and {pair.b} of {models[1]}:{" "}
-        {matches.length ? `${plural(matches.length, "pair")}, by the correlation of their values.` : "no units were matched."}
+        {matches.length
+          ? `${plural(matches.length, "pair")}, by the correlation of their values.`
+          : "no units were matched."}
       </p>
       <div class="tiles">
         {shown.map(([a, b, correlation]) => (

@@ -8,7 +8,7 @@ import type { Beside } from "../data";
 import { useData } from "../load";
 import { NotMade } from "../parts/command";
 import { commandFor, useSite } from "../site";
-import "../unit/unit.css";
+import "../style/leaf.css";
 import "../beside/beside.css";
 
 export function BesideView() {

@@ -1,5 +1,6 @@
 /* The page of a picture: what the network says of it, and which units answer where. */
 import type { PicturePage } from "../data";
+import { words } from "../figure";
 import { useKeys } from "../keys";
 import { useData } from "../load";
 import { NotMade } from "../parts/command";
@@ -17,14 +18,20 @@ import { masksOf, Stage } from "../picture/stage";
 import { Strongest } from "../picture/strongest";
 import { go, href, useAddress } from "../routes";
 import { commandFor, hasPage, useSite } from "../site";
-import "../unit/unit.css";
+import "../style/leaf.css";
 import "../picture/picture.css";
 
 function Heading({ index, about }: { index: number; about: ImageLine | null }) {
   const { pictures } = useSite();
   const place = pictures.indexOf(index);
   const step = (to: number | undefined, text: string, title: string) =>
-    to === undefined ? <span class="muted">{text}</span> : <a href={href.picture(to)} title={title}>{text}</a>;
+    to === undefined ? (
+      <span class="muted">{text}</span>
+    ) : (
+      <a href={href.picture(to)} title={title}>
+        {text}
+      </a>
+    );
   return (
     <header class="page-heading">
       <h1>{about?.id ?? `Picture ${index}`}</h1>
@@ -34,25 +41,35 @@ function Heading({ index, about }: { index: number; about: ImageLine | null }) {
       </p>
       <nav class="steps" aria-label="Pictures">
         {place >= 0 && step(pictures[place - 1], "← previous", "left arrow")}
-        <a href={href.pictures()} title="u">all pictures</a>
+        <a href={href.pictures()} title="u">
+          all pictures
+        </a>
         {place >= 0 && step(pictures[place + 1], "next →", "right arrow")}
       </nav>
     </header>
   );
 }
 
+/* The chosen map, where its method gave one. */
+function shownMap(page: PicturePage, chosen: number | null) {
+  const map = chosen === null ? null : page.maps[chosen];
+  return map?.image ? { image: map.image, alt: `${words(map.method)} of ${map.target}` } : null;
+}
+
 function Whole({ page, about }: { page: PicturePage; about: ImageLine | null }) {
   const see = useLook(page);
   useAddress(); // drawn again where only the options of the address change
   const asked = askedUnit(page);
-  const alt = [about?.id ?? `picture ${page.index}`, about?.label && `labelled ${about.label}`].filter(Boolean).join(", ");
+  const alt = [about?.id ?? `picture ${page.index}`, about?.label && `labelled ${about.label}`]
+    .filter(Boolean)
+    .join(", ");
   return (
     <div class="picture-columns">
       <div class="picture-left">
         <Stage
           page={page}
           alt={alt}
-          map={see.map === null ? null : page.maps[see.map].image}
+          map={shownMap(page, see.map)}
           masks={masksOf(page.groups, see.shown)}
           grid={page.dictionary[see.grid] ?? null}
           at={see.at}

@@ -2,21 +2,23 @@
 import { useMemo, useState } from "preact/hooks";
 import { count as digits, percent, plural } from "../figure";
 import { NotMade } from "../parts/command";
-import { useChunks } from "../picture/chunks";
-import { ALL, chosen, isAll, type Wanted } from "../picture/filter";
-import { Grid } from "../picture/grid";
+import { useChunks } from "../pictures/chunks";
+import { ALL, chosen, isAll, type Wanted } from "../pictures/filter";
+import { Grid } from "../pictures/grid";
 import { useImage } from "../picture/images";
 import { address, go, href, optionsOf } from "../routes";
 import { Thumbnail } from "../sheet";
 import { commandFor, hasPage, useSite } from "../site";
-import "../unit/unit.css";
-import "../picture/picture.css";
+import "../style/leaf.css";
+import "../pictures/pictures.css";
 
 function Cell({ index, width }: { index: number; width: number }) {
   const site = useSite();
   const about = useImage(index);
   const own = hasPage(site, index);
-  const says = about ? [about.id, about.label, about.predicted && `predicted ${about.predicted}`] : [`picture ${index}`];
+  const says = about
+    ? [about.id, about.label, about.predicted && `predicted ${about.predicted}`]
+    : [`picture ${index}`];
   const name = says.filter(Boolean).join(", ");
   const state = about?.failure ? "failed" : about?.wrong ? "wrong" : "";
   return (
@@ -67,7 +69,10 @@ const ORDER: [Wanted["order"], string][] = [
 
 function Filters({ wanted, change }: { wanted: Wanted; change: (part: Partial<Wanted>) => void }) {
   const site = useSite();
-  const named = (names: string[]): [string, string][] => [["", "any"], ...names.map((name): [string, string] => [name, name])];
+  const named = (names: string[]): [string, string][] => [
+    ["", "any"],
+    ...names.map((name): [string, string] => [name, name]),
+  ];
   const labels = site.images?.labels ?? [];
   return (
     <form class="picture-filters" role="search" onSubmit={(event) => event.preventDefault()}>
@@ -91,8 +96,18 @@ function Filters({ wanted, change }: { wanted: Wanted; change: (part: Partial<Wa
           choose={(predicted) => change({ predicted })}
         />
       )}
-      <Choice title="only" value={wanted.only} options={ONLY} choose={(only) => change({ only: only as Wanted["only"] })} />
-      <Choice title="order" value={wanted.order} options={ORDER} choose={(order) => change({ order: order as Wanted["order"] })} />
+      <Choice
+        title="only"
+        value={wanted.only}
+        options={ONLY}
+        choose={(only) => change({ only: only as Wanted["only"] })}
+      />
+      <Choice
+        title="order"
+        value={wanted.order}
+        options={ORDER}
+        choose={(order) => change({ order: order as Wanted["order"] })}
+      />
     </form>
   );
 }

@@ -13,6 +13,7 @@ import { ExamplesView } from "../unit/examples";
 import { HistogramView } from "../unit/histogram";
 import { Links, Nearest } from "../unit/relatives";
 import { Visuals } from "../unit/visuals";
+import "../style/leaf.css";
 import "../unit/unit.css";
 
 interface Props {
@@ -35,9 +36,23 @@ function Heading({ layer, unit }: Props) {
         {line.kind}, {plural(line.units, "unit")}
       </p>
       <nav class="steps" aria-label="Units of this layer">
-        {unit > 0 ? <a href={href.unit(layer, unit - 1)} title="left arrow">← {unit - 1}</a> : <span class="muted">←</span>}
-        <a href={href.layer(layer)} title="u">all units</a>
-        {unit < last ? <a href={href.unit(layer, unit + 1)} title="right arrow">{unit + 1} →</a> : <span class="muted">→</span>}
+        {unit > 0 ? (
+          <a href={href.unit(layer, unit - 1)} title="left arrow">
+            ← {unit - 1}
+          </a>
+        ) : (
+          <span class="muted">←</span>
+        )}
+        <a href={href.layer(layer)} title="u">
+          all units
+        </a>
+        {unit < last ? (
+          <a href={href.unit(layer, unit + 1)} title="right arrow">
+            {unit + 1} →
+          </a>
+        ) : (
+          <span class="muted">→</span>
+        )}
       </nav>
     </header>
   );
@@ -103,7 +118,8 @@ export function UnitPageView({ layer, unit }: Props) {
   const page = useData<UnitPage>(there && site.layers[layer].page ? `units/${layer}/${unit}` : null);
   useKeys([
     there && unit > 0 && { key: "ArrowLeft", does: "previous unit", run: () => go(href.unit(layer, unit - 1)) },
-    there && unit < line.units - 1 && { key: "ArrowRight", does: "next unit", run: () => go(href.unit(layer, unit + 1)) },
+    there &&
+      unit < line.units - 1 && { key: "ArrowRight", does: "next unit", run: () => go(href.unit(layer, unit + 1)) },
     line !== undefined && { key: "u", does: "all units of the layer", run: () => go(href.layer(layer)) },
   ]);
   if (!there) return <NotThere text={`There is no unit ${unit} in layer ${layer}.`} />;
@@ -115,7 +131,9 @@ export function UnitPageView({ layer, unit }: Props) {
         <Visuals layer={layer} unit={unit} name={name} />
         {page && <Statistics statistics={page.statistics} />}
       </div>
-      {page === null && <NotMade what="Examples and figures of this unit were not made" command={commandFor(site, "units")} />}
+      {page === null && (
+        <NotMade what="Examples and figures of this unit were not made" command={commandFor(site, "units")} />
+      )}
       {page && <Parts page={page} name={name} />}
     </article>
   );

@@ -12,9 +12,12 @@ export function InSight({ height, children }: Props) {
   const [near, setNear] = useState(false);
   useEffect(() => {
     if (!place.current || near) return undefined;
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setNear(true), {
-      rootMargin: "200px",
-    });
+    const observer = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && setNear(true),
+      {
+        rootMargin: "200px",
+      },
+    );
     observer.observe(place.current);
     return () => observer.disconnect();
   }, [near]);

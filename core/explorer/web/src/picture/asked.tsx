@@ -31,7 +31,11 @@ export function askedUnit(page: PicturePage): Asked | null {
 
 export function AskedUnit({ asked, index }: { asked: Asked; index: number }) {
   const site = useSite();
-  const found = asked.heat ? "stands out where the picture is yellow" : asked.place ? "is strongest at the ring" : "does not stand out here";
+  const found = asked.heat
+    ? "stands out where the picture is yellow"
+    : asked.place
+      ? "is strongest at the ring"
+      : "does not stand out here";
   return (
     <p class="asked" role="status">
       <a href={href.unit(asked.layer, asked.unit)}>

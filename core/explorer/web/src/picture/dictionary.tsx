@@ -20,7 +20,13 @@ interface Props {
   unpin: () => void;
 }
 
-function LayerRow(props: { dictionary: Dictionary; at: Position; chosen: boolean; choose: () => void; show: Props["show"] }) {
+function LayerRow(props: {
+  dictionary: Dictionary;
+  at: Position;
+  chosen: boolean;
+  choose: () => void;
+  show: Props["show"];
+}) {
   const { dictionary, at, chosen, choose, show } = props;
   const { layer, rows, columns } = dictionary;
   const { row, column } = cellOf(dictionary, at);
@@ -32,7 +38,12 @@ function LayerRow(props: { dictionary: Dictionary; at: Position; chosen: boolean
         <h3>
           <a href={href.layer(layer)}>{name}</a>
         </h3>
-        <button type="button" aria-pressed={chosen} onClick={choose} title="mark the cells of this layer in the picture">
+        <button
+          type="button"
+          aria-pressed={chosen}
+          onClick={choose}
+          title="mark the cells of this layer in the picture"
+        >
           row {row + 1}, column {column + 1} of {rows} × {columns}
         </button>
       </header>

@@ -18,8 +18,8 @@ export function Groups({ groups, shown, toggle }: Props) {
     <section class="panel" id="groups">
       <h2>Concept groups</h2>
       <p class="fine">
-        Units of {name} that are active at the same positions. Switch a group on to see where; its effect is what the predicted
-        class loses without the group.
+        Units of {name} that are active at the same positions. Switch a group on to see where; its effect is what the
+        predicted class loses without the group.
       </p>
       {groups.groups.map((group, which) => (
         <div class="group" key={which}>

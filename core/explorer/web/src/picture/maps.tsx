@@ -19,7 +19,13 @@ export function Maps({ page, chosen, choose }: Props) {
           <span>picture</span>
         </button>
         {page.maps.map((row, place) => (
-          <button type="button" class="map-tile" key={place} aria-pressed={chosen === place} onClick={() => choose(place)}>
+          <button
+            type="button"
+            class="map-tile"
+            key={place}
+            aria-pressed={chosen === place}
+            onClick={() => choose(place)}
+          >
             {row.image ? <img src={row.image} alt="" /> : <span class="no-map">none</span>}
             <span>{words(row.method)}</span>
           </button>

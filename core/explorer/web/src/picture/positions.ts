@@ -36,7 +36,11 @@ export function valuesOf(dictionary: Dictionary, unit: number): (number | null)[
 }
 
 /* The middle of the neighbouring cell in a direction; the same cell at the border. */
-export function moved({ rows, columns }: { rows: number; columns: number }, at: Position, key: string): Position | null {
+export function moved(
+  { rows, columns }: { rows: number; columns: number },
+  at: Position,
+  key: string,
+): Position | null {
   const steps: Record<string, [number, number]> = {
     ArrowUp: [-1, 0],
     ArrowDown: [1, 0],

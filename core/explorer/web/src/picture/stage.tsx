@@ -12,7 +12,7 @@ export interface Heat {
 interface Props {
   page: PicturePage;
   alt: string;
-  map: string | null; // drawn instead of the picture
+  map: { image: string; alt: string } | null; // drawn instead of the picture
   masks: { image: string; colour: string }[];
   grid: Dictionary | null; // whose cells are marked
   at: Position | null;
@@ -88,7 +88,7 @@ export function Stage(props: Props) {
       onKeyDown={onKeyDown}
     >
       <img class="picture" src={page.image} alt={alt} />
-      {map && <img class="map" src={map} alt="" />}
+      {map && <img class="map" src={map.image} alt={map.alt} />}
       {masks.map(({ image, colour }, which) => (
         <i class="mask" key={which} style={{ maskImage: `url("${image}")`, backgroundColor: colour }} />
       ))}
@@ -110,8 +110,10 @@ export const COLOURS = ["#e69f00", "#56b4e9", "#d55e00", "#009e73", "#f0e442", "
 
 export function masksOf(groups: ConceptGroups | null, shown: ReadonlySet<number>): Props["masks"] {
   const made = groups?.groups ?? [];
-  return [...shown].filter((which) => which < made.length).map((which) => ({
-    image: made[which].map,
-    colour: COLOURS[which % COLOURS.length],
-  }));
+  return [...shown]
+    .filter((which) => which < made.length)
+    .map((which) => ({
+      image: made[which].map,
+      colour: COLOURS[which % COLOURS.length],
+    }));
 }

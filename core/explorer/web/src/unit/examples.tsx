@@ -97,7 +97,8 @@ export function ExamplesView({ examples, attributions, layer, unit, name }: Prop
         {attributions && <Choice view={view} choose={setView} />}
       </header>
       <p class="fine">
-        The part of each image that the unit sees, by {words(examples.by)}. Point at one to see the whole image; click to open it.
+        The part of each image that the unit sees, by {words(examples.by)}. Point at one to see the whole image; click
+        to open it.
         {view !== "crops" && made && ` Attribution: ${words(made.method)}.`}
       </p>
       <div class="example-rows">

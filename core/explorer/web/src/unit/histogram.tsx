@@ -34,7 +34,13 @@ function Bars({ histogram, logarithmic }: { histogram: Histogram; logarithmic: b
                   percent(counts[bin] / (total || 1))}
               </title>
             </rect>
-            <rect class="bin-bar" x={left} y={100 - 98 * height} width={Math.max(right - left - 0.5, 0.5)} height={98 * height} />
+            <rect
+              class="bin-bar"
+              x={left}
+              y={100 - 98 * height}
+              width={Math.max(right - left - 0.5, 0.5)}
+              height={98 * height}
+            />
           </g>
         );
       })}
@@ -76,7 +82,11 @@ export function HistogramView(props: { histogram: Histogram; title: string; mark
       <figcaption>
         <span>{title}</span>
         <label>
-          <input type="checkbox" checked={logarithmic} onChange={(event) => setLogarithmic(event.currentTarget.checked)} />{" "}
+          <input
+            type="checkbox"
+            checked={logarithmic}
+            onChange={(event) => setLogarithmic(event.currentTarget.checked)}
+          />{" "}
           log scale
         </label>
       </figcaption>

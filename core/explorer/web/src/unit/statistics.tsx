@@ -41,7 +41,11 @@ function ConceptRow({ row, widest }: { row: Concept; widest: number }) {
       <td class="bar-cell">
         <i class="length" style={{ width: `${(100 * row.iou) / widest}%` }} />
         {row.null_iou !== null && (
-          <i class="null-mark" style={{ left: `${(100 * row.null_iou) / widest}%` }} title={`by chance: ${figure(row.null_iou)}`} />
+          <i
+            class="null-mark"
+            style={{ left: `${(100 * row.null_iou) / widest}%` }}
+            title={`by chance: ${figure(row.null_iou)}`}
+          />
         )}
       </td>
       <td class="number">{figure(row.iou)}</td>

@@ -25,8 +25,12 @@ function Made({ layer, unit, name }: { layer: number; unit: number; name: string
   return (
     <>
       <div class="visuals">
-        {made.positive && <Large image={made.positive} title="+ maximises the unit" value={made.values.positive} name={name} />}
-        {made.negative && <Large image={made.negative} title="− minimises the unit" value={made.values.negative} name={name} />}
+        {made.positive && (
+          <Large image={made.positive} title="+ maximises the unit" value={made.values.positive} name={name} />
+        )}
+        {made.negative && (
+          <Large image={made.negative} title="− minimises the unit" value={made.values.negative} name={name} />
+        )}
         {made.diversity.length > 0 && (
           <figure class="visual diversity">
             <div>
@@ -49,7 +53,14 @@ export function Visuals({ layer, unit, name }: { layer: number; unit: number; na
   return (
     <section class="panel" id="visualisation" aria-label="Feature visualisation">
       <h2>Feature visualisation</h2>
-      {pictured ? <Made layer={layer} unit={unit} name={name} /> : <NotMade command={commandFor(site, "units")} what={site.estimate ? `not made yet (${site.estimate})` : undefined} />}
+      {pictured ? (
+        <Made layer={layer} unit={unit} name={name} />
+      ) : (
+        <NotMade
+          command={commandFor(site, "units")}
+          what={site.estimate ? `not made yet (${site.estimate})` : undefined}
+        />
+      )}
     </section>
   );
 }

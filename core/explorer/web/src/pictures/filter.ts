@@ -1,6 +1,6 @@
 /* Which images of the data a reader asks for, and in which order. */
 import type { ImageChunk, Site } from "../data";
-import { lineOf, type ImageLine } from "./images";
+import { lineOf, type ImageLine } from "../picture/images";
 
 export interface Wanted {
   text: string; // part of the id, the label or the predicted class

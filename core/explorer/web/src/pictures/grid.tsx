@@ -25,7 +25,9 @@ function useSight() {
       const bounds = box.current?.getBoundingClientRect();
       if (!bounds) return;
       const next = { width: bounds.width, first: Math.max(-bounds.top, 0), height: innerHeight };
-      setSight((now) => (now.width === next.width && now.first === next.first && now.height === next.height ? now : next));
+      setSight((now) =>
+        now.width === next.width && now.first === next.first && now.height === next.height ? now : next,
+      );
     };
     const observer = new ResizeObserver(measure);
     if (box.current) observer.observe(box.current);
