@@ -13,9 +13,9 @@ from ...introspection.linear_source import linear_source
 from ...introspection.spatial_axes import lays_out_anew, only_chooses
 from ...model.base import INPUT, Model
 from ...model.reduction import unit_axis
-from .structure import Structure, unit_count
+from .structure import Structure
 
-__all__ = ["Carried", "carried", "kernel_layer"]
+__all__ = ["Carried", "carried", "kernel_layer", "mixes_units"]
 
 Numbers = np.ndarray[Any, Any]
 
@@ -42,19 +42,24 @@ def carried(structure: Structure, name: str) -> tuple[Carried, ...]:
         name: a layer; of one with a kernel the answer is ().
     """
     model, read = structure.model, structure.inputs(name)
-    layer, count = model.layers[name], _units(model, name)
+    layer, count = model.layers[name], structure.units(name)
     if not read or not count or name in structure.kernels:
         return ()
-    if any(part in word for word in structure.words(name) for part in _MIXES):
+    if mixes_units(structure, name):
         return ()
     if structure.words(name) & _JOINS:
-        return _joined(model, read, count)
-    if len(read) == 1 and (lays_out_anew(layer) or only_chooses(layer) or _units(model, read[0]) != count):
+        return _joined(structure, read, count)
+    if len(read) == 1 and (lays_out_anew(layer) or only_chooses(layer) or structure.units(read[0]) != count):
         return _laid_out(structure, name, count)
-    same = [each for each in read if _units(model, each) == count]
+    same = [each for each in read if structure.units(each) == count]
     widest = max((_positions(model, each) for each in same), default=0)
     gates = not structure.words(name).isdisjoint({"mul", "multiply"})
     return tuple(Carried(each, np.arange(count)) for each in same if not gates or _positions(model, each) == widest)
+
+
+def mixes_units(structure: Structure, name: str) -> bool:
+    """Whether a layer without a kernel of its own makes each unit from many: attention, a product of two layers."""
+    return any(part in word for word in structure.words(name) for part in _MIXES)
 
 
 def kernel_layer(structure: Structure, name: str) -> str | None:
@@ -70,7 +75,7 @@ def kernel_layer(structure: Structure, name: str) -> str | None:
         before = [
             each.source
             for each in carried(structure, name)
-            if each.source != INPUT and np.array_equal(each.units, np.arange(_units(structure.model, each.source)))
+            if each.source != INPUT and np.array_equal(each.units, np.arange(structure.units(each.source)))
         ]
         if not before:
             return None
@@ -78,17 +83,13 @@ def kernel_layer(structure: Structure, name: str) -> str | None:
     return None
 
 
-def _units(model: Model, name: str) -> int:
-    return (model.input.example_shape[0]) if name == INPUT else unit_count(model.layers[name])
-
-
 def _positions(model: Model, name: str) -> int:
     shape = model.layers[name].shape
     return int(np.prod([n or 1 for axis, n in enumerate(shape) if axis not in {0, unit_axis(len(shape))}]))
 
 
-def _joined(model: Model, read: tuple[str, ...], count: int) -> tuple[Carried, ...]:
-    counts = [_units(model, each) for each in read]
+def _joined(structure: Structure, read: tuple[str, ...], count: int) -> tuple[Carried, ...]:
+    counts = [structure.units(each) for each in read]
     if sum(counts) != count:  # along another axis: a token of a class before the others
         return tuple(Carried(each, np.arange(count)) for each, n in zip(read, counts, strict=True) if n == count)
     starts = np.cumsum([0, *counts])

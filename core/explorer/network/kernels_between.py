@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ import numpy as np
 from ...arrays import as_numpy
 from ...model.base import INPUT
 from ...model.reduction import unit_axis
-from .channels import Carried, carried
+from .channels import Carried, carried, mixes_units
 from .norm_gains import NormGains
-from .structure import Structure, unit_count
+from .structure import Structure
 
 __all__ = ["KernelWalk", "Taps"]
 
@@ -55,6 +56,7 @@ class KernelWalk:
     ends: Collection[str]
     """Layers at which a walk ends."""
     _kernels: dict[str, Any] = field(default_factory=dict)
+    _carried: dict[str, tuple[Carried, ...]] = field(default_factory=dict)
 
     @cached_property
     def _place(self) -> Mapping[str, int]:
@@ -67,7 +69,8 @@ class KernelWalk:
     def back_from(self, layer: str, rows: Sequence[int], most: int = MOST_KERNELS) -> Mapping[str, Taps]:
         """The kernels between some units of a layer and those before it, by layer.
 
-        These are `ends`, and layers at which it cannot be told how to go on. The image is left out.
+        These are `ends`, where one is within reach; else what the first kernel reads, layers of which it cannot be told
+        how to go on, and sums. The image is left out.
 
         Args:
             layer: where the walk begins.
@@ -79,13 +82,34 @@ class KernelWalk:
         while waiting:
             name = max(waiting, key=self._place.__getitem__)
             way = waiting.pop(name)
-            ended = name in self.ends and not way.at_start
-            steps = () if ended or name == INPUT else self._steps(name, way, rows, most)
+            steps = () if self._ends_at(name, way, most) else self._steps(name, way, rows, most)
             if not steps and not way.at_start and name != INPUT:
-                found[name] = way.taps or {(0, 0): _identity(unit_count_of(self.structure, name), rows)}
+                found[name] = way.taps or {(0, 0): _identity(self.structure.units(name), rows)}
             for source, step in steps:
-                count = unit_count_of(self.structure, source)
+                count = self.structure.units(source)
                 waiting[source] = _merged(waiting[source], step, count, rows) if source in waiting else step
+        return found
+
+    def _ends_at(self, name: str, way: _Way, most: int) -> bool:
+        """Whether a way ends: at one of `ends`, and where none is within reach behind the first kernel or at a sum."""
+        if way.at_start or name == INPUT:
+            return name == INPUT
+        is_far = self._distance[name] > most - way.kernels
+        return name in self.ends or (is_far and (way.kernels > 0 or len(self.structure.inputs(name)) > 1))
+
+    @cached_property
+    def _distance(self) -> Mapping[str, float]:
+        """By layer the fewest kernels, depthwise ones apart, through which one of `ends` leads to it."""
+        found: dict[str, float] = {}
+        for name in self.structure.model.layers:
+            before = [found[read] for read in self.structure.inputs(name) if read in found]
+            shape = self.structure.kernels.get(name)
+            if name in self.ends:
+                found[name] = 0
+            elif not before or (shape is None and mixes_units(self.structure, name)):
+                found[name] = inf
+            else:
+                found[name] = min(before) + (shape is not None and shape[1] > 1)
         return found
 
     def forget(self) -> None:
@@ -95,12 +119,14 @@ class KernelWalk:
     def _steps(self, name: str, way: _Way, rows: Sequence[int], most: int) -> Sequence[tuple[str, _Way]]:
         if name in self.structure.kernels:
             return self._through_kernel(name, way, rows, most)
-        before = carried(self.structure, name)
+        if name not in self._carried:
+            self._carried[name] = carried(self.structure, name)
+        before = self._carried[name]
         gain = self._gains.of(name)
         steps = []
         for each in before:
             stride = _stride(self.structure, each.source, name)
-            taps = _gathered(way.taps, each, unit_count_of(self.structure, each.source), rows, gain, stride)
+            taps = _gathered(way.taps, each, self.structure.units(each.source), rows, gain, stride)
             at_start = way.at_start and len(before) == 1 and _units_stay(each)
             if not _is_too_large(taps):
                 steps.append((each.source, _Way(taps, way.kernels, at_start)))
@@ -127,7 +153,7 @@ class KernelWalk:
             inner = as_numpy(weights["depthwise_kernel"]) if "depthwise_kernel" in weights else None
             kernel = as_numpy(weights["kernel"])
             first = kernel if inner is None else inner
-            counts = {read: unit_count_of(self.structure, read) for read in self.structure.inputs(name)}
+            counts = {read: self.structure.units(read) for read in self.structure.inputs(name)}
             fits = [
                 read
                 for read, n in counts.items()
@@ -142,12 +168,6 @@ class KernelWalk:
             self._kernels[name] = parts, source
         found: tuple[list[tuple[Taps, bool]], str | None] = self._kernels[name]
         return found
-
-
-def unit_count_of(structure: Structure, name: str) -> int:
-    """How many units a layer has; of the image its channels."""
-    model = structure.model
-    return model.input.example_shape[0] if name == INPUT else unit_count(model.layers[name])
 
 
 def _matrices(kernel: Numbers, inputs: int) -> tuple[Taps, bool]:

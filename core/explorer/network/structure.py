@@ -70,6 +70,10 @@ class Structure:
                 found[name] = tuple(kernel.shape)
         return found
 
+    def units(self, name: str) -> int:
+        """How many units a layer has; of the image its channels."""
+        return self.model.input.example_shape[0] if name == INPUT else unit_count(self.model.layers[name])
+
     def words(self, name: str) -> frozenset[str]:
         """See `layer_words`."""
         return layer_words(self.model.layers[name])

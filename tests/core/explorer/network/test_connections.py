@@ -150,3 +150,13 @@ def test_units_of_the_first_layer_read_none_and_results_are_kept(monkeypatch):
     np.testing.assert_allclose(weights, kernel.sum(axis=(2, 3)), rtol=1e-3, atol=1e-5)
     monkeypatch.setattr(connections, "_found", lambda book: pytest.fail("walked again"))
     assert len(read_by(book, "act2")) == 6
+
+
+def test_where_no_page_is_near_units_of_what_the_first_kernel_reads_are_listed():
+    model = networks.wrapped(networks.mobile())
+    book = with_pages(model, "blocks.5")
+    names = list(model.layers)
+    for unit, row in enumerate(reads(book, "blocks.5")):
+        same = [link for link in row if names[link["layer"]] == "blocks.4"]
+        assert [(link["unit"], link["weight"]) for link in same] in ([], [(unit, 1.0)])
+        assert {names[link["layer"]] for link in row} <= {"blocks.4", "blocks.5.relu1"}
