@@ -30,6 +30,7 @@ from .ir.layer_weights import unnamed_constants, weights_of, with_weights
 from .ir.layers import LayerTensor, channels_last_tensors, layer_tensors
 from .ir.session import limited_threads
 from .occlusion.engine import OnnxStagedNetwork
+from .other_size import OtherSizes, with_graph
 from .receptive.fields import fields_of_graph
 from .runtime.batch_split import CPU_PROVIDER, BatchSplit, cores, map_batches, parts_of, split_batch
 from .runtime.build import build_executable
@@ -50,7 +51,7 @@ __all__ = ["OnnxModel"]
 
 
 @one_line_errors("work with the network", but={"_compiled_pullback"})
-class OnnxModel(Model):
+class OnnxModel(OtherSizes, Model):
     """An ONNX network. `crosslens.wrap` makes one from a file or a ModelProto."""
 
     backend = "onnx"
@@ -178,8 +179,7 @@ class OnnxModel(Model):
 
     def _with_weights(self, changed: Mapping[str, Mapping[str, Array]]) -> Self:
         by_tensor = {self._layer_tensors[name].tensor: values for name, values in changed.items()}
-        graph = with_weights(self._graph, by_tensor)
-        return self._copy(_graph=graph, _sessions=SessionCache(), _graphs=SessionCache(most=8))
+        return with_graph(self, with_weights(self._graph, by_tensor))
 
     def _forward(self, x: Array, capture: tuple[str, ...], replace: Mapping[str, Array]) -> Mapping[str, Array]:
         request = Request(capture, replaced=tuple(replace))

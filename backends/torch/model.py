@@ -118,6 +118,11 @@ class TorchModel(Model):
         finally:
             torch.set_num_threads(before)
 
+    def of_size(self, size: tuple[int, int]) -> Self:
+        """The same network; its layers keep the shapes that they have at its own size."""
+        made = self._copy("_graphs", input=replaced(self.input, shape=(self.input.shape[0], *size)))
+        return self._remember(made, "of_size", size)
+
     @property
     def versions(self) -> Mapping[str, str]:
         """torch's, and Keras' where it is one of its models."""

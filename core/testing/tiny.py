@@ -77,6 +77,10 @@ class TinyModel(Model):
         ends = Layer(INPUT, "Input", (None, *self.input.shape)), Layer(OUTPUT, "Output", inner[-1].shape)
         return Layers({layer.name: layer for layer in (ends[0], *inner, ends[1])})
 
+    def of_size(self, size: tuple[int, int]) -> Self:
+        """The same network for images of another size."""
+        return self._copy("layers", input=InputSpec((3, *size), self.input.bounds))
+
     @property
     def versions(self) -> Mapping[str, str]:
         """NumPy's."""

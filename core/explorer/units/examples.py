@@ -107,7 +107,14 @@ class UnitExamples:
 
 
 def own_pictures(examples: Examples, layer: str, slots: Iterable[Slot], pictures: Mapping[str, Any]) -> list[Pixels]:
-    """What the survey itself holds of pictures or attributions of these examples, none where one is not there."""
+    """What the survey itself holds of pictures of these examples, as crops; none where one is not there.
+
+    Args:
+        examples: of the survey.
+        layer: one of its layers.
+        slots: the examples.
+        pictures: its crops or attributions, by layer.
+    """
     found, units = [], examples.pictured.get(layer, ())
     for kind, unit, rank in slots:
         if layer not in pictures or unit not in units or rank >= as_numpy(pictures[layer]).shape[2]:

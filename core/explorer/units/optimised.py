@@ -15,6 +15,7 @@ from ...arrays import Array, as_numpy
 from ...errors import DivergedError, LayerError, TargetError
 from ...execution.notices import withhold
 from ...execution.progress import silent
+from ...introspection.other_size import network_of_size
 from ...introspection.unit_layers import rectified_layers, rectifier_inputs
 from ...model.base import Model
 from ...model.reduction import positions_first
@@ -51,10 +52,12 @@ class Optimised:
 
 
 class Optimisation:
-    """The pictures of units of one layer."""
+    """The pictures of units of one layer, by the network at a smaller size where it can run at one: that costs less."""
 
     def __init__(self, model: Model, layer: str, shown: Shown) -> None:
         self._model, self._layer, self._shown = model, layer, shown
+        if None not in model.input.shape[-2:]:
+            self._model = network_of_size(model, shown.size, [layer, self.looked_at])
 
     @cached_property
     def looked_at(self) -> str:
@@ -63,7 +66,7 @@ class Optimisation:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """(H, W) of the pictures: those asked for, or the network's own where it takes no other."""
+        """(H, W) of the pictures: the size asked for, or the least that the network takes from there on."""
         height, width = self._model.input.shape[-2:]
         return height or self._shown.size, width or self._shown.size
 

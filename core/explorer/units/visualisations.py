@@ -71,7 +71,7 @@ def visualisations(book: Book, layer: str, units: Sequence[int]) -> Mapping[int,
     work = Optimisation(book.model, layer, book.shown)
     height, width = work.size
     settings = f"{height if height == width else f'{height} x {width}'} px, {book.shown.steps} steps"
-    field = _field(book, layer, work.size)
+    field = _field(book, layer)
     try:
         made = work.pictures(units)
     except ModelError as error:
@@ -110,11 +110,11 @@ def _middle(book: Book, picture: Array, field: tuple[int, int] | None) -> Pixels
     return part.repeat(times, axis=0).repeat(times, axis=1)
 
 
-def _field(book: Book, layer: str, size: tuple[int, int]) -> tuple[int, int] | None:
+def _field(book: Book, layer: str) -> tuple[int, int] | None:
     """Height and width of what a position of a layer sees; None where it is the whole image, or nobody knows."""
-    if fields_of(book.model, size)[1]:
+    if fields_of(book.model)[1]:
         return None
-    seen = unit_field(book.model, layer, size=size)
+    seen = unit_field(book.model, layer)
     if seen is None:
         return None
     top, left, bottom, right = seen.unclipped
