@@ -19,8 +19,12 @@ def commands(book: Book, typed: Sequence[str]) -> Mapping[str, str]:
     sweep = f"crosslens sweep {shlex.quote(network)} DATA"
     return {
         "units": _again(typed, "units", "all"),
+<<<<<<< HEAD
         "layers": f"{sweep} top_examples:layers=LAYER unit_statistics:layers=LAYER -o {shlex.quote(store)}, then "
         f"{_again(typed)}",
+=======
+        "layers": _layers(typed, sweep, store),
+>>>>>>> b415a3ec (Explorer: an index of concepts for the search; a command for layers without pages; the browser test of the search reads once)
         "pictures": _again(typed, "pictures", "all"),
         "data": f"crosslens explore {shlex.quote(network)} PHOTOS/ -o site/",
         "points": f"{sweep} embedding -o {shlex.quote(store)}, then {_again(typed)}",
@@ -29,6 +33,14 @@ def commands(book: Book, typed: Sequence[str]) -> Mapping[str, str]:
         f"{_again(typed)}",
         "beside": _again(typed, "beside", "MODEL"),
     }
+
+
+def _layers(typed: Sequence[str], sweep: str, store: str) -> str:
+    """A survey that was made before is swept into again; else the command makes another."""
+    if typed and store not in typed:
+        return _again(typed, "layers", "NAME,...")
+    more = f"{sweep} unit_statistics:layers=NAME top_examples:layers=NAME,shown=0 -o {shlex.quote(store)}"
+    return f"{more}, then {_again(typed)}"
 
 
 def _again(typed: Sequence[str], option: str = "", value: str = "") -> str:

@@ -58,7 +58,11 @@ def site_page(
         "thumbnails": thumbnails_line(book),
         "images": images_line(book),
         "pictures": _pictures(book, data),
+<<<<<<< HEAD
         "concepts": int(data.path("concepts").exists()),
+=======
+        "concepts": data.path("concepts").exists(),
+>>>>>>> b415a3ec (Explorer: an index of concepts for the search; a command for layers without pages; the browser test of the search reads once)
         "points": point_lines(book, checkpoints) if data.numbers("points") else [],
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
         "beside": beside if data.path("beside").exists() else None,

@@ -83,7 +83,7 @@ def site(made):
         "thumbnails": {"side": THUMBNAIL, "across": ACROSS, "per_sheet": PER_SHEET},
         "images": {"count": made.images, "chunk": CHUNK, "labels": ["cat", "dog", SCRIPT]},
         "pictures": made.pictured,
-        "concepts": 2,
+        "concepts": True,
         "points": [
             {"title": "relu_2", "layer": 3, "quality": {"trustworthiness": 0.97}, "notes": []},
             {
@@ -164,7 +164,7 @@ def write(folder, **sizes):
 def write_bare(folder):
     """A site of a network alone: no images, no pages of units, no points, nothing beside it."""
     made = MadeUp(images=2, blocks=2)
-    nothing = {"data": None, "thumbnails": None, "images": None, "beside": None, "concepts": 0}
+    nothing = {"data": None, "thumbnails": None, "images": None, "beside": None, "concepts": False}
     lines = [line | {"page": False, "dead": None, "pictured": [], "attributed": []} for line in made.network[0]]
     bare = site(made) | nothing | {name: [] for name in ("pictures", "points", "atlas", "classes", "notes")}
     data = DataFolder(Path(folder) / "data")

@@ -8,6 +8,7 @@ import pytest
 from crosslens.data import ArraySource
 from crosslens.dissection.dissection import Dissection
 from crosslens.explorer.data_folder import script
+from crosslens.explorer.network.concept_index import leaves as concept_leaves
 from crosslens.explorer.network.layer_pages import layer_line, leaves
 from crosslens.explorer.network.unit_facts import unit_facts
 from crosslens.testing import TinyModel
@@ -112,6 +113,15 @@ def test_what_a_survey_does_not_hold_is_null_and_no_error(model, results):
     assert (facts[0]["histogram"], facts[0]["statistics"]) == (None, {})
     assert layer_line(book, "act2")["dead"] is None
     assert leaves(book_of(model), lambda name: (None, [])) == []
+
+
+def test_each_concept_leads_to_its_units_the_best_first(model, results):
+    book = book_of(model, {**results, "dissect": dissection()})
+    (leaf,) = concept_leaves(book)
+    number = book.ids["act2"]
+    rows = {row["concept"]: (row["category"], row["units"]) for row in leaf.make()["concepts"]}
+    assert rows == {"red": ("colour", [[number, 4, 0.3]]), "blue": ("colour", [[number, 4, 0.1], [number, 1, 0.02]])}
+    assert concept_leaves(book_of(model, results)) == []
 
 
 def test_the_stamp_changes_with_the_numbers_and_nothing_else(model, results):
