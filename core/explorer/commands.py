@@ -19,12 +19,7 @@ def commands(book: Book, typed: Sequence[str]) -> Mapping[str, str]:
     sweep = f"crosslens sweep {shlex.quote(network)} DATA"
     return {
         "units": _again(typed, "units", "all"),
-<<<<<<< HEAD
-        "layers": f"{sweep} top_examples:layers=LAYER unit_statistics:layers=LAYER -o {shlex.quote(store)}, then "
-        f"{_again(typed)}",
-=======
         "layers": _layers(typed, sweep, store),
->>>>>>> b415a3ec (Explorer: an index of concepts for the search; a command for layers without pages; the browser test of the search reads once)
         "pictures": _again(typed, "pictures", "all"),
         "data": f"crosslens explore {shlex.quote(network)} PHOTOS/ -o site/",
         "points": f"{sweep} embedding -o {shlex.quote(store)}, then {_again(typed)}",

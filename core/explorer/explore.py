@@ -27,6 +27,8 @@ from .site import Site
 
 __all__ = ["book_methods", "explore", "is_store"]
 
+MANY = 20_000
+"""Images from which on one layer is laid out, not three: t-SNE of 60,000 takes minutes for each."""
 EXAMPLES = 9
 """Examples of a unit and kind that a survey for a site keeps."""
 
@@ -111,12 +113,14 @@ def book_methods(model: Model, source: Source, layers: Sequence[str]) -> list[An
     ]
     if isinstance(source, HasConcepts):
         chosen.append(method("dissect", layers=tuple(layers)))
-    return [*chosen, *(method("embedding", layer=layer) for layer in _embedded(model, layers))]
+    return [*chosen, *(method("embedding", layer=layer) for layer in _embedded(model, layers, len(source)))]
 
 
-def _embedded(model: Model, layers: Sequence[str]) -> list[str]:
-    """The default layer, before it those at a third and at two thirds of the way, the last one last."""
+def _embedded(model: Model, layers: Sequence[str], images: int) -> list[str]:
+    """The default layer; of data that are laid out in minutes, before it those at a third and at two thirds of the way."""
     last = default_layer(model)
+    if images > MANY:
+        return [last]
     before = list(layers)[: list(layers).index(last)] if last in layers else list(layers)
     thirds = [before[len(before) * part // 3] for part in (1, 2)] if len(before) > 3 else []
     return list(dict.fromkeys([*thirds, last]))

@@ -78,7 +78,7 @@ def _only(keys: set[str], leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 
 def _network(book: Book) -> list[Leaf]:
     of = stamp_of(book.digest, book.layers, sorted(book.survey))
-    return [Leaf("network", of, lambda: network(book)), *concept_leaves(book)]
+    return [Leaf("network", of, lambda: network(book))]
 
 
 def _images(book: Book) -> list[Leaf]:

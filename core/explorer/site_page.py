@@ -15,6 +15,7 @@ from .network.layer_pages import layer_line
 from .pictures.choice import chosen_pictures
 from .points.atlas import lines as atlas_lines
 from .points.images import images_line
+from .points.plane import left_out
 from .points.points import lines as point_lines
 from .points.thumbnails import thumbnails_line
 from .units.time_left import estimate_of_all
@@ -58,11 +59,7 @@ def site_page(
         "thumbnails": thumbnails_line(book),
         "images": images_line(book),
         "pictures": _pictures(book, data),
-<<<<<<< HEAD
-        "concepts": int(data.path("concepts").exists()),
-=======
         "concepts": data.path("concepts").exists(),
->>>>>>> b415a3ec (Explorer: an index of concepts for the search; a command for layers without pages; the browser test of the search reads once)
         "points": point_lines(book, checkpoints) if data.numbers("points") else [],
         "atlas": atlas_lines(book) if data.numbers("atlas") else [],
         "beside": beside if data.path("beside").exists() else None,
@@ -113,4 +110,4 @@ def _layer(book: Book, data: DataFolder, name: str) -> Mapping[str, Any]:
 def site_notes(book: Book) -> list[str]:
     """What the survey's results note, each once."""
     every = [note for label in book.survey for note in book.survey[label].notes]
-    return list(dict.fromkeys(every))
+    return list(dict.fromkeys([*every, *left_out(book)]))

@@ -37,11 +37,7 @@ export interface Site {
   thumbnails: { side: number; across: number; per_sheet: number } | null; // see "thumbnails/K"
   images: { count: number; chunk: number; labels: string[] } | null; // see "images/K"
   pictures: number[]; // indices of those with a page of their own, see "pictures/INDEX"
-<<<<<<< HEAD
-  concepts?: number; // 1 where there is a "concepts", as units were dissected
-=======
   concepts: boolean; // whether there is a "concepts"
->>>>>>> b415a3ec (Explorer: an index of concepts for the search; a command for layers without pages; the browser test of the search reads once)
   points: PointsLine[]; // see "points/K"; empty where none were made
   atlas: { layer: LayerId; cells: number }[]; // see "atlas/K"
   beside: [string, string] | null; // names of the two models, see "beside"
