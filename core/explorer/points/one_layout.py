@@ -12,8 +12,10 @@ from .plane import Plane
 
 __all__ = ["is_laid_out_again", "normalised", "together"]
 
-MOST = 60_000
-"""Images up to which the layers' t-SNE is computed again in one steady layout: minutes for each layer there."""
+MOST = 20_000
+"""Images up to which the layers' t-SNE is computed again in one steady layout: a minute for each layer there."""
+TURNED = "its points were turned, moved and scaled onto the first layout, which keeps the distances between them"
+TOGETHER = "the t-SNE of all layers was computed together, so that points can be followed from layer to layer"
 
 
 def is_laid_out_again(planes: Sequence[Plane]) -> list[bool]:
@@ -47,7 +49,10 @@ def together(planes: Sequence[Plane], labels: Sequence[str]) -> list[Plane]:
     for each, new in zip(done, again, strict=True):
         if not new and not each.steady and each is not base:
             placed[id(each)] = _onto(base.points, [each.points])[0]
-    return [replace(each, points=placed.get(id(each), each.points)) for each in done]
+    return [
+        replace(each, points=placed[id(each)], notes=(*each.notes, TURNED)) if id(each) in placed else each
+        for each in done
+    ]
 
 
 def _laid_out(planes: Sequence[Plane], labels: Sequence[str]) -> list[Plane]:
@@ -59,7 +64,7 @@ def _laid_out(planes: Sequence[Plane], labels: Sequence[str]) -> list[Plane]:
     return [
         replace(plane, layout=layout, points=layout.points, quality=_quality(own, layout.points, labels), notes=notes)
         for plane, layout, own in zip(planes, layouts, rows, strict=True)
-        for notes in [(*layout.notes, "the layers' t-SNE was computed together, so that points can be followed")]
+        for notes in [(*layout.notes, TOGETHER)]
     ]
 
 
