@@ -21,21 +21,23 @@ export function Groups({ groups, shown, toggle }: Props) {
         Units of {name} that are active at the same positions. Switch a group on to see where; its effect is what the
         predicted class loses without the group.
       </p>
-      {groups.groups.map((group, which) => (
-        <div class="group" key={which}>
-          <label>
-            <input type="checkbox" checked={shown.has(which)} onChange={() => toggle(which)} />
-            <i class="swatch" style={{ backgroundColor: COLOURS[which % COLOURS.length] }} />
-            group {which + 1}
-            {group.effect !== null && <span class="muted"> effect {figure(group.effect)}</span>}
-          </label>
-          <div class="tiles">
-            {group.units.map(([unit, share]) => (
-              <UnitTile key={unit} layer={groups.layer} unit={unit} size={48} note={percent(share)} />
-            ))}
+      <div class="group-rows">
+        {groups.groups.map((group, which) => (
+          <div class="group" key={which}>
+            <label>
+              <input type="checkbox" checked={shown.has(which)} onChange={() => toggle(which)} />
+              <i class="swatch" style={{ backgroundColor: COLOURS[which % COLOURS.length] }} />
+              group {which + 1}
+              {group.effect !== null && <span class="muted"> effect {figure(group.effect)}</span>}
+            </label>
+            <div class="tiles">
+              {group.units.map(([unit, share]) => (
+                <UnitTile key={unit} layer={groups.layer} unit={unit} size={48} note={percent(share)} />
+              ))}
+            </div>
           </div>
-        </div>
-      ))}
+        ))}
+      </div>
     </section>
   );
 }
