@@ -6,9 +6,10 @@ IMAGE = '"><img src=x onerror=alert(1)>'
 
 def leaves(made):
     pages = [line for line in made.network[0] if line["page"]]
-    for line in pages[12:-2]:
-        line["page"] = False
-    for line in pages[:12] + pages[-2:]:
+    with_pages = [*pages[:12], shown_layers(pages)[2], *pages[-2:]]
+    for line in pages:
+        line["page"] = line in with_pages
+    for line in with_pages:
         yield f"layers/{line['id']}", layer_page(made, line)
         yield from unit_leaves(made, line, pages)
     for index in made.pictured:
@@ -17,6 +18,11 @@ def leaves(made):
     yield "concepts", {"concepts": [dict(zip(("concept", "category", "units"), row, strict=True)) for row in found]}
     yield "atlas/0", atlas(made)
     yield "beside", beside(made, pages)
+
+
+def shown_layers(pages):
+    """Those of a picture's page, six or a few more; the second and the third have a dictionary."""
+    return pages[:: max(1, len(pages) // 6)]
 
 
 def layer_page(made, line):
@@ -88,8 +94,7 @@ def unit_page(made, line, unit, pages):
 
 
 def picture_page(made, index, pages):
-    chosen = pages[:: max(1, len(pages) // 6)]
-    shown = [line["id"] for line in chosen]
+    shown = [line["id"] for line in shown_layers(pages)]
     layer = made.network[0][shown[1]]
     return {
         "index": index,
@@ -110,6 +115,7 @@ def picture_page(made, index, pages):
                 ],
             }
             for line in shown
+            if line != shown[2]
         ],
         "dictionary": [
             {

@@ -115,6 +115,17 @@ def test_keys_lead_to_the_next_unit_and_to_the_layer(browser, made_up):
     browser.until(lambda: browser.address == f"/layer/{LAYER}")
 
 
+def test_small_pictures_are_there_when_all_of_their_sheet_change(browser, picture):
+    """Of a layer that nothing else on the page shows."""
+    images = "return [...document.querySelectorAll(arguments[0])].map((tile) => getComputedStyle(tile).backgroundImage)"
+    for x, unit in ((0.1, "0"), (0.9, "3"), (0.1, "0")):
+        browser.point(picture.one(".stage"), x=x, y=0.1)
+        browser.until(lambda unit=unit: browser.texts(f"{DEEP} .unit-number")[0] == unit)
+        browser.run("return new Promise((done) => setTimeout(done, 50))")
+        assert len(shown := browser.run(images, f"{DEEP} .tile")) == 3
+        assert "none" not in shown
+
+
 @pytest.mark.usefixtures("no_errors")
 def test_the_dictionary_names_the_units_at_the_pointer(browser, picture):
     browser.point(picture.one(".stage"), x=0.65, y=0.3)

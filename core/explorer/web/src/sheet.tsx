@@ -6,40 +6,52 @@ import { useSite } from "./site";
 
 const PICTURE = /^data:image\/[a-z+.-]+;base64,[A-Za-z0-9+/=]*$/;
 
-/* Sheets as rules of style, so that thousands of tiles share one copy of the picture's text. */
+/* Sheets as rules of style, so that thousands of tiles share one copy of the picture's text. A rule outlives its last
+tile by a moment: the tiles of the next page are drawn before those of the last one go, and count as users only then. */
 interface Rule {
   name: string;
+  image: Url;
   users: number;
   style: CSSStyleSheet;
 }
 const rules = new Map<Url, Rule>();
+const KEPT = 2000; // milliseconds
 let made = 0;
 
 function ruleFor(image: Url): Rule {
   let rule = rules.get(image);
   if (!rule) {
-    rule = { name: `sheet-${made++}`, users: 0, style: new CSSStyleSheet() };
-    rules.set(image, rule);
+    rule = { name: `sheet-${made++}`, image, users: 0, style: new CSSStyleSheet() };
     if (PICTURE.test(image)) rule.style.insertRule(`.${rule.name} { background-image: url("${image}") }`);
-    document.adoptedStyleSheets = [...document.adoptedStyleSheets, rule.style];
+    adopt(rule);
   }
   return rule;
 }
 
-function release(image: Url): void {
-  const rule = rules.get(image);
-  if (!rule || --rule.users > 0) return;
-  rules.delete(image);
-  document.adoptedStyleSheets = document.adoptedStyleSheets.filter((style) => style !== rule.style);
+function adopt(rule: Rule): void {
+  rules.set(rule.image, rule);
+  if (!document.adoptedStyleSheets.includes(rule.style)) {
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, rule.style];
+  }
+}
+
+function release(rule: Rule): void {
+  if (--rule.users > 0) return;
+  setTimeout(() => {
+    if (rule.users > 0) return;
+    if (rules.get(rule.image) === rule) rules.delete(rule.image);
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((style) => style !== rule.style);
+  }, KEPT);
 }
 
 /* A class whose background is the picture, as long as the component lives. */
 function useSheet(image: Url): string {
   const rule = ruleFor(image);
   useEffect(() => {
-    ruleFor(image).users++;
-    return () => release(image);
-  }, [image]);
+    adopt(rule);
+    rule.users++;
+    return () => release(rule);
+  }, [rule]);
   return rule.name;
 }
 
