@@ -162,8 +162,17 @@ def test_another_layout_moves_the_points_and_keeps_what_is_selected(page, made_u
     page.until("return location.hash === '#/points/0'")
 
 
+def test_a_click_on_a_point_selects_it_with_its_strongest_units(page, made_up):
+    lonely = hovered_is_right(page, layout(made_up, 0))
+    ActionChains(page.driver, duration=0).click().perform()
+    page.wait(".points-one dd")
+    units = np.frombuffer(base64.b64decode(value(made_up, "points/0")["strongest"]), "<u2").reshape(-1, 3)
+    links = page.run("return [...document.querySelectorAll('.points-one a')].map((link) => link.hash)")
+    assert links == 2 * [f"#/picture/{lonely}"] + [f"#/unit/3/{unit}" for unit in units[lonely]]
+
+
 def hovered_is_right(page, points):
-    """The pointer at the most lonely point, and at the image whose name is hostile, shows their names."""
+    """The pointer at the most lonely point shows its name; gives back its image."""
     places = on_canvas(page, points)
     distances = np.nan_to_num(np.linalg.norm(places[:, None] - places, axis=2), nan=np.inf)
     lonely = int(np.where(np.isnan(places[:, 0]), -1, np.sort(distances, axis=1)[:, 1]).argmax())

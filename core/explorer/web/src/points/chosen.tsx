@@ -7,7 +7,7 @@ import type { LayerId } from "../data";
 import { imageText, inOneLine } from "./image_text";
 import type { Images } from "./images";
 import { SmallPicture } from "./small_picture";
-import { standingOut } from "./standing_out";
+import { NONE, standingOut } from "./standing_out";
 import { tilesOf } from "./tiles";
 
 export interface Strongest {
@@ -36,6 +36,7 @@ export function Chosen({ chosen, images, strongest, onClear, onFit }: Props) {
     tilesOf(site)?.keep(listed);
     return () => tilesOf(site)?.keep([]);
   }, [chosen, most]);
+  const only = chosen.length === 1 ? chosen[0] : null;
   return (
     <section class="points-chosen" aria-label="Selection">
       <div class="row points-head">
@@ -47,28 +48,84 @@ export function Chosen({ chosen, images, strongest, onClear, onFit }: Props) {
           Clear
         </button>
       </div>
-      <ul class="points-pictures">
-        {listed.map((index) => {
-          const text = inOneLine(imageText(site, images, index));
-          return (
-            <li key={index}>
-              <a href={href.picture(index)} title={text}>
-                <SmallPicture index={index} size={48} alt={text} />
-              </a>
-            </li>
-          );
-        })}
-      </ul>
-      {chosen.length > most && (
-        <button class="small" onClick={() => setMost(most + STEP)}>
-          Show {Math.min(STEP, chosen.length - most)} more of {count(chosen.length)}
-        </button>
+      {only !== null ? (
+        <One index={only} images={images} strongest={strongest} />
+      ) : (
+        <>
+          <ul class="points-pictures">
+            {listed.map((index) => {
+              const text = inOneLine(imageText(site, images, index));
+              return (
+                <li key={index}>
+                  <a href={href.picture(index)} title={text}>
+                    <SmallPicture index={index} size={48} alt={text} />
+                  </a>
+                </li>
+              );
+            })}
+          </ul>
+          {chosen.length > most && (
+            <button class="small" onClick={() => setMost(most + STEP)}>
+              Show {Math.min(STEP, chosen.length - most)} more of {count(chosen.length)}
+            </button>
+          )}
+          <Units chosen={chosen} strongest={strongest} />
+          <Classes title="Labels" names={chosen.map((index) => imageText(site, images, index).label)} />
+          <Classes title="Predictions" names={chosen.map((index) => imageText(site, images, index).predicted)} />
+        </>
       )}
-      <Units chosen={chosen} strongest={strongest} />
-      <Classes title="Labels" names={chosen.map((index) => imageText(site, images, index).label)} />
-      <Classes title="Predictions" names={chosen.map((index) => imageText(site, images, index).predicted)} />
       <Rows chosen={chosen} images={images} />
     </section>
+  );
+}
+
+/* A single picture: large, with its strongest units, the strongest first. */
+function One({ index, images, strongest }: { index: number } & Pick<Props, "images" | "strongest">) {
+  const site = useSite();
+  const { id, label, predicted, score } = imageText(site, images, index);
+  const units = strongest ? [...strongest.units.subarray(index * strongest.count, (index + 1) * strongest.count)] : [];
+  const known = units.filter((unit) => unit !== NONE);
+  return (
+    <div class="points-one">
+      <a class="points-pictures" href={href.picture(index)} title={`Open ${id}`}>
+        <SmallPicture index={index} size={144} alt={inOneLine({ id, label, predicted, score })} />
+      </a>
+      <p>
+        <a href={href.picture(index)}>{id}</a>
+      </p>
+      <dl>
+        {label && (
+          <>
+            <dt>label</dt>
+            <dd>{label}</dd>
+          </>
+        )}
+        {predicted && (
+          <>
+            <dt>predicted</dt>
+            <dd>
+              {predicted} <span class="number muted">{score}</span>
+            </dd>
+          </>
+        )}
+        {strongest && known.length > 0 && (
+          <>
+            <dt title={`Of ${layerName(site, strongest.layer)}, in deviations from their mean over all pictures`}>strongest units</dt>
+            <dd>
+              {known.map((unit, place) => (
+                <>
+                  {place > 0 && ", "}
+                  <a key={unit} href={href.unit(strongest.layer, unit)}>
+                    {unit}
+                  </a>
+                </>
+              ))}{" "}
+              <span class="muted">of {layerName(site, strongest.layer)}</span>
+            </dd>
+          </>
+        )}
+      </dl>
+    </div>
   );
 }
 

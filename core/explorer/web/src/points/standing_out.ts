@@ -5,7 +5,7 @@ export interface StandingOut {
   overall: number; // the same of all images
 }
 
-const NONE = 65_535;
+export const NONE = 65_535; // in place of a unit, of images that could not be read
 const MORE = 1.25; // times as often as in all images, at least
 
 /* The first `most` units by how many standard deviations their number lies above the one expected by chance. */
