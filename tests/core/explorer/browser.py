@@ -46,6 +46,13 @@ class Browser:
     def all(self, selector):
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def wait(self, selector):
+        """Until there is such an element."""
+        self.until(lambda: self.all(selector))
+
+    def count(self, selector):
+        return len(self.all(selector))
+
     def one(self, selector):
         (found,) = self.until(lambda: self.all(selector))
         return found
@@ -66,12 +73,12 @@ class Browser:
     def address(self):
         return self.driver.current_url.partition("#")[2]
 
-    def until(self, seen):
-        """What `seen` gives once it is true."""
+    def until(self, seen, *arguments):
+        """What `seen` gives once it is true: a function, or a script with its arguments."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                if found := seen():
+                if found := self.run(seen, *arguments) if isinstance(seen, str) else seen():
                     return found
             except StaleElementReferenceException:
                 pass
@@ -99,9 +106,13 @@ class Browser:
         for key in keys:
             ActionChains(self.driver, duration=0).send_keys(key).perform()
 
-    def click(self):
-        """Where the pointer is."""
-        ActionChains(self.driver, duration=0).click().perform()
+    def click(self, selector=None):
+        """The first such element, or where the pointer is."""
+        if selector is None:
+            ActionChains(self.driver, duration=0).click().perform()
+        else:
+            self.wait(selector)
+            self.all(selector)[0].click()
 
     def errors(self):
         """What the console said since it was last asked."""
