@@ -117,7 +117,7 @@ def book_methods(model: Model, source: Source, layers: Sequence[str]) -> list[An
 
 
 def _embedded(model: Model, layers: Sequence[str], images: int) -> list[str]:
-    """The default layer; of data that are laid out in minutes, before it those at a third and at two thirds of the way."""
+    """The default layer; of data that are laid out in minutes, before it those at a third and two thirds of the way."""
     last = default_layer(model)
     if images > MANY:
         return [last]

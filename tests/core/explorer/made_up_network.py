@@ -58,3 +58,11 @@ def layers_and_graph(blocks, units, rng):
     top = at.layer("fc", "Linear", [12], [top])
     at.layer("softmax", "Softmax", [12], [top], units=False)
     return at.layers, {"reads": at.reads, "group_of": at.group_of, "groups": at.groups}
+
+
+def dense_layers_and_graph(count, rng):
+    """Layers without groups, each of which reads all before it, as in a DenseNet; as `layers_and_graph`."""
+    at = Builder(rng)
+    for place in range(count):
+        at.layer(f"layer{place}", "Concat", [8, 4, 4], list(range(place)), units=False)
+    return at.layers, {"reads": at.reads, "group_of": at.group_of, "groups": at.groups}

@@ -1,5 +1,6 @@
 """The site in a real browser: its pages open, its map folds, its search and its tables do what they say."""
 
+import numpy as np
 import pytest
 
 from . import made_up_network, made_up_site
@@ -98,6 +99,21 @@ def test_all_layers_and_all_reads_are_drawn_once_all_is_open(browser, made_up):
     browser.until(lambda: len(browser.all(".node")) == len(layers))
     arrows = len(browser.all(".edges > path[marker-end]"))
     assert arrows == sum(map(len, network["reads"]))
+
+
+def test_a_dense_network_stands_in_order(browser, tmp_path):
+    """Every one of 50 layers reads all before it: 1,225 reads."""
+    network = made_up_network.dense_layers_and_graph(50, np.random.default_rng(0))
+    made_up_site.write_bare(tmp_path, network)
+    whole, browser.folder = browser.folder, tmp_path
+    try:
+        browser.open(ready=".node")
+        assert len(browser.all(".edges > path[marker-end]")) == 50 * 49 / 2
+        tops = browser.run("return [...document.querySelectorAll('.node')].map((node) => node.offsetTop)")
+        assert len(tops) == 50
+        assert tops == sorted(set(tops))
+    finally:
+        browser.folder = whole
 
 
 def test_the_search_is_used_by_keys(browser):

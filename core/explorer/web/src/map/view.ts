@@ -10,6 +10,8 @@ export const WIDTH = 232;
 export const HEIGHT = 46;
 const TITLE = 20; // room above what a frame holds, for its title
 const PAD = 12;
+const DENSE = 8; // parts that the edges of a part pass, for each of its parts, beyond which not all are routed
+const BULGE = 60; // room at the right of those that are not routed
 const MOST = 420; // nodes drawn at once
 
 export interface Point {
@@ -108,17 +110,36 @@ function arrange(tree: Tree, part: Part, inner: Map<string, Layout>): Layout {
     const { width, height } = inner.get(child.id) ?? { width: WIDTH, height: HEIGHT };
     graph.setNode(child.id, { width, height });
   }
-  const edges = tree.edgesIn(part);
-  for (const [from, to] of edges) {
+  const { routed, aside } = sorted(part, tree.edgesIn(part));
+  for (const [from, to] of routed) {
     for (const port of [from, to]) if (port.includes(":")) graph.setNode(port, { width: 1, height: 1 });
     graph.setEdge(from, to);
   }
   dagre.layout(graph);
-  return read(graph, part, inner, edges);
+  return read(graph, part, inner, routed, aside);
+}
+
+type Pair = [string, string];
+
+/* Edges that dagre routes, and those that are drawn aside: where all layers read all before them, as in a DenseNet, the
+shortest edges of each part tell the order, and dagre would make a wide tangle of the others. */
+function sorted(part: Part, edges: Pair[]): { routed: Pair[]; aside: Pair[] } {
+  const place = new Map(part.parts.map(({ id }, at) => [id, at]));
+  const at = (end: string) => place.get(end) ?? (end.endsWith(":in") ? -1 : part.parts.length);
+  const span = ([from, to]: Pair) => Math.abs(at(to) - at(from));
+  if (edges.reduce((sum, edge) => sum + span(edge), 0) <= DENSE * part.parts.length) return { routed: edges, aside: [] };
+  const out: { routed: Pair[]; aside: Pair[] } = { routed: [], aside: [] };
+  const met = new Set<string>();
+  for (const edge of [...edges].sort((a, b) => span(a) - span(b))) {
+    const needed = !met.has(`from ${edge[0]}`) || !met.has(`to ${edge[1]}`);
+    (needed ? out.routed : out.aside).push(edge);
+    met.add(`from ${edge[0]}`).add(`to ${edge[1]}`);
+  }
+  return out;
 }
 
 /* What dagre found, with the insides of open parts put in their places. */
-function read(graph: Graph, part: Part, inner: Map<string, Layout>, edges: [string, string][]): Layout {
+function read(graph: Graph, part: Part, inner: Map<string, Layout>, routed: Pair[], aside: Pair[]): Layout {
   const top = part.parent ? TITLE : 0;
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   const boxes = new Map<string, Box>();
@@ -129,11 +150,13 @@ function read(graph: Graph, part: Part, inner: Map<string, Layout>, edges: [stri
   }
   const port = (way: string) => (graph.node(`${part.id}:${way}`) as Point | undefined)?.x;
   const out: Layout = { nodes: [], frames: [], edges: [], width, height: height + top, ports: { in: port("in"), out: port("out") } };
-  for (const [from, to] of edges) {
+  for (const [from, to] of routed) {
     const { points } = graph.edge(from, to) as { points: Point[] };
     const moved = points.map(({ x, y }) => ({ x, y: y + top }));
     out.edges.push(drawn(from, to, moved, boxes, inner, out));
   }
+  if (aside.length) out.width += BULGE;
+  for (const [from, to] of aside) out.edges.push(beside(from, to, boxes, out));
   for (const box of boxes.values()) place(out, box, inner.get(box.part.id));
   return out;
 }
@@ -149,6 +172,18 @@ function drawn(from: string, to: string, points: Point[], boxes: Map<string, Box
   const [upper, lower] = [a ? a.y + a.height : 0, b ? b.y : around.height];
   const between = [...boxes.values()].some(({ y, height }) => y >= upper - 1 && y + height <= lower + 1);
   return { from, to, points, skips: between, ends: Boolean(b) && !inner.has(to) };
+}
+
+/* An edge along the right side. */
+function beside(from: string, to: string, boxes: Map<string, Box>, around: Layout): Edge {
+  const end = (id: string, port: number | undefined, y: number): Point => {
+    const box = boxes.get(id);
+    return box ? { x: box.x + box.width, y: box.y + box.height / 2 } : { x: port ?? around.width / 2, y };
+  };
+  const [a, b] = [end(from, around.ports.in, 0), end(to, around.ports.out, around.height)];
+  const out = Math.max(a.x, b.x) + Math.min(BULGE, 10 + Math.abs(b.y - a.y) / 12) * 1.4;
+  const bend = (y: number) => ({ x: out, y });
+  return { from, to, points: [a, bend(a.y + (b.y - a.y) / 4), bend(a.y + ((b.y - a.y) * 3) / 4), b], skips: true, ends: boxes.has(to) };
 }
 
 function place(into: Layout, box: Box, layout: Layout | undefined): void {
