@@ -164,12 +164,8 @@ def write(folder, **sizes):
 def write_bare(folder, network=None):
     """A site of a network alone, lines and graph: no images, no pages of units, no points, nothing beside it."""
     made = MadeUp(images=2, blocks=2)
-<<<<<<< HEAD
-    nothing = {"data": None, "thumbnails": None, "images": None, "beside": None, "concepts": False}
-=======
     made.network = network or made.network
-    nothing = {"data": None, "thumbnails": None, "images": None, "beside": None, "concepts": 0}
->>>>>>> 84e2e67a (Explorer: networks whose layers read all before them are drawn in order, with most edges along the side)
+    nothing = {"data": None, "thumbnails": None, "images": None, "beside": None, "concepts": False}
     lines = [line | {"page": False, "dead": None, "pictured": [], "attributed": []} for line in made.network[0]]
     bare = site(made) | nothing | {name: [] for name in ("pictures", "points", "atlas", "classes", "notes")}
     data = DataFolder(Path(folder) / "data")
