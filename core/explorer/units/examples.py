@@ -1,6 +1,7 @@
 """The examples on the page of a unit: its best images of each kind, cut to what the unit sees."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,10 @@ SHOWN = 8
 QUALITY = 72
 EFFORT = 2
 """Of the encoder, 0 to 6: half the time of Pillow's own 4, for files a twentieth larger."""
+
+
+CROPS = 4096
+"""Crops that are kept, 64 MB: units of a layer that sees far share theirs."""
 
 
 class Slot(NamedTuple):
@@ -51,6 +56,7 @@ class UnitExamples:
         self._book = book
         self._images = None if book.source is None else DecodedImages(book.source, book.model, limit)
         self._fields: dict[str, tuple[int, int]] = {}
+        self._crop = lru_cache(CROPS)(self._made_crop)
 
     def read_ahead(self, layer: str, units: Sequence[int]) -> int:
         """Read the images of as many of these units as fit into memory, at least of one; how many these are."""
@@ -89,11 +95,13 @@ class UnitExamples:
             if layer not in self._fields:
                 self._fields[layer] = field_size(as_numpy(examples.rectangles[layer]))
             rectangles, indices = as_numpy(examples.rectangles[layer]), as_numpy(examples.indices[layer])
-            return [
-                receptive_crop(self._images[int(indices[slot])], tuple(rectangles[slot].tolist()), self._fields[layer])
-                for slot in slots
-            ]
+            field = self._fields[layer]
+            return [self._crop(int(indices[slot]), tuple(rectangles[slot].tolist()), field) for slot in slots]
         return own_pictures(examples, layer, slots, examples.crops)
+
+    def _made_crop(self, index: int, rectangle: tuple[int, int, int, int], field: tuple[int, int]) -> Pixels:
+        assert self._images is not None
+        return receptive_crop(self._images[index], rectangle, field)
 
     def _item(self, examples: Examples, layer: str, place: int, slot: Slot) -> Mapping[str, Any]:
         height, width = examples.image_size
