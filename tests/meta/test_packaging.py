@@ -98,6 +98,13 @@ def test_nothing_of_the_tree_is_left_out():
     assert not left
 
 
+def test_the_wheel_holds_the_explorers_pages_with_their_licences_and_stays_small(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = {Path(name).name for name in archive.namelist() if name.startswith("crosslens/explorer/web/")}
+    assert names == {"LICENSES.txt", "explorer.css", "explorer.js", "page.html"}
+    assert wheel.stat().st_size < 5_000_000
+
+
 def test_the_wheel_imports_from_anywhere(wheel, tmp_path):
     target = tmp_path / "site"
     options = ["--no-deps", "--no-index", "--quiet", "--target", str(target)]
