@@ -45,7 +45,7 @@ def embedded_page(title: str, route: str, scripts: list[str]) -> str:
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{escape(title)}</title><style>{style}</style>"
-        f'<body data-route="{escape(route)}"><div id="app"></div><script>{early}{"".join(scripts)}</script>'
+        f'<body><div id="app" data-start="{escape(route)}"></div><script>{early}{"".join(scripts)}</script>'
         f"<script>{program}</script></body></html>"
     )
     frame = f"width:100%;height:{CELL_HEIGHT}px;border:1px solid #8888;border-radius:6px"

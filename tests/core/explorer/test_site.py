@@ -148,9 +148,32 @@ def test_a_notebook_shows_the_page_of_a_unit_with_its_data_inside(made):
     shown = site.unit("act2", 1)._repr_html_()
     page = unescape(re.search(r'srcdoc="([^"]*)"', shown)[1])
     assert 'crosslens.put("units/4/1"' in page
-    assert 'data-route="#/unit/4/1"' in page
+    assert 'data-start="#/unit/4/1"' in page
     assert "<img src=x" not in page
     with pytest.raises(LayerError, match="units of layer 'conv2' have no pages here; those of conv1, act2 have"):
         site.unit("conv2", 0)
     with pytest.raises(ParameterError, match="layer 'act2' has units 0 to 5; 6 is none"):
         site.unit("act2", 6)
+
+
+@pytest.mark.parametrize(
+    "address", ["#/", "#/layer/4", "#/unit/4/5", "#/pictures", "#/picture/0", "#/points", "#/layer/2"]
+)
+def test_its_pages_open_in_a_browser_without_a_word_on_the_console(made, browser, address):
+    _, browser.folder = made
+    browser.open(address)
+    assert not browser.errors()
+    assert browser.count("img[src='x']") == 0
+
+
+def test_a_page_in_a_cell_opens_at_its_unit(made, browser, tmp_path):
+    site, _ = made
+    (tmp_path / "index.html").write_text(site.unit("act2", 1)._repr_html_())
+    browser.folder = tmp_path
+    browser.open("", ready="iframe")
+    browser.driver.switch_to.frame(0)
+    browser.wait("main h1")
+    assert "act2" in browser.texts("main h1")[0]
+    assert browser.count(".visual img") >= 1
+    browser.driver.switch_to.default_content()
+    assert not browser.errors()
