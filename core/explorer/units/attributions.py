@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import as_numpy
+from ...errors import DivergedError, LayerError, ModelError
 from ...execution.notices import withhold
 from ...plugins.registry import method
 from ...sheets.examples import Examples
@@ -27,7 +28,7 @@ def can_be_attributed(book: Book, layer: str) -> bool:
 
 
 def attributions(book: Book, layer: str, units: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-    """`Attributions` of data.ts, by unit.
+    """`Attributions` of data.ts, by unit; without maps, and why, where the network has no gradient at these images.
 
     The images are read again, each once for all of these units, and their maps computed in batches.
 
@@ -35,13 +36,13 @@ def attributions(book: Book, layer: str, units: Sequence[int]) -> Mapping[int, M
         book: of the site.
         layer: one of `can_be_attributed`.
         units: of the layer.
-
-    Raises:
-        CrosslensError: the network has no gradient.
     """
     examples = examples_of(book, layer)
     assert examples is not None
-    drawn = _drawn(book, examples[examples.layers.index(layer)], layer, units)
+    try:
+        drawn = _drawn(book, examples[examples.layers.index(layer)], layer, units)
+    except (ModelError, LayerError, DivergedError) as error:
+        return {unit: {"sheet": None, "method": str(error)} for unit in units}
     return {unit: _sheet(drawn, layer, unit) for unit in units}
 
 

@@ -1,7 +1,7 @@
 """Pictures that units are excited by most and least, optimised in batches (Olah et al. 2017, "Feature Visualization").
 
-Each is the result of activation maximisation under random moves and scales, of the mean of a unit over its positions,
-before its rectifier, where a unit that is silent has a gradient. The unit's negative is the same for minus the unit.
+Each is the result of activation maximisation under random moves, scales and turns, of the mean of a unit over its
+positions, before its rectifier, where a silent unit has a gradient. The negative is the same for minus the unit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ DIVERSITY = 0.2
 """What their diversity, -1 to 0, counts beside the unit, in units of what it reaches without."""
 DIVERSITY_OF_VECTORS = 0.05
 """The same for units without positions, whose pictures are compared at another layer: 0.3 left nothing of the unit."""
-VECTOR_RULES = ("blur:0.4:4",)
+VECTOR_RULES = ("blur:0.3:4",)
 """For units that see the whole image: a gradient through all strides of a network leaves grids."""
 
 
@@ -118,7 +118,7 @@ class Optimisation:
     def _run(self, name: str, objective: Objective, steps: int, **parameters: Any) -> list[Array]:
         free = None in self._model.input.shape[-2:]
         rules = () if self._model.layer(self.looked_at).has_maps else VECTOR_RULES
-        asked = method(name, steps=steps, turn=0.0, rules=rules, size=self._shown.size if free else None, **parameters)
+        asked = method(name, steps=steps, rules=rules, size=self._shown.size if free else None, **parameters)
         with withhold():
             made = asked(self._model, target=objective, progress=silent)
         assert isinstance(made, Synthesis)

@@ -3,7 +3,10 @@
 import json
 from base64 import b64decode
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,8 @@ Pixels = np.ndarray[Any, Any]
 SIDE = 48
 ACROSS = 16
 QUALITY = 70
+KNOWN = 8192
+"""Small pictures kept in memory, of 7 kB each: a layer's page is written again when its units have visualisations."""
 
 
 def unit_tiles(book: Book, folder: DataFolder, layer: str) -> tuple[Mapping[str, Any] | None, list[str]]:
@@ -32,7 +37,7 @@ def unit_tiles(book: Book, folder: DataFolder, layer: str) -> tuple[Mapping[str,
     tiles, shown = [], []
     for unit in range(unit_count(book, layer)):
         tile, kind = _tile(folder, f"{number}/{unit}")
-        tiles.append(np.full((SIDE, SIDE, 3), 255, np.uint8) if tile is None else fitted(tile, SIDE))
+        tiles.append(np.full((SIDE, SIDE, 3), 255, np.uint8) if tile is None else tile)
         shown.append(kind)
     if not any(shown):
         return None, shown
@@ -40,23 +45,30 @@ def unit_tiles(book: Book, folder: DataFolder, layer: str) -> tuple[Mapping[str,
 
 
 def _tile(folder: DataFolder, name: str) -> tuple[Pixels | None, str]:
-    positive = (_value(folder, f"visualisations/{name}") or {}).get("positive")
-    if positive is not None:
-        return _decoded(positive), "visualisation"
-    crops = ((_value(folder, f"units/{name}") or {}).get("examples") or {}).get("crops")
-    if crops is not None:
-        return _decoded(crops["image"])[: crops["height"], : crops["width"]], "example"
+    for kind, picture in (("visualisations", "visualisation"), ("units", "example")):
+        path = folder.path(f"{kind}/{name}")
+        with suppress(OSError):
+            state = path.stat()
+            tile = _small_picture(path, state.st_mtime_ns, state.st_size)
+            if tile is not None:
+                return tile, picture
     return None, ""
 
 
-def _value(folder: DataFolder, key: str) -> Mapping[str, Any] | None:
-    """What a file holds; None where it is not there."""
-    try:
-        text = folder.path(key).read_text(encoding="utf-8")
-    except OSError:
-        return None
-    value: Mapping[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
-    return value
+@lru_cache(maxsize=KNOWN)
+def _small_picture(path: Path, changed: int, size: int) -> Pixels | None:
+    """The visualisation or the best example in a file of a unit, (SIDE, SIDE, 3); None where it has none.
+
+    Args:
+        path: of the file.
+        changed, size: its time and its bytes, so that a file that was written anew is read anew.
+    """
+    text = path.read_text(encoding="utf-8")
+    value = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    if value.get("positive") is not None:
+        return fitted(_decoded(value["positive"]), SIDE)
+    crops = (value.get("examples") or {}).get("crops")
+    return None if crops is None else fitted(_decoded(crops["image"])[: crops["height"], : crops["width"]], SIDE)
 
 
 def _decoded(url: str) -> Pixels:

@@ -29,8 +29,8 @@ __all__ = ["leaves", "visualisations"]
 
 Pixels = np.ndarray[Any, Any]
 QUALITY = 75
-LEAST = 32
-"""Pixels of the middle of a picture that are shown at least, where a unit sees less than half of that."""
+LEAST = 0.25
+"""The share of a picture's sides that is shown of its middle, at least, where a unit sees less than half of that."""
 
 
 def leaves(book: Book, folder: DataFolder) -> list[Leaf]:
@@ -103,7 +103,8 @@ def _middle(book: Book, picture: Array, field: tuple[int, int] | None) -> Pixels
     """The middle of a picture, which repeats what a unit with a small field sees, enlarged; else all of it."""
     drawn = pixels(as_numpy(picture), book.model.input.bounds or (0.0, 1.0))
     size = drawn.shape[:2]
-    shown = size if field is None else [min(n, max(LEAST, 2 * seen)) for n, seen in zip(size, field, strict=True)]
+    middle = zip(size, field or size, strict=True)
+    shown = [min(n, max(round(LEAST * n), 2 * seen)) for n, seen in middle]
     top, left = ((n - m) // 2 for n, m in zip(size, shown, strict=True))
     part = drawn[top : top + shown[0], left : left + shown[1]]
     times = max(1, round(book.shown.size / max(part.shape[:2])))

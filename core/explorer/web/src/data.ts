@@ -124,7 +124,7 @@ export interface Visualisations {
 }
 /* "attributions/LAYER/UNIT": for each of the unit's crops, at the same slot, what of it the unit used. */
 export interface Attributions {
-  sheet: Sheet | null; // null where the unit has no examples
+  sheet: Sheet | null; // null where the unit has no examples, or the network no gradient: `method` says why then
   method: string;
 }
 export interface Example {
