@@ -19,7 +19,7 @@ __all__ = ["Carried", "carried", "kernel_layer", "mixes_units"]
 
 Numbers = np.ndarray[Any, Any]
 
-_MIXES = ("matmul", "bmm", "einsum", "attention", "softmax", "lstm", "gru", "rnn", "fft", "gemm", "linear", "dot")
+_MIXES = ("matmul", "bmm", "einsum", "attention", "lstm", "gru", "rnn", "fft", "gemm", "linear", "dot")
 _JOINS = frozenset({"cat", "concat", "concatenate"})
 _FARTHEST = 64
 """Layers that are looked at on the way back to a kernel."""

@@ -124,12 +124,11 @@ def _flops(structure: Structure, name: str, weights: Weights) -> int | None:
         return _attention(given, read, words)
     if words & set(_UNKNOWN) or any(v.ndim >= 2 and min(v.shape) > 1 for v in weights.values()):
         return None
-    return _elementwise(prod(given), read, words, weights)
+    normalises = "scale" in weights or "norm" in layer.kind.lower()
+    return 2 * prod(given) if normalises else _elementwise(prod(given), read, words)
 
 
-def _elementwise(given: int, read: list[Shape], words: frozenset[str], weights: Weights) -> int:
-    if "scale" in weights or any("norm" in word for word in words):
-        return 2 * given
+def _elementwise(given: int, read: list[Shape], words: frozenset[str]) -> int:
     return max([given, *map(prod, read)]) if any(_gathers(word) for word in words) else given
 
 

@@ -1,7 +1,8 @@
 """Groups of layers by the hierarchy of their names: "blocks.3.bn0", "layer1.0/add", "outer/inner", "conv2_block1_out".
 
-A group is drawn as one node, so no path may leave it and come back. A group of one layer is none, nor is one that holds
-all layers; of two that hold the same layers the inner one stays.
+A group is drawn as one node, so no path may leave it and come back: what lies between its layers and has no such name
+joins it; where something of another group does, there is no such group. A group of one layer is none, nor is one that
+holds all layers; of two that hold the same layers the inner one stays.
 """
 
 import re
@@ -53,17 +54,17 @@ def name_path(name: str) -> tuple[str, ...]:
 def layer_groups(structure: Structure) -> list[LayerGroup]:
     """The groups of a network, outer ones before those that they hold, in the network's order."""
     inner = [name for name in structure.model.layers if name not in {INPUT, OUTPUT}]
-    members = _by_hierarchy(inner)
     members = {
         title: layers
-        for title, layers in members.items()
-        if 1 < len(layers) < len(inner) and not _is_inside_of_one(structure, title, layers)
+        for title, layers in _by_hierarchy(structure, inner).items()
+        if len(layers) > 1 and not _is_inside_of_one(structure, title, layers)
     }
+    nameless = {name for name in inner if not any(name in layers for layers in members.values())}
     members = members or _by_underscores(structure, inner)
     paths = _Paths(structure)
-    sound = {title: tuple(layers) for title, layers in members.items() if paths.is_convex(layers)}
-    last = {layers: title for title, layers in sound.items()}  # of equal ones the inner one comes last
-    return _nested({title: layers for layers, title in last.items()}, inner)
+    whole = {title: paths.with_what_lies_between(layers, nameless) for title, layers in members.items()}
+    last = {layers: title for title, layers in whole.items() if layers}  # of equal ones the inner one comes last
+    return _nested({title: layers for layers, title in last.items() if len(layers) < len(inner)}, inner)
 
 
 def _is_inside_of_one(structure: Structure, title: str, layers: Sequence[str]) -> bool:
@@ -76,26 +77,34 @@ def _is_inside_of_one(structure: Structure, title: str, layers: Sequence[str]) -
     )
 
 
-def _by_hierarchy(inner: Sequence[str]) -> dict[str, list[str]]:
-    """By title; a module whose layers all run again is a second group, "block #2"."""
-    runs: dict[str, dict[str, list[str]]] = {}
+def _by_hierarchy(structure: Structure, inner: Sequence[str]) -> dict[str, list[str]]:
+    """By title; a module whose layers all run again is a second group, "block #2".
+
+    Where a layer has other names, they count too: "dense" and "net/dense_1/Relu". "/" and "." mean the same.
+    """
+    runs: dict[str, dict[str, dict[str, None]]] = {}
+    titles: dict[str, str] = {}
     for name in inner:
         plain, _, run = name.partition("#")
-        for title in name_path(plain):
-            runs.setdefault(title, {}).setdefault(run, []).append(name)
+        aliases = structure.model.layers[name].aliases
+        for other in (plain, *(alias.partition("#")[0] for alias in aliases if "/" in alias)):
+            *groups, own = name_path(other)
+            for title in groups:
+                titles.setdefault(_key(title), title)
+            for title in (*groups, own):
+                runs.setdefault(_key(title), {}).setdefault(run, {})[name] = None
     members: dict[str, list[str]] = {}
-    for title, by_run in runs.items():
-        first = len(by_run.get("", ()))
-        for run, layers in by_run.items():
+    for key, title in titles.items():  # the runs of one layer alone are no group
+        first = len(runs[key].get("", ()))
+        for run, layers in runs[key].items():
             again = run and len(layers) == first > 1
             members.setdefault(f"{title} #{run}" if again else title, []).extend(layers)
     place = {name: n for n, name in enumerate(inner)}
-    holding = {title for name in inner for title in name_path(name)[:-1]}
-    return {
-        title: sorted(layers, key=place.__getitem__)
-        for title, layers in members.items()
-        if title.partition(" #")[0] in holding  # the runs of one layer alone are no group
-    }
+    return {title: sorted(layers, key=place.__getitem__) for title, layers in members.items()}
+
+
+def _key(title: str) -> str:
+    return title.replace("/", ".")
 
 
 def _by_underscores(structure: Structure, inner: Sequence[str]) -> dict[str, list[str]]:
@@ -141,11 +150,14 @@ class _Paths:
                 bits |= self._before.get(read, 0)
             self._before[name] = bits
 
-    def is_convex(self, layers: Sequence[str]) -> bool:
-        """Whether no path leads out of these layers and back into them."""
+    def with_what_lies_between(self, layers: Sequence[str], nameless: set[str]) -> tuple[str, ...]:
+        """These layers and those on paths between them, all of them `nameless`; () where others are on such a path."""
         own = sum(1 << self._place[name] for name in layers)
         upstream = 0
         for name in layers:
             upstream |= self._before[name]
         outside = upstream & ~own
-        return not any(self._before[name] & own for name in self._place if outside >> self._place[name] & 1)
+        between = [n for n, place in self._place.items() if outside >> place & 1 and self._before[n] & own]
+        if not nameless.issuperset(between):
+            return ()
+        return tuple(sorted([*layers, *between], key=self._place.__getitem__))
