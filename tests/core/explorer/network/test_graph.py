@@ -3,6 +3,9 @@
 import pytest
 from crosslens.explorer.network.cost import Costs
 from crosslens.explorer.network.graph import network
+from crosslens.explorer.network.groups import layer_groups
+from crosslens.explorer.network.structure import Structure
+from crosslens.model.layer import Layer
 from crosslens.testing import TinyModel
 from torch import nn
 
@@ -90,3 +93,46 @@ def test_where_the_backend_cannot_tell_layers_read_the_one_before(monkeypatch):
     assert made["reads"] == [[], *([n] for n in range(7))]
     assert made["notes"] == ["the tiny backend cannot tell what 7 layers read: they are drawn in execution order"]
     assert made["groups"] == []
+
+
+class Listed:
+    """A model of which only layers are known."""
+
+    def __init__(self, *layers):
+        every = [Layer("<input>", "Input", (None, 3, 8, 8)), *layers, Layer("<output>", "Output", (None, 2))]
+        self.layers = {layer.name: layer for layer in every}
+
+    def weights(self, name):
+        return {}
+
+
+def titles_of(*layers, reads=None):
+    """Of a chain of layers, or of ones that read as said."""
+    model = Listed(*layers)
+    names = list(model.layers)
+    chain = {name: tuple(names[n - 1 : n]) for n, name in enumerate(names)}
+    structure = Structure(model, {**chain, **(reads or {})}, ())
+    return {group.title: group.layers for group in layer_groups(structure)}
+
+
+def conv(name, *aliases, kind="Conv"):
+    return Layer(name, kind, (None, 4, 8, 8), aliases)
+
+
+def test_what_lies_between_and_has_no_such_name_joins_a_group():
+    found = titles_of(conv("stem"), conv("block.a"), conv("node_7"), conv("block.b"), conv("end"))
+    assert found == {"block": ("block.a", "node_7", "block.b")}
+
+
+def test_other_names_of_a_layer_put_it_into_groups_too():
+    found = titles_of(conv("conv"), conv("dense", "net/dense_1/Relu"), conv("net/dense_1/Add"), conv("end"))
+    assert found == {"net/dense_1": ("dense", "net/dense_1/Add")}
+
+
+def test_underscores_tell_groups_of_layers_that_follow_each_other():
+    names = [f"conv2_block{n}_{part}" for n in (1, 2) for part in ("conv", "bn", "out")]
+    found = titles_of(conv("stem"), *(conv(name, kind=name.rpartition("_")[2]) for name in names), conv("end"))
+    assert list(found) == ["conv2", "conv2_block1", "conv2_block2"]
+    assert found["conv2_block2"] == tuple(names[3:])
+    plain = [f"{kind}_{n}" for n in range(4) for kind in ("conv2d", "batch_normalization", "re_lu")]
+    assert titles_of(*(conv(name, kind=name) for name in plain)) == {}
