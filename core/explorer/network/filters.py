@@ -94,7 +94,7 @@ def _title(kernels: LayerKernels, layer: str) -> str:
     of = "" if kernels.layer == layer else f" of {kernels.layer}"
     channels = kernels.laid_out.shape[1]
     if kernels.reads == INPUT:
-        return f"{size} kernels{of}, in the colours of the image"
+        return f"{size} kernels{of}, {'as they read the image' if channels == 1 else 'in the colours of the image'}"
     if channels == 1:
         return f"{size} kernels{of}, of one input channel each; blue is negative, red positive"
     shown = f"the {MOST_CHANNELS} strongest of {channels}" if channels > MOST_CHANNELS else f"all {channels}"
