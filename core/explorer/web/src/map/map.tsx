@@ -168,6 +168,7 @@ const STEPS: Record<string, [number, number]> = {
 
 /* Arrows on a node go to the nearest node in that direction, on the map itself they move it. */
 function onPaneKey(event: KeyboardEvent, camera: Camera, view: View): void {
+  if (event.key === "Escape") (document.activeElement as HTMLElement | null)?.blur(); // and the wheel scrolls the page again
   const step = STEPS[event.key];
   if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
