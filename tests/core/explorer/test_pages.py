@@ -118,13 +118,13 @@ def test_a_dense_network_stands_in_order(browser, tmp_path):
 
 def test_the_search_is_used_by_keys(browser):
     browser.open(ready=".node")
-    browser.press("/", "stem.relu 11")
+    search(browser, "stem.relu 11")
     browser.one("#hits li[aria-selected='true']")
     assert browser.texts("#hits .hit-text")[0] == "unit 11"
     browser.press(ENTER)
     browser.until(lambda: browser.address == "/unit/3/11")
     browser.one("main h1")
-    browser.press("/", "photo_00007")
+    search(browser, "photo_00007")
     browser.until(lambda: browser.texts("#hits .hit-kind") == ["Picture"])
     browser.press(DOWN, UP, ENTER)
     browser.until(lambda: browser.address == "/picture/7")
@@ -136,7 +136,7 @@ def test_the_search_is_used_by_keys(browser):
 )
 def test_the_search_finds(browser, query, kind, text):
     browser.open(ready=".node")
-    browser.press("/", query)
+    search(browser, query)
     browser.until(lambda: (kind, text) in zip(browser.texts(".hit-kind"), browser.texts(".hit-text"), strict=False))
     browser.press(ESCAPE)
     browser.until(lambda: browser.all("#hits[hidden]"))
@@ -211,6 +211,14 @@ def test_a_phone_shows_a_page_without_scrolling_sideways(browser, address):
         assert browser.run("return document.documentElement.scrollWidth") <= 360
     finally:
         browser.size(1280, 900)
+
+
+def search(browser, query):
+    """Types into the field of the search, as "/" leads there."""
+    browser.press("/")
+    browser.until(lambda: browser.run("return document.activeElement.matches('.search input')"))
+    browser.press(query)
+    browser.until(lambda: browser.run("return document.activeElement.value") == query)
 
 
 def contents(browser, css):
