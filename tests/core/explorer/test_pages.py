@@ -101,6 +101,15 @@ def test_all_layers_and_all_reads_are_drawn_once_all_is_open(browser, made_up):
     assert arrows == sum(map(len, network["reads"]))
 
 
+def test_the_map_shows_units_of_what_is_pointed_at(browser):
+    browser.open(ready=".node")
+    browser.point(browser.one(".node[data-part='L3']"))
+    browser.shows(".preview > a", ["stem.relu"])
+    assert len(browser.all(".preview li .tile")) == 24
+    browser.all(".preview li a")[5].click()
+    browser.until(lambda: browser.address == "/unit/3/5")
+
+
 def test_a_dense_network_stands_in_order(browser, tmp_path):
     """Every one of 50 layers reads all before it: 1,225 reads."""
     network = made_up_network.dense_layers_and_graph(50, np.random.default_rng(0))

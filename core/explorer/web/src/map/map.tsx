@@ -1,10 +1,11 @@
 /* The network's map: nodes that open and close, edges, a camera, keys. */
 import type { ZoomTransform } from "d3-zoom";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { LayerId, Network, Site } from "../data";
+import type { LayerId, LayerLine, Network, Site } from "../data";
 import { useKeys } from "../keys";
 import { useCamera, type Camera } from "./camera";
 import { amount, Node, type Quantity } from "./node";
+import { Preview } from "./preview";
 import { allOpen, curve, edgesAt, viewOf, withOpen, type Box, type Edge, type View } from "./view";
 import { around, nameWithin, openAtFirst, treeOf, type Part, type Tree } from "./tree";
 
@@ -78,18 +79,21 @@ export function NetworkMap({ site, network, at }: Props) {
   return (
     <section class="map" aria-label="Map of the network">
       <Toolbar by={by} setBy={setBy} camera={camera} />
-      <div
-        class="map-pane"
-        ref={pane}
-        tabIndex={0}
-        aria-label="Map; arrow keys move it, plus and minus zoom, Tab goes through its nodes"
-        onKeyDown={(event) => onPaneKey(event, camera, view)}
-      >
-        <div class={`map-world ${hovered ? "map-hovered" : ""}`} ref={world} style={{ width: `${view.width}px`, height: `${view.height}px` }}>
-          <Frames view={view} onClose={closePart} />
-          <Edges view={view} near={near.edges} />
-          <Nodes view={view} by={by} at={at} near={near.ends} setHovered={setHovered} onOpen={openPart} />
+      <div class="map-stage">
+        <div
+          class="map-pane"
+          ref={pane}
+          tabIndex={0}
+          aria-label="Map; arrow keys move it, plus and minus zoom, Tab goes through its nodes"
+          onKeyDown={(event) => onPaneKey(event, camera, view)}
+        >
+          <div class={`map-world ${hovered ? "map-hovered" : ""}`} ref={world} style={{ width: `${view.width}px`, height: `${view.height}px` }}>
+            <Frames view={view} onClose={closePart} />
+            <Edges view={view} near={near.edges} />
+            <Nodes view={view} by={by} at={at} near={near.ends} setHovered={setHovered} onOpen={openPart} />
+          </div>
         </div>
+        <Preview line={hovered ? lastWithPage(tree.byId.get(hovered)) : null} />
       </div>
       <div class="row map-under">
         <span class="muted small" role="status">
@@ -137,6 +141,13 @@ function useMapKeys(camera: Camera): void {
     { key: "-", does: "zoom the map out", run: () => camera.by(0.8) },
     { key: "f", does: "show the whole map", run: () => camera.fit() },
   ]);
+}
+
+/* The layer itself, or in a closed part the last one whose units have pages. */
+function lastWithPage(part: Part | undefined): LayerLine | null {
+  if (!part) return null;
+  if (part.layer) return part.layer.page ? part.layer : null;
+  return part.parts.reduce<LayerLine | null>((last, inner) => lastWithPage(inner) ?? last, null);
 }
 
 function boxOf(view: View, id: string): Box | undefined {
