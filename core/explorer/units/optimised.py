@@ -26,7 +26,7 @@ from ..book import Shown
 
 __all__ = ["DIVERSE", "Optimisation", "Optimised"]
 
-DIVERSE = 3
+DIVERSE = 4
 """Pictures of a unit that differ from each other."""
 DIVERSE_STEPS = 0.5
 """Of the steps of the other pictures, for they are seen smaller."""

@@ -199,6 +199,23 @@ def test_positive_pictures_excite_their_unit_and_negative_ones_silence_it():
         assert pictures.values["negative"] == pytest.approx(at[1].min(), rel=1e-5)
 
 
+class Stopped(TinyModel):
+    """Ctrl-C at the fourth step."""
+
+    steps = 0
+
+    def _linearize(self, *args):
+        Stopped.steps += 1
+        if Stopped.steps == 4:
+            raise KeyboardInterrupt
+        return super()._linearize(*args)
+
+
+def test_pictures_that_were_interrupted_are_not_taken_for_finished_ones():
+    with pytest.raises(KeyboardInterrupt):
+        optimised.Optimisation(Stopped(relu=True), "act2", Shown(steps=12)).pictures([0])
+
+
 def test_a_unit_that_nothing_excites_has_no_picture_and_the_others_keep_theirs():
     model = TinyModel(relu=True)
     kernel = model.weights("fc")["kernel"].copy()
