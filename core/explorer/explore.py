@@ -66,7 +66,7 @@ def explore(
 
     >>> from crosslens.testing import TinyModel
     >>> explore(TinyModel())
-    <Site of tiny: 6 layers, no images>
+    <Site of tiny: 3 layers, no images>
 
     Returns:
         A `Site`: `.save("site/")`, `.unit(layer, 11)`; in a notebook its pages.

@@ -61,14 +61,14 @@ def whole_file(path: str | Path, error: type[CrosslensError] = ImageError, *, du
 def write_bytes(
     path: str | Path, content: bytes, error: type[CrosslensError] = ImageError, *, durable: bool = True
 ) -> Path:
-    """Write a file whole or not at all; see `whole_file`."""
+    """As `whole_file`, for content that is there."""
     with whole_file(path, error, durable=durable) as temporary:
         temporary.write_bytes(content)
     return Path(path)
 
 
 def write_text(path: str | Path, text: str, error: type[CrosslensError] = ImageError, *, durable: bool = True) -> Path:
-    """Write a text file, UTF-8, whole or not at all; see `whole_file`.
+    """As `whole_file`, for a text in UTF-8.
 
     What UTF-8 cannot hold, bytes of a file's name that are no text, is written escaped, as JSON has it: "\\udce9".
     """

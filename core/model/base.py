@@ -48,9 +48,7 @@ __all__ = ["INPUT", "OUTPUT", "InputSpec", "Layer", "Linearization", "Model", "P
 class Model(NamedLayers):
     """A network behind the contract above. `crosslens.wrap` makes one from what a framework has."""
 
-    named: tuple[str, Mapping[str, Any]] | None = (
-        None  # the text by which `crosslens.wrap` was asked for it, and options
-    )
+    named: tuple[str, Mapping[str, Any]] | None = None  # the text that `crosslens.wrap` was given, and options
 
     def forward(
         self, x: Array, capture: Iterable[LayerLike] = (OUTPUT,), *, replace: Mapping[Any, Array] | None = None
