@@ -37,13 +37,13 @@ export function Node({ box, share, state, onOpen, onHover }: NodeProps) {
   const inside = <Inside part={part} />;
   if (folded) {
     return (
-      <button type="button" {...shared} aria-expanded={false} aria-label={`Open ${describe(part)}`} onClick={() => onOpen(part)}>
+      <button type="button" {...shared} aria-expanded={false} onClick={() => onOpen(part)}>
         {inside}
       </button>
     );
   }
   return (
-    <a {...shared} href={href.layer(part.first)} aria-label={describe(part)} draggable={false}>
+    <a {...shared} href={href.layer(part.first)} draggable={false}>
       {inside}
     </a>
   );

@@ -16,10 +16,10 @@ export function Frame({ route, children }: { route: Route; children: ComponentCh
   });
   return (
     <>
-      <a class="skip" href={address()} onClick={skip}>
-        Skip to the page
-      </a>
       <header class="top">
+        <a class="skip" href={address()} onClick={skip}>
+          Skip to the page
+        </a>
         <nav class="crumbs" aria-label="Where you are">
           <ol>
             <li>

@@ -38,7 +38,7 @@ export function Search() {
   };
   const shown = open && asked;
   return (
-    <div class="search" role="search">
+    <div class="search" role="search" aria-label="The whole site">
       <input
         ref={field}
         type="text"
