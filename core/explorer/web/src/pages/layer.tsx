@@ -1,5 +1,5 @@
 /* A layer: its facts, filters, and all its units, sorted and filtered. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { LayerLine, LayerPage, Network, Site } from "../data";
 import { count, figure, percent, plural, shape, short, words } from "../figure";
 import { useKeys } from "../keys";
@@ -15,7 +15,7 @@ import { Tile } from "../sheet";
 import { layerOf, useSite } from "../site";
 
 const FILTERS = 128; // shown before "show all"
-const UNITS = 600;
+const UNITS = 240; // drawn at once; more as they come into sight
 
 export function LayerView({ layer }: { layer: number }) {
   const site = useSite();
@@ -203,7 +203,7 @@ function writeChoice(layer: number, { order, table, filters }: Choice): void {
 
 function Units({ page, line }: { page: LayerPage; line: LayerLine }) {
   const [choice, setChoice] = useState(() => readChoice(page));
-  const [all, setAll] = useState(false);
+  const [most, setMost] = useState(UNITS);
   const { order, table, filters } = choice;
   useEffect(() => writeChoice(line.id, choice), [choice]);
   const units = useMemo(() => chosenUnits(page, line, order.by, order.down, filters), [page, line, choice]);
@@ -213,7 +213,7 @@ function Units({ page, line }: { page: LayerPage; line: LayerLine }) {
   useKeys([{ key: "t", does: table ? "units as pictures" : "units as a table", run: () => change({ table: !table }) }]);
   const values = useMemo(() => Array.from({ length: line.units }, (_, unit) => valueOf(page, order.by, unit)), [page, line, order.by]);
   const bins = useMemo(() => (order.by === "unit" ? null : binned(values)), [values, order.by]);
-  const shown = all ? units : units.slice(0, UNITS);
+  const shown = units.slice(0, most);
   const props = { page, line, units: shown, order, onOrder };
   return (
     <section>
@@ -224,12 +224,23 @@ function Units({ page, line }: { page: LayerPage; line: LayerLine }) {
       )}
       {!units.length && <p class="missing">No unit is so. Clear a filter to see more.</p>}
       {units.length > 0 && (table ? <UnitTable {...props} /> : <UnitGrid {...props} />)}
-      {shown.length < units.length && (
-        <button type="button" onClick={() => setAll(true)}>
-          {`Show all ${count(units.length)}`}
-        </button>
-      )}
+      {shown.length < units.length && <More key={most} left={units.length - shown.length} onMore={() => setMost(most + UNITS)} />}
     </section>
+  );
+}
+
+/* Asks for more when it comes near the window, or is pressed. */
+function More({ left, onMore }: { left: number; onMore: () => void }) {
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    const watch = new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && onMore(), { rootMargin: "600px" });
+    watch.observe(button.current!);
+    return () => watch.disconnect();
+  }, []);
+  return (
+    <button type="button" ref={button} onClick={onMore}>
+      {`Show more of ${count(left)}`}
+    </button>
   );
 }
 
