@@ -29,15 +29,21 @@ class LayerFields:
     """(H, W)."""
 
     @classmethod
-    def of(cls, model: Model, layer: str, shape: tuple[int, ...]) -> "LayerFields":
-        """Those of a layer whose positions have this shape."""
-        height, width = model.input.example_shape[-2:]
+    def of(cls, model: Model, layer: str, shape: tuple[int, ...], image: tuple[int, int]) -> "LayerFields":
+        """Those of a layer.
+
+        Args:
+            model: the network; its arithmetic is known at `InputSpec.example_shape`, at another size all is seen.
+            layer: its name.
+            shape: of its positions.
+            image: (H, W) of the images.
+        """
         known = None
-        if model.input.is_image and len(model.input.example_shape) == 3:
+        if model.input.is_image and len(model.input.example_shape) == 3 and image == model.input.example_shape[-2:]:
             fields, reason = fields_of(model)
             known = fields.get(layer) if not reason else None
         exact = known is not None and not known.unknown and _positions(known.shape) == shape
-        return cls(known if exact else None, shape, (height, width))
+        return cls(known if exact else None, shape, image)
 
     def clipped(self, units: Numbers, positions: Numbers) -> Numbers:
         """Top, left, bottom, right, half-open, within the image: (..., 4) of units and positions (...)."""

@@ -18,7 +18,7 @@ from crosslens.sheets.examples import Examples
 from ._drawn_examples import DrawnExamples, Use
 from ._example_fields import LayerFields
 
-__all__ = ["activation_shapes", "attribution_method", "position_shapes", "with_pictures"]
+__all__ = ["activation_shapes", "attribution_method", "image_size", "position_shapes", "with_pictures"]
 
 Numbers = np.ndarray[Any, Any]
 SIZE = 112
@@ -58,11 +58,21 @@ def position_shapes(model: Model, source: Source, looked_at: Mapping[str, str]) 
 def activation_shapes(model: Model, source: Source, layers: Sequence[str]) -> Mapping[str, tuple[int, ...]]:
     """By layer its shape without the batch axis; measured on an image where the network takes any size."""
     shapes = {layer: model.layer(layer).shape[1:] for layer in layers}
-    if any(None in shape for shape in shapes.values()):
-        image = next(samples.images for n in range(len(source)) if (samples := source.read(n, n + 1, model)).ids)
-        known = model.forward(image, shapes)
+    if None in model.input.shape or any(None in shape for shape in shapes.values()):
+        known = model.forward(_first_image(model, source), shapes)
         shapes = {layer: tuple(known[layer].shape[1:]) for layer in shapes}
     return {layer: tuple(int(n or 0) for n in shape) for layer, shape in shapes.items()}
+
+
+def image_size(model: Model, source: Source) -> tuple[int, int]:
+    """(H, W) of the images; of the first that can be read where the network takes any size."""
+    shape = _first_image(model, source).shape if None in model.input.shape else model.input.example_shape
+    return int(shape[-2]), int(shape[-1])
+
+
+def _first_image(model: Model, source: Source) -> Any:
+    """The first image that can be read, (1, C, H, W)."""
+    return next(samples.images for n in range(len(source)) if (samples := source.read(n, n + 1, model)).ids)
 
 
 def _positions(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -89,7 +99,10 @@ def with_pictures(
         progress: called after each image.
     """
     shown, method = drawn
-    fields = {layer: LayerFields.of(model, at, examples.shapes[layer]) for layer, at in examples.looked_at.items()}
+    fields = {
+        layer: LayerFields.of(model, at, examples.shapes[layer], examples.image_size)
+        for layer, at in examples.looked_at.items()
+    }
     pictures = DrawnExamples(examples, model, method, fields)
     uses = sorted(_uses(examples, units, shown))
     count = len({use.image for use in uses})

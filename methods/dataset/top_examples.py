@@ -20,7 +20,7 @@ from crosslens.sheets.examples import Examples
 from ..relevance.lrp import LRP
 from ._before_rectifiers import before_rectifiers, rectifier_notes
 from ._example_fields import LayerFields, field_notes, rectangles
-from ._example_pictures import attribution_method, position_shapes, with_pictures
+from ._example_pictures import attribution_method, image_size, position_shapes, with_pictures
 from ._top_relevance import TopStatistics, top_statistics
 
 __all__ = ["TopExamples"]
@@ -100,8 +100,8 @@ class TopExamples(DatasetMethod):
         )
         shapes = position_shapes(model, source, looked_at)
         found = sorted({int(index) for each in indices.values() for index in np.unique(each)} - {-1})
-        fields = {layer: LayerFields.of(model, at, shapes[layer]) for layer, at in looked_at.items()}
-        height, width = model.input.example_shape[-2:]
+        size = image_size(model, source)
+        fields = {layer: LayerFields.of(model, at, shapes[layer], size) for layer, at in looked_at.items()}
         told = (f"values are relevance for the predicted class (lrp, {LRP.composite})",) * (self.by == "relevance")
         examples = Examples(
             kinds=self.kinds,
@@ -113,7 +113,7 @@ class TopExamples(DatasetMethod):
             looked_at=looked_at,
             names={index: source.ids[index] for index in found},
             labels={},
-            image_size=(height, width),
+            image_size=size,
             by=self.by,
             notes=(*(told or rectifier_notes(model, looked_at, self.kinds)), *field_notes(fields)),
         )
