@@ -170,7 +170,7 @@ command = _Explore(
         ),
         click.Option(["--size"], type=int, metavar="N", help="Pixels of a visualisation's side; 112 if not given."),
         click.Option(["--steps"], type=int, metavar="N", help="Steps of a visualisation; 64 if not given."),
-        click.Option(["--pictures"], type=_Count(), help="Images that get a page of their own; 64 if not given."),
+        click.Option(["--pictures"], type=_Count(), help="Images that get a page of their own; 48 if not given."),
         click.Option(["--maps"], metavar="METHOD,...", help=f"Maps of a picture; {','.join(Shown.maps)} if not given."),
         click.Option(["--layers"], metavar="NAME,...", help="Layers whose units get pages; about 16 if not given."),
         click.Option(["--store"], type=FolderPath(), help="Where the survey is kept; FOLDER-survey if not given."),

@@ -26,7 +26,7 @@ class Shown:
     """Pixels of a visualisation's side."""
     steps: int = 64
     """Steps in which it is optimised."""
-    pictures: int | None = 64
+    pictures: int | None = 48
     """Images that get a page of their own."""
     maps: tuple[str, ...] = ("grad_cam", "guided_backprop", "integrated_gradients", "occlusion")
     """Methods whose maps a picture's page shows."""

@@ -62,7 +62,7 @@ def explore(
         workers: who makes the survey, `crosslens.execution.workers.Workers`; this process with one thread if not given.
         progress: called with (done, all, what).
         shown: how much is shown, see `crosslens.explorer.Shown`: units=8 of each layer with visualisations, or "all";
-            pictures=64 with a page, or "all"; size=112 and steps=64 of visualisations; maps=(...), names of methods.
+            pictures=48 with a page, or "all"; size=112 and steps=64 of visualisations; maps=(...), names of methods.
 
     >>> from crosslens.testing import TinyModel
     >>> explore(TinyModel())

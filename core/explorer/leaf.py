@@ -24,11 +24,21 @@ class Leaf:
     """For the progress: "unit 12 of blocks.3"."""
 
 
-def write_leaves(leaves: Iterable[Leaf], folder: DataFolder, progress: Progress) -> None:
-    """Write those that are not there; an interruption loses no more than the one under way."""
+def write_leaves(
+    leaves: Iterable[Leaf], folder: DataFolder, progress: Progress, written: Callable[[], None] = lambda: None
+) -> None:
+    """Write those that are not there; an interruption loses no more than the one under way.
+
+    Args:
+        leaves: in the order in which they are made.
+        folder: where they are written.
+        progress: told of each.
+        written: called after each that was made.
+    """
     every = list(leaves)
     for done, leaf in enumerate(every):
         progress(done, len(every), leaf.what)
         if not folder.has(leaf.key, leaf.stamp):
             folder.write(leaf.key, leaf.make(), leaf.stamp)
+            written()
     progress(len(every), len(every), "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from ..errors import LayerError, ParameterError
@@ -24,6 +25,8 @@ from .units.time_left import estimate
 __all__ = ["CellPage", "Site"]
 
 INDEX = "index.html"
+REFRESHED = 60.0
+"""Seconds after which a site that is being made shows what was added."""
 MARK = b'<meta name="generator" content="crosslens">'
 
 
@@ -64,13 +67,24 @@ class Site:
         return folder / INDEX
 
     def _write(self, parts: Sequence[Part], data: DataFolder, progress: Progress) -> None:
-        """Each part, and after it what all pages need, so that the site opens at any time."""
+        """Each part; after it, and now and then within it, what all pages need: so the site shows what is there."""
+        last = monotonic()
+
+        def now_and_then() -> None:
+            nonlocal last
+            if monotonic() - last > REFRESHED:
+                self._write_page(data)
+                last = monotonic()
+
         for part in parts:
             try:
-                write_leaves(part.leaves(data), data, _told_of(part.name, progress))
+                write_leaves(part.leaves(data), data, _told_of(part.name, progress), now_and_then)
             finally:
-                page = self._page(data)
-                data.write("site", page, stamp_of(page))
+                self._write_page(data)
+
+    def _write_page(self, data: DataFolder) -> None:
+        page = self._page(data)
+        data.write("site", page, stamp_of(page))
 
     def _page(self, data: DataFolder) -> Mapping[str, Any]:
         names = None if self.beside is None else names_of(self.book, self.beside)
