@@ -48,3 +48,8 @@ export function unitClass(site: Site, layer: LayerId, unit: number): string | nu
 export function className(site: Site, index: number): string {
   return site.classes[index] ?? `class ${index}`;
 }
+
+/* The layout that is shown first: of the deepest layer, or of the last checkpoint. */
+export function lastLayout(site: Site): number {
+  return Math.max(site.points.length - 1, 0);
+}

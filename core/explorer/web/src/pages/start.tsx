@@ -8,7 +8,7 @@ import { LayerTable } from "../parts/layers";
 import { MissingPart } from "../parts/missing";
 import { href, optionsOf, useAddress } from "../routes";
 import { Thumbnail } from "../sheet";
-import { useSite } from "../site";
+import { useSite, lastLayout } from "../site";
 
 const ENTRANCE = 24; // pictures shown here
 
@@ -106,7 +106,7 @@ function Entry({ site, index }: { site: Site; index: number }) {
 /* Other ways in, each with what it shows. */
 function Ways({ site }: { site: Site }) {
   const ways: [boolean, string, string, string][] = [
-    [site.points.length > 0, href.points(), "Points", "Every picture as a point; those that the network finds alike lie together."],
+    [site.points.length > 0, href.points(lastLayout(site)), "Points", "Every picture as a point; those that the network finds alike lie together."],
     [site.atlas.length > 0, href.atlas(), "Atlas", "What a layer can tell apart, as one sheet of visualisations."],
     [Boolean(site.beside), href.beside(), "Beside", `${site.beside?.join(" and ")}: layer by layer, unit by unit.`],
   ];

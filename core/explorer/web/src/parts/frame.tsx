@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Site } from "../data";
 import { address, href, type Route } from "../routes";
-import { layerName, useSite } from "../site";
+import { layerName, useSite, lastLayout } from "../site";
 import { isDark, onTheme, setTheme } from "../theme";
 import { Help } from "./help";
 import { Search } from "./search";
@@ -74,7 +74,7 @@ function crumbsOf(site: Site, route: Route): Crumb[] {
     case "picture":
       return [pictures, { text: `picture ${route.index}`, to: href.picture(route.index) }];
     case "points":
-      return [{ text: "Points", to: href.points() }];
+      return [{ text: "Points", to: href.points(lastLayout(site)) }];
     case "atlas":
       return [{ text: "Atlas", to: href.atlas() }];
     case "beside":
@@ -88,7 +88,7 @@ function Links({ site, route }: { site: Site; route: Route }) {
   const links: [string, string, boolean, Route["page"][]][] = [
     ["Map", href.start(), true, ["start", "layer", "unit"]],
     ["Pictures", href.pictures(), Boolean(site.images), ["pictures", "picture"]],
-    ["Points", href.points(), site.points.length > 0, ["points"]],
+    ["Points", href.points(lastLayout(site)), site.points.length > 0, ["points"]],
     ["Atlas", href.atlas(), site.atlas.length > 0, ["atlas"]],
     ["Beside", href.beside(), Boolean(site.beside), ["beside"]],
   ];
