@@ -172,7 +172,7 @@ command = _Explore(
         click.Option(["--steps"], type=int, metavar="N", help="Steps of a visualisation; 64 if not given."),
         click.Option(["--pictures"], type=_Count(), help="Images that get a page of their own; 48 if not given."),
         click.Option(["--maps"], metavar="METHOD,...", help=f"Maps of a picture; {','.join(Shown.maps)} if not given."),
-        click.Option(["--layers"], metavar="NAME,...", help="Layers whose units get pages; about 16 if not given."),
+        click.Option(["--layers"], metavar="NAME,...", help="Layers whose units get pages; 12 at most if not given."),
         click.Option(["--store"], type=FolderPath(), help="Where the survey is kept; FOLDER-survey if not given."),
         click.Option(["--network"], metavar="MODEL", help=_NETWORK),
         click.Option(["--beside"], metavar="MODEL", help="A second network, shown side by side with the first."),

@@ -29,6 +29,8 @@ __all__ = ["book_methods", "explore", "is_store"]
 
 MANY = 20_000
 """Images from which on one layer is laid out, not three: t-SNE of 60,000 takes minutes for each."""
+LAYERS = 12
+"""Layers with pages of units at most, where none are named."""
 EXAMPLES = 9
 """Examples of a unit and kind that a survey for a site keeps."""
 
@@ -54,7 +56,7 @@ def explore(
         data: the images, as `crosslens.sweep` takes them. Of a survey those that it is of; not needed where the survey
             was made by this program, or from a path. Without images a model's site has no examples.
         model: the network of a survey, where that was not made from a file.
-        layers: those whose units get pages, where a survey is made first: names, or "all" or "rectified"; 16 at most,
+        layers: those whose units get pages, where a survey is made first: names, or "all" or "rectified"; 12 at most,
             the ends of the network's blocks, if not given.
         store: the folder in which that survey is kept; in memory if not given, and then the images have no thumbnails.
         beside: a second model to show side by side: aligned layers, matched units, where they part.
@@ -89,7 +91,7 @@ def explore(
     if model is not None:
         raise ParameterError("model: the network of a survey; here the network itself is the first argument")
     network = as_model(what)
-    named = unit_layers(network, layers) if layers else default_layers(network)
+    named = unit_layers(network, layers) if layers else default_layers(network, LAYERS)
     if data is None:
         return Site(Book(network, Survey({}, {}), None, chosen, network_name(network), named), beside, checkpoints)
     source = adapters.data(data)
