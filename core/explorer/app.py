@@ -25,11 +25,11 @@ def write_app(folder: Path, title: str) -> None:
     Raises:
         ParameterError: a file cannot be written.
     """
+    page = Template(_shipped("bundle/page.html")).substitute(title=escape(title))
+    write_text(folder / "index.html", page, ParameterError)  # first: by it a folder is known as a site
     (folder / "app").mkdir(exist_ok=True)
     for name in FILES:
         write_text(folder / "app" / name, _shipped(f"bundle/{name}"), ParameterError)
-    page = Template(_shipped("bundle/page.html")).substitute(title=escape(title))
-    write_text(folder / "index.html", page, ParameterError)
 
 
 def embedded_page(title: str, route: str, scripts: list[str]) -> str:

@@ -111,6 +111,9 @@ def dictionary(maps: Numbers, scale: LayerScale | None) -> Mapping[str, Any]:
         "columns": columns,
         "units": chosen,
         "values": [[_rounded(values[unit, at]) for unit in units] for at, units in enumerate(chosen)],
+        "scores": None
+        if scale is None
+        else [[_rounded(scores[unit, at]) for unit in units] for at, units in enumerate(chosen)],
     }
 
 

@@ -110,8 +110,17 @@ class UnitExamples:
             "slot": place,
             "image": int(as_numpy(examples.indices[layer])[slot]),
             "value": float(as_numpy(examples.values[layer])[slot]),
+            "place": _middle(int(as_numpy(examples.positions[layer])[slot]), examples.shapes[layer]),
             "rectangle": [top / height, left / width, bottom / height, right / width],
         }
+
+
+def _middle(position: int, shape: Sequence[int]) -> tuple[float, float] | None:
+    """The middle of a position of maps, row and column in shares of the image; None of tokens and vectors."""
+    if len(shape) != 2:
+        return None
+    row, column = divmod(position, shape[1])
+    return (row + 0.5) / shape[0], (column + 0.5) / shape[1]
 
 
 def own_pictures(examples: Examples, layer: str, slots: Iterable[Slot], pictures: Mapping[str, Any]) -> list[Pixels]:

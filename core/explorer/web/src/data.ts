@@ -131,6 +131,7 @@ export interface Example {
   slot: number; // its place in `crops`
   image: number;
   value: number;
+  place: [number, number] | null; // row, column in shares of the image, the middle of its position; null of vectors
   rectangle: [number, number, number, number]; // top, left, bottom, right in the model's input, in shares of its sides
 }
 export interface Histogram {
@@ -180,6 +181,7 @@ export interface Dictionary {
   columns: number;
   units: number[][]; // by position, row by row: the units that stand out there, the strongest first
   values: number[][];
+  scores: number[][] | null; // in deviations from each unit's mean over the data, by which they are ordered; null where unknown
 }
 export interface ConceptGroups {
   layer: LayerId;
