@@ -14,7 +14,9 @@ from ..execution.workers import Workers
 from ..explorer.book import ALL, Shown
 from ..explorer.explore import explore, is_store
 from ..explorer.site import Site
+from ..explorer.site_folder import check_folder
 from ..model.base import Model
+from ..result.display import counted
 from ..store.manifest import read_manifest
 from ..survey.given import open_model_again
 from ..survey.loading import load
@@ -45,7 +47,7 @@ class _Explore(WritingCommand):
     """A command that remembers how it was called: the pages say what to type for what they lack."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_WORDS] = ["crosslens", "explore", *args]
+        ctx.meta[_WORDS] = ["crosslens", "explore", *(word for word in args if word != "--again")]
         return super().parse_args(ctx, args)
 
 
@@ -58,13 +60,13 @@ class _Count(click.ParamType):  # type: ignore[type-arg]
         if value == ALL or isinstance(value, int):
             return str(value) if value == ALL else int(value)
         if not str(value).isdecimal() or len(str(value)) > 9:
-            self.fail(f"{value!r} is neither a number nor 'all'", param, ctx)
+            self.fail(f"{value!r} is neither a whole number, at least 0, nor 'all'", param, ctx)
         return int(value)
 
 
 def _explore(*, what: str, data: str | None, out: Path, as_json: bool, **options: Any) -> None:
     given = {name: options[name] for name in SHOWN if options[name] is not None}
-    Shown.of(given)  # what is wrong with it is said before the work
+    Shown.of(given)  # what is wrong with it, or with the folder, is said before the work
     words = click.get_current_context().meta[_WORDS]
     try:
         with quiet(), bar("files") as progress:
@@ -93,6 +95,7 @@ def _site(
         progress: told of the survey that is made.
     """
     source = None if data is None else source_of(data, resize=options["resize"], crop=options["crop"])
+    check_folder(out, source)
     more = {"beside": _second(options), "checkpoints": _points(options["checkpoints"]), **given}
     if is_store(what):
         _refuse_for_store(options)
@@ -104,9 +107,16 @@ def _site(
         raise ParameterError(f"--network is the network of a survey, and '{what}' is no survey's folder")
     model = open_model(what, options)
     layers = tuple(options["layers"].split(",")) if options["layers"] else ()
-    store = (options["store"] or out.with_name(f"{out.name}-survey")) if source is not None else None
+    store = (options["store"] or _beside(out)) if source is not None else None
     workers = Workers.of(options["workers"], options["threads"] or 1)
-    return explore(model, source, layers=layers, store=store, workers=workers, progress=progress, **more)
+    more |= {"again": options["again"], "workers": workers, "progress": progress}
+    return explore(model, source, layers=layers, store=store, **more)
+
+
+def _beside(out: Path) -> Path:
+    """The folder of the survey: the site's name with "-survey" behind it; of "." that of the folder itself."""
+    whole = out if out.name else out.resolve()
+    return whole.with_name(f"{whole.name}-survey")
 
 
 def _second(options: Mapping[str, Any]) -> Model | None:
@@ -124,8 +134,8 @@ def _refuse_for_store(options: Mapping[str, Any]) -> None:
     Raises:
         UsageError: one is given with a survey.
     """
-    for name in ("layers", "store", "workers", "threads"):
-        if options[name] is not None:
+    for name in ("layers", "store", "workers", "threads", "again"):
+        if options[name]:
             raise click.UsageError(
                 f"--{name} is for a survey that is made first; this one is made, `crosslens sweep` adds"
             )
@@ -141,7 +151,8 @@ def _say(site: Site, index: Path, as_json: bool) -> None:
         return
     for note in site.notes:
         echo(f"Note: {note}", err=True)
-    echo(f"{site.book.name}: {len(site.book.layers)} layers, {len(files)} files, {size / 1e6:.0f} MB")
+    made = f"{counted(len(site.book.layers), 'layer')}, {counted(len(files), 'file')}, {size / 1e6:.0f} MB"
+    echo(f"{site.book.name}: {made}")
     if survey is not None:
         echo(f"survey: {survey}")
     echo(f"written: {index} (open it in a browser; it needs no server and no network)")
@@ -155,7 +166,7 @@ command = _Explore(
     "explore",
     callback=_explore,
     short_help="Make a site of pages of a network: its map, layers, units, pictures, points.",
-    help="Open a network like a book: a site of static files that opens from disk. WHAT is a survey's folder "
+    help="Open a network like a book: a site of static files that opens from disk. STORE is a survey's folder "
     "(`crosslens sweep`), or a network; of a network and DATA a survey is made first, without DATA the site has the "
     "network's map, filters and visualisations. DATA is what `crosslens sweep` takes; a survey knows its own.",
     epilog=EXAMPLES,
@@ -174,6 +185,7 @@ command = _Explore(
         click.Option(["--maps"], metavar="METHOD,...", help=f"Maps of a picture; {','.join(Shown.maps)} if not given."),
         click.Option(["--layers"], metavar="NAME,...", help="Layers whose units get pages; 12 at most if not given."),
         click.Option(["--store"], type=FolderPath(), help="Where the survey is kept; FOLDER-survey if not given."),
+        click.Option(["--again"], is_flag=True, help="Begin the survey anew: what is in its folder is deleted."),
         click.Option(["--network"], metavar="MODEL", help=_NETWORK),
         click.Option(["--beside"], metavar="MODEL", help="A second network, shown side by side with the first."),
         click.Option(["--checkpoints"], type=click.Path(path_type=Path), metavar="FILE.npz", help=_CHECKPOINTS),

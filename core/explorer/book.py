@@ -51,7 +51,9 @@ class Shown:
                 values[name] = _count(name, values[name], least)
         if "maps" in values:
             given_maps = values["maps"]
-            values["maps"] = tuple(given_maps.split(",") if isinstance(given_maps, str) else given_maps)
+            values["maps"] = tuple(
+                each.strip() for each in (given_maps.split(",") if isinstance(given_maps, str) else given_maps)
+            )
         return cls(**values)
 
 

@@ -7,15 +7,17 @@ from typing import Any
 from ..data.concepts import HasConcepts
 from ..data.source import Source
 from ..data.sources import adapters
-from ..errors import ParameterError
+from ..errors import LayerError, ParameterError
 from ..execution.progress import Progress, shows_progress, silent
 from ..execution.workers import Workers
 from ..introspection.default_layer import default_layer
 from ..introspection.unit_layers import unit_layers
+from ..method.base import gives
 from ..model.base import Model
 from ..plugins.method_by_name import method
 from ..plugins.models import ModelLike, as_model
 from ..plugins.registry import image_method_class
+from ..result import Attribution
 from ..store.manifest import MANIFEST, read_manifest
 from ..survey.given import open_model_again, open_source_again
 from ..survey.survey import Survey, open_survey
@@ -45,6 +47,7 @@ def explore(
     store: str | Path | None = None,
     beside: ModelLike = None,
     checkpoints: Any = None,
+    again: bool = False,
     workers: Workers | None = None,
     progress: Progress = silent,
     **shown: Any,
@@ -61,6 +64,7 @@ def explore(
         store: the folder in which that survey is kept; in memory if not given, and then the images have no thumbnails.
         beside: a second model to show side by side: aligned layers, matched units, where they part.
         checkpoints: what `crosslens.steady_embedding` gave, or its .npz: the points of all checkpoints in one layout.
+        again: begin the survey anew, where its folder holds one of other images or another network.
         workers: who makes the survey, `crosslens.execution.workers.Workers`; this process with one thread if not given.
         progress: called with (done, all, what).
         shown: how much is shown, see `crosslens.explorer.Shown`: units=8 of each layer with visualisations, or "all";
@@ -78,10 +82,11 @@ def explore(
     """
     chosen = Shown.of(shown)
     for name in chosen.maps:
-        image_method_class(name)
+        if not gives(image_method_class(name), Attribution):
+            raise ParameterError(f"maps: {name} gives no map of a picture; grad_cam and gradient do, for example")
     if isinstance(what, Survey) or is_store(what):
-        if layers or store is not None:
-            name = "layers" if layers else "store"
+        if layers or store is not None or again:
+            name = "layers" if layers else "store" if store is not None else "again"
             raise ParameterError(
                 f"{name}: of a survey that is made first; this one is made, sweep into it again for more"
             )
@@ -96,7 +101,7 @@ def explore(
         return Site(Book(network, Survey({}, {}), None, chosen, network_name(network), named), beside, checkpoints)
     source = adapters.data(data)
     who = workers or Workers(threads=1)
-    how: Any = {"workers": who.workers, "threads": who.threads or 1, "ray": who.ray}
+    how: Any = {"workers": who.workers, "threads": who.threads or 1, "ray": who.ray, "again": again}
     survey = sweep(network, source, book_methods(network, source, named), store=store, progress=progress, **how)
     return Site(Book(network, survey, source, chosen, network_name(network)), beside, checkpoints)
 
@@ -120,7 +125,10 @@ def book_methods(model: Model, source: Source, layers: Sequence[str]) -> list[An
 
 def _embedded(model: Model, layers: Sequence[str], images: int) -> list[str]:
     """The default layer; of data that are laid out in minutes, before it those at a third and two thirds of the way."""
-    last = default_layer(model)
+    try:
+        last = default_layer(model)
+    except LayerError:  # a network of vectors: the last layer before the output
+        last = list(layers)[-2:][0]
     if images > MANY:
         return [last]
     before = list(layers)[: list(layers).index(last)] if last in layers else list(layers)

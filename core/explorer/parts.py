@@ -53,9 +53,9 @@ def parts_of(book: Book, beside: Model | None, checkpoints: Any, *, first_page: 
         Part("concepts", lambda data: concept_leaves(book)),
         Part("points", lambda data: [*point_leaves(book, checkpoints), *atlas_leaves(book)]),
         Part("pictures", lambda data: picture_leaves(book)),
-        *([Part("beside", lambda data: beside_leaves(book, beside))] if beside is not None else []),
         Part("visualisations", lambda data: visualisation_leaves(book, data)),
         Part("layers", partial(_layers, book)),
+        *([Part("beside", lambda data: beside_leaves(book, beside))] if beside is not None else []),
     ]
 
 

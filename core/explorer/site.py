@@ -5,6 +5,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from ..errors import LayerError, ParameterError
 from ..execution.progress import Progress, show_progress
 from ..files.whole_file import writable_folder
@@ -19,15 +21,14 @@ from .data_folder import DataFolder, stamp_of
 from .leaf import write_leaves
 from .network.structure import unit_count
 from .parts import Part, parts_of, unit_parts
+from .site_folder import INDEX, check_folder, check_origin
 from .site_page import site_notes, site_page, site_title
 from .units.time_left import estimate
 
 __all__ = ["CellPage", "Site"]
 
-INDEX = "index.html"
 REFRESHED = 60.0
 """Seconds after which a site that is being made shows what was added."""
-MARK = b'<meta name="generator" content="crosslens">'
 
 
 class Site:
@@ -58,12 +59,13 @@ class Site:
             CrosslensError: what is wrong with the network or the images.
         """
         folder = Path(folder)
-        self._refuse(folder)
+        data = DataFolder(folder / "data")
+        check_folder(folder, self.book.source)
         writable_folder(folder, ParameterError)
-        folder.mkdir(parents=True, exist_ok=True)
         with show_progress(progress, "explore") as told:
             write_app(folder, site_title(self.book))
-            self._write(parts_of(self.book, self.beside, self.checkpoints), DataFolder(folder / "data"), told)
+            check_origin(data, self.book, folder)
+            self._write(parts_of(self.book, self.beside, self.checkpoints), data, told)
         return folder / INDEX
 
     def _write(self, parts: Sequence[Part], data: DataFolder, progress: Progress) -> None:
@@ -89,23 +91,6 @@ class Site:
     def _page(self, data: DataFolder) -> Mapping[str, Any]:
         names = None if self.beside is None else names_of(self.book, self.beside)
         return site_page(self.book, data, self.typed, self.checkpoints, names)
-
-    def _refuse(self, folder: Path) -> None:
-        """Refuse a folder that holds something else, or whose pictures are read.
-
-        Raises:
-            ParameterError: with what to do.
-        """
-        pictures = getattr(self.book.source, "folder", None)
-        if isinstance(pictures, Path) and pictures.resolve() in (folder.resolve(), *folder.resolve().parents):
-            raise ParameterError(
-                f"the site '{folder}' would lie among the pictures of '{pictures}', which are read: name a folder "
-                "beside it"
-            )
-        if folder.is_dir() and any(folder.iterdir()) and not _is_site(folder):
-            raise ParameterError(f"'{folder}' holds other things than a site: name a new folder, or an earlier site")
-        if folder.exists() and not folder.is_dir():
-            raise ParameterError(f"'{folder}' is a file: name a folder")
 
     def estimate(self, folder: str | Path) -> str:
         """How long the visualisations will take that a folder lacks, "about 3 hours for the other 2,900 units".
@@ -135,8 +120,8 @@ class Site:
             listed = ", ".join(self.book.layers[:8]) + ", ..." * (len(self.book.layers) > 8)
             raise LayerError(f"units of layer {name!r} have no pages here; those of {listed} have")
         count = unit_count(self.book.model.layer(name))
-        if not 0 <= unit < count:
-            raise ParameterError(f"layer {name!r} has units 0 to {count - 1}; {unit} is none")
+        if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < count:
+            raise ParameterError(f"layer {name!r} has units 0 to {count - 1}; {unit!r} is none")
         return self._cell(
             f"#/unit/{self.book.ids[name]}/{unit}", f"unit {unit} of {name}", unit_parts(self.book, name, unit)
         )
@@ -170,13 +155,6 @@ class CellPage:
 
     def _repr_html_(self) -> str:
         return self.html
-
-
-def _is_site(folder: Path) -> bool:
-    try:
-        return MARK in (folder / INDEX).read_bytes()[:4096]
-    except OSError:
-        return False
 
 
 def _told_of(name: str, progress: Progress) -> Progress:

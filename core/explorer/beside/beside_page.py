@@ -12,7 +12,7 @@ from ...alignment.probe_images import probes
 from ...arrays import Array, as_numpy
 from ...comparison.compare import compare
 from ...comparison.view import ComparisonView
-from ...errors import ComparisonError
+from ...errors import ComparisonError, CrosslensError
 from ...image.false_colour import pixels
 from ...model.base import INPUT, Model
 from ..book import Book
@@ -74,17 +74,22 @@ class _Pair:
         both = dict(zip(self.names, (self.book.model, self.other), strict=True))
         alignment = align(both, images=self.images[:SHOWN])
         layers = self._layers(alignment)
-        comparison = compare(both, list(self.book.shown.maps), self.images[:SHOWN])
-        view = comparison.view
         return {
             "models": list(self.names),
-            "verdict": view.verdict.text,
             "layers": layers,
             "units": self._units(layers),
             "divergence": self._divergence(both),
-            "methods": [{"method": each.method, "figures": dict(each.worst)} for each in view.pairs],
-            "pictures": self._pictures(view),
+            **self._compared(both),
         }
+
+    def _compared(self, both: Mapping[str, Model]) -> Mapping[str, Any]:
+        """The verdict, figures and maps; of two architectures whose maps cannot be compared the reason."""
+        try:
+            view = compare(both, list(self.book.shown.maps), self.images[:SHOWN]).view
+            found = {"verdict": view.verdict.text, "pictures": self._pictures(view)}
+        except CrosslensError as error:
+            return {"verdict": str(error), "methods": [], "pictures": []}
+        return {**found, "methods": [{"method": each.method, "figures": dict(each.worst)} for each in view.pairs]}
 
     def _layers(self, alignment: Alignment) -> Sequence[Mapping[str, Any]]:
         return [

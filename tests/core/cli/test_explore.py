@@ -49,10 +49,11 @@ def test_the_same_command_again_goes_on_and_replaces_nothing_foreign(command, ti
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--units", "many"), "'many' is neither a number nor 'all'"),
+        (("--units", "many"), "'many' is neither a whole number, at least 0, nor 'all'"),
         (("--steps", "0"), "steps is 0; give a whole number, at least 1"),
         (("--network", "x.onnx"), "--network is the network of a survey"),
         (("--maps", "grad_cm"), "no plugin named 'grad_cm'"),
+        (("--maps", "pgd"), "pgd gives no map of a picture"),
         (("--layers", "conv9"), "no layer 'conv9'"),
     ],
 )
@@ -61,6 +62,21 @@ def test_wrong_words_are_refused_before_the_work(command, tiny, folder, tmp_path
     assert done.exit_code in {1, 2}
     assert said in done.stderr.replace("\n", " ")
     assert not (tmp_path / "site").exists()
+
+
+def test_folders_in_which_no_site_may_lie_are_refused_before_the_survey(command, tiny, folder, tmp_path):
+    (tmp_path / "net.onnx").write_text("a network")
+    for place in (folder, folder / "site", tmp_path / "net.onnx"):
+        assert command("explore", tiny, folder, "-o", place, *SMALL).exit_code == 1
+    assert not list(tmp_path.rglob("*-survey"))
+
+
+def test_a_site_in_the_folder_where_one_is(command, tiny, folder, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = command("explore", tiny, folder, "-o", ".", "--layers", "conv1", *SMALL)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "here-survey" / "manifest.json").is_file()
 
 
 def test_ctrl_c_says_the_command_that_goes_on(command, tiny, folder, tmp_path, monkeypatch):

@@ -117,6 +117,46 @@ def test_a_folder_that_holds_something_else_is_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_site_of_another_network_or_of_other_images_is_kept(made, tmp_path):
+    _, folder = made
+    before = {path: path.read_bytes() for path in folder.rglob("*.js")}
+    with pytest.raises(ParameterError, match="is a site of another network, 'tiny'"):
+        crosslens.explore(TinyModel(seed=1), layers=("conv1",), **SMALL).save(folder)
+    with pytest.raises(ParameterError, match="is a site of other images"):
+        crosslens.explore(tiny(), IMAGES[:6], layers=("conv1",), store=tmp_path / "survey", **SMALL).save(folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*.js")} == before
+
+
+def test_a_report_is_not_taken_for_a_site(tmp_path):
+    comparison = crosslens.compare([TinyModel(), TinyModel(seed=1)], "gradient", IMAGES[:1])
+    comparison.save(tmp_path / "index.html")
+    before = (tmp_path / "index.html").read_bytes()
+    with pytest.raises(ParameterError, match="holds other things than a site"):
+        crosslens.explore(TinyModel()).save(tmp_path)
+    assert (tmp_path / "index.html").read_bytes() == before
+
+
+def test_a_site_that_was_stopped_at_its_first_file_goes_on(tmp_path, monkeypatch):
+    from crosslens.explorer import app
+
+    site = crosslens.explore(TinyModel(), layers=("conv1",), **SMALL)
+    with monkeypatch.context() as patch:
+        patch.setattr(app, "FILES", ("explorer.js", "no such file"))
+        with pytest.raises(FileNotFoundError):
+            site.save(tmp_path / "site")
+    assert site.save(tmp_path / "site").is_file()
+
+
+def test_two_architectures_side_by_side_say_why_their_maps_cannot_be_compared(tmp_path):
+    other = TinyModel(tokens=True)
+    site = crosslens.explore(TinyModel(), layers=("conv1",), beside=other, **{**SMALL, "maps": ("grad_cam",)})
+    site.save(tmp_path / "site")
+    page = value(tmp_path / "site" / "data" / "site.js")
+    assert page["beside"] == ["tiny", "tiny (2)"]
+    assert value(tmp_path / "site" / "data" / "beside.js")["verdict"]
+    assert page["layers"][1]["pictured"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -154,6 +194,8 @@ def test_a_notebook_shows_the_page_of_a_unit_with_its_data_inside(made):
         site.unit("conv2", 0)
     with pytest.raises(ParameterError, match="layer 'act2' has units 0 to 5; 6 is none"):
         site.unit("act2", 6)
+    with pytest.raises(ParameterError, match="layer 'act2' has units 0 to 5; 'x' is none"):
+        site.unit("act2", "x")
 
 
 @pytest.mark.parametrize(
