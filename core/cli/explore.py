@@ -1,4 +1,4 @@
-"""`crosslens explore`: make a site of pages of a network: its map, layers, units, pictures, points."""
+"""`crosslens explore`: make a site of pages on a network, its units and pictures."""
 
 import shlex
 from collections.abc import Mapping
@@ -165,7 +165,7 @@ _NETWORK = "The network of a survey, where it lies elsewhere than then: a file, 
 command = _Explore(
     "explore",
     callback=_explore,
-    short_help="Make a site of pages of a network: its map, layers, units, pictures, points.",
+    short_help="Make a site of pages on a network, its units and pictures.",
     help="Open a network like a book: a site of static files that opens from disk. STORE is a survey's folder "
     "(`crosslens sweep`), or a network; of a network and DATA a survey is made first, without DATA the site has the "
     "network's map, filters and visualisations. DATA is what `crosslens sweep` takes; a survey knows its own.",
