@@ -39,11 +39,11 @@ def carried(structure: Structure, name: str) -> tuple[Carried, ...]:
 
     Args:
         structure: the network's.
-        name: a layer; of one with a kernel the answer is ().
+        name: a layer; where a kernel is applied the answer is ().
     """
     model, read = structure.model, structure.inputs(name)
     layer, count = model.layers[name], structure.units(name)
-    if not read or not count or name in structure.kernels:
+    if not read or not count or name in structure.kernel_at:
         return ()
     if mixes_units(structure, name):
         return ()
@@ -58,8 +58,8 @@ def carried(structure: Structure, name: str) -> tuple[Carried, ...]:
 
 
 def mixes_units(structure: Structure, name: str) -> bool:
-    """Whether a layer without a kernel of its own makes each unit from many: attention, a product of two layers."""
-    return any(part in word for word in structure.words(name) for part in _MIXES)
+    """Whether what is no kernel's place makes each unit from many: attention, a product of two layers."""
+    return name not in structure.kernels and any(part in word for word in structure.words(name) for part in _MIXES)
 
 
 def kernel_layer(structure: Structure, name: str) -> str | None:
@@ -70,8 +70,8 @@ def kernel_layer(structure: Structure, name: str) -> str | None:
     order = list(structure.model.layers)
     name = structure.origin(name)
     for _ in range(_FARTHEST):
-        if name in structure.kernels:
-            return name
+        if name in structure.kernel_at:
+            return structure.kernel_at[name]
         before = [
             each.source
             for each in carried(structure, name)

@@ -110,9 +110,11 @@ def total_flops(model: Model) -> int | None:
 
 def _flops(structure: Structure, name: str, weights: Weights) -> int | None:
     layer, words = structure.model.layers[name], structure.words(name)
-    if name in {INPUT, OUTPUT} or words & {*_MOVES, "unfold"} or lays_out_anew(layer) or only_chooses(layer):
+    is_inside = structure.kernel_at.get(name, name) != name  # of a layer that has the kernel, and what it takes
+    moves = words & {*_MOVES, "unfold"} or lays_out_anew(layer) or only_chooses(layer)
+    if name in {INPUT, OUTPUT} or is_inside or moves:
         return 0
-    read, given = [_shape(structure.model, each) for each in structure.reads[name]], _shape(structure.model, name)
+    read, given = [_shape(structure.model, each) for each in _sources(structure, name)], _shape(structure.model, name)
     if any(key in weights for key in _KERNELS):
         transposed = any("transpos" in word for word in words)
         positions = _positions(read[0] if transposed and read else given)
@@ -126,6 +128,12 @@ def _flops(structure: Structure, name: str, weights: Weights) -> int | None:
         return None
     normalises = "scale" in weights or "norm" in layer.kind.lower()
     return 2 * prod(given) if normalises else _elementwise(prod(given), read, words)
+
+
+def _sources(structure: Structure, name: str) -> tuple[str, ...]:
+    """What a layer reads; of one whose kernel is applied at a place inside, what that place reads."""
+    inside = [place for place, layer in structure.kernel_at.items() if layer == name]
+    return structure.reads[inside[0] if inside else name]
 
 
 def _elementwise(given: int, read: list[Shape], words: frozenset[str]) -> int:

@@ -103,7 +103,7 @@ class KernelWalk:
         found: dict[str, float] = {}
         for name in self.structure.model.layers:
             before = [found[read] for read in self.structure.inputs(name) if read in found]
-            shape = self.structure.kernels.get(name)
+            shape = self.structure.kernels.get(self.structure.kernel_at.get(name, ""))
             if name in self.ends:
                 found[name] = 0
             elif not before or (shape is None and mixes_units(self.structure, name)):
@@ -117,7 +117,7 @@ class KernelWalk:
         self._kernels.clear()
 
     def _steps(self, name: str, way: _Way, rows: Sequence[int], most: int) -> Sequence[tuple[str, _Way]]:
-        if name in self.structure.kernels:
+        if name in self.structure.kernel_at:
             return self._through_kernel(name, way, rows, most)
         if name not in self._carried:
             self._carried[name] = carried(self.structure, name)
@@ -149,7 +149,7 @@ class KernelWalk:
     def _kernel(self, name: str) -> tuple[list[tuple[Taps, bool]], str | None]:
         """A layer's kernels as matrices, the last that is applied first, and the layer that they read."""
         if name not in self._kernels:
-            weights = self.structure.model.weights(name)
+            weights = self.structure.model.weights(self.structure.kernel_at[name])
             inner = as_numpy(weights["depthwise_kernel"]) if "depthwise_kernel" in weights else None
             kernel = as_numpy(weights["kernel"])
             first = kernel if inner is None else inner

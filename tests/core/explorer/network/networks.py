@@ -74,6 +74,52 @@ def mobile_keras():
     return Model(image, layers.Dense(5, name="fc")(x))
 
 
+class Plain(nn.Module):
+    """Two convolutions, one depthwise, pooling, two dense layers, each followed by an activation function."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv_a, self.conv_b = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+        self.depthwise, self.hidden, self.out = nn.Conv2d(6, 6, 3, groups=6), nn.Linear(6, 8), nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.depthwise(self.conv_b(self.conv_a(x).relu()).relu()).relu()
+        return self.out(self.hidden(x.mean((2, 3))).relu()).softmax(-1)
+
+
+def plain():
+    torch.manual_seed(0)
+    return Plain().eval()
+
+
+def plain_keras(nested=False):
+    """`Plain` with equal weights, each activation function a part of its layer, as most write it in Keras.
+
+    Args:
+        nested: whether the convolutions stand in a network inside of the network.
+    """
+    from keras import Input, Model, Sequential, layers
+
+    maps = [
+        layers.Conv2D(4, 3, padding="same", activation="relu", name="conv_a"),
+        layers.Conv2D(6, 3, padding="same", activation="relu", name="conv_b"),
+        layers.DepthwiseConv2D(3, activation="relu", name="depthwise"),
+    ]
+    pool = layers.GlobalAveragePooling2D(name="pool")
+    rest = [layers.Dense(8, "relu", name="hidden"), layers.Dense(5, "softmax", name="out")]
+    if nested:
+        image = Input((16, 16, 3))
+        inner = Sequential([Input((16, 16, 3)), *maps], name="inner")(image)
+        made = Model(image, rest[1](rest[0](pool(inner))))
+    else:
+        made = Sequential([Input((16, 16, 3)), *maps, pool, *rest])
+    for module, layer in zip(plain().children(), (maps[0], maps[1], maps[2], *rest), strict=True):
+        kernel = module.weight.detach().numpy()
+        order = (1, 0) if kernel.ndim == 2 else (2, 3, 0, 1) if layer is maps[2] else (2, 3, 1, 0)
+        layer.set_weights([kernel.transpose(order), module.bias.detach().numpy()])
+    return made
+
+
 class Odd(nn.Module):
     """Grouped, transposed and dilated convolutions, a padding, a product of two activations, a linear layer."""
 

@@ -1,5 +1,6 @@
 """What a unit reads and who reads it: in a linear network the change that a change of the unit makes."""
 
+import crosslens
 import numpy as np
 import pytest
 import torch
@@ -160,3 +161,35 @@ def test_where_no_page_is_near_units_of_what_the_first_kernel_reads_are_listed()
         same = [link for link in row if names[link["layer"]] == "blocks.4"]
         assert [(link["unit"], link["weight"]) for link in same] in ([], [(unit, 1.0)])
         assert {names[link["layer"]] for link in row} <= {"blocks.4", "blocks.5.relu1"}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_keras_layers_with_an_activation_of_their_own_are_linked_as_torch_s_apart(nested):
+    ours = networks.wrapped(networks.plain())
+    keras = crosslens.wrap(networks.plain_keras(nested), preprocess="none")
+    images = networks.images(2)
+    inner = "inner/" * nested
+    names = {
+        "/relu": f"{inner}conv_a",
+        "/relu#2": f"{inner}conv_b",
+        "/relu#3": f"{inner}depthwise",
+        "/relu#4": "hidden",
+    }
+    np.testing.assert_allclose(
+        keras.forward(images, ["hidden"])["hidden"], ours.forward(images, ["/relu#4"])["/relu#4"], atol=1e-5
+    )
+    of_torch, of_keras = with_pages(ours, *names), with_pages(keras, *names.values())
+    readers = {**{of_torch.ids[a]: b for a, b in names.items()}, of_torch.ids["out"]: "out"}
+    for name, other in names.items():
+        for links in (reads, read_by):
+            expected, given = links(of_torch, name), links(of_keras, other)
+            assert any(expected) == (name != "/relu" or links is read_by)
+            for row, found in zip(expected, given, strict=True):
+                known = sorted((readers[link["layer"]], link["unit"], link["weight"], link["norm"]) for link in row)
+                there = sorted(
+                    (list(keras.layers)[link["layer"]], link["unit"], link["weight"], link["norm"]) for link in found
+                )
+                assert [each[:2] for each in known] == [each[:2] for each in there]
+                np.testing.assert_allclose(
+                    [each[2:] for each in known], [each[2:] for each in there], rtol=1e-3, atol=1e-5
+                )

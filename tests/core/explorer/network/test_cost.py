@@ -61,6 +61,16 @@ def test_the_same_network_has_the_same_figures_in_every_framework(tmp_path):
     assert total_flops(folded) == total_flops(torch_model) - Costs.of(torch_model).flops_of(norms)
 
 
+def test_a_bias_that_keras_shows_inside_of_a_layer_takes_nothing():
+    ours = networks.wrapped(networks.plain())
+    keras = Costs.of(crosslens.wrap(networks.plain_keras(), preprocess="none"))
+    expected = Costs.of(ours).flops
+    for name in ("conv_a", "conv_b", "depthwise", "hidden", "out"):
+        assert keras.flops[name] == expected[name] > 0
+        assert keras.flops[f"{name}/add"] == keras.parameters[f"{name}/add"] == 0
+    assert keras.all_parameters == total_parameters(ours)
+
+
 def test_shared_weights_count_once():
     class Tied(nn.Module):
         def __init__(self):
