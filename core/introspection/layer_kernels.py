@@ -10,6 +10,7 @@ from ..arrays import as_numpy
 from ..errors import LayerError, unknown_name
 from ..model.base import INPUT, Model
 from ..model.layer import Layer, LayerLike
+from .kernel_place import kernel_place
 from .linear_source import LinearSource, linear_source, single_path
 
 __all__ = ["KERNEL", "LayerKernels", "first_filters", "layer_kernels"]
@@ -82,11 +83,12 @@ def layer_kernels(model: Model, layer: LayerLike, kernel: str = KERNEL) -> Layer
     raw = raw if gains is None else raw * gains.reshape(-1, *[1] * (raw.ndim - 1)).astype(raw.dtype)
     if "transpos" in model.layer(of).kind.lower():
         return LayerKernels(of, raw, raw)
-    if (direct := _read_directly(model, of, raw)) is not None:
+    place = kernel_place(model, of, len(raw)) if kernel == KERNEL else of
+    if (direct := _read_directly(model, place, raw)) is not None:
         return LayerKernels(of, raw, direct, INPUT)
-    for laid_out, source in _through_others(model, of, raw):
+    for laid_out, source in _through_others(model, place, raw):
         return LayerKernels(of, raw, laid_out, source)
-    return LayerKernels(of, raw, raw, groups=_groups(model, of, raw))
+    return LayerKernels(of, raw, raw, groups=_groups(model, place, raw))
 
 
 def _groups(model: Model, layer: str, raw: Values) -> int:

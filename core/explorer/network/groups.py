@@ -68,11 +68,11 @@ def layer_groups(structure: Structure) -> list[LayerGroup]:
 
 
 def _is_inside_of_one(structure: Structure, title: str, layers: Sequence[str]) -> bool:
-    """Whether this is one layer with a kernel and the functions that it calls, as padding."""
+    """Whether this is one layer with a kernel and the functions that it calls before that, as padding."""
     others = [name for name in layers if name != title]
     return (
         len(others) < len(layers)
-        and title in structure.kernels
+        and structure.kernel_at.get(title) == title
         and all(name.startswith(f"{title}/") and name not in structure.kernels for name in others)
     )
 

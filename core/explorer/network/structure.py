@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
+from ...introspection.kernel_place import kernel_place
 from ...model.base import INPUT, OUTPUT, Model
 from ...model.layer import Layer
 from ...model.reduction import unit_axis
@@ -14,8 +15,6 @@ __all__ = ["Structure", "layer_words", "unit_count"]
 
 _IDENTITY = frozenset({"identity", "dropout", "dropout1d", "dropout2d", "spatialdropout2d", "alphadropout", "detach"})
 _IDENTITY_TOO = frozenset({"droppath", "stochasticdepth", "contiguous", "clone", "noopidentity"})
-_APPLIES = re.compile("(add|biasadd|addmm|matmul|linear|(tensor)?dot|(depthwise|separable)?conv.*)")
-"""The words of a place inside of a layer where its kernel is applied, or its bias added to that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +78,7 @@ class Structure:
         It is the layer itself, but where the layer goes on after that and shows places inside, as a Keras
         Conv2D(activation="relu") does: "conv/add" then gives what the kernel makes, and "conv" its rectifier's values.
         """
-        return {self._applied_at(name): name for name in self.kernels}
-
-    def _applied_at(self, name: str) -> str:
-        """The first place inside, on the way back from the layer's values, that has the kernel's units."""
-        at, read = name, self.reads[name]
-        while len(read) == 1 and read[0].startswith(f"{name}/") and read[0] not in self.kernels:
-            (inside,) = read
-            if self.units(inside) == self.kernels[name][0] and any(map(_APPLIES.fullmatch, self.words(inside))):
-                at = inside
-            read = self.reads[inside]
-        return at
+        return {kernel_place(self.model, name, shape[0]): name for name, shape in self.kernels.items()}
 
     def units(self, name: str) -> int:
         """How many units a layer has; of the image its channels."""

@@ -3,6 +3,7 @@
 import io
 from base64 import b64decode
 
+import crosslens
 import numpy as np
 import pytest
 from crosslens.explorer.network.filters import filters, kernel_norms
@@ -71,3 +72,10 @@ def test_dense_kernels_over_the_image_are_pictures_of_it(layer):
     np.testing.assert_allclose(
         tile(made, 2).astype(float), 128 + 127 * kernel.transpose(1, 2, 0) / np.abs(kernel).max(), atol=1
     )
+
+
+def test_of_a_keras_layer_with_an_activation_of_its_own_they_are_those_of_the_layer_without():
+    torch_s, keras_s = networks.wrapped(networks.plain()), crosslens.wrap(networks.plain_keras(), preprocess="none")
+    assert filters(keras_s, "conv_a") == filters(torch_s, "conv_a")
+    assert "in the colours of the image" in filters(keras_s, "conv_a")["title"]
+    assert filters(keras_s, "conv_b") == filters(torch_s, "conv_b")

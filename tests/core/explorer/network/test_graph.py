@@ -1,5 +1,6 @@
 """The map of a network: who reads whom, groups that fold, and which of them are alike."""
 
+import crosslens
 import pytest
 from crosslens.explorer.network.cost import Costs
 from crosslens.explorer.network.graph import network
@@ -136,3 +137,12 @@ def test_underscores_tell_groups_of_layers_that_follow_each_other():
     assert found["conv2_block2"] == tuple(names[3:])
     plain = [f"{kind}_{n}" for n in range(4) for kind in ("conv2d", "batch_normalization", "re_lu")]
     assert titles_of(*(conv(name, kind=name) for name in plain)) == {}
+
+
+def test_a_keras_layer_with_an_activation_of_its_own_is_one_group_with_its_bias():
+    groups = layer_groups(Structure.of(crosslens.wrap(networks.plain_keras(nested=True), preprocess="none")))
+    names = [f"inner/{name}" for name in ("conv_a", "conv_b", "depthwise")]
+    assert [group.title for group in groups] == ["inner", *names, "hidden", "out"]
+    for group in groups[1:]:
+        assert group.layers == (f"{group.title}/add", group.title)
+        assert group.parent == (0 if group.title in names else None)
