@@ -68,7 +68,13 @@ def unit_leaves(made, line, pages):
 
 def unit_page(made, line, unit, pages):
     items = [
-        {"slot": slot, "image": slot * 3 % made.images, "value": 9 - slot / 2, "rectangle": [0.1, 0.2, 0.5, 0.6]}
+        {
+            "slot": slot,
+            "image": slot * 3 % made.images,
+            "value": 9 - slot / 2,
+            "rectangle": [0.1, 0.2, 0.5, 0.6],
+            "place": [0.2, 0.5],
+        }
         for slot in range(12)
     ]
     kinds = ("most", "slightly_positive", "slightly_negative", "least")
@@ -124,6 +130,7 @@ def picture_page(made, index, pages):
                 "columns": side,
                 "units": [[(p + k) % layer["units"] for k in range(3)] for p in range(side * side)],
                 "values": [[4.5 - k - p / 10 for k in range(3)] for p in range(side * side)],
+                "scores": [[6.5 - k for k in range(3)] for p in range(side * side)] if side == 4 else None,
             }
             for line, side in zip(shown[1:3], (8, 4), strict=True)
         ],

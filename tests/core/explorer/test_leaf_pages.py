@@ -66,6 +66,12 @@ def test_an_example_shows_its_image_with_the_part_that_the_unit_sees(browser):
     bottom = (rectangle["y"] + rectangle["height"] - box["y"]) / box["height"]
     right = (rectangle["x"] + rectangle["width"] - box["x"]) / box["width"]
     assert (top, left, bottom, right) == pytest.approx((0.1, 0.2, 0.5, 0.6), abs=0.01)
+    ring = browser.one(".whole .ring").rect
+    middle = [(ring[k] + ring[side] / 2 - box[k]) / box[side] for k, side in (("y", "height"), ("x", "width"))]
+    assert middle == pytest.approx([0.2, 0.5], abs=0.01)
+    tile, ring = browser.all(".crop .tile")[1].rect, browser.all(".crop .ring")[1].rect
+    middle = [(ring[k] + ring[side] / 2 - tile[k]) / tile[side] for k, side in (("y", "height"), ("x", "width"))]
+    assert middle == pytest.approx([0.25, 0.75], abs=0.02)  # 0.1 to 0.5 and 0.2 to 0.6 of the image are the crop
     browser.shows(".whole p", ["folder/photo_00003.png \u00b7 " + SCRIPT])
 
 
@@ -133,7 +139,8 @@ def test_the_dictionary_names_the_units_at_the_pointer(browser, picture):
     browser.shows(f"{SHALLOW} .unit-number", ["21", "22", "23"])
     browser.shows(f"{SHALLOW} .note", ["2.4", "1.4", "0.4"])
     assert [unit.rpartition("/")[2] for unit in browser.links(f"{DEEP} .unit-tile")] == ["6", "7", "8"]
-    assert browser.texts(f"{DEEP} .note") == ["3.9", "2.9", "1.9"]
+    assert browser.texts(f"{DEEP} .note") == ["6.5 \u03c3", "5.5 \u03c3", "4.5 \u03c3"]
+    assert "value 3.9 here" in browser.all(f"{DEEP} .unit-tile")[0].get_attribute("title")
 
 
 def test_a_click_holds_the_position_and_escape_releases_it(browser, picture):

@@ -15,7 +15,9 @@ from selenium.webdriver.common.keys import Keys
 from .made_up_site import IMAGE, SCRIPT
 
 SHARE = 0.94
-"""Of the canvas's shorter side, that points from -1 to 1 take."""
+"""Of the canvas's shorter side, that points from -1 to 1 and their pictures take."""
+PICTURE = 52
+"""Pixels of a picture with its frame, half of which lies beyond a point on each side."""
 CANVAS = ".points-stage canvas[data-drawn=still]"
 STATUS = "return Number(document.querySelector('.points-tools [role=status]').dataset.shown)"
 PICTURES = "return [...document.querySelectorAll('.points-pictures a')].map((a) => a.hash)"
@@ -48,7 +50,7 @@ def on_canvas(browser, points):
     """Where points lie on the canvas that shows all of them, from its middle, in pixels to the right and down."""
     side = browser.run("const box = document.querySelector(arguments[0]).getBoundingClientRect(); "
                        "return Math.min(box.width, box.height)", CANVAS)  # fmt: skip
-    return points * [1, -1] * SHARE * side / 2
+    return points * [1, -1] * (SHARE * side - PICTURE) / 2
 
 
 def lasso(browser, corners):

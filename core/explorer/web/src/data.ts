@@ -133,6 +133,7 @@ export interface Example {
   value: number;
   place: [number, number] | null; // row, column in shares of the image, the middle of its position; null of vectors
   rectangle: [number, number, number, number]; // top, left, bottom, right in the model's input, in shares of its sides
+  place: [number, number] | null; // row, column in shares of the image, the middle of the position that has the value
 }
 export interface Histogram {
   edges: number[]; // one more than counts
@@ -181,7 +182,11 @@ export interface Dictionary {
   columns: number;
   units: number[][]; // by position, row by row: the units that stand out there, the strongest first
   values: number[][];
+<<<<<<< HEAD
   scores: number[][] | null; // in deviations from each unit's mean over the data, by which they are ordered; null where unknown
+=======
+  scores: number[][] | null; // the same in deviations from the unit's mean over the data; null where unknown
+>>>>>>> 66585503 (Explorer: whole words found first, marks on the histogram that they are of, a ring where an example's value is, pictures with a page first)
 }
 export interface ConceptGroups {
   layer: LayerId;

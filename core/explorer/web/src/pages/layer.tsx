@@ -79,7 +79,6 @@ function Facts({ line, page }: { line: LayerLine; page: LayerPage | null }) {
     ["FLOPs", line.flops ? short(line.flops) : ""],
     ["dead units", line.dead === null ? "" : `${line.dead} (${percent(line.units ? line.dead / line.units : 0)})`],
     ["receptive field", page?.receptive_field ? `${shape(page.receptive_field)} px` : ""],
-    ["values of", page?.looked_at ?? ""],
     ...Object.entries(page?.figures ?? {})
       .filter(([name]) => name !== "units" && name !== "dead")
       .map(([name, value]): [string, string] => [words(name), value === null ? "" : figure(value)]),
@@ -97,6 +96,9 @@ function Facts({ line, page }: { line: LayerLine; page: LayerPage | null }) {
             ),
         )}
       </dl>
+      {page?.looked_at && page.looked_at !== line.name && (
+        <p class="muted small">examples are values of {page.looked_at}, before the rectifier</p>
+      )}
       {page?.notes.map((note) => (
         <p key={note} class="muted small">
           {note}
@@ -151,6 +153,7 @@ function FilterSheet({ page, line }: { page: LayerPage; line: LayerLine }) {
             <li key={slot}>
               <a href={href.unit(line.id, unit)}>
                 <Tile sheet={sheet} slot={slot} size={44} alt={`Filter of unit ${unit}`} />
+                {unit}
               </a>
             </li>
           );

@@ -3,9 +3,9 @@ import { useMemo, useState } from "preact/hooks";
 import { count as digits, percent, plural } from "../figure";
 import { NotMade } from "../parts/command";
 import { useChunks } from "../pictures/chunks";
-import { ALL, chosen, isAll, type Wanted } from "../pictures/filter";
+import { ALL, chosen, everyImage, isAll, type Wanted } from "../pictures/filter";
 import { Grid } from "../pictures/grid";
-import { useImage } from "../picture/images";
+import { classesOfLabels, useImage } from "../picture/images";
 import { address, go, href, optionsOf } from "../routes";
 import { Thumbnail } from "../sheet";
 import { commandFor, hasPage, useSite } from "../site";
@@ -38,15 +38,17 @@ interface ChoiceProps {
   value: string;
   options: [string, string][];
   choose: (value: string) => void;
+  without?: string; // an option that cannot be chosen
+  why?: string; // it cannot
 }
 
-function Choice({ title, value, options, choose }: ChoiceProps) {
+function Choice({ title, value, options, choose, without, why }: ChoiceProps) {
   return (
-    <label>
+    <label title={why}>
       <span>{title}</span>
       <select value={value} onChange={(event) => choose(event.currentTarget.value)}>
         {options.map(([key, text]) => (
-          <option value={key} key={key}>
+          <option value={key} key={key} disabled={key === without} title={key === without ? why : undefined}>
             {text}
           </option>
         ))}
@@ -61,7 +63,12 @@ const ONLY: [Wanted["only"], string][] = [
   ["wrong", "predicted wrongly"],
   ["failed", "not readable"],
 ];
+const WHY_NOT = {
+  none: "right and wrong are not known: the pictures have no labels",
+  other: "right and wrong are not known: no label is the name of a class",
+};
 const ORDER: [Wanted["order"], string][] = [
+  ["pages", "with a page first"],
   ["data", "as in the data"],
   ["score", "highest score first"],
   ["score_up", "lowest score first"],
@@ -74,6 +81,7 @@ function Filters({ wanted, change }: { wanted: Wanted; change: (part: Partial<Wa
     ...names.map((name): [string, string] => [name, name]),
   ];
   const labels = site.images?.labels ?? [];
+  const judged = useMemo(() => classesOfLabels(site).some((classes) => classes.size > 0), [site]);
   return (
     <form class="picture-filters" role="search" onSubmit={(event) => event.preventDefault()}>
       <label>
@@ -100,6 +108,8 @@ function Filters({ wanted, change }: { wanted: Wanted; change: (part: Partial<Wa
         title="only"
         value={wanted.only}
         options={ONLY}
+        without={judged ? undefined : "wrong"}
+        why={judged ? undefined : WHY_NOT[labels.length ? "other" : "none"]}
         choose={(only) => change({ only: only as Wanted["only"] })}
       />
       <Choice
@@ -108,6 +118,7 @@ function Filters({ wanted, change }: { wanted: Wanted; change: (part: Partial<Wa
         options={ORDER}
         choose={(order) => change({ order: order as Wanted["order"] })}
       />
+      {!judged && <p class="fine">{WHY_NOT[labels.length ? "other" : "none"]}</p>}
     </form>
   );
 }
@@ -124,10 +135,10 @@ export function PicturesView() {
   const [wanted, setWanted] = useState(fromAddress);
   const every = isAll(wanted);
   const { chunks, read, of } = useChunks(!every);
-  const found = useMemo(() => (every ? null : chosen(site, chunks, wanted)), [site, chunks, wanted, every]);
+  const found = useMemo(() => (every ? everyImage(site) : chosen(site, chunks, wanted)), [site, chunks, wanted, every]);
   if (!site.images) return <NotMade what="There are no pictures in this site" command={commandFor(site, "data")} />;
   const total = site.images.count;
-  const shown = found?.length ?? total;
+  const shown = found.length;
   const change = (part: Partial<Wanted>) => {
     const next = { ...wanted, ...part };
     setWanted(next);
@@ -139,9 +150,9 @@ export function PicturesView() {
       <header class="page-heading">
         <h1>Pictures</h1>
         <p class="muted" role="status">
-          {found ? `${digits(shown)} of ${plural(total, "picture")}` : plural(total, "picture")}
-          {found && read < of && `, ${percent(read / of)} searched`}
-          {site.pictures.length > 0 && `; ${digits(site.pictures.length)} with a page of their own are framed`}
+          {!every ? `${digits(shown)} of ${plural(total, "picture")}` : plural(total, "picture")}
+          {!every && read < of && `, ${percent(read / of)} searched`}
+          {site.pictures.length > 0 && `; ${digits(site.pictures.length)} with a page of their own are framed, and come first`}
         </p>
       </header>
       <Filters wanted={wanted} change={change} />
@@ -149,9 +160,9 @@ export function PicturesView() {
         count={shown}
         cell={104}
         extra={24}
-        render={(place, width) => <Cell index={found ? found[place] : place} width={width} />}
+        render={(place, width) => <Cell index={found[place]} width={width} />}
       />
-      {found && shown === 0 && read === of && <p class="fine">No picture is like that.</p>}
+      {!every && shown === 0 && read === of && <p class="fine">No picture is like that.</p>}
     </article>
   );
 }

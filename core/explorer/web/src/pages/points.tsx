@@ -216,6 +216,11 @@ function Layouts({ which, onTurn }: { which: number; onTurn: (step: number) => v
   );
 }
 
+const QUALITY: Record<string, string> = {
+  trustworthiness: "how far near points are true neighbours in the features; 1 is best",
+  neighbourhood_hit: "share of a point's neighbours that have its label; 1 is best",
+};
+
 function About({ which, points }: { which: number; points: Points }) {
   const site = useSite();
   const line = site.points[which];
@@ -235,7 +240,16 @@ function About({ which, points }: { which: number; points: Points }) {
         )}
         {site.points.length > 1 && ". All layouts share one plane, so that points can be followed"}.
       </p>
-      {quality.length > 0 && <p>{quality.map(([name, value]) => `${words(name)} ${figure(value)}`).join(", ")}</p>}
+      {quality.length > 0 && (
+        <ul class="points-quality" aria-label="Quality of the layout; 1 is best">
+          {quality.map(([name, value]) => (
+            <li key={name} title={QUALITY[name]}>
+              {words(name)} <span class="number">{figure(value)}</span>
+              {QUALITY[name] && <small> {QUALITY[name]}</small>}
+            </li>
+          ))}
+        </ul>
+      )}
       {notes.length > 0 && (
         <details>
           <summary>{plural(notes.length, "note")}</summary>

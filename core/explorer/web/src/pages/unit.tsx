@@ -7,7 +7,7 @@ import { useKeys } from "../keys";
 import { NotMade } from "../parts/command";
 import { NotThere } from "../parts/missing";
 import { go, href } from "../routes";
-import { commandFor, unitClass, useSite } from "../site";
+import { commandFor, layerName, unitClass, useSite } from "../site";
 import { Concepts, Statistics } from "../unit/statistics";
 import { ExamplesView } from "../unit/examples";
 import { HistogramView } from "../unit/histogram";
@@ -58,19 +58,33 @@ function Heading({ layer, unit }: Props) {
   );
 }
 
+/* The layer before the rectifier, whose values the examples are of; "" where they are the layer's own. */
+function useLookedAt(layer: LayerId): string {
+  const line = useSite().layers[layer];
+  const about = useData<LayerPage>(line.page ? `layers/${layer}` : null);
+  return about?.looked_at && about.looked_at !== line.name ? about.looked_at : "";
+}
+
 function Values({ page }: { page: UnitPage }) {
   const { layer } = page;
   const site = useSite();
-  const about = useData<LayerPage>(site.layers[layer].page ? `layers/${layer}` : null);
+  const before = useLookedAt(layer);
   if (!page.histogram && !page.before) return null;
   const marks = (page.examples?.kinds ?? []).flatMap(({ kind, items }) => items.map(({ value }) => ({ kind, value })));
-  const at = about?.looked_at && about.looked_at !== site.layers[layer].name ? ` (of ${about.looked_at})` : "";
+  const { name } = site.layers[layer];
+  const onBefore = before !== "" && page.before !== null; // the examples are values of the layer before
   return (
     <section class="panel" id="histogram">
       <h2>Values over the data</h2>
-      {page.histogram && <HistogramView histogram={page.histogram} title={`values${at}`} marks={marks} />}
-      {page.before && <HistogramView histogram={page.before} title="before the rectifier" />}
-      {marks.length > 0 && <p class="fine">Marks below the first histogram: the values of the examples.</p>}
+      {page.histogram && <HistogramView histogram={page.histogram} title={`values of ${name}`} marks={before ? [] : marks} />}
+      {page.before && (
+        <HistogramView
+          histogram={page.before}
+          title={before ? `values of ${before}, before the rectifier` : "before the rectifier"}
+          marks={onBefore ? marks : []}
+        />
+      )}
+      {marks.length > 0 && (!before || onBefore) && <p class="fine">Marks below the axis: the values of the examples.</p>}
     </section>
   );
 }
@@ -78,12 +92,14 @@ function Values({ page }: { page: UnitPage }) {
 function Parts({ page, name }: { page: UnitPage; name: string }) {
   const site = useSite();
   const { layer, unit } = page;
+  const before = useLookedAt(layer);
   const attributed = site.layers[layer].attributed.includes(unit);
   return (
     <>
       {page.examples && (
         <ExamplesView
           examples={page.examples}
+          of={before}
           attributions={attributed ? `attributions/${layer}/${unit}` : null}
           layer={layer}
           unit={unit}
@@ -104,8 +120,8 @@ function Parts({ page, name }: { page: UnitPage; name: string }) {
           )
         )}
         <Nearest layer={layer} nearest={page.nearest} by={page.nearest_by} />
-        <Links id="reads" title="What it reads" links={page.reads} />
-        <Links id="read-by" title="What reads it" links={page.read_by} />
+        <Links id="reads" title="What it reads" what="units that this one reads" links={page.reads} />
+        <Links id="read-by" title="What reads it" what="units that read this one" links={page.read_by} />
       </div>
     </>
   );
@@ -122,7 +138,7 @@ export function UnitPageView({ layer, unit }: Props) {
       unit < line.units - 1 && { key: "ArrowRight", does: "next unit", run: () => go(href.unit(layer, unit + 1)) },
     line !== undefined && { key: "u", does: "all units of the layer", run: () => go(href.layer(layer)) },
   ]);
-  if (!there) return <NotThere text={`There is no unit ${unit} in layer ${layer}.`} />;
+  if (!there) return <NotThere text={`There is no unit ${unit} in ${layerName(site, layer)}.`} />;
   const name = `${line.name}, unit ${unit}`;
   return (
     <article class="leaf unit-page">

@@ -30,15 +30,35 @@ function copyText(text: string): boolean {
   return done;
 }
 
+/* Whether the page stands alone in a notebook's cell: its root says where to begin. */
+export function inCell(): boolean {
+  return document.getElementById("app")?.dataset.start !== undefined;
+}
+
+/* What a reader of a notebook's cell does for the pages that are not in it. */
+export function WholeSite() {
+  return (
+    <>
+      this cell holds one page: <Command text='crosslens.explore(survey).save("site/")' /> writes all
+    </>
+  );
+}
+
 /* "not made yet" and the command that makes it. */
 export function NotMade({ command, what = "not made yet" }: { command: string; what?: string }) {
   return (
     <p class="missing not-made">
       {what}
-      {command && (
+      {inCell() ? (
         <>
-          : <Command text={command} />
+          ; <WholeSite />
         </>
+      ) : (
+        command && (
+          <>
+            : <Command text={command} />
+          </>
+        )
       )}
     </p>
   );

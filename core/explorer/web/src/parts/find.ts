@@ -15,26 +15,34 @@ export interface Hit {
 const MOST = 7; // hits of a kind
 const MOST_PICTURES = 100_000; // of which names are read
 
-/* How well a text in small letters fits: 0 not at all; the whole text, its beginning, a word's beginning, anywhere. */
+const OF_WORD = /[\p{L}\p{N}]/u;
+
+/* How well a text in small letters fits: 0 not at all; the whole text, a whole word, a word's beginning, anywhere. */
 function fit(low: string, wanted: string[]): number {
-  let worst = 4;
-  for (const word of wanted) {
-    const at = low.indexOf(word);
-    if (at < 0) return 0;
-    const found = low === word ? 4 : at === 0 ? 3 : /[\s._/:-]/.test(low[at - 1]) ? 2 : 1;
-    worst = Math.min(worst, found);
-  }
-  return worst;
+  return Math.min(...wanted.map((word) => (low === word ? 4 : fitOf(low, word))));
 }
 
-/* The items that fit best, each with how well. */
-function best<T>(items: Iterable<T>, text: (item: T) => string, wanted: string[], most = MOST): [number, T][] {
-  const fits: [number, T][][] = [[], [], [], [], []];
-  for (const item of items) {
-    const how = fit(text(item).toLowerCase(), wanted);
-    if (how) fits[how].push([how, item]);
+function fitOf(low: string, word: string): number {
+  let most = 0;
+  for (let at = low.indexOf(word); at >= 0 && most < 3; at = low.indexOf(word, at + 1)) {
+    const begins = at === 0 || !OF_WORD.test(low[at - 1]);
+    const end = at + word.length;
+    const ends = end === low.length || !OF_WORD.test(low[end]);
+    most = Math.max(most, begins && ends ? 3 : begins ? 2 : 1);
   }
-  return fits.reverse().flat().slice(0, most);
+  return most;
+}
+
+/* The items that fit best, each with how well; of those that fit as well the shorter texts first. */
+function best<T>(items: Iterable<T>, text: (item: T) => string, wanted: string[], most = MOST): [number, T][] {
+  const fits: { how: number; length: number; item: T }[] = [];
+  for (const item of items) {
+    const low = text(item).toLowerCase();
+    const how = fit(low, wanted);
+    if (how) fits.push({ how, length: low.length, item });
+  }
+  fits.sort((a, b) => b.how - a.how || a.length - b.length);
+  return fits.slice(0, most).map(({ how, item }) => [how, item]);
 }
 
 /* All that fits a query: kinds by what fits best in them. */
@@ -137,6 +145,7 @@ function pictureHits(site: Site, wanted: string[], { ids, notes, texts }: Names)
   }
   const found: Hits = [];
   for (const how of [4, 3, 2, 1]) {
+    fits[how].sort((a, b) => texts[a].length - texts[b].length);
     const some = new Set([...fits[how].filter((index) => hasPage(site, index)), ...fits[how].slice(0, MOST)]);
     for (const index of some) {
       found.push([how, { kind: "Picture", text: ids[index], note: notes[index] || `picture ${index}`, to: href.picture(index) }]);

@@ -2,7 +2,7 @@
 import type { Missing } from "../data";
 import { href } from "../routes";
 import { commandFor, useSite } from "../site";
-import { Command } from "./command";
+import { Command, inCell, WholeSite } from "./command";
 
 /* "No atlas was made" with the command from `Site.commands`. */
 export function MissingPart({ what, text }: { what: Missing; text: string }) {
@@ -10,7 +10,12 @@ export function MissingPart({ what, text }: { what: Missing; text: string }) {
   return (
     <div class="missing">
       <p>{text}</p>
-      {command && (
+      {inCell() && (
+        <p>
+          <WholeSite />
+        </p>
+      )}
+      {!inCell() && command && (
         <p>
           Make it with <Command text={command} />
         </p>

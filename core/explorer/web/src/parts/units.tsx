@@ -30,7 +30,9 @@ export function UnitGrid({ page, line, units, order }: Props) {
               {page.units && what ? (
                 <Tile sheet={page.units} slot={unit} size={92} alt={`Unit ${unit}, ${what}`} />
               ) : (
-                <span class="tile tile-none" aria-hidden="true" />
+                <span class="tile tile-none" aria-hidden="true" title="no picture">
+                  {unit}
+                </span>
               )}
               <span class="unit-line">
                 <b>{unit}</b>

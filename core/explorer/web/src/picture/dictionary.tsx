@@ -48,14 +48,14 @@ function LayerRow(props: {
         </button>
       </header>
       <div class="tiles">
-        {units.map(({ unit, value }) => (
+        {units.map(({ unit, value, score }) => (
           <UnitTile
             layer={layer}
             unit={unit}
             key={unit}
             size={TILE}
-            note={figure(value)}
-            title={`${figure(value)} here; the picture shows where else it stands out`}
+            note={score === null ? figure(value) : `${figure(score)} σ`}
+            title={`value ${figure(value)} here; the picture shows where else it stands out`}
             onLook={(looked) => {
               if (looked) choose();
               show(looked ? { rows, columns, values: valuesOf(dictionary, unit) } : null);
@@ -90,6 +90,7 @@ export function DictionaryView({ dictionaries, at, pinned, grid, choose, show, u
         {pinned
           ? "The position is held. Point at a unit to see where else in the picture it stands out; click to open its page."
           : "Move over the picture, or tap it: the units furthest above their mean at that position, the deepest layer first. Click to hold a position."}
+        {dictionaries.some(({ scores }) => scores) && " In standard deviations above the unit's mean over the data (σ)."}
       </p>
       <p class="unseen" role="status">
         {pinned && spoken(dictionaries[grid], at)}

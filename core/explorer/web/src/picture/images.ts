@@ -3,6 +3,7 @@
 import { useMemo } from "preact/hooks";
 import type { ImageChunk, Site } from "../data";
 import { useData } from "../load";
+import { names } from "../points/images";
 import { useSite } from "../site";
 
 export interface ImageLine {
@@ -15,20 +16,32 @@ export interface ImageLine {
   failure: string | null;
 }
 
-/* One image of a chunk. Names of labels and classes are compared; a label that is no class is never wrong. */
+/* By label, the classes that it names; empty where it is no class's name. */
+const named = new WeakMap<Site, Set<number>[]>();
+export function classesOfLabels(site: Site): Set<number>[] {
+  let found = named.get(site);
+  if (!found) {
+    const labels = site.images?.labels ?? [];
+    found = labels.map((label) => new Set(site.classes.flatMap((name, number) => (names(label, name, number) ? [number] : []))));
+    named.set(site, found);
+  }
+  return found;
+}
+
+/* One image of a chunk. A label that names no class is never wrong. */
 export function lineOf(site: Site, chunk: ImageChunk, index: number): ImageLine {
   const place = index - chunk.start;
   const label = site.images?.labels[chunk.label[place]] ?? "";
   const guess = chunk.predicted[place] ?? -1;
   const predicted = guess < 0 ? "" : (site.classes[guess] ?? `class ${guess}`);
-  const named = site.classes.includes(label);
+  const right = classesOfLabels(site)[chunk.label[place]];
   return {
     index,
     id: chunk.ids[place] ?? String(index),
     label,
     predicted,
     score: chunk.score[place] ?? null,
-    wrong: named && predicted !== "" && predicted !== label,
+    wrong: right !== undefined && right.size > 0 && guess >= 0 && !right.has(guess),
     failure: chunk.failure[String(index)] ?? null,
   };
 }

@@ -23,11 +23,13 @@ export function Maps({ page, chosen, choose }: Props) {
             type="button"
             class="map-tile"
             key={place}
+            title={row.image ? undefined : row.note || undefined}
             aria-pressed={chosen === place}
             onClick={() => choose(place)}
           >
             {row.image ? <img src={row.image} alt="" /> : <span class="no-map">none</span>}
             <span>{words(row.method)}</span>
+            {!row.image && row.note && <small class="why">{row.note}</small>}
           </button>
         ))}
       </div>

@@ -22,7 +22,7 @@ export function Neighbours({ neighbours }: { neighbours: NonNullable<PicturePage
   return (
     <section class="panel" id="neighbours">
       <h2>Nearest images</h2>
-      <p class="fine">{neighbours.title}</p>
+      <p class="fine">{neighbours.title}; the number is the distance, the nearest first</p>
       <div class="tiles">
         {neighbours.images.map((index, place) => (
           <Neighbour key={index} index={index} distance={neighbours.distances[place]} />

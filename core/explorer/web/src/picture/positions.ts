@@ -20,11 +20,21 @@ export function cellOf({ rows, columns }: { rows: number; columns: number }, at:
   return { row: within(at.y, rows), column: within(at.x, columns) };
 }
 
-/* The units that stand out at a position, the strongest first, with their values. */
-export function unitsAt(dictionary: Dictionary, at: Position): { unit: number; value: number }[] {
+export interface Standing {
+  unit: number;
+  value: number;
+  score: number | null; // value in deviations from the unit's mean over the data
+}
+
+/* The units that stand out at a position, the strongest first. */
+export function unitsAt(dictionary: Dictionary, at: Position): Standing[] {
   const { row, column } = cellOf(dictionary, at);
   const place = row * dictionary.columns + column;
-  return (dictionary.units[place] ?? []).map((unit, rank) => ({ unit, value: dictionary.values[place][rank] }));
+  return (dictionary.units[place] ?? []).map((unit, rank) => ({
+    unit,
+    value: dictionary.values[place][rank],
+    score: dictionary.scores?.[place]?.[rank] ?? null,
+  }));
 }
 
 /* By position the unit's value, where it stands out there; null elsewhere. */

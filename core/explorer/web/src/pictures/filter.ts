@@ -7,12 +7,12 @@ export interface Wanted {
   label: string; // "" for any
   predicted: string;
   only: "all" | "pages" | "wrong" | "failed";
-  order: "data" | "score" | "score_up";
+  order: "pages" | "data" | "score" | "score_up"; // pages: those with a page of their own first
 }
 
-export const ALL: Wanted = { text: "", label: "", predicted: "", only: "all", order: "data" };
+export const ALL: Wanted = { text: "", label: "", predicted: "", only: "all", order: "pages" };
 
-/* Whether the answer is simply every image in the data's order, for which no line has to be read. */
+/* Whether the answer is simply every image in the first order, for which no line has to be read. */
 export function isAll(wanted: Wanted): boolean {
   return Object.entries(ALL).every(([key, value]) => wanted[key as keyof Wanted].trim() === value);
 }
@@ -27,6 +27,12 @@ export function fits(line: ImageLine, wanted: Wanted, pages: ReadonlySet<number>
   return !text || `${line.id}\n${line.label}\n${line.predicted}`.toLowerCase().includes(text);
 }
 
+/* Every image, those with a page of their own first. */
+export function everyImage(site: Site): number[] {
+  const pages = new Set(site.pictures);
+  return [...pages, ...Array.from({ length: site.images?.count ?? 0 }, (_, index) => index).filter((index) => !pages.has(index))];
+}
+
 /* The indices asked for among the chunks that were read. Images without a score come last in either order. */
 export function chosen(site: Site, chunks: ImageChunk[], wanted: Wanted): number[] {
   const pages = new Set(site.pictures);
@@ -38,7 +44,10 @@ export function chosen(site: Site, chunks: ImageChunk[], wanted: Wanted): number
     }
   }
   const sign = wanted.order === "score_up" ? 1 : -1;
-  if (wanted.order !== "data") {
+  const rank = new Map(site.pictures.map((index, place) => [index, place]));
+  const rankOf = ({ index }: ImageLine) => rank.get(index) ?? rank.size + index;
+  if (wanted.order === "pages") lines.sort((a, b) => rankOf(a) - rankOf(b));
+  else if (wanted.order !== "data") {
     lines.sort((a, b) => {
       if (a.score === null || b.score === null) return Number(a.score === null) - Number(b.score === null);
       return sign * (a.score - b.score) || a.index - b.index;

@@ -9,12 +9,14 @@ export interface Size {
   height: number;
 }
 
-const MARGIN = 0.94; // the share of the screen's shorter side that all points take
+const MARGIN = 0.94; // the share of the screen's shorter side that all points take, and their pictures with them
+const PICTURE = 26; // pixels from the middle of the largest picture to its frame
 export const DEEPEST = 20_000; // as many times nearer than all points
 
 /* All points, in the middle. */
 export function whole({ width, height }: Size): Camera {
-  return { x: 0, y: 0, scale: (MARGIN * Math.min(width, height)) / 2 };
+  const side = Math.min(width, height);
+  return { x: 0, y: 0, scale: Math.max(MARGIN * side - 2 * PICTURE, 0.5 * side) / 2 };
 }
 
 export function toScreen(camera: Camera, size: Size, x: number, y: number): [number, number] {

@@ -1,12 +1,13 @@
 /* The images to which a unit answers most, least and in between, as the crops that it sees of them. */
 
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Attributions, Example, Examples, LayerId, Sheet } from "../data";
 import { useData } from "../load";
 import { href } from "../routes";
 import { Thumbnail, Tile } from "../sheet";
 import { hasPage, useSite } from "../site";
 import { figure, words } from "../figure";
+import { fieldOf, isSmall, Ring, ringOf } from "./ring";
 import { Whole, type Looked } from "./whole";
 
 const KINDS: Record<string, string> = {
@@ -22,6 +23,7 @@ interface CropProps {
   example: Example;
   crops: Sheet | null; // null: the thumbnail of the whole image stands there
   attribution: Sheet | null;
+  field: [number, number];
   view: View;
   target: string; // the address of its picture
   name: string;
@@ -29,8 +31,10 @@ interface CropProps {
   look: (looked: Looked | null) => void;
 }
 
-function Crop({ example, crops, attribution, view, target, name, size, look }: CropProps) {
+function Crop({ example, crops, attribution, field, view, target, name, size, look }: CropProps) {
+  const { input } = useSite().model;
   const alt = `what ${name} sees of image ${example.image}, value ${figure(example.value)}`;
+  const ring = ringOf(example, crops ? field : null, input);
   const enter = (event: { currentTarget: EventTarget | null }) =>
     look({ example, at: (event.currentTarget as Element).getBoundingClientRect() });
   return (
@@ -43,12 +47,16 @@ function Crop({ example, crops, attribution, view, target, name, size, look }: C
       onBlur={() => look(null)}
     >
       <span class="crop-pictures">
-        {(view !== "attribution" || !attribution) &&
-          (crops ? (
-            <Tile sheet={crops} slot={example.slot} alt={alt} size={size} />
-          ) : (
-            <Thumbnail index={example.image} alt={alt} size={size} />
-          ))}
+        {(view !== "attribution" || !attribution) && (
+          <span class="ringed">
+            {crops ? (
+              <Tile sheet={crops} slot={example.slot} alt={alt} size={size} />
+            ) : (
+              <Thumbnail index={example.image} alt={alt} size={size} />
+            )}
+            {ring && <Ring at={ring} />}
+          </span>
+        )}
         {view !== "crops" && attribution && (
           <Tile sheet={attribution} slot={example.slot} alt={`what of it ${name} used`} size={size} />
         )}
@@ -78,17 +86,21 @@ function Choice({ view, choose }: { view: View; choose: (view: View) => void }) 
 
 interface Props {
   examples: Examples;
+  of: string; // the layer before the rectifier, whose values they are of; "" where they are the layer's own
   attributions: string | null; // the key of the unit's attributions
   layer: LayerId;
   unit: number;
   name: string;
 }
 
-export function ExamplesView({ examples, attributions, layer, unit, name }: Props) {
+export function ExamplesView({ examples, of, attributions, layer, unit, name }: Props) {
   const site = useSite();
   const target = (image: number) => href.picture(image, hasPage(site, image) ? { layer, unit } : {});
   const [view, setView] = useState<View>("crops");
   const [looked, setLooked] = useState<Looked | null>(null);
+  const field = useMemo(() => fieldOf(examples.kinds.flatMap(({ items }) => items)), [examples]);
+  const placed = examples.kinds.some(({ items }) => items.some(({ place }) => place));
+  const ringed = placed && !(examples.crops && isSmall(field));
   const made = useData<Attributions>(view === "crops" ? null : attributions);
   return (
     <section class="panel" id="examples">
@@ -97,7 +109,8 @@ export function ExamplesView({ examples, attributions, layer, unit, name }: Prop
         {attributions && <Choice view={view} choose={setView} />}
       </header>
       <p class="fine">
-        The part of each image that the unit sees, by {words(examples.by)}. Point at one to see the whole image; click
+        The part of each image that the unit sees, by {words(examples.by)}
+        {of && ` (values of ${of}, before the rectifier)`}{ringed && "; a ring marks the place of that value"}. Point at one to see the whole image; click
         to open it.
         {view !== "crops" && made && ` Attribution: ${words(made.method)}.`}
       </p>
@@ -114,6 +127,7 @@ export function ExamplesView({ examples, attributions, layer, unit, name }: Prop
                     example={example}
                     crops={examples.crops}
                     attribution={made?.sheet ?? null}
+                    field={field}
                     view={view}
                     target={target(example.image)}
                     name={name}

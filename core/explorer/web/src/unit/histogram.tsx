@@ -16,10 +16,21 @@ export function heights(counts: number[], logarithmic: boolean): number[] {
   return scaled.map((value) => (highest > 0 ? value / highest : 0));
 }
 
-function Bars({ histogram, logarithmic }: { histogram: Histogram; logarithmic: boolean }) {
+/* The least and the largest value of the axis: those of the bins, and of the marks where some lie beyond. */
+function axisOf({ edges }: Histogram, marks: Mark[]): [number, number] {
+  const values = marks.map(({ value }) => value);
+  return [Math.min(edges[0], ...values), Math.max(edges[edges.length - 1], ...values)];
+}
+
+interface BarsProps {
+  histogram: Histogram;
+  axis: [number, number];
+  logarithmic: boolean;
+}
+
+function Bars({ histogram, axis: [first, last], logarithmic }: BarsProps) {
   const { edges, counts } = histogram;
-  const first = edges[0];
-  const span = edges[edges.length - 1] - first || 1;
+  const span = last - first || 1;
   const total = counts.reduce((sum, count) => sum + count, 0);
   return (
     <svg viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">
@@ -49,13 +60,12 @@ function Bars({ histogram, logarithmic }: { histogram: Histogram; logarithmic: b
 }
 
 /* Where the examples lie on the axis. */
-function Marks({ marks, edges }: { marks: Mark[]; edges: number[] }) {
-  const first = edges[0];
-  const span = edges[edges.length - 1] - first || 1;
+function Marks({ marks, axis: [first, last] }: { marks: Mark[]; axis: [number, number] }) {
+  const span = last - first || 1;
   return (
     <div class="histogram-marks" aria-hidden="true">
       {marks.map((mark, place) => {
-        const share = Math.min(Math.max((mark.value - first) / span, 0), 1);
+        const share = (mark.value - first) / span;
         return (
           <i
             class={`mark ${mark.kind}`}
@@ -72,11 +82,12 @@ function Marks({ marks, edges }: { marks: Mark[]; edges: number[] }) {
 export function HistogramView(props: { histogram: Histogram; title: string; marks?: Mark[] }) {
   const { histogram, title, marks = [] } = props;
   const [logarithmic, setLogarithmic] = useState(false);
-  const { edges, counts } = histogram;
+  const { counts } = histogram;
   if (!counts.length) return null;
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const last = edges[edges.length - 1];
-  const zero = edges[0] < 0 && last > 0 ? -edges[0] / (last - edges[0]) : null;
+  const axis = axisOf(histogram, marks);
+  const [first, last] = axis;
+  const zero = first < 0 && last > 0 ? -first / (last - first) : null;
   return (
     <figure class="histogram">
       <figcaption>
@@ -93,14 +104,14 @@ export function HistogramView(props: { histogram: Histogram; title: string; mark
       <div
         class="histogram-plot"
         role="img"
-        aria-label={`${title}: ${digits(total)} values from ${figure(edges[0])} to ${figure(last)}`}
+        aria-label={`${title}: ${digits(total)} values from ${figure(histogram.edges[0])} to ${figure(histogram.edges[counts.length])}`}
       >
-        <Bars histogram={histogram} logarithmic={logarithmic} />
+        <Bars histogram={histogram} axis={axis} logarithmic={logarithmic} />
         {zero !== null && <i class="histogram-zero" style={{ left: `${100 * zero}%` }} />}
       </div>
-      <Marks marks={marks} edges={edges} />
+      <Marks marks={marks} axis={axis} />
       <div class="histogram-axis">
-        <span>{figure(edges[0])}</span>
+        <span>{figure(first)}</span>
         {zero !== null && zero > 0.12 && zero < 0.88 && <span style={{ left: `${100 * zero}%` }}>0</span>}
         <span>{figure(last)}</span>
       </div>

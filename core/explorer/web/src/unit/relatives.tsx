@@ -31,12 +31,20 @@ function SignedBar({ weight, widest }: { weight: number; widest: number }) {
   );
 }
 
-export function Links({ id, title, links }: { id: string; title: string; links: Link[] }) {
+interface LinksProps {
+  id: string;
+  title: string;
+  what: string;
+  links: Link[];
+}
+
+export function Links({ id, title, what, links }: LinksProps) {
   if (!links.length) return null;
   const widest = Math.max(...links.map((link) => Math.abs(link.weight)), 1e-12);
   return (
     <section class="panel" id={id}>
       <h2>{title}</h2>
+      <p class="fine">{what}; the number is the weight between the two (of a kernel, its sum), the strongest first</p>
       <div class="tiles">
         {links.map((link) => (
           <UnitTile

@@ -24,7 +24,7 @@ export function UnitTile({ layer, unit, size = 64, note, title, withLayer = fals
   const stands = unitClass(site, layer, unit);
   const page = useData<LayerPage>(line?.page ? `layers/${layer}` : null);
   const name = `${line?.name ?? layer}, unit ${unit}${stands ? `, ${stands}` : ""}`;
-  const sheet = page?.units && unit < page.units.count ? page.units : null;
+  const sheet = page?.units && unit < page.units.count && page.shown[unit] ? page.units : null;
   return (
     <a
       class={`unit-tile ${mark}`}

@@ -3,6 +3,7 @@
 import type { Example } from "../data";
 import { Thumbnail } from "../sheet";
 import { useImage } from "../picture/images";
+import { Ring } from "./ring";
 
 export interface Looked {
   example: Example;
@@ -31,6 +32,7 @@ export function Whole({ example, at }: Looked) {
             width: `${100 * (right - leftShare)}%`,
           }}
         />
+        {example.place && <Ring at={example.place} />}
       </div>
       <p>{about ? [about.id, about.label].filter(Boolean).join(" · ") : `image ${example.image}`}</p>
     </div>
