@@ -182,11 +182,7 @@ export interface Dictionary {
   columns: number;
   units: number[][]; // by position, row by row: the units that stand out there, the strongest first
   values: number[][];
-<<<<<<< HEAD
   scores: number[][] | null; // in deviations from each unit's mean over the data, by which they are ordered; null where unknown
-=======
-  scores: number[][] | null; // the same in deviations from the unit's mean over the data; null where unknown
->>>>>>> 66585503 (Explorer: whole words found first, marks on the histogram that they are of, a ring where an example's value is, pictures with a page first)
 }
 export interface ConceptGroups {
   layer: LayerId;
