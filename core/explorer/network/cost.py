@@ -3,7 +3,7 @@
 A multiplication and an addition are two operations. A kernel takes 2 x its size at every position that it is put at:
 those of the output, of the input for a transposed convolution; a bias and a normalisation folded into it cost nothing
 more. Any other layer takes one operation for each value that it gives, or that it reads where these are more (pooling),
-and a normalisation two. Layers that only move values take none.
+and a normalisation two. Layers that only move values, and those that drop some in training, take none.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from ...arrays import as_numpy
 from ...introspection.spatial_axes import lays_out_anew, only_chooses
 from ...model.base import INPUT, OUTPUT, Model
 from ...model.reduction import unit_axis
-from .structure import Structure
+from .structure import IDENTITY, Structure
 
 __all__ = ["Costs", "total_flops", "total_parameters"]
 
@@ -31,6 +31,8 @@ _KERNELS = ("kernel", "depthwise_kernel")
 _MOVES = ("pad", "cat", "concat", "concatenate", "cast", "input", "output", "broadcast", "tile", "repeat", "stack")
 _PRODUCTS = ("matmul", "bmm", "baddbmm", "einsum", "dot")
 _ATTENTION = ("scaleddotproductattention", "attention", "multiheadattention")
+_PROJECTIONS = 4
+"""Weights of an attention: to queries, keys and values, their biases, to the outputs, their biases."""
 _UNKNOWN = ("lstm", "gru", "rnn", "fft", "stft", "nonmaxsuppression", "loop", "scan", "if")
 
 
@@ -80,12 +82,43 @@ def _measured(model: Model) -> Costs:
     structure = Structure.of(model)
     marks: dict[str, Mapping[str, int]] = {}
     flops: dict[str, int | None] = {}
+    billed: set[int] = set()
     for name in model.layers:
         weights = {} if name == INPUT else {key: as_numpy(v) for key, v in model.weights(name).items()}
         marks[name] = {_mark(name, key, v): int(v.size) for key, v in weights.items() if key not in _MEASURED}
         flops[name] = 0 if name in structure.same else _flops(structure, name, weights)
-    others = sum(int(as_numpy(each).size) for each in model.other_weights())
+    rest = [as_numpy(each) for each in model.other_weights()]
+    for name, first in _projections(structure, [values.shape for values in rest]).items():
+        own = range(first, first + _PROJECTIONS)
+        marks[name] = {f"of no layer/{n}": int(rest[n].size) for n in own}
+        billed.update(own)
+    others = sum(int(values.size) for n, values in enumerate(rest) if n not in billed)
     return Costs({name: sum(each.values()) for name, each in marks.items()}, flops, marks, others)
+
+
+def _projections(structure: Structure, shapes: list[Shape]) -> Mapping[str, int]:
+    """By attention that shows nothing of its inside, where its weights begin among those of no layer.
+
+    These are the weights and biases of a projection of (T, D) to queries, keys and values, (3 D, D), and of one to the
+    outputs, (D, D). They are told by their shapes, in the network's order, where there are as many as attentions.
+    """
+    widths = {
+        name: _shape(structure.model, structure.reads[name][0])[-1]
+        for name in structure.model.layers
+        if structure.words(name) & {"attention", "multiheadattention"} and len(structure.reads[name]) == 1
+    }
+    first = {name: width for name, width in widths.items() if "#" not in name and not structure.model.weights(name)}
+    places = [
+        n for n, shape in enumerate(shapes) if len(shape) > 1 and shapes[n : n + _PROJECTIONS] == _shapes(shape[1])
+    ]
+    if [shapes[n][1] for n in places] != list(first.values()):
+        return {}
+    at = dict(zip(first, places, strict=True))
+    return {name: at[name.partition("#")[0]] for name in widths if name.partition("#")[0] in at}
+
+
+def _shapes(width: int) -> list[Shape]:
+    return [(3 * width, width), (3 * width,), (width, width), (width,)]
 
 
 def _mark(layer: str, key: str, values: Any) -> str:
@@ -111,7 +144,7 @@ def total_flops(model: Model) -> int | None:
 def _flops(structure: Structure, name: str, weights: Weights) -> int | None:
     layer, words = structure.model.layers[name], structure.words(name)
     is_inside = structure.kernel_at.get(name, name) != name  # of a layer that has the kernel, and what it takes
-    moves = words & {*_MOVES, "unfold"} or lays_out_anew(layer) or only_chooses(layer)
+    moves = words & {*_MOVES, *IDENTITY, "unfold"} or lays_out_anew(layer) or only_chooses(layer)
     if name in {INPUT, OUTPUT} or is_inside or moves:
         return 0
     read, given = [_shape(structure.model, each) for each in _sources(structure, name)], _shape(structure.model, name)

@@ -7,14 +7,16 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from ...introspection.kernel_place import kernel_place
+from ...introspection.unit_layers import rectified_layers
 from ...model.base import INPUT, OUTPUT, Model
 from ...model.layer import Layer
 from ...model.reduction import unit_axis
 
-__all__ = ["Structure", "layer_words", "unit_count"]
+__all__ = ["IDENTITY", "Structure", "layer_words", "unit_count"]
 
-_IDENTITY = frozenset({"identity", "dropout", "dropout1d", "dropout2d", "spatialdropout2d", "alphadropout", "detach"})
-_IDENTITY_TOO = frozenset({"droppath", "stochasticdepth", "contiguous", "clone", "noopidentity"})
+_DROPS = ("dropout", "dropout1d", "dropout2d", "spatialdropout2d", "alphadropout", "droppath", "stochasticdepth")
+IDENTITY = frozenset({*_DROPS, "identity", "noopidentity", "detach", "contiguous", "clone"})
+"""Words of layers that give what they read, but in training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +82,12 @@ class Structure:
         """
         return {kernel_place(self.model, name, shape[0]): name for name, shape in self.kernels.items()}
 
+    @cached_property
+    def rectified(self) -> frozenset[str]:
+        """The layers that end in a rectifier, and those that repeat one."""
+        ends = {self.origin(name) for name in rectified_layers(self.model)}
+        return frozenset(name for name in self.model.layers if self.origin(name) in ends)
+
     def units(self, name: str) -> int:
         """How many units a layer has; of the image its channels."""
         return self.model.input.example_shape[0] if name == INPUT else unit_count(self.model.layers[name])
@@ -92,7 +100,7 @@ class Structure:
         layer, read = self.model.layers[name], self.reads[name]
         if len(read) != 1 or read[0] == INPUT or layer.shape != self.model.layers[read[0]].shape:
             return False
-        if name == OUTPUT or layer_words(layer) & (_IDENTITY | _IDENTITY_TOO):
+        if name == OUTPUT or layer_words(layer) & IDENTITY:
             return True
         inside = read[0].startswith((f"{name}.", f"{name}/"))
         return inside and not layer.aliases and not self.model.weights(name)

@@ -152,6 +152,13 @@ class Attention(nn.Module):
         return self.head(x.mean(1))
 
 
+class Turned(nn.Module):
+    """Tokens (D, T) as (T, D)."""
+
+    def forward(self, x):
+        return x.mT
+
+
 def wrapped(net, size=16):
     return crosslens.wrap(net, input_shape=(3, size, size), preprocess="none")
 

@@ -44,6 +44,23 @@ def test_attention_is_too():
     assert flops_of_products(networks.wrapped(net)) == flops_by_torch(net) + softmax
 
 
+def test_weights_of_an_attention_that_shows_nothing_of_its_inside_are_its_own_and_dropout_takes_nothing():
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    blocks = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+    for weights in blocks.parameters():  # copies of one layer begin with equal ones, which would count as shared
+        nn.init.normal_(weights)
+    net = nn.Sequential(nn.Conv2d(3, 16, 4, 4), nn.Flatten(2), networks.Turned(), blocks).eval()
+    costs = Costs.of(networks.wrapped(net))
+    for n, block in enumerate(blocks.layers):
+        own = sum(p.numel() for p in block.self_attn.parameters())
+        assert costs.parameters[f"3.layers.{n}.self_attn/attention"] == own == 1088
+        assert costs.parameters_of(name for name in costs.parameters if name.startswith(f"3.layers.{n}")) == sum(
+            p.numel() for p in block.parameters()
+        )
+    assert costs.all_parameters == sum(p.numel() for p in net.parameters())
+    assert {costs.flops[name] for name in costs.flops if "dropout" in name} == {0}
+
+
 @pytest.mark.filterwarnings("ignore")  # the exporter's own deprecations
 def test_the_same_network_has_the_same_figures_in_every_framework(tmp_path):
     net = networks.mobile()
