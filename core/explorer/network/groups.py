@@ -1,8 +1,8 @@
 """Groups of layers by the hierarchy of their names: "blocks.3.bn0", "layer1.0/add", "outer/inner", "conv2_block1_out".
 
-A group is drawn as one node, so no path may leave it and come back: what lies between its layers and has no such name
-joins it; where something of another group does, there is no such group. A group of one layer is none, nor is one that
-holds all layers; of two that hold the same layers the inner one stays.
+A group is drawn as one node, so no path may leave it and come back: what lies between its layers, has no such name and
+only neighbours among them joins it; where something else lies between them, there is no such group. A group of one
+layer is none, nor is one that holds all layers; of two that hold the same layers the inner one stays.
 """
 
 import re
@@ -144,20 +144,24 @@ class _Paths:
     def __init__(self, structure: Structure) -> None:
         self._place = {name: n for n, name in enumerate(structure.model.layers)}
         self._before: dict[str, int] = {}
+        self._beside: dict[str, set[str]] = {name: set(structure.reads[name]) for name in structure.model.layers}
         for name in structure.model.layers:
+            for read in structure.reads[name]:
+                self._beside[read].add(name)
             bits = 1 << self._place[name]
             for read in structure.reads[name]:
                 bits |= self._before.get(read, 0)
             self._before[name] = bits
 
     def with_what_lies_between(self, layers: Sequence[str], nameless: set[str]) -> tuple[str, ...]:
-        """These layers and those on paths between them, all of them `nameless`; () where others are on such a path."""
+        """These layers and those on paths between them; () where one of these has a name, or a neighbour elsewhere."""
         own = sum(1 << self._place[name] for name in layers)
         upstream = 0
         for name in layers:
             upstream |= self._before[name]
         outside = upstream & ~own
         between = [n for n, place in self._place.items() if outside >> place & 1 and self._before[n] & own]
-        if not nameless.issuperset(between):
+        whole = {*layers, *between}
+        if not nameless.issuperset(between) or not all(self._beside[name] <= whole for name in between):
             return ()
-        return tuple(sorted([*layers, *between], key=self._place.__getitem__))
+        return tuple(sorted(whole, key=self._place.__getitem__))

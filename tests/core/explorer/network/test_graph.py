@@ -125,6 +125,13 @@ def test_what_lies_between_and_has_no_such_name_joins_a_group():
     assert found == {"block": ("block.a", "node_7", "block.b")}
 
 
+def test_what_lies_between_and_has_a_neighbour_elsewhere_joins_none():
+    """A rectifier of the network itself, between two blocks, that is added to the end."""
+    layers = [conv("stem"), conv("block.a"), conv("/relu"), conv("block.b"), conv("/add"), conv("end")]
+    assert titles_of(*layers) == {"block": ("block.a", "/relu", "block.b")}
+    assert titles_of(*layers, reads={"/add": ("block.b", "/relu")}) == {}
+
+
 def test_other_names_of_a_layer_put_it_into_groups_too():
     found = titles_of(conv("conv"), conv("dense", "net/dense_1/Relu"), conv("net/dense_1/Add"), conv("end"))
     assert found == {"net/dense_1": ("dense", "net/dense_1/Add")}
