@@ -11,11 +11,13 @@ from ...dissection.dissection import Dissection
 from ...sheets.examples import Examples
 from ...sheets.unit_table import UnitTable
 from ..book import Book
-from .structure import unit_count
+from .structure import Structure, unit_count
 
 __all__ = ["Concepts", "concepts_of", "dead_units", "examples_of", "histograms_of", "layer_figures", "statistics_of"]
 
 Numbers = np.ndarray[Any, Any]
+
+_OF_RECTIFIED = frozenset({"dead", "nearly_dead"})
 
 
 def _table(book: Book, layer: str) -> UnitTable | None:
@@ -25,22 +27,32 @@ def _table(book: Book, layer: str) -> UnitTable | None:
 
 
 def statistics_of(book: Book, layer: str) -> Mapping[str, Numbers]:
-    """By the name of a column, a value for each unit; none where no statistics were gathered."""
+    """By the name of a column, a value for each unit; none where no statistics were gathered.
+
+    Units that were never above zero, or nearly so, are dead where they are rectified: elsewhere none is called so.
+    """
     table = _table(book, layer)
     if table is None:
         return {}
     rows = table.rows_of(layer)
-    return {name: as_numpy(v)[rows] for name, v in table.columns.items() if name not in {"layer", "unit"}}
+    left_out = {"layer", "unit"} | _not_said(book, layer)
+    return {name: as_numpy(v)[rows] for name, v in table.columns.items() if name not in left_out}
+
+
+def _not_said(book: Book, layer: str) -> frozenset[str]:
+    return frozenset() if layer in Structure.of(book.model).rectified else _OF_RECTIFIED
 
 
 def layer_figures(book: Book, layer: str) -> Mapping[str, float]:
     """Means over a layer's units, and counts of them."""
     table = _table(book, layer)
-    return {} if table is None else table.layers[layer]
+    if table is None:
+        return {}
+    return {name: figure for name, figure in table.layers[layer].items() if name not in _not_said(book, layer)}
 
 
 def dead_units(book: Book, layer: str) -> int | None:
-    """How many units were never above zero; None where no statistics were gathered."""
+    """How many units were never above zero; None of a layer that is not rectified, or without statistics."""
     dead = layer_figures(book, layer).get("dead")
     return None if dead is None else int(dead)
 

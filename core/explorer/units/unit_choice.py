@@ -10,6 +10,7 @@ from ...model.layer import OUTPUT
 from ...model.reduction import unit_axis
 from ...sheets.examples import Examples
 from ..book import Book
+from ..network.structure import Structure
 
 __all__ = ["chosen_units", "unit_count", "unit_order"]
 
@@ -29,9 +30,9 @@ def chosen_units(book: Book, layer: str) -> tuple[int, ...]:
     """The units of a layer that get visualisations and attributions, in this order: `book.shown.units` of them.
 
     Every beginning of the order is spread evenly over the layer, for a unit's number says nothing of it, and a longer
-    choice begins with the shorter one. Units that the survey saw dead come last, before them those nearly dead. Of the
-    network's classes, those come first that it predicts for the survey's images, the most frequent one first. The one
-    unit that the book is for, where it is for one.
+    choice begins with the shorter one. Units of a rectified layer that the survey saw dead come last, before them those
+    nearly dead. Of the network's classes, those come first that it predicts for the survey's images, the most frequent
+    one first. The one unit that the book is for, where it is for one.
     """
     if book.only is not None:
         return (book.only[1],) if book.only[0] == layer else ()
@@ -41,7 +42,8 @@ def chosen_units(book: Book, layer: str) -> tuple[int, ...]:
 def unit_order(book: Book, layer: str) -> tuple[int, ...]:
     """All units of a layer in the order of `chosen_units`."""
     later = np.zeros(unit_count(book, layer), int)
-    for table in book.results("unit_statistics").values():
+    is_rectified = layer in Structure.of(book.model).rectified
+    for table in book.results("unit_statistics").values() if is_rectified else ():
         columns = {name: as_numpy(values) for name, values in table.columns.items()}  # type: ignore[attr-defined]
         own = columns["layer"] == layer
         later[columns["unit"][own]] = 2 * columns["dead"][own] + columns["nearly_dead"][own]

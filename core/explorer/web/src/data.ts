@@ -55,7 +55,7 @@ export interface LayerLine {
   units: number; // 0 where the layer has none
   parameters: number;
   flops: number | null;
-  dead: number | null; // units that were never above zero; null where no statistics were gathered
+  dead: number | null; // units that were never above zero; null of a layer not rectified, or without statistics
   page: boolean; // whether there is a "layers/ID"
   pictured: number[]; // units with a "visualisations/LAYER/UNIT"
   attributed: number[]; // units with an "attributions/LAYER/UNIT"

@@ -115,6 +115,23 @@ def test_what_a_survey_does_not_hold_is_null_and_no_error(model, results):
     assert leaves(book_of(model), lambda name: (None, [])) == []
 
 
+def test_only_rectified_units_are_called_dead(model):
+    method = crosslens.method("unit_statistics", layers=("conv2", "act2", "fc"))
+    survey = crosslens.sweep(model, ArraySource(IMAGES), [method])
+    book = book_of(model, {"unit_statistics": survey[next(iter(survey))]})
+    values = model.forward(IMAGES, ["conv2", "act2", "fc"])
+    assert layer_line(book, "act2")["dead"] == (values["act2"].max(axis=(0, 2, 3)) <= 0).sum()
+    assert {"dead", "nearly_dead"} <= page_of(book, "act2")["columns"].keys() & unit_facts(book, "act2")[0][
+        "statistics"
+    ].keys()
+    for name in ("conv2", "fc"):
+        assert layer_line(book, name)["dead"] is None
+        page, fact = page_of(book, name), unit_facts(book, name)[0]
+        for found in (page["columns"], page["figures"], fact["statistics"]):
+            assert "mean" in found or found is page["figures"]
+            assert not any("dead" in key for key in found)
+
+
 def test_each_concept_leads_to_its_units_the_best_first(model, results):
     book = book_of(model, {**results, "dissect": dissection()})
     (leaf,) = concept_leaves(book)
