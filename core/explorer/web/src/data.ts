@@ -133,7 +133,6 @@ export interface Example {
   value: number;
   place: [number, number] | null; // row, column in shares of the image, the middle of its position; null of vectors
   rectangle: [number, number, number, number]; // top, left, bottom, right in the model's input, in shares of its sides
-  place: [number, number] | null; // row, column in shares of the image, the middle of the position that has the value
 }
 export interface Histogram {
   edges: number[]; // one more than counts
