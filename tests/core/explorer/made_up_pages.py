@@ -3,6 +3,9 @@
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
 
+RECTIFIED = 3
+"""The layer whose examples are values of the one before it."""
+
 
 def leaves(made):
     pages = [line for line in made.network[0] if line["page"]]
@@ -30,7 +33,7 @@ def layer_page(made, line):
     mean = rng.exponential(1, count).round(4)
     return {
         "id": line["id"],
-        "looked_at": "",
+        "looked_at": looked_at(made, line),
         "figures": {"mean": float(mean.mean()), "zeros": 0.41, "lifetime_sparsity": 0.23, "largest": None},
         "columns": {
             "mean": mean.tolist(),
@@ -41,11 +44,17 @@ def layer_page(made, line):
             "detector": [unit % 5 == 0 for unit in range(count)],
         },
         "units": made.sheet(count, 32),
-        "shown": [["visualisation", "example", ""][min(unit // 4, 1)] for unit in range(count)],
+        "shown": [["visualisation", "example"][min(unit // 4, 1)] for unit in range(count - 1)]
+        + ["" if line["id"] == RECTIFIED else "example"],
         "filters": {"sheet": made.sheet(count, 7), "units": None, "title": f"7 x 7 kernels {SCRIPT}"},
         "receptive_field": [11, 11],
         "notes": [f"a note {IMAGE}"],
     }
+
+
+def looked_at(made, line):
+    """What a rectifier reads, of which the examples are then."""
+    return made.network[0][line["id"] - 1]["name"] if line["id"] == RECTIFIED else ""
 
 
 def unit_leaves(made, line, pages):

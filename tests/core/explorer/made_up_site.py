@@ -28,7 +28,13 @@ class MadeUp:
     def __init__(self, images=300, blocks=6, classes=12, units=24):
         self.rng = np.random.default_rng(0)
         self.images = images
-        self.classes = ["tabby cat", "Egyptian cat", *HOSTILE[:2], *(f"class number {k}" for k in range(classes - 4))]
+        self.classes = [
+            "tabby cat",
+            "Egyptian cat",
+            *HOSTILE[:2],
+            *(f"class number {k}" for k in range(classes - 5)),
+            "catamaran",
+        ]
         self.network = made_up_network.layers_and_graph(blocks, units, self.rng)
         self.pictured = [0, 1, 2, min(7, images - 1)]
 

@@ -10,6 +10,7 @@ import math
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from .made_up_pages import RECTIFIED
 from .made_up_site import IMAGE, SCRIPT
 
 LAYER = 2
@@ -101,6 +102,24 @@ def test_a_histogram_is_as_high_as_its_counts_or_their_logarithm(browser, made_u
     browser.until(lambda: heights() == pytest.approx(expected, abs=1e-6))
 
 
+def test_examples_are_marks_of_the_histogram_that_they_are_values_of(browser, made_up):
+    """Before the rectifier where examples are of that; the axis reaches as far as they do."""
+    names = [line["name"] for line in made_up.network[0]]
+    browser.open(f"#/unit/{RECTIFIED}/1", ready="#histogram .mark")
+    titles = browser.texts("#histogram figcaption > span")
+    assert titles == [f"values of {names[RECTIFIED]}", f"values of {names[RECTIFIED - 1]}, before the rectifier"]
+    assert browser.run(
+        "return [...document.querySelectorAll('.histogram')].map((f) => f.querySelectorAll('.mark').length)"
+    ) == [0, 12]
+    edges = value(made_up, f"units/{RECTIFIED}/1")["before"]["edges"]
+    low, high = min(edges[0], 3.5), max(edges[-1], 9)
+    left = browser.run("return [...document.querySelectorAll('.mark')].map((mark) => parseFloat(mark.style.left))")
+    assert left == pytest.approx([100 * (9 - n / 2 - low) / (high - low) for n in range(12)], abs=0.01)
+    browser.open(f"#/layer/{RECTIFIED}", ready=".unit-grid")
+    assert f"examples are values of {names[RECTIFIED - 1]}, before the rectifier" in browser.texts(".layer > p")
+    assert browser.texts(".unit-grid .tile-none") == ["23"]
+
+
 def test_what_was_not_made_names_the_command(browser, made_up):
     browser.open(f"#/unit/{LAYER}/9", ready="#visualisation .not-made")
     assert browser.texts("#visualisation code") == ["crosslens explore model.onnx photos/ -o site/ --units all"]
@@ -108,6 +127,13 @@ def test_what_was_not_made_names_the_command(browser, made_up):
     browser.until(lambda: browser.texts("h1") == [f"folder/{IMAGE}_00006.png"])
     assert browser.texts(".not-made code") == [f"crosslens explore model.onnx photos/ --pictures 200 {SCRIPT}"]
     assert browser.texts(".brief dd") == ["dog", f"{made_up.classes[6]} 14.3 %"]
+
+
+def test_a_notebooks_cell_names_the_call_that_writes_the_site(browser):
+    browser.open("#/pictures", ready=".picture-cell")
+    browser.run("document.getElementById('app').dataset.start = '#/'; location.hash = '#/picture/6'")
+    browser.until(lambda: browser.texts(".not-made code") == ['crosslens.explore(survey).save("site/")'])
+    browser.run("delete document.getElementById('app').dataset.start")
 
 
 def test_keys_lead_to_the_next_unit_and_to_the_layer(browser, made_up):
@@ -217,6 +243,7 @@ def test_all_pictures_scroll_and_only_those_in_sight_are_drawn(browser, made_up)
     browser.open("#/pictures", ready=".picture-cell")
     assert len(browser.all(".picture-cell")) < 200
     assert browser.links(".picture-cell.own") == ["/picture/0", "/picture/1", "/picture/2", "/picture/7"]
+    assert browser.links(".picture-cell")[:6] == [f"/picture/{index}" for index in (0, 1, 2, 7, 3, 4)]
     browser.run("window.scrollTo(0, document.body.scrollHeight)")
     browser.until(lambda: f"/picture/{made_up.images - 1}" in browser.links(".picture-cell"))
     assert "/picture/0" not in browser.links(".picture-cell")

@@ -105,7 +105,7 @@ def test_the_map_shows_units_of_what_is_pointed_at(browser):
     browser.open(ready=".node")
     browser.point(browser.one(".node[data-part='L3']"))
     browser.shows(".preview > a", ["stem.relu"])
-    assert len(browser.all(".preview li .tile")) == 24
+    assert len(browser.all(".preview li .tile")) == 23  # the last unit has no picture
     browser.all(".preview li a")[5].click()
     browser.until(lambda: browser.address == "/unit/3/5")
 
@@ -149,6 +149,13 @@ def test_the_search_finds(browser, query, kind, text):
     browser.until(lambda: (kind, text) in zip(browser.texts(".hit-kind"), browser.texts(".hit-text"), strict=False))
     browser.press(ESCAPE)
     browser.until(lambda: browser.all("#hits[hidden]"))
+
+
+def test_the_search_finds_whole_words_first(browser):
+    browser.open(ready=".node")
+    search(browser, "cat")
+    classes = ["tabby cat", "Egyptian cat", "catamaran"]
+    browser.until(lambda: [text for text in browser.texts("#hits .hit-text") if text in classes] == classes)
 
 
 def test_units_are_sorted_and_filtered(browser):

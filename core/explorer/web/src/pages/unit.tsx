@@ -58,10 +58,11 @@ function Heading({ layer, unit }: Props) {
   );
 }
 
-/* The layer before the rectifier, whose values the examples are of; "" where they are the layer's own. */
-function useLookedAt(layer: LayerId): string {
+/* The layer before the rectifier, whose values the examples are of; "" where they are the layer's own, null while it is not known. */
+function useLookedAt(layer: LayerId): string | null {
   const line = useSite().layers[layer];
   const about = useData<LayerPage>(line.page ? `layers/${layer}` : null);
+  if (about === undefined && line.page) return null;
   return about?.looked_at && about.looked_at !== line.name ? about.looked_at : "";
 }
 
@@ -69,7 +70,7 @@ function Values({ page }: { page: UnitPage }) {
   const { layer } = page;
   const site = useSite();
   const before = useLookedAt(layer);
-  if (!page.histogram && !page.before) return null;
+  if (before === null || (!page.histogram && !page.before)) return null;
   const marks = (page.examples?.kinds ?? []).flatMap(({ kind, items }) => items.map(({ value }) => ({ kind, value })));
   const { name } = site.layers[layer];
   const onBefore = before !== "" && page.before !== null; // the examples are values of the layer before
@@ -99,7 +100,7 @@ function Parts({ page, name }: { page: UnitPage; name: string }) {
       {page.examples && (
         <ExamplesView
           examples={page.examples}
-          of={before}
+          of={before ?? ""}
           attributions={attributed ? `attributions/${layer}/${unit}` : null}
           layer={layer}
           unit={unit}
