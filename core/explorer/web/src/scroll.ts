@@ -3,7 +3,7 @@
 Each entry of the browser's history has a number in its state; a lower number than the last one means "back". */
 import { useLayoutEffect } from "preact/hooks";
 
-const PATIENCE = 1000; // milliseconds until a page that loads its data is tall enough
+const PATIENCE = 3000; // milliseconds until a page that loads its data is tall enough
 const places = new Map<number, number>();
 let last = 0;
 let now = 0;
