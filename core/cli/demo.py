@@ -37,8 +37,8 @@ OTHERS = (
     "chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "motorcycle_left.png", "hubble_deep_field.jpg",
 )  # fmt: skip
 """Photographs of scikit-image that the site shows beside."""
-SITE_LAYERS = 4
-SITE: Mapping[str, Any] = {"units": 3, "steps": 32, "size": 96}
+SITE: Mapping[str, Any] = {"units": 2, "steps": 24, "size": 96, "maps": ("grad_cam", "guided_backprop")}
+"""How much the site shows, so that it takes no more than a minute."""
 ARCHITECTURE = "lite0"
 """The demo network that is compared, in every framework that it is offered in."""
 
@@ -81,7 +81,8 @@ def _site(networks: Mapping[str, Model], image: Path, folder: Path, progress: Pr
     """A small site of the last network: few layers and units, the photograph and others."""
     model = list(networks.values())[-1]
     pictures = list(dict.fromkeys(str(each) for each in (image, *map(_photograph, OTHERS)) if each is not None))
-    layers = default_layers(model, SITE_LAYERS)
+    maps = [layer for layer in default_layers(model) if model.layer(layer).has_maps]
+    layers = tuple(dict.fromkeys(maps[len(maps) * part // 6] for part in (2, 3, 5)))
     site = explore(model, pictures, layers=layers, store=folder / "survey", progress=progress, **SITE)
     return site.save(folder / "site", progress)
 
