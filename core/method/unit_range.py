@@ -32,7 +32,7 @@ class UnitRange(Model):
         low, high = model.input.bounds or (0.0, 1.0)
         self._gain = high - low
         self.input = replace(model.input, bounds=(0.0, 1.0))
-        self.preprocess, self.origin = model.preprocess, model.origin
+        self.preprocess, self.origin, self.named = model.preprocess, model.origin, model.named
         self.labels, self.batch_size, self.output_kind = model.labels, model.batch_size, model.output_kind
         self.largest_batch = model.largest_batch
         vars(self)["_repeatability"] = repeatability(model)
