@@ -22,6 +22,9 @@ from .units.tiles import unit_tiles
 from .units.unit_pages import leaves as unit_leaves
 from .units.visualisations import leaves as visualisation_leaves
 
+CELL_SHEETS = 4
+"""Sheets of thumbnails that a page in a notebook's cell holds at most: a thousand images."""
+
 __all__ = ["Part", "parts_of", "unit_parts"]
 
 
@@ -43,9 +46,10 @@ def parts_of(book: Book, beside: Model | None, checkpoints: Any, *, first_page: 
         checkpoints: points of several checkpoints; None for none.
         first_page: only what the first page shows.
     """
-    first = [Part("network", lambda data: _network(book)), Part("images", lambda data: _images(book))]
+    graph = Part("network", lambda data: _network(book))
     if first_page:
-        return first
+        return [graph, Part("images", lambda data: _few_images(book))]
+    first = [graph, Part("images", lambda data: _images(book))]
     return [
         *first,
         Part("units", lambda data: unit_leaves(book, data)),
@@ -65,7 +69,7 @@ def unit_parts(book: Book, layer: str, unit: int) -> Sequence[Part]:
     keys = {f"{kind}/{number}/{unit}" for kind in ("units", "visualisations", "attributions")}
     alone = replace(book, only=(layer, unit))
     return [
-        Part("images", lambda data: _images(book)),
+        Part("images", lambda data: _few_images(book)),
         Part("unit", lambda data: _only(keys, unit_leaves(alone, data))),
         Part("visualisation", lambda data: _only(keys, visualisation_leaves(alone, data))),
         Part("layer", lambda data: _only({f"layers/{number}"}, _layers(book, data))),
@@ -83,6 +87,11 @@ def _network(book: Book) -> list[Leaf]:
 
 def _images(book: Book) -> list[Leaf]:
     return [*image_leaves(book), *thumbnail_leaves(book)]
+
+
+def _few_images(book: Book) -> list[Leaf]:
+    """Those that a page in a notebook's cell holds: all thumbnails of a large data set would fill the notebook."""
+    return [*image_leaves(book)[:1], *thumbnail_leaves(book)[:CELL_SHEETS]]
 
 
 def _layers(book: Book, data: DataFolder) -> Iterator[Leaf]:

@@ -1,13 +1,16 @@
 """How a survey's network and images were named, so that both can be opened again from its folder."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from ..data.source import Source
 from ..data.sources import adapters
 from ..errors import ModelError, ParameterError
+from ..method.provenance import json_value, provenance
 from ..model.base import Model
 from ..plugins.wrap import wrap
+from ..result.strict_json import dumps
 
 __all__ = ["given", "open_model_again", "open_source_again"]
 
@@ -60,6 +63,13 @@ def open_model_again(manifest: Mapping[str, Any], network: Any = None, **options
             f"this network is not the one of the survey, {manifest['model']['made_of']}: their digests are "
             f"{model.digest} and {manifest['model']['digest']}. Give the file, and the preprocessing, of then"
         )
+    facts = provenance(model, None, 0.0)
+    for name in ("preprocess", "bounds"):
+        now, then = json.loads(dumps(json_value(facts[name]))), manifest["model"][name]
+        if now != then:
+            raise ModelError(
+                f"the survey was made with {name} {then}, and this network has {now}: give {name}= of then"
+            )
     return model
 
 

@@ -67,9 +67,9 @@ def histograms_of(book: Book, layer: str, before: str = "") -> tuple[Numbers, Nu
 
 
 def examples_of(book: Book, layer: str) -> Examples | None:
-    """The first of the survey's sets of examples that has the layer."""
-    found = (each for each in book.results("top_examples").values() if isinstance(each, Examples))
-    return next((each for each in found if layer in each.values), None)
+    """The survey's examples of a layer, those by activation before those by relevance; None for none."""
+    known = [each for each in book.results("top_examples").values() if isinstance(each, Examples)]
+    return min((each for each in known if layer in each.values), key=lambda each: each.by != "activation", default=None)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from ...plugins.registry import method
 from ...sheets.examples import Examples
 from ..book import Book
 from ..data_urls import picture_sheet
+from ..network.survey_facts import examples_of
 from .crops import SIDE, fitted
-from .examples import EFFORT, QUALITY, SHOWN, examples_of, slots_of
+from .examples import EFFORT, QUALITY, SHOWN, slots_of
 
 __all__ = ["attributions", "can_be_attributed"]
 

@@ -10,10 +10,11 @@ from ...arrays import as_numpy
 from ...sheets.examples import Examples
 from ..book import Book
 from ..data_urls import picture_sheet
+from ..network.survey_facts import examples_of
 from .crops import SIDE, field_size, fitted, receptive_crop
 from .decoded_images import LIMIT, DecodedImages
 
-__all__ = ["SHOWN", "Slot", "UnitExamples", "examples_of", "own_pictures", "slots_of"]
+__all__ = ["SHOWN", "Slot", "UnitExamples", "own_pictures", "slots_of"]
 
 Pixels = np.ndarray[Any, Any]
 SHOWN = 8
@@ -33,13 +34,6 @@ class Slot(NamedTuple):
     kind: int
     unit: int
     rank: int
-
-
-def examples_of(book: Book, layer: str) -> Examples | None:
-    """The survey's examples of a layer, those by activation before those by relevance; None for none."""
-    known = [each for each in book.results("top_examples").values() if isinstance(each, Examples)]
-    own = [each for each in known if layer in each.values]
-    return min(own, key=lambda each: each.by != "activation", default=None)
 
 
 def slots_of(examples: Examples, layer: str, unit: int) -> list[Slot]:

@@ -8,8 +8,9 @@ from ...arrays import as_numpy
 from ..book import Book
 from ..data_folder import DataFolder, stamp_of
 from ..leaf import Leaf
+from ..network.survey_facts import examples_of
 from ..network.unit_facts import unit_facts
-from .examples import UnitExamples, examples_of
+from .examples import UnitExamples
 from .unit_choice import unit_count
 
 __all__ = ["examples_stamp", "leaves"]
