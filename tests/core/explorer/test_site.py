@@ -10,6 +10,7 @@ import pytest
 from crosslens.data import ArraySource
 from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.explorer.book import Shown
+from crosslens.model.preprocessing import Preprocess
 from crosslens.testing import TinyModel
 
 IMAGES = np.random.default_rng(0).random((12, 3, 8, 8), np.float32)
@@ -178,6 +179,9 @@ def test_a_survey_knows_its_own_network_and_images_only(made):
         crosslens.explore(folder)
     with pytest.raises(ModelError, match="this network is not the one of the survey"):
         crosslens.explore(folder, model=TinyModel(seed=1))
+    other = TinyModel(preprocess=Preprocess(mean=(0.5,), std=(0.5,)))
+    with pytest.raises(ModelError, match="the survey was made with preprocess"):
+        crosslens.explore(folder, model=other)
     with pytest.raises(ParameterError, match="does not hold the images of the survey"):
         crosslens.explore(folder, IMAGES[:3], model=tiny())
     assert crosslens.explore(folder, Labelled(IMAGES), model=tiny()).book.layers == ("conv1", "act2")
