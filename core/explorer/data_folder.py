@@ -1,6 +1,7 @@
 """The data of a site as scripts: `data/KEY.js`, which a page opened from disk loads when it needs it."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,6 +44,16 @@ class DataFolder:
                 return file.read(_FIRST_BYTES).startswith(_mark(stamp).encode())
         except OSError:
             return False
+
+    def read(self, key: str) -> Any:
+        """The value of a file that is there.
+
+        Raises:
+            OSError: it is not there, or cannot be read.
+            ValueError: it is damaged.
+        """
+        text = self.path(key).read_text(encoding="utf-8")
+        return json.loads(text[text.index("{") : text.rindex("}") + 1])
 
     def numbers(self, kind: str) -> list[int]:
         """The numbers of the files of a kind, ascending: of "pictures", or of "visualisations/3"."""

@@ -19,11 +19,11 @@ from .beside.beside_page import names_of
 from .book import Book
 from .data_folder import DataFolder, stamp_of
 from .leaf import write_leaves
-from .network.structure import unit_count
 from .parts import Part, parts_of, unit_parts
 from .site_folder import INDEX, check_folder, check_origin
 from .site_page import site_notes, site_page, site_title
 from .units.time_left import estimate
+from .units.unit_choice import unit_count
 
 __all__ = ["CellPage", "Site"]
 
@@ -119,7 +119,7 @@ class Site:
         if name not in self.book.layers:
             listed = ", ".join(self.book.layers[:8]) + ", ..." * (len(self.book.layers) > 8)
             raise LayerError(f"units of layer {name!r} have no pages here; those of {listed} have")
-        count = unit_count(self.book.model.layer(name))
+        count = unit_count(self.book, name)
         if isinstance(unit, bool) or not isinstance(unit, int | np.integer) or not 0 <= unit < count:
             raise ParameterError(f"layer {name!r} has units 0 to {count - 1}; {unit!r} is none")
         return self._cell(

@@ -1,13 +1,12 @@
 """The folder of a site: which folders may become one, and of what network and images one is."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..data.source import Source
 from ..errors import ParameterError
-from ..store.manifest import MANIFEST
+from ..store.manifest import MANIFEST, read_manifest
 from .book import Book
 from .data_folder import DataFolder, stamp_of
 
@@ -81,16 +80,14 @@ def check_origin(data: DataFolder, book: Book, folder: Path) -> None:
 def _images(book: Book) -> str:
     """The digest of the images, those of a survey where they cannot be read again."""
     if book.survey.folder is not None:
-        manifest = json.loads((book.survey.folder / MANIFEST).read_text(encoding="utf-8"))
-        return str(manifest["source"]["digest"])
+        return str((read_manifest(book.survey.folder) or {})["source"]["digest"])
     assert book.source is not None
     return book.source.images_only().digest
 
 
 def _read(data: DataFolder) -> Mapping[str, Any] | None:
     try:
-        text = data.path(ORIGIN).read_text(encoding="utf-8")
-        found: Mapping[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        found: Mapping[str, Any] = data.read(ORIGIN)
     except (OSError, ValueError):
         return None
     return found if {"network", "name", "images"} <= found.keys() else None

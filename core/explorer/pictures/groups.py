@@ -9,7 +9,6 @@ from ...arrays import Array, as_numpy
 from ...concepts.neuron_groups import NeuronGroups
 from ...errors import CrosslensError
 from ...execution.notices import withhold
-from ...model.base import Model
 from ...plugins.method_by_name import method
 from ..book import Book
 from ..data_urls import picture_url
@@ -32,11 +31,10 @@ def concept_groups(book: Book, image: Array) -> Mapping[str, Any] | None:
         book: for the network.
         image: (1, C, H, W).
     """
-    model: Model = book.model
     try:
         with withhold():
             found = method("concept_groups", groups=GROUPS, iterations=ITERATIONS, visualise=False)(
-                model, as_numpy(image)
+                book.model, as_numpy(image)
             )
     except CrosslensError:  # tokens without a grid, a layer that is nowhere above zero: there are no groups to show
         return None

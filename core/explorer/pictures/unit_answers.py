@@ -11,6 +11,7 @@ from ...errors import LayerError
 from ...model.base import Model
 from ...model.layout import patch_grid
 from ..book import Book
+from ..network.survey_facts import statistics_of
 
 __all__ = ["LayerScale", "answers_as_maps", "dictionary", "layer_scales", "strongest"]
 
@@ -39,14 +40,8 @@ class LayerScale:
 
 def layer_scales(book: Book) -> Mapping[str, LayerScale]:
     """By layer, of those that the survey's unit_statistics cover."""
-    found = {}
-    for result in book.results("unit_statistics").values():
-        columns: Mapping[str, Any] = result.columns  # type: ignore[attr-defined]
-        names, means, deviations = (as_numpy(columns[each]) for each in ("layer", "mean", "deviation"))
-        for layer in dict.fromkeys(names.tolist()):
-            rows = names == layer
-            found[layer] = LayerScale(means[rows], deviations[rows])
-    return found
+    known = {layer: statistics_of(book, layer) for layer in book.layers}
+    return {layer: LayerScale(each["mean"], each["deviation"]) for layer, each in known.items() if each}
 
 
 def answers_as_maps(model: Model, layer: str, values: Any) -> Numbers:

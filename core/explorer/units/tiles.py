@@ -1,12 +1,10 @@
 """The small picture of each unit on its layer's page: its visualisation, else its best example."""
 
-import json
 from base64 import b64decode
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,22 +47,21 @@ def _tile(folder: DataFolder, name: str) -> tuple[Pixels | None, str]:
         path = folder.path(f"{kind}/{name}")
         with suppress(OSError):
             state = path.stat()
-            tile = _small_picture(path, state.st_mtime_ns, state.st_size)
+            tile = _small_picture(folder, f"{kind}/{name}", state.st_mtime_ns, state.st_size)
             if tile is not None:
                 return tile, picture
     return None, ""
 
 
 @lru_cache(maxsize=KNOWN)
-def _small_picture(path: Path, changed: int, size: int) -> Pixels | None:
+def _small_picture(folder: DataFolder, key: str, changed: int, size: int) -> Pixels | None:
     """The visualisation or the best example in a file of a unit, (SIDE, SIDE, 3); None where it has none.
 
     Args:
-        path: of the file.
+        folder, key: of the file.
         changed, size: its time and its bytes, so that a file that was written anew is read anew.
     """
-    text = path.read_text(encoding="utf-8")
-    value = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    value = folder.read(key)
     if value.get("positive") is not None:
         return fitted(_decoded(value["positive"]), SIDE)
     crops = (value.get("examples") or {}).get("crops")

@@ -1,6 +1,5 @@
 """How long the visualisations that a site does not have yet will take, from how long those took that it has."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -33,8 +32,7 @@ class Pace:
 
     def _known(self) -> dict[str, tuple[int, float]]:
         try:
-            text = self._folder.path(KEY).read_text(encoding="utf-8")
-            known = json.loads(text[text.index("{") : text.rindex("}") + 1])
+            known = self._folder.read(KEY)
             return {layer: (int(each[0]), float(each[1])) for layer, each in known.items()}
         except (OSError, ValueError, TypeError, IndexError):
             return {}
