@@ -7,7 +7,7 @@ from typing import Any
 from ..data.concepts import HasConcepts
 from ..data.source import Source
 from ..data.sources import adapters
-from ..errors import LayerError, ParameterError
+from ..errors import LayerError, ModelError, ParameterError
 from ..execution.progress import Progress, shows_progress, silent
 from ..execution.workers import Workers
 from ..introspection.default_layer import default_layer
@@ -67,7 +67,7 @@ def explore(
         again: begin the survey anew, where its folder holds one of other images or another network.
         workers: who makes the survey, `crosslens.execution.workers.Workers`; this process with one thread if not given.
         progress: called with (done, all, what).
-        shown: how much is shown, see `crosslens.explorer.Shown`: units=8 of each layer with visualisations, or "all";
+        shown: how much, see `crosslens.explorer.book.Shown`: units=8 of each layer with visualisations, or "all";
             pictures=48 with a page, or "all"; size=112 and steps=64 of visualisations; maps=(...), names of methods.
 
     >>> from crosslens.testing import TinyModel
@@ -92,10 +92,12 @@ def explore(
             )
         survey = what if isinstance(what, Survey) else open_survey(what)
         network, source = _opened(survey, model, data)
+        _refuse_volumes(network)
         return Site(Book(network, survey, source, chosen, network_name(network)), beside, checkpoints)
     if model is not None:
         raise ParameterError("model: the network of a survey; here the network itself is the first argument")
     network = as_model(what)
+    _refuse_volumes(network)
     named = unit_layers(network, layers) if layers else default_layers(network, LAYERS)
     if data is None:
         return Site(Book(network, Survey({}, {}), None, chosen, network_name(network), named), beside, checkpoints)
@@ -141,11 +143,25 @@ def is_store(what: Any) -> bool:
     return isinstance(what, str | Path) and (Path(what) / MANIFEST).is_file()
 
 
+def _same_images(source: Source, of_survey: Source | None) -> Source:
+    if of_survey is None or of_survey.digest not in {source.digest, source.images_only().digest}:
+        raise ParameterError(f"{source} does not hold the images of the survey, {of_survey}: give those, or none")
+    return source
+
+
+def _refuse_volumes(model: Model) -> None:
+    if model.input.is_volume:
+        raise ModelError(f"explore shows networks of pictures; this one takes volumes, {model.input.shape}")
+
+
 def _opened(survey: Survey, model: ModelLike, data: Any) -> tuple[Model, Source | None]:
     if survey.folder is None:
         network = survey.model if model is None else as_model(model)
         assert network is not None
-        return network, survey.source if data is None else adapters.data(data)
+        assert survey.model is not None
+        if network.digest != survey.model.digest:
+            raise ModelError(f"model: {network} is not the network of the survey, {survey.model}")
+        return network, survey.source if data is None else _same_images(adapters.data(data), survey.source)
     manifest: Mapping[str, Any] = read_manifest(survey.folder) or {}
     network = survey.model if survey.model is not None and model is None else open_model_again(manifest, model)
     source = survey.source if survey.source is not None and data is None else open_source_again(manifest, data)

@@ -10,6 +10,7 @@ import pytest
 from crosslens.data import ArraySource
 from crosslens.errors import LayerError, ModelError, ParameterError
 from crosslens.explorer.book import Shown
+from crosslens.model import InputSpec
 from crosslens.model.preprocessing import Preprocess
 from crosslens.testing import TinyModel
 
@@ -185,6 +186,25 @@ def test_a_survey_knows_its_own_network_and_images_only(made):
     with pytest.raises(ParameterError, match="does not hold the images of the survey"):
         crosslens.explore(folder, IMAGES[:3], model=tiny())
     assert crosslens.explore(folder, Labelled(IMAGES), model=tiny()).book.layers == ("conv1", "act2")
+
+
+def test_a_survey_in_memory_knows_its_own_network_and_images_only():
+    survey = crosslens.sweep(TinyModel(), IMAGES, ["unit_statistics"])
+    assert crosslens.explore(survey, IMAGES).book.layers
+    with pytest.raises(ModelError, match="is not the network of the survey"):
+        crosslens.explore(survey, model=TinyModel(seed=1))
+    with pytest.raises(ParameterError, match="does not hold the images of the survey"):
+        crosslens.explore(survey, IMAGES[:3])
+
+
+def test_a_network_of_volumes_is_refused_in_a_line():
+    class Volumes(TinyModel):
+        def __init__(self):
+            super().__init__()
+            self.input = InputSpec((1, 8, 8, 8))
+
+    with pytest.raises(ModelError, match="explore shows networks of pictures; this one takes volumes"):
+        crosslens.explore(Volumes())
 
 
 def test_a_notebook_shows_the_page_of_a_unit_with_its_data_inside(made):
